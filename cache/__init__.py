@@ -1,0 +1,1 @@
+"""The SQLite cache: pictures, embeddings, receipts and everything else worth keeping."""

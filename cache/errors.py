@@ -1,0 +1,38 @@
+"""What can go wrong in the cache.
+
+CacheError
+├── CacheReadOnlyError   the file or its folder cannot be written
+├── CacheTooNewError     a newer program wrote the file
+├── CacheDamagedError    SQLite finds the file malformed
+├── CacheFullError       the disk is full
+└── CacheBusyError       another instance holds the write lock for too long
+"""
+
+
+class CacheError(Exception):
+    """Base of the cache's errors: what happened, and what the person can do about it."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class CacheReadOnlyError(CacheError):
+    """The cache can be read but not written."""
+
+
+class CacheTooNewError(CacheError):
+    """The cache has a schema that this version of the program does not know."""
+
+
+class CacheDamagedError(CacheError):
+    """SQLite reports the file as malformed or as no database."""
+
+
+class CacheFullError(CacheError):
+    """There is no room left on the disk that holds the cache."""
+
+
+class CacheBusyError(CacheError):
+    """Another instance kept the write lock longer than the timeout."""

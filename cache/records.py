@@ -1,0 +1,182 @@
+"""What the rows of the cache look like in Python."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors: TypeAlias = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderRecord:
+    """A space of embeddings: everything that makes two vectors comparable."""
+
+    id: str
+    """Hub id or folder name, with a revision where one is known; vectors of two ids never mix."""
+    dim: int
+    logit_scale: float
+    """The factor that turns a cosine into a logit; 100 for OpenAI's CLIP."""
+    source: str
+    """Where to load the model from (hub id or folder); empty for imported vectors only."""
+    languages: tuple[str, ...] = ("en",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRecord:
+    """Decoded content, known by the SHA-256 of the whole file."""
+
+    id: int
+    sha256: str | None
+    """None for a picture known only by the name it was imported under."""
+    width: int
+    """Pixels after EXIF orientation; 0 where the picture was never decoded."""
+    height: int
+    format: str
+    partial: bool
+    """The file was cut short; the pixels that could be read stand for it."""
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """A path that holds, or held, a picture."""
+
+    path: str
+    picture_id: int
+    size: int
+    """Bytes; 0 where the file was never seen."""
+    mtime_ns: int
+    present: bool
+    """False once a scan did not find it any more; the row stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPicture:
+    """What a result list shows of a picture: its content and its best path."""
+
+    picture: PictureRecord
+    file: FileRecord | None
+    """A present path before a vanished one, the first in path order; None if there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPicture:
+    """A decoded picture on its way into the cache."""
+
+    sha256: str
+    width: int
+    height: int
+    format: str
+    partial: bool
+    synthetic: bool = False
+    thumbnail: bytes
+    """An encoded WebP or JPEG picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFile:
+    """A file as a scan found it: enough to tell whether it changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRecord:
+    """A file that could not be read, not to be tried again until it changes."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    reason: str
+    failed_at: float
+    """Unix time, seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRecord:
+    """The embedding of a text under one encoder."""
+
+    text: str
+    vector: Vectors
+    """Unit length, shape (dim,)."""
+    tokens: int
+    """Tokens of the whole text; 0 where it was imported."""
+    lost: str
+    """The words that the tower cut off; empty when it read them all."""
+    imported: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatcherRecord:
+    """A trained matcher: its weights and what was measured of it."""
+
+    id: int
+    encoder_id: str
+    created_at: float
+    weights: bytes
+    """A whole safetensors file."""
+    report: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptRecord:
+    """The stored record of one decision."""
+
+    id: str
+    """The first 12 hex digits of the SHA-256 of everything the decision depended on."""
+    query: str
+    encoder_id: str
+    route: str
+    created_at: float
+    used_at: float
+    uses: int
+    body: str
+    """Canonical JSON of the decision and its results; the engine writes and reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A background task as the cache remembers it."""
+
+    id: int
+    kind: str
+    title: str
+    state: str
+    """queued, running, done, failed or cancelled; running rows of a dead process are 'lost'."""
+    created_at: float
+    updated_at: float
+    request: str
+    """JSON, enough to start it again."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryCounts:
+    """How much the cache holds."""
+
+    pictures: int
+    present: int
+    vanished: int
+    partial: int
+    synthetic: int
+    failures: int
+    embedded: dict[str, int]
+    """Pictures with an embedding, by encoder id."""
+    bytes_on_disk: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderRecord:
+    """An indexed root folder."""
+
+    path: str
+    pictures: int
+    vanished: int
+    failures: int
+    scanned_at: float
+    """Unix time of the last complete scan; 0 if there was none."""

@@ -1,0 +1,86 @@
+"""The engine: everything a notebook, the command line or the app can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from cache.store import Cache
+from engine.doctor import examine
+from engine.exchange import Exchange
+from engine.indexing.indexer import Indexer
+from engine.jobs import Job, Jobs
+from engine.library import Library
+from engine.models.downloads import Downloads
+from engine.models.encoders import Encoders
+from engine.search.history import History
+from engine.search.searcher import Searcher
+from engine.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from engine.requests import ExportRequest, ImportRequest, IndexRequest, SearchRequest
+    from engine.results import Check, SearchResult
+
+
+class Engine:
+    """Holds the parts together; each part is usable alone in a test.
+
+    Use it as `async with Engine.open(settings) as engine`. Nothing heavy starts before it is
+    needed: opening costs the cache's opening and no more.
+    """
+
+    def __init__(self, settings: EngineSettings, cache: Cache) -> None:
+        self.settings = settings
+        self.cache = cache
+        self.jobs = Jobs(cache)
+        self.encoders = Encoders(settings)
+        self.library = Library(cache, self.encoders)
+        self.history = History(cache)
+        self.searcher = Searcher(cache, self.encoders, settings)
+        self.indexer = Indexer(cache, self.encoders, settings)
+        self.exchange = Exchange(cache, settings)
+        self.downloads = Downloads(settings)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: EngineSettings) -> AsyncIterator[Engine]:
+        """Open the cache and yield an engine; on exit jobs are cancelled and workers ended."""
+        cache = await Cache.open(settings.home)
+        engine = cls(settings, cache)
+        try:
+            await engine.jobs.recover()
+            yield engine
+        finally:
+            await engine.aclose()
+
+    async def aclose(self) -> None:
+        """Cancel what runs, end the model processes and close the cache."""
+        await self.jobs.aclose()
+        await self.indexer.aclose()
+        await self.encoders.aclose()
+        await self.cache.aclose()
+
+    async def search(self, request: SearchRequest) -> SearchResult:
+        """Answer a query and keep the receipt."""
+        return await self.searcher.search(request)
+
+    def index(self, request: IndexRequest) -> Job:
+        """Start to index folders in the background."""
+        return self.jobs.start(self.indexer.job(request))
+
+    def import_vectors(self, request: ImportRequest) -> Job:
+        """Start to import vectors in the background."""
+        return self.jobs.start(self.exchange.import_job(request))
+
+    def export_vectors(self, request: ExportRequest) -> Job:
+        """Start to export vectors in the background."""
+        return self.jobs.start(self.exchange.export_job(request))
+
+    def download(self, model_id: str) -> Job:
+        """Start to fetch a model's weights in the background."""
+        return self.jobs.start(self.downloads.job(model_id))
+
+    async def doctor(self) -> Sequence[Check]:
+        """Check device, models, cache and disk."""
+        return await examine(self)

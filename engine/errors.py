@@ -1,0 +1,58 @@
+"""What can go wrong in the engine.
+
+EngineError
+├── RequestError          the request makes no sense: a wrong query, threshold or filter
+├── EmptyLibraryError     there is nothing to search
+├── OfflineError          the answer needs a model and the request forbids to start one
+├── ModelMissingError     the weights are not on this machine
+├── ModelUnusableError    the weights are there but cannot be used
+├── WorkerDiedError       a model process ended or hung; the next request starts a new one
+├── OutOfMemoryError      a model process ran out of memory
+├── PictureError          a file cannot be read as a picture
+└── VectorsError          imported vectors are malformed
+"""
+
+
+class EngineError(Exception):
+    """Base of the engine's errors: what happened, and what the person can do about it."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class RequestError(EngineError):
+    """A request that cannot be carried out as it stands."""
+
+
+class EmptyLibraryError(EngineError):
+    """No picture in the scope of the search has an embedding."""
+
+
+class OfflineError(EngineError):
+    """The request would have to start a model, and was made offline."""
+
+
+class ModelMissingError(EngineError):
+    """The weights or configuration of a model are not on this machine."""
+
+
+class ModelUnusableError(EngineError):
+    """The files of a model are there but damaged, unsafe or of an unknown kind."""
+
+
+class WorkerDiedError(EngineError):
+    """A model process ended, or was ended because it did not answer."""
+
+
+class OutOfMemoryError(EngineError):
+    """A model process had not enough memory for the request."""
+
+
+class PictureError(EngineError):
+    """A file cannot be decoded as a picture."""
+
+
+class VectorsError(EngineError):
+    """Imported vectors have a wrong shape, type, value or encoder."""

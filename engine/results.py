@@ -1,0 +1,161 @@
+"""What the engine answers: values without a widget, tensor or connection."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float32]
+IdArray: TypeAlias = NDArray[np.int64]
+
+RETRIEVE = "retrieve"
+GENERATE = "generate"
+
+HISTOGRAM_BINS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A picture as result lists and details show it."""
+
+    picture_id: int
+    path: str
+    """The best path; untrusted text. A picture imported by name has that name here."""
+    present: bool
+    """A file was at `path` when it was last looked for."""
+    sha256: str | None
+    width: int
+    height: int
+    size: int
+    """Bytes; 0 where unknown."""
+    mtime: float
+    """Unix time; 0 where unknown."""
+    partial: bool
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """One picture of an answer, as the receipt keeps it."""
+
+    rank: int
+    """From 1, under the scorer that ranks."""
+    picture_id: int
+    path: str
+    sha256: str | None
+    cosine: float
+    match: float
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The stored record of one decision."""
+
+    id: str
+    query: str
+    encoder: str
+    matcher: str
+    """What `match` means here: 'label-free (...)' or the name of a trained matcher."""
+    ranked_by: str
+    threshold: float
+    route: str
+    """RETRIEVE or GENERATE."""
+    reason: str
+    best_cosine: float
+    best_match: float
+    passed: int
+    """Pictures at or above the threshold."""
+    considered: int
+    """Pictures in the scope of the query."""
+    histogram: tuple[int, ...]
+    """Counts of `match` in HISTOGRAM_BINS equal bins over [0, 1]."""
+    filters: dict[str, object]
+    override: str | None
+    """What a person did against the route; None where nothing."""
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scores:
+    """Both scores of every picture in scope; aligned read-only arrays, in picture-id order."""
+
+    picture_ids: IdArray
+    cosine: FloatArray
+    match: FloatArray
+    """Probabilities."""
+    match_logit: FloatArray
+    """Log odds of `match`: orders pictures whose probabilities round to the same number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something the person should know about an answer: cut text, a language not read."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SearchResult:
+    """A decision, its first rows, and (unless it was replayed from its receipt) all scores."""
+
+    receipt: Receipt
+    rows: tuple[ResultRow, ...]
+    cached: bool
+    """No model took part."""
+    seconds: float
+    notes: tuple[Note, ...] = ()
+    scores: Scores | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSummary:
+    """What one run over the folders did, in files."""
+
+    found: int = 0
+    unchanged: int = 0
+    added: int = 0
+    """Pictures whose content was new."""
+    reused: int = 0
+    """Files whose content was known: moved or copied."""
+    embedded: int = 0
+    partial: int = 0
+    failed: int = 0
+    """Newly entered in the failure ledger."""
+    known_bad: int = 0
+    """In the ledger already, unchanged, and not tried again."""
+    vanished: int = 0
+    unreadable_folders: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """An encoder (later also a generator) as `models` lists it."""
+
+    id: str
+    kind: str
+    """encoder, and later generator."""
+    known: bool
+    """In the program's own list."""
+    location: str
+    """The folder that holds its weights; empty where they are not on this machine."""
+    indexed: int
+    """Pictures in the library with its embedding."""
+    languages: tuple[str, ...]
+    matcher: str
+    """What scores `match` in its space."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of `doctor`."""
+
+    name: str
+    state: str
+    """ok, warning or error."""
+    message: str
+    hint: str = ""

@@ -1,0 +1,29 @@
+"""What the engine needs to know before it starts; built once by whoever starts it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
+CHINESE_ENCODER = "OFA-Sys/chinese-clip-vit-base-patch16"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """Places, models and limits."""
+
+    home: Path
+    """Holds the cache, generated pictures and worker logs."""
+    encoder: str = DEFAULT_ENCODER
+    """Hub id or local folder of the encoder for new pictures."""
+    device: str = "auto"
+    """auto, cuda, mps or cpu."""
+    dtype: str = "auto"
+    """auto, bf16, fp16 or fp32."""
+    idle_seconds: float = 600.0
+    """A model process without work for so long gives its memory back; 0 keeps it."""
+    decoders: int = 0
+    """Processes that read pictures; 0 chooses by the number of cores."""
+    max_pixels: int = 200_000_000
+    """Larger pictures are refused: they would need gigabytes to decode."""
+    thumbnail_side: int = 320
+    """Pixels of a thumbnail's longer edge."""
