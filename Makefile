@@ -1,0 +1,58 @@
+# Every target sets up what it needs in .venv, once, and again when pyproject.toml changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test check format bench screenshot clean
+.DEFAULT_GOAL := run
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "t2itui needs Python 3.11 or newer: make PYTHON=python3.12 run")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(BIN)/python
+	@echo "Setting up .venv (PyTorch and friends: some minutes, once) ..."
+	$(PIP) --upgrade "pip>=25.1"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(PIP) --group test
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(PIP) --group check
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.run
+	$(PIP) --group bench
+	@touch $@
+
+run: $(VENV)/.run
+	@$(BIN)/t2itui $(ARGS)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.check
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.bench
+	@for module in tests/bench/bench_*.py; do \
+	  echo "== $$module"; $(BIN)/python -m "tests.bench.$$(basename $$module .py)" || exit 1; \
+	done
+
+screenshot: $(VENV)/.run
+	$(BIN)/python -m t2itui.screenshot docs/search.svg
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
