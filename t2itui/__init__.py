@@ -1,0 +1,3 @@
+"""The terminal application and the command line."""
+
+__version__ = "0.1.0"

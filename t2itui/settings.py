@@ -1,0 +1,116 @@
+"""What a person can set and the app remembers: `settings.toml` in the home folder."""
+
+import os
+import tempfile
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import tomli_w
+
+from engine.settings import DEFAULT_ENCODER, EngineSettings
+from t2itui.paths import settings_file
+
+CHOICES = {
+    "scorer": ("match", "cosine"),
+    "graphics": ("auto", "kitty", "sixel", "halfcell", "text"),
+    "device": ("auto", "cuda", "mps", "cpu"),
+    "dtype": ("auto", "bf16", "fp16", "fp32"),
+}
+
+
+class SettingsError(Exception):
+    """The settings file cannot be used; the message names the file and the line at fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSettings:
+    """The settings with their defaults; each can stand in `settings.toml` under its name."""
+
+    theme: str = "textual-dark"
+    """Any of Textual's themes."""
+    threshold: float = 0.5
+    """The probability at which `match` counts as an answer."""
+    scorer: str = "match"
+    """What ranks results: match or cosine."""
+    graphics: str = "auto"
+    """auto, kitty, sixel, halfcell or text."""
+    hide_below: bool = False
+    """Hide results below the threshold instead of dimming them."""
+    top: int = 100
+    """Results that a receipt of the app keeps."""
+    encoder: str = DEFAULT_ENCODER
+    """Hub id or folder of the encoder for new pictures."""
+    device: str = "auto"
+    dtype: str = "auto"
+    idle_seconds: float = 600.0
+    """A model without work for so long gives its memory back; 0 keeps it."""
+
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError("threshold must lie between 0 and 1")
+        if self.top < 1:
+            raise ValueError("top must be at least 1")
+        if self.idle_seconds < 0:
+            raise ValueError("idle_seconds must not be negative")
+
+    def engine(self, home: Path) -> EngineSettings:
+        """The part that the engine needs."""
+        return EngineSettings(
+            home=home,
+            encoder=self.encoder,
+            device=self.device,
+            dtype=self.dtype,
+            idle_seconds=self.idle_seconds,
+        )
+
+
+def load(home: Path) -> AppSettings:
+    """Read the settings, or the defaults where there is no file.
+
+    Raises:
+        SettingsError: the file is no TOML, or holds an unknown name or an impossible value.
+    """
+    path = settings_file(home)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return AppSettings()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from error
+    try:
+        return AppSettings(**{name: _checked(name, value) for name, value in values.items()})
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def save(home: Path, settings: AppSettings) -> None:
+    """Write what differs from the defaults, in one step, so that no reader sees half a file."""
+    defaults = asdict(AppSettings())
+    chosen = {name: value for name, value in asdict(settings).items() if value != defaults[name]}
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = settings_file(home)
+    with tempfile.NamedTemporaryFile("wb", dir=home, prefix=".settings-", delete=False) as file:
+        try:
+            tomli_w.dump(chosen, file)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except OSError:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def _checked(name: str, value: object) -> object:
+    """Hold a value from the file against the type of its field."""
+    types = {field.name: field.type for field in fields(AppSettings)}
+    if name not in types:
+        raise ValueError(f"unknown setting {name!r}")
+    if types[name] is float and type(value) is int:
+        return float(value)
+    if type(value) is not types[name]:
+        raise ValueError(f"{name} must be of type {getattr(types[name], '__name__', types[name])}")
+    return value

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from t2itui.paths import home_folder, settings_file
+from t2itui.settings import AppSettings, SettingsError, load, save
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    assert load(tmp_path) == AppSettings()
+
+
+def test_what_was_saved_is_loaded_again(tmp_path: Path) -> None:
+    chosen = AppSettings(theme="textual-light", threshold=0.7, hide_below=True)
+    save(tmp_path / "new", chosen)
+    assert load(tmp_path / "new") == chosen
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["settings.toml"]
+
+
+def test_a_whole_number_stands_for_a_float(tmp_path: Path) -> None:
+    settings_file(tmp_path).write_text("threshold = 1")
+    assert load(tmp_path).threshold == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("threshold = 2.0", "threshold must lie between 0 and 1"),
+        ('threshold = "high"', "threshold must be of type float"),
+        ("hide_below = 1", "hide_below must be of type bool"),
+        ('scorer = "luck"', "scorer must be one of match, cosine"),
+        ("colour = 1", "unknown setting 'colour'"),
+        ("threshold =", "cannot be read"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, text: str, complaint: str) -> None:
+    settings_file(tmp_path).write_text(text)
+    with pytest.raises(SettingsError, match=complaint) as caught:
+        load(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_the_home_folder_is_the_option_then_the_variable_then_the_platforms(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("T2ITUI_HOME", str(tmp_path / "variable"))
+    assert home_folder(tmp_path / "option") == tmp_path / "option"
+    assert home_folder() == tmp_path / "variable"
+    monkeypatch.delenv("T2ITUI_HOME")
+    assert home_folder().name == "t2itui"
