@@ -1,0 +1,210 @@
+"""Background jobs: one place that starts, queues, cancels and remembers them.
+
+A job's id is known the moment it is started and is the id of its row in the cache: ids come from
+a block claimed from the cache by `recover`, so two instances never give out the same one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from cache.errors import CacheError
+from cache.jobs import add_job, claim_ids, mark_lost, set_job
+from cache.store import Cache
+from engine.errors import EngineError
+from engine.events import (
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    JobFinished,
+    JobNote,
+    JobProgress,
+    JobQueued,
+    JobStarted,
+    Report,
+)
+
+Outcome: TypeAlias = JobFinished | JobFailed | JobCancelled
+
+ONE_AT_A_TIME = frozenset({"index"})
+"""Kinds of which a second job waits until the first has ended."""
+
+IDS_CLAIMED = 100
+
+logger = logging.getLogger(__name__)
+
+
+class JobWork(Protocol):
+    """What a job does; the engine's parts build these."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def request(self) -> str:
+        """JSON, enough to start it again."""
+        ...
+
+    async def run(self, job_id: int, report: Report) -> str:
+        """Do the work and return the closing sentence; a task cancellation stops it."""
+        ...
+
+
+class Job:
+    """A handle on one background task of this process."""
+
+    def __init__(self, job_id: int, work: JobWork) -> None:
+        self.id = job_id
+        self.kind = work.kind
+        self.title = work.title
+        self.state = "queued"
+        """queued, running, done, failed or cancelled."""
+        self.progress: JobProgress | None = None
+        self._ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._task: asyncio.Task[str] | None = None
+        self._cancel_asked: float | None = None
+        self._began = time.monotonic()
+
+    @property
+    def is_active(self) -> bool:
+        """The job is queued or running."""
+        return self.state in {"queued", "running"}
+
+    def cancel(self) -> None:
+        """Ask the job to stop; `wait` returns once it has. A job that ended is left as it is."""
+        if not self.is_active:
+            return
+        if self._cancel_asked is None:
+            self._cancel_asked = time.monotonic()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def wait(self) -> Outcome:
+        """Wait for the end; cancelling the waiter leaves the job running."""
+        return await asyncio.shield(self._ended)
+
+
+class Jobs:
+    """Runs jobs on the event loop and tells subscribers what they report.
+
+    Jobs of a kind in ONE_AT_A_TIME queue behind one another, all others run side by side.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._jobs: dict[int, Job] = {}
+        self._listeners: list[Report] = []
+        self._turns: dict[str, asyncio.Lock] = {kind: asyncio.Lock() for kind in ONE_AT_A_TIME}
+        self._drivers: set[asyncio.Task[None]] = set()
+        self._ids = range(0)
+
+    async def recover(self) -> None:
+        """Mark jobs whose process is gone as lost and claim ids; call it once, before `start`."""
+        if self._cache.read_only:
+            return
+        await self._cache.write(mark_lost)
+        first = await self._cache.write(claim_ids, IDS_CLAIMED)
+        self._ids = range(first, first + IDS_CLAIMED)
+
+    def start(self, work: JobWork) -> Job:
+        """Accept a job; it starts when its turn comes. Call it on the event loop."""
+        job = Job(self._next_id(), work)
+        self._jobs[job.id] = job
+        self._tell(job, JobQueued(job_id=job.id, kind=job.kind, title=job.title))
+        driver = asyncio.create_task(self._drive(job, work))
+        self._drivers.add(driver)
+        driver.add_done_callback(self._drivers.discard)
+        return job
+
+    def subscribe(self, listener: Report) -> Callable[[], None]:
+        """Send every event of every job to `listener`; the returned function ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def list(self) -> tuple[Job, ...]:
+        """All jobs of this process, the first started first."""
+        return tuple(self._jobs.values())
+
+    def find(self, job_id: int) -> Job | None:
+        """The job of that id, if this process started it."""
+        return self._jobs.get(job_id)
+
+    async def aclose(self) -> None:
+        """Cancel what runs and wait until it has stopped and is written down."""
+        for job in self._jobs.values():
+            job.cancel()
+        if self._drivers:
+            await asyncio.wait(self._drivers)
+
+    def _next_id(self) -> int:
+        if not self._ids:
+            # Nothing claimed (a read-only cache, say): microseconds never meet the small ids.
+            return max(time.time_ns() // 1000, max(self._jobs, default=0) + 1)
+        job_id, self._ids = self._ids[0], self._ids[1:]
+        return job_id
+
+    def _tell(self, job: Job, event: JobEvent) -> None:
+        if isinstance(event, JobProgress):
+            job.progress = event
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    async def _drive(self, job: Job, work: JobWork) -> None:
+        """See a job from its row in the cache to its outcome."""
+        await self._remember(job, add_job, job.kind, job.title, work.request, id=job.id)
+        job._task = asyncio.create_task(self._take_turn(job, work))
+        if job._cancel_asked is not None:
+            job._task.cancel()
+        await asyncio.wait([job._task])
+        outcome = _outcome(job, job._task)
+        job.state = _STATES[type(outcome)]
+        self._tell(job, outcome)
+        await self._remember(job, set_job, job.id, job.state, outcome.message)
+        job._ended.set_result(outcome)
+
+    async def _take_turn(self, job: Job, work: JobWork) -> str:
+        turn = self._turns.get(job.kind, asyncio.Lock())
+        async with turn:
+            job.state, job._began = "running", time.monotonic()
+            self._tell(job, JobStarted(job_id=job.id))
+            await self._remember(job, set_job, job.id, job.state, "")
+            return await work.run(job.id, lambda event: self._tell(job, event))
+
+    async def _remember(
+        self, job: Job, write: Callable[..., object], *args: object, **kw: object
+    ) -> None:
+        """Write to the job's row; a cache that cannot be written does not stop the job."""
+        try:
+            await self._cache.write(write, *args, **kw)
+        except CacheError as error:
+            note = f"the cache does not remember this job: {error.message}"
+            self._tell(job, JobNote(job_id=job.id, message=note))
+
+
+_STATES = {JobFinished: "done", JobFailed: "failed", JobCancelled: "cancelled"}
+
+
+def _outcome(job: Job, task: asyncio.Task[str]) -> Outcome:
+    now = time.monotonic()
+    if task.cancelled():
+        asked = job._cancel_asked if job._cancel_asked is not None else now
+        message = "Stopped; what was done so far is kept."
+        return JobCancelled(job_id=job.id, message=message, seconds=now - asked)
+    match task.exception():
+        case None:
+            return JobFinished(job_id=job.id, message=task.result(), seconds=now - job._began)
+        case EngineError() | CacheError() as error:
+            return JobFailed(job_id=job.id, message=error.message, hint=error.hint)
+        case OSError() as error:
+            return JobFailed(job_id=job.id, message=str(error))
+        case error:
+            logger.error("job %d (%s) failed", job.id, job.kind, exc_info=error)
+            message = f"{type(error).__name__}: {error}"
+            return JobFailed(job_id=job.id, message=message, hint="This is a bug in t2itui.")
