@@ -1,9 +1,17 @@
-"""The headless engine: indexing, search, scoring and routing over the cache."""
+"""The headless engine: indexing, search, scoring and routing over the cache.
 
-from engine.engine import Engine
-from engine.errors import EngineError
-from engine.requests import Filters, IndexRequest, SearchRequest
-from engine.settings import EngineSettings
+The names below are imported on first use, so that importing one module of the engine, as the
+start of the app does, does not import all of it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.errors import EngineError
+    from engine.requests import Filters, IndexRequest, SearchRequest
+    from engine.settings import EngineSettings
 
 __all__ = [
     "Engine",
@@ -13,3 +21,18 @@ __all__ = [
     "IndexRequest",
     "SearchRequest",
 ]
+
+_HOMES = {
+    "Engine": "engine.engine",
+    "EngineError": "engine.errors",
+    "EngineSettings": "engine.settings",
+    "Filters": "engine.requests",
+    "IndexRequest": "engine.requests",
+    "SearchRequest": "engine.requests",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
