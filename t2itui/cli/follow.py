@@ -1,0 +1,152 @@
+"""Follow a job to its end: a progress bar on stderr, or its events as JSON lines on stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from engine.events import (
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    JobFinished,
+    JobNote,
+    JobProgress,
+    LibraryChanged,
+)
+from t2itui.cli.context import Exit
+from t2itui.plain import plain
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from engine.engine import Engine
+    from engine.jobs import Job
+    from t2itui.cli.output import Output
+
+
+async def follow(engine: Engine, job: Job, output: Output) -> Exit:
+    """Show a job until it ends; the first Ctrl-C cancels it, a second ends the program at once."""
+    loop = asyncio.get_running_loop()
+    watcher = _JsonWatcher(output) if output.as_json else _BarWatcher(output)
+    unsubscribe = engine.jobs.subscribe(lambda event: watcher.show(event, job.id))
+
+    def interrupt() -> None:
+        job.cancel()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    with suppress(NotImplementedError):
+        loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        end = await job.wait()
+    finally:
+        unsubscribe()
+        watcher.close()
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)
+    return _report(end, output)
+
+
+def _report(end: JobFinished | JobFailed | JobCancelled, output: Output) -> Exit:
+    match end:
+        case JobFinished(message=message):
+            if not output.as_json:
+                output.line(plain(message))
+            return Exit.ANSWERED
+        case JobFailed(message=message, hint=hint):
+            output.error("JobFailed", message, hint)
+            return Exit.COULD_NOT
+        case JobCancelled(message=message):
+            output.say(message)
+            return Exit.CANCELLED
+
+
+class _JsonWatcher:
+    """Writes each event as a JSON line."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def show(self, event: JobEvent, job_id: int) -> None:
+        if event.job_id != job_id or isinstance(event, JobFailed):
+            return
+        values = asdict(event)
+        kind = type(event).__name__.removeprefix("Job")
+        name = "".join(f"_{c.lower()}" if c.isupper() else c for c in kind).lstrip("_")
+        self._output.record(name, {"job": values.pop("job_id"), **values})
+
+    def close(self) -> None:
+        """Nothing to clean up."""
+
+
+class _BarWatcher:
+    """Draws a progress bar on a terminal; elsewhere only notes are written."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        if sys.stderr.isatty():
+            self._bar = _progress_bar()
+            self._bar.start()
+
+    def show(self, event: JobEvent, job_id: int) -> None:
+        if event.job_id != job_id:
+            return
+        match event:
+            case JobProgress():
+                self._advance(event)
+            case JobNote(message=message) if self._bar is not None:
+                self._bar.console.print(plain(message), markup=False, highlight=False)
+            case JobNote(message=message):
+                self._output.say(message)
+            case LibraryChanged():
+                pass
+
+    def _advance(self, event: JobProgress) -> None:
+        if self._bar is None:
+            return
+        if self._task is None:
+            self._task = self._bar.add_task("", total=None)
+        rate = _rate(event)
+        total = event.total or None
+        self._bar.update(
+            self._task, description=event.stage, completed=event.done, total=total, rate=rate
+        )
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _rate(event: JobProgress) -> str:
+    """'12.3 pictures/s  0:40 left', as far as it is known."""
+    if not event.rate:
+        return ""
+    if event.unit == "bytes":
+        speed = f"{event.rate / 1e6:.1f} MB/s"
+    else:
+        speed = f"{event.rate:.1f} {event.unit}/s"
+    if event.eta_s is None:
+        return speed
+    minutes, seconds = divmod(round(event.eta_s), 60)
+    return f"{speed}  {minutes}:{seconds:02} left"
+
+
+def _progress_bar() -> Progress:
+    """A bar that goes away when the job ends; the sentence that follows holds the figures."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,53 @@
+"""`t2itui index`: bring folders into the library."""
+
+from pathlib import Path
+
+import click
+
+from t2itui.cli.context import Context, Exit, pass_context
+from t2itui.cli.output import Output
+
+
+@click.command()
+@click.argument(
+    "folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option("--encoder", metavar="ID", help="Hub id or folder of the encoder; default: settings.")
+@click.option(
+    "--per-class",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Take at most N pictures of each folder, at random but evenly.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of --per-class.")
+@click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
+@pass_context
+def command(
+    context: Context,
+    folders: tuple[Path, ...],
+    encoder: str | None,
+    per_class: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Bring FOLDERS of pictures into the library, or up to date.
+
+    Unchanged files are not opened again. Interrupt it at any moment and run it again: it goes on
+    where it was.
+    """
+    from engine.engine import Engine
+    from engine.requests import IndexRequest
+    from t2itui.cli.follow import follow
+
+    output = Output(as_json=as_json)
+    request = IndexRequest(
+        folders=tuple(folder.absolute() for folder in folders),
+        encoder=encoder,
+        per_class=per_class,
+        seed=seed,
+    )
+
+    async def work(engine: Engine) -> Exit:
+        return await follow(engine, engine.index(request), output)
+
+    context.run(output, work)

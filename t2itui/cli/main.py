@@ -1,0 +1,72 @@
+"""The group of commands; each is imported when it is asked for."""
+
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from t2itui import __version__
+from t2itui.cli.context import Context, pass_context
+
+COMMANDS = {
+    "index": "Bring folders of pictures into the library.",
+    "search": "Rank the library by a description and say which pictures answer it.",
+    "library": "Show what the library holds, what failed and what vanished.",
+    "history": "List earlier decisions and replay them without a model.",
+    "models": "List encoders, and download one.",
+    "cache": "Import and export vectors; look after the cache file.",
+    "doctor": "Check terminal, device, models, cache and disk.",
+}
+"""The one-line helps stand here so that `--help` imports no command."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in `t2itui.cli.<name>` as `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"t2itui.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Without a command the app opens. Exit codes: 0 answered, 1 nothing passed the "
+    "threshold, 2 wrong usage, 3 could not be done, 130 cancelled.",
+)
+@click.version_option(__version__, "-V", "--version", message="t2itui %(version)s")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the cache and settings instead of T2ITUI_HOME or the user's data folder.",
+)
+@click.option(
+    "--graphics",
+    type=click.Choice(["auto", "kitty", "sixel", "halfcell", "text"]),
+    help="How the app draws pictures; auto asks the terminal.",
+)
+@pass_context
+@click.pass_context
+def cli(click_context: click.Context, context: Context, home: Path | None, graphics: str) -> None:
+    """Search your own pictures by description, in the terminal."""
+    context.choose(home, graphics)
+    if click_context.invoked_subcommand is None:
+        from t2itui.cli.app import open_app
+
+        open_app(context)
+
+
+def main() -> None:
+    """Run the command line; the process ends with the command's exit code."""
+    cli(prog_name="t2itui")

@@ -1,0 +1,186 @@
+"""`t2itui search`: rank the library and say which pictures answer the query."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from t2itui.cli.context import Context, Exit, pass_context
+from t2itui.cli.output import Output
+from t2itui.plain import plain
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.requests import SearchRequest
+    from engine.results import Receipt, ResultRow, SearchResult
+
+_DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+
+@click.command()
+@click.argument("text", nargs=-1)
+@click.option(
+    "--like",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Rank by likeness to this picture instead of a text.",
+)
+@click.option(
+    "--top", type=click.IntRange(min=0), default=20, show_default=True, help="Pictures; 0 for all."
+)
+@click.option("--scorer", type=click.Choice(["match", "cosine"]), help="What ranks.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="Of match, for an answer.")
+@click.option(
+    "--in",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Only pictures below DIR; may be repeated.",
+)
+@click.option("--since", type=_DATE, help="Only files changed on this day or later.")
+@click.option("--until", type=_DATE, help="Only files changed before this day.")
+@click.option("--min-side", type=click.IntRange(min=0), default=0, help="Shorter edge in pixels.")
+@click.option("--encoder", metavar="ID", help="Encoder id; default: chosen by language and use.")
+@click.option("--offline", is_flag=True, help="Never start a model; fail if one is needed.")
+@click.option("--json", "as_json", is_flag=True, help="Write a receipt and results as JSON lines.")
+@click.option("--paths", is_flag=True, help="Write only the paths of the pictures that pass.")
+@click.option("--null", "-0", is_flag=True, help="With --paths: end each with NUL, for xargs -0.")
+@pass_context
+def command(
+    context: Context,
+    text: tuple[str, ...],
+    like: Path | None,
+    top: int,
+    scorer: str | None,
+    threshold: float | None,
+    folders: tuple[Path, ...],
+    since: datetime | None,
+    until: datetime | None,
+    min_side: int,
+    encoder: str | None,
+    offline: bool,
+    as_json: bool,
+    paths: bool,
+    null: bool,
+) -> None:
+    """Rank every picture of the library by TEXT, and say which of them answer it.
+
+    TEXT may be a weighted mix of quoted texts and picture paths:
+
+      t2itui search '"a dog" + 0.5*"snow" - "grass"'
+    """
+    from engine.requests import Filters, SearchRequest
+
+    query = " ".join(text)
+    if bool(query.strip()) == (like is not None):
+        raise click.UsageError("give either a text or --like PICTURE")
+    if as_json and paths:
+        raise click.UsageError("--json and --paths exclude each other")
+    settings = context.settings()
+    request = SearchRequest(
+        query=query,
+        top=top,
+        scorer=scorer or settings.scorer,
+        threshold=settings.threshold if threshold is None else threshold,
+        filters=Filters(
+            folders=tuple(folder.absolute() for folder in folders),
+            since=None if since is None else since.timestamp(),
+            until=None if until is None else until.timestamp(),
+            min_side=min_side,
+        ),
+        encoder_id=encoder,
+        offline=offline,
+    )
+    output = Output(as_json=as_json)
+
+    async def work(engine: Engine) -> Exit:
+        result = await _ask(engine, request, like)
+        if paths:
+            _write_paths(result, "\0" if null else "\n")
+        elif as_json:
+            _write_json(result, output)
+        else:
+            write_answer(result, output)
+        return Exit.ANSWERED if result.receipt.passed else Exit.NOTHING_PASSED
+
+    context.run(output, work)
+
+
+async def _ask(engine: Engine, request: SearchRequest, like: Path | None) -> SearchResult:
+    if like is None:
+        return await engine.search(request)
+    return await engine.searcher.like(like.absolute(), request)
+
+
+def _write_paths(result: SearchResult, end: str) -> None:
+    to_terminal = sys.stdout.isatty()
+    for row in result.rows:
+        if row.match >= result.receipt.threshold:
+            sys.stdout.write((plain(row.path) if to_terminal else row.path) + end)
+
+
+def _write_json(result: SearchResult, output: Output) -> None:
+    output.record("receipt", receipt_json(result.receipt, cached=result.cached))
+    for note in result.notes:
+        output.say(f"note: {note.message} {note.hint}".rstrip())
+    for row in result.rows:
+        output.record("result", row_json(row))
+
+
+def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
+    """The fields of a receipt as `--json` writes them."""
+    return {
+        "id": receipt.id,
+        "query": receipt.query,
+        "encoder": receipt.encoder,
+        "matcher": receipt.matcher,
+        "ranked_by": receipt.ranked_by,
+        "threshold": receipt.threshold,
+        "route": receipt.route,
+        "reason": receipt.reason,
+        "best_cosine": receipt.best_cosine,
+        "best_match": receipt.best_match,
+        "passed": receipt.passed,
+        "considered": receipt.considered,
+        "cached": cached,
+        "filters": receipt.filters,
+        "override": receipt.override,
+        "histogram": receipt.histogram,
+    }
+
+
+def row_json(row: ResultRow) -> dict[str, object]:
+    """The fields of a result as `--json` writes them."""
+    values = asdict(row)
+    order = ("rank", "path", "sha256", "cosine", "match", "synthetic")
+    return {name: values[name] for name in order}
+
+
+def write_answer(result: SearchResult, output: Output) -> None:
+    """Write a decision and its rows for a person."""
+    receipt = result.receipt
+    how = "cached" if result.cached else "with the model"
+    output.line(
+        f"{receipt.route}: {plain(receipt.reason)}  ({result.seconds * 1000:.0f} ms, {how})",
+        bold=True,
+    )
+    output.line(
+        f"{receipt.encoder}  match: {plain(receipt.matcher)}  ranked by {receipt.ranked_by}"
+        f"  receipt {receipt.id}",
+        dim=True,
+    )
+    for note in result.notes:
+        output.say(f"note: {note.message} {note.hint}".rstrip())
+    width = len(str(len(result.rows)))
+    for row in result.rows:
+        passes = row.match >= receipt.threshold
+        mark = "*" if passes else " "
+        output.line(
+            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {plain(row.path)}",
+            dim=not passes,
+        )
