@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 NOT_A_THING = frozenset({"camera", "watch", "slide", "ski"})
-"""Frequent in captions as something else: 'looks at the camera', 'people watch', 'slides', 'skis'."""
+"""Frequent in captions as something else: 'looks at the camera', 'people watch', 'he slides'."""
 
 MAY_GO_UNSAID = frozenset(
     {

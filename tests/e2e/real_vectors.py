@@ -30,7 +30,8 @@ class RealVectors:
 
     def vector(self, text: str) -> FloatArray:
         """The vector of one text, shape (512,)."""
-        return self.vectors[self.texts.index(text)]
+        vector: FloatArray = self.vectors[self.texts.index(text)]
+        return vector
 
     def counts(self) -> dict[str, int]:
         """In the captions of how many pictures each class word occurs."""

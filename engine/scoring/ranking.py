@@ -1,0 +1,166 @@
+"""What follows from the scores alone: order, counts, histogram and route.
+
+Nothing here reads or waits: the app calls it at every press of a key.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.results import (
+    GENERATE,
+    HISTOGRAM_BINS,
+    RETRIEVE,
+    FloatArray,
+    IdArray,
+    Scores,
+)
+
+Scorer: TypeAlias = Literal["cosine", "match"]
+COSINE: Scorer = "cosine"
+MATCH: Scorer = "match"
+SCORERS: tuple[Scorer, ...] = (COSINE, MATCH)
+
+_INDEX_BITS = np.uint64(32)
+_INDEX_MASK = np.uint64(0xFFFF_FFFF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """What is to be done about a query, and the figures that say so."""
+
+    route: str
+    """RETRIEVE or GENERATE."""
+    reason: str
+    """A sentence for people."""
+    passed: int
+    best_cosine: float
+    """0 where there is no picture, as is `best_match`."""
+    best_match: float
+
+
+def make_scores(picture_ids: IdArray, cosine: FloatArray, match_logit: FloatArray) -> Scores:
+    """Bind both scores of N pictures, sorted by id, as read-only arrays of shape (N,).
+
+    A score that is not a number becomes the worst there is, so that it ranks last and never
+    passes.
+    """
+    cosine = np.nan_to_num(cosine.astype(np.float32, copy=False), nan=-1, posinf=-1, neginf=-1)
+    logit = match_logit.astype(np.float32, copy=True)
+    logit[np.isnan(logit)] = -np.inf
+    scores = Scores(
+        picture_ids=picture_ids, cosine=cosine, match=probability(logit), match_logit=logit
+    )
+    for array in (scores.cosine, scores.match, scores.match_logit):
+        array.flags.writeable = False
+    return scores
+
+
+def probability(logit: FloatArray) -> FloatArray:
+    """The logistic function of float32 log odds, without overflow, in float32."""
+    small = np.exp(-np.abs(logit))
+    return np.where(logit >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
+
+
+def ranked_values(scores: Scores, scorer: str) -> FloatArray:
+    """What `scorer` sorts by: cosines, or the log odds of `match`. Raises ValueError."""
+    if scorer == COSINE:
+        return scores.cosine
+    if scorer == MATCH:
+        return scores.match_logit
+    raise ValueError(f"no scorer is called {scorer!r}")
+
+
+def order(scores: Scores, scorer: str) -> IdArray:
+    """Indices of all pictures, best first; equal scores in picture-id order. Shape (N,)."""
+    return _indices(np.sort(_keys(ranked_values(scores, scorer))))
+
+
+def top(scores: Scores, scorer: str, k: int) -> IdArray:
+    """The first k of `order`, without sorting the rest; all of them for k = 0."""
+    return top_indices(ranked_values(scores, scorer), k)
+
+
+def top_indices(values: FloatArray, k: int) -> IdArray:
+    """Indices of the k largest float32 values, best first, ties by index; all for k = 0."""
+    keys = _keys(values)
+    if 0 < k < len(keys):
+        keys = np.partition(keys, k - 1)[:k]
+    return _indices(np.sort(keys))
+
+
+def rank_of(scores: Scores, scorer: str, index: int) -> int:
+    """The rank, from 1, that the picture at `index` has under `scorer`."""
+    values = ranked_values(scores, scorer)
+    value = values[index]
+    return int(np.count_nonzero(values > value) + np.count_nonzero(values[:index] == value)) + 1
+
+
+def passing(scores: Scores, threshold: float) -> NDArray[np.bool_]:
+    """Which pictures have a `match` at or above `threshold`. Shape (N,)."""
+    # A float64 scalar makes the comparison the same as that of the numbers a receipt holds.
+    return scores.match >= np.float64(threshold)
+
+
+def passed(scores: Scores, threshold: float) -> int:
+    """How many pictures have a `match` at or above `threshold`."""
+    return int(np.count_nonzero(passing(scores, threshold)))
+
+
+def histogram(scores: Scores) -> tuple[int, ...]:
+    """Counts of `match` in HISTOGRAM_BINS equal bins over [0, 1]; 1 falls into the last."""
+    bins = np.minimum((scores.match * HISTOGRAM_BINS).astype(np.int64), HISTOGRAM_BINS - 1)
+    return tuple(np.bincount(bins, minlength=HISTOGRAM_BINS).tolist())
+
+
+def route(scores: Scores, threshold: float) -> Routing:
+    """Decide: pictures at or above the threshold answer the query; if none, one is generated."""
+    count = len(scores.picture_ids)
+    passes = passed(scores, threshold)
+    best_match = float(scores.match.max()) if count else 0.0
+    if passes:
+        reason = f"{passes} of {_pictures(count)} {'has' if passes == 1 else 'have'} "
+        reason += f"a match of {threshold:.2f} or more"
+    else:
+        shown_best, shown_threshold = _told_apart(best_match, threshold)
+        reason = f"none of {_pictures(count)} has a match of {shown_threshold}: "
+        reason += f"the best is {shown_best}"
+    return Routing(
+        route=RETRIEVE if passes else GENERATE,
+        reason=reason,
+        passed=passes,
+        best_cosine=float(scores.cosine.max()) if count else 0.0,
+        best_match=best_match,
+    )
+
+
+def _keys(values: FloatArray) -> NDArray[np.uint64]:
+    """Distinct integers that ascend as values descend, and by index where values are equal.
+
+    The bits of a float32 are the high half and the index the low half, so that an unstable sort
+    (which numpy vectorises) is exact about ties. NaN comes last.
+    """
+    bits = (np.where(np.isnan(values), -np.inf, values).astype(np.float32) + 0.0).view(np.uint32)
+    sign = np.uint32(0x8000_0000)
+    descending = np.where(bits & sign, bits, ~(bits | sign)).astype(np.uint64)
+    index = np.arange(len(values), dtype=np.uint64)
+    keys: NDArray[np.uint64] = (descending << _INDEX_BITS) | index
+    return keys
+
+
+def _indices(keys: NDArray[np.uint64]) -> IdArray:
+    return (keys & _INDEX_MASK).astype(np.int64)
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} picture{'' if count == 1 else 's'}"
+
+
+def _told_apart(low: float, high: float) -> tuple[str, str]:
+    """Both numbers with two digits, or as many more as it takes to see that they differ."""
+    for digits in range(2, 9):
+        if f"{low:.{digits}f}" != f"{high:.{digits}f}":
+            break
+    return f"{low:.{digits}f}", f"{high:.{digits}f}"

@@ -1,0 +1,1 @@
+"""Answers to queries: their grammar, vectors, scores, receipts and history."""
