@@ -13,6 +13,7 @@ import click
 
 from t2itui.cli.output import Output
 from t2itui.paths import home_folder
+from t2itui.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -42,12 +43,19 @@ class Context:
         self._graphics = graphics
 
     def settings(self) -> AppSettings:
-        """The settings of the home folder with the options of this run in them."""
+        """The settings of the home folder with the options of this run in them.
+
+        Raises:
+            click.UsageError: the settings file cannot be used.
+        """
         from dataclasses import replace
 
-        from t2itui.settings import load
+        from t2itui.settings import SettingsError, load
 
-        settings = load(self.home)
+        try:
+            settings = load(self.home)
+        except SettingsError as error:
+            raise click.UsageError(plain(f"{error}. Correct the file or remove it.")) from error
         return settings if self._graphics is None else replace(settings, graphics=self._graphics)
 
     def run(self, output: Output, work: Callable[[Engine], Awaitable[Exit]]) -> None:
@@ -57,16 +65,12 @@ class Context:
         """
         from cache.errors import CacheError
         from engine.errors import EngineError, RequestError
-        from t2itui.settings import SettingsError
 
         try:
             code = asyncio.run(self._with_engine(work))
         except KeyboardInterrupt:
             output.say("cancelled")
             code = Exit.CANCELLED
-        except SettingsError as error:
-            output.error("SettingsError", str(error), "Correct the file or remove it.")
-            code = Exit.WRONG_USAGE
         except (EngineError, CacheError) as error:
             output.error(type(error).__name__, error.message, error.hint)
             code = Exit.WRONG_USAGE if isinstance(error, RequestError) else Exit.COULD_NOT

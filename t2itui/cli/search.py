@@ -103,7 +103,7 @@ def command(
         if paths:
             _write_paths(result, "\0" if null else "\n")
         elif as_json:
-            _write_json(result, output)
+            write_json(result, output)
         else:
             write_answer(result, output)
         return Exit.ANSWERED if result.receipt.passed else Exit.NOTHING_PASSED
@@ -124,7 +124,8 @@ def _write_paths(result: SearchResult, end: str) -> None:
             sys.stdout.write((plain(row.path) if to_terminal else row.path) + end)
 
 
-def _write_json(result: SearchResult, output: Output) -> None:
+def write_json(result: SearchResult, output: Output) -> None:
+    """Write a decision and its rows as JSON lines."""
     output.record("receipt", receipt_json(result.receipt, cached=result.cached))
     for note in result.notes:
         output.say(f"note: {note.message} {note.hint}".rstrip())

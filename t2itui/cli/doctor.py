@@ -1,0 +1,68 @@
+"""`t2itui doctor`: what works here, what does not, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from t2itui.cli.context import Context, Exit, pass_context
+from t2itui.cli.output import Output
+from t2itui.plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.engine import Engine
+    from engine.results import Check
+
+_MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
+@pass_context
+def command(context: Context, as_json: bool) -> None:
+    """Check terminal, device, models, cache and disk, and say what to do.
+
+    Exit code 3 when something is in the way, 0 otherwise.
+    """
+    output = Output(as_json=as_json)
+    terminal = check_terminal(context.settings().graphics)
+
+    async def work(engine: Engine) -> Exit:
+        checks = [terminal, *await engine.doctor()]
+        write_checks(checks, output)
+        broken = any(check.state == "error" for check in checks)
+        return Exit.COULD_NOT if broken else Exit.ANSWERED
+
+    context.run(output, work)
+
+
+def check_terminal(wanted: str) -> Check:
+    """Say how pictures will be drawn here, and why."""
+    from engine.results import Check
+    from t2itui.graphics import detect
+
+    graphics = detect(None if wanted == "auto" else wanted)
+    hint = ""
+    if graphics.protocol == "text":
+        hint = "Pictures need a terminal with colours; --graphics halfcell tries nevertheless."
+    return Check(
+        name="terminal",
+        state="warning" if graphics.protocol == "text" else "ok",
+        message=f"pictures as {graphics.protocol}: {graphics.reason}",
+        hint=hint,
+    )
+
+
+def write_checks(checks: Iterable[Check], output: Output) -> None:
+    """Write checks, one a line with its hint below it."""
+    for check in checks:
+        if output.as_json:
+            output.record("check", asdict(check))
+            continue
+        output.line(f"{_MARKS[check.state]}  {check.name:<10} {plain(check.message)}")
+        if check.hint and check.state != "ok":
+            output.line(f"         {'':<10} {plain(check.hint)}", dim=True)
