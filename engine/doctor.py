@@ -1,0 +1,104 @@
+"""Checks of everything the program stands on, each with what to do when it fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from cache.errors import CacheError
+from cache.health import quick_check
+from cache.pictures import counts
+from engine.errors import EngineError
+from engine.models.catalog import statuses
+from engine.results import Check
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+LOW_DISK_BYTES = 1_000_000_000
+FULL_DISK_BYTES = 50_000_000
+
+
+async def examine(engine: Engine) -> list[Check]:
+    """Check Python, disk, cache, models and device, in this order; a failed check is a result."""
+    return [
+        _python(),
+        _disk(engine),
+        await _guarded("cache", engine, _cache),
+        await _guarded("models", engine, _models),
+        await _guarded("device", engine, _device),
+    ]
+
+
+async def _guarded(
+    name: str, engine: Engine, check: Callable[[Engine], Awaitable[Check]]
+) -> Check:
+    try:
+        return await check(engine)
+    except (EngineError, CacheError) as error:
+        return Check(name=name, state="error", message=error.message, hint=error.hint)
+
+
+def _python() -> Check:
+    version = sys.version.split()[0]
+    encoding = sys.getfilesystemencoding()
+    message = f"Python {version}, SQLite {sqlite3.sqlite_version}, file names in {encoding}"
+    if encoding.replace("-", "") != "utf8":
+        hint = "Set LANG or LC_ALL to a UTF-8 locale, or file names may be shown wrongly."
+        return Check(name="python", state="warning", message=message, hint=hint)
+    return Check(name="python", state="ok", message=message)
+
+
+def _disk(engine: Engine) -> Check:
+    home = engine.settings.home
+    free = shutil.disk_usage(home).free
+    message = f"{free / 1e9:.1f} GB free at {home}"
+    if not os.access(home, os.W_OK):
+        hint = "Make the folder writable, or choose another with --home or T2ITUI_HOME."
+        return Check(name="disk", state="error", message=f"{home} cannot be written", hint=hint)
+    if free < LOW_DISK_BYTES:
+        state = "error" if free < FULL_DISK_BYTES else "warning"
+        hint = "Free some space, or move the folder and set T2ITUI_HOME."
+        return Check(name="disk", state=state, message=message, hint=hint)
+    return Check(name="disk", state="ok", message=message)
+
+
+async def _cache(engine: Engine) -> Check:
+    complaint = await engine.cache.read(quick_check)
+    if complaint:
+        hint = f"Keep a copy of {engine.cache.path}, remove it, and index the folders again."
+        return Check(name="cache", state="error", message=complaint, hint=hint)
+    held = await engine.cache.read(counts)
+    message = (
+        f"{held.pictures} pictures, {held.failures} failures, {held.bytes_on_disk / 1e6:.1f} MB"
+        f" at {engine.cache.path}"
+    )
+    if engine.cache.read_only:
+        hint = "Searching works; make the file writable to index and to keep receipts."
+        return Check(name="cache", state="warning", message=f"read-only: {message}", hint=hint)
+    if held.pictures == 0:
+        hint = "t2itui index DIR brings pictures in."
+        return Check(name="cache", state="warning", message="the library is empty", hint=hint)
+    return Check(name="cache", state="ok", message=message)
+
+
+async def _models(engine: Engine) -> Check:
+    wanted = engine.settings.encoder
+    present = [
+        model.id for model in await statuses(engine.cache, engine.encoders) if model.location
+    ]
+    if engine.encoders.locate(wanted) is None:
+        hint = f"t2itui models get {wanted} downloads it; a search of indexed texts needs none."
+        message = f"the encoder {wanted} is not on this machine"
+        return Check(name="models", state="warning", message=message, hint=hint)
+    message = f"{wanted} is the encoder; on this machine: {', '.join(present) or wanted}"
+    return Check(name="models", state="ok", message=message)
+
+
+async def _device(engine: Engine) -> Check:
+    device = await engine.encoders.probe()
+    return Check(name="device", state="ok", message=device)
