@@ -1,0 +1,176 @@
+"""What every worker process does: take calls by priority, answer them, and die with its parent."""
+
+import contextlib
+import ctypes
+import heapq
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, TypeAlias
+
+from engine import wire
+from engine.errors import EngineError, OutOfMemoryError
+from engine.wire import Json, Reply
+
+_PR_SET_PDEATHSIG = 1
+_F_SETPIPE_SZ = 1031
+_PIPE_BYTES = 1 << 20
+
+
+class CallCancelled(Exception):
+    """The parent no longer wants the answer; `Call.check` raises it inside a handler."""
+
+
+class Call:
+    """One request while a handler works on it."""
+
+    def __init__(self, number: int, op: str, request: Reply, outlet: "Outlet") -> None:
+        self.number = number
+        self.op = op
+        self.request = request
+        """Its fields and arrays."""
+        self._outlet = outlet
+        self._cancelled = threading.Event()
+
+    def check(self) -> None:
+        """Raise CallCancelled if the parent cancelled the call; call it between two steps."""
+        if self._cancelled.is_set():
+            raise CallCancelled
+
+    def report(self, **event: Json) -> None:
+        """Send an event about this call to the parent, which also shows that the worker lives."""
+        self._outlet.send(Reply(fields={"id": self.number, "event": event}))
+
+    def cancel(self) -> None:
+        """Let the next `check` raise."""
+        self._cancelled.set()
+
+
+Handler: TypeAlias = Callable[[Call], Reply]
+
+
+class Outlet:
+    """The way to the parent; any thread may send."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, message: Reply) -> None:
+        """Write a message; a parent that is gone ends this process."""
+        with self._lock:
+            try:
+                wire.write(self._stream, message)
+            except OSError:
+                os._exit(0)
+
+
+class Inbox:
+    """The calls that wait, and the one that runs."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self._ready = threading.Condition()
+        self._waiting: list[tuple[int, int, Call]] = []
+        self._running: Call | None = None
+
+    def put(self, call: Call, priority: int) -> None:
+        """Queue a call: lower priorities first, then in order of arrival."""
+        with self._ready:
+            heapq.heappush(self._waiting, (priority, call.number, call))
+            self._ready.notify()
+
+    def take(self) -> Call:
+        """Wait for the next call and make it the running one."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._waiting)
+            self._running = heapq.heappop(self._waiting)[2]
+            return self._running
+
+    def cancel(self, number: int) -> None:
+        """Take the call out of the queue, or let it know if it runs; an old number is ignored."""
+        with self._ready:
+            if self._running is not None and self._running.number == number:
+                self._running.cancel()
+                return
+            left = [entry for entry in self._waiting if entry[1] != number]
+            known = len(left) < len(self._waiting)
+            self._waiting = left
+            heapq.heapify(self._waiting)
+        if known:
+            self._outlet.send(Reply(fields={"id": number, "cancelled": True}))
+
+
+def serve(handlers: Mapping[str, Handler]) -> None:
+    """Answer calls with the handler of their name until the parent goes away.
+
+    Handlers run one at a time on this thread. EngineError crosses as it is; any other exception
+    is logged with its traceback and reaches the caller as a plain EngineError.
+    """
+    source, outlet = _take_over_pipes()
+    inbox = Inbox(outlet)
+    threading.Thread(target=_listen, args=(source, inbox, outlet), daemon=True).start()
+    while True:
+        call = inbox.take()
+        outlet.send(Reply(fields={"id": call.number, "started": True}))
+        outlet.send(_answer(call, handlers))
+
+
+def _answer(call: Call, handlers: Mapping[str, Handler]) -> Reply:
+    try:
+        call.check()
+        reply = handlers[call.op](call)
+    except CallCancelled:
+        return Reply(fields={"id": call.number, "cancelled": True})
+    except EngineError as error:
+        return _failure(call, error)
+    except MemoryError:
+        return _failure(call, OutOfMemoryError(f"there was not enough memory for '{call.op}'"))
+    except Exception as error:  # noqa: BLE001 - a bug in one call must not end the others
+        traceback.print_exc()
+        summary = f"'{call.op}' failed in a worker process: {type(error).__name__}: {error}"
+        return _failure(call, EngineError(summary))
+    return Reply(fields={"id": call.number, "result": reply.fields}, arrays=reply.arrays)
+
+
+def _failure(call: Call, error: EngineError) -> Reply:
+    fields = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+    return Reply(fields={"id": call.number, "error": fields})
+
+
+def _listen(source: BinaryIO, inbox: Inbox, outlet: Outlet) -> None:
+    """Queue what arrives; at the end of the stream the parent is gone, and so is this process."""
+    with contextlib.suppress(OSError, wire.WireError):
+        while (message := wire.read(source)) is not None:
+            number = message.whole("id")
+            if message.fields.get("cancel"):
+                inbox.cancel(number)
+                continue
+            request = Reply(fields=message.mapping("fields"), arrays=message.arrays)
+            call = Call(number, message.text("op"), request, outlet)
+            inbox.put(call, message.whole("priority"))
+    os._exit(0)
+
+
+def _take_over_pipes() -> tuple[BinaryIO, Outlet]:
+    """Keep the pipes for messages alone: what libraries print goes to the log."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _widen(0)
+        _widen(1)
+    source, sink = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return os.fdopen(source, "rb"), Outlet(os.fdopen(sink, "wb"))
+
+
+def _widen(descriptor: int) -> None:
+    import fcntl
+
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _PIPE_BYTES)

@@ -1,0 +1,258 @@
+"""Worker processes, with real ones."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from engine.errors import EngineError, ModelMissingError, WorkerDiedError
+from engine.models.process import WorkerProcess
+from engine.wire import Json, Reply
+
+MODULE = "tests.engine.models.odd_worker"
+
+
+@pytest_asyncio.fixture
+async def worker(tmp_path: Path) -> AsyncIterator[WorkerProcess]:
+    process = WorkerProcess(
+        MODULE, args=("one", "two"), log=tmp_path / "logs" / "odd.log", grace_s=0.3
+    )
+    yield process
+    await process.aclose()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def gone(pid: int, within_s: float) -> bool:
+    """Wait for a process that is no child of ours to end."""
+    for _ in range(int(within_s / 0.02)):
+        if not is_alive(pid) or _is_zombie(pid):
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return False
+
+
+async def begin(
+    worker: WorkerProcess, op: str, fields: Mapping[str, Json] | None = None
+) -> tuple[asyncio.Task[Reply], int]:
+    """Start a call and return when the worker works on it, with the worker's process id."""
+    began: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def on_event(event: Mapping[str, Json]) -> None:
+        began.set_result(Reply(fields=event).whole("pid"))
+
+    task = asyncio.create_task(worker.call(op, fields, on_event=on_event))
+    return task, await began
+
+
+async def test_a_call_starts_the_process_and_the_next_one_finds_it_warm(
+    worker: WorkerProcess,
+) -> None:
+    assert not worker.is_running
+    pixels = np.arange(6 * 10**6, dtype=np.uint8).reshape(-1, 3)
+    first = await worker.call("echo", {"n": 1}, [pixels])
+    second = await worker.call("echo", {"n": 2})
+    np.testing.assert_array_equal(first.arrays[0], pixels)
+    assert first.whole("pid") == second.whole("pid") == worker.pid
+
+
+async def test_an_error_of_the_engine_crosses_with_its_kind_and_hint(worker: WorkerProcess) -> None:
+    with pytest.raises(ModelMissingError) as caught:
+        await worker.call("refuse")
+    assert (caught.value.message, caught.value.hint) == ("no weights", "get some")
+
+
+async def test_a_bug_in_a_handler_is_an_error_and_leaves_the_worker_alive(
+    worker: WorkerProcess, tmp_path: Path
+) -> None:
+    with pytest.raises(EngineError, match="ZeroDivisionError: a bug"):
+        await worker.call("stumble")
+    pid = worker.pid
+    assert (await worker.call("echo")).whole("pid") == pid
+    assert "Traceback" in (tmp_path / "logs" / "odd.log").read_text()
+
+
+async def test_prints_and_logs_of_libraries_go_to_the_log(
+    worker: WorkerProcess, tmp_path: Path
+) -> None:
+    assert (await worker.call("chat")).texts("args") == ["one", "two"]
+    log = tmp_path / "logs" / "odd.log"
+    assert log.read_text() == "noise on stdout\nnoise on stderr\n"
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_crash_fails_its_call_and_the_next_call_gets_a_new_process(
+    worker: WorkerProcess,
+) -> None:
+    before = (await worker.call("echo")).whole("pid")
+    with pytest.raises(WorkerDiedError, match=r"status 7 \(RuntimeError: the floor gave way\)"):
+        await worker.call("crash")
+    assert not worker.is_running
+    assert (await worker.call("echo")).whole("pid") != before
+
+
+async def test_a_call_that_waited_behind_a_crash_is_answered_by_the_next_process(
+    worker: WorkerProcess, tmp_path: Path
+) -> None:
+    held, pid = await begin(worker, "hold", {"path": str(tmp_path / "go")})
+    crash = asyncio.create_task(worker.call("crash"))
+    waiting = asyncio.create_task(worker.call("echo"))
+    await asyncio.sleep(0)
+    (tmp_path / "go").touch()
+    await held
+    with pytest.raises(WorkerDiedError):
+        await crash
+    assert (await waiting).whole("pid") != pid
+
+
+async def test_a_worker_that_cannot_start_is_an_error_that_names_the_cause(tmp_path: Path) -> None:
+    process = WorkerProcess("no_such_module", log=tmp_path / "log")
+    with pytest.raises(WorkerDiedError, match="No module named") as caught:
+        await process.call("echo")
+    assert str(tmp_path / "log") in caught.value.hint
+
+
+async def test_a_hung_worker_is_killed_when_it_gives_no_sign_of_life(tmp_path: Path) -> None:
+    process = WorkerProcess(MODULE, log=tmp_path / "log", silence_s=0.5)
+    task, pid = await begin(process, "hang")
+    with pytest.raises(WorkerDiedError, match="no sign of life"):
+        await task
+    assert not is_alive(pid)
+    assert (await process.call("echo")).whole("pid") != pid
+    await process.aclose()
+
+
+async def test_cancelling_frees_the_caller_at_once_and_stops_the_work(
+    worker: WorkerProcess,
+) -> None:
+    task, pid = await begin(worker, "wait")
+    task.cancel()
+    await asyncio.sleep(0)
+    assert task.cancelled()
+    assert (await worker.call("echo")).whole("pid") == pid
+
+
+async def test_a_worker_that_does_not_obey_a_cancel_is_ended(worker: WorkerProcess) -> None:
+    task, pid = await begin(worker, "hang")
+    behind = asyncio.create_task(worker.call("echo"))
+    task.cancel()
+    assert (await behind).whole("pid") != pid
+    assert task.cancelled()
+    assert not is_alive(pid)
+
+
+async def test_a_cancelled_call_that_still_waited_never_runs(
+    worker: WorkerProcess, tmp_path: Path
+) -> None:
+    held, pid = await begin(worker, "hold", {"path": str(tmp_path / "go")})
+    queued = asyncio.create_task(worker.call("crash"))
+    await asyncio.sleep(0)
+    queued.cancel()
+    await asyncio.wait([queued])
+    (tmp_path / "go").touch()
+    await held
+    assert (await worker.call("echo")).whole("pid") == pid
+
+
+async def test_a_text_overtakes_the_pictures_that_wait(
+    worker: WorkerProcess, tmp_path: Path
+) -> None:
+    held, _ = await begin(worker, "hold", {"path": str(tmp_path / "go")})
+    order: list[str] = []
+
+    async def ask(name: str, priority: int) -> None:
+        await worker.call("echo", priority=priority)
+        order.append(name)
+
+    asks = [asyncio.create_task(ask(f"picture {n}", 1)) for n in range(3)]
+    asks.append(asyncio.create_task(ask("text", 0)))
+    await asyncio.sleep(0)
+    (tmp_path / "go").touch()
+    await asyncio.gather(held, *asks)
+    assert order == ["text", "picture 0", "picture 1", "picture 2"]
+
+
+async def test_an_idle_worker_is_ended_and_a_busy_one_is_not(tmp_path: Path) -> None:
+    process = WorkerProcess(MODULE, log=tmp_path / "log", idle_seconds=0.2)
+    pid = (await process.call("echo")).whole("pid")
+    assert await gone(pid, 3)
+    held, pid = await begin(process, "hold", {"path": str(tmp_path / "go")})
+    assert not await gone(pid, 0.6)
+    (tmp_path / "go").touch()
+    await held
+    assert await gone(pid, 3)
+    assert not process.is_running
+    await process.aclose()
+
+
+async def test_unloading_ends_the_process_and_the_next_call_starts_another(
+    worker: WorkerProcess,
+) -> None:
+    pid = (await worker.call("echo")).whole("pid")
+    await worker.unload()
+    assert not is_alive(pid)
+    assert not worker.is_running
+    assert (await worker.call("echo")).whole("pid") != pid
+
+
+async def test_closing_ends_a_process_that_hangs(tmp_path: Path) -> None:
+    process = WorkerProcess(MODULE, log=tmp_path / "log", grace_s=0.2)
+    task, pid = await begin(process, "hang")
+    await process.aclose()
+    with pytest.raises(WorkerDiedError):
+        await task
+    assert not is_alive(pid)
+    with pytest.raises(WorkerDiedError):
+        await process.call("echo")
+
+
+async def test_a_log_that_cannot_be_written_does_not_stop_the_worker(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    process = WorkerProcess(MODULE, log=tmp_path / "file" / "log")
+    assert (await process.call("chat")).texts("args") == []
+    await process.aclose()
+
+
+@pytest.mark.parametrize("op", ["wait", "hang"])
+async def test_killing_the_parent_leaves_no_worker_behind(op: str, tmp_path: Path) -> None:
+    program = f"""
+        import asyncio
+        from pathlib import Path
+        from engine.models.process import WorkerProcess
+
+        async def main():
+            worker = WorkerProcess({MODULE!r}, log=Path({str(tmp_path / "log")!r}))
+            await worker.call({op!r}, on_event=lambda event: print(event["pid"], flush=True))
+
+        asyncio.run(main())
+    """
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(program), stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    assert is_alive(pid)
+    parent.send_signal(signal.SIGKILL)
+    await parent.wait()
+    assert await gone(pid, 2)
