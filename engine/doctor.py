@@ -34,9 +34,7 @@ async def examine(engine: Engine) -> list[Check]:
     ]
 
 
-async def _guarded(
-    name: str, engine: Engine, check: Callable[[Engine], Awaitable[Check]]
-) -> Check:
+async def _guarded(name: str, engine: Engine, check: Callable[[Engine], Awaitable[Check]]) -> Check:
     try:
         return await check(engine)
     except (EngineError, CacheError) as error:

@@ -82,7 +82,9 @@ def load(home: Path) -> AppSettings:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     try:
-        return AppSettings(**{name: _checked(name, value) for name, value in values.items()})
+        for name, value in values.items():
+            _check_type(name, value)
+        return AppSettings(**values)
     except ValueError as error:
         raise SettingsError(f"{path}: {error}") from error
 
@@ -104,13 +106,11 @@ def save(home: Path, settings: AppSettings) -> None:
             raise
 
 
-def _checked(name: str, value: object) -> object:
-    """Hold a value from the file against the type of its field."""
+def _check_type(name: str, value: object) -> None:
+    """Hold a value from the file against the type of its field; 1 may stand for 1.0."""
     types = {field.name: field.type for field in fields(AppSettings)}
     if name not in types:
         raise ValueError(f"unknown setting {name!r}")
-    if types[name] is float and type(value) is int:
-        return float(value)
-    if type(value) is not types[name]:
+    wanted = (int, float) if types[name] is float else (types[name],)
+    if type(value) not in wanted:
         raise ValueError(f"{name} must be of type {getattr(types[name], '__name__', types[name])}")
-    return value

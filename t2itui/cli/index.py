@@ -10,9 +10,12 @@ from t2itui.cli.output import Output
 
 @click.command()
 @click.argument(
-    "folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+    "folders",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@click.option("--encoder", metavar="ID", help="Hub id or folder of the encoder; default: settings.")
+@click.option("--encoder", metavar="ID", help="Hub id or folder; default: settings.")
 @click.option(
     "--per-class",
     type=click.IntRange(min=1),

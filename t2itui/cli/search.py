@@ -42,8 +42,10 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     metavar="DIR",
     help="Only pictures below DIR; may be repeated.",
 )
-@click.option("--since", type=_DATE, help="Only files changed on this day or later.")
-@click.option("--until", type=_DATE, help="Only files changed before this day.")
+@click.option(
+    "--since", type=_DATE, metavar="DATE", help="Only files changed on this day or later."
+)
+@click.option("--until", type=_DATE, metavar="DATE", help="Only files changed before this day.")
 @click.option("--min-side", type=click.IntRange(min=0), default=0, help="Shorter edge in pixels.")
 @click.option("--encoder", metavar="ID", help="Encoder id; default: chosen by language and use.")
 @click.option("--offline", is_flag=True, help="Never start a model; fail if one is needed.")
@@ -96,10 +98,11 @@ def command(
         encoder_id=encoder,
         offline=offline,
     )
+    picture = None if like is None else like.absolute()
     output = Output(as_json=as_json)
 
     async def work(engine: Engine) -> Exit:
-        result = await _ask(engine, request, like)
+        result = await _ask(engine, request, picture)
         if paths:
             _write_paths(result, "\0" if null else "\n")
         elif as_json:
@@ -111,10 +114,10 @@ def command(
     context.run(output, work)
 
 
-async def _ask(engine: Engine, request: SearchRequest, like: Path | None) -> SearchResult:
-    if like is None:
+async def _ask(engine: Engine, request: SearchRequest, picture: Path | None) -> SearchResult:
+    if picture is None:
         return await engine.search(request)
-    return await engine.searcher.like(like.absolute(), request)
+    return await engine.searcher.like(picture, request)
 
 
 def _write_paths(result: SearchResult, end: str) -> None:
