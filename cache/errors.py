@@ -5,7 +5,8 @@ CacheError
 ├── CacheTooNewError     a newer program wrote the file
 ├── CacheDamagedError    SQLite finds the file malformed
 ├── CacheFullError       the disk is full
-└── CacheBusyError       another instance holds the write lock for too long
+├── CacheBusyError       another instance holds the write lock for too long
+└── CacheMismatchError   vectors do not fit the encoder they are given for
 """
 
 
@@ -36,3 +37,7 @@ class CacheFullError(CacheError):
 
 class CacheBusyError(CacheError):
     """Another instance kept the write lock longer than the timeout."""
+
+
+class CacheMismatchError(CacheError):
+    """Vectors have another dimension than their encoder, or values that are not finite."""

@@ -7,107 +7,142 @@ migrations = Migrations("t2itui.cache")
 SCHEMA_VERSION = 1
 """Written to `user_version`; one more for every step below."""
 
+_LIBRARY = (
+    """
+    create table pictures (
+        id integer primary key,
+        sha256 text unique,
+        width integer not null,
+        height integer not null,
+        format text not null,
+        partial integer not null default 0,
+        synthetic integer not null default 0,
+        added_at real not null
+    )
+    """,
+    """
+    create table files (
+        path text primary key,
+        picture_id integer not null references pictures (id),
+        size integer not null,
+        mtime_ns integer not null,
+        present integer not null default 1
+    ) without rowid
+    """,
+    "create index files_by_picture on files (picture_id)",
+    """
+    create table folders (
+        path text primary key,
+        scanned_at real not null default 0
+    ) without rowid
+    """,
+    """
+    create table thumbnails (
+        picture_id integer primary key references pictures (id),
+        data blob not null
+    )
+    """,
+    """
+    create table failures (
+        path text primary key,
+        size integer not null,
+        mtime_ns integer not null,
+        reason text not null,
+        failed_at real not null
+    ) without rowid
+    """,
+)
+
+_VECTORS = (
+    """
+    create table encoders (
+        id text primary key,
+        dim integer not null,
+        logit_scale real not null,
+        source text not null,
+        languages text not null
+    ) without rowid
+    """,
+    """
+    create table blocks (
+        id integer primary key,
+        encoder_id text not null references encoders (id),
+        vectors blob not null
+    )
+    """,
+    "create index blocks_by_encoder on blocks (encoder_id)",
+    """
+    create table embeddings (
+        encoder_id text not null references encoders (id),
+        picture_id integer not null references pictures (id),
+        block_id integer not null references blocks (id),
+        row integer not null,
+        primary key (encoder_id, picture_id)
+    ) without rowid
+    """,
+    "create unique index embeddings_by_block on embeddings (block_id, row)",
+    "create index embeddings_by_picture on embeddings (picture_id)",
+    """
+    create table texts (
+        encoder_id text not null references encoders (id),
+        text text not null,
+        vector blob not null,
+        tokens integer not null,
+        lost text not null,
+        imported integer not null,
+        primary key (encoder_id, text)
+    ) without rowid
+    """,
+    """
+    create table matchers (
+        id integer primary key,
+        encoder_id text not null references encoders (id),
+        created_at real not null,
+        weights blob not null,
+        report text not null
+    )
+    """,
+    "create index matchers_by_encoder on matchers (encoder_id)",
+)
+
+_DECISIONS = (
+    """
+    create table receipts (
+        id text primary key,
+        query text not null,
+        encoder_id text not null,
+        route text not null,
+        created_at real not null,
+        used_at real not null,
+        uses integer not null default 1,
+        body text not null
+    )
+    """,
+    "create index receipts_by_use on receipts (used_at)",
+    """
+    create table jobs (
+        id integer primary key,
+        kind text not null,
+        title text not null,
+        state text not null,
+        created_at real not null,
+        updated_at real not null,
+        process text not null,
+        request text not null,
+        message text not null default ''
+    )
+    """,
+    """
+    create table counters (
+        name text primary key,
+        value integer not null
+    ) without rowid
+    """,
+)
+
 
 @migrations()
 def m001_library(db: Database) -> None:
     """Pictures, the files that hold them, what encoders say of them, and decisions made."""
-    db.executescript(
-        """
-        create table pictures (
-            id integer primary key,
-            sha256 text unique,
-            width integer not null,
-            height integer not null,
-            format text not null,
-            partial integer not null default 0,
-            synthetic integer not null default 0,
-            added_at real not null
-        );
-        create table files (
-            path text primary key,
-            picture_id integer not null references pictures (id),
-            size integer not null,
-            mtime_ns integer not null,
-            present integer not null default 1
-        ) without rowid;
-        create index files_by_picture on files (picture_id);
-        create table folders (
-            path text primary key,
-            scanned_at real not null default 0
-        ) without rowid;
-        create table thumbnails (
-            picture_id integer primary key references pictures (id),
-            data blob not null
-        );
-        create table failures (
-            path text primary key,
-            size integer not null,
-            mtime_ns integer not null,
-            reason text not null,
-            failed_at real not null
-        ) without rowid;
-        create table encoders (
-            id text primary key,
-            dim integer not null,
-            logit_scale real not null,
-            source text not null,
-            languages text not null
-        ) without rowid;
-        create table blocks (
-            id integer primary key,
-            encoder_id text not null references encoders (id),
-            vectors blob not null
-        );
-        create index blocks_by_encoder on blocks (encoder_id);
-        create table embeddings (
-            encoder_id text not null references encoders (id),
-            picture_id integer not null references pictures (id),
-            block_id integer not null references blocks (id),
-            row integer not null,
-            primary key (encoder_id, picture_id)
-        ) without rowid;
-        create unique index embeddings_by_block on embeddings (block_id, row);
-        create table texts (
-            encoder_id text not null references encoders (id),
-            text text not null,
-            vector blob not null,
-            tokens integer not null,
-            lost text not null,
-            imported integer not null,
-            primary key (encoder_id, text)
-        ) without rowid;
-        create table matchers (
-            id integer primary key,
-            encoder_id text not null references encoders (id),
-            created_at real not null,
-            weights blob not null,
-            report text not null
-        );
-        create table receipts (
-            id text primary key,
-            query text not null,
-            encoder_id text not null,
-            route text not null,
-            created_at real not null,
-            used_at real not null,
-            uses integer not null default 1,
-            body text not null
-        );
-        create index receipts_by_use on receipts (used_at);
-        create table jobs (
-            id integer primary key,
-            kind text not null,
-            title text not null,
-            state text not null,
-            created_at real not null,
-            updated_at real not null,
-            pid integer not null,
-            request text not null,
-            message text not null default ''
-        );
-        create table counters (
-            name text primary key,
-            value integer not null
-        ) without rowid;
-        """
-    )
+    for statement in _LIBRARY + _VECTORS + _DECISIONS:
+        db.execute(statement)

@@ -147,7 +147,7 @@ class JobRecord:
     kind: str
     title: str
     state: str
-    """queued, running, done, failed or cancelled; running rows of a dead process are 'lost'."""
+    """queued, running, done, failed or cancelled; 'lost' where the process died before the end."""
     created_at: float
     updated_at: float
     request: str
@@ -161,13 +161,18 @@ class LibraryCounts:
 
     pictures: int
     present: int
+    """Pictures that a file holds now."""
     vanished: int
+    """Pictures whose files a scan did not find any more."""
     partial: int
     synthetic: int
     failures: int
     embedded: dict[str, int]
     """Pictures with an embedding, by encoder id."""
     bytes_on_disk: int
+    """Size of the cache itself."""
+    named: int = 0
+    """Pictures known only by the name they were imported under."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +181,9 @@ class FolderRecord:
 
     path: str
     pictures: int
+    """Different pictures that files below it hold now."""
     vanished: int
+    """Files below it that a scan did not find any more."""
     failures: int
     scanned_at: float
     """Unix time of the last complete scan; 0 if there was none."""

@@ -1,0 +1,56 @@
+"""How much the cache holds."""
+
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from cache.records import LibraryCounts
+
+_COUNTS = """
+select count(*),
+    count(case when present then 1 end),
+    count(case when not present and sha256 is not null and known then 1 end),
+    count(case when partial then 1 end),
+    count(case when synthetic then 1 end),
+    count(case when sha256 is null then 1 end)
+from (
+    select sha256, partial, synthetic,
+        exists (select 1 from files f where f.picture_id = p.id) as known,
+        exists (select 1 from files f where f.picture_id = p.id and f.present = 1) as present
+    from pictures p
+)
+"""
+
+
+def counts(db: Database) -> LibraryCounts:
+    """Count pictures, failures and embeddings."""
+    row = db.execute(_COUNTS).fetchone()
+    failures = db.execute("select count(*) from failures").fetchone()[0]
+    embedded = db.execute(
+        "select id, (select count(*) from embeddings where encoder_id = encoders.id)"
+        " from encoders order by id"
+    ).fetchall()
+    return LibraryCounts(
+        pictures=row[0],
+        present=row[1],
+        vanished=row[2],
+        partial=row[3],
+        synthetic=row[4],
+        named=row[5],
+        failures=failures,
+        embedded=dict(embedded),
+        bytes_on_disk=_bytes_on_disk(db),
+    )
+
+
+def _bytes_on_disk(db: Database) -> int:
+    """The file with its write-ahead log; what the pages would take for one in memory."""
+    name = db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0]
+    if not name:
+        pages, size = (db.execute(f"pragma {key}").fetchone()[0] for key in _PAGES)
+        return int(pages * size)
+    parts = (Path(name), Path(f"{name}-wal"))
+    return sum(part.stat().st_size for part in parts if part.exists())
+
+
+_PAGES = ("page_count", "page_size")

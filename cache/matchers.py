@@ -1,0 +1,46 @@
+"""Trained matchers, each bound to one encoder."""
+
+import time
+
+from sqlite_utils import Database
+
+from cache.counters import bump
+from cache.records import MatcherRecord
+
+_SELECT = "select id, encoder_id, created_at, weights, report from matchers"
+
+
+def add_matcher(db: Database, encoder_id: str, weights: bytes, report: str) -> int:
+    """Keep a matcher, a whole safetensors file, with its report as JSON; returns its id."""
+    with db.atomic():
+        cursor = db.execute(
+            "insert into matchers (encoder_id, created_at, weights, report) values (?, ?, ?, ?)",
+            [encoder_id, time.time(), weights, report],
+        )
+        bump(db)
+    return int(cursor.lastrowid or 0)
+
+
+def newest_matcher(db: Database, encoder_id: str) -> MatcherRecord | None:
+    """The matcher kept last for an encoder, which is the one in force."""
+    row = db.execute(
+        f"{_SELECT} where encoder_id = ? order by id desc limit 1", [encoder_id]
+    ).fetchone()
+    return None if row is None else _record(*row)
+
+
+def matchers(db: Database) -> list[MatcherRecord]:
+    """Every matcher, newest first."""
+    return [_record(*row) for row in db.execute(f"{_SELECT} order by id desc")]
+
+
+def _record(
+    matcher_id: int, encoder_id: str, created_at: float, weights: bytes, report: str
+) -> MatcherRecord:
+    return MatcherRecord(
+        id=matcher_id,
+        encoder_id=encoder_id,
+        created_at=created_at,
+        weights=weights,
+        report=report,
+    )

@@ -1,0 +1,85 @@
+"""Receipts: decisions made, kept so that they repeat byte for byte."""
+
+from collections.abc import Sequence
+
+from sqlite_utils import Database
+
+from cache.records import ReceiptRecord
+from cache.sql import listed
+
+_SELECT = "select id, query, encoder_id, route, created_at, used_at, uses, body from receipts"
+
+
+def get_receipt(db: Database, receipt_id: str) -> ReceiptRecord | None:
+    """The receipt of that id, if there is one."""
+    row = db.execute(f"{_SELECT} where id = ?", [receipt_id]).fetchone()
+    return None if row is None else _record(*row)
+
+
+def put_receipt(db: Database, record: ReceiptRecord) -> None:
+    """Keep a receipt; where its id is known the first body stays and a use is counted."""
+    db.execute(
+        "insert into receipts"
+        " (id, query, encoder_id, route, created_at, used_at, uses, body)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?)"
+        " on conflict (id) do update set used_at = max(used_at, excluded.used_at), uses = uses + 1",
+        [
+            record.id,
+            record.query,
+            record.encoder_id,
+            record.route,
+            record.created_at,
+            record.used_at,
+            record.uses,
+            record.body,
+        ],
+    )
+
+
+def touch_receipt(db: Database, receipt_id: str, when: float) -> None:
+    """Count a use of a receipt at a Unix time."""
+    db.execute(
+        "update receipts set used_at = max(used_at, ?), uses = uses + 1 where id = ?",
+        [when, receipt_id],
+    )
+
+
+def list_receipts(
+    db: Database, *, limit: int, offset: int = 0, containing: str = ""
+) -> list[ReceiptRecord]:
+    """Receipts whose query contains a text, case of ASCII letters aside; last used first."""
+    rows = db.execute(
+        f"{_SELECT} where instr(lower(query), lower(?))"
+        " order by used_at desc, created_at desc, id limit ? offset ?",
+        [containing, limit, offset],
+    )
+    return [_record(*row) for row in rows]
+
+
+def delete_receipts(db: Database, receipt_ids: Sequence[str]) -> None:
+    """Forget decisions."""
+    db.execute(
+        "delete from receipts where id in (select value from json_each(?))", [listed(receipt_ids)]
+    )
+
+
+def _record(
+    receipt_id: str,
+    query: str,
+    encoder_id: str,
+    route: str,
+    created_at: float,
+    used_at: float,
+    uses: int,
+    body: str,
+) -> ReceiptRecord:
+    return ReceiptRecord(
+        id=receipt_id,
+        query=query,
+        encoder_id=encoder_id,
+        route=route,
+        created_at=created_at,
+        used_at=used_at,
+        uses=uses,
+        body=body,
+    )

@@ -1,0 +1,43 @@
+"""Chooses which pictures take part in a search."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from cache.sql import below
+
+
+def scope(
+    db: Database,
+    *,
+    folders: tuple[str, ...] = (),
+    since: float | None = None,
+    until: float | None = None,
+    min_side: int = 0,
+) -> NDArray[np.int64]:
+    """Sorted ids of the pictures that one path lets in: below a folder and of the right date.
+
+    `since` and `until` are Unix times of the file's last change, both included; a picture that
+    was never seen on disk has no date, and no size. Without folders, every path will do.
+    """
+    conditions, values = ["1"], list[str | float]()
+    if folders:
+        ranges = [below(folder) for folder in folders]
+        each = " or ".join("f.path >= ? and f.path < ?" for _ in ranges)
+        conditions.append(f"({each})")
+        values += [bound for pair in ranges for bound in pair]
+    if since is not None or until is not None:
+        conditions.append("f.mtime_ns > 0")
+    if since is not None:
+        conditions.append("f.mtime_ns >= ?")
+        values.append(int(since * 1e9))
+    if until is not None:
+        conditions.append("f.mtime_ns <= ?")
+        values.append(int(until * 1e9))
+    if min_side > 0:
+        conditions.append("f.picture_id in (select id from pictures where min(width, height) >= ?)")
+        values.append(min_side)
+    rows = db.execute(
+        f"select distinct f.picture_id from files f where {' and '.join(conditions)}", values
+    )
+    return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64))

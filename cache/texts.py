@@ -1,0 +1,68 @@
+"""Text embeddings: queries asked before, and texts imported with their vectors."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from sqlite_utils import Database
+
+from cache.counters import bump
+from cache.embeddings import check_vectors
+from cache.encoders import dimension
+from cache.records import TextRecord
+from cache.sql import listed, many
+
+_COLUMNS = "text, vector, tokens, lost, imported"
+
+
+def get_texts(db: Database, encoder_id: str, texts: Iterable[str]) -> dict[str, TextRecord]:
+    """The embeddings of those texts that have one under an encoder, by text."""
+    rows = db.execute(
+        f"select {_COLUMNS} from texts"
+        " where encoder_id = ? and text in (select value from json_each(?))",
+        [encoder_id, listed(texts)],
+    )
+    return {row[0]: _record(*row) for row in rows}
+
+
+def put_texts(db: Database, encoder_id: str, records: Sequence[TextRecord]) -> None:
+    """Keep text embeddings; a text embedded anew stays imported if it was.
+
+    Raises CacheMismatchError for a wrong dimension or a value that is not finite.
+    """
+    if not records:
+        return
+    vectors = np.stack([record.vector for record in records])
+    checked = check_vectors(vectors, len(records), dimension(db, encoder_id))
+    with db.atomic():
+        many(
+            db,
+            f"insert into texts (encoder_id, {_COLUMNS}) values (?, ?, ?, ?, ?, ?)"
+            " on conflict (encoder_id, text) do update set vector = excluded.vector,"
+            " tokens = excluded.tokens, lost = excluded.lost,"
+            " imported = max(imported, excluded.imported)",
+            (
+                (encoder_id, item.text, vector.tobytes(), item.tokens, item.lost, item.imported)
+                for item, vector in zip(records, checked, strict=True)
+            ),
+        )
+        if any(record.imported for record in records):
+            bump(db)
+
+
+def imported_texts(db: Database, encoder_id: str) -> list[TextRecord]:
+    """Every imported text of an encoder, sorted by text."""
+    rows = db.execute(
+        f"select {_COLUMNS} from texts where encoder_id = ? and imported = 1 order by text",
+        [encoder_id],
+    )
+    return [_record(*row) for row in rows]
+
+
+def _record(text: str, vector: bytes, tokens: int, lost: str, imported: int) -> TextRecord:
+    return TextRecord(
+        text=text,
+        vector=np.frombuffer(vector, dtype="<f4"),
+        tokens=tokens,
+        lost=lost,
+        imported=bool(imported),
+    )
