@@ -35,7 +35,7 @@ class Engine:
         self.cache = cache
         self.jobs = Jobs(cache)
         self.encoders = Encoders(settings)
-        self.library = Library(cache, self.encoders)
+        self.library = Library(cache)
         self.history = History(cache)
         self.searcher = Searcher(cache, self.encoders, settings)
         self.indexer = Indexer(cache, self.encoders, settings)

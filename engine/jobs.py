@@ -158,7 +158,7 @@ class Jobs:
 
     async def _drive(self, job: Job, work: JobWork) -> None:
         """See a job from its row in the cache to its outcome."""
-        await self._remember(job, add_job, job.kind, job.title, work.request, id=job.id)
+        await self._remember(job, add_job, job.kind, job.title, work.request, job_id=job.id)
         job._task = asyncio.create_task(self._take_turn(job, work))
         if job._cancel_asked is not None:
             job._task.cancel()
