@@ -1,0 +1,137 @@
+"""One job as one line: what fits of its title, bar, figures and the thing to press."""
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual.content import Content
+
+from engine.events import JobProgress
+from t2itui.job_board import JobView
+from t2itui.plain import plain
+from t2itui.widgets.sheet_layout import fit
+from t2itui.wording import counted, duration_words, size_words
+
+MARKS = {
+    "queued": "·",
+    "running": "▶",
+    "cancelling": "◼",
+    "done": "✔",
+    "failed": "✖",
+    "cancelled": "◼",
+    "lost": "?",
+}
+"""One character for each state; the state's word stands beside it."""
+
+TONES = {"done": "$text-success", "failed": "$text-error", "cancelled": "$text-warning"}
+
+BAR_WIDTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A piece of a progress line; the least important goes first when the line is narrow."""
+
+    text: str
+    importance: int
+
+
+def figures(progress: JobProgress) -> tuple[Figure, ...]:
+    """Return what is known of how far a job is."""
+    is_bytes = progress.unit == "bytes"
+    done = size_words(progress.done) if is_bytes else f"{progress.done:,}"
+    total = size_words(progress.total) if is_bytes else f"{progress.total:,}"
+    unit = "" if is_bytes or not progress.unit else f" {progress.unit}"
+    parts = [Figure(progress.stage, 2)]
+    if progress.total:
+        parts.append(Figure(f"{done} of {total}{unit}", 3))
+        parts.append(Figure(f"{percent(progress)} %", 5))
+    elif progress.done:
+        parts.append(Figure(f"{done}{unit}", 3))
+    if progress.rate:
+        rate = size_words(progress.rate) if is_bytes else f"{progress.rate:.3g}"
+        parts.append(Figure(f"{rate}/s", 1))
+    if progress.eta_s is not None:
+        parts.append(Figure(f"{duration_words(max(1.0, progress.eta_s))} left", 4))
+    return tuple(parts)
+
+
+def percent(progress: JobProgress) -> int:
+    """Return the share done in per cent, rounded down; 0 while the total is unknown."""
+    if not progress.total:
+        return 0
+    return min(100, progress.done * 100 // progress.total)
+
+
+def bar(share: float, width: int) -> Content:
+    """Return a bar filled to `share`, readable without colour."""
+    filled = round(max(0.0, min(1.0, share)) * width)
+    return Content.assemble(("━" * filled, "$primary"), ("─" * (width - filled), "$foreground 30%"))
+
+
+def job_line(view: JobView, width: int, *, press: str, action: str) -> Content:
+    """Return the line of a job in `width` cells; a click on `press` runs `action`."""
+    button = Content.assemble((f" {press} ", f"$button-foreground on $surface @click={action}"))
+    room = max(0, width - cell_len(press) - 4)
+    body = _running(view, room) if view.is_active else _ended(view, room)
+    gap = max(0, room - body.cell_length)
+    return Content.assemble(" ", body, " " * (gap + 1), button)
+
+
+def _running(view: JobView, room: int) -> Content:
+    progress = view.progress
+    parts = figures(progress) if progress and view.state == "running" else ()
+    bar_width = BAR_WIDTH if parts and progress and progress.total else 0
+    word = "" if view.state == "running" else f"  {view.state}"
+    head = f"{MARKS[view.state]} {plain(view.title)}{word}"
+    least = min(cell_len(head), max(24, room // 3))
+    while parts and least + bar_width + _length(parts) > room:
+        if bar_width > 6:
+            bar_width = max(6, bar_width - (least + bar_width + _length(parts) - room))
+            continue
+        parts = _without_least(parts)
+    used = bar_width + (2 if bar_width else 0) + _length(parts)
+    title = fit(head, max(0, min(cell_len(head), room - used)))
+    pieces: list[Content] = [Content(title)]
+    if bar_width and progress:
+        share = progress.done / progress.total
+        pieces.append(Content.assemble("  ", bar(share, bar_width)))
+    pieces.extend(Content.assemble("  ", plain(part.text)) for part in parts)
+    return Content("").join(pieces)
+
+
+def _length(parts: tuple[Figure, ...]) -> int:
+    return sum(cell_len(part.text) + 2 for part in parts)
+
+
+def _without_least(parts: tuple[Figure, ...]) -> tuple[Figure, ...]:
+    least = min(parts, key=lambda part: part.importance)
+    return tuple(part for part in parts if part is not least)
+
+
+def _ended(view: JobView, room: int) -> Content:
+    words = f"{MARKS[view.state]} {plain(view.title)} {view.state}"
+    said = " ".join(text for text in (plain(view.message), plain(view.hint)) if text)
+    title = fit(words, min(cell_len(words), max(24, room // 2)))
+    message = fit(said, max(0, min(cell_len(said), room - cell_len(title) - 2)))
+    return Content.assemble((title, TONES.get(view.state, "")), "  ", message)
+
+
+def summary_line(views: tuple[JobView, ...], width: int, *, press: str, action: str) -> Content:
+    """Return one line for several jobs."""
+    states = [view.state for view in views]
+    words = [f"{states.count(state)} {state}" for state in MARKS if state in states]
+    first = next((view for view in views if view.state == "running"), views[0])
+    share = [view.progress for view in views if view.progress and view.progress.total]
+    text = f"{counted(len(views), 'job')}: {', '.join(words)}"
+    done = sum(progress.done / progress.total for progress in share) / max(1, len(share))
+    button = Content.assemble((f" {press} ", f"$button-foreground on $surface @click={action}"))
+    room = max(0, width - cell_len(press) - 4)
+    head = Content.assemble(fit(text, min(cell_len(text), room)))
+    if share and room - head.cell_length > 14:
+        figure = f" {done:.0%}"
+        head = Content.assemble(head, "  ", bar(done, 8), figure)
+    left = room - head.cell_length - 2
+    if left > 12:
+        head = Content.assemble(head, "  ", (fit(plain(first.title), left), "$text-muted"))
+    gap = max(0, room - head.cell_length)
+    return Content.assemble(" ", head, " " * (gap + 1), button)

@@ -1,0 +1,212 @@
+"""An engine without cache or models for the screens about library, history and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.reactive import var
+from textual.screen import Screen
+from textual.signal import Signal
+
+from cache.records import EncoderRecord, FailureRecord, FolderRecord, JobRecord, LibraryCounts
+from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobStarted
+from engine.requests import ImportRequest, IndexRequest
+from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
+from engine.settings import EngineSettings
+from t2itui.job_host import JobHost
+from t2itui.messages import EngineReady, JobReported, ReplayWanted
+from t2itui.status import Status
+from t2itui.widgets.jobs_strip import JobsStrip
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+
+class FakeJob:
+    """A job that does what the test tells it to."""
+
+    def __init__(self, job_id: int, kind: str, title: str) -> None:
+        self.id = job_id
+        self.kind = kind
+        self.title = title
+        self.state = "running"
+        self.progress = None
+        self.cancels = 0
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in {"queued", "running"}
+
+    def cancel(self) -> None:
+        self.cancels += 1
+
+
+@dataclass
+class FakeJobs:
+    """Starts jobs that report only what `tell` is given."""
+
+    earlier: list[JobRecord] = field(default_factory=list)
+    jobs: dict[int, FakeJob] = field(default_factory=dict)
+    listeners: list[Callable[[JobEvent], None]] = field(default_factory=list)
+
+    def begin(self, kind: str, title: str) -> FakeJob:
+        job = FakeJob(len(self.jobs) + 1, kind, title)
+        self.jobs[job.id] = job
+        self.tell(JobQueued(job_id=job.id, kind=kind, title=title))
+        self.tell(JobStarted(job_id=job.id))
+        return job
+
+    def tell(self, event: JobEvent) -> None:
+        if isinstance(event, JobFinished):
+            self.jobs[event.job_id].state = "done"
+        if isinstance(event, JobCancelled):
+            self.jobs[event.job_id].state = "cancelled"
+        for listener in self.listeners:
+            listener(event)
+
+    def subscribe(self, listener: Callable[[JobEvent], None]) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def list(self) -> tuple[FakeJob, ...]:
+        return tuple(self.jobs.values())
+
+    def find(self, job_id: int) -> FakeJob | None:
+        return self.jobs.get(job_id)
+
+    async def remembered(self, limit: int = 200) -> Sequence[JobRecord]:
+        return self.earlier[:limit]
+
+
+class HostApp(JobHost):
+    """The smallest app that can hold a screen, or the jobs strip alone."""
+
+    status: var[Status] = var(Status(), init=False)
+
+    def __init__(
+        self, engine: FakeEngine, screen: Callable[[], Screen[None]] | None = None
+    ) -> None:
+        super().__init__()
+        self.job_events: Signal[JobEvent] = Signal(self, "job_events")
+        self.fake = engine
+        self.first_screen = screen
+        self.replayed: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield JobsStrip()
+
+    async def on_mount(self) -> None:
+        if self.first_screen is not None:
+            await self.push_screen(self.first_screen())
+        self.fake.jobs.subscribe(self.pass_on)
+        self.engine = cast("Engine", self.fake)
+        self.post_message(EngineReady(self.engine))
+
+    def pass_on(self, event: JobEvent) -> None:
+        self.post_message(JobReported(event))
+
+    @on(JobReported)
+    def publish(self, message: JobReported) -> None:
+        self.job_events.publish(message.event)
+
+    @on(ReplayWanted)
+    def note_replay(self, message: ReplayWanted) -> None:
+        self.replayed.append(message.receipt_id)
+
+
+@dataclass
+class FakeLibrary:
+    """Says what the test wrote into it."""
+
+    all_folders: list[FolderRecord] = field(default_factory=list)
+    all_failures: list[FailureRecord] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    all_encoders: list[EncoderRecord] = field(default_factory=list)
+    forgotten: list[Path] = field(default_factory=list)
+
+    async def counts(self) -> LibraryCounts:
+        pictures = sum(folder.pictures for folder in self.all_folders)
+        return LibraryCounts(
+            pictures=pictures,
+            present=pictures - len(self.gone),
+            vanished=len(self.gone),
+            partial=2 if pictures else 0,
+            synthetic=0,
+            failures=len(self.all_failures),
+            embedded={encoder.id: pictures for encoder in self.all_encoders},
+            bytes_on_disk=25_400_000,
+        )
+
+    async def folders(self) -> list[FolderRecord]:
+        return self.all_folders
+
+    async def failures(self, root: Path | None = None) -> list[FailureRecord]:
+        return self.all_failures
+
+    async def vanished(self) -> list[str]:
+        return self.gone
+
+    async def encoders(self) -> list[EncoderRecord]:
+        return self.all_encoders
+
+    async def forget(self, folder: Path) -> int:
+        self.forgotten.append(folder)
+        kept = [record for record in self.all_folders if record.path != str(folder)]
+        removed = sum(record.pictures for record in self.all_folders) - sum(
+            record.pictures for record in kept
+        )
+        self.all_folders = kept
+        return removed
+
+    async def thumbnails(self, ids: Iterable[int]) -> dict[int, bytes]:
+        return {}
+
+
+@dataclass
+class FakeHistory:
+    """Holds the receipts a test made."""
+
+    receipts: list[Receipt] = field(default_factory=list)
+    rows: tuple[ResultRow, ...] = ()
+
+    async def entries(self, limit: int, offset: int, containing: str = "") -> list[Receipt]:
+        found = [receipt for receipt in self.receipts if containing in receipt.query]
+        return found[offset : offset + limit]
+
+    async def replay(self, receipt_id: str) -> SearchResult:
+        receipt = next(receipt for receipt in self.receipts if receipt.id == receipt_id)
+        return SearchResult(receipt=receipt, rows=self.rows, cached=True, seconds=0.001)
+
+    async def forget(self, ids: Sequence[str]) -> None:
+        self.receipts = [receipt for receipt in self.receipts if receipt.id not in ids]
+
+
+@dataclass
+class FakeEngine:
+    """The parts of an engine that these screens talk to."""
+
+    library: FakeLibrary = field(default_factory=FakeLibrary)
+    history: FakeHistory = field(default_factory=FakeHistory)
+    jobs: FakeJobs = field(default_factory=FakeJobs)
+    models: list[ModelStatus] = field(default_factory=list)
+    settings: EngineSettings = field(default_factory=lambda: EngineSettings(home=Path("/nowhere")))
+    indexed: list[IndexRequest] = field(default_factory=list)
+    imported: list[ImportRequest] = field(default_factory=list)
+    downloaded: list[str] = field(default_factory=list)
+
+    def index(self, request: IndexRequest) -> FakeJob:
+        self.indexed.append(request)
+        return self.jobs.begin("index", f"index {request.folders[0]}")
+
+    def import_vectors(self, request: ImportRequest) -> FakeJob:
+        self.imported.append(request)
+        return self.jobs.begin("import", f"import vectors of {request.encoder_id}")
+
+    def download(self, model_id: str) -> FakeJob:
+        self.downloaded.append(model_id)
+        return self.jobs.begin("download", f"download {model_id}")
