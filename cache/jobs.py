@@ -10,26 +10,26 @@ from cache.sql import listed
 
 
 def claim_ids(db: Database, count: int) -> int:
-    """Set `count` ids aside for jobs to come, and return the first; no one else gets them."""
-    first = db.execute(
-        "select max(coalesce((select value from counters where name = 'jobs'), 0),"
-        " coalesce((select max(id) from jobs), 0)) + 1"
-    ).fetchone()[0]
+    """Set `count` ids in a row aside for jobs to come; returns the first."""
     db.execute(
-        "insert or replace into counters (name, value) values ('jobs', ?)", [first + count - 1]
+        "insert into counters (name, value) values ('jobs', ?)"
+        " on conflict (name) do update set value = value + excluded.value",
+        [count],
     )
-    return int(first)
+    last = db.execute("select value from counters where name = 'jobs'").fetchone()[0]
+    return int(last) - count + 1
 
 
 def add_job(db: Database, kind: str, title: str, request: str, *, job_id: int | None = None) -> int:
-    """Enter a queued job of this process, under a claimed id if one is given; returns its id."""
+    """Enter a queued job of this process, under a claimed id or a new one; returns the id."""
+    chosen = claim_ids(db, 1) if job_id is None else job_id
     now = time.time()
-    cursor = db.execute(
+    db.execute(
         "insert into jobs (id, kind, title, state, created_at, updated_at, process, request)"
         " values (?, ?, ?, 'queued', ?, ?, ?, ?)",
-        [job_id, kind, title, now, now, own_token(), request],
+        [chosen, kind, title, now, now, own_token(), request],
     )
-    return int(cursor.lastrowid or 0)
+    return chosen
 
 
 def set_job(db: Database, job_id: int, state: str, message: str = "") -> None:
