@@ -44,6 +44,14 @@ def mark_vanished(db: Database, paths: Iterable[str]) -> None:
         bump(db)
 
 
+def vanished_paths(db: Database) -> list[str]:
+    """Paths that a scan did not find any more, in path order; names never seen on disk are none."""
+    rows = db.execute(
+        "select path from files where present = 0 and (size > 0 or mtime_ns > 0) order by path"
+    )
+    return [str(row[0]) for row in rows]
+
+
 def put_folder(db: Database, path: str) -> None:
     """Remember a root folder."""
     db.execute("insert or ignore into folders (path) values (?)", [path])

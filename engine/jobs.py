@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from cache.errors import CacheError
-from cache.jobs import add_job, claim_ids, mark_lost, set_job
+from cache.jobs import add_job, claim_ids, list_jobs, mark_lost, set_job
+from cache.records import JobRecord
 from cache.store import Cache
 from engine.errors import EngineError
 from engine.events import (
@@ -135,6 +136,10 @@ class Jobs:
     def find(self, job_id: int) -> Job | None:
         """The job of that id, if this process started it."""
         return self._jobs.get(job_id)
+
+    async def remembered(self, limit: int = 200) -> Sequence[JobRecord]:
+        """The jobs of all sessions that the cache knows, the newest first."""
+        return await self._cache.read(list_jobs, limit)
 
     async def aclose(self) -> None:
         """Cancel what runs and wait until it has stopped and is written down."""

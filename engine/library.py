@@ -8,7 +8,7 @@ from pathlib import Path
 from cache.counters import revision
 from cache.embeddings import encoders
 from cache.failures import failures
-from cache.files import folders, forget_folder
+from cache.files import folders, forget_folder, vanished_paths
 from cache.library import counts
 from cache.pictures import show, thumbnails
 from cache.records import (
@@ -39,6 +39,10 @@ class Library:
     async def failures(self, root: Path | None = None) -> list[FailureRecord]:
         """The failure ledger, or the part of it at or below `root`."""
         return await self._cache.read(failures, None if root is None else _absolute(root))
+
+    async def vanished(self) -> list[str]:
+        """The paths that the last scans did not find any more, in path order."""
+        return await self._cache.read(vanished_paths)
 
     async def encoders(self) -> list[EncoderRecord]:
         """Every encoder the cache has vectors or texts of."""
