@@ -8,17 +8,22 @@ MAX_MARKS = 4
 
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _IGNORABLE = frozenset(
-    [0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0]
-    + [*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]
-    + [*range(0x1F3FB, 0x1F400)]
+    map(
+        chr,
+        (
+            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0),
+            *(*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)),
+            *range(0x1F3FB, 0x1F400),
+        ),
+    )
 )
 
 
 def plain(text: str) -> str:
     """Return `text` as one line that can neither steer the terminal nor upset its columns.
 
-    Line breaks and other spaces become a space, C0 controls their visible symbols; C1 controls, lone
-    surrogates, private use and unassigned characters the replacement character. Bidirectional
+    Line breaks and other spaces become a space, C0 controls their visible symbols; C1 controls,
+    lone surrogates, private use and unassigned characters the replacement character. Bidirectional
     controls, joiners, selectors and other invisible characters are dropped, flags become their two
     letters. Scripts, emoji and up to `MAX_MARKS` combining marks a character stay, in NFC.
     The result is not escaped for markup: draw it as `Text` or with `markup=False`.
@@ -38,7 +43,7 @@ def _safe(character: str) -> str:
         return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else _UNKNOWN
     if category in ("Cs", "Co", "Cn"):
         return _UNKNOWN
-    if category == "Cf" or code in _IGNORABLE:
+    if category == "Cf" or character in _IGNORABLE:
         return ""
     if 0x1F1E6 <= code <= 0x1F1FF:
         return chr(ord("A") + code - 0x1F1E6)

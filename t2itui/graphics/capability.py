@@ -1,0 +1,29 @@
+"""What a terminal can draw pictures with, as plain values."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+ProtocolName = Literal["kitty", "sixel", "halfcell", "text"]
+PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graphics:
+    """How pictures are drawn in this terminal, and why so."""
+
+    protocol: ProtocolName
+    reason: str
+    """One sentence for `doctor` and the help screen."""
+    cell_width: int = 10
+    """Pixels; a VT340's where the terminal does not say."""
+    cell_height: int = 20
+    """Pixels."""
+    truecolor: bool = True
+    """Whether the terminal is known to show 24-bit colours."""
+    terminal: str = ""
+    """Name and version as the terminal gives them; empty if it does not."""
+    tmux: bool = False
+    """Whether picture data has to be passed through tmux."""
+
+
+HALF_CELLS = Graphics(protocol="halfcell", reason="nothing was asked of the terminal")

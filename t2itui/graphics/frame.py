@@ -1,0 +1,49 @@
+"""The box of text that stands where no picture can be drawn."""
+
+from textwrap import wrap
+from typing import Literal
+
+from rich.cells import cell_len, set_cell_size
+
+from t2itui.plain import plain
+
+Reason = Literal["text", "loading", "missing", "broken"]
+SYMBOLS: dict[Reason, str] = {"text": "▣", "loading": "…", "missing": "∅", "broken": "✗"}
+
+
+def frame(alt: str, reason: Reason, columns: int, rows: int, *, dim: bool) -> list[str]:
+    """`rows` lines of `columns` cells: a symbol and the words, boxed where there is room."""
+    boxed = columns >= 6 and rows >= 3 and reason != "loading"
+    inner_columns, inner_rows = (columns - 4, rows - 2) if boxed else (columns, rows)
+    words = [] if reason == "loading" else _fit(plain(alt), inner_columns, inner_rows - 1)
+    lines = [SYMBOLS[reason], *words]
+    if inner_rows < 2 and reason != "loading":
+        lines = [f"{SYMBOLS[reason]} {plain(alt)}"]
+    above = (inner_rows - len(lines)) // 2
+    below = inner_rows - len(lines) - above
+    body = [_centre(line, inner_columns) for line in [""] * above + lines + [""] * below]
+    return _box(body, columns, dim=dim) if boxed else body[:rows]
+
+
+def _fit(text: str, columns: int, rows: int) -> list[str]:
+    if rows < 1:
+        return []
+    lines = [
+        set_cell_size(line, columns).rstrip() if cell_len(line) > columns else line
+        for line in wrap(text, columns)
+    ]
+    if len(lines) > rows:
+        last = set_cell_size(lines[rows - 1], columns - 1).rstrip()
+        lines = [*lines[: rows - 1], f"{last}…"]
+    return lines
+
+
+def _centre(text: str, columns: int) -> str:
+    space = max(0, columns - cell_len(text))
+    return set_cell_size(" " * (space // 2) + text, columns)
+
+
+def _box(body: list[str], columns: int, *, dim: bool) -> list[str]:
+    across, down = ("┄", "┆") if dim else ("─", "│")
+    bar = across * (columns - 2)
+    return [f"┌{bar}┐", *(f"{down} {line} {down}" for line in body), f"└{bar}┘"]

@@ -1,0 +1,180 @@
+"""A widget that shows one picture by whatever means the terminal has."""
+
+import asyncio
+from dataclasses import replace
+
+from rich.style import Style
+from textual import on, work
+from textual.content import Content
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from t2itui.graphics.art import ARTIST, Art, Recipe, draw
+from t2itui.graphics.capability import HALF_CELLS, Graphics
+from t2itui.graphics.frame import Reason, frame
+from t2itui.graphics.loading import UnreadablePictureError
+
+
+class Picture(Widget):
+    """Shows a picture in its proportions, or its words in a box where that cannot be done.
+
+    Decoding and encoding happen beside the event loop; until they are done, and behind a dialog,
+    something cheap stands in the picture's place. Give it a size by CSS but no border or padding:
+    those belong to what holds it.
+    """
+
+    DEFAULT_CSS = """
+    Picture { width: 1fr; height: 1fr; }
+    """
+    ALLOW_SELECT = False
+
+    class Drawn(Message, bubble=False):
+        """A drawing is ready; `art` is None where the bytes turned out to be no picture."""
+
+        def __init__(self, data: bytes, recipe: Recipe, art: Art | None) -> None:
+            self.data = data
+            self.recipe = recipe
+            self.art = art
+            super().__init__()
+
+    def __init__(
+        self, *, graphics: Graphics | None = None, id: str | None = None, classes: str | None = None
+    ) -> None:
+        """Without `graphics` the widget asks the app's attribute of that name."""
+        super().__init__(id=id, classes=classes)
+        self._graphics = graphics
+        self._data: bytes | None = None
+        self._alt = ""
+        self._dim = False
+        self._reason: Reason = "missing"
+        self._arts: dict[bool, tuple[Recipe, Art]] = {}
+        self._drawing: Recipe | None = None
+
+    @property
+    def graphics(self) -> Graphics:
+        """How this terminal draws pictures."""
+        if self._graphics is None:
+            found = getattr(self.app, "graphics", None)
+            self._graphics = found if isinstance(found, Graphics) else HALF_CELLS
+        return self._graphics
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why words stand in the picture's place; None while the picture itself is there."""
+        return None if self._art() is not None else self._reason
+
+    @property
+    def dim(self) -> bool:
+        """Whether the picture is blended towards the background."""
+        return self._dim
+
+    @dim.setter
+    def dim(self, dim: bool) -> None:
+        if dim != self._dim:
+            self._dim = dim
+            self.refresh()
+
+    def show(self, data: bytes | None, *, alt: str, dim: bool = False) -> None:
+        """Show the picture encoded in `data`; None shows `alt` alone. Returns at once."""
+        if data == self._data and alt == self._alt:
+            self.dim = dim
+            return
+        self._arts.clear()
+        self._drawing = None
+        self._data, self._alt, self._dim = data, alt, dim
+        if data is None:
+            self._reason = "missing"
+        else:
+            self._reason = "text" if self.graphics.protocol == "text" else "loading"
+        self.refresh()
+
+    def render(self) -> Content:
+        """The words that stand in the picture's place."""
+        columns, rows = self.size
+        return Content("\n".join(frame(self._alt, self._reason, columns, rows, dim=self._dim)))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Strips of the visible part; asks for a drawing where there is none that fits."""
+        self._draw_if_needed()
+        art = self._art()
+        if art is None:
+            return super().render_lines(crop)
+        lines = self._place(art, art.strips if self.screen.is_active else art.veil)
+        return [lines[y].crop(crop.x, crop.right) for y in crop.line_range]
+
+    def _recipe(self) -> Recipe | None:
+        columns, rows = self.size
+        if self._data is None or self._reason in ("text", "broken") or not columns or not rows:
+            return None
+        return Recipe(
+            columns=columns,
+            rows=rows,
+            background=self.background_colors[1].rgb,
+            dim=self._dim,
+            grey=self.app.no_color,
+        )
+
+    def _art(self) -> Art | None:
+        """What to show now, if need be in yesterday's brightness or on another background."""
+        recipe = self._recipe()
+        if recipe is None:
+            return None
+        for dim in (recipe.dim, not recipe.dim):
+            drawn, art = self._arts.get(dim, (None, None))
+            if drawn and (drawn.columns, drawn.rows) == (recipe.columns, recipe.rows):
+                return art
+        return None
+
+    def _draw_if_needed(self) -> None:
+        recipe, data = self._recipe(), self._data
+        if recipe is None or recipe == self._drawing or data is None:
+            return
+        drawn, art = self._arts.get(recipe.dim, (None, None))
+        if drawn and art and not art.translucent:
+            drawn = replace(drawn, background=recipe.background)
+        if drawn != recipe:
+            self._drawing = recipe
+            self._draw(data, recipe)
+
+    @work(group="draw")
+    async def _draw(self, data: bytes, recipe: Recipe) -> None:
+        def draw_if_still_wanted() -> Art | None:
+            if self._data is not data or self._drawing != recipe:
+                return None
+            return draw(data, recipe, graphics, console)
+
+        graphics, console = self.graphics, self.app.console
+        try:
+            art = await asyncio.get_running_loop().run_in_executor(ARTIST, draw_if_still_wanted)
+        except UnreadablePictureError:
+            self.post_message(self.Drawn(data, recipe, None))
+        else:
+            if art is not None:
+                self.post_message(self.Drawn(data, recipe, art))
+
+    @on(Drawn)
+    def _take_drawing(self, message: Drawn) -> None:
+        if message.data is not self._data:
+            return
+        if message.recipe == self._drawing:
+            self._drawing = None
+        if message.art is None:
+            self._reason = "broken"
+        else:
+            self._arts[message.recipe.dim] = (message.recipe, message.art)
+        self.refresh()
+
+    def _place(self, art: Art, strips: list[Strip]) -> list[Strip]:
+        """The drawing in the middle of the widget's own background."""
+        columns, rows = self.size
+        console = self.app.console
+        style = Style(bgcolor=self.background_colors[1].rich_color)
+        left, top = (columns - art.columns) // 2, (rows - art.rows) // 2
+        blank = Strip.blank(columns, style)
+        before, after = Strip.blank(left, style), Strip.blank(columns - left - art.columns, style)
+        for strip in (blank, before, after):
+            strip.render(console)
+        lines = [Strip.join([before, strip, after]) for strip in strips]
+        return [blank] * top + lines + [blank] * (rows - top - art.rows)

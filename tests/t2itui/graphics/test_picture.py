@@ -1,0 +1,151 @@
+"""The picture widget, drawn headless."""
+
+import io
+
+import pytest
+from PIL import Image
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.screen import ModalScreen
+from textual.strip import Strip
+
+from t2itui.graphics.capability import Graphics
+from t2itui.graphics.picture import Picture
+
+HALF = Graphics(protocol="halfcell", reason="test", cell_width=10, cell_height=20)
+TEXT = Graphics(protocol="text", reason="test")
+
+
+def png(color: str = "red", size: tuple[int, int] = (100, 100), mode: str = "RGB") -> bytes:
+    """An encoded picture of one colour."""
+    file = io.BytesIO()
+    Image.new(mode, size, color).save(file, "PNG")
+    return file.getvalue()
+
+
+class PictureApp(App[None]):
+    """Nothing but a picture, 20 by 10 cells."""
+
+    CSS = "Picture { width: 20; height: 10; background: black; }"
+
+    def __init__(self, graphics: Graphics = HALF) -> None:
+        super().__init__()
+        self.graphics = graphics
+
+    def compose(self) -> ComposeResult:
+        yield Picture()
+
+    @property
+    def picture(self) -> Picture:
+        return self.screen_stack[0].query_one(Picture)
+
+    def lines(self) -> list[Strip]:
+        """What the compositor gets from the picture."""
+        return self.picture.render_lines(self.picture.size.region)
+
+    def text(self) -> str:
+        return "\n".join(line.text for line in self.lines())
+
+    def grounds(self) -> set[str]:
+        """Every background colour inside the picture's place."""
+        styles = [segment.style for line in self.lines() for segment in line]
+        return {style.bgcolor.name for style in styles if style and style.bgcolor}
+
+
+async def settle(app: PictureApp, pilot: Pilot[None]) -> None:
+    """Wait until whatever was asked for is drawn."""
+    app.lines()
+    await app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def test_a_square_picture_fills_the_height_and_stays_square() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png(), alt="a red square")
+        await settle(app, pilot)
+        assert app.text().count("▀") == 20 * 10
+        assert "#ff0000" in app.grounds()
+        assert all(line.cell_length == 20 for line in app.lines())
+
+
+async def test_a_wide_picture_stands_in_the_middle_of_the_background() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png(size=(400, 100)), alt="a red bar")
+        await settle(app, pilot)
+        rows = [line.text for line in app.lines()]
+        assert [row.count("▀") for row in rows] == [0] * 4 + [20] * 2 + [0] * 4
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", png()[:60]])
+async def test_broken_bytes_show_the_words_in_a_box(data: bytes) -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(data, alt="a lost dog")
+        await settle(app, pilot)
+        assert app.picture.reason == "broken"
+        assert "✗" in app.text()
+        assert "a lost dog" in app.text()
+        assert "┌" in app.text()
+
+
+async def test_a_picture_known_by_name_alone_shows_its_name() -> None:
+    app = PictureApp()
+    async with app.run_test():
+        app.picture.show(None, alt="evil\x1b[31m name.jpg")
+        assert "∅" in app.text()
+        assert "evil␛[31m" in app.text()
+
+
+async def test_a_text_terminal_gets_words_and_never_decodes() -> None:
+    app = PictureApp(TEXT)
+    async with app.run_test():
+        app.picture.show(b"no picture", alt="a dog")
+        assert app.picture.reason == "text"
+        assert "▣" in app.text()
+
+
+async def test_dimming_blends_towards_the_background() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png(), alt="a red square")
+        await settle(app, pilot)
+        app.picture.dim = True
+        await settle(app, pilot)
+        assert app.grounds() == {"#660000"}
+        app.picture.dim = False
+        assert app.grounds() == {"#ff0000"}
+
+
+async def test_a_dialog_leaves_a_cheap_stand_in_behind() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png(), alt="a red square")
+        await settle(app, pilot)
+        await app.push_screen(ModalScreen[None]())
+        await pilot.pause()
+        assert max(len(list(line)) for line in app.lines()) <= 5
+        await app.pop_screen()
+        assert app.text().count("▀") == 20 * 10
+
+
+async def test_the_latest_picture_wins() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png("red"), alt="red")
+        app.lines()
+        app.picture.show(png("blue"), alt="blue")
+        await settle(app, pilot)
+        assert app.grounds() == {"#0000ff"}
+
+
+async def test_a_resize_draws_anew() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png(), alt="a red square")
+        await settle(app, pilot)
+        app.picture.styles.width, app.picture.styles.height = 8, 4
+        await pilot.pause()
+        await settle(app, pilot)
+        assert app.text().count("▀") == 8 * 4
