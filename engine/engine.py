@@ -12,6 +12,7 @@ from engine.exchange import Exchange
 from engine.indexing.indexer import Indexer
 from engine.jobs import Job, Jobs
 from engine.library import Library
+from engine.models.catalog import statuses
 from engine.models.downloads import Downloads
 from engine.models.encoders import Encoders
 from engine.search.history import History
@@ -20,7 +21,7 @@ from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
     from engine.requests import ExportRequest, ImportRequest, IndexRequest, SearchRequest
-    from engine.results import Check, SearchResult
+    from engine.results import Check, ModelStatus, SearchResult
 
 
 class Engine:
@@ -80,6 +81,10 @@ class Engine:
     def download(self, model_id: str) -> Job:
         """Start to fetch a model's weights in the background."""
         return self.jobs.start(self.downloads.job(model_id))
+
+    async def models(self) -> list[ModelStatus]:
+        """List the encoders that are known, on this machine or in the library."""
+        return await statuses(self.cache, self.encoders)
 
     async def doctor(self) -> Sequence[Check]:
         """Check device, models, cache and disk."""
