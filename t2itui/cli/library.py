@@ -1,0 +1,118 @@
+"""`t2itui library`: what the library holds, what failed and what vanished."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from t2itui.cli.context import Context, Exit, pass_context
+from t2itui.cli.output import Output
+from t2itui.plain import plain
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+
+@click.command()
+@click.option("--failures", is_flag=True, help="List the files that could not be read, and why.")
+@click.option("--vanished", is_flag=True, help="List the paths that the last scan did not find.")
+@click.option(
+    "--forget",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Drop a folder from the library; its files stay where they are.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
+@pass_context
+def command(
+    context: Context, failures: bool, vanished: bool, forget: Path | None, as_json: bool
+) -> None:
+    """Show the folders of the library and how much it holds."""
+    if failures + vanished + (forget is not None) > 1:
+        raise click.UsageError("--failures, --vanished and --forget exclude each other")
+    output = Output(as_json=as_json)
+    folder = None if forget is None else forget.absolute()
+
+    async def work(engine: Engine) -> Exit:
+        if failures:
+            await _write_failures(engine, output)
+        elif vanished:
+            await _write_vanished(engine, output)
+        elif folder is not None:
+            return await _forget(engine, folder, output)
+        else:
+            await _write_overview(engine, output)
+        return Exit.ANSWERED
+
+    context.run(output, work)
+
+
+async def _write_failures(engine: Engine, output: Output) -> None:
+    records = await engine.library.failures()
+    for record in records:
+        if output.as_json:
+            output.record("failure", asdict(record))
+        else:
+            output.line(f"{plain(record.path)}: {plain(record.reason)}")
+    if not records:
+        output.say("no file failed")
+
+
+async def _write_vanished(engine: Engine, output: Output) -> None:
+    paths = await engine.library.vanished()
+    for path in paths:
+        if output.as_json:
+            output.record("vanished", {"path": path})
+        else:
+            output.line(plain(path))
+    if not paths:
+        output.say("nothing vanished")
+
+
+async def _forget(engine: Engine, folder: Path, output: Output) -> Exit:
+    known = [record.path for record in await engine.library.folders()]
+    if str(folder) not in known:
+        output.error("RequestError", f"{folder} is no folder of the library", "\n  ".join(known))
+        return Exit.WRONG_USAGE
+    dropped = await engine.library.forget(folder)
+    output.say(f"dropped {dropped} pictures; the files stay where they are")
+    return Exit.ANSWERED
+
+
+async def _write_overview(engine: Engine, output: Output) -> None:
+    held = await engine.library.counts()
+    folders = await engine.library.folders()
+    if output.as_json:
+        output.record("library", asdict(held))
+        for folder in folders:
+            output.record("folder", asdict(folder))
+        return
+    output.line(
+        f"{held.pictures} pictures ({held.present} on disk, {held.vanished} vanished,"
+        f" {held.partial} partial), {held.failures} failures,"
+        f" {held.bytes_on_disk / 1e6:.1f} MB cache"
+    )
+    for encoder, count in sorted(held.embedded.items()):
+        output.line(f"  {count} embedded by {plain(encoder)}")
+    if folders:
+        rows = [
+            (
+                str(folder.pictures),
+                str(folder.vanished),
+                str(folder.failures),
+                _day(folder.scanned_at),
+                folder.path,
+            )
+            for folder in folders
+        ]
+        output.table(("pictures", "vanished", "failures", "scanned", "folder"), rows)
+    elif not held.pictures:
+        output.say("the library is empty: t2itui index DIR brings pictures in")
+
+
+def _day(when: float) -> str:
+    return datetime.fromtimestamp(when).strftime("%Y-%m-%d %H:%M") if when else "never whole"
