@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from cache.errors import CacheError
 from cache.health import quick_check
-from cache.pictures import counts
+from cache.library import counts
 from engine.errors import EngineError
-from engine.models.catalog import statuses
 from engine.results import Check
 
 if TYPE_CHECKING:
@@ -86,9 +85,7 @@ async def _cache(engine: Engine) -> Check:
 
 async def _models(engine: Engine) -> Check:
     wanted = engine.settings.encoder
-    present = [
-        model.id for model in await statuses(engine.cache, engine.encoders) if model.location
-    ]
+    present = [model.id for model in await engine.models() if model.location]
     if engine.encoders.locate(wanted) is None:
         hint = f"t2itui models get {wanted} downloads it; a search of indexed texts needs none."
         message = f"the encoder {wanted} is not on this machine"

@@ -26,9 +26,7 @@ def command(click_context: click.Context, context: Context, as_json: bool) -> No
     output = Output(as_json=as_json)
 
     async def work(engine: Engine) -> Exit:
-        from engine.models.catalog import statuses
-
-        write_models(await statuses(engine.cache, engine.encoders), output)
+        write_models(await engine.models(), output)
         return Exit.ANSWERED
 
     context.run(output, work)
