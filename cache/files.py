@@ -17,7 +17,10 @@ def known_files(db: Database, root: str) -> dict[str, tuple[int, int, int, bool]
         " where path = ? or path >= ? and path < ?",
         [root, *below(root)],
     )
-    return {row[0]: (row[1], row[2], row[3], row[4] == 1) for row in rows}
+    return {
+        path: (size, mtime_ns, picture_id, present == 1)
+        for path, size, mtime_ns, picture_id, present in rows.fetchall()
+    }
 
 
 def put_files(db: Database, files: Iterable[tuple[SeenFile, int]]) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from cache.embeddings import count_embeddings
+from cache.encoders import encoders
 from cache.records import LibraryCounts
 
 _COUNTS = """
@@ -26,10 +28,6 @@ def counts(db: Database) -> LibraryCounts:
     """Count pictures, failures and embeddings."""
     row = db.execute(_COUNTS).fetchone()
     failures = db.execute("select count(*) from failures").fetchone()[0]
-    embedded = db.execute(
-        "select id, (select count(*) from embeddings where encoder_id = encoders.id)"
-        " from encoders order by id"
-    ).fetchall()
     return LibraryCounts(
         pictures=row[0],
         present=row[1],
@@ -38,7 +36,7 @@ def counts(db: Database) -> LibraryCounts:
         synthetic=row[4],
         named=row[5],
         failures=failures,
-        embedded=dict(embedded),
+        embedded={space.id: count_embeddings(db, space.id) for space in encoders(db)},
         bytes_on_disk=_bytes_on_disk(db),
     )
 

@@ -77,11 +77,10 @@ _VECTORS = (
         picture_id integer not null references pictures (id),
         block_id integer not null references blocks (id),
         row integer not null,
-        primary key (encoder_id, picture_id)
+        primary key (picture_id, encoder_id)
     ) without rowid
     """,
     "create unique index embeddings_by_block on embeddings (block_id, row)",
-    "create index embeddings_by_picture on embeddings (picture_id)",
     """
     create table texts (
         encoder_id text not null references encoders (id),

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 from cache.contents import add_picture, find_by_sha, put_thumbnail
 from cache.counters import bump
 from cache.records import NewPicture
-from cache.sql import listed
+from cache.sql import listed, many
 
 
 def add_name(db: Database, path: str) -> int:
@@ -25,24 +25,29 @@ def add_names(db: Database, paths: Sequence[str]) -> list[int]:
         ).fetchall()
     )
     fresh = [path for path in dict.fromkeys(paths) if path not in known]
-    with db.atomic():
-        for path in fresh:
-            known[path] = _add(db, path)
-        if fresh:
-            bump(db)
+    if fresh:
+        known.update(_add(db, fresh))
     return [known[path] for path in paths]
 
 
-def _add(db: Database, path: str) -> int:
-    cursor = db.execute(
-        "insert into pictures (sha256, width, height, format, added_at) values (null, 0, 0, '', ?)",
-        [time.time()],
-    )
-    db.execute(
-        "insert into files (path, picture_id, size, mtime_ns, present) values (?, ?, 0, 0, 0)",
-        [path, cursor.lastrowid],
-    )
-    return int(cursor.lastrowid or 0)
+def _add(db: Database, paths: Sequence[str]) -> dict[str, int]:
+    now = time.time()
+    last = db.execute("select coalesce(max(id), 0) from pictures").fetchone()[0]
+    ids = range(last + 1, last + 1 + len(paths))
+    with db.atomic():
+        many(
+            db,
+            "insert into pictures (id, sha256, width, height, format, added_at)"
+            " values (?, null, 0, 0, '', ?)",
+            ((picture_id, now) for picture_id in ids),
+        )
+        many(
+            db,
+            "insert into files (path, picture_id, size, mtime_ns, present) values (?, ?, 0, 0, 0)",
+            zip(paths, ids, strict=True),
+        )
+        bump(db)
+    return dict(zip(paths, ids, strict=True))
 
 
 def adopt(db: Database, picture_id: int, new: NewPicture) -> int:
