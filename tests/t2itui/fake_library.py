@@ -94,6 +94,7 @@ class HostApp(JobHost):
         super().__init__()
         self.job_events: Signal[JobEvent] = Signal(self, "job_events")
         self.fake = engine
+        self.home: Path | None = None
         self.first_screen = screen
         self.replayed: list[str] = []
 
@@ -193,11 +194,14 @@ class FakeEngine:
     library: FakeLibrary = field(default_factory=FakeLibrary)
     history: FakeHistory = field(default_factory=FakeHistory)
     jobs: FakeJobs = field(default_factory=FakeJobs)
-    models: list[ModelStatus] = field(default_factory=list)
+    all_models: list[ModelStatus] = field(default_factory=list)
     settings: EngineSettings = field(default_factory=lambda: EngineSettings(home=Path("/nowhere")))
     indexed: list[IndexRequest] = field(default_factory=list)
     imported: list[ImportRequest] = field(default_factory=list)
     downloaded: list[str] = field(default_factory=list)
+
+    async def models(self) -> list[ModelStatus]:
+        return self.all_models
 
     def index(self, request: IndexRequest) -> FakeJob:
         self.indexed.append(request)

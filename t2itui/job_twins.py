@@ -1,0 +1,62 @@
+"""The shell commands that start the same job, forget the same folder or replay the same receipt."""
+
+import shlex
+from pathlib import Path
+
+from engine.requests import ImportRequest, IndexRequest
+from t2itui.paths import home_folder
+
+
+def program(home: Path | None, *words: str) -> str:
+    """Return a command line; the home is named where the shell would take another one."""
+    place = [] if home is None or home == home_folder() else ["--home", str(home)]
+    return shlex.join(["t2itui", *place, *words])
+
+
+def index_command(home: Path | None, request: IndexRequest) -> str:
+    """Return the command that indexes the same folders in the same way."""
+    words = ["--encoder", request.encoder] if request.encoder is not None else []
+    if request.per_class is not None:
+        words += ["--per-class", str(request.per_class), "--seed", str(request.seed)]
+    return program(home, "index", *words, *map(str, request.folders))
+
+
+def import_command(home: Path | None, request: ImportRequest) -> str:
+    """Return the command that imports the same vectors."""
+    words = ["cache", "import", "--encoder", request.encoder_id]
+    for option, path in (
+        ("--pictures", request.pictures),
+        ("--texts", request.texts),
+        ("--root", request.root),
+    ):
+        words += [option, str(path)] if path is not None else []
+    if request.logit_scale != 100.0:
+        words += ["--logit-scale", f"{request.logit_scale:g}"]
+    if request.languages != ("en",):
+        words += [word for language in request.languages for word in ("--language", language)]
+    return program(home, *words)
+
+
+def download_command(home: Path | None, model_id: str) -> str:
+    """Return the command that downloads a model."""
+    return program(home, "models", "get", model_id)
+
+
+def forget_command(home: Path | None, folder: Path) -> str:
+    """Return the command that forgets a folder."""
+    return program(home, "library", "--forget", str(folder))
+
+
+def failures_command(home: Path | None) -> str:
+    """Return the command that lists what could not be read."""
+    return program(home, "library", "--failures")
+
+
+def library_command(home: Path | None) -> str:
+    """Return the command that shows what the library holds."""
+    return program(home, "library")
+
+
+def replay_command(home: Path | None, receipt_id: str) -> str:
+    """Return the command that replays a receipt."""
+    return program(home, "history", receipt_id)

@@ -1,0 +1,153 @@
+"""Dialogs: a few labelled lines, the command that would do the same, and two buttons."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Static
+
+from t2itui.plain import plain
+from t2itui.widgets.path_input import PathInput
+
+Answer = TypeVar("Answer")
+
+
+class FormError(Exception):
+    """A line of a form cannot be used as it stands; the message says which and why."""
+
+
+class Dialog(ModalScreen[Answer | None], Generic[Answer]):
+    """Asks for something; None is the answer of a person who thought better of it."""
+
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        & > Vertical {
+            width: 90%;
+            max-width: 100;
+            height: auto;
+            max-height: 100%;
+            background: $surface;
+            border: round $primary;
+            border-title-style: bold;
+            padding: 0 1;
+        }
+        & VerticalScroll { height: auto; max-height: 1fr; }
+        & Horizontal { height: auto; }
+        & Horizontal > Label { width: 14; color: $text-muted; }
+        & Input { width: 1fr; }
+        & PathInput { width: 1fr; }
+        & .help { color: $text-muted; }
+        & #problem { color: $text-error; }
+        & #twin { color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #buttons { margin-top: 1; }
+        & #buttons Button { margin-right: 2; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Cancel", id="dialog.cancel", tooltip="Change nothing"),
+    ]
+    HEADING: ClassVar[str]
+    GO: ClassVar[str]
+    """What the button that does it says."""
+
+    problem = getters.query_one("#problem", Static)
+    twin = getters.query_one("#twin", Static)
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as frame:
+            frame.border_title = self.HEADING
+            with VerticalScroll(can_focus=False):
+                yield from self.compose_fields()
+            yield Static(id="problem")
+            yield Static(id="twin")
+            with Horizontal(id="buttons"):
+                yield Button(self.GO, variant="primary", id="go", compact=True)
+                yield Button("Cancel (esc)", id="cancel", compact=True)
+
+    def compose_fields(self) -> ComposeResult:
+        """The lines between heading and buttons."""
+        yield from ()
+
+    def read(self) -> Answer:
+        """Return what the lines say.
+
+        Raises:
+            FormError: a line cannot be used.
+        """
+        raise NotImplementedError
+
+    def command(self, answer: Answer) -> str:
+        """Return the shell command that does the same."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.follow()
+
+    def labelled(self, label: str, field: Widget) -> Horizontal:
+        """Return a line of the form."""
+        return Horizontal(Label(label), field)
+
+    @on(Input.Changed)
+    @on(PathInput.Changed)
+    def follow(self) -> None:
+        """Keep the command in step with the lines; what is wrong is said only on the attempt."""
+        self.problem.update("")
+        try:
+            words = self.command(self.read())
+        except FormError:
+            words = ""
+        self.twin.update(Content(plain(words)))
+
+    @on(Input.Submitted)
+    @on(PathInput.Submitted)
+    @on(Button.Pressed, "#go")
+    def submit(self) -> None:
+        """Answer, or say what is wrong."""
+        try:
+            answer = self.read()
+        except FormError as error:
+            self.problem.update(Content(f"✖ {plain(str(error))}"))
+        else:
+            self.dismiss(answer)
+
+    @on(Button.Pressed, "#cancel")
+    def action_cancel(self) -> None:
+        """Leave without an answer."""
+        self.dismiss(None)
+
+
+class Confirm(Dialog[bool]):
+    """Asks before something that cannot be undone."""
+
+    HEADING = "Sure?"
+    GO = "Yes (enter)"
+
+    def __init__(self, question: str, consequence: str, *, go: str, command: str) -> None:
+        super().__init__()
+        self._question = question
+        self._consequence = consequence
+        self._go = go
+        self._command = command
+
+    def compose_fields(self) -> ComposeResult:
+        yield Static(Content(plain(self._question)))
+        yield Static(Content(plain(self._consequence)), classes="help")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#go", Button).label = self._go
+        self.query_one("#go").focus()
+
+    def read(self) -> bool:
+        return True
+
+    def command(self, answer: bool) -> str:
+        return self._command
