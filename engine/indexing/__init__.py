@@ -1,0 +1,1 @@
+"""Brings folders of pictures into the library."""
