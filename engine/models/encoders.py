@@ -1,0 +1,245 @@
+"""The encoders that the program uses: found, described, loaded, kept warm and ended."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import EngineError
+from engine.models import places
+from engine.models.facts import EncoderFacts, read_facts
+from engine.models.identity import identify
+from engine.models.process import WorkerProcess
+from engine.results import FloatArray
+from engine.settings import EngineSettings
+from engine.wire import Json, Reply
+
+MODULE = "engine.workers.encoder"
+TEXT_PRIORITY = 0
+PICTURE_PRIORITY = 1
+# A batch on a busy CPU, or reading gigabytes from a network disk, may be silent for long.
+SILENCE_S = 300.0
+
+OnStage = Callable[[str], None]
+"""Gets what is being done, for people: 'loading the weights'."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedEncoder:
+    """An encoder in its process, and how it runs there."""
+
+    facts: EncoderFacts
+    device: str
+    """cuda, mps or cpu."""
+    dtype: str
+    """bf16, fp16 or fp32."""
+    device_name: str
+    agreement: float | None
+    """Smallest cosine between vectors in `dtype` and in fp32, over a probe; None for fp32."""
+    notes: tuple[str, ...]
+    """What the person should know, such as a number format that could not be used."""
+    pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TextEmbeddings:
+    """Texts as an encoder reads them, in the order they were given."""
+
+    vectors: FloatArray
+    """Unit length, [n, dim]."""
+    tokens: list[int]
+    """Of each whole text, with the marks at its ends."""
+    lost: list[str]
+    """The words of each text that the tower cut off; empty where it read them all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerState:
+    """What the process of one encoder is doing."""
+
+    source: str
+    state: str
+    """off, loading, ready or busy."""
+    device: str = ""
+    """Empty while the model is not loaded."""
+    dtype: str = ""
+    pid: int | None = None
+
+
+class Encoders:
+    """All encoders by hub id or folder; each in a process of its own, started on first use."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self._facts: dict[str, EncoderFacts] = {}
+        self._hosts: dict[str, _Host] = {}
+
+    def locate(self, source: str) -> Path | None:
+        """Return the folder that holds the files of a model; None where they are not here."""
+        try:
+            return places.find(source)
+        except EngineError:
+            return None
+
+    async def describe(self, source: str) -> EncoderFacts:
+        """Return what the files of a model say, without starting a process.
+
+        Raises ModelMissingError or ModelUnusableError, with what to do about it.
+        """
+        known = self._facts.get(source)
+        if known is None or not known.folder.is_dir():
+            memory = self._settings.home / "encoders.json"
+            identity = await asyncio.to_thread(identify, source, memory)
+            known = await asyncio.to_thread(read_facts, source, identity)
+            self._facts[source] = known
+        return known
+
+    async def load(self, source: str, on_stage: OnStage | None = None) -> LoadedEncoder:
+        """Start the process of a model, load it and say how it runs; at once where it is warm.
+
+        Cancelling frees the caller; the loading goes on, for the next one who asks.
+        """
+        return await self._host(await self.describe(source)).ready(on_stage)
+
+    async def embed_texts(
+        self, source: str, texts: Sequence[str], *, priority: int = TEXT_PRIORITY
+    ) -> TextEmbeddings:
+        """Embed texts; they go before all pictures that wait."""
+        facts = await self.describe(source)
+        if not texts:
+            empty = np.zeros((0, facts.dim), np.float32)
+            return TextEmbeddings(vectors=empty, tokens=[], lost=[])
+        fields = {"texts": list(texts)}
+        reply = await self._host(facts).call("texts", fields, [], priority)
+        tokens = [int(str(count)) for count in reply.items("tokens")]
+        return TextEmbeddings(vectors=_vectors(reply), tokens=tokens, lost=reply.texts("lost"))
+
+    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> FloatArray:
+        """Embed pictures that `prepare` made, uint8 [n, height, width, 3]; unit rows [n, dim]."""
+        facts = await self.describe(source)
+        if not len(pixels):
+            return np.zeros((0, facts.dim), np.float32)
+        return _vectors(await self._host(facts).call("pixels", {}, [pixels], PICTURE_PRIORITY))
+
+    async def probe(self) -> str:
+        """Say on which device, and in which number format, models run here."""
+        worker = self._worker("", "device")
+        try:
+            found = await worker.call("device")
+        finally:
+            await worker.aclose()
+        return f"{found.text('device')} {found.text('dtype')}, {found.text('name')}"
+
+    def state(self) -> tuple[WorkerState, ...]:
+        """Return what the process of every encoder used so far is doing."""
+        return tuple(host.state() for host in self._hosts.values())
+
+    async def unload(self) -> None:
+        """End the processes and free their memory; the next use starts them again."""
+        await asyncio.gather(*(host.worker.unload() for host in self._hosts.values()))
+
+    async def aclose(self) -> None:
+        """End the processes for good."""
+        await asyncio.gather(*(host.aclose() for host in self._hosts.values()))
+
+    def _host(self, facts: EncoderFacts) -> "_Host":
+        host = self._hosts.get(facts.source)
+        if host is None:
+            worker = self._worker(str(facts.folder), facts.id)
+            host = self._hosts[facts.source] = _Host(facts, worker)
+        return host
+
+    def _worker(self, folder: str, name: str) -> WorkerProcess:
+        safe = "".join(c if c.isalnum() or c in "-_@." else "-" for c in name)
+        return WorkerProcess(
+            MODULE,
+            args=(folder, self._settings.device, self._settings.dtype),
+            log=self._settings.home / "logs" / f"encoder-{safe}.log",
+            idle_seconds=self._settings.idle_seconds,
+            silence_s=SILENCE_S,
+        )
+
+
+class _Host:
+    """One encoder and its process; the loading is shared by all who wait for it."""
+
+    def __init__(self, facts: EncoderFacts, worker: WorkerProcess) -> None:
+        self.worker = worker
+        self._facts = facts
+        self._loading: asyncio.Task[LoadedEncoder] | None = None
+        self._loaded: LoadedEncoder | None = None
+        self._listeners: list[OnStage] = []
+
+    async def ready(self, on_stage: OnStage | None = None) -> LoadedEncoder:
+        """Return once the model is loaded in a living process."""
+        if self._loaded is not None and self._loaded.pid == self.worker.pid:
+            return self._loaded
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.create_task(self._load())
+            self._loading.add_done_callback(_forget)
+        if on_stage is not None:
+            self._listeners.append(on_stage)
+        try:
+            return await asyncio.shield(self._loading)
+        finally:
+            if on_stage is not None:
+                self._listeners.remove(on_stage)
+
+    async def call(
+        self, op: str, fields: Mapping[str, Json], arrays: list[NDArray[np.uint8]], priority: int
+    ) -> Reply:
+        """Call the loaded model."""
+        await self.ready()
+        return await self.worker.call(op, fields, arrays, priority=priority)
+
+    def state(self) -> WorkerState:
+        """Return what the process is doing."""
+        source, pid = self._facts.source, self.worker.pid
+        if self._loading is not None and not self._loading.done():
+            return WorkerState(source=source, state="loading", pid=pid)
+        if pid is None or self._loaded is None or self._loaded.pid != pid:
+            return WorkerState(source=source, state="off")
+        return WorkerState(
+            source=source,
+            state="busy" if self.worker.is_busy else "ready",
+            device=self._loaded.device,
+            dtype=self._loaded.dtype,
+            pid=pid,
+        )
+
+    async def aclose(self) -> None:
+        """End the process; who waits for the model is told."""
+        await self.worker.aclose()
+        if self._loading is not None:
+            await asyncio.wait([self._loading])
+
+    async def _load(self) -> LoadedEncoder:
+        reply = await self.worker.call("load", on_event=self._tell, priority=TEXT_PRIORITY)
+        agreement = reply.fields.get("agreement")
+        self._loaded = LoadedEncoder(
+            facts=self._facts,
+            device=reply.text("device"),
+            dtype=reply.text("dtype"),
+            device_name=reply.text("name"),
+            agreement=None if agreement is None else reply.number("agreement"),
+            notes=tuple(reply.texts("notes")),
+            pid=self.worker.pid or 0,
+        )
+        return self._loaded
+
+    def _tell(self, event: Mapping[str, Json]) -> None:
+        for listener in tuple(self._listeners):
+            listener(str(event.get("stage", "")))
+
+
+def _forget(loading: "asyncio.Task[LoadedEncoder]") -> None:
+    """Take note of an error that nobody waited for any more."""
+    if not loading.cancelled():
+        loading.exception()
+
+
+def _vectors(reply: Reply) -> FloatArray:
+    return reply.arrays[0].astype(np.float32, copy=False)

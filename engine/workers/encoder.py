@@ -1,0 +1,95 @@
+"""The process of one encoder: `python -m engine.workers.encoder FOLDER DEVICE DTYPE`.
+
+Calls: `load`, `texts`, `pixels`, `device`. Torch is imported by the first call that needs it, so
+that the process listens, and can be told to end, from its first moment.
+"""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.wire import Reply
+from engine.workers.loop import Call, serve
+
+if TYPE_CHECKING:
+    from engine.workers.clip import Towers
+
+
+class Encoder:
+    """Answers the calls about one model, loaded by the first of them."""
+
+    def __init__(self, folder: Path, device: str, dtype: str) -> None:
+        self._folder = folder
+        self._device = device
+        self._dtype = dtype
+        self._loaded: Towers | None = None
+
+    def load(self, call: Call) -> Reply:
+        """Load the model and say how it runs."""
+        towers = self._towers(call)
+        choice = towers.choice
+        return Reply(
+            fields={
+                "device": choice.device,
+                "dtype": choice.dtype,
+                "name": choice.name,
+                "agreement": towers.agreement,
+                "notes": towers.notes,
+                "dim": towers.dim,
+            }
+        )
+
+    def texts(self, call: Call) -> Reply:
+        """Embed the field `texts`; also return their token counts and what was cut off."""
+        towers = self._towers(call)
+        tokenized = towers.tokenize(call.request.texts("texts"))
+        vectors = towers.embed_texts(tokenized.ids, call.check)
+        return Reply(fields={"tokens": tokenized.counts, "lost": tokenized.lost}, arrays=[vectors])
+
+    def pixels(self, call: Call) -> Reply:
+        """Embed the one array of prepared pictures."""
+        pixels = call.request.arrays[0].astype(np.uint8, copy=False)
+        return Reply(arrays=[self._towers(call).embed_pixels(pixels, call.check)])
+
+    def device(self, call: Call) -> Reply:
+        """Say where a model would run, without loading one."""
+        from engine.workers.device import choose
+
+        choice = choose(self._device, self._dtype)
+        return Reply(fields={"device": choice.device, "dtype": choice.dtype, "name": choice.name})
+
+    def _towers(self, call: Call) -> "Towers":
+        if self._loaded is None:
+            call.report(stage="starting the model process")
+            from engine.workers.clip import load_towers
+            from engine.workers.device import choose
+
+            choice = choose(self._device, self._dtype)
+            self._loaded = load_towers(self._folder, choice, lambda stage: call.report(stage=stage))
+        return self._loaded
+
+
+def main() -> None:
+    """Serve until the parent goes away; nothing is ever fetched from here."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    warnings.simplefilter("ignore")
+    folder, device, dtype = sys.argv[1:4]
+    encoder = Encoder(Path(folder), device, dtype)
+    serve(
+        {
+            "load": encoder.load,
+            "texts": encoder.texts,
+            "pixels": encoder.pixels,
+            "device": encoder.device,
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
