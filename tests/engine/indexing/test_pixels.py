@@ -134,7 +134,7 @@ def test_a_truncated_file_is_partial_and_a_cut_header_is_bad() -> None:
         data = encoded(Image.fromarray(noise), kind)
         result = decoded(data[: len(data) // 2], enough=200)
         assert result.partial, kind
-rows = slice(160, 200) if kind == "BMP" else slice(0, 40)
+        rows = slice(160, 200) if kind == "BMP" else slice(0, 40)
         strip = result.image.crop((0, rows.start, 200, rows.stop))
         assert far(strip, Image.fromarray(noise[rows])) < 60
     with pytest.raises(PictureError):
