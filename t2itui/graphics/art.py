@@ -1,20 +1,17 @@
-"""Turns the bytes of a picture into what a terminal is sent; runs beside the event loop."""
+"""A picture drawn for one place in the terminal, and what that drawing depends on.
 
-from concurrent.futures import ThreadPoolExecutor
+Free of Pillow, so that the first paint does not wait for it.
+"""
+
 from dataclasses import dataclass
 
-from rich.console import Console
 from textual.strip import Strip
 
-from t2itui.graphics.capability import Graphics
-from t2itui.graphics.halfcell import half_cells, veil
-from t2itui.graphics.loading import RGB, Box, decode, flatten
+RGB = tuple[int, int, int]
 
-DIMMED = 0.6
-"""How far a dimmed picture goes towards the background."""
 
-ARTIST = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
-"""The one thread that decodes and draws; more would only fight for the interpreter."""
+class UnreadablePictureError(Exception):
+    """The bytes are no picture that can be drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,39 +27,27 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Art:
-    """A picture drawn for one place."""
+    """What stands for a picture, as strips of equal width in cells."""
 
     columns: int
     rows: int
     strips: list[Strip]
+    """Segments in half cells; what they render to may be another protocol's sequences."""
     veil: list[Strip]
     """What stands in its place while a dialog lies over it."""
     translucent: bool
     """The background shows through, so another background needs another drawing."""
+    upload: str = ""
+    """Sent to the terminal once before the strips are."""
+    remove: str = ""
+    """Sent when the drawing is no longer needed."""
 
 
-def draw(data: bytes, recipe: Recipe, graphics: Graphics, console: Console) -> Art:
-    """Decode, scale and encode, so that showing it costs the event loop next to nothing.
+def encoded_strip(half_cells: Strip, sequences: str) -> Strip:
+    """A strip that the terminal gets as `sequences` as long as it is drawn whole.
 
-    Raises:
-        UnreadablePictureError: the bytes cannot be drawn.
+    Whatever cuts, tints or exports it (dialogs, toasts, screenshots) works on its half cells.
     """
-    place = Box(
-        columns=recipe.columns,
-        rows=recipe.rows,
-        cell_width=graphics.cell_width,
-        cell_height=graphics.cell_height,
-    )
-    decoded = decode(data, place)
-    box = place.fit(*decoded.size)
-    image = flatten(decoded, recipe.background, dim=DIMMED if recipe.dim else 0.0, grey=recipe.grey)
-    strips = half_cells(image, box.columns, box.rows)
-    for strip in strips:
-        strip.render(console)
-    return Art(
-        columns=box.columns,
-        rows=box.rows,
-        strips=strips,
-        veil=veil(image, box.columns, box.rows),
-        translucent=recipe.dim or decoded.mode == "RGBA",
-    )
+    strip = Strip(half_cells, half_cells.cell_length)
+    strip._render_cache = sequences
+    return strip

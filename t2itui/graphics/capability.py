@@ -13,17 +13,19 @@ class Graphics:
 
     protocol: ProtocolName
     reason: str
-    """One sentence for `doctor` and the help screen."""
+    """A clause for `doctor` and the help screen."""
     cell_width: int = 10
     """Pixels; a VT340's where the terminal does not say."""
     cell_height: int = 20
     """Pixels."""
-    truecolor: bool = True
-    """Whether the terminal is known to show 24-bit colours."""
+    colors: int = 256
+    """Sixel colour registers."""
+    truecolor: bool = False
+    """The terminal is known to show 24-bit colours."""
     terminal: str = ""
     """Name and version as the terminal gives them; empty if it does not."""
     tmux: bool = False
-    """Whether picture data has to be passed through tmux."""
+    """Picture data has to be passed through tmux."""
 
 
 HALF_CELLS = Graphics(protocol="halfcell", reason="nothing was asked of the terminal")

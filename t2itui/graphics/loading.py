@@ -6,14 +6,10 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
+from t2itui.graphics.art import RGB, UnreadablePictureError
+
 MAX_PIXELS = 200_000_000
 """A picture that claims more is refused before it is decoded."""
-
-RGB = tuple[int, int, int]
-
-
-class UnreadablePictureError(Exception):
-    """The bytes are no picture that can be drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

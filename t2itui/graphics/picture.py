@@ -1,20 +1,28 @@
 """A widget that shows one picture by whatever means the terminal has."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypeVar
 
 from rich.style import Style
 from textual import on, work
+from textual.app import App
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from t2itui.graphics.art import ARTIST, Art, Recipe, draw
+from t2itui.graphics.art import Art, Recipe, UnreadablePictureError
 from t2itui.graphics.capability import HALF_CELLS, Graphics
 from t2itui.graphics.frame import Reason, frame
-from t2itui.graphics.loading import UnreadablePictureError
+from t2itui.graphics.memory import TerminalMemory
+
+Result = TypeVar("Result")
+
+ARTIST = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
+"""The one thread that decodes and draws; more would only fight for the interpreter."""
 
 
 class Picture(Widget):
@@ -51,6 +59,7 @@ class Picture(Widget):
         self._reason: Reason = "missing"
         self._arts: dict[bool, tuple[Recipe, Art]] = {}
         self._drawing: Recipe | None = None
+        self._memory = TerminalMemory(self._write)
 
     @property
     def graphics(self) -> Graphics:
@@ -81,6 +90,7 @@ class Picture(Widget):
         if data == self._data and alt == self._alt:
             self.dim = dim
             return
+        self.free()
         self._arts.clear()
         self._drawing = None
         self._data, self._alt, self._dim = data, alt, dim
@@ -101,7 +111,11 @@ class Picture(Widget):
         art = self._art()
         if art is None:
             return super().render_lines(crop)
-        lines = self._place(art, art.strips if self.screen.is_active else art.veil)
+        if self.screen.is_active:
+            self._memory.hold(art)
+            lines = self._place(art, art.strips)
+        else:
+            lines = self._place(art, art.veil)
         return [lines[y].crop(crop.x, crop.right) for y in crop.line_range]
 
     def _recipe(self) -> Recipe | None:
@@ -143,6 +157,8 @@ class Picture(Widget):
         def draw_if_still_wanted() -> Art | None:
             if self._data is not data or self._drawing != recipe:
                 return None
+            from t2itui.graphics.artist import draw
+
             return draw(data, recipe, graphics, console)
 
         graphics, console = self.graphics, self.app.console
@@ -163,8 +179,31 @@ class Picture(Widget):
         if message.art is None:
             self._reason = "broken"
         else:
+            if message.recipe.dim in self._arts:
+                self._memory.free(self._arts[message.recipe.dim][1])
             self._arts[message.recipe.dim] = (message.recipe, message.art)
         self.refresh()
+
+    def on_mount(self) -> None:
+        """Have the terminal forget the picture whenever it cannot be seen for a while."""
+        self.app.screen_change_signal.subscribe(self, lambda _: self._free_if_hidden())
+        self.app.app_suspend_signal.subscribe(self, lambda _: self.free(), immediate=True)
+
+    def on_unmount(self) -> None:
+        """Have the terminal forget the picture."""
+        self.free()
+
+    def free(self) -> None:
+        """Have the terminal forget the picture until it is drawn again."""
+        self._memory.free_all()
+
+    def _free_if_hidden(self) -> None:
+        if not self.screen.is_current:
+            self.free()
+
+    def _write(self, sequences: str) -> None:
+        if self.app._driver is not None:
+            self.app._driver.write(sequences)
 
     def _place(self, art: Art, strips: list[Strip]) -> list[Strip]:
         """The drawing in the middle of the widget's own background."""
@@ -178,3 +217,13 @@ class Picture(Widget):
             strip.render(console)
         lines = [Strip.join([before, strip, after]) for strip in strips]
         return [blank] * top + lines + [blank] * (rows - top - art.rows)
+
+
+def free_pictures(app: App[Result]) -> None:
+    """Have the terminal forget the pictures of every screen, while it is still on the app's own.
+
+    Call it when the app is about to exit: widgets unmount only after the terminal was given back.
+    """
+    for screen in app.screen_stack:
+        for picture in screen.query(Picture):
+            picture.free()
