@@ -1,0 +1,88 @@
+"""Several instances on one file."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database
+
+from cache.counters import bump, revision
+from cache.embeddings import load_matrix
+from cache.errors import CacheBusyError
+from cache.health import quick_check
+from cache.pictures import counts
+from cache.store import Cache
+from tests.cache.rows import CLIP
+from tests.cache.test_kill import start_writer
+from tests.cache.writer import BATCH
+
+
+async def test_a_second_instance_reads_while_the_first_is_in_the_middle_of_a_write(
+    cache: Cache,
+) -> None:
+    loop, begun, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def slow(db: Database) -> None:
+        bump(db)
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(10)
+
+    writing = asyncio.create_task(cache.write(slow))
+    await begun.wait()
+    second = await Cache.open(cache.home)
+    assert await second.read(revision) == 0
+    go_on.set()
+    await writing
+    assert await second.read(revision) == 1
+    await second.aclose()
+
+
+async def test_a_writer_that_waits_too_long_says_who_is_in_the_way(cache: Cache) -> None:
+    loop, begun, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def slow(db: Database) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(10)
+
+    second = await Cache.open(cache.home, busy_seconds=0.05)
+    writing = asyncio.create_task(cache.write(slow))
+    await begun.wait()
+    with pytest.raises(CacheBusyError, match="Another instance is writing") as caught:
+        await second.write(bump)
+    assert "try again" in caught.value.hint
+    go_on.set()
+    await writing
+    await second.write(bump)
+    assert await cache.read(revision) == 1
+    await second.aclose()
+
+
+async def test_many_instances_that_open_a_new_cache_at_once_all_succeed(home: Path) -> None:
+    caches = await asyncio.gather(*(Cache.open(home) for _ in range(8)))
+    await asyncio.gather(*(cache.write(bump) for cache in caches))
+    assert await caches[0].read(revision) == 8
+    for cache in caches:
+        await cache.aclose()
+
+
+def test_two_processes_write_at_once_and_both_are_whole(tmp_path: Path) -> None:
+    batches = 30
+    writers = [start_writer(tmp_path, first, batches) for first in (0, 1_000_000)]
+    for writer in writers:
+        printed, _ = writer.communicate()
+        assert writer.returncode == 0
+        assert len(printed.split()) == batches
+    found, damage = asyncio.run(read_all(tmp_path))
+    assert found == 2 * batches * BATCH
+    assert damage == ""
+
+
+async def read_all(home: Path) -> tuple[int, str]:
+    cache = await Cache.open(home)
+    found = await cache.read(counts)
+    ids, _ = await cache.read(load_matrix, CLIP.id)
+    damage = await cache.read(quick_check)
+    await cache.aclose()
+    assert len(set(ids.tolist())) == len(ids) == found.pictures
+    return found.pictures, damage
