@@ -1,0 +1,260 @@
+"""The app: opens the engine after the first paint, holds the screens, remembers the settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.reactive import var
+from textual.screen import Screen
+from textual.signal import Signal
+
+from cache.errors import CacheError
+from engine.errors import EngineError
+from t2itui.job_host import JobHost
+from t2itui.messages import EngineFailed, EngineReady, JobReported, ReplayWanted, SearchWanted
+from t2itui.screens.search import SearchScreen
+from t2itui.settings import AppSettings, save
+from t2itui.status import Status, read_status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engine.engine import Engine
+    from engine.events import JobEvent
+    from t2itui.graphics.capability import Graphics
+
+OpenEngine = Callable[[], AbstractAsyncContextManager["Engine"]]
+"""Called in a thread, so that what it imports does not hold up the screen."""
+
+THEMES = (
+    "textual-dark",
+    "textual-light",
+    "nord",
+    "gruvbox",
+    "tokyo-night",
+    "catppuccin-latte",
+    "solarized-light",
+)
+"""What the theme key goes through; the command palette offers the others too."""
+
+
+def _library_screen() -> Screen[None]:
+    from t2itui.screens.library import LibraryScreen
+
+    return LibraryScreen()
+
+
+def _history_screen() -> Screen[None]:
+    from t2itui.screens.history import HistoryScreen
+
+    return HistoryScreen()
+
+
+class T2ITuiApp(JobHost):
+    """Search your own pictures by description, in the terminal."""
+
+    TITLE = "t2itui"
+    CSS_PATH = "t2itui.tcss"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
+        "search": SearchScreen,
+        "library": _library_screen,
+        "history": _history_screen,
+    }
+    DEFAULT_MODE = "search"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "1,f2",
+            "go('search')",
+            "Search",
+            id="app.search",
+            show=False,
+            tooltip="Go to the Search screen",
+        ),
+        Binding(
+            "2,f3",
+            "go('library')",
+            "Library",
+            id="app.library",
+            show=False,
+            tooltip="Go to the Library screen: folders, failures, indexing",
+        ),
+        Binding(
+            "3,f4",
+            "go('history')",
+            "History",
+            id="app.history",
+            show=False,
+            tooltip="Go to the History screen: earlier decisions and their receipts",
+        ),
+        Binding(
+            "question_mark,f1",
+            "keys",
+            "Help",
+            id="app.help",
+            key_display="?",
+            tooltip="Show every key of the screen",
+        ),
+        Binding(
+            "t",
+            "next_theme",
+            "Theme",
+            id="app.theme",
+            show=False,
+            tooltip="Go to the next colour theme and remember it",
+        ),
+        Binding("q,ctrl+q", "quit", "Quit", id="app.quit", show=False, tooltip="Leave t2itui"),
+    ]
+
+    status: var[Status] = var(Status(), init=False)
+    """What the top line shows; screens watch it."""
+
+    def __init__(
+        self,
+        open_engine: OpenEngine,
+        *,
+        graphics: Graphics,
+        settings: AppSettings | None = None,
+        home: Path | None = None,
+        start_query: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.graphics = graphics
+        """How pictures are drawn."""
+        self.settings = settings or AppSettings()
+        """What the app remembers; change it through `remember`."""
+        self.home = home
+        """Where the settings are kept; None keeps them for this run only."""
+        self.job_events: Signal[JobEvent] = Signal(self, "job_events")
+        """Every event of every job; subscribe on mount."""
+        self.start_query = start_query
+        self._open_engine = open_engine
+        self._resources = AsyncExitStack()
+
+    def on_mount(self) -> None:
+        if self.settings.theme in self.available_themes:
+            self.theme = self.settings.theme
+        self.theme_changed_signal.subscribe(self, lambda theme: self._theme_chosen(theme.name))
+        self.status = Status(graphics=self.graphics.protocol)
+        self.call_after_refresh(self.open_engine)
+
+    async def on_unmount(self) -> None:
+        await self._resources.aclose()
+
+    @work(group="engine")
+    async def open_engine(self) -> None:
+        """Import and open the engine beside the running screen."""
+        try:
+            opening = await asyncio.to_thread(self._open_engine)
+            engine = await self._resources.enter_async_context(opening)
+        except (EngineError, CacheError) as error:
+            self.post_message(EngineFailed(error))
+        else:
+            self.post_message(EngineReady(engine))
+
+    @on(EngineReady)
+    def take_engine(self, message: EngineReady) -> None:
+        message.engine.jobs.subscribe(lambda event: self.post_message(JobReported(event)))
+        self.engine = message.engine
+        self.update_status()
+
+    @on(EngineFailed)
+    def show_failure(self, message: EngineFailed) -> None:
+        self.query_search().show_error(message.error)
+
+    @on(JobReported)
+    def pass_job_event_on(self, message: JobReported) -> None:
+        from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
+
+        self.job_events.publish(message.event)
+        if isinstance(message.event, LibraryChanged | JobFinished | JobFailed | JobCancelled):
+            self.update_status()
+
+    @on(SearchWanted)
+    async def go_and_search(self, message: SearchWanted) -> None:
+        await self.switch_mode("search")
+        self.query_search().search_for(message.query)
+
+    @on(ReplayWanted)
+    async def go_and_replay(self, message: ReplayWanted) -> None:
+        await self.switch_mode("search")
+        self.query_search().replay(message.receipt_id)
+
+    def query_search(self) -> SearchScreen:
+        """The Search screen, which always exists."""
+        screen = self._screen_stacks["search"][0]
+        assert isinstance(screen, SearchScreen)
+        return screen
+
+    @work(exclusive=True, group="status")
+    async def update_status(self) -> None:
+        """Read the figures of the top line anew, at most twice a second."""
+        if self.engine is not None:
+            self.status = await read_status(self.engine, self.graphics.protocol)
+            await asyncio.sleep(0)
+
+    def remember(self, **changes: object) -> None:
+        """Change settings and keep them; a home that cannot be written changes this run only."""
+        changed = replace(self.settings, **changes)  # type: ignore[arg-type]
+        if changed == self.settings:
+            return
+        self.settings = changed
+        if self.home is not None:
+            self._write_settings(self.home, changed)
+
+    @work(exclusive=True, group="settings")
+    async def _write_settings(self, home: Path, settings: AppSettings) -> None:
+        try:
+            await asyncio.to_thread(save, home, settings)
+        except OSError as error:
+            self.log.warning(f"settings not kept: {error}")
+
+    def action_go(self, mode: str) -> None:
+        """Show another screen; a screen laid over this one goes first."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.switch_mode(mode)
+
+    def action_keys(self) -> None:
+        """Show every key of the screen in front."""
+        from t2itui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def action_next_theme(self) -> None:
+        """Go to the next theme of the short list."""
+        at = THEMES.index(self.theme) if self.theme in THEMES else -1
+        self.theme = THEMES[(at + 1) % len(THEMES)]
+        self.notify(self.theme, title="Theme", timeout=2)
+
+    def _theme_chosen(self, name: str) -> None:
+        self.remember(theme=name)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer every action of the screen in front in the command palette."""
+        yield SystemCommand("Choose a theme", "Pick from all themes", self.action_change_theme)
+        seen: set[str] = set()
+        for _key, active in screen.active_bindings.items():
+            binding = active.binding
+            if binding.action in seen or not binding.tooltip or not active.enabled:
+                continue
+            seen.add(binding.action)
+            yield SystemCommand(
+                f"{binding.description}  ({self.get_key_display(binding)})",
+                binding.tooltip,
+                _action_caller(self, binding.action, active.node),
+            )
+
+
+def _action_caller(app: App[None], action: str, node: object) -> Callable[[], None]:
+    async def run() -> None:
+        await app.run_action(action, default_namespace=node)  # type: ignore[arg-type]
+
+    return lambda: app.call_later(run) and None

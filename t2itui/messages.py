@@ -1,0 +1,63 @@
+"""Textual messages that carry the engine's news, and wishes of one screen to another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from cache.errors import CacheError
+    from engine.engine import Engine
+    from engine.errors import EngineError
+    from engine.events import JobEvent
+
+
+class EngineReady(Message):
+    """The cache is open and the engine takes requests."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+
+
+class EngineFailed(Message):
+    """The cache could not be opened."""
+
+    def __init__(self, error: EngineError | CacheError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class JobReported(Message):
+    """One event of a background job; a newer progress event replaces an older one."""
+
+    def __init__(self, event: JobEvent) -> None:
+        super().__init__()
+        self.event = event
+
+    def can_replace(self, message: Message) -> bool:
+        from engine.events import JobProgress
+
+        return (
+            isinstance(message, JobReported)
+            and isinstance(self.event, JobProgress)
+            and isinstance(message.event, JobProgress)
+            and self.event.job_id == message.event.job_id
+        )
+
+
+class SearchWanted(Message):
+    """Somebody asks the app to show the Search screen with this query."""
+
+    def __init__(self, query: str) -> None:
+        super().__init__()
+        self.query = query
+
+
+class ReplayWanted(Message):
+    """Somebody asks the app to show the answer of a stored receipt on the Search screen."""
+
+    def __init__(self, receipt_id: str) -> None:
+        super().__init__()
+        self.receipt_id = receipt_id

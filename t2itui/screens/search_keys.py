@@ -1,0 +1,55 @@
+"""The keys of the Search screen."""
+
+from textual.binding import Binding, BindingType
+
+LEAVE = "Stop waiting for an answer, or leave the query line"
+
+SEARCH_KEYS: list[BindingType] = [
+    Binding("slash", "ask", "Query", id="search.ask", key_display="/", tooltip="Type a query"),
+    Binding("escape", "leave", "Leave", id="search.leave", show=False, tooltip=LEAVE),
+    Binding(
+        "left_square_bracket",
+        "threshold(-1)",
+        "Threshold",
+        id="search.lower",
+        key_display="[ ]",
+        tooltip="Lower the threshold by 0.01",
+    ),
+    Binding(
+        "right_square_bracket",
+        "threshold(1)",
+        "Raise threshold",
+        id="search.raise",
+        show=False,
+        tooltip="Raise the threshold by 0.01",
+    ),
+    Binding(
+        "left_curly_bracket",
+        "threshold(-10)",
+        "Lower threshold much",
+        id="search.lower_much",
+        show=False,
+        tooltip="Lower the threshold by 0.10",
+    ),
+    Binding(
+        "right_curly_bracket",
+        "threshold(10)",
+        "Raise threshold much",
+        id="search.raise_much",
+        show=False,
+        tooltip="Raise the threshold by 0.10",
+    ),
+    Binding("s", "scorer", "Scorer", id="search.scorer", tooltip="Rank by the other scorer"),
+    Binding("h", "hide", "Hide below", id="search.hide", tooltip="Hide or dim what is below"),
+    Binding("m", "like", "More like it", id="search.like", tooltip="Rank by likeness to it"),
+    Binding("space", "mark", "Mark", id="search.mark", tooltip="Mark the picture, or unmark"),
+    Binding(
+        "M", "marked", "Marked", id="search.marked", show=False, tooltip="List marked pictures"
+    ),
+    Binding(
+        "y", "copy_command", "Command", id="search.copy", tooltip="Copy the shell command"
+    ),
+    Binding("p", "copy_path", "Path", id="search.path", tooltip="Copy the picture's path"),
+    Binding("o", "open_folder", "Folder", id="search.folder", show=False, tooltip="Open folder"),
+    Binding("r", "again", "Refresh", id="search.again", show=False, tooltip="Search again"),
+]

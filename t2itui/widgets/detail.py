@@ -1,0 +1,161 @@
+"""The selected picture: large, with its file, both scores and ranks, and the receipt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from t2itui.graphics.picture import Picture
+from t2itui.plain import plain
+from t2itui.widgets.card import CardContent
+from t2itui.widgets.score_bar import score_line
+from t2itui.wording import size_words, when_words
+
+if TYPE_CHECKING:
+    from engine.results import Receipt
+    from t2itui.listing import Listing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailScores:
+    """Both scores and ranks of the selected picture."""
+
+    match: float
+    match_rank: int
+    cosine: float
+    cosine_rank: int
+    cosine_share: float
+    passes: bool
+    threshold: float
+    total: int
+
+    @classmethod
+    def of(cls, listing: Listing, index: int) -> DetailScores:
+        """Read them off an answer."""
+        return cls(
+            match=float(listing.scores.match[index]),
+            match_rank=listing.rank(index, "match"),
+            cosine=float(listing.scores.cosine[index]),
+            cosine_rank=listing.rank(index, "cosine"),
+            cosine_share=listing.cosine_share(index),
+            passes=listing.passes(index),
+            threshold=listing.threshold,
+            total=len(listing),
+        )
+
+
+class Detail(Vertical):
+    """Shows one picture with all that is known of it."""
+
+    DEFAULT_CSS = """
+    Detail {
+        padding: 0 1;
+        & > Picture { height: 1fr; min-height: 4; }
+        & > #facts { height: auto; max-height: 70%; padding: 1 0 0 0; }
+        &.-low > #facts { padding: 0; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._picture = Picture()
+        self._facts = Static(id="facts")
+        self._card: CardContent | None = None
+        self._scores: DetailScores | None = None
+        self._receipt: Receipt | None = None
+
+    @property
+    def content(self) -> CardContent | None:
+        """What is shown; None until it was fetched."""
+        return self._card
+
+    def compose(self) -> ComposeResult:
+        yield self._picture
+        yield self._facts
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.height < 24, "-low")
+        self._show()
+
+    def clear(self) -> None:
+        """Show nothing: nothing is selected."""
+        self._card = self._scores = None
+        self._picture.show(None, alt="")
+        self._show()
+
+    def show_picture(self, content: CardContent | None) -> None:
+        """Show another picture; None while it is being fetched."""
+        self._card = content
+        if content is not None:
+            self._picture.show(content.thumbnail, alt=plain(content.shown.path))
+        self._show()
+
+    def show_scores(self, scores: DetailScores) -> None:
+        """Show other figures."""
+        if scores != self._scores:
+            self._scores = scores
+            self._show()
+
+    def show_receipt(self, receipt: Receipt | None) -> None:
+        """Show which stored decision the screen stands for; None while it is not stored yet."""
+        self._receipt = receipt
+        self._show()
+
+    def _show(self) -> None:
+        width = self.content_size.width
+        lines = [*self._file_lines(), *self._score_lines(width), *self._receipt_lines()]
+        self._facts.update(Content("\n").join(lines))
+
+    def _file_lines(self) -> list[Content]:
+        if self._card is None:
+            return []
+        shown = self._card.shown
+        path = Path(shown.path)
+        folder = str(path.parent).replace(str(Path.home()), "~", 1)
+        facts = [
+            f"{shown.width}×{shown.height}" if shown.width else "",
+            size_words(shown.size) if shown.size else "",
+            when_words(shown.mtime) if shown.mtime else "",
+        ]
+        states = [
+            "" if shown.present else "✗ not on disk",
+            "✂ file is cut short" if shown.partial else "",
+            "✎ generated" if shown.synthetic else "",
+        ]
+        lines = [
+            Content.styled(plain(path.name), "bold"),
+            Content.styled(plain(folder), "$text-muted") if folder != "." else Content(""),
+            Content("  ".join(filter(None, facts))),
+            Content.styled("  ".join(filter(None, states)), "$warning"),
+        ]
+        return [line for line in lines if len(line)]
+
+    def _score_lines(self, width: int) -> list[Content]:
+        scores = self._scores
+        if scores is None:
+            return []
+        ranks = [f" #{scores.match_rank:,}", f" #{scores.cosine_rank:,}"]
+        room = max(12, width - max(map(len, ranks)))
+        sign = "✓ at or above" if scores.passes else "· below"
+        return [
+            score_line("match ", scores.match, scores.match, room, "$success") + ranks[0],
+            score_line("cosine", scores.cosine, scores.cosine_share, room, "$secondary")
+            + ranks[1],
+            Content.styled(
+                f"{sign} {scores.threshold:.2f}   of {scores.total:,}",
+                "$success" if scores.passes else "$text-muted",
+            ),
+        ]
+
+    def _receipt_lines(self) -> list[Content]:
+        if self._receipt is None:
+            return [Content.styled("receipt  not stored yet", "$text-muted")]
+        receipt = self._receipt
+        lines = [f"receipt {receipt.id}", plain(receipt.encoder), f"match: {plain(receipt.matcher)}"]
+        return [Content.styled(line, "$text-muted") for line in lines]

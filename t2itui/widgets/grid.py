@@ -1,0 +1,357 @@
+"""The answer as a grid of cards, of which only those in sight exist."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.message import Message
+from textual.scrollbar import ScrollBar, ScrollDown, ScrollTo, ScrollUp
+from textual.widget import Widget
+
+from t2itui.widgets.card import Card, CardContent, CardScores
+from t2itui.widgets.grid_shape import CARD_WIDTHS, USUAL_SIZE, GridShape, fit
+
+if TYPE_CHECKING:
+    from engine.results import IdArray
+    from t2itui.listing import Listing
+
+Fetch = Callable[[Sequence[int]], Awaitable[Mapping[int, CardContent]]]
+"""Picture ids in, what the cache has of them out."""
+
+KEPT = 600
+"""Contents kept in memory: about a dozen screens of thumbnails."""
+
+PAUSE_S = 0.004
+"""Between two cards, so that keys and painting come first."""
+
+
+class CardFetched(Message, bubble=False):
+    """The content of one card came out of the cache."""
+
+    def __init__(self, picture_id: int, content: CardContent) -> None:
+        super().__init__()
+        self.picture_id = picture_id
+        self.content = content
+
+
+class ResultGrid(Widget, can_focus=True):
+    """Walks through any number of results with as many cards as the screen has room for."""
+
+    DEFAULT_CSS = """
+    ResultGrid {
+        layout: horizontal;
+        & > #cards { layout: grid; width: 1fr; height: 100%; grid-gutter: 0 1; }
+        & > ScrollBar { width: 1; height: 100%; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "left",
+            "move(-1)",
+            "Left",
+            id="grid.left",
+            show=False,
+            tooltip="Select the picture before",
+        ),
+        Binding(
+            "right",
+            "move(1)",
+            "Right",
+            id="grid.right",
+            show=False,
+            tooltip="Select the next picture",
+        ),
+        Binding("up", "row(-1)", "Up", id="grid.up", show=False, tooltip="Select one row up"),
+        Binding("down", "row(1)", "Down", id="grid.down", show=False, tooltip="One row down"),
+        Binding("pageup", "page(-1)", "Page up", id="grid.pageup", show=False, tooltip="Page up"),
+        Binding("pagedown", "page(1)", "Page down", id="grid.pagedown", show=False),
+        Binding("home", "first", "First", id="grid.first", show=False, tooltip="Best picture"),
+        Binding("end", "last", "Last", id="grid.last", show=False, tooltip="Last picture"),
+        Binding("plus,equals_sign", "resize(1)", "Larger", id="grid.larger", show=False),
+        Binding("minus", "resize(-1)", "Smaller", id="grid.smaller", show=False),
+        Binding("enter", "open", "View", id="grid.open", tooltip="View the picture large"),
+    ]
+
+    class Selected(Message):
+        """Another picture is selected."""
+
+        def __init__(self, index: int | None) -> None:
+            super().__init__()
+            self.index = index
+            """In the arrays of scores; None when nothing is listed."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, ResultGrid.Selected)
+
+    class Opened(Message):
+        """The selected picture is to be shown large."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def __init__(self, fetch: Fetch, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._fetch = fetch
+        self._listing: Listing | None = None
+        self._shown: Sequence[int] | IdArray = ()
+        self._marked: frozenset[int] = frozenset()
+        self._contents: OrderedDict[int, CardContent] = OrderedDict()
+        self._cards: list[Card] = []
+        self._card_size = USUAL_SIZE
+        self.shape = GridShape(columns=1, rows=1, card_height=1)
+        """The cards in sight."""
+        self.first_row = 0
+        """The row of results at the top."""
+        self.position = 0
+        """The selected result's place in the list, from 0."""
+
+    def compose(self) -> ComposeResult:
+        yield Container(id="cards")
+        yield ScrollBar(vertical=True, thickness=1)
+
+    # What the screen asks for
+
+    @property
+    def selected(self) -> int | None:
+        """Index of the selected picture in the arrays of scores."""
+        return int(self._shown[self.position]) if len(self._shown) else None
+
+    def show_listing(self, listing: Listing | None) -> None:
+        """Walk through another answer, from its best picture on."""
+        self._listing = listing
+        self._shown = () if listing is None else listing.shown
+        self.position = self.first_row = 0
+        for card in self._cards:
+            card.assign(None)
+        self._arrange()
+        self.post_message(self.Selected(self.selected))
+
+    def follow(self) -> None:
+        """Take over what changed in the listing; the selected picture stays if it is listed."""
+        if self._listing is None:
+            return
+        before = self.selected
+        self._shown = self._listing.shown
+        kept = self._listing.position(before) if before is not None else None
+        last = max(0, len(self._shown) - 1)
+        self.position = kept if kept is not None else min(self.position, last)
+        self._arrange()
+        if self.selected != before:
+            self.post_message(self.Selected(self.selected))
+
+    def show_marks(self, picture_ids: frozenset[int]) -> None:
+        """Show which pictures are marked."""
+        self._marked = picture_ids
+        self._refresh_figures()
+
+    def forget_contents(self) -> None:
+        """Fetch names and thumbnails anew: the library changed."""
+        self._contents.clear()
+
+    def select(self, position: int) -> None:
+        """Select a place in the list, as near as there is one, and bring it into sight."""
+        position = max(0, min(position, len(self._shown) - 1))
+        if position == self.position or not len(self._shown):
+            return
+        self.position = position
+        self._arrange()
+        self.post_message(self.Selected(self.selected))
+
+    # Cards and their places
+
+    def on_resize(self) -> None:
+        self._reshape()
+
+    def _reshape(self) -> None:
+        """Make as many cards as the space has room for."""
+        width, height = self.size.width - 1, self.size.height
+        if width <= 0 or height <= 0:
+            return
+        self.shape = fit(width, height, self._card_size)
+        holder = self.query_one("#cards", Container)
+        holder.styles.grid_size_columns = self.shape.columns
+        holder.styles.grid_rows = f"{self.shape.card_height}"
+        added = [Card(slot) for slot in range(len(self._cards), self.shape.slots)]
+        for card in self._cards[self.shape.slots :]:
+            card.remove()
+        self._cards = [*self._cards[: self.shape.slots], *added]
+        holder.mount_all(added)
+        self.call_after_refresh(self._arrange)
+
+    def _arrange(self) -> None:
+        """Put the right results on the cards, keeping the selected one in sight."""
+        columns, rows = self.shape.columns, self.shape.rows
+        row = self.position // columns
+        first = min(max(self.first_row, row - rows + 1), row)
+        first = max(0, min(first, self._row_count() - rows))
+        self._turn(first - self.first_row)
+        self.first_row = first
+        for card in self._cards:
+            at = first * columns + card.slot
+            card.assign(int(self._shown[at]) if at < len(self._shown) else None)
+            card.set_class(at == self.position and len(self._shown) > 0, "-selected")
+        self._refresh_figures()
+        self._show_bar()
+        self._fill_cards(self._wanted())
+
+    def _turn(self, down: int) -> None:
+        """Move the cards that stay in sight, so that only the others need another picture."""
+        if not down or abs(down) >= self.shape.rows:
+            return
+        for card in self._cards:
+            card.slot = (card.slot - down * self.shape.columns) % self.shape.slots
+        self._cards.sort(key=lambda card: card.slot)
+        self.query_one("#cards").sort_children(key=_slot)
+
+    def _row_count(self) -> int:
+        return -(-len(self._shown) // self.shape.columns)
+
+    def _refresh_figures(self) -> None:
+        listing = self._listing
+        if listing is None:
+            return
+        for card in self._cards:
+            if card.index is not None:
+                card.show_scores(self._figures(listing, card.index))
+
+    def _figures(self, listing: Listing, index: int) -> CardScores:
+        return CardScores(
+            rank=listing.rank(index, listing.scorer),
+            match=float(listing.scores.match[index]),
+            cosine=float(listing.scores.cosine[index]),
+            cosine_share=listing.cosine_share(index),
+            passes=listing.passes(index),
+            marked=listing.picture_id(index) in self._marked,
+        )
+
+    # Filling
+
+    def _wanted(self) -> list[int]:
+        """Pictures of the cards that are still empty, in reading order."""
+        if self._listing is None:
+            return []
+        return [
+            self._listing.picture_id(card.index)
+            for card in self._cards
+            if card.index is not None and not card.is_filled
+        ]
+
+    @work(exclusive=True, group="fill")
+    async def _fill_cards(self, picture_ids: list[int]) -> None:
+        missing = [each for each in picture_ids if each not in self._contents]
+        fetched = await self._fetch(missing) if missing else {}
+        for picture_id in picture_ids:
+            content = fetched.get(picture_id) or self._contents.get(picture_id)
+            if content is not None:
+                self.post_message(CardFetched(picture_id, content))
+                await asyncio.sleep(PAUSE_S)
+
+    @on(CardFetched)
+    def fill_card(self, message: CardFetched) -> None:
+        self._contents[message.picture_id] = message.content
+        self._contents.move_to_end(message.picture_id)
+        while len(self._contents) > KEPT:
+            self._contents.popitem(last=False)
+        if self._listing is None:
+            return
+        for card in self._cards:
+            if card.index is not None and not card.is_filled:
+                if self._listing.picture_id(card.index) == message.picture_id:
+                    card.fill(message.content)
+
+    # Scrolling
+
+    def _show_bar(self) -> None:
+        bar, rows = self.query_one(ScrollBar), self.shape.rows
+        bar.display = self._row_count() > rows
+        bar.window_virtual_size = self._row_count()
+        bar.window_size = rows
+        bar.position = self.first_row
+
+    def _scroll_rows(self, rows: int) -> None:
+        """Scroll; the selection is pushed along by the edges."""
+        last = max(0, self._row_count() - self.shape.rows)
+        first = max(0, min(self.first_row + rows, last))
+        row, column = divmod(self.position, self.shape.columns)
+        kept = max(first, min(row, first + self.shape.rows - 1))
+        self._turn(first - self.first_row)
+        self.first_row = first
+        if kept != row:
+            self.select(kept * self.shape.columns + column)
+        else:
+            self._arrange()
+
+    @on(ScrollUp)
+    def scroll_page_up(self) -> None:
+        self._scroll_rows(-self.shape.rows)
+
+    @on(ScrollDown)
+    def scroll_page_down(self) -> None:
+        self._scroll_rows(self.shape.rows)
+
+    @on(ScrollTo)
+    def scroll_to_grab(self, message: ScrollTo) -> None:
+        if message.y is not None:
+            self._scroll_rows(round(message.y) - self.first_row)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._scroll_rows(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._scroll_rows(-1)
+
+    @on(Card.Clicked)
+    def select_clicked(self, message: Card.Clicked) -> None:
+        message.stop()
+        self.select(self.first_row * self.shape.columns + message.slot)
+        if message.twice:
+            self.action_open()
+
+    # Actions
+
+    def action_move(self, by: int) -> None:
+        """Select the picture so many places on."""
+        self.select(self.position + by)
+
+    def action_row(self, by: int) -> None:
+        """Select the picture above or below; at the end, the last one."""
+        target = self.position + by * self.shape.columns
+        if 0 <= target < len(self._shown) or by > 0:
+            self.select(target)
+
+    def action_page(self, by: int) -> None:
+        """Go a screen of cards up or down."""
+        self.select(self.position + by * self.shape.slots)
+
+    def action_first(self) -> None:
+        """Select the best picture."""
+        self.select(0)
+
+    def action_last(self) -> None:
+        """Select the last picture."""
+        self.select(len(self._shown) - 1)
+
+    def action_resize(self, by: int) -> None:
+        """Make the cards larger or smaller."""
+        self._card_size = max(0, min(self._card_size + by, len(CARD_WIDTHS) - 1))
+        self._reshape()
+
+    def action_open(self) -> None:
+        """Show the selected picture large."""
+        if self.selected is not None:
+            self.post_message(self.Opened(self.selected))
+
+
+def _slot(widget: Widget) -> int:
+    return widget.slot if isinstance(widget, Card) else 0

@@ -1,0 +1,26 @@
+"""Scores drawn as bars of block characters."""
+
+from textual.content import Content
+
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def bar(share: float, width: int) -> str:
+    """Return a bar of `width` cells of which `share` (0 to 1) is filled, to an eighth of a cell."""
+    eighths = round(min(1.0, max(0.0, share)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def number(score: float) -> str:
+    """Return a score with two digits and no leading zero; one that is not quite 1 stays below 1."""
+    if score >= 1:
+        return "1.0"
+    text = f"{min(score, 0.99):.2f}" if score > 0 else f"{score:.2f}"
+    return text.replace("0.", ".", 1)
+
+
+def score_line(name: str, score: float, share: float, width: int, style: str) -> Content:
+    """Return a line of `width` cells: the scorer's name, the score, and the score as a bar."""
+    head = f"{name} {number(score):>4} "
+    return Content.assemble(head, (bar(share, max(0, width - len(head))), style))

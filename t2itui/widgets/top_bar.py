@@ -1,0 +1,93 @@
+"""The top line: the name, the screens as tabs, and what the app works with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from t2itui.plain import plain
+from t2itui.status import Status
+
+if TYPE_CHECKING:
+    from t2itui.app import T2ITuiApp
+
+SCREENS = (("search", "1", "Search"), ("library", "2", "Library"), ("history", "3", "History"))
+
+
+class ScreenTab(Static):
+    """Goes to a screen when clicked; the one in front is marked."""
+
+    def __init__(self, mode: str, key: str, label: str, *, is_front: bool) -> None:
+        text = Content.assemble((f" {key} ", "dim"), f"{label} ")
+        if is_front:
+            text = Content.assemble((f"▌{key} ", "bold"), (f"{label} ", "bold"))
+        super().__init__(text, classes="-front" if is_front else "")
+        self.mode = mode
+        self.tooltip = f"{label} screen (key {key})"
+
+    async def on_click(self, event: events.Click) -> None:
+        event.stop()
+        await self.run_action(f"app.go('{self.mode}')")
+
+
+class StatusText(Static):
+    """Library, encoder, device and graphics, as many of them as there is room for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._status = Status()
+
+    def show(self, status: Status) -> None:
+        """Show these figures."""
+        self._status = status
+        self.refresh()
+
+    def render(self) -> Content:
+        parts = self._parts()
+        while len(parts) > 1 and sum(map(len, parts)) + 3 * len(parts) > self.size.width:
+            parts.pop()
+        return Content(" · ".join(parts) + " ")
+
+    def _parts(self) -> list[str]:
+        """The most wanted first."""
+        status = self._status
+        count = "opening…" if status.pictures is None else f"{status.pictures:,} pictures"
+        encoder = plain(status.encoder.rpartition("/")[2])
+        device = status.device or ("no model loaded" if status.pictures is not None else "")
+        return [part for part in (count, encoder, device, status.graphics) if part]
+
+
+class TopBar(Horizontal):
+    """Shows the app's status and switches between screens."""
+
+    DEFAULT_CSS = """
+    TopBar {
+        dock: top;
+        height: 1;
+        background: $panel;
+        color: $foreground;
+        & > #name { width: auto; padding: 0 1; text-style: bold; color: $primary; }
+        & > ScreenTab { width: auto; color: $text-muted; }
+        & > ScreenTab:hover { background: $boost; color: $foreground; text-style: underline; }
+        & > ScreenTab.-front { color: $foreground; background: $surface; }
+        & > StatusText { width: 1fr; text-align: right; color: $text-muted; text-wrap: nowrap; }
+    }
+    """
+
+    def __init__(self, front: str) -> None:
+        super().__init__()
+        self._front = front
+
+    def compose(self) -> ComposeResult:
+        yield Static("t2itui", id="name")
+        for mode, key, label in SCREENS:
+            yield ScreenTab(mode, key, label, is_front=mode == self._front)
+        yield StatusText()
+
+    def on_mount(self) -> None:
+        self.watch(cast("T2ITuiApp", self.app), "status", self.query_one(StatusText).show)

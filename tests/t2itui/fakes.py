@@ -1,0 +1,222 @@
+"""An engine of made-up scores and pictures, shaped like the real one, for tests of the screens."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from cache.records import LibraryCounts
+from engine.errors import EngineError
+from engine.events import JobEvent, JobQueued, Report
+from engine.requests import IndexRequest, SearchRequest
+from engine.results import Note, Receipt, Scores, SearchResult, Shown
+from engine.scoring import ranking
+from engine.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+ENCODER = "openai/clip-vit-base-patch32"
+
+
+def made_up_scores(count: int, seed: int = 0, passing: int = 7) -> Scores:
+    """Scores of `count` pictures, of which exactly `passing` lie above one half."""
+    random = np.random.default_rng(seed)
+    cosine = random.normal(0.18, 0.03, count).astype(np.float32)
+    cosine[random.permutation(count)[:passing]] += 0.13
+    cut = np.sort(cosine)[-passing - 1] if passing < count else -1.0
+    logit = ((cosine - cut - 0.005) * 60).astype(np.float32)
+    ids = np.arange(1, count + 1, dtype=np.int64)
+    return ranking.make_scores(ids, cosine, logit)
+
+
+def made_up_thumbnail(picture_id: int) -> bytes:
+    """A WebP with a coloured disc, different for each id."""
+    hue = picture_id * 67 % 256
+    image = Image.new("HSV", (64, 48), (hue, 90, 200))
+    ImageDraw.Draw(image).ellipse((12, 6, 52, 42), fill=((hue + 110) % 256, 200, 230))
+    stream = io.BytesIO()
+    image.convert("RGB").save(stream, "WEBP", lossless=True)
+    return stream.getvalue()
+
+
+@dataclass
+class FakeLibrary:
+    """Pictures named picture_0001.jpg and so on."""
+
+    pictures: int
+    asked: list[int] = field(default_factory=list)
+    """Ids whose thumbnails were fetched."""
+
+    async def counts(self) -> LibraryCounts:
+        return LibraryCounts(
+            pictures=self.pictures,
+            present=self.pictures,
+            vanished=0,
+            partial=0,
+            synthetic=0,
+            failures=0,
+            embedded={ENCODER: self.pictures},
+            bytes_on_disk=0,
+        )
+
+    async def shown(self, picture_ids: Sequence[int]) -> list[Shown]:
+        return [
+            Shown(
+                picture_id=each,
+                path=f"/photos/set/picture_{each:04}.jpg",
+                present=each % 10 != 9,
+                sha256=sha256(str(each).encode()).hexdigest(),
+                width=640,
+                height=480,
+                size=38_000 + each,
+                mtime=1_700_000_000.0 + each,
+                partial=False,
+                synthetic=False,
+            )
+            for each in picture_ids
+        ]
+
+    async def thumbnails(self, picture_ids: Sequence[int]) -> dict[int, bytes]:
+        self.asked.extend(picture_ids)
+        return {each: made_up_thumbnail(each) for each in picture_ids if each % 10 != 9}
+
+
+@dataclass
+class FakeSearcher:
+    """Answers every query with the same scores, or the error it was given."""
+
+    scores: Scores
+    notes: tuple[Note, ...] = ()
+    error: EngineError | None = None
+    gate: asyncio.Event | None = None
+    """Where there is one, an answer waits for it."""
+    asked: list[SearchRequest] = field(default_factory=list)
+    liked: list[object] = field(default_factory=list)
+    recorded: list[tuple[float, str]] = field(default_factory=list)
+
+    async def scored(self, request: SearchRequest) -> SearchResult:
+        self.asked.append(request)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        receipt = self._receipt(request.query, request.threshold, request.scorer)
+        return SearchResult(
+            receipt=receipt,
+            rows=(),
+            cached=True,
+            seconds=0.002,
+            notes=self.notes,
+            scores=self.scores,
+        )
+
+    async def like(self, target: int | Path, request: SearchRequest) -> SearchResult:
+        self.liked.append(target)
+        return await self.scored(replace(request, query=f'"{target}"'))
+
+    async def record(
+        self, result: SearchResult, *, threshold: float, scorer: str, top: int = 20
+    ) -> SearchResult:
+        self.recorded.append((threshold, scorer))
+        receipt = self._receipt(result.receipt.query, threshold, scorer)
+        return replace(result, receipt=receipt)
+
+    def _receipt(self, query: str, threshold: float, scorer: str) -> Receipt:
+        routing = ranking.route(self.scores, threshold)
+        name = sha256(f"{query} {threshold} {scorer}".encode()).hexdigest()[:12]
+        return Receipt(
+            id=name,
+            query=query,
+            encoder=ENCODER,
+            matcher="label-free (120 background texts)",
+            ranked_by=scorer,
+            threshold=threshold,
+            route=routing.route,
+            reason=routing.reason,
+            best_cosine=routing.best_cosine,
+            best_match=routing.best_match,
+            passed=routing.passed,
+            considered=len(self.scores.picture_ids),
+            histogram=ranking.histogram(self.scores),
+            filters={},
+            override=None,
+            created_at=1_700_000_000.0,
+        )
+
+
+@dataclass
+class FakeHistory:
+    """Earlier queries, the newest first."""
+
+    queries: Sequence[str] = ()
+
+    async def entries(self, limit: int, offset: int, containing: str) -> list[Receipt]:
+        searcher = FakeSearcher(made_up_scores(10))
+        return [searcher._receipt(query, 0.5, "match") for query in self.queries]
+
+
+class FakeJobs:
+    """Passes on the events a test makes up."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Report] = []
+
+    def subscribe(self, listener: Report) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def report(self, event: JobEvent) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+    def list(self) -> tuple[object, ...]:
+        return ()
+
+    def find(self, job_id: int) -> None:
+        return None
+
+
+@dataclass
+class FakeEncoders:
+    """Model processes in whatever state a test says."""
+
+    states: tuple[object, ...] = ()
+
+    def state(self) -> tuple[object, ...]:
+        return self.states
+
+
+class FakeEngine:
+    """The parts of the engine that the screens use."""
+
+    def __init__(self, pictures: int = 600, *, passing: int = 7, queries: Sequence[str] = ()) -> None:
+        self.settings = EngineSettings(home=Path("/nowhere"))
+        self.library = FakeLibrary(pictures)
+        self.searcher = FakeSearcher(made_up_scores(max(pictures, 1), passing=passing))
+        self.history = FakeHistory(queries)
+        self.jobs = FakeJobs()
+        self.encoders = FakeEncoders()
+        self.indexed: list[IndexRequest] = []
+
+    def index(self, request: IndexRequest) -> None:
+        self.indexed.append(request)
+        self.jobs.report(JobQueued(job_id=1, kind="index", title=str(request.folders[0])))
+
+    def opener(self) -> Callable[[], AbstractAsyncContextManager[Engine]]:
+        """What the app opens its engine with."""
+
+        @asynccontextmanager
+        async def open_engine() -> AsyncIterator[Engine]:
+            yield cast("Engine", self)
+
+        return open_engine
