@@ -1,6 +1,7 @@
 """Paths of drawings: closed outlines as arrays of points [n, 2], in units of the drawing, y up."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import cos, radians, sin
 
 import numpy as np
@@ -10,10 +11,19 @@ Path = NDArray[np.float64]
 Point = tuple[float, float]
 
 
+_RIGHT: Path = np.array([1.0, -1.0], dtype=np.float64)
+_LEFT: Path = -_RIGHT
+
+
+@lru_cache
+def _circle(n: int) -> Path:
+    t = np.linspace(0.0, 2 * np.pi, n, endpoint=False)
+    return np.stack([np.cos(t), np.sin(t)], axis=1)
+
+
 def ellipse(cx: float, cy: float, rx: float, ry: float, angle: float = 0.0, n: int = 28) -> Path:
     """An ellipse turned by `angle` degrees, counter-clockwise."""
-    t = np.linspace(0.0, 2 * np.pi, n, endpoint=False)
-    return turn(np.stack([cx + rx * np.cos(t), cy + ry * np.sin(t)], axis=1), angle, (cx, cy))
+    return turn(_circle(n) * (rx, ry) + (cx, cy), angle, (cx, cy))
 
 
 def smooth(points: Sequence[Point], *, closed: bool = True, n: int = 6) -> Path:
@@ -25,9 +35,7 @@ def smooth(points: Sequence[Point], *, closed: bool = True, n: int = 6) -> Path:
         p = np.concatenate([2 * p[:1] - p[1:2], p, 2 * p[-1:] - p[-2:-1]])
     t = (np.arange(n) / n)[None, :, None]
     a, b, c, d = (p[i : len(p) - 3 + i, None, :] for i in range(4))
-    curve = b + 0.5 * t * (
-        c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))
-    )
+    curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
     flat = curve.reshape(-1, 2)
     return flat if closed else np.concatenate([flat, p[-2:-1]])
 
@@ -40,21 +48,31 @@ def polygon(*points: Point) -> Path:
 def limb(points: Sequence[Point], widths: Sequence[float], *, n: int = 6) -> Path:
     """A tube with round ends along a smooth centre line; one full width for each point."""
     line = smooth(points, closed=False, n=n)
-    at = np.linspace(0.0, len(widths) - 1.0, len(line))
-    half = np.interp(at, np.arange(len(widths)), np.asarray(widths, dtype=np.float64)) / 2
-    step = np.gradient(line, axis=0)
-    step /= np.maximum(np.hypot(step[:, 0], step[:, 1])[:, None], 1e-9)
-    normal = np.stack([-step[:, 1], step[:, 0]], axis=1)
-    left, right = line + normal * half[:, None], line - normal * half[:, None]
+    known, at = _stations(len(widths), len(line))
+    half = np.interp(at, known, widths) / 2
+    step = np.empty_like(line)
+    step[1:-1] = line[2:] - line[:-2]
+    step[0], step[-1] = line[1] - line[0], line[-1] - line[-2]
+    step /= np.maximum(np.sqrt((step * step).sum(axis=1)), 1e-9)[:, None]
+    side = step[:, ::-1] * _LEFT * half[:, None]
+    left, right = line + side, line - side
     return np.concatenate(
         [left, _cap(line[-1], step[-1], half[-1]), right[::-1], _cap(line[0], -step[0], half[0])]
     )
 
 
+@lru_cache
+def _stations(known: int, wanted: int) -> tuple[Path, Path]:
+    return np.arange(known, dtype=np.float64), np.linspace(0.0, known - 1.0, wanted)
+
+
+_CAP = np.radians([60.0, 30.0, 0.0, -30.0, -60.0])[:, None]
+_CAP_COS, _CAP_SIN = np.cos(_CAP), np.sin(_CAP)
+
+
 def _cap(centre: Path, direction: Path, radius: float) -> Path:
-    t = np.radians([60.0, 30.0, 0.0, -30.0, -60.0])[:, None]
-    side = np.array([-direction[1], direction[0]])
-    return centre + radius * (np.cos(t) * direction + np.sin(t) * side)
+    cap: Path = centre + radius * (_CAP_COS * direction + _CAP_SIN * (direction[::-1] * _LEFT))
+    return cap
 
 
 def turn(path: Path, degrees: float, about: Point = (0.0, 0.0)) -> Path:
@@ -62,25 +80,34 @@ def turn(path: Path, degrees: float, about: Point = (0.0, 0.0)) -> Path:
     if not degrees:
         return path
     c, s = cos(radians(degrees)), sin(radians(degrees))
-    return (path - about) @ np.array([[c, s], [-s, c]]) + about
+    turned: Path = (path - about) @ np.array([[c, s], [-s, c]]) + about
+    return turned
 
 
 def moved(path: Path, dx: float, dy: float) -> Path:
     """The path shifted by (dx, dy)."""
-    return path + np.array([dx, dy])
+    return path + np.array([dx, dy], dtype=np.float64)
+
+
+def normals(path: Path) -> Path:
+    """Outward unit normals of a closed path, one for each point."""
+    around = np.concatenate([path[-1:], path, path[:1]])
+    step = around[2:] - around[:-2]
+    ahead = around[2:]
+    area = float(path[:, 0] @ ahead[:, 1] - path[:, 1] @ ahead[:, 0])
+    step /= np.maximum(np.sqrt((step * step).sum(axis=1)), 1e-9)[:, None]
+    outward: Path = step[:, ::-1] * (_RIGHT if area > 0 else _LEFT)
+    return outward
 
 
 def offset(path: Path, distance: float) -> Path:
     """The closed path grown outwards along its normals."""
-    ahead, behind = np.roll(path, -1, axis=0), np.roll(path, 1, axis=0)
-    step = ahead - behind
-    step = step / np.maximum(np.hypot(step[:, 0], step[:, 1])[:, None], 1e-9)
-    area = float(np.sum(path[:, 0] * ahead[:, 1] - ahead[:, 0] * path[:, 1]))
-    side = 1.0 if area > 0 else -1.0
-    return path + side * distance * np.stack([step[:, 1], -step[:, 0]], axis=1)
+    return path + distance * normals(path)
 
 
-def star(cx: float, cy: float, outer: float, inner: float, points: int, angle: float = 90.0) -> Path:
+def star(
+    cx: float, cy: float, outer: float, inner: float, points: int, angle: float = 90.0
+) -> Path:
     """A star with `points` tips, the first of them at `angle` degrees."""
     t = np.radians(angle + np.arange(2 * points) * 180.0 / points)
     r = np.where(np.arange(2 * points) % 2 == 0, outer, inner)

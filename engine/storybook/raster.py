@@ -1,28 +1,30 @@
 """Puts sketches on a Pillow image: outlines, fills, shading, rim light, masks."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
-from engine.storybook.geometry import Path, offset
+from engine.storybook.geometry import Path, normals, offset
 from engine.storybook.sketch import Colour, Part, Sketch
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Frame:
-    """Where a sketch lies on the canvas: its origin in pixels, pixels per unit, mirrored or not."""
+    """Where a sketch lies on the canvas: origin in pixels, pixels per unit, mirrored or not."""
 
     x: float
     y: float
     scale: float
     mirrored: bool = False
 
-    def pixels(self, path: Path) -> Path:
+    def pixels(self, path: Path, *, text: bool = False) -> Path:
         """Canvas coordinates (y down) of a path in units of the sketch (y up)."""
+        if self.mirrored and text:
+            path = path * (-1.0, 1.0) + (float(path[:, 0].min() + path[:, 0].max()), 0.0)
         factor = np.array([-self.scale if self.mirrored else self.scale, -self.scale])
-        return path * factor + np.array([self.x, self.y])
+        on_canvas: Path = path * factor + np.array([self.x, self.y])
+        return on_canvas
 
 
 def paint(image: Image.Image, sketch: Sketch, frame: Frame, rim: Colour | None = None) -> None:
@@ -30,9 +32,9 @@ def paint(image: Image.Image, sketch: Sketch, frame: Frame, rim: Colour | None =
     draw = ImageDraw.Draw(image)
     if rim is not None:
         for part in sketch.parts:
-            if part.outline is not None:
+            if part.outline is not None and not part.text:
                 for path in part.paths:
-                    _fill(draw, frame.pixels(offset(path, part.line / 2 + 1.1)), rim)
+                    _fill(draw, frame.pixels(offset(path, part.line / 2 + 0.8)), rim)
     for part in sketch.parts:
         _paint_part(image, draw, part, frame)
 
@@ -46,13 +48,15 @@ def paint_label(labels: Image.Image, sketch: Sketch, frame: Frame, label: int) -
             draw.polygon(_points(frame.pixels(grown)), fill=label if part.body else 0)
 
 
-def _paint_part(
-    image: Image.Image, draw: ImageDraw.ImageDraw, part: Part, frame: Frame
-) -> None:
+def _paint_part(image: Image.Image, draw: ImageDraw.ImageDraw, part: Part, frame: Frame) -> None:
     if part.outline is not None:
-        for path in part.paths:
-            _fill(draw, frame.pixels(offset(path, part.line / 2)), part.outline)
-        inner = [frame.pixels(offset(path, -part.line / 2)) for path in part.paths]
+        grow = [part.line / 2 * normals(path) for path in part.paths]
+        for path, edge in zip(part.paths, grow, strict=True):
+            _fill(draw, frame.pixels(path + edge, text=part.text), part.outline)
+        inner = [
+            frame.pixels(path - edge, text=part.text)
+            for path, edge in zip(part.paths, grow, strict=True)
+        ]
     else:
         inner = [frame.pixels(path) for path in part.paths]
     for path in inner:
@@ -100,9 +104,3 @@ def _fill(draw: ImageDraw.ImageDraw, path: Path, fill: Colour) -> None:
 def _points(path: Path) -> list[float]:
     flat: list[float] = path.ravel().tolist()
     return flat
-
-
-def paint_all(image: Image.Image, sketches: Iterable[tuple[Sketch, Frame]]) -> None:
-    """Draw several sketches, in order."""
-    for sketch, frame in sketches:
-        paint(image, sketch, frame)

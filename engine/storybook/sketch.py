@@ -1,7 +1,7 @@
 """A drawing as a list of parts, kept apart from pixels so that it can be measured and fitted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class Part:
     """Shade by a gradient over the whole part instead of a crescent on each path."""
     body: bool = True
     """Whether the part belongs to the animal (and its mask) rather than to food or effects."""
+    text: bool = False
+    """Whether the part is a letter, which must not be mirrored with the rest."""
 
 
 @dataclass(slots=True)
@@ -71,21 +73,13 @@ class Sketch:
     def turn(self, degrees: float, about: Point) -> None:
         """Turn everything drawn so far."""
         self.parts = [
-            Part(
-                paths=tuple(turn(path, degrees, about) for path in part.paths),
-                fill=part.fill,
-                outline=part.outline,
-                line=part.line,
-                shade=part.shade,
-                soft=part.soft,
-                body=part.body,
-            )
+            replace(part, paths=tuple(turn(path, degrees, about) for path in part.paths))
             for part in self.parts
         ]
 
     def bounds(self) -> tuple[float, float, float, float]:
-        """Left, bottom, right and top of the parts that belong to the animal."""
-        points = np.concatenate([path for part in self.parts if part.body for path in part.paths])
-        left, bottom = points.min(axis=0)
-        right, top = points.max(axis=0)
-        return float(left), float(bottom), float(right), float(top)
+        """Left and right of all parts, bottom and top of those that belong to the animal."""
+        every = np.concatenate([path for part in self.parts for path in part.paths])
+        own = np.concatenate([path for part in self.parts if part.body for path in part.paths])
+        (left, _), (right, _) = every.min(axis=0), every.max(axis=0)
+        return float(left), float(own[:, 1].min()), float(right), float(own[:, 1].max())

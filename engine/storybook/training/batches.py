@@ -1,0 +1,154 @@
+"""Training batches: pictures with their scenes, captions true and false, and what is true."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.storybook.captions import Caption, Language, claim_of, full_claim, partial_claim, write
+from engine.storybook.claims import Claim, is_true, without_colour
+from engine.storybook.foreign import foreign_caption
+from engine.storybook.negatives import absent, recombined, swapped
+from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, Scene, mirrored, sample_scene
+from engine.storybook.training.pictures import SHARD, SIDE, finished_shards, load_shard
+
+COLOUR_BLIND_SHARE = 0.3
+"""Share of pictures shown without their true colours, so that no animal is known by its colour."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """`texts` begin with one true caption for each picture; the others are false of theirs."""
+
+    pictures: NDArray[np.uint8]
+    """[n, side, side, 3]"""
+    scenes: list[Scene]
+    flipped: NDArray[np.bool_]
+    """Whether the picture must be mirrored to show its scene."""
+    blind: NDArray[np.bool_]
+    """Whether the picture is to be shown without its true colours."""
+    texts: list[Caption]
+    truth: NDArray[np.int8]
+    """[n, texts]: 1 true, 0 false, -1 not to be decided (a colour, of a colour-blind picture)."""
+
+
+def seen_claim(claim: Claim) -> bool:
+    """Whether the claim names no combination that is kept from training."""
+    return not any(
+        (s.animal, s.colour) in UNSEEN_PAIRS or (s.animal, s.action, claim.place) in UNSEEN_TRIPLES
+        for s in claim.subjects
+    )
+
+
+class Pool:
+    """The pictures rendered so far, and the scenes they show."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shards: dict[int, NDArray[np.uint8]] = {}
+        self.refresh()
+
+    def refresh(self) -> int:
+        """Take in shards that were finished since; how many pictures there are now."""
+        for number in finished_shards(self._folder):
+            if number not in self._shards:
+                self._shards[number] = load_shard(self._folder, number)
+        self._numbers = sorted(self._shards)
+        return len(self._numbers) * SHARD
+
+    def draw(self, count: int, rng: Random) -> tuple[NDArray[np.uint8], list[Scene]]:
+        """Random pictures and their scenes."""
+        pictures = np.empty((count, SIDE, SIDE, 3), dtype=np.uint8)
+        scenes = []
+        for k in range(count):
+            number, row = rng.choice(self._numbers), rng.randrange(SHARD)
+            pictures[k] = self._shards[number][row]
+            scenes.append(sample_scene(number * SHARD + row))
+        return pictures, scenes
+
+
+def batches(pool: Pool, size: int, seed: int) -> Iterator[Batch]:
+    """Endless batches of `size` pictures."""
+    rng = Random(f"batches:{seed}")
+    while True:
+        yield make_batch(*pool.draw(size, rng), rng)
+
+
+def make_batch(pictures: NDArray[np.uint8], scenes: list[Scene], rng: Random) -> Batch:
+    """Captions for the pictures: one true caption each, then false and foreign ones."""
+    flipped = np.array([rng.random() < 0.5 for _ in scenes])
+    blind = np.array([rng.random() < COLOUR_BLIND_SHARE for _ in scenes])
+    shown = [mirrored(s) if flip else s for s, flip in zip(scenes, flipped, strict=True)]
+    texts = [
+        _true_caption(scene, rng, blind=bool(b)) for scene, b in zip(shown, blind, strict=True)
+    ]
+    for scene in rng.sample(shown, len(shown) // 3):
+        texts.append(false_caption(scene, rng))
+    texts += [foreign_caption(_language(rng), rng) for _ in range(len(shown) // 12)]
+    return Batch(
+        pictures=pictures,
+        scenes=shown,
+        flipped=flipped,
+        blind=blind,
+        texts=texts,
+        truth=truth_table([c.claim for c in texts], shown, blind),
+    )
+
+
+def truth_table(
+    claims: list[Claim], scenes: list[Scene], blind: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """Which claim is true of which scene, [scenes, claims]."""
+    table = np.zeros((len(scenes), len(claims)), dtype=np.int8)
+    colourless = [without_colour(claim) for claim in claims]
+    for i, scene in enumerate(scenes):
+        for j, claim in enumerate(claims):
+            if not is_true(colourless[j], scene):
+                continue
+            if blind[i] and colourless[j] != claim:
+                table[i, j] = -1
+            else:
+                table[i, j] = is_true(claim, scene)
+    return table
+
+
+def _language(rng: Random) -> Language:
+    return Language.ENGLISH if rng.random() < 0.5 else Language.CHINESE
+
+
+def _true_caption(scene: Scene, rng: Random, *, blind: bool) -> Caption:
+    style = rng.random()
+    if style < 0.3:
+        claim = full_claim(scene)
+    elif style < 0.5:
+        claim = claim_of(scene, 2, rng)
+    elif style < 0.57:
+        claim = claim_of(scene, 1, rng)
+    else:
+        claim = partial_claim(scene, rng)
+    if blind:
+        claim = without_colour(claim)
+    return write(claim, _language(rng), rng)
+
+
+def false_caption(scene: Scene, rng: Random) -> Caption:
+    """A caption that is false of the scene and near it."""
+    makers: list[Callable[[], Claim | None]] = [
+        lambda: _swap(scene, rng),
+        lambda: _swap(scene, rng),
+        lambda: recombined(scene, rng),
+        lambda: absent(scene, rng),
+    ]
+    while True:
+        claim = rng.choice(makers)()
+        if claim is not None and seen_claim(claim):
+            return write(claim, _language(rng), rng)
+
+
+def _swap(scene: Scene, rng: Random) -> Claim | None:
+    base = rng.choice((full_claim(scene), claim_of(scene, 2, rng), partial_claim(scene, rng)))
+    pair = swapped(base, scene, rng)
+    return None if pair is None else pair[0]

@@ -1,0 +1,242 @@
+"""Trains the storybook's encoder: `python -m engine.storybook.training.encoder`.
+
+The same command trains on a CPU or a GPU and goes on from the last checkpoint. The rate warms up,
+stays, and falls over the last third of the minutes given; a later run raises it again and goes on.
+"""
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from math import cos, pi
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+import torch
+from transformers import AutoTokenizer, CLIPModel, PreTrainedTokenizerBase
+
+from engine.storybook.captions import Language
+from engine.storybook.measures import measure
+from engine.storybook.scene import Split
+from engine.storybook.training.augment import augmented
+from engine.storybook.training.batches import Batch, Pool, batches
+from engine.storybook.training.checkpoint import Averages, load_checkpoint, save_checkpoint
+from engine.storybook.training.embed import embed_pictures, embed_texts, tokens
+from engine.storybook.training.held_out import load_held_out
+from engine.storybook.training.losses import Losses, losses
+from engine.storybook.training.network import (
+    SIDE,
+    Heads,
+    Shape,
+    build_encoder,
+    picture_vectors,
+    text_vectors,
+)
+from engine.storybook.training.tokenizer import save_tokenizer
+
+DEFAULT_FOLDER = Path.home() / ".cache" / "t2itui-train"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How long and how fast to train."""
+
+    folder: Path
+    minutes: float
+    batch: int
+    rate: float
+    save_seconds: float = 120.0
+    measure_seconds: float = 600.0
+
+
+@dataclass(slots=True)
+class Run:
+    """A training run: everything that a checkpoint holds."""
+
+    model: CLIPModel
+    heads: Heads
+    tokenizer: PreTrainedTokenizerBase
+    optimizer: torch.optim.Optimizer
+    averages: Averages
+    device: torch.device
+    step: int = 0
+    pictures: int = 0
+    seconds: float = 0.0
+    random: torch.Generator = field(default_factory=torch.Generator)
+
+
+def open_run(plan: Plan, shape: Shape) -> Run:
+    """Start a run, or go on with the one in the folder."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    folder = plan.folder / "tokenizer"
+    if not (folder / "tokenizer.json").exists():
+        save_tokenizer(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    torch.manual_seed(0)
+    model = build_encoder(len(tokenizer), shape).to(device)
+    heads = Heads(shape.joint).to(device)
+    decayed = [p for p in [*model.parameters(), *heads.parameters()] if p.ndim >= 2]
+    plain = [p for p in [*model.parameters(), *heads.parameters()] if p.ndim < 2]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+        lr=plan.rate,
+        betas=(0.9, 0.98),
+    )
+    run = Run(
+        model=model,
+        heads=heads,
+        tokenizer=tokenizer,
+        optimizer=optimizer,
+        averages=Averages(model, 0.998),
+        device=device,
+    )
+    _restore(run, load_checkpoint(plan.folder / "encoder.pt"))
+    return run
+
+
+def _restore(run: Run, state: dict[str, Any] | None) -> None:
+    if state is None:
+        return
+    run.model.load_state_dict(state["model"])
+    run.heads.load_state_dict(state["heads"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    run.averages.values = {k: v.to(run.device) for k, v in state["averages"].items()}
+    run.step, run.pictures, run.seconds = state["step"], state["pictures"], state["seconds"]
+
+
+def save_run(run: Run, folder: Path) -> None:
+    """Write the checkpoint."""
+    save_checkpoint(
+        folder / "encoder.pt",
+        {
+            "model": run.model.state_dict(),
+            "heads": run.heads.state_dict(),
+            "optimizer": run.optimizer.state_dict(),
+            "averages": run.averages.values,
+            "step": run.step,
+            "pictures": run.pictures,
+            "seconds": run.seconds,
+        },
+    )
+
+
+def rate_at(share: float, step: int) -> float:
+    """The learning rate's factor at a share of the run: warm-up, level, cosine at the end."""
+    warm = min(1.0, (step + 1) / 150)
+    if share < 0.65:
+        return warm
+    return warm * (0.02 + 0.98 * (1 + cos(pi * min(1.0, (share - 0.65) / 0.35))) / 2)
+
+
+def train_step(run: Run, batch: Batch) -> Losses:
+    """One step of the optimiser."""
+    pixels = augmented(
+        torch.from_numpy(batch.pictures).to(run.device),
+        torch.from_numpy(batch.flipped),
+        torch.from_numpy(batch.blind),
+        run.random,
+    )
+    ids, mask = tokens(run.tokenizer, [caption.text for caption in batch.texts])
+    pictures = picture_vectors(run.model, pixels)
+    texts = text_vectors(run.model, ids.to(run.device), mask.to(run.device))
+    parts = losses(batch, pictures, texts, run.model.logit_scale.exp(), run.heads)
+    run.optimizer.zero_grad(set_to_none=True)
+    parts.total.backward()
+    torch.nn.utils.clip_grad_norm_([*run.model.parameters(), *run.heads.parameters()], 1.0)
+    run.optimizer.step()
+    with torch.no_grad():
+        run.model.logit_scale.clamp_(max=4.0)
+    run.averages.update(run.model, run.step)
+    run.step += 1
+    run.pictures += len(batch.pictures)
+    return parts
+
+
+def report(run: Run, folder: Path) -> dict[str, Any]:
+    """Figures of the averaged weights on a part of the held-out scenes."""
+    kept = {k: v.detach().clone() for k, v in run.model.state_dict().items()}
+    run.model.load_state_dict(run.averages.values)
+    run.model.eval()
+    result: dict[str, Any] = {"step": run.step, "pictures": run.pictures}
+    for split in (Split.SEEN, Split.UNSEEN_PAIR):
+        held = load_held_out(folder, split, SIDE)
+        count = min(300, len(held.scenes))
+        figures = measure(
+            held.scenes[:count],
+            embed_pictures(run.model, held.pictures[:count]),
+            lambda texts: embed_texts(run.model, run.tokenizer, texts),
+            Language.ENGLISH,
+        )
+        result[split] = {k: round(v, 3) for k, v in figures.attributes.items()} | {
+            "level2": round(figures.level2_precision, 3),
+            "recall": round(figures.recall_at_1, 3),
+            "swapped": round(figures.swapped_auc, 3),
+        }
+    run.model.train()
+    run.model.load_state_dict(kept)
+    return result
+
+
+def train(plan: Plan, shape: Shape) -> Run:
+    """Train for the planned minutes, leaving checkpoints and a log of JSON lines."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    run = open_run(plan, shape)
+    pool = Pool(plan.folder / "pictures")
+    source = batches(pool, plan.batch, seed=run.step)
+    start = saved = measured = time.monotonic()
+    run.random.manual_seed(run.step)
+    with (plan.folder / "encoder.jsonl").open("a") as log:
+        while (now := time.monotonic()) - start < plan.minutes * 60:
+            factor = rate_at((now - start) / (plan.minutes * 60), run.step)
+            for group in run.optimizer.param_groups:
+                group["lr"] = plan.rate * factor
+            parts = train_step(run, next(source))
+            run.seconds += time.monotonic() - now
+            if run.step % 25 == 0:
+                _write(log, _line(run, parts, factor))
+            if now - saved > plan.save_seconds:
+                save_run(run, plan.folder)
+                pool.refresh()
+                saved = now
+            if now - measured > plan.measure_seconds:
+                _write(log, report(run, plan.folder))
+                measured = time.monotonic()
+        save_run(run, plan.folder)
+        _write(log, report(run, plan.folder))
+    return run
+
+
+def _line(run: Run, parts: Losses, factor: float) -> dict[str, Any]:
+    return {
+        "step": run.step,
+        "pictures": run.pictures,
+        "seconds": round(run.seconds),
+        "rate": round(factor, 3),
+        "contrast": round(parts.contrast.item(), 3),
+        "pairs": round(parts.pairs.item(), 3),
+        "picture_heads": round(parts.pictures.item(), 3),
+        "text_heads": round(parts.texts.item(), 3),
+    }
+
+
+def _write(log: TextIO, line: dict[str, Any]) -> None:
+    text = json.dumps(line)
+    log.write(text + "\n")
+    log.flush()
+    click.echo(text)
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER)
+@click.option("--minutes", default=120.0, show_default=True)
+@click.option("--batch", default=96, show_default=True)
+@click.option("--rate", default=1.2e-3, show_default=True)
+def main(folder: Path, minutes: float, batch: int, rate: float) -> None:
+    """Train the encoder on the pictures in FOLDER/pictures."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    train(Plan(folder=folder, minutes=minutes, batch=batch, rate=rate), Shape())
+
+
+if __name__ == "__main__":
+    main()

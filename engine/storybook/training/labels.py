@@ -1,0 +1,121 @@
+"""Targets of the throw-away heads: every attribute of a scene, and those that a claim states.
+
+The heads read both embeddings with the same weights. Groups: for each of three positions the
+animal, colour and action there (0 is "nobody"); place, time and prop; and, whatever the position,
+which animals, colours, actions, animal-colour and animal-action pairs there are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.storybook.claims import Claim
+from engine.storybook.scene import UNSEEN_PAIRS, Scene
+from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES, POSITIONS, PROPS, TIMES
+
+IGNORED = -100
+"""A class target that counts in no loss."""
+
+SLOT_SIZES = (len(ANIMALS) + 1, len(COLOURS) + 1, len(ACTIONS) + 1)
+CLASS_SIZES = (*SLOT_SIZES * len(POSITIONS), len(PLACES), len(TIMES), len(PROPS))
+"""Sizes of the softmax groups: animal, colour, action at left, middle, right; place, time, prop."""
+
+SET_SIZES = (
+    len(ANIMALS),
+    len(COLOURS),
+    len(ACTIONS),
+    len(ANIMALS) * len(COLOURS),
+    len(ANIMALS) * len(ACTIONS),
+)
+"""Sizes of the yes-or-no groups."""
+
+COLOUR_CLASSES = (1, 4, 7)
+"""Indices of softmax groups that a colour-blind picture cannot answer."""
+COLOUR_SETS = (1, 3)
+"""Indices of yes-or-no groups that a colour-blind picture cannot answer."""
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Targets:
+    """Targets of one picture or text."""
+
+    classes: Ints
+    """One class for each softmax group, or IGNORED."""
+    sets: Floats
+    """0 or 1 for every yes-or-no question, all groups in a row."""
+    weights: Floats
+    """Weight of each of them; 0 where the text says nothing, or training must not look."""
+
+
+def scene_targets(scene: Scene) -> Targets:
+    """Everything a picture shows."""
+    classes = np.zeros(len(CLASS_SIZES), dtype=np.int64)
+    for animal in scene.animals:
+        slot = 3 * POSITIONS.index(animal.position)
+        classes[slot] = ANIMALS.index(animal.animal) + 1
+        classes[slot + 1] = COLOURS.index(animal.colour) + 1
+        classes[slot + 2] = ACTIONS.index(animal.action) + 1
+    classes[9:] = PLACES.index(scene.place), TIMES.index(scene.time), PROPS.index(scene.prop)
+    sets = _sets([(a.animal, a.colour, a.action) for a in scene.animals])
+    return Targets(classes=classes, sets=sets, weights=_SEEN.copy())
+
+
+def claim_targets(claim: Claim) -> Targets:
+    """What a text states; the rest is ignored."""
+    classes = np.full(len(CLASS_SIZES), IGNORED, dtype=np.int64)
+    for subject in claim.subjects:
+        if subject.position is None:
+            continue
+        slot = 3 * POSITIONS.index(subject.position)
+        for k, (value, words) in enumerate(
+            ((subject.animal, ANIMALS), (subject.colour, COLOURS), (subject.action, ACTIONS))
+        ):
+            if value is not None:
+                classes[slot + k] = words.index(value) + 1
+    for k, (value, words) in enumerate(
+        ((claim.place, PLACES), (claim.time, TIMES), (claim.prop, PROPS)), start=9
+    ):
+        if value is not None:
+            classes[k] = words.index(value)
+    sets = _sets([(s.animal, s.colour, s.action) for s in claim.subjects])
+    stated = [
+        any(s.animal for s in claim.subjects),
+        any(s.colour for s in claim.subjects),
+        any(s.action for s in claim.subjects),
+        any(s.animal and s.colour for s in claim.subjects),
+        any(s.animal and s.action for s in claim.subjects),
+    ]
+    weights = np.repeat(np.asarray(stated, dtype=np.float32), SET_SIZES)
+    return Targets(classes=classes, sets=sets, weights=weights * _SEEN)
+
+
+def _sets(subjects: list[tuple[str | None, str | None, str | None]]) -> Floats:
+    groups = [np.zeros(size, dtype=np.float32) for size in SET_SIZES]
+    for animal, colour, action in subjects:
+        a = None if animal is None else ANIMALS.index(animal)
+        c = None if colour is None else COLOURS.index(colour)
+        d = None if action is None else ACTIONS.index(action)
+        for group, index in ((0, a), (1, c), (2, d)):
+            if index is not None:
+                groups[group][index] = 1.0
+        if a is not None and c is not None:
+            groups[3][a * len(COLOURS) + c] = 1.0
+        if a is not None and d is not None:
+            groups[4][a * len(ACTIONS) + d] = 1.0
+    return np.concatenate(groups)
+
+
+def _seen_weights() -> Floats:
+    """1 everywhere but at the pairs that training never shows: not even as absent."""
+    weights = np.ones(sum(SET_SIZES), dtype=np.float32)
+    start = sum(SET_SIZES[:3])
+    for animal, colour in UNSEEN_PAIRS:
+        weights[start + ANIMALS.index(animal) * len(COLOURS) + COLOURS.index(colour)] = 0.0
+    return weights
+
+
+_SEEN = _seen_weights()

@@ -1,0 +1,108 @@
+"""What the encoder learns from a batch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from engine.storybook.training.batches import Batch
+from engine.storybook.training.labels import (
+    COLOUR_CLASSES,
+    COLOUR_SETS,
+    IGNORED,
+    SET_SIZES,
+    Targets,
+    claim_targets,
+    scene_targets,
+)
+from engine.storybook.training.network import Heads
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Losses:
+    """The parts of the loss; `total` is what is minimised."""
+
+    contrast: Tensor
+    pairs: Tensor
+    pictures: Tensor
+    texts: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """The weighted sum."""
+        return self.contrast + 2.0 * self.pairs + 0.5 * self.pictures + 0.25 * self.texts
+
+
+def losses(batch: Batch, pictures: Tensor, texts: Tensor, scale: Tensor, heads: Heads) -> Losses:
+    """The losses of a batch whose unit vectors are given."""
+    device = pictures.device
+    truth = torch.from_numpy(batch.truth).to(device)
+    cosine = pictures @ texts.T
+    picture_targets = [scene_targets(scene) for scene in batch.scenes]
+    text_targets = [claim_targets(caption.claim) for caption in batch.texts]
+    foreign = torch.tensor([float(c.claim.foreign) for c in batch.texts], device=device)
+    strange = functional.binary_cross_entropy_with_logits(heads.foreign(texts)[:, 0], foreign)
+    return Losses(
+        contrast=_contrast(cosine * scale, truth),
+        pairs=_pairs(cosine, truth, heads),
+        pictures=_attributes(heads, pictures, picture_targets, text=False, blind=batch.blind),
+        texts=_attributes(heads, texts, text_targets, text=True, blind=None) + strange,
+    )
+
+
+def _contrast(logits: Tensor, truth: Tensor) -> Tensor:
+    """Symmetric cross entropy; other true captions and pictures of a row are left out of it."""
+    n = len(logits)
+    own = torch.zeros_like(truth, dtype=torch.bool)
+    own[:, :n] = torch.eye(n, dtype=torch.bool, device=logits.device)
+    logits = logits.masked_fill((truth != 0) & ~own, float("-inf"))
+    answer = torch.arange(n, device=logits.device)
+    by_picture = functional.cross_entropy(logits, answer)
+    by_text = functional.cross_entropy(logits[:, :n].T, answer)
+    return (by_picture + by_text) / 2
+
+
+def _pairs(cosine: Tensor, truth: Tensor, heads: Heads) -> Tensor:
+    """Binary cross entropy of every decided pair, true and false pairs weighing the same."""
+    logits = cosine * heads.pair[0].exp() + heads.pair[1]
+    each = functional.binary_cross_entropy_with_logits(
+        logits, truth.clamp(min=0).float(), reduction="none"
+    )
+    yes, no = truth == 1, truth == 0
+    return 0.5 * each[yes].mean() + 0.5 * each[no].mean()
+
+
+def _attributes(
+    heads: Heads,
+    vectors: Tensor,
+    targets: list[Targets],
+    *,
+    text: bool,
+    blind: np.ndarray[tuple[int, ...], np.dtype[np.bool_]] | None,
+) -> Tensor:
+    classes = np.stack([t.classes for t in targets])
+    sets = torch.from_numpy(np.stack([t.sets for t in targets])).to(vectors.device)
+    weights = np.stack([t.weights for t in targets])
+    if blind is not None:
+        for group in COLOUR_CLASSES:
+            classes[blind, group] = IGNORED
+        starts = np.cumsum((0, *SET_SIZES))
+        for group in COLOUR_SETS:
+            weights[blind, starts[group] : starts[group + 1]] = 0.0
+    class_logits, set_logits = heads(vectors, text=text)
+    answers = torch.from_numpy(classes).to(vectors.device)
+    total = vectors.new_zeros(())
+    for k, logits in enumerate(class_logits):
+        counted = answers[:, k] != IGNORED
+        if counted.any():
+            total = total + functional.cross_entropy(logits[counted], answers[counted, k]) * (
+                0.5 if k < 9 else 0.7
+            )
+    weight = torch.from_numpy(weights).to(vectors.device)
+    each = functional.binary_cross_entropy_with_logits(set_logits, sets, reduction="none")
+    for group in np.split(np.arange(sum(SET_SIZES)), np.cumsum(SET_SIZES)[:-1]):
+        asked = weight[:, group]
+        total = total + (each[:, group] * asked).sum() / asked[:, 0].sum().clamp(min=1.0) * 0.25
+    return total
