@@ -1,8 +1,15 @@
 """Content hashes in short form, so that a process without the database can tell what is known."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from sqlite_utils import Database
+
+if TYPE_CHECKING:
+    # The processes that read pictures use this module and have no database to import.
+    from sqlite_utils import Database
 
 
 def short_hash(sha256: str) -> int:

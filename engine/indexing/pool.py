@@ -85,6 +85,8 @@ class Decoder:
     async def read(self, task: FileTask) -> Outcome:
         """Read one file; raises WorkerDiedError only where no process can be started at all."""
         limit = self._settings.timeout_s + task.size / SLOWEST
+        if not self._process.is_running:
+            await self._set_up()
         try:
             async with asyncio.timeout(limit):
                 try:
@@ -93,6 +95,7 @@ class Decoder:
                     # The process may have been ended for another reason than this file.
                     return _outcome(task, await self._ask(task))
         except TimeoutError:
+            await self._process.unload()
             return Refused(task=task, reason=f"it could not be read within {limit:.0f} seconds")
         except _CrashedError as error:
             return Refused(task=task, reason=f"the decoder crashed on it ({error})")

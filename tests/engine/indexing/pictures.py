@@ -26,10 +26,10 @@ def pattern(number: int, width: int = 64, height: int = 48) -> Image.Image:
     return Image.fromarray(corners).resize((width, height), Image.Resampling.BICUBIC)
 
 
-def save(path: Path, number: int = 0, **options: int | bytes) -> Path:
+def save(path: Path, number: int = 0) -> Path:
     """Write `pattern(number)` in the format that the name asks for."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pattern(number).save(path, **options)
+    pattern(number).save(path)
     return path
 
 

@@ -205,7 +205,7 @@ async def test_bad_files_are_listed_once_with_their_reason(shop: Shop) -> None:
     (shop.root / "broken.png").symlink_to("nowhere")
     pattern(1, 1200, 1000).save(shop.root / "huge.png")
     strange = os.fsencode(shop.root) + b"/caf\xe9.png"
-    shutil.copy(shop.root / "0000.png", strange)
+    shutil.copy(os.fsencode(shop.root / "0000.png"), strange)
     message = await shop.index()
     reasons = await shop.reasons()
     assert reasons == {
