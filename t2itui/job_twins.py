@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from engine.requests import ImportRequest, IndexRequest
+from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from t2itui.paths import home_folder
 
 
@@ -37,6 +37,13 @@ def import_command(home: Path | None, request: ImportRequest) -> str:
     return program(home, *words)
 
 
+def export_command(home: Path | None, request: ExportRequest) -> str:
+    """Return the command that exports the same vectors."""
+    words = ["cache", "export", "--encoder", request.encoder_id]
+    words += ["--layout", request.layout] if request.layout != "npz" else []
+    return program(home, *words, str(request.target))
+
+
 def download_command(home: Path | None, model_id: str) -> str:
     """Return the command that downloads a model."""
     return program(home, "models", "get", model_id)
@@ -60,3 +67,8 @@ def library_command(home: Path | None) -> str:
 def replay_command(home: Path | None, receipt_id: str) -> str:
     """Return the command that replays a receipt."""
     return program(home, "history", receipt_id)
+
+
+def forget_receipt_command(home: Path | None, receipt_id: str) -> str:
+    """Return the command that deletes a receipt."""
+    return program(home, "history", "--forget", receipt_id)

@@ -39,6 +39,7 @@ from t2itui.screens.add_folder import AddFolder
 from t2itui.screens.base import AppScreen
 from t2itui.screens.form import Confirm
 from t2itui.screens.import_vectors import ImportVectors
+from t2itui.screens.offered import Offered
 from t2itui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class LibraryScreen(AppScreen):
 
     def __init__(self) -> None:
         super().__init__()
+        self._offered = Offered(self, ("rescan", "rescan_all", "forget", "download", "copy_path"))
         self.state: LibraryState | None = None
         self._due: Timer | None = None
 
@@ -141,9 +143,13 @@ class LibraryScreen(AppScreen):
         yield Static(id="row")
 
     def on_mount(self) -> None:
-        self.watch(self.t2i, "engine", self.load)
+        self.watch(self.t2i, "engine", self.take_engine)
         self.t2i.job_events.subscribe(self, self.follow_job)
         self.sheet.focus()
+
+    def take_engine(self) -> None:
+        """Read as soon as the engine is open."""
+        self.load()
 
     def on_screen_resume(self) -> None:
         self.load()
@@ -200,7 +206,7 @@ class LibraryScreen(AppScreen):
         if had_focus:
             self.sheet.focus()
         self.show_row()
-        self.refresh_bindings()
+        self._offered.follow()
 
     @on(Sheet.Highlighted)
     def show_row(self) -> None:
@@ -209,7 +215,7 @@ class LibraryScreen(AppScreen):
         self.query_one("#row", Static).update(
             Content(detail(self.sheet.id or "", row)) if row is not None else ""
         )
-        self.refresh_bindings()
+        self._offered.follow()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the table in front."""

@@ -132,6 +132,6 @@ def summary_line(views: tuple[JobView, ...], width: int, *, press: str, action: 
         head = Content.assemble(head, "  ", bar(done, 8), figure)
     left = room - head.cell_length - 2
     if left > 12:
-        head = Content.assemble(head, "  ", (fit(plain(first.title), left), "$text-muted"))
+        head = Content.assemble(head, "  ", (fit(plain(first.title), left), "$foreground-muted"))
     gap = max(0, room - head.cell_length)
     return Content.assemble(" ", head, " " * (gap + 1), button)

@@ -22,7 +22,6 @@ class JobsStrip(Widget):
 
     DEFAULT_CSS = """
     JobsStrip {
-        dock: bottom;
         height: auto;
         width: 1fr;
         background: $panel;

@@ -65,7 +65,7 @@ class Sheet(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="sheet.up"),
+        Binding("up", "move(-1)", "Up", show=False, id="sheet.up"),
         Binding("down", "move(1)", "Down", show=False, id="sheet.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="sheet.page_up"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="sheet.page_down"),

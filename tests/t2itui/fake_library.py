@@ -129,6 +129,7 @@ class FakeLibrary:
     gone: list[str] = field(default_factory=list)
     all_encoders: list[EncoderRecord] = field(default_factory=list)
     forgotten: list[Path] = field(default_factory=list)
+    pictures: dict[int, bytes] = field(default_factory=dict)
 
     async def counts(self) -> LibraryCounts:
         pictures = sum(folder.pictures for folder in self.all_folders)
@@ -165,7 +166,11 @@ class FakeLibrary:
         return removed
 
     async def thumbnails(self, ids: Iterable[int]) -> dict[int, bytes]:
-        return {}
+        return {
+            picture_id: self.pictures[picture_id]
+            for picture_id in ids
+            if picture_id in self.pictures
+        }
 
 
 @dataclass

@@ -1,0 +1,88 @@
+"""Starting a job again from what the cache remembers of it, in the app or by a command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from engine.requests import ExportRequest, ImportRequest, IndexRequest
+from t2itui import job_twins as twins
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.jobs import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadRequest:
+    """Fetch a model."""
+
+    model_id: str
+
+
+Request: TypeAlias = IndexRequest | ImportRequest | ExportRequest | DownloadRequest
+
+
+def read_request(kind: str, text: str) -> Request | None:
+    """Return the request of a job of that kind; None where it cannot be started again."""
+    try:
+        fields = json.loads(text)
+        match kind:
+            case "index":
+                return _index(fields)
+            case "import":
+                return _import(fields)
+            case "export":
+                target = Path(fields["target"])
+                return ExportRequest(**{**fields, "target": target})
+            case "download":
+                return DownloadRequest(model_id=fields["model_id"])
+    except (ValueError, TypeError, KeyError):
+        return None
+    return None
+
+
+def _index(fields: dict[str, object]) -> IndexRequest:
+    folders = fields["folders"]
+    if not isinstance(folders, list):
+        raise TypeError("folders must be a list")
+    values = {**fields, "folders": tuple(Path(folder) for folder in folders)}
+    return IndexRequest(**values)  # type: ignore[arg-type]
+
+
+def _import(fields: dict[str, object]) -> ImportRequest:
+    values = dict(fields)
+    for name in ("pictures", "texts", "root"):
+        if (path := values.get(name)) is not None:
+            values[name] = Path(str(path))
+    if isinstance(languages := values.get("languages"), list):
+        values["languages"] = tuple(languages)
+    return ImportRequest(**values)  # type: ignore[arg-type]
+
+
+def start_again(engine: Engine, request: Request) -> Job:
+    """Start a job that does the same."""
+    match request:
+        case IndexRequest():
+            return engine.index(request)
+        case ImportRequest():
+            return engine.import_vectors(request)
+        case ExportRequest():
+            return engine.export_vectors(request)
+        case DownloadRequest(model_id=model_id):
+            return engine.download(model_id)
+
+
+def again_command(home: Path | None, request: Request) -> str:
+    """Return the command that does the same."""
+    match request:
+        case IndexRequest():
+            return twins.index_command(home, request)
+        case ImportRequest():
+            return twins.import_command(home, request)
+        case ExportRequest():
+            return twins.export_command(home, request)
+        case DownloadRequest(model_id=model_id):
+            return twins.download_command(home, model_id)

@@ -1,0 +1,315 @@
+"""The History screen: earlier decisions, replayed from their receipts without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from cache.errors import CacheError
+from engine.errors import EngineError
+from t2itui import job_twins as twins
+from t2itui.messages import ReplayWanted, SearchWanted
+from t2itui.plain import plain
+from t2itui.screens.base import AppScreen
+from t2itui.screens.form import Confirm
+from t2itui.screens.offered import Offered
+from t2itui.widgets.receipt_detail import PICTURES, ReceiptDetail
+from t2itui.widgets.sheet import Row, Sheet
+from t2itui.widgets.sheet_layout import Column
+from t2itui.wording import counted, when_words
+
+if TYPE_CHECKING:
+    from engine.results import Receipt, SearchResult
+
+EMPTY = "No decision yet: every search leaves one here."
+NOTHING_FOUND = "No query with these words."
+
+PAGE = 200
+"""Receipts read at a time; the next ones come when the cursor reaches the last."""
+
+COLUMNS = (
+    Column(title="time", width=16, priority=1),
+    Column(title="query", width=18, share=3),
+    Column(title="route", width=8),
+    Column(title="passed", width=13, right=True),
+    Column(title="thr.", width=4, right=True, priority=3),
+    Column(title="by", width=6, priority=4),
+    Column(title="encoder", width=14, share=1, priority=5),
+)
+
+
+def receipt_row(receipt: Receipt) -> Row:
+    """Return the row of a receipt."""
+    return Row(
+        key=receipt.id,
+        cells=(
+            when_words(receipt.created_at),
+            receipt.query,
+            receipt.route,
+            f"{receipt.passed:,}/{receipt.considered:,}",
+            f"{receipt.threshold:.2f}",
+            receipt.ranked_by,
+            receipt.encoder.rpartition("/")[2],
+        ),
+        tone="" if receipt.route == "retrieve" else "warning",
+    )
+
+
+class HistoryFilter(Input):
+    """The line that narrows the list as one types."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,enter", "leave", "To the list", id="history.to_list", show=False),
+        Binding("escape", "drop", "All", id="history.drop_filter", show=False),
+    ]
+
+    class Left(Message):
+        """The person goes on to the list."""
+
+    def action_leave(self) -> None:
+        self.post_message(self.Left())
+
+    def action_drop(self) -> None:
+        self.value = ""
+        self.post_message(self.Left())
+
+
+class Receipts(Sheet):
+    """The list; Enter on a line replays it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter",
+            "choose",
+            "Replay",
+            id="history.replay",
+            tooltip="Show the answer as it was, without a model",
+        ),
+    ]
+
+
+class HistoryScreen(AppScreen):
+    """Lists receipts, the newest first."""
+
+    MODE = "history"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (declared an instance variable by Textual)
+        (0, "-narrow"),
+        (110, "-wide"),
+    ]
+    DEFAULT_CSS = """
+    HistoryScreen {
+        & #filter { height: 1; padding: 0 1; }
+        & #filter > Static { width: auto; color: $text-muted; }
+        & #filter > HistoryFilter { width: 1fr; margin: 0 1; }
+        & #history { height: 1fr; layout: vertical; }
+        & Sheet { height: 1fr; }
+        & ReceiptDetail { height: 8; border-top: solid $panel; }
+        &.-narrow ReceiptDetail > #pictures { display: none; }
+        &.-wide #history { layout: horizontal; }
+        &.-wide ReceiptDetail {
+            width: 48;
+            height: 1fr;
+            border-top: none;
+            border-left: solid $panel;
+        }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "s",
+            "search_again",
+            "Search again",
+            id="history.search",
+            tooltip="Ask the library as it is now",
+        ),
+        Binding(
+            "slash", "filter", "Filter", id="history.filter", key_display="/", tooltip="Narrow it"
+        ),
+        Binding("d,delete", "delete", "Delete", id="history.delete", tooltip="Delete this receipt"),
+        Binding(
+            "y", "copy_command", "Command", id="history.copy", tooltip="Copy the shell command"
+        ),
+    ]
+
+    sheet = getters.query_one(Sheet)
+    filter_line = getters.query_one(HistoryFilter)
+    detail = getters.query_one(ReceiptDetail)
+
+    class Read(Message):
+        """Receipts were read."""
+
+        def __init__(self, receipts: Sequence[Receipt], *, offset: int, is_last: bool) -> None:
+            self.receipts = receipts
+            self.offset = offset
+            self.is_last = is_last
+            super().__init__()
+
+    class Opened(Message):
+        """The results of a receipt were read."""
+
+        def __init__(self, result: SearchResult, thumbnails: Mapping[int, bytes]) -> None:
+            self.result = result
+            self.thumbnails = thumbnails
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offered = Offered(self, ("search_again", "delete", "copy_command"))
+        self.receipts: dict[str, Receipt] = {}
+        self._is_last = False
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="filter"):
+            yield Static("filter")
+            yield HistoryFilter(placeholder="words of the query", compact=True)
+            yield Static(id="count")
+        with Container(id="history"):
+            yield Receipts(COLUMNS, empty=EMPTY)
+            yield ReceiptDetail()
+
+    def on_mount(self) -> None:
+        self.watch(self.t2i, "engine", self.take_engine)
+        self.sheet.focus()
+
+    def take_engine(self) -> None:
+        """Read as soon as the engine is open."""
+        self.load()
+
+    def on_screen_resume(self) -> None:
+        self.load()
+
+    @on(Input.Changed)
+    def load(self) -> None:
+        """Read the list anew, from its beginning."""
+        self.read_page(0, self.filter_line.value)
+
+    @work(exclusive=True, group="history")
+    async def read_page(self, offset: int, containing: str) -> None:
+        """Read receipts beside the screen."""
+        if self.t2i.engine is None:
+            return
+        try:
+            found = await self.t2i.engine.history.entries(PAGE, offset, containing)
+        except (CacheError, EngineError) as error:
+            self.tell(error)
+        else:
+            self.post_message(self.Read(found, offset=offset, is_last=len(found) < PAGE))
+
+    @on(Read)
+    def show(self, message: Read) -> None:
+        """Show the list, or more of it."""
+        if message.offset == 0:
+            self.receipts = {}
+        self.receipts.update({receipt.id: receipt for receipt in message.receipts})
+        self._is_last = message.is_last
+        self.sheet.empty = NOTHING_FOUND if self.filter_line.value else EMPTY
+        self.sheet.show([receipt_row(receipt) for receipt in self.receipts.values()])
+        more = "" if self._is_last else " and more"
+        words = counted(len(self.receipts), "decision") + more if self.receipts else ""
+        self.query_one("#count", Static).update(Content(words))
+
+    @property
+    def current(self) -> Receipt | None:
+        """The receipt under the cursor."""
+        row = self.sheet.current
+        return self.receipts.get(row.key) if row is not None else None
+
+    @on(Sheet.Highlighted)
+    def show_current(self) -> None:
+        """Show the decision under the cursor in full."""
+        self._offered.follow()
+        if self.current is None:
+            self.detail.clear()
+            return
+        self.detail.show_receipt(self.current)
+        self.open(self.current.id)
+        if self.sheet.cursor == len(self.receipts) - 1 and not self._is_last:
+            self.read_page(len(self.receipts), self.filter_line.value)
+
+    @work(exclusive=True, group="receipt")
+    async def open(self, receipt_id: str) -> None:
+        """Read the results of a receipt beside the screen."""
+        engine = self.t2i.engine
+        if engine is None:
+            return
+        try:
+            result = await engine.history.replay(receipt_id)
+            first = [row.picture_id for row in result.rows[:PICTURES]]
+            thumbnails = await engine.library.thumbnails(first)
+        except (CacheError, EngineError) as error:
+            self.tell(error)
+        else:
+            self.post_message(self.Opened(result, thumbnails))
+
+    @on(Opened)
+    def show_results(self, message: Opened) -> None:
+        """Show the results, if the cursor is still there."""
+        receipt = message.result.receipt
+        if self.current is not None and self.current.id == receipt.id:
+            self.detail.show_results(message.result.rows, receipt.threshold, message.thumbnails)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what can be done with a receipt only where there is one."""
+        if action in {"search_again", "delete", "copy_command"}:
+            return not self.is_mounted or self.current is not None
+        return True
+
+    def action_filter(self) -> None:
+        """Go to the filter line."""
+        self.filter_line.focus()
+
+    @on(HistoryFilter.Left)
+    def leave_filter(self) -> None:
+        self.sheet.focus()
+
+    @on(Sheet.Chosen)
+    def replay(self) -> None:
+        """Show the answer of the receipt on the Search screen."""
+        if self.current is not None:
+            self.app.post_message(ReplayWanted(self.current.id))
+
+    def action_search_again(self) -> None:
+        """Ask the same of the library as it is now."""
+        if self.current is not None:
+            self.app.post_message(SearchWanted(self.current.query))
+
+    @work(group="delete")
+    async def action_delete(self) -> None:
+        """Delete the receipt under the cursor, if the person is sure."""
+        receipt, engine = self.current, self.t2i.engine
+        if receipt is None or engine is None:
+            return
+        question = Confirm(
+            f"Delete the receipt of {receipt.query!r}?",
+            "The query can be asked again; this answer cannot be replayed any more.",
+            go="Delete (enter)",
+            command=twins.forget_receipt_command(self.t2i.home, receipt.id),
+        )
+        if not await self.app.push_screen_wait(question):
+            return
+        try:
+            await engine.history.forget([receipt.id])
+        except (CacheError, EngineError) as error:
+            self.tell(error)
+        else:
+            self.load()
+
+    def action_copy_command(self) -> None:
+        """Put the command on the clipboard that replays the receipt."""
+        if self.current is not None:
+            command = twins.replay_command(self.t2i.home, self.current.id)
+            self.app.copy_to_clipboard(command)
+            self.notify(plain(command), title="Copied", markup=False)
+
+    def tell(self, error: CacheError | EngineError) -> None:
+        """Say what went wrong and what to do."""
+        text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
+        self.notify(text, title="The history", severity="error", markup=False)

@@ -1,0 +1,173 @@
+"""All jobs of this and earlier sessions: what came of them, and running them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from cache.errors import CacheError
+from t2itui.job_again import again_command, start_again
+from t2itui.job_listing import COLUMNS, TONES, ListedJob, job_row, listed_jobs
+from t2itui.plain import plain
+from t2itui.screens.base import AppScreen
+from t2itui.screens.offered import Offered
+from t2itui.widgets.sheet import Sheet
+
+if TYPE_CHECKING:
+    from cache.records import JobRecord
+
+REMEMBERED = 500
+"""Jobs of earlier sessions listed at most."""
+
+STYLES = {"good": "$text-success", "bad": "$text-error", "warning": "$text-warning"}
+
+
+class JobsScreen(AppScreen):
+    """Lies over the screen it was called from; Escape goes back there."""
+
+    MODE = "jobs"
+    DEFAULT_CSS = """
+    JobsScreen {
+        & #heading { height: 1; padding: 0 1; text-style: bold; }
+        & Sheet { height: 1fr; }
+        & #story { height: 7; padding: 0 1; border-top: solid $panel; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", id="jobs.leave", tooltip="Back to the screen before"),
+        Binding("x", "cancel", "Cancel job", id="jobs.cancel", tooltip="Cancel this job"),
+        Binding("r", "again", "Run again", id="jobs.again", tooltip="Start the same job again"),
+        Binding("y", "copy_command", "Command", id="jobs.copy", tooltip="Copy the shell command"),
+    ]
+
+    sheet = getters.query_one(Sheet)
+    story = getters.query_one("#story > Static", Static)
+
+    class Read(Message):
+        """The jobs that the cache remembers were read."""
+
+        def __init__(self, records: Sequence[JobRecord]) -> None:
+            self.records = records
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offered = Offered(self, ("cancel", "again", "copy_command"))
+        self.jobs: dict[str, ListedJob] = {}
+        self._records: Sequence[JobRecord] = ()
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    def compose_body(self) -> ComposeResult:
+        yield Static("Jobs of this and earlier sessions", id="heading")
+        yield Sheet(COLUMNS, empty="No job yet: indexing, imports and downloads are jobs.")
+        with VerticalScroll(id="story", can_focus=False):
+            yield Static()
+
+    def on_mount(self) -> None:
+        self._unsubscribe = self.t2i.job_board.subscribe(self.show)
+        self.watch(self.t2i, "engine", self.take_engine)
+        self.sheet.focus()
+
+    def take_engine(self) -> None:
+        """Read as soon as the engine is open."""
+        self.load()
+
+    def on_unmount(self) -> None:
+        self._unsubscribe()
+
+    @work(exclusive=True, group="jobs")
+    async def load(self) -> None:
+        """Read what the cache remembers beside the screen."""
+        if self.t2i.engine is None:
+            return
+        try:
+            records = await self.t2i.engine.jobs.remembered(REMEMBERED)
+        except CacheError as error:
+            self.notify(plain(error.message), title="Jobs", severity="error", markup=False)
+        else:
+            self.post_message(self.Read(records))
+
+    @on(Read)
+    def take_records(self, message: Read) -> None:
+        self._records = message.records
+        self.show()
+
+    def show(self) -> None:
+        """List the board's jobs and the remembered ones."""
+        views = self.t2i.job_board.views
+        known = {record.id for record in self._records}
+        if any(view.job_id not in known for view in views) and self._records:
+            self.load()
+        jobs = listed_jobs(views, self._records)
+        self.jobs = {str(job.job_id): job for job in jobs}
+        self.sheet.show([job_row(job) for job in jobs])
+
+    @property
+    def current(self) -> ListedJob | None:
+        """The job under the cursor."""
+        row = self.sheet.current
+        return self.jobs.get(row.key) if row is not None else None
+
+    @on(Sheet.Highlighted)
+    def tell_story(self) -> None:
+        """Say in full how the job under the cursor went."""
+        self.story.update(story(self.current) if self.current is not None else "")
+        self._offered.follow()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what can be done with the job under the cursor."""
+        if not self.is_mounted:
+            return True
+        job = self.current
+        match action:
+            case "cancel":
+                return job is not None and job.is_active
+            case "again":
+                return job is not None and job.can_run_again
+            case "copy_command":
+                return job is not None and job.request is not None
+        return True
+
+    def action_leave(self) -> None:
+        """Go back."""
+        self.app.pop_screen()
+
+    def action_cancel(self) -> None:
+        """Cancel the job under the cursor."""
+        if self.current is not None:
+            self.t2i.action_cancel_job(self.current.job_id)
+
+    @on(Sheet.Chosen)
+    def action_again(self) -> None:
+        """Start the job under the cursor again, if it is over."""
+        job, engine = self.current, self.t2i.engine
+        if job is not None and engine is not None and job.request and job.can_run_again:
+            start_again(engine, job.request)
+            self.sheet.action_jump(0)
+
+    def action_copy_command(self) -> None:
+        """Put the command on the clipboard that does the same."""
+        if self.current is not None and self.current.request is not None:
+            command = again_command(self.t2i.home, self.current.request)
+            self.app.copy_to_clipboard(command)
+            self.notify(plain(command), title="Copied", markup=False)
+
+
+def story(job: ListedJob) -> Content:
+    """Return what is known of a job, a line for each thing."""
+    tone = STYLES.get(TONES.get(job.state, ""), "$foreground")
+    lines = [
+        Content.assemble((job.state, f"bold {tone}"), f"  {plain(job.title)}"),
+        Content(plain(job.said)),
+        Content(plain(job.hint)),
+        *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in job.notes),
+    ]
+    return Content("\n").join([line for line in lines if line.plain])

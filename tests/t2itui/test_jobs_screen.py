@@ -1,0 +1,153 @@
+"""The jobs screen lists the jobs of all sessions and starts them again."""
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from cache.records import JobRecord
+from engine.events import JobFinished, JobNote, JobProgress
+from engine.requests import ExportRequest, ImportRequest, IndexRequest
+from t2itui.job_again import DownloadRequest, again_command, read_request
+from t2itui.screens.jobs import JobsScreen
+from tests.t2itui.fake_library import FakeEngine, HostApp
+
+INDEX = json.dumps(
+    {"folders": ["/data"], "encoder": None, "per_class": 3, "seed": 7, "batch_size": 32}
+)
+
+
+def record(job_id: int, state: str, message: str = "", request: str = INDEX) -> JobRecord:
+    return JobRecord(
+        id=job_id,
+        kind="index",
+        title=f"index /data/{job_id}",
+        state=state,
+        created_at=1.7e9,
+        updated_at=1.7e9,
+        request=request,
+        message=message,
+    )
+
+
+async def ready(pilot: Pilot[None]) -> JobsScreen:
+    await pilot.pause()
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    screen = pilot.app.screen
+    assert isinstance(screen, JobsScreen)
+    return screen
+
+
+def listed(screen: JobsScreen) -> list[str]:
+    return [screen.sheet.render_line(y).text for y in range(1, 1 + len(screen.sheet.rows))]
+
+
+async def test_lost_jobs_of_an_earlier_session_offer_to_run_again() -> None:
+    engine = FakeEngine()
+    engine.jobs.earlier = [record(-1, "lost"), record(-2, "done", "12 pictures.")]
+    app = HostApp(engine, JobsScreen)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        assert "? lost" in listed(screen)[0]
+        assert "✔ done" in listed(screen)[1] and "12 pictures." in listed(screen)[1]
+        assert "Run it again?" in str(screen.story.render())
+        await pilot.press("r")
+        await ready(pilot)
+        assert engine.indexed == [IndexRequest(folders=(Path("/data"),), per_class=3, seed=7)]
+        assert "▶ running" in listed(screen)[0]
+
+
+async def test_a_running_job_tells_its_progress_and_notes_and_can_be_cancelled_there() -> None:
+    engine = FakeEngine()
+    engine.jobs.earlier = [record(-1, "done")]
+    app = HostApp(engine, JobsScreen)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        first = engine.jobs.begin("index", "index ~/a")
+        second = engine.jobs.begin("download", "download b")
+        engine.jobs.tell(
+            JobProgress(job_id=second.id, stage="downloading", done=5, total=10, unit="bytes")
+        )
+        engine.jobs.tell(JobNote(job_id=second.id, message="two files were here already"))
+        await ready(pilot)
+        await pilot.press("home")
+        assert "5 B of 10 B, 50 %" in listed(screen)[0]
+        assert "two files were here already" in str(screen.story.render())
+        await pilot.press("x")
+        assert (first.cancels, second.cancels) == (0, 1)
+        await pilot.press("down", "x")
+        assert (first.cancels, second.cancels) == (1, 1)
+
+
+async def test_a_job_of_another_instance_is_neither_cancelled_nor_started_twice() -> None:
+    engine = FakeEngine()
+    engine.jobs.earlier = [record(900, "running")]
+    app = HostApp(engine, JobsScreen)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        assert "elsewhere" in listed(screen)[0]
+        await pilot.press("x", "r", "enter")
+        await pilot.pause()
+        assert engine.indexed == []
+
+
+async def test_escape_goes_back_and_the_key_opens_the_screen_once() -> None:
+    app = HostApp(FakeEngine())
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        await pilot.press("j", "j")
+        await ready(pilot)
+        assert len(app.screen_stack) == 2
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+
+
+async def test_an_outcome_replaces_the_progress_of_its_job() -> None:
+    engine = FakeEngine()
+    app = HostApp(engine, JobsScreen)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        job = engine.jobs.begin("index", "index ~/a")
+        engine.jobs.tell(JobFinished(job_id=job.id, message="7 pictures in 2 s.", seconds=2))
+        await ready(pilot)
+        assert "✔ done" in listed(screen)[0] and "7 pictures in 2 s." in listed(screen)[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "request_"),
+    [
+        ("index", INDEX, IndexRequest(folders=(Path("/data"),), per_class=3, seed=7)),
+        ("download", '{"model_id": "a/b"}', DownloadRequest(model_id="a/b")),
+        (
+            "import",
+            '{"encoder_id": "e", "pictures": "/p.npz", "texts": null, "languages": ["en", "zh"]}',
+            ImportRequest(encoder_id="e", pictures=Path("/p.npz"), languages=("en", "zh")),
+        ),
+        (
+            "export",
+            '{"encoder_id": "e", "target": "/out", "layout": "clip-retrieval"}',
+            ExportRequest(encoder_id="e", target=Path("/out"), layout="clip-retrieval"),
+        ),
+        ("paint", "{}", None),
+        ("index", "not JSON", None),
+        ("index", '{"folders": ["/data"], "of_a_later_version": 1}', None),
+    ],
+)
+def test_a_remembered_request_is_read_back_or_not_offered(
+    kind: str, text: str, request_: object
+) -> None:
+    assert read_request(kind, text) == request_
+
+
+def test_the_command_of_a_job_names_what_differs_from_the_defaults() -> None:
+    request = IndexRequest(folders=(Path("/my data"),), encoder="small", per_class=3, seed=7)
+    assert again_command(None, request) == (
+        "t2itui index --encoder small --per-class 3 --seed 7 '/my data'"
+    )
+    imported = ImportRequest(encoder_id="e", texts=Path("/t.npz"), languages=("en", "zh"))
+    assert again_command(Path("/other"), imported) == (
+        "t2itui --home /other cache import --encoder e --texts /t.npz --language en --language zh"
+    )
