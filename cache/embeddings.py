@@ -11,7 +11,7 @@ from cache.counters import bump
 from cache.encoders import dimension, encoders, put_encoder
 from cache.errors import CacheMismatchError
 from cache.records import Vectors
-from cache.sql import listed, many
+from cache.sql import listed
 
 __all__ = [
     "BLOCK_ROWS",
@@ -43,13 +43,15 @@ def add_embeddings(
     fresh = {i: row for row, i in reversed(list(enumerate(ids))) if i not in taken}
     if not fresh:
         return 0
-    kept = sorted(fresh.values())
+    if len(fresh) < len(ids):
+        kept = sorted(fresh.values())
+        ids, checked = [ids[row] for row in kept], checked[kept]
     with db.atomic():
-        _put_block(db, encoder_id, [ids[row] for row in kept], checked[kept])
+        _put_block(db, encoder_id, ids, checked)
         if sum(rows for _, rows in _small_blocks(db, encoder_id, dim)) >= BLOCK_ROWS:
             compact(db, encoder_id)
         bump(db)
-    return len(kept)
+    return len(ids)
 
 
 def check_vectors(vectors: Vectors, count: int, dim: int) -> Vectors:
@@ -158,10 +160,10 @@ def _put_block(db: Database, encoder_id: str, ids: Sequence[int], vectors: Vecto
     block_id = db.execute(
         "insert into blocks (encoder_id, vectors) values (?, ?)", [encoder_id, vectors.tobytes()]
     ).lastrowid
-    many(
-        db,
-        "insert into embeddings (encoder_id, picture_id, block_id, row) values (?, ?, ?, ?)",
-        ((encoder_id, picture_id, block_id, row) for row, picture_id in enumerate(ids)),
+    db.execute(
+        "insert into embeddings (encoder_id, picture_id, block_id, row)"
+        " select ?, value, ?, key from json_each(?)",
+        [encoder_id, block_id, listed(ids)],
     )
 
 

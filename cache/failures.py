@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlite_utils import Database
 
 from cache.records import FailureRecord
-from cache.sql import below, many
+from cache.sql import at_or_below, many
 
 
 def failures(db: Database, root: str | None = None) -> list[FailureRecord]:
@@ -15,7 +15,7 @@ def failures(db: Database, root: str | None = None) -> list[FailureRecord]:
         rows = db.execute(f"{sql} order by path")
     else:
         rows = db.execute(
-            f"{sql} where path = ? or path >= ? and path < ? order by path", [root, *below(root)]
+            f"{sql} where path = ? or path >= ? and path < ? order by path", at_or_below(root)
         )
     return [
         FailureRecord(path=row[0], size=row[1], mtime_ns=row[2], reason=row[3], failed_at=row[4])

@@ -1,13 +1,13 @@
 """Paths that hold pictures, and the root folders that were indexed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlite_utils import Database
 
 from cache.counters import bump
 from cache.orphans import drop_orphans
 from cache.records import FolderRecord, SeenFile
-from cache.sql import below, many
+from cache.sql import at_or_below, many
 
 
 def known_files(db: Database, root: str) -> dict[str, tuple[int, int, int, bool]]:
@@ -15,7 +15,7 @@ def known_files(db: Database, root: str) -> dict[str, tuple[int, int, int, bool]
     rows = db.execute(
         "select path, size, mtime_ns, picture_id, present from files"
         " where path = ? or path >= ? and path < ?",
-        [root, *below(root)],
+        at_or_below(root),
     )
     return {
         path: (size, mtime_ns, picture_id, present == 1)
@@ -99,7 +99,7 @@ def forget_folder(db: Database, path: str) -> int:
 
     A picture that a path elsewhere holds stays; files on disk are never touched.
     """
-    span: Sequence[str] = [path, *below(path)]
+    span = at_or_below(path)
     with db.atomic():
         for table in ("files", "failures", "folders"):
             db.execute(f"delete from {table} where path = ? or path >= ? and path < ?", span)

@@ -73,7 +73,7 @@ _VECTORS = (
     "create index blocks_by_encoder on blocks (encoder_id)",
     """
     create table embeddings (
-        encoder_id text not null references encoders (id),
+        encoder_id text not null,
         picture_id integer not null references pictures (id),
         block_id integer not null references blocks (id),
         row integer not null,

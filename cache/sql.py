@@ -11,7 +11,7 @@ Value: TypeAlias = str | int | float | bytes | None
 
 def listed(values: Iterable[str] | Iterable[int]) -> str:
     """Values for `... in (select value from json_each(?))`, which knows no limit of parameters."""
-    return json.dumps([value if isinstance(value, str) else int(value) for value in values])
+    return json.dumps(list(values), default=int)
 
 
 def many(db: Database, sql: str, rows: Iterable[tuple[Value, ...]]) -> int:
@@ -24,3 +24,8 @@ def below(folder: str) -> tuple[str, str]:
     """The half-open range of paths that lie below a folder: `path >= ? and path < ?`."""
     prefix = folder.rstrip("/")
     return f"{prefix}/", f"{prefix}0"
+
+
+def at_or_below(path: str) -> tuple[str, str, str]:
+    """A path and the range below it: `path = ? or path >= ? and path < ?`."""
+    return (path.rstrip("/") or "/", *below(path))
