@@ -34,7 +34,10 @@ def is_hub_id(source: str) -> bool:
 
 def as_folder(source: str) -> Path | None:
     """Return the folder that `source` means; None where it is the id of a model on the hub."""
-    path = Path(source).expanduser()
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError:
+        path = Path(source)
     is_path = source.startswith((".", "~", os.sep)) or not is_hub_id(source)
     return path.absolute() if is_path or (path / "config.json").is_file() else None
 
