@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.reactive import var
 from textual.screen import Screen
 from textual.signal import Signal
@@ -160,9 +161,12 @@ class T2ITuiApp(JobHost):
 
     @on(EngineReady)
     def take_engine(self, message: EngineReady) -> None:
-        message.engine.jobs.subscribe(lambda event: self.post_message(JobReported(event)))
+        message.engine.jobs.subscribe(self._report_job)
         self.engine = message.engine
         self.update_status()
+
+    def _report_job(self, event: JobEvent) -> None:
+        self.post_message(JobReported(event))
 
     @on(EngineFailed)
     def show_failure(self, message: EngineFailed) -> None:
@@ -241,7 +245,7 @@ class T2ITuiApp(JobHost):
         """Offer every action of the screen in front in the command palette."""
         yield SystemCommand("Choose a theme", "Pick from all themes", self.action_change_theme)
         seen: set[str] = set()
-        for _key, active in screen.active_bindings.items():
+        for active in screen.active_bindings.values():
             binding = active.binding
             if binding.action in seen or not binding.tooltip or not active.enabled:
                 continue
@@ -253,8 +257,11 @@ class T2ITuiApp(JobHost):
             )
 
 
-def _action_caller(app: App[None], action: str, node: object) -> Callable[[], None]:
+def _action_caller(app: App[None], action: str, node: DOMNode) -> Callable[[], None]:
     async def run() -> None:
-        await app.run_action(action, default_namespace=node)  # type: ignore[arg-type]
+        await app.run_action(action, default_namespace=node)
 
-    return lambda: app.call_later(run) and None
+    def call() -> None:
+        app.call_later(run)
+
+    return call

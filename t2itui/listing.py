@@ -34,6 +34,19 @@ class Listing:
         self._orders: dict[str, IdArray] = {}
         self._ranks: dict[str, IdArray] = {}
 
+    @classmethod
+    def of(cls, result: SearchResult, *, hide_below: bool) -> Listing:
+        """List an answer as it was given; one read from its receipt has only its first rows."""
+        receipt = result.receipt
+        listing = cls(
+            result,
+            result.scores or _scores_of_rows(result),
+            scorer=receipt.ranked_by,
+            threshold=receipt.threshold,
+            hide_below=hide_below,
+        )
+        return listing.prepare()
+
     def prepare(self) -> Listing:
         """Compute both orders and ranks; worth a thread when the library is large."""
         for scorer in ranking.SCORERS:
@@ -42,13 +55,39 @@ class Listing:
         return self
 
     def __len__(self) -> int:
-        """Pictures in the scope of the query."""
+        """Pictures that can be listed."""
         return len(self.scores.picture_ids)
+
+    @property
+    def is_stored(self) -> bool:
+        """Only what the receipt keeps is here: another threshold needs another search."""
+        return self.result.scores is None
+
+    @property
+    def total(self) -> int:
+        """Pictures in the scope of the query."""
+        return self.result.receipt.considered if self.is_stored else len(self)
 
     @property
     def passed(self) -> int:
         """Pictures at or above the threshold."""
+        if self.is_stored:
+            return self.result.receipt.passed
         return ranking.passed(self.scores, self.threshold)
+
+    @property
+    def routing(self) -> ranking.Routing:
+        """The route under the threshold as it stands."""
+        if not self.is_stored:
+            return ranking.route(self.scores, self.threshold)
+        receipt = self.result.receipt
+        return ranking.Routing(
+            route=receipt.route,
+            reason=receipt.reason,
+            passed=receipt.passed,
+            best_cosine=receipt.best_cosine,
+            best_match=receipt.best_match,
+        )
 
     @property
     def shown(self) -> IdArray:
@@ -79,6 +118,9 @@ class Listing:
 
     def counts(self, bins: int) -> tuple[int, ...]:
         """How many pictures have their match in each of so many equal bins; 1 is in the last."""
+        if self.is_stored:
+            stored = self.result.receipt.histogram
+            return tuple(stored[place * len(stored) // bins] for place in range(bins))
         places = np.minimum((self.scores.match * bins).astype(np.int64), bins - 1)
         return tuple(np.bincount(places, minlength=bins).tolist())
 
@@ -109,3 +151,16 @@ class Listing:
             ranks[order] = np.arange(len(order))
             self._ranks[scorer] = ranks
         return self._ranks[scorer]
+
+
+def _scores_of_rows(result: SearchResult) -> Scores:
+    """The scores of the rows that a receipt keeps, in picture-id order."""
+    rows = sorted(result.rows, key=lambda row: row.picture_id)
+    match = np.array([row.match for row in rows], dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        logit = np.log(match) - np.log1p(-match)
+    return ranking.make_scores(
+        np.array([row.picture_id for row in rows], dtype=np.int64),
+        np.array([row.cosine for row in rows], dtype=np.float32),
+        logit.astype(np.float32),
+    )

@@ -28,6 +28,10 @@ class Marks:
         self._paths[picture_id] = path
         return True
 
+    def remove(self, place: int) -> None:
+        """Unmark the picture at a place in the order, from 0."""
+        del self._paths[list(self._paths)[place]]
+
     def clear(self) -> None:
         """Unmark all."""
         self._paths.clear()

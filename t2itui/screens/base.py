@@ -30,7 +30,7 @@ class AppScreen(Screen[None]):
         yield TopBar(self.MODE)
         yield from self.compose_body()
         yield JobsStrip()
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=True)
 
     def compose_body(self) -> ComposeResult:
         """The widgets between the top line and the jobs strip."""

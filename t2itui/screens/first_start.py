@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.containers import Middle, VerticalScroll
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Middle, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Button, Static
 
 from t2itui.plain import plain
-from t2itui.widgets.folder_input import FolderInput
+from t2itui.widgets.path_input import PathInput
 
 WELCOME = """\
 Your library is empty. t2itui ranks your own pictures by what you describe, and shows them here.
 
-Name a folder of pictures and press Enter: it is read in the background, all its folders with it. \
-Your files are never changed, and you can search as soon as the first pictures are in."""
-
-IMPORT = """\
-Have CLIP vectors already? Leave t2itui (q) and run
-  t2itui cache import --encoder ID --pictures P.npz --texts T.npz --root DIR"""
+Name a folder of pictures and press Enter. It is read in the background with all its folders; your \
+files are never changed, and you can search as soon as the first pictures are in."""
 
 
 class FirstStart(Middle):
@@ -32,18 +30,28 @@ class FirstStart(Middle):
     FirstStart {
         align: center middle;
         & > VerticalScroll {
-            width: 84%;
-            max-width: 84;
+            width: 86%;
+            max-width: 88;
             height: auto;
             max-height: 100%;
             padding: 0 2;
             border-left: thick $primary;
         }
-        & #outcome { color: $text-error; }
-        & #import { color: $text-muted; margin-top: 1; }
-        & FolderInput { margin: 1 0; }
+        & #outcome { height: auto; color: $text-error; display: none; }
+        & PathInput { margin: 1 0; }
+        & Horizontal { height: auto; }
+        & Button { margin-right: 2; }
     }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "ctrl+o",
+            "import",
+            "Import vectors",
+            id="first.import",
+            tooltip="Begin with CLIP vectors that were made elsewhere",
+        ),
+    ]
 
     class FolderChosen(Message):
         """The person wants this folder indexed."""
@@ -52,29 +60,41 @@ class FirstStart(Middle):
             super().__init__()
             self.folder = folder
 
-    folder = getters.query_one(FolderInput)
+    class ImportWanted(Message):
+        """The person has vectors already."""
+
+    folder = getters.query_one(PathInput)
     outcome = getters.query_one("#outcome", Static)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
             yield Static(Content.styled("Welcome to t2itui", "bold $primary"))
             yield Static(Content(f"\n{WELCOME}"))
-            yield FolderInput()
+            yield PathInput(placeholder="~/pictures   (Tab completes)", folders_only=True)
             yield Static(id="outcome")
-            yield Static(Content(IMPORT), id="import")
+            with Horizontal():
+                yield Button("Index (enter)", variant="primary", id="go", compact=True)
+                yield Button("Import vectors (ctrl+o)", id="import", compact=True)
 
-    @on(Input.Submitted)
-    def choose(self, message: Input.Submitted) -> None:
+    @on(PathInput.Submitted)
+    @on(Button.Pressed, "#go")
+    def choose(self, message: Message) -> None:
         message.stop()
-        folder = Path(message.value.strip()).expanduser()
-        if not message.value.strip():
-            return
-        if not folder.is_dir():
+        folder = self.folder.path
+        if folder is None:
+            self.folder.line.focus()
+        elif not folder.is_dir():
             self.say(f"✗ {folder} is no folder on this machine")
-            return
-        self.say("")
-        self.post_message(self.FolderChosen(folder.absolute()))
+        else:
+            self.say("")
+            self.post_message(self.FolderChosen(folder))
+
+    @on(Button.Pressed, "#import")
+    def action_import(self) -> None:
+        """Begin with vectors that were made elsewhere."""
+        self.post_message(self.ImportWanted())
 
     def say(self, text: str) -> None:
         """Show what became of the last attempt."""
+        self.outcome.display = bool(text)
         self.outcome.update(Content("\n".join(plain(line) for line in text.split("\n"))))

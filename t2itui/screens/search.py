@@ -105,7 +105,8 @@ class SearchScreen(AppScreen):
         self._rest: Timer | None = None
         self._waiting: Timer | None = None
         self._asked_at = 0.0
-        self._grid_is_stale = False
+        self._shown_query = ""
+        """What stood in the query line when it was asked; other text since means typing."""
 
     def compose_body(self) -> ComposeResult:
         yield QueryLine()
@@ -145,6 +146,7 @@ class SearchScreen(AppScreen):
             self._show_first_start()
             return
         self._show_greeting(message.pictures, message.queries)
+        self.query_line.input.focus()
         if self._request is not None:
             self._search(self._request)
         elif self.t2i.start_query:
@@ -152,13 +154,13 @@ class SearchScreen(AppScreen):
 
     def _show_first_start(self) -> None:
         self.body.current = "first-start"
-        self.first_start.folder.focus()
+        self.first_start.folder.line.focus()
 
     def _show_greeting(self, pictures: int, queries: list[str]) -> None:
         lines = [
-            f"{counted(pictures, 'picture')} in the library. Type what you want to see, then Enter.",
+            f"{counted(pictures, 'picture')} in the library. Type a description, then press Enter.",
             "",
-            'a dog                               a description',
+            "a dog                               a description",
             '"a dog" + 0.5*"snow" - "grass"      a mix of descriptions',
         ]
         recent = list(dict.fromkeys(reversed(queries)))[:6]
@@ -166,7 +168,6 @@ class SearchScreen(AppScreen):
             lines += ["", "Lately asked (Up brings them back):", *(f"  {each}" for each in recent)]
         self.panel.show_text("What do you want to see?", tuple(lines))
         self.body.current = "panel"
-        self.query_line.input.focus()
 
     # Asking
 
@@ -188,8 +189,35 @@ class SearchScreen(AppScreen):
         )
         self._ask(request, None)
 
+    def replay(self, receipt_id: str) -> None:
+        """Show the answer of a stored receipt; no model takes part."""
+        self._stop_resting()
+        self._wait()
+        self._replay(receipt_id)
+
+    @work(exclusive=True, group="search")
+    async def _replay(self, receipt_id: str) -> None:
+        engine = self.t2i.engine
+        if engine is None:
+            return
+        try:
+            result = await engine.history.replay(receipt_id)
+            listing = await asyncio.to_thread(_list, result, self.t2i.settings.hide_below)
+        except (EngineError, CacheError) as error:
+            self.post_message(Failed(error))
+        else:
+            self.post_message(Answered(listing))
+
+    @on(Results.Reopened)
+    def reopen(self, message: Results.Reopened) -> None:
+        message.stop()
+        if self._request is not None:
+            request = replace(self._request, threshold=message.threshold, scorer=message.scorer)
+            self._ask(request, self._like)
+
     def _ask(self, request: SearchRequest, like: Path | None) -> None:
         self._request, self._like = request, like
+        self._shown_query = self.query_line.input.value
         self._stop_resting()
         self._wait()
         if self.t2i.engine is not None:
@@ -221,7 +249,7 @@ class SearchScreen(AppScreen):
         self.notes.show(listing.result.notes)
         self._show_route(listing)
         self.t2i.update_status()
-        if self.query_line.input.has_focus:
+        if self.query_line.input.value == self._shown_query:
             self.results.grid.focus()
 
     @on(Failed)
@@ -279,18 +307,21 @@ class SearchScreen(AppScreen):
     # The decision
 
     def _show_route(self, listing: Listing) -> None:
-        from engine.scoring.ranking import route
-
-        routing = route(listing.scores, listing.threshold)
-        result = listing.result
+        routing, result = listing.routing, listing.result
         facts = [
             f"by {listing.scorer}",
-            "hidden below" if listing.hide_below else "",
+            "stored" if listing.is_stored else "",
+            "hiding below" if listing.hide_below else "",
             duration_words(result.seconds),
             "cached" if result.cached else "with the model",
         ]
+        short = (
+            f"{routing.passed:,} of {listing.total:,} pass {listing.threshold:.2f}"
+            if routing.passed
+            else f"best {routing.best_match:.2f} < {listing.threshold:.2f}"
+        )
         self.route_line.show_decision(
-            routing.route, routing.reason, " · ".join(filter(None, facts))
+            routing.route, routing.reason, short, " · ".join(filter(None, facts))
         )
 
     @on(Results.Changed)
@@ -365,9 +396,7 @@ class SearchScreen(AppScreen):
             self.notify(plain(error.message), title="Pictures cannot be read", severity="error")
             return {}
         return {
-            each.picture_id: CardContent(
-                shown=each, thumbnail=thumbnails.get(each.picture_id)
-            )
+            each.picture_id: CardContent(shown=each, thumbnail=thumbnails.get(each.picture_id))
             for each in shown
         }
 
@@ -390,6 +419,21 @@ class SearchScreen(AppScreen):
             return
         self.marks.toggle(content.shown.picture_id, content.shown.path)
         self.results.grid.show_marks(self.marks.picture_ids)
+
+    def action_marked(self) -> None:
+        """List the marked pictures."""
+        from t2itui.screens.marked import MarkedScreen
+
+        def show_marks(_: None) -> None:
+            self.results.grid.show_marks(self.marks.picture_ids)
+
+        self.app.push_screen(MarkedScreen(self.marks), show_marks)
+
+    @on(ResultGrid.Opened)
+    def view(self, message: ResultGrid.Opened) -> None:
+        from t2itui.screens.viewer import Viewer
+
+        self.app.push_screen(Viewer(self.results))
 
     def action_copy_path(self) -> None:
         """Copy the path of the selected picture."""
@@ -444,7 +488,15 @@ class SearchScreen(AppScreen):
         engine = self.t2i.engine
         if engine is not None:
             engine.index(IndexRequest(folders=(message.folder,)))
-            self.first_start.say("")
+
+    @on(FirstStart.ImportWanted)
+    @work
+    async def import_first(self) -> None:
+        from t2itui.screens.import_vectors import ImportVectors
+
+        request = await self.app.push_screen_wait(ImportVectors(self.t2i.home))
+        if request is not None and self.t2i.engine is not None:
+            self.t2i.engine.import_vectors(request)
 
     def _follow_job(self, event: JobEvent) -> None:
         from engine.events import JobFailed, LibraryChanged
@@ -467,14 +519,7 @@ class SearchScreen(AppScreen):
 def _list(result: SearchResult, hide_below: bool) -> Listing:
     from t2itui.listing import Listing
 
-    assert result.scores is not None
-    return Listing(
-        result,
-        result.scores,
-        scorer=result.receipt.ranked_by,
-        threshold=result.receipt.threshold,
-        hide_below=hide_below,
-    ).prepare()
+    return Listing.of(result, hide_below=hide_below)
 
 
 def _title(error: EngineError | CacheError) -> str:

@@ -40,16 +40,16 @@ SEARCH_KEYS: list[BindingType] = [
         tooltip="Raise the threshold by 0.10",
     ),
     Binding("s", "scorer", "Scorer", id="search.scorer", tooltip="Rank by the other scorer"),
-    Binding("h", "hide", "Hide below", id="search.hide", tooltip="Hide or dim what is below"),
-    Binding("m", "like", "More like it", id="search.like", tooltip="Rank by likeness to it"),
+    Binding("h", "hide", "Hide", id="search.hide", tooltip="Hide or dim what is below"),
+    Binding("m", "like", "Like", id="search.like", tooltip="Rank by likeness to it"),
     Binding("space", "mark", "Mark", id="search.mark", tooltip="Mark the picture, or unmark"),
     Binding(
         "M", "marked", "Marked", id="search.marked", show=False, tooltip="List marked pictures"
     ),
+    Binding("y", "copy_command", "Copy", id="search.copy", tooltip="Copy the shell command"),
     Binding(
-        "y", "copy_command", "Command", id="search.copy", tooltip="Copy the shell command"
+        "p", "copy_path", "Path", id="search.path", show=False, tooltip="Copy the picture's path"
     ),
-    Binding("p", "copy_path", "Path", id="search.path", tooltip="Copy the picture's path"),
     Binding("o", "open_folder", "Folder", id="search.folder", show=False, tooltip="Open folder"),
     Binding("r", "again", "Refresh", id="search.again", show=False, tooltip="Search again"),
 ]

@@ -59,7 +59,7 @@ class Caption(Static):
         lines = [
             Content.assemble((head, "bold"), " ", self.name_text).truncate(width, ellipsis=True),
             score_line("match", scores.match, scores.match, width, "$success"),
-            score_line("cos  ", scores.cosine, scores.cosine_share, width, "$secondary"),
+            score_line("cos  ", scores.cosine, scores.cosine_share, width, "$primary"),
         ]
         return Content("\n").join(lines)
 
@@ -73,12 +73,12 @@ class Card(Vertical):
         & > Picture { height: 1fr; }
         & > Caption { height: 3; text-wrap: nowrap; }
         &.-below > Caption { color: $text-muted; text-style: dim; }
-        &.-selected { border-left: outer $secondary; background: $boost; }
+        &.-selected { border-left: thick $foreground-muted; }
         &.-selected > Caption { background: $boost; }
         &.-empty > Picture { visibility: hidden; }
     }
-    ResultGrid:focus Card.-selected { border-left: outer $primary; background: $primary-muted; }
-    ResultGrid:focus Card.-selected > Caption { background: $primary-muted; }
+    ResultGrid:focus Card.-selected { border-left: thick $accent; }
+    ResultGrid:focus Card.-selected > Caption { background: $accent-muted; }
     """
 
     class Clicked(Message):
@@ -111,8 +111,7 @@ class Card(Vertical):
         self.index = index
         self.is_filled = False
         self._caption.name_text = ""
-        self._picture.show(None, alt="")
-        self.set_class(index is None, "-empty")
+        self.set_class(True, "-empty")
         if index is None:
             self.show_scores(None)
 
@@ -129,6 +128,7 @@ class Card(Vertical):
     def fill(self, content: CardContent) -> None:
         """Show the fetched picture and name."""
         self.is_filled = True
+        self.set_class(False, "-empty")
         self._caption.name_text = plain(content.shown.path.rpartition("/")[2])
         self._caption.refresh()
         alt = plain(content.shown.path)

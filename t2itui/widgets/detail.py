@@ -46,7 +46,7 @@ class DetailScores:
             cosine_share=listing.cosine_share(index),
             passes=listing.passes(index),
             threshold=listing.threshold,
-            total=len(listing),
+            total=listing.total,
         )
 
 
@@ -110,7 +110,9 @@ class Detail(Vertical):
     def _show(self) -> None:
         width = self.content_size.width
         lines = [*self._file_lines(), *self._score_lines(width), *self._receipt_lines()]
-        self._facts.update(Content("\n").join(lines))
+        self._facts.update(
+            Content("\n").join([line.truncate(width, ellipsis=True) for line in lines])
+        )
 
     def _file_lines(self) -> list[Content]:
         if self._card is None:
@@ -130,8 +132,9 @@ class Detail(Vertical):
         ]
         lines = [
             Content.styled(plain(path.name), "bold"),
-            Content.styled(plain(folder), "$text-muted") if folder != "." else Content(""),
-            Content("  ".join(filter(None, facts))),
+            Content.styled(plain(folder), "$foreground-muted") if folder != "." else Content(""),
+            Content("  ".join(filter(None, facts[:2]))),
+            Content(facts[2]),
             Content.styled("  ".join(filter(None, states)), "$warning"),
         ]
         return [line for line in lines if len(line)]
@@ -145,17 +148,17 @@ class Detail(Vertical):
         sign = "✓ at or above" if scores.passes else "· below"
         return [
             score_line("match ", scores.match, scores.match, room, "$success") + ranks[0],
-            score_line("cosine", scores.cosine, scores.cosine_share, room, "$secondary")
-            + ranks[1],
+            score_line("cosine", scores.cosine, scores.cosine_share, room, "$primary") + ranks[1],
             Content.styled(
                 f"{sign} {scores.threshold:.2f}   of {scores.total:,}",
-                "$success" if scores.passes else "$text-muted",
+                "$success" if scores.passes else "$foreground-muted",
             ),
         ]
 
     def _receipt_lines(self) -> list[Content]:
         if self._receipt is None:
-            return [Content.styled("receipt  not stored yet", "$text-muted")]
+            return [Content.styled("receipt  not stored yet", "$foreground-muted")]
         receipt = self._receipt
-        lines = [f"receipt {receipt.id}", plain(receipt.encoder), f"match: {plain(receipt.matcher)}"]
-        return [Content.styled(line, "$text-muted") for line in lines]
+        encoder = plain(receipt.encoder.rpartition("/")[2])
+        lines = [f"receipt {receipt.id}", encoder, f"match: {plain(receipt.matcher)}"]
+        return [Content.styled(line, "$foreground-muted") for line in lines]

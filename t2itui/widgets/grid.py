@@ -264,9 +264,10 @@ class ResultGrid(Widget, can_focus=True):
         if self._listing is None:
             return
         for card in self._cards:
-            if card.index is not None and not card.is_filled:
-                if self._listing.picture_id(card.index) == message.picture_id:
-                    card.fill(message.content)
+            if card.index is None or card.is_filled:
+                continue
+            if self._listing.picture_id(card.index) == message.picture_id:
+                card.fill(message.content)
 
     # Scrolling
 
@@ -291,11 +292,11 @@ class ResultGrid(Widget, can_focus=True):
             self._arrange()
 
     @on(ScrollUp)
-    def scroll_page_up(self) -> None:
+    def show_page_before(self) -> None:
         self._scroll_rows(-self.shape.rows)
 
     @on(ScrollDown)
-    def scroll_page_down(self) -> None:
+    def show_page_after(self) -> None:
         self._scroll_rows(self.shape.rows)
 
     @on(ScrollTo)

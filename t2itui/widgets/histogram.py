@@ -65,7 +65,7 @@ class Histogram(Widget):
         super().__init__(id=id)
         self._count: Count | None = None
         self._counts: tuple[int, ...] = ()
-        self._passed = 0
+        self._passed = self._total = 0
         self.tooltip = "Click or drag to move the threshold; keys [ ] and { }"
 
     def show(self, count: Count) -> None:
@@ -74,9 +74,9 @@ class Histogram(Widget):
         self._counts = ()
         self.refresh()
 
-    def show_passed(self, passed: int) -> None:
-        """Say how many pictures are at or above the threshold."""
-        self._passed = passed
+    def show_passed(self, passed: int, total: int) -> None:
+        """Say how many of all pictures are at or above the threshold."""
+        self._passed, self._total = passed, total
         self.refresh()
 
     @property
@@ -101,14 +101,13 @@ class Histogram(Widget):
     def _bars(self, line: str) -> Content:
         at = self._line
         return Content.assemble(
-            (line[:at], "$text-muted"), ("┃", "bold $warning"), (line[at + 1 :], "$success")
+            (line[:at], "$foreground-muted"), ("┃", "bold $warning"), (line[at + 1 :], "$success")
         )
 
     def _axis(self) -> Content:
         """0, 1, the threshold under its line, and how many lie on either side of it."""
-        total = sum(self._counts)
         label = f"▲ threshold {self.threshold:.2f}"
-        left, right = f"0  {total - self._passed:,} below", f"{self._passed:,} pass  1"
+        left, right = f"0  {self._total - self._passed:,} below", f"{self._passed:,} pass  1"
         at, width = self._line, self._width
         if at + len(label) + len(right) + 2 > width:
             label = f"threshold {self.threshold:.2f} ▲"
@@ -119,7 +118,9 @@ class Histogram(Widget):
             right = "" if at + len(label) + 2 > width else "1"
         line = left.ljust(at)[:at] + label
         line += right.rjust(max(0, width - len(line)))
-        return Content(line[:width]).stylize("$text-muted").stylize("bold $warning", at, at + 21)
+        return (
+            Content(line[:width]).stylize("$foreground-muted").stylize("bold $warning", at, at + 21)
+        )
 
     def _move_to(self, x: int) -> None:
         share = (x - self.styles.padding.left) / self._width

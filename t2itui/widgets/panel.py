@@ -43,7 +43,7 @@ class Panel(Middle):
         if hint:
             parts.append(Content.assemble(("what to do  ", "bold"), _lines(hint)))
         if keys:
-            parts.append(Content.styled(keys, "$text-muted"))
+            parts.append(Content.styled(keys, "$foreground-muted"))
         self._text.update(Content("\n\n").join(parts))
 
     def show_text(self, title: str, lines: tuple[str, ...]) -> None:

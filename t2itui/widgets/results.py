@@ -39,8 +39,12 @@ class Results(Vertical):
     Results {
         & > #walk { height: 1fr; }
         & ResultGrid { width: 1fr; }
-        & Detail { width: 38; border-left: vkey $panel; }
+        & Detail { width: 40; border-left: vkey $panel; }
         & > Histogram { dock: bottom; border-top: hkey $panel; height: 5; }
+        &.-narrow Detail { width: 30; }
+        &.-tight Detail { display: none; }
+        &.-low > Histogram { height: 2; border-top: none; }
+        &.-flat > Histogram { height: 1; border-top: none; }
     }
     """
 
@@ -51,6 +55,14 @@ class Results(Vertical):
     class Changed(Message):
         """The threshold, the ranking scorer or what is hidden was changed by the person."""
 
+    class Reopened(Message):
+        """A stored decision was asked for another threshold or scorer: search again with these."""
+
+        def __init__(self, *, threshold: float, scorer: str) -> None:
+            super().__init__()
+            self.threshold = threshold
+            self.scorer = scorer
+
     def __init__(self, fetch: Fetch, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._fetch = fetch
@@ -58,11 +70,19 @@ class Results(Vertical):
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="walk"):
-            yield ResultGrid(self._fetch_batch)
+            yield ResultGrid(self.fetch)
             yield Detail()
         yield Histogram()
 
-    async def _fetch_batch(self, picture_ids: Sequence[int]) -> Mapping[int, CardContent]:
+    def on_resize(self) -> None:
+        width, height = self.size
+        self.set_class(width < 110, "-narrow")
+        self.set_class(width < 70, "-tight")
+        self.set_class(height < 24, "-low")
+        self.set_class(height < 12, "-flat")
+
+    async def fetch(self, picture_ids: Sequence[int]) -> Mapping[int, CardContent]:
+        """Names and thumbnails of pictures, out of the cache."""
         return await self._fetch(picture_ids)
 
     def show(self, listing: Listing) -> None:
@@ -83,6 +103,9 @@ class Results(Vertical):
         threshold = min(1.0, max(0.0, round(threshold, 2)))
         if listing is None or threshold == listing.threshold:
             return
+        if listing.is_stored:
+            self.post_message(self.Reopened(threshold=threshold, scorer=listing.scorer))
+            return
         listing.threshold = threshold
         self._changed(listing)
 
@@ -93,9 +116,15 @@ class Results(Vertical):
 
     def rank_by(self, scorer: str) -> None:
         """Order the pictures by another scorer and start at the best."""
-        if self.listing is not None and self.listing.scorer != scorer:
-            self.listing.scorer = scorer
-            self._changed(self.listing)
+        listing = self.listing
+        if listing is None or listing.scorer == scorer:
+            return
+        if listing.is_stored:
+            self.post_message(self.Reopened(threshold=listing.threshold, scorer=scorer))
+            return
+        listing.scorer = scorer
+        self._changed(listing)
+        self.grid.select(0)
 
     def hide_below(self, hide: bool) -> None:
         """Hide what is below the threshold, or show it dimmed."""
@@ -111,7 +140,7 @@ class Results(Vertical):
 
     def _follow_threshold(self, listing: Listing) -> None:
         self.histogram.threshold = listing.threshold
-        self.histogram.show_passed(listing.passed)
+        self.histogram.show_passed(listing.passed, listing.total)
 
     def _show_scores(self, listing: Listing) -> None:
         if self.grid.selected is not None:
@@ -127,7 +156,7 @@ class Results(Vertical):
 
     @work(exclusive=True, group="detail")
     async def _fill_detail(self, index: int, picture_id: int) -> None:
-        fetched = await self._fetch([picture_id])
+        fetched = await self.fetch([picture_id])
         if picture_id in fetched:
             self.post_message(DetailFetched(index, fetched[picture_id]))
 

@@ -35,14 +35,14 @@ class RouteLine(Static):
             )
         )
 
-    def show_decision(self, route: str, reason: str, facts: str) -> None:
-        """Show a route with its reason, and facts about how it was found."""
+    def show_decision(self, route: str, reason: str, short: str, facts: str) -> None:
+        """Show a route with its reason, or a shorter one, and facts about how it was found."""
         style = "bold $success" if route == "retrieve" else "bold $warning"
         sign = "✓" if route == "retrieve" else "✗"
-        head = Content.assemble((f"{sign} {route}", style), ": ", (plain(reason), "$foreground"))
-        room = self.content_size.width - len(facts) - 2
-        head = head.truncate(max(room, 0), ellipsis=True, pad=True)
-        self.update(Content.assemble(head, f"  {facts}"))
+        room = self.content_size.width - len(facts) - len(route) - 6
+        text = plain(reason if len(reason) <= room else short)
+        head = Content.assemble((f"{sign} {route}", style), ": ", (text, "$foreground"))
+        self.update(Content.assemble(head, " " * max(2, room - len(text) + 2), facts))
 
     def show_hint(self, text: str) -> None:
         """Say something else."""

@@ -22,5 +22,5 @@ def number(score: float) -> str:
 
 def score_line(name: str, score: float, share: float, width: int, style: str) -> Content:
     """Return a line of `width` cells: the scorer's name, the score, and the score as a bar."""
-    head = f"{name} {number(score):>4} "
+    head = f"{name} {number(score):>3} "
     return Content.assemble(head, (bar(share, max(0, width - len(head))), style))

@@ -199,7 +199,9 @@ class FakeEncoders:
 class FakeEngine:
     """The parts of the engine that the screens use."""
 
-    def __init__(self, pictures: int = 600, *, passing: int = 7, queries: Sequence[str] = ()) -> None:
+    def __init__(
+        self, pictures: int = 600, *, passing: int = 7, queries: Sequence[str] = ()
+    ) -> None:
         self.settings = EngineSettings(home=Path("/nowhere"))
         self.library = FakeLibrary(pictures)
         self.searcher = FakeSearcher(made_up_scores(max(pictures, 1), passing=passing))
