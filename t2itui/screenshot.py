@@ -1,0 +1,127 @@
+"""Makes a picture of the app: `python -m t2itui.screenshot OUT.svg`.
+
+The real app runs without a terminal, takes keys, and is written as SVG, its pictures as half
+cells. Without `--home` it shows a library painted for the purpose; two runs write the same file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from t2itui.app import T2ITuiApp
+from t2itui.graphics.capability import Graphics
+from t2itui.settings import AppSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from textual.pilot import Pilot
+
+    from engine.engine import Engine
+    from engine.requests import SearchRequest
+    from engine.results import SearchResult
+
+QUERY = "a dog"
+SHOWN_SECONDS = 0.002
+"""Stands for the time a query took, which differs from run to run."""
+GRAPHICS = Graphics(
+    protocol="halfcell", reason="a drawing knows no pixels", truecolor=True, terminal="svg"
+)
+PATIENCE = 100
+"""Looks at the screen until it has come to rest, at most."""
+
+
+@click.command()
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--size", default="120x36", show_default=True, help="Columns x lines.")
+@click.option("--keys", default="", metavar="KEYS", help="Keys pressed then, commas apart.")
+@click.option("--query", default=QUERY, show_default=True, help="Asked first; '' asks nothing.")
+@click.option("--theme", default=AppSettings().theme, show_default=True)
+@click.option(
+    "--home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The library to show; default: one painted for the purpose.",
+)
+def main(out: Path, size: str, keys: str, query: str, theme: str, home: Path | None) -> None:
+    """Write a picture of the app to OUT."""
+    columns, _, lines = size.partition("x")
+    if not (columns.isdecimal() and lines.isdecimal()):
+        raise click.UsageError("--size takes columns and lines, as in 120x36")
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    pressed = [key for key in keys.split(",") if key]
+    wanted = (int(columns), int(lines))
+    svg = asyncio.run(screenshot(wanted, keys=pressed, query=query, theme=theme, home=home))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(svg, encoding="utf-8")
+
+
+async def screenshot(
+    size: tuple[int, int], *, keys: Sequence[str], query: str, theme: str, home: Path | None
+) -> str:
+    """Return the app as SVG, once everything has been drawn."""
+    with tempfile.TemporaryDirectory(prefix="t2itui-") as empty:
+        place = home or Path(empty)
+
+        def open_engine() -> AbstractAsyncContextManager[Engine]:
+            return steady_engine(place, with_demo=home is None)
+
+        app = T2ITuiApp(
+            open_engine,
+            graphics=GRAPHICS,
+            settings=AppSettings(theme=theme),
+            start_query=query or None,
+        )
+        async with app.run_test(size=size) as pilot:
+            await settled(pilot)
+            for key in keys:
+                await pilot.press(key)
+                await settled(pilot)
+            return app.export_screenshot(title="t2itui")
+
+
+@asynccontextmanager
+async def steady_engine(home: Path, *, with_demo: bool) -> AsyncIterator[Engine]:
+    """Open an engine that does not say how long a query took."""
+    from engine.engine import Engine
+
+    async with Engine.open(AppSettings().engine(home)) as engine:
+        if with_demo:
+            from t2itui.demo_library import paint
+
+            library = await asyncio.to_thread(paint, home / "demo")
+            await engine.import_vectors(library.request).wait()
+        answer = engine.searcher.scored
+
+        async def scored(request: SearchRequest) -> SearchResult:
+            return replace(await answer(request), seconds=SHOWN_SECONDS)
+
+        engine.searcher.scored = scored  # type: ignore[method-assign]
+        yield engine
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Wait until nothing works any more and two looks at the screen are the same."""
+    before = ""
+    for _ in range(PATIENCE):
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause(0.1)
+        now = pilot.app.export_screenshot(title="")
+        if now == before:
+            return
+        before = now
+
+
+if __name__ == "__main__":
+    main()
