@@ -1,4 +1,4 @@
-"""Reads, embeds and commits files: the three overlap, and each step is small."""
+"""Reads, embeds and commits files: reading goes on meanwhile, and each step is small."""
 
 from __future__ import annotations
 
@@ -65,7 +65,6 @@ class Pipeline:
         self._items: list[Item] = []
         self._refused: list[Refused] = []
         self._batch_began = 0.0
-        self._writing: asyncio.Task[Written] | None = None
         self.without_vector = 0
         """Pictures left for another run because no encoder is at hand."""
 
@@ -86,18 +85,15 @@ class Pipeline:
 
     async def _consume(self, left: int) -> None:
         self._batch_began = time.monotonic()
-        try:
-            while left:
-                outcomes = [await self._queue.get()]
-                while len(outcomes) < self._call_size and not self._queue.empty():
-                    outcomes.append(self._queue.get_nowait())
-                left -= len(outcomes)
-                await self._take(outcomes)
-                await self._write_when_full()
-            await self._write()
-        finally:
-            if self._writing is not None:
-                await asyncio.gather(self._writing, return_exceptions=True)
+        while left:
+            outcomes = [await self._queue.get()]
+            limit = min(self._call_size, self._batch_size - len(self._items) - len(self._refused))
+            while len(outcomes) < limit and not self._queue.empty():
+                outcomes.append(self._queue.get_nowait())
+            left -= len(outcomes)
+            await self._take(outcomes)
+            if self._is_full() or not left:
+                await self._write()
 
     async def _take(self, outcomes: Sequence[Outcome]) -> None:
         """Embed what needs it and put all into the batch."""
@@ -148,25 +144,13 @@ class Pipeline:
         elif seconds < LONGEST_CALL_S / 2 and count == self._call_size:
             self._call_size = min(self._batch_size, 2 * count)
 
-    async def _write_when_full(self) -> None:
-        size = len(self._items) + len(self._refused)
+    def _is_full(self) -> bool:
         is_late = time.monotonic() - self._batch_began > LONGEST_BATCH_S
-        if size >= self._batch_size or (size and is_late):
-            await self._hand_over()
-
-    async def _hand_over(self) -> None:
-        """Start to write the batch; the one before it must have arrived."""
-        await self._finish_writing()
-        batch = Batch(items=self._items, refused=self._refused)
-        self._items, self._refused = [], []
-        self._batch_began = time.monotonic()
-        self._writing = asyncio.create_task(self._cache.write(write_batch, self._encoder, batch))
-
-    async def _finish_writing(self) -> None:
-        if self._writing is not None:
-            written, self._writing = await self._writing, None
-            self._listener.batch_written(written)
+        return is_late or len(self._items) + len(self._refused) >= self._batch_size
 
     async def _write(self) -> None:
-        await self._hand_over()
-        await self._finish_writing()
+        """Commit the batch before the next one begins: an interruption costs one at most."""
+        batch = Batch(items=self._items, refused=self._refused)
+        self._listener.batch_written(await self._cache.write(write_batch, self._encoder, batch))
+        self._items, self._refused = [], []
+        self._batch_began = time.monotonic()
