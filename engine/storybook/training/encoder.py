@@ -14,7 +14,8 @@ from typing import Any, TextIO
 
 import click
 import torch
-from transformers import AutoTokenizer, CLIPModel, PreTrainedTokenizerBase
+from transformers import CLIPModel, PreTrainedTokenizerBase
+from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 from engine.storybook.captions import Language
 from engine.storybook.measures import measure
@@ -25,6 +26,7 @@ from engine.storybook.training.checkpoint import Averages, load_checkpoint, save
 from engine.storybook.training.embed import embed_pictures, embed_texts, tokens
 from engine.storybook.training.held_out import load_held_out
 from engine.storybook.training.losses import Losses, losses
+from engine.storybook.training.muon import Muon
 from engine.storybook.training.network import (
     SIDE,
     Heads,
@@ -57,7 +59,7 @@ class Run:
     model: CLIPModel
     heads: Heads
     tokenizer: PreTrainedTokenizerBase
-    optimizer: torch.optim.Optimizer
+    optimizers: list[torch.optim.Optimizer]
     averages: Averages
     device: torch.device
     step: int = 0
@@ -72,22 +74,16 @@ def open_run(plan: Plan, shape: Shape) -> Run:
     folder = plan.folder / "tokenizer"
     if not (folder / "tokenizer.json").exists():
         save_tokenizer(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = CLIPTokenizer.from_pretrained(folder)
     torch.manual_seed(0)
-    model = build_encoder(len(tokenizer), shape).to(device)
+    model = build_encoder(len(tokenizer), shape)
+    model.to(device)  # type: ignore[arg-type]
     heads = Heads(shape.joint).to(device)
-    decayed = [p for p in [*model.parameters(), *heads.parameters()] if p.ndim >= 2]
-    plain = [p for p in [*model.parameters(), *heads.parameters()] if p.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
-        lr=plan.rate,
-        betas=(0.9, 0.98),
-    )
     run = Run(
         model=model,
         heads=heads,
         tokenizer=tokenizer,
-        optimizer=optimizer,
+        optimizers=_optimizers(model, heads, plan.rate),
         averages=Averages(model, 0.998),
         device=device,
     )
@@ -95,12 +91,35 @@ def open_run(plan: Plan, shape: Shape) -> Run:
     return run
 
 
+def _optimizers(model: CLIPModel, heads: Heads, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the towers, AdamW for all the rest."""
+    inner = [
+        p for name, p in model.named_parameters() if ".encoder.layers." in name and p.ndim == 2
+    ]
+    ids = {id(p) for p in inner}
+    rest = [p for p in [*model.parameters(), *heads.parameters()] if id(p) not in ids]
+    muon = Muon(inner, lr=2 * rate)
+    adam = torch.optim.AdamW(
+        [
+            {"params": [p for p in rest if p.ndim >= 2], "weight_decay": 0.02},
+            {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
+        ],
+        lr=rate,
+        betas=(0.9, 0.98),
+    )
+    for optimizer in (muon, adam):
+        for group in optimizer.param_groups:
+            group["peak"] = group["lr"]
+    return [muon, adam]
+
+
 def _restore(run: Run, state: dict[str, Any] | None) -> None:
     if state is None:
         return
     run.model.load_state_dict(state["model"])
     run.heads.load_state_dict(state["heads"])
-    run.optimizer.load_state_dict(state["optimizer"])
+    for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
     run.averages.values = {k: v.to(run.device) for k, v in state["averages"].items()}
     run.step, run.pictures, run.seconds = state["step"], state["pictures"], state["seconds"]
 
@@ -112,7 +131,7 @@ def save_run(run: Run, folder: Path) -> None:
         {
             "model": run.model.state_dict(),
             "heads": run.heads.state_dict(),
-            "optimizer": run.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in run.optimizers],
             "averages": run.averages.values,
             "step": run.step,
             "pictures": run.pictures,
@@ -123,7 +142,7 @@ def save_run(run: Run, folder: Path) -> None:
 
 def rate_at(share: float, step: int) -> float:
     """The learning rate's factor at a share of the run: warm-up, level, cosine at the end."""
-    warm = min(1.0, (step + 1) / 150)
+    warm = min(1.0, (step + 1) / 60)
     if share < 0.65:
         return warm
     return warm * (0.02 + 0.98 * (1 + cos(pi * min(1.0, (share - 0.65) / 0.35))) / 2)
@@ -141,10 +160,12 @@ def train_step(run: Run, batch: Batch) -> Losses:
     pictures = picture_vectors(run.model, pixels)
     texts = text_vectors(run.model, ids.to(run.device), mask.to(run.device))
     parts = losses(batch, pictures, texts, run.model.logit_scale.exp(), run.heads)
-    run.optimizer.zero_grad(set_to_none=True)
-    parts.total.backward()
+    for optimizer in run.optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    parts.total.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_([*run.model.parameters(), *run.heads.parameters()], 1.0)
-    run.optimizer.step()
+    for optimizer in run.optimizers:
+        optimizer.step()
     with torch.no_grad():
         run.model.logit_scale.clamp_(max=4.0)
     run.averages.update(run.model, run.step)
@@ -157,7 +178,7 @@ def report(run: Run, folder: Path) -> dict[str, Any]:
     """Figures of the averaged weights on a part of the held-out scenes."""
     kept = {k: v.detach().clone() for k, v in run.model.state_dict().items()}
     run.model.load_state_dict(run.averages.values)
-    run.model.eval()
+    run.model.train(False)
     result: dict[str, Any] = {"step": run.step, "pictures": run.pictures}
     for split in (Split.SEEN, Split.UNSEEN_PAIR):
         held = load_held_out(folder, split, SIDE)
@@ -189,8 +210,9 @@ def train(plan: Plan, shape: Shape) -> Run:
     with (plan.folder / "encoder.jsonl").open("a") as log:
         while (now := time.monotonic()) - start < plan.minutes * 60:
             factor = rate_at((now - start) / (plan.minutes * 60), run.step)
-            for group in run.optimizer.param_groups:
-                group["lr"] = plan.rate * factor
+            for optimizer in run.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["peak"] * factor
             parts = train_step(run, next(source))
             run.seconds += time.monotonic() - now
             if run.step % 25 == 0:

@@ -102,7 +102,7 @@ def _attributes(
             )
     weight = torch.from_numpy(weights).to(vectors.device)
     each = functional.binary_cross_entropy_with_logits(set_logits, sets, reduction="none")
-    for group in np.split(np.arange(sum(SET_SIZES)), np.cumsum(SET_SIZES)[:-1]):
-        asked = weight[:, group]
-        total = total + (each[:, group] * asked).sum() / asked[:, 0].sum().clamp(min=1.0) * 0.25
+    for members in np.split(np.arange(sum(SET_SIZES)), np.cumsum(SET_SIZES)[:-1]):
+        asked = weight[:, members]
+        total = total + (each[:, members] * asked).sum() / asked[:, 0].sum().clamp(min=1.0) * 0.25
     return total

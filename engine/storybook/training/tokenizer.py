@@ -1,7 +1,8 @@
-"""Learns the encoder's tokenizer from captions of both languages.
+"""Learns the encoder's tokenizer from captions, as a plain `CLIPTokenizer`.
 
-A byte-pair encoding over bytes in which words end in `</w>`, every CJK character is a word of its
-own, and no byte is unknown, so that any text of any language has tokens.
+A byte-pair encoding over bytes whose words end in `</w>`. English merges are learned; a CJK
+character is always put together from its own bytes and never with its neighbour; and every byte
+has a token of its own, so that no text has unknown tokens (one would read as the end of the text).
 """
 
 import json
@@ -9,76 +10,77 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 from engine.storybook.captions import LEVELS, Language, caption, partial_claim, write
 from engine.storybook.foreign import foreign_caption
 from engine.storybook.scene import sample_scene
 
 START, END, PAD = "<|startoftext|>", "<|endoftext|>", "<|pad|>"
-VOCABULARY = 2560
+ENGLISH_TOKENS = 1600
+"""How many tokens English may have, bytes included."""
 LENGTH = 64
 """Positions of the text tower; longer texts are cut."""
 
-_WORD = r"""\p{Han}|[\p{L}&&[^\p{Han}]]+|\p{N}|[^\s\p{L}\p{N}]+"""
+Merge = tuple[str, str]
 
 
-def corpus(count: int) -> Iterator[str]:
-    """Captions of `count` scenes, true and foreign, in both languages."""
-    rng = Random("tokenizer")
+def corpus(language: Language, count: int) -> Iterator[str]:
+    """Captions of `count` scenes, true and foreign."""
+    rng = Random(f"tokenizer:{language}")
     for seed in range(count):
         scene = sample_scene(seed)
-        for language in Language:
-            yield caption(scene, rng.choice(LEVELS), language, rng).text
-            yield write(partial_claim(scene, rng), language, rng).text
-            yield foreign_caption(language, rng).text
+        yield caption(scene, rng.choice(LEVELS), language, rng).text
+        yield write(partial_claim(scene, rng), language, rng).text
+        yield foreign_caption(language, rng).text
 
 
-def train_tokenizer(count: int = 6000) -> PreTrainedTokenizerFast:
+def train_tokenizer(count: int = 6000) -> CLIPTokenizer:
     """Learn the tokenizer; ids 0, 1 and 2 are start, end and padding."""
-    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_WORD), behavior="removed", invert=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words, merges = _english(count, alphabet)
+    own = _characters({c for text in corpus(Language.CHINESE, count) for c in text if c > "\u2e80"})
+    tokens = [START, END, PAD, *alphabet, *(f"{byte}</w>" for byte in alphabet), *words]
+    tokens += [a + b for a, b in own]
+    vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
+    return CLIPTokenizer(
+        vocab=vocabulary,
+        merges=merges + own,  # type: ignore[arg-type]
+        pad_token=PAD,
+        model_max_length=LENGTH,
     )
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
+
+
+def _english(count: int, alphabet: list[str]) -> tuple[list[str], list[Merge]]:
+    """Tokens and merges learned from English captions, cut into words as CLIP cuts them."""
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    clip = CLIPTokenizer(pad_token=PAD).backend_tokenizer
+    tokenizer.normalizer, tokenizer.pre_tokenizer = clip.normalizer, clip.pre_tokenizer
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        special_tokens=[START, END, PAD],
+        vocab_size=ENGLISH_TOKENS,
         initial_alphabet=alphabet,
         end_of_word_suffix="</w>",
         show_progress=False,
     )
-    tokenizer.train_from_iterator(corpus(count), trainer)
-    _complete(tokenizer, alphabet)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{START} $A {END}",
-        special_tokens=[(START, 0), (END, 1)],
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token=START,
-        eos_token=END,
-        pad_token=PAD,
-        unk_token=END,
-        model_max_length=LENGTH,
-        clean_up_tokenization_spaces=False,
-    )
+    tokenizer.train_from_iterator(corpus(Language.ENGLISH, count), trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    return list(model["vocab"]), [(a, b) for a, b in model["merges"]]
 
 
-def _complete(tokenizer: Tokenizer, alphabet: list[str]) -> None:
-    """Give every byte its `</w>` form: without it a word ending in that byte loses its end."""
-    state = json.loads(tokenizer.to_str())
-    vocabulary: dict[str, int] = state["model"]["vocab"]
-    for byte in sorted(alphabet):
-        for form in (byte, f"{byte}</w>"):
-            vocabulary.setdefault(form, len(vocabulary))
-    merges = [tuple(pair) for pair in state["model"]["merges"]]
-    tokenizer.model = models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix="</w>")
+def _characters(characters: set[str]) -> list[Merge]:
+    """Merges that put each character together from its bytes, inside and at the end of a word."""
+    split = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    merges: dict[Merge, None] = {}
+    for character in sorted(characters):
+        symbols = list(split.pre_tokenize_str(character)[0][0])
+        head = symbols[0]
+        for symbol in symbols[1:-1]:
+            merges[head, symbol] = None
+            head += symbol
+        for end in ("", "</w>"):
+            merges[head, symbols[-1] + end] = None
+    return list(merges)
 
 
 def save_tokenizer(folder: Path) -> None:

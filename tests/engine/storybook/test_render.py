@@ -39,7 +39,7 @@ def test_the_seed_changes_what_has_no_name() -> None:
 
 @pytest.mark.parametrize(("name", "values"), [("place", PLACES), ("time", TIMES), ("prop", PROPS)])
 def test_every_value_of_the_scenery_looks_different(name: str, values: tuple[str, ...]) -> None:
-    scenes = [replace(one(), **{name: value}) for value in values]
+    scenes = [replace(one(), **{name: value}) for value in values]  # type: ignore[arg-type]
     for k, first in enumerate(scenes):
         assert all(difference(first, other) > 1.5 for other in scenes[k + 1 :])
 
