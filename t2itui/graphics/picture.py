@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
+from rich.segment import Segment
 from rich.style import Style
 from textual import on, work
 from textual.app import App
-from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -59,6 +59,8 @@ class Picture(Widget):
         self._reason: Reason = "missing"
         self._arts: dict[bool, tuple[Recipe, Art]] = {}
         self._drawing: Recipe | None = None
+        self._words: list[Strip] = []
+        self._placed: tuple[list[Strip], tuple[object, ...], list[Strip]] | None = None
         self._memory = TerminalMemory(self._write)
 
     @property
@@ -98,12 +100,17 @@ class Picture(Widget):
             self._reason = "missing"
         else:
             self._reason = "text" if self.graphics.protocol == "text" else "loading"
+        self._draw_if_needed()
         self.refresh()
 
-    def render(self) -> Content:
-        """The words that stand in the picture's place."""
+    def render_line(self, y: int) -> Strip:
+        """A line of the words that stand in the picture's place."""
         columns, rows = self.size
-        return Content("\n".join(frame(self._alt, self._reason, columns, rows, dim=self._dim)))
+        if y == 0 or len(self._words) != rows:
+            style = self.rich_style
+            lines = frame(self._alt, self._reason, columns, rows, dim=self._dim)
+            self._words = [Strip([Segment(line, style)], columns) for line in lines]
+        return self._words[y]
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Strips of the visible part; asks for a drawing where there is none that fits."""
@@ -111,12 +118,14 @@ class Picture(Widget):
         art = self._art()
         if art is None:
             return super().render_lines(crop)
+        strips = art.veil
         if self.screen.is_active:
             self._memory.hold(art)
-            lines = self._place(art, art.strips)
-        else:
-            lines = self._place(art, art.veil)
-        return [lines[y].crop(crop.x, crop.right) for y in crop.line_range]
+            strips = art.strips
+        lines = self._place(art, strips)
+        if crop.column_span == (0, self.size.width):
+            return lines[crop.y : crop.bottom]
+        return [line.crop(crop.x, crop.right) for line in lines[crop.y : crop.bottom]]
 
     def _recipe(self) -> Recipe | None:
         columns, rows = self.size
@@ -207,14 +216,27 @@ class Picture(Widget):
 
     def _place(self, art: Art, strips: list[Strip]) -> list[Strip]:
         """The drawing in the middle of the widget's own background."""
+        background = self.background_colors[1]
+        place = (self.size, background, self._has_bottom_line)
+        if self._placed is None or self._placed[0] is not strips or self._placed[1] != place:
+            lines = self._centre(art, strips, Style(bgcolor=background.rich_color))
+            if self._has_bottom_line and self.graphics.protocol == "sixel":
+                # A terminal may scroll when a Sixel picture touches its last line.
+                lines[-1] = Strip(lines[-1])
+            self._placed = (strips, place, lines)
+        return self._placed[2]
+
+    @property
+    def _has_bottom_line(self) -> bool:
+        return self.region.bottom >= self.screen.size.height
+
+    def _centre(self, art: Art, strips: list[Strip], style: Style) -> list[Strip]:
         columns, rows = self.size
-        console = self.app.console
-        style = Style(bgcolor=self.background_colors[1].rich_color)
         left, top = (columns - art.columns) // 2, (rows - art.rows) // 2
-        blank = Strip.blank(columns, style)
-        before, after = Strip.blank(left, style), Strip.blank(columns - left - art.columns, style)
-        for strip in (blank, before, after):
-            strip.render(console)
+        widths = (left, columns - left - art.columns, columns)
+        before, after, blank = (Strip.blank(width, style) for width in widths)
+        for strip in (before, after, blank):
+            strip.render(self.app.console)
         lines = [Strip.join([before, strip, after]) for strip in strips]
         return [blank] * top + lines + [blank] * (rows - top - art.rows)
 

@@ -14,9 +14,8 @@ from PIL import Image
 
 BAND = 6
 """Pixel rows that one line of sixels holds."""
-_EMPTY = b"?"
-_RUN = re.compile(rb"(.)\1{3,}", re.DOTALL)
-_TRAILING = re.compile(rb"\?+\$")
+_EMPTY = ord("?")
+_RUN = re.compile(rb"\?{4,}|~{4,}")
 
 
 def sixel_rows(image: Image.Image, rows: int, colors: int = 256) -> Iterator[str]:
@@ -53,9 +52,19 @@ def _band(pixels: NDArray[np.uint8]) -> bytes:
     columns = np.arange(width)
     for number, line in enumerate(inverse.reshape(pixels.shape)):
         bits[line, columns] |= 1 << number
-    ends = np.full((len(colors), 1), ord("$"), np.uint8)
-    lines = _TRAILING.sub(b"$", np.hstack([bits + _EMPTY[0], ends]).tobytes())
-    runs = _RUN.sub(lambda run: b"!%d%s" % (len(run[0]), run[1]), lines)
+    first = (bits != 0).argmax(axis=1).tolist()
+    last = (width - (bits != 0)[:, ::-1].argmax(axis=1)).tolist()
+    lines = (bits + _EMPTY).tobytes()
     return b"$".join(
-        b"#%d%s" % pair for pair in zip(colors.tolist(), runs.split(b"$"), strict=False)
+        b"#%d%s%s"
+        % (color, _gap(start), _shorten(lines[line * width + start : line * width + end]))
+        for line, (color, start, end) in enumerate(zip(colors.tolist(), first, last, strict=True))
     )
+
+
+def _gap(columns: int) -> bytes:
+    return b"!%d?" % columns if columns else b""
+
+
+def _shorten(sixels: bytes) -> bytes:
+    return _RUN.sub(lambda run: b"!%d%c" % (len(run[0]), run[0][0]), sixels)

@@ -113,7 +113,7 @@ async def test_dimming_blends_towards_the_background() -> None:
         await settle(app, pilot)
         app.picture.dim = True
         await settle(app, pilot)
-        assert app.grounds() == {"#660000"}
+        assert app.grounds() == {"#680000"}
         app.picture.dim = False
         assert app.grounds() == {"#ff0000"}
 
