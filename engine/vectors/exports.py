@@ -1,0 +1,139 @@
+"""One export from the request to its closing sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cache.embeddings import load_matrix
+from cache.encoders import encoders
+from cache.pictures import show
+from cache.store import Cache
+from cache.texts import imported_texts
+from engine.errors import RequestError, VectorsError
+from engine.events import JobNote, Report
+from engine.indexing.progress import Progress
+from engine.requests import ExportRequest
+from engine.vectors.atomic import Stoppable, new_folder
+from engine.vectors.clip_retrieval import write_folder
+from engine.vectors.npz import write_npz
+from engine.vectors.parts import Array, Named
+
+_SHOWN_AT_ONCE = 4096
+
+
+class ExportRun:
+    """Carries out one request: pictures by their path, and texts that were imported."""
+
+    def __init__(self, cache: Cache, request: ExportRequest) -> None:
+        self._cache = cache
+        self._request = request
+
+    async def carry_out(self, job_id: int, report: Report) -> str:
+        """Write the vectors and return the closing sentence.
+
+        Raises RequestError for an unknown encoder or a target that is taken, VectorsError where
+        there is nothing to write.
+        """
+        began = time.monotonic()
+        self._job_id, self._report = job_id, report
+        self._progress = Progress(job_id, report)
+        self._progress.tell("reading vectors", 0)
+        await self._check_encoder()
+        pictures, texts = await self._pictures(), await self._texts()
+        if not len(pictures.names) and texts is None:
+            raise VectorsError(
+                f"Nothing to export: no picture and no imported text has a vector of"
+                f" {self._request.encoder_id}"
+            )
+        self._progress.tell("writing", 0)
+        written = await self._write(pictures, texts)
+        what = f"{len(pictures.names)} pictures"
+        what += f" and {len(texts.names)} texts" if texts is not None else ""
+        names = " and ".join(str(path) for path in written)
+        return f"Exported {what} to {names} in {time.monotonic() - began:.1f} s."
+
+    async def _check_encoder(self) -> None:
+        known = [record.id for record in await self._cache.read(encoders)]
+        if self._request.encoder_id not in known:
+            raise RequestError(
+                f"The cache has no vectors of {self._request.encoder_id}",
+                hint=f"It has those of {', '.join(known)}." if known else "Index a folder first.",
+            )
+
+    async def _pictures(self) -> Named:
+        """All embeddings by the best path of their picture, in path order."""
+        ids, matrix = await self._cache.read(load_matrix, self._request.encoder_id)
+        wanted, path_of = ids.tolist(), dict[int, str]()
+        for start in range(0, len(wanted), _SHOWN_AT_ONCE):
+            self._progress.tell("reading names", start, len(wanted), unit="pictures")
+            for shown in await self._cache.read(show, wanted[start : start + _SHOWN_AT_ONCE]):
+                if shown.file is not None:
+                    path_of[shown.picture.id] = shown.file.path
+        if nameless := len(wanted) - len(path_of):
+            note = f"{nameless} pictures have no path and were left out"
+            self._report(JobNote(job_id=self._job_id, message=note))
+        rows = [row for row, picture_id in enumerate(wanted) if picture_id in path_of]
+        rows.sort(key=lambda row: path_of[wanted[row]])
+        return Named(names=[path_of[wanted[row]] for row in rows], vectors=matrix[rows])
+
+    async def _texts(self) -> Named | None:
+        records = await self._cache.read(imported_texts, self._request.encoder_id)
+        if not records:
+            return None
+        vectors = np.stack([record.vector for record in records])
+        return Named(names=[record.text for record in records], vectors=vectors)
+
+    async def _write(self, pictures: Named, texts: Named | None) -> Sequence[Path]:
+        """Write on a thread that stops at its next piece when the job is cancelled."""
+        target, stoppable = self._request.target, Stoppable()
+        if self._request.layout == "clip-retrieval":
+            write = _folder_writer(target, pictures, texts, stoppable)
+        elif self._request.layout == "npz":
+            write = _npz_writer(target, pictures, texts, stoppable)
+        else:
+            raise RequestError(
+                f"There is no layout {self._request.layout}", hint="Use npz or clip-retrieval."
+            )
+        writing = asyncio.ensure_future(asyncio.to_thread(write))
+        try:
+            return await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            stoppable.stop()
+            await asyncio.wait([writing])
+            raise
+
+
+def _folder_writer(
+    target: Path, pictures: Named, texts: Named | None, stoppable: Stoppable
+) -> Callable[[], Sequence[Path]]:
+    def write() -> Sequence[Path]:
+        with new_folder(target) as folder:
+            write_folder(folder, pictures, texts, stoppable)
+        return [target]
+
+    return write
+
+
+def _npz_writer(
+    target: Path, pictures: Named, texts: Named | None, stoppable: Stoppable
+) -> Callable[[], Sequence[Path]]:
+    """Pictures go to the target, texts beside it: `x.npz` and `x.texts.npz`."""
+
+    def write() -> Sequence[Path]:
+        written = []
+        for path, name, named in (
+            (target, "image", pictures),
+            (target.with_name(f"{target.stem}.texts{target.suffix}"), "text", texts),
+        ):
+            if named is not None and len(named.names):
+                arrays: dict[str, Array] = {name: np.array(named.names), "vector": named.vectors}
+                write_npz(path, arrays, stoppable)
+                written.append(path)
+        return written
+
+    return write

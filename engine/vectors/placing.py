@@ -1,0 +1,65 @@
+"""Where named pictures lie, and which of their files are still to be read."""
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cache.records import FailureRecord
+from engine.indexing.plan import FileTask
+
+FileRow = tuple[int, int, int, bool]
+"""Bytes, mtime_ns, picture id, present."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What looking for files brought to light."""
+
+    present: int
+    """Names that a file stands behind."""
+    tasks: Sequence[FileTask]
+    """Files of pictures without content yet."""
+
+
+def place(root: Path | None, name: str) -> str:
+    """The path that a name stands for: below the root where there is one, else as it is."""
+    return name if root is None else os.path.normpath(root.absolute() / name)
+
+
+def find_files(
+    root: Path,
+    paths: Sequence[str],
+    known: Mapping[str, FileRow],
+    failures: Mapping[str, FailureRecord],
+) -> Found:
+    """Look for the files of paths below the root; nothing outside of it is touched.
+
+    It asks the disk, so call it on a thread.
+    """
+    inside = f"{str(root.absolute()).rstrip(os.sep)}{os.sep}"
+    present, tasks = 0, list[FileTask]()
+    for path in paths:
+        if not path.startswith(inside) or (row := known.get(path)) is None:
+            continue
+        seen = _stat(path)
+        if seen is None:
+            continue
+        present += 1
+        size, mtime_ns, picture_id, is_present = row
+        failure = failures.get(path)
+        was_bad = failure is not None
+        if failure is not None and (failure.size, failure.mtime_ns) == seen:
+            continue
+        if (size, mtime_ns) == (0, 0) and not is_present:
+            tasks.append(FileTask(path, *seen, picture_id, False, was_bad))
+    return Found(present=present, tasks=tasks)
+
+
+def _stat(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a million paths stay text
+    except (OSError, ValueError):
+        return None
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
