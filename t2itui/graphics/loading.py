@@ -8,8 +8,14 @@ from PIL import Image, ImageOps
 
 from t2itui.graphics.art import RGB, UnreadablePictureError
 
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = 100_000_000
 """A picture that claims more is refused before it is decoded."""
+
+BROKEN = (
+    *(OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, struct.error, MemoryError),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
+"""What Pillow's decoders raise over bytes that are no whole picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +56,7 @@ def decode(data: bytes, box: Box) -> Image.Image:
             image.draft("RGB", box.pixel_size)
             upright = ImageOps.exif_transpose(image)
             return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        SyntaxError,
-        EOFError,
-        IndexError,
-        struct.error,
-    ) as error:
-        raise UnreadablePictureError(str(error)) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except BROKEN as error:
         raise UnreadablePictureError(str(error)) from error
 
 

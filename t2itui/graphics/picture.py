@@ -85,6 +85,7 @@ class Picture(Widget):
     def dim(self, dim: bool) -> None:
         if dim != self._dim:
             self._dim = dim
+            self._words = []
             self.refresh()
 
     def show(self, data: bytes | None, *, alt: str, dim: bool = False) -> None:
@@ -94,6 +95,7 @@ class Picture(Widget):
             return
         self.free()
         self._arts.clear()
+        self._words = []
         self._drawing = None
         self._data, self._alt, self._dim = data, alt, dim
         if data is None:
@@ -106,7 +108,7 @@ class Picture(Widget):
     def render_line(self, y: int) -> Strip:
         """A line of the words that stand in the picture's place."""
         columns, rows = self.size
-        if y == 0 or len(self._words) != rows:
+        if len(self._words) != rows or self._words[0].cell_length != columns:
             style = self.rich_style
             lines = frame(self._alt, self._reason, columns, rows, dim=self._dim)
             self._words = [Strip([Segment(line, style)], columns) for line in lines]
@@ -186,12 +188,17 @@ class Picture(Widget):
         if message.recipe == self._drawing:
             self._drawing = None
         if message.art is None:
-            self._reason = "broken"
+            self._reason, self._words = "broken", []
         else:
             if message.recipe.dim in self._arts:
                 self._memory.free(self._arts[message.recipe.dim][1])
             self._arts[message.recipe.dim] = (message.recipe, message.art)
         self.refresh()
+
+    def notify_style_update(self) -> None:
+        """Draw the words anew in other colours."""
+        super().notify_style_update()
+        self._words = []
 
     def on_mount(self) -> None:
         """Have the terminal forget the picture whenever it cannot be seen for a while."""
