@@ -44,7 +44,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         & Horizontal > Label { width: 14; color: $text-muted; }
         & Input { width: 1fr; }
         & PathInput { width: 1fr; }
-        & .help { color: $text-muted; }
+        & .help { color: $text-muted; width: 1fr; }
         & #problem { color: $text-error; }
         & #twin { color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
         & #buttons { margin-top: 1; }

@@ -131,7 +131,7 @@ class HistoryScreen(AppScreen):
             tooltip="Ask the library as it is now",
         ),
         Binding(
-            "slash", "filter", "Filter", id="history.filter", key_display="/", tooltip="Narrow it"
+            "slash", "filter", "Filter", id="history.filter", key_display="/", tooltip="Narrow the list"
         ),
         Binding("d,delete", "delete", "Delete", id="history.delete", tooltip="Delete this receipt"),
         Binding(

@@ -38,7 +38,12 @@ class JobsScreen(AppScreen):
     JobsScreen {
         & #heading { height: 1; padding: 0 1; text-style: bold; }
         & Sheet { height: 1fr; }
-        & #story { height: 7; padding: 0 1; border-top: solid $panel; }
+        & #story {
+            height: 7;
+            padding: 0 1;
+            border-top: solid $panel;
+            scrollbar-size-vertical: 1;
+        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

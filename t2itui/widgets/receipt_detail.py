@@ -31,6 +31,7 @@ class ReceiptDetail(VerticalScroll, can_focus=False):
     DEFAULT_CSS = """
     ReceiptDetail {
         padding: 0 1;
+        scrollbar-size-vertical: 1;
         & > #pictures { height: 7; display: none; margin-bottom: 1; }
         & > #pictures.-some { display: block; }
         & > #pictures > Picture { width: 1fr; margin-right: 1; display: none; }
