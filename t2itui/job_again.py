@@ -38,7 +38,7 @@ def read_request(kind: str, text: str) -> Request | None:
                 target = Path(fields["target"])
                 return ExportRequest(**{**fields, "target": target})
             case "download":
-                return DownloadRequest(model_id=fields["model_id"])
+                return DownloadRequest(model_id=fields["model"])
     except (ValueError, TypeError, KeyError):
         return None
     return None

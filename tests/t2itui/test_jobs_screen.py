@@ -7,8 +7,15 @@ import pytest
 from textual.pilot import Pilot
 
 from cache.records import JobRecord
+from cache.store import Cache
 from engine.events import JobFinished, JobNote, JobProgress
+from engine.exchange import Exchange
+from engine.indexing.indexer import Indexer
+from engine.jobs import JobWork
+from engine.models.downloads import Downloads
+from engine.models.encoders import Encoders
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
+from engine.settings import EngineSettings
 from t2itui.job_again import DownloadRequest, again_command, read_request
 from t2itui.screens.jobs import JobsScreen
 from tests.t2itui.fake_library import FakeEngine, HostApp
@@ -120,7 +127,7 @@ async def test_an_outcome_replaces_the_progress_of_its_job() -> None:
     ("kind", "text", "request_"),
     [
         ("index", INDEX, IndexRequest(folders=(Path("/data"),), per_class=3, seed=7)),
-        ("download", '{"model_id": "a/b"}', DownloadRequest(model_id="a/b")),
+        ("download", '{"model": "a/b"}', DownloadRequest(model_id="a/b")),
         (
             "import",
             '{"encoder_id": "e", "pictures": "/p.npz", "texts": null, "languages": ["en", "zh"]}',
@@ -140,6 +147,24 @@ def test_a_remembered_request_is_read_back_or_not_offered(
     kind: str, text: str, request_: object
 ) -> None:
     assert read_request(kind, text) == request_
+
+
+async def test_what_the_engine_writes_down_of_its_jobs_is_read_back(tmp_path: Path) -> None:
+    settings = EngineSettings(home=tmp_path)
+    cache = await Cache.open(tmp_path)
+    index = IndexRequest(folders=(tmp_path / "a", tmp_path / "b"), encoder="small", per_class=2)
+    imported = ImportRequest(encoder_id="e", pictures=tmp_path / "p.npz", languages=("en", "zh"))
+    exported = ExportRequest(encoder_id="e", target=tmp_path / "out")
+    exchange = Exchange(cache, settings)
+    works: list[tuple[JobWork, object]] = [
+        (Indexer(cache, Encoders(settings), settings).job(index), index),
+        (exchange.import_job(imported), imported),
+        (exchange.export_job(exported), exported),
+        (Downloads(settings).job("a/b"), DownloadRequest(model_id="a/b")),
+    ]
+    for work, request in works:
+        assert read_request(work.kind, work.request) == request
+    await cache.aclose()
 
 
 def test_the_command_of_a_job_names_what_differs_from_the_defaults() -> None:
