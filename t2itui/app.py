@@ -13,7 +13,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.reactive import var
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.signal import Signal
 
 from cache.errors import CacheError
@@ -76,7 +76,7 @@ class T2ITuiApp(JobHost):
             "Search",
             id="app.search",
             show=False,
-            tooltip="Go to the Search screen",
+            tooltip="Search: ask, rank, decide",
         ),
         Binding(
             "2,f3",
@@ -84,7 +84,7 @@ class T2ITuiApp(JobHost):
             "Library",
             id="app.library",
             show=False,
-            tooltip="Go to the Library screen: folders, failures, indexing",
+            tooltip="Library: folders, failures, indexing",
         ),
         Binding(
             "3,f4",
@@ -92,7 +92,7 @@ class T2ITuiApp(JobHost):
             "History",
             id="app.history",
             show=False,
-            tooltip="Go to the History screen: earlier decisions and their receipts",
+            tooltip="History: earlier decisions, receipts",
         ),
         Binding(
             "question_mark,f1",
@@ -108,7 +108,7 @@ class T2ITuiApp(JobHost):
             "Theme",
             id="app.theme",
             show=False,
-            tooltip="Go to the next colour theme and remember it",
+            tooltip="The next colour theme",
         ),
         Binding("q,ctrl+q", "quit", "Quit", id="app.quit", show=False, tooltip="Leave t2itui"),
     ]
@@ -231,6 +231,12 @@ class T2ITuiApp(JobHost):
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer no help on the help screen, and no other screen behind a dialog."""
+        if action == "keys":
+            return type(self.screen).__name__ != "HelpScreen"
+        return not (action == "go" and isinstance(self.screen, ModalScreen))
 
     def action_next_theme(self) -> None:
         """Go to the next theme of the short list."""

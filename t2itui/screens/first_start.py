@@ -28,6 +28,7 @@ class FirstStart(Middle):
 
     DEFAULT_CSS = """
     FirstStart {
+        width: 100%;
         align: center middle;
         & > VerticalScroll {
             width: 86%;

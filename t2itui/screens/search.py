@@ -46,6 +46,9 @@ REST_S = 1.0
 QUIET_S = 0.15
 """An answer that takes longer is announced as being waited for."""
 PAST_QUERIES = 200
+NEEDS_ANSWER = frozenset(
+    {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
+)
 
 
 class Ready(Message, bubble=False):
@@ -122,6 +125,14 @@ class SearchScreen(AppScreen):
         self.t2i.job_events.subscribe(self, self._follow_job)
         self.query_line.input.focus()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what works now: most keys need an answer, and the query line must be left first."""
+        if action in NEEDS_ANSWER:
+            return self.body.current == "results"
+        if action == "ask":
+            return not self.query_line.input.has_focus
+        return True
+
     # Beginning
 
     def _take_engine(self, engine: Engine | None) -> None:
@@ -152,8 +163,12 @@ class SearchScreen(AppScreen):
         elif self.t2i.start_query:
             self.search_for(self.t2i.start_query)
 
+    def _show_body(self, name: str) -> None:
+        self.body.current = name
+        self.refresh_bindings()
+
     def _show_first_start(self) -> None:
-        self.body.current = "first-start"
+        self._show_body("first-start")
         self.first_start.folder.line.focus()
 
     def _show_greeting(self, pictures: int, queries: list[str]) -> None:
@@ -167,7 +182,7 @@ class SearchScreen(AppScreen):
         if recent:
             lines += ["", "Lately asked (Up brings them back):", *(f"  {each}" for each in recent)]
         self.panel.show_text("What do you want to see?", tuple(lines))
-        self.body.current = "panel"
+        self._show_body("panel")
 
     # Asking
 
@@ -245,7 +260,7 @@ class SearchScreen(AppScreen):
         self._stop_waiting()
         self.results.show(listing)
         self.results.grid.show_marks(self.marks.picture_ids)
-        self.body.current = "results"
+        self._show_body("results")
         self.notes.show(listing.result.notes)
         self._show_route(listing)
         self.t2i.update_status()
@@ -264,7 +279,7 @@ class SearchScreen(AppScreen):
             self._show_first_start()
             return
         self.panel.show_error(_title(error), error.message, error.hint, "r  tries again")
-        self.body.current = "panel"
+        self._show_body("panel")
         self.route_line.show_hint("")
 
     # Waiting
@@ -288,6 +303,11 @@ class SearchScreen(AppScreen):
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """An answer was asked for and is not there yet."""
+        return self._waiting is not None
 
     def action_leave(self) -> None:
         """Stop waiting for an answer, or leave the query line."""

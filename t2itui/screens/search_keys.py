@@ -2,7 +2,7 @@
 
 from textual.binding import Binding, BindingType
 
-LEAVE = "Stop waiting for an answer, or leave the query line"
+LEAVE = "Stop waiting, or leave the query line"
 
 SEARCH_KEYS: list[BindingType] = [
     Binding("slash", "ask", "Query", id="search.ask", key_display="/", tooltip="Type a query"),
@@ -13,7 +13,7 @@ SEARCH_KEYS: list[BindingType] = [
         "Threshold",
         id="search.lower",
         key_display="[ ]",
-        tooltip="Lower the threshold by 0.01",
+        tooltip="Threshold down by 0.01",
     ),
     Binding(
         "right_square_bracket",
@@ -21,7 +21,8 @@ SEARCH_KEYS: list[BindingType] = [
         "Raise threshold",
         id="search.raise",
         show=False,
-        tooltip="Raise the threshold by 0.01",
+        key_display="]",
+        tooltip="Threshold up by 0.01",
     ),
     Binding(
         "left_curly_bracket",
@@ -29,7 +30,8 @@ SEARCH_KEYS: list[BindingType] = [
         "Lower threshold much",
         id="search.lower_much",
         show=False,
-        tooltip="Lower the threshold by 0.10",
+        key_display="{",
+        tooltip="Threshold down by 0.10",
     ),
     Binding(
         "right_curly_bracket",
@@ -37,19 +39,44 @@ SEARCH_KEYS: list[BindingType] = [
         "Raise threshold much",
         id="search.raise_much",
         show=False,
-        tooltip="Raise the threshold by 0.10",
+        key_display="}",
+        tooltip="Threshold up by 0.10",
     ),
-    Binding("s", "scorer", "Scorer", id="search.scorer", tooltip="Rank by the other scorer"),
-    Binding("h", "hide", "Hide", id="search.hide", tooltip="Hide or dim what is below"),
-    Binding("m", "like", "Like", id="search.like", tooltip="Rank by likeness to it"),
+    Binding(
+        "s",
+        "scorer",
+        "Scorer",
+        id="search.scorer",
+        tooltip="Rank by the other scorer: match, cosine",
+    ),
+    Binding("h", "hide", "Hide", id="search.hide", tooltip="Hide what is below, or only dim it"),
+    Binding(
+        "m", "like", "Like", id="search.like", tooltip="More like this: rank by likeness to it"
+    ),
     Binding("space", "mark", "Mark", id="search.mark", tooltip="Mark the picture, or unmark"),
     Binding(
         "M", "marked", "Marked", id="search.marked", show=False, tooltip="List marked pictures"
     ),
-    Binding("y", "copy_command", "Copy", id="search.copy", tooltip="Copy the shell command"),
+    Binding(
+        "y", "copy_command", "Copy", id="search.copy", tooltip="Copy the command that repeats this"
+    ),
     Binding(
         "p", "copy_path", "Path", id="search.path", show=False, tooltip="Copy the picture's path"
     ),
-    Binding("o", "open_folder", "Folder", id="search.folder", show=False, tooltip="Open folder"),
-    Binding("r", "again", "Refresh", id="search.again", show=False, tooltip="Search again"),
+    Binding(
+        "o",
+        "open_folder",
+        "Folder",
+        id="search.folder",
+        show=False,
+        tooltip="Open the picture's folder",
+    ),
+    Binding(
+        "r",
+        "again",
+        "Refresh",
+        id="search.again",
+        show=False,
+        tooltip="Search again in the library as it is now",
+    ),
 ]

@@ -100,6 +100,11 @@ class Card(Vertical):
         self._picture = Picture()
         self._caption = Caption()
 
+    @property
+    def is_marked(self) -> bool:
+        """The card shows a marked picture."""
+        return self._caption.scores is not None and self._caption.scores.marked
+
     def compose(self) -> ComposeResult:
         yield self._picture
         yield self._caption

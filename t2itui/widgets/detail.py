@@ -75,6 +75,11 @@ class Detail(Vertical):
         """What is shown; None until it was fetched."""
         return self._card
 
+    @property
+    def receipt(self) -> Receipt | None:
+        """The stored decision shown; None while there is none."""
+        return self._receipt
+
     def compose(self) -> ComposeResult:
         yield self._picture
         yield self._facts

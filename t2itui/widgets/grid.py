@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
 from textual.scrollbar import ScrollBar, ScrollDown, ScrollTo, ScrollUp
 from textual.widget import Widget
 
 from t2itui.widgets.card import Card, CardContent, CardScores
+from t2itui.widgets.grid_keys import GRID_KEYS
 from t2itui.widgets.grid_shape import CARD_WIDTHS, USUAL_SIZE, GridShape, fit
 
 if TYPE_CHECKING:
@@ -52,33 +53,7 @@ class ResultGrid(Widget, can_focus=True):
     }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "left",
-            "move(-1)",
-            "Left",
-            id="grid.left",
-            show=False,
-            tooltip="Select the picture before",
-        ),
-        Binding(
-            "right",
-            "move(1)",
-            "Right",
-            id="grid.right",
-            show=False,
-            tooltip="Select the next picture",
-        ),
-        Binding("up", "row(-1)", "Up", id="grid.up", show=False, tooltip="Select one row up"),
-        Binding("down", "row(1)", "Down", id="grid.down", show=False, tooltip="One row down"),
-        Binding("pageup", "page(-1)", "Page up", id="grid.pageup", show=False, tooltip="Page up"),
-        Binding("pagedown", "page(1)", "Page down", id="grid.pagedown", show=False),
-        Binding("home", "first", "First", id="grid.first", show=False, tooltip="Best picture"),
-        Binding("end", "last", "Last", id="grid.last", show=False, tooltip="Last picture"),
-        Binding("plus,equals_sign", "resize(1)", "Larger", id="grid.larger", show=False),
-        Binding("minus", "resize(-1)", "Smaller", id="grid.smaller", show=False),
-        Binding("enter", "open", "View", id="grid.open", tooltip="View the picture large"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = GRID_KEYS
 
     class Selected(Message):
         """Another picture is selected."""

@@ -15,6 +15,7 @@ class Panel(Middle):
 
     DEFAULT_CSS = """
     Panel {
+        width: 100%;
         align: center middle;
         & > VerticalScroll {
             width: 80%;

@@ -71,14 +71,13 @@ class QueryInput(Input):
     """A line of text with its past."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "older", "Earlier query", id="query.older", show=False, tooltip="Go back"),
+        Binding("enter", "submit", "Search", id="query.search", tooltip="Search"),
+        Binding("up", "older", "Earlier", id="query.older", tooltip="The query before"),
         Binding(
-            "down",
-            "newer",
-            "Later query",
-            id="query.newer",
-            show=False,
-            tooltip="Go forward, and past the newest query to the pictures",
+            "down", "newer", "Later", id="query.newer", tooltip="The query after; the pictures"
+        ),
+        Binding(
+            "right", "cursor_right", "", id="query.take", show=False, tooltip="Take the completion"
         ),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image, ImageDraw
+from textual.pilot import Pilot
 
 from cache.records import LibraryCounts
 from engine.errors import EngineError
@@ -21,6 +23,11 @@ from engine.requests import IndexRequest, SearchRequest
 from engine.results import Note, Receipt, Scores, SearchResult, Shown
 from engine.scoring import ranking
 from engine.settings import EngineSettings
+from t2itui.app import T2ITuiApp
+from t2itui.graphics.capability import Graphics
+from t2itui.screens.search import SearchScreen
+from t2itui.settings import AppSettings
+from t2itui.widgets.card import Card
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -222,3 +229,38 @@ class FakeEngine:
             yield cast("Engine", self)
 
         return open_engine
+
+
+def fake_app(
+    engine: FakeEngine, *, settings: AppSettings | None = None, start_query: str | None = None
+) -> T2ITuiApp:
+    """The app over a made-up engine, its pictures drawn with half cells."""
+    graphics = Graphics(protocol="halfcell", reason="a test")
+    return T2ITuiApp(engine.opener(), graphics=graphics, settings=settings, start_query=start_query)
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Let the app work until something holds; fails the test when it never does."""
+    for _ in range(500):
+        if condition():
+            await pilot.pause()
+            return
+        await pilot.pause(0.01)
+    raise AssertionError(f"never held: {inspect.getsource(condition).strip()}")
+
+
+async def answered(pilot: Pilot[None]) -> SearchScreen:
+    """Wait for an answer with all cards filled, and return the screen that shows it."""
+    app = pilot.app
+    assert isinstance(app, T2ITuiApp)
+    screen = app.query_search()
+    await until(pilot, lambda: screen.body.current == "results" and not screen.is_waiting)
+    await until(pilot, lambda: is_filled(screen))
+    return screen
+
+
+def is_filled(screen: SearchScreen) -> bool:
+    """Every card that has a picture shows it, and so does the detail."""
+    cards = list(screen.query(Card))
+    filled = all(card.is_filled for card in cards if card.index is not None)
+    return bool(cards) and filled and screen.results.detail.content is not None

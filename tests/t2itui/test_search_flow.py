@@ -1,0 +1,143 @@
+"""The Search screen from the query to the decision, on a made-up engine."""
+
+from __future__ import annotations
+
+import asyncio
+
+from textual.widgets import Static
+
+from engine.errors import ModelMissingError, OfflineError
+from engine.events import LibraryChanged
+from engine.results import Note
+from t2itui.settings import AppSettings
+from t2itui.widgets.card import Caption, Card
+from t2itui.widgets.notes_line import NotesLine
+from t2itui.widgets.panel import Panel
+from t2itui.widgets.route_line import RouteLine
+from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
+
+
+def words(widget: Static) -> str:
+    """What a person reads in a widget."""
+    return str(widget.content)
+
+
+async def test_enter_answers_the_query_with_the_best_picture_first() -> None:
+    engine = FakeEngine(600)
+    async with fake_app(engine).run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: pilot.app.query_one(Panel).is_on_screen)
+        await pilot.press(*"a dog", "enter")
+        screen = await answered(pilot)
+        best = int(engine.searcher.scores.match_logit.argmax())
+        assert [request.query for request in engine.searcher.asked] == ["a dog"]
+        assert screen.query(Card).first().index == best
+        assert screen.results.grid.selected == best
+        assert screen.results.grid.has_focus
+        route = words(screen.query_one(RouteLine))
+        assert route.startswith("✓ retrieve: 7 of 600 pictures have a match of 0.50 or more")
+        assert route.endswith("by match · 2 ms · cached")
+
+
+async def test_a_card_shows_both_scores_as_number_and_bar() -> None:
+    engine = FakeEngine(600)
+    async with fake_app(engine, start_query="a dog").run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        caption = screen.query(Caption).first().render().plain.split("\n")
+        best = int(engine.searcher.scores.match_logit.argmax())
+        assert caption[0].startswith("✓1")
+        assert f".{engine.searcher.scores.match[best]:.2f}"[2:] in caption[1]
+        assert f"{engine.searcher.scores.cosine[best]:.2f}"[1:] in caption[2]
+        assert "█" in caption[1]
+        assert "█" in caption[2]
+
+
+async def test_a_query_nothing_answers_routes_to_generate_and_says_why() -> None:
+    engine = FakeEngine(600)
+    settings = AppSettings(threshold=1.0)
+    app = fake_app(engine, settings=settings, start_query="a piano")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        route = words(screen.query_one(RouteLine))
+        assert route.startswith("✗ generate: none of 600 pictures has a match of 1.00")
+        assert {caption.render().plain[0] for caption in screen.query(Caption)} == {"·"}
+
+
+async def test_up_brings_back_earlier_queries_and_down_the_draft() -> None:
+    engine = FakeEngine(queries=["a cat", "two horses"])
+    app = fake_app(engine)
+    async with app.run_test(size=(120, 36)) as pilot:
+        line = app.query_search().query_line.input
+        await until(pilot, lambda: "Lately" in words(pilot.app.query_one("Panel Static", Static)))
+        await pilot.press(*"sno", "up")
+        assert line.value == "a cat"
+        await pilot.press("up", "up")
+        assert line.value == "two horses"
+        await pilot.press("down", "down")
+        assert line.value == "sno"
+
+
+async def test_escape_stops_waiting_and_a_later_answer_is_not_shown() -> None:
+    engine = FakeEngine()
+    engine.searcher.gate = asyncio.Event()
+    app = fake_app(engine, start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = app.query_search()
+        await until(pilot, lambda: "searching" in words(screen.route_line))
+        await pilot.press("escape")
+        assert not screen.is_waiting
+        assert words(screen.route_line) == "cancelled"
+        engine.searcher.gate.set()
+        await pilot.pause()
+        assert screen.results.listing is None
+
+
+async def test_a_missing_model_is_said_in_the_results_place_with_what_to_do() -> None:
+    engine = FakeEngine()
+    engine.searcher.error = ModelMissingError(
+        "openai/clip is not in /models", hint="t2itui models get openai/clip"
+    )
+    app = fake_app(engine, start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = app.query_search()
+        await until(pilot, lambda: screen.panel.has_class("-error"))
+        text = words(screen.panel.query_one(Static))
+        assert "Model missing" in text
+        assert "openai/clip is not in /models" in text
+        assert "t2itui models get openai/clip" in text
+        engine.searcher.error = None
+        await pilot.press("escape", "r")
+        await answered(pilot)
+
+
+async def test_an_error_after_an_answer_takes_its_place() -> None:
+    engine = FakeEngine()
+    async with fake_app(engine, start_query="a dog").run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        engine.searcher.error = OfflineError("the answer needs a model")
+        await pilot.press("r")
+        await until(pilot, lambda: screen.body.current == "panel")
+        assert "Offline" in words(screen.panel.query_one(Static))
+
+
+async def test_notes_of_an_answer_are_shown_with_what_to_do() -> None:
+    engine = FakeEngine()
+    engine.searcher.notes = (Note(message="cut after: a red", hint="write less"),)
+    async with fake_app(engine, start_query="long").run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        notes = screen.query_one(NotesLine)
+        assert notes.display
+        assert words(notes) == "! cut after: a red write less"
+        engine.searcher.notes = ()
+        await pilot.press("r")
+        await until(pilot, lambda: not notes.display)
+
+
+async def test_a_changed_library_offers_to_search_again() -> None:
+    engine = FakeEngine()
+    async with fake_app(engine, start_query="a dog").run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        engine.jobs.report(LibraryChanged(job_id=1, added=32))
+        await until(pilot, lambda: "searches again" in words(screen.query_one(NotesLine)))
+        await pilot.press("r")
+        await until(pilot, lambda: len(engine.searcher.asked) == 2)
+        await until(pilot, lambda: not screen.query_one(NotesLine).display)

@@ -1,0 +1,155 @@
+"""Walking through the pictures of an answer, and what can be done with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.scrollbar import ScrollBar
+from textual.widgets import Static
+
+from t2itui.screens.marked import MarkedScreen
+from t2itui.screens.viewer import Viewer
+from t2itui.widgets.card import Card
+from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
+
+SIZE = (120, 36)
+
+
+async def test_only_cards_in_sight_exist_for_twenty_thousand_pictures() -> None:
+    engine = FakeEngine(20_000)
+    async with fake_app(engine, start_query="a dog").run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        grid = screen.results.grid
+        assert len(screen.query(Card)) == grid.shape.slots < 30
+        await pilot.press("end")
+        order = list(screen.results.listing.shown) if screen.results.listing else []
+        assert grid.selected == order[-1]
+        shown = [card.index for card in screen.query(Card) if card.index is not None]
+        assert shown == order[grid.first_row * grid.shape.columns :]
+        await pilot.press("pageup", "pageup")
+        first = grid.first_row * grid.shape.columns
+        await until(pilot, lambda: all(card.is_filled for card in screen.query(Card)))
+        assert [card.index for card in screen.query(Card)] == order[
+            first : first + grid.shape.slots
+        ]
+        assert len(engine.library.asked) < 8 * grid.shape.slots
+
+
+async def test_scrolling_one_row_keeps_the_cards_that_stay_in_sight() -> None:
+    async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        grid = screen.results.grid
+        before = {card.index: card for card in screen.query(Card)}
+        await pilot.press(*["down"] * grid.shape.rows)
+        after = {card.index: card for card in screen.query(Card)}
+        kept = before.keys() & after.keys()
+        assert len(kept) == grid.shape.slots - grid.shape.columns
+        assert all(before[index] is after[index] for index in kept)
+        assert [card.index for card in screen.query(Card)] == list(
+            screen.results.listing.shown if screen.results.listing else []
+        )[grid.shape.columns : grid.shape.columns + grid.shape.slots]
+
+
+async def test_the_detail_shows_file_scores_both_ranks_and_receipt() -> None:
+    engine = FakeEngine(600)
+    async with fake_app(engine, start_query="a dog").run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        await pilot.press("right")
+        second = int(screen.results.listing.shown[1]) if screen.results.listing else 0
+        path = f"picture_{second + 1:04}.jpg"
+        facts = screen.results.detail.query_one("#facts", Static)
+        await until(pilot, lambda: path in str(facts.content))
+        text = str(facts.content)
+        assert "640×480  38 KB" in text
+        assert "2023-11-14 22:1" in text
+        assert text.count("#2") == 2
+        assert screen.results.detail.receipt is not None
+        assert screen.results.detail.receipt.id in text
+
+
+async def test_m_ranks_by_likeness_to_the_selected_picture() -> None:
+    engine = FakeEngine(600)
+    async with fake_app(engine, start_query="a dog").run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        path = shown_path(screen.results.detail.content)
+        await pilot.press("m")
+        await until(pilot, lambda: len(engine.searcher.asked) == 2)
+        assert engine.searcher.liked == [Path(path)]
+
+
+async def test_p_copies_the_path_and_y_the_command_that_repeats_the_screen() -> None:
+    app = fake_app(FakeEngine(600), start_query="a dog's bone")
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        await pilot.press("p")
+        assert app.clipboard == shown_path(screen.results.detail.content)
+        await pilot.press("right_square_bracket", "s", "y")
+        assert app.clipboard == (
+            "t2itui search --top 100 --scorer cosine --threshold 0.51 'a dog'\"'\"'s bone'"
+        )
+
+
+async def test_o_copies_the_folder_where_no_desktop_can_open_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    app = fake_app(FakeEngine(600), start_query="a dog")
+    async with app.run_test(size=SIZE) as pilot:
+        await answered(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: app.clipboard == "/photos/set")
+
+
+async def test_marked_pictures_are_listed_copied_and_unmarked() -> None:
+    app = fake_app(FakeEngine(600), start_query="a dog")
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        first = shown_path(screen.results.detail.content)
+        await pilot.press("space", "right")
+        await until(pilot, lambda: shown_path(screen.results.detail.content) != first)
+        second = shown_path(screen.results.detail.content)
+        await pilot.press("space", "M")
+        await until(pilot, lambda: isinstance(app.screen, MarkedScreen))
+        await pilot.press("y")
+        assert app.clipboard == f"{first}\n{second}"
+        await pilot.press("space", "y")
+        assert app.clipboard == second
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        marked = [card.slot for card in screen.query(Card) if card.is_marked]
+        assert marked == [1]
+
+
+async def test_enter_shows_the_picture_large_and_arrows_walk_on() -> None:
+    app = fake_app(FakeEngine(600), start_query="a dog")
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Viewer))
+        viewer = app.screen
+        assert isinstance(viewer, Viewer)
+        await until(pilot, lambda: "1/600" in str(viewer.words.content))
+        await pilot.press("right")
+        await until(pilot, lambda: "2/600" in str(viewer.words.content))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.results.grid.position == 1
+
+
+async def test_a_click_selects_and_the_scroll_bar_turns_pages() -> None:
+    async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        grid = screen.results.grid
+        await pilot.click(list(screen.query(Card))[3])
+        assert grid.position == 3
+        bar = grid.query_one(ScrollBar)
+        await pilot.click(bar, offset=(0, bar.size.height - 1))
+        await until(pilot, lambda: grid.first_row == grid.shape.rows)
+        assert grid.selected == screen.query(Card).first().index or grid.position > 3
+
+
+def shown_path(content: object) -> str:
+    """The path of a fetched picture."""
+    return str(getattr(getattr(content, "shown", None), "path", ""))
