@@ -4,7 +4,7 @@ The same scene at the same size gives the same bytes. Everything is drawn `super
 larger and scaled down, which stands in for anti-aliasing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
@@ -62,6 +62,13 @@ class _Placed:
 def render(scene: Scene, size: int = 128, *, supersample: int = 4) -> Image.Image:
     """The picture of a scene, size x size pixels, RGB."""
     canvas = _paint_scene(scene, size * supersample, _layout(scene))
+    return canvas.resize((size, size), Image.Resampling.BOX)
+
+
+def render_backdrop(scene: Scene, size: int = 128, *, supersample: int = 4) -> Image.Image:
+    """The picture of a scene that its animals have left, with all else where it was."""
+    layout = replace(_layout(scene), shadows=Sketch(ink=(0, 0, 0)), animals=())
+    canvas = _paint_scene(scene, size * supersample, layout)
     return canvas.resize((size, size), Image.Resampling.BOX)
 
 

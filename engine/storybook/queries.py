@@ -1,0 +1,84 @@
+"""Three hundred queries of a gallery whose right answer is known: find a picture, or paint one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from engine.storybook.captions import Caption, Language, claim_of, partial_claim, write
+from engine.storybook.claims import Claim, Subject, is_true
+from engine.storybook.foreign import foreign_caption
+from engine.storybook.scene import UNSEEN_PAIRS, Scene
+from engine.storybook.suggestions import SUGGESTIONS
+from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES
+
+SATISFIED, ABSENT, FOREIGN = 150, 100, 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Query:
+    """A query, its kind ("satisfied", "absent" or "foreign") and what it states."""
+
+    caption: Caption
+    kind: str
+
+    @property
+    def answered(self) -> bool:
+        """Whether some picture of the gallery satisfies it."""
+        return self.kind == "satisfied"
+
+
+def routing_queries(scenes: Sequence[Scene]) -> list[Query]:
+    """The queries for a gallery of these scenes, half of them in each language."""
+    rng = Random("queries")
+    return [*_satisfied(scenes, rng), *_absent(scenes, rng), *_foreign(rng)]
+
+
+def _language(number: int) -> Language:
+    return list(Language)[number % 2]
+
+
+def _satisfied(scenes: Sequence[Scene], rng: Random) -> list[Query]:
+    queries = []
+    for number in range(SATISFIED):
+        scene = rng.choice(scenes)
+        level2 = claim_of(scene, 2, rng)
+        claim = rng.choice((level2, level2, claim_of(scene, 1, rng), partial_claim(scene, rng)))
+        caption = write(claim, _language(number), rng)
+        queries.append(Query(caption=caption, kind="satisfied"))
+    return queries
+
+
+def _absent(scenes: Sequence[Scene], rng: Random) -> list[Query]:
+    """Combinations of known words that no picture has; first those kept from training."""
+    claims = [Claim(subjects=(Subject(animal=a, colour=c),)) for a, c in sorted(UNSEEN_PAIRS)]
+    while len(claims) < ABSENT:
+        subject = Subject(
+            animal=rng.choice(ANIMALS),
+            colour=rng.choice(COLOURS),
+            action=rng.choice((*ACTIONS, None)),
+        )
+        claim = Claim(subjects=(subject,), place=rng.choice((*PLACES, None, None)))
+        if claim not in claims and not any(is_true(claim, scene) for scene in scenes):
+            claims.append(claim)
+    return [
+        Query(caption=write(claim, _language(number), rng), kind="absent")
+        for number, claim in enumerate(claims)
+    ]
+
+
+def _foreign(rng: Random) -> list[Query]:
+    fixed = [
+        Caption(text=text, language=language, claim=suggestion.claim)
+        for suggestion in SUGGESTIONS
+        if suggestion.claim.foreign
+        for language, text in (
+            (Language.ENGLISH, suggestion.english),
+            (Language.CHINESE, suggestion.chinese),
+        )
+    ]
+    fixed.append(Caption(text="一座火山", language=Language.CHINESE, claim=Claim(foreign=True)))
+    more = [
+        foreign_caption(_language(number), rng, held_out=True)
+        for number in range(FOREIGN - len(fixed))
+    ]
+    return [Query(caption=caption, kind="foreign") for caption in (*fixed, *more)]

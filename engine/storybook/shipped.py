@@ -1,0 +1,14 @@
+"""Where the files of the storybook lie in an installed program."""
+
+from pathlib import Path
+
+_FILES = Path(__file__).parent / "files"
+
+GALLERY = _FILES / "gallery"
+"""Six hundred pictures and their scenes."""
+ENCODER = _FILES / "clip-storybook"
+"""A transformers `CLIPModel` folder."""
+MATCHER = _FILES / "matcher.safetensors"
+"""The matcher of that encoder."""
+FIGURES = _FILES / "figures.json"
+"""What was measured of both."""

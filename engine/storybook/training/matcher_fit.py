@@ -1,0 +1,121 @@
+"""Fits a matcher, the MLP of two layers over [t; i; |t - i|; t * i], on frozen unit vectors.
+
+It knows nothing of the storybook: pairs of rows in two matrices, and whether each belongs together.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pairs:
+    """Pairs of a text and a picture with the probability that they belong together."""
+
+    texts: Floats
+    """Unit vectors [t, d]."""
+    pictures: Floats
+    """Unit vectors [p, d]."""
+    text: NDArray[np.int64]
+    """Row of the text in each of n pairs."""
+    picture: NDArray[np.int64]
+    label: Floats
+    """1 or 0, [n]."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MatcherWeights:
+    """Weights of match = sigmoid(w2 . relu(w1 . x + b1) + b2)."""
+
+    w1: Floats
+    """[hidden, 4 d]"""
+    b1: Floats
+    w2: Floats
+    """[1, hidden]"""
+    b2: Floats
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fit:
+    """How to fit."""
+
+    hidden: int = 256
+    epochs: int = 12
+    batch: int = 1024
+    rate: float = 1.5e-3
+    decay: float = 0.02
+    seed: int = 0
+
+
+def features(texts: Tensor, pictures: Tensor) -> Tensor:
+    """x = [t; i; |t - i|; t * i] of unit vectors [n, d]: [n, 4 d]."""
+    return torch.cat([texts, pictures, (texts - pictures).abs(), texts * pictures], dim=-1)
+
+
+def fit_matcher(train: Pairs, held_out: Pairs, fit: Fit) -> MatcherWeights:
+    """Fit by binary cross-entropy, then fit scale and shift of the logit on held-out pairs."""
+    torch.manual_seed(fit.seed)
+    width = train.texts.shape[1]
+    first, second = nn.Linear(4 * width, fit.hidden), nn.Linear(fit.hidden, 1)
+    parameters = [*first.parameters(), *second.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=fit.rate, weight_decay=fit.decay)
+    texts, pictures = torch.from_numpy(train.texts), torch.from_numpy(train.pictures)
+    label = torch.from_numpy(train.label)
+    steps = fit.epochs * -(-len(label) // fit.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=fit.rate, total_steps=steps)
+    random = np.random.default_rng(fit.seed)
+    for _ in range(fit.epochs):
+        order = random.permutation(len(label))
+        for start in range(0, len(order), fit.batch):
+            rows = order[start : start + fit.batch]
+            x = features(texts[train.text[rows]], pictures[train.picture[rows]])
+            logits = second(functional.relu(first(x)))[:, 0]
+            loss = functional.binary_cross_entropy_with_logits(logits, label[rows])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+    weights = MatcherWeights(
+        w1=first.weight.detach().numpy().copy(),
+        b1=first.bias.detach().numpy().copy(),
+        w2=second.weight.detach().numpy().copy(),
+        b2=second.bias.detach().numpy().copy(),
+    )
+    scale, shift = calibration(pair_logits(weights, held_out), held_out.label)
+    return MatcherWeights(
+        w1=weights.w1, b1=weights.b1, w2=weights.w2 * scale, b2=weights.b2 * scale + shift
+    )
+
+
+def pair_logits(weights: MatcherWeights, pairs: Pairs, batch: int = 20_000) -> Floats:
+    """Log odds of each pair, in numpy: [n]."""
+    parts = []
+    for start in range(0, len(pairs.label), batch):
+        rows = slice(start, start + batch)
+        t, i = pairs.texts[pairs.text[rows]], pairs.pictures[pairs.picture[rows]]
+        x = np.concatenate([t, i, np.abs(t - i), t * i], axis=1)
+        hidden = np.maximum(x @ weights.w1.T + weights.b1, 0.0)
+        parts.append((hidden @ weights.w2.T + weights.b2)[:, 0])
+    return np.concatenate(parts).astype(np.float32)
+
+
+def calibration(logits: Floats, label: Floats) -> tuple[np.float32, np.float32]:
+    """Scale and shift that make the logits' probabilities right on held-out pairs (Platt)."""
+    z, y = torch.from_numpy(logits), torch.from_numpy(label)
+    values = torch.tensor([1.0, 0.0], requires_grad=True)
+    optimizer = torch.optim.LBFGS([values], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = functional.binary_cross_entropy_with_logits(z * values[0] + values[1], y)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return np.float32(values[0].item()), np.float32(values[1].item())

@@ -1,0 +1,97 @@
+"""A training run in small: it learns, is interrupted, goes on; its export loads as a CLIPModel."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engine.storybook.training import encoder, pictures
+from engine.storybook.training.batches import Pool, batches
+from engine.storybook.training.checkpoint import load_checkpoint
+from engine.storybook.training.embed import embed_texts
+from engine.storybook.training.encoder import Plan, open_run, rate_at, save_run, train_step
+from engine.storybook.training.encoder_folder import EncoderFolder
+from engine.storybook.training.export import export_encoder
+from engine.storybook.training.network import Shape
+from engine.storybook.training.tokenizer import train_tokenizer
+
+SMALL = Shape(vision_width=64, vision_layers=1, text_width=64, text_layers=1, joint=32)
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """A folder with one small shard and a small tokenizer."""
+    torch.set_num_threads(1)
+    monkeypatch.setattr(pictures, "SHARD", 24)
+    monkeypatch.setattr("engine.storybook.training.batches.SHARD", 24)
+    (tmp_path / "pictures").mkdir()
+    pictures.render_shard(tmp_path / "pictures", 0)
+    train_tokenizer(60).save_pretrained(tmp_path / "tokenizer")
+    return Plan(folder=tmp_path, minutes=1.0, batch=12, rate=1e-3)
+
+
+def test_a_run_learns_is_interrupted_and_goes_on_where_it_was(plan: Plan) -> None:
+    run = open_run(plan, SMALL)
+    source = batches(Pool(plan.folder / "pictures"), plan.batch, seed=0)
+    totals = [train_step(run, next(source)).total.item() for _ in range(12)]
+    assert np.mean(totals[-3:]) < 0.9 * np.mean(totals[:3])
+    save_run(run, plan.folder)
+    resumed = open_run(plan, SMALL)
+    assert (resumed.step, resumed.pictures) == (12, 144)
+    for key, value in run.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[key])
+    for mine, theirs in zip(run.optimizers, resumed.optimizers, strict=True):
+        assert mine.state_dict()["state"].keys() == theirs.state_dict()["state"].keys()
+    batch = next(source)
+    resumed.random.set_state(run.random.get_state())
+    expected = train_step(run, batch).total.item()
+    assert train_step(resumed, batch).total.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_exported_encoder_loads_through_the_program_and_agrees(
+    plan: Plan, tmp_path: Path
+) -> None:
+    run = open_run(plan, SMALL)
+    save_run(run, plan.folder)
+    export_encoder(plan.folder, tmp_path / "out", SMALL)
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["languages"] == ["en", "zh"]
+    assert config["text_config"]["eos_token_id"] == 1
+    loaded = EncoderFolder(tmp_path / "out")
+    vectors = loaded.embed_texts(["a brown horse eating grass", "一匹棕色的马在吃草"])
+    run.model.train(False)
+    mine = embed_texts(
+        run.model, run.tokenizer, ["a brown horse eating grass", "一匹棕色的马在吃草"]
+    )
+    assert (vectors * mine).sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-3)
+    image = Image.new("RGB", (200, 120), (200, 30, 40))
+    assert np.linalg.norm(loaded.embed_pictures([image]), axis=1) == pytest.approx([1.0], abs=1e-5)
+
+
+def test_without_a_checkpoint_there_is_nothing_to_go_on_from(tmp_path: Path) -> None:
+    assert load_checkpoint(tmp_path / "encoder.pt") is None
+
+
+def test_the_rate_warms_up_stays_and_falls() -> None:
+    assert rate_at(0.0, 0) < 0.05
+    assert rate_at(0.1, 1000) == rate_at(0.6, 5000) == 1.0
+    assert rate_at(1.0, 9000) == pytest.approx(0.02)
+
+
+def test_a_finished_shard_is_kept(plan: Plan) -> None:
+    path = pictures.shard_path(plan.folder / "pictures", 0)
+    before = path.stat().st_mtime_ns
+    pictures.render_shard(plan.folder / "pictures", 0)
+    assert path.stat().st_mtime_ns == before
+    assert list(pictures.finished_shards(plan.folder / "pictures")) == [0]
+
+
+def test_training_stops_after_its_minutes_and_leaves_a_checkpoint(plan: Plan) -> None:
+    short = Plan(folder=plan.folder, minutes=0.0, batch=4, rate=1e-3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encoder, "report", lambda run, folder: {"step": run.step})
+        encoder.train(short, SMALL)
+    assert (plan.folder / "encoder.pt").exists()

@@ -1,0 +1,106 @@
+"""Targets, batches and losses: exact about what is true, silent about what is kept out."""
+
+from random import Random
+
+import numpy as np
+import torch
+
+from engine.storybook.captions import full_claim
+from engine.storybook.claims import Claim, Subject, is_true
+from engine.storybook.scene import UNSEEN_PAIRS, Scene, mirrored, sample_scene
+from engine.storybook.training.batches import false_caption, make_batch, seen_claim, truth_table
+from engine.storybook.training.labels import (
+    CLASS_SIZES,
+    IGNORED,
+    SET_SIZES,
+    claim_targets,
+    scene_targets,
+)
+from engine.storybook.training.losses import losses
+from engine.storybook.training.network import Heads
+
+SCENES = [sample_scene(seed) for seed in range(24)]
+
+
+def pictures(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.zeros((count, 8, 8, 3), dtype=np.uint8)
+
+
+def test_a_full_claim_and_its_scene_have_the_same_targets_where_the_claim_speaks() -> None:
+    for scene in SCENES:
+        shown, stated = scene_targets(scene), claim_targets(full_claim(scene))
+        spoken = stated.classes != IGNORED
+        assert (shown.classes[spoken] == stated.classes[spoken]).all()
+        assert (shown.sets == stated.sets).all()
+        assert len(shown.classes) == len(CLASS_SIZES) and len(shown.sets) == sum(SET_SIZES)
+
+
+def test_an_unstated_attribute_is_ignored() -> None:
+    targets = claim_targets(Claim(subjects=(Subject(animal="dog"),)))
+    assert (targets.classes == IGNORED).all()
+    colours = slice(SET_SIZES[0], SET_SIZES[0] + SET_SIZES[1])
+    assert targets.weights[: SET_SIZES[0]].all() and not targets.weights[colours].any()
+
+
+def test_pairs_kept_from_training_weigh_nothing() -> None:
+    start = sum(SET_SIZES[:3])
+    pairs = scene_targets(SCENES[0]).weights[start : start + SET_SIZES[3]]
+    assert np.count_nonzero(pairs == 0) == len(UNSEEN_PAIRS)
+
+
+def test_a_batch_says_exactly_which_caption_is_true_of_which_picture() -> None:
+    batch = make_batch(pictures(24), SCENES, Random(1))
+    for i, scene in enumerate(batch.scenes):
+        for j, caption in enumerate(batch.texts):
+            if batch.truth[i, j] >= 0:
+                assert batch.truth[i, j] == is_true(caption.claim, scene)
+            else:
+                assert batch.blind[i]
+        assert batch.truth[i, i] == 1
+    assert 0 < batch.blind.sum() < 24 and 0 < batch.flipped.sum() < 24
+
+
+def test_flipped_pictures_are_described_as_they_are_shown() -> None:
+    batch = make_batch(pictures(24), SCENES, Random(2))
+    for before, after, flipped in zip(SCENES, batch.scenes, batch.flipped, strict=True):
+        assert after == (mirrored(before) if flipped else before)
+
+
+def test_a_colour_is_not_decided_for_a_colour_blind_picture() -> None:
+    scene = SCENES[0]
+    animal = scene.animals[0]
+    right = Claim(subjects=(Subject(animal=animal.animal, colour=animal.colour),))
+    table = truth_table([right, Claim(foreign=True)], [scene, scene], np.array([True, False]))
+    assert table.tolist() == [[-1, 0], [1, 0]]
+
+
+def test_false_captions_are_false_and_name_nothing_kept_out() -> None:
+    for seed in range(200):
+        scene = sample_scene(seed)
+        claim = false_caption(scene, Random(seed)).claim
+        assert not is_true(claim, scene)
+        assert seen_claim(claim)
+
+
+def test_a_claim_of_a_combination_kept_out_is_recognised() -> None:
+    assert not seen_claim(Claim(subjects=(Subject(animal="elephant", colour="purple"),)))
+    assert seen_claim(Claim(subjects=(Subject(animal="elephant", colour="gray"),)))
+
+
+def test_the_losses_fall_when_vectors_agree_with_the_truth() -> None:
+    """Unit vectors that point the same way for true pairs must cost less than random ones."""
+    torch.manual_seed(0)
+    scenes: list[Scene] = SCENES[:8]
+    batch = make_batch(pictures(8), scenes, Random(3))
+    heads, count = Heads(64), len(batch.texts)
+    random = torch.nn.functional.normalize(torch.randn(8, 64), dim=-1)
+    other = torch.nn.functional.normalize(torch.randn(count, 64), dim=-1)
+    agreeing = other.clone()
+    agreeing[:8] = random
+    scale = torch.tensor(20.0)
+    good, bad = (
+        losses(batch, random, agreeing, scale, heads),
+        losses(batch, random, other, scale, heads),
+    )
+    assert good.contrast < 0.3 * bad.contrast
+    assert good.pairs < bad.pairs

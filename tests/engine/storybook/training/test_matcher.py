@@ -1,0 +1,116 @@
+"""The matcher: it learns what cosine cannot tell, with honest probabilities, from true pairs."""
+
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+
+from engine.storybook.claims import is_true
+from engine.storybook.queries import routing_queries
+from engine.storybook.scene import sample_scene
+from engine.storybook.training.matcher_figures import (
+    calibration_error,
+    every_pair,
+    probability,
+    routing,
+)
+from engine.storybook.training.matcher_fit import (
+    Fit,
+    Floats,
+    Pairs,
+    calibration,
+    features,
+    fit_matcher,
+    pair_logits,
+)
+from engine.storybook.training.matcher_pairs import add_hard_pairs, make_pairs
+
+
+def unit(rows: int, width: int, random: np.random.Generator) -> Floats:
+    vectors = random.normal(size=(rows, width)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+def agreeing_in_first(count: int, seed: int) -> Pairs:
+    """Pairs that belong together when their first numbers have the same sign."""
+    random = np.random.default_rng(seed)
+    texts, pictures = unit(count, 8, random), unit(count, 8, random)
+    rows = np.arange(count)
+    label = (texts[:, 0] * pictures[:, 0] > 0).astype(np.float32)
+    return Pairs(texts=texts, pictures=pictures, text=rows, picture=rows, label=label)
+
+
+def test_it_learns_what_cosine_cannot_tell_and_is_calibrated() -> None:
+    torch.set_num_threads(1)
+    train, held_out = agreeing_in_first(6000, 1), agreeing_in_first(2000, 2)
+    weights = fit_matcher(train, held_out, Fit(hidden=48, epochs=25, batch=256, rate=1e-2))
+    match = probability(pair_logits(weights, held_out))
+    cosine = np.einsum("nd,nd->n", held_out.texts, held_out.pictures)
+    assert ((match > 0.5) == held_out.label).mean() > 0.93
+    assert ((cosine > 0) == held_out.label).mean() < 0.75
+    assert calibration_error(match, held_out.label) < 0.03
+
+
+def test_features_are_in_the_order_of_the_formula() -> None:
+    t, i = torch.tensor([[0.6, 0.8]]), torch.tensor([[1.0, 0.0]])
+    expected = [0.6, 0.8, 1.0, 0.0, 0.4, 0.8, 0.6, 0.0]
+    assert features(t, i)[0].tolist() == pytest.approx(expected)
+
+
+def test_calibration_finds_the_scale_and_shift_that_made_the_labels() -> None:
+    random = np.random.default_rng(0)
+    true = random.normal(0, 2, 20_000).astype(np.float32)
+    label = (random.random(20_000) < probability(true)).astype(np.float32)
+    scale, shift = calibration((3 * true + 1.5).astype(np.float32), label)
+    assert scale == pytest.approx(1 / 3, rel=0.1)
+    assert shift == pytest.approx(-0.5, abs=0.1)
+
+
+def test_pairs_carry_the_truth_and_spoiled_pictures_are_never_true() -> None:
+    scenes = [sample_scene(seed) for seed in range(40)]
+    spoiled = [sample_scene(seed) for seed in range(100, 110)]
+    made = make_pairs(scenes, spoiled, Random(0), held_out=False)
+    for caption, picture, label in made.pairs:
+        if picture < len(scenes):
+            assert label == is_true(made.captions[caption].claim, scenes[picture])
+        else:
+            assert not label
+    labels = [label for _, _, label in made.pairs]
+    assert 0.25 < np.mean(labels) < 0.5
+
+
+def test_hard_pairs_are_the_best_scored_that_are_false() -> None:
+    scenes = [sample_scene(seed) for seed in range(30)]
+    made = make_pairs(scenes, [], Random(0), held_out=False)
+    before = len(made.pairs)
+    scores = np.tile(np.linspace(1, 0, 30, dtype=np.float32), (5, 1))
+    add_hard_pairs(made, scenes, scores, keep=2)
+    added = made.pairs[before:]
+    assert len(added) == 10
+    for caption, picture, label in added:
+        assert not label and not is_true(made.captions[caption].claim, scenes[picture])
+
+
+def test_every_pair_agrees_with_pairs_taken_one_by_one() -> None:
+    pairs = agreeing_in_first(6, 3)
+    weights = fit_matcher(agreeing_in_first(300, 1), pairs, Fit(hidden=8, epochs=1, batch=64))
+    table = every_pair(weights, pairs.texts, pairs.pictures)
+    assert table.shape == (6, 6)
+    assert np.diag(table) == pytest.approx(probability(pair_logits(weights, pairs)), abs=1e-6)
+
+
+def test_routing_counts_queries_sent_the_right_way() -> None:
+    queries = routing_queries([sample_scene(seed) for seed in range(300)])
+    assert [
+        sum(q.kind == kind for q in queries) for kind in ("satisfied", "absent", "foreign")
+    ] == [
+        150,
+        100,
+        50,
+    ]
+    perfect = np.array([[0.9 if query.answered else 0.1] for query in queries], dtype=np.float32)
+    assert routing(queries, perfect).accuracy == 1.0
+    always = routing(queries, np.ones((300, 1), dtype=np.float32))
+    assert always.accuracy == 0.5 and always.by_kind["foreign"] == 0.0
+    assert len(always.wrong) == 150
