@@ -112,7 +112,7 @@ def folder_rows(state: LibraryState) -> list[Row]:
                 f"{folder.pictures:,}",
                 f"{folder.vanished:,}" if folder.vanished else "-",
                 f"{folder.failures:,}" if folder.failures else "-",
-                when_words(folder.scanned_at) or "not finished",
+                when_words(folder.scanned_at) or "no full scan",
             ),
             tone="" if folder.scanned_at else "warning",
         )

@@ -41,7 +41,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         }
         & VerticalScroll { height: auto; max-height: 1fr; }
         & Horizontal { height: auto; }
-        & Horizontal > Label { width: 14; color: $text-muted; }
+        & Horizontal > Label { width: 16; color: $text-muted; }
         & Input { width: 1fr; }
         & PathInput { width: 1fr; }
         & .help { color: $text-muted; width: 1fr; }

@@ -131,7 +131,12 @@ class HistoryScreen(AppScreen):
             tooltip="Ask the library as it is now",
         ),
         Binding(
-            "slash", "filter", "Filter", id="history.filter", key_display="/", tooltip="Narrow the list"
+            "slash",
+            "filter",
+            "Filter",
+            id="history.filter",
+            key_display="/",
+            tooltip="Narrow the list",
         ),
         Binding("d,delete", "delete", "Delete", id="history.delete", tooltip="Delete this receipt"),
         Binding(
@@ -201,7 +206,7 @@ class HistoryScreen(AppScreen):
         except (CacheError, EngineError) as error:
             self.tell(error)
         else:
-            self.post_message(self.Read(found, offset=offset, is_last=len(found) < PAGE))
+            self.post_message(self.Read(found, offset=offset, is_last=not found))
 
     @on(Read)
     def show(self, message: Read) -> None:
@@ -212,7 +217,7 @@ class HistoryScreen(AppScreen):
         self._is_last = message.is_last
         self.sheet.empty = NOTHING_FOUND if self.filter_line.value else EMPTY
         self.sheet.show([receipt_row(receipt) for receipt in self.receipts.values()])
-        more = "" if self._is_last else " and more"
+        more = "" if self._is_last or len(self.receipts) < PAGE else " and more"
         words = counted(len(self.receipts), "decision") + more if self.receipts else ""
         self.query_one("#count", Static).update(Content(words))
 
@@ -241,7 +246,7 @@ class HistoryScreen(AppScreen):
         if engine is None:
             return
         try:
-            result = await engine.history.replay(receipt_id)
+            result = await engine.history.replay(receipt_id, note_use=False)
             first = [row.picture_id for row in result.rows[:PICTURES]]
             thumbnails = await engine.library.thumbnails(first)
         except (CacheError, EngineError) as error:

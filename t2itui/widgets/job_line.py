@@ -111,7 +111,7 @@ def _without_least(parts: tuple[Figure, ...]) -> tuple[Figure, ...]:
 def _ended(view: JobView, room: int) -> Content:
     words = f"{MARKS[view.state]} {plain(view.title)} {view.state}"
     said = " ".join(text for text in (plain(view.message), plain(view.hint)) if text)
-    title = fit(words, min(cell_len(words), max(24, room // 2)))
+    title = fit(words, min(cell_len(words), max(24, room - cell_len(said) - 2)))
     message = fit(said, max(0, min(cell_len(said), room - cell_len(title) - 2)))
     return Content.assemble((title, TONES.get(view.state, "")), "  ", message)
 

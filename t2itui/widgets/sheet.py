@@ -197,6 +197,10 @@ class Sheet(ScrollView, can_focus=True):
         else:
             self.cursor = index
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to choose only where there is a row."""
+        return action != "choose" or self.current is not None
+
     def action_move(self, rows: int) -> None:
         self.cursor += rows
 

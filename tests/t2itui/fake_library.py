@@ -184,7 +184,7 @@ class FakeHistory:
         found = [receipt for receipt in self.receipts if containing in receipt.query]
         return found[offset : offset + limit]
 
-    async def replay(self, receipt_id: str) -> SearchResult:
+    async def replay(self, receipt_id: str, *, note_use: bool = True) -> SearchResult:
         receipt = next(receipt for receipt in self.receipts if receipt.id == receipt_id)
         return SearchResult(receipt=receipt, rows=self.rows, cached=True, seconds=0.001)
 

@@ -75,7 +75,7 @@ async def test_folders_stand_with_their_counts_and_the_totals_above(engine: Fake
         screen = await ready(pilot)
         lines = drawn(screen.sheet)
         assert lines[1].split()[:4] == ["/farm", "1,200", "1", "2"]
-        assert "not finished" in lines[2]
+        assert "no full scan" in lines[2]
         assert words(screen, "#counts") == (
             "1,234 pictures, 1,233 on disk, 1 vanished, 2 cut short, 1 failure"
         )
