@@ -28,7 +28,7 @@ def read_npz(path: Path, names: str) -> list[Part]:
 def _arrays(path: Path, names: str) -> dict[str, Array]:
     wanted = (names, "vector")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = list(archive.files)
             if set(wanted) <= set(found):
                 return {name: archive[name] for name in wanted}

@@ -12,7 +12,7 @@ from engine.errors import VectorsError
 
 Array: TypeAlias = NDArray[np.generic]
 
-_UNIT_ERROR = 1e-5
+_UNIT_ERROR = 1e-6
 """Vectors this close to unit length are taken as they are, so that a round trip changes no bit."""
 _ROWS_AT_ONCE = 16_384
 
@@ -74,7 +74,7 @@ def part_of(
 
 def texts_of(where: str, array: Array) -> list[str]:
     """The strings of a one-dimensional array of text or UTF-8 bytes, or VectorsError."""
-    if array.ndim != 1 or array.dtype.kind not in "US":
+    if array.ndim != 1 or (array.dtype.kind not in "US" and array.size):
         raise VectorsError(
             f"{where}: expected names as a list of text, found {array.dtype} of shape {array.shape}"
         )
