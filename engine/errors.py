@@ -6,6 +6,7 @@ EngineError
 ├── OfflineError          the answer needs a model and the request forbids to start one
 ├── ModelMissingError     the weights are not on this machine
 ├── ModelUnusableError    the weights are there but cannot be used
+├── DownloadError         a model cannot be fetched: no network, no such model, no room
 ├── WorkerDiedError       a model process ended or hung; the next request starts a new one
 ├── OutOfMemoryError      a model process ran out of memory
 ├── PictureError          a file cannot be read as a picture
@@ -40,6 +41,10 @@ class ModelMissingError(EngineError):
 
 class ModelUnusableError(EngineError):
     """The files of a model are there but damaged, unsafe or of an unknown kind."""
+
+
+class DownloadError(EngineError):
+    """A model cannot be fetched; what had arrived is kept for the next attempt."""
 
 
 class WorkerDiedError(EngineError):

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -19,12 +18,13 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.clip.modeling_clip import CLIPModel
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
-from engine.errors import EngineError, ModelUnusableError, WorkerDiedError
+from engine.errors import EngineError, WorkerDiedError
 from engine.models.encoders import Encoders
 from engine.models.input_spec import prepare
 from engine.results import FloatArray
 from engine.settings import EngineSettings
-from tests.tiny_models import CHINESE_LENGTH, CLIP_LENGTH, SIGLIP_LENGTH, save_tiny_clip
+from tests.engine.models.waiting import until
+from tests.tiny_models import CHINESE_LENGTH, CLIP_LENGTH, SIGLIP_LENGTH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -80,7 +80,7 @@ async def test_clip_gives_the_vectors_of_transformers(encoders: Encoders, tiny: 
     ours_pictures = await encoders.embed_pixels(str(folder), pixels)
     np.testing.assert_allclose(ours_pictures, expected, atol=1e-5)
     assert ours_pictures.dtype == np.float32
-    assert facts.logit_scale == pytest.approx(float(model.logit_scale.exp()), rel=1e-6)
+    assert facts.logit_scale == pytest.approx(model.logit_scale.exp().item(), rel=1e-6)
     assert (facts.dim, facts.logit_bias) == (32, None)
 
 
@@ -130,17 +130,7 @@ async def test_words_that_the_tower_cuts_are_named(encoders: Encoders, tiny: Pat
     found = await encoders.embed_texts(str(tiny / "chinese"), ["一只狗" * 7])
     assert found.lost == [("一只狗" * 7)[CHINESE_LENGTH - 2 :]]
     found = await encoders.embed_texts(str(tiny / "siglip"), [f"{LONG}!"])
-    assert found.lost == ["horse and a hippopotamus of the red photo!"]
-
-
-async def test_what_was_cut_has_no_say_in_the_vector(encoders: Encoders, tiny: Path) -> None:
-    texts = [LONG, LONG.replace("hippopotamus of the red photo", "hip")]
-    found = await encoders.embed_texts(str(tiny / "clip"), texts)
-    assert found.lost[1] == ""
-    kept = LONG.split(" hippo")[0]
-    start = await encoders.embed_texts(str(tiny / "clip"), [kept])
-    assert start.lost == [""]
-    assert found.vectors[0] @ found.vectors[1] < 0.99999
+    assert found.lost == ["and a hippopotamus of the red photo!"]
 
 
 async def test_many_texts_and_pictures_are_split_into_batches(
@@ -170,107 +160,36 @@ async def test_pictures_of_a_wrong_size_are_refused(encoders: Encoders, tiny: Pa
         await encoders.embed_pixels(str(tiny / "clip"), noise(2, side=31))
 
 
-async def test_loading_tells_what_is_done_and_how_the_model_runs(
-    encoders: Encoders, tiny: Path, tmp_path: Path
-) -> None:
-    folder = shutil.copytree(tiny / "clip", tmp_path / "copy")
-    stages: list[str] = []
-    loading = asyncio.create_task(encoders.load(str(folder), stages.append))
-    other = asyncio.create_task(encoders.load(str(folder)))
-    while not stages:
-        await asyncio.wait([loading], timeout=0.01)
-    assert encoders.state()[-1].state == "loading"
-    loaded = await loading
-    assert stages == ["starting the model process", "loading the weights"]
-    assert (loaded.device, loaded.dtype, loaded.agreement, loaded.notes) == (
-        "cpu",
-        "fp32",
-        None,
-        (),
-    )
-    assert (await other).pid == loaded.pid == encoders.state()[-1].pid
-    assert encoders.state()[-1].state == "ready"
-
-    os.kill(loaded.pid, signal.SIGKILL)
-    with pytest.raises(WorkerDiedError):
-        await encoders._hosts[str(folder)].worker.call("no such call")
-    assert encoders.state()[-1].state == "off"
-    assert (await encoders.load(str(folder))).pid != loaded.pid
-
-
-async def test_a_cancelled_caller_is_free_at_once_and_the_loading_goes_on(
-    settings: EngineSettings, tiny: Path
-) -> None:
-    encoders = Encoders(settings)
-    asking = asyncio.create_task(encoders.embed_texts(str(tiny / "clip"), ["a dog"]))
-    while not (encoders.state() and encoders.state()[0].pid):
-        await asyncio.sleep(0)
-    pid = encoders.state()[0].pid
-    asking.cancel()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert asking.cancelled()
-    assert (await encoders.load(str(tiny / "clip"))).pid == pid
-    await encoders.aclose()
-    assert [state.state for state in encoders.state()] == ["off"]
-
-
-async def test_bf16_is_used_where_it_agrees_with_fp32(settings: EngineSettings, tiny: Path) -> None:
-    short = Encoders(EngineSettings(home=settings.home, device="cpu", dtype="bf16"))
-    loaded = await short.load(str(tiny / "clip"))
-    assert loaded.dtype == "bf16"
-    assert loaded.agreement is not None
-    assert 0.999 <= loaded.agreement < 1
-    vectors = (await short.embed_texts(str(tiny / "clip"), ["a dog"])).vectors
-    model = CLIPModel.from_pretrained(tiny / "clip")
-    tokenizer = CLIPTokenizer.from_pretrained(tiny / "clip")
-    cosine = float((vectors @ by_transformers(model, tokenizer, ["a dog"]).T)[0, 0])
-    assert 0.999 < cosine < 1 - 1e-7
-    assert (vectors.dtype, float(np.linalg.norm(vectors))) == (
-        np.float32,
-        pytest.approx(1, abs=1e-6),
-    )
-    await short.aclose()
-
-
-async def test_weights_that_do_not_fit_the_configuration_are_refused(
-    encoders: Encoders, tiny: Path, tmp_path: Path
-) -> None:
-    folder = shutil.copytree(tiny / "clip", tmp_path / "mixed")
-    deeper = save_tiny_clip(tmp_path / "deeper", layers=3)
-    shutil.copy(deeper / "config.json", folder / "config.json")
-    with pytest.raises(ModelUnusableError, match=r"incomplete: \d+ are missing"):
-        await encoders.load(str(folder))
-
-
-async def test_weights_cut_short_are_refused(
-    encoders: Encoders, tiny: Path, tmp_path: Path
-) -> None:
-    folder = shutil.copytree(tiny / "clip", tmp_path / "short")
-    weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1000])
-    with pytest.raises(ModelUnusableError, match="cannot be loaded"):
-        await encoders.load(str(folder))
-
-
-async def test_a_device_that_is_not_there_is_an_error(settings: EngineSettings, tiny: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a CUDA device")
-    encoders = Encoders(EngineSettings(home=settings.home, device="cuda"))
-    with pytest.raises(ModelUnusableError, match="no cuda device") as caught:
-        await encoders.load(str(tiny / "clip"))
-    assert "auto" in caught.value.hint
-    await encoders.aclose()
-
-
 async def test_the_device_is_told_without_a_model(encoders: Encoders) -> None:
     assert (await encoders.probe()).startswith("cpu fp32, CPU with ")
 
 
-async def test_an_idle_encoder_gives_its_memory_back(settings: EngineSettings, tiny: Path) -> None:
-    encoders = Encoders(EngineSettings(home=settings.home, device="cpu", idle_seconds=0.1))
-    await encoders.load(str(tiny / "clip"))
-    while encoders.state()[0].state != "off":
-        await asyncio.sleep(0.01)
-    assert (await encoders.embed_texts(str(tiny / "clip"), ["a"])).vectors.shape == (1, 32)
+async def test_loading_is_shared_told_and_survives_the_caller_who_asked_first(
+    settings: EngineSettings, tiny: Path
+) -> None:
+    encoders = Encoders(settings)
+    source = str(tiny / "clip")
+    stages: list[str] = []
+    first = asyncio.create_task(encoders.embed_texts(source, ["a dog"]))
+    second = asyncio.create_task(encoders.load(source, stages.append))
+    await until(lambda: stages)
+    (state,) = encoders.state()
+    assert (state.state, state.device) == ("loading", "")
+    first.cancel()
+    await asyncio.wait([first], timeout=0.1)
+    assert first.cancelled()
+
+    loaded = await second
+    assert loaded.pid == state.pid
+    assert stages == ["starting the model process", "loading the weights"]
+    assert (loaded.device, loaded.dtype, loaded.agreement) == ("cpu", "fp32", None)
+    (state,) = encoders.state()
+    assert (state.state, state.device, state.dtype) == ("ready", "cpu", "fp32")
+
+    os.kill(loaded.pid, signal.SIGKILL)
+    await until(lambda: encoders.state()[0].state == "off")
+    again = asyncio.create_task(encoders.load(source))
+    await until(lambda: encoders.state()[0].pid)
     await encoders.aclose()
+    with pytest.raises(WorkerDiedError):
+        await again

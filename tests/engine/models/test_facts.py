@@ -66,7 +66,7 @@ async def test_a_snapshot_without_safetensors_gives_way_to_one_that_has_them(
 ) -> None:
     main = put_snapshot(hub, tiny, "abc", "main")
     (main / "model.safetensors").rename(main / "pytorch_model.bin")
-    with pytest.raises(ModelUnusableError, match="pytorch_model.bin, a pickle") as caught:
+    with pytest.raises(ModelUnusableError, match=r"pytorch_model\.bin, a pickle") as caught:
         await encoders.describe(ID)
     assert caught.value.hint.endswith(f"t2itui models get {ID}")
     converted = put_snapshot(hub, tiny, "def", "refs/pr/15")

@@ -7,7 +7,7 @@ PATIENCE_S = 60.0
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Return when `condition` holds, looked at on every turn of the loop; fail after a minute."""
+    """Return when `condition` holds; fail after a minute."""
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - a process that ends tells nobody
             await asyncio.sleep(0.002)
