@@ -8,7 +8,7 @@ from cache.sql import listed
 
 
 def pictures_at(db: Database, paths: Iterable[str]) -> dict[str, int]:
-    """The ids of the pictures that files of these paths hold, or held; unknown paths are left out."""
+    """The ids of the pictures that files of these paths hold, or held, by path."""
     rows = db.execute(
         "select path, picture_id from files where path in (select value from json_each(?))",
         [listed(paths)],

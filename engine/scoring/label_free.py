@@ -1,0 +1,126 @@
+"""`match` without a trained matcher: does the query describe a picture better than others would?
+
+For unit vectors, a query q, a picture i and background queries b of the same kind,
+
+    match(q, i) = e^(s cos(q,i) + p(q)) / (e^(s cos(q,i) + p(q)) + sum over b of e^(s cos(b,i)))
+
+with s the encoder's logit scale: the softmax weight by which CLIP itself classifies (Radford et al.
+2021, section 3.1), of the query against the background. Two things make it a decision about a
+library and not about one picture:
+
+- The tenth of the background that is nearest to the query is left out, and whatever equals it:
+  'a puppy' is no argument against 'a dog'.
+- p(q) is a prior: how near the query is to the background, in standard deviations of the
+  background's own nearness, held within +-PRIOR_LIMIT. Words far from all others are the
+  rare ones, and a rare word needs more evidence than a common one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.results import FloatArray
+
+LEFT_OUT = 0.1
+"""The part of the background, nearest to the query, that does not count against it."""
+PRIOR_LIMIT = 1.5
+"""Largest prior, in nats."""
+SAME = 0.9999
+"""The cosine from which on two vectors count as equal."""
+ENOUGH = 16
+"""Fewer background vectors than these say too little."""
+
+_TINY = np.float32(1e-30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Background:
+    """What does not depend on the query, of one background over one library."""
+
+    vectors: FloatArray
+    """Unit length, [B, dim]."""
+    weights: FloatArray
+    """exp(s cos(b, i) - peak(i)), [B, N]."""
+    peak: FloatArray
+    """The largest s cos(b, i) of each picture, [N]."""
+    scale: float
+
+
+def prepare(vectors: FloatArray, columns: FloatArray, scale: float) -> Background:
+    """Weigh B background vectors [B, dim] against N pictures, given as columns [dim, N].
+
+    Where a background vector is the picture itself, it does not count for that picture.
+    """
+    weights = _logits(vectors, columns, scale)
+    peak = np.maximum(weights.max(axis=0), np.float32(-scale))
+    weights -= peak
+    np.exp(weights, out=weights)
+    return Background(vectors=vectors, weights=weights, peak=peak, scale=scale)
+
+
+def log_odds(
+    background: Background,
+    query: FloatArray,
+    cosine: FloatArray,
+    columns: FloatArray,
+    *,
+    with_prior: bool,
+) -> FloatArray:
+    """The log odds of `match` for N pictures, float32 [N].
+
+    `query` is of unit length [dim]; `cosine` [N] are its products with the columns [dim, N] that
+    the background was prepared for.
+    """
+    kept = kept_of(background.vectors, query)
+    total = kept.astype(np.float32) @ background.weights
+    log_total = background.peak + np.log(np.maximum(total, _TINY))
+    faint = np.flatnonzero(total < _TINY)
+    if len(faint):
+        log_total[faint] = _log_total(background, kept, columns[:, faint])
+    prior = prior_of(background.vectors, query) if with_prior else 0.0
+    odds: FloatArray = np.float32(background.scale) * cosine - log_total + np.float32(prior)
+    return odds
+
+
+def kept_of(vectors: FloatArray, query: FloatArray) -> NDArray[np.bool_]:
+    """Which of the background [B, dim] counts against a query [dim]."""
+    nearness = vectors @ query
+    kept = nearness < SAME
+    nearest = np.argsort(-nearness, kind="stable")[: round(LEFT_OUT * len(vectors))]
+    kept[nearest] = False
+    return kept
+
+
+def prior_of(vectors: FloatArray, query: FloatArray) -> float:
+    """p(q), in nats; 0 where the background vectors are all equally near to each other."""
+    nearness = vectors @ query
+    others = nearness[nearness < SAME]
+    among = (vectors @ vectors.sum(axis=0) - 1) / (len(vectors) - 1)
+    spread = float(among.std())
+    if spread < 1e-6 or not len(others):
+        return 0.0
+    score = (float(others.mean()) - float(among.mean())) / spread
+    return float(np.clip(score, -PRIOR_LIMIT, PRIOR_LIMIT))
+
+
+def rough_log_odds(cosine: FloatArray, scale: float) -> FloatArray:
+    """Log odds where there is no background: against 200 texts of the mean cosine, [N]."""
+    odds: FloatArray = np.float32(scale) * (cosine - cosine.mean()) - np.float32(np.log(200))
+    return odds
+
+
+def _log_total(background: Background, kept: NDArray[np.bool_], columns: FloatArray) -> FloatArray:
+    """The log of the sum over the kept background, where all of it is far below the peak."""
+    logits = _logits(background.vectors[kept], columns, background.scale)
+    lowest = np.float32(-background.scale)
+    peak = logits.max(axis=0, initial=lowest)
+    total: FloatArray = np.exp(logits - peak).sum(axis=0)
+    total = peak + np.log(np.maximum(total, _TINY))
+    return total
+
+
+def _logits(vectors: FloatArray, columns: FloatArray, scale: float) -> FloatArray:
+    logits: FloatArray = (np.float32(scale) * vectors) @ columns
+    logits[logits >= np.float32(scale * SAME)] = -np.inf
+    return logits

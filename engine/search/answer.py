@@ -1,0 +1,171 @@
+"""Both scores of every picture for a case."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import numpy as np
+
+from cache.matchers import newest_matcher
+from cache.store import Cache
+from engine.errors import ModelUnusableError
+from engine.results import FloatArray, IdArray, Note, Scores
+from engine.scoring import label_free
+from engine.scoring.matcher import Matcher, read_matcher
+from engine.scoring.ranking import make_scores
+from engine.search import notes
+from engine.search.case import ROUGH, Case, Cases
+from engine.search.matrix import Matrices, Resident
+from engine.search.meaning import Part, background_of, mix, spread_pictures
+from engine.search.pictures import Pictures
+from engine.search.texts import Texts
+
+IN_LOOP = 2_000
+"""So few pictures are scored at once; more, in a thread, while the event loop goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer:
+    """The scores of a case, and what they rest on."""
+
+    scores: Scores
+    match: str
+    """For the basis: 'label-free', 'rough' or 'matcher N'."""
+    matcher: str
+    """For people: what `match` means here."""
+    revision: int
+    used_model: bool
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ground:
+    """What `match` is computed from."""
+
+    query: FloatArray
+    matcher: Matcher | None
+    background: FloatArray
+    key: object | None
+    scale: float
+    with_prior: bool
+
+
+class Answers:
+    """Computes answers."""
+
+    def __init__(self, cache: Cache, texts: Texts, pictures: Pictures, cases: Cases) -> None:
+        self._cache = cache
+        self._texts = texts
+        self._pictures = pictures
+        self._cases = cases
+        self._matrices = Matrices(cache)
+        self._matchers: dict[tuple[str, str], Matcher] = {}
+
+    async def compute(self, case: Case) -> Answer:
+        """Score every picture in scope. Raises what texts, pictures and models raise."""
+        parts, used_model, cut = await self._parts(case)
+        resident = await self._matrices.get(case.encoder.id, case.basis.revision)
+        ground, also_used = await self._ground(case, parts, resident)
+        rows = await self._cases.in_scope(case.request.filters, resident.picture_ids)
+        if resident.count > IN_LOOP:
+            scores = await asyncio.to_thread(_score, ground, resident, rows)
+        else:
+            scores = _score(ground, resident, rows)
+        rough = ground.matcher is None and len(ground.background) < label_free.ENOUGH
+        return Answer(
+            scores=scores,
+            match=ROUGH if rough else case.basis.match,
+            matcher=_label(case, ground, rough=rough),
+            revision=resident.revision,
+            used_model=used_model or also_used,
+            notes=(
+                *notes.language_notes(case.texts, case.encoder),
+                *cut,
+                *notes.coverage_note(case.encoder, resident.count, case.offer.pictures),
+                *(notes.rough_note(len(ground.background), label_free.ENOUGH) if rough else ()),
+            ),
+        )
+
+    async def _parts(self, case: Case) -> tuple[list[Part], bool, tuple[Note, ...]]:
+        offline = case.request.offline
+        texts, used_model = await self._texts.embed(case.encoder, case.texts, offline=offline)
+        parts = []
+        for term, reference in zip(case.query.terms, case.references, strict=True):
+            if reference is None:
+                vector = texts[term.text].vector
+            else:
+                vector, ran = await self._pictures.embed(case.encoder, reference, offline=offline)
+                used_model = used_model or ran
+            parts.append(Part(weight=term.weight, vector=vector, is_picture=reference is not None))
+        return parts, used_model, notes.cut_notes(texts)
+
+    async def _ground(
+        self, case: Case, parts: list[Part], resident: Resident
+    ) -> tuple[_Ground, bool]:
+        query = mix(parts)
+        texts = pictures = np.zeros((0, len(query)), np.float32)
+        matcher = await self._matcher(case) if case.by_matcher else None
+        used_model = False
+        if matcher is None and case.texts:
+            bank = await self._texts.bank(case.encoder, case.language, offline=case.request.offline)
+            texts, used_model = bank.vectors, bank.used_model
+        if any(part.is_picture for part in parts):
+            pictures = spread_pictures(resident)
+        key, background = (None, texts)
+        if matcher is None:
+            key, background = background_of(parts, texts, pictures)
+            if key == "texts":
+                key = (key, case.language, len(texts))
+        ground = _Ground(
+            query=query,
+            matcher=matcher,
+            background=background,
+            key=key,
+            scale=case.encoder.logit_scale,
+            with_prior=not any(part.is_picture for part in parts),
+        )
+        return ground, used_model
+
+    async def _matcher(self, case: Case) -> Matcher:
+        key = case.encoder.id, case.basis.match
+        if key not in self._matchers:
+            record = await self._cache.read(newest_matcher, case.encoder.id)
+            if record is None:
+                raise ModelUnusableError(f"the matcher of {case.encoder.id} is gone")
+            self._matchers = {key: read_matcher(record.weights, case.encoder.id)}
+            if self._matchers[key].dim != case.encoder.dim:
+                raise ModelUnusableError(
+                    f"the matcher takes vectors of {self._matchers[key].dim} numbers, and"
+                    f" {case.encoder.id} makes {case.encoder.dim}"
+                )
+        return self._matchers[key]
+
+
+def _score(ground: _Ground, resident: Resident, rows: IdArray | None) -> Scores:
+    cosine = ground.query @ resident.columns
+    if ground.matcher is not None:
+        odds = ground.matcher.log_odds(ground.query, resident.columns)
+    elif len(ground.background) < label_free.ENOUGH:
+        odds = label_free.rough_log_odds(cosine, ground.scale)
+    else:
+        if ground.key is None:
+            background = label_free.prepare(ground.background, resident.columns, ground.scale)
+        else:
+            background = resident.background(ground.key, ground.background, ground.scale)
+        odds = label_free.log_odds(
+            background, ground.query, cosine, resident.columns, with_prior=ground.with_prior
+        )
+    if rows is None:
+        return make_scores(resident.picture_ids, cosine, odds)
+    return make_scores(resident.picture_ids[rows], cosine[rows], odds[rows])
+
+
+def _label(case: Case, ground: _Ground, *, rough: bool) -> str:
+    if ground.matcher is not None:
+        return case.basis.match
+    if rough:
+        return "label-free (rough)"
+    kinds = {reference is not None for reference in case.references}
+    kind = "texts" if kinds == {False} else "pictures" if kinds == {True} else "mixes"
+    return f"label-free ({len(ground.background)} background {kind})"

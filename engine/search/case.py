@@ -1,0 +1,163 @@
+"""From a request to a case: the query understood, the encoder chosen, what the answer rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cache.counters import revision
+from cache.pictures import scope
+from cache.records import EncoderRecord
+from cache.store import Cache
+from engine.errors import EmptyLibraryError, RequestError
+from engine.language import language_of
+from engine.requests import Filters, SearchRequest
+from engine.results import IdArray
+from engine.scoring.ranking import SCORERS
+from engine.search.pictures import Pictures, Reference
+from engine.search.plan import Offer, choose_encoder, known_texts, read_offer
+from engine.search.query import Query, Term, parse
+from engine.search.receipts import Basis
+from engine.settings import EngineSettings
+
+LABEL_FREE = "label-free"
+ROUGH = "rough"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A request that can be answered."""
+
+    request: SearchRequest
+    query: Query
+    references: tuple[Reference | None, ...]
+    """The picture that each term names; None for a text."""
+    encoder: EncoderRecord
+    offer: Offer
+    basis: Basis
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts of the query, as an encoder gets them."""
+        return texts_of(self.query, self.references)
+
+    @property
+    def language(self) -> str:
+        """Of the texts; the first language of the encoder where they do not tell."""
+        spoken = [language_of(text) for text in self.texts]
+        known = [language for language in spoken if language in self.encoder.languages]
+        return known[0] if known else self.encoder.languages[0]
+
+    @property
+    def by_matcher(self) -> bool:
+        """A trained matcher scores this query: it knows texts, not pictures."""
+        return self.basis.match not in (LABEL_FREE, ROUGH)
+
+
+class Cases:
+    """Understands requests; reads the cache, starts no model."""
+
+    def __init__(self, cache: Cache, pictures: Pictures, settings: EngineSettings) -> None:
+        self._cache = cache
+        self._pictures = pictures
+        self._settings = settings
+        self._offer: Offer | None = None
+
+    async def open(self, request: SearchRequest) -> Case:
+        """Understand a request. Raises RequestError, EmptyLibraryError, PictureError."""
+        check(request)
+        query, references = await self._understand(parse(request.query))
+        offer = await self.offer()
+        texts = texts_of(query, references)
+        ready = None
+        if request.offline:
+            ready = await self._cache.read(known_texts, tuple(offer.encoders), texts)
+        encoder = choose_encoder(
+            offer,
+            texts,
+            wanted=request.encoder_id,
+            preferred=self._settings.encoder,
+            ready=ready,
+        )
+        matcher = offer.matchers.get(encoder.id) if texts and not any(references) else None
+        basis = Basis(
+            query=str(query),
+            pictures=tuple(reference.identity for reference in references if reference),
+            encoder=encoder.id,
+            match=LABEL_FREE if matcher is None else f"matcher {matcher}",
+            filters=request.filters,
+            revision=offer.revision,
+        )
+        return Case(
+            request=request,
+            query=query,
+            references=references,
+            encoder=encoder,
+            offer=offer,
+            basis=basis,
+        )
+
+    async def offer(self) -> Offer:
+        """What the library offers now; counted again only when it has changed."""
+        if self._offer is None or self._offer.revision != await self._cache.read(revision):
+            self._offer = await self._cache.read(read_offer)
+        return self._offer
+
+    async def in_scope(self, filters: Filters, picture_ids: IdArray) -> IdArray | None:
+        """Indices of the pictures that the filters let in; None for all of them.
+
+        Raises EmptyLibraryError where there is none.
+        """
+        if filters == Filters():
+            return None
+        inside = await self._cache.read(
+            scope,
+            folders=tuple(str(folder) for folder in filters.folders),
+            since=filters.since,
+            until=filters.until,
+            min_side=filters.min_side,
+        )
+        indices = np.flatnonzero(np.isin(picture_ids, inside, assume_unique=True))
+        if not len(indices):
+            raise EmptyLibraryError(
+                f"the filters let none of {len(picture_ids):,} pictures in",
+                hint="Widen the folders, dates or size; t2itui library lists the folders.",
+            )
+        return indices
+
+    async def _understand(self, query: Query) -> tuple[Query, tuple[Reference | None, ...]]:
+        references = [await self._pictures.find(term) for term in query.terms]
+        terms = tuple(
+            _named(term, reference) for term, reference in zip(query.terms, references, strict=True)
+        )
+        return Query(terms=terms), tuple(references)
+
+
+def check(request: SearchRequest) -> None:
+    """Raise RequestError for numbers and names that make no sense."""
+    if not 0 <= request.threshold <= 1 or math.isnan(request.threshold):
+        raise RequestError(f"the threshold {request.threshold:g} is not between 0 and 1")
+    check_scorer(request.scorer)
+    if request.top < 0:
+        raise RequestError(f"{request.top} results make no sense: 0 means all")
+
+
+def check_scorer(scorer: str) -> None:
+    """Raise RequestError for a scorer that does not exist."""
+    if scorer not in SCORERS:
+        raise RequestError(
+            f"no scorer is called {scorer!r}", hint=f"There are: {', '.join(SCORERS)}"
+        )
+
+
+def texts_of(query: Query, references: Sequence[Reference | None]) -> tuple[str, ...]:
+    """The texts among the terms."""
+    pairs = zip(query.terms, references, strict=True)
+    return tuple(term.text for term, reference in pairs if reference is None)
+
+
+def _named(term: Term, reference: Reference | None) -> Term:
+    return term if reference is None else replace(term, raw=reference.name, quoted=True)

@@ -1,0 +1,177 @@
+"""Pictures as queries: found in the library by path or content, or read from the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cache.embeddings import vectors_of
+from cache.paths import pictures_at
+from cache.pictures import find_by_sha, show
+from cache.records import EncoderRecord
+from cache.store import Cache
+from engine.errors import OfflineError, PictureError, RequestError
+from engine.indexing.plan import FileTask
+from engine.indexing.pool import Decoder, PoolSettings, Refused
+from engine.indexing.walk import SUFFIXES
+from engine.models.encoders import Encoders
+from engine.results import FloatArray
+from engine.search.query import Term
+from engine.search.texts import Texts
+from engine.settings import EngineSettings
+
+BY_CONTENT = "sha256:"
+"""Starts a term that names a picture of the library by the first digits of its hash."""
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A picture that a query names."""
+
+    name: str
+    """How the query is to name it from now on: an absolute path, or its hash."""
+    picture_id: int | None
+    """None for a file whose content the library does not have."""
+    sha256: str | None
+    """None for a picture that the library knows by name only."""
+
+    @property
+    def identity(self) -> str:
+        """What the answer depends on."""
+        return self.sha256 or f"picture {self.picture_id}"
+
+
+class Pictures:
+    """Tells which picture a term names, and gets its embedding."""
+
+    def __init__(
+        self, cache: Cache, encoders: Encoders, texts: Texts, settings: EngineSettings
+    ) -> None:
+        self._cache = cache
+        self._encoders = encoders
+        self._texts = texts
+        self._settings = settings
+
+    async def find(self, term: Term) -> Reference | None:
+        """The picture that a term names; None where it is text.
+
+        A term names a picture when it ends like a picture's file name. Without quotes it is text
+        all the same where there is no such picture. Raises RequestError, or PictureError where
+        the file cannot be read.
+        """
+        raw = term.raw if term.quoted else term.raw.strip()
+        if _HASH.fullmatch(raw):
+            return await self._by_content(raw, term)
+        if Path(raw).suffix.lower() not in SUFFIXES:
+            return None
+        path = str(_absolute(raw))
+        known = await self._cache.read(pictures_at, [path, raw])
+        for name in (path, raw):
+            if name in known:
+                return await self._of_library(known[name], name)
+        if await asyncio.to_thread(Path(path).is_file):
+            return await self._on_disk(path)
+        if not term.quoted:
+            return None
+        raise RequestError(
+            f"column {term.column}: there is no picture {raw}, on the disk or in the library",
+            hint="Give the path from the root, or from the current folder.",
+        )
+
+    async def name_of(self, picture_id: int) -> str:
+        """What a query calls a picture of the library. Raises RequestError where it is gone."""
+        shown = await self._cache.read(show, [picture_id])
+        if not shown:
+            raise RequestError("that picture is no longer in the library")
+        file, sha256 = shown[0].file, shown[0].picture.sha256
+        is_plain = file is not None and file.path.isprintable()
+        if file is not None and is_plain and Path(file.path).suffix.lower() in SUFFIXES:
+            return file.path
+        if sha256 is None:
+            raise RequestError("that picture has neither content nor a name that can be written")
+        return BY_CONTENT + sha256
+
+    async def embed(
+        self, encoder: EncoderRecord, reference: Reference, *, offline: bool
+    ) -> tuple[FloatArray, bool]:
+        """The embedding [dim] of a picture, and whether a model took part.
+
+        Raises OfflineError, PictureError, and what a model raises.
+        """
+        if reference.picture_id is not None:
+            found = await self._cache.read(vectors_of, encoder.id, [reference.picture_id])
+            if reference.picture_id in found:
+                return found[reference.picture_id], False
+        if offline:
+            raise OfflineError(
+                f"{reference.name} has no embedding of {encoder.id}: its model would have to start",
+                hint="Ask without --offline, or index the picture.",
+            )
+        return await self._run_model(encoder, reference), True
+
+    async def _by_content(self, raw: str, term: Term) -> Reference:
+        sha256 = raw.removeprefix(BY_CONTENT)
+        found = await self._cache.read(find_by_sha, [sha256])
+        if sha256 not in found:
+            raise RequestError(f"column {term.column}: the library has no picture {raw}")
+        return Reference(name=raw, picture_id=found[sha256], sha256=sha256)
+
+    async def _of_library(self, picture_id: int, name: str) -> Reference:
+        shown = await self._cache.read(show, [picture_id])
+        sha256 = shown[0].picture.sha256 if shown else None
+        return Reference(name=name, picture_id=picture_id, sha256=sha256)
+
+    async def _on_disk(self, path: str) -> Reference:
+        try:
+            sha256 = await asyncio.to_thread(_hash, path)
+        except OSError as error:
+            raise PictureError(f"{path} cannot be read: {error.strerror}") from error
+        found = await self._cache.read(find_by_sha, [sha256])
+        return Reference(name=path, picture_id=found.get(sha256), sha256=sha256)
+
+    async def _run_model(self, encoder: EncoderRecord, reference: Reference) -> FloatArray:
+        source = await self._texts.check(encoder)
+        facts = await self._encoders.describe(source)
+        decoder = Decoder(
+            PoolSettings(
+                count=1,
+                log=self._settings.home / "logs" / "decoder-query.log",
+                spec=facts.spec,
+                max_pixels=self._settings.max_pixels,
+                thumbnail_side=self._settings.thumbnail_side,
+                known=np.empty(0, np.int64),
+            )
+        )
+        try:
+            outcome = await decoder.read(await asyncio.to_thread(_task, reference.name))
+        except OSError as error:
+            raise PictureError(f"{reference.name} cannot be read: {error.strerror}") from error
+        finally:
+            await decoder.aclose()
+        if isinstance(outcome, Refused) or outcome.pixels is None:
+            reason = outcome.reason if isinstance(outcome, Refused) else "it has no pixels"
+            raise PictureError(f"{reference.name}: {reason}")
+        vectors = await self._encoders.embed_pixels(source, outcome.pixels[None])
+        vector: FloatArray = vectors[0]
+        return vector
+
+
+def _absolute(raw: str) -> Path:
+    path = Path(raw)
+    return (path.expanduser() if raw.startswith("~") else path).absolute()
+
+
+def _hash(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _task(path: str) -> FileTask:
+    status = Path(path).stat()
+    return FileTask(path, status.st_size, status.st_mtime_ns, None, False, False)

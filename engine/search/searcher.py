@@ -1,0 +1,246 @@
+"""Answers queries: ranks every picture, decides the route, keeps the receipt."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from sqlite_utils import Database
+
+from cache.errors import CacheError
+from cache.pictures import show
+from cache.receipts import get_receipt, put_receipt, touch_receipt
+from cache.records import ReceiptRecord, ShownPicture
+from cache.store import Cache
+from engine.errors import RequestError
+from engine.models.encoders import Encoders
+from engine.requests import SearchRequest
+from engine.results import IdArray, Note, Receipt, ResultRow, Scores, SearchResult
+from engine.scoring import ranking
+from engine.search import notes
+from engine.search.answer import Answers
+from engine.search.case import Case, Cases, check, check_scorer
+from engine.search.pictures import Pictures
+from engine.search.query import quote
+from engine.search.receipts import Basis, Stored, filters_as_json, pack, receipt_id, unpack
+from engine.search.texts import Texts
+from engine.settings import EngineSettings
+
+_NONE: IdArray = np.empty(0, np.int64)
+_REMEMBERED = 16
+"""Results whose basis is remembered, so that they can be routed anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decision:
+    """What turns scores into a receipt."""
+
+    scorer: str
+    threshold: float
+    top: int
+
+
+class Searcher:
+    """Turns requests into results; every answer is a stored receipt, and repeats from it."""
+
+    def __init__(self, cache: Cache, encoders: Encoders, settings: EngineSettings) -> None:
+        self._cache = cache
+        self._texts = Texts(cache, encoders)
+        self._pictures = Pictures(cache, encoders, self._texts, settings)
+        self._cases = Cases(cache, self._pictures, settings)
+        self._answers = Answers(cache, self._texts, self._pictures, self._cases)
+        self._bases: OrderedDict[str, Basis] = OrderedDict()
+        self._order: tuple[Scores, str, IdArray] | None = None
+
+    async def search(self, request: SearchRequest) -> SearchResult:
+        """Answer a query, from its receipt where there is one; then without scores.
+
+        Raises EngineError kinds: RequestError, EmptyLibraryError, OfflineError, PictureError, and
+        what models raise.
+        """
+        started = time.perf_counter()
+        case = await self._cases.open(request)
+        stored = await self._replayed(case, request)
+        if stored is not None:
+            return _result(stored, cached=True, scores=None, started=started)
+        return await self._answer(case, started)
+
+    async def scored(self, request: SearchRequest) -> SearchResult:
+        """Answer a query with the scores of every picture in scope; raises as `search` does."""
+        started = time.perf_counter()
+        return await self._answer(await self._cases.open(request), started)
+
+    async def like(self, picture: int | Path, request: SearchRequest) -> SearchResult:
+        """Rank by likeness to a picture, of the library by id or on the disk by path, with scores.
+
+        The query of the request is not used. `match` compares with pictures of the library in
+        the place of background texts. Raises as `search` does.
+        """
+        if isinstance(picture, Path):
+            name = os.path.abspath(picture)
+        else:
+            name = await self._pictures.name_of(picture)
+        return await self.scored(replace(request, query=quote(name)))
+
+    async def record(
+        self, result: SearchResult, *, threshold: float, scorer: str, top: int = 20
+    ) -> SearchResult:
+        """Keep a new receipt for scores at hand under another threshold or ranking scorer.
+
+        Raises RequestError for a result without scores, or one too old to be remembered.
+        """
+        started = time.perf_counter()
+        old, scores = result.receipt, result.scores
+        basis = self._bases.get(old.id)
+        check(SearchRequest(query=old.query, threshold=threshold, scorer=scorer, top=top))
+        if scores is None or basis is None:
+            raise RequestError("this result can no longer be routed anew", hint="Search again.")
+        decision = _Decision(scorer=scorer, threshold=threshold, top=top)
+        stored = await self._decide(basis, old.matcher, scores, decision, result.notes)
+        return _result(stored, cached=True, scores=scores, started=started)
+
+    async def rows(
+        self, result: SearchResult, scorer: str, start: int, stop: int
+    ) -> tuple[ResultRow, ...]:
+        """The rows of ranks start + 1 to stop under a scorer.
+
+        Of a result without scores, those that its receipt keeps.
+        """
+        check_scorer(scorer)
+        if result.scores is None:
+            return result.rows[max(start, 0) : stop]
+        return await self._rows(result.scores, scorer, max(start, 0), stop)
+
+    async def _answer(self, case: Case, started: float) -> SearchResult:
+        answer = await self._answers.compute(case)
+        basis = replace(case.basis, match=answer.match, revision=answer.revision)
+        request = case.request
+        decision = _Decision(scorer=request.scorer, threshold=request.threshold, top=request.top)
+        stored = await self._decide(basis, answer.matcher, answer.scores, decision, answer.notes)
+        return _result(stored, cached=not answer.used_model, scores=answer.scores, started=started)
+
+    async def _replayed(self, case: Case, request: SearchRequest) -> Stored | None:
+        """The stored decision of a case, with the use counted."""
+        name = receipt_id(
+            case.basis, scorer=request.scorer, threshold=request.threshold, top=request.top
+        )
+        record = await self._cache.read(get_receipt, name)
+        if record is None:
+            return None
+        stored = unpack(record)
+        self._remember(name, case.basis)
+        if not self._cache.read_only:
+            await self._touch(name)
+        return stored
+
+    async def _touch(self, name: str) -> None:
+        try:
+            await self._cache.write(touch_receipt, name, time.time())
+        except CacheError:
+            # That it was used again is worth less than the answer.
+            return
+
+    async def _decide(
+        self,
+        basis: Basis,
+        matcher: str,
+        scores: Scores,
+        decision: _Decision,
+        told: tuple[Note, ...],
+    ) -> Stored:
+        name = receipt_id(
+            basis, scorer=decision.scorer, threshold=decision.threshold, top=decision.top
+        )
+        self._remember(name, basis)
+        known = await self._cache.read(get_receipt, name)
+        if known is not None:
+            return unpack(known)
+        routing = ranking.route(scores, decision.threshold)
+        stored = Stored(
+            receipt=Receipt(
+                id=name,
+                query=basis.query,
+                encoder=basis.encoder,
+                matcher=matcher,
+                ranked_by=decision.scorer,
+                threshold=decision.threshold,
+                route=routing.route,
+                reason=routing.reason,
+                best_cosine=routing.best_cosine,
+                best_match=routing.best_match,
+                passed=routing.passed,
+                considered=len(scores.picture_ids),
+                histogram=ranking.histogram(scores),
+                filters=filters_as_json(basis.filters),
+                override=None,
+                created_at=time.time(),
+            ),
+            rows=await self._rows(scores, decision.scorer, 0, decision.top or None),
+            notes=told,
+        )
+        return await self._keep(stored)
+
+    async def _keep(self, stored: Stored) -> Stored:
+        """Store a decision; what was stored first under its name is the decision."""
+        try:
+            return unpack(await self._cache.write(_put, pack(stored)))
+        except CacheError as error:
+            return replace(stored, notes=(*stored.notes, *notes.unkept_note(error.message)))
+
+    async def _rows(
+        self, scores: Scores, scorer: str, start: int, stop: int | None
+    ) -> tuple[ResultRow, ...]:
+        if start == 0 and stop is not None:
+            indices = ranking.top(scores, scorer, stop) if stop > 0 else _NONE
+        else:
+            indices = self._ordered(scores, scorer)[start:stop]
+        shown = await self._cache.read(show, scores.picture_ids[indices].tolist())
+        by_id = {found.picture.id: found for found in shown}
+        return tuple(
+            _row(rank, scores, int(index), by_id.get(int(scores.picture_ids[index])))
+            for rank, index in enumerate(indices, start + 1)
+        )
+
+    def _ordered(self, scores: Scores, scorer: str) -> IdArray:
+        if self._order is None or self._order[0] is not scores or self._order[1] != scorer:
+            self._order = scores, scorer, ranking.order(scores, scorer)
+        return self._order[2]
+
+    def _remember(self, name: str, basis: Basis) -> None:
+        self._bases[name] = basis
+        self._bases.move_to_end(name)
+        while len(self._bases) > _REMEMBERED:
+            self._bases.popitem(last=False)
+
+
+def _put(db: Database, record: ReceiptRecord) -> ReceiptRecord:
+    put_receipt(db, record)
+    return get_receipt(db, record.id) or record
+
+
+def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> ResultRow:
+    picture = shown.picture if shown else None
+    return ResultRow(
+        rank=rank,
+        picture_id=int(scores.picture_ids[index]),
+        path=shown.file.path if shown and shown.file else "",
+        sha256=picture.sha256 if picture else None,
+        cosine=float(scores.cosine[index]),
+        match=float(scores.match[index]),
+        synthetic=bool(picture and picture.synthetic),
+    )
+
+
+def _result(stored: Stored, *, cached: bool, scores: Scores | None, started: float) -> SearchResult:
+    return SearchResult(
+        receipt=stored.receipt,
+        rows=stored.rows,
+        cached=cached,
+        seconds=time.perf_counter() - started,
+        notes=stored.notes,
+        scores=scores,
+    )
