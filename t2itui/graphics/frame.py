@@ -3,7 +3,7 @@
 from textwrap import wrap
 from typing import Literal
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from t2itui.plain import plain
 
@@ -28,10 +28,7 @@ def frame(alt: str, reason: Reason, columns: int, rows: int, *, dim: bool) -> li
 def _fit(text: str, columns: int, rows: int) -> list[str]:
     if rows < 1:
         return []
-    lines = [
-        set_cell_size(line, columns).rstrip() if cell_len(line) > columns else line
-        for line in wrap(text, columns)
-    ]
+    lines = [piece for line in wrap(text, columns) for piece in chop_cells(line, columns)]
     if len(lines) > rows:
         last = set_cell_size(lines[rows - 1], columns - 1).rstrip()
         lines = [*lines[: rows - 1], f"{last}…"]

@@ -214,7 +214,9 @@ class Picture(Widget):
         self._memory.free_all()
 
     def _free_if_hidden(self) -> None:
-        if not self.screen.is_current:
+        stack = self.app.screen_stack
+        above = stack[stack.index(self.screen) + 1 :] if self.screen in stack else stack
+        if any(screen.styles.background.a == 1 for screen in above):
             self.free()
 
     def _write(self, sequences: str) -> None:

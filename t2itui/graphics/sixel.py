@@ -7,6 +7,7 @@ at hand choose a palette for every picture they are given. https://vt100.net/doc
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,10 @@ from PIL import Image
 BAND = 6
 """Pixel rows that one line of sixels holds."""
 _EMPTY = ord("?")
-_RUN = re.compile(rb"\?{4,}|~{4,}")
+_RUNS = [
+    re.compile(rb"\?{4,}|\x%02x{4,}" % (_EMPTY + (1 << height) - 1)) for height in range(BAND + 1)
+]
+"""Runs of nothing and of whole columns, by the band's height; others are too rare to look for."""
 
 
 def sixel_rows(image: Image.Image, rows: int, colors: int = 256) -> Iterator[str]:
@@ -55,9 +59,9 @@ def _band(pixels: NDArray[np.uint8]) -> bytes:
     first = (bits != 0).argmax(axis=1).tolist()
     last = (width - (bits != 0)[:, ::-1].argmax(axis=1)).tolist()
     lines = (bits + _EMPTY).tobytes()
+    shorten = partial(_RUNS[len(pixels)].sub, _count)
     return b"$".join(
-        b"#%d%s%s"
-        % (color, _gap(start), _shorten(lines[line * width + start : line * width + end]))
+        b"#%d%s%s" % (color, _gap(start), shorten(lines[line * width + start : line * width + end]))
         for line, (color, start, end) in enumerate(zip(colors.tolist(), first, last, strict=True))
     )
 
@@ -66,5 +70,5 @@ def _gap(columns: int) -> bytes:
     return b"!%d?" % columns if columns else b""
 
 
-def _shorten(sixels: bytes) -> bytes:
-    return _RUN.sub(lambda run: b"!%d%c" % (len(run[0]), run[0][0]), sixels)
+def _count(run: re.Match[bytes]) -> bytes:
+    return b"!%d%c" % (len(run[0]), run[0][0])
