@@ -18,6 +18,7 @@ from textual.signal import Signal
 
 from cache.errors import CacheError
 from engine.errors import EngineError
+from t2itui.graphics.picture import free_pictures
 from t2itui.job_host import JobHost
 from t2itui.messages import EngineFailed, EngineReady, JobReported, ReplayWanted, SearchWanted
 from t2itui.screens.search import SearchScreen
@@ -144,6 +145,9 @@ class T2ITuiApp(JobHost):
         self.theme_changed_signal.subscribe(self, lambda theme: self._theme_chosen(theme.name))
         self.status = Status(graphics=self.graphics.protocol)
         self.call_after_refresh(self.open_engine)
+
+    def on_exit_app(self) -> None:
+        free_pictures(self)
 
     async def on_unmount(self) -> None:
         await self._resources.aclose()
