@@ -77,6 +77,11 @@ class Encoders:
         self._facts: dict[str, EncoderFacts] = {}
         self._hosts: dict[str, _Host] = {}
 
+    @property
+    def configured(self) -> str:
+        """Hub id or folder of the encoder for new pictures."""
+        return self._settings.encoder
+
     def locate(self, source: str) -> Path | None:
         """Return the folder that holds the files of a model; None where they are not here."""
         try:

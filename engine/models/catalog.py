@@ -1,0 +1,168 @@
+"""The encoders that the program knows, finds on this machine, or has vectors of."""
+
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from cache.embeddings import count_embeddings
+from cache.encoders import encoders as cached_encoders
+from cache.matchers import newest_matcher
+from cache.records import EncoderRecord
+from cache.store import Cache
+from engine.errors import EngineError
+from engine.models import places
+from engine.models.encoders import Encoders
+from engine.results import ModelStatus
+from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER
+
+ENCODER = "encoder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownModel:
+    """A model of the hub in a format that the program can run."""
+
+    id: str
+    languages: tuple[str, ...]
+    note: str
+    """What it is good for, and what comes over the network."""
+
+
+KNOWN = (
+    KnownModel(id=DEFAULT_ENCODER, languages=("en",), note="the default; about 605 MB"),
+    KnownModel(
+        id="openai/clip-vit-base-patch16",
+        languages=("en",),
+        note="finer than patch32; about 599 MB",
+    ),
+    KnownModel(
+        id="openai/clip-vit-large-patch14",
+        languages=("en",),
+        note="more exact, slower; about 1.7 GB",
+    ),
+    KnownModel(
+        id="laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+        languages=("en",),
+        note="trained on LAION-2B; about 605 MB",
+    ),
+    KnownModel(id=CHINESE_ENCODER, languages=("zh",), note="the default for Chinese; about 753 MB"),
+    KnownModel(
+        id="OFA-Sys/chinese-clip-vit-large-patch14",
+        languages=("zh",),
+        note="more exact, slower; about 1.6 GB",
+    ),
+    KnownModel(
+        id="google/siglip-base-patch16-224",
+        languages=("en",),
+        note="trained pair by pair; about 813 MB",
+    ),
+    KnownModel(
+        id="google/siglip2-base-patch16-224",
+        languages=("en", "zh"),
+        note="reads many languages; about 1.5 GB",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Use:
+    """What the library has of one encoder."""
+
+    record: EncoderRecord
+    indexed: int
+    matcher: str
+
+
+async def statuses(cache: Cache, encoders: Encoders) -> list[ModelStatus]:
+    """List the encoders in the library, then the others of this machine, then the other known.
+
+    Starts no model and reads nothing from the network.
+    """
+    uses = await cache.read(_uses)
+    listed = [_used(use, encoders) for use in uses]
+    ids = {status.id for status in listed}
+    configured = await _configured(encoders)
+    if configured is not None and configured.id not in ids | {model.id for model in KNOWN}:
+        listed.append(configured)
+    listed += [_unused(model, encoders) for model in KNOWN if model.id not in ids]
+    return sorted(listed, key=lambda status: (not status.indexed, not status.location))
+
+
+def known(model_id: str) -> KnownModel | None:
+    """Return what is known of a model, whatever its revision."""
+    name = places.split_revision(model_id)[0]
+    return next((model for model in KNOWN if model.id == name), None)
+
+
+def _uses(db: Database) -> list[_Use]:
+    return [
+        _Use(
+            record=record,
+            indexed=count_embeddings(db, record.id),
+            matcher=_matcher(db, record.id),
+        )
+        for record in cached_encoders(db)
+    ]
+
+
+def _matcher(db: Database, encoder_id: str) -> str:
+    newest = newest_matcher(db, encoder_id)
+    return "label-free" if newest is None else f"matcher {newest.id}"
+
+
+def _used(use: _Use, encoders: Encoders) -> ModelStatus:
+    model, source = known(use.record.id), use.record.source
+    location = encoders.locate(source) if source else None
+    return ModelStatus(
+        id=use.record.id,
+        kind=ENCODER,
+        known=model is not None,
+        location=str(location or ""),
+        indexed=use.indexed,
+        languages=use.record.languages,
+        matcher=use.matcher,
+        note=model.note if model else "" if source else "imported vectors",
+    )
+
+
+def _unused(model: KnownModel, encoders: Encoders) -> ModelStatus:
+    return ModelStatus(
+        id=model.id,
+        kind=ENCODER,
+        known=True,
+        location=str(encoders.locate(model.id) or ""),
+        indexed=0,
+        languages=model.languages,
+        matcher="",
+        note=model.note,
+    )
+
+
+async def _configured(encoders: Encoders) -> ModelStatus | None:
+    """Describe the encoder of the settings; one that cannot be used is listed with the reason."""
+    source = encoders.configured
+    try:
+        facts = await encoders.describe(source)
+    except EngineError as error:
+        if known(source) is not None:
+            return None
+        return ModelStatus(
+            id=source,
+            kind=ENCODER,
+            known=False,
+            location="",
+            indexed=0,
+            languages=(),
+            matcher="",
+            note=error.message,
+        )
+    return ModelStatus(
+        id=facts.id,
+        kind=ENCODER,
+        known=False,
+        location=str(facts.folder),
+        indexed=0,
+        languages=facts.languages,
+        matcher="",
+        note="of the settings",
+    )
