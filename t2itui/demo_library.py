@@ -17,8 +17,8 @@ from engine.storybook.render import render
 from engine.storybook.scene import Scene, sample_scene
 from engine.storybook.vocabulary import ANIMALS
 
-ENCODER_ID = "made-up-axes"
-PICTURES = 60
+ENCODER_ID = "storybook-demo"
+PICTURES = 90
 SIDE = 256
 PAINTED_AT = 1_750_000_000
 """The files' time, so that what the app shows of it is always the same."""
@@ -88,7 +88,7 @@ def picture_vectors(scenes: Sequence[Scene]) -> NDArray[np.float32]:
     vectors[:, 0] = COMMON_SHARE
     for row, scene in zip(vectors, scenes, strict=True):
         for animal in scene.animals:
-            row[1 + ANIMALS.index(animal.animal)] += random.uniform(0.15, 0.4)
+            row[1 + ANIMALS.index(animal.animal)] += random.uniform(0.08, 0.4)
         row[-1] = np.sqrt(max(0.0, 1 - float(row[:-1] @ row[:-1])))
     return vectors.astype(np.float32)
 

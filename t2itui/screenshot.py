@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,8 +76,7 @@ async def screenshot(
     size: tuple[int, int], *, keys: Sequence[str], query: str, theme: str, home: Path | None
 ) -> str:
     """Return the app as SVG, once everything has been drawn."""
-    with tempfile.TemporaryDirectory(prefix="t2itui-") as empty:
-        place = home or Path(empty)
+    with demo_place() if home is None else nullcontext(home) as place:
 
         def open_engine() -> AbstractAsyncContextManager[Engine]:
             return steady_engine(place, with_demo=home is None)
@@ -90,6 +95,18 @@ async def screenshot(
             return app.export_screenshot(title="t2itui")
 
 
+@contextmanager
+def demo_place() -> Iterator[Path]:
+    """Make a folder for the painted library, always of one name, for the app shows paths."""
+    place = Path(tempfile.gettempdir()) / "t2itui-demo"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(mode=0o700)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
 @asynccontextmanager
 async def steady_engine(home: Path, *, with_demo: bool) -> AsyncIterator[Engine]:
     """Open an engine that does not say how long a query took."""
@@ -99,7 +116,7 @@ async def steady_engine(home: Path, *, with_demo: bool) -> AsyncIterator[Engine]
         if with_demo:
             from t2itui.demo_library import paint
 
-            library = await asyncio.to_thread(paint, home / "demo")
+            library = await asyncio.to_thread(paint, home / "storybook")
             await engine.import_vectors(library.request).wait()
         answer = engine.searcher.scored
 

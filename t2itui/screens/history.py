@@ -21,7 +21,7 @@ from t2itui.plain import plain
 from t2itui.screens.base import AppScreen
 from t2itui.screens.form import Confirm
 from t2itui.screens.offered import Offered
-from t2itui.widgets.receipt_detail import PICTURES, ReceiptDetail
+from t2itui.widgets.receipt_detail import ReceiptDetail
 from t2itui.widgets.sheet import Row, Sheet
 from t2itui.widgets.sheet_layout import Column
 from t2itui.wording import counted, when_words
@@ -34,6 +34,9 @@ NOTHING_FOUND = "No query with these words."
 
 PAGE = 200
 """Receipts read at a time; the next ones come when the cursor reaches the last."""
+
+LOOKED_AT = 12
+"""First results among which pictures for the detail are looked for; some may have none."""
 
 COLUMNS = (
     Column(title="time", width=16, priority=1),
@@ -247,7 +250,7 @@ class HistoryScreen(AppScreen):
             return
         try:
             result = await engine.history.replay(receipt_id, note_use=False)
-            first = [row.picture_id for row in result.rows[:PICTURES]]
+            first = [row.picture_id for row in result.rows[:LOOKED_AT]]
             thumbnails = await engine.library.thumbnails(first)
         except (CacheError, EngineError) as error:
             self.tell(error)
