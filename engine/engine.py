@@ -4,44 +4,79 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cache.store import Cache
-from engine.doctor import examine
-from engine.exchange import Exchange
-from engine.indexing.indexer import Indexer
 from engine.jobs import Job, Jobs
 from engine.library import Library
-from engine.models.catalog import statuses
-from engine.models.downloads import Downloads
-from engine.models.encoders import Encoders
-from engine.search.history import History
-from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
+    from engine.exchange import Exchange
+    from engine.indexing.indexer import Indexer
+    from engine.models.downloads import Downloads
+    from engine.models.encoders import Encoders
     from engine.requests import ExportRequest, ImportRequest, IndexRequest, SearchRequest
     from engine.results import Check, ModelStatus, SearchResult
+    from engine.search.history import History
+    from engine.search.searcher import Searcher
 
 
 class Engine:
     """Holds the parts together; each part is usable alone in a test.
 
     Use it as `async with Engine.open(settings) as engine`. Nothing heavy starts before it is
-    needed: opening costs the cache's opening and no more.
+    needed: opening costs the cache's opening and no more, and a part is imported on first use.
     """
 
     def __init__(self, settings: EngineSettings, cache: Cache) -> None:
         self.settings = settings
         self.cache = cache
         self.jobs = Jobs(cache)
-        self.encoders = Encoders(settings)
         self.library = Library(cache)
-        self.history = History(cache)
-        self.searcher = Searcher(cache, self.encoders, settings)
-        self.indexer = Indexer(cache, self.encoders, settings)
-        self.exchange = Exchange(cache, settings)
-        self.downloads = Downloads(settings)
+
+    @cached_property
+    def encoders(self) -> Encoders:
+        """The encoder processes."""
+        from engine.models.encoders import Encoders
+
+        return Encoders(self.settings)
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Queries and their receipts."""
+        from engine.search.searcher import Searcher
+
+        return Searcher(self.cache, self.encoders, self.settings)
+
+    @cached_property
+    def history(self) -> History:
+        """Decisions made before."""
+        from engine.search.history import History
+
+        return History(self.cache)
+
+    @cached_property
+    def indexer(self) -> Indexer:
+        """Folders into the library."""
+        from engine.indexing.indexer import Indexer
+
+        return Indexer(self.cache, self.encoders, self.settings)
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """Vectors from and for elsewhere."""
+        from engine.exchange import Exchange
+
+        return Exchange(self.cache, self.settings)
+
+    @cached_property
+    def downloads(self) -> Downloads:
+        """Models from the hub."""
+        from engine.models.downloads import Downloads
+
+        return Downloads(self.settings)
 
     @classmethod
     @asynccontextmanager
@@ -58,8 +93,10 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
         await self.jobs.aclose()
-        await self.indexer.aclose()
-        await self.encoders.aclose()
+        if "indexer" in self.__dict__:
+            await self.indexer.aclose()
+        if "encoders" in self.__dict__:
+            await self.encoders.aclose()
         await self.cache.aclose()
 
     async def search(self, request: SearchRequest) -> SearchResult:
@@ -84,8 +121,12 @@ class Engine:
 
     async def models(self) -> list[ModelStatus]:
         """List the encoders that are known, on this machine or in the library."""
+        from engine.models.catalog import statuses
+
         return await statuses(self.cache, self.encoders)
 
     async def doctor(self) -> Sequence[Check]:
         """Check device, models, cache and disk."""
+        from engine.doctor import examine
+
         return await examine(self)
