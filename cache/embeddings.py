@@ -76,9 +76,9 @@ def missing(db: Database, encoder_id: str, picture_ids: Sequence[int] | None = N
         return [picture_id for picture_id in picture_ids if picture_id not in taken]
     rows = db.execute(
         "select id from pictures p"
-        " where exists (select 1 from files where picture_id = p.id and present = 1)"
-        " and not exists"
-        " (select 1 from embeddings where encoder_id = ? and picture_id = p.id) order by id",
+        " where not exists"
+        " (select 1 from embeddings where encoder_id = ? and picture_id = p.id)"
+        " and exists (select 1 from files where picture_id = p.id and present = 1) order by id",
         [encoder_id],
     )
     return [int(row[0]) for row in rows]
