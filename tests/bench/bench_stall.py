@@ -1,0 +1,145 @@
+"""How long the event loop stands still while pictures fill and while paging through 10,000 results.
+
+Run it as `python -m tests.bench.bench_stall [PROTOCOL ...]`. The whole app runs on a pty over a
+real cache. Two figures for each phase: the longest stall as the clock saw it, and the processor time
+that the loop's own thread spent in its longest stretch; only the first grows on a busy machine.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from engine.engine import Engine
+from engine.settings import EngineSettings
+from t2itui.app import T2ITuiApp
+from t2itui.graphics.capability import PROTOCOLS, Graphics, ProtocolName
+from t2itui.graphics.picture import Picture
+from t2itui.widgets.card import Card
+from tests.bench.big_library import QUERY, build
+from tests.bench.on_pty import CELL, run_on_pty
+
+RESULTS = 10_000
+PAGES = 40
+BEAT_S = 0.002
+"""How often the loop is asked whether it is still there."""
+CHILD = """
+import sys
+from tests.bench.bench_stall import child
+child({home!r}, {protocol!r}, int(sys.argv[1]))
+"""
+
+
+class Pulse:
+    """Measures the gaps between two turns of the loop."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, float] = {}
+        self._gaps: list[tuple[float, float]] = []
+        self._task = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        while True:
+            wall, used = time.perf_counter(), time.thread_time()
+            await asyncio.sleep(BEAT_S)
+            self._gaps.append((time.perf_counter() - wall - BEAT_S, time.thread_time() - used))
+
+    @asynccontextmanager
+    async def phase(self, name: str) -> AsyncIterator[None]:
+        """Keep the longest gaps, in ms, under `name`."""
+        await asyncio.sleep(0.3)
+        self._gaps.clear()
+        yield
+        await asyncio.sleep(0.1)
+        self.figures[f"{name} wall"] = max(wall for wall, _ in self._gaps) * 1000
+        self.figures[f"{name} used"] = max(used for _, used in self._gaps) * 1000
+
+    def stop(self) -> None:
+        """End the measuring."""
+        self._task.cancel()
+
+
+async def filled(app: T2ITuiApp) -> None:
+    """Wait until every card in sight has its picture or its words."""
+    while True:
+        await asyncio.sleep(0.02)
+        cards = [card for card in app.screen.query(Card) if card.index is not None]
+        if cards and all(card.is_filled for card in cards):
+            pictures = [card.query_one(Picture) for card in cards]
+            if all(picture.reason != "loading" for picture in pictures):
+                return
+
+
+async def drive(pilot: Pilot[object], write_to: int) -> None:
+    """Search, page, jump and open the help, and write down how long the loop stood still."""
+    app = pilot.app
+    assert isinstance(app, T2ITuiApp)
+    while app.engine is None:  # noqa: ASYNC110 - the app offers no event to wait for
+        await asyncio.sleep(0.02)
+    pulse = Pulse()
+    async with pulse.phase("first fill"):
+        app.query_search().search_for(QUERY)
+        await filled(app)
+    app.query_search().query_one("ResultGrid").focus()
+    async with pulse.phase("paging"):
+        for _ in range(PAGES):
+            app.simulate_key("pagedown")
+            await asyncio.sleep(0.05)
+        await filled(app)
+    async with pulse.phase("arrows"):
+        for _ in range(PAGES):
+            app.simulate_key("down")
+            await asyncio.sleep(0.03)
+        await filled(app)
+    async with pulse.phase("dialog"):
+        app.simulate_key("question_mark")
+        await asyncio.sleep(0.7)
+        app.simulate_key("escape")
+        await asyncio.sleep(0.5)
+    pulse.stop()
+    os.write(write_to, json.dumps(pulse.figures).encode())
+    app.exit()
+
+
+def child(home: str, protocol: ProtocolName, write_to: int) -> None:
+    """Run the app and drive it; called in a process of its own."""
+
+    def open_engine() -> AbstractAsyncContextManager[Engine]:
+        return Engine.open(EngineSettings(home=Path(home)))
+
+    graphics = Graphics(
+        protocol=protocol, reason="bench", cell_width=CELL[0], cell_height=CELL[1], truecolor=True
+    )
+
+    async def pilot(pilot: Pilot[object]) -> None:
+        await drive(pilot, write_to)
+
+    T2ITuiApp(open_engine, graphics=graphics).run(auto_pilot=pilot)
+
+
+def main(protocols: list[str]) -> None:
+    """Build the library once and measure each protocol on it."""
+    with tempfile.TemporaryDirectory() as home:
+        asyncio.run(build(Path(home), RESULTS))
+        print(f"longest stall of the event loop, ms (clock / own thread), {RESULTS:,} results")
+        for number, protocol in enumerate(protocols):
+            run = run_on_pty(CHILD.format(home=home, protocol=protocol))
+            names = [name.removesuffix(" wall") for name in run.result if name.endswith(" wall")]
+            if number == 0:
+                print(f"{'':10}" + "".join(f"{name:>16}" for name in names) + f"{'MB written':>12}")
+            cells = [
+                f"{run.result[f'{n} wall']:.0f} / {run.result[f'{n} used']:.0f}" for n in names
+            ]
+            print(f"{protocol:10}" + "".join(f"{cell:>16}" for cell in cells), end="")
+            print(f"{run.written / 1e6:12.1f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or [*PROTOCOLS])
