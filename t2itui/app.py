@@ -15,6 +15,7 @@ from textual.dom import DOMNode
 from textual.reactive import var
 from textual.screen import ModalScreen, Screen
 from textual.signal import Signal
+from textual.timer import Timer
 
 from cache.errors import CacheError
 from engine.errors import EngineError
@@ -45,6 +46,10 @@ THEMES = (
     "solarized-light",
 )
 """What the theme key goes through; the command palette offers the others too."""
+
+
+SAVE_S = 0.5
+"""Settings are written once they have rested so long, and on the way out."""
 
 
 def _library_screen() -> Screen[None]:
@@ -138,6 +143,7 @@ class T2ITuiApp(JobHost):
         self.start_query = start_query
         self._open_engine = open_engine
         self._resources = AsyncExitStack()
+        self._unsaved: Timer | None = None
 
     def on_mount(self) -> None:
         if self.settings.theme in self.available_themes:
@@ -150,6 +156,8 @@ class T2ITuiApp(JobHost):
         free_pictures(self)
 
     async def on_unmount(self) -> None:
+        if self._unsaved is not None:
+            self._write_settings()
         await self._resources.aclose()
 
     @work(group="engine")
@@ -213,13 +221,20 @@ class T2ITuiApp(JobHost):
         if changed == self.settings:
             return
         self.settings = changed
-        if self.home is not None:
-            self._write_settings(self.home, changed)
+        if self._unsaved is not None:
+            self._unsaved.stop()
+        self._unsaved = self.set_timer(SAVE_S, self._save_settings)
 
     @work(exclusive=True, group="settings")
-    async def _write_settings(self, home: Path, settings: AppSettings) -> None:
+    async def _save_settings(self) -> None:
+        self._unsaved = None
+        await asyncio.to_thread(self._write_settings)
+
+    def _write_settings(self) -> None:
+        if self.home is None:
+            return
         try:
-            await asyncio.to_thread(save, home, settings)
+            save(self.home, self.settings)
         except OSError as error:
             self.log.warning(f"settings not kept: {error}")
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.requests import Filters, SearchRequest
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from engine.results import Receipt
 
 
-def search_command(request: SearchRequest, like: Path | None = None) -> str:
-    """Return the command line that answers `request`, or ranks by likeness to a picture."""
+def search_command(request: SearchRequest) -> str:
+    """Return the command line that answers `request`."""
     words = ["t2itui", "search"]
-    words += ["--like", str(like)] if like is not None else []
     words += ["--top", str(request.top), "--scorer", request.scorer]
     words += ["--threshold", f"{request.threshold:g}"]
     words += filter_options(request.filters)
     words += ["--encoder", request.encoder_id] if request.encoder_id else []
     words += ["--offline"] if request.offline else []
-    if like is None:
-        words += ["--", request.query] if request.query.startswith("-") else [request.query]
+    words += ["--", request.query] if request.query.startswith("-") else [request.query]
     return shlex.join(words)
 
 
@@ -35,3 +35,26 @@ def filter_options(filters: Filters) -> list[str]:
         if moment is not None:
             words += [name, datetime.fromtimestamp(moment).strftime("%Y-%m-%dT%H:%M:%S")]
     return [*words, "--min-side", str(filters.min_side)] if filters.min_side else words
+
+
+def request_of(receipt: Receipt, *, top: int) -> SearchRequest:
+    """Return the request that leads to a receipt."""
+    return SearchRequest(
+        query=receipt.query,
+        top=top,
+        scorer=receipt.ranked_by,
+        threshold=receipt.threshold,
+        filters=filters_of(receipt.filters),
+    )
+
+
+def filters_of(kept: Mapping[str, object]) -> Filters:
+    """Return the filters that a receipt keeps; only those that were set are among them."""
+    folders, since, until = kept.get("folders"), kept.get("since"), kept.get("until")
+    min_side = kept.get("min_side")
+    return Filters(
+        folders=tuple(Path(str(each)) for each in folders) if isinstance(folders, list) else (),
+        since=float(since) if isinstance(since, int | float) else None,
+        until=float(until) if isinstance(until, int | float) else None,
+        min_side=min_side if isinstance(min_side, int) else 0,
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Middle, VerticalScroll
@@ -13,8 +13,13 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
+from engine.events import JobFinished
+from engine.requests import IndexRequest
 from t2itui.plain import plain
 from t2itui.widgets.path_input import PathInput
+
+if TYPE_CHECKING:
+    from t2itui.app import T2ITuiApp
 
 WELCOME = """\
 Your library is empty. t2itui ranks your own pictures by what you describe, and shows them here.
@@ -38,10 +43,11 @@ class FirstStart(Middle):
             padding: 0 2;
             border-left: thick $primary;
         }
-        & #outcome { height: auto; color: $text-error; display: none; }
+        & #outcome { height: auto; margin-bottom: 1; display: none; }
         & PathInput { margin: 1 0; }
         & Horizontal { height: auto; }
         & Button { margin-right: 2; }
+        & #download { display: none; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,20 +58,24 @@ class FirstStart(Middle):
             id="first.import",
             tooltip="Begin with CLIP vectors that were made elsewhere",
         ),
+        Binding(
+            "ctrl+g",
+            "download",
+            "Get the model",
+            id="first.download",
+            tooltip="Download the encoder, then index the folder",
+        ),
     ]
-
-    class FolderChosen(Message):
-        """The person wants this folder indexed."""
-
-        def __init__(self, folder: Path) -> None:
-            super().__init__()
-            self.folder = folder
-
-    class ImportWanted(Message):
-        """The person has vectors already."""
 
     folder = getters.query_one(PathInput)
     outcome = getters.query_one("#outcome", Static)
+    download = getters.query_one("#download", Button)
+
+    def __init__(self, app: T2ITuiApp, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._t2i = app
+        self._wanted: Path | None = None
+        """A folder that waits for the encoder."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
@@ -75,7 +85,12 @@ class FirstStart(Middle):
             yield Static(id="outcome")
             with Horizontal():
                 yield Button("Index (enter)", variant="primary", id="go", compact=True)
+                yield Button("Get the model (ctrl+g)", id="download", compact=True)
                 yield Button("Import vectors (ctrl+o)", id="import", compact=True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the download only where it is what is missing."""
+        return action != "download" or self._wanted is not None
 
     @on(PathInput.Submitted)
     @on(Button.Pressed, "#go")
@@ -85,17 +100,67 @@ class FirstStart(Middle):
         if folder is None:
             self.folder.line.focus()
         elif not folder.is_dir():
-            self.say(f"✗ {folder} is no folder on this machine")
+            self._say(f"✗ {folder} is no folder on this machine", "$text-error")
         else:
-            self.say("")
-            self.post_message(self.FolderChosen(folder))
+            self._begin(folder)
+
+    def _begin(self, folder: Path) -> None:
+        """Index a folder, or say that the encoder has to be fetched first."""
+        engine = self._t2i.engine
+        if engine is None:
+            return
+        encoder = engine.settings.encoder
+        if engine.encoders.locate(encoder) is None:
+            self._offer_download(folder, encoder)
+            return
+        engine.index(IndexRequest(folders=(folder,)))
+        self._say(f"Indexing {folder} … search as soon as the first pictures are in.", "$success")
+
+    def _offer_download(self, folder: Path, encoder: str) -> None:
+        self._wanted = folder
+        self.download.display = True
+        self.refresh_bindings()
+        self._say(
+            f"✗ The encoder {encoder} is not on this machine.\n"
+            f"ctrl+g downloads it, then indexes {folder}.\n"
+            f"In the shell: t2itui models get {encoder}",
+            "$text-warning",
+        )
+
+    @on(Button.Pressed, "#download")
+    def action_download(self) -> None:
+        """Download the encoder, then index the folder that waits for it."""
+        if self._wanted is not None:
+            self._download_for(self._wanted)
+
+    @work(exclusive=True)
+    async def _download_for(self, folder: Path) -> None:
+        engine = self._t2i.engine
+        if engine is None:
+            return
+        job = engine.download(engine.settings.encoder)
+        self._say("Downloading the encoder; the folder is indexed when it is here.", "$success")
+        if isinstance(await job.wait(), JobFinished):
+            engine.index(IndexRequest(folders=(folder,)))
 
     @on(Button.Pressed, "#import")
     def action_import(self) -> None:
         """Begin with vectors that were made elsewhere."""
-        self.post_message(self.ImportWanted())
+        self._import()
 
-    def say(self, text: str) -> None:
-        """Show what became of the last attempt."""
-        self.outcome.display = bool(text)
-        self.outcome.update(Content("\n".join(plain(line) for line in text.split("\n"))))
+    @work
+    async def _import(self) -> None:
+        from t2itui.screens.import_vectors import ImportVectors
+
+        request = await self.app.push_screen_wait(ImportVectors(self._t2i.home))
+        if request is not None and self._t2i.engine is not None:
+            self._t2i.engine.import_vectors(request)
+
+    def say_failure(self, message: str, hint: str) -> None:
+        """Show why the last attempt failed and what to do."""
+        self._say(f"✗ {message}\n{hint}".rstrip(), "$text-error")
+
+    def _say(self, text: str, style: str) -> None:
+        self.outcome.display = True
+        lines = "\n".join(plain(line) for line in text.split("\n"))
+        self.outcome.update(Content.styled(lines, style))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,22 +16,17 @@ from textual.widgets import ContentSwitcher
 
 from cache.errors import CacheError
 from engine.errors import EmptyLibraryError, EngineError
-from engine.requests import IndexRequest, SearchRequest
-from t2itui.desktop import open_folder
-from t2itui.marks import Marks
-from t2itui.plain import plain
-from t2itui.screens.base import AppScreen
+from engine.requests import SearchRequest
 from t2itui.screens.first_start import FirstStart
+from t2itui.screens.search_decision import DecisionActions
 from t2itui.screens.search_keys import SEARCH_KEYS
-from t2itui.twin import search_command
-from t2itui.widgets.card import CardContent
-from t2itui.widgets.grid import ResultGrid
+from t2itui.twin import request_of, search_command
 from t2itui.widgets.notes_line import NotesLine
 from t2itui.widgets.panel import Panel
 from t2itui.widgets.query_line import QueryInput, QueryLine
-from t2itui.widgets.results import FINE, Results
+from t2itui.widgets.results import Results
 from t2itui.widgets.route_line import RouteLine
-from t2itui.wording import counted, duration_words
+from t2itui.wording import counted
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -41,8 +34,6 @@ if TYPE_CHECKING:
     from engine.results import SearchResult
     from t2itui.listing import Listing
 
-REST_S = 1.0
-"""A threshold that rests so long is a decision and gets its receipt."""
 QUIET_S = 0.15
 """An answer that takes longer is announced as being waited for."""
 PAST_QUERIES = 200
@@ -76,36 +67,22 @@ class Failed(Message, bubble=False):
         self.error = error
 
 
-class Recorded(Message, bubble=False):
-    """The decision on the screen got its receipt."""
-
-    def __init__(self, listing: Listing, result: SearchResult) -> None:
-        super().__init__()
-        self.listing = listing
-        self.result = result
-
-
-class SearchScreen(AppScreen):
+class SearchScreen(DecisionActions):
     """Asks, shows, and lets the person move the decision."""
 
     MODE = "search"
     BINDINGS: ClassVar[list[BindingType]] = SEARCH_KEYS
 
     query_line = getters.query_one(QueryLine)
-    route_line = getters.query_one(RouteLine)
     notes = getters.query_one(NotesLine)
     body = getters.query_one("#body", ContentSwitcher)
-    results = getters.query_one(Results)
     panel = getters.query_one(Panel)
     first_start = getters.query_one(FirstStart)
 
     def __init__(self) -> None:
         super().__init__()
-        self.marks = Marks()
         self._request: SearchRequest | None = None
         """What was asked last, answered or not."""
-        self._like: Path | None = None
-        self._rest: Timer | None = None
         self._waiting: Timer | None = None
         self._asked_at = 0.0
         self._shown_query = ""
@@ -117,8 +94,8 @@ class SearchScreen(AppScreen):
         yield NotesLine()
         with ContentSwitcher(initial="panel", id="body"):
             yield Panel(id="panel")
-            yield Results(self._fetch, id="results")
-            yield FirstStart(id="first-start")
+            yield Results(self.fetch, id="results")
+            yield FirstStart(self.t2i, id="first-start")
 
     def on_mount(self) -> None:
         self.watch(self.t2i, "engine", self._take_engine)
@@ -139,7 +116,7 @@ class SearchScreen(AppScreen):
         if engine is not None:
             self._begin(engine)
 
-    @work(group="begin")
+    @work(exclusive=True, group="begin")
     async def _begin(self, engine: Engine) -> None:
         try:
             counts = await engine.library.counts()
@@ -202,11 +179,12 @@ class SearchScreen(AppScreen):
             scorer=settings.scorer,
             threshold=settings.threshold,
         )
-        self._ask(request, None)
+        self._ask(request)
 
     def replay(self, receipt_id: str) -> None:
         """Show the answer of a stored receipt; no model takes part."""
-        self._stop_resting()
+        self.stop_resting()
+        self._shown_query = self.query_line.input.value
         self._wait()
         self._replay(receipt_id)
 
@@ -228,18 +206,18 @@ class SearchScreen(AppScreen):
         message.stop()
         if self._request is not None:
             request = replace(self._request, threshold=message.threshold, scorer=message.scorer)
-            self._ask(request, self._like)
+            self._ask(request)
 
-    def _ask(self, request: SearchRequest, like: Path | None) -> None:
-        self._request, self._like = request, like
+    def _ask(self, request: SearchRequest, like: int | None = None) -> None:
+        self._request = request
         self._shown_query = self.query_line.input.value
-        self._stop_resting()
+        self.stop_resting()
         self._wait()
         if self.t2i.engine is not None:
             self._search(request, like)
 
     @work(exclusive=True, group="search")
-    async def _search(self, request: SearchRequest, like: Path | None = None) -> None:
+    async def _search(self, request: SearchRequest, like: int | None = None) -> None:
         engine = self.t2i.engine
         if engine is None:
             return
@@ -258,14 +236,19 @@ class SearchScreen(AppScreen):
     def show_answer(self, message: Answered) -> None:
         listing = message.listing
         self._stop_waiting()
+        receipt = listing.result.receipt
+        if listing.is_stored or self._request is None:
+            self._request = request_of(receipt, top=self.t2i.settings.top)
+        self._request = replace(self._request, query=receipt.query)
+        if self.query_line.input.value == self._shown_query:
+            self.query_line.show_query(self._request.query)
+            self.call_after_refresh(self.results.grid.focus)
         self.results.show(listing)
         self.results.grid.show_marks(self.marks.picture_ids)
         self._show_body("results")
         self.notes.show(listing.result.notes)
-        self._show_route(listing)
+        self.show_route(listing)
         self.t2i.update_status()
-        if self.query_line.input.value == self._shown_query:
-            self.results.grid.focus()
 
     @on(Failed)
     def fail(self, message: Failed) -> None:
@@ -316,7 +299,7 @@ class SearchScreen(AppScreen):
             self._stop_waiting()
             listing = self.results.listing
             if listing is not None:
-                self._show_route(listing)
+                self.show_route(listing)
             else:
                 self.route_line.show_hint("cancelled")
         elif self.results.listing is not None and self.body.current == "results":
@@ -324,142 +307,11 @@ class SearchScreen(AppScreen):
         else:
             self.query_line.input.blur()
 
-    # The decision
-
-    def _show_route(self, listing: Listing) -> None:
-        routing, result = listing.routing, listing.result
-        facts = [
-            f"by {listing.scorer}",
-            "stored" if listing.is_stored else "",
-            "hiding below" if listing.hide_below else "",
-            duration_words(result.seconds),
-            "cached" if result.cached else "with the model",
-        ]
-        short = (
-            f"{routing.passed:,} of {listing.total:,} pass {listing.threshold:.2f}"
-            if routing.passed
-            else f"best {routing.best_match:.2f} < {listing.threshold:.2f}"
-        )
-        self.route_line.show_decision(
-            routing.route, routing.reason, short, " · ".join(filter(None, facts))
-        )
-
-    @on(Results.Changed)
-    def follow_change(self, message: Results.Changed) -> None:
-        message.stop()
-        listing = self.results.listing
-        if listing is None:
-            return
-        self._show_route(listing)
-        self.results.show_receipt(None)
-        self._stop_resting()
-        self._rest = self.set_timer(REST_S, self._keep_decision)
-
-    def _stop_resting(self) -> None:
-        if self._rest is not None:
-            self._rest.stop()
-            self._rest = None
-
-    def _keep_decision(self) -> None:
-        listing = self.results.listing
-        if listing is not None:
-            self.t2i.remember(
-                threshold=listing.threshold, scorer=listing.scorer, hide_below=listing.hide_below
-            )
-            self._record(listing, listing.threshold, listing.scorer)
-
-    @work(exclusive=True, group="record")
-    async def _record(self, listing: Listing, threshold: float, scorer: str) -> None:
-        engine = self.t2i.engine
-        if engine is None:
-            return
-        try:
-            result = await engine.searcher.record(
-                listing.result, threshold=threshold, scorer=scorer, top=self.t2i.settings.top
-            )
-        except (EngineError, CacheError) as error:
-            self.notify(plain(f"{error.message} {error.hint}"), title="No receipt was kept")
-        else:
-            self.post_message(Recorded(listing, result))
-
-    @on(Recorded)
-    def show_recorded(self, message: Recorded) -> None:
-        if message.listing is self.results.listing:
-            message.listing.result = message.result
-            self.results.show_receipt(message.result.receipt)
-
-    def action_threshold(self, steps: int) -> None:
-        """Move the threshold by hundredths."""
-        self.results.step_threshold(steps * FINE)
-
-    def action_scorer(self) -> None:
-        """Rank by the other scorer."""
-        listing = self.results.listing
-        if listing is not None:
-            self.results.rank_by("cosine" if listing.scorer == "match" else "match")
-
-    def action_hide(self) -> None:
-        """Hide what is below the threshold, or dim it."""
-        if self.results.listing is not None:
-            self.results.hide_below(not self.results.listing.hide_below)
-
-    # Pictures
-
-    async def _fetch(self, picture_ids: Sequence[int]) -> Mapping[int, CardContent]:
-        engine = self.t2i.engine
-        if engine is None:
-            return {}
-        try:
-            shown = await engine.library.shown(list(picture_ids))
-            thumbnails = await engine.library.thumbnails(list(picture_ids))
-        except CacheError as error:
-            self.notify(plain(error.message), title="Pictures cannot be read", severity="error")
-            return {}
-        return {
-            each.picture_id: CardContent(shown=each, thumbnail=thumbnails.get(each.picture_id))
-            for each in shown
-        }
-
-    def _selected(self) -> CardContent | None:
-        """The selected picture, once it was fetched."""
-        return self.results.detail.content if self.body.current == "results" else None
-
     def action_like(self) -> None:
         """Rank the library by likeness to the selected picture."""
-        content = self._selected()
+        content = self.selected_picture()
         if content is not None and self._request is not None:
-            path = Path(content.shown.path)
-            self.query_line.show_query("")
-            self._ask(replace(self._request, query=""), path)
-
-    def action_mark(self) -> None:
-        """Mark the selected picture, or unmark it."""
-        content = self._selected()
-        if content is None:
-            return
-        self.marks.toggle(content.shown.picture_id, content.shown.path)
-        self.results.grid.show_marks(self.marks.picture_ids)
-
-    def action_marked(self) -> None:
-        """List the marked pictures."""
-        from t2itui.screens.marked import MarkedScreen
-
-        def show_marks(_: None) -> None:
-            self.results.grid.show_marks(self.marks.picture_ids)
-
-        self.app.push_screen(MarkedScreen(self.marks), show_marks)
-
-    @on(ResultGrid.Opened)
-    def view(self, message: ResultGrid.Opened) -> None:
-        from t2itui.screens.viewer import Viewer
-
-        self.app.push_screen(Viewer(self.results))
-
-    def action_copy_path(self) -> None:
-        """Copy the path of the selected picture."""
-        content = self._selected()
-        if content is not None:
-            self._copy(content.shown.path, "Path copied")
+            self._ask(self._request, like=content.shown.picture_id)
 
     def action_copy_command(self) -> None:
         """Copy the shell command that repeats the screen."""
@@ -469,21 +321,7 @@ class SearchScreen(AppScreen):
         request = self._request
         if listing is not None:
             request = replace(request, threshold=listing.threshold, scorer=listing.scorer)
-        self._copy(search_command(request, self._like), "Command copied")
-
-    def _copy(self, text: str, title: str) -> None:
-        self.app.copy_to_clipboard(text)
-        self.notify(plain(text), title=title, markup=False)
-
-    @work(group="folder")
-    async def action_open_folder(self) -> None:
-        """Open the folder of the selected picture, or say where it is."""
-        content = self._selected()
-        if content is None:
-            return
-        folder = Path(content.shown.path).parent
-        if not await open_folder(folder):
-            self._copy(str(folder), "No file manager here; the folder's path was copied")
+        self.copy(search_command(request), "Command copied")
 
     def action_ask(self) -> None:
         """Go to the query line."""
@@ -499,24 +337,9 @@ class SearchScreen(AppScreen):
         """Search again, over the library as it is now."""
         if self._request is not None:
             self.results.grid.forget_contents()
-            self._ask(self._request, self._like)
+            self._ask(self._request)
 
     # The library
-
-    @on(FirstStart.FolderChosen)
-    def index_first(self, message: FirstStart.FolderChosen) -> None:
-        engine = self.t2i.engine
-        if engine is not None:
-            engine.index(IndexRequest(folders=(message.folder,)))
-
-    @on(FirstStart.ImportWanted)
-    @work
-    async def import_first(self) -> None:
-        from t2itui.screens.import_vectors import ImportVectors
-
-        request = await self.app.push_screen_wait(ImportVectors(self.t2i.home))
-        if request is not None and self.t2i.engine is not None:
-            self.t2i.engine.import_vectors(request)
 
     def _follow_job(self, event: JobEvent) -> None:
         from engine.events import JobFailed, LibraryChanged
@@ -525,13 +348,13 @@ class SearchScreen(AppScreen):
             case LibraryChanged():
                 self._offer_refresh()
             case JobFailed(message=text, hint=hint) if self.body.current == "first-start":
-                self.first_start.say(f"✗ {text}\n{hint}")
+                self.first_start.say_failure(text, hint)
             case _:
                 pass
 
     def _offer_refresh(self) -> None:
-        if self.body.current == "first-start":
-            self._show_greeting(0, [])
+        if self.results.listing is None and self.t2i.engine is not None:
+            self._begin(self.t2i.engine)
         elif self.results.listing is not None and self.body.current == "results":
             self.notes.offer("The library changed: r searches again")
 

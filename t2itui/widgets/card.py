@@ -75,7 +75,7 @@ class Card(Vertical):
         &.-below > Caption { color: $text-muted; text-style: dim; }
         &.-selected { border-left: thick $foreground-muted; }
         &.-selected > Caption { background: $boost; }
-        &.-empty > Picture { visibility: hidden; }
+        &.-empty > Picture { color: $background; }
     }
     ResultGrid:focus Card.-selected { border-left: thick $accent; }
     ResultGrid:focus Card.-selected > Caption { background: $accent-muted; }
@@ -116,6 +116,7 @@ class Card(Vertical):
         self.index = index
         self.is_filled = False
         self._caption.name_text = ""
+        self._picture.show(None, alt="")
         self.set_class(True, "-empty")
         if index is None:
             self.show_scores(None)
@@ -134,11 +135,10 @@ class Card(Vertical):
         """Show the fetched picture and name."""
         self.is_filled = True
         self.set_class(False, "-empty")
-        self._caption.name_text = plain(content.shown.path.rpartition("/")[2])
+        name = plain(content.shown.path.rpartition("/")[2])
+        self._caption.name_text = name
         self._caption.refresh()
-        alt = plain(content.shown.path)
-        dim = self.has_class("-below")
-        self._picture.show(content.thumbnail, alt=alt, dim=dim)
+        self._picture.show(content.thumbnail, alt=name, dim=self.has_class("-below"))
 
     def on_click(self, event: events.Click) -> None:
         if self.index is not None:

@@ -69,6 +69,7 @@ class Detail(Vertical):
         self._card: CardContent | None = None
         self._scores: DetailScores | None = None
         self._receipt: Receipt | None = None
+        self._line_count = 0
 
     @property
     def content(self) -> CardContent | None:
@@ -98,7 +99,7 @@ class Detail(Vertical):
         """Show another picture; None while it is being fetched."""
         self._card = content
         if content is not None:
-            self._picture.show(content.thumbnail, alt=plain(content.shown.path))
+            self._picture.show(content.thumbnail, alt=plain(content.shown.path.rpartition("/")[2]))
         self._show()
 
     def show_scores(self, scores: DetailScores) -> None:
@@ -115,9 +116,9 @@ class Detail(Vertical):
     def _show(self) -> None:
         width = self.content_size.width
         lines = [*self._file_lines(), *self._score_lines(width), *self._receipt_lines()]
-        self._facts.update(
-            Content("\n").join([line.truncate(width, ellipsis=True) for line in lines])
-        )
+        text = Content("\n").join([line.truncate(width, ellipsis=True) for line in lines])
+        self._facts.update(text, layout=len(lines) != self._line_count)
+        self._line_count = len(lines)
 
     def _file_lines(self) -> list[Content]:
         if self._card is None:
@@ -162,7 +163,8 @@ class Detail(Vertical):
 
     def _receipt_lines(self) -> list[Content]:
         if self._receipt is None:
-            return [Content.styled("receipt  not stored yet", "$foreground-muted")]
+            waiting = ["receipt follows in a moment", "", ""]
+            return [Content.styled(line, "$foreground-muted") for line in waiting]
         receipt = self._receipt
         encoder = plain(receipt.encoder.rpartition("/")[2])
         lines = [f"receipt {receipt.id}", encoder, f"match: {plain(receipt.matcher)}"]

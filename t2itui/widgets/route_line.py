@@ -32,7 +32,8 @@ class RouteLine(Static):
                 f"{seconds:.0f} s   ",
                 ("esc", "bold"),
                 " cancels",
-            )
+            ),
+            layout=False,
         )
 
     def show_decision(self, route: str, reason: str, short: str, facts: str) -> None:
@@ -42,8 +43,11 @@ class RouteLine(Static):
         room = self.content_size.width - len(facts) - len(route) - 6
         text = plain(reason if len(reason) <= room else short)
         head = Content.assemble((f"{sign} {route}", style), ": ", (text, "$foreground"))
-        self.update(Content.assemble(head, " " * max(2, room - len(text) + 2), facts))
+        self.update(
+            Content.assemble(head, " " * max(2, room - len(text) + 2), facts),
+            layout=False,
+        )
 
     def show_hint(self, text: str) -> None:
         """Say something else."""
-        self.update(Content(plain(text)))
+        self.update(Content(plain(text)), layout=False)

@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 
 from cache.records import LibraryCounts
 from engine.errors import EngineError
-from engine.events import JobEvent, JobQueued, Report
+from engine.events import JobEvent, JobFinished, JobQueued, Report
 from engine.requests import IndexRequest, SearchRequest
 from engine.results import Note, Receipt, Scores, SearchResult, Shown
 from engine.scoring import ranking
@@ -199,8 +199,21 @@ class FakeEncoders:
 
     states: tuple[object, ...] = ()
 
+    folder: Path | None = Path("/models/clip")
+    """Where the configured encoder lies; None where it is not on the machine."""
+
     def state(self) -> tuple[object, ...]:
         return self.states
+
+    def locate(self, source: str) -> Path | None:
+        return self.folder
+
+
+class FakeDownload:
+    """A download that is done at once."""
+
+    async def wait(self) -> JobFinished:
+        return JobFinished(job_id=2, message="Downloaded.", seconds=0.0)
 
 
 class FakeEngine:
@@ -216,10 +229,15 @@ class FakeEngine:
         self.jobs = FakeJobs()
         self.encoders = FakeEncoders()
         self.indexed: list[IndexRequest] = []
+        self.downloaded: list[str] = []
 
     def index(self, request: IndexRequest) -> None:
         self.indexed.append(request)
         self.jobs.report(JobQueued(job_id=1, kind="index", title=str(request.folders[0])))
+
+    def download(self, model_id: str) -> FakeDownload:
+        self.downloaded.append(model_id)
+        return FakeDownload()
 
     def opener(self) -> Callable[[], AbstractAsyncContextManager[Engine]]:
         """What the app opens its engine with."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from textual.scrollbar import ScrollBar
 from textual.widgets import Static
@@ -72,10 +70,11 @@ async def test_m_ranks_by_likeness_to_the_selected_picture() -> None:
     engine = FakeEngine(600)
     async with fake_app(engine, start_query="a dog").run_test(size=SIZE) as pilot:
         screen = await answered(pilot)
-        path = shown_path(screen.results.detail.content)
+        best = int(engine.searcher.scores.match_logit.argmax())
         await pilot.press("m")
-        await until(pilot, lambda: len(engine.searcher.asked) == 2)
-        assert engine.searcher.liked == [Path(path)]
+        await until(pilot, lambda: screen.query_line.input.value != "a dog")
+        assert engine.searcher.liked == [best + 1]
+        assert screen.query_line.input.value == f'"{best + 1}"'
 
 
 async def test_p_copies_the_path_and_y_the_command_that_repeats_the_screen() -> None:
