@@ -2,19 +2,19 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import on, work
 from textual.app import App
+from textual.color import Color
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from t2itui.graphics.art import Art, Recipe, UnreadablePictureError
+from t2itui.graphics.art import RGB, Art, Recipe, UnreadablePictureError
 from t2itui.graphics.capability import HALF_CELLS, Graphics
 from t2itui.graphics.frame import Reason, frame
 from t2itui.graphics.memory import TerminalMemory
@@ -59,7 +59,7 @@ class Picture(Widget):
         self._reason: Reason = "missing"
         self._arts: dict[bool, tuple[Recipe, Art]] = {}
         self._drawing: Recipe | None = None
-        self._words: list[Strip] = []
+        self._words: tuple[object, list[Strip]] | None = None
         self._placed: tuple[list[Strip], tuple[object, ...], list[Strip]] | None = None
         self._memory = TerminalMemory(self._write)
 
@@ -85,7 +85,7 @@ class Picture(Widget):
     def dim(self, dim: bool) -> None:
         if dim != self._dim:
             self._dim = dim
-            self._words = []
+            self._words = None
             self.refresh()
 
     def show(self, data: bytes | None, *, alt: str, dim: bool = False) -> None:
@@ -95,71 +95,53 @@ class Picture(Widget):
             return
         self.free()
         self._arts.clear()
-        self._words = []
+        self._words = None
         self._drawing = None
         self._data, self._alt, self._dim = data, alt, dim
         if data is None:
             self._reason = "missing"
         else:
             self._reason = "text" if self.graphics.protocol == "text" else "loading"
-        self._draw_if_needed()
+        self._draw_if_needed(self.background_colors[1].rgb)
         self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """A line of the words that stand in the picture's place."""
-        columns, rows = self.size
-        if len(self._words) != rows or self._words[0].cell_length != columns:
-            style = self.rich_style
-            lines = frame(self._alt, self._reason, columns, rows, dim=self._dim)
-            self._words = [Strip([Segment(line, style)], columns) for line in lines]
-        return self._words[y]
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Strips of the visible part; asks for a drawing where there is none that fits."""
-        self._draw_if_needed()
+        background = self.background_colors[1]
+        self._draw_if_needed(background.rgb)
         art = self._art()
         if art is None:
-            return super().render_lines(crop)
-        strips = art.veil
-        if self.screen.is_active:
+            lines = self._words_lines(background)
+        elif self.screen.is_active:
             self._memory.hold(art)
-            strips = art.strips
-        lines = self._place(art, strips)
+            lines = self._place(art, art.strips, background)
+        else:
+            lines = self._place(art, art.veil, background)
         if crop.column_span == (0, self.size.width):
             return lines[crop.y : crop.bottom]
         return [line.crop(crop.x, crop.right) for line in lines[crop.y : crop.bottom]]
 
-    def _recipe(self) -> Recipe | None:
-        columns, rows = self.size
-        if self._data is None or self._reason in ("text", "broken") or not columns or not rows:
-            return None
-        return Recipe(
-            columns=columns,
-            rows=rows,
-            background=self.background_colors[1].rgb,
-            dim=self._dim,
-            grey=self.app.no_color,
-        )
-
     def _art(self) -> Art | None:
         """What to show now, if need be in yesterday's brightness or on another background."""
-        recipe = self._recipe()
-        if recipe is None:
-            return None
-        for dim in (recipe.dim, not recipe.dim):
+        for dim in (self._dim, not self._dim):
             drawn, art = self._arts.get(dim, (None, None))
-            if drawn and (drawn.columns, drawn.rows) == (recipe.columns, recipe.rows):
+            if drawn and self.size == (drawn.columns, drawn.rows):
                 return art
         return None
 
-    def _draw_if_needed(self) -> None:
-        recipe, data = self._recipe(), self._data
-        if recipe is None or recipe == self._drawing or data is None:
+    def _draw_if_needed(self, background: RGB) -> None:
+        data, (columns, rows) = self._data, self.size
+        if data is None or self._reason in ("text", "broken") or not columns or not rows:
             return
-        drawn, art = self._arts.get(recipe.dim, (None, None))
-        if drawn and art and not art.translucent:
-            drawn = replace(drawn, background=recipe.background)
-        if drawn != recipe:
+        drawn, art = self._arts.get(self._dim, (None, None))
+        recipe = Recipe(
+            columns=columns,
+            rows=rows,
+            background=drawn.background if drawn and art and not art.translucent else background,
+            dim=self._dim,
+            grey=self.app.no_color,
+        )
+        if recipe not in (drawn, self._drawing):
             self._drawing = recipe
             self._draw(data, recipe)
 
@@ -188,7 +170,7 @@ class Picture(Widget):
         if message.recipe == self._drawing:
             self._drawing = None
         if message.art is None:
-            self._reason, self._words = "broken", []
+            self._reason, self._words = "broken", None
         else:
             if message.recipe.dim in self._arts:
                 self._memory.free(self._arts[message.recipe.dim][1])
@@ -198,7 +180,7 @@ class Picture(Widget):
     def notify_style_update(self) -> None:
         """Draw the words anew in other colours."""
         super().notify_style_update()
-        self._words = []
+        self._words = None
 
     def on_mount(self) -> None:
         """Have the terminal forget the picture whenever it cannot be seen for a while."""
@@ -223,9 +205,22 @@ class Picture(Widget):
         if self.app._driver is not None:
             self.app._driver.write(sequences)
 
-    def _place(self, art: Art, strips: list[Strip]) -> list[Strip]:
+    def _words_lines(self, background: Color) -> list[Strip]:
+        """The words in the picture's place, with the app's filters applied."""
+        place = (self.size, background)
+        if self._words is None or self._words[0] != place:
+            columns, rows = self.size
+            style, lines = self.rich_style, []
+            for text in frame(self._alt, self._reason, columns, rows, dim=self._dim):
+                strip = Strip([Segment(text, style)], columns)
+                for line_filter in self.get_line_filters():
+                    strip = strip.apply_filter(line_filter, background)
+                lines.append(strip)
+            self._words = (place, lines)
+        return self._words[1]
+
+    def _place(self, art: Art, strips: list[Strip], background: Color) -> list[Strip]:
         """The drawing in the middle of the widget's own background."""
-        background = self.background_colors[1]
         place = (self.size, background, self._has_bottom_line)
         if self._placed is None or self._placed[0] is not strips or self._placed[1] != place:
             lines = self._centre(art, strips, Style(bgcolor=background.rich_color))

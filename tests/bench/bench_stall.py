@@ -1,7 +1,7 @@
 """How long the event loop stands still while pictures fill and while paging through 10,000 results.
 
 Run it as `python -m tests.bench.bench_stall [PROTOCOL ...]`. The whole app runs on a pty over a
-real cache. Two figures for each phase: the longest stall as the clock saw it, and the processor time
+real cache. Two figures for each phase: the longest stall by the clock, and the processor time
 that the loop's own thread spent in its longest stretch; only the first grows on a busy machine.
 """
 
