@@ -131,7 +131,8 @@ def test_a_reader_that_has_enough_causes_no_traceback(
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
-    said = process.stderr.read()
+    with process.stderr:
+        said = process.stderr.read()
     process.wait(timeout=60)
     assert "Traceback" not in said
     assert "Error" not in said
