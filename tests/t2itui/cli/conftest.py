@@ -29,7 +29,7 @@ def run_cli(tmp_path: Path) -> RunCli:
 def library(tmp_path: Path, run_cli: RunCli) -> RunCli:
     """`run_cli` over a library of eight dogs, eight cats, and horses that look like no word.
 
-    Each text has an axis of its own; a picture of a word lies 0.3 towards it, as in real CLIP.
+    Each text has an axis of its own; a picture of a word lies 0.08 towards it: at scale 100 its match is 0.99.
     """
     size = len(WORDS) + 40
     axes = np.eye(size, dtype=np.float32)
@@ -37,7 +37,7 @@ def library(tmp_path: Path, run_cli: RunCli) -> RunCli:
     for number in range(40):
         own = axes[len(WORDS) + number]
         word = {0: 0, 1: 1}.get(number // 8)
-        towards = 0.3 * axes[word] if word is not None else 0.0
+        towards = 0.08 * axes[word] if word is not None else 0.0
         vectors.append(towards + 0.95 * own)
         names.append(f"{'dogs' if word == 0 else 'rest'}/{number:02}.jpg")
     np.savez(tmp_path / "p.npz", image=names, vector=np.array(vectors))
