@@ -25,6 +25,7 @@ MARKS = {
 TONES = {"done": "$text-success", "failed": "$text-error", "cancelled": "$text-warning"}
 
 BAR_WIDTH = 16
+LEAST_TITLE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,20 @@ def _without_least(parts: tuple[Figure, ...]) -> tuple[Figure, ...]:
 
 
 def _ended(view: JobView, room: int) -> Content:
-    words = f"{MARKS[view.state]} {plain(view.title)} {view.state}"
+    """The state is never cut; the title gives way to what is said, down to LEAST_TITLE cells."""
+    state = f"{MARKS[view.state]} {view.state}"
     said = " ".join(text for text in (plain(view.message), plain(view.hint)) if text)
-    title = fit(words, min(cell_len(words), max(24, room - cell_len(said) - 2)))
-    message = fit(said, max(0, min(cell_len(said), room - cell_len(title) - 2)))
-    return Content.assemble((title, TONES.get(view.state, "")), "  ", message)
+    title = plain(view.title)
+    room -= cell_len(state) + 4
+    title_width = min(cell_len(title), max(LEAST_TITLE, room - cell_len(said)))
+    said_width = max(0, min(cell_len(said), room - title_width))
+    return Content.assemble(
+        (state, TONES.get(view.state, "")),
+        "  ",
+        fit(title, title_width),
+        "  ",
+        fit(said, said_width),
+    )
 
 
 def summary_line(views: tuple[JobView, ...], width: int, *, press: str, action: str) -> Content:

@@ -83,6 +83,19 @@ async def test_a_narrow_line_keeps_the_cancel_key_and_never_overflows(width: int
             assert "25 %" in content.plain
 
 
+@pytest.mark.parametrize("width", [24, 40, 80])
+async def test_a_long_outcome_never_loses_its_state_or_overflows(width: int) -> None:
+    engine = FakeEngine()
+    app = HostApp(engine)
+    async with app.run_test(size=(width, 24)) as pilot:
+        job = engine.jobs.begin("index", "index /very/long/folder/of/pictures/名前/and/more")
+        engine.jobs.tell(JobFinished(job_id=job.id, message="9 files: " + "new " * 30, seconds=1))
+        await pilot.pause()
+        content = app.query_one(JobsStrip).render()
+        assert "✔ done" in content.plain
+        assert content.cell_length <= max(width, 44)
+
+
 async def test_the_key_cancels_the_one_job_that_runs_and_says_so_until_it_stops() -> None:
     engine = FakeEngine()
     app = HostApp(engine)
@@ -95,7 +108,7 @@ async def test_the_key_cancels_the_one_job_that_runs_and_says_so_until_it_stops(
         engine.jobs.tell(progress(job.id, 1300))
         engine.jobs.tell(JobCancelled(job_id=job.id, message="Stopped at 1,300.", seconds=0.1))
         await pilot.pause()
-        assert "cancelled  Stopped at 1,300." in lines(app)[0]
+        assert "◼ cancelled  index ~/farm  Stopped at 1,300." in lines(app)[0]
 
 
 async def test_a_click_cancels_the_job_whose_line_was_clicked() -> None:
@@ -134,7 +147,9 @@ async def test_a_failure_stays_with_its_hint_until_it_is_dismissed() -> None:
             )
         )
         await pilot.pause()
-        assert "failed  The disk is full. Make room and run it again." in lines(app)[0]
+        assert (
+            "✖ failed  index ~/farm  The disk is full. Make room and run it again." in lines(app)[0]
+        )
         job.state = "failed"
         await pilot.press("x")
         assert lines(app) == []
