@@ -12,7 +12,12 @@ SYMBOLS: dict[Reason, str] = {"text": "▣", "loading": "…", "missing": "∅",
 
 
 def frame(alt: str, reason: Reason, columns: int, rows: int, *, dim: bool) -> list[str]:
-    """`rows` lines of `columns` cells: a symbol and the words, boxed where there is room."""
+    """`rows` lines of `columns` cells: a symbol and the words, boxed where there is room.
+
+    Blank where nothing is missing because nothing was named.
+    """
+    if reason == "missing" and not alt:
+        return [" " * columns] * rows
     boxed = columns >= 6 and rows >= 3 and reason != "loading"
     inner_columns, inner_rows = (columns - 4, rows - 2) if boxed else (columns, rows)
     words = [] if reason == "loading" else _fit(plain(alt), inner_columns, inner_rows - 1)
