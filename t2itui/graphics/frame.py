@@ -7,8 +7,16 @@ from rich.cells import cell_len, chop_cells, set_cell_size
 
 from t2itui.plain import plain
 
-Reason = Literal["text", "loading", "missing", "broken"]
-SYMBOLS: dict[Reason, str] = {"text": "▣", "loading": "…", "missing": "∅", "broken": "✗"}
+Reason = Literal["text", "empty", "loading", "missing", "broken"]
+SYMBOLS: dict[Reason, str] = {
+    "text": "▣",
+    "empty": "",
+    "loading": "…",
+    "missing": "∅",
+    "broken": "✗",
+}
+QUIET: tuple[Reason, ...] = ("empty", "loading")
+"""States of a moment, shown without box and words."""
 
 
 def frame(alt: str, reason: Reason, columns: int, rows: int, *, dim: bool) -> list[str]:
@@ -18,11 +26,11 @@ def frame(alt: str, reason: Reason, columns: int, rows: int, *, dim: bool) -> li
     """
     if reason == "missing" and not alt:
         return [" " * columns] * rows
-    boxed = columns >= 6 and rows >= 3 and reason != "loading"
+    boxed = columns >= 6 and rows >= 3 and reason not in QUIET
     inner_columns, inner_rows = (columns - 4, rows - 2) if boxed else (columns, rows)
-    words = [] if reason == "loading" else _fit(plain(alt), inner_columns, inner_rows - 1)
+    words = [] if reason in QUIET else _fit(plain(alt), inner_columns, inner_rows - 1)
     lines = [SYMBOLS[reason], *words]
-    if inner_rows < 2 and reason != "loading":
+    if inner_rows < 2 and reason not in QUIET:
         lines = [f"{SYMBOLS[reason]} {plain(alt)}"]
     above = (inner_rows - len(lines)) // 2
     below = inner_rows - len(lines) - above

@@ -56,7 +56,7 @@ class Picture(Widget):
         self._data: bytes | None = None
         self._alt = ""
         self._dim = False
-        self._reason: Reason = "missing"
+        self._reason: Reason = "empty"
         self._arts: dict[bool, tuple[Recipe, Art]] = {}
         self._drawing: Recipe | None = None
         self._words: tuple[object, list[Strip]] | None = None
@@ -89,7 +89,7 @@ class Picture(Widget):
             self.refresh()
 
     def show(self, data: bytes | None, *, alt: str, dim: bool = False) -> None:
-        """Show the picture encoded in `data`; None shows `alt` alone. Returns at once."""
+        """Show the picture encoded in `data`, or `alt` alone, or nothing; returns at once."""
         if data == self._data and alt == self._alt:
             self.dim = dim
             return
@@ -99,7 +99,7 @@ class Picture(Widget):
         self._drawing = None
         self._data, self._alt, self._dim = data, alt, dim
         if data is None:
-            self._reason = "missing"
+            self._reason = "missing" if alt else "empty"
         else:
             self._reason = "text" if self.graphics.protocol == "text" else "loading"
         self._draw_if_needed(self.background_colors[1].rgb)

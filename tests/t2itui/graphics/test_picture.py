@@ -1,6 +1,8 @@
 """The picture widget, drawn headless."""
 
 import io
+import zlib
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -9,7 +11,7 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.capability import Graphics, ProtocolName
 from t2itui.graphics.picture import Picture
 
 HALF = Graphics(protocol="halfcell", reason="test", cell_width=10, cell_height=20)
@@ -149,3 +151,79 @@ async def test_a_resize_draws_anew() -> None:
         await pilot.pause()
         await settle(app, pilot)
         assert app.text().count("▀") == 8 * 4
+
+
+async def test_a_widget_that_was_given_nothing_is_blank() -> None:
+    app = PictureApp()
+    async with app.run_test():
+        assert not app.text().strip()
+        app.picture.show(None, alt="a dog")
+        assert "∅" in app.text()
+        app.picture.show(None, alt="")
+        assert not app.text().strip()
+
+
+@pytest.mark.parametrize("protocol", ["kitty", "sixel"])
+async def test_whatever_cuts_or_exports_a_picture_gets_half_cells(protocol: ProtocolName) -> None:
+    app = PictureApp(replace(HALF, protocol=protocol))
+    async with app.run_test() as pilot:
+        app.picture.show(png(), alt="a red square")
+        await settle(app, pilot)
+        line = app.lines()[3]
+        assert line.text == "▀" * 20
+        assert "▀" not in line.render(app.console)
+        assert "▀" in line.crop(2, 5).render(app.console)
+        assert "▀" in app.export_screenshot()
+
+
+async def test_a_sixel_picture_keeps_off_the_last_line_of_the_screen() -> None:
+    app = PictureApp(replace(HALF, protocol="sixel"))
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.picture.show(png(), alt="a red square")
+        await settle(app, pilot)
+        rendered = [line.render(app.console) for line in app.lines()]
+        assert ["\x1bP" in line for line in rendered] == [True] * 9 + [False]
+
+
+async def test_another_theme_gives_a_transparent_picture_another_ground() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png("#00000000", mode="RGBA"), alt="glass")
+        await settle(app, pilot)
+        assert app.grounds() == {"#000000"}
+        app.picture.styles.background = "white"
+        await pilot.pause()
+        await settle(app, pilot)
+        assert app.grounds() == {"#ffffff"}
+
+
+async def test_no_color_makes_pictures_grey(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png("#ff8000"), alt="an orange square")
+        await settle(app, pilot)
+        (ground,) = app.grounds()
+        assert ground[1:3] == ground[3:5] == ground[5:7]
+
+
+async def test_a_picture_shown_before_it_is_mounted_appears() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        picture = Picture()
+        picture.show(png("lime"), alt="green")
+        await app.picture.remove()
+        await app.mount(picture)
+        await settle(app, pilot)
+        assert app.grounds() == {"#00ff00"}
+
+
+async def test_a_file_that_claims_too_many_pixels_is_not_decoded() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        header = bytearray(png())
+        header[16:24] = (60_000).to_bytes(4, "big") * 2
+        header[29:33] = zlib.crc32(bytes(header[12:29])).to_bytes(4, "big")
+        app.picture.show(bytes(header), alt="a bomb")
+        await settle(app, pilot)
+        assert app.picture.reason == "broken"
