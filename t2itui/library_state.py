@@ -15,7 +15,7 @@ from t2itui.widgets.sheet_layout import Column
 from t2itui.wording import counted, size_words, when_words
 
 if TYPE_CHECKING:
-    from cache.records import FailureRecord, FolderRecord, LibraryCounts
+    from cache.records import EncoderRecord, FailureRecord, FolderRecord, LibraryCounts
     from engine.engine import Engine
     from engine.results import ModelStatus
 
@@ -51,6 +51,7 @@ class LibraryState:
     failures: Sequence[FailureRecord]
     vanished: Sequence[str]
     models: Sequence[ModelStatus]
+    encoders: Sequence[EncoderRecord]
     free_bytes: int | None
     """Room left on the disk of the cache; None where the system does not say."""
 
@@ -69,6 +70,7 @@ async def read_library(engine: Engine) -> LibraryState:
         failures=await library.failures(),
         vanished=await library.vanished(),
         models=await engine.models(),
+        encoders=await library.encoders(),
         free_bytes=await asyncio.to_thread(_free_bytes, engine.settings.home),
     )
 
@@ -78,6 +80,19 @@ def _free_bytes(home: Path) -> int | None:
         return shutil.disk_usage(home).free
     except OSError:
         return None
+
+
+def encoder_for_rescan(state: LibraryState, configured: str) -> str | None:
+    """Return what to index known folders with; None stands for the configured encoder.
+
+    Where that one is not on this machine it is the one there that most pictures were indexed with.
+    """
+    here = {model.id: model for model in state.models if model.location}
+    if configured in here or configured in {model.location for model in here.values()}:
+        return None
+    used = [found for found in state.encoders if found.source and found.id in here]
+    best = max(used, key=lambda found: here[found.id].indexed, default=None)
+    return best.source if best is not None else None
 
 
 def totals(state: LibraryState) -> str:

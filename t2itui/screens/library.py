@@ -27,6 +27,7 @@ from t2itui.library_state import (
     LibraryState,
     detail,
     disk,
+    encoder_for_rescan,
     encoder_rows,
     failure_rows,
     folder_rows,
@@ -260,16 +261,18 @@ class LibraryScreen(AppScreen):
         """Bring the folder under the cursor up to date."""
         row = self.sheet.current
         if row is not None:
-            self.index(IndexRequest(folders=(Path(row.key),)))
+            self.index(self._again(Path(row.key)))
 
     def action_rescan_all(self) -> None:
         """Bring all folders up to date."""
         if self.state is not None and self.state.folders:
-            self.index(self._all_folders())
+            self.index(self._again(*(Path(folder.path) for folder in self.state.folders)))
 
-    def _all_folders(self) -> IndexRequest:
-        folders = self.state.folders if self.state is not None else ()
-        return IndexRequest(folders=tuple(Path(folder.path) for folder in folders))
+    def _again(self, *folders: Path) -> IndexRequest:
+        encoder = None
+        if self.state is not None and self.engine is not None:
+            encoder = encoder_for_rescan(self.state, self.engine.settings.encoder)
+        return IndexRequest(folders=folders, encoder=encoder)
 
     @work(group="forget")
     async def action_forget(self) -> None:
@@ -328,7 +331,7 @@ class LibraryScreen(AppScreen):
         row, home = self.sheet.current, self.t2i.home
         match self.switcher.current:
             case "folders" if row is not None:
-                command = twins.index_command(home, IndexRequest(folders=(Path(row.key),)))
+                command = twins.index_command(home, self._again(Path(row.key)))
             case "failures":
                 command = twins.failures_command(home)
             case "encoders" if row is not None:

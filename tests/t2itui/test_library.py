@@ -1,12 +1,13 @@
 """The Library screen shows what the library holds and starts what changes it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, Tabs
 
-from cache.records import FailureRecord, FolderRecord
+from cache.records import EncoderRecord, FailureRecord, FolderRecord
 from engine.events import JobFinished
 from engine.results import ModelStatus
 from t2itui.screens.add_folder import AddFolder
@@ -187,6 +188,25 @@ async def test_rescan_takes_the_folder_under_the_cursor_and_all_takes_all(
         (Path("/zoo"),),
         (Path("/farm"), Path("/zoo")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("configured", "encoder"), [(CLIP, "/models/small"), ("/models/small", None), ("small", None)]
+)
+async def test_a_rescan_takes_the_encoder_of_the_library_where_the_configured_one_is_absent(
+    engine: FakeEngine, configured: str, encoder: str | None
+) -> None:
+    engine.settings = replace(engine.settings, encoder=configured)
+    engine.library.all_encoders = [
+        EncoderRecord(id="small", dim=32, logit_scale=100, source="/models/small"),
+        EncoderRecord(id=CLIP, dim=512, logit_scale=100, source=""),
+    ]
+    app = HostApp(engine, LibraryScreen)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await pilot.press("r")
+        await pilot.pause()
+    assert [request.encoder for request in engine.indexed] == [encoder]
 
 
 async def test_forgetting_a_folder_asks_first(engine: FakeEngine) -> None:
