@@ -115,9 +115,9 @@ def _log_total(background: Background, kept: NDArray[np.bool_], columns: FloatAr
     logits = _logits(background.vectors[kept], columns, background.scale)
     lowest = np.float32(-background.scale)
     peak = logits.max(axis=0, initial=lowest)
-    total: FloatArray = np.exp(logits - peak).sum(axis=0)
-    total = peak + np.log(np.maximum(total, _TINY))
-    return total
+    total = np.exp(logits - peak).sum(axis=0, dtype=np.float32)
+    log_total: FloatArray = peak + np.log(np.maximum(total, _TINY))
+    return log_total
 
 
 def _logits(vectors: FloatArray, columns: FloatArray, scale: float) -> FloatArray:

@@ -166,6 +166,7 @@ def _label(case: Case, ground: _Ground, *, rough: bool) -> str:
         return case.basis.match
     if rough:
         return "label-free (rough)"
-    kinds = {reference is not None for reference in case.references}
-    kind = "texts" if kinds == {False} else "pictures" if kinds == {True} else "mixes"
+    kind = "pictures" if case.references[0] else "texts"
+    if len(case.references) > 1:
+        kind = "mixes"
     return f"label-free ({len(ground.background)} background {kind})"

@@ -20,7 +20,7 @@ MOST_RESIDENT = 2
 """Encoders whose matrices stay in memory: a person switches between two, not among ten."""
 MOST_BACKGROUNDS = 3
 """Texts in two languages, and pictures."""
-_TILE = 4096
+_TILE = 256
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -70,7 +70,7 @@ class Pictures:
             return await self._by_content(raw, term)
         if Path(raw).suffix.lower() not in SUFFIXES:
             return None
-        path = str(_absolute(raw))
+        path = absolute(Path(raw))
         known = await self._cache.read(pictures_at, [path, raw])
         for name in (path, raw):
             if name in known:
@@ -162,9 +162,9 @@ class Pictures:
         return vector
 
 
-def _absolute(raw: str) -> Path:
-    path = Path(raw)
-    return (path.expanduser() if raw.startswith("~") else path).absolute()
+def absolute(path: Path) -> str:
+    """The path from the root, links kept; a leading ~ is the person's home."""
+    return str((path.expanduser() if path.parts[:1] == ("~",) else path).absolute())
 
 
 def _hash(path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from engine.scoring import ranking
 from engine.search import notes
 from engine.search.answer import Answers
 from engine.search.case import Case, Cases, check, check_scorer
-from engine.search.pictures import Pictures
+from engine.search.pictures import Pictures, absolute
 from engine.search.query import quote
 from engine.search.receipts import Basis, Stored, filters_as_json, pack, receipt_id, unpack
 from engine.search.texts import Texts
@@ -81,7 +80,7 @@ class Searcher:
         the place of background texts. Raises as `search` does.
         """
         if isinstance(picture, Path):
-            name = os.path.abspath(picture)
+            name = absolute(picture)
         else:
             name = await self._pictures.name_of(picture)
         return await self.scored(replace(request, query=quote(name)))

@@ -1,0 +1,111 @@
+"""The label-free match is the softmax weight of the query against its background."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.results import FloatArray
+from engine.scoring import label_free
+from tests.engine.search.libraries import noise, unit
+
+
+def plain_log_odds(
+    background: FloatArray, query: FloatArray, pictures: FloatArray, scale: float
+) -> FloatArray:
+    """DESIGN's formula in float64, picture by picture, over what is kept of the background."""
+    kept = background[label_free.kept_of(background, query)].astype(np.float64)
+    odds = []
+    for picture in pictures.astype(np.float64):
+        others = kept @ picture
+        terms = scale * others[others < label_free.SAME]
+        total = np.logaddexp.reduce(terms) if len(terms) else -scale
+        odds.append(scale * float(query @ picture) - total)
+    return np.array(odds)
+
+
+def engine_log_odds(
+    background: FloatArray, query: FloatArray, pictures: FloatArray, scale: float
+) -> FloatArray:
+    columns = np.ascontiguousarray(pictures.T)
+    prepared = label_free.prepare(background, columns, scale)
+    return label_free.log_odds(prepared, query, query @ columns, columns, with_prior=False)
+
+
+@given(st.integers(0, 1000), st.integers(16, 60), st.sampled_from([1.0, 10.0, 100.0]))
+@settings(max_examples=40, deadline=None)
+def test_it_equals_the_plain_formula(seed: int, size: int, scale: float) -> None:
+    background, pictures = noise(size, seed=seed), noise(30, seed=seed + 1)
+    query = noise(1, seed=seed + 2)[0]
+    expected = plain_log_odds(background, query, pictures, scale)
+    found = engine_log_odds(background, query, pictures, scale)
+    assert found == pytest.approx(expected, abs=2e-6 * scale + 1e-5)
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_a_query_of_the_background_does_not_count_against_itself(seed: int) -> None:
+    background, pictures = noise(20, seed=seed), noise(30, seed=seed + 1)
+    query = background[7]
+    rest = np.delete(background, 7, axis=0)
+    nearest = np.argsort(-(rest @ query), kind="stable")[: round(0.1 * 20) - 1]
+    rest = np.delete(rest, nearest, axis=0).astype(np.float64)
+    logits = 100 * (pictures.astype(np.float64) @ rest.T)
+    expected = 100 * (pictures @ query) - np.logaddexp.reduce(logits, axis=1)
+    assert engine_log_odds(background, query, pictures, 100) == pytest.approx(expected, abs=1e-3)
+
+
+def test_what_dominates_a_picture_can_be_left_out_exactly() -> None:
+    pictures = noise(5)
+    background = np.concatenate(
+        [pictures[:1], pictures[:1] + 0.02 * noise(1, seed=4), noise(18, seed=8)]
+    )
+    background = unit(background)
+    expected = plain_log_odds(background, pictures[0], pictures, 300)
+    found = engine_log_odds(background, pictures[0], pictures, 300)
+    assert found == pytest.approx(expected, abs=2e-3)
+    assert found[0] > 50
+
+
+def test_a_picture_of_the_background_does_not_count_against_itself() -> None:
+    pictures = noise(40)
+    found = engine_log_odds(pictures, noise(1, seed=9)[0], pictures, 100)
+    expected = plain_log_odds(pictures, noise(1, seed=9)[0], pictures, 100)
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_library_of_one_picture_many_times_gives_numbers() -> None:
+    pictures = np.repeat(noise(1), 30, axis=0)
+    assert np.isfinite(engine_log_odds(pictures, pictures[0], pictures, 100)).all()
+
+
+def test_the_nearest_tenth_does_not_count() -> None:
+    background = noise(50)
+    query = unit(background[:1] + 0.5 * noise(1, seed=3))[0]
+    kept = label_free.kept_of(background, query)
+    assert kept.sum() == 45
+    assert (background @ query)[kept].max() <= (background @ query)[~kept].min()
+
+
+def test_the_prior_favours_what_is_near_to_the_background() -> None:
+    centre = unit(np.ones((1, 16), np.float32))
+    background = unit(centre + 0.3 * noise(60))
+    common, rare = centre[0], noise(1, seed=5)[0]
+    assert label_free.prior_of(background, common) == label_free.PRIOR_LIMIT
+    assert label_free.prior_of(background, rare) == -label_free.PRIOR_LIMIT
+
+
+def test_the_prior_shifts_every_picture_alike() -> None:
+    pictures, background, query = noise(30), noise(20, seed=1), noise(1, seed=2)[0]
+    columns = np.ascontiguousarray(pictures.T)
+    prepared = label_free.prepare(background, columns, 100)
+    cosine = query @ columns
+    without = label_free.log_odds(prepared, query, cosine, columns, with_prior=False)
+    with_prior = label_free.log_odds(prepared, query, cosine, columns, with_prior=True)
+    shift = label_free.prior_of(background, query)
+    assert with_prior - without == pytest.approx(np.full(30, shift), abs=1e-4)
+
+
+def test_without_a_background_the_order_is_that_of_the_cosine() -> None:
+    cosine = np.array([0.1, 0.3, 0.2], np.float32)
+    assert np.argsort(label_free.rough_log_odds(cosine, 100)).tolist() == [0, 2, 1]

@@ -1,0 +1,80 @@
+"""The matcher over a library equals the perceptron over the concatenation, and refuses misuse."""
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import ModelUnusableError
+from engine.results import FloatArray
+from engine.scoring import matcher as module
+from engine.scoring.matcher import read_matcher
+from engine.scoring.ranking import probability
+from tests.engine.search.libraries import noise
+
+DIM, HIDDEN = 16, 12
+
+
+def tensors(seed: int = 0) -> dict[str, FloatArray]:
+    rng = np.random.default_rng(seed)
+    shapes = {"w1": (HIDDEN, 4 * DIM), "b1": (HIDDEN,), "w2": (1, HIDDEN), "b2": (1,)}
+    return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def saved(weights: dict[str, FloatArray], encoder_id: str = "made-up/clip") -> bytes:
+    return safetensors.numpy.save(weights, {"encoder_id": encoder_id, "report": "{}"})
+
+
+def plain_match(weights: dict[str, FloatArray], text: FloatArray, picture: FloatArray) -> float:
+    """The formula as it is written: sigmoid(W2 ReLU(W1 [t; i; |t - i|; t * i] + b1) + b2)."""
+    w = {name: array.astype(np.float64) for name, array in weights.items()}
+    x = np.concatenate([text, picture, np.abs(text - picture), text * picture]).astype(np.float64)
+    hidden = np.maximum(w["w1"] @ x + w["b1"], 0)
+    return float(1 / (1 + np.exp(-(w["w2"] @ hidden + w["b2"])[0])))
+
+
+@given(st.integers(0, 500), st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_the_split_over_a_library_equals_the_plain_formula(seed: int, count: int) -> None:
+    weights, text, pictures = tensors(seed), noise(1, seed=seed)[0], noise(count, seed=seed + 1)
+    matcher = read_matcher(saved(weights), "made-up/clip")
+    found = probability(matcher.log_odds(text, np.ascontiguousarray(pictures.T)))
+    expected = [plain_match(weights, text, picture) for picture in pictures]
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_chunks_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    matcher = read_matcher(saved(tensors()), "made-up/clip")
+    columns = np.ascontiguousarray(noise(25).T)
+    whole = matcher.log_odds(noise(1, seed=3)[0], columns)
+    monkeypatch.setattr(module, "CHUNK", 7)
+    assert matcher.log_odds(noise(1, seed=3)[0], columns) == pytest.approx(whole, abs=1e-5)
+
+
+def test_the_matcher_of_another_encoder_is_refused() -> None:
+    with pytest.raises(ModelUnusableError, match="trained for made-up/clip, not for other/clip"):
+        read_matcher(saved(tensors()), "other/clip")
+
+
+def test_weights_without_an_encoder_are_refused() -> None:
+    with pytest.raises(ModelUnusableError, match="an unnamed encoder"):
+        read_matcher(safetensors.numpy.save(tensors()), "made-up/clip")
+
+
+@pytest.mark.parametrize("damage", [b"", b"12345678", b"\xff" * 64, b"\x02" + b"\0" * 7 + b"{}"])
+def test_damaged_weights_are_refused(damage: bytes) -> None:
+    with pytest.raises(ModelUnusableError, match="damaged"):
+        read_matcher(damage, "made-up/clip")
+
+
+def test_wrong_shapes_are_refused() -> None:
+    weights = tensors() | {"w2": np.ones((2, HIDDEN), np.float32)}
+    with pytest.raises(ModelUnusableError, match="wrong shapes"):
+        read_matcher(saved(weights), "made-up/clip")
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    weights = tensors() | {"b2": np.array([np.nan], np.float32)}
+    with pytest.raises(ModelUnusableError, match="not finite"):
+        read_matcher(saved(weights), "made-up/clip")
