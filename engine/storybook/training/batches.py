@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from engine.storybook.captions import Caption, Language, claim_of, full_claim, partial_claim, write
-from engine.storybook.claims import Claim, is_true, without_colour
+from engine.storybook.claims import Claim, without_colour
 from engine.storybook.foreign import foreign_caption
 from engine.storybook.negatives import absent, recombined, swapped
 from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, Scene, mirrored, sample_scene
 from engine.storybook.training.pictures import SHARD, SIDE, finished_shards, load_shard
+from engine.storybook.truth import truth_matrix
 
 COLOUR_BLIND_SHARE = 0.3
 """Share of pictures shown without their true colours, so that no animal is known by its colour."""
@@ -59,22 +62,38 @@ class Pool:
         self._numbers = sorted(self._shards)
         return len(self._numbers) * SHARD
 
-    def draw(self, count: int, rng: Random) -> tuple[NDArray[np.uint8], list[Scene]]:
+    def draw(self, number: int, rng: Random) -> tuple[NDArray[np.uint8], list[Scene]]:
         """Random pictures and their scenes."""
-        pictures = np.empty((count, SIDE, SIDE, 3), dtype=np.uint8)
+        pictures = np.empty((number, SIDE, SIDE, 3), dtype=np.uint8)
         scenes = []
-        for k in range(count):
-            number, row = rng.choice(self._numbers), rng.randrange(SHARD)
-            pictures[k] = self._shards[number][row]
-            scenes.append(sample_scene(number * SHARD + row))
+        for k in range(number):
+            shard, row = rng.choice(self._numbers), rng.randrange(SHARD)
+            pictures[k] = self._shards[shard][row]
+            scenes.append(sample_scene(shard * SHARD + row))
         return pictures, scenes
 
 
-def batches(pool: Pool, size: int, seed: int) -> Iterator[Batch]:
-    """Endless batches of `size` pictures."""
-    rng = Random(f"batches:{seed}")
-    while True:
-        yield make_batch(*pool.draw(size, rng), rng)
+class Batches(IterableDataset[Batch]):
+    """Endless batches of `size` pictures; each of several loading processes has its own."""
+
+    def __init__(self, folder: Path, size: int, seed: int) -> None:
+        self._folder, self._size, self._seed = folder, size, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Begin anew, with the pictures that are rendered by now."""
+        worker = get_worker_info()
+        rng = Random(f"batches:{self._seed}:{worker.id if worker else 0}")
+        pool = Pool(self._folder)
+        for number in count(1):
+            if number % 200 == 0:
+                pool.refresh()
+            yield make_batch(*pool.draw(self._size, rng), rng)
+
+
+def batches(folder: Path, size: int, seed: int, workers: int = 0) -> Iterator[Batch]:
+    """Endless batches of pictures in `folder`, made by this process or by `workers` others."""
+    loader = DataLoader(Batches(folder, size, seed), batch_size=None, num_workers=workers)
+    return iter(loader)
 
 
 def make_batch(pictures: NDArray[np.uint8], scenes: list[Scene], rng: Random) -> Batch:
@@ -102,16 +121,11 @@ def truth_table(
     claims: list[Claim], scenes: list[Scene], blind: NDArray[np.bool_]
 ) -> NDArray[np.int8]:
     """Which claim is true of which scene, [scenes, claims]."""
-    table = np.zeros((len(scenes), len(claims)), dtype=np.int8)
     colourless = [without_colour(claim) for claim in claims]
-    for i, scene in enumerate(scenes):
-        for j, claim in enumerate(claims):
-            if not is_true(colourless[j], scene):
-                continue
-            if blind[i] and colourless[j] != claim:
-                table[i, j] = -1
-            else:
-                table[i, j] = is_true(claim, scene)
+    names_colour = np.array([a != b for a, b in zip(claims, colourless, strict=True)])
+    table = truth_matrix(claims, scenes).astype(np.int8)
+    undecided = truth_matrix(colourless, scenes) & blind[:, None] & names_colour
+    table[undecided] = -1
     return table
 
 

@@ -21,7 +21,7 @@ from engine.storybook.captions import Language
 from engine.storybook.measures import measure
 from engine.storybook.scene import Split
 from engine.storybook.training.augment import augmented
-from engine.storybook.training.batches import Batch, Pool, batches
+from engine.storybook.training.batches import Batch, batches
 from engine.storybook.training.checkpoint import Averages, load_checkpoint, save_checkpoint
 from engine.storybook.training.embed import embed_pictures, embed_texts, tokens
 from engine.storybook.training.held_out import load_held_out
@@ -48,6 +48,8 @@ class Plan:
     minutes: float
     batch: int
     rate: float
+    workers: int = 0
+    """Processes that make batches; 0 makes them between steps."""
     save_seconds: float = 120.0
     measure_seconds: float = 600.0
 
@@ -157,8 +159,9 @@ def train_step(run: Run, batch: Batch) -> Losses:
         run.random,
     )
     ids, mask = tokens(run.tokenizer, [caption.text for caption in batch.texts])
-    pictures = picture_vectors(run.model, pixels)
-    texts = text_vectors(run.model, ids.to(run.device), mask.to(run.device))
+    with torch.autocast("cuda", torch.bfloat16, enabled=run.device.type == "cuda"):
+        pictures = picture_vectors(run.model, pixels).float()
+        texts = text_vectors(run.model, ids.to(run.device), mask.to(run.device)).float()
     parts = losses(batch, pictures, texts, run.model.logit_scale.exp(), run.heads)
     for optimizer in run.optimizers:
         optimizer.zero_grad(set_to_none=True)
@@ -203,8 +206,7 @@ def train(plan: Plan, shape: Shape) -> Run:
     """Train for the planned minutes, leaving checkpoints and a log of JSON lines."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     run = open_run(plan, shape)
-    pool = Pool(plan.folder / "pictures")
-    source = batches(pool, plan.batch, seed=run.step)
+    source = batches(plan.folder / "pictures", plan.batch, run.step, plan.workers)
     start = saved = measured = time.monotonic()
     run.random.manual_seed(run.step)
     with (plan.folder / "encoder.jsonl").open("a") as log:
@@ -219,7 +221,6 @@ def train(plan: Plan, shape: Shape) -> Run:
                 _write(log, _line(run, parts, factor))
             if now - saved > plan.save_seconds:
                 save_run(run, plan.folder)
-                pool.refresh()
                 saved = now
             if now - measured > plan.measure_seconds:
                 _write(log, report(run, plan.folder))
@@ -254,10 +255,12 @@ def _write(log: TextIO, line: dict[str, Any]) -> None:
 @click.option("--minutes", default=120.0, show_default=True)
 @click.option("--batch", default=96, show_default=True)
 @click.option("--rate", default=1.2e-3, show_default=True)
-def main(folder: Path, minutes: float, batch: int, rate: float) -> None:
+@click.option("--workers", default=0, show_default=True, help="Processes that make batches.")
+def main(folder: Path, minutes: float, batch: int, rate: float, workers: int) -> None:
     """Train the encoder on the pictures in FOLDER/pictures."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    train(Plan(folder=folder, minutes=minutes, batch=batch, rate=rate), Shape())
+    plan = Plan(folder=folder, minutes=minutes, batch=batch, rate=rate, workers=workers)
+    train(plan, Shape())
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ def build_encoder(vocabulary: int, shape: Shape) -> CLIPModel:
     model = CLIPModel(config)
     _start_positions(model)
     _start_patches(model)
+    _start_attention(model)
     return model
 
 
@@ -78,26 +79,58 @@ def _start_positions(model: CLIPModel) -> None:
         parts += [np.sin(phase), np.cos(phase)]
     table = torch.tensor(np.concatenate(parts, axis=1), dtype=torch.float32)
     with torch.no_grad():
-        embeddings.position_embedding.weight[1:] = 0.5 * table
+        embeddings.position_embedding.weight[1:] = table
 
 
 def _start_patches(model: CLIPModel) -> None:
-    """Let each patch begin as its low cosine frequencies, which lose little of it."""
+    """Let each patch begin as its low cosine frequencies, each about equally strong.
+
+    Unscaled, brightness would be a hundred times stronger than the edges that tell animals apart,
+    and the layer norm behind it would drown them. `strength` and `fall` were read off rendered
+    pictures: the deviation of a frequency f is about strength / f ** fall.
+    """
     weight = model.vision_model.embeddings.patch_embedding.weight
     u = np.arange(PATCH)
     waves = np.cos(np.pi * (u[None] + 0.5) * u[:, None] / PATCH)
     waves /= np.linalg.norm(waves, axis=1, keepdims=True)
     order = sorted(((i, j) for i in u for j in u), key=lambda p: (p[0] ** 2 + p[1] ** 2, p))
-    colour = np.array([[1, 1, 1], [1, 0, -1], [0.5, -1, 0.5]])
-    colour /= np.linalg.norm(colour, axis=1, keepdims=True)
-    share = (0.5, 0.25, 0.25)
-    width = weight.shape[0]
     rows = []
-    for tone, part in zip(colour, share, strict=True):
-        for i, j in order[: int(width * part)]:
-            rows.append(tone[:, None, None] * np.outer(waves[i], waves[j])[None] * 0.25)
+    for tone, share, flat, strength, fall in (
+        ((1.0, 1.0, 1.0), 0.5, 21.0, 5.2, 0.9),
+        ((1.0, 0.0, -1.0), 0.25, 12.5, 2.7, 1.1),
+        ((0.5, -1.0, 0.5), 0.25, 5.1, 1.5, 1.1),
+    ):
+        colour = np.array(tone) / np.linalg.norm(tone)
+        for i, j in order[: int(weight.shape[0] * share)]:
+            frequency = float(np.hypot(i, j))
+            deviation = strength / frequency**fall if frequency else flat
+            keep = (1.0 + frequency) ** -0.3 / deviation
+            rows.append(colour[:, None, None] * np.outer(waves[i], waves[j])[None] * keep)
     with torch.no_grad():
         weight[: len(rows)] = torch.tensor(np.stack(rows), dtype=torch.float32)
+
+
+def _start_attention(model: CLIPModel) -> None:
+    """Let attention begin as trained attention looks: near the identity, values negated.
+
+    After Trockman and Kolter, "Mimetic Initialization of Self-Attention Layers" (2023), with
+    their strengths 0.7 for queries and keys and 0.4 for values and output.
+    """
+    with torch.no_grad():
+        for layer in model.vision_model.encoder.layers:
+            attention = layer.self_attn
+            width, head = attention.embed_dim, attention.head_dim
+            one = torch.eye(width)
+            for start in range(0, width, head):
+                product = 0.7 * torch.randn(width, width) / width**0.5 + 0.7 * one
+                left, size, right = torch.linalg.svd(product)
+                root = size[:head].sqrt()
+                attention.q_proj.weight[start : start + head] = (left[:, :head] * root).T
+                attention.k_proj.weight[start : start + head] = right[:head] * root[:, None]
+            product = 0.4 * torch.randn(width, width) / width**0.5 - 0.4 * one
+            left, size, right = torch.linalg.svd(product)
+            attention.v_proj.weight.copy_(right * size.sqrt()[:, None])
+            attention.out_proj.weight.copy_(left * size.sqrt())
 
 
 class Heads(nn.Module):

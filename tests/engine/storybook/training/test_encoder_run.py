@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from engine.storybook.training import encoder, pictures
-from engine.storybook.training.batches import Pool, batches
+from engine.storybook.training.batches import batches
 from engine.storybook.training.checkpoint import load_checkpoint
 from engine.storybook.training.embed import embed_texts
 from engine.storybook.training.encoder import Plan, open_run, rate_at, save_run, train_step
@@ -35,7 +35,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 def test_a_run_learns_is_interrupted_and_goes_on_where_it_was(plan: Plan) -> None:
     run = open_run(plan, SMALL)
-    source = batches(Pool(plan.folder / "pictures"), plan.batch, seed=0)
+    source = batches(plan.folder / "pictures", plan.batch, seed=0)
     totals = [train_step(run, next(source)).total.item() for _ in range(12)]
     assert np.mean(totals[-3:]) < 0.9 * np.mean(totals[:3])
     save_run(run, plan.folder)
