@@ -59,6 +59,11 @@ def failures_command(home: Path | None) -> str:
     return program(home, "library", "--failures")
 
 
+def vanished_command(home: Path | None) -> str:
+    """Return the command that lists the files that are gone."""
+    return program(home, "library", "--vanished")
+
+
 def library_command(home: Path | None) -> str:
     """Return the command that shows what the library holds."""
     return program(home, "library")

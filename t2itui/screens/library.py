@@ -334,6 +334,8 @@ class LibraryScreen(AppScreen):
                 command = twins.index_command(home, self._again(Path(row.key)))
             case "failures":
                 command = twins.failures_command(home)
+            case "vanished":
+                command = twins.vanished_command(home)
             case "encoders" if row is not None:
                 command = twins.download_command(home, row.key)
             case _:
