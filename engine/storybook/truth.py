@@ -63,7 +63,7 @@ def _pair(some: list[tuple[int, int, int, int]]) -> list[tuple[int, ...]]:
 
 def _agree(stated: Ints, shown: Ints) -> Bools:
     """Whether everything stated [claims, k] is as shown [scenes, k]: [scenes, claims]."""
-    same = (stated[None] == _UNSTATED) | (stated[None] == shown[:, None])
+    same: Bools = (stated[None] == _UNSTATED) | (stated[None] == shown[:, None])
     result: Bools = same.all(axis=2)
     return result
 
@@ -72,4 +72,5 @@ def _fits(subject: Ints, animal: Ints) -> Bools:
     """Whether a subject is absent from its claim, or there is an animal and it fits."""
     nobody = subject[:, 0] == _MISSING
     there = animal[:, 0] != _MISSING
-    return nobody[None] | (_agree(subject, animal) & there[:, None])
+    result: Bools = nobody[None] | (_agree(subject, animal) & there[:, None])
+    return result

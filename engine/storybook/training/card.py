@@ -1,9 +1,15 @@
 """Writes the model card of the encoder from what was measured."""
 
+import json
+from math import prod
 from pathlib import Path
 
+from safetensors import safe_open
+
 from engine.storybook.measures import Figures
-from engine.storybook.training.check import table
+from engine.storybook.training.export import TRAINING
+from engine.storybook.training.network import SIDE
+from engine.storybook.vocabulary import ATTRIBUTES
 
 _CARD = """---
 license: mit
@@ -55,23 +61,34 @@ right are unknown to it.
 """
 
 
-def write_card(
-    folder: Path,
-    figures: dict[str, Figures],
-    *,
-    parameters: int,
-    side: int,
-    pictures: int,
-    steps: int,
-    seconds: float,
-) -> None:
-    """Write README.md into the encoder's folder."""
+def write_card(folder: Path, figures: dict[str, Figures]) -> None:
+    """Write README.md into an exported encoder's folder."""
+    facts = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+    with safe_open(folder / "model.safetensors", framework="numpy") as weights:
+        names = weights.keys()
+        sizes = [weights.get_slice(name).get_shape() for name in names]
     text = _CARD.format(
-        parameters=parameters / 1e6,
-        side=side,
-        pictures=pictures,
-        steps=steps,
-        hours=seconds / 3600,
+        parameters=sum(prod(size) for size in sizes) / 1e6,
+        side=SIDE,
+        pictures=facts["pictures"],
+        steps=facts["step"],
+        hours=facts["seconds"] / 3600,
         figures=table(figures),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def table(results: dict[str, Figures]) -> str:
+    """The figures as a Markdown table, a column for each set of scenes."""
+    names = list(results)
+    rows = [["", *names], ["---"] * (len(names) + 1)]
+    rows.append(["scenes", *(str(results[name].scenes) for name in names)])
+    for attribute in ATTRIBUTES:
+        rows.append([attribute, *(f"{results[n].attributes[attribute]:.3f}" for n in names)])
+    for label, field in (
+        ("level-2 precision@1", "level2_precision"),
+        ("full caption recall@1", "recall_at_1"),
+        ("true over swapped, AUC", "swapped_auc"),
+    ):
+        rows.append([label, *(f"{getattr(results[name], field):.3f}" for name in names)])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

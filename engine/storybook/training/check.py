@@ -8,23 +8,26 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from random import Random
 
 import click
 import numpy as np
 import torch
 from PIL import Image
 
-from engine.storybook.captions import Language
+from engine.storybook.captions import Language, caption
 from engine.storybook.measures import Figures, measure
 from engine.storybook.render import render
-from engine.storybook.scene import Split
-from engine.storybook.shipped import ENCODER
+from engine.storybook.scene import Scene, Split
+from engine.storybook.shipped import ENCODER, FIGURES
+from engine.storybook.training.card import table, write_card
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.held_out import SIZES, held_out_scenes
-from engine.storybook.vocabulary import ATTRIBUTES
 
 DRAWN = 128
 """Pixels at which held-out scenes are drawn; preprocessing brings them to the encoder's size."""
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def check_encoder(encoder: EncoderFolder, split: Split, count: int) -> dict[Language, Figures]:
@@ -34,22 +37,6 @@ def check_encoder(encoder: EncoderFolder, split: Split, count: int) -> dict[Lang
     return {
         language: measure(scenes, vectors, encoder.embed_texts, language) for language in Language
     }
-
-
-def table(results: dict[str, Figures]) -> str:
-    """The figures as a Markdown table, a column for each set of scenes."""
-    names = list(results)
-    rows = [["", *names], ["---"] * (len(names) + 1)]
-    rows.append(["scenes", *(str(results[name].scenes) for name in names)])
-    for attribute in ATTRIBUTES:
-        rows.append([attribute, *(f"{results[n].attributes[attribute]:.3f}" for n in names)])
-    for label, field in (
-        ("level-2 precision@1", "level2_precision"),
-        ("full caption recall@1", "recall_at_1"),
-        ("true over swapped, AUC", "swapped_auc"),
-    ):
-        rows.append([label, *(f"{getattr(results[name], field):.3f}" for name in names)])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def photo_figures(
@@ -64,8 +51,9 @@ def photo_figures(
 @click.command()
 @click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
 @click.option("--share", default=1.0, show_default=True, help="Share of the scenes to measure on.")
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write them as JSON.")
-def main(encoder: Path, share: float, out: Path | None) -> None:
+@click.option("--photos", type=click.Path(path_type=Path), help="A folder of photos to try.")
+@click.option("--write", is_flag=True, help="Keep the figures, and write the model card.")
+def main(encoder: Path, share: float, photos: Path | None, write: bool) -> None:
     """Print the figures of the encoder."""
     torch.set_num_threads(1)
     loaded = EncoderFolder(encoder)
@@ -74,9 +62,19 @@ def main(encoder: Path, share: float, out: Path | None) -> None:
         for language, figures in check_encoder(loaded, split, int(SIZES[split] * share)).items():
             results[f"{split} {language}"] = figures
     click.echo(table(results))
-    if out is not None:
+    if photos is not None:
+        paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+        texts = [record for scene in held_out_scenes(Split.SEEN, 200) for record in _level2(scene)]
+        click.echo(f"{len(paths)} photos, best cosines: {photo_figures(loaded, paths, texts)}")
+    if write:
         plain = {name: asdict(figures) for name, figures in results.items()}
-        out.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+        FIGURES.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+        write_card(encoder, results)
+
+
+def _level2(scene: Scene) -> list[str]:
+    rng = Random(scene.seed)
+    return [caption(scene, 2, language, rng).text for language in Language]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Writes the encoder as a `CLIPModel` folder: `python -m engine.storybook.training.export`."""
 
+import json
 from pathlib import Path
 
 import click
@@ -11,6 +12,9 @@ from engine.storybook.shipped import ENCODER
 from engine.storybook.training.checkpoint import load_checkpoint
 from engine.storybook.training.encoder import DEFAULT_FOLDER
 from engine.storybook.training.network import MEAN, SIDE, STD, Shape, build_encoder
+
+TRAINING = "training.json"
+"""How long the exported weights were trained."""
 
 
 def export_encoder(source: Path, target: Path, shape: Shape) -> None:
@@ -28,6 +32,8 @@ def export_encoder(source: Path, target: Path, shape: Shape) -> None:
     model.to(torch.float16)  # type: ignore[arg-type]
     model.save_pretrained(target)
     tokenizer.save_pretrained(target)
+    facts = {name: state[name] for name in ("pictures", "step", "seconds")}
+    (target / TRAINING).write_text(json.dumps(facts) + "\n", encoding="utf-8")
     CLIPImageProcessorPil(
         size={"shortest_edge": SIDE},
         crop_size={"height": SIDE, "width": SIDE},
