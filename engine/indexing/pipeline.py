@@ -84,7 +84,6 @@ class Pipeline:
             await self._queue.put(await decoder.read(task))
 
     async def _consume(self, left: int) -> None:
-        self._batch_began = time.monotonic()
         while left:
             outcomes = [await self._queue.get()]
             limit = min(self._call_size, self._batch_size - len(self._items) - len(self._refused))
@@ -98,6 +97,7 @@ class Pipeline:
     async def _take(self, outcomes: Sequence[Outcome]) -> None:
         """Embed what needs it and put all into the batch."""
         reads = [outcome for outcome in outcomes if isinstance(outcome, Read)]
+        is_first = not (self._items or self._refused)
         self._refused += [outcome for outcome in outcomes if isinstance(outcome, Refused)]
         needing = [read for read in reads if self._needs_vector(read)]
         vectors = await self._vectors([read.pixels for read in needing if read.pixels is not None])
@@ -106,6 +106,8 @@ class Pipeline:
             self.without_vector += self._stays_without(read)
             if read.new is not None or read.is_known:
                 self._items.append(Item(read=read, vector=by_hash.pop(read.sha256, None)))
+        if is_first:
+            self._batch_began = time.monotonic()
         for outcome in outcomes:
             self._listener.file_done(outcome.task.path)
 
@@ -153,4 +155,3 @@ class Pipeline:
         batch = Batch(items=self._items, refused=self._refused)
         self._listener.batch_written(await self._cache.write(write_batch, self._encoder, batch))
         self._items, self._refused = [], []
-        self._batch_began = time.monotonic()

@@ -61,7 +61,8 @@ def _visit(path: str, seen: list[str]) -> Folder:
         if name[0] == ".":
             continue
         try:
-            if name[name.rfind(".") :].lower() not in SUFFIXES:
+            suffix = name[name.rfind(".") :]
+            if suffix not in SUFFIXES and suffix.lower() not in SUFFIXES:
                 is_folder = entry.is_dir()
             elif entry.is_file():
                 status = entry.stat()

@@ -42,7 +42,7 @@ def hear(event: JobEvent) -> None:
 
 async def main(home: Path, root: Path) -> None:
     """Index `root` with the stand-in encoder."""
-    settings = EngineSettings(home=home, decoders=2)
+    settings = EngineSettings(home=home, decoders=1)
     cache = await Cache.open(home)
     jobs, indexer = Jobs(cache), Indexer(cache, TellingEncoders(), settings)
     await jobs.recover()

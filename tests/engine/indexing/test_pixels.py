@@ -85,7 +85,7 @@ def test_a_big_jpeg_is_decoded_reduced_and_keeps_its_true_size() -> None:
 
 def test_an_animated_file_stands_for_its_first_frame() -> None:
     frames = [pattern(4), pattern(5)]
-    for kind in ("GIF", "WEBP", "PNG", "AVIF"):
+    for kind in ("GIF", "WEBP", "PNG", "AVIF", "TIFF", "MPO"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
         with Image.open(io.BytesIO(data)) as image:
             assert getattr(image, "n_frames", 1) == 2
