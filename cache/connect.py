@@ -60,7 +60,6 @@ def open_reader(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> Database:
                 f"{path} has an older schema ({version}) and cannot be brought up to date here",
                 hint="Open it once where it can be written.",
             )
-        connection.execute("pragma query_only = on")
     except BaseException:
         connection.close()
         raise
@@ -72,19 +71,22 @@ def check_version(db: Database, path: Path | str) -> int:
 
     Raises CacheTooNewError, or CacheError for the file of another program.
     """
-    version = int(db.execute("pragma user_version").fetchone()[0])
+    # In one statement: another instance may be making the schema at this moment.
+    version, tables = db.execute(
+        "select user_version, (select count(*) from sqlite_master) from pragma_user_version"
+    ).fetchone()
     if version > SCHEMA_VERSION:
         raise CacheTooNewError(
             f"{path} was written by a newer version of t2itui"
             f" (schema {version}, this one knows {SCHEMA_VERSION})",
             hint="Update t2itui, or choose another folder with --home.",
         )
-    if version == 0 and db.execute("select count(*) from sqlite_master").fetchone()[0]:
+    if version == 0 and tables:
         raise CacheError(
             f"{path} is a database of another program",
             hint="Choose another folder with --home.",
         )
-    return version
+    return int(version)
 
 
 def _create(path: Path) -> None:
@@ -99,7 +101,10 @@ def _create(path: Path) -> None:
 
 
 def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """Switch to write-ahead logging; SQLite's own busy timeout does not cover this switch."""
+    """Switch to write-ahead logging.
+
+    Where two instances do so on one new file, SQLite sees a deadlock and does not wait: we do.
+    """
     deadline = time.monotonic() + busy_seconds
     while True:
         try:

@@ -144,7 +144,7 @@ class ImportRun:
         for start in range(0, len(paths), _FILES_AT_ONCE):
             self._progress.tell("looking for files", start, len(paths), unit="files")
             part = paths[start : start + _FILES_AT_ONCE]
-            found = await asyncio.to_thread(find_files, root, part, known, bad)
+            found = await asyncio.to_thread(find_files, part, known, bad)
             self._present += found.present
             tasks += found.tasks
         return tasks

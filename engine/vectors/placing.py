@@ -29,22 +29,18 @@ def place(root: Path | None, name: str) -> str:
 
 
 def find_files(
-    root: Path,
     paths: Sequence[str],
     known: Mapping[str, FileRow],
     failures: Mapping[str, FailureRecord],
 ) -> Found:
-    """Look for the files of paths below the root; nothing outside of it is touched.
+    """Look for the files of the paths that are `known`, which are those below the root.
 
-    It asks the disk, so call it on a thread.
+    Nothing outside of it is touched. It asks the disk, so call it on a thread.
     """
-    inside = f"{str(root.absolute()).rstrip(os.sep)}{os.sep}"
     present, tasks = 0, list[FileTask]()
     for path in paths:
-        if not path.startswith(inside) or (row := known.get(path)) is None:
-            continue
-        seen = _stat(path)
-        if seen is None:
+        row = known.get(path)
+        if row is None or (seen := _stat(path)) is None:
             continue
         present += 1
         size, mtime_ns, picture_id, is_present = row
