@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import Footer, Static
 
 from t2itui.widgets.jobs_strip import JobsStrip
 from t2itui.widgets.top_bar import TopBar
@@ -14,10 +15,20 @@ from t2itui.widgets.top_bar import TopBar
 if TYPE_CHECKING:
     from t2itui.app import T2ITuiApp
 
+LEAST_WIDTH = 36
+LEAST_HEIGHT = 10
+
 
 class AppScreen(Screen[None]):
     """A screen of the app; subclasses say in `compose_body` what lies between the edges."""
 
+    DEFAULT_CSS = """
+    AppScreen {
+        & > #too-small { display: none; width: 100%; height: 100%; content-align: center middle; }
+        &.-too-small > * { display: none; }
+        &.-too-small > #too-small { display: block; }
+    }
+    """
     MODE: ClassVar[str]
     """The name under which the app knows the screen: its mode."""
 
@@ -31,6 +42,11 @@ class AppScreen(Screen[None]):
         yield from self.compose_body()
         yield JobsStrip()
         yield Footer(show_command_palette=False, compact=True)
+        yield Static(f"t2itui needs {LEAST_WIDTH} x {LEAST_HEIGHT}", id="too-small")
+
+    def on_resize(self, event: events.Resize) -> None:
+        small = event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT
+        self.set_class(small, "-too-small")
 
     def compose_body(self) -> ComposeResult:
         """The widgets between the top line and the jobs strip."""

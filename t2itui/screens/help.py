@@ -10,6 +10,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from t2itui.plain import plain
@@ -48,7 +49,7 @@ class HelpScreen(Screen[None]):
         Binding("escape,question_mark,q", "app.pop_screen", "Back", id="help.back", tooltip="Back")
     ]
 
-    def __init__(self, front: Screen[object]) -> None:
+    def __init__(self, front: DOMNode) -> None:
         super().__init__()
         self._sections = gather(front)
 
@@ -91,12 +92,12 @@ def _section(title: str, lines: list[tuple[str, str]]) -> Content:
     return Content("\n").join(rows)
 
 
-def gather(front: Screen[object]) -> dict[str, list[tuple[str, str]]]:
+def gather(front: DOMNode) -> dict[str, list[tuple[str, str]]]:
     """Collect the documented bindings of a screen, of the widgets it shows, and of the app.
 
     A binding's group is the first part of its id; keys that do the same stand in one line.
     """
-    shown = (node for node in front.query("*") if node.is_on_screen)
+    shown = (widget for widget in front.query(Widget) if widget.is_on_screen)
     nodes: list[DOMNode] = [front, *shown, front.app]
     sections: dict[str, list[tuple[str, str]]] = {}
     seen: set[str] = set()

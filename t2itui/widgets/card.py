@@ -75,7 +75,6 @@ class Card(Vertical):
         &.-below > Caption { color: $text-muted; text-style: dim; }
         &.-selected { border-left: thick $foreground-muted; }
         &.-selected > Caption { background: $boost; }
-        &.-empty > Picture { color: $background; }
     }
     ResultGrid:focus Card.-selected { border-left: thick $accent; }
     ResultGrid:focus Card.-selected > Caption { background: $accent-muted; }
@@ -117,7 +116,6 @@ class Card(Vertical):
         self.is_filled = False
         self._caption.name_text = ""
         self._picture.show(None, alt="")
-        self.set_class(True, "-empty")
         if index is None:
             self.show_scores(None)
 
@@ -134,7 +132,6 @@ class Card(Vertical):
     def fill(self, content: CardContent) -> None:
         """Show the fetched picture and name."""
         self.is_filled = True
-        self.set_class(False, "-empty")
         name = plain(content.shown.path.rpartition("/")[2])
         self._caption.name_text = name
         self._caption.refresh()

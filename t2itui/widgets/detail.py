@@ -151,12 +151,12 @@ class Detail(Vertical):
             return []
         ranks = [f" #{scores.match_rank:,}", f" #{scores.cosine_rank:,}"]
         room = max(12, width - max(map(len, ranks)))
-        sign = "✓ at or above" if scores.passes else "· below"
+        sign = "✓ passes" if scores.passes else "· below"
         return [
             score_line("match ", scores.match, scores.match, room, "$success") + ranks[0],
             score_line("cosine", scores.cosine, scores.cosine_share, room, "$primary") + ranks[1],
             Content.styled(
-                f"{sign} {scores.threshold:.2f}   of {scores.total:,}",
+                f"{sign} {scores.threshold:.2f}  of {scores.total:,}",
                 "$success" if scores.passes else "$foreground-muted",
             ),
         ]

@@ -41,6 +41,7 @@ class Results(Vertical):
         & ResultGrid { width: 1fr; }
         & Detail { width: 40; border-left: vkey $panel; }
         & > Histogram { dock: bottom; border-top: hkey $panel; height: 5; }
+        &.-wide Detail { width: 64; }
         &.-narrow Detail { width: 30; }
         &.-tight Detail { display: none; }
         &.-low > Histogram { height: 2; border-top: none; }
@@ -76,6 +77,7 @@ class Results(Vertical):
 
     def on_resize(self) -> None:
         width, height = self.size
+        self.set_class(width >= 150, "-wide")
         self.set_class(width < 110, "-narrow")
         self.set_class(width < 70, "-tight")
         self.set_class(height < 24, "-low")

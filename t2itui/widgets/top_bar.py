@@ -49,7 +49,7 @@ class StatusText(Static):
 
     def render(self) -> Content:
         parts = self._parts()
-        while len(parts) > 1 and sum(map(len, parts)) + 3 * len(parts) > self.size.width:
+        while len(parts) > 1 and sum(map(len, parts)) + 3 * len(parts) - 2 > self.size.width:
             parts.pop()
         return Content(" · ".join(parts) + " ")
 

@@ -1,0 +1,156 @@
+"""The Search screen in terminals of all sizes, its help, palette and colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Footer
+
+from t2itui.app import THEMES
+from t2itui.graphics.picture import Picture
+from t2itui.screens.help import HelpScreen, gather
+from t2itui.settings import AppSettings
+from t2itui.widgets.card import Caption, Card
+from t2itui.widgets.detail import Detail
+from t2itui.widgets.grid_shape import fit
+from t2itui.widgets.histogram import Histogram
+from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
+
+SnapCompare = Callable[..., bool]
+
+
+@pytest.mark.parametrize("size", [(40, 12), (60, 18), (80, 24), (120, 36), (200, 50)])
+async def test_cards_query_route_threshold_and_keys_fit_into(size: tuple[int, int]) -> None:
+    async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=size) as pilot:
+        screen = await answered(pilot)
+        width, height = size
+        for widget in (screen.query_line, screen.route_line, screen.query_one(Histogram)):
+            assert widget.region.height > 0
+            assert widget.region.right <= width
+        for card in screen.query(Card):
+            assert screen.results.grid.region.contains_region(card.region)
+        assert screen.query(Caption).first().size.width >= 9
+        assert screen.query_one(Footer).region.bottom == height
+        assert screen.query_one(Detail).display == (width >= 70)
+
+
+async def test_a_terminal_without_room_says_so() -> None:
+    async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=(24, 6)) as pilot:
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen.has_class("-too-small"))
+        assert screen.query_one("#too-small").region.area > 0
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not screen.has_class("-too-small"))
+
+
+async def test_resizing_keeps_the_selected_picture_in_sight() -> None:
+    async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        grid = screen.results.grid
+        await pilot.press("pagedown", "pagedown", "right")
+        selected = grid.selected
+        for width, height in ((60, 18), (200, 50), (80, 24)):
+            await pilot.resize_terminal(width, height)
+            await until(pilot, lambda: len(screen.query(Card)) == grid.shape.slots)
+            await until(pilot, lambda: selected in [card.index for card in screen.query(Card)])
+            assert grid.selected == selected
+
+
+def test_the_grid_uses_the_height_it_has() -> None:
+    for width in range(12, 240, 7):
+        for height in range(6, 60, 3):
+            shape = fit(width, height, 1)
+            assert shape.slots > 0
+            assert shape.card_height * shape.rows <= height
+            assert width // shape.columns >= 12
+
+
+async def test_help_names_every_documented_key_of_the_screen_once() -> None:
+    app = fake_app(FakeEngine(600), start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        meanings = [meaning for lines in gather(screen).values() for _, meaning in lines]
+        documented = {
+            binding.tooltip
+            for node in (screen, screen.results.grid, app)
+            for _, binding in node._bindings
+            if binding.id and binding.tooltip
+        }
+        assert documented <= set(meanings)
+        assert len(meanings) == len(set(meanings))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+
+
+async def test_every_key_of_the_screen_is_in_the_command_palette() -> None:
+    app = fake_app(FakeEngine(600), start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        commands = {command.help for command in app.get_system_commands(app.screen)}
+        for binding in (active.binding for active in screen.active_bindings.values()):
+            if binding.id and binding.tooltip:
+                assert binding.tooltip in commands
+        hide = next(
+            command for command in app.get_system_commands(app.screen) if "Hide" in command.title
+        )
+        hide.callback()
+        listing = screen.results.listing
+        assert listing is not None
+        await until(pilot, lambda: listing.hide_below)
+
+
+async def test_every_theme_of_the_key_can_be_chosen_and_comes_round() -> None:
+    app = fake_app(FakeEngine(600))
+    async with app.run_test(size=(80, 24)) as pilot:
+        seen = []
+        for _ in THEMES:
+            app.action_next_theme()
+            await pilot.pause()
+            seen.append(app.theme)
+        assert sorted(seen) == sorted(THEMES)
+        assert app.settings.theme == app.theme == "textual-dark"
+
+
+async def test_without_colour_passing_is_still_told_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=(80, 24)) as pilot:
+        screen = await answered(pilot)
+        signs = [caption.render().plain[0] for caption in screen.query(Caption)]
+        below = [card.has_class("-below") for card in screen.query(Card)]
+        assert [sign == "·" for sign in signs] == below
+
+
+@pytest.mark.parametrize(
+    ("size", "theme"),
+    [((80, 24), "textual-dark"), ((120, 36), "textual-dark"), ((120, 36), "textual-light")],
+)
+def test_the_answer_looks_as_it_did(
+    snap_compare: SnapCompare, size: tuple[int, int], theme: str
+) -> None:
+    app = fake_app(
+        FakeEngine(600), settings=AppSettings(theme=theme), start_query="a dog in the snow"
+    )
+    assert snap_compare(app, terminal_size=size, run_before=at_rest)
+
+
+def test_an_empty_library_looks_as_it_did(snap_compare: SnapCompare) -> None:
+    assert snap_compare(fake_app(FakeEngine(0)), terminal_size=(80, 24), run_before=begun)
+
+
+async def at_rest(pilot: Pilot[None]) -> None:
+    """Wait until the answer and all its pictures are drawn."""
+    screen = await answered(pilot)
+    cards = [card for card in screen.query(Card) if card.index is not None and card.index % 10 != 8]
+    await until(pilot, lambda: all(card.query_one(Picture).reason is None for card in cards))
+    await until(pilot, lambda: screen.results.detail.query_one(Picture).reason is None)
+
+
+async def begun(pilot: Pilot[None]) -> None:
+    """Wait for the first start."""
+    await until(pilot, lambda: pilot.app.screen.query_one("#first-start").display)
