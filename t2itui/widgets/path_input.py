@@ -61,7 +61,7 @@ class PathInput(Vertical):
             padding: 0 1;
             background: $boost;
         }
-        &:focus-within > Offers.-offered { display: block; }
+        &.-open > Offers.-offered { display: block; }
     }
     """
 
@@ -116,6 +116,12 @@ class PathInput(Vertical):
         """Put a path into the line, the cursor behind it."""
         self.line.value = value
         self.line.cursor_position = len(value)
+
+    def on_descendant_focus(self) -> None:
+        self.set_class(True, "-open")
+
+    def on_descendant_blur(self) -> None:
+        self.set_class(False, "-open")
 
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:

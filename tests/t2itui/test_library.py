@@ -176,6 +176,37 @@ async def test_tab_completes_a_path_like_a_shell(engine: FakeEngine, tmp_path: P
         assert dialog.focused is dialog.folder.line
 
 
+async def test_the_list_of_folders_can_be_clicked_and_goes_with_the_focus(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    for name in ("cows", "horses"):
+        (tmp_path / name).mkdir()
+    app = HostApp(engine, LibraryScreen)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await pilot.press("a")
+        await pilot.pause()
+        dialog = app.screen
+        assert isinstance(dialog, AddFolder)
+        dialog.folder.take(f"{tmp_path}/")
+        await pilot.pause()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert dialog.folder.options.display
+        await pilot.click(dialog.folder.options, offset=(3, 1))
+        await pilot.pause()
+        assert dialog.folder.line.value == f"{tmp_path}/horses/"
+        assert dialog.focused is dialog.folder.line
+        dialog.folder.take(f"{tmp_path}/")
+        await pilot.pause()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert dialog.folder.options.display
+        dialog.encoder.focus()
+        await pilot.pause()
+        assert not dialog.folder.options.display
+
+
 async def test_rescan_takes_the_folder_under_the_cursor_and_all_takes_all(
     engine: FakeEngine,
 ) -> None:
