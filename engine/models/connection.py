@@ -25,6 +25,7 @@ _READ_LIMIT = 8 << 20
 _LOG_LIMIT = 1 << 20
 _LAST_WORDS = 2000
 _TICKS = 8
+_START_S = 60.0
 
 OnEvent = Callable[[Mapping[str, Json]], None]
 
@@ -54,6 +55,7 @@ class Connection:
         self._reason = ""
         self._loop = asyncio.get_running_loop()
         self._quiet_ticks = 0
+        self._has_spoken = False
         self._watch: asyncio.TimerHandle | None = None
         self._ended = asyncio.create_task(self._listen())
 
@@ -180,8 +182,9 @@ class Connection:
         self._quiet_ticks += 1
         if not self._pending:
             return
-        if self._quiet_ticks > _TICKS:
-            self.kill(f"it gave no sign of life for {self._silence_s:g} seconds")
+        allowed = self._silence_s if self._has_spoken else max(self._silence_s, _START_S)
+        if self._quiet_ticks * self._silence_s / _TICKS > allowed:
+            self.kill(f"it gave no sign of life for {allowed:g} seconds")
         else:
             self._watch = self._loop.call_later(self._silence_s / _TICKS, self._tick)
 
@@ -190,7 +193,7 @@ class Connection:
         stdout = self._process.stdout
         try:
             while stdout is not None and (message := await wire.receive(stdout)) is not None:
-                self._quiet_ticks = 0
+                self._has_spoken, self._quiet_ticks = True, 0
                 self._deliver(message)
         except wire.WireError as error:
             self.kill(f"it sent something unreadable: {error}")

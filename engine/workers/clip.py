@@ -15,13 +15,13 @@ from transformers.models.clip.modeling_clip import CLIPModel
 from transformers.models.siglip.modeling_siglip import SiglipModel
 from transformers.utils import logging
 
-from engine.errors import EngineError, ModelUnusableError
+from engine.errors import EngineError, ModelUnusableError, OutOfMemoryError
 from engine.models.families import CHINESE_CLIP, CLIP, SIGLIP, family_of
 from engine.models.input_spec import InputSpec, read_input_spec
 from engine.models.json_files import read_json
 from engine.results import FloatArray
 from engine.workers.batches import Batches
-from engine.workers.device import DTYPES, Choice
+from engine.workers.device import DTYPES, Choice, is_out_of_memory
 from engine.workers.tokens import TextInput, Tokenized
 
 MIN_AGREEMENT = 0.999
@@ -120,7 +120,7 @@ def load_towers(folder: Path, choice: Choice, report: Callable[[str], None]) -> 
     config = read_json(folder / "config.json") or {}
     family = family_of(config, read_json(folder / "tokenizer_config.json") or {})
     report("loading the weights")
-    model = _load_model(folder, _CLASSES[family.name]).to(choice.device)
+    model = _place(_load_model(folder, _CLASSES[family.name]), choice.device)
     limit = int(model.config.text_config.max_position_embeddings)
     text_input = TextInput(folder, family, limit)
     first = Choice(device=choice.device, dtype=choice.dtype, name=choice.name)
@@ -140,7 +140,15 @@ def _load_model(folder: Path, kind: Model) -> Model:
             local_files_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        LookupError,
+        TypeError,
+        ImportError,
+        SafetensorError,
+    ) as error:
         raise ModelUnusableError(f"{folder} cannot be loaded: {error}", hint=_HINT) from error
     missing = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
     if missing:
@@ -150,6 +158,18 @@ def _load_model(folder: Path, kind: Model) -> Model:
             hint=_HINT,
         )
     return model.eval()
+
+
+def _place(model: Model, device: str) -> Model:
+    try:
+        return model.to(device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"the model does not fit in the memory of {device}: {error}",
+            hint="Close other programs, take a smaller model, or set the device to cpu.",
+        ) from error
 
 
 def _unit(features: torch.Tensor) -> FloatArray:

@@ -53,7 +53,7 @@ class Encoder:
     def pixels(self, call: Call) -> Reply:
         """Embed the one array of prepared pictures."""
         pixels = call.request.arrays[0].astype(np.uint8, copy=False)
-        return Reply(arrays=[self._towers(call).embed_pixels(pixels, call.check)])
+        return Reply(arrays=[self._towers(call).embed_pixels(pixels, call.pause)])
 
     def device(self, call: Call) -> Reply:
         """Say where a model would run, without loading one."""

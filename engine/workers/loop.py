@@ -27,18 +27,30 @@ class CallCancelled(Exception):
 class Call:
     """One request while a handler works on it."""
 
-    def __init__(self, number: int, op: str, request: Reply, outlet: "Outlet") -> None:
+    def __init__(
+        self, number: int, op: str, priority: int, request: Reply, outlet: "Outlet"
+    ) -> None:
         self.number = number
         self.op = op
+        self.priority = priority
+        """Lower goes first."""
         self.request = request
         """Its fields and arrays."""
         self._outlet = outlet
         self._cancelled = threading.Event()
+        self.give_way: Callable[[], None] = _nothing
+        """Set by the loop: answers the calls that wait and are more urgent than this one."""
 
     def check(self) -> None:
         """Raise CallCancelled if the parent cancelled the call; call it between two steps."""
         if self._cancelled.is_set():
             raise CallCancelled
+
+    def pause(self) -> None:
+        """Do as `check` does, and let more urgent calls go before the next step."""
+        self.check()
+        self.give_way()
+        self.check()
 
     def report(self, **event: Json) -> None:
         """Send an event about this call to the parent, which also shows that the worker lives."""
@@ -47,6 +59,10 @@ class Call:
     def cancel(self) -> None:
         """Let the next `check` raise."""
         self._cancelled.set()
+
+
+def _nothing() -> None:
+    return None
 
 
 Handler: TypeAlias = Callable[[Call], Reply]
@@ -69,33 +85,43 @@ class Outlet:
 
 
 class Inbox:
-    """The calls that wait, and the one that runs."""
+    """The calls that wait, and those that run: one, and on top of it more urgent ones."""
 
     def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
         self._ready = threading.Condition()
         self._waiting: list[tuple[int, int, Call]] = []
-        self._running: Call | None = None
+        self._running: list[Call] = []
 
-    def put(self, call: Call, priority: int) -> None:
+    def put(self, call: Call) -> None:
         """Queue a call: lower priorities first, then in order of arrival."""
         with self._ready:
-            heapq.heappush(self._waiting, (priority, call.number, call))
+            heapq.heappush(self._waiting, (call.priority, call.number, call))
             self._ready.notify()
 
     def take(self) -> Call:
-        """Wait for the next call and make it the running one."""
+        """Wait for the next call and make it a running one."""
         with self._ready:
             self._ready.wait_for(lambda: self._waiting)
-            self._running = heapq.heappop(self._waiting)[2]
-            return self._running
+            return self._start()
+
+    def take_before(self, priority: int) -> Call | None:
+        """Make the next call a running one if it is more urgent than `priority`."""
+        with self._ready:
+            return self._start() if self._waiting and self._waiting[0][0] < priority else None
+
+    def finish(self, call: Call) -> None:
+        """Take note that a running call was answered."""
+        with self._ready:
+            self._running.remove(call)
 
     def cancel(self, number: int) -> None:
         """Take the call out of the queue, or let it know if it runs; an old number is ignored."""
         with self._ready:
-            if self._running is not None and self._running.number == number:
-                self._running.cancel()
-                return
+            for call in self._running:
+                if call.number == number:
+                    call.cancel()
+                    return
             left = [entry for entry in self._waiting if entry[1] != number]
             known = len(left) < len(self._waiting)
             self._waiting = left
@@ -103,20 +129,36 @@ class Inbox:
         if known:
             self._outlet.send(Reply(fields={"id": number, "cancelled": True}))
 
+    def _start(self) -> Call:
+        call = heapq.heappop(self._waiting)[2]
+        self._running.append(call)
+        return call
+
 
 def serve(handlers: Mapping[str, Handler]) -> None:
     """Answer calls with the handler of their name until the parent goes away.
 
-    Handlers run one at a time on this thread. EngineError crosses as it is; any other exception
+    Handlers run one at a time on this thread, save that more urgent ones may run while one pauses
+    (`Call.pause`). EngineError crosses as it is; any other exception
     is logged with its traceback and reaches the caller as a plain EngineError.
     """
     source, outlet = _take_over_pipes()
     inbox = Inbox(outlet)
     threading.Thread(target=_listen, args=(source, inbox, outlet), daemon=True).start()
-    while True:
-        call = inbox.take()
+
+    def work_on(call: Call) -> None:
+        def give_way() -> None:
+            while (urgent := inbox.take_before(call.priority)) is not None:
+                work_on(urgent)
+
+        call.give_way = give_way
         outlet.send(Reply(fields={"id": call.number, "started": True}))
-        outlet.send(_answer(call, handlers))
+        answer = _answer(call, handlers)
+        inbox.finish(call)
+        outlet.send(answer)
+
+    while True:
+        work_on(inbox.take())
 
 
 def _answer(call: Call, handlers: Mapping[str, Handler]) -> Reply:
@@ -150,8 +192,8 @@ def _listen(source: BinaryIO, inbox: Inbox, outlet: Outlet) -> None:
                 inbox.cancel(number)
                 continue
             request = Reply(fields=message.mapping("fields"), arrays=message.arrays)
-            call = Call(number, message.text("op"), request, outlet)
-            inbox.put(call, message.whole("priority"))
+            op, priority = message.text("op"), message.whole("priority")
+            inbox.put(Call(number, op, priority, request, outlet))
     os._exit(0)
 
 

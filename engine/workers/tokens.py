@@ -48,8 +48,9 @@ class TextInput:
 
     def tokenize(self, texts: Sequence[str]) -> Tokenized:
         """Encode `texts`."""
+        texts = [text.encode(errors="replace").decode() for text in texts]
         encoded: Any = self._tokenizer(
-            list(texts), return_offsets_mapping=True, truncation=False, verbose=False
+            texts, return_offsets_mapping=True, truncation=False, verbose=False
         )
         ids, lost = [], []
         for text, whole, offsets in zip(

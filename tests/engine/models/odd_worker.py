@@ -23,6 +23,15 @@ def wait(call: Call) -> Reply:
         time.sleep(0.001)
 
 
+def give_way(call: Call) -> Reply:
+    """Work in steps, after which others may go first, until the file `path` is there."""
+    call.report(pid=os.getpid())
+    while not os.path.exists(call.request.text("path")):  # noqa: PTH110
+        call.pause()
+        time.sleep(0.001)
+    return Reply()
+
+
 def hold(call: Call) -> Reply:
     """Work until the file `path` is there."""
     call.report(pid=os.getpid())
@@ -62,4 +71,4 @@ def chat(call: Call) -> Reply:
 
 
 if __name__ == "__main__":
-    serve({f.__name__: f for f in (echo, wait, hold, hang, crash, refuse, stumble, chat)})
+    serve({f.__name__: f for f in (echo, wait, give_way, hold, hang, crash, refuse, stumble, chat)})

@@ -149,6 +149,26 @@ async def test_many_texts_and_pictures_are_split_into_batches(
     )
 
 
+async def test_a_text_does_not_wait_for_the_pictures_of_a_call_that_runs(
+    encoders: Encoders, tiny: Path
+) -> None:
+    source = str(tiny / "clip")
+    await encoders.load(source)
+    pictures = asyncio.create_task(encoders.embed_pixels(source, noise(4000)))
+    await until(lambda: encoders.state()[0].state == "busy")
+    for _ in range(3):
+        await encoders.embed_texts(source, ["a dog"])
+        assert not pictures.done()
+    assert len(await pictures) == 4000
+
+
+async def test_text_that_is_no_unicode_is_read_as_far_as_it_is(
+    encoders: Encoders, tiny: Path
+) -> None:
+    found = await encoders.embed_texts(str(tiny / "clip"), ["a dog \udcff", "a dog ?"])
+    np.testing.assert_array_equal(found.vectors[0], found.vectors[1])
+
+
 async def test_nothing_to_embed_is_no_error(encoders: Encoders, tiny: Path) -> None:
     source = str(tiny / "clip")
     assert (await encoders.embed_texts(source, [])).vectors.shape == (0, 32)

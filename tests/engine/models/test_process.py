@@ -63,6 +63,7 @@ async def begin(
         began.set_result(Reply(fields=event).whole("pid"))
 
     task = asyncio.create_task(worker.call(op, fields, on_event=on_event))
+    task.add_done_callback(lambda ended: None if began.done() else began.cancel())
     return task, await began
 
 
@@ -191,6 +192,27 @@ async def test_a_text_overtakes_the_pictures_that_wait(
     (tmp_path / "go").touch()
     await asyncio.gather(held, *asks)
     assert order == ["text", "picture 0", "picture 1", "picture 2"]
+
+
+async def test_a_call_that_pauses_lets_more_urgent_ones_go_first(
+    worker: WorkerProcess, tmp_path: Path
+) -> None:
+    pausing, _ = await begin(worker, "give_way", {"path": str(tmp_path / "go")})
+    equal = asyncio.create_task(worker.call("echo"))
+    for _ in range(3):
+        await worker.call("echo", priority=0)
+    with pytest.raises(ModelMissingError):
+        await worker.call("refuse", priority=0)
+    urgent = asyncio.create_task(worker.call("wait", priority=0, on_event=lambda event: urge()))
+
+    def urge() -> None:
+        pausing.cancel()
+        urgent.cancel()
+
+    await asyncio.wait([urgent, pausing])
+    assert urgent.cancelled()
+    assert pausing.cancelled()
+    assert (await equal).whole("pid") == worker.pid
 
 
 async def test_an_idle_worker_is_ended_and_a_busy_one_is_not(tmp_path: Path) -> None:

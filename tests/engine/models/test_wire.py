@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine import wire
-from engine.wire import Json, Reply, WireError
+from engine.wire import Array, Json, Reply, WireError
 
 
 def through_pipe(message: Reply) -> Reply:
@@ -31,7 +31,7 @@ def test_fields_and_arrays_arrive_as_they_were_sent() -> None:
         "n": [1, 2.5, None, True],
         "o": {"k": ""},
     }
-    arrays = (
+    arrays: tuple[Array, ...] = (
         np.arange(12, dtype=np.float32).reshape(3, 4).T,
         np.zeros((0, 5), np.uint8),
         np.array([2**60], np.int64),

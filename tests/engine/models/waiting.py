@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Return when `condition` holds; fail after a minute."""
+    """Return when `condition` holds; fail after two minutes."""
     async with asyncio.timeout(PATIENCE_S):
         while not condition():  # noqa: ASYNC110 - a process that ends tells nobody
             await asyncio.sleep(0.002)
