@@ -171,8 +171,10 @@ class Jobs:
         outcome = _outcome(job, job._task)
         job.state = _STATES[type(outcome)]
         self._tell(job, outcome)
-        await self._remember(job, set_job, job.id, job.state, outcome.message)
-        job._ended.set_result(outcome)
+        try:
+            await self._remember(job, set_job, job.id, job.state, outcome.message)
+        finally:
+            job._ended.set_result(outcome)
 
     async def _take_turn(self, job: Job, work: JobWork) -> str:
         turn = self._turns.get(job.kind, asyncio.Lock())
@@ -186,14 +188,20 @@ class Jobs:
         self, job: Job, write: Callable[..., object], *args: object, **kw: object
     ) -> None:
         """Write to the job's row; a cache that cannot be written does not stop the job."""
+        # Messages may name files, and not every file name can be stored.
+        storable = [_storable(arg) if isinstance(arg, str) else arg for arg in args]
         try:
-            await self._cache.write(write, *args, **kw)
+            await self._cache.write(write, *storable, **kw)
         except CacheError as error:
             note = f"the cache does not remember this job: {error.message}"
             self._tell(job, JobNote(job_id=job.id, message=note))
 
 
 _STATES = {JobFinished: "done", JobFailed: "failed", JobCancelled: "cancelled"}
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _outcome(job: Job, task: asyncio.Task[str]) -> Outcome:

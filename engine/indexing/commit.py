@@ -9,7 +9,7 @@ from sqlite_utils import Database
 
 from cache.embeddings import add_embeddings, put_encoder
 from cache.failures import clear_failures, put_failures
-from cache.files import mark_vanished, put_files, put_folder
+from cache.files import mark_vanished, put_files
 from cache.names import adopt
 from cache.pictures import add_picture, find_by_sha
 from cache.records import EncoderRecord, FailureRecord, SeenFile, Vectors
@@ -48,10 +48,8 @@ class Written:
     failed: int = 0
 
 
-def write_scan(db: Database, roots: Sequence[str], plan: Plan) -> None:
+def write_scan(db: Database, plan: Plan) -> None:
     """Write what a scan found out without reading a file."""
-    for root in roots:
-        put_folder(db, root)
     put_files(db, plan.returned)
     mark_vanished(db, plan.vanished)
     put_failures(db, plan.failures)

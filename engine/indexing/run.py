@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from cache.embeddings import compact, encoders, missing
 from cache.failures import failures
-from cache.files import finish_scan, known_files
+from cache.files import finish_scan, known_files, put_folder
 from cache.hashes import embedded_hashes
-from cache.records import EncoderRecord, Vectors
+from cache.records import EncoderRecord, FailureRecord, Vectors
 from cache.store import Cache
 from engine.errors import ModelMissingError
 from engine.events import JobNote, LibraryChanged, Report
@@ -85,8 +85,9 @@ class Run:
         began = time.monotonic()
         roots = await asyncio.to_thread(check_roots, self._request.folders)
         target = await self._target()
+        await self._cache.write(_enter, roots)
         plan = await self._scan(roots, target)
-        await self._cache.write(write_scan, roots, plan)
+        await self._cache.write(write_scan, plan)
         self._note_scan(plan)
         left = await self._read(plan, target) if plan.tasks else 0
         now = time.time()
@@ -122,7 +123,7 @@ class Run:
     async def _scan(self, roots: list[str], target: Target) -> Plan:
         """Walk and plan on the thread, telling meanwhile how many files were found."""
         self._progress.tell("walking", 0, unit="files")
-        known = await self._cache.read(_load_known, roots, target.record.id)
+        known = await self._known(roots, target)
         plan, stop = Plan(), threading.Event()
         request = self._request
         choose = (
@@ -143,6 +144,16 @@ class Run:
             stop.set()
         self._lacking = await self._embed_what_returned(plan, target)
         return plan
+
+    async def _known(self, roots: list[str], target: Target) -> Known:
+        """Ask in small steps, between which searches may read."""
+        files: dict[str, tuple[int, int, int, bool]] = {}
+        ledger: dict[str, FailureRecord] = {}
+        for root in roots:
+            files |= await self._cache.read(known_files, root)
+            ledger |= {entry.path: entry for entry in await self._cache.read(failures, root)}
+        lacking = await self._cache.read(missing, target.record.id)
+        return Known(files=files, failures=ledger, missing=frozenset(lacking))
 
     async def _embed_what_returned(self, plan: Plan, target: Target) -> frozenset[int]:
         """Plan to read files that are back but lack an embedding; return all pictures that do."""
@@ -223,9 +234,6 @@ class Run:
         self._report(LibraryChanged(job_id=self._job_id, added=written.embedded))
 
 
-def _load_known(db: Database, roots: list[str], encoder_id: str) -> Known:
-    return Known(
-        files={path: row for root in roots for path, row in known_files(db, root).items()},
-        failures={record.path: record for root in roots for record in failures(db, root)},
-        missing=frozenset(missing(db, encoder_id)),
-    )
+def _enter(db: Database, roots: list[str]) -> None:
+    for root in roots:
+        put_folder(db, root)

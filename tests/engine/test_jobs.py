@@ -193,6 +193,16 @@ async def test_a_cache_that_cannot_be_written_does_not_stop_a_job(
     await reader.aclose()
 
 
+async def test_a_message_with_a_name_that_is_no_text_is_remembered(
+    jobs: Jobs, cache: Cache
+) -> None:
+    work = GatedWork(error=OSError("caf\udce9.png is odd"))
+    work.gate.set()
+    assert isinstance(await jobs.start(work).wait(), JobFailed)
+    (row,) = await cache.read(list_jobs, 1)
+    assert (row.state, row.message) == ("failed", "caf\\udce9.png is odd")
+
+
 async def test_jobs_are_found_by_id_and_listed_in_order(jobs: Jobs) -> None:
     first, second = jobs.start(GatedWork()), jobs.start(GatedWork())
     assert jobs.list() == (first, second)

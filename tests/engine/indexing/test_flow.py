@@ -434,6 +434,21 @@ async def test_reading_stops_when_the_cache_cannot_be_written(
     assert (outcome.message, outcome.hint) == ("no room", "free some")
 
 
+async def test_a_cache_that_cannot_be_written_is_told_before_anything_is_walked(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(shop.root, 2)
+    reader = await Cache.open(shop.cache.home, read_only=True)
+    settings = EngineSettings(home=shop.cache.home)
+    monkeypatch.setattr(shop, "indexer", Indexer(reader, shop.encoders, settings))
+    outcome = await shop.start().wait()
+    assert isinstance(outcome, JobFailed)
+    assert "reading only" in outcome.message
+    assert not shop.of(JobProgress)
+    await shop.indexer.aclose()
+    await reader.aclose()
+
+
 async def test_known_content_is_found_by_its_hash(shop: Shop) -> None:
     save(shop.root / "a.png", 1)
     await shop.index()
