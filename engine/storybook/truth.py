@@ -63,7 +63,7 @@ def _pair(some: list[tuple[int, int, int, int]]) -> list[tuple[int, ...]]:
 
 def _agree(stated: Ints, shown: Ints) -> Bools:
     """Whether everything stated [claims, k] is as shown [scenes, k]: [scenes, claims]."""
-    same: Bools = (stated[None] == _UNSTATED) | (stated[None] == shown[:, None])
+    same = np.logical_or(stated[None] == _UNSTATED, stated[None] == shown[:, None])
     result: Bools = same.all(axis=2)
     return result
 
