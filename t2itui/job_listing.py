@@ -27,6 +27,7 @@ COLUMNS = (
 TONES = {"done": "good", "failed": "bad", "cancelled": "warning", "lost": "warning"}
 ELSEWHERE = "elsewhere"
 """The state of a job that another instance of the program runs."""
+WAITS = "Waits until the jobs before it have ended."
 LOST = "Not finished: the program ended before. Run it again?"
 
 
@@ -67,7 +68,7 @@ def listed_jobs(views: Sequence[JobView], records: Sequence[JobRecord]) -> list[
 
 
 def _from_view(view: JobView, record: JobRecord | None) -> ListedJob:
-    said = view.message
+    said = WAITS if view.state == "queued" else view.message
     if view.is_active and view.progress is not None:
         said = ", ".join(part.text for part in figures(view.progress))
     return ListedJob(

@@ -33,11 +33,11 @@ FAILURE_COLUMNS = (
 )
 VANISHED_COLUMNS = (Column(title="file", width=20, share=1, keep_end=True),)
 ENCODER_COLUMNS = (
-    Column(title="encoder", width=18, share=3),
+    Column(title="encoder", width=30, share=2),
     Column(title="here", width=7),
     Column(title="embedded", width=8, right=True),
     Column(title="reads", width=6, priority=3),
-    Column(title="match means", width=30, share=1, priority=1),
+    Column(title="match means", width=12, share=1, priority=1),
     Column(title="note", width=12, share=1, priority=4),
 )
 
@@ -101,7 +101,7 @@ def totals(state: LibraryState) -> str:
     words = [counted(counts.pictures, "picture")]
     for count, meaning in (
         (counts.present, "on disk"),
-        (counts.named, "known by name only"),
+        (counts.named, "by name only"),
         (counts.vanished, "vanished"),
         (counts.partial, "cut short"),
         (counts.synthetic, "painted"),

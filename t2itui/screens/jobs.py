@@ -68,6 +68,8 @@ class JobsScreen(AppScreen):
         self._offered = Offered(self, ("cancel", "again", "copy_command"))
         self.jobs: dict[str, ListedJob] = {}
         self._records: Sequence[JobRecord] = ()
+        self._started = ""
+        """Key of the job that was started here and has not been listed yet."""
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def compose_body(self) -> ComposeResult:
@@ -114,6 +116,9 @@ class JobsScreen(AppScreen):
         jobs = listed_jobs(views, self._records)
         self.jobs = {str(job.job_id): job for job in jobs}
         self.sheet.show([job_row(job) for job in jobs])
+        if self._started in self.jobs:
+            self.sheet.select(self._started)
+            self._started = ""
 
     @property
     def current(self) -> ListedJob | None:
@@ -155,8 +160,7 @@ class JobsScreen(AppScreen):
         """Start the job under the cursor again, if it is over."""
         job, engine = self.current, self.t2i.engine
         if job is not None and engine is not None and job.request and job.can_run_again:
-            start_again(engine, job.request)
-            self.sheet.action_jump(0)
+            self._started = str(start_again(engine, job.request).id)
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that does the same."""

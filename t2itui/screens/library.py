@@ -66,7 +66,7 @@ class LibraryScreen(AppScreen):
     LibraryScreen {
         & #totals { height: 1; padding: 0 1; }
         & #totals > #counts { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
-        & #totals > #disk { width: auto; color: $text-muted; }
+        & #totals > #disk { width: auto; color: $text-muted; margin-left: 2; }
         & ContentSwitcher { height: 1fr; }
         & #row {
             height: auto;

@@ -126,6 +126,10 @@ class Sheet(ScrollView, can_focus=True):
         self.refresh()
         self.post_message(self.Highlighted(self, self.current))
 
+    def select(self, key: str) -> None:
+        """Put the cursor on the row of that key, if there is one."""
+        self.cursor = next((i for i, row in enumerate(self.rows) if row.key == key), self.cursor)
+
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor on a row."""
         return max(0, min(cursor, len(self.rows) - 1))

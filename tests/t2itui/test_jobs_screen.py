@@ -60,10 +60,11 @@ async def test_lost_jobs_of_an_earlier_session_offer_to_run_again() -> None:
         assert "? lost" in listed(screen)[0]
         assert "✔ done" in listed(screen)[1] and "12 pictures." in listed(screen)[1]
         assert "Run it again?" in str(screen.story.render())
-        await pilot.press("r")
+        await pilot.press("down", "r")
         await ready(pilot)
         assert engine.indexed == [IndexRequest(folders=(Path("/data"),), per_class=3, seed=7)]
         assert "▶ running" in listed(screen)[0]
+        assert screen.sheet.cursor == 0
 
 
 async def test_a_running_job_tells_its_progress_and_notes_and_can_be_cancelled_there() -> None:
