@@ -76,7 +76,8 @@ _FOLDERS = """
 select path, scanned_at,
     (select count(distinct picture_id) from files f where f.present = 1
         and f.path >= rtrim(folders.path, '/') || '/' and f.path < rtrim(folders.path, '/') || '0'),
-    (select count(*) from files f where f.present = 0 and f.mtime_ns > 0
+    (select count(*) from files f where f.present = 0
+        and (f.size > 0 or f.mtime_ns > 0)
         and f.path >= rtrim(folders.path, '/') || '/' and f.path < rtrim(folders.path, '/') || '0'),
     (select count(*) from failures f where
         f.path >= rtrim(folders.path, '/') || '/' and f.path < rtrim(folders.path, '/') || '0')

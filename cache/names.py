@@ -7,8 +7,9 @@ from sqlite_utils import Database
 
 from cache.contents import add_picture, find_by_sha, put_thumbnail
 from cache.counters import bump
+from cache.paths import pictures_at
 from cache.records import NewPicture
-from cache.sql import listed, many
+from cache.sql import many
 
 
 def add_name(db: Database, path: str) -> int:
@@ -18,12 +19,7 @@ def add_name(db: Database, path: str) -> int:
 
 def add_names(db: Database, paths: Sequence[str]) -> list[int]:
     """The ids of the pictures that paths stand for, in order; see `add_name`."""
-    known: dict[str, int] = dict(
-        db.execute(
-            "select path, picture_id from files where path in (select value from json_each(?))",
-            [listed(paths)],
-        ).fetchall()
-    )
+    known = pictures_at(db, paths)
     fresh = [path for path in dict.fromkeys(paths) if path not in known]
     if fresh:
         known.update(_add(db, fresh))

@@ -1,48 +1,12 @@
-"""Files that appear whole or not at all, and writing that can be stopped."""
+"""Files and folders that appear whole or not at all."""
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from engine.errors import RequestError
-
-
-class StoppedError(Exception):
-    """The person no longer wants what is being written."""
-
-
-class Stoppable:
-    """Ends writing on another thread at its next piece."""
-
-    def __init__(self) -> None:
-        self._stopped = threading.Event()
-
-    def stop(self) -> None:
-        """Make the next write raise StoppedError; safe from any thread."""
-        self._stopped.set()
-
-    def check(self) -> None:
-        """Raise StoppedError once `stop` was called."""
-        if self._stopped.is_set():
-            raise StoppedError
-
-    def wrap(self, file: IO[bytes]) -> "_Pieces":
-        """A writer that looks before each piece."""
-        return _Pieces(file, self)
-
-
-class _Pieces:
-    def __init__(self, file: IO[bytes], stoppable: Stoppable) -> None:
-        self._file = file
-        self._stoppable = stoppable
-
-    def write(self, data: bytes) -> int:
-        self._stoppable.check()
-        return self._file.write(data)
 
 
 @contextmanager

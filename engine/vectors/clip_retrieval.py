@@ -12,9 +12,9 @@ from types import ModuleType
 import numpy as np
 
 from engine.errors import VectorsError
-from engine.vectors.atomic import Stoppable
 from engine.vectors.npz import read_npz, write_array, write_npz
 from engine.vectors.parts import Array, Named, Part, part_of
+from engine.vectors.pulse import Pulse
 
 ROWS_PER_FILE = 100_000
 TEXTS_FILE = "texts.npz"
@@ -48,7 +48,7 @@ def read_folder(folder: Path) -> Layout:
     return Layout(pictures=_parts(folder, "img_emb", _PICTURE_COLUMNS), texts=texts)
 
 
-def write_folder(folder: Path, pictures: Named, texts: Named | None, stoppable: Stoppable) -> None:
+def write_folder(folder: Path, pictures: Named, texts: Named | None, pulse: Pulse) -> None:
     """Write pictures, and texts where there are any, into an existing empty folder."""
     arrow, parquet = _arrow("pyarrow"), _arrow("pyarrow.parquet")
     for name in ("img_emb", "metadata"):
@@ -56,13 +56,12 @@ def write_folder(folder: Path, pictures: Named, texts: Named | None, stoppable: 
     for number, start in enumerate(range(0, len(pictures.names), ROWS_PER_FILE)):
         part = slice(start, start + ROWS_PER_FILE)
         with (folder / "img_emb" / f"img_emb_{number}.npy").open("wb") as file:
-            write_array(file, pictures.vectors[part], stoppable)
+            write_array(file, pictures.vectors[part], pulse)
         table = arrow.table({"image_path": list(pictures.names[part])})
         parquet.write_table(table, folder / "metadata" / f"metadata_{number}.parquet")
-        stoppable.check()
     if texts is not None:
         arrays: dict[str, Array] = {"text": np.array(texts.names), "vector": texts.vectors}
-        write_npz(folder / TEXTS_FILE, arrays, stoppable)
+        write_npz(folder / TEXTS_FILE, arrays, pulse)
 
 
 def _parts(folder: Path, kind: str, columns: Sequence[str]) -> list[Part]:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
 
 from cache.embeddings import load_matrix
 from cache.encoders import encoders
 from cache.pictures import show
+from cache.records import Vectors
 from cache.store import Cache
 from cache.texts import imported_texts
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, Report
 from engine.indexing.progress import Progress
 from engine.requests import ExportRequest
-from engine.vectors.atomic import Stoppable, new_folder
+from engine.vectors.atomic import new_folder
 from engine.vectors.clip_retrieval import write_folder
 from engine.vectors.npz import write_npz
 from engine.vectors.parts import Array, Named
+from engine.vectors.pulse import Pulse, on_thread
 
 _SHOWN_AT_ONCE = 4096
 
@@ -50,7 +54,6 @@ class ExportRun:
                 f"Nothing to export: no picture and no imported text has a vector of"
                 f" {self._request.encoder_id}"
             )
-        self._progress.tell("writing", 0)
         written = await self._write(pictures, texts)
         what = f"{len(pictures.names)} pictures"
         what += f" and {len(texts.names)} texts" if texts is not None else ""
@@ -68,18 +71,14 @@ class ExportRun:
     async def _pictures(self) -> Named:
         """All embeddings by the best path of their picture, in path order."""
         ids, matrix = await self._cache.read(load_matrix, self._request.encoder_id)
-        wanted, path_of = ids.tolist(), dict[int, str]()
-        for start in range(0, len(wanted), _SHOWN_AT_ONCE):
-            self._progress.tell("reading names", start, len(wanted), unit="pictures")
-            for shown in await self._cache.read(show, wanted[start : start + _SHOWN_AT_ONCE]):
-                if shown.file is not None:
-                    path_of[shown.picture.id] = shown.file.path
-        if nameless := len(wanted) - len(path_of):
+        path_of = dict[int, str]()
+        for start in range(0, len(ids), _SHOWN_AT_ONCE):
+            self._progress.tell("reading names", start, len(ids), unit="pictures")
+            path_of |= await self._cache.read(_best_paths, ids[start : start + _SHOWN_AT_ONCE])
+        if nameless := len(ids) - len(path_of):
             note = f"{nameless} pictures have no path and were left out"
             self._report(JobNote(job_id=self._job_id, message=note))
-        rows = [row for row, picture_id in enumerate(wanted) if picture_id in path_of]
-        rows.sort(key=lambda row: path_of[wanted[row]])
-        return Named(names=[path_of[wanted[row]] for row in rows], vectors=matrix[rows])
+        return await asyncio.to_thread(_in_path_order, ids, matrix, path_of)
 
     async def _texts(self) -> Named | None:
         records = await self._cache.read(imported_texts, self._request.encoder_id)
@@ -90,37 +89,50 @@ class ExportRun:
 
     async def _write(self, pictures: Named, texts: Named | None) -> Sequence[Path]:
         """Write on a thread that stops at its next piece when the job is cancelled."""
-        target, stoppable = self._request.target, Stoppable()
+        target, size = self._request.target, pictures.vectors.nbytes
+        pulse = Pulse(
+            lambda done: self._progress.tell("writing", done, max(size, done), unit="bytes")
+        )
+        self._progress.tell("writing", 0, size, unit="bytes")
         if self._request.layout == "clip-retrieval":
-            write = _folder_writer(target, pictures, texts, stoppable)
+            write = _folder_writer(target, pictures, texts, pulse)
         elif self._request.layout == "npz":
-            write = _npz_writer(target, pictures, texts, stoppable)
+            write = _npz_writer(target, pictures, texts, pulse)
         else:
             raise RequestError(
                 f"There is no layout {self._request.layout}", hint="Use npz or clip-retrieval."
             )
-        writing = asyncio.ensure_future(asyncio.to_thread(write))
-        try:
-            return await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            stoppable.stop()
-            await asyncio.wait([writing])
-            raise
+        return await on_thread(write, pulse, wait=True)
+
+
+def _best_paths(db: Database, ids: NDArray[np.int64]) -> dict[int, str]:
+    return {
+        shown.picture.id: shown.file.path
+        for shown in show(db, ids.tolist())
+        if shown.file is not None
+    }
+
+
+def _in_path_order(ids: NDArray[np.int64], matrix: Vectors, path_of: Mapping[int, str]) -> Named:
+    row_of = {picture_id: row for row, picture_id in enumerate(ids.tolist())}
+    ordered = sorted(path_of, key=path_of.__getitem__)
+    rows = [row_of[picture_id] for picture_id in ordered]
+    return Named(names=[path_of[picture_id] for picture_id in ordered], vectors=matrix[rows])
 
 
 def _folder_writer(
-    target: Path, pictures: Named, texts: Named | None, stoppable: Stoppable
+    target: Path, pictures: Named, texts: Named | None, pulse: Pulse
 ) -> Callable[[], Sequence[Path]]:
     def write() -> Sequence[Path]:
         with new_folder(target) as folder:
-            write_folder(folder, pictures, texts, stoppable)
+            write_folder(folder, pictures, texts, pulse)
         return [target]
 
     return write
 
 
 def _npz_writer(
-    target: Path, pictures: Named, texts: Named | None, stoppable: Stoppable
+    target: Path, pictures: Named, texts: Named | None, pulse: Pulse
 ) -> Callable[[], Sequence[Path]]:
     """Pictures go to the target, texts beside it: `x.npz` and `x.texts.npz`."""
 
@@ -132,7 +144,7 @@ def _npz_writer(
         ):
             if named is not None and len(named.names):
                 arrays: dict[str, Array] = {name: np.array(named.names), "vector": named.vectors}
-                write_npz(path, arrays, stoppable)
+                write_npz(path, arrays, pulse)
                 written.append(path)
         return written
 

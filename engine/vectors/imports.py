@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from engine.requests import ImportRequest
 from engine.settings import EngineSettings
 from engine.vectors.parts import Part
 from engine.vectors.placing import find_files, place
+from engine.vectors.pulse import Pulse, on_thread
 from engine.vectors.sources import Sources, open_sources
 
 _FILES_AT_ONCE = 2048
@@ -81,7 +83,7 @@ class ImportRun:
 
     async def _import_texts(self, sources: Sources) -> None:
         done, total = 0, sources.text_rows
-        async for names, vectors in _batches(sources.texts):
+        async for names, vectors in self._batches(sources.texts, "texts"):
             self._progress.tell("importing texts", done, total, unit="texts")
             self._new_texts += await self._cache.write(
                 _write_texts, self._encoder.id, names, vectors
@@ -92,10 +94,11 @@ class ImportRun:
 
     async def _import_pictures(self, sources: Sources) -> None:
         total = sources.picture_rows
-        async for names, vectors in _batches(sources.pictures):
+        async for names, vectors in self._batches(sources.pictures, "pictures"):
             self._progress.tell("importing vectors", len(self._paths), total, unit="pictures")
-            paths = [place(self._request.root, name) for name in names]
-            added = await self._cache.write(_write_pictures, self._encoder.id, paths, vectors)
+            paths, added = await self._cache.write(
+                _write_pictures, self._encoder.id, self._request.root, names, vectors
+            )
             self._paths += paths
             self._new_pictures += added
             if added:
@@ -103,9 +106,21 @@ class ImportRun:
         if not total:
             return
         self._progress.tell("importing vectors", total, total, unit="pictures")
-        if again := total - len(set(self._paths)):
+        self._paths = await asyncio.to_thread(lambda: list(dict.fromkeys(self._paths)))
+        if again := total - len(self._paths):
             note = f"{again} pictures are named more than once; the first vector of each counts"
             self._report(JobNote(job_id=self._job_id, message=note))
+
+    async def _batches(
+        self, parts: Sequence[Part], unit: str
+    ) -> AsyncIterator[tuple[Sequence[str], Vectors]]:
+        """Names and vectors of all parts, a block at a time; one part is in memory at once."""
+        for part in parts:
+            pulse = Pulse(partial(self._progress.tell, "checking", total=part.rows, unit=unit))
+            named = await on_thread(partial(part.read, pulse), pulse)
+            for start in range(0, len(named.names), BLOCK_ROWS):
+                rows = slice(start, start + BLOCK_ROWS)
+                yield named.names[rows], named.vectors[rows]
 
     async def _read_files(self) -> None:
         """Give the named pictures their content where the root has their file."""
@@ -140,7 +155,7 @@ class ImportRun:
     async def _look_for_files(self, root: Path) -> list[FileTask]:
         known = await self._cache.read(known_files, str(root))
         bad = {record.path: record for record in await self._cache.read(failures, str(root))}
-        paths, tasks = list(dict.fromkeys(self._paths)), list[FileTask]()
+        paths, tasks = self._paths, list[FileTask]()
         for start in range(0, len(paths), _FILES_AT_ONCE):
             self._progress.tell("looking for files", start, len(paths), unit="files")
             part = paths[start : start + _FILES_AT_ONCE]
@@ -172,15 +187,6 @@ class ImportRun:
         return f"Imported {'; '.join(parts)}, in {seconds:.1f} s."
 
 
-async def _batches(parts: Sequence[Part]) -> AsyncIterator[tuple[Sequence[str], Vectors]]:
-    """Names and vectors of all parts, a block at a time; one part is in memory at once."""
-    for part in parts:
-        named = await asyncio.to_thread(part.read)
-        for start in range(0, len(named.names), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            yield named.names[rows], named.vectors[rows]
-
-
 def _record(request: ImportRequest, dim: int) -> EncoderRecord:
     return EncoderRecord(
         id=request.encoder_id,
@@ -203,8 +209,12 @@ def _keep_known(record: EncoderRecord, known: EncoderRecord | None) -> EncoderRe
     return record
 
 
-def _write_pictures(db: Database, encoder_id: str, paths: Sequence[str], vectors: Vectors) -> int:
-    return add_embeddings(db, encoder_id, add_names(db, paths), vectors)
+def _write_pictures(
+    db: Database, encoder_id: str, root: Path | None, names: Sequence[str], vectors: Vectors
+) -> tuple[list[str], int]:
+    """Enter pictures by name with their vectors; returns their paths and how many were new."""
+    paths = [place(root, name) for name in names]
+    return paths, add_embeddings(db, encoder_id, add_names(db, paths), vectors)
 
 
 def _write_texts(db: Database, encoder_id: str, texts: Sequence[str], vectors: Vectors) -> int:

@@ -9,8 +9,9 @@ from typing import IO
 import numpy as np
 
 from engine.errors import VectorsError
-from engine.vectors.atomic import Stoppable, replaced
+from engine.vectors.atomic import replaced
 from engine.vectors.parts import Array, Part, part_of, texts_of
+from engine.vectors.pulse import Pulse
 
 _UNREADABLE = (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, zlib.error)
 
@@ -44,14 +45,14 @@ def _arrays(path: Path, names: str) -> dict[str, Array]:
     )
 
 
-def write_npz(path: Path, arrays: Mapping[str, Array], stoppable: Stoppable) -> None:
+def write_npz(path: Path, arrays: Mapping[str, Array], pulse: Pulse) -> None:
     """Write arrays as `numpy.savez` does, under a temporary name until they are on the disk."""
     with replaced(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                write_array(member, array, stoppable)
+                write_array(member, array, pulse)
 
 
-def write_array(file: IO[bytes], array: Array, stoppable: Stoppable) -> None:
+def write_array(file: IO[bytes], array: Array, pulse: Pulse) -> None:
     """Write an array in numpy's own format, a piece at a time."""
-    np.lib.format.write_array(stoppable.wrap(file), np.ascontiguousarray(array), allow_pickle=False)
+    np.lib.format.write_array(pulse.file(file), np.ascontiguousarray(array), allow_pickle=False)

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from cache.records import Vectors
 from engine.errors import VectorsError
+from engine.vectors.pulse import Pulse
 
 Array: TypeAlias = NDArray[np.generic]
 
 _UNIT_ERROR = 1e-6
 """Vectors this close to unit length are taken as they are, so that a round trip changes no bit."""
-_ROWS_AT_ONCE = 16_384
+_ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,7 +35,8 @@ class Part:
     """The file, for messages."""
     rows: int
     dim: int
-    read: Callable[[], Named]
+    read: Callable[[Pulse], Named]
+    """Reads and checks all of it, counting rows; a matter of seconds for a million."""
 
 
 def part_of(
@@ -58,16 +60,16 @@ def part_of(
     if dim == 0:
         raise VectorsError(f"{where}: the vectors have no numbers")
 
-    def read() -> Named:
+    def read(pulse: Pulse) -> Named:
         listed = names()
         if len(listed) != rows:
             raise VectorsError(f"{where}: {len(listed)} names for {rows} vectors")
         named = [row for row, name in enumerate(listed) if name.strip()]
         if skip_unnamed and len(named) < rows:
             kept = [listed[row] for row in named]
-            return Named(names=kept, vectors=unit(where, kept, vectors[named]))
+            return Named(names=kept, vectors=unit(where, kept, vectors[named], pulse))
         check_names(where, listed)
-        return Named(names=listed, vectors=unit(where, listed, vectors))
+        return Named(names=listed, vectors=unit(where, listed, vectors, pulse))
 
     return Part(where=where, rows=rows, dim=dim, read=read)
 
@@ -94,12 +96,13 @@ def check_names(where: str, names: Sequence[str]) -> None:
             raise VectorsError(f"{where}: the name in row {row} is not valid text")
 
 
-def unit(where: str, names: Sequence[str], vectors: Array) -> Vectors:
+def unit(where: str, names: Sequence[str], vectors: Array, pulse: Pulse) -> Vectors:
     """The vectors as float32 of unit length; VectorsError names the first that has no direction."""
     units = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
         part = slice(start, start + _ROWS_AT_ONCE)
         _unit_rows(where, names[part], start, np.asarray(vectors[part]), units[part])
+        pulse.advance(len(units[part]))
     return units
 
 

@@ -14,7 +14,9 @@ from cache.files import (
     mark_vanished,
     put_files,
     put_folder,
+    vanished_paths,
 )
+from cache.paths import pictures_at
 from cache.pictures import add_name, add_picture, find_by_sha, show, thumbnails
 from cache.records import FailureRecord, FolderRecord, SeenFile
 from tests.cache.rows import CLIP, embed, new_picture, put_picture
@@ -34,6 +36,21 @@ def test_known_files_are_those_at_or_below_the_root(db: Database) -> None:
     }
     assert list(known_files(db, "/a/1.jpg")) == ["/a/1.jpg"]
     assert len(known_files(db, "/")) == 3
+
+
+def test_only_files_that_were_seen_once_can_vanish(db: Database) -> None:
+    put_picture(db, 1, "/b.jpg", "/a.jpg", "/c.jpg")
+    add_name(db, "/never.jpg")
+    mark_vanished(db, ["/b.jpg", "/a.jpg", "/never.jpg"])
+    assert vanished_paths(db) == ["/a.jpg", "/b.jpg"]
+
+
+def test_a_picture_is_found_by_every_path_that_holds_or_held_it(db: Database) -> None:
+    first = put_picture(db, 1, "/a.jpg", "/copy.jpg")
+    second = put_picture(db, 2, "/b.jpg")
+    mark_vanished(db, ["/b.jpg"])
+    asked = ["/copy.jpg", "/b.jpg", "/unknown.jpg"]
+    assert pictures_at(db, asked) == {"/copy.jpg": first, "/b.jpg": second}
 
 
 def test_a_file_that_comes_back_is_present_again(db: Database) -> None:

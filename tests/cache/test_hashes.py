@@ -1,37 +1,29 @@
-"""Short hashes of embedded pictures."""
+"""Content hashes in short form."""
+
+from dataclasses import replace
 
 import numpy as np
+from sqlite_utils import Database
 
-from cache.embeddings import add_embeddings, put_encoder
 from cache.hashes import embedded_hashes, short_hash
-from cache.names import add_name
-from cache.pictures import add_picture
-from cache.records import EncoderRecord, NewPicture
-from cache.store import open_database
+from cache.pictures import add_name, add_picture
+from tests.cache.rows import CLIP, OTHER, embed, new_picture
 
 
-def test_a_short_hash_is_the_first_eight_bytes() -> None:
-    assert short_hash("00000000000000ff" + "aa" * 24) == 255
-    assert short_hash("ff" * 32) == -1
+def test_a_short_hash_is_the_first_64_bits_with_their_sign() -> None:
+    assert short_hash("00000000000000ff" + "a" * 48) == 255
+    assert short_hash("ffffffffffffffff" + "0" * 48) == -1
+    assert short_hash("80" + "0" * 62) == -(2**63)
 
 
-def test_only_pictures_with_content_and_an_embedding_of_the_encoder_are_listed() -> None:
-    db = open_database(":memory:")
-    hashes = [f"{value:02x}" * 32 for value in (0x80, 0x01, 0x40)]
-    ids = [
-        add_picture(
-            db,
-            NewPicture(
-                sha256=sha, width=1, height=1, format="png", partial=False, thumbnail=b"data"
-            ),
-        )
-        for sha in hashes
+def test_embedded_hashes_are_those_of_one_encoder_sorted(db: Database) -> None:
+    firsts = ["9000000000000000", "0000000000000009", "5000000000000000", "0000000000000001"]
+    pictures = [
+        replace(new_picture(number), sha256=first + "0" * 48) for number, first in enumerate(firsts)
     ]
-    named = add_name(db, "/somewhere/a.jpg")
-    for encoder_id in ("one", "two"):
-        put_encoder(db, EncoderRecord(id=encoder_id, dim=2, logit_scale=100.0, source=""))
-    add_embeddings(db, "one", [ids[0], ids[1], named], np.ones((3, 2), np.float32))
-    add_embeddings(db, "two", [ids[2]], np.ones((1, 2), np.float32))
-    found = embedded_hashes(db, "one")
-    assert found.tolist() == sorted(short_hash(sha) for sha in hashes[:2])
-    assert embedded_hashes(db, "three").tolist() == []
+    ids = [add_picture(db, picture) for picture in pictures]
+    embed(db, CLIP, [*ids[:3], add_name(db, "/named.jpg")])
+    embed(db, OTHER, ids[3:])
+    found = embedded_hashes(db, CLIP.id)
+    assert found.dtype == np.int64
+    assert found.tolist() == [short_hash(firsts[index]) for index in (0, 1, 2)]
