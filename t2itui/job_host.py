@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
+from cache.errors import CacheError
 from t2itui.job_board import JobBoard
 from t2itui.messages import EngineReady, JobReported
+from t2itui.plain import plain
 
 if TYPE_CHECKING:
     from textual.signal import Signal
 
     from engine.engine import Engine
     from engine.events import JobEvent
+
+LOST_SHOWN_S = 12.0
 
 
 class JobHost(App[None]):
@@ -56,6 +60,24 @@ class JobHost(App[None]):
     def take_jobs_over(self, message: EngineReady) -> None:
         for job in message.engine.jobs.list():
             self.job_board.take_over(job)
+        self.tell_of_lost_job(message.engine)
+
+    @work(group="lost")
+    async def tell_of_lost_job(self, engine: Engine) -> None:
+        """Say so where the last job of the session before was cut off."""
+        try:
+            last = await engine.jobs.remembered(1)
+        except CacheError as error:
+            self.log.warning(f"jobs not read: {error.message}")
+            return
+        if last and last[0].state == "lost":
+            self.notify(
+                "It did not finish before the program ended. j shows it; r there runs it again.",
+                title=plain(last[0].title),
+                severity="warning",
+                timeout=LOST_SHOWN_S,
+                markup=False,
+            )
 
     @on(JobReported)
     def keep_on_board(self, message: JobReported) -> None:

@@ -8,7 +8,7 @@ from textual.content import Content
 from engine.events import JobProgress
 from t2itui.job_board import JobView
 from t2itui.plain import plain
-from t2itui.widgets.sheet_layout import fit
+from t2itui.widgets.sheet_layout import GAP, fit
 from t2itui.wording import counted, duration_words, size_words
 
 MARKS = {
@@ -25,6 +25,8 @@ MARKS = {
 TONES = {"done": "$text-success", "failed": "$text-error", "cancelled": "$text-warning"}
 
 BAR_WIDTH = 16
+LEAST_BAR = 8
+"""With the gap before it."""
 LEAST_TITLE = 16
 
 
@@ -81,21 +83,21 @@ def job_line(view: JobView, width: int, *, press: str, action: str) -> Content:
 def _running(view: JobView, room: int) -> Content:
     progress = view.progress
     parts = figures(progress) if progress and view.state == "running" else ()
-    bar_width = BAR_WIDTH if parts and progress and progress.total else 0
+    bar_width = BAR_WIDTH + GAP if parts and progress and progress.total else 0
     word = "" if view.state == "running" else f"  {view.state}"
     head = f"{MARKS[view.state]} {plain(view.title)}{word}"
     least = min(cell_len(head), max(24, room // 3))
-    while parts and least + bar_width + _length(parts) > room:
-        if bar_width > 6:
-            bar_width = max(6, bar_width - (least + bar_width + _length(parts) - room))
-            continue
-        parts = _without_least(parts)
-    used = bar_width + (2 if bar_width else 0) + _length(parts)
+    while parts and (excess := least + bar_width + _length(parts) - room) > 0:
+        if bar_width > LEAST_BAR:
+            bar_width = max(LEAST_BAR, bar_width - excess)
+        else:
+            parts = _without_least(parts)
+    used = bar_width + _length(parts)
     title = fit(head, max(0, min(cell_len(head), room - used)))
     pieces: list[Content] = [Content(title)]
     if bar_width and progress:
         share = progress.done / progress.total
-        pieces.append(Content.assemble("  ", bar(share, bar_width)))
+        pieces.append(Content.assemble("  ", bar(share, bar_width - GAP)))
     pieces.extend(Content.assemble("  ", plain(part.text)) for part in parts)
     return Content("").join(pieces)
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from textual.pilot import Pilot
 
-from cache.records import LibraryCounts
+from cache.records import JobRecord, LibraryCounts
 from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
 from engine.requests import IndexRequest, SearchRequest
@@ -188,6 +188,9 @@ class FakeJobs:
 
     def list(self) -> tuple[object, ...]:
         return ()
+
+    async def remembered(self, limit: int) -> list[JobRecord]:
+        return []
 
     def find(self, job_id: int) -> None:
         return None

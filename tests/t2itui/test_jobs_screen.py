@@ -67,6 +67,19 @@ async def test_lost_jobs_of_an_earlier_session_offer_to_run_again() -> None:
         assert screen.sheet.cursor == 0
 
 
+@pytest.mark.parametrize(("state", "notices"), [("lost", 1), ("done", 0)])
+async def test_a_job_cut_off_by_the_end_of_the_program_is_told_of_at_the_next_start(
+    state: str, notices: int
+) -> None:
+    engine = FakeEngine()
+    engine.jobs.earlier = [record(-1, state), record(-2, "lost")]
+    app = HostApp(engine)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        await app.workers.wait_for_complete()
+        assert len(app._notifications) == notices
+
+
 async def test_a_running_job_tells_its_progress_and_notes_and_can_be_cancelled_there() -> None:
     engine = FakeEngine()
     engine.jobs.earlier = [record(-1, "done")]
