@@ -125,21 +125,20 @@ def child(home: str, protocol: ProtocolName, write_to: int) -> None:
 
 
 def main(protocols: list[str]) -> None:
-    """Build the library once and measure each protocol on it."""
+    """Build the library once and measure each protocol on it, words first."""
     with tempfile.TemporaryDirectory() as home:
         asyncio.run(build(Path(home), RESULTS))
-        print(f"longest stall of the event loop, ms (clock / own thread), {RESULTS:,} results")
-        for number, protocol in enumerate(protocols):
+        print(f"longest stall of the event loop, {RESULTS:,} results: ms by the clock / ms of the")
+        print("loop's own thread (ratio of the latter to the same app showing words)")
+        words: dict[str, float] = {}
+        for protocol in protocols:
             run = run_on_pty(CHILD.format(home=home, protocol=protocol))
-            names = [name.removesuffix(" wall") for name in run.result if name.endswith(" wall")]
-            if number == 0:
-                print(f"{'':10}" + "".join(f"{name:>16}" for name in names) + f"{'MB written':>12}")
-            cells = [
-                f"{run.result[f'{n} wall']:.0f} / {run.result[f'{n} used']:.0f}" for n in names
-            ]
-            print(f"{protocol:10}" + "".join(f"{cell:>16}" for cell in cells), end="")
-            print(f"{run.written / 1e6:12.1f}")
+            words = words or run.result
+            print(f"{protocol}, {run.written / 1e6:.1f} MB written")
+            for name in (key.removesuffix(" wall") for key in run.result if key.endswith(" wall")):
+                wall, used = run.result[f"{name} wall"], run.result[f"{name} used"]
+                print(f"  {name:12}{wall:6.0f} /{used:5.0f}  ({used / words[f'{name} used']:.2f})")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [*PROTOCOLS])
+    main(sys.argv[1:] or [*reversed(PROTOCOLS)])

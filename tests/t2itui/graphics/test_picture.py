@@ -123,13 +123,27 @@ async def test_dimming_blends_towards_the_background() -> None:
 async def test_a_dialog_leaves_a_cheap_stand_in_behind() -> None:
     app = PictureApp()
     async with app.run_test() as pilot:
-        app.picture.show(png(), alt="a red square")
+        file = io.BytesIO()
+        Image.effect_noise((100, 100), 90).save(file, "PNG")
+        app.picture.show(file.getvalue(), alt="noise")
         await settle(app, pilot)
+        assert max(len(list(line)) for line in app.lines()) > 10
         await app.push_screen(ModalScreen[None]())
         await pilot.pause()
         assert max(len(list(line)) for line in app.lines()) <= 5
         await app.pop_screen()
         assert app.text().count("▀") == 20 * 10
+
+
+async def test_a_drawing_that_comes_too_late_is_not_shown() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png(), alt="a red square")
+        app.lines()
+        app.picture.show(None, alt="gone")
+        await settle(app, pilot)
+        assert app.picture.reason == "missing"
+        assert "gone" in app.text()
 
 
 async def test_the_latest_picture_wins() -> None:
