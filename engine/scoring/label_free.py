@@ -13,6 +13,22 @@ library and not about one picture:
 - p(q) is a prior: how near the query is to the background, in standard deviations of the
   background's own nearness, held within +-PRIOR_LIMIT. Words far from all others are the
   rare ones, and a rare word needs more evidence than a common one.
+
+Measured on 1,828 photos in the space of CLIP ViT-B/32 by tests/bench/measure_background.py, with 54
+words that their captions hold and 730 that they do not, telling the two apart by the best match:
+
+    background                                   AUC   present >= 0.5   absent < 0.5
+    200 texts, softmax alone                     0.76       0.70            0.69
+    ... nearest tenth left out                   0.77       0.83            0.60
+    ... prior within 1.5, none left out          0.86       0.72            0.79
+    ... both, as here                            0.87       0.85            0.69
+    50 / 100 / 400 / 800 texts, both             0.86-0.87  0.98-0.63       0.28-0.90
+
+The size of the background moves the balance and not the AUC, and random draws differ by 0.01. Every
+further picture is a chance to pass by accident: 0.6 in 1,000 do at 0.5, so that no picture passes
+for 94 % of absent words among 114 pictures, 79 % among 914 and 69 % among 1,828; a threshold of 0.8
+makes that 89 %, and one of 0.9, 95 %. A large library wants a higher threshold, or a trained
+matcher.
 """
 
 from dataclasses import dataclass
@@ -115,12 +131,11 @@ def _log_total(background: Background, kept: NDArray[np.bool_], columns: FloatAr
     logits = _logits(background.vectors[kept], columns, background.scale)
     lowest = np.float32(-background.scale)
     peak = logits.max(axis=0, initial=lowest)
-    total = np.exp(logits - peak).sum(axis=0, dtype=np.float32)
-    log_total: FloatArray = peak + np.log(np.maximum(total, _TINY))
-    return log_total
+    total = np.maximum(np.exp(logits - peak).sum(axis=0), _TINY)
+    return np.asarray(peak + np.log(total), np.float32)
 
 
 def _logits(vectors: FloatArray, columns: FloatArray, scale: float) -> FloatArray:
-    logits: FloatArray = (np.float32(scale) * vectors) @ columns
+    logits = np.asarray((np.float32(scale) * vectors) @ columns, np.float32)
     logits[logits >= np.float32(scale * SAME)] = -np.inf
     return logits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class Resident:
     columns: FloatArray
     """[dim, N]: one picture a column, so that a product with a query reads memory in order."""
     _backgrounds: OrderedDict[Hashable, Background] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def count(self) -> int:
@@ -45,13 +47,14 @@ class Resident:
 
     def background(self, key: Hashable, vectors: FloatArray, scale: float) -> Background:
         """The background of these vectors [B, dim], kept under `key`; computed the first time."""
-        found = self._backgrounds.get(key)
-        if found is None:
-            found = self._backgrounds[key] = prepare(vectors, self.columns, scale)
-        self._backgrounds.move_to_end(key)
-        while len(self._backgrounds) > MOST_BACKGROUNDS:
-            self._backgrounds.popitem(last=False)
-        return found
+        with self._lock:
+            found = self._backgrounds.get(key)
+            if found is None:
+                found = self._backgrounds[key] = prepare(vectors, self.columns, scale)
+            self._backgrounds.move_to_end(key)
+            while len(self._backgrounds) > MOST_BACKGROUNDS:
+                self._backgrounds.popitem(last=False)
+            return found
 
 
 class Matrices:

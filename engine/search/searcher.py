@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from cache.errors import CacheError
 from cache.pictures import show
 from cache.receipts import get_receipt, put_receipt, touch_receipt
-from cache.records import ReceiptRecord, ShownPicture
+from cache.records import ShownPicture
 from cache.store import Cache
 from engine.errors import RequestError
 from engine.models.encoders import Encoders
@@ -127,10 +127,9 @@ class Searcher:
         name = receipt_id(
             case.basis, scorer=request.scorer, threshold=request.threshold, top=request.top
         )
-        record = await self._cache.read(get_receipt, name)
-        if record is None:
+        stored = await self._cache.read(_get, name)
+        if stored is None:
             return None
-        stored = unpack(record)
         self._remember(name, case.basis)
         if not self._cache.read_only:
             await self._touch(name)
@@ -155,9 +154,9 @@ class Searcher:
             basis, scorer=decision.scorer, threshold=decision.threshold, top=decision.top
         )
         self._remember(name, basis)
-        known = await self._cache.read(get_receipt, name)
+        known = await self._cache.read(_get, name)
         if known is not None:
-            return unpack(known)
+            return known
         routing = ranking.route(scores, decision.threshold)
         stored = Stored(
             receipt=Receipt(
@@ -186,7 +185,7 @@ class Searcher:
     async def _keep(self, stored: Stored) -> Stored:
         """Store a decision; what was stored first under its name is the decision."""
         try:
-            return unpack(await self._cache.write(_put, pack(stored)))
+            return await self._cache.write(_put, stored)
         except CacheError as error:
             return replace(stored, notes=(*stored.notes, *notes.unkept_note(error.message)))
 
@@ -197,12 +196,7 @@ class Searcher:
             indices = ranking.top(scores, scorer, stop) if stop > 0 else _NONE
         else:
             indices = self._ordered(scores, scorer)[start:stop]
-        shown = await self._cache.read(show, scores.picture_ids[indices].tolist())
-        by_id = {found.picture.id: found for found in shown}
-        return tuple(
-            _row(rank, scores, int(index), by_id.get(int(scores.picture_ids[index])))
-            for rank, index in enumerate(indices, start + 1)
-        )
+        return await self._cache.read(_read_rows, scores, indices, start)
 
     def _ordered(self, scores: Scores, scorer: str) -> IdArray:
         if self._order is None or self._order[0] is not scores or self._order[1] != scorer:
@@ -216,9 +210,23 @@ class Searcher:
             self._bases.popitem(last=False)
 
 
-def _put(db: Database, record: ReceiptRecord) -> ReceiptRecord:
-    put_receipt(db, record)
-    return get_receipt(db, record.id) or record
+def _get(db: Database, name: str) -> Stored | None:
+    record = get_receipt(db, name)
+    return None if record is None else unpack(record)
+
+
+def _put(db: Database, stored: Stored) -> Stored:
+    put_receipt(db, pack(stored))
+    return _get(db, stored.receipt.id) or stored
+
+
+def _read_rows(db: Database, scores: Scores, indices: IdArray, start: int) -> tuple[ResultRow, ...]:
+    ids = scores.picture_ids[indices].tolist()
+    by_id = {found.picture.id: found for found in show(db, ids)}
+    return tuple(
+        _row(rank, scores, int(index), by_id.get(picture_id))
+        for rank, (index, picture_id) in enumerate(zip(indices, ids, strict=True), start + 1)
+    )
 
 
 def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> ResultRow:

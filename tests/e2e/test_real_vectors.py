@@ -94,12 +94,12 @@ async def routed(searcher: Searcher, words: tuple[str, ...], route: str) -> int:
     return sum(result.receipt.route == route for result in results)
 
 
-async def test_clearly_present_and_clearly_absent_words_are_routed_apart(
-    searcher: Searcher,
-) -> None:
+async def test_present_and_absent_words_are_routed_as_well_as_measured(searcher: Searcher) -> None:
+    """43 of the 60: the label-free match is no judge of rare words, see engine/scoring."""
     present = await routed(searcher, PRESENT, RETRIEVE)
     absent = await routed(searcher, ABSENT, GENERATE)
-    assert (present, absent) >= (24, 18)
+    assert present >= 24
+    assert absent >= 19
 
 
 def average_precision(relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:

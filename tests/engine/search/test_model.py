@@ -1,0 +1,118 @@
+"""What the cache does not know is asked of a real model in its process, and then known."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cache.embeddings import add_embeddings
+from cache.encoders import put_encoder
+from cache.names import add_names
+from cache.records import EncoderRecord
+from cache.store import Cache
+from cache.texts import get_texts
+from engine.errors import ModelUnusableError, PictureError
+from engine.models.encoders import Encoders
+from engine.requests import SearchRequest
+from engine.search.searcher import Searcher
+from engine.search.texts import background_texts
+from engine.settings import EngineSettings
+from tests.engine.search.libraries import noise
+from tests.tiny_models import save_tiny_clip
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_clip(tmp_path_factory.mktemp("models") / "tiny-clip")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, model: Path) -> EngineSettings:
+    return EngineSettings(home=tmp_path / "home", encoder=str(model), device="cpu", dtype="fp32")
+
+
+@pytest.fixture
+async def encoders(settings: EngineSettings) -> AsyncIterator[Encoders]:
+    opened = Encoders(settings)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def cache(settings: EngineSettings) -> AsyncIterator[Cache]:
+    opened = await Cache.open(settings.home)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def space(cache: Cache, encoders: Encoders, model: Path) -> EncoderRecord:
+    """40 pictures with made-up vectors in the space of the real model."""
+    facts = await encoders.describe(str(model))
+    record = EncoderRecord(
+        id=facts.id, dim=facts.dim, logit_scale=facts.logit_scale, source=str(model)
+    )
+    await cache.write(put_encoder, record)
+    ids = await cache.write(add_names, [f"{number}.jpg" for number in range(40)])
+    await cache.write(add_embeddings, record.id, ids, noise(40, dim=facts.dim))
+    return record
+
+
+async def test_a_new_text_starts_the_model_once_and_then_never(
+    cache: Cache, encoders: Encoders, settings: EngineSettings, space: EncoderRecord
+) -> None:
+    searcher = Searcher(cache, encoders, settings)
+    first = await searcher.scored(SearchRequest(query="a red horse in the snow"))
+    assert not first.cached
+    assert first.receipt.matcher == "label-free (200 background texts)"
+    assert len(await cache.read(get_texts, space.id, background_texts()["en"])) == 200
+    await encoders.unload()
+    again = await searcher.scored(SearchRequest(query="a red horse in the snow", offline=True))
+    assert again.cached
+    assert again.receipt == first.receipt
+    assert {state.state for state in encoders.state()} == {"off"}
+
+
+async def test_words_beyond_the_tower_are_named(
+    cache: Cache, encoders: Encoders, settings: EngineSettings, space: EncoderRecord
+) -> None:
+    searcher = Searcher(cache, encoders, settings)
+    result = await searcher.search(SearchRequest(query="a dog " * 10 + "zebra"))
+    assert result.notes[0].message.endswith("zebra")
+    assert "lost" in result.notes[0].message
+
+
+async def test_a_picture_on_the_disk_is_read_by_the_model(
+    cache: Cache,
+    encoders: Encoders,
+    settings: EngineSettings,
+    space: EncoderRecord,
+    tmp_path: Path,
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    path = tmp_path / "on disk.png"
+    Image.fromarray(pixels).save(path)
+    result = await Searcher(cache, encoders, settings).like(path, SearchRequest(query=""))
+    assert not result.cached
+    assert result.receipt.query == f'"{path}"'
+    assert result.receipt.considered == 40
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    with pytest.raises(PictureError, match=r"broken\.png"):
+        await Searcher(cache, encoders, settings).like(broken, SearchRequest(query=""))
+
+
+async def test_a_model_that_changed_since_indexing_is_refused(
+    cache: Cache, encoders: Encoders, settings: EngineSettings, model: Path
+) -> None:
+    facts = await encoders.describe(str(model))
+    record = EncoderRecord(
+        id="tiny-clip@00000000", dim=facts.dim, logit_scale=100.0, source=str(model)
+    )
+    await cache.write(put_encoder, record)
+    ids = await cache.write(add_names, ["a.jpg"])
+    await cache.write(add_embeddings, record.id, ids, noise(1, dim=facts.dim))
+    with pytest.raises(ModelUnusableError, match="by now"):
+        await Searcher(cache, encoders, settings).search(SearchRequest(query="a dog"))
