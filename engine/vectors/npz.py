@@ -37,12 +37,21 @@ def _arrays(path: Path, names: str) -> dict[str, Array]:
         raise VectorsError(f"There is no file {path}") from error
     except (*_UNREADABLE, AttributeError, TypeError) as error:
         raise VectorsError(
-            f"{path} cannot be read as a .npz file: {error}",
+            f"{path} cannot be read as a .npz file: {_reason(path, error)}",
             hint=f"Write it with numpy.savez(path, {names}=..., vector=...), names as text.",
         ) from error
     raise VectorsError(
         f"{path} has the arrays {', '.join(found) or 'none'}; `{names}` and `vector` are needed",
     )
+
+
+def _reason(path: Path, error: BaseException) -> str:
+    """Why numpy refused a file; its own words would advise to unpickle it."""
+    if not zipfile.is_zipfile(path):
+        return "it is something else, or cut short"
+    if "pickle" in str(error):
+        return "it holds Python objects, which are never loaded"
+    return str(error)
 
 
 def write_npz(path: Path, arrays: Mapping[str, Array], pulse: Pulse) -> None:
