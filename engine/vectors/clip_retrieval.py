@@ -3,11 +3,15 @@
 The files of one number belong together, row by row.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +19,9 @@ from engine.errors import VectorsError
 from engine.vectors.npz import read_npz, write_array, write_npz
 from engine.vectors.parts import Array, Named, Part, part_of
 from engine.vectors.pulse import Pulse
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 ROWS_PER_FILE = 100_000
 TEXTS_FILE = "texts.npz"
@@ -98,7 +105,7 @@ def _names(metadata: Path, column: str) -> list[str]:
     return ["" if value is None else str(value) for value in values]
 
 
-def _parquet(metadata: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _parquet(metadata: Path) -> ParquetFile:
     arrow = _arrow("pyarrow")
     try:
         return _arrow("pyarrow.parquet").ParquetFile(metadata)
@@ -107,8 +114,6 @@ def _parquet(metadata: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 
 def _arrow(name: str) -> ModuleType:
-    from importlib import import_module
-
     try:
         return import_module(name)
     except ImportError as error:
