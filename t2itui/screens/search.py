@@ -334,7 +334,9 @@ class SearchScreen(DecisionActions):
             self.results.grid.focus()
 
     def action_again(self) -> None:
-        """Search again, over the library as it is now."""
+        """Search again, over the library as it is now; open it where that failed before."""
+        if self.t2i.engine is None:
+            self.t2i.open_engine()
         if self._request is not None:
             self.results.grid.forget_contents()
             self._ask(self._request)

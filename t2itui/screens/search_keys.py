@@ -4,6 +4,8 @@ from textual.binding import Binding, BindingType
 
 LEAVE = "Stop waiting, or leave the query line"
 
+THRESHOLD = Binding.Group("Threshold", compact=True)
+
 SEARCH_KEYS: list[BindingType] = [
     Binding("slash", "ask", "Query", id="search.ask", key_display="/", tooltip="Type a query"),
     Binding("escape", "leave", "Leave", id="search.leave", show=False, tooltip=LEAVE),
@@ -12,7 +14,8 @@ SEARCH_KEYS: list[BindingType] = [
         "threshold(-1)",
         "Threshold",
         id="search.lower",
-        key_display="[ ]",
+        key_display="[",
+        group=THRESHOLD,
         tooltip="Threshold down by 0.01",
     ),
     Binding(
@@ -20,8 +23,8 @@ SEARCH_KEYS: list[BindingType] = [
         "threshold(1)",
         "Raise threshold",
         id="search.raise",
-        show=False,
         key_display="]",
+        group=THRESHOLD,
         tooltip="Threshold up by 0.01",
     ),
     Binding(

@@ -76,8 +76,6 @@ class Card(Vertical):
         &.-selected { border-left: thick $foreground-muted; }
         &.-selected > Caption { background: $boost; }
     }
-    ResultGrid:focus Card.-selected { border-left: thick $accent; }
-    ResultGrid:focus Card.-selected > Caption { background: $accent-muted; }
     """
 
     class Clicked(Message):

@@ -122,28 +122,27 @@ class Detail(Vertical):
 
     def _file_lines(self) -> list[Content]:
         if self._card is None:
-            return []
+            return [Content("")] * 4
         shown = self._card.shown
         path = Path(shown.path)
         folder = str(path.parent).replace(str(Path.home()), "~", 1)
         facts = [
             f"{shown.width}×{shown.height}" if shown.width else "",
             size_words(shown.size) if shown.size else "",
-            when_words(shown.mtime) if shown.mtime else "",
         ]
         states = [
             "" if shown.present else "✗ not on disk",
             "✂ file is cut short" if shown.partial else "",
             "✎ generated" if shown.synthetic else "",
+            when_words(shown.mtime),
         ]
-        lines = [
+        # Always as many lines: another count would lay out the whole screen anew.
+        return [
             Content.styled(plain(path.name), "bold"),
-            Content.styled(plain(folder), "$foreground-muted") if folder != "." else Content(""),
-            Content("  ".join(filter(None, facts[:2]))),
-            Content(facts[2]),
-            Content.styled("  ".join(filter(None, states)), "$warning"),
+            Content.styled(plain(folder) if folder != "." else "", "$foreground-muted"),
+            Content("  ".join(filter(None, facts))),
+            Content.styled("  ".join(filter(None, states)), "" if shown.present else "$warning"),
         ]
-        return [line for line in lines if len(line)]
 
     def _score_lines(self, width: int) -> list[Content]:
         scores = self._scores

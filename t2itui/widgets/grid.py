@@ -30,16 +30,15 @@ KEPT = 600
 """Contents kept in memory: about a dozen screens of thumbnails."""
 
 PAUSE_S = 0.004
-"""Between two cards, so that keys and painting come first."""
+"""Between two rows of cards, so that keys and painting come first."""
 
 
-class CardFetched(Message, bubble=False):
-    """The content of one card came out of the cache."""
+class CardsFetched(Message, bubble=False):
+    """The contents of a row of cards came out of the cache."""
 
-    def __init__(self, picture_id: int, content: CardContent) -> None:
+    def __init__(self, contents: Mapping[int, CardContent]) -> None:
         super().__init__()
-        self.picture_id = picture_id
-        self.content = content
+        self.contents = contents
 
 
 class ResultGrid(Widget, can_focus=True):
@@ -50,6 +49,8 @@ class ResultGrid(Widget, can_focus=True):
         layout: horizontal;
         & > #cards { layout: grid; width: 1fr; height: 100%; grid-gutter: 0 1; }
         & > ScrollBar { width: 1; height: 100%; }
+        &:focus Card.-selected { border-left: thick $accent; }
+        &:focus Card.-selected > Caption { background: $accent-muted; }
     }
     """
 
@@ -223,17 +224,20 @@ class ResultGrid(Widget, can_focus=True):
     @work(exclusive=True, group="fill")
     async def _fill_cards(self, picture_ids: list[int]) -> None:
         missing = [each for each in picture_ids if each not in self._contents]
-        fetched = await self._fetch(missing) if missing else {}
-        for picture_id in picture_ids:
-            content = fetched.get(picture_id) or self._contents.get(picture_id)
-            if content is not None:
-                self.post_message(CardFetched(picture_id, content))
-                await asyncio.sleep(PAUSE_S)
+        fetched = dict(await self._fetch(missing)) if missing else {}
+        for start in range(0, len(picture_ids), self.shape.columns):
+            at_once = picture_ids[start : start + self.shape.columns]
+            known = {each: fetched.get(each) or self._contents.get(each) for each in at_once}
+            self.post_message(
+                CardsFetched({each: content for each, content in known.items() if content})
+            )
+            await asyncio.sleep(PAUSE_S)
 
-    @on(CardFetched)
-    def fill_card(self, message: CardFetched) -> None:
-        self._contents[message.picture_id] = message.content
-        self._contents.move_to_end(message.picture_id)
+    @on(CardsFetched)
+    def fill_cards(self, message: CardsFetched) -> None:
+        for picture_id, content in message.contents.items():
+            self._contents[picture_id] = content
+            self._contents.move_to_end(picture_id)
         while len(self._contents) > KEPT:
             self._contents.popitem(last=False)
         if self._listing is None:
@@ -241,8 +245,9 @@ class ResultGrid(Widget, can_focus=True):
         for card in self._cards:
             if card.index is None or card.is_filled:
                 continue
-            if self._listing.picture_id(card.index) == message.picture_id:
-                card.fill(message.content)
+            found = message.contents.get(self._listing.picture_id(card.index))
+            if found is not None:
+                card.fill(found)
 
     # Scrolling
 

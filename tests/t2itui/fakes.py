@@ -189,7 +189,7 @@ class FakeJobs:
     def list(self) -> tuple[object, ...]:
         return ()
 
-    async def remembered(self, limit: int) -> list[JobRecord]:
+    async def remembered(self, limit: int) -> Sequence[JobRecord]:
         return []
 
     def find(self, job_id: int) -> None:

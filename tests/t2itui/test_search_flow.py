@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from textual.widgets import Static
 
 from engine.errors import ModelMissingError, OfflineError
 from engine.events import LibraryChanged
+from engine.models.encoders import WorkerState
 from engine.results import Note
+from t2itui.app import T2ITuiApp
+from t2itui.graphics.capability import Graphics
 from t2itui.settings import AppSettings
 from t2itui.widgets.card import Caption, Card
 from t2itui.widgets.notes_line import NotesLine
 from t2itui.widgets.panel import Panel
 from t2itui.widgets.route_line import RouteLine
+from t2itui.widgets.top_bar import StatusText
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
 
 
 def words(widget: Static) -> str:
@@ -141,3 +151,39 @@ async def test_a_changed_library_offers_to_search_again() -> None:
         await pilot.press("r")
         await until(pilot, lambda: len(engine.searcher.asked) == 2)
         await until(pilot, lambda: not screen.query_one(NotesLine).display)
+
+
+async def test_a_model_being_loaded_is_named_while_it_is_waited_for() -> None:
+    engine = FakeEngine()
+    engine.searcher.gate = asyncio.Event()
+    engine.encoders.states = (WorkerState(source="openai/clip", state="loading"),)
+    app = fake_app(engine, start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = app.query_search()
+        await until(pilot, lambda: "loading openai/clip… 0 s" in words(screen.route_line))
+        assert "esc cancels" in words(screen.route_line)
+        engine.encoders.states = (
+            WorkerState(source="openai/clip", state="ready", device="cpu", dtype="bf16"),
+        )
+        engine.searcher.gate.set()
+        await answered(pilot)
+        await until(pilot, lambda: "cpu bf16" in app.query_one(StatusText).render().plain)
+
+
+async def test_a_query_typed_before_the_library_is_open_is_answered_then() -> None:
+    engine = FakeEngine()
+    opening = asyncio.Event()
+
+    @asynccontextmanager
+    async def open_late() -> AsyncIterator[Engine]:
+        await opening.wait()
+        async with engine.opener()() as opened:
+            yield opened
+
+    app = T2ITuiApp(lambda: open_late(), graphics=Graphics(protocol="text", reason="a test"))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press(*"a dog", "enter")
+        await until(pilot, lambda: "opening the cache" in words(app.query_search().route_line))
+        opening.set()
+        await answered(pilot)
+        assert [request.query for request in engine.searcher.asked] == ["a dog"]
