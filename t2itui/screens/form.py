@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from t2itui.plain import plain
+from t2itui.screens.breakpoints import HEIGHTS
 from t2itui.widgets.path_input import PathInput
 
 Answer = TypeVar("Answer")
@@ -44,6 +45,8 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         & Horizontal > Label { width: 16; color: $text-muted; }
         & Input { width: 1fr; }
         & PathInput { width: 1fr; }
+        &.-short .help, &.-short #twin { display: none; }
+        &.-short #buttons { margin-top: 0; }
         & .help { color: $text-muted; width: 1fr; }
         & #problem { color: $text-error; }
         & #twin { color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -54,6 +57,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "Cancel", id="dialog.cancel", tooltip="Change nothing"),
     ]
+    VERTICAL_BREAKPOINTS = HEIGHTS
     HEADING: ClassVar[str]
     GO: ClassVar[str]
     """What the button that does it says."""

@@ -19,6 +19,7 @@ from t2itui import job_twins as twins
 from t2itui.messages import ReplayWanted, SearchWanted
 from t2itui.plain import plain
 from t2itui.screens.base import AppScreen
+from t2itui.screens.breakpoints import HEIGHTS, WIDTHS
 from t2itui.screens.form import Confirm
 from t2itui.screens.offered import Offered
 from t2itui.widgets.receipt_detail import ReceiptDetail
@@ -103,10 +104,8 @@ class HistoryScreen(AppScreen):
     """Lists receipts, the newest first."""
 
     MODE = "history"
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (declared an instance variable by Textual)
-        (0, "-narrow"),
-        (110, "-wide"),
-    ]
+    VERTICAL_BREAKPOINTS = HEIGHTS
+    HORIZONTAL_BREAKPOINTS = WIDTHS
     DEFAULT_CSS = """
     HistoryScreen {
         & #filter { height: 1; padding: 0 1; }
@@ -115,6 +114,7 @@ class HistoryScreen(AppScreen):
         & #history { height: 1fr; layout: vertical; }
         & Sheet { height: 1fr; }
         & ReceiptDetail { height: 8; border-top: solid $panel; }
+        &.-short.-narrow ReceiptDetail { display: none; }
         &.-narrow ReceiptDetail > #pictures { display: none; }
         &.-wide #history { layout: horizontal; }
         &.-wide ReceiptDetail {

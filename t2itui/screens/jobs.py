@@ -18,6 +18,7 @@ from t2itui.job_again import again_command, start_again
 from t2itui.job_listing import COLUMNS, TONES, ListedJob, job_row, listed_jobs
 from t2itui.plain import plain
 from t2itui.screens.base import AppScreen
+from t2itui.screens.breakpoints import HEIGHTS
 from t2itui.screens.offered import Offered
 from t2itui.widgets.sheet import Sheet
 
@@ -34,10 +35,12 @@ class JobsScreen(AppScreen):
     """Lies over the screen it was called from; Escape goes back there."""
 
     MODE = "jobs"
+    VERTICAL_BREAKPOINTS = HEIGHTS
     DEFAULT_CSS = """
     JobsScreen {
         & #heading { height: 1; padding: 0 1; text-style: bold; }
         & Sheet { height: 1fr; }
+        &.-short #story { display: none; }
         & #story {
             height: 7;
             padding: 0 1;

@@ -38,6 +38,7 @@ from t2itui.library_state import (
 from t2itui.plain import plain
 from t2itui.screens.add_folder import AddFolder
 from t2itui.screens.base import AppScreen
+from t2itui.screens.breakpoints import HEIGHTS
 from t2itui.screens.form import Confirm
 from t2itui.screens.import_vectors import ImportVectors
 from t2itui.screens.offered import Offered
@@ -62,12 +63,14 @@ class LibraryScreen(AppScreen):
     """Shows what the library holds, and starts what changes it."""
 
     MODE = "library"
+    VERTICAL_BREAKPOINTS = HEIGHTS
     DEFAULT_CSS = """
     LibraryScreen {
         & #totals { height: 1; padding: 0 1; }
         & #totals > #counts { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
         & #totals > #disk { width: auto; color: $text-muted; margin-left: 2; }
         & ContentSwitcher { height: 1fr; }
+        &.-short #row { display: none; }
         & #row {
             height: auto;
             min-height: 1;
@@ -167,6 +170,8 @@ class LibraryScreen(AppScreen):
 
     def follow_job(self, event: JobEvent) -> None:
         """Read anew when a job has changed something, soon but not at every batch."""
+        if not self.is_current:
+            return  # Everything is read when the screen comes to the front.
         if isinstance(event, LibraryChanged) and self._due is None:
             self._due = self.set_timer(RELOAD_S, self.load)
         elif isinstance(event, JobFinished | JobFailed | JobCancelled):
