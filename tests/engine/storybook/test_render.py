@@ -78,6 +78,16 @@ def test_masks_belong_to_the_animals_in_their_order_and_hardly_overlap() -> None
         assert (left + right).max() <= 1.01
 
 
+def test_what_an_animal_eats_from_is_no_part_of_its_mask() -> None:
+    """A brown dog's bowl is the only blue thing near it."""
+    rendering = render_with_masks(replace(one("dog", "brown", "eating"), place="snow"), 128)
+    pixels = np.asarray(rendering.image, dtype=np.int16)
+    bowl = pixels[..., 2] > pixels[..., 0] + 60
+    bowl[:70] = False
+    assert bowl.sum() > 60
+    assert np.asarray(rendering.masks[0])[bowl].mean() < 20
+
+
 def test_a_position_is_where_the_animal_stands() -> None:
     for position, low, high in (("left", 0.0, 0.45), ("middle", 0.4, 0.6), ("right", 0.55, 1.0)):
         subject = replace(one().animals[0], position=position)
