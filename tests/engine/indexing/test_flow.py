@@ -373,6 +373,16 @@ async def test_imported_names_are_adopted_without_a_model(shop: Shop) -> None:
     assert "1 moved" in await shop.index()
 
 
+async def test_an_imported_vector_is_not_computed_again_where_a_model_is_at_hand(
+    shop: Shop,
+) -> None:
+    await import_names(shop, fill(shop.root, 3))
+    save(shop.root / "new.png", 50)
+    await shop.index()
+    assert shop.encoders.embedded == 1
+    assert (await shop.counts()).embedded == {"fake": 4}
+
+
 async def test_with_imported_vectors_for_some_the_others_are_left_out_with_a_reason(
     shop: Shop,
 ) -> None:
