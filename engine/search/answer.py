@@ -9,7 +9,7 @@ import numpy as np
 
 from cache.matchers import newest_matcher
 from cache.store import Cache
-from engine.errors import ModelUnusableError
+from engine.errors import EngineError, ModelMissingError, ModelUnusableError, OfflineError
 from engine.results import FloatArray, IdArray, Note, Scores
 from engine.scoring import label_free
 from engine.scoring.matcher import Matcher, read_matcher
@@ -89,7 +89,10 @@ class Answers:
 
     async def _parts(self, case: Case) -> tuple[list[Part], bool, tuple[Note, ...]]:
         offline = case.request.offline
-        texts, used_model = await self._texts.embed(case.encoder, case.texts, offline=offline)
+        try:
+            texts, used_model = await self._texts.embed(case.encoder, case.texts, offline=offline)
+        except (OfflineError, ModelMissingError) as error:
+            raise _with_language(error, case) from error
         parts = []
         for term, reference in zip(case.query.terms, case.references, strict=True):
             if reference is None:
@@ -159,6 +162,13 @@ def _score(ground: _Ground, resident: Resident, rows: IdArray | None) -> Scores:
     if rows is None:
         return make_scores(resident.picture_ids, cosine, odds)
     return make_scores(resident.picture_ids[rows], cosine[rows], odds[rows])
+
+
+def _with_language(error: EngineError, case: Case) -> EngineError:
+    """The error, with what else stands between the query and an answer."""
+    told = notes.language_notes(case.texts, case.encoder)
+    hints = [error.hint, *(f"{note.message} {note.hint}" for note in told)]
+    return type(error)(error.message, hint="\n".join(hints))
 
 
 def _label(case: Case, ground: _Ground, *, rough: bool) -> str:

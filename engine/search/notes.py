@@ -12,7 +12,7 @@ def language_notes(texts: Sequence[str], encoder: EncoderRecord) -> tuple[Note, 
     """Name the languages that the encoder does not read, and what adds one that does."""
     return tuple(
         Note(
-            message=f"{encoder.id} does not read {NAMES[language]}: this order means little.",
+            message=f"{encoder.id} does not read {NAMES[language]}: its ranking means little.",
             hint=f"t2itui models get {CHINESE_ENCODER}, then"
             f" t2itui index DIR --encoder {CHINESE_ENCODER}"
             if language == "zh"

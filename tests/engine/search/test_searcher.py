@@ -219,6 +219,13 @@ async def test_chinese_is_answered_with_the_command_that_adds_an_encoder(
     assert (await searcher.search(replace(DOG, query="一只狗"))).notes == result.notes
 
 
+async def test_new_chinese_text_names_the_encoder_that_is_lacking(searcher: Searcher) -> None:
+    for request in (replace(DOG, query="雪"), SearchRequest(query="雪")):
+        with pytest.raises((OfflineError, ModelMissingError)) as caught:
+            await searcher.search(request)
+        assert "t2itui models get OFA-Sys/chinese-clip-vit-base-patch16" in caught.value.hint
+
+
 async def test_an_encoder_that_reads_chinese_answers_chinese(
     searcher: Searcher, cache: Cache
 ) -> None:
