@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t2itui.plain import plain
-from t2itui.widgets.sheet import Row
+from t2itui.widgets.sheet import LazyRows, Row
 from t2itui.widgets.sheet_layout import Column
 from t2itui.wording import counted, size_words, when_words
 
@@ -117,6 +117,21 @@ def disk(state: LibraryState) -> str:
     return f"cache {size_words(state.counts.bytes_on_disk)}{free}"
 
 
+def tables(state: LibraryState) -> dict[str, Sequence[Row]]:
+    """Return the rows of every table, by its id; the long ones make theirs when they are drawn."""
+    failures, vanished = state.failures, state.vanished
+    return {
+        "folders": folder_rows(state),
+        "failures": LazyRows(
+            [failure.path for failure in failures], lambda index: failure_row(failures[index])
+        ),
+        "vanished": LazyRows(
+            vanished, lambda index: Row(key=vanished[index], cells=(vanished[index],))
+        ),
+        "encoders": encoder_rows(state),
+    }
+
+
 def folder_rows(state: LibraryState) -> list[Row]:
     """Return a row for each indexed folder."""
     return [
@@ -135,17 +150,10 @@ def folder_rows(state: LibraryState) -> list[Row]:
     ]
 
 
-def failure_rows(state: LibraryState) -> list[Row]:
-    """Return a row for each file that could not be read."""
-    return [
-        Row(key=failure.path, cells=(failure.path, failure.reason, when_words(failure.failed_at)))
-        for failure in state.failures
-    ]
-
-
-def vanished_rows(state: LibraryState) -> list[Row]:
-    """Return a row for each file that is gone."""
-    return [Row(key=path, cells=(path,)) for path in state.vanished]
+def failure_row(failure: FailureRecord) -> Row:
+    """Return the row of a file that could not be read."""
+    cells = (failure.path, failure.reason, when_words(failure.failed_at))
+    return Row(key=failure.path, cells=cells)
 
 
 def encoder_rows(state: LibraryState) -> list[Row]:

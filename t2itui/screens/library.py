@@ -28,12 +28,9 @@ from t2itui.library_state import (
     detail,
     disk,
     encoder_for_rescan,
-    encoder_rows,
-    failure_rows,
-    folder_rows,
     read_library,
+    tables,
     totals,
-    vanished_rows,
 )
 from t2itui.plain import plain
 from t2itui.screens.add_folder import AddFolder
@@ -194,13 +191,7 @@ class LibraryScreen(AppScreen):
         state = self.state = message.state
         self.query_one("#counts", Static).update(Content(totals(state)))
         self.query_one("#disk", Static).update(Content(disk(state)))
-        rows = {
-            "folders": folder_rows(state),
-            "failures": failure_rows(state),
-            "vanished": vanished_rows(state),
-            "encoders": encoder_rows(state),
-        }
-        for name, found in rows.items():
+        for name, found in tables(state).items():
             self.query_one(f"#{name}", Sheet).show(found)
             label = f"{TABS[name]} {len(found):,}" if found else TABS[name]
             self.query_one(f"Tab#{name}", Tab).label = Content(label)

@@ -1,8 +1,8 @@
 """A table for very many rows: it draws the lines in sight and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, overload
 
 from rich.segment import Segment
 from rich.style import Style
@@ -26,6 +26,26 @@ class Row:
     """Untrusted text; made safe when it is drawn."""
     tone: str = ""
     """muted, good, warning or bad; the words in the cells must say the same."""
+
+
+class LazyRows(Sequence[Row]):
+    """Rows made when they are drawn, so that a hundred thousand cost nothing to show."""
+
+    def __init__(self, keys: Sequence[str], make: Callable[[int], Row]) -> None:
+        self.keys = keys
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, slice):
+            return [self._make(each) for each in range(*index.indices(len(self)))]
+        return self._make(range(len(self))[index])
 
 
 class Sheet(ScrollView, can_focus=True):
@@ -107,7 +127,7 @@ class Sheet(ScrollView, can_focus=True):
         self.columns = tuple(columns)
         self.empty = empty
         """Said in place of rows where there are none."""
-        self.rows: tuple[Row, ...] = ()
+        self.rows: Sequence[Row] = ()
 
     @property
     def current(self) -> Row | None:
@@ -117,8 +137,8 @@ class Sheet(ScrollView, can_focus=True):
     def show(self, rows: Sequence[Row]) -> None:
         """Replace the rows; the cursor stays on its row where that is still there."""
         before = self.current
-        self.rows = tuple(rows)
-        keys = [row.key for row in self.rows]
+        self.rows = rows if isinstance(rows, LazyRows) else tuple(rows)
+        keys = self._keys()
         place = keys.index(before.key) if before and before.key in keys else self.cursor
         self.virtual_size = Size(self.size.width, len(self.rows) + 1)
         with self.prevent(self.Highlighted):
@@ -128,7 +148,13 @@ class Sheet(ScrollView, can_focus=True):
 
     def select(self, key: str) -> None:
         """Put the cursor on the row of that key, if there is one."""
-        self.cursor = next((i for i, row in enumerate(self.rows) if row.key == key), self.cursor)
+        keys = self._keys()
+        if key in keys:
+            self.cursor = keys.index(key)
+
+    def _keys(self) -> Sequence[str]:
+        rows = self.rows
+        return rows.keys if isinstance(rows, LazyRows) else [row.key for row in rows]
 
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor on a row."""

@@ -4,7 +4,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from t2itui.widgets.sheet import Row, Sheet
+from t2itui.widgets.sheet import LazyRows, Row, Sheet
 from t2itui.widgets.sheet_layout import Column, column_widths, fit
 
 COLUMNS = (
@@ -53,16 +53,23 @@ def test_a_path_keeps_its_end_and_a_sentence_its_beginning() -> None:
     assert fit("the quick brown fox", 8) == "the qui…"
 
 
-async def test_a_hundred_thousand_rows_draw_only_those_in_sight() -> None:
+async def test_of_a_hundred_thousand_rows_only_those_in_sight_are_made() -> None:
+    made: list[int] = []
+
+    def make(index: int) -> Row:
+        made.append(index)
+        return Row(key=str(index), cells=(f"/p/{index}", str(index), "today"))
+
     app = SheetApp()
     async with app.run_test(size=(80, 24)) as pilot:
         sheet = app.query_one(Sheet)
-        sheet.show(rows(100_000))
+        sheet.show(LazyRows([str(index) for index in range(100_000)], make))
         await pilot.press("end")
         await pilot.pause()
         assert sheet.current is not None and sheet.current.key == "99999"
         assert "/p/99999" in sheet.render_line(sheet.size.height - 1).text
         assert sheet.render_line(0).text.split() == ["path", "count", "when"]
+        assert set(made) <= {*range(24), *range(100_000 - 24, 100_000)}
 
 
 async def test_the_cursor_stays_on_its_row_when_rows_come_before_it() -> None:
