@@ -199,8 +199,9 @@ async def test_a_call_that_pauses_lets_more_urgent_ones_go_first(
 ) -> None:
     pausing, _ = await begin(worker, "give_way", {"path": str(tmp_path / "go")})
     equal = asyncio.create_task(worker.call("echo"))
-    for _ in range(3):
-        await worker.call("echo", priority=0)
+    async with asyncio.timeout(60):
+        for _ in range(3):
+            await worker.call("echo", priority=0)
     with pytest.raises(ModelMissingError):
         await worker.call("refuse", priority=0)
     urgent = asyncio.create_task(worker.call("wait", priority=0, on_event=lambda event: urge()))
@@ -219,7 +220,8 @@ async def test_an_idle_worker_is_ended_and_a_busy_one_is_not(tmp_path: Path) -> 
     process = WorkerProcess(MODULE, log=tmp_path / "log", idle_seconds=0.2)
     pid = (await process.call("echo")).whole("pid")
     assert await gone(pid, 3)
-    held, pid = await begin(process, "hold", {"path": str(tmp_path / "go")})
+    held, pid = await begin(process, "give_way", {"path": str(tmp_path / "go")})
+    await process.call("echo", priority=0)
     assert not await gone(pid, 0.6)
     (tmp_path / "go").touch()
     await held
