@@ -76,19 +76,25 @@ def render_with_masks(scene: Scene, size: int = 128, *, supersample: int = 4) ->
     """The picture and, for each animal, the share of each pixel that it covers."""
     side = size * supersample
     layout = _layout(scene)
-    labels = Image.new("L", (side, side), 0)
-    for number, placed in enumerate(layout.animals, start=1):
-        paint_label(labels, placed.sketch, placed.frame(side), number)
-    paint_label(labels, layout.front, _canvas_frame(side), 0)
+    labels = _paint_labels(layout, side)
     return Rendering(
         image=_paint_scene(scene, side, layout).resize((size, size), Image.Resampling.BOX),
         masks=tuple(_mask(labels, k, size) for k in range(1, len(layout.animals) + 1)),
     )
 
 
-def pixels(scene: Scene, size: int, *, supersample: int = 3) -> NDArray[np.uint8]:
-    """The picture as an array [size, size, 3]."""
-    return np.asarray(render(scene, size, supersample=supersample), dtype=np.uint8)
+def label_map(scene: Scene, size: int) -> NDArray[np.uint8]:
+    """Which animal lies where, [size, size]: 0 none, 1 the first, 2 the second."""
+    labels = _paint_labels(_layout(scene), 4 * size)
+    return np.asarray(labels.resize((size, size), Image.Resampling.NEAREST), dtype=np.uint8)
+
+
+def _paint_labels(layout: "_Layout", side: int) -> Image.Image:
+    labels = Image.new("L", (side, side), 0)
+    for number, placed in enumerate(layout.animals, start=1):
+        paint_label(labels, placed.sketch, placed.frame(side), number)
+    paint_label(labels, layout.front, _canvas_frame(side), 0)
+    return labels
 
 
 def _mask(labels: Image.Image, label: int, size: int) -> Image.Image:

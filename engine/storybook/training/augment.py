@@ -1,19 +1,35 @@
 """Turns rendered pictures into varied training input: shifts, blur, noise, light, false colours."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.storybook.training.network import MEAN, SIDE, STD
+from engine.storybook.training.network import MEAN, PATCH, SIDE, STD
 
 
-def augmented(pictures: Tensor, flipped: Tensor, blind: Tensor, random: torch.Generator) -> Tensor:
-    """Normalised input [n, 3, SIDE, SIDE] from uint8 [n, side, side, 3] pictures."""
-    x = pictures.permute(0, 3, 1, 2).float() / 255.0
-    x = _placed(x, flipped, random)
-    x = _coloured(x, blind, random)
-    x = _degraded(x, random)
-    return normalised(x)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """What the encoder is shown, and how much of each patch the two animals cover."""
+
+    pixels: Tensor
+    """Normalised, [n, 3, SIDE, SIDE]."""
+    coverage: Tensor
+    """0 to 1, [n, 2, grid, grid]."""
+
+
+def augmented(
+    pictures: Tensor, labels: Tensor, flipped: Tensor, blind: Tensor, random: torch.Generator
+) -> Shown:
+    """Input made from uint8 pictures [n, side, side, 3] and label maps [n, k, k]."""
+    place = _placement(pictures, flipped, random)
+    x = _placed(pictures.permute(0, 3, 1, 2).float() / 255.0, place, SIDE)
+    x = _degraded(_coloured(x, blind, random), random)
+    each = torch.stack([labels == 1, labels == 2], dim=1).float()
+    fine = 4 * (SIDE // PATCH)
+    coverage = functional.avg_pool2d(_placed(each, place, fine), 4)
+    return Shown(pixels=normalised(x), coverage=coverage)
 
 
 def normalised(x: Tensor) -> Tensor:
@@ -28,8 +44,8 @@ def _uniform(n: int, low: float, high: float, like: Tensor, random: torch.Genera
     return value.to(like.device)
 
 
-def _placed(x: Tensor, flipped: Tensor, random: torch.Generator) -> Tensor:
-    """Mirror, scale a little and shift a little, down to SIDE pixels."""
+def _placement(x: Tensor, flipped: Tensor, random: torch.Generator) -> Tensor:
+    """A mirror image where asked for, scaled a little and shifted a little: [n, 2, 3]."""
     n = len(x)
     zoom = _uniform(n, 0.9, 1.03, x, random)
     theta = torch.zeros(n, 2, 3, device=x.device)
@@ -37,7 +53,11 @@ def _placed(x: Tensor, flipped: Tensor, random: torch.Generator) -> Tensor:
     theta[:, 1, 1] = zoom
     theta[:, 0, 2] = _uniform(n, -0.05, 0.05, x, random)
     theta[:, 1, 2] = _uniform(n, -0.05, 0.05, x, random)
-    grid = functional.affine_grid(theta, [n, 3, SIDE, SIDE], align_corners=False)
+    return theta
+
+
+def _placed(x: Tensor, place: Tensor, side: int) -> Tensor:
+    grid = functional.affine_grid(place, [len(x), x.shape[1], side, side], align_corners=False)
     return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 

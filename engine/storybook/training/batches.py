@@ -15,7 +15,7 @@ from engine.storybook.claims import Claim, without_colour
 from engine.storybook.foreign import foreign_caption
 from engine.storybook.negatives import absent, recombined, swapped
 from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, Scene, mirrored, sample_scene
-from engine.storybook.training.pictures import SHARD, SIDE, finished_shards, load_shard
+from engine.storybook.training.pictures import SHARD, Shard, finished_shards, load_shard
 from engine.storybook.truth import truth_matrix
 
 COLOUR_BLIND_SHARE = 0.3
@@ -28,6 +28,8 @@ class Batch:
 
     pictures: NDArray[np.uint8]
     """[n, side, side, 3]"""
+    labels: NDArray[np.uint8]
+    """Which animal of the scene lies where in the picture, [n, k, k]: 0 none, else 1 or 2."""
     scenes: list[Scene]
     flipped: NDArray[np.bool_]
     """Whether the picture must be mirrored to show its scene."""
@@ -46,12 +48,21 @@ def seen_claim(claim: Claim) -> bool:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """Pictures as they were rendered, their label maps and their scenes."""
+
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    scenes: list[Scene]
+
+
 class Pool:
     """The pictures rendered so far, and the scenes they show."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._shards: dict[int, NDArray[np.uint8]] = {}
+        self._shards: dict[int, Shard] = {}
         self.refresh()
 
     def refresh(self) -> int:
@@ -62,15 +73,14 @@ class Pool:
         self._numbers = sorted(self._shards)
         return len(self._numbers) * SHARD
 
-    def draw(self, number: int, rng: Random) -> tuple[NDArray[np.uint8], list[Scene]]:
+    def draw(self, number: int, rng: Random) -> Drawn:
         """Random pictures and their scenes."""
-        pictures = np.empty((number, SIDE, SIDE, 3), dtype=np.uint8)
-        scenes = []
-        for k in range(number):
-            shard, row = rng.choice(self._numbers), rng.randrange(SHARD)
-            pictures[k] = self._shards[shard][row]
-            scenes.append(sample_scene(shard * SHARD + row))
-        return pictures, scenes
+        rows = [(rng.choice(self._numbers), rng.randrange(SHARD)) for _ in range(number)]
+        return Drawn(
+            pictures=np.stack([self._shards[shard].pictures[row] for shard, row in rows]),
+            labels=np.stack([self._shards[shard].labels[row] for shard, row in rows]),
+            scenes=[sample_scene(shard * SHARD + row) for shard, row in rows],
+        )
 
 
 class Batches(IterableDataset[Batch]):
@@ -87,7 +97,7 @@ class Batches(IterableDataset[Batch]):
         for number in count(1):
             if number % 200 == 0:
                 pool.refresh()
-            yield make_batch(*pool.draw(self._size, rng), rng)
+            yield make_batch(pool.draw(self._size, rng), rng)
 
 
 def batches(folder: Path, size: int, seed: int, workers: int = 0) -> Iterator[Batch]:
@@ -96,11 +106,11 @@ def batches(folder: Path, size: int, seed: int, workers: int = 0) -> Iterator[Ba
     return iter(loader)
 
 
-def make_batch(pictures: NDArray[np.uint8], scenes: list[Scene], rng: Random) -> Batch:
+def make_batch(drawn: Drawn, rng: Random) -> Batch:
     """Captions for the pictures: one true caption each, then false and foreign ones."""
-    flipped = np.array([rng.random() < 0.5 for _ in scenes])
-    blind = np.array([rng.random() < COLOUR_BLIND_SHARE for _ in scenes])
-    shown = [mirrored(s) if flip else s for s, flip in zip(scenes, flipped, strict=True)]
+    flipped = np.array([rng.random() < 0.5 for _ in drawn.scenes])
+    blind = np.array([rng.random() < COLOUR_BLIND_SHARE for _ in drawn.scenes])
+    shown = [mirrored(s) if flip else s for s, flip in zip(drawn.scenes, flipped, strict=True)]
     texts = [
         _true_caption(scene, rng, blind=bool(b)) for scene, b in zip(shown, blind, strict=True)
     ]
@@ -108,7 +118,8 @@ def make_batch(pictures: NDArray[np.uint8], scenes: list[Scene], rng: Random) ->
         texts.append(false_caption(scene, rng))
     texts += [foreign_caption(_language(rng), rng) for _ in range(len(shown) // 12)]
     return Batch(
-        pictures=pictures,
+        pictures=drawn.pictures,
+        labels=drawn.labels,
         scenes=shown,
         flipped=flipped,
         blind=blind,

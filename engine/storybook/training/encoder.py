@@ -25,14 +25,14 @@ from engine.storybook.training.batches import Batch, batches
 from engine.storybook.training.checkpoint import Averages, load_checkpoint, save_checkpoint
 from engine.storybook.training.embed import embed_pictures, embed_texts, tokens
 from engine.storybook.training.held_out import load_held_out
-from engine.storybook.training.losses import Losses, losses
+from engine.storybook.training.losses import Losses, Read, losses
 from engine.storybook.training.muon import Muon
 from engine.storybook.training.network import (
     SIDE,
     Heads,
     Shape,
     build_encoder,
-    picture_vectors,
+    picture_and_patches,
     text_vectors,
 )
 from engine.storybook.training.tokenizer import save_tokenizer
@@ -82,7 +82,7 @@ def open_run(plan: Plan, shape: Shape) -> Run:
     torch.manual_seed(0)
     model = build_encoder(len(tokenizer), shape)
     model.to(device)  # type: ignore[arg-type]
-    heads = Heads(shape.joint).to(device)
+    heads = Heads(shape.joint, shape.vision_width).to(device)
     run = Run(
         model=model,
         heads=heads,
@@ -151,17 +151,21 @@ def rate_at(share: float, step: int) -> float:
 
 def train_step(run: Run, batch: Batch) -> Losses:
     """One step of the optimiser."""
-    pixels = augmented(
+    shown = augmented(
         torch.from_numpy(batch.pictures).to(run.device),
+        torch.from_numpy(batch.labels).to(run.device),
         torch.from_numpy(batch.flipped),
         torch.from_numpy(batch.blind),
         run.random,
     )
     ids, mask = tokens(run.tokenizer, [caption.text for caption in batch.texts])
     with torch.autocast("cuda", torch.bfloat16, enabled=run.device.type == "cuda"):
-        pictures = picture_vectors(run.model, pixels).float()
+        pictures, patches = picture_and_patches(run.model, shown.pixels)
         texts = text_vectors(run.model, ids.to(run.device), mask.to(run.device)).float()
-    parts = losses(batch, pictures, texts, run.model.logit_scale.exp(), run.heads)
+    read = Read(
+        pictures=pictures.float(), patches=patches.float(), coverage=shown.coverage, texts=texts
+    )
+    parts = losses(batch, read, run.model.logit_scale.exp(), run.heads)
     for optimizer in run.optimizers:
         optimizer.zero_grad(set_to_none=True)
     parts.total.backward()  # type: ignore[no-untyped-call]
@@ -238,6 +242,7 @@ def _line(run: Run, parts: Losses, factor: float) -> dict[str, Any]:
         "contrast": round(parts.contrast.item(), 3),
         "pairs": round(parts.pairs.item(), 3),
         "picture_heads": round(parts.pictures.item(), 3),
+        "patches": round(parts.patches.item(), 3),
         "text_heads": round(parts.texts.item(), 3),
     }
 

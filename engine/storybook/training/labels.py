@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.storybook.claims import Claim
-from engine.storybook.scene import UNSEEN_PAIRS, Scene
+from engine.storybook.scene import UNSEEN_PAIRS, Animal, Scene
 from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES, POSITIONS, PROPS, TIMES
 
 IGNORED = -100
@@ -51,14 +51,21 @@ class Targets:
     """Weight of each of them; 0 where the text says nothing, or training must not look."""
 
 
+def slot_classes(animal: Animal) -> tuple[int, int, int]:
+    """Classes of an animal, its colour and its action; 0 is for nobody."""
+    return (
+        ANIMALS.index(animal.animal) + 1,
+        COLOURS.index(animal.colour) + 1,
+        ACTIONS.index(animal.action) + 1,
+    )
+
+
 def scene_targets(scene: Scene) -> Targets:
     """Everything a picture shows."""
     classes = np.zeros(len(CLASS_SIZES), dtype=np.int64)
     for animal in scene.animals:
         slot = 3 * POSITIONS.index(animal.position)
-        classes[slot] = ANIMALS.index(animal.animal) + 1
-        classes[slot + 1] = COLOURS.index(animal.colour) + 1
-        classes[slot + 2] = ACTIONS.index(animal.action) + 1
+        classes[slot : slot + 3] = slot_classes(animal)
     classes[9:] = PLACES.index(scene.place), TIMES.index(scene.time), PROPS.index(scene.prop)
     sets = _sets([(a.animal, a.colour, a.action) for a in scene.animals])
     return Targets(classes=classes, sets=sets, weights=_SEEN.copy())

@@ -13,9 +13,11 @@ from engine.storybook.training.labels import (
     COLOUR_SETS,
     IGNORED,
     SET_SIZES,
+    SLOT_SIZES,
     Targets,
     claim_targets,
     scene_targets,
+    slot_classes,
 )
 from engine.storybook.training.network import Heads
 
@@ -28,15 +30,37 @@ class Losses:
     pairs: Tensor
     pictures: Tensor
     texts: Tensor
+    patches: Tensor
 
     @property
     def total(self) -> Tensor:
         """The weighted sum."""
-        return self.contrast + 2.0 * self.pairs + 0.5 * self.pictures + 0.25 * self.texts
+        return (
+            self.contrast
+            + 2.0 * self.pairs
+            + 0.5 * self.pictures
+            + 0.25 * self.texts
+            + self.patches
+        )
 
 
-def losses(batch: Batch, pictures: Tensor, texts: Tensor, scale: Tensor, heads: Heads) -> Losses:
-    """The losses of a batch whose unit vectors are given."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """What the encoder made of a batch."""
+
+    pictures: Tensor
+    """Unit vectors [n, joint]."""
+    patches: Tensor
+    """Hidden states [n, patches, width]."""
+    coverage: Tensor
+    """How much of each patch the two animals cover, [n, 2, grid, grid]."""
+    texts: Tensor
+    """Unit vectors [m, joint]."""
+
+
+def losses(batch: Batch, read: Read, scale: Tensor, heads: Heads) -> Losses:
+    """The losses of a batch."""
+    pictures, texts = read.pictures, read.texts
     device = pictures.device
     truth = torch.from_numpy(batch.truth).to(device)
     cosine = pictures @ texts.T
@@ -49,6 +73,7 @@ def losses(batch: Batch, pictures: Tensor, texts: Tensor, scale: Tensor, heads: 
         pairs=_pairs(cosine, truth, heads),
         pictures=_attributes(heads, pictures, picture_targets, text=False, blind=batch.blind),
         texts=_attributes(heads, texts, text_targets, text=True, blind=None) + strange,
+        patches=_patches(heads, read, batch),
     )
 
 
@@ -105,4 +130,28 @@ def _attributes(
     for members in np.split(np.arange(sum(SET_SIZES)), np.cumsum(SET_SIZES)[:-1]):
         asked = weight[:, members]
         total = total + (each[:, members] * asked).sum() / asked[:, 0].sum().clamp(min=1.0) * 0.25
+    return total
+
+
+def _patches(heads: Heads, read: Read, batch: Batch) -> Tensor:
+    """What each patch shows: the animal that covers a third of it, or nobody where none does."""
+    covered, which = read.coverage.flatten(2).max(dim=1)
+    shown = np.zeros((len(batch.scenes), 2, len(SLOT_SIZES)), dtype=np.int64)
+    for row, scene in enumerate(batch.scenes):
+        for k, animal in enumerate(scene.animals):
+            shown[row, k] = slot_classes(animal)
+    classes = torch.from_numpy(shown).to(which.device)
+    answers = classes.gather(1, which[..., None].expand(-1, -1, len(SLOT_SIZES)))
+    answers = answers.masked_fill((covered < 0.02)[..., None], 0)
+    answers[(covered >= 0.02) & (covered < 0.33)] = IGNORED
+    blind = torch.from_numpy(batch.blind).to(which.device)
+    answers[..., 1][blind[:, None] & (answers[..., 1] > 0)] = IGNORED
+    logits = heads.patch(read.patches).split(list(SLOT_SIZES), dim=-1)
+    total = read.patches.new_zeros(())
+    for k, part in enumerate(logits):
+        weight = torch.ones(SLOT_SIZES[k], device=part.device)
+        weight[0] = 0.25
+        total = total + functional.cross_entropy(
+            part.flatten(0, 1), answers[..., k].flatten(), weight=weight, ignore_index=IGNORED
+        )
     return total

@@ -132,8 +132,8 @@ def save_matcher(weights: MatcherWeights, encoder: Path, report: object, path: P
 
 def training_pictures(folder: Path, count: int) -> tuple[list[Image.Image], list[Scene]]:
     """Rendered training pictures and their scenes."""
-    pixels, scenes = Pool(folder / "pictures").draw(count, Random("matcher"))
-    return [Image.fromarray(np.asarray(picture)) for picture in pixels], scenes
+    drawn = Pool(folder / "pictures").draw(count, Random("matcher"))
+    return [Image.fromarray(np.asarray(picture)) for picture in drawn.pictures], drawn.scenes
 
 
 @click.command()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
-from engine.storybook.training.labels import CLASS_SIZES, SET_SIZES
+from engine.storybook.training.labels import CLASS_SIZES, SET_SIZES, SLOT_SIZES
 from engine.storybook.training.tokenizer import LENGTH
 
 SIDE, PATCH = 96, 16
@@ -136,8 +136,10 @@ def _start_attention(model: CLIPModel) -> None:
 class Heads(nn.Module):
     """Reads every attribute from an embedding; the same weights for pictures and texts."""
 
-    def __init__(self, joint: int) -> None:
+    def __init__(self, joint: int, vision_width: int) -> None:
         super().__init__()
+        self.patch = nn.Linear(vision_width, sum(SLOT_SIZES))
+        """What animal, colour and action a patch shows: read where the masks say it lies."""
         self.read = nn.Linear(joint, sum(CLASS_SIZES) + sum(SET_SIZES), bias=False)
         self.bias = nn.Parameter(torch.zeros(2, sum(CLASS_SIZES) + sum(SET_SIZES)))
         self.foreign = nn.Linear(joint, 1)
@@ -153,7 +155,13 @@ class Heads(nn.Module):
 
 def picture_vectors(model: CLIPModel, pixels: Tensor) -> Tensor:
     """Unit vectors [n, joint] of normalised pixels [n, 3, SIDE, SIDE]."""
-    return unit(model.get_image_features(pixel_values=pixels).pooler_output)
+    return picture_and_patches(model, pixels)[0]
+
+
+def picture_and_patches(model: CLIPModel, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit vectors [n, joint], and the last hidden state of each patch [n, patches, width]."""
+    out = model.get_image_features(pixel_values=pixels)
+    return unit(out.pooler_output), out.last_hidden_state[:, 1:]
 
 
 def text_vectors(model: CLIPModel, ids: Tensor, mask: Tensor) -> Tensor:

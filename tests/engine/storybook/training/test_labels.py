@@ -8,22 +8,35 @@ import torch
 from engine.storybook.captions import full_claim
 from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.scene import UNSEEN_PAIRS, Scene, mirrored, sample_scene
-from engine.storybook.training.batches import false_caption, make_batch, seen_claim, truth_table
+from engine.storybook.training.augment import augmented
+from engine.storybook.training.batches import (
+    Drawn,
+    false_caption,
+    make_batch,
+    seen_claim,
+    truth_table,
+)
 from engine.storybook.training.labels import (
     CLASS_SIZES,
     IGNORED,
     SET_SIZES,
+    SLOT_SIZES,
     claim_targets,
     scene_targets,
+    slot_classes,
 )
-from engine.storybook.training.losses import losses
+from engine.storybook.training.losses import Read, losses
 from engine.storybook.training.network import Heads
 
 SCENES = [sample_scene(seed) for seed in range(24)]
 
 
-def pictures(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    return np.zeros((count, 8, 8, 3), dtype=np.uint8)
+def drawn(scenes: list[Scene]) -> Drawn:
+    """Blank pictures whose left half is the first animal."""
+    labels = np.zeros((len(scenes), 28, 28), dtype=np.uint8)
+    labels[:, :, :14] = 1
+    pictures = np.zeros((len(scenes), 112, 112, 3), dtype=np.uint8)
+    return Drawn(pictures=pictures, labels=labels, scenes=scenes)
 
 
 def test_a_full_claim_and_its_scene_have_the_same_targets_where_the_claim_speaks() -> None:
@@ -49,7 +62,7 @@ def test_pairs_kept_from_training_weigh_nothing() -> None:
 
 
 def test_a_batch_says_exactly_which_caption_is_true_of_which_picture() -> None:
-    batch = make_batch(pictures(24), SCENES, Random(1))
+    batch = make_batch(drawn(SCENES), Random(1))
     for i, scene in enumerate(batch.scenes):
         for j, caption in enumerate(batch.texts):
             if batch.truth[i, j] >= 0:
@@ -61,7 +74,7 @@ def test_a_batch_says_exactly_which_caption_is_true_of_which_picture() -> None:
 
 
 def test_flipped_pictures_are_described_as_they_are_shown() -> None:
-    batch = make_batch(pictures(24), SCENES, Random(2))
+    batch = make_batch(drawn(SCENES), Random(2))
     for before, after, flipped in zip(SCENES, batch.scenes, batch.flipped, strict=True):
         assert after == (mirrored(before) if flipped else before)
 
@@ -91,16 +104,67 @@ def test_the_losses_fall_when_vectors_agree_with_the_truth() -> None:
     """Unit vectors that point the same way for true pairs must cost less than random ones."""
     torch.manual_seed(0)
     scenes: list[Scene] = SCENES[:8]
-    batch = make_batch(pictures(8), scenes, Random(3))
-    heads, count = Heads(64), len(batch.texts)
+    batch = make_batch(drawn(scenes), Random(3))
+    heads, count = Heads(64, 48), len(batch.texts)
     random = torch.nn.functional.normalize(torch.randn(8, 64), dim=-1)
     other = torch.nn.functional.normalize(torch.randn(count, 64), dim=-1)
     agreeing = other.clone()
     agreeing[:8] = random
     scale = torch.tensor(20.0)
-    good, bad = (
-        losses(batch, random, agreeing, scale, heads),
-        losses(batch, random, other, scale, heads),
+    patches, coverage = torch.zeros(8, 36, 48), torch.zeros(8, 2, 6, 6)
+    costs = [
+        losses(
+            batch,
+            Read(pictures=random, patches=patches, coverage=coverage, texts=texts),
+            scale,
+            heads,
+        )
+        for texts in (agreeing, other)
+    ]
+    assert costs[0].contrast < 0.3 * costs[1].contrast
+    assert costs[0].pairs < costs[1].pairs
+
+
+def test_a_patch_is_asked_for_the_animal_that_covers_it_where_it_is_shown() -> None:
+    """A head that answers with the first animal on the left half is right, mirrored or not."""
+    scenes = [scene for scene in SCENES if len(scene.animals) == 1]
+    batch = make_batch(drawn(scenes), Random(4))
+    shown = augmented(
+        torch.from_numpy(batch.pictures),
+        torch.from_numpy(batch.labels),
+        torch.from_numpy(batch.flipped),
+        torch.from_numpy(batch.blind),
+        torch.Generator().manual_seed(0),
     )
-    assert good.contrast < 0.3 * bad.contrast
-    assert good.pairs < bad.pairs
+    left = shown.coverage[:, 0, :, 0].mean(dim=1) > 0.9
+    assert (left != torch.from_numpy(batch.flipped)).all()
+    heads = Heads(16, sum(SLOT_SIZES))
+    with torch.no_grad():
+        heads.patch.weight.copy_(torch.eye(sum(SLOT_SIZES)))
+        heads.patch.bias.zero_()
+    covered = (shown.coverage[:, 0].flatten(1) > 0.2)[..., None]
+    costs = []
+    for shift in (0, 1):
+        rows = [slot_classes(scene.animals[0]) for scene in batch.scenes]
+        answers = one_hot([tuple((k + shift) for k in row) for row in rows])
+        patches = torch.where(covered, answers[:, None], one_hot([(0, 0, 0)] * len(rows))[:, None])
+        vectors = torch.nn.functional.normalize(torch.randn(len(batch.texts), 16), dim=-1)
+        read = Read(
+            pictures=vectors[: len(rows)],
+            patches=12.0 * patches,
+            coverage=shown.coverage,
+            texts=vectors,
+        )
+        costs.append(losses(batch, read, torch.tensor(5.0), heads).patches.item())
+    assert costs[0] < 0.05 < 1.0 < costs[1]
+
+
+def one_hot(rows: list[tuple[int, ...]]) -> torch.Tensor:
+    """Classes of animal, colour and action as one row of ones and zeros each."""
+    table = torch.zeros(len(rows), sum(SLOT_SIZES))
+    for row, classes in enumerate(rows):
+        start = 0
+        for size, value in zip(SLOT_SIZES, classes, strict=True):
+            table[row, start + value % size] = 1.0
+            start += size
+    return table
