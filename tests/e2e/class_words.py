@@ -43,6 +43,23 @@ ABSENT = (
     "cowbell", "frog", "tiger", "dropper", "scissors", "hammock",
 )  # fmt: skip
 
+CLEARLY_PRESENT = (
+    "dog", "ball", "shirt", "person", "basketball", "hat", "toy", "bench", "baseball", "boat",
+    "frisbee", "table", "bird", "dress", "helmet", "motorcycle", "bicycle", "horse", "flag",
+    "skateboard", "soccer ball", "tennis ball", "chair", "guitar", "jacket", "sunglasses", "sled",
+    "trampoline", "kite", "pole",
+)  # fmt: skip
+"""Named by at least three of a picture's five captions, in the most pictures, less NOT_A_THING."""
+
+CLEARLY_ABSENT = (
+    "giraffe", "zebra", "penguin", "polar bear", "giant panda", "koala", "refrigerator",
+    "microwave oven", "urinal", "toaster", "computer keyboard", "laptop computer", "typewriter",
+    "printer", "sushi", "hamburger", "pineapple", "broccoli", "wedding cake", "chessboard",
+    "pool table", "bunk bed", "dishwasher", "space shuttle", "fighter jet", "bulldozer",
+    "microscope", "teapot", "cash register", "army tank",
+)  # fmt: skip
+"""In no caption, and so conspicuous that one of five people would have named them; by hand."""
+
 
 def occurrences(words: Iterable[str], captions: Mapping[str, str]) -> dict[str, int]:
     """In the captions of how many pictures each word occurs; `captions` is lower-case text."""
