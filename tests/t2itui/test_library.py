@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, Tabs
 
+from cache.errors import CacheReadOnlyError
 from cache.records import EncoderRecord, FailureRecord, FolderRecord
 from engine.events import JobFinished
 from engine.results import ModelStatus
@@ -259,6 +260,23 @@ async def test_forgetting_a_folder_asks_first(engine: FakeEngine) -> None:
         await ready(pilot)
         assert engine.library.forgotten == [Path("/farm")]
         assert "/farm" not in drawn(screen.sheet)[1]
+
+
+async def test_a_cache_that_cannot_be_written_is_said_with_what_to_do(engine: FakeEngine) -> None:
+    async def refuse(folder: Path) -> int:
+        raise CacheReadOnlyError("the cache is read-only", hint="chmod it")
+
+    engine.library.forget = refuse  # type: ignore[method-assign]
+    app = HostApp(engine, LibraryScreen)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        await pilot.press("f")
+        await pilot.pause()
+        await pilot.press("enter")
+        await ready(pilot)
+        (notice,) = app._notifications
+        assert (notice.message, notice.severity) == ("the cache is read-only\nchmod it", "error")
+        assert "/farm" in drawn(screen.sheet)[1]
 
 
 async def test_a_missing_encoder_is_downloaded_and_a_present_one_is_not(
