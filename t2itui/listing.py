@@ -112,6 +112,11 @@ class Listing:
         """Place of a picture under a scorer, from 1."""
         return int(self._rank_array(scorer)[index]) + 1
 
+    def rank_in_library(self, index: int, scorer: str) -> int:
+        """The same over all pictures in scope; 0 where only the receipt's rows are known."""
+        known = not self.is_stored or scorer == self.result.receipt.ranked_by
+        return self.rank(index, scorer) if known else 0
+
     def picture_id(self, index: int) -> int:
         """The picture at an index of the scores."""
         return int(self.scores.picture_ids[index])

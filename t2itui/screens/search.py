@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.widgets import ContentSwitcher
 
 from cache.errors import CacheError
-from engine.errors import EmptyLibraryError, EngineError
+from engine.errors import EmptyLibraryError, EngineError, ModelMissingError
 from engine.requests import SearchRequest
 from t2itui.screens.first_start import FirstStart
 from t2itui.screens.search_decision import DecisionActions
@@ -261,9 +261,14 @@ class SearchScreen(DecisionActions):
         if isinstance(error, EmptyLibraryError) and not self.t2i.status.pictures:
             self._show_first_start()
             return
-        self.panel.show_error(_title(error), error.message, error.hint, "r  tries again")
+        keys = "r  tries again      /  edits the query"
+        if isinstance(error, ModelMissingError):
+            keys += "      2  Library: its Encoders tab downloads models"
+        self.panel.show_error(_title(error), error.message, error.hint, keys)
         self._show_body("panel")
         self.route_line.show_hint("")
+        if self.query_line.input.value == self._shown_query:
+            self.set_focus(None)
 
     # Waiting
 

@@ -96,7 +96,9 @@ class DecisionActions(PictureActions):
                 listing.result, threshold=threshold, scorer=scorer, top=self.t2i.settings.top
             )
         except (EngineError, CacheError) as error:
-            self.notify(plain(f"{error.message} {error.hint}"), title="No receipt was kept")
+            self.notify(
+                plain(f"{error.message} {error.hint}"), title="No receipt was kept", markup=False
+            )
         else:
             self.post_message(Recorded(listing, result))
 

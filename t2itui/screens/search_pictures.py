@@ -35,7 +35,12 @@ class PictureActions(AppScreen):
             shown = await engine.library.shown(list(picture_ids))
             thumbnails = await engine.library.thumbnails(list(picture_ids))
         except CacheError as error:
-            self.notify(plain(error.message), title="Pictures cannot be read", severity="error")
+            self.notify(
+                plain(error.message),
+                title="Pictures cannot be read",
+                severity="error",
+                markup=False,
+            )
             return {}
         return {
             each.picture_id: CardContent(shown=each, thumbnail=thumbnails.get(each.picture_id))

@@ -28,6 +28,7 @@ class DetailScores:
 
     match: float
     match_rank: int
+    """From 1; 0 where it is not known."""
     cosine: float
     cosine_rank: int
     cosine_share: float
@@ -40,9 +41,9 @@ class DetailScores:
         """Read them off an answer."""
         return cls(
             match=float(listing.scores.match[index]),
-            match_rank=listing.rank(index, "match"),
+            match_rank=listing.rank_in_library(index, "match"),
             cosine=float(listing.scores.cosine[index]),
-            cosine_rank=listing.rank(index, "cosine"),
+            cosine_rank=listing.rank_in_library(index, "cosine"),
             cosine_share=listing.cosine_share(index),
             passes=listing.passes(index),
             threshold=listing.threshold,
@@ -125,7 +126,10 @@ class Detail(Vertical):
             return [Content("")] * 4
         shown = self._card.shown
         path = Path(shown.path)
-        folder = str(path.parent).replace(str(Path.home()), "~", 1)
+        home = Path.home()
+        folder = str(path.parent)
+        if path.parent.is_relative_to(home):
+            folder = f"~/{path.parent.relative_to(home)}".removesuffix("/.")
         facts = [
             f"{shown.width}×{shown.height}" if shown.width else "",
             size_words(shown.size) if shown.size else "",
@@ -136,19 +140,20 @@ class Detail(Vertical):
             "✎ generated" if shown.synthetic else "",
             when_words(shown.mtime),
         ]
-        # Always as many lines: another count would lay out the whole screen anew.
-        return [
+        lines = [
             Content.styled(plain(path.name), "bold"),
             Content.styled(plain(folder) if folder != "." else "", "$foreground-muted"),
             Content("  ".join(filter(None, facts))),
             Content.styled("  ".join(filter(None, states)), "" if shown.present else "$warning"),
         ]
+        # Always as many lines: another count would lay out the whole screen anew.
+        return sorted(lines, key=lambda line: not len(line))
 
     def _score_lines(self, width: int) -> list[Content]:
         scores = self._scores
         if scores is None:
             return []
-        ranks = [f" #{scores.match_rank:,}", f" #{scores.cosine_rank:,}"]
+        ranks = [f" #{rank:,}" if rank else "" for rank in (scores.match_rank, scores.cosine_rank)]
         room = max(12, width - max(map(len, ranks)))
         sign = "✓ passes" if scores.passes else "· below"
         return [
@@ -166,5 +171,8 @@ class Detail(Vertical):
             return [Content.styled(line, "$foreground-muted") for line in waiting]
         receipt = self._receipt
         encoder = plain(receipt.encoder.rpartition("/")[2])
-        lines = [f"receipt {receipt.id}", encoder, f"match: {plain(receipt.matcher)}"]
+        matcher = f"match: {plain(receipt.matcher)}"
+        if len(matcher) > self.content_size.width:
+            matcher = plain(receipt.matcher)
+        lines = [f"receipt {receipt.id}", encoder, matcher]
         return [Content.styled(line, "$foreground-muted") for line in lines]

@@ -13,6 +13,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
+from t2itui.plain import plain
+
 
 class PastQueries:
     """Earlier queries, the newest last, and the draft a person left to look at them."""
@@ -24,7 +26,7 @@ class PastQueries:
 
     def load(self, queries: Iterable[str]) -> None:
         """Take over earlier queries, the oldest first; later ones win over their doubles."""
-        known = [*queries, *self._queries]
+        known = [*map(plain, queries), *self._queries]
         self._queries = list(dict.fromkeys(reversed(known)))[::-1]
         self._at = len(self._queries)
 
@@ -142,9 +144,9 @@ class QueryLine(Horizontal):
         yield self.input
 
     def show_query(self, query: str) -> None:
-        """Put a query into the line without searching."""
-        self.input.value = query
-        self.input.cursor_position = len(query)
+        """Put a query into the line without searching; control characters stay outside."""
+        self.input.value = plain(query)
+        self.input.action_end()
 
     def on_click(self, event: events.Click) -> None:
         self.input.focus()

@@ -61,6 +61,7 @@ class FakeLibrary:
     """Pictures named picture_0001.jpg and so on."""
 
     pictures: int
+    name: str = "picture_{:04}.jpg"
     asked: list[int] = field(default_factory=list)
     """Ids whose thumbnails were fetched."""
 
@@ -80,7 +81,7 @@ class FakeLibrary:
         return [
             Shown(
                 picture_id=each,
-                path=f"/photos/set/picture_{each:04}.jpg",
+                path="/photos/set/" + self.name.format(each),
                 present=each % 10 != 9,
                 sha256=sha256(str(each).encode()).hexdigest(),
                 width=640,

@@ -115,7 +115,7 @@ async def test_a_missing_model_is_said_in_the_results_place_with_what_to_do() ->
         assert "openai/clip is not in /models" in text
         assert "t2itui models get openai/clip" in text
         engine.searcher.error = None
-        await pilot.press("escape", "r")
+        await pilot.press("r")
         await answered(pilot)
 
 

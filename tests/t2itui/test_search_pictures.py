@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from t2itui.screens.marked import MarkedScreen
 from t2itui.screens.viewer import Viewer
-from t2itui.widgets.card import Card
+from t2itui.widgets.card import Caption, Card
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
 SIZE = (120, 36)
@@ -147,6 +147,26 @@ async def test_a_click_selects_and_the_scroll_bar_turns_pages() -> None:
         await pilot.click(bar, offset=(0, bar.size.height - 1))
         await until(pilot, lambda: grid.first_row == grid.shape.rows)
         assert grid.selected == screen.query(Card).first().index or grid.position > 3
+
+
+async def test_a_hostile_file_name_reaches_neither_terminal_nor_markup() -> None:
+    engine = FakeEngine(600)
+    engine.library.name = "\u202e\x1b[31m[r]{}[/no].jpg"
+    app = fake_app(engine, start_query="a dog")
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        await pilot.press("space", "p", "M")
+        await until(pilot, lambda: isinstance(app.screen, MarkedScreen))
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Viewer))
+        drawn = app.export_screenshot(simplify=True)
+        texts = [
+            str(screen.query(Caption).first().render()),
+            str(screen.query_one("#facts", Static).content),
+        ]
+        for text in (*texts, drawn):
+            assert not set("\x1b\x07\u202e") & set(text)
+        assert "[r]" in texts[1]
 
 
 def shown_path(content: object) -> str:

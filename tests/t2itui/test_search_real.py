@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from t2itui import settings
 from t2itui.messages import ReplayWanted
@@ -73,13 +74,18 @@ async def test_a_moved_threshold_is_in_the_history_and_replays_from_there(home: 
         await until(pilot, lambda: isinstance(app.screen, SearchScreen))
         await until(pilot, lambda: "stored" in str(screen.route_line.content))
         assert screen.results.detail.receipt == moved
+        facts = str(screen.results.detail.query_one("#facts", Static).content)
+        assert facts.count("#1") == 1, "the rank by cosine is not in a receipt"
         await pilot.press("left_curly_bracket")
         await until(pilot, lambda: "stored" not in str(screen.route_line.content))
         assert screen.results.listing is not None
         assert screen.results.listing.threshold == pytest.approx(0.5)
 
 
-async def test_what_was_moved_is_remembered_for_the_next_start(home: Path) -> None:
+async def test_what_was_moved_is_remembered_for_the_next_start(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("t2itui.app.SAVE_S", 600.0)
     app = real_app(home, start_query="something green")
     async with app.run_test(size=SIZE) as pilot:
         await answered(pilot)
