@@ -151,7 +151,7 @@ async def test_a_click_selects_and_the_scroll_bar_turns_pages() -> None:
 
 async def test_a_hostile_file_name_reaches_neither_terminal_nor_markup() -> None:
     engine = FakeEngine(600)
-    engine.library.name = "\u202e\x1b[31m[r]{}[/no].jpg"
+    engine.library.name = "\u202e\x1b[31m[r]{}[no].jpg"
     app = fake_app(engine, start_query="a dog")
     async with app.run_test(size=SIZE) as pilot:
         screen = await answered(pilot)
