@@ -20,6 +20,11 @@ def claim_ids(db: Database, count: int) -> int:
     return int(last) - count + 1
 
 
+def release_ids(db: Database, first: int, last: int) -> None:
+    """Give the unused end `first` to `last` of a claim back, if nobody has claimed since."""
+    db.execute("update counters set value = ? where name = 'jobs' and value = ?", [first - 1, last])
+
+
 def add_job(db: Database, kind: str, title: str, request: str, *, job_id: int | None = None) -> int:
     """Enter a queued job of this process, under a claimed id or a new one; returns the id."""
     chosen = claim_ids(db, 1) if job_id is None else job_id

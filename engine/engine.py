@@ -80,12 +80,18 @@ class Engine:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, settings: EngineSettings) -> AsyncIterator[Engine]:
-        """Open the cache and yield an engine; on exit jobs are cancelled and workers ended."""
+    async def open(
+        cls, settings: EngineSettings, *, with_jobs: bool = True
+    ) -> AsyncIterator[Engine]:
+        """Open the cache and yield an engine; on exit jobs are cancelled and workers ended.
+
+        Without jobs, opening writes nothing: enough to search and to look around.
+        """
         cache = await Cache.open(settings.home)
         engine = cls(settings, cache)
         try:
-            await engine.jobs.recover()
+            if with_jobs:
+                await engine.jobs.recover()
             yield engine
         finally:
             await engine.aclose()

@@ -10,10 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol, TypeAlias
 
 from cache.errors import CacheError
-from cache.jobs import add_job, claim_ids, list_jobs, mark_lost, set_job
+from cache.jobs import add_job, claim_ids, list_jobs, mark_lost, release_ids, set_job
 from cache.records import JobRecord
 from cache.store import Cache
 from engine.errors import EngineError
@@ -147,6 +148,10 @@ class Jobs:
             job.cancel()
         if self._drivers:
             await asyncio.wait(self._drivers)
+        if self._ids:
+            unused, self._ids = self._ids, range(0)
+            with suppress(CacheError):
+                await self._cache.write(release_ids, unused[0], unused[-1])
 
     def _next_id(self) -> int:
         if not self._ids:

@@ -77,7 +77,7 @@ def import_vectors(
     async def work(engine: Engine) -> Exit:
         return await follow(engine, engine.import_vectors(request), output)
 
-    context.run(output, work)
+    context.run(output, work, with_jobs=True)
 
 
 @command.command("export")
@@ -99,4 +99,4 @@ def export_vectors(
     async def work(engine: Engine) -> Exit:
         return await follow(engine, engine.export_vectors(request), output)
 
-    context.run(output, work)
+    context.run(output, work, with_jobs=True)

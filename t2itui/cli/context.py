@@ -58,7 +58,13 @@ class Context:
             raise click.UsageError(plain(f"{error}. Correct the file or remove it.")) from error
         return settings if self._graphics is None else replace(settings, graphics=self._graphics)
 
-    def run(self, output: Output, work: Callable[[Engine], Awaitable[Exit]]) -> None:
+    def run(
+        self,
+        output: Output,
+        work: Callable[[Engine], Awaitable[Exit]],
+        *,
+        with_jobs: bool = False,
+    ) -> None:
         """Open the engine, do the work and end the process with its exit code.
 
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
@@ -67,7 +73,7 @@ class Context:
         from engine.errors import EngineError, RequestError
 
         try:
-            code = asyncio.run(self._with_engine(work))
+            code = asyncio.run(self._with_engine(work, with_jobs))
         except KeyboardInterrupt:
             output.say("cancelled")
             code = Exit.CANCELLED
@@ -80,10 +86,13 @@ class Context:
             code = Exit.ANSWERED
         raise SystemExit(int(code))
 
-    async def _with_engine(self, work: Callable[[Engine], Awaitable[Exit]]) -> Exit:
+    async def _with_engine(
+        self, work: Callable[[Engine], Awaitable[Exit]], with_jobs: bool
+    ) -> Exit:
         from engine.engine import Engine
 
-        async with Engine.open(self.settings().engine(self.home)) as engine:
+        settings = self.settings().engine(self.home)
+        async with Engine.open(settings, with_jobs=with_jobs) as engine:
             return await work(engine)
 
 

@@ -53,4 +53,4 @@ def command(
     async def work(engine: Engine) -> Exit:
         return await follow(engine, engine.index(request), output)
 
-    context.run(output, work)
+    context.run(output, work, with_jobs=True)

@@ -68,4 +68,4 @@ def get(context: Context, model_id: str, as_json: bool) -> None:
     async def work(engine: Engine) -> Exit:
         return await follow(engine, engine.download(model_id), output)
 
-    context.run(output, work)
+    context.run(output, work, with_jobs=True)

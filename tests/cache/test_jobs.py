@@ -7,7 +7,7 @@ import sys
 import pytest
 from sqlite_utils import Database
 
-from cache.jobs import add_job, claim_ids, list_jobs, mark_lost, set_job
+from cache.jobs import add_job, claim_ids, list_jobs, mark_lost, release_ids, set_job
 from cache.liveness import is_alive, own_token
 
 
@@ -40,6 +40,16 @@ def test_ids_set_aside_are_given_to_nobody_else(db: Database) -> None:
     claimed = [*range(first, first + 10), own, *range(second, second + 5)]
     assert len(set(claimed)) == 16
     assert add_job(db, "index", "t", "{}", job_id=first + 3) == first + 3
+
+
+def test_the_unused_end_of_a_claim_is_given_back_unless_another_followed(db: Database) -> None:
+    first = claim_ids(db, 10)
+    release_ids(db, first + 1, first + 9)
+    assert claim_ids(db, 10) == first + 1
+
+    other = claim_ids(db, 10)
+    release_ids(db, first + 2, first + 10)
+    assert claim_ids(db, 1) == other + 10
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
