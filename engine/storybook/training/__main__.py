@@ -8,7 +8,7 @@ import click
 from engine.storybook import gallery
 from engine.storybook.shipped import GALLERY
 from engine.storybook.training import check, encoder, export, matcher, pictures
-from engine.storybook.training.encoder import DEFAULT_FOLDER
+from engine.storybook.training.run import DEFAULT_FOLDER
 
 
 def run(command: click.Command, arguments: Sequence[str]) -> None:

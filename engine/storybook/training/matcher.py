@@ -21,7 +21,6 @@ from engine.storybook.records import read_records
 from engine.storybook.scene import Scene, Split, sample_scene
 from engine.storybook.shipped import ENCODER, GALLERY, MATCHER
 from engine.storybook.training.batches import Pool
-from engine.storybook.training.encoder import DEFAULT_FOLDER
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.held_out import load_held_out
 from engine.storybook.training.matcher_figures import (
@@ -41,6 +40,7 @@ from engine.storybook.training.matcher_fit import (
 )
 from engine.storybook.training.matcher_pairs import PairList, add_hard_pairs, as_pairs, make_pairs
 from engine.storybook.training.network import SIDE
+from engine.storybook.training.run import DEFAULT_FOLDER
 
 SPOILED_SEED = 70_000_000
 MINED_CAPTIONS, MINED_PICTURES = 1200, 1500

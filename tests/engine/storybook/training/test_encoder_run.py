@@ -12,10 +12,11 @@ from engine.storybook.training import encoder, pictures
 from engine.storybook.training.batches import batches
 from engine.storybook.training.checkpoint import load_checkpoint
 from engine.storybook.training.embed import embed_texts
-from engine.storybook.training.encoder import Plan, open_run, rate_at, save_run, train_step
+from engine.storybook.training.encoder import rate_at, train_step
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.export import export_encoder
 from engine.storybook.training.network import Shape
+from engine.storybook.training.run import Plan, open_run, save_run
 from engine.storybook.training.tokenizer import train_tokenizer
 
 SMALL = Shape(vision_width=64, vision_layers=1, text_width=64, text_layers=1, joint=32)
