@@ -90,7 +90,7 @@ def _partial_subject(animal: Animal, rng: Random) -> Subject:
         animal=animal.animal if named else None,
         colour=colour,
         action=action,
-        position=animal.position if rng.random() < 0.3 else None,
+        position=animal.position if rng.random() < 0.5 else None,
     )
 
 

@@ -18,7 +18,7 @@ from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, Scene, mirrored
 from engine.storybook.training.pictures import SHARD, Shard, finished_shards, load_shard
 from engine.storybook.truth import truth_matrix
 
-COLOUR_BLIND_SHARE = 0.3
+COLOUR_BLIND_SHARE = 0.45
 """Share of pictures shown without their true colours, so that no animal is known by its colour."""
 
 
