@@ -84,11 +84,11 @@ def text_vectors() -> tuple[list[str], NDArray[np.float32]]:
 def picture_vectors(scenes: Sequence[Scene]) -> NDArray[np.float32]:
     """Return a unit vector for each scene: what it shows, some more clearly than others."""
     random = np.random.default_rng(7)
-    vectors = random.normal(0, 0.05, (len(scenes), _width()))
+    vectors = random.normal(0, 0.03, (len(scenes), _width()))
     vectors[:, 0] = COMMON_SHARE
     for row, scene in zip(vectors, scenes, strict=True):
         for animal in scene.animals:
-            row[1 + ANIMALS.index(animal.animal)] += random.uniform(0.08, 0.4)
+            row[1 + ANIMALS.index(animal.animal)] += random.uniform(0.16, 0.4)
         row[-1] = np.sqrt(max(0.0, 1 - float(row[:-1] @ row[:-1])))
     return vectors.astype(np.float32)
 
