@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 async def follow(engine: Engine, job: Job, output: Output) -> Exit:
     """Show a job until it ends; the first Ctrl-C cancels it, a second ends the program at once."""
     loop = asyncio.get_running_loop()
-    watcher = _JsonWatcher(output) if output.as_json else _BarWatcher(output)
+    watcher = JsonWatcher(output) if output.as_json else BarWatcher(output)
     unsubscribe = engine.jobs.subscribe(lambda event: watcher.show(event, job.id))
 
     def interrupt() -> None:
@@ -65,7 +65,7 @@ def _report(end: JobFinished | JobFailed | JobCancelled, output: Output) -> Exit
             return Exit.CANCELLED
 
 
-class _JsonWatcher:
+class JsonWatcher:
     """Writes each event as a JSON line."""
 
     def __init__(self, output: Output) -> None:
@@ -83,7 +83,7 @@ class _JsonWatcher:
         """Nothing to clean up."""
 
 
-class _BarWatcher:
+class BarWatcher:
     """Draws a progress bar on a terminal; elsewhere only notes are written."""
 
     def __init__(self, output: Output) -> None:
@@ -111,8 +111,8 @@ class _BarWatcher:
         if self._bar is None:
             return
         if self._task is None:
-            self._task = self._bar.add_task("", total=None)
-        rate = _rate(event)
+            self._task = self._bar.add_task("", total=None, rate="")
+        rate = rate_words(event)
         total = event.total or None
         self._bar.update(
             self._task, description=event.stage, completed=event.done, total=total, rate=rate
@@ -123,7 +123,7 @@ class _BarWatcher:
             self._bar.stop()
 
 
-def _rate(event: JobProgress) -> str:
+def rate_words(event: JobProgress) -> str:
     """'12.3 pictures/s  0:40 left', as far as it is known."""
     if not event.rate:
         return ""

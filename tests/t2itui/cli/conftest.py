@@ -29,7 +29,8 @@ def run_cli(tmp_path: Path) -> RunCli:
 def library(tmp_path: Path, run_cli: RunCli) -> RunCli:
     """`run_cli` over a library of eight dogs, eight cats, and horses that look like no word.
 
-    Each text has an axis of its own; a picture of a word lies 0.08 towards it: at scale 100 its match is 0.99.
+    Each text has an axis of its own; a picture of a word lies 0.08 towards it, which makes its
+    match 0.99 at scale 100.
     """
     size = len(WORDS) + 40
     axes = np.eye(size, dtype=np.float32)

@@ -1,0 +1,67 @@
+import os
+import pty
+import select
+import subprocess
+import sys
+
+import pytest
+
+from engine.events import JobProgress
+from t2itui.cli.follow import rate_words
+
+SCRIPT = """
+from engine.events import JobNote, JobProgress
+from t2itui.cli.follow import BarWatcher
+from t2itui.cli.output import Output
+watcher = BarWatcher(Output())
+watcher.show(JobProgress(job_id=1, stage="walking", done=0, total=0), 1)
+watcher.show(JobNote(job_id=1, message="a note\\x1b[31m"), 1)
+watcher.show(
+    JobProgress(
+        job_id=1, stage="indexing", done=30, total=90, unit="pictures", rate=12.5, eta_s=61.0
+    ),
+    1,
+)
+watcher.show(JobProgress(job_id=2, stage="another", done=1, total=2), 1)
+watcher.close()
+"""
+
+
+def drawn_on_a_terminal(script: str) -> str:
+    """What a script writes to a stderr that is a terminal of 100 columns."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
+    with subprocess.Popen([sys.executable, "-c", script], stderr=theirs, env=environment) as child:
+        os.close(theirs)
+        text = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                text += os.read(ours, 65536)
+            except OSError:
+                break
+    os.close(ours)
+    assert child.returncode == 0, text.decode()
+    return text.decode()
+
+
+def test_a_job_is_drawn_with_stage_rate_and_time_left() -> None:
+    text = drawn_on_a_terminal(SCRIPT)
+    assert "indexing" in text
+    assert "30/90" in text
+    assert "12.5 pictures/s  1:01 left" in text
+    assert "a note" in text
+    assert "a note\x1b[31m" not in text
+    assert "another" not in text
+
+
+@pytest.mark.parametrize(
+    ("rate", "unit", "eta", "words"),
+    [
+        (0.0, "pictures", None, ""),
+        (2.0, "pictures", None, "2.0 pictures/s"),
+        (2_500_000.0, "bytes", 5.4, "2.5 MB/s  0:05 left"),
+    ],
+)
+def test_the_rate_says_what_is_known(rate: float, unit: str, eta: float | None, words: str) -> None:
+    event = JobProgress(job_id=1, stage="", done=0, total=0, unit=unit, rate=rate, eta_s=eta)
+    assert rate_words(event) == words
