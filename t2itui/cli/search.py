@@ -12,6 +12,7 @@ import click
 
 from t2itui.cli.context import Context, Exit, pass_context
 from t2itui.cli.output import Output
+from t2itui.cli.waiting import waiting_for_models
 from t2itui.plain import plain
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def command(
     output = Output(as_json=as_json)
 
     async def work(engine: Engine) -> Exit:
-        result = await _ask(engine, request, picture)
+        result = await waiting_for_models(engine, _ask(engine, request, picture))
         if paths:
             _write_paths(result, "\0" if null else "\n")
         elif as_json:
