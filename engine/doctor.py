@@ -17,7 +17,9 @@ from engine.results import Check
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from engine.settings import EngineSettings
 
+_ELSEWHERE = "Make the folder writable, or choose another with --home or T2ITUI_HOME."
 LOW_DISK_BYTES = 1_000_000_000
 FULL_DISK_BYTES = 50_000_000
 
@@ -26,18 +28,27 @@ async def examine(engine: Engine) -> list[Check]:
     """Check Python, disk, cache, models and device, in this order; a failed check is a result."""
     return [
         _python(),
-        _disk(engine),
+        _disk(engine.settings),
         await _guarded("cache", engine, _cache),
         await _guarded("models", engine, _models),
         await _guarded("device", engine, _device),
     ]
 
 
+def examine_unopened(settings: EngineSettings, error: CacheError) -> list[Check]:
+    """Check what can be checked where the cache does not open, and say why it does not."""
+    return [_python(), _disk(settings), _failed("cache", error)]
+
+
 async def _guarded(name: str, engine: Engine, check: Callable[[Engine], Awaitable[Check]]) -> Check:
     try:
         return await check(engine)
     except (EngineError, CacheError) as error:
-        return Check(name=name, state="error", message=error.message, hint=error.hint)
+        return _failed(name, error)
+
+
+def _failed(name: str, error: EngineError | CacheError) -> Check:
+    return Check(name=name, state="error", message=error.message, hint=error.hint)
 
 
 def _python() -> Check:
@@ -50,13 +61,15 @@ def _python() -> Check:
     return Check(name="python", state="ok", message=message)
 
 
-def _disk(engine: Engine) -> Check:
-    home = engine.settings.home
+def _disk(settings: EngineSettings) -> Check:
+    home = settings.home
+    if not home.is_dir():
+        return Check(name="disk", state="error", message=f"{home} cannot be made", hint=_ELSEWHERE)
     free = shutil.disk_usage(home).free
     message = f"{free / 1e9:.1f} GB free at {home}"
     if not os.access(home, os.W_OK):
-        hint = "Make the folder writable, or choose another with --home or T2ITUI_HOME."
-        return Check(name="disk", state="error", message=f"{home} cannot be written", hint=hint)
+        message = f"{home} cannot be written"
+        return Check(name="disk", state="error", message=message, hint=_ELSEWHERE)
     if free < LOW_DISK_BYTES:
         state = "error" if free < FULL_DISK_BYTES else "warning"
         hint = "Free some space, or move the folder and set T2ITUI_HOME."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ from t2itui.cli.output import Output
 from t2itui.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from engine.engine import Engine
     from engine.results import Check
+    from engine.settings import EngineSettings
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
 
@@ -29,15 +30,24 @@ def command(context: Context, as_json: bool) -> None:
     Exit code 3 when something is in the way, 0 otherwise.
     """
     output = Output(as_json=as_json)
-    terminal = check_terminal(context.settings().graphics)
+    settings = context.settings()
+    checks = [check_terminal(settings.graphics)]
+    checks += asyncio.run(_examine(settings.engine(context.home)))
+    write_checks(checks, output)
+    broken = any(check.state == "error" for check in checks)
+    raise SystemExit(int(Exit.COULD_NOT if broken else Exit.ANSWERED))
 
-    async def work(engine: Engine) -> Exit:
-        checks = [terminal, *await engine.doctor()]
-        write_checks(checks, output)
-        broken = any(check.state == "error" for check in checks)
-        return Exit.COULD_NOT if broken else Exit.ANSWERED
 
-    context.run(output, work)
+async def _examine(settings: EngineSettings) -> Sequence[Check]:
+    from cache.errors import CacheError
+    from engine.doctor import examine_unopened
+    from engine.engine import Engine
+
+    try:
+        async with Engine.open(settings, with_jobs=False) as engine:
+            return await engine.doctor()
+    except CacheError as error:
+        return examine_unopened(settings, error)
 
 
 def check_terminal(wanted: str) -> Check:

@@ -147,6 +147,18 @@ def test_doctor_names_every_check_and_what_to_do(run: Run) -> None:
     assert "cpu" in checks["device"]["message"] or "cuda" in checks["device"]["message"]
 
 
+def test_doctor_examines_the_rest_where_the_cache_is_damaged(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "cache.sqlite3").write_bytes(b"no database" * 2000)
+    result = run("doctor", "--json")
+    checks = {line["name"]: line for line in map(json.loads, result.stdout.splitlines())}
+    assert result.returncode == 3
+    assert checks["cache"]["state"] == "error"
+    assert checks["cache"]["hint"]
+    assert checks["disk"]["state"] != "error"
+    assert "Traceback" not in result.stderr
+
+
 def test_settings_that_make_no_sense_are_wrong_usage(run: Run, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "settings.toml").write_text("threshold = 7")
