@@ -56,6 +56,34 @@ def test_help_imports_neither_models_nor_textual_nor_the_cache(tmp_path: Path) -
     assert (HEAVY | {"textual", "numpy", "sqlite_utils"}).isdisjoint(loaded)
 
 
+FIRST_PAINT = """
+import asyncio, contextlib, pathlib, os
+from t2itui.app import T2ITuiApp
+from t2itui.graphics import detect
+from t2itui.settings import AppSettings
+
+@contextlib.asynccontextmanager
+async def never():
+    await asyncio.Event().wait()
+    yield
+
+async def main():
+    home = pathlib.Path(os.environ["T2ITUI_HOME"])
+    app = T2ITuiApp(never, graphics=detect("text"), settings=AppSettings(), home=home)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.screen.is_current
+
+asyncio.run(main())
+"""
+
+
+def test_the_first_paint_imports_neither_models_nor_numpy_nor_the_cache(tmp_path: Path) -> None:
+    loaded = modules_after(FIRST_PAINT, tmp_path)
+    assert "t2itui.screens.search" in loaded
+    assert (HEAVY | {"numpy", "PIL", "sqlite_utils", "engine.engine"}).isdisjoint(loaded)
+
+
 @pytest.fixture
 def imported_home(tmp_path: Path) -> Path:
     """A home whose library knows three pictures by name, and two texts."""
