@@ -19,6 +19,7 @@ from textual.timer import Timer
 
 from cache.errors import CacheError
 from engine.errors import EngineError
+from t2itui.collector import calm_collector
 from t2itui.graphics.picture import free_pictures
 from t2itui.job_host import JobHost
 from t2itui.messages import EngineFailed, EngineReady, JobReported, ReplayWanted, SearchWanted
@@ -176,6 +177,8 @@ class T2ITuiApp(JobHost):
         message.engine.jobs.subscribe(self._report_job)
         self.engine = message.engine
         self.update_status()
+        if not self.is_headless:
+            calm_collector()
 
     def _report_job(self, event: JobEvent) -> None:
         self.post_message(JobReported(event))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from engine.results import Shown
 
 CAPTION_ROWS = 3
+DISOWNED = -1
+"""The index of a card that still shows a picture of an earlier answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Card(Vertical):
         self.slot = slot
         """Place among the visible cards, in reading order."""
         self.index: int | None = None
-        """Of the picture in the arrays of scores; None while the card is empty."""
+        """Of the picture in the arrays of scores; None while the card is empty, and DISOWNED."""
         self.is_filled = False
         """The card shows the picture of its index, not only the figures."""
         self._picture = Picture()
@@ -106,16 +108,23 @@ class Card(Vertical):
         yield self._picture
         yield self._caption
 
-    def assign(self, index: int | None) -> None:
-        """Give the card another picture, to be filled later; None empties it."""
+    def disown(self) -> None:
+        """Say that what the card shows belongs to an earlier answer; it stays for the moment."""
+        if self.index is not None:
+            self.index = DISOWNED
+        self.is_filled = False
+
+    def assign(self, index: int | None) -> bool:
+        """Give the card another picture, to be filled later, or none; returns whether it was."""
         if index == self.index:
-            return
+            return False
         self.index = index
         self.is_filled = False
         self._caption.name_text = ""
         self._picture.show(None, alt="")
         if index is None:
             self.show_scores(None)
+        return True
 
     def show_scores(self, scores: CardScores | None) -> None:
         """Show figures; nothing is repainted when they are the ones shown already."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -29,12 +28,12 @@ Fetch = Callable[[Sequence[int]], Awaitable[Mapping[int, CardContent]]]
 KEPT = 600
 """Contents kept in memory: about a dozen screens of thumbnails."""
 
-PAUSE_S = 0.004
-"""Between two rows of cards, so that keys and painting come first."""
+AT_ONCE = 4
+"""Cards changed between two paintings; all of them in one would hold up the keys."""
 
 
 class CardsFetched(Message, bubble=False):
-    """The contents of a row of cards came out of the cache."""
+    """The contents of some cards came out of the cache."""
 
     def __init__(self, contents: Mapping[int, CardContent]) -> None:
         super().__init__()
@@ -82,6 +81,7 @@ class ResultGrid(Widget, can_focus=True):
         self._marked: frozenset[int] = frozenset()
         self._contents: OrderedDict[int, CardContent] = OrderedDict()
         self._cards: list[Card] = []
+        self._is_settling = False
         self._card_size = USUAL_SIZE
         self.shape = GridShape(columns=1, rows=1, card_height=1)
         """The cards in sight."""
@@ -107,7 +107,7 @@ class ResultGrid(Widget, can_focus=True):
         self._shown = () if listing is None else listing.shown
         self.position = self.first_row = 0
         for card in self._cards:
-            card.assign(None)
+            card.disown()
         self._arrange()
         self.post_message(self.Selected(self.selected))
 
@@ -156,12 +156,10 @@ class ResultGrid(Widget, can_focus=True):
         holder = self.query_one("#cards", Container)
         holder.styles.grid_size_columns = self.shape.columns
         holder.styles.grid_rows = f"{self.shape.card_height}"
-        added = [Card(slot) for slot in range(len(self._cards), self.shape.slots)]
         for card in self._cards[self.shape.slots :]:
             card.remove()
-        self._cards = [*self._cards[: self.shape.slots], *added]
-        holder.mount_all(added)
-        self.call_after_refresh(self._arrange)
+        del self._cards[self.shape.slots :]
+        self._arrange()
 
     def _arrange(self) -> None:
         """Put the right results on the cards, keeping the selected one in sight."""
@@ -172,16 +170,65 @@ class ResultGrid(Widget, can_focus=True):
         self._turn(first - self.first_row)
         self.first_row = first
         for card in self._cards:
-            at = first * columns + card.slot
-            card.assign(int(self._shown[at]) if at < len(self._shown) else None)
-            card.set_class(at == self.position and len(self._shown) > 0, "-selected")
-        self._refresh_figures()
+            self._show_selection(card)
         self._show_bar()
-        self._fill_cards(self._wanted())
+        missing = [each for each in self._wanted() if each not in self._contents]
+        if missing:
+            self._fetch_contents(missing)
+        self._settle()
+        self._refresh_figures()
+
+    def _show_selection(self, card: Card) -> None:
+        at = self.first_row * self.shape.columns + card.slot
+        card.set_class(at == self.position and len(self._shown) > 0, "-selected")
+
+    def _settle(self) -> None:
+        """Give a few cards their results, and the others theirs after these were painted."""
+        if not self.size:
+            return
+        changed = 0
+        for slot in range(self.shape.slots):
+            if changed == AT_ONCE:
+                self._settle_soon()
+                return
+            changed += self._settle_slot(slot)
+
+    def _settle_soon(self) -> None:
+        if not self._is_settling:
+            self._is_settling = True
+            self.call_after_refresh(self._settle_more)
+
+    def _settle_more(self) -> None:
+        self._is_settling = False
+        self._settle()
+
+    def _settle_slot(self, slot: int) -> bool:
+        """Bring one card into step; returns whether there was something to do."""
+        is_new = slot == len(self._cards)
+        if is_new:
+            self._cards.append(Card(slot))
+            self.query_one("#cards").mount(self._cards[slot])
+            self._show_selection(self._cards[slot])
+        card, index = self._cards[slot], self._index_at(slot)
+        changed = card.assign(index)
+        if self._listing is None or index is None:
+            return is_new or changed
+        if changed:
+            card.show_scores(self._figures(self._listing, index))
+        content = self._contents.get(self._listing.picture_id(index))
+        if content is None or card.is_filled:
+            return is_new or changed
+        card.fill(content)
+        return True
+
+    def _index_at(self, slot: int) -> int | None:
+        """What belongs on a card, as an index into the arrays of scores."""
+        at = self.first_row * self.shape.columns + slot
+        return int(self._shown[at]) if at < len(self._shown) else None
 
     def _turn(self, down: int) -> None:
         """Move the cards that stay in sight, so that only the others need another picture."""
-        if not down or abs(down) >= self.shape.rows:
+        if not down or abs(down) >= self.shape.rows or len(self._cards) < self.shape.slots:
             return
         for card in self._cards:
             card.slot = (card.slot - down * self.shape.columns) % self.shape.slots
@@ -196,7 +243,7 @@ class ResultGrid(Widget, can_focus=True):
         if listing is None:
             return
         for card in self._cards:
-            if card.index is not None:
+            if card.index is not None and card.index == self._index_at(card.slot):
                 card.show_scores(self._figures(listing, card.index))
 
     def _figures(self, listing: Listing, index: int) -> CardScores:
@@ -212,26 +259,15 @@ class ResultGrid(Widget, can_focus=True):
     # Filling
 
     def _wanted(self) -> list[int]:
-        """Pictures of the cards that are still empty, in reading order."""
+        """Pictures in sight, in reading order."""
         if self._listing is None:
             return []
-        return [
-            self._listing.picture_id(card.index)
-            for card in self._cards
-            if card.index is not None and not card.is_filled
-        ]
+        indices = (self._index_at(slot) for slot in range(self.shape.slots))
+        return [self._listing.picture_id(index) for index in indices if index is not None]
 
     @work(exclusive=True, group="fill")
-    async def _fill_cards(self, picture_ids: list[int]) -> None:
-        missing = [each for each in picture_ids if each not in self._contents]
-        fetched = dict(await self._fetch(missing)) if missing else {}
-        for start in range(0, len(picture_ids), self.shape.columns):
-            at_once = picture_ids[start : start + self.shape.columns]
-            known = {each: fetched.get(each) or self._contents.get(each) for each in at_once}
-            self.post_message(
-                CardsFetched({each: content for each, content in known.items() if content})
-            )
-            await asyncio.sleep(PAUSE_S)
+    async def _fetch_contents(self, picture_ids: list[int]) -> None:
+        self.post_message(CardsFetched(await self._fetch(picture_ids)))
 
     @on(CardsFetched)
     def fill_cards(self, message: CardsFetched) -> None:
@@ -240,14 +276,7 @@ class ResultGrid(Widget, can_focus=True):
             self._contents.move_to_end(picture_id)
         while len(self._contents) > KEPT:
             self._contents.popitem(last=False)
-        if self._listing is None:
-            return
-        for card in self._cards:
-            if card.index is None or card.is_filled:
-                continue
-            found = message.contents.get(self._listing.picture_id(card.index))
-            if found is not None:
-                card.fill(found)
+        self._settle()
 
     # Scrolling
 

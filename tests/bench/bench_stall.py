@@ -71,7 +71,8 @@ async def filled(app: T2ITuiApp) -> None:
     while True:
         await asyncio.sleep(0.02)
         cards = [card for card in app.screen.query(Card) if card.index is not None]
-        if cards and all(card.is_filled for card in cards):
+        slots = app.query_search().results.grid.shape.slots
+        if len(cards) == slots and all(card.is_filled for card in cards):
             pictures = [card.query_one(Picture) for card in cards]
             if all(picture.reason != "loading" for picture in pictures):
                 return

@@ -284,5 +284,7 @@ async def answered(pilot: Pilot[None]) -> SearchScreen:
 def is_filled(screen: SearchScreen) -> bool:
     """Every card that has a picture shows it, and so does the detail."""
     cards = list(screen.query(Card))
+    if len(cards) != screen.results.grid.shape.slots:
+        return False
     filled = all(card.is_filled for card in cards if card.index is not None)
     return bool(cards) and filled and screen.results.detail.content is not None
