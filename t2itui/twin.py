@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.requests import Filters, SearchRequest
+from t2itui.job_twins import program
 
 if TYPE_CHECKING:
     from engine.results import Receipt
 
 
-def search_command(request: SearchRequest) -> str:
+def search_command(home: Path | None, request: SearchRequest) -> str:
     """Return the command line that answers `request`."""
-    words = ["t2itui", "search"]
+    words = ["search"]
     words += ["--top", str(request.top), "--scorer", request.scorer]
     words += ["--threshold", f"{request.threshold:g}"]
     words += filter_options(request.filters)
     words += ["--encoder", request.encoder_id] if request.encoder_id else []
     words += ["--offline"] if request.offline else []
     words += ["--", request.query] if request.query.startswith("-") else [request.query]
-    return shlex.join(words)
+    return program(home, *words)
 
 
 def filter_options(filters: Filters) -> list[str]:

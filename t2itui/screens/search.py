@@ -16,7 +16,8 @@ from textual.widgets import ContentSwitcher
 
 from cache.errors import CacheError
 from engine.errors import EmptyLibraryError, EngineError, ModelMissingError
-from engine.requests import SearchRequest
+from engine.requests import Filters, SearchRequest
+from t2itui.filter_words import filter_words
 from t2itui.screens.first_start import FirstStart
 from t2itui.screens.search_decision import DecisionActions
 from t2itui.screens.search_keys import SEARCH_KEYS
@@ -83,6 +84,8 @@ class SearchScreen(DecisionActions):
         super().__init__()
         self._request: SearchRequest | None = None
         """What was asked last, answered or not."""
+        self._filters = Filters()
+        """What the next query is asked with."""
         self._waiting: Timer | None = None
         self._asked_at = 0.0
         self._shown_query = ""
@@ -106,6 +109,8 @@ class SearchScreen(DecisionActions):
         """Offer what works now: most keys need an answer, and the query line must be left first."""
         if action in NEEDS_ANSWER:
             return self.body.current == "results"
+        if action == "filter":
+            return self.body.current != "first-start"
         if action == "ask":
             return not self.query_line.input.has_focus
         return True
@@ -178,6 +183,7 @@ class SearchScreen(DecisionActions):
             top=settings.top,
             scorer=settings.scorer,
             threshold=settings.threshold,
+            filters=self._filters,
         )
         self._ask(request)
 
@@ -240,6 +246,7 @@ class SearchScreen(DecisionActions):
         if listing.is_stored or self._request is None:
             self._request = request_of(receipt, top=self.t2i.settings.top)
         self._request = replace(self._request, query=receipt.query)
+        self._filters = self._request.filters
         if self.query_line.input.value == self._shown_query:
             self.query_line.show_query(self._request.query)
             self.call_after_refresh(self.results.grid.focus)
@@ -264,9 +271,11 @@ class SearchScreen(DecisionActions):
         keys = "r  tries again      /  edits the query"
         if isinstance(error, ModelMissingError):
             keys += "      2  Library: its Encoders tab downloads models"
+        if self._filters != Filters():
+            keys += "      f  changes the filters"
         self.panel.show_error(_title(error), error.message, error.hint, keys)
         self._show_body("panel")
-        self.route_line.show_hint("")
+        self.route_line.show_hint(filter_words(self._filters))
         if self.query_line.input.value == self._shown_query:
             self.set_focus(None)
 
@@ -318,15 +327,34 @@ class SearchScreen(DecisionActions):
         if content is not None and self._request is not None:
             self._ask(self._request, like=content.shown.picture_id)
 
-    def action_copy_command(self) -> None:
-        """Copy the shell command that repeats the screen."""
-        listing = self.results.listing
-        if self._request is None:
+    def action_filter(self) -> None:
+        """Ask which pictures take part, and search again among them."""
+        from t2itui.screens.filter_form import FilterForm
+
+        self.app.push_screen(FilterForm(self._filters, self._command), self._take_filters)
+
+    def _take_filters(self, filters: Filters | None) -> None:
+        if filters is None or filters == self._filters:
             return
-        request = self._request
+        self._filters = filters
+        if self._request is not None:
+            self._ask(replace(self._request, filters=filters))
+        else:
+            self.route_line.show_hint(filter_words(filters))
+
+    def _command(self, filters: Filters) -> str:
+        """The shell command for the query on the screen with these filters."""
+        if self._request is None:
+            return ""
+        request, listing = replace(self._request, filters=filters), self.results.listing
         if listing is not None:
             request = replace(request, threshold=listing.threshold, scorer=listing.scorer)
-        self.copy(search_command(request), "Command copied")
+        return search_command(self.t2i.home, request)
+
+    def action_copy_command(self) -> None:
+        """Copy the shell command that repeats the screen."""
+        if self._request is not None:
+            self.copy(self._command(self._request.filters), "Command copied")
 
     def action_ask(self) -> None:
         """Go to the query line."""

@@ -10,8 +10,10 @@ from textual.timer import Timer
 
 from cache.errors import CacheError
 from engine.errors import EngineError
+from t2itui.filter_words import filter_words
 from t2itui.plain import plain
 from t2itui.screens.search_pictures import PictureActions
+from t2itui.twin import filters_of
 from t2itui.widgets.results import FINE, Results
 from t2itui.widgets.route_line import RouteLine
 from t2itui.wording import duration_words
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from engine.results import SearchResult
     from t2itui.listing import Listing
 
+ROOMY = 110
+"""Columns from which on the route line tells the time it took beside the filters."""
 REST_S = 1.0
 """A threshold that rests so long is a decision and gets its receipt."""
 
@@ -45,12 +49,15 @@ class DecisionActions(PictureActions):
     def show_route(self, listing: Listing) -> None:
         """Say what the threshold, where it stands, decides."""
         routing, result = listing.routing, listing.result
+        filtered = filter_words(filters_of(result.receipt.filters))
+        has_room = not filtered or self.size.width >= ROOMY
         facts = [
+            filtered,
             f"by {listing.scorer}",
             "stored" if listing.is_stored else "",
             "hiding below" if listing.hide_below else "",
-            duration_words(result.seconds),
-            "cached" if result.cached else "with the model",
+            duration_words(result.seconds) if has_room else "",
+            ("cached" if result.cached else "with the model") if has_room else "",
         ]
         short = (
             f"{routing.passed:,} of {listing.total:,} pass {listing.threshold:.2f}"

@@ -64,6 +64,14 @@ SEARCH_KEYS: list[BindingType] = [
         "y", "copy_command", "Copy", id="search.copy", tooltip="Copy the command that repeats this"
     ),
     Binding(
+        "f",
+        "filter",
+        "Filter",
+        id="search.filter",
+        show=False,
+        tooltip="Only some pictures: folder, dates, least size",
+    ),
+    Binding(
         "p", "copy_path", "Path", id="search.path", show=False, tooltip="Copy the picture's path"
     ),
     Binding(

@@ -22,6 +22,7 @@ from engine.events import JobEvent, JobFinished, JobQueued, Report
 from engine.requests import IndexRequest, SearchRequest
 from engine.results import Note, Receipt, Scores, SearchResult, Shown
 from engine.scoring import ranking
+from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
@@ -119,6 +120,7 @@ class FakeSearcher:
         if self.error is not None:
             raise self.error
         receipt = self._receipt(request.query, request.threshold, request.scorer)
+        receipt = replace(receipt, filters=filters_as_json(request.filters))
         return SearchResult(
             receipt=receipt,
             rows=(),
@@ -137,6 +139,7 @@ class FakeSearcher:
     ) -> SearchResult:
         self.recorded.append((threshold, scorer))
         receipt = self._receipt(result.receipt.query, threshold, scorer)
+        receipt = replace(receipt, filters=result.receipt.filters)
         return replace(result, receipt=receipt)
 
     def _receipt(self, query: str, threshold: float, scorer: str) -> Receipt:
