@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
@@ -16,6 +17,7 @@ from textual.reactive import var
 from textual.screen import ModalScreen, Screen
 from textual.signal import Signal
 from textual.timer import Timer
+from textual.worker import WorkerFailed
 
 from cache.errors import CacheError
 from engine.errors import EngineError
@@ -48,6 +50,9 @@ THEMES = (
 )
 """What the theme key goes through; the command palette offers the others too."""
 
+
+CRASHED = 3
+"""The exit code after an unexpected error: what was wanted could not be done."""
 
 SAVE_S = 0.5
 """Settings are written once they have rested so long, and on the way out."""
@@ -145,6 +150,7 @@ class T2ITuiApp(JobHost):
         self._open_engine = open_engine
         self._resources = AsyncExitStack()
         self._unsaved: Timer | None = None
+        self._last_words: tuple[str, ...] = ()
 
     def on_mount(self) -> None:
         if self.settings.theme in self.available_themes:
@@ -160,6 +166,28 @@ class T2ITuiApp(JobHost):
         if self._unsaved is not None:
             self._write_settings()
         await self._resources.aclose()
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave two lines and a log; a test gets the exception itself."""
+        if self.is_headless:
+            super()._handle_exception(error)
+            return
+        from t2itui.crash import last_words
+
+        self._return_code = CRASHED
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+            cause = error.error if isinstance(error, WorkerFailed) else error
+            self._last_words = last_words(self.home, cause)
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Say the last words once the terminal is the shell's again."""
+        super()._print_error_renderables()
+        for line in self._last_words:
+            print(line, file=sys.__stderr__)
+        self._last_words = ()
 
     @work(group="engine")
     async def open_engine(self) -> None:

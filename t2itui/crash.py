@@ -1,0 +1,45 @@
+"""What is left of the app when something went wrong that nobody foresaw."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from datetime import datetime
+from pathlib import Path
+
+from t2itui import __version__
+from t2itui.plain import plain
+
+MOST_BYTES = 1_000_000
+"""A log that has grown beyond this starts anew."""
+
+
+def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
+    """Keep the traceback in `logs/crash.log` and return two lines for the terminal.
+
+    The log has mode 0600 and holds no values of variables, which may be what somebody typed.
+    """
+    what = f"t2itui ended on an unexpected error: {type(error).__name__}: {plain(str(error))}"
+    if home is None:
+        return what.removesuffix(": "), "No home folder is in use, so no log was written."
+    path = home / "logs" / "crash.log"
+    try:
+        _append(path, error)
+    except OSError as refused:
+        where = f"The traceback could not be written to {path}: {refused.strerror}."
+    else:
+        where = f"The traceback is in {path}"
+    return what.removesuffix(": "), plain(where)
+
+
+def _append(path: Path, error: BaseException) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    has_grown = path.exists() and path.stat().st_size > MOST_BYTES
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if has_grown else os.O_APPEND)
+    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        file.write(f"--- {now}  t2itui {__version__}\n")
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            indent = len(line) - len(line.lstrip(" "))
+            file.write(" " * indent + plain(line.lstrip(" ")) + "\n")
