@@ -47,7 +47,7 @@ def test_a_copied_command_is_understood_by_the_command_line(
 ) -> None:
     """It is parsed to the end; what it would then do has tests of its own."""
     ran: list[object] = []
-    monkeypatch.setattr(Context, "run", lambda *arguments: ran.append(arguments))
+    monkeypatch.setattr(Context, "run", lambda *arguments, **_: ran.append(arguments))
     program, *words = shlex.split(command)
     assert program == "t2itui"
     cli.main(words, standalone_mode=False)
