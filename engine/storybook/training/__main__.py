@@ -7,7 +7,7 @@ import click
 
 from engine.storybook import gallery
 from engine.storybook.shipped import GALLERY
-from engine.storybook.training import check, encoder, export, matcher, pictures
+from engine.storybook.training import check, encoder, export, matcher, pictures, vectors
 from engine.storybook.training.run import DEFAULT_FOLDER
 
 
@@ -32,6 +32,7 @@ def main(minutes: int, shards: int, workers: int) -> None:
     run(export.main, ["--folder", folder])
     run(gallery.main, [str(GALLERY)])
     run(matcher.main, ["--folder", folder])
+    run(vectors.main, [])
     run(check.main, ["--write"])
 
 

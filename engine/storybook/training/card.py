@@ -1,8 +1,10 @@
-"""Writes the model card of the encoder from what was measured."""
+"""Writes the model cards from what was measured."""
 
 import json
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 
@@ -93,3 +95,44 @@ def table(results: dict[str, Figures]) -> str:
     ):
         rows.append([label, *(f"{getattr(results[name], field):.3f}" for name in names)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+_MATCHER_CARD = """---
+license: mit
+language: [en, zh]
+---
+
+# The storybook's matcher
+
+The MLP behind `match`, for the encoder `clip-storybook` alone: two layers over a text and a picture
+vector, trained by `python -m engine.storybook.training.matcher` on rendered scenes. Its false pairs
+are random, hard, swapped, recombined, foreign, and pictures blurred, noisy or half drawn.
+
+| | |
+| --- | --- |
+| held-out pairs | {pairs} |
+| true over swapped captions, AUC, English | {en_match:.3f} (cosine {en_cosine:.3f}) |
+| true over swapped captions, AUC, Chinese | {zh_match:.3f} (cosine {zh_cosine:.3f}) |
+| expected calibration error | {ece:.3f} |
+| spoiled pictures below 0.5 | {spoiled:.3f} |
+| 300 queries of the gallery routed right at 0.5 | {routing:.3f} |
+| of these: satisfied, absent, foreign | {satisfied:.3f}, {absent:.3f}, {foreign:.3f} |
+
+Limits: those of its encoder. Long captions of pictures that satisfy them often stay below 0.5.
+"""
+
+
+def matcher_card(report: Mapping[str, Any]) -> str:
+    """The matcher's model card, from its report."""
+    routing = report["routing"]
+    return _MATCHER_CARD.format(
+        pairs=report["pairs"],
+        en_match=report["swapped_auc_en"]["match"],
+        en_cosine=report["swapped_auc_en"]["cosine"],
+        zh_match=report["swapped_auc_zh"]["match"],
+        zh_cosine=report["swapped_auc_zh"]["cosine"],
+        ece=report["calibration_error"],
+        spoiled=report["spoiled_below_half"],
+        routing=routing["accuracy"],
+        **routing["by_kind"],
+    )

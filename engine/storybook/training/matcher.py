@@ -21,6 +21,7 @@ from engine.storybook.records import read_records
 from engine.storybook.scene import Scene, Split, sample_scene
 from engine.storybook.shipped import ENCODER, GALLERY, MATCHER
 from engine.storybook.training.batches import Pool
+from engine.storybook.training.card import matcher_card
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.held_out import load_held_out
 from engine.storybook.training.matcher_figures import (
@@ -156,6 +157,8 @@ def main(folder: Path, encoder: Path, gallery: Path, out: Path, count: int, thre
     report = figures(weights, loaded, held_out, gallery)
     click.echo(json.dumps(report, ensure_ascii=False, indent=2))
     save_matcher(weights, encoder, report, out)
+    out.chmod(0o644)
+    out.with_suffix(".md").write_text(matcher_card(report), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,13 +5,17 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
+from engine.models.facts import hash_folder
+from engine.scoring.matcher import read_matcher
 from engine.storybook.captions import Language
+from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.gallery import gallery_scenes
 from engine.storybook.records import RECORDS, read_records
 from engine.storybook.render import render
 from engine.storybook.scene import Split
-from engine.storybook.shipped import ENCODER, FIGURES, GALLERY
+from engine.storybook.shipped import ENCODER, FIGURES, GALLERY, MATCHER, VECTORS
 
 needs_gallery = pytest.mark.skipif(
     not (GALLERY / RECORDS).exists(), reason="the gallery is not drawn yet"
@@ -54,3 +58,33 @@ def test_the_shipped_encoder_still_reads_what_it_read_when_it_was_measured() -> 
 @needs_encoder
 def test_the_shipped_encoder_is_small() -> None:
     assert sum(path.stat().st_size for path in ENCODER.iterdir()) < 12e6
+
+
+@needs_encoder
+def test_matcher_and_vectors_belong_to_the_encoder_and_route_the_suggestions() -> None:
+    """Through the scorer that the program uses, on the vectors that it starts with."""
+    from engine.storybook.training.encoder_folder import EncoderFolder
+
+    encoder_id = f"{ENCODER.name}@{hash_folder(ENCODER)}"
+    matcher = read_matcher(MATCHER.read_bytes(), encoder_id)
+    with safe_open(VECTORS, framework="numpy") as file:
+        assert file.metadata()["encoder_id"] == encoder_id
+        vectors = file.get_tensor("vectors")
+    records = list(read_records(GALLERY))
+    encoder = EncoderFolder(ENCODER)
+    with Image.open(GALLERY / records[0].file) as image:
+        assert encoder.embed_pictures([image]) @ vectors[0] > 0.9999
+    queries = {
+        "a brown horse eating grass": True,
+        "一匹棕色的马在吃草": True,
+        "a red car": False,
+        "a purple elephant": False,
+        "一座火山": False,
+    }
+    columns = np.ascontiguousarray(vectors.T)
+    for text, vector in zip(queries, encoder.embed_texts(list(queries)), strict=True):
+        odds = matcher.log_odds(vector, columns)
+        assert bool(odds.max() >= 0) is queries[text], text
+        if queries[text]:
+            horse = Claim(subjects=(Subject(animal="horse", colour="brown", action="eating"),))
+            assert is_true(horse, records[int(odds.argmax())].scene)
