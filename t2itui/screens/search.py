@@ -250,6 +250,7 @@ class SearchScreen(DecisionActions):
         if self.query_line.input.value == self._shown_query:
             self.query_line.show_query(self._request.query)
             self.call_after_refresh(self.results.grid.focus)
+        self.results.suit(self.body.size)
         self.results.show(listing)
         self.results.grid.show_marks(self.marks.picture_ids)
         self._show_body("results")

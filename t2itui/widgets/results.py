@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.message import Message
 
 from t2itui.widgets.card import CardContent
@@ -76,7 +77,11 @@ class Results(Vertical):
         yield Histogram()
 
     def on_resize(self) -> None:
-        width, height = self.size
+        self.suit(self.size)
+
+    def suit(self, size: Size) -> None:
+        """Show what there is room for; said before the first display, that is laid out once."""
+        width, height = size
         self.set_class(width >= 150, "-wide")
         self.set_class(width < 110, "-narrow")
         self.set_class(width < 70, "-tight")
