@@ -1,11 +1,12 @@
 """Targets, batches and losses: exact about what is true, silent about what is kept out."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
 import torch
 
-from engine.storybook.captions import full_claim
+from engine.storybook.captions import Language, full_claim, write
 from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.scene import UNSEEN_PAIRS, Scene, mirrored, sample_scene
 from engine.storybook.training.augment import augmented
@@ -168,3 +169,17 @@ def one_hot(rows: list[tuple[int, ...]]) -> torch.Tensor:
             table[row, start + value % size] = 1.0
             start += size
     return table
+
+
+def test_another_true_caption_does_not_count_against_a_picture() -> None:
+    """Two pictures of one scene, told apart by nothing, cost no more than one of them."""
+    scene = SCENES[0]
+    batch = replace(
+        make_batch(drawn([scene, scene]), Random(5)),
+        texts=[write(full_claim(scene), Language.ENGLISH, Random(k)) for k in range(2)],
+        truth=np.ones((2, 2), dtype=np.int8),
+    )
+    same = torch.nn.functional.normalize(torch.ones(2, 16), dim=-1)
+    patches, coverage = torch.zeros(2, 36, 48), torch.zeros(2, 2, 6, 6)
+    read = Read(pictures=same, patches=patches, coverage=coverage, texts=same)
+    assert losses(batch, read, torch.tensor(20.0), Heads(16, 48)).contrast < 1e-6
