@@ -41,9 +41,10 @@ combinations of animal, action and place are kept out of training and of the gal
 Trained on {pictures:,} pictures in {hours:.1f} hours ({steps:,} steps) with `python -m
 engine.storybook.training.encoder`: a symmetric contrastive loss without false negatives, a
 binary loss on every pair of a batch, and throw-away heads that read every attribute from both
-embeddings; swapped, recombined and foreign captions as negatives; nearly half of the pictures
-grey or in false colours. Muon for the matrices inside the towers, AdamW for the rest, averaged
-weights.
+embeddings, and from each patch the animal that its mask says lies there (this taught it most);
+swapped, recombined and foreign captions as negatives; nearly half of the
+pictures grey or in false colours. Muon for the matrices inside the towers, AdamW for the rest,
+averaged weights.
 
 ## Figures
 
