@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench screenshot clean
+.PHONY: run test check format bench screenshot storybook storybook-check clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -53,6 +53,12 @@ bench: $(VENV)/.bench
 
 screenshot: $(VENV)/.run
 	$(BIN)/python -m t2itui.screenshot docs/search.svg
+
+storybook: $(VENV)/.run
+	$(BIN)/python -m engine.storybook.training $(ARGS)
+
+storybook-check: $(VENV)/.run
+	$(BIN)/python -m engine.storybook.training.check $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
