@@ -310,10 +310,18 @@ async def test_the_import_form_asks_for_vectors_under_an_encoder(
         dialog.query_one("#texts", PathInput).take(str(texts))
         dialog.query_one("#root", PathInput).take(str(tmp_path))
         dialog.query_one("#scale", Input).value = "0"
-        await pilot.click("#go")
+        await pilot.pause()
+        # By its own key: a message above the button moves it.
+        dialog.query_one("#scale", Input).focus()
+        await pilot.press("enter")
+        await pilot.pause()
         assert "positive" in str(dialog.problem.render())
         dialog.query_one("#scale", Input).value = "64"
-        await pilot.click("#go")
+        await pilot.pause()
+        # By its own key: a message above the button moves it.
+        dialog.query_one("#scale", Input).focus()
+        await pilot.press("enter")
+        await pilot.pause()
         await pilot.pause()
     (request,) = engine.imported
     assert (request.encoder_id, request.pictures, request.texts) == (CLIP, pictures, texts)
