@@ -34,6 +34,16 @@ class Subject:
         }
         return {name: value for name, value in pairs.items() if value is not None}
 
+    def with_value(self, name: str, value: str) -> "Subject":
+        """The subject with one attribute, by its name, set to another value."""
+        stated = self.stated() | {name: value}
+        return Subject(
+            animal=stated.get("animal"),
+            colour=stated.get("colour"),
+            action=stated.get("action"),
+            position=stated.get("position"),
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:

@@ -34,13 +34,7 @@ def _exchanged(claim: Claim, name: str, index: int, value: str) -> Claim:
             claim, place=fields.get("place"), time=fields.get("time"), prop=fields.get("prop")
         )
     subject = claim.subjects[index]
-    stated = subject.stated() | {name: value}
-    new = Subject(
-        animal=stated.get("animal"),
-        colour=stated.get("colour"),
-        action=stated.get("action"),
-        position=stated.get("position"),
-    )
+    new = subject.with_value(name, value)
     return replace(claim, subjects=(*claim.subjects[:index], new, *claim.subjects[index + 1 :]))
 
 
@@ -65,6 +59,20 @@ def recombined(scene: Scene, rng: Random) -> Claim | None:
         if not is_true(claim, scene):
             return claim
     return None
+
+
+def told_apart(scene: Scene, name: str, rng: Random) -> tuple[Claim, Claim] | None:
+    """A claim about one of two animals that states one attribute, and with the other's value.
+
+    None where there is one animal, or nothing tells the two apart.
+    """
+    if len(scene.animals) != 2:
+        return None
+    one, other = rng.sample(scene.animals, 2)
+    theirs = full_subject(other).stated()[name]
+    true = Subject(animal=one.animal).with_value(name, full_subject(one).stated()[name])
+    claims = Claim(subjects=(true,)), Claim(subjects=(true.with_value(name, theirs),))
+    return None if is_true(claims[1], scene) else claims
 
 
 def absent(scene: Scene, rng: Random) -> Claim:

@@ -13,13 +13,15 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from engine.storybook.captions import Caption, Language, claim_of, full_claim, partial_claim, write
 from engine.storybook.claims import Claim, without_colour
 from engine.storybook.foreign import foreign_caption
-from engine.storybook.negatives import absent, recombined, swapped
+from engine.storybook.negatives import absent, recombined, swapped, told_apart
 from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, Scene, mirrored, sample_scene
 from engine.storybook.training.pictures import SHARD, Shard, finished_shards, load_shard
 from engine.storybook.truth import truth_matrix
 
-COLOUR_BLIND_SHARE = 0.45
+COLOUR_BLIND_SHARE = 0.25
 """Share of pictures shown without their true colours, so that no animal is known by its colour."""
+TWO_SHARE = 0.6
+"""Share of pictures with two animals: only they teach which attribute belongs to which."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +40,8 @@ class Batch:
     texts: list[Caption]
     truth: NDArray[np.int8]
     """[n, texts]: 1 true, 0 false, -1 not to be decided (a colour, of a colour-blind picture)."""
+    told: list[tuple[int, Caption, Caption]]
+    """Pictures (their row) of two animals, a caption true of one, and with what the other has."""
 
 
 def seen_claim(claim: Claim) -> bool:
@@ -75,12 +79,19 @@ class Pool:
 
     def draw(self, number: int, rng: Random) -> Drawn:
         """Random pictures and their scenes."""
-        rows = [(rng.choice(self._numbers), rng.randrange(SHARD)) for _ in range(number)]
+        drawn = [self._row(rng, two=rng.random() < TWO_SHARE) for _ in range(number)]
         return Drawn(
-            pictures=np.stack([self._shards[shard].pictures[row] for shard, row in rows]),
-            labels=np.stack([self._shards[shard].labels[row] for shard, row in rows]),
-            scenes=[sample_scene(shard * SHARD + row) for shard, row in rows],
+            pictures=np.stack([self._shards[shard].pictures[row] for shard, row, _ in drawn]),
+            labels=np.stack([self._shards[shard].labels[row] for shard, row, _ in drawn]),
+            scenes=[scene for _, _, scene in drawn],
         )
+
+    def _row(self, rng: Random, *, two: bool) -> tuple[int, int, Scene]:
+        while True:
+            shard, row = rng.choice(self._numbers), rng.randrange(SHARD)
+            scene = sample_scene(shard * SHARD + row)
+            if (len(scene.animals) == 2) is two:
+                return shard, row, scene
 
 
 class Batches(IterableDataset[Batch]):
@@ -125,7 +136,24 @@ def make_batch(drawn: Drawn, rng: Random) -> Batch:
         blind=blind,
         texts=texts,
         truth=truth_table([c.claim for c in texts], shown, blind),
+        told=_told(shown, blind, rng),
     )
+
+
+def _told(
+    shown: list[Scene], blind: NDArray[np.bool_], rng: Random
+) -> list[tuple[int, Caption, Caption]]:
+    """For each picture of two animals, up to two captions and what tells the animals apart."""
+    result = []
+    for row, scene in enumerate(shown):
+        names = ["action", "position"] if blind[row] else ["colour", "action", "position"]
+        for name in rng.sample(names, 2):
+            pair = told_apart(scene, name, rng)
+            if pair is not None and all(seen_claim(claim) for claim in pair):
+                language = _language(rng)
+                yes, no = (write(claim, language, rng) for claim in pair)
+                result.append((row, yes, no))
+    return result
 
 
 def truth_table(

@@ -50,12 +50,19 @@ def train_step(run: Run, batch: Batch) -> Losses:
         torch.from_numpy(batch.blind),
         run.random,
     )
+    told = [caption for _, true, false in batch.told for caption in (true, false)]
     ids, mask = tokens(run.tokenizer, [caption.text for caption in batch.texts])
+    told_ids, told_mask = tokens(run.tokenizer, [caption.text for caption in told])
     with torch.autocast("cuda", torch.bfloat16, enabled=run.device.type == "cuda"):
         pictures, patches = picture_and_patches(run.model, shown.pixels)
         texts = text_vectors(run.model, ids.to(run.device), mask.to(run.device)).float()
+        apart = text_vectors(run.model, told_ids.to(run.device), told_mask.to(run.device)).float()
     read = Read(
-        pictures=pictures.float(), patches=patches.float(), coverage=shown.coverage, texts=texts
+        pictures=pictures.float(),
+        patches=patches.float(),
+        coverage=shown.coverage,
+        texts=texts,
+        told=apart,
     )
     parts = losses(batch, read, run.model.logit_scale.exp(), run.heads)
     for optimizer in run.optimizers:
@@ -136,6 +143,7 @@ def _line(run: Run, parts: Losses, factor: float) -> dict[str, Any]:
         "picture_heads": round(parts.pictures.item(), 3),
         "patches": round(parts.patches.item(), 3),
         "text_heads": round(parts.texts.item(), 3),
+        "told": round(parts.told.item(), 3),
     }
 
 

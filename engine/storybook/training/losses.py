@@ -31,6 +31,7 @@ class Losses:
     pictures: Tensor
     texts: Tensor
     patches: Tensor
+    told: Tensor
 
     @property
     def total(self) -> Tensor:
@@ -41,6 +42,7 @@ class Losses:
             + 0.5 * self.pictures
             + 0.25 * self.texts
             + self.patches
+            + self.told
         )
 
 
@@ -56,6 +58,8 @@ class Read:
     """How much of each patch the two animals cover, [n, 2, grid, grid]."""
     texts: Tensor
     """Unit vectors [m, joint]."""
+    told: Tensor
+    """Unit vectors [2 * t, joint] of the captions of `Batch.told`, a true and a false one in turn."""
 
 
 def losses(batch: Batch, read: Read, scale: Tensor, heads: Heads) -> Losses:
@@ -74,6 +78,7 @@ def losses(batch: Batch, read: Read, scale: Tensor, heads: Heads) -> Losses:
         pictures=_attributes(heads, pictures, picture_targets, text=False, blind=batch.blind),
         texts=_attributes(heads, texts, text_targets, text=True, blind=None) + strange,
         patches=_patches(heads, read, batch),
+        told=_told(read, batch, scale),
     )
 
 
@@ -97,6 +102,15 @@ def _pairs(cosine: Tensor, truth: Tensor, heads: Heads) -> Tensor:
     )
     yes, no = truth == 1, truth == 0
     return 0.5 * each[yes].mean() + 0.5 * each[no].mean()
+
+
+def _told(read: Read, batch: Batch, scale: Tensor) -> Tensor:
+    """Of two captions that differ in whose attribute they give, the true one is nearer."""
+    if not batch.told:
+        return read.pictures.new_zeros(())
+    pictures = read.pictures[[row for row, _, _ in batch.told]]
+    gap = (pictures * (read.told[0::2] - read.told[1::2])).sum(-1)
+    return functional.softplus(-scale * gap).mean()
 
 
 def _attributes(

@@ -11,6 +11,7 @@ from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.scene import UNSEEN_PAIRS, Scene, mirrored, sample_scene
 from engine.storybook.training.augment import augmented
 from engine.storybook.training.batches import (
+    Batch,
     Drawn,
     false_caption,
     make_batch,
@@ -116,7 +117,9 @@ def test_the_losses_fall_when_vectors_agree_with_the_truth() -> None:
     costs = [
         losses(
             batch,
-            Read(pictures=random, patches=patches, coverage=coverage, texts=texts),
+            Read(
+                pictures=random, patches=patches, coverage=coverage, texts=texts, told=told(batch)
+            ),
             scale,
             heads,
         )
@@ -155,9 +158,34 @@ def test_a_patch_is_asked_for_the_animal_that_covers_it_where_it_is_shown() -> N
             patches=12.0 * patches,
             coverage=shown.coverage,
             texts=vectors,
+            told=told(batch, 16),
         )
         costs.append(losses(batch, read, torch.tensor(5.0), heads).patches.item())
     assert costs[0] < 0.05 < 1.0 < costs[1]
+
+
+def told(batch: Batch, width: int = 64) -> torch.Tensor:
+    """Vectors of the captions that tell two animals apart, all alike."""
+    return torch.ones(2 * len(batch.told), width) / width**0.5
+
+
+def test_a_caption_with_what_the_other_animal_has_must_lie_farther() -> None:
+    """Pictures at their true captions cost little; at the false ones, much."""
+    pairs = [scene for scene in SCENES if len(scene.animals) == 2]
+    batch = make_batch(drawn(pairs), Random(6))
+    assert len(batch.told) > len(pairs)
+    for row, true, false in batch.told:
+        assert is_true(true.claim, batch.scenes[row])
+        assert not is_true(false.claim, batch.scenes[row])
+    one = torch.eye(2)[torch.zeros(len(pairs), dtype=torch.long)]
+    patches, coverage = torch.zeros(len(pairs), 36, 48), torch.zeros(len(pairs), 2, 6, 6)
+    costs = []
+    for flip in (0, 1):
+        vectors = torch.eye(2)[torch.arange(2 * len(batch.told)).add(flip) % 2]
+        texts = torch.eye(2)[torch.zeros(len(batch.texts), dtype=torch.long)]
+        read = Read(pictures=one, patches=patches, coverage=coverage, texts=texts, told=vectors)
+        costs.append(losses(batch, read, torch.tensor(10.0), Heads(2, 48)).told.item())
+    assert costs[0] < 0.01 < 9.0 < costs[1]
 
 
 def one_hot(rows: list[tuple[int, ...]]) -> torch.Tensor:
@@ -181,5 +209,5 @@ def test_another_true_caption_does_not_count_against_a_picture() -> None:
     )
     same = torch.nn.functional.normalize(torch.ones(2, 16), dim=-1)
     patches, coverage = torch.zeros(2, 36, 48), torch.zeros(2, 2, 6, 6)
-    read = Read(pictures=same, patches=patches, coverage=coverage, texts=same)
+    read = Read(pictures=same, patches=patches, coverage=coverage, texts=same, told=told(batch, 16))
     assert losses(batch, read, torch.tensor(20.0), Heads(16, 48)).contrast < 1e-6
