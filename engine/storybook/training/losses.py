@@ -59,7 +59,7 @@ class Read:
     texts: Tensor
     """Unit vectors [m, joint]."""
     told: Tensor
-    """Unit vectors [2 * t, joint] of the captions of `Batch.told`, a true and a false one in turn."""
+    """Unit vectors [2 * t, joint] of the captions of `Batch.told`, true and false in turn."""
 
 
 def losses(batch: Batch, read: Read, scale: Tensor, heads: Heads) -> Losses:

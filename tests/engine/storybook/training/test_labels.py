@@ -166,7 +166,7 @@ def test_a_patch_is_asked_for_the_animal_that_covers_it_where_it_is_shown() -> N
 
 def told(batch: Batch, width: int = 64) -> torch.Tensor:
     """Vectors of the captions that tell two animals apart, all alike."""
-    return torch.ones(2 * len(batch.told), width) / width**0.5
+    return torch.full((2 * len(batch.told), width), width**-0.5)
 
 
 def test_a_caption_with_what_the_other_animal_has_must_lie_farther() -> None:
