@@ -1,0 +1,1 @@
+"""Pictures painted for what the library lacks: requests, the model process, queue and keeping."""

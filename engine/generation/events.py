@@ -1,0 +1,62 @@
+"""What the generator reports while it paints: plain values, each making the earlier ones stale."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintEvent:
+    """Base of what is reported between the request and the picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading(PaintEvent):
+    """The model is on its way into memory."""
+
+    stage: str
+    """For people: 'starting the model process', 'loading unet'."""
+    done: int
+    """Bytes of weights."""
+    total: int
+    """Bytes of weights; 0 while unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(PaintEvent):
+    """A denoising step is done."""
+
+    step: int
+    """Counted from 1."""
+    total: int
+    seconds_a_step: float
+    eta_s: float
+    """Seconds until the last step, without the decoding after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview(PaintEvent):
+    """What the picture looks like so far, small."""
+
+    rgb: bytes
+    """uint8 [height, width, 3]."""
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding(PaintEvent):
+    """All steps are done; the latents become a picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteppedDown(PaintEvent):
+    """Memory ran out and the generator tries again with less."""
+
+    what: str
+    """What changes: 'attention in slices', 'a smaller picture: 448 x 320'."""
+    why: str
+
+
+OnPaintEvent: TypeAlias = Callable[[PaintEvent], None]
+"""Is called on the event loop, and must return at once."""

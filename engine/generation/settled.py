@@ -1,0 +1,79 @@
+"""A request with nothing left open: what a model really does, and what a recipe records."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import RequestError
+from engine.generation.facts import GeneratorFacts
+from engine.generation.request import LCM, GenerateRequest, Lora, checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A checked request for one picture with the model's defaults filled in."""
+
+    model_id: str
+    prompt: str
+    negative: str
+    steps: int
+    guidance: float
+    width: int
+    height: int
+    scheduler: str
+    loras: tuple[Lora, ...]
+    start_picture: Path | None
+    strength: float
+
+
+def settle(request: GenerateRequest, facts: GeneratorFacts) -> Settled:
+    """Fill in what `request` leaves open; raise RequestError for what the model cannot do.
+
+    A variation without a size keeps the shape of its start picture; `start_size` finds it.
+    """
+    checked(request)
+    defaults = facts.defaults
+    scheduler = request.scheduler or defaults.scheduler
+    if scheduler not in facts.schedulers and not (scheduler == LCM and request.loras):
+        raise RequestError(
+            f"{facts.id} was not made for the scheduler {scheduler}",
+            hint=f"Take one of {', '.join(facts.schedulers)}, or add an LCM LoRA.",
+        )
+    settled = Settled(
+        model_id=facts.id,
+        prompt=request.prompt,
+        negative=request.negative,
+        steps=request.steps or defaults.steps,
+        guidance=defaults.guidance if request.guidance is None else request.guidance,
+        width=request.width or defaults.width,
+        height=request.height or defaults.height,
+        scheduler=scheduler,
+        loras=request.loras,
+        start_picture=request.start_picture,
+        strength=request.strength,
+    )
+    _check_size(settled, facts)
+    _check_strength(settled)
+    return settled
+
+
+def _check_size(settled: Settled, facts: GeneratorFacts) -> None:
+    for name, side in (("width", settled.width), ("height", settled.height)):
+        if side < facts.smallest:
+            raise RequestError(
+                f"a {name} of {side} pixels is too small for {facts.id}",
+                hint=f"Take at least {facts.smallest}.",
+            )
+        if side % facts.multiple:
+            near = max(facts.smallest, round(side / facts.multiple) * facts.multiple)
+            raise RequestError(
+                f"the {name} must be a multiple of {facts.multiple} for {facts.id}, and is {side}",
+                hint=f"{near} would do.",
+            )
+
+
+def _check_strength(settled: Settled) -> None:
+    if settled.start_picture is not None and int(settled.steps * settled.strength) < 1:
+        raise RequestError(
+            f"{settled.steps} steps at strength {settled.strength:g} leave none to paint with",
+            hint="Take more steps or a greater strength.",
+        )
