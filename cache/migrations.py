@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
 """Written to `user_version`; one more for every step below."""
 
 _LIBRARY = (
@@ -139,9 +139,64 @@ _DECISIONS = (
     """,
 )
 
+_GENERATED = (
+    """
+    create table generated (
+        id integer primary key,
+        request_key text not null,
+        model_id text not null,
+        prompt text not null,
+        recipe text not null,
+        seed integer not null,
+        verdict text not null,
+        picture_id integer references pictures (id),
+        job_id integer not null,
+        receipt_id text,
+        encoder_id text not null default '',
+        matcher text not null default '',
+        cosine real,
+        match real,
+        seconds real not null,
+        created_at real not null
+    )
+    """,
+    "create index generated_by_request on generated (request_key)",
+    "create index generated_by_picture on generated (picture_id)",
+    """
+    create table sequels (
+        receipt_id text primary key references receipts (id) on delete cascade,
+        override text,
+        job_id integer,
+        result text
+    ) without rowid
+    """,
+)
+_STORYBOOK = """
+create table storybook (
+    id integer primary key check (id = 1),
+    folder text not null,
+    version text not null,
+    encoder_id text not null,
+    matcher_id integer not null
+)
+"""
+
 
 @migrations()
 def m001_library(db: Database) -> None:
     """Pictures, the files that hold them, what encoders say of them, and decisions made."""
     for statement in _LIBRARY + _VECTORS + _DECISIONS:
         db.execute(statement)
+
+
+@migrations()
+def m002_generated(db: Database) -> None:
+    """Generated pictures with their recipes, and what came of a decision."""
+    for statement in _GENERATED:
+        db.execute(statement)
+
+
+@migrations()
+def m003_storybook(db: Database) -> None:
+    """What is known of the built-in library; no row while nobody decided about it."""
+    db.execute(_STORYBOOK)

@@ -1,5 +1,7 @@
 """Drops pictures that no path holds any more, with everything that hangs on them."""
 
+from collections.abc import Sequence
+
 from sqlite_utils import Database
 
 from cache.counters import bump
@@ -15,9 +17,15 @@ def drop_orphans(db: Database) -> int:
         "select id from pictures where synthetic = 0"
         " and not exists (select 1 from files where picture_id = pictures.id)"
     ).fetchall()
-    if not rows:
-        return 0
-    gone = listed([int(row[0]) for row in rows])
+    drop_pictures(db, [int(row[0]) for row in rows])
+    return len(rows)
+
+
+def drop_pictures(db: Database, picture_ids: Sequence[int]) -> None:
+    """Drop pictures that no file row names, with their thumbnails and embeddings."""
+    if not picture_ids:
+        return
+    gone = listed(picture_ids)
     with db.atomic():
         for statement in (
             "delete from embeddings where picture_id in (select value from json_each(?))",
@@ -30,4 +38,3 @@ def drop_orphans(db: Database) -> int:
             " (select 1 from embeddings where block_id = blocks.id)"
         )
         bump(db)
-    return len(rows)

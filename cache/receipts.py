@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from sqlite_utils import Database
 
-from cache.records import ReceiptRecord
+from cache.records import ReceiptRecord, SequelRecord
 from cache.sql import listed
 
-_SELECT = "select id, query, encoder_id, route, created_at, used_at, uses, body from receipts"
+_SELECT = """
+select id, query, encoder_id, route, created_at, used_at, uses, body, override, job_id, result
+from receipts left join sequels on receipt_id = id
+"""
 
 
 def get_receipt(db: Database, receipt_id: str) -> ReceiptRecord | None:
@@ -44,6 +47,20 @@ def touch_receipt(db: Database, receipt_id: str, when: float) -> None:
     )
 
 
+def put_sequel(db: Database, receipt_id: str, sequel: SequelRecord) -> None:
+    """Note what came of a decision; what is None leaves what was noted before.
+
+    A receipt that is gone takes no note.
+    """
+    db.execute(
+        "insert into sequels (receipt_id, override, job_id, result)"
+        " select id, ?, ?, ? from receipts where id = ?"
+        " on conflict (receipt_id) do update set override = coalesce(excluded.override, override),"
+        " job_id = coalesce(excluded.job_id, job_id), result = coalesce(excluded.result, result)",
+        [sequel.override, sequel.job_id, sequel.result, receipt_id],
+    )
+
+
 def list_receipts(
     db: Database, *, limit: int, offset: int = 0, containing: str = ""
 ) -> list[ReceiptRecord]:
@@ -72,6 +89,9 @@ def _record(
     used_at: float,
     uses: int,
     body: str,
+    override: str | None,
+    job_id: int | None,
+    result: str | None,
 ) -> ReceiptRecord:
     return ReceiptRecord(
         id=receipt_id,
@@ -82,4 +102,5 @@ def _record(
         used_at=used_at,
         uses=uses,
         body=body,
+        sequel=SequelRecord(override=override, job_id=job_id, result=result),
     )

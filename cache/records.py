@@ -124,6 +124,18 @@ class MatcherRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SequelRecord:
+    """What came of a decision after it was made."""
+
+    override: str | None = None
+    """What a person did against the route."""
+    job_id: int | None = None
+    """The job that painted for it."""
+    result: str | None = None
+    """SHA-256 of the picture that was painted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiptRecord:
     """The stored record of one decision."""
 
@@ -137,6 +149,56 @@ class ReceiptRecord:
     uses: int
     body: str
     """Canonical JSON of the decision and its results; the engine writes and reads it."""
+    sequel: SequelRecord = SequelRecord()
+    """Not part of the decision, and may change after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGenerated:
+    """What is known of a painted picture before anything has looked at it."""
+
+    request_key: str
+    """Hash of everything that decides the picture."""
+    model_id: str
+    prompt: str
+    recipe: str
+    """JSON; the engine writes and reads it."""
+    seed: int
+    verdict: str
+    """OK, or what is wrong with the picture."""
+    job_id: int
+    receipt_id: str | None
+    seconds: float
+    """What painting took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedRecord:
+    """A picture that was painted, or an attempt that gave none worth keeping."""
+
+    id: int
+    request_key: str
+    model_id: str
+    prompt: str
+    recipe: str
+    seed: int
+    verdict: str
+    picture_id: int | None
+    """None where nothing was kept."""
+    sha256: str | None
+    path: str
+    """Of its file; empty where nothing was kept."""
+    job_id: int
+    receipt_id: str | None
+    encoder_id: str
+    """Of the encoder in whose space it was scored; empty before that."""
+    matcher: str
+    """What `match` meant then."""
+    cosine: float | None
+    """With its prompt; None while it was not scored."""
+    match: float | None
+    seconds: float
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

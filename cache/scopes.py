@@ -14,11 +14,13 @@ def scope(
     since: float | None = None,
     until: float | None = None,
     min_side: int = 0,
+    synthetic: bool | None = None,
 ) -> NDArray[np.int64]:
     """Sorted ids of the pictures that one path lets in: below a folder and of the right date.
 
     `since` and `until` are Unix times of the file's last change, both included; a picture that
     was never seen on disk has no date, and no size. Without folders, every path will do.
+    `synthetic` lets painted pictures in alone, or the others alone.
     """
     conditions, values = ["1"], list[str | float]()
     if folders:
@@ -37,6 +39,9 @@ def scope(
     if min_side > 0:
         conditions.append("f.picture_id in (select id from pictures where min(width, height) >= ?)")
         values.append(min_side)
+    if synthetic is not None:
+        conditions.append("f.picture_id in (select id from pictures where synthetic = ?)")
+        values.append(int(synthetic))
     rows = db.execute(
         f"select distinct f.picture_id from files f where {' and '.join(conditions)}", values
     )

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ TABLES = {
     "receipts",
     "jobs",
     "counters",
+    "generated",
+    "sequels",
 }
 
 
@@ -67,6 +70,29 @@ def test_a_file_of_an_older_schema_is_brought_up_to_date(tmp_path: Path) -> None
     reader = open_reader(path)
     assert set(reader.table_names()) >= TABLES
     reader.close()
+
+
+def test_a_file_of_the_first_schema_keeps_its_pictures_and_receipts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cache.sqlite3"
+    monkeypatch.setattr("cache.connect.SCHEMA_VERSION", 1)
+    monkeypatch.setattr("cache.migrations._GENERATED", ())
+    monkeypatch.setattr("cache.connect.migrations.apply", _first_only(migrations.apply))
+    db = open_database(path)
+    assert "generated" not in db.table_names()
+    add_picture(db, new_picture(1))
+    db.close()
+    monkeypatch.undo()
+    db = open_database(path)
+    assert set(db.table_names()) >= TABLES
+    assert counts(db).pictures == 1
+    assert pragma(db, "user_version") == SCHEMA_VERSION
+    db.close()
+
+
+def _first_only(apply: Callable[..., None]) -> Callable[[Database], None]:
+    return lambda db: apply(db, stop_before="m002_generated")
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(

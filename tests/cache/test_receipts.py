@@ -10,9 +10,10 @@ from cache.receipts import (
     get_receipt,
     list_receipts,
     put_receipt,
+    put_sequel,
     touch_receipt,
 )
-from cache.records import ReceiptRecord
+from cache.records import ReceiptRecord, SequelRecord
 
 DOG = ReceiptRecord(
     id="0123456789ab",
@@ -74,3 +75,22 @@ def test_forgotten_receipts_are_gone_and_the_library_is_as_before(db: Database) 
     delete_receipts(db, [f"{0:012}", f"{2:012}", "unknown"])
     assert [record.id for record in list_receipts(db, limit=10)] == [f"{1:012}"]
     assert revision(db) == before
+
+
+def test_what_came_of_a_decision_is_noted_beside_it_bit_by_bit(db: Database) -> None:
+    put_receipt(db, DOG)
+    put_sequel(db, DOG.id, SequelRecord(override="generate", job_id=4))
+    put_sequel(db, DOG.id, SequelRecord(result="ab" * 32))
+    expected = replace(DOG, sequel=SequelRecord(override="generate", job_id=4, result="ab" * 32))
+    assert get_receipt(db, DOG.id) == expected
+    assert list_receipts(db, limit=10) == [expected]
+
+
+def test_what_came_of_a_decision_goes_with_it(db: Database) -> None:
+    put_sequel(db, DOG.id, SequelRecord(job_id=4))
+    put_receipt(db, DOG)
+    assert get_receipt(db, DOG.id) == DOG
+    put_sequel(db, DOG.id, SequelRecord(job_id=4))
+    delete_receipts(db, [DOG.id])
+    put_receipt(db, DOG)
+    assert get_receipt(db, DOG.id) == DOG

@@ -73,3 +73,11 @@ def test_the_shorter_edge_decides_about_size(db: Database) -> None:
     add_name(db, "/named.jpg")
     assert scope(db, min_side=100).tolist() == [large]
     assert scope(db, min_side=99).tolist() == [small, large]
+
+
+def test_painted_pictures_take_part_alone_or_not_at_all_where_that_is_asked(db: Database) -> None:
+    own, painted = put_picture(db, 1, "/a.jpg"), put_picture(db, 2, "/b.png")
+    db.execute("update pictures set synthetic = 1 where id = ?", [painted])
+    assert scope(db).tolist() == [own, painted]
+    assert scope(db, synthetic=True).tolist() == [painted]
+    assert scope(db, synthetic=False).tolist() == [own]
