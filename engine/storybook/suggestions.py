@@ -78,3 +78,12 @@ SUGGESTIONS = (
         answered=False,
     ),
 )
+
+EXAMPLES = ("a dog", "snow", "grass", "一只狗", "雪", "草")
+"""Words that the program names where it explains queries."""
+
+
+def first_texts() -> tuple[str, ...]:
+    """The texts whose vectors ship, so that asking for them needs no model."""
+    asked = [text for each in SUGGESTIONS for text in (each.english, each.chinese)]
+    return (*asked, *EXAMPLES)

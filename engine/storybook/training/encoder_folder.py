@@ -33,6 +33,13 @@ class EncoderFolder:
         vectors: Floats = self._towers.embed_texts(self._towers.tokenize(texts).ids, _go_on)
         return vectors
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, with the marks at its ends; ValueError where one is cut."""
+        found = self._towers.tokenize(texts)
+        if any(found.lost):
+            raise ValueError(f"longer than the tower reads: {[*filter(None, found.lost)]}")
+        return found.counts
+
 
 def _go_on() -> None:
     """Nothing ever stops a training script between batches."""
