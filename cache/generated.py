@@ -15,9 +15,6 @@ from cache.files import put_files
 from cache.pictures import add_picture
 from cache.records import GeneratedRecord, NewGenerated, NewPicture, SeenFile
 
-OK = "ok"
-"""The verdict on a picture that is what was asked for."""
-
 _SELECT = """
 select g.id, g.request_key, g.model_id, g.prompt, g.recipe, g.seed, g.verdict, g.picture_id,
        p.sha256, g.job_id, g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match, g.seconds,
@@ -41,7 +38,7 @@ def keep_generated(
         picture_id = add_picture(db, replace(picture, synthetic=True))
         db.execute("update pictures set synthetic = 1 where id = ?", [picture_id])
         put_files(db, [(seen(path), picture_id)])
-        known = find_generated(db, home, new.request_key)
+        known = find_generated(db, home, new.request_key, new.seed)
         if known is not None and known.picture_id == picture_id:
             return known
     cursor = db.execute(
@@ -74,12 +71,22 @@ def note_scores(
     )
 
 
-def find_generated(db: Database, home: Path, request_key: str) -> GeneratedRecord | None:
-    """The picture painted last for a request; None where none was kept."""
-    rows = records(
-        db, home, "g.request_key = ? and g.picture_id is not null", [request_key], limit=1
+def find_generated(db: Database, home: Path, request_key: str, seed: int) -> GeneratedRecord | None:
+    """The picture painted last for a request and seed; None where none was kept."""
+    found = records(
+        db,
+        home,
+        "g.request_key = ? and g.seed = ? and g.picture_id is not null",
+        [request_key, seed],
+        limit=1,
     )
-    return rows[0] if rows else None
+    return found[0] if found else None
+
+
+def painted_for(db: Database, home: Path, request_key: str, limit: int) -> list[GeneratedRecord]:
+    """The pictures painted for a request with any seed, the newest first."""
+    condition = "g.request_key = ? and g.picture_id is not null"
+    return records(db, home, condition, [request_key], limit=limit)
 
 
 def recipe_of(db: Database, home: Path, picture_id: int) -> GeneratedRecord | None:

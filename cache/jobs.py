@@ -8,6 +8,8 @@ from cache.liveness import is_alive, own_token
 from cache.records import JobRecord
 from cache.sql import listed
 
+LOST = "The program ended before this was done"
+
 
 def claim_ids(db: Database, count: int) -> int:
     """Set `count` ids in a row aside for jobs to come; returns the first."""
@@ -72,8 +74,7 @@ def mark_lost(db: Database) -> int:
     rows = db.execute("select id, process from jobs where state in ('queued', 'running')")
     gone = [int(row[0]) for row in rows.fetchall() if not is_alive(row[1])]
     db.execute(
-        "update jobs set state = 'lost', message = 'The program ended before this was done'"
-        " where id in (select value from json_each(?))",
-        [listed(gone)],
+        "update jobs set state = 'lost', message = ? where id in (select value from json_each(?))",
+        [LOST, listed(gone)],
     )
     return len(gone)

@@ -160,7 +160,7 @@ _GENERATED = (
         created_at real not null
     )
     """,
-    "create index generated_by_request on generated (request_key)",
+    "create index generated_by_request on generated (request_key, seed)",
     "create index generated_by_picture on generated (picture_id)",
     """
     create table sequels (

@@ -158,14 +158,14 @@ class NewGenerated:
     """What is known of a painted picture before anything has looked at it."""
 
     request_key: str
-    """Hash of everything that decides the picture."""
+    """Hash of everything but the seed that decides the picture."""
     model_id: str
     prompt: str
     recipe: str
     """JSON; the engine writes and reads it."""
     seed: int
     verdict: str
-    """OK, or what is wrong with the picture."""
+    """fine, or what is wrong with the picture."""
     job_id: int
     receipt_id: str | None
     seconds: float

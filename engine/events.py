@@ -22,6 +22,14 @@ class JobQueued(JobEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobMoved(JobEvent):
+    """A waiting job was moved in its queue."""
+
+    place: int
+    """From 1, the next one to start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobStarted(JobEvent):
     """A job left the queue."""
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Protocol, TypeAlias
 
 from cache.errors import CacheError
-from cache.jobs import add_job, claim_ids, list_jobs, mark_lost, release_ids, set_job
+from cache.jobs import LOST, add_job, claim_ids, list_jobs, mark_lost, release_ids, set_job
 from cache.records import JobRecord
 from cache.store import Cache
 from engine.errors import EngineError
@@ -23,16 +23,18 @@ from engine.events import (
     JobEvent,
     JobFailed,
     JobFinished,
+    JobMoved,
     JobNote,
     JobProgress,
     JobQueued,
     JobStarted,
     Report,
 )
+from engine.turns import Turns
 
 Outcome: TypeAlias = JobFinished | JobFailed | JobCancelled
 
-ONE_AT_A_TIME = frozenset({"index"})
+ONE_AT_A_TIME = frozenset({"index", "generate"})
 """Kinds of which a second job waits until the first has ended."""
 
 IDS_CLAIMED = 100
@@ -62,8 +64,9 @@ class JobWork(Protocol):
 class Job:
     """A handle on one background task of this process."""
 
-    def __init__(self, job_id: int, work: JobWork) -> None:
+    def __init__(self, job_id: int, work: JobWork, priority: int = 0) -> None:
         self.id = job_id
+        self.priority = priority
         self.kind = work.kind
         self.title = work.title
         self.state = "queued"
@@ -72,6 +75,7 @@ class Job:
         self._ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[str] | None = None
         self._cancel_asked: float | None = None
+        self._is_lost = False
         self._began = time.monotonic()
 
     @property
@@ -96,14 +100,15 @@ class Job:
 class Jobs:
     """Runs jobs on the event loop and tells subscribers what they report.
 
-    Jobs of a kind in ONE_AT_A_TIME queue behind one another, all others run side by side.
+    Jobs of a kind in ONE_AT_A_TIME queue behind one another, all others run side by side. A job
+    that the end of the program stopped is remembered as lost, so that it can be run again.
     """
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._jobs: dict[int, Job] = {}
         self._listeners: list[Report] = []
-        self._turns: dict[str, asyncio.Lock] = {kind: asyncio.Lock() for kind in ONE_AT_A_TIME}
+        self._turns = {kind: Turns() for kind in ONE_AT_A_TIME}
         self._drivers: set[asyncio.Task[None]] = set()
         self._ids = range(0)
 
@@ -115,9 +120,12 @@ class Jobs:
         first = await self._cache.write(claim_ids, IDS_CLAIMED)
         self._ids = range(first, first + IDS_CLAIMED)
 
-    def start(self, work: JobWork) -> Job:
-        """Accept a job; it starts when its turn comes. Call it on the event loop."""
-        job = Job(self._next_id(), work)
+    def start(self, work: JobWork, *, priority: int = 0) -> Job:
+        """Accept a job; it starts when its turn comes, before others of a lower priority.
+
+        Call it on the event loop.
+        """
+        job = Job(self._next_id(), work, priority)
         self._jobs[job.id] = job
         self._tell(job, JobQueued(job_id=job.id, kind=job.kind, title=job.title))
         driver = asyncio.create_task(self._drive(job, work))
@@ -138,6 +146,22 @@ class Jobs:
         """The job of that id, if this process started it."""
         return self._jobs.get(job_id)
 
+    def waiting(self, kind: str) -> tuple[int, ...]:
+        """The ids of the jobs that wait for their turn, the next one first."""
+        return self._turns[kind].waiting if kind in self._turns else ()
+
+    def move(self, job_id: int, places: int) -> bool:
+        """Move a waiting job up (negative) or down its queue; whether it moved."""
+        job = self._jobs.get(job_id)
+        if job is None or job.kind not in self._turns:
+            return False
+        turns = self._turns[job.kind]
+        moved = turns.move(job_id, places)
+        if moved:
+            place = turns.waiting.index(job_id) + 1
+            self._tell(job, JobMoved(job_id=job_id, place=place))
+        return moved
+
     async def remembered(self, limit: int = 200) -> Sequence[JobRecord]:
         """The jobs of all sessions that the cache knows, the newest first."""
         return await self._cache.read(list_jobs, limit)
@@ -145,6 +169,7 @@ class Jobs:
     async def aclose(self) -> None:
         """Cancel what runs and wait until it has stopped and is written down."""
         for job in self._jobs.values():
+            job._is_lost = job._cancel_asked is None
             job.cancel()
         if self._drivers:
             await asyncio.wait(self._drivers)
@@ -177,13 +202,16 @@ class Jobs:
         job.state = _STATES[type(outcome)]
         self._tell(job, outcome)
         try:
-            await self._remember(job, set_job, job.id, job.state, outcome.message)
+            if job._is_lost and isinstance(outcome, JobCancelled):
+                await self._remember(job, set_job, job.id, "lost", LOST)
+            else:
+                await self._remember(job, set_job, job.id, job.state, outcome.message)
         finally:
             job._ended.set_result(outcome)
 
     async def _take_turn(self, job: Job, work: JobWork) -> str:
-        turn = self._turns.get(job.kind, asyncio.Lock())
-        async with turn:
+        turns = self._turns.get(job.kind) or Turns()
+        async with turns.turn(job.id, job.priority):
             job.state, job._began = "running", time.monotonic()
             self._tell(job, JobStarted(job_id=job.id))
             await self._remember(job, set_job, job.id, job.state, "")

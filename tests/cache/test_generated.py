@@ -17,6 +17,7 @@ from cache.generated import (
     keep_generated,
     list_generated,
     note_scores,
+    painted_for,
     recipe_of,
     seen,
 )
@@ -33,7 +34,7 @@ NEW = NewGenerated(
     prompt="一只红狗",
     recipe='{"steps": 4}',
     seed=7,
-    verdict="ok",
+    verdict="fine",
     job_id=3,
     receipt_id="abc",
     seconds=1.5,
@@ -77,9 +78,11 @@ def test_the_picture_of_a_request_is_found_again_with_its_scores(db: Database, h
     first = keep(db, home, b"one")
     other = keep(db, home, b"two", replace(NEW, request_key="k2", receipt_id=None))
     note_scores(db, first.id, encoder_id="clip", matcher="matcher 1", cosine=0.3, match=0.9)
-    found = find_generated(db, home, "k1")
+    found = find_generated(db, home, "k1", 7)
     assert found == replace(first, encoder_id="clip", matcher="matcher 1", cosine=0.3, match=0.9)
-    assert find_generated(db, home, "k3") is None
+    assert find_generated(db, home, "k3", 7) is None
+    assert find_generated(db, home, "k1", 8) is None
+    assert painted_for(db, home, "k1", 9) == [found]
     assert first.picture_id is not None
     assert recipe_of(db, home, first.picture_id) == found
     assert list_generated(db, home, 10) == [other, found]
@@ -90,7 +93,7 @@ def test_an_attempt_without_a_picture_is_remembered_and_answers_nothing(
 ) -> None:
     record = keep_generated(db, home, replace(NEW, verdict="black"), None, b"")
     assert (record.verdict, record.picture_id, record.path) == ("black", None, "")
-    assert find_generated(db, home, "k1") is None
+    assert find_generated(db, home, "k1", 7) is None
     assert list_generated(db, home, 10) == []
     assert counts(db).pictures == 0
 

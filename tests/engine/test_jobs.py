@@ -17,6 +17,7 @@ from engine.events import (
     JobEvent,
     JobFailed,
     JobFinished,
+    JobMoved,
     JobNote,
     JobProgress,
     JobQueued,
@@ -201,6 +202,42 @@ async def test_a_message_with_a_name_that_is_no_text_is_remembered(
     assert isinstance(await jobs.start(work).wait(), JobFailed)
     (row,) = await cache.read(list_jobs, 1)
     assert (row.state, row.message) == ("failed", "caf\\udce9.png is odd")
+
+
+async def test_waiting_jobs_are_moved_and_say_so(jobs: Jobs) -> None:
+    events: list[JobEvent] = []
+    jobs.subscribe(events.append)
+    works = [GatedWork(kind="generate") for _ in range(3)]
+    first, second, third = (jobs.start(work) for work in works)
+    await works[0].entered.wait()
+    while len(jobs.waiting("generate")) < 2:
+        await asyncio.sleep(0)
+    assert jobs.move(third.id, -1)
+    assert jobs.waiting("generate") == (third.id, second.id)
+    assert events[-1] == JobMoved(job_id=third.id, place=1)
+    assert not jobs.move(first.id, 1)
+    assert not jobs.move(999, 1)
+    urgent = jobs.start(GatedWork(kind="generate"), priority=1)
+    while len(jobs.waiting("generate")) < 3:
+        await asyncio.sleep(0)
+    assert jobs.waiting("generate")[0] == urgent.id
+
+
+async def test_what_the_end_of_the_program_stops_is_remembered_as_lost(
+    jobs: Jobs, cache: Cache
+) -> None:
+    works = [GatedWork(kind="generate", request=f"{n}") for n in range(3)]
+    running, waiting, cancelled = (jobs.start(work) for work in works)
+    cancelled.cancel()
+    await cancelled.wait()
+    await works[0].entered.wait()
+    await jobs.aclose()
+    rows = {row.id: (row.state, row.request) for row in await cache.read(list_jobs, 9)}
+    assert rows == {
+        running.id: ("lost", "0"),
+        waiting.id: ("lost", "1"),
+        cancelled.id: ("cancelled", "2"),
+    }
 
 
 async def test_jobs_are_found_by_id_and_listed_in_order(jobs: Jobs) -> None:
