@@ -51,6 +51,13 @@ class GatedWork:
         return "did it"
 
 
+async def in_line(jobs: Jobs, count: int) -> None:
+    """Let the loop run until so many jobs wait for their turn."""
+    async with asyncio.timeout(20):
+        while len(jobs.waiting("generate")) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+
 @pytest_asyncio.fixture
 async def cache(tmp_path: Path) -> AsyncIterator[Cache]:
     cache = await Cache.open(tmp_path)
@@ -210,16 +217,14 @@ async def test_waiting_jobs_are_moved_and_say_so(jobs: Jobs) -> None:
     works = [GatedWork(kind="generate") for _ in range(3)]
     first, second, third = (jobs.start(work) for work in works)
     await works[0].entered.wait()
-    while len(jobs.waiting("generate")) < 2:
-        await asyncio.sleep(0)
+    await in_line(jobs, 2)
     assert jobs.move(third.id, -1)
     assert jobs.waiting("generate") == (third.id, second.id)
     assert events[-1] == JobMoved(job_id=third.id, place=1)
     assert not jobs.move(first.id, 1)
     assert not jobs.move(999, 1)
     urgent = jobs.start(GatedWork(kind="generate"), priority=1)
-    while len(jobs.waiting("generate")) < 3:
-        await asyncio.sleep(0)
+    await in_line(jobs, 3)
     assert jobs.waiting("generate")[0] == urgent.id
 
 
