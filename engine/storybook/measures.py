@@ -19,7 +19,11 @@ from engine.storybook.scene import Animal, Scene
 from engine.storybook.vocabulary import ATTRIBUTES
 
 Vectors = NDArray[np.float32]
+Answers = NDArray[np.int8]
 EmbedTexts = Callable[[Sequence[str]], Vectors]
+
+OF_AN_ANIMAL = ("animal", "colour", "action", "position")
+"""Attributes that an encoder must bind to the right animal where there are two."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +33,10 @@ class Figures:
     scenes: int
     attributes: dict[str, float]
     """Zero-shot accuracy by attribute."""
+    alone: dict[str, float]
+    """Of the attributes of an animal, in scenes of one."""
+    of_two: dict[str, float]
+    """The same in scenes of two, where the other animal's attributes are near at hand."""
     level2_precision: float
     """Share of level-2 captions whose best picture satisfies them, over captions that some do."""
     recall_at_1: float
@@ -76,30 +84,40 @@ def measure(
 ) -> Figures:
     """All figures for scenes whose pictures have the unit vectors [n, d]."""
     texts = Texts(embed_texts, language)
+    answers = {name: attribute_answers(scenes, pictures, texts, name) for name in ATTRIBUTES}
+    many = np.array([len(scene.animals) == 2 for scene in scenes])
     return Figures(
         scenes=len(scenes),
-        attributes={name: attribute_accuracy(scenes, pictures, texts, name) for name in ATTRIBUTES},
+        attributes={name: _share(found) for name, found in answers.items()},
+        alone={name: _share(answers[name][~many]) for name in OF_AN_ANIMAL},
+        of_two={name: _share(answers[name][many]) for name in OF_AN_ANIMAL},
         level2_precision=level2_precision(scenes, pictures, texts),
         recall_at_1=recall_at_1(scenes, pictures, texts),
         swapped_auc=swapped_auc(scenes, pictures, texts),
     )
 
 
-def attribute_accuracy(
+def attribute_answers(
     scenes: Sequence[Scene], pictures: Vectors, texts: Texts, name: str
-) -> float:
-    """Zero-shot accuracy of one attribute among its own values."""
+) -> Answers:
+    """Zero-shot answers for one attribute among its own values, [scenes]: 1 right, 0 wrong.
+
+    -1 where no value is true, as of a prop that is not there.
+    """
     values = [value for value in ATTRIBUTES[name] if value != "none"]
-    right, asked = 0, 0
+    answers = np.full(len(scenes), -1, dtype=np.int8)
     for row, scene in enumerate(scenes):
         animal = Random(f"{scene.seed}:{name}").choice(scene.animals)
         claims = [attribute_claim(animal, name, value) for value in values]
-        if not any(is_true(claim, scene) for claim in claims):
-            continue
-        best = int(np.argmax(texts.vectors(claims) @ pictures[row]))
-        right += is_true(claims[best], scene)
-        asked += 1
-    return right / max(asked, 1)
+        if any(is_true(claim, scene) for claim in claims):
+            best = int(np.argmax(texts.vectors(claims) @ pictures[row]))
+            answers[row] = is_true(claims[best], scene)
+    return answers
+
+
+def _share(answers: Answers) -> float:
+    asked = answers[answers >= 0]
+    return float(asked.mean()) if len(asked) else 0.0
 
 
 def level2_precision(scenes: Sequence[Scene], pictures: Vectors, texts: Texts) -> float:

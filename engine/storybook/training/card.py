@@ -8,7 +8,7 @@ from typing import Any
 
 from safetensors import safe_open
 
-from engine.storybook.measures import Figures
+from engine.storybook.measures import OF_AN_ANIMAL, Figures
 from engine.storybook.training.export import TRAINING
 from engine.storybook.training.network import SIDE
 from engine.storybook.vocabulary import ATTRIBUTES
@@ -89,6 +89,10 @@ def table(results: dict[str, Figures]) -> str:
     rows.append(["scenes", *(str(results[name].scenes) for name in names)])
     for attribute in ATTRIBUTES:
         rows.append([attribute, *(f"{results[n].attributes[attribute]:.3f}" for n in names)])
+    for attribute in OF_AN_ANIMAL:
+        for label, field in ((", one animal", "alone"), (", two animals", "of_two")):
+            values = [getattr(results[name], field)[attribute] for name in names]
+            rows.append([attribute + label, *(f"{value:.3f}" for value in values)])
     for label, field in (
         ("level-2 precision@1", "level2_precision"),
         ("full caption recall@1", "recall_at_1"),

@@ -22,7 +22,7 @@ from engine.storybook.training.batches import Batch, batches
 from engine.storybook.training.embed import embed_pictures, embed_texts, tokens
 from engine.storybook.training.held_out import load_held_out
 from engine.storybook.training.losses import Losses, Read, losses
-from engine.storybook.training.network import SIDE, Shape, picture_and_patches, text_vectors
+from engine.storybook.training.network import SIDE, Shape, seen, text_vectors
 from engine.storybook.training.run import (
     DEFAULT_FOLDER,
     MUON_RATE,
@@ -54,12 +54,11 @@ def train_step(run: Run, batch: Batch) -> Losses:
     ids, mask = tokens(run.tokenizer, [caption.text for caption in batch.texts])
     told_ids, told_mask = tokens(run.tokenizer, [caption.text for caption in told])
     with torch.autocast("cuda", torch.bfloat16, enabled=run.device.type == "cuda"):
-        pictures, patches = picture_and_patches(run.model, shown.pixels)
+        pictures = seen(run.model, shown.pixels)
         texts = text_vectors(run.model, ids.to(run.device), mask.to(run.device)).float()
         apart = text_vectors(run.model, told_ids.to(run.device), told_mask.to(run.device)).float()
     read = Read(
-        pictures=pictures.float(),
-        patches=patches.float(),
+        seen=pictures,
         coverage=shown.coverage,
         texts=texts,
         told=apart,
@@ -98,6 +97,7 @@ def report(run: Run, folder: Path) -> dict[str, Any]:
             "level2": round(figures.level2_precision, 3),
             "recall": round(figures.recall_at_1, 3),
             "swapped": round(figures.swapped_auc, 3),
+            "of two": {k: round(v, 3) for k, v in figures.of_two.items()},
         }
     run.model.train()
     run.model.load_state_dict(kept)
@@ -143,6 +143,7 @@ def _line(run: Run, parts: Losses, factor: float) -> dict[str, Any]:
         "picture_heads": round(parts.pictures.item(), 3),
         "patches": round(parts.patches.item(), 3),
         "text_heads": round(parts.texts.item(), 3),
+        "bound": round(parts.bound.item(), 3),
         "told": round(parts.told.item(), 3),
     }
 

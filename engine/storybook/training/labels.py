@@ -30,6 +30,10 @@ SET_SIZES = (
 )
 """Sizes of the yes-or-no groups."""
 
+PAIR_GROUPS = (3, 4)
+PAIR_SIZES = (SET_SIZES[3], SET_SIZES[4])
+"""The yes-or-no groups that say whose an attribute is: animal with colour, animal with action."""
+
 COLOUR_CLASSES = (1, 4, 7)
 """Indices of softmax groups that a colour-blind picture cannot answer."""
 COLOUR_SETS = (1, 3)
@@ -57,6 +61,15 @@ def slot_classes(animal: Animal) -> tuple[int, int, int]:
         ANIMALS.index(animal.animal) + 1,
         COLOURS.index(animal.colour) + 1,
         ACTIONS.index(animal.action) + 1,
+    )
+
+
+def pair_classes(animal: Animal) -> tuple[int, int]:
+    """Classes of an animal with its colour, and with its action."""
+    kind = ANIMALS.index(animal.animal)
+    return (
+        kind * len(COLOURS) + COLOURS.index(animal.colour),
+        kind * len(ACTIONS) + ACTIONS.index(animal.action),
     )
 
 
@@ -126,3 +139,5 @@ def _seen_weights() -> Floats:
 
 
 _SEEN = _seen_weights()
+SEEN_COLOURS = np.split(_SEEN, np.cumsum(SET_SIZES)[:-1])[3] > 0
+"""Which pairs of animal and colour training shows, [animals * colours]."""

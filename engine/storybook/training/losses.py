@@ -1,5 +1,6 @@
 """What the encoder learns from a batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,19 +8,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.storybook.scene import Animal, Scene
 from engine.storybook.training.batches import Batch
 from engine.storybook.training.labels import (
     COLOUR_CLASSES,
     COLOUR_SETS,
     IGNORED,
+    PAIR_GROUPS,
+    PAIR_SIZES,
+    SEEN_COLOURS,
     SET_SIZES,
     SLOT_SIZES,
+    Ints,
     Targets,
     claim_targets,
+    pair_classes,
     scene_targets,
     slot_classes,
 )
-from engine.storybook.training.network import Heads
+from engine.storybook.training.network import Heads, Seen
+
+CLEAR = 0.33
+"""An animal that covers this much of a patch is what the patch shows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +41,7 @@ class Losses:
     pictures: Tensor
     texts: Tensor
     patches: Tensor
+    bound: Tensor
     told: Tensor
 
     @property
@@ -42,6 +53,7 @@ class Losses:
             + 0.5 * self.pictures
             + 0.25 * self.texts
             + self.patches
+            + 0.5 * self.bound
             + self.told
         )
 
@@ -50,10 +62,7 @@ class Losses:
 class Read:
     """What the encoder made of a batch."""
 
-    pictures: Tensor
-    """Unit vectors [n, joint]."""
-    patches: Tensor
-    """Hidden states [n, patches, width]."""
+    seen: Seen
     coverage: Tensor
     """How much of each patch the two animals cover, [n, 2, grid, grid]."""
     texts: Tensor
@@ -64,7 +73,7 @@ class Read:
 
 def losses(batch: Batch, read: Read, scale: Tensor, heads: Heads) -> Losses:
     """The losses of a batch."""
-    pictures, texts = read.pictures, read.texts
+    pictures, texts = read.seen.vectors, read.texts
     device = pictures.device
     truth = torch.from_numpy(batch.truth).to(device)
     cosine = pictures @ texts.T
@@ -78,6 +87,7 @@ def losses(batch: Batch, read: Read, scale: Tensor, heads: Heads) -> Losses:
         pictures=_attributes(heads, pictures, picture_targets, text=False, blind=batch.blind),
         texts=_attributes(heads, texts, text_targets, text=True, blind=None) + strange,
         patches=_patches(heads, read, batch),
+        bound=_bound(heads, read, batch),
         told=_told(read, batch, scale),
     )
 
@@ -107,8 +117,8 @@ def _pairs(cosine: Tensor, truth: Tensor, heads: Heads) -> Tensor:
 def _told(read: Read, batch: Batch, scale: Tensor) -> Tensor:
     """Of two captions that differ in whose attribute they give, the true one is nearer."""
     if not batch.told:
-        return read.pictures.new_zeros(())
-    pictures = read.pictures[[row for row, _, _ in batch.told]]
+        return read.seen.vectors.new_zeros(())
+    pictures = read.seen.vectors[[row for row, _, _ in batch.told]]
     gap = (pictures * (read.told[0::2] - read.told[1::2])).sum(-1)
     return functional.softplus(-scale * gap).mean()
 
@@ -141,27 +151,63 @@ def _attributes(
             )
     weight = torch.from_numpy(weights).to(vectors.device)
     each = functional.binary_cross_entropy_with_logits(set_logits, sets, reduction="none")
-    for members in np.split(np.arange(sum(SET_SIZES)), np.cumsum(SET_SIZES)[:-1]):
+    groups = np.split(np.arange(sum(SET_SIZES)), np.cumsum(SET_SIZES)[:-1])
+    for number, members in enumerate(groups):
         asked = weight[:, members]
         total = total + (each[:, members] * asked).sum() / asked[:, 0].sum().clamp(min=1.0) * 0.25
+        if number in PAIR_GROUPS:
+            total = total + 1.5 * _gathered(set_logits[:, members], sets[:, members], asked)
+    return total
+
+
+def _gathered(logits: Tensor, sets: Tensor, weight: Tensor) -> Tensor:
+    """Cross entropy of each pair that holds against all that do not, for the pairs of a group."""
+    wrong = logits.masked_fill((weight == 0) | (sets > 0), -1e4).logsumexp(-1)
+    each = functional.softplus(wrong[:, None] - logits) * sets * weight
+    return each.sum() / (sets * weight).sum().clamp(min=1.0)
+
+
+def _shown(scenes: list[Scene], classes: Callable[[Animal], tuple[int, ...]]) -> Ints:
+    """Classes of both animals of each scene, [n, 2, groups]; 0 for one that is not there."""
+    groups = len(classes(scenes[0].animals[0]))
+    shown = np.zeros((len(scenes), 2, groups), dtype=np.int64)
+    for row, scene in enumerate(scenes):
+        for k, animal in enumerate(scene.animals):
+            shown[row, k] = classes(animal)
+    return shown
+
+
+def _answers(read: Read, shown: Ints) -> tuple[Tensor, Tensor]:
+    """How much of each patch is covered, [n, patches], and the classes of what covers it."""
+    covered, which = read.coverage.flatten(2).max(dim=1)
+    classes = torch.from_numpy(shown).to(which.device)
+    return covered, classes.gather(1, which[..., None].expand(-1, -1, shown.shape[-1]))
+
+
+def _bound(heads: Heads, read: Read, batch: Batch) -> Tensor:
+    """Which animal in which colour, doing what, each patch shows before patches are gathered."""
+    covered, answers = _answers(read, _shown(batch.scenes, pair_classes))
+    clear = (covered >= CLEAR).cpu().numpy()
+    total = read.seen.before.new_zeros(())
+    logits = heads.bound(read.seen.before).split(list(PAIR_SIZES), dim=-1)
+    unseen = torch.from_numpy(~SEEN_COLOURS).to(answers.device)
+    sighted = clear & ~batch.blind[:, None]
+    for k, (part, asked) in enumerate(zip(logits, (sighted, clear), strict=True)):
+        rows = torch.from_numpy(asked).to(answers.device)
+        some = part[rows].masked_fill(unseen, float("-inf")) if k == 0 else part[rows]
+        total = total + functional.cross_entropy(some, answers[rows][:, k])
     return total
 
 
 def _patches(heads: Heads, read: Read, batch: Batch) -> Tensor:
     """What each patch shows: the animal that covers a third of it, or nobody where none does."""
-    covered, which = read.coverage.flatten(2).max(dim=1)
-    shown = np.zeros((len(batch.scenes), 2, len(SLOT_SIZES)), dtype=np.int64)
-    for row, scene in enumerate(batch.scenes):
-        for k, animal in enumerate(scene.animals):
-            shown[row, k] = slot_classes(animal)
-    classes = torch.from_numpy(shown).to(which.device)
-    answers = classes.gather(1, which[..., None].expand(-1, -1, len(SLOT_SIZES)))
+    covered, answers = _answers(read, _shown(batch.scenes, slot_classes))
     answers = answers.masked_fill((covered < 0.02)[..., None], 0)
-    answers[(covered >= 0.02) & (covered < 0.33)] = IGNORED
-    blind = torch.from_numpy(batch.blind).to(which.device)
+    answers[(covered >= 0.02) & (covered < CLEAR)] = IGNORED
+    blind = torch.from_numpy(batch.blind).to(answers.device)
     answers[..., 1][blind[:, None] & (answers[..., 1] > 0)] = IGNORED
-    logits = heads.patch(read.patches).split(list(SLOT_SIZES), dim=-1)
-    total = read.patches.new_zeros(())
+    logits = heads.patch(read.seen.patches).split(list(SLOT_SIZES), dim=-1)
+    total = read.seen.patches.new_zeros(())
     for k, part in enumerate(logits):
         weight = torch.ones(SLOT_SIZES[k], device=part.device)
         weight[0] = 0.25

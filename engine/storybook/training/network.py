@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
-from engine.storybook.training.labels import CLASS_SIZES, SET_SIZES, SLOT_SIZES
+from engine.storybook.training.labels import CLASS_SIZES, PAIR_SIZES, SET_SIZES, SLOT_SIZES
 from engine.storybook.training.tokenizer import LENGTH
 
 SIDE, PATCH = 96, 16
@@ -140,6 +140,8 @@ class Heads(nn.Module):
         super().__init__()
         self.patch = nn.Linear(vision_width, sum(SLOT_SIZES))
         """What animal, colour and action a patch shows: read where the masks say it lies."""
+        self.bound = nn.Linear(vision_width, sum(PAIR_SIZES))
+        """Which animal in which colour, doing what: read before the layer that gathers patches."""
         self.read = nn.Linear(joint, sum(CLASS_SIZES) + sum(SET_SIZES), bias=False)
         self.bias = nn.Parameter(torch.zeros(2, sum(CLASS_SIZES) + sum(SET_SIZES)))
         self.foreign = nn.Linear(joint, 1)
@@ -153,15 +155,32 @@ class Heads(nn.Module):
         return list(classes.split(list(CLASS_SIZES), dim=-1)), sets
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What the picture tower makes of pictures."""
+
+    vectors: Tensor
+    """Unit vectors [n, joint]."""
+    patches: Tensor
+    """The last hidden state of each patch [n, patches, width]."""
+    before: Tensor
+    """The state of each patch before the last layer, normalised [n, patches, width]."""
+
+
 def picture_vectors(model: CLIPModel, pixels: Tensor) -> Tensor:
     """Unit vectors [n, joint] of normalised pixels [n, 3, SIDE, SIDE]."""
-    return picture_and_patches(model, pixels)[0]
+    return unit(model.get_image_features(pixel_values=pixels).pooler_output)
 
 
-def picture_and_patches(model: CLIPModel, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit vectors [n, joint], and the last hidden state of each patch [n, patches, width]."""
-    out = model.get_image_features(pixel_values=pixels)
-    return unit(out.pooler_output), out.last_hidden_state[:, 1:]
+def seen(model: CLIPModel, pixels: Tensor) -> Seen:
+    """Vectors and hidden states of normalised pixels [n, 3, SIDE, SIDE]."""
+    out = model.get_image_features(pixel_values=pixels, output_hidden_states=True)
+    before = out.hidden_states[-2][:, 1:]
+    return Seen(
+        vectors=unit(out.pooler_output).float(),
+        patches=out.last_hidden_state[:, 1:].float(),
+        before=nn.functional.layer_norm(before, before.shape[-1:]).float(),
+    )
 
 
 def text_vectors(model: CLIPModel, ids: Tensor, mask: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from engine.storybook.claims import is_true
 from engine.storybook.gallery import gallery_scenes
 from engine.storybook.measures import Vectors, area_under_curve, measure
 from engine.storybook.queries import routing_queries
-from engine.storybook.scene import sample_scene
+from engine.storybook.scene import Scene, sample_scene
 
 SCENES = [sample_scene(900_000 + seed) for seed in range(120)]
 
@@ -52,6 +52,27 @@ def test_an_encoder_whose_texts_are_its_pictures_finds_them() -> None:
     assert figures.recall_at_1 > 0.97
     assert figures.swapped_auc > 0.68
     assert figures.attributes["colour"] > 0.5
+
+
+def test_scenes_of_two_animals_are_counted_apart() -> None:
+    """An encoder that reads the first animal alone is right of one, and often wrong of two."""
+
+    def told(scene: Scene) -> list[str]:
+        first = scene.animals[0]
+        return [first.animal, first.colour, "grey" if first.colour == "gray" else first.colour]
+
+    words: dict[str, int] = {}
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        rows = np.full((len(texts), 400), 1e-3, dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.replace(",", "").split():
+                row[words.setdefault(word, len(words))] = 1.0
+        return unit(rows)
+
+    figures = measure(SCENES, embed([" ".join(told(s)) for s in SCENES]), embed, Language.ENGLISH)
+    assert figures.alone["colour"] > 0.9
+    assert 0.4 < figures.of_two["colour"] < 0.75
 
 
 def test_the_area_under_the_curve_counts_ties_half() -> None:
