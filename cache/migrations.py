@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Written to `user_version`; one more for every step below."""
 
 _LIBRARY = (
@@ -181,6 +181,16 @@ create table storybook (
 )
 """
 
+_EVALUATIONS = """
+create table evaluations (
+    id integer primary key autoincrement,
+    created_at real not null,
+    data text not null,
+    encoder_id text not null,
+    body text not null
+)
+"""
+
 
 @migrations()
 def m001_library(db: Database) -> None:
@@ -200,3 +210,9 @@ def m002_generated(db: Database) -> None:
 def m003_storybook(db: Database) -> None:
     """What is known of the built-in library; no row while nobody decided about it."""
     db.execute(_STORYBOOK)
+
+
+@migrations()
+def m004_evaluations(db: Database) -> None:
+    """Evaluations made before."""
+    db.execute(_EVALUATIONS)
