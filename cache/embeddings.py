@@ -18,6 +18,7 @@ __all__ = [
     "add_embeddings",
     "compact",
     "count_embeddings",
+    "count_embeddings_of",
     "encoders",
     "load_matrix",
     "missing",
@@ -108,6 +109,16 @@ def count_embeddings(db: Database, encoder_id: str) -> int:
         [encoder_id],
     ).fetchone()
     return int(row[0])
+
+
+def count_embeddings_of(db: Database, picture_ids: Sequence[int]) -> dict[str, int]:
+    """How many of some pictures have an embedding, by encoder id; encoders without one are out."""
+    rows = db.execute(
+        "select encoder_id, count(*) from embeddings"
+        " where picture_id in (select value from json_each(?)) group by encoder_id",
+        [listed(picture_ids)],
+    )
+    return dict(rows.fetchall())
 
 
 def vectors_of(db: Database, encoder_id: str, picture_ids: Sequence[int]) -> dict[int, Vectors]:

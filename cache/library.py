@@ -7,6 +7,7 @@ from sqlite_utils import Database
 from cache.embeddings import count_embeddings
 from cache.encoders import encoders
 from cache.records import LibraryCounts
+from cache.storybook import storybook_ids
 
 _COUNTS = """
 select count(*),
@@ -35,6 +36,7 @@ def counts(db: Database) -> LibraryCounts:
         partial=row[3],
         synthetic=row[4],
         named=row[5],
+        storybook=len(storybook_ids(db)),
         failures=failures,
         embedded={space.id: count_embeddings(db, space.id) for space in encoders(db)},
         bytes_on_disk=_bytes_on_disk(db),

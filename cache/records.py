@@ -235,6 +235,13 @@ class LibraryCounts:
     """Size of the cache itself."""
     named: int = 0
     """Pictures known only by the name they were imported under."""
+    storybook: int = 0
+    """Pictures of the built-in library that no other folder holds."""
+
+    @property
+    def own(self) -> int:
+        """Pictures that are not of the built-in library."""
+        return self.pictures - self.storybook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from engine.errors import ModelUnusableError
 from engine.models.json_files import read_json
+from engine.storybook.shipped import ENCODER
+
+STORYBOOK = "storybook"
+"""Names the encoder that ships, wherever the program is installed."""
 
 _HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*(?:@[\w-][\w./-]*)?")
 _INDEX = "model.safetensors.index.json"
@@ -34,6 +38,8 @@ def is_hub_id(source: str) -> bool:
 
 def as_folder(source: str) -> Path | None:
     """Return the folder that `source` means; None where it is the id of a model on the hub."""
+    if source == STORYBOOK:
+        return ENCODER
     try:
         path = Path(source).expanduser()
     except RuntimeError:
