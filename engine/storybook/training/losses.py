@@ -195,7 +195,8 @@ def _bound(heads: Heads, read: Read, batch: Batch) -> Tensor:
     for k, (part, asked) in enumerate(zip(logits, (sighted, clear), strict=True)):
         rows = torch.from_numpy(asked).to(answers.device)
         some = part[rows].masked_fill(unseen, float("-inf")) if k == 0 else part[rows]
-        total = total + functional.cross_entropy(some, answers[rows][:, k])
+        each = functional.cross_entropy(some, answers[rows][:, k], reduction="sum")
+        total = total + each / max(len(some), 1)
     return total
 
 

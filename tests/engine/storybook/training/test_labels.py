@@ -21,14 +21,16 @@ from engine.storybook.training.batches import (
 from engine.storybook.training.labels import (
     CLASS_SIZES,
     IGNORED,
+    PAIR_SIZES,
     SET_SIZES,
     SLOT_SIZES,
     claim_targets,
+    pair_classes,
     scene_targets,
     slot_classes,
 )
 from engine.storybook.training.losses import Read, losses
-from engine.storybook.training.network import Heads
+from engine.storybook.training.network import Heads, Seen
 
 SCENES = [sample_scene(seed) for seed in range(24)]
 
@@ -117,9 +119,7 @@ def test_the_losses_fall_when_vectors_agree_with_the_truth() -> None:
     costs = [
         losses(
             batch,
-            Read(
-                pictures=random, patches=patches, coverage=coverage, texts=texts, told=told(batch)
-            ),
+            Read(seen=seen(random, patches), coverage=coverage, texts=texts, told=told(batch)),
             scale,
             heads,
         )
@@ -154,14 +154,52 @@ def test_a_patch_is_asked_for_the_animal_that_covers_it_where_it_is_shown() -> N
         patches = torch.where(covered, answers[:, None], one_hot([(0, 0, 0)] * len(rows))[:, None])
         vectors = torch.nn.functional.normalize(torch.randn(len(batch.texts), 16), dim=-1)
         read = Read(
-            pictures=vectors[: len(rows)],
-            patches=12.0 * patches,
+            seen=seen(vectors[: len(rows)], 12.0 * patches),
             coverage=shown.coverage,
             texts=vectors,
             told=told(batch, 16),
         )
         costs.append(losses(batch, read, torch.tensor(5.0), heads).patches.item())
     assert costs[0] < 0.05 < 1.0 < costs[1]
+
+
+def seen(vectors: torch.Tensor, patches: torch.Tensor) -> Seen:
+    """What a tower makes of pictures whose patches never change."""
+    return Seen(vectors=vectors, patches=patches, before=patches)
+
+
+def test_a_patch_is_asked_whose_colour_and_action_it_shows() -> None:
+    """Right pairs cost nothing, those of the picture's other animal much; the blind are not asked.
+
+    The animal of each patch is named in its state by the place of one large number.
+    """
+    pairs = [scene for scene in SCENES if len(scene.animals) == 2]
+    batch = make_batch(drawn(pairs), Random(8))
+    coverage = torch.zeros(len(pairs), 2, 6, 6)
+    coverage[:, 0, :, :3] = coverage[:, 1, :, 3:] = 1.0
+    width = sum(PAIR_SIZES)
+    heads = Heads(16, width)
+    with torch.no_grad():
+        heads.bound.weight.copy_(torch.eye(width))
+        heads.bound.bias.zero_()
+    vectors = torch.nn.functional.normalize(torch.randn(len(batch.texts), 16), dim=-1)
+    costs = []
+    for left, right in ((0, 1), (1, 0)):
+        state = torch.zeros(len(pairs), 6, 6, width)
+        for row, scene in enumerate(batch.scenes):
+            for half, k in ((slice(0, 3), left), (slice(3, 6), right)):
+                colour, action = pair_classes(scene.animals[k])
+                state[row, :, half, action + PAIR_SIZES[0]] = 20.0
+                if not batch.blind[row]:
+                    state[row, :, half, colour] = 20.0
+        read = Read(
+            seen=seen(vectors[: len(pairs)], state.flatten(1, 2)),
+            coverage=coverage,
+            texts=vectors,
+            told=told(batch, 16),
+        )
+        costs.append(losses(batch, read, torch.tensor(5.0), heads).bound.item())
+    assert costs[0] < 0.01 < 5.0 < costs[1]
 
 
 def told(batch: Batch, width: int = 64) -> torch.Tensor:
@@ -183,7 +221,7 @@ def test_a_caption_with_what_the_other_animal_has_must_lie_farther() -> None:
     for flip in (0, 1):
         vectors = torch.eye(2)[torch.arange(2 * len(batch.told)).add(flip) % 2]
         texts = torch.eye(2)[torch.zeros(len(batch.texts), dtype=torch.long)]
-        read = Read(pictures=one, patches=patches, coverage=coverage, texts=texts, told=vectors)
+        read = Read(seen=seen(one, patches), coverage=coverage, texts=texts, told=vectors)
         costs.append(losses(batch, read, torch.tensor(10.0), Heads(2, 48)).told.item())
     assert costs[0] < 0.01 < 9.0 < costs[1]
 
@@ -209,5 +247,5 @@ def test_another_true_caption_does_not_count_against_a_picture() -> None:
     )
     same = torch.nn.functional.normalize(torch.ones(2, 16), dim=-1)
     patches, coverage = torch.zeros(2, 36, 48), torch.zeros(2, 2, 6, 6)
-    read = Read(pictures=same, patches=patches, coverage=coverage, texts=same, told=told(batch, 16))
+    read = Read(seen=seen(same, patches), coverage=coverage, texts=same, told=told(batch, 16))
     assert losses(batch, read, torch.tensor(20.0), Heads(16, 48)).contrast < 1e-6
