@@ -16,8 +16,8 @@ from cache.pictures import add_picture
 from cache.records import GeneratedRecord, NewGenerated, NewPicture, SeenFile
 
 _SELECT = """
-select g.id, g.request_key, g.model_id, g.prompt, g.recipe, g.seed, g.verdict, g.picture_id,
-       p.sha256, g.job_id, g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match, g.seconds,
+select g.id, g.request_key, g.model_id, g.prompt, g.recipe, g.seed, g.verdict, g.library,
+       g.picture_id, p.sha256, g.job_id, g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match, g.seconds,
        g.created_at
 from generated g left join pictures p on p.id = g.picture_id
 """
@@ -42,8 +42,9 @@ def keep_generated(
         if known is not None and known.picture_id == picture_id:
             return known
     cursor = db.execute(
-        "insert into generated (request_key, model_id, prompt, recipe, seed, verdict, picture_id,"
-        " job_id, receipt_id, seconds, created_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "insert into generated (request_key, model_id, prompt, recipe, seed, verdict, library,"
+        " picture_id, job_id, receipt_id, seconds, created_at)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             new.request_key,
             new.model_id,
@@ -51,6 +52,7 @@ def keep_generated(
             new.recipe,
             new.seed,
             new.verdict,
+            new.library,
             picture_id,
             new.job_id,
             new.receipt_id,

@@ -149,6 +149,7 @@ _GENERATED = (
         recipe text not null,
         seed integer not null,
         verdict text not null,
+        library text not null,
         picture_id integer references pictures (id),
         job_id integer not null,
         receipt_id text,

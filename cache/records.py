@@ -166,6 +166,8 @@ class NewGenerated:
     seed: int
     verdict: str
     """fine, or what is wrong with the picture."""
+    library: str
+    """What it was painted for: empty for a person's own pictures, else 'storybook'."""
     job_id: int
     receipt_id: str | None
     seconds: float
@@ -183,6 +185,7 @@ class GeneratedRecord:
     recipe: str
     seed: int
     verdict: str
+    library: str
     picture_id: int | None
     """None where nothing was kept."""
     sha256: str | None
@@ -256,3 +259,5 @@ class FolderRecord:
     failures: int
     scanned_at: float
     """Unix time of the last complete scan; 0 if there was none."""
+    is_builtin: bool = False
+    """It is the storybook's, and nobody scans it."""

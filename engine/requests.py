@@ -6,6 +6,9 @@ from pathlib import Path
 DEFAULT_THRESHOLD = 0.5
 """The probability at which `match` counts as an answer."""
 
+SHOW, HIDE, ONLY = "show", "hide", "only"
+SYNTHETIC = (SHOW, HIDE, ONLY)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
@@ -18,6 +21,8 @@ class Filters:
     until: float | None = None
     min_side: int = 0
     """Pixels of the shorter edge."""
+    synthetic: str = SHOW
+    """Whether painted pictures take part: show, hide, or only they."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

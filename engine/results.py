@@ -72,8 +72,12 @@ class Receipt:
     histogram: tuple[int, ...]
     """Counts of `match` in HISTOGRAM_BINS equal bins over [0, 1]."""
     filters: dict[str, object]
-    override: str | None
-    """What a person did against the route; None where nothing."""
+    override: str | None = None
+    """What a person did against the route, RETRIEVE or GENERATE; None where nothing."""
+    job: int | None = None
+    """The job that painted for this decision."""
+    result: str | None = None
+    """SHA-256 of the picture that it painted."""
     created_at: float
 
 

@@ -3,15 +3,18 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from cache.records import ReceiptRecord
 from engine.errors import EngineError
-from engine.requests import Filters
+from engine.requests import SHOW, Filters
 from engine.results import Note, Receipt, ResultRow
 
-FORMULA = 1
+FORMULA = 2
 """One more whenever scores or routes of the same request come out differently."""
+
+_SEQUEL = ("override", "job", "result")
+"""What came after the decision: kept beside it, so that its own bytes stay as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Basis:
     """The content, by hash, of the pictures that the query names."""
     encoder: str
     match: str
-    """'label-free', 'rough', or the id of the matcher."""
+    """'label-free', 'rough', 'partial', or the id of the matcher."""
     filters: Filters
     revision: int
 
@@ -58,6 +61,7 @@ def filters_as_json(filters: Filters) -> dict[str, object]:
         "since": filters.since,
         "until": filters.until,
         "min_side": filters.min_side,
+        "synthetic": "" if filters.synthetic == SHOW else filters.synthetic,
     }
     return {name: value for name, value in found.items() if value}
 
@@ -71,7 +75,7 @@ def pack(stored: Stored) -> ReceiptRecord:
     """The row that keeps a decision."""
     receipt = stored.receipt
     body = {
-        "receipt": asdict(receipt),
+        "receipt": {k: v for k, v in asdict(receipt).items() if k not in _SEQUEL},
         "rows": [asdict(row) for row in stored.rows],
         "notes": [asdict(note) for note in stored.notes],
     }
@@ -92,7 +96,12 @@ def unpack(record: ReceiptRecord) -> Stored:
     try:
         body = json.loads(record.body)
         return Stored(
-            receipt=_receipt(body["receipt"]),
+            receipt=replace(
+                _receipt(body["receipt"]),
+                override=record.sequel.override,
+                job=record.sequel.job_id,
+                result=record.sequel.result,
+            ),
             rows=tuple(ResultRow(**row) for row in body["rows"]),
             notes=tuple(Note(**note) for note in body["notes"]),
         )

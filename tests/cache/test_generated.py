@@ -35,6 +35,7 @@ NEW = NewGenerated(
     recipe='{"steps": 4}',
     seed=7,
     verdict="fine",
+    library="",
     job_id=3,
     receipt_id="abc",
     seconds=1.5,
