@@ -1,0 +1,1 @@
+"""How well scorers find pictures by texts and texts by pictures, on data whose truth is known."""

@@ -1,0 +1,136 @@
+"""What an evaluation is made on: texts, pictures, and which of them belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.results import IdArray
+
+CAPTIONS = "captions"
+"""Each text was written for one picture, or some."""
+CLASSES = "classes"
+"""Each text stands for a folder of pictures."""
+WORDS = "words"
+"""Each text is a word that the captions of some pictures hold."""
+STORYBOOK = "storybook"
+"""Drawn scenes: what each text states is known to be true or false of every picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Right:
+    """The pairs of a text and a picture that belong together, sorted by text, each once."""
+
+    text: IdArray
+    """Index of the text, [P]."""
+    picture: IdArray
+    """Index of the picture, [P]."""
+
+    @classmethod
+    def of(cls, text: IdArray | list[int], picture: IdArray | list[int]) -> Right:
+        """Sort pairs and drop repeated ones."""
+        texts, pictures = np.asarray(text, np.int64), np.asarray(picture, np.int64)
+        width = int(pictures.max(initial=0)) + 1
+        first, second = np.divmod(np.unique(texts * width + pictures), width)
+        return cls(text=first, picture=second)
+
+    def flipped(self) -> Right:
+        """The same pairs for picture -> text: texts and pictures change places."""
+        return Right.of(self.picture, self.text)
+
+    def mask(self, texts: int, pictures: int) -> NDArray[np.bool_]:
+        """The pairs as a matrix, [texts, pictures]."""
+        mask = np.zeros((texts, pictures), bool)
+        mask[self.text, self.picture] = True
+        return mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A text that some picture answers, or none: right is to retrieve, or to generate."""
+
+    text: str
+    present: bool
+    kind: str
+    """present, absent, foreign ...: figures are given for each kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwappedPair:
+    """A true text of a picture and the same with one thing exchanged, which makes it false."""
+
+    true: str
+    false: str
+    picture: int
+    attribute: str
+    """What was exchanged: colour, place, animal ..."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """A set to evaluate on."""
+
+    name: str
+    kind: str
+    """CAPTIONS, CLASSES, WORDS or STORYBOOK."""
+    pictures: tuple[str, ...]
+    """Names or paths, as the data gives them: untrusted text."""
+    texts: tuple[str, ...]
+    right: Right
+    wordings: tuple[tuple[str, ...], ...] = ()
+    """What is embedded for each text, their mean standing for it; empty for the text alone."""
+    groups: tuple[str, ...] = ()
+    """The group of each text, for figures apart; empty for none."""
+    queries: tuple[Query, ...] = ()
+    """Known to be answered or not; none where each text is asked with and without its pictures."""
+    swapped: tuple[SwappedPair, ...] = ()
+
+    @cached_property
+    def single_right(self) -> bool:
+        """Every text has one right picture."""
+        counts = np.bincount(self.right.text, minlength=len(self.texts))
+        return bool((counts == 1).all())
+
+    def spoken(self) -> list[str]:
+        """Every text that has to be embedded, each once, in order."""
+        worded = [text for some in self.wordings for text in some] or list(self.texts)
+        asked = [query.text for query in self.queries]
+        swapped = [text for pair in self.swapped for text in (pair.true, pair.false)]
+        return list(dict.fromkeys([*worded, *asked, *swapped]))
+
+    def narrowed(self, pictures: IdArray, texts: IdArray) -> Data:
+        """The part of the data with these pictures and texts (ascending indices)."""
+        new_picture = _places(pictures, len(self.pictures))
+        new_text = _places(texts, len(self.texts))
+        text, picture = new_text[self.right.text], new_picture[self.right.picture]
+        kept = (text >= 0) & (picture >= 0)
+        return Data(
+            name=self.name,
+            kind=self.kind,
+            pictures=tuple(self.pictures[i] for i in pictures),
+            texts=tuple(self.texts[i] for i in texts),
+            right=Right.of(text[kept], picture[kept]),
+            wordings=tuple(self.wordings[i] for i in texts) if self.wordings else (),
+            groups=tuple(self.groups[i] for i in texts) if self.groups else (),
+            queries=self.queries,
+            swapped=tuple(
+                SwappedPair(
+                    true=pair.true,
+                    false=pair.false,
+                    picture=int(new_picture[pair.picture]),
+                    attribute=pair.attribute,
+                )
+                for pair in self.swapped
+                if new_picture[pair.picture] >= 0
+            ),
+        )
+
+
+def _places(kept: IdArray, count: int) -> IdArray:
+    """The new index of each of `count` things; -1 for one that is left out."""
+    places = np.full(count, -1, np.int64)
+    places[kept] = np.arange(len(kept))
+    return places

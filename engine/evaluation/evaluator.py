@@ -1,0 +1,128 @@
+"""Evaluations as jobs, and those made before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from sqlite_utils import Database
+
+from cache.evaluations import delete_evaluation, find_evaluation, list_evaluations
+from cache.store import Cache
+from engine.errors import RequestError
+from engine.evaluation.request import EvaluateRequest
+from engine.evaluation.results import Evaluation
+from engine.evaluation.run import Run
+from engine.evaluation.stored import from_body
+from engine.events import Report
+from engine.indexing.indexer import Indexer
+from engine.jobs import JobWork
+from engine.models.encoders import Encoders
+
+
+class Evaluator:
+    """Makes evaluation jobs, remembers what they found, and reads what was found before."""
+
+    def __init__(self, cache: Cache, encoders: Encoders, indexer: Indexer) -> None:
+        self._cache = cache
+        self._encoders = encoders
+        self._indexer = indexer
+        self._found: dict[int, Evaluation] = {}
+
+    def job(self, request: EvaluateRequest) -> JobWork:
+        """Return the work of an evaluation; `of_job` has its result once it is done."""
+        return EvaluateJob(evaluator=self, asked=request)
+
+    async def run(self, request: EvaluateRequest, job_id: int, report: Report) -> str:
+        """Evaluate and return the closing sentence."""
+        found = await Run(self._cache, self._encoders, self._indexer, request).carry_out(
+            job_id, report
+        )
+        self._found[job_id] = found
+        return sentence(found)
+
+    def of_job(self, job_id: int) -> Evaluation | None:
+        """What a job of this process found; None while it has not."""
+        return self._found.get(job_id)
+
+    async def entries(self, limit: int = 50, containing: str = "") -> list[Evaluation]:
+        """Evaluations made before, newest first; those that cannot be read are left out."""
+        return await self._cache.read(_entries, limit, containing)
+
+    async def get(self, evaluation_id: int) -> Evaluation:
+        """An evaluation made before. Raises RequestError where there is none of that id."""
+        return await self._cache.read(_get, evaluation_id)
+
+    async def forget(self, evaluation_id: int) -> None:
+        """Drop an evaluation. Raises RequestError where there is none of that id."""
+        if not await self._cache.write(delete_evaluation, evaluation_id):
+            raise _unknown(evaluation_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateJob:
+    """An evaluation, as a job."""
+
+    evaluator: Evaluator
+    asked: EvaluateRequest
+
+    @property
+    def kind(self) -> str:
+        return "evaluate"
+
+    @property
+    def title(self) -> str:
+        return f"evaluate {PurePath(self.asked.data).name or self.asked.data}"
+
+    @property
+    def request(self) -> str:
+        return self.asked.as_json()
+
+    async def run(self, job_id: int, report: Report) -> str:
+        return await self.evaluator.run(self.asked, job_id, report)
+
+
+def sentence(found: Evaluation) -> str:
+    """An evaluation in one line."""
+    kept = f"evaluation {found.id}: " if found.id else ""
+    best: Sequence[str] = [
+        f"{each.scorer} r@1 {each.r1.value:.3f}"
+        for each in found.retrieval
+        if each.direction == found.retrieval[0].direction
+    ]
+    return (
+        f"{kept}{found.texts:,} texts and {found.pictures:,} pictures of {found.data}:"
+        f" {', '.join(best)} ({found.seconds:.1f} s)"
+    )
+
+
+def _entries(db: Database, limit: int, containing: str) -> list[Evaluation]:
+    found = []
+    for record in list_evaluations(db, limit=limit, containing=containing):
+        try:
+            found.append(
+                from_body(record.body, evaluation_id=record.id, created_at=record.created_at)
+            )
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def _get(db: Database, evaluation_id: int) -> Evaluation:
+    record = find_evaluation(db, evaluation_id)
+    if record is None:
+        raise _unknown(evaluation_id)
+    try:
+        return from_body(record.body, evaluation_id=record.id, created_at=record.created_at)
+    except (ValueError, KeyError, TypeError) as error:
+        raise RequestError(
+            f"evaluation {evaluation_id} was written by another version of t2itui: {error}",
+            hint="Evaluate again.",
+        ) from error
+
+
+def _unknown(evaluation_id: int) -> RequestError:
+    return RequestError(
+        f"there is no evaluation {evaluation_id}", hint="t2itui eval --list lists them."
+    )

@@ -1,0 +1,53 @@
+"""What can be asked of an evaluation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from engine.requests import DEFAULT_THRESHOLD
+
+COSINE, MATCH, LABEL_FREE, FUSION = "cosine", "match", "label-free", "fusion"
+SCORERS = (COSINE, MATCH, LABEL_FREE, FUSION)
+"""`match` is the matcher in force; `fusion` adds the reciprocal ranks of cosine and match."""
+
+TEMPLATES = ("a photo of a {}.", "a {}.", "a close-up photo of a {}.", "a photo of the {}.")
+"""What is said of a class; the mean of their embeddings stands for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateRequest:
+    """Score a data set and measure."""
+
+    data: str
+    """A file of captions, a folder of classes, or the word `storybook`."""
+    images: Path | None = None
+    """Where the pictures lie; None looks beside the data."""
+    encoder: str | None = None
+    """Encoder id, hub id or folder; None takes the one that knows most of the pictures."""
+    queries: str = "captions"
+    """captions, or words: class words that occur in captions."""
+    words: Path | None = None
+    """The words, one a line; None takes the texts that were imported for the encoder."""
+    split: str = "test"
+    """Of data that is split; empty for all of it."""
+    language: str = ""
+    """Of the storybook's texts: en, zh or empty for both."""
+    scorers: tuple[str, ...] = (COSINE, MATCH)
+    threshold: float = DEFAULT_THRESHOLD
+    limit: int | None = None
+    """Take at most so many pictures, at random."""
+    seed: int = 0
+    templates: tuple[str, ...] = TEMPLATES
+    names: tuple[tuple[str, str], ...] = ()
+    """What to call the class of a folder."""
+    resamples: int = 1000
+    swaps: bool = True
+    """Also try captions with one word exchanged."""
+    offline: bool = False
+    """Start no model: texts and pictures without an embedding are left out."""
+
+    def as_json(self) -> str:
+        """Enough to ask again."""
+        return json.dumps(asdict(self), default=str, ensure_ascii=False)

@@ -1,0 +1,135 @@
+"""From a request to data, the encoder, and the places where the pictures may lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+from cache.embeddings import put_encoder
+from cache.encoders import encoders
+from cache.records import EncoderRecord
+from cache.store import Cache
+from cache.texts import imported_texts
+from engine.errors import RequestError
+from engine.evaluation.captions import Captioned, captions_data, read_captions
+from engine.evaluation.data import Data
+from engine.evaluation.drawn import storybook_data
+from engine.evaluation.embed import read_pictures
+from engine.evaluation.labels import classes_data, read_words, words_data
+from engine.evaluation.request import EvaluateRequest
+from engine.models.encoders import Encoders
+from engine.results import FloatArray
+from engine.storybook.records import read_records
+from engine.storybook.shipped import ENCODER, GALLERY, VECTORS
+
+STORYBOOK_WORD = "storybook"
+_BESIDE = (
+    "images", "Images", "flickr30k_images", "flickr30k-images", "Flicker8k_Dataset", "val2014",
+    "train2014", "val2017", "train2017", ".",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    """Data as read: whole, or captions that words are still to be looked up in."""
+
+    data: Data
+    captions: tuple[Captioned, ...] = ()
+
+
+def read_raw(request: EvaluateRequest) -> Raw:
+    """Read what the request names; slow, so call it on a thread. Raises RequestError."""
+    if request.data == STORYBOOK_WORD:
+        return Raw(data=storybook_data(request.language))
+    path = Path(request.data)
+    if path.is_dir():
+        return Raw(data=classes_data(path, request.templates, dict(request.names)))
+    if not path.is_file():
+        raise RequestError(
+            f"there is no file or folder {path}",
+            hint="DATA is a file of captions, a folder of classes, or the word storybook.",
+        )
+    rows = read_captions(path, request.split)
+    swaps = request.swaps and request.queries == "captions"
+    data = captions_data(path.stem, rows, swaps=swaps, seed=request.seed)
+    return Raw(data=data, captions=tuple(rows) if request.queries == "words" else ())
+
+
+def roots_of(request: EvaluateRequest) -> tuple[Path, ...]:
+    """Folders in which the pictures of the data may lie."""
+    if request.images is not None:
+        return (request.images.absolute(),)
+    if request.data == STORYBOOK_WORD or (path := Path(request.data)).is_dir():
+        return ()
+    beside = path.absolute().parent
+    return tuple((beside / name).absolute() for name in _BESIDE if (beside / name).is_dir())
+
+
+async def choose_encoder(
+    cache: Cache, loader: Encoders, request: EvaluateRequest, names: Sequence[str]
+) -> EncoderRecord:
+    """The encoder asked for; else the storybook's own; else the one that knows most pictures.
+
+    Raises what `Encoders.describe` raises where it is neither in the cache nor on this machine.
+    """
+    known = await cache.read(encoders)
+    wanted = request.encoder
+    if wanted is None and request.data == STORYBOOK_WORD:
+        wanted = str(ENCODER)
+    if wanted is not None:
+        # A folder may hold other weights by now; ids and hub ids stay what they are.
+        found = [each for each in known if each.id == wanted]
+        return found[0] if found else await _described(cache, loader, wanted)
+    counted: dict[str, int] = {}
+    roots = roots_of(request)
+    for record in known:
+        _, vectors = await cache.read(read_pictures, record.id, names, roots)
+        counted[record.id] = len(vectors)
+    best = max(known, key=lambda record: counted[record.id], default=None)
+    if best is not None and counted[best.id]:
+        return best
+    return await _described(cache, loader, loader.configured)
+
+
+async def _described(cache: Cache, loader: Encoders, source: str) -> EncoderRecord:
+    facts = await loader.describe(source)
+    record = EncoderRecord(
+        id=facts.id,
+        dim=facts.dim,
+        logit_scale=facts.logit_scale,
+        source=source,
+        languages=facts.languages,
+    )
+    if not cache.read_only:
+        await cache.write(put_encoder, record)
+    return record
+
+
+async def with_words(
+    cache: Cache, encoder: EncoderRecord, raw: Raw, request: EvaluateRequest
+) -> Data:
+    """The data, its words looked up where words were asked for."""
+    if not raw.captions:
+        return raw.data
+    if request.words is not None:
+        words = read_words(request.words)
+    else:
+        words = [record.text for record in await cache.read(imported_texts, encoder.id)]
+    return words_data(f"{raw.data.name} (words)", raw.captions, words)
+
+
+def shipped_vectors(encoder_id: str) -> Mapping[str, FloatArray]:
+    """The storybook's picture embeddings by path, where they ship for this encoder."""
+    try:
+        with safe_open(VECTORS, "numpy") as file:
+            if (file.metadata() or {}).get("encoder_id") != encoder_id:
+                return {}
+            vectors = np.asarray(file.get_tensor("vectors"), np.float32)
+    except OSError:
+        return {}
+    names = [str(GALLERY / record.file) for record in read_records(GALLERY)]
+    return dict(zip(names, vectors, strict=True))

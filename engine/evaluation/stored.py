@@ -1,0 +1,55 @@
+"""Evaluations as JSON and back."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from dataclasses import asdict, fields, is_dataclass
+from typing import TypeVar, get_args, get_origin, get_type_hints
+
+from engine.evaluation.results import Evaluation
+
+T = TypeVar("T")
+
+
+def as_body(evaluation: Evaluation) -> str:
+    """The JSON of an evaluation, without its id and time, which the row holds."""
+    values = asdict(evaluation)
+    del values["id"], values["created_at"]
+    return json.dumps(values, ensure_ascii=False, allow_nan=False)
+
+
+def from_body(body: str, *, evaluation_id: int, created_at: float) -> Evaluation:
+    """The evaluation of a row. Raises ValueError, KeyError or TypeError where it is not one."""
+    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
+    return read_as(Evaluation, values)
+
+
+def read_as(kind: type[T], value: object) -> T:
+    """Build a dataclass from plain values, field by field; unknown fields are ignored."""
+    if not isinstance(value, dict):
+        raise TypeError(f"expected the fields of {kind.__name__}")
+    hints = get_type_hints(kind)
+    named = {
+        field.name: _as(hints[field.name], value[field.name])
+        for field in fields(kind)  # type: ignore[arg-type]
+        if field.name in value
+    }
+    return kind(**named)
+
+
+def _as(hint: object, value: object) -> object:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is tuple and isinstance(value, list):
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_as(arguments[0], each) for each in value)
+        return tuple(_as(one, each) for one, each in zip(arguments, value, strict=True))
+    if origin in (types.UnionType, typing.Union):
+        rest = [each for each in arguments if each is not type(None)]
+        return None if value is None else _as(rest[0], value)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return read_as(hint, value)
+    if hint is float and isinstance(value, int | float):
+        return float(value)
+    return value
