@@ -13,6 +13,8 @@ from engine.library import Library
 from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
+    from engine.evaluation.evaluator import Evaluator
+    from engine.evaluation.request import EvaluateRequest
     from engine.exchange import Exchange
     from engine.indexing.indexer import Indexer
     from engine.models.downloads import Downloads
@@ -65,6 +67,13 @@ class Engine:
         return Indexer(self.cache, self.encoders, self.settings)
 
     @cached_property
+    def evaluator(self) -> Evaluator:
+        """How well scorers do on data whose truth is known."""
+        from engine.evaluation.evaluator import Evaluator
+
+        return Evaluator(self.cache, self.encoders, self.indexer)
+
+    @cached_property
     def exchange(self) -> Exchange:
         """Vectors from and for elsewhere."""
         from engine.exchange import Exchange
@@ -112,6 +121,10 @@ class Engine:
     def index(self, request: IndexRequest) -> Job:
         """Start to index folders in the background."""
         return self.jobs.start(self.indexer.job(request))
+
+    def evaluate(self, request: EvaluateRequest) -> Job:
+        """Start to evaluate in the background; `evaluator.of_job` has the result."""
+        return self.jobs.start(self.evaluator.job(request))
 
     def import_vectors(self, request: ImportRequest) -> Job:
         """Start to import vectors in the background."""
