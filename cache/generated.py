@@ -11,14 +11,17 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from cache.content_files import content_path, write_content
+from cache.contents import add_picture
 from cache.files import put_files
-from cache.pictures import add_picture
 from cache.records import GeneratedRecord, NewGenerated, NewPicture, SeenFile
+
+STORYBOOK = "storybook"
+"""The library of pictures that were painted for a query of the built-in one."""
 
 _SELECT = """
 select g.id, g.request_key, g.model_id, g.prompt, g.recipe, g.seed, g.verdict, g.library,
-       g.picture_id, p.sha256, g.job_id, g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match, g.seconds,
-       g.created_at
+       g.picture_id, p.sha256, g.job_id, g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match,
+       g.seconds, g.created_at
 from generated g left join pictures p on p.id = g.picture_id
 """
 

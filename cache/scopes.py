@@ -15,19 +15,24 @@ def scope(
     until: float | None = None,
     min_side: int = 0,
     synthetic: bool | None = None,
+    painted_for: str = "",
 ) -> NDArray[np.int64]:
     """Sorted ids of the pictures that one path lets in: below a folder and of the right date.
 
     `since` and `until` are Unix times of the file's last change, both included; a picture that
     was never seen on disk has no date, and no size. Without folders, every path will do.
-    `synthetic` lets painted pictures in alone, or the others alone.
+    `synthetic` lets painted pictures in alone, or the others alone. Those painted for the library
+    `painted_for` count as lying below its folders.
     """
     conditions, values = ["1"], list[str | float]()
     if folders:
         ranges = [below(folder) for folder in folders]
-        each = " or ".join("f.path >= ? and f.path < ?" for _ in ranges)
-        conditions.append(f"({each})")
+        each = ["f.path >= ? and f.path < ?"] * len(ranges)
         values += [bound for pair in ranges for bound in pair]
+        if painted_for:
+            each.append("f.picture_id in (select picture_id from generated where library = ?)")
+            values.append(painted_for)
+        conditions.append(f"({' or '.join(each)})")
     if since is not None or until is not None:
         conditions.append("f.mtime_ns > 0")
     if since is not None:

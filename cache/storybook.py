@@ -12,6 +12,7 @@ from cache.contents import add_pictures
 from cache.counters import bump
 from cache.embeddings import add_embeddings, count_embeddings, put_encoder
 from cache.files import finish_scan, forget_folder, put_files
+from cache.generated import STORYBOOK
 from cache.matchers import add_matcher
 from cache.records import EncoderRecord, NewPicture, SeenFile, TextRecord, Vectors
 from cache.sql import below, listed
@@ -101,17 +102,31 @@ def leave_storybook_out(db: Database) -> int:
     return dropped
 
 
+def forget(db: Database, path: str) -> int:
+    """Forget a folder as `forget_folder` does; the built-in one is left out from then on."""
+    before = find_storybook(db)
+    if before is not None and before.folder == path:
+        return leave_storybook_out(db)
+    return forget_folder(db, path)
+
+
 def storybook_ids(db: Database) -> NDArray[np.int64]:
-    """Sorted ids of the pictures that no file outside of the built-in library holds."""
+    """Sorted ids of the pictures that no file outside of the built-in library holds.
+
+    What was painted for it is part of it, until a person has a copy elsewhere.
+    """
     before = find_storybook(db)
     if before is None or not before.folder:
         return np.empty(0, np.int64)
     start, stop = below(before.folder)
     rows = db.execute(
-        "select distinct picture_id from files f where path >= ? and path < ? and not exists ("
+        "select picture_id from files f where path >= ? and path < ? and not exists ("
         " select 1 from files o where o.picture_id = f.picture_id"
-        " and (o.path < ? or o.path >= ?)) order by picture_id",
-        [start, stop, start, stop],
+        " and (o.path < ? or o.path >= ?))"
+        " union select picture_id from generated g where library = ? and picture_id is not null"
+        " and (select count(*) from files o where o.picture_id = g.picture_id) = 1"
+        " order by picture_id",
+        [start, stop, start, stop, STORYBOOK],
     )
     return np.fromiter((row[0] for row in rows), dtype=np.int64)
 

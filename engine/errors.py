@@ -10,6 +10,7 @@ EngineError
 ├── WorkerDiedError       a model process ended or hung; the next request starts a new one
 ├── OutOfMemoryError      a model process ran out of memory
 ├── PictureError          a file cannot be read as a picture
+├── SpoiltError           every picture of a job came out black, as no numbers, or blocked
 └── VectorsError          imported vectors are malformed
 """
 
@@ -57,6 +58,10 @@ class OutOfMemoryError(EngineError):
 
 class PictureError(EngineError):
     """A file cannot be decoded as a picture."""
+
+
+class SpoiltError(EngineError):
+    """A generator painted, and nothing that is worth keeping came of it."""
 
 
 class VectorsError(EngineError):

@@ -60,6 +60,92 @@ class JobNote(JobEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobLoading(JobProgress):
+    """A generator is on its way into memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStep(JobProgress):
+    """A denoising step is done; `done` and `total` count the steps of one picture."""
+
+    picture: int
+    """From 1, of the pictures that the job paints."""
+    pictures: int
+    seconds_a_step: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDecoding(JobProgress):
+    """All steps are done; the latents become a picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPreview(JobEvent):
+    """What the picture looks like so far, small; at most 10 a second."""
+
+    rgb: bytes
+    """uint8 [height, width, 3]."""
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSteppedDown(JobNote):
+    """Memory ran out, and the generator tries again with less."""
+
+    what: str
+    """What was given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobKept(JobEvent):
+    """A picture is in the library: painted by this job, or before."""
+
+    picture: int
+    """From 1, of the pictures that the job paints."""
+    pictures: int
+    picture_id: int
+    path: str
+    seed: int
+    width: int
+    height: int
+    seconds: float
+    """What painting it took, whenever that was."""
+    cached: bool
+    """It was painted before, for the same request with the same model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobScored(JobEvent):
+    """How a kept picture fits its prompt, beside the best picture that was not painted."""
+
+    picture_id: int
+    seed: int
+    encoder: str
+    matcher: str
+    """What `match` means here."""
+    cosine: float
+    match: float
+    best_picture_id: int | None = None
+    """None where the library holds no other picture."""
+    best_path: str = ""
+    best_cosine: float = 0.0
+    best_match: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpoilt(JobEvent):
+    """A picture came out as none; it was not kept."""
+
+    picture: int
+    pictures: int
+    seed: int
+    verdict: str
+    """black, nan or blocked."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryChanged(JobEvent):
     """A batch was committed: searches see more, or other, pictures from now on."""
 

@@ -70,8 +70,13 @@ def parse(query: str) -> Query:
     if not query.strip():
         raise RequestError("the query is empty", hint='Describe a picture, such as "a dog".')
     if not _START.match(query):
-        return Query(terms=(Term(weight=1.0, raw=query, column=1, quoted=False),))
+        return plain_text(query)
     return Query(terms=_terms(query))
+
+
+def plain_text(text: str) -> Query:
+    """A query for a text as it stands."""
+    return Query(terms=(Term(weight=1.0, raw=text, column=1, quoted=False),))
 
 
 def quote(text: str) -> str:
