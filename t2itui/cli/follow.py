@@ -29,10 +29,14 @@ if TYPE_CHECKING:
     from t2itui.cli.output import Output
 
 
-async def follow(engine: Engine, job: Job, output: Output) -> Exit:
-    """Show a job until it ends; the first Ctrl-C cancels it, a second ends the program at once."""
+async def follow(engine: Engine, job: Job, output: Output, *, quiet: bool = False) -> Exit:
+    """Show a job until it ends; the first Ctrl-C cancels it, a second ends the program at once.
+
+    With `quiet` stdout is left to the caller: progress goes to stderr, the closing line nowhere.
+    """
     loop = asyncio.get_running_loop()
-    watcher = JsonWatcher(output) if output.as_json else BarWatcher(output)
+    is_json = output.as_json and not quiet
+    watcher = JsonWatcher(output) if is_json else BarWatcher(output)
     unsubscribe = engine.jobs.subscribe(lambda event: watcher.show(event, job.id))
 
     def interrupt() -> None:
@@ -48,13 +52,13 @@ async def follow(engine: Engine, job: Job, output: Output) -> Exit:
         watcher.close()
         with suppress(NotImplementedError):
             loop.remove_signal_handler(signal.SIGINT)
-    return _report(end, output)
+    return _report(end, output, quiet=quiet)
 
 
-def _report(end: JobFinished | JobFailed | JobCancelled, output: Output) -> Exit:
+def _report(end: JobFinished | JobFailed | JobCancelled, output: Output, *, quiet: bool) -> Exit:
     match end:
         case JobFinished(message=message):
-            if not output.as_json:
+            if not (output.as_json or quiet):
                 output.line(plain(message))
             return Exit.ANSWERED
         case JobFailed(message=message, hint=hint):

@@ -1,0 +1,97 @@
+"""Figures as files, by matplotlib, which is imported when one is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError, RequestError
+from engine.evaluation.results import Evaluation, Routing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+KINDS = (".png", ".svg", ".pdf")
+
+
+def check_plots(paths: Sequence[Path]) -> None:
+    """Raise, before any work, where a figure of that kind cannot be drawn."""
+    for path in paths:
+        if path.suffix.lower() not in KINDS:
+            raise RequestError(f"{path} is no kind of figure", hint=f"Known: {', '.join(KINDS)}")
+        if not path.absolute().parent.is_dir():
+            raise RequestError(f"there is no folder {path.absolute().parent}")
+    if paths:
+        new_figure((1, 1))
+
+
+def new_figure(inches: tuple[float, float]) -> Figure:
+    """An empty figure that needs no display. Raises EngineError where matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise EngineError(
+            "figures need matplotlib, which is not installed",
+            hint="Install it: pip install 't2itui[plots]'; the tables hold the same numbers.",
+        ) from error
+    return Figure(figsize=inches, layout="constrained")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure. Raises EngineError where it cannot be written."""
+    try:
+        figure.savefig(path, dpi=150)
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def draw_evaluation(found: Evaluation, path: Path) -> None:
+    """Recall with intervals, routing curves and reliability diagrams, side by side."""
+    columns = 1 + len(found.routing) + len(found.calibration)
+    figure = new_figure((4.2 * columns, 3.8))
+    axes = list(figure.subplots(1, columns, squeeze=False)[0])
+    _draw_recall(axes.pop(0), found)
+    for routing in found.routing:
+        _draw_routing(axes.pop(0), routing)
+    for calibration in found.calibration:
+        chart = axes.pop(0)
+        full = [bar for bar in calibration.bins if bar.count]
+        chart.plot([0, 1], [0, 1], color="0.6", linestyle="--")
+        chart.plot([b.predicted for b in full], [b.observed for b in full], marker="o")
+        chart.set(
+            title=f"{calibration.scorer}: calibration error {calibration.error:.3f}",
+            xlabel="predicted",
+            ylabel="observed",
+        )
+    figure.suptitle(f"{found.data}, {found.encoder}".replace("$", r"\$"))
+    save(figure, path)
+
+
+def _draw_recall(axes: Axes, found: Evaluation) -> None:
+    for each in found.retrieval:
+        values = (each.r1, each.r5, each.r10)
+        axes.errorbar(
+            ["1", "5", "10"],
+            [one.value for one in values],
+            yerr=[
+                [max(one.value - one.low, 0) for one in values],
+                [max(one.high - one.value, 0) for one in values],
+            ],
+            marker="o",
+            linestyle="-" if each.direction == "text_to_picture" else "--",
+            capsize=3,
+            label=f"{each.scorer}, {each.direction.replace('_', ' ')}",
+        )
+    axes.set(title="recall@k", xlabel="k", ylim=(0, 1.02))
+    axes.legend(fontsize="small")
+
+
+def _draw_routing(axes: Axes, routing: Routing) -> None:
+    thresholds = [point.threshold for point in routing.curve]
+    for name in ("precision", "recall", "accuracy"):
+        axes.plot(thresholds, [getattr(point, name) for point in routing.curve], label=name)
+    axes.axvline(routing.best.threshold, color="0.6", linestyle=":", label="best")
+    axes.set(title=f"{routing.scorer}: routing", xlabel="threshold", ylim=(0, 1.02))
+    axes.legend(fontsize="small")
