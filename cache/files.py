@@ -80,7 +80,8 @@ select path, scanned_at,
         and (f.size > 0 or f.mtime_ns > 0)
         and f.path >= rtrim(folders.path, '/') || '/' and f.path < rtrim(folders.path, '/') || '0'),
     (select count(*) from failures f where
-        f.path >= rtrim(folders.path, '/') || '/' and f.path < rtrim(folders.path, '/') || '0')
+        f.path >= rtrim(folders.path, '/') || '/' and f.path < rtrim(folders.path, '/') || '0'),
+    exists (select 1 from storybook s where s.folder = folders.path)
 from folders order by path
 """
 
@@ -89,7 +90,12 @@ def folders(db: Database) -> list[FolderRecord]:
     """The indexed root folders, in path order."""
     return [
         FolderRecord(
-            path=row[0], scanned_at=row[1], pictures=row[2], vanished=row[3], failures=row[4]
+            path=row[0],
+            scanned_at=row[1],
+            pictures=row[2],
+            vanished=row[3],
+            failures=row[4],
+            is_builtin=bool(row[5]),
         )
         for row in db.execute(_FOLDERS).fetchall()
     ]

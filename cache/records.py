@@ -189,6 +189,9 @@ class GeneratedRecord:
     picture_id: int | None
     """None where nothing was kept."""
     sha256: str | None
+    width: int
+    """Pixels, as `height`; 0 where nothing was kept."""
+    height: int
     path: str
     """Of its file; empty where nothing was kept."""
     job_id: int

@@ -13,6 +13,7 @@ from engine.library import Library
 from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
+    from engine.builtin.storybook import Storybook
     from engine.evaluation.evaluator import Evaluator
     from engine.evaluation.request import EvaluateRequest
     from engine.exchange import Exchange
@@ -46,11 +47,18 @@ class Engine:
         return Encoders(self.settings)
 
     @cached_property
+    def storybook(self) -> Storybook:
+        """The built-in library."""
+        from engine.builtin.storybook import Storybook
+
+        return Storybook(self.cache)
+
+    @cached_property
     def searcher(self) -> Searcher:
         """Queries and their receipts."""
         from engine.search.searcher import Searcher
 
-        return Searcher(self.cache, self.encoders, self.settings)
+        return Searcher(self.cache, self.encoders, self.settings, self.storybook)
 
     @cached_property
     def history(self) -> History:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cache.counters import revision
 from cache.embeddings import encoders
 from cache.failures import failures
-from cache.files import folders, forget_folder, vanished_paths
+from cache.files import folders, vanished_paths
 from cache.library import counts
 from cache.pictures import show, thumbnails
 from cache.records import (
@@ -19,6 +19,7 @@ from cache.records import (
     ShownPicture,
 )
 from cache.store import Cache
+from cache.storybook import forget
 from engine.results import Shown
 
 
@@ -51,9 +52,9 @@ class Library:
     async def forget(self, folder: Path) -> int:
         """Forget a folder and what no other path holds; returns the pictures dropped.
 
-        The files themselves stay where they are.
+        The files themselves stay where they are. The storybook, forgotten, is left out.
         """
-        return await self._cache.write(forget_folder, _absolute(folder))
+        return await self._cache.write(forget, _absolute(folder))
 
     async def shown(self, picture_ids: Sequence[int]) -> list[Shown]:
         """What to show of pictures, in the given order; those that are gone are left out."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from t2itui.plain import plain
+from t2itui.scope_names import scope_name
 
 if TYPE_CHECKING:
     from engine.requests import Filters
@@ -29,9 +30,9 @@ def filter_words(filters: Filters) -> str:
 def short_path(folder: Path) -> str:
     """Return a path, from ~ on where it lies in the person's own folder."""
     try:
-        return str(Path("~") / folder.relative_to(Path.home()))
+        return str(Path("~") / Path(scope_name(folder)).relative_to(Path.home()))
     except (ValueError, RuntimeError):
-        return str(folder)
+        return scope_name(folder)
 
 
 def _folder_words(folder: Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.requests import Filters, SearchRequest
 from t2itui.job_twins import program
+from t2itui.scope_names import scope_name
 
 if TYPE_CHECKING:
     from engine.results import Receipt
@@ -30,7 +31,7 @@ def filter_options(filters: Filters) -> list[str]:
     """Return the options that stand for these filters."""
     words: list[str] = []
     for folder in filters.folders:
-        words += ["--in", str(folder)]
+        words += ["--in", scope_name(folder)]
     for name, moment in (("--since", filters.since), ("--until", filters.until)):
         if moment is not None:
             words += [name, datetime.fromtimestamp(moment).strftime("%Y-%m-%dT%H:%M:%S")]

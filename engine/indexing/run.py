@@ -28,6 +28,7 @@ from engine.indexing.progress import INTERVAL_S, Progress
 from engine.indexing.roots import check_roots
 from engine.indexing.walk import walk
 from engine.models.input_spec import InputSpec
+from engine.models.places import STORYBOOK
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
 from engine.settings import EngineSettings
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 
     from engine.indexing.indexer import EncoderHost
 
+LIMITS = (
+    "The storybook's encoder knows its own drawings: ten animals with their colours, actions and"
+    " places. On photographs its ranking means little."
+)
+INSTEAD = f"{LIMITS}\nTo try it all the same: t2itui index DIR --encoder {STORYBOOK}"
 _NOTES = 5
 """Unreadable folders that are named; more are only counted."""
 
@@ -110,7 +116,9 @@ class Run:
             for record in await self._cache.read(encoders):
                 if record.id == self._source:
                     return Target(record=record, spec=None, absence=error)
-            raise
+            raise ModelMissingError(error.message, hint=f"{error.hint}\n{INSTEAD}") from error
+        if self._source == STORYBOOK:
+            self._report(JobNote(job_id=self._job_id, message=LIMITS))
         record = EncoderRecord(
             id=facts.id,
             dim=facts.dim,

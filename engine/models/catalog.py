@@ -64,6 +64,13 @@ KNOWN = (
 )
 
 
+BUILTIN = KnownModel(
+    id=places.STORYBOOK,
+    languages=("en", "zh"),
+    note="built in; knows ten drawn animals, not photographs",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Use:
     """What the library has of one encoder."""
@@ -85,11 +92,15 @@ async def statuses(cache: Cache, encoders: Encoders) -> list[ModelStatus]:
     if configured is not None and configured.id not in ids | {model.id for model in KNOWN}:
         listed.append(configured)
     listed += [_unused(model, encoders) for model in KNOWN if model.id not in ids]
+    if places.STORYBOOK not in {use.record.source for use in uses} | {encoders.configured}:
+        listed.append(_unused(BUILTIN, encoders))
     return sorted(listed, key=lambda status: (not status.indexed, not status.location))
 
 
 def known(model_id: str) -> KnownModel | None:
     """Return what is known of a model, whatever its revision."""
+    if model_id == BUILTIN.id:
+        return BUILTIN
     name = places.split_revision(model_id)[0]
     return next((model for model in KNOWN if model.id == name), None)
 
@@ -111,7 +122,8 @@ def _matcher(db: Database, encoder_id: str) -> str:
 
 
 def _used(use: _Use, encoders: Encoders) -> ModelStatus:
-    model, source = known(use.record.id), use.record.source
+    source = use.record.source
+    model = BUILTIN if source == BUILTIN.id else known(use.record.id)
     location = encoders.locate(source) if source else None
     return ModelStatus(
         id=use.record.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,10 +19,16 @@ from engine.search.case import ROUGH, Case, Cases
 from engine.search.matrix import Matrices, Resident
 from engine.search.meaning import Part, background_of, mix, spread_pictures
 from engine.search.pictures import Pictures
-from engine.search.texts import Texts
+from engine.search.texts import Bank, Texts
 
+PARTIAL = "partial"
+"""Label-free, as long as the model may not start that would embed the texts still unknown."""
 IN_LOOP = 2_000
 """So few pictures are scored at once; more, in a thread, while the event loop goes on."""
+
+
+def _nothing(dim: int = 0) -> FloatArray:
+    return np.zeros((0, dim), np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,7 +37,7 @@ class Answer:
 
     scores: Scores
     match: str
-    """For the basis: 'label-free', 'rough' or 'matcher N'."""
+    """For the basis: 'label-free', 'partial', 'rough' or 'matcher N'."""
     matcher: str
     """For people: what `match` means here."""
     revision: int
@@ -44,11 +50,16 @@ class _Ground:
     """What `match` is computed from."""
 
     query: FloatArray
-    matcher: Matcher | None
-    background: FloatArray
-    key: object | None
     scale: float
-    with_prior: bool
+    matcher: Matcher | None = None
+    background: FloatArray = field(default_factory=_nothing)
+    """What the query is weighed against, [B, dim]."""
+    are_rivals: bool = False
+    random: FloatArray = field(default_factory=_nothing)
+    """What the prior is measured against, [n, dim]; nothing where there is no prior."""
+    shift: float = 0.0
+    key: object | None = None
+    is_lasting: bool = True
 
 
 class Answers:
@@ -67,7 +78,7 @@ class Answers:
         parts, used_model, cut = await self._parts(case)
         resident = await self._matrices.get(case.encoder.id, case.basis.revision)
         ground, also_used = await self._ground(case, parts, resident)
-        rows = await self._cases.in_scope(case.request.filters, resident.picture_ids)
+        rows = await self._cases.in_scope(case.request.filters, resident.picture_ids, case.offer)
         if resident.count > IN_LOOP:
             scores = await asyncio.to_thread(_score, ground, resident, rows)
         else:
@@ -75,14 +86,16 @@ class Answers:
         rough = ground.matcher is None and len(ground.background) < label_free.ENOUGH
         return Answer(
             scores=scores,
-            match=ROUGH if rough else case.basis.match,
+            match=_basis(case, ground, rough=rough),
             matcher=_label(case, ground, rough=rough),
             revision=resident.revision,
             used_model=used_model or also_used,
             notes=(
                 *notes.language_notes(case.texts, case.encoder),
                 *cut,
-                *notes.coverage_note(case.encoder, resident.count, case.offer.pictures),
+                *notes.coverage_note(
+                    case.encoder, case.offer.embedded[case.encoder.id], case.offer.pictures
+                ),
                 *(notes.rough_note(len(ground.background), label_free.ENOUGH) if rough else ()),
             ),
         )
@@ -106,29 +119,13 @@ class Answers:
     async def _ground(
         self, case: Case, parts: list[Part], resident: Resident
     ) -> tuple[_Ground, bool]:
-        query = mix(parts)
-        texts = pictures = np.zeros((0, len(query)), np.float32)
-        matcher = await self._matcher(case) if case.by_matcher else None
-        used_model = False
-        if matcher is None and case.texts:
+        if case.by_matcher:
+            matcher = await self._matcher(case)
+            return _Ground(query=mix(parts), scale=case.encoder.logit_scale, matcher=matcher), False
+        bank = None
+        if case.texts:
             bank = await self._texts.bank(case.encoder, case.language, offline=case.request.offline)
-            texts, used_model = bank.vectors, bank.used_model
-        if any(part.is_picture for part in parts):
-            pictures = spread_pictures(resident)
-        key, background = (None, texts)
-        if matcher is None:
-            key, background = background_of(parts, texts, pictures)
-            if key == "texts":
-                key = (key, case.language, len(texts))
-        ground = _Ground(
-            query=query,
-            matcher=matcher,
-            background=background,
-            key=key,
-            scale=case.encoder.logit_scale,
-            with_prior=not any(part.is_picture for part in parts),
-        )
-        return ground, used_model
+        return _label_free_ground(case, parts, bank, resident), bool(bank and bank.used_model)
 
     async def _matcher(self, case: Case) -> Matcher:
         key = case.encoder.id, case.basis.match
@@ -145,6 +142,33 @@ class Answers:
         return self._matchers[key]
 
 
+def _label_free_ground(
+    case: Case, parts: list[Part], bank: Bank | None, resident: Resident
+) -> _Ground:
+    texts = bank.vectors if bank else _nothing(case.encoder.dim)
+    has_pictures = any(part.is_picture for part in parts)
+    pictures = spread_pictures(resident) if has_pictures else texts[:0]
+    key, background = background_of(parts, texts, pictures)
+    random = texts[:0] if has_pictures else background
+    are_rivals, shift = False, 0.0
+    if bank and key == "texts":
+        are_rivals = min(len(bank.rivals), len(texts)) >= label_free.ENOUGH
+        if are_rivals:
+            background = bank.rivals
+            shift = label_free.rival_shift(len(background), bank.listed)
+        key = (key, case.language, are_rivals, len(background))
+    return _Ground(
+        query=mix(parts),
+        scale=case.encoder.logit_scale,
+        background=background,
+        are_rivals=are_rivals,
+        random=random,
+        shift=shift,
+        key=key,
+        is_lasting=bank is None or bank.is_lasting,
+    )
+
+
 def _score(ground: _Ground, resident: Resident, rows: IdArray | None) -> Scores:
     cosine = ground.query @ resident.columns
     if ground.matcher is not None:
@@ -156,8 +180,14 @@ def _score(ground: _Ground, resident: Resident, rows: IdArray | None) -> Scores:
             background = label_free.prepare(ground.background, resident.columns, ground.scale)
         else:
             background = resident.background(ground.key, ground.background, ground.scale)
+        prior = label_free.prior_of(ground.random, ground.query) if len(ground.random) else 0.0
         odds = label_free.log_odds(
-            background, ground.query, cosine, resident.columns, with_prior=ground.with_prior
+            background,
+            ground.query,
+            cosine,
+            resident.columns,
+            shift=prior + ground.shift,
+            are_rivals=ground.are_rivals,
         )
     if rows is None:
         return make_scores(resident.picture_ids, cosine, odds)
@@ -171,11 +201,19 @@ def _with_language(error: EngineError, case: Case) -> EngineError:
     return type(error)(error.message, hint="\n".join(hints))
 
 
+def _basis(case: Case, ground: _Ground, *, rough: bool) -> str:
+    if rough:
+        return ROUGH
+    return case.basis.match if ground.is_lasting else PARTIAL
+
+
 def _label(case: Case, ground: _Ground, *, rough: bool) -> str:
     if ground.matcher is not None:
         return case.basis.match
     if rough:
         return "label-free (rough)"
+    if ground.are_rivals:
+        return f"label-free ({len(ground.background)} rival texts)"
     kind = "pictures" if case.references[0] else "texts"
     if len(case.references) > 1:
         kind = "mixes"

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+import numpy as np
 from sqlite_utils import Database
 
 from cache.counters import revision
+from cache.embeddings import count_embeddings_of
 from cache.encoders import encoders
 from cache.library import counts
 from cache.matchers import matchers
 from cache.records import EncoderRecord
+from cache.storybook import find_storybook, has_own_pictures, storybook_ids
 from cache.texts import get_texts
 from engine.errors import EmptyLibraryError, RequestError
 from engine.language import unread
+from engine.results import IdArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _none() -> IdArray:
+    return np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offer:
     """The encoders with pictures, at one revision of the library."""
 
@@ -28,6 +37,21 @@ class Offer:
     embedded: Mapping[str, int]
     matchers: Mapping[str, int]
     """The id of the matcher in force, by encoder id."""
+    storybook: Storybook | None = None
+    """The built-in library where it is beside pictures of the person's own."""
+    left_out: IdArray = field(default_factory=_none)
+    """Sorted ids of pictures that take no part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Storybook:
+    """The built-in library's part of an offer."""
+
+    folder: Path
+    picture_ids: IdArray
+    """Sorted."""
+    embedded: Mapping[str, int]
+    """By encoder id."""
 
 
 def read_offer(db: Database) -> Offer:
@@ -42,6 +66,50 @@ def read_offer(db: Database) -> Offer:
         encoders={record.id: record for record in encoders(db) if counted.embedded.get(record.id)},
         embedded=counted.embedded,
         matchers=newest,
+        storybook=_read_storybook(db),
+    )
+
+
+def _read_storybook(db: Database) -> Storybook | None:
+    record, ids = find_storybook(db), storybook_ids(db)
+    if record is None or not len(ids) or not has_own_pictures(db):
+        return None
+    return Storybook(
+        folder=Path(record.folder),
+        picture_ids=ids,
+        embedded=count_embeddings_of(db, ids.tolist()),
+    )
+
+
+def offer_for(offer: Offer, folders: Sequence[Path]) -> Offer:
+    """The part of an offer that a query scoped to `folders` is about.
+
+    The built-in library and a person's own pictures never answer together, unless folders of
+    both are named; without any, the person's own pictures answer.
+    """
+    book = offer.storybook
+    if book is None:
+        return offer
+    named = [folder for folder in folders if folder.is_relative_to(book.folder)]
+    if not named:
+        return _narrowed(
+            offer,
+            offer.pictures - len(book.picture_ids),
+            {name: count - book.embedded.get(name, 0) for name, count in offer.embedded.items()},
+            book.picture_ids,
+        )
+    if len(named) < len(folders):
+        return offer
+    return _narrowed(offer, len(book.picture_ids), book.embedded, _none())
+
+
+def _narrowed(offer: Offer, pictures: int, embedded: Mapping[str, int], left_out: IdArray) -> Offer:
+    return replace(
+        offer,
+        pictures=pictures,
+        embedded=embedded,
+        encoders={name: record for name, record in offer.encoders.items() if embedded.get(name)},
+        left_out=left_out,
     )
 
 
@@ -72,7 +140,8 @@ def choose_encoder(
     if not offer.encoders:
         raise EmptyLibraryError(
             "the library has no picture to search",
-            hint="Index a folder first: t2itui index DIR",
+            hint="Index a folder: t2itui index DIR. Or take the storybook back, 600 drawn pictures"
+            " that need no model: t2itui library --storybook on",
         )
     if wanted is not None:
         if wanted in offer.encoders:

@@ -15,6 +15,7 @@ from cache.pictures import show
 from cache.receipts import get_receipt, put_receipt, touch_receipt
 from cache.records import ShownPicture
 from cache.store import Cache
+from engine.builtin.storybook import Storybook
 from engine.errors import RequestError
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
@@ -23,6 +24,7 @@ from engine.scoring import ranking
 from engine.search import notes
 from engine.search.answer import Answers
 from engine.search.case import Case, Cases, check, check_scorer
+from engine.search.judge import Judge
 from engine.search.pictures import Pictures, absolute
 from engine.search.query import quote
 from engine.search.receipts import Basis, Stored, filters_as_json, pack, receipt_id, unpack
@@ -46,12 +48,20 @@ class _Decision:
 class Searcher:
     """Turns requests into results; every answer is a stored receipt, and repeats from it."""
 
-    def __init__(self, cache: Cache, encoders: Encoders, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        encoders: Encoders,
+        settings: EngineSettings,
+        storybook: Storybook | None = None,
+    ) -> None:
         self._cache = cache
         self._texts = Texts(cache, encoders)
         self._pictures = Pictures(cache, encoders, self._texts, settings)
-        self._cases = Cases(cache, self._pictures, settings)
+        self._cases = Cases(cache, self._pictures, settings, storybook)
         self._answers = Answers(cache, self._texts, self._pictures, self._cases)
+        self.judge = Judge(cache, self._cases, self._answers)
+        """Scores pictures against texts, without a receipt."""
         self._bases: OrderedDict[str, Basis] = OrderedDict()
         self._order: tuple[Scores, str, IdArray] | None = None
 

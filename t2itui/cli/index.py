@@ -15,7 +15,7 @@ from t2itui.cli.output import Output
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@click.option("--encoder", metavar="ID", help="Hub id or folder; default: settings.")
+@click.option("--encoder", metavar="ID", help="Hub id or folder, or storybook; default: settings.")
 @click.option(
     "--per-class",
     type=click.IntRange(min=1),
@@ -37,6 +37,10 @@ def command(
 
     Unchanged files are not opened again. Interrupt it at any moment and run it again: it goes on
     where it was.
+
+    It needs an encoder for photographs, once: t2itui models get openai/clip-vit-base-patch32.
+    The storybook's own encoder (--encoder storybook) knows drawn animals only: good for trying
+    things out, not for your photographs.
     """
     from engine.engine import Engine
     from engine.requests import IndexRequest

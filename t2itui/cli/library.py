@@ -12,6 +12,7 @@ import click
 from t2itui.cli.context import Context, Exit, pass_context
 from t2itui.cli.output import Output
 from t2itui.plain import plain
+from t2itui.scope_names import STORYBOOK, scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -26,16 +27,32 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Drop a folder from the library; its files stay where they are.",
 )
+@click.option(
+    "--storybook",
+    type=click.Choice(["on", "off"]),
+    help="Take the built-in pictures into the library, or leave them out from now on.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
 @pass_context
 def command(
-    context: Context, failures: bool, vanished: bool, forget: Path | None, as_json: bool
+    context: Context,
+    failures: bool,
+    vanished: bool,
+    forget: Path | None,
+    storybook: str | None,
+    as_json: bool,
 ) -> None:
-    """Show the folders of the library and how much it holds."""
-    if failures + vanished + (forget is not None) > 1:
-        raise click.UsageError("--failures, --vanished and --forget exclude each other")
+    """Show the folders of the library and how much it holds.
+
+    The storybook, 600 drawn pictures that come with the program, answers searches while there is
+    nothing else. Beside pictures of your own it is searched only by `t2itui search --in storybook`.
+    """
+    if failures + vanished + (forget is not None) + (storybook is not None) > 1:
+        raise click.UsageError(
+            "--failures, --vanished, --forget and --storybook exclude each other"
+        )
     output = Output(as_json=as_json)
-    folder = None if forget is None else forget.absolute()
+    folder = None if forget is None else scope_folder(forget)
 
     async def work(engine: Engine) -> Exit:
         if failures:
@@ -44,6 +61,8 @@ def command(
             await _write_vanished(engine, output)
         elif folder is not None:
             return await _forget(engine, folder, output)
+        elif storybook is not None:
+            await _turn_storybook(engine, output, on=storybook == "on")
         else:
             await _write_overview(engine, output)
         return Exit.ANSWERED
@@ -83,6 +102,25 @@ async def _forget(engine: Engine, folder: Path, output: Output) -> Exit:
     return Exit.ANSWERED
 
 
+async def _turn_storybook(engine: Engine, output: Output, *, on: bool) -> None:
+    if on:
+        await engine.storybook.bring_back()
+    else:
+        await engine.storybook.leave_out()
+    state = await engine.storybook.state()
+    if output.as_json:
+        output.record("storybook", {"on": not state.is_left_out, "pictures": state.pictures})
+    elif state.is_left_out:
+        output.line("The storybook is left out; t2itui library --storybook on takes it back.")
+    elif state.is_alone:
+        output.line(f"The storybook's {state.pictures} pictures are the library.")
+    else:
+        output.line(
+            f"The storybook's {state.pictures} pictures are beside your own:"
+            " t2itui search TEXT --in storybook"
+        )
+
+
 async def _write_overview(engine: Engine, output: Output) -> None:
     held = await engine.library.counts()
     folders = await engine.library.folders()
@@ -105,13 +143,15 @@ async def _write_overview(engine: Engine, output: Output) -> None:
                 str(folder.vanished),
                 str(folder.failures),
                 _day(folder.scanned_at),
-                folder.path,
+                f"{STORYBOOK} (built in)" if folder.is_builtin else folder.path,
             )
             for folder in folders
         ]
         output.table(("pictures", "vanished", "failures", "scanned", "folder"), rows)
     elif not held.pictures:
         output.say("the library is empty: t2itui index DIR brings pictures in")
+        if not (await engine.storybook.state()).is_left_out:
+            output.say("until then the storybook answers searches")
 
 
 def _day(when: float) -> str:

@@ -14,6 +14,7 @@ from t2itui.cli.context import Context, Exit, pass_context
 from t2itui.cli.output import Output
 from t2itui.cli.waiting import waiting_for_models
 from t2itui.plain import plain
+from t2itui.scope_names import scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -41,7 +42,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Only pictures below DIR; may be repeated.",
+    help="Only pictures below DIR; may be repeated. `--in storybook` means the built-in ones.",
 )
 @click.option(
     "--since", type=_DATE, metavar="DATE", help="Only files changed on this day or later."
@@ -76,6 +77,9 @@ def command(
     TEXT may be a weighted mix of quoted texts and picture paths:
 
       t2itui search '"a dog" + 0.5*"snow" - "grass"'
+
+    While you have indexed nothing the storybook answers, 600 drawn pictures that come with the
+    program. Once you have, your own pictures answer, and the storybook only where --in names it.
     """
     from engine.requests import Filters, SearchRequest
 
@@ -91,7 +95,7 @@ def command(
         scorer=scorer or settings.scorer,
         threshold=settings.threshold if threshold is None else threshold,
         filters=Filters(
-            folders=tuple(folder.absolute() for folder in folders),
+            folders=tuple(scope_folder(folder) for folder in folders),
             since=None if since is None else since.timestamp(),
             until=None if until is None else until.timestamp(),
             min_side=min_side,
@@ -155,6 +159,8 @@ def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
         "cached": cached,
         "filters": receipt.filters,
         "override": receipt.override,
+        "job": receipt.job,
+        "result": receipt.result,
         "histogram": receipt.histogram,
     }
 

@@ -14,6 +14,7 @@ from textual.widgets import Button, Input, Label, Static
 from engine.requests import Filters
 from t2itui.filter_words import date_words, read_date, short_path
 from t2itui.plain import plain
+from t2itui.scope_names import STORYBOOK, scope_folder
 from t2itui.screens.form import Dialog, FormError
 from t2itui.widgets.path_input import PathInput
 
@@ -91,6 +92,8 @@ class FilterForm(Dialog[Filters]):
         folder = self.folder.path
         if folder is None:
             return ()
+        if self.folder.line.value.strip() == STORYBOOK:
+            return (scope_folder(Path(STORYBOOK)),)
         if not folder.is_dir():
             raise FormError(f"{folder} is no folder on this machine")
         return (folder,)

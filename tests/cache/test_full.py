@@ -34,7 +34,7 @@ async def test_the_batch_that_does_not_fit_leaves_nothing(cache: Cache) -> None:
     assert await cache.read(quick_check) == ""
 
 
-@pytest.mark.parametrize("size", ["1200k", "3m"])
+@pytest.mark.parametrize("size", ["1600k", "3m"])
 def test_a_disk_that_fills_keeps_what_was_committed_and_goes_on(tmp_path: Path, size: str) -> None:
     mount = f"mount -t tmpfs -o size={size} none {tmp_path}"
     own = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]

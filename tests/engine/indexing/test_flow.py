@@ -339,7 +339,10 @@ async def test_without_a_model_nothing_is_walked_and_the_error_says_what_to_do(
     shop.encoders.error = ModelMissingError("no weights", hint="t2itui models get fake")
     outcome = await shop.start().wait()
     assert isinstance(outcome, JobFailed)
-    assert (outcome.message, outcome.hint) == ("no weights", "t2itui models get fake")
+    assert outcome.message == "no weights"
+    assert outcome.hint.startswith("t2itui models get fake\n")
+    assert "photographs" in outcome.hint
+    assert outcome.hint.endswith("t2itui index DIR --encoder storybook")
     assert not shop.of(JobProgress)
     assert (await shop.counts()).pictures == 0
 

@@ -18,6 +18,7 @@ from cache.store import Cache
 from engine.models.catalog import KNOWN, known, statuses
 from engine.models.encoders import Encoders
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER, EngineSettings
+from engine.storybook.shipped import ENCODER
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +47,11 @@ def embed_one(db: Database, encoder_id: str, source: str) -> None:
 
 async def test_an_empty_machine_lists_what_is_known(cache: Cache, tmp_path: Path) -> None:
     found = await statuses(cache, Encoders(EngineSettings(home=tmp_path / "home")))
-    assert [status.id for status in found] == [model.id for model in KNOWN]
-    assert not any(status.location or status.indexed for status in found)
+    builtin, *others = found
+    assert [status.id for status in others] == [model.id for model in KNOWN]
+    assert not any(status.location or status.indexed for status in others)
+    assert (builtin.id, builtin.location) == ("storybook", str(ENCODER))
+    assert "not photographs" in builtin.note
     assert known(f"{CHINESE_ENCODER}@main") is not None
 
 
@@ -65,7 +69,7 @@ async def test_what_is_indexed_comes_first_and_what_is_here_second(
     assert set(ids[:2]) == {DEFAULT_ENCODER, "clip@01234567"}
     (of_settings,) = [name for name in ids if name.startswith("siglip@")]
     assert set(ids[2:4]) == {CHINESE_ENCODER, of_settings}
-    assert len(ids) == len(set(ids)) == len(KNOWN) + 2
+    assert len(ids) == len(set(ids)) == len(KNOWN) + 3
 
     by_id = {status.id: status for status in found}
     assert (by_id[DEFAULT_ENCODER].matcher, by_id[DEFAULT_ENCODER].location) == ("matcher 1", "")

@@ -22,8 +22,9 @@ from engine.errors import (
 )
 from engine.requests import Filters, SearchRequest
 from engine.results import GENERATE, RETRIEVE, FloatArray, Scores, SearchResult
-from engine.scoring import ranking
+from engine.scoring import label_free, ranking
 from engine.search.searcher import Searcher
+from engine.search.texts import rival_texts
 from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of
 
 DOG = SearchRequest(query="a dog", offline=True)
@@ -264,7 +265,8 @@ async def test_an_empty_library_says_what_to_do(cache: Cache) -> None:
     searcher = searcher_of(cache, cache.home)
     with pytest.raises(EmptyLibraryError) as caught:
         await searcher.search(DOG)
-    assert caught.value.hint == "Index a folder first: t2itui index DIR"
+    assert "t2itui index DIR" in caught.value.hint
+    assert "t2itui library --storybook on" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -293,6 +295,25 @@ async def test_few_background_texts_make_a_rough_match_and_are_told(cache: Cache
     )
     await fill(cache, [], noise(0), [f"thing {n}" for n in range(30)], noise(30, seed=3))
     assert (await searcher.search(DOG)).receipt.matcher == "label-free (32 background texts)"
+
+
+async def test_rivals_are_found_by_name_among_imported_texts(cache: Cache) -> None:
+    texts = ["a dog", *rival_texts()["en"][:20], *(f"thing {n}" for n in range(30))]
+    await fill(cache, ["a.jpg", "b.jpg"], noise(2), texts, noise(51, seed=1))
+    searcher = searcher_of(cache, cache.home)
+    result = await searcher.scored(DOG)
+    assert result.receipt.matcher == "label-free (20 rival texts)"
+    dog = await text_vector(cache, "a dog")
+    rivals = [await text_vector(cache, text) for text in texts[1:21]]
+    logits = 100 * noise(2) @ np.stack(rivals).T.astype(np.float64)
+    shift = label_free.prior_of(noise(51, seed=1), dog)
+    shift += label_free.rival_shift(20, len(rival_texts()["en"]))
+    expected = 100 * noise(2) @ dog - np.logaddexp.reduce(logits, axis=1) + shift
+    match = scores_of(result).match
+    assert match == pytest.approx(1 / (1 + np.exp(-expected)), rel=1e-3)
+    assert (await searcher.search(DOG)).cached
+    few = replace(DOG, query='"a dog" + "thing 3"')
+    assert (await searcher.search(few)).receipt.matcher == "label-free (51 background mixes)"
 
 
 def saved_matcher(encoder_id: str, dim: int = 16) -> bytes:

@@ -93,6 +93,8 @@ def test_the_threshold_moves_the_decision(library: RunCli) -> None:
 
 
 def test_an_empty_library_says_what_to_do(run_cli: RunCli) -> None:
+    run_cli("library", "--storybook", "off")
     result = run_cli("search", "a dog")
     assert result.exit_code == 3
     assert "t2itui index" in result.stderr
+    assert "t2itui library --storybook on" in result.stderr
