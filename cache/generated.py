@@ -20,8 +20,8 @@ STORYBOOK = "storybook"
 
 _SELECT = """
 select g.id, g.request_key, g.model_id, g.prompt, g.recipe, g.seed, g.verdict, g.library,
-       g.picture_id, p.sha256, g.job_id, g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match,
-       g.seconds, g.created_at
+       g.picture_id, p.sha256, coalesce(p.width, 0), coalesce(p.height, 0), g.job_id,
+       g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match, g.seconds, g.created_at
 from generated g left join pictures p on p.id = g.picture_id
 """
 

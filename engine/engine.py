@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cache.content_files import FOLDER
 from cache.store import Cache
 from engine.jobs import Job, Jobs
 from engine.library import Library
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from engine.evaluation.evaluator import Evaluator
     from engine.evaluation.request import EvaluateRequest
     from engine.exchange import Exchange
+    from engine.generation.generators import Generators
+    from engine.generation.painting import Painting
     from engine.indexing.indexer import Indexer
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
@@ -82,6 +85,28 @@ class Engine:
         return Evaluator(self.cache, self.encoders, self.indexer)
 
     @cached_property
+    def generators(self) -> Generators:
+        """The generator process."""
+        from engine.generation.generators import Generators
+
+        return Generators(self.settings)
+
+    @cached_property
+    def painting(self) -> Painting:
+        """Pictures for what the library lacks."""
+        from engine.generation.painting import Painting
+
+        return Painting(
+            cache=self.cache,
+            jobs=self.jobs,
+            generators=self.generators,
+            encoders=self.encoders,
+            searcher=self.searcher,
+            storybook=self.storybook,
+            settings=self.settings,
+        )
+
+    @cached_property
     def exchange(self) -> Exchange:
         """Vectors from and for elsewhere."""
         from engine.exchange import Exchange
@@ -109,6 +134,7 @@ class Engine:
         try:
             if with_jobs:
                 await engine.jobs.recover()
+                await engine._recover_painted()
             yield engine
         finally:
             await engine.aclose()
@@ -118,9 +144,18 @@ class Engine:
         await self.jobs.aclose()
         if "indexer" in self.__dict__:
             await self.indexer.aclose()
+        if "generators" in self.__dict__:
+            await self.generators.aclose()
         if "encoders" in self.__dict__:
             await self.encoders.aclose()
         await self.cache.aclose()
+
+    async def _recover_painted(self) -> None:
+        """Bring painted files and their rows together where a crash parted them."""
+        if not self.cache.read_only and (self.settings.home / FOLDER).is_dir():
+            from engine.generation.adopt import recover
+
+            await recover(self.cache, self.settings.home)
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """Answer a query and keep the receipt."""

@@ -63,13 +63,17 @@ class Recipe:
     device: str = ""
     dtype: str = ""
     steps_down: tuple[str, ...] = ()
+    library: str = ""
+    """Whose pictures it joined: empty for a person's own, else 'storybook'."""
     request_key: str = ""
     """What the cache finds the picture by, together with the seed."""
     remarks: tuple[str, ...] = ()
     """What could not be understood, for people."""
 
 
-def recipe_of(settled: Settled, painted: Painted, digests: Digests, *, source: str) -> Recipe:
+def recipe_of(
+    settled: Settled, painted: Painted, digests: Digests, *, source: str, library: str = ""
+) -> Recipe:
     """The recipe of a picture that was just painted."""
     start = settled.start_picture
     return Recipe(
@@ -93,6 +97,7 @@ def recipe_of(settled: Settled, painted: Painted, digests: Digests, *, source: s
         device=painted.device,
         dtype=painted.dtype,
         steps_down=painted.steps_down,
+        library=library,
         request_key=digests.request_key,
     )
 

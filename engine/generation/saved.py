@@ -53,15 +53,8 @@ def order_from_json(text: str) -> Order:
     """Understand `order_to_json`; raise RequestError where a newer or broken program wrote it."""
     try:
         found = json.loads(text)
-        request = _known(GenerateRequest, found["request"])
-        start = request.get("start_picture")
-        request["start_picture"] = None if start is None else Path(start)
-        request["loras"] = tuple(
-            Lora(path=Path(lora["path"]), weight=float(lora["weight"]))
-            for lora in request.get("loras", ())
-        )
-        values = _known(Order, found)
-        return Order(**{**values, "request": GenerateRequest(**request)})
+        values = {**_known(Order, found), "request": _request(found["request"])}
+        return Order(**values)  # type: ignore[arg-type]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RequestError(f"this job cannot be understood any more: {error}") from error
 
@@ -69,6 +62,16 @@ def order_from_json(text: str) -> Order:
 def with_new_seed(order: Order) -> Order:
     """The same with a seed drawn anew."""
     return replace(order, request=replace(order.request, seed=None), drawn=draw_seed(), fresh=True)
+
+
+def _request(found: dict[str, object]) -> GenerateRequest:
+    values = _known(GenerateRequest, found)
+    start, loras = values.get("start_picture"), values.get("loras", [])
+    if not isinstance(loras, list):
+        raise TypeError("LoRAs are no list")
+    values["start_picture"] = None if start is None else Path(str(start))
+    values["loras"] = tuple(Lora(path=Path(e["path"]), weight=float(e["weight"])) for e in loras)
+    return GenerateRequest(**values)  # type: ignore[arg-type]
 
 
 def _known(kind: type, found: dict[str, object]) -> dict[str, object]:

@@ -14,6 +14,7 @@ from PIL import Image
 from cache.hashes import short_hash
 from engine.errors import PictureError
 from engine.models.input_spec import SHORTEST_EDGE_CROP, InputSpec, prepare
+from engine.thumbnails import thumbnail
 from engine.wire import Json, Reply
 from engine.workers.loop import Call, serve
 from engine.workers.pixels import Decoded, decode
@@ -22,7 +23,6 @@ IN_MEMORY = 64 << 20
 """Bytes up to which a file is held in memory, so that hash and picture are of the same bytes."""
 
 _CHUNK = 1 << 20
-_THUMBNAIL_QUALITY = 80
 _DETAIL = 2
 """A JPEG is decoded with at least so many times the pixels that the encoder will see."""
 _THUMBNAIL_DETAIL = 448
@@ -120,15 +120,6 @@ def _reply(fields: dict[str, Json], decoded: Decoded, setup: Setup) -> Reply:
     if setup.spec is not None:
         arrays.append(pixels(decoded.image, setup.spec))
     return Reply(fields=described, arrays=arrays)
-
-
-def thumbnail(image: Image.Image, side: int) -> bytes:
-    """Return a WebP picture whose longer edge has at most `side` pixels."""
-    small = image.copy()
-    small.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=_THUMBNAIL_QUALITY, method=2)
-    return buffer.getvalue()
 
 
 def pixels(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from engine.settings import EngineSettings
 from engine.storybook.records import read_records
 from engine.storybook.shipped import GALLERY, THUMBNAILS
-from engine.workers.decoder import thumbnail
+from engine.thumbnails import thumbnail
 
 
 def write_thumbnails(gallery: Path, out: Path) -> None:
