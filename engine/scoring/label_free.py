@@ -42,6 +42,10 @@ LEFT_OUT = 0.1
 """The part of the background, nearest to the query, that does not count against it."""
 PRIOR_LIMIT = 1.5
 """Largest prior, in nats."""
+SYNONYM = 3.0
+"""So many standard deviations nearer to the query than to each other, rivals mean the same."""
+MARGIN = 0.7
+"""How much better than all rivals together, in nats, a query must describe a picture."""
 SAME = 0.9999
 """The cosine from which on two vectors count as equal."""
 ENOUGH = 16
@@ -60,6 +64,10 @@ class Background:
     """exp(s cos(b, i) - peak(i)), [B, N]."""
     peak: FloatArray
     """The largest s cos(b, i) of each picture, [N]."""
+    log_total: FloatArray
+    """The log of the sum of e^(s cos(b, i)) over the whole background, [N]."""
+    near: float
+    """The cosine that is SYNONYM standard deviations above the mean between two of the vectors."""
     scale: float
 
 
@@ -72,7 +80,15 @@ def prepare(vectors: FloatArray, columns: FloatArray, scale: float) -> Backgroun
     peak = np.maximum(weights.max(axis=0), np.float32(-scale))
     weights -= peak
     np.exp(weights, out=weights)
-    return Background(vectors=vectors, weights=weights, peak=peak, scale=scale)
+    between = (vectors @ vectors.T)[~np.eye(len(vectors), dtype=np.bool_)]
+    return Background(
+        vectors=vectors,
+        weights=weights,
+        peak=peak,
+        log_total=peak + np.log(np.maximum(weights.sum(axis=0), _TINY)),
+        near=float(between.mean() + SYNONYM * between.std()),
+        scale=scale,
+    )
 
 
 def log_odds(
@@ -81,31 +97,43 @@ def log_odds(
     cosine: FloatArray,
     columns: FloatArray,
     *,
-    with_prior: bool,
+    shift: float = 0.0,
+    are_rivals: bool = False,
 ) -> FloatArray:
     """The log odds of `match` for N pictures, float32 [N].
 
     `query` is of unit length [dim]; `cosine` [N] are its products with the columns [dim, N] that
-    the background was prepared for.
+    the background was prepared for. `shift`, in nats, is what else speaks for the query. Of a
+    random background the nearest tenth is left out, of rivals only what means the same.
     """
-    kept = kept_of(background.vectors, query)
-    total = kept.astype(np.float32) @ background.weights
-    log_total = background.peak + np.log(np.maximum(total, _TINY))
-    faint = np.flatnonzero(total < _TINY)
-    if len(faint):
-        log_total[faint] = _log_total(background, kept, columns[:, faint])
-    prior = prior_of(background.vectors, query) if with_prior else 0.0
-    odds: FloatArray = np.float32(background.scale) * cosine - log_total + np.float32(prior)
+    beyond = background.near if are_rivals else -1.0
+    kept = kept_of(background.vectors, query, beyond=beyond)
+    log_total = background.log_total
+    if not kept.all():
+        total = kept.astype(np.float32) @ background.weights
+        log_total = background.peak + np.log(np.maximum(total, _TINY))
+        faint = np.flatnonzero(total < _TINY)
+        if len(faint):
+            log_total[faint] = _log_total(background, kept, columns[:, faint])
+    odds: FloatArray = np.float32(background.scale) * cosine - log_total + np.float32(shift)
     return odds
 
 
-def kept_of(vectors: FloatArray, query: FloatArray) -> NDArray[np.bool_]:
-    """Which of the background [B, dim] counts against a query [dim]."""
+def kept_of(vectors: FloatArray, query: FloatArray, *, beyond: float = -1.0) -> NDArray[np.bool_]:
+    """Which of the background [B, dim] counts against a query [dim].
+
+    All but the nearest tenth, as far as its cosine to the query is at least `beyond`.
+    """
     nearness = vectors @ query
     kept = nearness < SAME
     nearest = np.argsort(-nearness, kind="stable")[: round(LEFT_OUT * len(vectors))]
-    kept[nearest] = False
+    kept[nearest] &= nearness[nearest] < beyond
     return kept
+
+
+def rival_shift(known: int, listed: int) -> float:
+    """What speaks against every query in nats, where so many of the listed rivals are known."""
+    return -MARGIN - float(np.log(listed / known))
 
 
 def prior_of(vectors: FloatArray, query: FloatArray) -> float:

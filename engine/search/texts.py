@@ -26,10 +26,15 @@ BANK_SIZE = 200
 class Bank:
     """Background texts of one encoder, as far as they are known."""
 
-    texts: tuple[str, ...]
     vectors: FloatArray
-    """[B, dim]."""
+    """Of the random texts, [B, dim]."""
+    rivals: FloatArray
+    """Of the rivals, [R, dim]."""
+    listed: int
+    """How many rivals there would be if all were known."""
     used_model: bool
+    is_lasting: bool
+    """Asking again brings no more of them: all are known, or there is no model here to ask."""
 
 
 class Texts:
@@ -59,26 +64,27 @@ class Texts:
         return known | await self._run_model(encoder, missing), True
 
     async def bank(self, encoder: EncoderRecord, language: str, *, offline: bool) -> Bank:
-        """The background texts: the shipped ones, made up with imported texts where unknown.
+        """The random texts and the rivals; imported texts stand in for unknown random ones.
 
         The model embeds what is missing where it is on this machine and may start.
         """
-        shipped = background_texts()[language if language in background_texts() else "en"]
-        known = await self._cache.read(get_texts, encoder.id, shipped)
-        missing = [text for text in shipped if text not in known]
-        used_model = bool(missing) and not offline and self._is_here(encoder)
-        if used_model:
+        shipped, listed = _spoken(background_texts(), language), _spoken(rival_texts(), language)
+        known = dict(await self._cache.read(get_texts, encoder.id, (*shipped, *listed)))
+        missing = [text for text in dict.fromkeys((*shipped, *listed)) if text not in known]
+        is_here = bool(missing) and self._is_here(encoder)
+        if is_here and not offline:
             known |= await self._run_model(encoder, missing)
-        elif missing:
+        random = {text: known[text] for text in shipped if text in known}
+        if len(random) < len(shipped):
             imported = await self._cache.read(imported_texts, encoder.id)
-            others = sorted((item for item in imported if item.text not in known), key=_shuffled)
-            known |= {item.text: item for item in others[: BANK_SIZE - len(known)]}
-        texts = tuple(sorted(known))
-        vectors = [known[text].vector for text in texts]
+            others = sorted((item for item in imported if item.text not in random), key=_shuffled)
+            random |= {item.text: item for item in others[: BANK_SIZE - len(random)]}
         return Bank(
-            texts=texts,
-            vectors=np.stack(vectors) if vectors else np.zeros((0, encoder.dim), np.float32),
-            used_model=used_model,
+            vectors=_stacked([random[text] for text in sorted(random)], encoder.dim),
+            rivals=_stacked([known[text] for text in listed if text in known], encoder.dim),
+            listed=len(listed),
+            used_model=is_here and not offline,
+            is_lasting=not (is_here and offline),
         )
 
     async def check(self, encoder: EncoderRecord) -> str:
@@ -130,14 +136,29 @@ class Texts:
 
 @cache
 def background_texts() -> Mapping[str, tuple[str, ...]]:
-    """The shipped background texts by language: the same 200 things in each."""
-    lines = (
-        (resources.files("engine") / "data" / "background.tsv")
-        .read_text(encoding="utf-8")
-        .splitlines()
-    )
+    """The shipped random texts by language: the same 200 things in each."""
+    return _read("background.tsv")
+
+
+@cache
+def rival_texts() -> Mapping[str, tuple[str, ...]]:
+    """The shipped rivals by language: the same things in each (see scoring.label_free)."""
+    return _read("rivals.tsv")
+
+
+def _read(name: str) -> Mapping[str, tuple[str, ...]]:
+    lines = (resources.files("engine") / "data" / name).read_text(encoding="utf-8").splitlines()
     english, chinese = zip(*(line.split("\t") for line in lines), strict=True)
     return {"en": english, "zh": chinese}
+
+
+def _spoken(texts: Mapping[str, tuple[str, ...]], language: str) -> tuple[str, ...]:
+    return texts.get(language, texts["en"])
+
+
+def _stacked(records: Sequence[TextRecord], dim: int) -> FloatArray:
+    vectors = [record.vector for record in records]
+    return np.stack(vectors) if vectors else np.zeros((0, dim), np.float32)
 
 
 def _shuffled(item: TextRecord) -> bytes:

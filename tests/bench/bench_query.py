@@ -19,6 +19,7 @@ from engine.results import FloatArray
 from engine.scoring import label_free, ranking
 from engine.scoring.matcher import Matcher
 from engine.search.matrix import arrange
+from engine.search.texts import BANK_SIZE, rival_texts
 
 DIM, HIDDEN, TOP = 512, 256, 10
 
@@ -58,7 +59,8 @@ def random_matcher() -> Matcher:
 def measure(count: int) -> None:
     """Print one size."""
     rows, query = random_unit(count, 1), random_unit(1, 2)[0]
-    columns, bank, matcher = arrange(rows, np.arange(count)), random_unit(200, 3), random_matcher()
+    columns, matcher = arrange(rows, np.arange(count)), random_matcher()
+    random, bank = random_unit(BANK_SIZE, 3), random_unit(len(rival_texts()["en"]), 4)
     ids = np.arange(count, dtype=np.int64)
     index = faiss.IndexFlatIP(DIM)
     index.add(rows)
@@ -77,7 +79,8 @@ def measure(count: int) -> None:
 
     def engine_label_free() -> object:
         cosine = query @ columns
-        odds = label_free.log_odds(background, query, cosine, columns, with_prior=True)
+        prior = label_free.prior_of(random, query)
+        odds = label_free.log_odds(background, query, cosine, columns, shift=prior, are_rivals=True)
         return decide(cosine, odds)
 
     def engine_matcher() -> object:
@@ -105,7 +108,7 @@ def measure(count: int) -> None:
     if count <= 50_000:
         found["matcher over a concatenation in memory"] = best_ms(concatenated)
     found["once a library: arrange"] = best_ms(lambda: arrange(rows, ids))
-    found["once a library: background of 200"] = best_ms(
+    found[f"once a library: background of {len(bank)}"] = best_ms(
         lambda: label_free.prepare(bank, columns, 100.0)
     )
     flat = found["faiss flat, top 10"]

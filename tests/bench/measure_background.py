@@ -47,15 +47,29 @@ class Lab:
         self.columns = np.ascontiguousarray(real.pictures.T)
         self.index = {text: place for place, text in enumerate(real.texts)}
 
-    def odds(self, words: Sequence[str], bank: FloatArray, scale: float = 100.0) -> FloatArray:
-        """Log odds [words, pictures]."""
+    def odds(
+        self,
+        words: Sequence[str],
+        bank: FloatArray,
+        scale: float = 100.0,
+        *,
+        against: Sequence[str] = (),
+        shift: float = 0.0,
+    ) -> FloatArray:
+        """Log odds [words, pictures]; the bank is of rivals where texts for the prior are given."""
         background = label_free.prepare(bank, self.columns, scale)
+        random = self.bank(against) if against else bank
         found = []
         for word in words:
             query = self.real.vectors[self.index[f"a {word}"]]
             found.append(
                 label_free.log_odds(
-                    background, query, query @ self.columns, self.columns, with_prior=True
+                    background,
+                    query,
+                    query @ self.columns,
+                    self.columns,
+                    shift=label_free.prior_of(random, query) + shift,
+                    are_rivals=bool(against),
                 )
             )
         return np.stack(found)
@@ -171,9 +185,7 @@ def pictures(lab: Lab) -> None:
         counts, alike, others = [], [], []
         for query in range(5, len(words), 23):
             vector = real.pictures[query]
-            odds = label_free.log_odds(
-                background, vector, vector @ columns, columns, with_prior=False
-            )
+            odds = label_free.log_odds(background, vector, vector @ columns, columns)
             odds[query] = -np.inf
             passing = np.flatnonzero(odds >= 0)
             counts.append(len(passing))

@@ -101,12 +101,19 @@ async def routed(searcher: Searcher, words: tuple[str, ...], route: str) -> int:
     return sum(result.receipt.route == route for result in results)
 
 
-async def test_present_and_absent_words_are_routed_as_well_as_measured(searcher: Searcher) -> None:
-    """Below nine in ten: the label-free match is no judge of rare words, see engine/scoring."""
-    assert await routed(searcher, PRESENT, RETRIEVE) >= 24
-    assert await routed(searcher, ABSENT, GENERATE) >= 19
-    assert await routed(searcher, CLEARLY_PRESENT, RETRIEVE) >= 26
-    assert await routed(searcher, CLEARLY_ABSENT, GENERATE) >= 20
+async def test_nine_in_ten_clear_words_are_routed_right(searcher: Searcher) -> None:
+    found = await routed(searcher, CLEARLY_PRESENT, RETRIEVE)
+    lacking = await routed(searcher, CLEARLY_ABSENT, GENERATE)
+    assert found + lacking >= 54
+    assert min(found, lacking) >= 26
+
+
+async def test_words_chosen_by_caption_counts_alone_are_routed_as_measured(
+    searcher: Searcher,
+) -> None:
+    """Fewer than of the clear ones: captions leave unsaid, and name what pictures hardly show."""
+    assert await routed(searcher, PRESENT, RETRIEVE) >= 26
+    assert await routed(searcher, ABSENT, GENERATE) >= 23
 
 
 def average_precision(relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:

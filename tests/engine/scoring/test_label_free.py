@@ -29,7 +29,7 @@ def engine_log_odds(
 ) -> FloatArray:
     columns = np.ascontiguousarray(pictures.T)
     prepared = label_free.prepare(background, columns, scale)
-    return label_free.log_odds(prepared, query, query @ columns, columns, with_prior=False)
+    return label_free.log_odds(prepared, query, query @ columns, columns)
 
 
 @given(st.integers(0, 1000), st.integers(16, 60), st.sampled_from([1.0, 10.0, 100.0]))
@@ -95,15 +95,53 @@ def test_the_prior_favours_what_is_near_to_the_background() -> None:
     assert label_free.prior_of(background, rare) == -label_free.PRIOR_LIMIT
 
 
-def test_the_prior_shifts_every_picture_alike() -> None:
+def test_a_shift_shifts_every_picture_alike() -> None:
     pictures, background, query = noise(30), noise(20, seed=1), noise(1, seed=2)[0]
     columns = np.ascontiguousarray(pictures.T)
     prepared = label_free.prepare(background, columns, 100)
     cosine = query @ columns
-    without = label_free.log_odds(prepared, query, cosine, columns, with_prior=False)
-    with_prior = label_free.log_odds(prepared, query, cosine, columns, with_prior=True)
-    shift = label_free.prior_of(background, query)
-    assert with_prior - without == pytest.approx(np.full(30, shift), abs=1e-4)
+    without = label_free.log_odds(prepared, query, cosine, columns)
+    shifted = label_free.log_odds(prepared, query, cosine, columns, shift=-1.25)
+    assert shifted - without == pytest.approx(np.full(30, -1.25), abs=1e-4)
+
+
+@given(st.integers(0, 1000), st.sampled_from([1.0, 10.0, 100.0]))
+@settings(max_examples=20, deadline=None)
+def test_all_rivals_count_that_say_something_else(seed: int, scale: float) -> None:
+    rivals, pictures = noise(40, seed=seed), noise(30, seed=seed + 1)
+    query = unit(rivals[:1] + 0.05 * noise(1, seed=seed + 2))[0]
+    columns = np.ascontiguousarray(pictures.T)
+    prepared = label_free.prepare(rivals, columns, scale)
+    found = label_free.log_odds(prepared, query, query @ columns, columns, are_rivals=True)
+    logits = scale * (pictures.astype(np.float64) @ rivals[1:].T)
+    expected = scale * (pictures @ query) - np.logaddexp.reduce(logits, axis=1)
+    assert found == pytest.approx(expected, abs=2e-6 * scale + 1e-5)
+
+
+def test_no_more_than_a_tenth_of_the_rivals_says_the_same() -> None:
+    centre = noise(1)
+    rivals = unit(np.concatenate([centre + 0.05 * noise(12, seed=1), noise(48, seed=2)]))
+    columns = np.ascontiguousarray(noise(5, seed=3).T)
+    prepared = label_free.prepare(rivals, columns, 100)
+    assert (rivals @ centre[0] > prepared.near).sum() == 12
+    kept = label_free.kept_of(rivals, centre[0], beyond=prepared.near)
+    assert (~kept).sum() == 6
+
+
+def test_rivals_far_from_the_query_all_count() -> None:
+    rivals, columns = noise(40), np.ascontiguousarray(noise(30, seed=1).T)
+    query = -rivals.sum(axis=0) / np.linalg.norm(rivals.sum(axis=0))
+    prepared = label_free.prepare(rivals, columns, 100)
+    found = label_free.log_odds(prepared, query, query @ columns, columns, are_rivals=True)
+    logits = 100 * (columns.T.astype(np.float64) @ rivals.T)
+    expected = 100 * (query @ columns) - np.logaddexp.reduce(logits, axis=1)
+    assert found == pytest.approx(expected, abs=1e-3)
+
+
+def test_half_of_the_rivals_weigh_as_much_as_all() -> None:
+    assert label_free.rival_shift(100, 100) == -label_free.MARGIN
+    twice = label_free.rival_shift(50, 100) - label_free.rival_shift(100, 100)
+    assert twice == pytest.approx(-np.log(2))
 
 
 def test_without_a_background_the_order_is_that_of_the_cosine() -> None:

@@ -1,6 +1,6 @@
 """What the cache does not know is asked of a real model in its process, and then known."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,14 @@ from PIL import Image
 from cache.embeddings import add_embeddings
 from cache.encoders import put_encoder
 from cache.names import add_names
-from cache.records import EncoderRecord
+from cache.records import EncoderRecord, TextRecord
 from cache.store import Cache
-from cache.texts import get_texts
+from cache.texts import get_texts, put_texts
 from engine.errors import ModelUnusableError, PictureError
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
 from engine.search.searcher import Searcher
-from engine.search.texts import background_texts
+from engine.search.texts import background_texts, rival_texts
 from engine.settings import EngineSettings
 from tests.engine.search.libraries import noise
 from tests.tiny_models import save_tiny_clip
@@ -66,13 +66,40 @@ async def test_a_new_text_starts_the_model_once_and_then_never(
     searcher = Searcher(cache, encoders, settings)
     first = await searcher.scored(SearchRequest(query="a red horse in the snow"))
     assert not first.cached
-    assert first.receipt.matcher == "label-free (200 background texts)"
-    assert len(await cache.read(get_texts, space.id, background_texts()["en"])) == 200
+    rivals = rival_texts()["en"]
+    assert first.receipt.matcher == f"label-free ({len(rivals)} rival texts)"
+    bank = {*background_texts()["en"], *rivals}
+    assert len(await cache.read(get_texts, space.id, sorted(bank))) == len(bank)
     await encoders.unload()
     again = await searcher.scored(SearchRequest(query="a red horse in the snow", offline=True))
     assert again.cached
     assert again.receipt == first.receipt
     assert {state.state for state in encoders.state()} == {"off"}
+
+
+async def test_an_answer_for_want_of_texts_does_not_stand_for_later_ones(
+    cache: Cache, encoders: Encoders, settings: EngineSettings, space: EncoderRecord
+) -> None:
+    async def learn(texts: Sequence[str], seed: int) -> None:
+        records = [
+            TextRecord(text=text, vector=vector, tokens=3, lost="", imported=False)
+            for text, vector in zip(texts, noise(len(texts), dim=space.dim, seed=seed), strict=True)
+        ]
+        await cache.write(put_texts, space.id, records)
+
+    async def asked() -> str:
+        result = await Searcher(cache, encoders, settings).search(request)
+        assert {state.state for state in encoders.state()} <= {"off"}
+        return result.receipt.matcher
+
+    request = SearchRequest(query="a red horse in the snow", offline=True)
+    random, rivals = background_texts()["en"], rival_texts()["en"]
+    await learn(["a red horse in the snow"], 1)
+    assert await asked() == "label-free (rough)"
+    await learn(random, 2)
+    assert await asked() == f"label-free ({len({*random} & {*rivals})} rival texts)"
+    await learn([text for text in rivals if text not in random], 3)
+    assert await asked() == f"label-free ({len(rivals)} rival texts)"
 
 
 async def test_words_beyond_the_tower_are_named(
