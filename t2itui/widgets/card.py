@@ -1,25 +1,26 @@
-"""One picture of the answer with its rank and both scores."""
+"""One picture of the answer with its rank and both scores, as lines of the grid."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textual import events
-from textual.app import ComposeResult
-from textual.containers import Vertical
-from textual.content import Content
-from textual.message import Message
-from textual.widgets import Static
+from rich.cells import cell_len, set_cell_size
+from textual.geometry import Size
+from textual.strip import Strip
 
-from t2itui.graphics.picture import Picture
+from t2itui.graphics.drawing import Drawing, DrawingHolder
 from t2itui.plain import plain
-from t2itui.widgets.score_bar import score_line
+from t2itui.widgets.score_bar import bar, head
 
 if TYPE_CHECKING:
     from engine.results import Shown
+    from t2itui.widgets.card_looks import CardLooks, Parts
 
 CAPTION_ROWS = 3
+EDGE = 1
+"""Cells at the left of a card that show whether it is selected."""
 DISOWNED = -1
 """The index of a card that still shows a picture of an earlier answer."""
 
@@ -45,68 +46,48 @@ class CardContent:
     thumbnail: bytes | None
 
 
-class Caption(Static):
-    """Rank, name and both scores under a picture."""
+class Card:
+    """A picture with its caption; the grid moves it from result to result.
 
-    scores: CardScores | None = None
-    name_text: str = ""
-
-    def render(self) -> Content:
-        if self.scores is None:
-            return Content("")
-        scores, width = self.scores, self.size.width
-        sign = "✓" if scores.passes else "·"
-        mark = "◆" if scores.marked else " "
-        head = f"{sign}{scores.rank}{mark}"
-        lines = [
-            Content.assemble((head, "bold"), " ", self.name_text).truncate(width, ellipsis=True),
-            score_line("match", scores.match, scores.match, width, "$success"),
-            score_line("cos  ", scores.cosine, scores.cosine_share, width, "$primary"),
-        ]
-        return Content("\n").join(lines)
-
-
-class Card(Vertical):
-    """A picture with its caption; the grid moves it from result to result."""
-
-    DEFAULT_CSS = """
-    Card {
-        border-left: blank;
-        & > Picture { height: 1fr; }
-        & > Caption { height: 3; text-wrap: nowrap; }
-        &.-below > Caption { color: $text-muted; text-style: dim; }
-        &.-selected { border-left: thick $foreground-muted; }
-        &.-selected > Caption { background: $boost; }
-    }
+    No widget: dozens of them, each with its styles and children, would hold up every key.
     """
 
-    class Clicked(Message):
-        """The card was clicked; twice opens the picture."""
-
-        def __init__(self, slot: int, *, twice: bool) -> None:
-            super().__init__()
-            self.slot = slot
-            self.twice = twice
-
-    def __init__(self, slot: int) -> None:
-        super().__init__()
+    def __init__(self, slot: int, holder: DrawingHolder, repaint: Callable[[Card], None]) -> None:
+        """`repaint` is called whenever the lines have changed."""
         self.slot = slot
         """Place among the visible cards, in reading order."""
         self.index: int | None = None
         """Of the picture in the arrays of scores; None while the card is empty, and DISOWNED."""
         self.is_filled = False
         """The card shows the picture of its index, not only the figures."""
-        self._picture = Picture()
-        self._caption = Caption()
+        self.name = ""
+        """Of the file; empty until it was fetched."""
+        self.picture = Drawing(holder, lambda: repaint(self))
+        self._repaint = repaint
+        self._scores: CardScores | None = None
+        self._is_selected = False
+        self._lines: tuple[list[Strip], tuple[object, ...], list[Strip]] | None = None
 
     @property
     def is_marked(self) -> bool:
         """The card shows a marked picture."""
-        return self._caption.scores is not None and self._caption.scores.marked
+        return self._scores is not None and self._scores.marked
 
-    def compose(self) -> ComposeResult:
-        yield self._picture
-        yield self._caption
+    @property
+    def is_below(self) -> bool:
+        """The card shows a picture below the threshold."""
+        return self._scores is not None and not self._scores.passes
+
+    @property
+    def is_selected(self) -> bool:
+        """The card shows the selected picture."""
+        return self._is_selected
+
+    @is_selected.setter
+    def is_selected(self, selected: bool) -> None:
+        if selected != self._is_selected:
+            self._is_selected = selected
+            self._repaint(self)
 
     def disown(self) -> None:
         """Say that what the card shows belongs to an earlier answer; it stays for the moment."""
@@ -120,30 +101,58 @@ class Card(Vertical):
             return False
         self.index = index
         self.is_filled = False
-        self._caption.name_text = ""
-        self._picture.show(None, alt="")
+        self.name = ""
+        self.picture.show(None, alt="")
         if index is None:
             self.show_scores(None)
         return True
 
     def show_scores(self, scores: CardScores | None) -> None:
         """Show figures; nothing is repainted when they are the ones shown already."""
-        if scores == self._caption.scores:
-            return
-        self._caption.scores = scores
-        self._caption.refresh()
-        below = scores is not None and not scores.passes
-        self.set_class(below, "-below")
-        self._picture.dim = below
+        if scores != self._scores:
+            self._scores = scores
+            self.picture.dim = self.is_below
+            self._repaint(self)
 
     def fill(self, content: CardContent) -> None:
         """Show the fetched picture and name."""
         self.is_filled = True
-        name = plain(content.shown.path.rpartition("/")[2])
-        self._caption.name_text = name
-        self._caption.refresh()
-        self._picture.show(content.thumbnail, alt=name, dim=self.has_class("-below"))
+        self.name = plain(content.shown.path.rpartition("/")[2])
+        self.picture.show(content.thumbnail, alt=self.name, dim=self.is_below)
+        self._repaint(self)
 
-    def on_click(self, event: events.Click) -> None:
-        if self.index is not None:
-            self.post_message(self.Clicked(self.slot, twice=event.chain > 1))
+    def caption(self, width: int) -> list[Parts]:
+        """What stands under the picture, in lines of `width` cells."""
+        scores = self._scores
+        if scores is None:
+            return [("", " " * width, "")] * CAPTION_ROWS
+        sign = f"{'✓' if scores.passes else '·'}{scores.rank}{'◆' if scores.marked else ' '}"[
+            :width
+        ]
+        match, cosine = head("match", scores.match)[:width], head("cos  ", scores.cosine)[:width]
+        return [
+            (sign, _cut(f" {self.name}", width - len(sign)), ""),
+            ("", match, bar(scores.match, width - len(match))),
+            ("", cosine, bar(scores.cosine_share, width - len(cosine))),
+        ]
+
+    def lines(self, width: int, height: int, looks: CardLooks) -> list[Strip]:
+        """The card in `height` strips of `width` cells; the same list while nothing changed."""
+        rows = max(0, height - CAPTION_ROWS)
+        picture = self.picture.lines(Size(max(0, width - EDGE), rows), looks.ground)
+        key = (width, height, looks, self._is_selected, self._scores, self.name)
+        if self._lines is None or self._lines[0] is not picture or self._lines[1] != key:
+            edge = looks.edge(selected=self._is_selected)
+            below = looks.caption(
+                self.caption(max(0, width - EDGE)), below=self.is_below, selected=self._is_selected
+            )
+            lines = [Strip.join((edge, line)) for line in (*picture[:rows], *below)]
+            self._lines = (picture, key, lines[:height])
+        return self._lines[2]
+
+
+def _cut(text: str, width: int) -> str:
+    """A text in exactly `width` cells, with an ellipsis where it was too long."""
+    if width < 1 or cell_len(text) <= width:
+        return set_cell_size(text, max(0, width))
+    return f"{set_cell_size(text, width - 1)}…"

@@ -12,9 +12,11 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
 from textual.scrollbar import ScrollBar, ScrollDown, ScrollTo, ScrollUp
-from textual.widget import Widget
 
+from t2itui.graphics.drawing import Drawing, DrawingHolder
 from t2itui.widgets.card import Card, CardContent, CardScores
+from t2itui.widgets.card_column import CardColumn
+from t2itui.widgets.card_looks import CardLooks
 from t2itui.widgets.grid_keys import GRID_KEYS
 from t2itui.widgets.grid_shape import CARD_WIDTHS, USUAL_SIZE, GridShape, fit
 
@@ -40,18 +42,26 @@ class CardsFetched(Message, bubble=False):
         self.contents = contents
 
 
-class ResultGrid(Widget, can_focus=True):
+class ResultGrid(DrawingHolder, can_focus=True):
     """Walks through any number of results with as many cards as the screen has room for."""
 
     DEFAULT_CSS = """
     ResultGrid {
         layout: horizontal;
         & > #cards { layout: grid; width: 1fr; height: 100%; grid-gutter: 0 1; }
+        & > #cards > CardColumn { height: 100%; }
         & > ScrollBar { width: 1; height: 100%; }
-        &:focus Card.-selected { border-left: thick $accent; }
-        &:focus Card.-selected > Caption { background: $accent-muted; }
+        & > .card--caption { color: $foreground; }
+        & > .card--below { color: $text-muted; text-style: dim; }
+        & > .card--match { color: $success; }
+        & > .card--cosine { color: $primary; }
+        & > .card--selected { background: $boost; }
+        & > .card--selected-edge { color: $foreground-muted; }
+        & > .card--focused { background: $accent-muted; }
+        & > .card--focused-edge { color: $accent; }
     }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(CardLooks.COMPONENTS)
 
     BINDINGS: ClassVar[list[BindingType]] = GRID_KEYS
 
@@ -80,7 +90,10 @@ class ResultGrid(Widget, can_focus=True):
         self._shown: Sequence[int] | IdArray = ()
         self._marked: frozenset[int] = frozenset()
         self._contents: OrderedDict[int, CardContent] = OrderedDict()
-        self._cards: list[Card] = []
+        self._looks: CardLooks | None = None
+        self._columns: list[CardColumn] = []
+        self.cards: list[Card] = []
+        """The cards in sight, in reading order."""
         self._is_settling = False
         self._card_size = USUAL_SIZE
         self.shape = GridShape(columns=1, rows=1, card_height=1)
@@ -106,7 +119,7 @@ class ResultGrid(Widget, can_focus=True):
         self._listing = listing
         self._shown = () if listing is None else listing.shown
         self.position = self.first_row = 0
-        for card in self._cards:
+        for card in self.cards:
             card.disown()
         self._arrange()
         self.post_message(self.Selected(self.selected))
@@ -153,13 +166,61 @@ class ResultGrid(Widget, can_focus=True):
         if width <= 0 or height <= 0:
             return
         self.shape = fit(width, height, self._card_size)
-        holder = self.query_one("#cards", Container)
-        holder.styles.grid_size_columns = self.shape.columns
-        holder.styles.grid_rows = f"{self.shape.card_height}"
-        for card in self._cards[self.shape.slots :]:
-            card.remove()
-        del self._cards[self.shape.slots :]
+        self._set_columns()
+        for card in self.cards[self.shape.slots :]:
+            card.picture.free()
+        del self.cards[self.shape.slots :]
         self._arrange()
+
+    def _set_columns(self) -> None:
+        """Have as many columns as cards stand side by side."""
+        holder, wanted = self.query_one("#cards", Container), self.shape.columns
+        for column in self._columns[wanted:]:
+            column.remove()
+        del self._columns[wanted:]
+        new = [
+            CardColumn(number, self._cards_of, self._get_looks)
+            for number in range(len(self._columns), wanted)
+        ]
+        self._columns += new
+        for column in self._columns:
+            column.card_height = self.shape.card_height
+            column.refresh()
+        holder.styles.grid_size_columns = wanted
+        if new:
+            holder.mount(*new)
+
+    def _cards_of(self, column: int) -> list[Card]:
+        return self.cards[column :: self.shape.columns]
+
+    def _get_looks(self) -> CardLooks:
+        if self._looks is None:
+            self._looks = CardLooks(self, focused=self.has_focus)
+        return self._looks
+
+    def drawings(self) -> list[Drawing]:
+        """The pictures on the cards."""
+        return [card.picture for card in self.cards]
+
+    def notify_style_update(self) -> None:
+        """Paint all cards in other colours."""
+        super().notify_style_update()
+        self._repaint_all()
+
+    def watch_has_focus(self, focused: bool) -> None:
+        """Show by the selected card whether keys move it."""
+        super().watch_has_focus(focused)
+        self._repaint_all()
+
+    def _repaint_all(self) -> None:
+        self._looks = None
+        for column in self._columns:
+            column.refresh()
+
+    def _repaint(self, card: Card) -> None:
+        row, number = divmod(card.slot, self.shape.columns)
+        if number < len(self._columns):
+            self._columns[number].repaint(row)
 
     def _arrange(self) -> None:
         """Put the right results on the cards, keeping the selected one in sight."""
@@ -169,7 +230,7 @@ class ResultGrid(Widget, can_focus=True):
         first = max(0, min(first, self._row_count() - rows))
         self._turn(first - self.first_row)
         self.first_row = first
-        for card in self._cards:
+        for card in self.cards:
             self._show_selection(card)
         self._show_bar()
         missing = [each for each in self._wanted() if each not in self._contents]
@@ -180,7 +241,7 @@ class ResultGrid(Widget, can_focus=True):
 
     def _show_selection(self, card: Card) -> None:
         at = self.first_row * self.shape.columns + card.slot
-        card.set_class(at == self.position and len(self._shown) > 0, "-selected")
+        card.is_selected = at == self.position and len(self._shown) > 0
 
     def _settle(self) -> None:
         """Give a few cards their results, and the others theirs after these were painted."""
@@ -204,12 +265,11 @@ class ResultGrid(Widget, can_focus=True):
 
     def _settle_slot(self, slot: int) -> bool:
         """Bring one card into step; returns whether there was something to do."""
-        is_new = slot == len(self._cards)
+        is_new = slot == len(self.cards)
         if is_new:
-            self._cards.append(Card(slot))
-            self.query_one("#cards").mount(self._cards[slot])
-            self._show_selection(self._cards[slot])
-        card, index = self._cards[slot], self._index_at(slot)
+            self.cards.append(Card(slot, self, self._repaint))
+            self._show_selection(self.cards[slot])
+        card, index = self.cards[slot], self._index_at(slot)
         changed = card.assign(index)
         if self._listing is None or index is None:
             return is_new or changed
@@ -228,12 +288,13 @@ class ResultGrid(Widget, can_focus=True):
 
     def _turn(self, down: int) -> None:
         """Move the cards that stay in sight, so that only the others need another picture."""
-        if not down or abs(down) >= self.shape.rows or len(self._cards) < self.shape.slots:
+        if not down or abs(down) >= self.shape.rows or len(self.cards) < self.shape.slots:
             return
-        for card in self._cards:
+        for card in self.cards:
             card.slot = (card.slot - down * self.shape.columns) % self.shape.slots
-        self._cards.sort(key=lambda card: card.slot)
-        self.query_one("#cards").sort_children(key=_slot)
+        self.cards.sort(key=lambda card: card.slot)
+        for column in self._columns:
+            column.refresh()
 
     def _row_count(self) -> int:
         return -(-len(self._shown) // self.shape.columns)
@@ -242,7 +303,7 @@ class ResultGrid(Widget, can_focus=True):
         listing = self._listing
         if listing is None:
             return
-        for card in self._cards:
+        for card in self.cards:
             if card.index is not None and card.index == self._index_at(card.slot):
                 card.show_scores(self._figures(listing, card.index))
 
@@ -321,10 +382,10 @@ class ResultGrid(Widget, can_focus=True):
         event.stop()
         self._scroll_rows(-1)
 
-    @on(Card.Clicked)
-    def select_clicked(self, message: Card.Clicked) -> None:
+    @on(CardColumn.Clicked)
+    def select_clicked(self, message: CardColumn.Clicked) -> None:
         message.stop()
-        self.select(self.first_row * self.shape.columns + message.slot)
+        self.select((self.first_row + message.row) * self.shape.columns + message.number)
         if message.twice:
             self.action_open()
 
@@ -361,7 +422,3 @@ class ResultGrid(Widget, can_focus=True):
         """Show the selected picture large."""
         if self.selected is not None:
             self.post_message(self.Opened(self.selected))
-
-
-def _slot(widget: Widget) -> int:
-    return widget.slot if isinstance(widget, Card) else 0

@@ -20,7 +20,12 @@ def number(score: float) -> str:
     return text.replace("0.", ".", 1)
 
 
+def head(name: str, score: float) -> str:
+    """Return what stands before a score's bar."""
+    return f"{name} {number(score):>3} "
+
+
 def score_line(name: str, score: float, share: float, width: int, style: str) -> Content:
     """Return a line of `width` cells: the scorer's name, the score, and the score as a bar."""
-    head = f"{name} {number(score):>3} "
-    return Content.assemble(head, (bar(share, max(0, width - len(head))), style))
+    words = head(name, score)
+    return Content.assemble(words, (bar(share, max(0, width - len(words))), style))

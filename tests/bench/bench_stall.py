@@ -21,7 +21,6 @@ from engine.engine import Engine
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import PROTOCOLS, Graphics, ProtocolName
-from t2itui.graphics.picture import Picture
 from t2itui.widgets.card import Card
 from tests.bench.big_library import QUERY, build
 from tests.bench.on_pty import CELL, run_on_pty
@@ -70,12 +69,14 @@ async def filled(app: T2ITuiApp) -> None:
     """Wait until every card in sight has its picture or its words."""
     while True:
         await asyncio.sleep(0.02)
-        cards = [card for card in app.screen.query(Card) if card.index is not None]
-        slots = app.query_search().results.grid.shape.slots
-        if len(cards) == slots and all(card.is_filled for card in cards):
-            pictures = [card.query_one(Picture) for card in cards]
-            if all(picture.reason != "loading" for picture in pictures):
-                return
+        grid = app.query_search().results.grid
+        is_full = len(grid.cards) == grid.shape.slots
+        if is_full and all(_has_settled(card) for card in grid.cards):
+            return
+
+
+def _has_settled(card: Card) -> bool:
+    return card.is_filled and card.picture.reason != "loading"
 
 
 async def drive(pilot: Pilot[object], write_to: int) -> None:

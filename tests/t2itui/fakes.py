@@ -28,7 +28,6 @@ from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.search import SearchScreen
 from t2itui.settings import AppSettings
-from t2itui.widgets.card import Card
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -286,7 +285,7 @@ async def answered(pilot: Pilot[None]) -> SearchScreen:
 
 def is_filled(screen: SearchScreen) -> bool:
     """Every card that has a picture shows it, and so does the detail."""
-    cards = list(screen.query(Card))
+    cards = screen.results.grid.cards
     if len(cards) != screen.results.grid.shape.slots:
         return False
     filled = all(card.is_filled for card in cards if card.index is not None)

@@ -6,7 +6,6 @@ from textual.widgets import Static
 
 from engine.scoring import ranking
 from t2itui.settings import AppSettings
-from t2itui.widgets.card import Card
 from t2itui.widgets.histogram import Histogram, columns_of
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
@@ -27,9 +26,9 @@ async def test_brackets_move_the_threshold_and_everything_follows_at_once() -> N
         assert "threshold 0.61" in histogram
         assert f"{passed} pass" in histogram
         assert "0.61" in str(screen.results.detail.query_one("#facts", Static).content)
-        below = [card for card in screen.query(Card) if card.has_class("-below")]
+        below = [card for card in screen.results.grid.cards if card.is_below]
         assert all(engine.searcher.scores.match[card.index or 0] < 0.61 for card in below)
-        assert len(below) == len(screen.query(Card)) - passed
+        assert len(below) == len(screen.results.grid.cards) - passed
 
 
 async def test_the_threshold_stays_between_zero_and_one() -> None:
@@ -72,9 +71,9 @@ async def test_s_ranks_by_the_other_scorer_and_says_so() -> None:
     engine.searcher.scores = ranking.make_scores(scores.picture_ids, cosine, scores.match_logit)
     async with fake_app(engine, start_query="a dog").run_test(size=SIZE) as pilot:
         screen = await answered(pilot)
-        assert screen.query(Card).first().index == int(scores.match_logit.argmax())
+        assert screen.results.grid.cards[0].index == int(scores.match_logit.argmax())
         await pilot.press("s")
-        assert screen.query(Card).first().index == int(cosine.argmax())
+        assert screen.results.grid.cards[0].index == int(cosine.argmax())
         assert "by cosine" in str(screen.route_line.content)
 
 
@@ -83,11 +82,11 @@ async def test_h_hides_what_is_below_and_brings_it_back() -> None:
     async with fake_app(engine, start_query="a dog").run_test(size=SIZE) as pilot:
         screen = await answered(pilot)
         await pilot.press("h")
-        shown = [card.index for card in screen.query(Card) if card.index is not None]
+        shown = [card.index for card in screen.results.grid.cards if card.index is not None]
         assert len(shown) == 7
         assert all(engine.searcher.scores.match[index] >= 0.5 for index in shown)
         await pilot.press("h")
-        assert all(card.index is not None for card in screen.query(Card))
+        assert all(card.index is not None for card in screen.results.grid.cards)
 
 
 async def test_a_threshold_that_rests_gets_its_receipt_once_and_is_remembered() -> None:

@@ -16,7 +16,6 @@ from engine.results import Note
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
 from t2itui.settings import AppSettings
-from t2itui.widgets.card import Caption, Card
 from t2itui.widgets.notes_line import NotesLine
 from t2itui.widgets.panel import Panel
 from t2itui.widgets.route_line import RouteLine
@@ -40,7 +39,7 @@ async def test_enter_answers_the_query_with_the_best_picture_first() -> None:
         screen = await answered(pilot)
         best = int(engine.searcher.scores.match_logit.argmax())
         assert [request.query for request in engine.searcher.asked] == ["a dog"]
-        assert screen.query(Card).first().index == best
+        assert screen.results.grid.cards[0].index == best
         assert screen.results.grid.selected == best
         assert screen.results.grid.has_focus
         route = words(screen.query_one(RouteLine))
@@ -52,7 +51,7 @@ async def test_a_card_shows_both_scores_as_number_and_bar() -> None:
     engine = FakeEngine(600)
     async with fake_app(engine, start_query="a dog").run_test(size=(120, 36)) as pilot:
         screen = await answered(pilot)
-        caption = screen.query(Caption).first().render().plain.split("\n")
+        caption = ["".join(parts) for parts in screen.results.grid.cards[0].caption(20)]
         best = int(engine.searcher.scores.match_logit.argmax())
         assert caption[0].startswith("✓1")
         assert f".{engine.searcher.scores.match[best]:.2f}"[2:] in caption[1]
@@ -69,7 +68,7 @@ async def test_a_query_nothing_answers_routes_to_generate_and_says_why() -> None
         screen = await answered(pilot)
         route = words(screen.query_one(RouteLine))
         assert route.startswith("✗ generate: none of 600 pictures has a match of 1.00")
-        assert {caption.render().plain[0] for caption in screen.query(Caption)} == {"·"}
+        assert {card.caption(16)[0][0][0] for card in screen.results.grid.cards} == {"·"}
 
 
 async def test_up_brings_back_earlier_queries_and_down_the_draft() -> None:

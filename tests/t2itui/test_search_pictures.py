@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from t2itui.screens.marked import MarkedScreen
 from t2itui.screens.viewer import Viewer
-from t2itui.widgets.card import Caption, Card
+from t2itui.widgets.card_column import CardColumn
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
 SIZE = (120, 36)
@@ -19,18 +19,16 @@ async def test_only_cards_in_sight_exist_for_twenty_thousand_pictures() -> None:
     async with fake_app(engine, start_query="a dog").run_test(size=SIZE) as pilot:
         screen = await answered(pilot)
         grid = screen.results.grid
-        assert len(screen.query(Card)) == grid.shape.slots < 30
+        assert len(grid.cards) == grid.shape.slots < 30
         await pilot.press("end")
         order = list(screen.results.listing.shown) if screen.results.listing else []
         assert grid.selected == order[-1]
-        shown = [card.index for card in screen.query(Card) if card.index is not None]
+        shown = [card.index for card in grid.cards if card.index is not None]
         assert shown == order[grid.first_row * grid.shape.columns :]
         await pilot.press("pageup", "pageup")
         first = grid.first_row * grid.shape.columns
-        await until(pilot, lambda: all(card.is_filled for card in screen.query(Card)))
-        assert [card.index for card in screen.query(Card)] == order[
-            first : first + grid.shape.slots
-        ]
+        await until(pilot, lambda: all(card.is_filled for card in grid.cards))
+        assert [card.index for card in grid.cards] == order[first : first + grid.shape.slots]
         assert len(engine.library.asked) < 8 * grid.shape.slots
 
 
@@ -38,13 +36,13 @@ async def test_scrolling_one_row_keeps_the_cards_that_stay_in_sight() -> None:
     async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=SIZE) as pilot:
         screen = await answered(pilot)
         grid = screen.results.grid
-        before = {card.index: card for card in screen.query(Card)}
+        before = {card.index: card for card in grid.cards}
         await pilot.press(*["down"] * grid.shape.rows)
-        after = {card.index: card for card in screen.query(Card)}
+        after = {card.index: card for card in grid.cards}
         kept = before.keys() & after.keys()
         assert len(kept) == grid.shape.slots - grid.shape.columns
         assert all(before[index] is after[index] for index in kept)
-        assert [card.index for card in screen.query(Card)] == list(
+        assert [card.index for card in grid.cards] == list(
             screen.results.listing.shown if screen.results.listing else []
         )[grid.shape.columns : grid.shape.columns + grid.shape.slots]
 
@@ -117,7 +115,7 @@ async def test_marked_pictures_are_listed_copied_and_unmarked() -> None:
         assert app.clipboard == second
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
-        marked = [card.slot for card in screen.query(Card) if card.is_marked]
+        marked = [card.slot for card in screen.results.grid.cards if card.is_marked]
         assert marked == [1]
 
 
@@ -141,12 +139,14 @@ async def test_a_click_selects_and_the_scroll_bar_turns_pages() -> None:
     async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=SIZE) as pilot:
         screen = await answered(pilot)
         grid = screen.results.grid
-        await pilot.click(list(screen.query(Card))[3])
-        assert grid.position == 3
+        column = grid.query(CardColumn)[1]
+        height = grid.shape.card_height
+        await pilot.click(column, offset=(2, height))
+        assert grid.position == grid.shape.columns + 1
         bar = grid.query_one(ScrollBar)
         await pilot.click(bar, offset=(0, bar.size.height - 1))
         await until(pilot, lambda: grid.first_row == grid.shape.rows)
-        assert grid.selected == screen.query(Card).first().index or grid.position > 3
+        assert grid.selected == grid.cards[0].index or grid.position > 3
 
 
 async def test_a_hostile_file_name_reaches_neither_terminal_nor_markup() -> None:
@@ -161,7 +161,7 @@ async def test_a_hostile_file_name_reaches_neither_terminal_nor_markup() -> None
         await until(pilot, lambda: isinstance(app.screen, Viewer))
         drawn = app.export_screenshot(simplify=True)
         texts = [
-            str(screen.query(Caption).first().render()),
+            str(screen.results.grid.cards[0].caption(40)),
             str(screen.query_one("#facts", Static).content),
         ]
         for text in (*texts, drawn):

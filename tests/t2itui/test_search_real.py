@@ -11,7 +11,6 @@ from t2itui import settings
 from t2itui.messages import ReplayWanted
 from t2itui.screens.history import HistoryScreen
 from t2itui.screens.search import SearchScreen
-from t2itui.widgets.card import Caption
 from tests.t2itui.fakes import answered, until
 from tests.t2itui.real_library import EACH, make_library, real_app
 
@@ -105,4 +104,4 @@ async def test_a_library_that_cannot_be_opened_is_an_error_on_the_screen(tmp_pat
 
 def first_names(screen: SearchScreen) -> list[str]:
     """The names on the cards, the best first."""
-    return [caption.name_text for caption in screen.query(Caption)]
+    return [card.name for card in screen.results.grid.cards]

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Footer
+from textual.widgets import Footer, Input
 
 from t2itui.app import THEMES
 from t2itui.graphics.picture import Picture
 from t2itui.screens.help import HelpScreen, gather
 from t2itui.settings import AppSettings
-from t2itui.widgets.card import Caption, Card
+from t2itui.widgets.card_column import CardColumn
 from t2itui.widgets.detail import Detail
 from t2itui.widgets.grid_shape import fit
 from t2itui.widgets.histogram import Histogram
@@ -29,9 +29,12 @@ async def test_cards_query_route_threshold_and_keys_fit_into(size: tuple[int, in
         for widget in (screen.query_line, screen.route_line, screen.query_one(Histogram)):
             assert widget.region.height > 0
             assert widget.region.right <= width
-        for card in screen.query(Card):
-            assert screen.results.grid.region.contains_region(card.region)
-        assert screen.query(Caption).first().size.width >= 9
+        grid = screen.results.grid
+        for column in screen.query(CardColumn):
+            assert grid.region.contains_region(column.region)
+            assert column.size.width >= 10
+            assert grid.shape.rows * grid.shape.card_height <= column.size.height
+        assert len(screen.query(CardColumn)) == grid.shape.columns
         assert screen.query_one(Footer).region.bottom == height
         assert screen.query_one(Detail).display == (width >= 70)
 
@@ -53,8 +56,8 @@ async def test_resizing_keeps_the_selected_picture_in_sight() -> None:
         selected = grid.selected
         for width, height in ((60, 18), (200, 50), (80, 24)):
             await pilot.resize_terminal(width, height)
-            await until(pilot, lambda: len(screen.query(Card)) == grid.shape.slots)
-            await until(pilot, lambda: selected in [card.index for card in screen.query(Card)])
+            await until(pilot, lambda: len(grid.cards) == grid.shape.slots)
+            await until(pilot, lambda: selected in [card.index for card in grid.cards])
             assert grid.selected == selected
 
 
@@ -119,10 +122,12 @@ async def test_without_colour_passing_is_still_told_apart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=(80, 24)) as pilot:
+    async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=(120, 36)) as pilot:
         screen = await answered(pilot)
-        signs = [caption.render().plain[0] for caption in screen.query(Caption)]
-        below = [card.has_class("-below") for card in screen.query(Card)]
+        cards = screen.results.grid.cards
+        signs = [card.caption(16)[0][0][0] for card in cards]
+        below = [card.is_below for card in cards]
+        assert len(set(below)) == 2
         assert [sign == "·" for sign in signs] == below
 
 
@@ -146,11 +151,13 @@ def test_an_empty_library_looks_as_it_did(snap_compare: SnapCompare) -> None:
 async def at_rest(pilot: Pilot[None]) -> None:
     """Wait until the answer and all its pictures are drawn."""
     screen = await answered(pilot)
-    cards = [card for card in screen.query(Card) if card.index is not None and card.index % 10 != 8]
-    await until(pilot, lambda: all(card.query_one(Picture).reason is None for card in cards))
+    cards = [each for each in screen.results.grid.cards if (each.index or 0) % 10 != 8]
+    await until(pilot, lambda: all(card.picture.reason is None for card in cards))
     await until(pilot, lambda: screen.results.detail.query_one(Picture).reason is None)
 
 
 async def begun(pilot: Pilot[None]) -> None:
-    """Wait for the first start."""
+    """Wait for the first start, and keep its cursor from blinking."""
     await until(pilot, lambda: pilot.app.screen.query_one("#first-start").display)
+    for line in pilot.app.screen.query(Input):
+        line.cursor_blink = False

@@ -1,0 +1,272 @@
+"""A picture's way from its bytes into the terminal, for whichever widget has a place for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import on
+from textual.color import Color
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from t2itui.graphics.art import RGB, Art, Recipe, UnreadablePictureError
+from t2itui.graphics.capability import HALF_CELLS, Graphics
+from t2itui.graphics.frame import Reason, frame
+from t2itui.graphics.memory import TerminalMemory
+
+ARTIST = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
+"""The one thread that decodes and draws; more would only fight for the interpreter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a picture stands on."""
+
+    background: Color
+    words: Style
+    """Of the words that stand where no picture can be drawn."""
+    at_bottom: bool = False
+    """The picture reaches the last line of the screen."""
+
+
+class Drawn(Message, bubble=False):
+    """A drawing is ready; `art` is None where the bytes turned out to be no picture."""
+
+    def __init__(self, drawing: Drawing, data: bytes, recipe: Recipe, art: Art | None) -> None:
+        self.drawing = drawing
+        self.data = data
+        self.recipe = recipe
+        self.art = art
+        super().__init__()
+
+
+class DrawingHolder(Widget):
+    """A widget that shows drawings among its own lines."""
+
+    given_graphics: Graphics | None = None
+
+    @property
+    def graphics(self) -> Graphics:
+        """How this terminal draws pictures: as the widget was told, or else the app."""
+        if self.given_graphics is None:
+            found = getattr(self.app, "graphics", None)
+            self.given_graphics = found if isinstance(found, Graphics) else HALF_CELLS
+        return self.given_graphics
+
+    def drawings(self) -> Iterable[Drawing]:
+        """Every drawing that the widget holds."""
+        raise NotImplementedError
+
+    @on(Drawn)
+    def take_drawn(self, message: Drawn) -> None:
+        message.drawing.take(message)
+
+    def notify_style_update(self) -> None:
+        """Draw the words anew in other colours."""
+        super().notify_style_update()
+        for drawing in self.drawings():
+            drawing.forget_words()
+
+    def on_mount(self) -> None:
+        """Have the terminal forget the pictures whenever they cannot be seen for a while."""
+        self.app.screen_change_signal.subscribe(self, lambda _: self._free_if_hidden())
+        self.app.app_suspend_signal.subscribe(self, lambda _: self.free(), immediate=True)
+
+    def on_unmount(self) -> None:
+        """Have the terminal forget the pictures."""
+        self.free()
+
+    def free(self) -> None:
+        """Have the terminal forget the pictures until they are drawn again."""
+        for drawing in self.drawings():
+            drawing.free()
+
+    def _free_if_hidden(self) -> None:
+        stack = self.app.screen_stack
+        above = stack[stack.index(self.screen) + 1 :] if self.screen in stack else stack
+        if any(screen.styles.background.a == 1 for screen in above):
+            self.free()
+
+
+class Drawing:
+    """One picture in a place of a widget, in its proportions, or its words in a box.
+
+    Decoding and encoding happen beside the event loop; until they are done, and behind a dialog,
+    something cheap stands in the picture's place.
+    """
+
+    def __init__(self, holder: DrawingHolder, repaint: Callable[[], object]) -> None:
+        """`repaint` is called whenever the lines have changed."""
+        self.size = Size(0, 0)
+        """The place, in cells."""
+        self._holder = holder
+        self._repaint = repaint
+        self._ground: Ground | None = None
+        self._data: bytes | None = None
+        self._alt = ""
+        self._dim = False
+        self._reason: Reason = "empty"
+        self._arts: dict[bool, tuple[Recipe, Art]] = {}
+        self._drawing: Recipe | None = None
+        self._words: tuple[object, list[Strip]] | None = None
+        self._placed: tuple[list[Strip], tuple[object, ...], list[Strip]] | None = None
+        self._memory = TerminalMemory(self._write)
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why words stand in the picture's place; None while the picture itself is there."""
+        return None if self._art() is not None else self._reason
+
+    @property
+    def dim(self) -> bool:
+        """Whether the picture is blended towards the background."""
+        return self._dim
+
+    @dim.setter
+    def dim(self, dim: bool) -> None:
+        if dim != self._dim:
+            self._dim = dim
+            self._words = None
+            self._repaint()
+
+    def show(self, data: bytes | None, *, alt: str, dim: bool = False) -> None:
+        """Show the picture encoded in `data`, or `alt` alone, or nothing; returns at once."""
+        if data == self._data and alt == self._alt:
+            self.dim = dim
+            return
+        self.free()
+        self._arts.clear()
+        self._words = None
+        self._drawing = None
+        self._data, self._alt, self._dim = data, alt, dim
+        if data is None:
+            self._reason = "missing" if alt else "empty"
+        else:
+            self._reason = "text" if self._holder.graphics.protocol == "text" else "loading"
+        if self._ground is not None:
+            self._draw_if_needed(self._ground.background.rgb)
+        self._repaint()
+
+    def lines(self, size: Size, ground: Ground) -> list[Strip]:
+        """Strips that fill the place; asks for a drawing where there is none that fits.
+
+        The same list as long as nothing has changed.
+        """
+        self.size, self._ground = size, ground
+        self._draw_if_needed(ground.background.rgb)
+        art = self._art()
+        if art is None:
+            return self._words_lines(ground)
+        if self._holder.screen.is_active:
+            self._memory.hold(art)
+            return self._place(art, art.strips, ground)
+        return self._place(art, art.veil, ground)
+
+    def take(self, drawn: Drawn) -> None:
+        """Show what was drawn, unless it is no longer wanted."""
+        if drawn.data is not self._data:
+            return
+        if drawn.recipe == self._drawing:
+            self._drawing = None
+        if drawn.art is None:
+            self._reason, self._words = "broken", None
+        else:
+            if drawn.recipe.dim in self._arts:
+                self._memory.free(self._arts[drawn.recipe.dim][1])
+            self._arts[drawn.recipe.dim] = (drawn.recipe, drawn.art)
+        self._repaint()
+
+    def forget_words(self) -> None:
+        """Draw the words anew: colours have changed."""
+        self._words = None
+
+    def free(self) -> None:
+        """Have the terminal forget the picture until it is drawn again."""
+        self._memory.free_all()
+
+    def _art(self) -> Art | None:
+        """What to show now, if need be in yesterday's brightness or on another background."""
+        for dim in (self._dim, not self._dim):
+            drawn, art = self._arts.get(dim, (None, None))
+            if drawn and self.size == (drawn.columns, drawn.rows):
+                return art
+        return None
+
+    def _draw_if_needed(self, background: RGB) -> None:
+        data, (columns, rows) = self._data, self.size
+        if data is None or self._reason in ("text", "broken") or not columns or not rows:
+            return
+        drawn, art = self._arts.get(self._dim, (None, None))
+        recipe = Recipe(
+            columns=columns,
+            rows=rows,
+            background=drawn.background if drawn and art and not art.translucent else background,
+            dim=self._dim,
+            grey=self._holder.app.no_color,
+        )
+        if recipe not in (drawn, self._drawing):
+            self._drawing = recipe
+            self._holder.run_worker(self._draw(data, recipe), group="draw")
+
+    async def _draw(self, data: bytes, recipe: Recipe) -> None:
+        def draw_if_still_wanted() -> Art | None:
+            if self._data is not data or self._drawing != recipe:
+                return None
+            from t2itui.graphics.artist import draw
+
+            return draw(data, recipe, graphics, console)
+
+        graphics, console = self._holder.graphics, self._holder.app.console
+        try:
+            art = await asyncio.get_running_loop().run_in_executor(ARTIST, draw_if_still_wanted)
+        except UnreadablePictureError:
+            self._holder.post_message(Drawn(self, data, recipe, None))
+        else:
+            if art is not None:
+                self._holder.post_message(Drawn(self, data, recipe, art))
+
+    def _write(self, sequences: str) -> None:
+        if self._holder.app._driver is not None:
+            self._holder.app._driver.write(sequences)
+
+    def _words_lines(self, ground: Ground) -> list[Strip]:
+        """The words in the picture's place, with the app's filters applied."""
+        place = (self.size, ground)
+        if self._words is None or self._words[0] != place:
+            columns, rows = self.size
+            lines = []
+            for text in frame(self._alt, self._reason, columns, rows, dim=self._dim):
+                strip = Strip([Segment(text, ground.words)], columns)
+                for line_filter in self._holder.get_line_filters():
+                    strip = strip.apply_filter(line_filter, ground.background)
+                lines.append(strip)
+            self._words = (place, lines)
+        return self._words[1]
+
+    def _place(self, art: Art, strips: list[Strip], ground: Ground) -> list[Strip]:
+        """The drawing in the middle of the widget's own background."""
+        place = (self.size, ground)
+        if self._placed is None or self._placed[0] is not strips or self._placed[1] != place:
+            lines = self._centre(art, strips, Style(bgcolor=ground.background.rich_color))
+            if ground.at_bottom and self._holder.graphics.protocol == "sixel":
+                # A terminal may scroll when a Sixel picture touches its last line.
+                lines[-1] = Strip(lines[-1])
+            self._placed = (strips, place, lines)
+        return self._placed[2]
+
+    def _centre(self, art: Art, strips: list[Strip], style: Style) -> list[Strip]:
+        columns, rows = self.size
+        left, top = (columns - art.columns) // 2, (rows - art.rows) // 2
+        widths = (left, columns - left - art.columns, columns)
+        before, after, blank = (Strip.blank(width, style) for width in widths)
+        for strip in (before, after, blank):
+            strip.render(self._holder.app.console)
+        lines = [Strip.join([before, strip, after]) for strip in strips]
+        return [blank] * top + lines + [blank] * (rows - top - art.rows)
