@@ -1,0 +1,222 @@
+"""A painting studio whose models are fakes: a generator that paints one colour, an encoder that
+sees colours and reads their names."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.content_files import content_path
+from cache.embeddings import add_embeddings
+from cache.encoders import put_encoder
+from cache.names import add_names
+from cache.records import EncoderRecord
+from cache.store import Cache
+from engine.builtin.storybook import Storybook
+from engine.events import JobEvent
+from engine.generation.events import Decoding, Loading, OnPaintEvent, Preview, Step
+from engine.generation.facts import EPSILON, Defaults, GeneratorFacts
+from engine.generation.generators import Generators
+from engine.generation.painted import FINE, Painted
+from engine.generation.painting import Painting
+from engine.generation.request import SCHEDULERS, GenerateRequest
+from engine.jobs import Jobs
+from engine.models.encoders import Encoders, TextEmbeddings
+from engine.models.facts import EncoderFacts
+from engine.models.input_spec import SQUASH, InputSpec
+from engine.results import FloatArray
+from engine.search.searcher import Searcher
+from engine.settings import EngineSettings
+from tests.engine.search.libraries import unit
+
+COLOURS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}
+CHINESE = {"红": "red", "绿": "green", "蓝": "blue"}
+DIM = 64
+
+
+def colour_in(text: str) -> str | None:
+    """The colour that a text names."""
+    spoken = [name for name in COLOURS if name in text.lower()]
+    spoken += [name for word, name in CHINESE.items() if word in text]
+    return spoken[0] if spoken else None
+
+
+class ColourEncoders(Encoders):
+    """Pictures lie at their colour, texts at the colour they name; other texts far from all."""
+
+    embedded = 0
+
+    async def describe(self, source: str) -> EncoderFacts:
+        return EncoderFacts(
+            id="made-up/colours",
+            source="made-up/colours",
+            folder=Path(),
+            family="clip",
+            dim=DIM,
+            logit_scale=100.0,
+            logit_bias=None,
+            languages=("en", "zh"),
+            spec=InputSpec(height=2, width=2, mode=SQUASH),
+        )
+
+    def locate(self, source: str) -> Path | None:
+        return Path()
+
+    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> FloatArray:
+        self.embedded += len(pixels)
+        vectors = np.zeros((len(pixels), DIM), np.float32)
+        vectors[:, :3] = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
+        return unit(vectors)
+
+    async def embed_texts(
+        self, source: str, texts: Sequence[str], *, priority: int = 0
+    ) -> TextEmbeddings:
+        vectors = np.stack([_text_vector(text) for text in texts])
+        return TextEmbeddings(
+            vectors=unit(vectors), tokens=[3] * len(texts), lost=[""] * len(texts)
+        )
+
+
+def _text_vector(text: str) -> FloatArray:
+    colour = colour_in(text)
+    vector = np.zeros(DIM, np.float32)
+    if colour is not None:
+        vector[:3] = np.array(COLOURS[colour], np.float32) / 255
+        return vector
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    vector[3:] = np.random.default_rng(seed).standard_normal(DIM - 3)
+    return vector
+
+
+@dataclass
+class Gate:
+    """Steps are taken as the test lets them; open from the start."""
+
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class ColourGenerators(Generators):
+    """Paints the colour that the prompt names; the seed decides one pixel."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        super().__init__(settings)
+        self.gate = Gate()
+        self.gate.is_open.set()
+        self.verdicts: list[str] = []
+        """On the next pictures; those after them are fine."""
+        self.seeds: list[int] = []
+        self.sources: list[str | None] = []
+        self.running = 0
+        self.most_running = 0
+
+    @property
+    def configured(self) -> str:
+        return "made-up/painter"
+
+    async def describe(self, source: str) -> GeneratorFacts:
+        return GeneratorFacts(
+            id=source,
+            source=source,
+            path=Path(),
+            family="sd1",
+            prediction_type=EPSILON,
+            defaults=Defaults(steps=4, guidance=7.5, scheduler="ddim", width=32, height=32),
+            multiple=8,
+            smallest=8,
+            schedulers=SCHEDULERS,
+            variant="",
+            size_bytes=100,
+            has_safety_checker=False,
+        )
+
+    async def paint(
+        self, request: GenerateRequest, seed: int, on_event: OnPaintEvent | None = None
+    ) -> Painted:
+        self.running += 1
+        self.most_running = max(self.running, self.most_running)
+        try:
+            return await self._paint(request, seed, on_event or (lambda event: None))
+        finally:
+            self.running -= 1
+
+    async def _paint(self, request: GenerateRequest, seed: int, on_event: OnPaintEvent) -> Painted:
+        steps, width, height = request.steps or 4, request.width or 32, request.height or 32
+        on_event(Loading(stage="loading unet", done=50, total=100))
+        for step in range(1, steps + 1):
+            self.gate.entered.set()
+            await self.gate.is_open.wait()
+            on_event(Step(step=step, total=steps, seconds_a_step=0.5, eta_s=0.5 * (steps - step)))
+            on_event(Preview(rgb=bytes(12), width=2, height=2))
+        on_event(Decoding())
+        self.seeds.append(seed)
+        self.sources.append(request.model)
+        pixels = np.full((height, width, 3), COLOURS[colour_in(request.prompt) or "red"], np.uint8)
+        pixels[0, 0] = seed % 251
+        return Painted(
+            pixels=pixels,
+            verdict=self.verdicts.pop(0) if self.verdicts else FINE,
+            model_id=request.model or self.configured,
+            seed=seed,
+            steps=steps,
+            guidance=7.5,
+            width=width,
+            height=height,
+            scheduler="ddim",
+            device="cpu",
+            dtype="fp32",
+            seconds=1.25,
+        )
+
+
+class StudioKit:
+    """Everything around painting, over a real cache."""
+
+    def __init__(self, cache: Cache, settings: EngineSettings) -> None:
+        self.cache = cache
+        self.settings = settings
+        self.encoders = ColourEncoders(settings)
+        self.generators = ColourGenerators(settings)
+        self.searcher = Searcher(cache, self.encoders, settings)
+        self.storybook = Storybook(cache)
+        self.jobs = Jobs(cache)
+        self.events: list[JobEvent] = []
+        self.jobs.subscribe(self.events.append)
+        self.painting = Painting(
+            cache=cache,
+            jobs=self.jobs,
+            generators=self.generators,
+            encoders=self.encoders,
+            searcher=self.searcher,
+            storybook=self.storybook,
+            settings=settings,
+        )
+
+    async def fill(self, count: int = 12) -> list[int]:
+        """Give the library green pictures, known by name."""
+        record = EncoderRecord(
+            id="made-up/colours",
+            dim=DIM,
+            logit_scale=100.0,
+            source="made-up/colours",
+            languages=("en", "zh"),
+        )
+        noise = np.random.default_rng(0).normal(0, 0.1, (count, DIM)).astype(np.float32)
+        vectors = unit(noise + _text_vector("green"))
+        await self.cache.write(put_encoder, record)
+        ids = await self.cache.write(add_names, [f"/photos/{n}.jpg" for n in range(count)])
+        await self.cache.write(add_embeddings, record.id, ids, vectors)
+        return ids
+
+    def of(self, kind: type[JobEvent]) -> list[JobEvent]:
+        """The events of a kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def stored(home: Path, sha256: str) -> bytes:
+    """The file of a painted picture."""
+    return content_path(home, sha256).read_bytes()

@@ -1,0 +1,307 @@
+"""Painting jobs: from the request to a picture that the next search finds."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cache.errors import CacheFullError, CacheReadOnlyError
+from cache.receipts import get_receipt
+from cache.store import Cache
+from engine.errors import RequestError
+from engine.events import (
+    JobCancelled,
+    JobDecoding,
+    JobFailed,
+    JobFinished,
+    JobKept,
+    JobLoading,
+    JobQueued,
+    JobScored,
+    JobSpoilt,
+    JobStarted,
+    JobStep,
+    LibraryChanged,
+)
+from engine.generation.painted import BLACK, NAN
+from engine.generation.picture_file import read_recipe
+from engine.generation.request import GenerateRequest
+from engine.requests import Filters, SearchRequest
+from engine.results import GENERATE, RETRIEVE
+from tests.engine.generation.studio import StudioKit, stored
+
+RED = GenerateRequest(prompt="a red ball", seed=7)
+
+
+async def test_a_job_tells_every_stage_and_ends_with_a_scored_picture(studio: StudioKit) -> None:
+    job = await studio.painting.start(RED)
+    outcome = await job.wait()
+    assert isinstance(outcome, JobFinished), outcome
+    assert outcome.message.startswith("painted 1 picture in")
+    order = list(dict.fromkeys(type(event) for event in studio.events))
+    assert order[:4] == [JobQueued, JobStarted, JobLoading, JobStep]
+    later = [JobDecoding, LibraryChanged, JobKept, JobScored, JobFinished]
+    assert [kind for kind in order if kind in later] == [
+        JobDecoding,
+        LibraryChanged,
+        JobKept,
+        JobScored,
+        JobFinished,
+    ]
+    steps = [event for event in studio.events if isinstance(event, JobStep)]
+    assert [(step.done, step.total, step.unit) for step in steps] == [
+        (n, 4, "steps") for n in range(1, 5)
+    ]
+    (scored,) = [event for event in studio.events if isinstance(event, JobScored)]
+    assert scored.match > 0.5 > scored.best_match
+    assert scored.best_path.startswith("/photos/")
+    (picture,) = studio.painting.results(job.id)
+    assert (picture.seed, picture.cached, picture.match) == (7, False, scored.match)
+    assert job.title == "paint a red ball"
+
+
+@pytest.mark.parametrize("query", ["a red ball", "一个红球"])
+async def test_what_was_painted_for_a_query_answers_it_the_next_time(
+    studio: StudioKit, query: str
+) -> None:
+    before = await studio.searcher.search(SearchRequest(query=query))
+    assert before.receipt.route == GENERATE
+    request = studio.painting.request_for(before.receipt)
+    job = await studio.painting.start(request, receipt=before.receipt)
+    await job.wait()
+    (picture,) = studio.painting.results(job.id)
+    after = await studio.searcher.search(SearchRequest(query=query))
+    assert after.receipt.route == RETRIEVE
+    best = after.rows[0]
+    assert (best.path, best.sha256, best.synthetic) == (picture.path, picture.sha256, True)
+    assert (best.cosine, best.match) == (picture.cosine, picture.match)
+    hidden = SearchRequest(query=query, filters=Filters(synthetic="hide"))
+    assert (await studio.searcher.search(hidden)).receipt.route == GENERATE
+    only = SearchRequest(query=query, filters=Filters(synthetic="only"))
+    assert [row.picture_id for row in (await studio.searcher.search(only)).rows] == [
+        picture.picture_id
+    ]
+    record = await studio.cache.read(get_receipt, before.receipt.id)
+    assert record is not None
+    assert (record.sequel.job_id, record.sequel.result) == (job.id, picture.sha256)
+    assert record.sequel.override is None
+
+
+async def test_painting_against_the_route_is_an_override_and_leaves_the_receipt_as_it_was(
+    studio: StudioKit,
+) -> None:
+    result = await studio.searcher.search(SearchRequest(query="something green"))
+    assert result.receipt.route == RETRIEVE
+    job = await studio.painting.start(replace(RED, prompt="x"), receipt=result.receipt)
+    await job.wait()
+    from engine.search.history import History
+
+    replayed = await History(studio.cache).replay(result.receipt.id)
+    assert (replayed.receipt.override, replayed.receipt.job) == (GENERATE, job.id)
+    assert replayed.rows == result.rows
+    await studio.painting.decline(result.receipt)
+    again = await History(studio.cache).replay(result.receipt.id)
+    assert again.receipt.override == RETRIEVE
+
+
+async def test_the_same_request_with_the_same_model_comes_from_the_cache_and_says_so(
+    studio: StudioKit,
+) -> None:
+    first = await studio.painting.start(RED)
+    await first.wait()
+    second = await studio.painting.start(RED)
+    outcome = await second.wait()
+    assert isinstance(outcome, JobFinished)
+    assert outcome.message.startswith("1 picture from the cache")
+    assert studio.generators.seeds == [7]
+    (one,), (two,) = studio.painting.results(first.id), studio.painting.results(second.id)
+    assert two == replace(one, cached=True)
+    for other in (
+        replace(RED, seed=8),
+        replace(RED, steps=5),
+        replace(RED, negative="blur"),
+        replace(RED, model="other/painter"),
+    ):
+        await (await studio.painting.start(other)).wait()
+    assert studio.generators.seeds == [7, 8, 7, 7, 7]
+    assert studio.encoders.embedded == 5
+
+
+async def test_without_a_seed_any_picture_of_the_request_will_do_unless_a_fresh_one_is_wanted(
+    studio: StudioKit,
+) -> None:
+    open_seed = replace(RED, seed=None)
+    await (await studio.painting.start(open_seed)).wait()
+    job = await studio.painting.start(open_seed)
+    await job.wait()
+    assert [picture.cached for picture in studio.painting.results(job.id)] == [True]
+    three = await studio.painting.start(replace(open_seed, count=3))
+    await three.wait()
+    assert [picture.cached for picture in studio.painting.results(three.id)] == [True, False, False]
+    fresh = await studio.painting.start(open_seed, fresh=True)
+    await fresh.wait()
+    assert [picture.cached for picture in studio.painting.results(fresh.id)] == [False]
+    assert len(set(studio.generators.seeds)) == 4
+
+
+async def test_several_pictures_are_one_job_with_seeds_that_count_on(studio: StudioKit) -> None:
+    job = await studio.painting.start(replace(RED, count=3))
+    outcome = await job.wait()
+    assert isinstance(outcome, JobFinished)
+    assert [picture.seed for picture in studio.painting.results(job.id)] == [7, 8, 9]
+    stages = {event.stage for event in studio.events if isinstance(event, JobStep)}
+    assert stages == {f"painting {n} of 3" for n in (1, 2, 3)}
+
+
+async def test_the_file_holds_the_recipe_and_is_named_by_its_content(studio: StudioKit) -> None:
+    job = await studio.painting.start(replace(RED, prompt="一个红球", negative="blur"))
+    await job.wait()
+    (picture,) = studio.painting.results(job.id)
+    assert Path(picture.path).read_bytes() == stored(studio.settings.home, picture.sha256)
+    recipe = read_recipe(Path(picture.path))
+    assert (recipe.prompt, recipe.negative, recipe.seed, recipe.steps) == ("一个红球", "blur", 7, 4)
+    known = await studio.painting.recipe(picture.picture_id)
+    assert known.source == "made-up/painter"
+    assert await studio.painting.recipe(Path(picture.path)) == known
+
+
+async def test_spoilt_pictures_are_named_and_never_kept(studio: StudioKit) -> None:
+    studio.generators.verdicts = [BLACK]
+    outcome = await (await studio.painting.start(RED)).wait()
+    assert isinstance(outcome, JobFailed)
+    assert "black" in outcome.message
+    assert await studio.painting.pictures() == []
+    studio.generators.verdicts = [NAN]
+    job = await studio.painting.start(replace(RED, count=2))
+    outcome = await job.wait()
+    assert isinstance(outcome, JobFinished)
+    assert "1 of 2 came to nothing" in outcome.message
+    assert [picture.seed for picture in studio.painting.results(job.id)] == [8]
+    spoilt = [event for event in studio.events if isinstance(event, JobSpoilt)]
+    assert [(event.seed, event.verdict) for event in spoilt] == [(7, BLACK), (7, NAN)]
+    job = await studio.painting.again(job.id, new_seed=True)
+    assert isinstance(await job.wait(), JobFinished)
+
+
+async def test_impossible_requests_are_refused_before_anything_is_queued(
+    studio: StudioKit,
+) -> None:
+    for request, words in (
+        (replace(RED, width=33), "multiple of 8"),
+        (replace(RED, steps=0), "steps"),
+        (replace(RED, prompt=" "), "no prompt"),
+        (replace(RED, prompt="caf\udce9"), "no valid text"),
+    ):
+        with pytest.raises(RequestError, match=words):
+            await studio.painting.start(request)
+    assert studio.jobs.list() == ()
+    receipt = (await studio.searcher.search(SearchRequest(query="a red ball"))).receipt
+    with pytest.raises(RequestError, match="no text"):
+        studio.painting.request_for(replace(receipt, query='- "snow"'))
+    mixed = replace(receipt, query='"a red ball" + 0.5*"snow" - "grass"')
+    request = studio.painting.request_for(mixed)
+    assert (request.prompt, request.negative) == ("a red ball, snow", "grass")
+
+
+async def test_two_jobs_never_paint_at_once(studio: StudioKit) -> None:
+    jobs = [await studio.painting.start(replace(RED, seed=seed)) for seed in range(3)]
+    for job in jobs:
+        assert isinstance(await job.wait(), JobFinished)
+    assert studio.generators.most_running == 1
+    assert studio.generators.seeds == [0, 1, 2]
+
+
+async def test_cancelling_a_running_job_lets_the_next_one_start(studio: StudioKit) -> None:
+    studio.generators.gate.is_open.clear()
+    first = await studio.painting.start(RED)
+    second = await studio.painting.start(replace(RED, seed=8))
+    await studio.generators.gate.entered.wait()
+    first.cancel()
+    outcome = await first.wait()
+    assert isinstance(outcome, JobCancelled)
+    assert 0 <= outcome.seconds < 5
+    studio.generators.gate.is_open.set()
+    assert isinstance(await second.wait(), JobFinished)
+    assert studio.generators.seeds == [8]
+    assert [record.seed for record in await studio.painting.pictures()] == [8]
+
+
+async def test_a_queue_survives_the_end_of_the_program_as_not_finished(
+    studio: StudioKit,
+) -> None:
+    studio.generators.gate.is_open.clear()
+    jobs = [await studio.painting.start(replace(RED, seed=seed)) for seed in (1, 2)]
+    await studio.generators.gate.entered.wait()
+    await studio.jobs.aclose()
+    later = StudioKit(studio.cache, studio.settings)
+    await later.jobs.recover()
+    unfinished = await later.painting.unfinished()
+    assert [record.id for record in unfinished] == [jobs[1].id, jobs[0].id]
+    assert (await later.painting.order(jobs[1].id)).request == replace(RED, seed=2)
+    again = await later.painting.again(jobs[1].id)
+    assert isinstance(await again.wait(), JobFinished)
+    assert later.generators.seeds == [2]
+    await later.painting.dismiss([jobs[0].id])
+    assert await later.painting.unfinished() == []
+    with pytest.raises(RequestError, match="no painting job 999"):
+        await later.painting.again(999)
+    await later.jobs.aclose()
+
+
+async def test_a_read_only_cache_refuses_before_painting_but_gives_what_it_has(
+    studio: StudioKit,
+) -> None:
+    await (await studio.painting.start(RED)).wait()
+    reader = await Cache.open(studio.settings.home, read_only=True)
+    kit = StudioKit(reader, studio.settings)
+    outcome = await (await kit.painting.start(replace(RED, seed=9))).wait()
+    assert isinstance(outcome, JobFailed)
+    assert "reading only" in outcome.message
+    assert kit.generators.seeds == []
+    job = await kit.painting.start(RED)
+    assert isinstance(await job.wait(), JobFinished)
+    assert [picture.cached for picture in kit.painting.results(job.id)] == [True]
+    await reader.aclose()
+
+
+async def test_a_disk_without_room_is_told_before_painting(
+    studio: StudioKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.generation.job.ROOM", 1 << 62)
+    outcome = await (await studio.painting.start(RED)).wait()
+    assert isinstance(outcome, JobFailed)
+    assert "are free on the disk" in outcome.message
+    assert studio.generators.seeds == []
+
+
+@pytest.mark.parametrize("error", [CacheFullError, CacheReadOnlyError])
+async def test_a_picture_that_cannot_be_kept_is_saved_elsewhere_and_named(
+    studio: StudioKit,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    error: type[CacheFullError],
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def refuse(home: Path, data: bytes) -> Path:
+        raise error("No room left", hint="Free some.")
+
+    monkeypatch.setattr("cache.generated.write_content", refuse)
+    outcome = await (await studio.painting.start(RED)).wait()
+    assert isinstance(outcome, JobFailed)
+    (saved,) = tmp_path.glob("t2itui-*.png")
+    assert str(saved) in outcome.hint and "Free some." in outcome.hint
+    assert read_recipe(saved).seed == 7
+    assert await studio.painting.pictures() == []
+
+
+async def test_a_job_waits_for_nobody_else(studio: StudioKit) -> None:
+    """A search goes on while a picture is painted."""
+    studio.generators.gate.is_open.clear()
+    job = await studio.painting.start(RED)
+    await studio.generators.gate.entered.wait()
+    result = await asyncio.wait_for(studio.searcher.search(SearchRequest(query="green")), 30)
+    assert result.receipt.route == RETRIEVE
+    studio.generators.gate.is_open.set()
+    await job.wait()
