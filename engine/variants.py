@@ -50,6 +50,8 @@ CHINESE: dict[str, tuple[str, ...]] = {
     "time": ("白天", "夜晚", "傍晚"),
 }  # fmt: skip
 
+_ATTRIBUTES = {word: attribute for attribute, words in ENGLISH.items() for word in words}
+_WORD = re.compile(r"\w+")
 _ARTICLE = re.compile(r"\b([Aa])n?( +)$")
 
 
@@ -73,11 +75,11 @@ def variants(text: str, also: Iterable[str] = ()) -> list[Variant]:
     told = " ".join((text, *also)).lower()
     spoken = set(re.findall(r"\w+", told))
     found: list[tuple[int, Variant]] = []
-    for attribute, words in ENGLISH.items():
-        for hit in re.finditer(rf"\b({'|'.join(words)})\b", text, re.IGNORECASE):
-            others = [word for word in words if word not in spoken]
-            found += [(hit.start(), _english(text, hit, attribute, word)) for word in others]
-    for attribute, words in CHINESE.items():
+    for hit in _WORD.finditer(text):
+        attribute = _ATTRIBUTES.get(hit[0].lower(), "")
+        others = [word for word in ENGLISH.get(attribute, ()) if word not in spoken]
+        found += [(hit.start(), _english(text, hit, attribute, word)) for word in others]
+    for attribute, words in CHINESE.items() if not text.isascii() else ():
         for hit in re.finditer("|".join(words), text):
             others = [word for word in words if word not in told]
             found += [(hit.start(), _put(text, hit, attribute, word)) for word in others]

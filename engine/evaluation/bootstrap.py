@@ -60,7 +60,8 @@ def means(values: Sequence[Floats], draws: Draws) -> list[Interval]:
     if not len(draws.cluster):
         return [Interval(value=0.0, low=0.0, high=0.0) for _ in values]
     sums = _sums([*values, np.ones(len(draws.cluster))], draws)
-    resampled = draws.weights.astype(np.float64) @ sums
+    # Only the resamples are in single precision: a millionth of an interval's width.
+    resampled = (draws.weights @ sums.astype(np.float32)).astype(np.float64)
     resampled = resampled[:, :-1] / resampled[:, -1:]
     return [
         _interval(float(np.mean(some)), resampled[:, column]) for column, some in enumerate(values)
@@ -72,8 +73,9 @@ def median(values: IdArray, draws: Draws) -> Interval:
     if not len(values):
         return Interval(value=0.0, low=0.0, high=0.0)
     distinct, place = np.unique(values, return_inverse=True)
-    table = np.zeros((draws.weights.shape[1], len(distinct)), np.float32)
-    np.add.at(table, (draws.cluster, place), 1)
+    cells = draws.cluster * len(distinct) + place
+    size = draws.weights.shape[1] * len(distinct)
+    table = np.bincount(cells, minlength=size).reshape(-1, len(distinct)).astype(np.float32)
     counts = np.cumsum(draws.weights @ table, axis=1)
     total = counts[:, -1:]
     lower = np.argmax(counts >= np.ceil(total / 2), axis=1)

@@ -21,7 +21,7 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
     """
     for template in templates:
         if "{}" not in template:
-            raise RequestError(f"the template {template!r} has no {{}} for the name of the class")
+            raise RequestError(f"the template {template!r} has no place {{}} for a name")
     held = [
         (below.name, sorted(path for path in below.rglob("*") if _is_picture(path)))
         for below in sorted(folder.absolute().iterdir())

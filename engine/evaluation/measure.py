@@ -173,15 +173,19 @@ def routing(
 
 
 def left_out(scores: FloatArray, right: Right) -> tuple[Floats, NDArray[np.bool_], list[str]]:
-    """Best scores of texts asked with all pictures, and asked without their right ones."""
+    """Best scores of texts asked with all pictures, and asked without their right ones.
+
+    A text of which every picture is right is asked once only.
+    """
     queries = np.unique(right.text)
     whole = scores[queries].max(axis=1)
     without = scores.copy()
     without[right.text, right.picture] = -np.inf
     rest = without[queries].max(axis=1)
+    rest = rest[np.isfinite(rest)]
     best = np.concatenate([whole, rest]).astype(np.float64)
     present = np.arange(len(best)) < len(queries)
-    return best, present, ["present"] * len(queries) + ["absent"] * len(queries)
+    return best, present, ["present"] * len(queries) + ["absent"] * len(rest)
 
 
 def calibration(scorer: str, odds: FloatArray, right: Right, seed: int) -> Calibration:

@@ -1,0 +1,209 @@
+"""Evaluations from the request to the row in the cache, on imported vectors, without a model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cache.embeddings import load_matrix
+from cache.encoders import find_encoder
+from cache.matchers import add_matcher
+from cache.texts import get_texts
+from engine.errors import RequestError
+from engine.evaluation.lines import records
+from engine.evaluation.request import EvaluateRequest
+from engine.evaluation.scorers import Ground, LabelFreeScorer, fused
+from engine.events import JobCancelled, JobFailed, JobProgress
+from engine.requests import SearchRequest
+from engine.search.texts import Texts
+from tests.engine.evaluation.libraries import (
+    CAPTIONS,
+    ENCODER,
+    PICTURES,
+    evaluated,
+    opened,
+    write_data,
+)
+from tests.engine.matchers import random_matcher
+
+
+async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -> None:
+    data = write_data(tmp_path)
+    request = EvaluateRequest(
+        data=str(data), scorers=("cosine", "match", "fusion"), swaps=False, resamples=200
+    )
+    async with opened(tmp_path) as engine:
+        found, notes = await evaluated(engine, request)
+        assert await engine.evaluator.get(found.id) == found
+        assert await engine.evaluator.entries() == [found]
+        assert await engine.evaluator.entries(containing="nothing like it") == []
+        await engine.evaluator.forget(found.id)
+        with pytest.raises(RequestError, match="no evaluation"):
+            await engine.evaluator.get(found.id)
+    assert notes == []
+    assert (found.texts, found.pictures) == (PICTURES * CAPTIONS, PICTURES)
+    assert [(each.scorer, each.direction) for each in found.retrieval] == [
+        (scorer, direction)
+        for scorer in request.scorers
+        for direction in ("text_to_picture", "picture_to_text")
+    ]
+    cosine = found.retrieval[0]
+    assert 0.5 < cosine.r1.low < cosine.r1.value < cosine.r1.high < 1
+    assert cosine.r1.value < cosine.r5.value <= cosine.r10.value
+    assert {(each.one, each.other, each.measure) for each in found.paired} == {
+        (one, "cosine", measure) for one in ("match", "fusion") for measure in ("r@1", "map")
+    }
+    assert [(each.scorer, each.protocol) for each in found.routing] == [
+        ("cosine", "left out"),
+        ("match", "left out"),
+    ]
+    assert found.routing[0].at is None
+    assert found.routing[1].best.accuracy > 0.7
+    (calibration,) = found.calibration
+    assert sum(bar.count for bar in calibration.bins) == 2 * PICTURES * CAPTIONS
+    assert found.match.startswith("label-free")
+    kinds = [kind for kind, _ in records(found)]
+    assert kinds[:6] == ["recall"] * 6
+    assert kinds[-4:] == ["routing", "routing", "calibration", "evaluation"]
+
+
+async def test_the_figures_are_those_of_the_cosines(tmp_path: Path) -> None:
+    """Counted here once more, in the plainest way."""
+    data = write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        found, _ = await evaluated(
+            engine, EvaluateRequest(data=str(data), scorers=("cosine",), resamples=0)
+        )
+    with np.load(tmp_path / "p.npz") as pictures, np.load(tmp_path / "t.npz") as texts:
+        cosine = texts["vector"][: PICTURES * CAPTIONS] @ pictures["vector"].T
+    own = np.repeat(np.arange(PICTURES), CAPTIONS)
+    ranks = (cosine >= cosine[np.arange(len(own)), own][:, None]).sum(axis=1)
+    there, back = found.retrieval
+    assert there.r1.value == pytest.approx(np.mean(ranks == 1))
+    assert there.r5.value == pytest.approx(np.mean(ranks <= 5))
+    assert there.median_rank.value == np.median(ranks)
+    best = cosine.argmax(axis=0)
+    assert back.r1.value == pytest.approx(np.mean(own[best] == np.arange(PICTURES)))
+    assert back.rights == CAPTIONS
+
+
+async def test_texts_that_cannot_be_embedded_are_named_and_left_out(tmp_path: Path) -> None:
+    data = write_data(tmp_path, leave_out=5)
+    async with opened(tmp_path) as engine:
+        found, notes = await evaluated(
+            engine, EvaluateRequest(data=str(data), swaps=False, resamples=0)
+        )
+        assert found.texts == PICTURES * CAPTIONS - 5
+        assert len(notes) == 1
+        assert "5 of 90 texts are left out" in notes[0]
+        assert "'a red thing 28 of kind 1'" in notes[0]
+        assert "and 2 more" in notes[0]
+        assert found.notes == tuple(notes)
+
+
+async def test_where_no_text_is_known_it_says_what_to_do(tmp_path: Path) -> None:
+    data = write_data(tmp_path, leave_out=PICTURES * CAPTIONS)
+    async with opened(tmp_path) as engine:
+        end = await engine.evaluate(EvaluateRequest(data=str(data), swaps=False)).wait()
+    assert isinstance(end, JobFailed)
+    assert "none of the 90 texts has an embedding by some/clip" in end.message
+    assert "t2itui cache import" in end.hint
+
+
+async def test_pictures_of_nowhere_fail_with_a_hint(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    other = tmp_path / "other.token"
+    other.write_text("x.jpg#0\ta red thing 0 of kind 0\n")
+    async with opened(tmp_path) as engine:
+        request = EvaluateRequest(data=str(other), encoder=ENCODER)
+        end = await engine.evaluate(request).wait()
+    assert isinstance(end, JobFailed)
+    assert "none of the 1 pictures" in end.message
+    assert "--images" in end.hint
+
+
+async def test_label_free_scores_are_those_of_a_search(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        texts = ["a red thing 3 of kind 1", "thing 4"]
+        record = await engine.cache.read(find_encoder, ENCODER)
+        assert record is not None
+        ids, vectors = await engine.cache.read(load_matrix, ENCODER)
+        columns = np.ascontiguousarray(vectors[np.argsort(ids)].T)
+        bank = await Texts(engine.cache, engine.encoders).bank(record, "en", offline=True)
+        scorer = LabelFreeScorer(
+            columns=columns,
+            grounds={"": Ground.of(bank, columns, record.logit_scale)},
+            scale=record.logit_scale,
+        )
+        known = await engine.cache.read(get_texts, ENCODER, texts)
+        embedded = np.stack([known[text].vector for text in texts])
+        odds = scorer.score(embedded, ["en", "en"], lambda _: None)
+        for text, row in zip(texts, odds, strict=True):
+            result = await engine.searcher.scored(SearchRequest(query=text, offline=True))
+            assert result.scores is not None
+            np.testing.assert_allclose(row, result.scores.match_logit, atol=1e-4)
+        pairs = scorer.pairs(embedded, ["en", "en"], np.array([3, 7]), lambda _: None)
+        np.testing.assert_allclose(pairs, odds[[0, 1], [3, 7]], atol=1e-5)
+
+
+async def test_a_trained_matcher_is_match_and_label_free_stands_beside_it(tmp_path: Path) -> None:
+    data = write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        weights = random_matcher(ENCODER, 48)
+        number = await engine.cache.write(add_matcher, ENCODER, weights, "{}")
+        found, _ = await evaluated(
+            engine,
+            EvaluateRequest(
+                data=str(data), scorers=("match", "label-free"), swaps=False, resamples=0
+            ),
+        )
+    assert found.match == f"matcher {number}"
+    assert {each.scorer for each in found.retrieval} == {"match", "label-free"}
+    by_name = {each.scorer: each for each in found.retrieval}
+    assert by_name["label-free"].r1.value > 0.5 > by_name["match"].r1.value
+
+
+async def test_a_cancelled_evaluation_stops_and_keeps_no_row(tmp_path: Path) -> None:
+    data = write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        job = engine.evaluate(EvaluateRequest(data=str(data), swaps=False))
+        engine.jobs.subscribe(
+            lambda event: (
+                job.cancel()
+                if isinstance(event, JobProgress) and event.stage == "scoring"
+                else None
+            )
+        )
+        assert isinstance(await job.wait(), JobCancelled)
+        assert await engine.evaluator.entries() == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"scorers": ("bogus",)}, {"threshold": 1.5}, {"language": "fr"}, {"limit": 0}],
+)
+async def test_requests_that_make_no_sense_are_refused(
+    tmp_path: Path, fields: dict[str, object]
+) -> None:
+    data = write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        request = EvaluateRequest(data=str(data), **fields)  # type: ignore[arg-type]
+        assert isinstance(await engine.evaluate(request).wait(), JobFailed)
+
+
+async def test_a_limit_takes_the_texts_of_some_pictures(tmp_path: Path) -> None:
+    data = write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        found, _ = await evaluated(
+            engine, EvaluateRequest(data=str(data), limit=8, swaps=False, resamples=0)
+        )
+    assert (found.texts, found.pictures) == (8 * CAPTIONS, 8)
+
+
+def test_fusion_ranks_first_what_both_rank_high() -> None:
+    one = np.array([[0.9, 0.8, 0.1]], np.float32)
+    other = np.array([[0.1, 0.8, 0.9]], np.float32)
+    scores = fused(one, other)
+    assert scores[0, 0] == pytest.approx(1 / 61 + 1 / 63)
+    assert scores[0, 1] == pytest.approx(2 / 62)

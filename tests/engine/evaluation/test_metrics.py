@@ -1,0 +1,193 @@
+"""Every figure against a reference on the same scores: scikit-learn, scipy, or plain counting."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import calibration, metrics
+
+from engine.evaluation.bootstrap import draw, means, median, paired_difference
+from engine.evaluation.data import Right, SwappedPair
+from engine.evaluation.decisions import auc, brier, calibration_error, curve, decide, reliability
+from engine.evaluation.measure import calibration as calibration_of
+from engine.evaluation.measure import left_out, swap
+from engine.evaluation.ranks import rank_queries, right_ranks, transposed
+from engine.results import FloatArray
+
+QUERIES, CANDIDATES = 60, 200
+
+
+def scores_of(seed: int = 0, *, levels: int = 0) -> FloatArray:
+    """Random scores, of few distinct levels where ties are wanted."""
+    random = np.random.default_rng(seed)
+    if levels:
+        return random.integers(0, levels, (QUERIES, CANDIDATES)).astype(np.float32)
+    return random.standard_normal((QUERIES, CANDIDATES)).astype(np.float32)
+
+
+def right_of(seed: int = 0) -> Right:
+    """Between 1 and 40 right candidates for each query but the last, which has none."""
+    random = np.random.default_rng(seed)
+    pairs = [
+        (query, candidate)
+        for query in range(QUERIES - 1)
+        for candidate in random.permutation(CANDIDATES)[: random.integers(1, 41)]
+    ]
+    return Right.of([q for q, _ in pairs], [int(c) for _, c in pairs])
+
+
+def test_average_precision_and_reciprocal_rank_equal_scikit_learn() -> None:
+    scores, right = scores_of(), right_of()
+    mask = right.mask(QUERIES, CANDIDATES)
+    ranked = rank_queries(scores, right)
+    expected = [
+        metrics.average_precision_score(mask[query], scores[query]) for query in ranked.query
+    ]
+    np.testing.assert_allclose(ranked.precision, expected, atol=1e-9, rtol=0)
+    assert QUERIES - 1 not in ranked.query
+    np.testing.assert_array_equal(ranked.rights, mask.sum(axis=1)[:-1])
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+def test_recall_at_k_of_single_answers_equals_top_k_accuracy(k: int) -> None:
+    scores = scores_of(3)
+    labels = np.random.default_rng(3).integers(0, CANDIDATES, QUERIES)
+    ranked = rank_queries(scores, Right.of(list(range(QUERIES)), labels.tolist()))
+    expected = metrics.top_k_accuracy_score(labels, scores, k=k, labels=np.arange(CANDIDATES))
+    assert np.mean(ranked.first <= k) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("levels", [0, 7])
+def test_ranks_are_those_of_a_stable_sort_also_where_scores_are_equal(levels: int) -> None:
+    scores, right = scores_of(1, levels=levels), right_of(1)
+    order = np.argsort(-scores, axis=1, kind="stable")
+    places = np.argsort(order, axis=1) + 1
+    np.testing.assert_array_equal(right_ranks(scores, right), places[right.text, right.picture])
+
+
+def test_the_other_direction_is_the_transposed_matrix() -> None:
+    scores = scores_of()
+    np.testing.assert_array_equal(transposed(scores), scores.T)
+    flipped = right_of().flipped()
+    np.testing.assert_array_equal(
+        flipped.mask(CANDIDATES, QUERIES), right_of().mask(QUERIES, CANDIDATES).T
+    )
+
+
+def test_the_area_under_the_curve_equals_scikit_learn_with_ties() -> None:
+    random = np.random.default_rng(5)
+    good, bad = random.integers(0, 9, 300) / 3, random.integers(-3, 6, 200) / 3
+    label = np.arange(500) < 300
+    expected = metrics.roc_auc_score(label, np.concatenate([good, bad]))
+    assert auc(good, bad) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_routing_curve_equals_precision_and_recall_of_scikit_learn() -> None:
+    random = np.random.default_rng(6)
+    present = random.random(80) < 0.4
+    best = np.round(random.random(80) + 0.5 * present, 2).astype(np.float64)
+    points, most = curve(best, present)
+    precision, recall, thresholds = metrics.precision_recall_curve(present, best)
+    assert len(points) == len(thresholds)
+    np.testing.assert_allclose([p.threshold for p in points], thresholds, atol=1e-9)
+    np.testing.assert_allclose([p.precision for p in points], precision[:-1], atol=1e-9)
+    np.testing.assert_allclose([p.recall for p in points], recall[:-1], atol=1e-9)
+    for point in points:
+        expected = metrics.accuracy_score(present, best >= point.threshold)
+        assert point.accuracy == pytest.approx(expected, abs=1e-9)
+        assert decide(best, present, point.threshold) == point
+    assert most.accuracy == max(point.accuracy for point in points)
+
+
+def test_calibration_equals_scikit_learn() -> None:
+    random = np.random.default_rng(7)
+    probability = random.random(4000)
+    label = random.random(4000) < probability**2
+    bins = reliability(probability, label)
+    observed, predicted = calibration.calibration_curve(label, probability, n_bins=len(bins))
+    np.testing.assert_allclose([bar.observed for bar in bins], observed, atol=1e-9)
+    np.testing.assert_allclose([bar.predicted for bar in bins], predicted, atol=1e-9)
+    counts = np.array([bar.count for bar in bins])
+    expected = float(np.abs(observed - predicted) @ counts / counts.sum())
+    assert calibration_error(bins) == pytest.approx(expected, abs=1e-9)
+    assert brier(probability, label) == pytest.approx(
+        metrics.brier_score_loss(label, probability), abs=1e-9
+    )
+
+
+def test_an_interval_is_that_of_scipys_bootstrap() -> None:
+    values = np.random.default_rng(8).exponential(size=400)
+    draws = draw(np.arange(400), 4000)
+    (mine,) = means([values], draws)
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    assert mine.value == pytest.approx(values.mean(), abs=1e-9)
+    assert mine.low == pytest.approx(theirs.low, abs=0.01)
+    assert mine.high == pytest.approx(theirs.high, abs=0.01)
+
+
+def test_queries_of_one_cluster_are_drawn_together() -> None:
+    """Five copies of a query tell no more than one: the interval must not shrink."""
+    values = np.random.default_rng(9).random(100)
+    (alone,) = means([values], draw(np.arange(100)))
+    (copied,) = means([np.repeat(values, 5)], draw(np.repeat(np.arange(100), 5)))
+    assert copied.high - copied.low == pytest.approx(alone.high - alone.low, rel=0.15)
+
+
+@pytest.mark.parametrize("count", [300, 301])
+def test_the_median_rank_is_that_of_numpy_and_inside_its_interval(count: int) -> None:
+    ranks = np.random.default_rng(10).geometric(0.05, count)
+    found = median(ranks, draw(np.arange(count)))
+    assert found.value == np.median(ranks)
+    assert found.low <= found.value <= found.high
+    assert found.low < found.high
+
+
+def test_the_paired_test_agrees_with_scipys_permutation_test() -> None:
+    random = np.random.default_rng(11)
+    one = random.random(60)
+    other = one + random.normal(0.05, 0.2, 60)
+    _, p = paired_difference(one, other, draw(np.arange(60), 4000))
+    expected = stats.permutation_test(
+        (one, other),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        n_resamples=4000,
+        rng=np.random.default_rng(0),
+    ).pvalue
+    assert p == pytest.approx(expected, abs=0.03)
+
+
+def test_equal_scorers_do_not_differ() -> None:
+    values = np.random.default_rng(12).random(50)
+    difference, p = paired_difference(values, values.copy(), draw(np.arange(50)))
+    assert (difference.value, difference.low, difference.high, p) == (0, 0, 0, 1)
+
+
+def test_a_text_is_asked_without_its_pictures_only_where_others_are_left() -> None:
+    scores = np.array([[0.9, 0.2, 0.4], [0.5, 0.6, 0.7]], np.float32)
+    right = Right.of([0, 1, 1, 1], [0, 0, 1, 2])
+    best, present, kinds = left_out(scores, right)
+    np.testing.assert_allclose(best, [0.9, 0.7, 0.4])
+    assert present.tolist() == [True, True, False]
+    assert kinds == ["present", "present", "absent"]
+
+
+def test_wrong_pairs_are_never_right_ones() -> None:
+    odds = np.where(np.eye(40, dtype=bool), 50, -50).astype(np.float32)
+    found = calibration_of("match", odds, Right.of(list(range(40)), list(range(40))), seed=1)
+    assert found.pairs == 80
+    assert found.error == pytest.approx(0, abs=1e-9)
+    assert (found.bins[0].count, found.bins[-1].count) == (40, 40)
+
+
+def test_swaps_are_told_apart_pair_by_pair_and_by_attribute() -> None:
+    names = ("colour", "colour", "place")
+    pairs = [
+        SwappedPair(true=f"t{n}", false=f"f{n}", picture=n, attribute=name)
+        for n, name in enumerate(names)
+    ]
+    found = swap("s", np.array([3.0, 1.0, 2.0]), np.array([1.0, 2.0, 2.0]), pairs, 50, 0)
+    assert found.told_apart == pytest.approx((1 + 0 + 0.5) / 3)
+    assert found.attributes == (("colour", 2, 0.5), ("place", 1, 0.5))
+    assert found.auc.value == pytest.approx((3 + 0.5 + 2) / 9)

@@ -1,0 +1,169 @@
+"""Captions, classes and words are read from the formats of the field."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.errors import RequestError
+from engine.evaluation.captions import Captioned, captions_data, read_captions
+from engine.evaluation.labels import classes_data, words_data
+from engine.evaluation.request import EvaluateRequest
+from engine.evaluation.sources import read_raw, roots_of
+from tests.shared_data import DATA, needs
+
+TOKEN = "a.jpg#0\tA brown dog .\na.jpg#1\tA dog runs .\n\nb.jpg#0\tTwo cats .\n"
+
+
+def write(folder: Path, name: str, content: object) -> Path:
+    path = folder / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def rows(path: Path, split: str = "test") -> list[tuple[str, str]]:
+    return [(row.picture, row.text) for row in read_captions(path, split)]
+
+
+def test_a_token_file_is_read(tmp_path: Path) -> None:
+    assert rows(write(tmp_path, "results.token", TOKEN)) == [
+        ("a.jpg", "A brown dog ."),
+        ("a.jpg", "A dog runs ."),
+        ("b.jpg", "Two cats ."),
+    ]
+
+
+def test_karpathys_json_is_read_by_split(tmp_path: Path) -> None:
+    images = [
+        {"filename": "a.jpg", "split": "train", "sentences": [{"raw": "a dog"}]},
+        {"filename": "b.jpg", "split": "test", "filepath": "val", "sentences": [{"raw": " cat "}]},
+    ]
+    path = write(tmp_path, "dataset.json", {"images": images})
+    assert rows(path) == [("val/b.jpg", "cat")]
+    assert rows(path, "") == [("a.jpg", "a dog"), ("val/b.jpg", "cat")]
+    with pytest.raises(RequestError, match="no split 'val'") as caught:
+        rows(path, "val")
+    assert "test, train" in caught.value.hint
+
+
+def test_cocos_json_is_read(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "captions_val2017.json",
+        {
+            "images": [{"id": 7, "file_name": "000007.jpg"}],
+            "annotations": [{"image_id": 7, "caption": "A dog.\n"}],
+        },
+    )
+    assert rows(path) == [("000007.jpg", "A dog.")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'image,caption\na.jpg,"a dog, brown"\n,a unicorn\n',
+        "filename\ttext\na.jpg\ta dog, brown\n\ta unicorn\n",
+        "image_name| comment\na.jpg| a dog, brown\n| a unicorn\n",
+    ],
+)
+def test_csv_is_read_and_a_caption_without_a_picture_is_absent(
+    tmp_path: Path, content: str
+) -> None:
+    path = write(tmp_path, "data.csv", content)
+    assert rows(path) == [("a.jpg", "a dog, brown"), ("", "a unicorn")]
+    data = captions_data("data", read_captions(path, ""), swaps=False, seed=0)
+    assert [(query.text, query.present) for query in data.queries] == [
+        ("a dog, brown", True),
+        ("a unicorn", False),
+    ]
+    assert data.texts == ("a dog, brown",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("x.csv", "name,words\na,b\n", "not a Flickr token file"),
+        ("x.json", "{", "JSONDecodeError"),
+        ("x.json", '{"images": [{"filename": "a"}]}', "KeyError"),
+        ("x.token", "a.jpg#0\tdog\nbroken\n", "line 2"),
+        ("x.csv", "image,caption\n", "no captions"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_with_the_reason(
+    tmp_path: Path, name: str, content: str, told: str
+) -> None:
+    with pytest.raises(RequestError, match=told):
+        read_captions(write(tmp_path, name, content), "")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.token"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RequestError, match="cannot be read as text"):
+        read_captions(path, "")
+
+
+def test_a_swapped_caption_is_not_true_by_another_caption_of_its_picture() -> None:
+    told = [Captioned("a.jpg", "a red ball"), Captioned("a.jpg", "a blue ball")]
+    for seed in range(30):
+        data = captions_data("d", told, swaps=True, seed=seed)
+        assert len(data.swapped) == 2
+        for pair in data.swapped:
+            assert pair.attribute == "colour"
+            assert "red" not in pair.false
+            assert "blue" not in pair.false
+
+
+def test_folders_are_classes_with_a_prompt_for_each(tmp_path: Path) -> None:
+    for name in ("cane/1.jpg", "cane/deep/2.png", "gatto/1.webp", "empty/x.txt", ".hidden/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    data = classes_data(tmp_path, ("a {}.", "a photo of a {}."), {"cane": "dog"})
+    assert data.texts == ("dog", "gatto")
+    assert data.wordings[0] == ("a dog.", "a photo of a dog.")
+    assert [Path(data.pictures[i]).name for i in data.right.picture] == ["1.jpg", "2.png", "1.webp"]
+    assert data.right.text.tolist() == [0, 0, 1]
+    with pytest.raises(RequestError, match="no place"):
+        classes_data(tmp_path, ("a dog",), {})
+    with pytest.raises(RequestError, match="no folders of pictures"):
+        classes_data(tmp_path / "empty", ("a {}",), {})
+
+
+def test_words_are_found_whole_and_in_the_plural() -> None:
+    told = [
+        Captioned("a.jpg", "Two dogs and a hotdog"),
+        Captioned("b.jpg", "A hotdog"),
+        Captioned("b.jpg", "a bus"),
+    ]
+    data = words_data("d", told, ["a dog", "the bus", "a cat", "a bat (animal)", "a hotdog"])
+    held = {(data.texts[t], data.pictures[p]) for t, p in zip(*_pairs(data.right), strict=True)}
+    assert held == {
+        ("a dog", "a.jpg"), ("the bus", "b.jpg"), ("a hotdog", "a.jpg"), ("a hotdog", "b.jpg"),
+    }  # fmt: skip
+    assert [query.text for query in data.queries if not query.present] == ["a cat"]
+    with pytest.raises(RequestError, match="none of the words"):
+        words_data("d", told, ["a cat"])
+
+
+def _pairs(right: object) -> tuple[list[int], list[int]]:
+    return list(right.text), list(right.picture)  # type: ignore[attr-defined]
+
+
+def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="no file or folder"):
+        read_raw(EvaluateRequest(data=str(tmp_path / "none")))
+
+
+def test_pictures_are_looked_for_beside_the_captions(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    path = write(tmp_path, "results.token", TOKEN)
+    assert roots_of(EvaluateRequest(data=str(path))) == (tmp_path / "images", tmp_path)
+    given = EvaluateRequest(data=str(path), images=tmp_path / "other")
+    assert roots_of(given) == (tmp_path / "other",)
+
+
+@needs("flickr8k")
+def test_the_captions_of_flickr8k_are_read() -> None:
+    raw = read_raw(EvaluateRequest(data=str(DATA / "flickr8k" / "results.token"), swaps=False))
+    assert (len(raw.data.texts), len(raw.data.pictures)) == (3750, 750)
+    assert raw.data.single_right
