@@ -5,6 +5,7 @@ from pathlib import Path
 
 DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
 CHINESE_ENCODER = "OFA-Sys/chinese-clip-vit-base-patch16"
+DEFAULT_GENERATOR = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +16,8 @@ class EngineSettings:
     """Holds the cache, generated pictures and worker logs."""
     encoder: str = DEFAULT_ENCODER
     """Hub id or local folder of the encoder for new pictures."""
+    generator: str = DEFAULT_GENERATOR
+    """Hub id, local folder or `.safetensors` file of what paints for a person's own library."""
     device: str = "auto"
     """auto, cuda, mps or cpu."""
     dtype: str = "auto"

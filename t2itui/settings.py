@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tomli_w
 
-from engine.settings import DEFAULT_ENCODER, EngineSettings
+from engine.settings import DEFAULT_ENCODER, DEFAULT_GENERATOR, EngineSettings
 from t2itui.paths import settings_file
 
 CHOICES = {
@@ -16,6 +16,8 @@ CHOICES = {
     "graphics": ("auto", "kitty", "sixel", "halfcell", "text"),
     "device": ("auto", "cuda", "mps", "cpu"),
     "dtype": ("auto", "bf16", "fp16", "fp32"),
+    "generate": ("ask", "now", "never"),
+    "synthetic": ("show", "hide", "only"),
 }
 
 
@@ -41,6 +43,12 @@ class AppSettings:
     """Results that a receipt of the app keeps."""
     encoder: str = DEFAULT_ENCODER
     """Hub id or folder of the encoder for new pictures."""
+    generator: str = DEFAULT_GENERATOR
+    """Hub id, folder or `.safetensors` file of what paints for one's own library."""
+    generate: str = "ask"
+    """What the app does where nothing passes: ask whether to paint, paint now, or never."""
+    synthetic: str = "show"
+    """Whether painted pictures take part in searches: show, hide, or only they."""
     device: str = "auto"
     dtype: str = "auto"
     idle_seconds: float = 600.0
@@ -62,6 +70,7 @@ class AppSettings:
         return EngineSettings(
             home=home,
             encoder=self.encoder,
+            generator=self.generator,
             device=self.device,
             dtype=self.dtype,
             idle_seconds=self.idle_seconds,
