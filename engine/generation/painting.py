@@ -68,11 +68,13 @@ class Painting:
         request: GenerateRequest,
         *,
         receipt: Receipt | None = None,
+        library: str | None = None,
         fresh: bool = False,
         priority: int = 0,
     ) -> Job:
         """Queue a painting job, for the decision of `receipt` if there is one.
 
+        `library` names whose pictures it joins, empty for a person's own; None finds out.
         What was painted before for the same request with the same model comes from the cache,
         unless `fresh`. Raises RequestError, ModelMissingError or ModelUnusableError at once.
         """
@@ -80,10 +82,11 @@ class Painting:
             request=request,
             drawn=draw_seed(),
             fresh=fresh,
-            library=await self._library(receipt),
+            library=await self._library(receipt) if library is None else library,
             receipt_id=receipt.id if receipt else None,
         )
-        job = await self._start(order, priority)
+        await self._check(order)
+        job = self.resume(order, priority=priority)
         if receipt is not None:
             override = GENERATE if receipt.route == RETRIEVE else None
             await self._note(receipt.id, SequelRecord(override=override, job_id=job.id))
@@ -93,9 +96,20 @@ class Painting:
         """Run a job of any session again, or the same with another seed."""
         record = await self._record(job_id)
         order = order_from_json(record.request)
-        job = await self._start(with_new_seed(order) if new_seed else order, 0)
+        order = with_new_seed(order) if new_seed else order
+        await self._check(order)
+        job = self.resume(order)
         if record.state == "lost":
             await self._cache.write(set_job, job_id, "cancelled", f"Run again as job {job.id}")
+        return job
+
+    def resume(self, order: Order, *, priority: int = 0) -> Job:
+        """Queue what was ordered before; what is impossible about it by now fails the job."""
+        folders = (self._storybook.folder,) if order.library == STORYBOOK else ()
+        source = self.source(order.request, order.library)
+        work = PaintWork(self._studio, order, source=source, folders=folders)
+        job = self._jobs.start(work, priority=priority)
+        self._works[job.id] = work
         return job
 
     async def decline(self, receipt: Receipt) -> None:
@@ -152,23 +166,18 @@ class Painting:
             raise RequestError("that picture is no longer in the library")
         return await self._recipe_in(Path(shown[0].file.path))
 
-    async def source(self, request: GenerateRequest, library: str = "") -> str:
+    def source(self, request: GenerateRequest, library: str = "") -> str:
         """Which generator paints a request: the one it names, or that of the library."""
         if request.model is not None:
             return request.model
-        if library == STORYBOOK and await asyncio.to_thread(PAINTER.is_dir):
+        if library == STORYBOOK and PAINTER.is_dir():
             return str(PAINTER)
         return self._generators.configured
 
-    async def _start(self, order: Order, priority: int) -> Job:
+    async def _check(self, order: Order) -> None:
         _check_text(order.request)
-        source = await self.source(checked(order.request), order.library)
+        source = self.source(checked(order.request), order.library)
         settle(order.request, await self._generators.describe(source))
-        folders = (self._storybook.folder,) if order.library == STORYBOOK else ()
-        work = PaintWork(self._studio, order, source=source, folders=folders)
-        job = self._jobs.start(work, priority=priority)
-        self._works[job.id] = work
-        return job
 
     async def _library(self, receipt: Receipt | None) -> str:
         """Whose pictures a new one joins: those that the decision was about."""

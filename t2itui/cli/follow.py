@@ -29,14 +29,23 @@ if TYPE_CHECKING:
     from t2itui.cli.output import Output
 
 
-async def follow(engine: Engine, job: Job, output: Output, *, quiet: bool = False) -> Exit:
+async def follow(
+    engine: Engine,
+    job: Job,
+    output: Output,
+    *,
+    quiet: bool = False,
+    watcher: JsonWatcher | BarWatcher | None = None,
+) -> Exit:
     """Show a job until it ends; the first Ctrl-C cancels it, a second ends the program at once.
 
     With `quiet` stdout is left to the caller: progress goes to stderr, the closing line nowhere.
+    A `watcher` of the caller's shows the events in its own way.
     """
     loop = asyncio.get_running_loop()
-    is_json = output.as_json and not quiet
-    watcher = JsonWatcher(output) if is_json else BarWatcher(output)
+    if watcher is None:
+        is_json = output.as_json and not quiet
+        watcher = JsonWatcher(output) if is_json else BarWatcher(output)
     unsubscribe = engine.jobs.subscribe(lambda event: watcher.show(event, job.id))
 
     def interrupt() -> None:
@@ -104,12 +113,17 @@ class BarWatcher:
         match event:
             case JobProgress():
                 self._advance(event)
-            case JobNote(message=message) if self._bar is not None:
-                self._bar.console.print(plain(message), markup=False, highlight=False)
             case JobNote(message=message):
-                self._output.say(message)
+                self.tell(message)
             case LibraryChanged():
                 pass
+
+    def tell(self, message: str) -> None:
+        """Write a remark above the bar."""
+        if self._bar is None:
+            self._output.say(message)
+        else:
+            self._bar.console.print(plain(message), markup=False, highlight=False)
 
     def _advance(self, event: JobProgress) -> None:
         if self._bar is None:
@@ -119,7 +133,7 @@ class BarWatcher:
         rate = rate_words(event)
         total = event.total or None
         self._bar.update(
-            self._task, description=event.stage, completed=event.done, total=total, rate=rate
+            self._task, description=plain(event.stage), completed=event.done, total=total, rate=rate
         )
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ COMMANDS = {
     "index": "Bring folders of pictures into the library.",
     "search": "Rank the library by a description and say which pictures answer it.",
     "eval": "Measure the scorers on captions, classes or the storybook.",
+    "generate": "Paint what the library lacks, and keep it with its recipe.",
     "library": "Show what the library holds, what failed and what vanished.",
     "history": "List earlier decisions and replay them without a model.",
     "models": "List encoders, and download one.",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,18 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 )
 @click.option("--until", type=_DATE, metavar="DATE", help="Only files changed before this day.")
 @click.option("--min-side", type=click.IntRange(min=0), default=0, help="Shorter edge in pixels.")
+@click.option(
+    "--synthetic",
+    type=click.Choice(["show", "hide", "only"]),
+    help="Whether painted pictures take part; default: settings.",
+)
+@click.option(
+    "--generate",
+    type=click.Choice(["ask", "now", "never"]),
+    default="never",
+    show_default=True,
+    help="Paint a picture where none passes.",
+)
 @click.option("--encoder", metavar="ID", help="Encoder id; default: chosen by language and use.")
 @click.option("--offline", is_flag=True, help="Never start a model; fail if one is needed.")
 @click.option("--json", "as_json", is_flag=True, help="Write a receipt and results as JSON lines.")
@@ -66,6 +79,8 @@ def command(
     since: datetime | None,
     until: datetime | None,
     min_side: int,
+    synthetic: str | None,
+    generate: str,
     encoder: str | None,
     offline: bool,
     as_json: bool,
@@ -88,6 +103,8 @@ def command(
         raise click.UsageError("give either a text or --like PICTURE")
     if as_json and paths:
         raise click.UsageError("--json and --paths exclude each other")
+    if generate != "never" and (like is not None or offline):
+        raise click.UsageError("--generate needs a text, and a model: no --like, no --offline")
     settings = context.settings()
     request = SearchRequest(
         query=query,
@@ -99,6 +116,7 @@ def command(
             since=None if since is None else since.timestamp(),
             until=None if until is None else until.timestamp(),
             min_side=min_side,
+            synthetic=synthetic or settings.synthetic,
         ),
         encoder_id=encoder,
         offline=offline,
@@ -114,9 +132,43 @@ def command(
             write_json(result, output)
         else:
             write_answer(result, output)
-        return Exit.ANSWERED if result.receipt.passed else Exit.NOTHING_PASSED
+        if result.receipt.passed:
+            return Exit.ANSWERED
+        if not await _is_wanted(engine, generate, result.receipt, output):
+            return Exit.NOTHING_PASSED
+        return await _paint(engine, result.receipt, output, only_path=paths)
 
-    context.run(output, work)
+    context.run(output, work, with_jobs=generate != "never")
+
+
+async def _is_wanted(engine: Engine, generate: str, receipt: Receipt, output: Output) -> bool:
+    """Whether to paint what was not found; where that is asked, a no is noted."""
+    if generate != "ask":
+        return generate == "now"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        output.say("note: nobody can be asked here; --generate now paints")
+        return False
+    wanted = await asyncio.to_thread(click.confirm, "Paint one?", default=True, err=True)
+    if not wanted:
+        await engine.painting.decline(receipt)
+    return wanted
+
+
+async def _paint(engine: Engine, receipt: Receipt, output: Output, *, only_path: bool) -> Exit:
+    """Paint for a decision; the picture answers it if its match passes the threshold."""
+    from t2itui.cli.painting import best_of, follow_painting
+
+    request = replace(engine.painting.request_for(receipt), preview=output.as_json)
+    job = await engine.painting.start(request, receipt=receipt)
+    code = await follow_painting(engine, job, output, quiet=only_path)
+    if code is not Exit.ANSWERED:
+        return code
+    best = best_of(engine.painting.results(job.id))
+    if best.match is None or best.match < receipt.threshold:
+        return Exit.NOTHING_PASSED
+    if only_path:
+        output.line(plain(best.path))
+    return Exit.ANSWERED
 
 
 async def _ask(engine: Engine, request: SearchRequest, picture: Path | None) -> SearchResult:

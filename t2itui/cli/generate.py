@@ -1,0 +1,193 @@
+"""`t2itui generate`: paint what the library lacks."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from t2itui.cli.context import Context, Exit, pass_context
+from t2itui.cli.output import Output
+from t2itui.plain import plain
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.generation.request import GenerateRequest, Lora
+    from engine.jobs import Job
+
+_PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Size(click.ParamType[tuple[int, int]]):
+    """`512x384`, or `512` for a square."""
+
+    name = "WxH"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        parts = str(value).lower().replace("×", "x").split("x")
+        if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+            self.fail(f"{value!r} is no size: write 512x384, or 512 for a square", param, ctx)
+        return int(parts[0]), int(parts[-1])
+
+
+@click.command()
+@click.argument("prompt", nargs=-1)
+@click.option("--negative", metavar="TEXT", help="What the picture should not show.")
+@click.option("--seed", type=int, metavar="N", help="Repeats a picture; default: any.")
+@click.option("--steps", type=int, metavar="N", help="Denoising steps; default: the model's.")
+@click.option("--guidance", type=float, metavar="G", help="How closely to follow the prompt.")
+@click.option("--size", type=Size(), help="Pixels; default: the model's.")
+@click.option("--scheduler", metavar="NAME", help="ddim, dpm++, euler-a or lcm.")
+@click.option("--count", type=int, metavar="N", help="Pictures, with seeds that count on.")
+@click.option("--model", metavar="ID", help="Hub id, folder or .safetensors file.")
+@click.option(
+    "--lora", "loras", multiple=True, metavar="FILE[:W]", help="With its weight; may be repeated."
+)
+@click.option("--start", type=_PICTURE, help="Paint a variation of this picture.")
+@click.option(
+    "--strength", type=float, metavar="S", help="How far from --start: above 0, 1 forgets it."
+)
+@click.option("--from", "source", type=_PICTURE, help="Repeat the recipe in this picture.")
+@click.option(
+    "--in", "library", type=click.Choice(["storybook"]), help="Paint for the built-in library."
+)
+@click.option("--fresh", is_flag=True, help="Paint anew what was painted before.")
+@click.option("--no-preview", is_flag=True, help="Leave the previews out of --json.")
+@click.option("--save-as", type=click.Path(path_type=Path), help="Copy the best picture here.")
+@click.option("--again", type=int, metavar="JOB", help="Run a job of any session again.")
+@click.option("--unfinished", is_flag=True, help="List jobs that the program's end stopped.")
+@click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
+@pass_context
+def command(
+    context: Context,
+    prompt: tuple[str, ...],
+    negative: str | None,
+    seed: int | None,
+    steps: int | None,
+    guidance: float | None,
+    size: tuple[int, int] | None,
+    scheduler: str | None,
+    count: int | None,
+    model: str | None,
+    loras: tuple[str, ...],
+    start: Path | None,
+    strength: float | None,
+    source: Path | None,
+    library: str | None,
+    fresh: bool,
+    no_preview: bool,
+    save_as: Path | None,
+    again: int | None,
+    unfinished: bool,
+    as_json: bool,
+) -> None:
+    """Paint PROMPT, keep the picture with its recipe, and score it as a search would.
+
+    From then on searches find it. The same request with the same model comes from the cache.
+    """
+    output = Output(as_json=as_json)
+    text = " ".join(prompt).strip()
+    if unfinished:
+        context.run(output, lambda engine: _list_unfinished(engine, output), with_jobs=True)
+    if not text and again is None and source is None and start is None:
+        raise click.UsageError("say what to paint, or give --from PICTURE or --again JOB")
+    if save_as is not None and save_as.is_dir():
+        raise click.UsageError(f"--save-as {save_as} is a folder: name a file in it")
+    asked: dict[str, object] = {
+        "prompt": text or None,
+        "negative": negative,
+        "seed": seed,
+        "steps": steps,
+        "guidance": guidance,
+        "width": size[0] if size else None,
+        "height": size[1] if size else None,
+        "scheduler": scheduler,
+        "count": count,
+        "model": model,
+        "loras": tuple(_lora(entry) for entry in loras) or None,
+        "start_picture": start.absolute() if start else None,
+        "strength": strength,
+        "preview": as_json and not no_preview,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+
+    picture = source.absolute() if source else None
+
+    async def work(engine: Engine) -> Exit:
+        from t2itui.cli.painting import best_of, follow_painting
+
+        if again is not None:
+            job = await engine.painting.again(again)
+        else:
+            job = await _start(engine, picture, given, library, fresh=fresh, output=output)
+        code = await follow_painting(engine, job, output)
+        if code is Exit.ANSWERED and save_as is not None:
+            shutil.copyfile(best_of(engine.painting.results(job.id)).path, save_as)
+        return code
+
+    context.run(output, work, with_jobs=True)
+
+
+async def _start(
+    engine: Engine,
+    source: Path | None,
+    given: dict[str, object],
+    library: str | None,
+    *,
+    fresh: bool,
+    output: Output,
+) -> Job:
+    from engine.generation.request import GenerateRequest
+
+    base = GenerateRequest(prompt="")
+    if source is not None:
+        base = await _repeated(engine, source, output)
+    request = replace(base, **given)  # type: ignore[arg-type]
+    return await engine.painting.start(request, library=library, fresh=fresh)
+
+
+async def _repeated(engine: Engine, source: Path, output: Output) -> GenerateRequest:
+    """The request that the recipe in a picture stands for; what is missing of it is told."""
+    from engine.generation.recipe import request_from
+
+    request, remarks = request_from(await engine.painting.recipe(source))
+    for remark in remarks:
+        output.say(f"note: {remark}")
+    return request
+
+
+def _lora(entry: str) -> Lora:
+    """`FILE` or `FILE:WEIGHT`; a colon may be part of the name."""
+    from engine.generation.request import Lora
+
+    name, colon, weight = entry.rpartition(":")
+    try:
+        if colon and name:
+            return Lora(path=Path(name).absolute(), weight=float(weight))
+    except ValueError:
+        pass
+    return Lora(path=Path(entry).absolute())
+
+
+async def _list_unfinished(engine: Engine, output: Output) -> Exit:
+    records = await engine.painting.unfinished()
+    for record in records:
+        if output.as_json:
+            output.record("job", {"job": record.id, "title": record.title, "state": record.state})
+    if records and not output.as_json:
+        rows = [(str(record.id), _time(record.created_at), record.title) for record in records]
+        output.table(("job", "queued", "what"), [tuple(map(plain, row)) for row in rows])
+        output.say("run one again: t2itui generate --again JOB")
+    elif not records:
+        output.say("nothing was left unfinished")
+    return Exit.ANSWERED
+
+
+def _time(when: float) -> str:
+    return datetime.fromtimestamp(when).strftime("%Y-%m-%d %H:%M")
