@@ -55,8 +55,10 @@ class Chooser:
         rng = np.random.default_rng(seed)
         found: list[int] = []
         for _ in range(BAGS):
-            some = [rng.permutation(words)[: int(PART * len(words))] for words in (present, absent)]
-            found += self.one_list(*some, among, rng)
+            here, lacking = (
+                rng.permutation(words)[: int(PART * len(words))] for words in (present, absent)
+            )
+            found += self.one_list(here, lacking, among, rng)
         return list(dict.fromkeys(found))
 
     def one_list(
@@ -93,8 +95,9 @@ def equal_error(present: FloatArray, absent: FloatArray) -> float:
 
 def best_odds(lab: Lab, words: Sequence[str], rivals: Sequence[int]) -> FloatArray:
     """Best log odds of each word without a margin, over the mean of the rivals' weights."""
-    found = lab.odds(words, lab.real.vectors[list(rivals)], against=background_texts()["en"])
-    return found.max(axis=1) + np.float32(np.log(len(rivals)))
+    odds = lab.odds(words, lab.real.vectors[list(rivals)], against=background_texts()["en"])
+    best: FloatArray = odds.max(axis=1) + np.float32(np.log(len(rivals)))
+    return best
 
 
 def held_out(
@@ -120,7 +123,7 @@ def main() -> None:
     only_names = parser.parse_args().names
     lab = Lab(load())
     judged = {*PRESENT, *ABSENT, *CLEARLY_PRESENT, *CLEARLY_ABSENT, "piano", "pizza"}
-    tuning = [[word for word in some if word not in judged] for some in tuning_words(lab.real)]
+    tuning = tuning_words(lab.real)
     present, absent = (np.array([lab.index[f"a {word}"] for word in some]) for some in tuning)
     among = np.array(
         [
@@ -140,15 +143,25 @@ def main() -> None:
     out = held_out(lab, chooser, (present, absent), among)
     margin = equal_error(*out) - np.log(len(rivals))
     print(f"tuning words held out: AUC {auc(*out):.3f}, equal error at a margin of {margin:.2f}")
-    for name, lists in (
-        ("clearly present or absent", (CLEARLY_PRESENT, CLEARLY_ABSENT)),
-        ("by caption counts alone", (PRESENT, ABSENT)),
+    judge(lab, f"the {len(rivals)} chosen", rivals)
+    for seed in range(3):
+        draw = np.random.default_rng(seed).permutation(among)[: len(rivals)].tolist()
+        judge(lab, f"as many at random, draw {seed}", draw)
+
+
+def judge(lab: Lab, name: str, rivals: Sequence[int]) -> None:
+    """Print how well rivals tell the judged words apart, and what is right at some margins."""
+    print(f"judged by {name}:")
+    for kind, lists in (
+        ("clear words", (CLEARLY_PRESENT, CLEARLY_ABSENT)),
+        ("words by caption counts", (PRESENT, ABSENT)),
     ):
         here, lacking = (best_odds(lab, words, rivals) - np.log(len(rivals)) for words in lists)
-        print(f"judged, {name}: AUC {auc(here, lacking):.3f}")
-        for at in (0.0, 0.5, label_free.MARGIN, 1.0):
-            right = int((here >= at).sum()), int((lacking < at).sum())
-            print(f"  margin {at}: present {right[0]} of 30, absent {right[1]} of 30")
+        right = (
+            f"{int((here >= at).sum())} + {int((lacking < at).sum())} at {at}"
+            for at in (0.0, 0.5, label_free.MARGIN, 1.0)
+        )
+        print(f"  {kind:24} AUC {auc(here, lacking):.3f}; of 30 + 30: {', '.join(right)}")
 
 
 if __name__ == "__main__":
