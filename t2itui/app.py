@@ -239,11 +239,15 @@ class T2ITuiApp(JobHost):
         assert isinstance(screen, SearchScreen)
         return screen
 
-    @work(exclusive=True, group="status")
+    @work(group="status")
     async def update_status(self) -> None:
-        """Read the figures of the top line anew, at most twice a second."""
+        """Read the figures of the top line anew; reads come back in the order they are asked."""
         if self.engine is not None:
-            self.status = await read_status(self.engine, self.graphics.protocol)
+            self.status = await read_status(
+                self.engine,
+                self.graphics.protocol,
+                in_storybook=self.query_search().is_in_storybook,
+            )
             await asyncio.sleep(0)
 
     def remember(self, **changes: object) -> None:

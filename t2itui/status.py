@@ -14,20 +14,34 @@ class Status:
     """What the app works with at the moment."""
 
     pictures: int | None = None
-    """In the library; None until the cache was read."""
+    """In the library that is searched; None until the cache was read."""
+    is_storybook: bool = False
+    """It is the built-in one."""
     encoder: str = ""
     device: str = ""
     """Device and dtype of a loaded model; empty while none is loaded."""
     graphics: str = ""
 
 
-async def read_status(engine: Engine, graphics: str) -> Status:
-    """Ask the engine for the figures; none of them starts a model."""
+async def read_status(engine: Engine, graphics: str, *, in_storybook: bool = False) -> Status:
+    """Ask the engine for the figures; none of them starts a model.
+
+    They are of the person's own pictures where there are any, unless the storybook is searched.
+    """
     counts = await engine.library.counts()
+    embedded, own = dict(counts.embedded), counts.own
+    shows_storybook = bool(counts.storybook) and (in_storybook or not own)
+    if counts.storybook:
+        drawn = (await engine.storybook.state()).encoder_id
+        embedded[drawn] = (
+            counts.storybook if shows_storybook else embedded[drawn] - counts.storybook
+        )
+        embedded = {drawn: embedded[drawn]} if shows_storybook else embedded
     loaded = [state for state in engine.encoders.state() if state.device]
     return Status(
-        pictures=counts.pictures,
-        encoder=_main_encoder(counts.embedded, engine.settings.encoder),
+        pictures=counts.storybook if shows_storybook else own,
+        is_storybook=shows_storybook,
+        encoder=_main_encoder(embedded, engine.settings.encoder),
         device=f"{loaded[0].device} {loaded[0].dtype}" if loaded else "",
         graphics=graphics,
     )

@@ -35,6 +35,8 @@ class StorybookState:
     """The cache holds no picture of the person's own."""
     version: str = ""
     """Of the files it was entered from."""
+    encoder_id: str = ""
+    """Of its pictures' vectors."""
     pictures: int = 0
     """Those that no folder of the person's own holds."""
 
@@ -96,5 +98,6 @@ def _read_state(db: Database) -> StorybookState:
         is_left_out=record is not None and not is_there,
         is_alone=not has_own_pictures(db),
         version=record.version if record is not None else "",
+        encoder_id=record.encoder_id if record is not None else "",
         pictures=len(storybook_ids(db)),
     )

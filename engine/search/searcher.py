@@ -83,6 +83,11 @@ class Searcher:
         started = time.perf_counter()
         return await self._answer(await self._cases.open(request), started)
 
+    async def preview(self, request: SearchRequest) -> SearchResult:
+        """Answer a query that nobody asked: as `scored` does, but without keeping the receipt."""
+        started = time.perf_counter()
+        return await self._answer(await self._cases.open(request), started, keep=False)
+
     async def like(self, picture: int | Path, request: SearchRequest) -> SearchResult:
         """Rank by likeness to a picture, of the library by id or on the disk by path, with scores.
 
@@ -124,12 +129,14 @@ class Searcher:
             return result.rows[max(start, 0) : stop]
         return await self._rows(result.scores, scorer, max(start, 0), stop)
 
-    async def _answer(self, case: Case, started: float) -> SearchResult:
+    async def _answer(self, case: Case, started: float, *, keep: bool = True) -> SearchResult:
         answer = await self._answers.compute(case)
         basis = replace(case.basis, match=answer.match, revision=answer.revision)
         request = case.request
         decision = _Decision(scorer=request.scorer, threshold=request.threshold, top=request.top)
-        stored = await self._decide(basis, answer.matcher, answer.scores, decision, answer.notes)
+        stored = await self._decide(
+            basis, answer.matcher, answer.scores, decision, answer.notes, keep=keep
+        )
         return _result(stored, cached=not answer.used_model, scores=answer.scores, started=started)
 
     async def _replayed(self, case: Case, request: SearchRequest) -> Stored | None:
@@ -159,6 +166,8 @@ class Searcher:
         scores: Scores,
         decision: _Decision,
         told: tuple[Note, ...],
+        *,
+        keep: bool = True,
     ) -> Stored:
         name = receipt_id(
             basis, scorer=decision.scorer, threshold=decision.threshold, top=decision.top
@@ -190,7 +199,7 @@ class Searcher:
             rows=await self._rows(scores, decision.scorer, 0, decision.top or None),
             notes=told,
         )
-        return await self._keep(stored)
+        return await self._keep(stored) if keep else stored
 
     async def _keep(self, stored: Stored) -> Stored:
         """Store a decision; what was stored first under its name is the decision."""

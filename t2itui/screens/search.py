@@ -19,17 +19,19 @@ from engine.errors import EmptyLibraryError, EngineError, ModelMissingError
 from engine.requests import Filters, SearchRequest
 from t2itui.filter_words import filter_words
 from t2itui.screens.first_start import FirstStart
-from t2itui.screens.search_decision import DecisionActions
 from t2itui.screens.search_keys import SEARCH_KEYS
+from t2itui.screens.search_storybook import StorybookActions
 from t2itui.twin import request_of, search_command
 from t2itui.widgets.notes_line import NotesLine
 from t2itui.widgets.panel import Panel
 from t2itui.widgets.query_line import QueryInput, QueryLine
 from t2itui.widgets.results import Results
 from t2itui.widgets.route_line import RouteLine
+from t2itui.widgets.suggestion_strip import SuggestionStrip
 from t2itui.wording import counted
 
 if TYPE_CHECKING:
+    from cache.records import LibraryCounts
     from engine.engine import Engine
     from engine.events import JobEvent
     from engine.results import SearchResult
@@ -46,9 +48,9 @@ NEEDS_ANSWER = frozenset(
 class Ready(Message, bubble=False):
     """The library's size and the earlier queries were read."""
 
-    def __init__(self, pictures: int, queries: list[str]) -> None:
+    def __init__(self, counts: LibraryCounts, queries: list[str]) -> None:
         super().__init__()
-        self.pictures = pictures
+        self.counts = counts
         self.queries = queries
 
 
@@ -68,14 +70,13 @@ class Failed(Message, bubble=False):
         self.error = error
 
 
-class SearchScreen(DecisionActions):
+class SearchScreen(StorybookActions):
     """Asks, shows, and lets the person move the decision."""
 
     MODE = "search"
     BINDINGS: ClassVar[list[BindingType]] = SEARCH_KEYS
 
     query_line = getters.query_one(QueryLine)
-    notes = getters.query_one(NotesLine)
     body = getters.query_one("#body", ContentSwitcher)
     panel = getters.query_one(Panel)
     first_start = getters.query_one(FirstStart)
@@ -84,8 +85,6 @@ class SearchScreen(DecisionActions):
         super().__init__()
         self._request: SearchRequest | None = None
         """What was asked last, answered or not."""
-        self._filters = Filters()
-        """What the next query is asked with."""
         self._waiting: Timer | None = None
         self._asked_at = 0.0
         self._shown_query = ""
@@ -94,6 +93,7 @@ class SearchScreen(DecisionActions):
     def compose_body(self) -> ComposeResult:
         yield QueryLine()
         yield RouteLine()
+        yield SuggestionStrip()
         yield NotesLine()
         with ContentSwitcher(initial="panel", id="body"):
             yield Panel(id="panel")
@@ -109,7 +109,9 @@ class SearchScreen(DecisionActions):
         """Offer what works now: most keys need an answer, and the query line must be left first."""
         if action in NEEDS_ANSWER:
             return self.body.current == "results"
-        if action == "filter":
+        if action in ("suggest", "storybook"):
+            return self.offers_suggestions if action == "suggest" else self.has_both
+        if action in ("filter", "add"):
             return self.body.current != "first-start"
         if action == "ask":
             return not self.query_line.input.has_focus
@@ -124,26 +126,31 @@ class SearchScreen(DecisionActions):
     @work(exclusive=True, group="begin")
     async def _begin(self, engine: Engine) -> None:
         try:
+            await engine.storybook.prepare()
             counts = await engine.library.counts()
             past = await engine.history.entries(limit=PAST_QUERIES, offset=0, containing="")
-        except CacheError as error:
+        except (CacheError, EngineError) as error:
             self.post_message(Failed(error))
         else:
             queries = [receipt.query for receipt in reversed(past)]
-            self.post_message(Ready(counts.pictures, queries))
+            self.post_message(Ready(counts, queries))
 
     @on(Ready)
     def begin(self, message: Ready) -> None:
         self.query_line.past.load(message.queries)
-        if not message.pictures:
+        self.count_libraries(message.counts)
+        if not message.counts.pictures:
             self._show_first_start()
             return
-        self._show_greeting(message.pictures, message.queries)
         self.query_line.input.focus()
+        if message.counts.own:
+            self._show_greeting(message.counts.own, message.queries)
         if self._request is not None:
             self._search(self._request)
         elif self.t2i.start_query:
             self.search_for(self.t2i.start_query)
+        elif not message.counts.own:
+            self.open_storybook()
 
     def _show_body(self, name: str) -> None:
         self.body.current = name
@@ -171,21 +178,29 @@ class SearchScreen(DecisionActions):
     @on(QueryLine.Submitted)
     def ask(self, message: QueryLine.Submitted) -> None:
         message.stop()
+        if message.query not in self.strip.queries:
+            self.strip.close()
         self.search_for(message.query)
 
     def search_for(self, query: str) -> None:
         """Answer a query as soon as the engine is there."""
+        self.query_line.past.add(query)
+        self._ask(self._request_for(query))
+
+    def show_example(self, query: str) -> None:
+        """Answer a query that the person did not ask; the history does not get it."""
+        self._ask(self._request_for(query), is_example=True)
+
+    def _request_for(self, query: str) -> SearchRequest:
         settings = self.t2i.settings
         self.query_line.show_query(query)
-        self.query_line.past.add(query)
-        request = SearchRequest(
+        return SearchRequest(
             query=query,
             top=settings.top,
             scorer=settings.scorer,
             threshold=settings.threshold,
-            filters=self._filters,
+            filters=self.filters,
         )
-        self._ask(request)
 
     def replay(self, receipt_id: str) -> None:
         """Show the answer of a stored receipt; no model takes part."""
@@ -214,21 +229,27 @@ class SearchScreen(DecisionActions):
             request = replace(self._request, threshold=message.threshold, scorer=message.scorer)
             self._ask(request)
 
-    def _ask(self, request: SearchRequest, like: int | None = None) -> None:
+    def _ask(
+        self, request: SearchRequest, like: int | None = None, *, is_example: bool = False
+    ) -> None:
         self._request = request
         self._shown_query = self.query_line.input.value
         self.stop_resting()
         self._wait()
         if self.t2i.engine is not None:
-            self._search(request, like)
+            self._search(request, like, is_example=is_example)
 
     @work(exclusive=True, group="search")
-    async def _search(self, request: SearchRequest, like: int | None = None) -> None:
+    async def _search(
+        self, request: SearchRequest, like: int | None = None, *, is_example: bool = False
+    ) -> None:
         engine = self.t2i.engine
         if engine is None:
             return
         try:
-            if like is None:
+            if is_example:
+                result = await engine.searcher.preview(request)
+            elif like is None:
                 result = await engine.searcher.scored(request)
             else:
                 result = await engine.searcher.like(like, request)
@@ -246,10 +267,13 @@ class SearchScreen(DecisionActions):
         if listing.is_stored or self._request is None:
             self._request = request_of(receipt, top=self.t2i.settings.top)
         self._request = replace(self._request, query=receipt.query)
-        self._filters = self._request.filters
+        self.filters = self._request.filters
         if self.query_line.input.value == self._shown_query:
             self.query_line.show_query(self._request.query)
-            self.call_after_refresh(self.results.grid.focus)
+            if self.strip.display and self.query_line.input.has_focus:
+                self.query_line.input.action_select_all()
+            else:
+                self.call_after_refresh(self.results.grid.focus)
         self.results.suit(self.body.size)
         self.results.show(listing)
         self.results.grid.show_marks(self.marks.picture_ids)
@@ -272,11 +296,11 @@ class SearchScreen(DecisionActions):
         keys = "r  tries again      /  edits the query"
         if isinstance(error, ModelMissingError):
             keys += "      2  Library: its Encoders tab downloads models"
-        if self._filters != Filters():
+        if self.filters != Filters():
             keys += "      f  changes the filters"
         self.panel.show_error(_title(error), error.message, error.hint, keys)
         self._show_body("panel")
-        self.route_line.show_hint(filter_words(self._filters))
+        self.route_line.show_hint(filter_words(self.filters))
         if self.query_line.input.value == self._shown_query:
             self.set_focus(None)
 
@@ -332,12 +356,14 @@ class SearchScreen(DecisionActions):
         """Ask which pictures take part, and search again among them."""
         from t2itui.screens.filter_form import FilterForm
 
-        self.app.push_screen(FilterForm(self._filters, self._command), self._take_filters)
+        self.app.push_screen(FilterForm(self.filters, self._command), self.take_filters)
 
-    def _take_filters(self, filters: Filters | None) -> None:
-        if filters is None or filters == self._filters:
+    def take_filters(self, filters: Filters | None) -> None:
+        """Ask with other filters from now on, and what was asked at once."""
+        if filters is None or filters == self.filters:
             return
-        self._filters = filters
+        self.filters = filters
+        self.follow_library()
         if self._request is not None:
             self._ask(replace(self._request, filters=filters))
         else:
@@ -393,6 +419,7 @@ class SearchScreen(DecisionActions):
             self._begin(self.t2i.engine)
         elif self.results.listing is not None and self.body.current == "results":
             self.notes.offer("The library changed: r searches again")
+            self.recount()
 
 
 def _list(result: SearchResult, hide_below: bool) -> Listing:

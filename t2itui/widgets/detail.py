@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.storybook.shipped import GALLERY
 from t2itui.graphics.picture import Picture
 from t2itui.plain import plain
 from t2itui.widgets.card import CardContent
@@ -128,7 +129,9 @@ class Detail(Vertical):
         path = Path(shown.path)
         home = Path.home()
         folder = str(path.parent)
-        if path.parent.is_relative_to(home):
+        if path.parent == GALLERY:
+            folder = "storybook (built in)"
+        elif path.parent.is_relative_to(home):
             folder = f"~/{path.parent.relative_to(home)}".removesuffix("/.")
         facts = [
             f"{shown.width}×{shown.height}" if shown.width else "",

@@ -57,7 +57,10 @@ class StatusText(Static):
         """The most wanted first."""
         status = self._status
         count = "opening…" if status.pictures is None else f"{status.pictures:,} pictures"
-        encoder = plain(status.encoder.rpartition("/")[2])
+        if status.is_storybook:
+            count = f"storybook {status.pictures:,}"
+        # Of a folder's encoder the name; the hash stands in every receipt.
+        encoder = plain(status.encoder.rpartition("/")[2].partition("@")[0])
         device = status.device or ("no model loaded" if status.pictures is not None else "")
         return [part for part in (count, encoder, device, status.graphics) if part]
 

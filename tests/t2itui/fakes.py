@@ -148,7 +148,7 @@ class FakeSearcher:
             id=name,
             query=query,
             encoder=ENCODER,
-            matcher="label-free (120 background texts)",
+            matcher="label-free (130 rival texts)",
             ranked_by=scorer,
             threshold=threshold,
             route=routing.route,
@@ -215,6 +215,13 @@ class FakeEncoders:
         return self.folder
 
 
+class FakeStorybook:
+    """Left out, so that the made-up pictures are the library."""
+
+    async def prepare(self) -> None:
+        """Nothing to enter."""
+
+
 class FakeDownload:
     """A download that is done at once."""
 
@@ -234,6 +241,7 @@ class FakeEngine:
         self.history = FakeHistory(queries)
         self.jobs = FakeJobs()
         self.encoders = FakeEncoders()
+        self.storybook = FakeStorybook()
         self.indexed: list[IndexRequest] = []
         self.downloaded: list[str] = []
 
