@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from engine.errors import RequestError
+from engine.generation.saved import Order, order_from_json
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from t2itui import job_twins as twins
 
@@ -22,7 +24,7 @@ class DownloadRequest:
     model_id: str
 
 
-Request: TypeAlias = IndexRequest | ImportRequest | ExportRequest | DownloadRequest
+Request: TypeAlias = IndexRequest | ImportRequest | ExportRequest | DownloadRequest | Order
 
 
 def read_request(kind: str, text: str) -> Request | None:
@@ -39,7 +41,9 @@ def read_request(kind: str, text: str) -> Request | None:
                 return ExportRequest(**{**fields, "target": target})
             case "download":
                 return DownloadRequest(model_id=fields["model"])
-    except (ValueError, TypeError, KeyError):
+            case "generate":
+                return order_from_json(text)
+    except (ValueError, TypeError, KeyError, RequestError):
         return None
     return None
 
@@ -73,6 +77,8 @@ def start_again(engine: Engine, request: Request) -> Job:
             return engine.export_vectors(request)
         case DownloadRequest(model_id=model_id):
             return engine.download(model_id)
+        case Order():
+            return engine.painting.resume(request)
 
 
 def again_command(home: Path | None, request: Request) -> str:
@@ -86,3 +92,5 @@ def again_command(home: Path | None, request: Request) -> str:
             return twins.export_command(home, request)
         case DownloadRequest(model_id=model_id):
             return twins.download_command(home, model_id)
+        case Order():
+            return twins.generate_command(home, request)

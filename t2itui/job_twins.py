@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from engine.generation.saved import Order
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from t2itui.paths import home_folder
 
@@ -47,6 +48,30 @@ def export_command(home: Path | None, request: ExportRequest) -> str:
 def download_command(home: Path | None, model_id: str) -> str:
     """Return the command that downloads a model."""
     return program(home, "models", "get", model_id)
+
+
+def generate_command(home: Path | None, order: Order) -> str:
+    """Return the command that paints the same pictures."""
+    request = order.request
+    seed = order.drawn if request.seed is None and order.fresh else request.seed
+    size = f"{request.width}x{request.height}" if request.width and request.height else None
+    options: list[tuple[str, object]] = [
+        ("--negative", request.negative or None),
+        ("--seed", seed),
+        ("--steps", request.steps),
+        ("--guidance", None if request.guidance is None else f"{request.guidance:g}"),
+        ("--size", size),
+        ("--scheduler", request.scheduler),
+        ("--count", request.count if request.count > 1 else None),
+        ("--model", request.model),
+        *(("--lora", f"{lora.path}:{lora.weight:g}") for lora in request.loras),
+        ("--start", request.start_picture),
+        ("--strength", f"{request.strength:g}" if request.start_picture else None),
+        ("--in", order.library or None),
+    ]
+    words = [word for name, value in options if value is not None for word in (name, str(value))]
+    words += ["--"] if request.prompt.startswith("-") else []
+    return program(home, "generate", *words, *([request.prompt] if request.prompt else []))
 
 
 def forget_command(home: Path | None, folder: Path) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.requests import Filters, SearchRequest
+from engine.requests import SHOW, Filters, SearchRequest
 from t2itui.job_twins import program
 from t2itui.scope_names import scope_name
 
@@ -35,7 +35,8 @@ def filter_options(filters: Filters) -> list[str]:
     for name, moment in (("--since", filters.since), ("--until", filters.until)):
         if moment is not None:
             words += [name, datetime.fromtimestamp(moment).strftime("%Y-%m-%dT%H:%M:%S")]
-    return [*words, "--min-side", str(filters.min_side)] if filters.min_side else words
+    words += ["--min-side", str(filters.min_side)] if filters.min_side else []
+    return [*words, "--synthetic", filters.synthetic] if filters.synthetic != SHOW else words
 
 
 def request_of(receipt: Receipt, *, top: int) -> SearchRequest:
@@ -52,10 +53,11 @@ def request_of(receipt: Receipt, *, top: int) -> SearchRequest:
 def filters_of(kept: Mapping[str, object]) -> Filters:
     """Return the filters that a receipt keeps; only those that were set are among them."""
     folders, since, until = kept.get("folders"), kept.get("since"), kept.get("until")
-    min_side = kept.get("min_side")
+    min_side, synthetic = kept.get("min_side"), kept.get("synthetic")
     return Filters(
         folders=tuple(Path(str(each)) for each in folders) if isinstance(folders, list) else (),
         since=float(since) if isinstance(since, int | float) else None,
         until=float(until) if isinstance(until, int | float) else None,
         min_side=min_side if isinstance(min_side, int) else 0,
+        synthetic=synthetic if isinstance(synthetic, str) else SHOW,
     )

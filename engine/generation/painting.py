@@ -86,11 +86,9 @@ class Painting:
             receipt_id=receipt.id if receipt else None,
         )
         await self._check(order)
-        job = self.resume(order, priority=priority)
-        if receipt is not None:
-            override = GENERATE if receipt.route == RETRIEVE else None
-            await self._note(receipt.id, SequelRecord(override=override, job_id=job.id))
-        return job
+        if receipt is not None and receipt.route == RETRIEVE:
+            await self._note(receipt.id, SequelRecord(override=GENERATE))
+        return self.resume(order, priority=priority)
 
     async def again(self, job_id: int, *, new_seed: bool = False) -> Job:
         """Run a job of any session again, or the same with another seed."""
@@ -98,10 +96,9 @@ class Painting:
         order = order_from_json(record.request)
         order = with_new_seed(order) if new_seed else order
         await self._check(order)
-        job = self.resume(order)
         if record.state == "lost":
-            await self._cache.write(set_job, job_id, "cancelled", f"Run again as job {job.id}")
-        return job
+            await self._cache.write(set_job, job_id, "cancelled", "Run again")
+        return self.resume(order)
 
     def resume(self, order: Order, *, priority: int = 0) -> Job:
         """Queue what was ordered before; what is impossible about it by now fails the job."""

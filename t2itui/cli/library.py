@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     type=click.Choice(["on", "off"]),
     help="Take the built-in pictures into the library, or leave them out from now on.",
 )
+@click.option("--painted", is_flag=True, help="List the pictures that were painted here.")
+@click.option(
+    "--remove",
+    "removed",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PICTURE",
+    help="Delete a painted picture, its file too; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
 @pass_context
 def command(
@@ -40,6 +49,8 @@ def command(
     vanished: bool,
     forget: Path | None,
     storybook: str | None,
+    painted: bool,
+    removed: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Show the folders of the library and how much it holds.
@@ -47,9 +58,11 @@ def command(
     The storybook, 600 drawn pictures that come with the program, answers searches while there is
     nothing else. Beside pictures of your own it is searched only by `t2itui search --in storybook`.
     """
-    if failures + vanished + (forget is not None) + (storybook is not None) > 1:
+    others = (forget is not None) + (storybook is not None) + painted + bool(removed)
+    if failures + vanished + others > 1:
         raise click.UsageError(
-            "--failures, --vanished, --forget and --storybook exclude each other"
+            "--failures, --vanished, --forget, --storybook, --painted and --remove exclude"
+            " each other"
         )
     output = Output(as_json=as_json)
     folder = None if forget is None else scope_folder(forget)
@@ -63,6 +76,10 @@ def command(
             return await _forget(engine, folder, output)
         elif storybook is not None:
             await _turn_storybook(engine, output, on=storybook == "on")
+        elif painted:
+            await _write_painted(engine, output)
+        elif removed:
+            return await _remove(engine, [str(path.absolute()) for path in removed], output)
         else:
             await _write_overview(engine, output)
         return Exit.ANSWERED
@@ -102,6 +119,36 @@ async def _forget(engine: Engine, folder: Path, output: Output) -> Exit:
     return Exit.ANSWERED
 
 
+async def _write_painted(engine: Engine, output: Output) -> None:
+    records = await engine.painting.pictures()
+    for record in records:
+        values = {
+            "path": record.path,
+            "prompt": record.prompt,
+            "seed": record.seed,
+            "model": record.model_id,
+            "cosine": record.cosine,
+            "match": record.match,
+        }
+        if output.as_json:
+            output.record("painted", values)
+        else:
+            output.line(f"{plain(record.path)}  {plain(record.prompt)}")
+    if not records:
+        output.say("nothing was painted yet: t2itui generate PROMPT")
+
+
+async def _remove(engine: Engine, paths: list[str], output: Output) -> Exit:
+    known = {record.path: record.picture_id for record in await engine.painting.pictures(-1)}
+    if unknown := [path for path in paths if path not in known]:
+        hint = "t2itui library --painted lists them; other files are never deleted."
+        output.error("RequestError", f"{unknown[0]} is no picture painted here", hint)
+        return Exit.WRONG_USAGE
+    ids = [picture_id for path in paths if (picture_id := known[path]) is not None]
+    output.say(f"removed {await engine.painting.remove(ids)} painted pictures")
+    return Exit.ANSWERED
+
+
 async def _turn_storybook(engine: Engine, output: Output, *, on: bool) -> None:
     if on:
         await engine.storybook.bring_back()
@@ -131,7 +178,7 @@ async def _write_overview(engine: Engine, output: Output) -> None:
         return
     output.line(
         f"{held.pictures} pictures ({held.present} on disk, {held.vanished} vanished,"
-        f" {held.partial} partial), {held.failures} failures,"
+        f" {held.partial} partial, {held.synthetic} painted), {held.failures} failures,"
         f" {held.bytes_on_disk / 1e6:.1f} MB cache"
     )
     for encoder, count in sorted(held.embedded.items()):

@@ -12,6 +12,7 @@ from engine.events import (
     JobFinished,
     JobKept,
     JobPreview,
+    JobQueued,
     JobScored,
     JobSpoilt,
 )
@@ -32,6 +33,7 @@ async def follow_painting(engine: Engine, job: Job, output: Output, *, quiet: bo
     The last JSON line tells of the picture that fits best. `quiet` writes no result for people.
     """
     watcher = PaintingJson(output) if output.as_json else PaintingBar(output)
+    watcher.show(JobQueued(job_id=job.id, kind=job.kind, title=job.title), job.id)
     code = await follow(engine, job, output, watcher=watcher, quiet=True)
     if code is not Exit.ANSWERED:
         return code

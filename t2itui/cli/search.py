@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import signal
 import sys
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -148,10 +148,21 @@ async def _is_wanted(engine: Engine, generate: str, receipt: Receipt, output: Ou
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         output.say("note: nobody can be asked here; --generate now paints")
         return False
-    wanted = await asyncio.to_thread(click.confirm, "Paint one?", default=True, err=True)
-    if not wanted:
-        await engine.painting.decline(receipt)
-    return wanted
+    if _confirmed():
+        return True
+    await engine.painting.decline(receipt)
+    return False
+
+
+def _confirmed() -> bool:
+    """Ask on stderr; Ctrl-C, which asyncio would keep to itself meanwhile, cancels the command."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm("Paint one?", default=True, err=True)
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 async def _paint(engine: Engine, receipt: Receipt, output: Output, *, only_path: bool) -> Exit:

@@ -10,6 +10,8 @@ from cache.records import JobRecord
 from cache.store import Cache
 from engine.events import JobFinished, JobNote, JobProgress
 from engine.exchange import Exchange
+from engine.generation.request import GenerateRequest, Lora
+from engine.generation.saved import Order, order_to_json
 from engine.indexing.indexer import Indexer
 from engine.jobs import JobWork
 from engine.models.downloads import Downloads
@@ -137,6 +139,22 @@ async def test_an_outcome_replaces_the_progress_of_its_job() -> None:
         assert "✔ done" in listed(screen)[0] and "7 pictures in 2 s." in listed(screen)[0]
 
 
+ORDER = Order(
+    request=GenerateRequest(
+        prompt="一只红狗",
+        seed=7,
+        width=64,
+        height=32,
+        loras=(Lora(path=Path("/ink.safetensors"), weight=0.5),),
+        start_picture=Path("/a b.png"),
+        strength=0.3,
+    ),
+    drawn=9,
+    library="storybook",
+    receipt_id="abc",
+)
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "request_"),
     [
@@ -153,6 +171,8 @@ async def test_an_outcome_replaces_the_progress_of_its_job() -> None:
             ExportRequest(encoder_id="e", target=Path("/out"), layout="clip-retrieval"),
         ),
         ("paint", "{}", None),
+        ("generate", order_to_json(ORDER), ORDER),
+        ("generate", '{"request": 3}', None),
         ("index", "not JSON", None),
         ("index", '{"folders": ["/data"], "of_a_later_version": 1}', None),
     ],
@@ -185,6 +205,10 @@ def test_the_command_of_a_job_names_what_differs_from_the_defaults() -> None:
     request = IndexRequest(folders=(Path("/my data"),), encoder="small", per_class=3, seed=7)
     assert again_command(None, request) == (
         "t2itui index --encoder small --per-class 3 --seed 7 '/my data'"
+    )
+    assert again_command(None, ORDER) == (
+        "t2itui generate --seed 7 --size 64x32 --lora /ink.safetensors:0.5 --start '/a b.png'"
+        " --strength 0.3 --in storybook '一只红狗'"
     )
     imported = ImportRequest(encoder_id="e", texts=Path("/t.npz"), languages=("en", "zh"))
     assert again_command(Path("/other"), imported) == (

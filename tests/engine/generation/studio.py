@@ -69,7 +69,8 @@ class ColourEncoders(Encoders):
     async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> FloatArray:
         self.embedded += len(pixels)
         vectors = np.zeros((len(pixels), DIM), np.float32)
-        vectors[:, :3] = pixels.reshape(len(pixels), -1, 3).mean(axis=1) / 255
+        colours = pixels.reshape(len(pixels), -1, 3).mean(axis=1)
+        vectors[:, :3] = colours - colours.min(axis=1, keepdims=True) + 1
         return unit(vectors)
 
     async def embed_texts(
@@ -85,7 +86,7 @@ def _text_vector(text: str) -> FloatArray:
     colour = colour_in(text)
     vector = np.zeros(DIM, np.float32)
     if colour is not None:
-        vector[:3] = np.array(COLOURS[colour], np.float32) / 255
+        vector[list(COLOURS).index(colour)] = 1
         return vector
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
     vector[3:] = np.random.default_rng(seed).standard_normal(DIM - 3)
