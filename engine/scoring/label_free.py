@@ -30,9 +30,9 @@ Rivals were chosen on these very words, which flatters them: on words held out t
 than random ones (0.86). On 120 words that had no part in it (tests/bench/choose_rivals.py) they do:
 
     background            30 + 30 clear words            30 + 30 by caption counts
-    130 rivals            AUC 0.98, routed right 28 + 26    AUC 0.89, 26 + 23
-    as many at random     0.91-0.94, 49 of 60 at best       0.82-0.84, 45 of 60
-    200 random, as above  0.90, 26 + 20                     0.81, 24 + 19
+    130 rivals            AUC 0.98, right 28 + 26        AUC 0.89, right 26 + 23
+    as many at random     0.93-0.94, 51 or 52 of 60      0.83-0.86, 43 to 46 of 60
+    200 random, as above  0.90, 26 + 20                  0.81, 24 + 19
 
 The margin is the equal-error point of words held out, rounded. Variants of the choice (names in
 brackets, other candidates) came to 52 to 55 of the 60 clear words at their own margins.
