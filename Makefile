@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench screenshot storybook storybook-check clean
+.PHONY: run test check format bench screenshot storybook storybook-generator storybook-check storybook-samples clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -57,8 +57,15 @@ screenshot: $(VENV)/.run
 storybook: $(VENV)/.run
 	$(BIN)/python -m engine.storybook.training $(ARGS)
 
+storybook-generator: $(VENV)/.run
+	$(BIN)/python -m engine.storybook.painter $(ARGS)
+
 storybook-check: $(VENV)/.run
 	$(BIN)/python -m engine.storybook.training.check $(ARGS)
+	$(BIN)/python -m engine.storybook.painter.check $(ARGS)
+
+storybook-samples: $(VENV)/.run
+	$(BIN)/python -m engine.storybook.painter.samples docs/painter.png
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -24,7 +24,7 @@ def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """For weight matrices inside the towers; give everything else to AdamW."""
+    """For weight matrices inside a network, and kernels of its convolutions as matrices."""
 
     def __init__(
         self,
@@ -47,6 +47,8 @@ class Muon(torch.optim.Optimizer):
                 if "momentum" not in state:
                     state["momentum"] = torch.zeros_like(p)
                 state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-                update = orthogonal(p.grad.lerp(state["momentum"], group["momentum"]))
+                smooth = p.grad.lerp(state["momentum"], group["momentum"])
+                update = orthogonal(smooth.flatten(1))
+                scale = 0.2 * max(update.shape) ** 0.5
                 p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(update, alpha=-group["lr"] * 0.2 * max(p.shape) ** 0.5)
+                p.add_(update.view(p.shape), alpha=-group["lr"] * scale)

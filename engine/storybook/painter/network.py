@@ -1,0 +1,87 @@
+"""The painter's networks with fresh weights, and the schedule of its noise."""
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+
+from engine.storybook.painter.pictures import SIDE
+
+Vae: TypeAlias = Any
+"""An AutoencoderKL; diffusers has no types."""
+Unet: TypeAlias = Any
+"""A UNet2DConditionModel."""
+Noise: TypeAlias = Any
+"""A DDIMScheduler."""
+
+_VAE: Vae = AutoencoderKL
+_UNET: Unet = UNet2DConditionModel
+_NOISE: Noise = DDIMScheduler
+
+CHANNELS = 6
+"""Of the latents, which are 16 x 16."""
+WIDTHS = (64, 128, 128)
+
+
+def build_vae() -> Vae:
+    """A small autoencoder, four pixels to a cell."""
+    return _VAE(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(16, 32, 64),
+        layers_per_block=1,
+        latent_channels=CHANNELS,
+        norm_num_groups=8,
+        sample_size=SIDE,
+        mid_block_add_attention=False,
+        scaling_factor=1.0,
+    )
+
+
+def build_unet(vae: Vae, text_width: int) -> Unet:
+    """A small UNet for the latents; it reads the text at half their resolution."""
+    unet = _UNET(
+        sample_size=latent_side(vae),
+        in_channels=vae.config.latent_channels,
+        out_channels=vae.config.latent_channels,
+        block_out_channels=WIDTHS,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=text_width,
+        attention_head_dim=4,
+        norm_num_groups=8,
+    )
+    unet.set_attn_processor(AttnProcessor())
+    return unet
+
+
+def load_vae(folder: Path) -> Vae:
+    """An autoencoder to be used, not trained, in float32."""
+    vae = _VAE.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True)
+    return vae.eval().requires_grad_(False)
+
+
+def latent_side(vae: Vae) -> int:
+    """Cells along a side of the latents of a picture of the usual size."""
+    return int(vae.config.sample_size // 2 ** (len(vae.config.block_out_channels) - 1))
+
+
+def make_noise() -> Noise:
+    """The schedule of the noise, which ends in noise alone."""
+    return _NOISE(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=1,
+    )

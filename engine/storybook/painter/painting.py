@@ -1,0 +1,116 @@
+"""Paints with the parts of a painter, in batches, through diffusers' own pipeline."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline
+from PIL import Image
+from transformers.models.clip.modeling_clip import CLIPTextModel
+
+from engine.storybook.painter.network import Noise, Unet, Vae, make_noise
+from engine.storybook.painter.pictures import SIDE
+from engine.storybook.painter.texts import Tokenizer
+
+Pipeline: TypeAlias = Any
+"""A StableDiffusionPipeline."""
+
+_PIPELINE: Pipeline = StableDiffusionPipeline
+_DDIM: Noise = DDIMScheduler
+_DPM: Noise = DPMSolverMultistepScheduler
+
+OPTIONS = "t2itui.json"
+"""How to use the painter, beside model_index.json."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What a picture is painted with; written into the painter's folder."""
+
+    guidance_scale: float = 3.0
+    steps: int = 20
+    scheduler: str = "dpm++"
+    width: int = SIDE
+    height: int = SIDE
+
+
+def assemble(vae: Vae, unet: Unet, tower: CLIPTextModel, tokenizer: Tokenizer) -> Pipeline:
+    """A pipeline of these parts."""
+    pipe = _PIPELINE(
+        vae=vae,
+        unet=unet,
+        text_encoder=tower,
+        tokenizer=tokenizer,
+        scheduler=make_noise(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def load_painter(folder: Path) -> tuple[Pipeline, Options]:
+    """The pipeline of a folder, in float32, and the options that were chosen for it."""
+    pipe = _PIPELINE.from_pretrained(
+        folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
+    )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe, read_options(folder)
+
+
+def read_options(folder: Path) -> Options:
+    """The options in a painter's folder."""
+    return Options(**json.loads((folder / OPTIONS).read_text(encoding="utf-8")))
+
+
+def write_options(folder: Path, options: Options) -> None:
+    """Write the options into a painter's folder."""
+    text = json.dumps(asdict(options), indent=1)
+    (folder / OPTIONS).write_text(text + "\n", encoding="utf-8")
+
+
+def paint(
+    pipe: Pipeline,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    options: Options,
+    *,
+    batch: int = 25,
+) -> list[Image.Image]:
+    """One picture for each prompt and its seed; the seed alone decides a prompt's noise."""
+    pipe.scheduler = _scheduler(options.scheduler, pipe)
+    pictures: list[Image.Image] = []
+    for start in range(0, len(prompts), batch):
+        chosen = seeds[start : start + batch]
+        pictures += pipe(
+            list(prompts[start : start + batch]),
+            guidance_scale=options.guidance_scale,
+            num_inference_steps=options.steps,
+            width=options.width,
+            height=options.height,
+            generator=[torch.Generator().manual_seed(seed) for seed in chosen],
+        ).images
+    return pictures
+
+
+def _scheduler(name: str, pipe: Pipeline) -> Noise:
+    config = dict(pipe.scheduler.config)
+    if name == "ddim":
+        return _DDIM.from_config(config, clip_sample=False)
+    return _DPM.from_config(
+        config, algorithm_type="dpmsolver++", solver_order=2, use_karras_sigmas=False
+    )
+
+
+def grid(pictures: Sequence[Image.Image], columns: int, zoom: int = 2) -> Image.Image:
+    """The pictures in rows, each enlarged pixel by pixel."""
+    width, height = pictures[0].size
+    rows = -(-len(pictures) // columns)
+    whole = Image.new("RGB", (columns * width, rows * height))
+    for number, picture in enumerate(pictures):
+        whole.paste(picture, (number % columns * width, number // columns * height))
+    return whole.resize((whole.width * zoom, whole.height * zoom), Image.Resampling.NEAREST)

@@ -1,0 +1,70 @@
+"""Held-out prompts that the painter is measured by, and what each of them states."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from engine.storybook.captions import Language, full_claim, write
+from engine.storybook.claims import Claim, Subject
+from engine.storybook.scene import Scene, Split, sample_scene
+
+FIRST_SEED = 60_000_000
+"""Scenes of the prompts begin here, far above any that is trained on."""
+
+
+class Kind(StrEnum):
+    """What a prompt asks for."""
+
+    USUAL = "usual"
+    """An animal as training shows it."""
+    UNSEEN = "unseen"
+    """An animal in a colour, or doing something at a place, that training never shows."""
+    PLACES = "places"
+    """A place, a time and a prop."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """A text, what it states, and a scene of which that is true."""
+
+    kind: Kind
+    text: str
+    claim: Claim
+    scene: Scene
+
+
+def held_out_prompts(usual: int = 100, unseen: int = 50, places: int = 50) -> list[Prompt]:
+    """Prompts of each kind, half of them in English, half in Chinese."""
+    return [
+        *_prompts(Kind.USUAL, usual),
+        *_prompts(Kind.UNSEEN, unseen),
+        *_prompts(Kind.PLACES, places),
+    ]
+
+
+def _prompts(kind: Kind, count: int) -> Iterator[Prompt]:
+    for number in range(count):
+        rng = Random(f"prompt:{kind}:{number}")
+        scene = sample_scene(FIRST_SEED + number, _split(kind, number), two_share=0.0)
+        claim = _claim(kind, scene, rng)
+        text = write(claim, list(Language)[number % 2], rng).text
+        yield Prompt(kind=kind, text=text, claim=claim, scene=scene)
+
+
+def _split(kind: Kind, number: int) -> Split:
+    if kind is not Kind.UNSEEN:
+        return Split.SEEN
+    return Split.UNSEEN_PAIR if number % 4 < 2 else Split.UNSEEN_TRIPLE
+
+
+def _claim(kind: Kind, scene: Scene, rng: Random) -> Claim:
+    """Everything about half of the animals; animal, colour, action and place of the others."""
+    whole = full_claim(scene)
+    if kind is Kind.PLACES:
+        return Claim(place=whole.place, time=whole.time, prop=whole.prop)
+    if rng.random() < 0.5:
+        return whole
+    animal = scene.animals[0]
+    subject = Subject(animal=animal.animal, colour=animal.colour, action=animal.action)
+    return Claim(subjects=(subject,), place=scene.place)

@@ -1,0 +1,72 @@
+"""The painter's text tower: the storybook encoder's own, which reads both languages already."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from transformers import CLIPModel
+from transformers.models.clip.configuration_clip import CLIPTextConfig
+from transformers.models.clip.modeling_clip import CLIPTextModel
+from transformers.models.clip.tokenization_clip import CLIPTokenizer
+
+from engine.storybook.captions import Language, claim_of, full_claim, partial_claim, write
+from engine.storybook.scene import Scene
+
+Tokenizer: TypeAlias = Any
+
+UNCONDITIONAL_SHARE = 0.1
+"""Share of the pictures that are learned without a caption, for guidance."""
+
+
+def text_tower(encoder: Path) -> tuple[CLIPTextModel, Tokenizer]:
+    """The text tower of a `CLIPModel` folder as a model of its own, in float32, and its tokenizer.
+
+    ValueError where the tokenizer's length is not that of the tower.
+    """
+    clip = CLIPModel.from_pretrained(encoder, dtype=torch.float32)
+    config: CLIPTextConfig = clip.config.text_config
+    tower = CLIPTextModel(config)
+    own = tower.state_dict()
+    weights = {f"text_model.{k}": v for k, v in clip.text_model.state_dict().items()}
+    if not own.keys() & weights.keys():
+        weights = dict(clip.text_model.state_dict())
+    tower.load_state_dict(weights)
+    tokenizer = CLIPTokenizer.from_pretrained(encoder)
+    if tokenizer.model_max_length != config.max_position_embeddings:
+        raise ValueError(f"{encoder}: the tokenizer reads {tokenizer.model_max_length} tokens")
+    tower.requires_grad_(False).train(False)
+    return tower, tokenizer
+
+
+@torch.inference_mode()
+def text_states(tower: CLIPTextModel, tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
+    """What the UNet reads of texts, [n, tokens, width], as `StableDiffusionPipeline` makes it."""
+    ids = tokenizer(
+        list(texts),
+        padding="max_length",
+        truncation=True,
+        max_length=tokenizer.model_max_length,
+        return_tensors="pt",
+    )["input_ids"]
+    states: Tensor = tower(ids.to(tower.device))[0]
+    return states
+
+
+def training_caption(scene: Scene, rng: Random) -> str:
+    """A true caption of the scene, or nothing now and then."""
+    if rng.random() < UNCONDITIONAL_SHARE:
+        return ""
+    style = rng.random()
+    if style < 0.4:
+        claim = full_claim(scene)
+    elif style < 0.6:
+        claim = claim_of(scene, 2, rng)
+    elif style < 0.7:
+        claim = claim_of(scene, 1, rng)
+    else:
+        claim = partial_claim(scene, rng)
+    language = Language.ENGLISH if rng.random() < 0.5 else Language.CHINESE
+    return write(claim, language, rng).text

@@ -1,0 +1,149 @@
+"""Trains the painter's UNet on latents: `python -m engine.storybook.painter.unet`.
+
+The same command trains on a CPU or a GPU and goes on from the last checkpoint. It predicts
+velocities under a schedule that ends in pure noise (zero terminal SNR, Lin et al.,
+arXiv:2305.08891), weighted by min-SNR (Hang et al., arXiv:2303.09556) and by where animals are.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import click
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers.models.clip.modeling_clip import CLIPTextModel
+
+from engine.storybook.painter.latents import LatentBatch, Latents
+from engine.storybook.painter.network import Noise, Unet, Vae, build_unet, load_vae, make_noise
+from engine.storybook.painter.painting import Options, assemble, grid, paint
+from engine.storybook.painter.texts import Tokenizer, text_states, text_tower, training_caption
+from engine.storybook.painter.trainer import FOLDER, Plan, Trainer, open_trainer
+from engine.storybook.painter.vae import VAE_FOLDER
+from engine.storybook.shipped import ENCODER
+from engine.storybook.training.run import DEFAULT_FOLDER
+
+ANIMAL_WEIGHT = 3.0
+"""How much more a cell of an animal counts than one of the scenery."""
+MIN_SNR = 5.0
+SHOWN = (
+    "a brown dog standing in a meadow", "a white cat sleeping in the snow at night",
+    "a black horse running on the beach", "a gray elephant in the forest",
+    "a red butterfly flying by day", "an orange chicken eating grain on a farm at sunset",
+    "一头黄色的牛在雪地里吃草", "一只粉色的羊在海滩上", "一只紫色的松鼠在森林里睡觉",
+    "a blue spider on the left with a fence", "a farmyard at night",
+    "a purple elephant in the snow",
+)  # fmt: skip
+"""Prompts of the sample sheets."""
+FIRST, EPOCHS = 1000, 4.0
+"""How many pictures are encoded at first, and how often each is seen before there are more."""
+
+
+def loss_weights(alphas: Tensor, steps: Tensor) -> Tensor:
+    """Min-SNR weights of a velocity's error at these steps, [n]."""
+    alpha = alphas[steps]
+    snr = alpha / (1 - alpha)
+    return snr.clamp(max=MIN_SNR) / (snr + 1) + 0.02
+
+
+def diffusion_loss(unet: Unet, noise: Noise, batch: LatentBatch, states: Tensor) -> Tensor:
+    """The weighted square error of the velocity at a random step for each picture."""
+    x = batch.latents.to(states.device)
+    steps = torch.randint(0, noise.config.num_train_timesteps, (len(x),), device=x.device)
+    epsilon = torch.randn_like(x)
+    alphas = noise.alphas_cumprod.to(x.device)
+    noisy = noise.add_noise(x, epsilon, steps)
+    target = noise.get_velocity(x, epsilon, steps)
+    with torch.autocast("cuda", torch.bfloat16, enabled=x.device.type == "cuda"):
+        found = unet(noisy, steps, encoder_hidden_states=states).sample
+    near = 1.0 + ANIMAL_WEIGHT * batch.animals.to(x.device)
+    error = (found.float() - target).square().mean(1)
+    each = (near * error).sum((1, 2)) / near.sum((1, 2))
+    loss: Tensor = (loss_weights(alphas, steps) * each).mean()
+    return loss
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What the UNet is trained beside, all of it frozen."""
+
+    vae: Vae
+    tower: CLIPTextModel
+    tokenizer: Tokenizer
+
+
+def load_parts(folder: Path, encoder: Path) -> Parts:
+    """The autoencoder that was trained in `folder` and the text tower of `encoder`."""
+    vae = load_vae(folder / VAE_FOLDER)
+    tower, tokenizer = text_tower(encoder)
+    return Parts(vae=vae, tower=tower, tokenizer=tokenizer)
+
+
+def averaged(trainer: Trainer, parts: Parts) -> Unet:
+    """A UNet with the averaged weights."""
+    unet = build_unet(parts.vae, parts.tower.config.hidden_size).to(trainer.device)
+    unet.load_state_dict(trainer.averages.values)
+    return unet.eval()
+
+
+def sheet(trainer: Trainer, parts: Parts) -> Image.Image:
+    """What the averaged weights paint by now."""
+    pipe = assemble(parts.vae, averaged(trainer, parts), parts.tower, parts.tokenizer)
+    return grid(paint(pipe, SHOWN, range(len(SHOWN)), Options(steps=12)), columns=6)
+
+
+def train(plan: Plan, pictures: Path, encoder: Path, sheet_minutes: float) -> Trainer:
+    """Train for the planned minutes, leaving checkpoints, a log and sample sheets."""
+    parts = load_parts(plan.folder, encoder)
+    torch.manual_seed(0)
+    trainer = open_trainer(plan, build_unet(parts.vae, parts.tower.config.hidden_size))
+    parts.tower.to(trainer.device)  # type: ignore[arg-type]
+    parts.vae.to(trainer.device)
+    source = Latents(pictures, plan.folder, parts.vae)
+    noise, rng = make_noise(), Random(f"unet:{trainer.step}")
+    torch.manual_seed(trainer.step)
+    total, sheets = 0.0, int(trainer.seconds / 60 / sheet_minutes)
+    while trainer.share < 1:
+        source.grow(max(FIRST, int(trainer.samples / EPOCHS)))
+        batch = source.draw(plan.batch, rng)
+        texts = [training_caption(scene, rng) for scene in batch.scenes]
+        states = text_states(parts.tower, parts.tokenizer, texts).clone()
+        loss = diffusion_loss(trainer.module, noise, batch, states)
+        total += trainer.learn(loss, plan.batch)
+        if trainer.step % 50 == 0:
+            trainer.log(loss=total / 50, encoded=len(source))
+            total = 0.0
+        trainer.save_if_due()
+        if int(trainer.seconds / 60 / sheet_minutes) > sheets:
+            sheets = int(trainer.seconds / 60 / sheet_minutes)
+            sheet(trainer, parts).save(plan.folder / f"unet-{trainer.step:06d}.png")
+    trainer.save()
+    sheet(trainer, parts).save(plan.folder / f"unet-{trainer.step:06d}.png")
+    return trainer
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
+@click.option("--pictures", type=click.Path(path_type=Path), default=DEFAULT_FOLDER / "pictures")
+@click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
+@click.option("--minutes", default=90.0, show_default=True)
+@click.option("--batch", default=32, show_default=True)
+@click.option("--rate", default=1e-3, show_default=True)
+@click.option("--sheets", default=15.0, show_default=True, help="Minutes between sample sheets.")
+def main(
+    folder: Path,
+    pictures: Path,
+    encoder: Path,
+    minutes: float,
+    batch: int,
+    rate: float,
+    sheets: float,
+) -> None:
+    """Train the UNet on latents of rendered pictures."""
+    plan = Plan(folder=folder, name="unet", minutes=minutes, batch=batch, rate=rate)
+    train(plan, pictures, encoder, sheets)
+
+
+if __name__ == "__main__":
+    main()

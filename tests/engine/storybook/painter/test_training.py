@@ -1,0 +1,175 @@
+"""The painter's training scripts, run for a few steps on a few pictures."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionImg2ImgPipeline
+
+from engine.storybook.painter.latents import Latents
+from engine.storybook.painter.network import build_unet, build_vae, load_vae, make_noise
+from engine.storybook.painter.painting import load_painter, paint, read_options
+from engine.storybook.painter.pictures import cropped, random_pictures, read_rows
+from engine.storybook.painter.texts import text_states, text_tower
+from engine.storybook.painter.unet import loss_weights
+from engine.storybook.painter.vae import to_input, to_pixels, whiten
+from engine.storybook.scene import mirrored, sample_scene
+from engine.storybook.shipped import ENCODER
+from engine.storybook.training.pictures import load_shard
+from tests.engine.storybook.painter.conftest import COUNT, Trained
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+"""diffusers' own, in setting the steps of DPM-Solver."""
+
+
+def test_a_run_goes_on_from_its_checkpoint_and_leaves_a_sheet_and_a_vae(trained: Trained) -> None:
+    for name in ("vae", "unet"):
+        state = torch.load(trained.folder / f"{name}.pt", weights_only=True)
+        assert (state["step"], state["samples"]) == (3, 6)
+        assert {path.name for path in trained.folder.glob(f"{name}-*.png")} == {
+            f"{name}-000001.png",
+            f"{name}-000003.png",
+        }
+    facts = json.loads((trained.painter / "training.json").read_text())
+    assert facts["vae"]["samples"] == facts["unet"]["samples"] == 6
+
+
+def test_the_folder_is_a_pipeline_of_small_half_precision_weights(trained: Trained) -> None:
+    index = json.loads((trained.painter / "model_index.json").read_text())
+    assert index["_class_name"] == "StableDiffusionPipeline"
+    assert index["safety_checker"] == [None, None]
+    weights = sum(path.stat().st_size for path in trained.painter.rglob("*.safetensors"))
+    assert weights < 40e6
+    assert not list(trained.painter.rglob("*.bin"))
+    written = b"".join(path.read_bytes() for path in trained.painter.rglob("*.json"))
+    assert str(Path.home()).encode() not in written and str(trained.folder).encode() not in written
+
+
+def test_a_seed_paints_the_same_picture_again_whatever_else_is_painted(trained: Trained) -> None:
+    pipe, options = load_painter(trained.painter)
+    short = replace(options, steps=2)
+    first = paint(pipe, ["a brown dog", "一只猫"], [5, 6], short, batch=1)
+    again, _ = load_painter(trained.painter)
+    second = paint(again, ["a brown dog", "一只猫"], [5, 7], short, batch=1)
+    assert first[0].size == (64, 64)
+    assert first[0].tobytes() == second[0].tobytes()
+    assert first[1].tobytes() != second[1].tobytes()
+
+
+def test_both_schedulers_negative_prompts_and_img2img_work(trained: Trained) -> None:
+    pipe, options = load_painter(trained.painter)
+    ddim, dpm = (
+        paint(pipe, ["a dog"], [1], replace(options, steps=3, scheduler=name))[0]
+        for name in ("ddim", "dpm++")
+    )
+    assert ddim.tobytes() != dpm.tobytes()
+
+    def painted(negative: str) -> bytes:
+        noise = torch.Generator().manual_seed(1)
+        found = pipe(
+            "a dog", negative_prompt=negative, num_inference_steps=2, generator=noise,
+            width=64, height=64, guidance_scale=5.0,
+        )  # fmt: skip
+        return bytes(found.images[0].tobytes())
+
+    assert painted("night") != painted("")
+    other = StableDiffusionImg2ImgPipeline(**pipe.components, requires_safety_checker=False)
+    other.set_progress_bar_config(disable=True)
+    noise = torch.Generator().manual_seed(1)
+    changed = other("a dog", image=ddim, strength=0.5, num_inference_steps=4, generator=noise)
+    assert changed.images[0].size == (64, 64)
+
+
+def test_options_stay_when_weights_are_exported_again(trained: Trained, tmp_path: Path) -> None:
+    from engine.storybook.painter.export import export_painter
+    from engine.storybook.painter.painting import Options, write_options
+
+    write_options(tmp_path, Options(steps=7, guidance_scale=2.0))
+    export_painter(trained.folder, ENCODER, tmp_path)
+    assert read_options(tmp_path).steps == 7
+
+
+def test_the_tower_alone_says_what_it_says_inside_the_encoder() -> None:
+    from transformers import CLIPModel
+
+    tower, tokenizer = text_tower(ENCODER)
+    clip = CLIPModel.from_pretrained(ENCODER, dtype=torch.float32)
+    length = tokenizer.model_max_length
+    ids = tokenizer(["一只狗"], padding="max_length", max_length=length, return_tensors="pt")
+    expected = clip.text_model(ids["input_ids"])[0]
+    assert torch.equal(text_states(tower, tokenizer, ["一只狗"]), expected)
+
+
+def test_whitened_latents_have_mean_0_and_deviation_1_and_decode_as_before(pictures: Path) -> None:
+    torch.manual_seed(0)
+    vae = build_vae().eval()
+    batch = next(random_pictures(pictures, 6, Random(1)))
+    x = to_input(batch.pixels)
+    with torch.inference_mode():
+        before = vae.decode(vae.encode(x).latent_dist.mean).sample
+        deviation = (
+            vae.encode(x).latent_dist.std
+            / vae.encode(x).latent_dist.mean.std((0, 2, 3))[None, :, None, None]
+        )
+        whiten(vae, x)
+        found = vae.encode(x).latent_dist
+        after = vae.decode(found.mean).sample
+    assert torch.allclose(found.mean.mean((0, 2, 3)), torch.zeros(6), atol=1e-4)
+    assert torch.allclose(found.mean.std((0, 2, 3)), torch.ones(6), atol=1e-3)
+    assert torch.allclose(before, after, atol=1e-3)
+    assert torch.allclose(found.std, deviation, rtol=1e-3)
+
+
+def test_latents_are_encoded_as_they_are_needed_and_kept(trained: Trained) -> None:
+    vae = load_vae(trained.folder / "vae")
+    source = Latents(trained.pictures, trained.folder, vae)
+    assert len(source) == 0
+    source.grow(1)
+    assert len(source) == COUNT
+    source.grow(COUNT + 1)
+    assert len(source) == 2 * COUNT
+    source.grow(1000)
+    assert len(source) == 2 * COUNT
+    folders = list(trained.folder.glob("latents-*"))
+    assert len(folders) == 1 and len(list(folders[0].iterdir())) == 2
+
+
+def test_a_mirrored_picture_comes_with_the_mirrored_scene(pictures: Path) -> None:
+    shard = load_shard(pictures, 0)
+    plain = read_rows(shard, 0, [2, 3], mirror=False)
+    other = read_rows(shard, 0, [2, 3], mirror=True)
+    assert np.array_equal(plain.pixels[:, :, ::-1], other.pixels)
+    assert np.array_equal(plain.animals[:, :, ::-1], other.animals)
+    assert other.scenes == [mirrored(sample_scene(2)), mirrored(sample_scene(3))]
+
+
+def test_windows_lie_inside_the_picture_and_hold_an_animal(pictures: Path) -> None:
+    batch = next(random_pictures(pictures, 6, Random(3)))
+    found = cropped(batch, 40, Random(0))
+    assert found.pixels.shape == (6, 40, 40, 3) and found.animals.shape == (6, 40, 40)
+    assert (found.animals.reshape(6, -1).max(1) > 0.5).all()
+
+
+def test_pixels_survive_the_way_to_the_autoencoder_and_back() -> None:
+    pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    assert np.array_equal(to_pixels(to_input(pixels)), pixels)
+
+
+def test_the_noise_ends_in_noise_alone_and_its_weights_follow_min_snr() -> None:
+    alphas = make_noise().alphas_cumprod
+    assert float(alphas[-1]) == 0.0
+    weights = loss_weights(alphas, torch.tensor([0, 999]))
+    assert float(weights[1]) < 0.05
+    snr = float(alphas[0] / (1 - alphas[0]))
+    assert abs(float(weights[0]) - (5 / (snr + 1) + 0.02)) < 1e-3
+
+
+def test_the_unet_predicts_as_many_channels_as_the_latents_have() -> None:
+    vae = build_vae()
+    unet = build_unet(vae, 128)
+    assert unet.config.in_channels == unet.config.out_channels == vae.config.latent_channels
+    assert unet.config.sample_size == 16
