@@ -18,6 +18,8 @@ class EngineSettings:
     """Hub id or local folder of the encoder for new pictures."""
     generator: str = DEFAULT_GENERATOR
     """Hub id, local folder or `.safetensors` file of what paints for a person's own library."""
+    taesd: Path | None = None
+    """Folder of a tiny decoder in diffusers format, for finer previews than the linear ones."""
     device: str = "auto"
     """auto, cuda, mps or cpu."""
     dtype: str = "auto"

@@ -25,7 +25,7 @@ def save_tiny_clip(
     from transformers.models.clip.modeling_clip import CLIPModel
     from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
-    vocab, merges = _bytes_and_words()
+    vocab, merges = bytes_and_words()
     make: Any = CLIPTokenizer
     tokenizer = make(vocab=vocab, merges=merges, model_max_length=CLIP_LENGTH)
     assert len(tokenizer) == len(vocab)
@@ -134,7 +134,7 @@ def _save(
     (folder / "preprocessor_config.json").write_text(json.dumps(pictures))
 
 
-def _bytes_and_words() -> tuple[dict[str, int], list[tuple[str, str]]]:
+def bytes_and_words() -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Return a byte-level BPE with every byte, also at a word's end, and WORDS as whole tokens."""
     from tokenizers.pre_tokenizers import ByteLevel
 

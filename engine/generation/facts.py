@@ -1,6 +1,7 @@
 """What there is to know of a generator without running it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 EPSILON = "epsilon"
@@ -30,7 +31,7 @@ class GeneratorFacts:
     path: Path
     """The folder or the single file with its weights."""
     family: str
-    """StableDiffusionPipeline's `sd1` or `sd2`, by the width of its text tower."""
+    """sd1, or sd2 where the text tower is OpenCLIP's; LoRA files fit one of them."""
     prediction_type: str
     """What the UNet predicts: epsilon, v_prediction or sample."""
     defaults: Defaults
@@ -45,3 +46,7 @@ class GeneratorFacts:
     size_bytes: int
     """Of all weights that are loaded."""
     has_safety_checker: bool
+    config: Path = Path()
+    """The folder with configurations and tokenizer; `path` itself where that is one."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of the weights by part; empty for a single file."""

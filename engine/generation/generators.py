@@ -1,13 +1,26 @@
 """The generators that the program uses: found, described, loaded, painting, ended."""
 
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import EngineError
+from engine.generation import places
+from engine.generation.crossing import model_fields, read_event, read_painted, task_fields
 from engine.generation.events import OnPaintEvent
 from engine.generation.facts import GeneratorFacts
 from engine.generation.painted import Painted
+from engine.generation.reading import read_facts
 from engine.generation.request import GenerateRequest
+from engine.generation.settled import settle
+from engine.models.process import WorkerProcess
 from engine.settings import EngineSettings
+from engine.wire import Json, Reply
+
+MODULE = "engine.workers.generator"
+# A step on a busy CPU, or reading gigabytes from a network disk, may be silent for long.
+SILENCE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,28 +73,61 @@ class GeneratorState:
 class Generators:
     """All generators by hub id, folder or file; one process, with one model at a time."""
 
-    def __init__(self, settings: EngineSettings) -> None:
+    def __init__(self, settings: EngineSettings, *, module: str = MODULE) -> None:
         self._settings = settings
+        self._facts: dict[str, GeneratorFacts] = {}
+        self._loaded: LoadedGenerator | None = None
+        self._is_loading = False
+        taesd = [str(settings.taesd)] if settings.taesd is not None else []
+        maps = str(settings.home / "previews.json")
+        self._worker = WorkerProcess(
+            module,
+            args=(settings.device, settings.dtype, maps, *taesd),
+            log=settings.home / "logs" / "generator.log",
+            idle_seconds=settings.idle_seconds,
+            silence_s=SILENCE_S,
+        )
 
     @property
     def configured(self) -> str:
         """Hub id, folder or file of the generator of the settings."""
-        raise NotImplementedError
+        return self._settings.generator
 
     def locate(self, source: str) -> Path | None:
         """Return the folder or file that holds a model; None where it is not here."""
-        raise NotImplementedError
+        try:
+            return places.find(source)
+        except (EngineError, OSError):
+            return None
 
     async def describe(self, source: str) -> GeneratorFacts:
         """Return what the files of a model say, without starting a process.
 
         Raises ModelMissingError or ModelUnusableError, with what to do about it.
         """
-        raise NotImplementedError
+        known = self._facts.get(source)
+        if known is None or not known.path.exists():
+            memory = self._settings.home / "generators.json"
+            known = await asyncio.to_thread(read_facts, source, memory)
+            self._facts[source] = known
+        return known
 
     async def load(self, source: str, on_event: OnPaintEvent | None = None) -> LoadedGenerator:
-        """Start the process and load a model, in place of another; at once where it is warm."""
-        raise NotImplementedError
+        """Start the process and load a model, in place of another; at once where it is warm.
+
+        Cancelling frees the caller at once and stops the loading.
+        """
+        facts = await self.describe(source)
+        reply = await self._call("load", {"model": model_fields(facts)}, on_event)
+        self._loaded = LoadedGenerator(
+            facts=facts,
+            device=reply.text("device"),
+            dtype=reply.text("dtype"),
+            device_name=reply.text("name"),
+            notes=tuple(reply.texts("notes")),
+            pid=self._worker.pid or 0,
+        )
+        return self._loaded
 
     async def paint(
         self, request: GenerateRequest, seed: int, on_event: OnPaintEvent | None = None
@@ -92,16 +138,69 @@ class Generators:
         RequestError before anything is loaded, ModelMissingError, ModelUnusableError,
         OutOfMemoryError after the last step down, WorkerDiedError.
         """
-        raise NotImplementedError
+        facts = await self.describe(request.model or self.configured)
+        settled = await asyncio.to_thread(settle, request, facts)
+        if self._loaded is None or self._loaded.facts != facts or not self._is_warm:
+            await self.load(facts.source, on_event)
+        fields: dict[str, Json] = {
+            "model": model_fields(facts),
+            "task": task_fields(settled, seed),
+            "preview": request.preview,
+        }
+        reply = await self._call("paint", fields, on_event)
+        return read_painted(reply, settled, seed)
 
     def state(self) -> GeneratorState:
         """Return what the process is doing."""
-        raise NotImplementedError
+        pid = self._worker.pid
+        if self._is_loading:
+            return GeneratorState(state="loading", pid=pid)
+        if self._loaded is None or not self._is_warm:
+            return GeneratorState(state="off")
+        return GeneratorState(
+            state="busy" if self._worker.is_busy else "ready",
+            model_id=self._loaded.facts.id,
+            device=self._loaded.device,
+            dtype=self._loaded.dtype,
+            pid=pid,
+        )
 
     async def unload(self) -> Unloaded:
         """End the process and free its memory; the next use starts it again."""
-        raise NotImplementedError
+        before = await self._memory()
+        await self._worker.unload()
+        self._loaded = None
+        return Unloaded(before=before, after=await self._memory())
 
     async def aclose(self) -> None:
         """End the process for good."""
-        raise NotImplementedError
+        await self._worker.aclose()
+
+    @property
+    def _is_warm(self) -> bool:
+        return self._loaded is not None and self._loaded.pid == self._worker.pid
+
+    async def _call(
+        self, op: str, fields: Mapping[str, Json], on_event: OnPaintEvent | None
+    ) -> Reply:
+        self._is_loading = op == "load"
+        try:
+            return await self._worker.call(op, fields, on_event=_translated(on_event))
+        finally:
+            self._is_loading = False
+
+    async def _memory(self) -> MemoryUse:
+        import psutil
+
+        process, device = 0, 0
+        if self._is_warm and not self._worker.is_busy:
+            reply = await self._worker.call("memory")
+            process, device = reply.whole("process"), reply.whole("device")
+        free = int(psutil.virtual_memory().available)
+        return MemoryUse(process=process, device=device, free=free)
+
+
+def _translated(on_event: OnPaintEvent | None) -> Callable[[Mapping[str, Json]], None] | None:
+    if on_event is None:
+        return None
+    return lambda event: on_event(read_event(event))

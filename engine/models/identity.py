@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import ModelUnusableError
@@ -19,25 +20,32 @@ def identify(source: str, memory: Path) -> str:
     folder = require(source)
     if places.as_folder(source) is None:
         return source
-    stamp = _stamp(folder)
+    return remembered(folder, memory, lambda: f"{folder.name}@{hash_folder(folder)}")
+
+
+def remembered(place: Path, memory: Path, identity: Callable[[], str]) -> str:
+    """Return what `identity` says of a folder or file, kept in `memory` until a file changes."""
+    stamp = _stamp(place)
     known = _recall(memory)
     if known.get(stamp) is None:
         try:
-            known[stamp] = f"{folder.name}@{hash_folder(folder)}"
+            known[stamp] = identity()
         except OSError as error:
-            raise ModelUnusableError(f"{folder} cannot be read: {error}") from error
+            raise ModelUnusableError(f"{place} cannot be read: {error}") from error
         _remember(memory, known)
     return known[stamp]
 
 
-def _stamp(folder: Path) -> str:
-    """Return a text that changes when any file of the folder does."""
+def _stamp(place: Path) -> str:
+    """Return a text that changes when the file, or any file in the folder, does."""
     entries = []
-    for file in sorted(folder.iterdir()):
+    for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
         with contextlib.suppress(OSError):
             facts = file.stat()
-            entries.append([file.name, facts.st_size, facts.st_mtime_ns, facts.st_ino])
-    return json.dumps([str(folder.resolve()), entries])
+            entries.append(
+                [str(file.relative_to(place)), facts.st_size, facts.st_mtime_ns, facts.st_ino]
+            )
+    return json.dumps([str(place.resolve()), entries])
 
 
 def _recall(memory: Path) -> dict[str, str]:

@@ -58,8 +58,7 @@ def find(source: str) -> Path | None:
     folder = as_folder(source)
     if folder is not None:
         return folder if is_complete(folder) else None
-    candidates = _snapshots(repository(source), split_revision(source)[1])
-    return next((snapshot for snapshot in candidates if is_complete(snapshot)), None)
+    return next(filter(is_complete, snapshots(source)), None)
 
 
 def is_complete(folder: Path) -> bool:
@@ -94,8 +93,12 @@ def _is_plain_name(name: object) -> bool:
     return isinstance(name, str) and Path(name).name == name
 
 
-def _snapshots(model: Path, revision: str) -> Iterator[Path]:
-    """Yield the snapshots of a revision; without one, main first and then the others."""
+def snapshots(source: str) -> Iterator[Path]:
+    """Yield the folders in the hub's cache that may hold a model, the likeliest first.
+
+    Those of the revision that `source` pins; without one, main's and then the others.
+    """
+    model, revision = repository(source), split_revision(source)[1]
     refs = model / "refs"
     if revision:
         yield model / "snapshots" / (_commit(refs / revision) or revision)

@@ -1,0 +1,178 @@
+"""Reads the facts of a generator from its files, without starting a process."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from engine.errors import ModelUnusableError
+from engine.generation import places
+from engine.generation.checkpoints import SD1, SD2, config_of, family_of
+from engine.generation.facts import EPSILON, SAMPLE, V_PREDICTION, Defaults, GeneratorFacts
+from engine.generation.request import DDIM, DPM, EULER_A, LCM, SCHEDULERS
+from engine.models.identity import remembered
+from engine.models.json_files import read_json
+from engine.wire import Json, Reply, WireError
+
+OWN_DEFAULTS = "t2itui.json"
+"""In a model's folder: steps, guidance_scale, scheduler, width and height to paint with."""
+
+_PIPELINES = ("StableDiffusionPipeline", "LatentConsistencyModelPipeline")
+_TEXT_TOWERS = ("CLIPTextModel",)
+_PREDICTIONS = (EPSILON, V_PREDICTION, SAMPLE)
+_STEPS = {DDIM: 50, DPM: 25, EULER_A: 30, LCM: 4}
+_GUIDANCE = 7.5
+_LCM_GUIDANCE = 1.0
+_PIPELINE_MULTIPLE = 8
+_SD1_WIDTH = 768
+
+
+def read_facts(source: str, memory: Path) -> GeneratorFacts:
+    """Return the facts of the generator that `source` names.
+
+    A folder or file of one's own is known by a hash of its content, kept in the file `memory`.
+    Raises ModelMissingError where it is not on this machine, ModelUnusableError where its files
+    are of another kind, damaged or pickled.
+    """
+    path = places.require(source)
+    config = path if path.is_dir() else config_of(path, family_of(path))
+    try:
+        return _facts(source, path, config, memory)
+    except WireError as error:
+        raise ModelUnusableError(
+            f"the configuration in {config} cannot be used: {error}", hint="Fetch the model again."
+        ) from error
+
+
+def _facts(source: str, path: Path, config: Path, memory: Path) -> GeneratorFacts:
+    index = _object(config / places.INDEX)
+    _need_known_classes(index, config)
+    unet, vae = _object(config / "unet" / "config.json"), _object(config / "vae" / "config.json")
+    scheduler = _object(config / "scheduler" / "scheduler_config.json")
+    variant = places.variant_of(path) or ""
+    parts = {} if path.is_file() else _parts(path, index, variant)
+    factor = 2 ** (len(_list(vae, "block_out_channels")) - 1)
+    depth = len(_list(unet, "block_out_channels")) - 1
+    schedulers = _schedulers(index, unet)
+    text = read_json(config / "text_encoder" / "config.json") or {}
+    return GeneratorFacts(
+        id=_identity(source, path, memory),
+        source=source,
+        path=path,
+        family=family_of(path) if path.is_file() else _family(text),
+        prediction_type=_prediction(scheduler),
+        defaults=_defaults(path, config, unet, factor, schedulers),
+        multiple=math.lcm(_PIPELINE_MULTIPLE, factor),
+        smallest=factor * 2**depth,
+        schedulers=schedulers,
+        variant=variant,
+        size_bytes=path.stat().st_size if path.is_file() else sum(parts.values()),
+        has_safety_checker=places.CHECKER in parts,
+        config=config,
+        parts=parts,
+    )
+
+
+def _identity(source: str, path: Path, memory: Path) -> str:
+    if places.as_path(source) is None:
+        return source
+    return remembered(path, memory, lambda: f"{path.stem}@{_digest(path)}")
+
+
+def _digest(path: Path) -> str:
+    """Return 8 hex digits over everything that decides about the pictures."""
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    for file in files:
+        if file.is_file() and file.suffix in (".json", ".txt", places.SUFFIX):
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            name = file.relative_to(path) if path.is_dir() else ""
+            digest.update(f"{name} {content}\n".encode())
+    return digest.hexdigest()[:8]
+
+
+def _need_known_classes(index: Mapping[str, Json], folder: Path) -> None:
+    """Refuse other pipelines, and folders that name classes of their own to be run."""
+    kind = index.get("_class_name")
+    tower = index.get("text_encoder")
+    name = tower[-1] if isinstance(tower, Sequence) and tower else None
+    if kind not in _PIPELINES or name not in _TEXT_TOWERS:
+        raise ModelUnusableError(
+            f"{folder} holds a {kind} with a text tower {name}, which this program cannot paint "
+            "with",
+            hint="Stable Diffusion 1.x and 2.x models can be used.",
+        )
+
+
+def _parts(path: Path, index: Mapping[str, Json], variant: str) -> dict[str, int]:
+    checker = index.get(places.CHECKER)
+    names = list(places.PARTS)
+    if isinstance(checker, Sequence) and checker and checker[0]:
+        names.append(places.CHECKER)
+    files = {name: places.weights(path, name, variant) for name in names}
+    return {name: sum(f.stat().st_size for f in found) for name, found in files.items() if found}
+
+
+def _schedulers(index: Mapping[str, Json], unet: Mapping[str, Json]) -> tuple[str, ...]:
+    """LCM steps fit models that were distilled for them, and those take no other."""
+    own = index.get("scheduler")
+    is_lcm = isinstance(own, Sequence) and "LCMScheduler" in own
+    if is_lcm or unet.get("time_cond_proj_dim") is not None:
+        return (LCM,)
+    return (DDIM, DPM, EULER_A)
+
+
+def _family(text: Mapping[str, Json]) -> str:
+    width = text.get("hidden_size", _SD1_WIDTH)
+    return SD2 if isinstance(width, int) and width > _SD1_WIDTH else SD1
+
+
+def _prediction(scheduler: Mapping[str, Json]) -> str:
+    found = scheduler.get("prediction_type", EPSILON)
+    if found not in _PREDICTIONS:
+        raise ModelUnusableError(f"a model that predicts {found} cannot be painted with")
+    return str(found)
+
+
+def _defaults(
+    path: Path, config: Path, unet: Mapping[str, Json], factor: int, schedulers: tuple[str, ...]
+) -> Defaults:
+    own = read_json((path if path.is_dir() else config) / OWN_DEFAULTS) or {}
+    size = unet.get("sample_size", 64)
+    height, width = size if isinstance(size, list) else (size, size)
+    usual = DPM if DPM in schedulers else schedulers[0]
+    scheduler = str(own.get("scheduler", usual))
+    if scheduler not in SCHEDULERS:
+        raise WireError(f"{OWN_DEFAULTS} names no scheduler: {scheduler}")
+    fields = Reply(
+        fields={
+            "width": _pixels(width, factor),
+            "height": _pixels(height, factor),
+            "steps": _STEPS[scheduler],
+            "guidance_scale": _LCM_GUIDANCE if scheduler == LCM else _GUIDANCE,
+            **own,
+        }
+    )
+    return Defaults(
+        steps=fields.whole("steps"),
+        guidance=fields.number("guidance_scale"),
+        scheduler=scheduler,
+        width=fields.whole("width"),
+        height=fields.whole("height"),
+    )
+
+
+def _pixels(cells: Json, factor: int) -> int:
+    return Reply(fields={"sample_size": cells}).whole("sample_size") * factor
+
+
+def _object(path: Path) -> Mapping[str, Json]:
+    found = read_json(path)
+    if found is None:
+        raise ModelUnusableError(f"{path} is missing", hint="Fetch the model again.")
+    return found
+
+
+def _list(config: Mapping[str, Json], name: str) -> Sequence[Json]:
+    return Reply(fields=config).items(name)

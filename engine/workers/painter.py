@@ -1,0 +1,254 @@
+"""Paints pictures with a loaded pipeline, step by step, and with less memory if it must."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionImg2ImgPipeline
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from engine.errors import OutOfMemoryError, PictureError
+from engine.generation.painted import BLACK, BLOCKED, FINE, NAN
+from engine.workers import pixels as picture_files
+from engine.workers.device import Choice, free_cache, is_out_of_memory
+from engine.workers.ladder import DECODING, MAX_SHRINKS, PAINTING, Ladder, Size
+from engine.workers.loras import LoraFile, Loras
+from engine.workers.pipelines import Pipeline, make_interruptible
+from engine.workers.previews import Previewer
+from engine.workers.schedulers import Glimpse, make_scheduler
+from engine.workers.steps import Steps, Watcher
+
+Texts: TypeAlias = "tuple[torch.Tensor, torch.Tensor | None]"
+"""Embeddings of the prompt and of the negative prompt; the latter None without guidance."""
+
+_KEPT_TEXTS = 16
+_MAX_PIXELS = 200_000_000
+_BLACK_LEVEL = 3
+_HINT = "Paint a smaller picture, close other programs, or take a smaller model."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One picture to paint; all values are checked and settled."""
+
+    prompt: str
+    negative: str
+    seed: int
+    steps: int
+    guidance: float
+    size: Size
+    scheduler: str
+    loras: tuple[LoraFile, ...]
+    start: Path | None
+    strength: float
+    multiple: int
+    """Pixels that a smaller picture's sides are multiples of."""
+    smallest: int
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Result:
+    """A painted picture and how it came about."""
+
+    pixels: NDArray[np.uint8]
+    verdict: str
+    seconds: float
+    size: Size
+    steps_down: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+class Painter:
+    """A pipeline on its device; texts that were read before are not read again."""
+
+    def __init__(self, pipe: Pipeline, choice: Choice, ladder: Ladder) -> None:
+        self.pipe = pipe
+        self.choice = choice
+        self._ladder = ladder
+        self._loras = Loras(pipe)
+        self._scheduler = dict(pipe.scheduler.config)
+        self._texts: OrderedDict[tuple[str, str, bool], Texts] = OrderedDict()
+        self._from_picture: Pipeline | None = None
+        self._check: Callable[[], None] = _never
+        make_interruptible(pipe, lambda: self._check())
+
+    def paint(self, task: Task, watcher: Watcher, previewer: Previewer | None) -> Result:
+        """Paint one picture; OutOfMemoryError comes after the last step down.
+
+        What `watcher.check` raises stops the work before the next block of the network.
+        """
+        self._check = watcher.check
+        try:
+            if self._loras.use(task.loras):
+                self._texts.clear()
+            return self._paint(task, watcher, previewer)
+        finally:
+            self._check = _never
+
+    def _paint(self, task: Task, watcher: Watcher, previewer: Previewer | None) -> Result:
+        start, size, latents, shrinks = time.perf_counter(), task.size, None, 0
+        notes = self._notes(task)
+        while True:
+            phase = PAINTING if latents is None else DECODING
+            trouble = ""
+            try:
+                if latents is None:
+                    latents = self._denoise(task, size, watcher, previewer)
+                watcher.decoding()
+                watcher.check()
+                pixels, verdict = self._decode(latents, notes)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                trouble = str(error).strip().split("\n")[0] or "there was not enough memory"
+            # Out of the handler, whose traceback holds on to the tensors.
+            free_cache(self.choice.device)
+            what = self._ladder.step_down(phase)
+            if what is None and shrinks < MAX_SHRINKS:
+                shrinks += 1
+                smaller = size.smaller(task.multiple, task.smallest)
+                if smaller is not None:
+                    size, latents = smaller, None
+                    what = f"a smaller picture: {size.width} x {size.height}"
+            if what is None:
+                raise OutOfMemoryError(
+                    f"there is not enough memory to paint even {size.width} x {size.height} pixels:"
+                    f" {trouble}",
+                    hint=_HINT,
+                )
+            watcher.stepped_down(what, trouble)
+        down = [*self._ladder.taken]
+        if size != task.size:
+            down.append(f"a smaller picture: {size.width} x {size.height}")
+        seconds = time.perf_counter() - start
+        return Result(
+            pixels=pixels,
+            verdict=verdict,
+            seconds=seconds,
+            size=size,
+            steps_down=down,
+            notes=notes,
+        )
+
+    @torch.inference_mode()
+    def _denoise(
+        self, task: Task, size: Size, watcher: Watcher, previewer: Previewer | None
+    ) -> torch.Tensor:
+        texts, negative = self._read(task.prompt, task.negative, guided=task.guidance > 1)
+        pipe: Pipeline = self.pipe
+        where: dict[str, Any] = {"width": size.width, "height": size.height}
+        if task.start is not None:
+            pipe = self._image_to_image()
+            where = {"image": _start_picture(task.start, size), "strength": task.strength}
+        pipe.scheduler = make_scheduler(task.scheduler, self._scheduler)
+        steps = Steps(watcher, Glimpse(pipe.scheduler) if previewer else None, previewer)
+        output = pipe(
+            prompt_embeds=texts,
+            negative_prompt_embeds=negative,
+            num_inference_steps=task.steps,
+            guidance_scale=task.guidance,
+            # Noise from the CPU's generator is the same on every device.
+            generator=torch.Generator().manual_seed(task.seed),
+            output_type="latent",
+            callback_on_step_end=steps.done,
+            **where,
+        )
+        latents: torch.Tensor = output.images
+        return latents
+
+    @torch.inference_mode()
+    def _decode(self, latents: torch.Tensor, notes: list[str]) -> tuple[NDArray[np.uint8], str]:
+        """Return the picture and the verdict on it."""
+        if not torch.isfinite(latents).all():
+            return _nothing(latents, self.pipe.vae_scale_factor), NAN
+        picture = self._picture(latents)
+        if not torch.isfinite(picture).all() and self.pipe.vae.dtype != torch.float32:
+            # Some models' decoders overflow in half precision.
+            dtype = self.pipe.vae.dtype
+            self.pipe.vae.to(torch.float32)
+            picture = self._picture(latents)
+            self.pipe.vae.to(dtype)
+            notes.append("the picture was decoded in fp32, where half precision overflowed")
+        if not torch.isfinite(picture).all():
+            return _nothing(latents, self.pipe.vae_scale_factor), NAN
+        blocked = self._is_blocked(picture)
+        values = (picture[0].float() / 2 + 0.5).clamp(0, 1) * 255
+        pixels = values.round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+        if blocked:
+            return np.zeros_like(pixels), BLOCKED
+        return pixels, BLACK if int(pixels.max()) <= _BLACK_LEVEL else FINE
+
+    def _picture(self, latents: torch.Tensor) -> torch.Tensor:
+        vae = self.pipe.vae
+        scaled = latents.to(vae.dtype) / vae.config.scaling_factor
+        decoded: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
+        return decoded
+
+    def _is_blocked(self, picture: torch.Tensor) -> bool:
+        if self.pipe.safety_checker is None:
+            return False
+        device, dtype = self.pipe._execution_device, self.pipe.unet.dtype
+        found = self.pipe.run_safety_checker(picture.clone(), device, dtype)[1]
+        return bool(found is not None and any(found))
+
+    def _read(self, prompt: str, negative: str, *, guided: bool) -> Texts:
+        """Return the embeddings of the texts, from before where they were read already."""
+        key = (prompt, negative if guided else "", guided)
+        if key not in self._texts:
+            pipe = self.pipe
+            self._texts[key] = pipe.encode_prompt(
+                prompt, pipe._execution_device, 1, guided, negative
+            )
+            if len(self._texts) > _KEPT_TEXTS:
+                self._texts.popitem(last=False)
+        self._texts.move_to_end(key)
+        return self._texts[key]
+
+    def _notes(self, task: Task) -> list[str]:
+        notes = []
+        for name, text in (("prompt", task.prompt), ("negative prompt", task.negative)):
+            ids = self.pipe.tokenizer(text, truncation=False, verbose=False).input_ids
+            limit = int(self.pipe.tokenizer.model_max_length)
+            if len(ids) > limit:
+                lost = self.pipe.tokenizer.decode(ids[limit - 1 : -1]).strip()
+                notes.append(
+                    f"the {name} is too long for the text tower, which did not read: {lost}"
+                )
+        return notes
+
+    def _image_to_image(self) -> Pipeline:
+        if self._from_picture is None:
+            parts: dict[str, Any] = dict(self.pipe.components)
+            kind: Pipeline = StableDiffusionImg2ImgPipeline
+            self._from_picture = kind(**parts, requires_safety_checker=False)
+            self._from_picture.set_progress_bar_config(disable=True)
+        return self._from_picture
+
+
+def _start_picture(path: Path, size: Size) -> Image.Image:
+    """Return the picture in `path`, filling `size` without changing its shape."""
+    try:
+        with path.open("rb") as file:
+            enough = max(size.width, size.height)
+            decoded = picture_files.decode(file, max_pixels=_MAX_PIXELS, enough=enough)
+    except OSError as error:
+        raise PictureError(f"{path} cannot be read: {error}") from error
+    except PictureError as error:
+        raise PictureError(f"{path} cannot be read: {error.message}") from error
+    return ImageOps.fit(decoded.image, (size.width, size.height), Image.Resampling.LANCZOS)
+
+
+def _nothing(latents: torch.Tensor, factor: int) -> NDArray[np.uint8]:
+    height, width = latents.shape[2:]
+    return np.zeros((height * factor, width * factor, 3), np.uint8)
+
+
+def _never() -> None:
+    return None

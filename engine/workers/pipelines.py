@@ -1,0 +1,194 @@
+"""Stable Diffusion through diffusers, from a folder or from one checkpoint, safetensors alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from diffusers.utils import logging as diffusers_logging
+from safetensors import SafetensorError
+from transformers.models.clip.modeling_clip import CLIPTextModel
+from transformers.utils import logging as transformers_logging
+
+from engine.errors import ModelUnusableError
+from engine.workers.device import DTYPES, Choice
+
+Pipeline: TypeAlias = Any
+"""A StableDiffusionPipeline."""
+Part: TypeAlias = Any
+"""A model of the pipeline."""
+
+MIN_AGREEMENT = 0.999
+"""Cosine between what the UNet predicts in bf16 and in fp32 on a CPU, below which fp32 is used."""
+
+_CLASSES: dict[str, Part] = {
+    "text_encoder": CLIPTextModel,
+    "unet": UNet2DConditionModel,
+    "vae": AutoencoderKL,
+    "safety_checker": StableDiffusionSafetyChecker,
+}
+_HINT = "Fetch the model again."
+_LOADING_ERRORS = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    NotImplementedError,
+    ImportError,
+    SafetensorError,
+)
+
+
+class Report(Protocol):
+    """Is told of the loading; may raise to stop it."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a pipeline comes from; the parent has looked at the files before."""
+
+    id: str
+    path: Path
+    """A diffusers folder, or one checkpoint in the original layout."""
+    config: Path
+    """A diffusers folder with at least the configurations and the tokenizer."""
+    variant: str
+    """Between `diffusion_pytorch_model.` and `.safetensors`; empty for the plain files."""
+    parts: Mapping[str, int]
+    """Bytes of the weights of each part that is to be loaded; empty for a checkpoint."""
+
+
+def load_pipeline(source: Source, dtype: str, report: Report) -> Pipeline:
+    """Load a pipeline into the machine's memory, all its models in one number format.
+
+    Raises ModelUnusableError where the files are of another kind, damaged or incomplete.
+    """
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        if source.path.is_file():
+            pipe = _from_file(source, DTYPES[dtype], report)
+        else:
+            pipe = _from_folder(source, DTYPES[dtype], report)
+    except _LOADING_ERRORS as error:
+        raise ModelUnusableError(f"{source.path} cannot be loaded: {error}", hint=_HINT) from error
+    _need_all_weights(pipe, source)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def settle_dtype(
+    source: Source, choice: Choice, report: Report
+) -> tuple[Pipeline, Choice, tuple[str, ...]]:
+    """Load a pipeline in the number format of `choice`, on a CPU only if fp32 agrees with it."""
+    if choice.device != "cpu" or choice.dtype == "fp32":
+        return load_pipeline(source, choice.dtype, report), choice, ()
+    pipe = load_pipeline(source, "fp32", report)
+    report(f"checking {choice.dtype}", 0, 0)
+    expected = _prediction(pipe.unet)
+    pipe.to(DTYPES[choice.dtype])
+    found = _prediction(pipe.unet)
+    agreement = float(torch.nn.functional.cosine_similarity(expected, found, dim=0))
+    if agreement >= MIN_AGREEMENT:
+        return pipe, choice, ()
+    note = f"{choice.dtype} agrees with fp32 only to {agreement:.4f} here, so fp32 is used"
+    whole = Choice(device=choice.device, dtype="fp32", name=choice.name)
+    return load_pipeline(source, "fp32", report), whole, (note,)
+
+
+def make_interruptible(pipe: Pipeline, check: Callable[[], None]) -> None:
+    """Call `check`, which may raise, before every block of every model: a step can take minutes."""
+    blocks = [
+        *pipe.text_encoder.modules(),
+        *pipe.unet.down_blocks,
+        pipe.unet.mid_block,
+        *pipe.unet.up_blocks,
+        *pipe.vae.encoder.down_blocks,
+        *pipe.vae.decoder.up_blocks,
+    ]
+    for block in blocks:
+        if block is not None:
+            block.register_forward_pre_hook(lambda *_: check())
+
+
+def _from_folder(source: Source, dtype: torch.dtype, report: Report) -> Pipeline:
+    total, done = sum(source.parts.values()), 0
+    parts: dict[str, Part] = {"safety_checker": None}
+    for name, size in source.parts.items():
+        report(f"loading {name.replace('_', ' ')}", done, total)
+        parts[name] = _load_part(source, name, dtype)
+        done += size
+    report("putting the pipeline together", done, total)
+    kind: Pipeline = StableDiffusionPipeline
+    return kind.from_pretrained(
+        source.path,
+        **parts,
+        requires_safety_checker=parts["safety_checker"] is not None,
+        image_encoder=None,
+        local_files_only=True,
+        use_safetensors=True,
+    )
+
+
+def _load_part(source: Source, name: str, dtype: torch.dtype) -> Part:
+    part, info = _CLASSES[name].from_pretrained(
+        source.path / name,
+        **{"dtype" if name in ("text_encoder", "safety_checker") else "torch_dtype": dtype},
+        variant=source.variant or None,
+        use_safetensors=True,
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    missing = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
+    missing = [key for key in missing if not key.endswith("position_ids")]
+    if missing:
+        raise ModelUnusableError(
+            f"the weights in {source.path / name} are incomplete: {len(missing)} are missing or of "
+            f"another shape, such as {missing[0]}",
+            hint=_HINT,
+        )
+    return part.eval()
+
+
+def _from_file(source: Source, dtype: torch.dtype, report: Report) -> Pipeline:
+    total = source.path.stat().st_size
+    report("loading the checkpoint", 0, total)
+    pipe = StableDiffusionPipeline.from_single_file(
+        str(source.path),
+        config=str(source.config),
+        safety_checker=None,
+        requires_safety_checker=False,
+        torch_dtype=dtype,
+        local_files_only=True,
+    )
+    report("putting the pipeline together", total, total)
+    return pipe
+
+
+def _need_all_weights(pipe: Pipeline, source: Source) -> None:
+    """Refuse a checkpoint that left weights without values."""
+    for name in ("text_encoder", "unet", "vae"):
+        for key, weight in getattr(pipe, name).named_parameters():
+            if weight.is_meta:
+                raise ModelUnusableError(
+                    f"{source.path} has no weights for {key} of its {name}", hint=_HINT
+                )
+
+
+@torch.inference_mode()
+def _prediction(unet: Part) -> torch.Tensor:
+    """Return what the UNet makes of the same noise, in fp32."""
+    noise = torch.Generator().manual_seed(0)
+    side = 2 ** (len(unet.config.down_block_types) + 1)
+    latents = torch.randn(1, unet.config.in_channels, side, side, generator=noise)
+    texts = torch.randn(1, 77, unet.config.cross_attention_dim, generator=noise)
+    found: torch.Tensor = unet(
+        latents.to(unet.dtype), 500, encoder_hidden_states=texts.to(unet.dtype)
+    ).sample
+    return found.float().flatten()

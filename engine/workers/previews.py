@@ -1,0 +1,172 @@
+"""Small pictures of unfinished latents, by a linear map or by a tiny decoder, at little cost."""
+
+import base64
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from safetensors import SafetensorError
+
+Vae: TypeAlias = Any
+Event: TypeAlias = Any
+Send: TypeAlias = Callable[[str, int, int], None]
+"""Takes a preview: base64 of uint8 [height, width, 3], width, height."""
+
+MIN_INTERVAL_S = 0.1
+MAX_SHARE = 0.02
+"""Of the time, that previews may take."""
+MAX_SIDE = 128
+_SAMPLES = 8
+_CELLS = 16
+_REMEMBERED = 50
+
+
+class LinearMap:
+    """Colours as an affine function of a latent's channels, in the pipeline's scale."""
+
+    def __init__(self, weights: torch.Tensor) -> None:
+        self._weights = weights
+
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return RGB in 0..1, [1, 3, h, w] for latents [1, c, h, w]."""
+        flat = latents.float().flatten(2)
+        rgb = torch.einsum("co,ncp->nop", self._weights[:-1], flat) + self._weights[-1, :, None]
+        return rgb.reshape(1, 3, *latents.shape[2:])
+
+
+class TinyDecoder:
+    """TAESD: a small network that decodes latents in one go."""
+
+    def __init__(self, model: Vae) -> None:
+        self._model = model
+
+    def __call__(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return RGB in 0..1, [1, 3, h, w] for latents [1, c, h / 8, w / 8]."""
+        decoded: torch.Tensor = self._model.decode(latents.to(self._model.dtype)).sample
+        return decoded.float() / 2 + 0.5
+
+
+class Previewer:
+    """Sends previews: at most ten a second, and never for more than MAX_SHARE of the time."""
+
+    def __init__(self, to_rgb: LinearMap | TinyDecoder, send: Send) -> None:
+        self._to_rgb = to_rgb
+        self._send = send
+        self._next = 0.0
+        self._pending: tuple[torch.Tensor, Event] | None = None
+
+    @torch.inference_mode()
+    def offer(self, latents: torch.Tensor) -> None:
+        """Send what `latents` look like, if it is time; on a GPU, the call after next sends it."""
+        self._collect()
+        start = time.perf_counter()
+        if start < self._next or self._pending is not None:
+            return
+        rgb = _shrunk(self._to_rgb(latents))[0]
+        pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
+        if pixels.is_cuda:
+            self._fetch(pixels)
+        else:
+            self._emit(pixels.cpu())
+        cost = time.perf_counter() - start
+        self._next = start + max(MIN_INTERVAL_S, cost / MAX_SHARE)
+
+    def _fetch(self, pixels: torch.Tensor) -> None:
+        """Copy to the host without waiting for the GPU."""
+        held = torch.empty(pixels.shape, dtype=torch.uint8, pin_memory=True)
+        held.copy_(pixels, non_blocking=True)
+        arrived: Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        arrived.record()
+        self._pending = (held, arrived)
+
+    def _collect(self) -> None:
+        if self._pending is not None and self._pending[1].query():
+            self._emit(self._pending[0])
+            self._pending = None
+
+    def _emit(self, pixels: torch.Tensor) -> None:
+        height, width = pixels.shape[:2]
+        self._send(base64.b64encode(pixels.numpy().tobytes()).decode("ascii"), width, height)
+
+
+def load_tiny_decoder(folder: Path, device: str, dtype: torch.dtype) -> TinyDecoder | None:
+    """Load TAESD from a folder in diffusers format; None where there is none that can be used."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError, SafetensorError):
+        kind: Vae = AutoencoderTiny
+        model = kind.from_pretrained(
+            folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True
+        )
+        return TinyDecoder(model.to(device).eval())
+    return None
+
+
+def linear_map(vae: Vae, key: str, memory: Path) -> LinearMap:
+    """Return the linear map of a VAE, fitted once and kept in the file `memory` under `key`."""
+    known = _recall(memory)
+    shape = (int(vae.config.latent_channels) + 1, 3)
+    weights = np.asarray(known.get(key, []), np.float32)
+    if weights.shape != shape or not np.isfinite(weights).all():
+        weights = fit(vae)
+        _remember(memory, known | {key: weights.tolist()})
+    return LinearMap(torch.from_numpy(weights).to(vae.device))
+
+
+@torch.inference_mode()
+def fit(vae: Vae) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return [channels + 1, 3], the least squares from encoded colours to the colours, 0..1."""
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    pictures = _colours(factor * _CELLS)
+    rows, targets = [], []
+    for picture in pictures.unbind():
+        picture = picture[None]
+        encoded = vae.encode((picture * 2 - 1).to(vae.device, vae.dtype)).latent_dist.mode()
+        latents = encoded.float().cpu() * vae.config.scaling_factor
+        rows.append(latents.flatten(2)[0].T.numpy())
+        colours = torch.nn.functional.avg_pool2d(picture, factor)
+        targets.append(colours.flatten(2)[0].T.numpy())
+    inputs = np.concatenate(rows).astype(np.float64)
+    inputs = np.hstack([inputs, np.ones((len(inputs), 1))])
+    weights = np.linalg.lstsq(inputs, np.concatenate(targets).astype(np.float64), rcond=1e-6)[0]
+    return weights.astype(np.float32)
+
+
+def _colours(side: int) -> torch.Tensor:
+    """Return pictures of soft random colours, coarse and fine, the same at every call."""
+    noise = torch.Generator().manual_seed(0)
+    pictures = []
+    for number in range(_SAMPLES):
+        cells = torch.rand(1, 3, 2 + number, 2 + number, generator=noise)
+        pictures.append(
+            torch.nn.functional.interpolate(cells, (side, side), mode="bilinear").clamp(0, 1)
+        )
+    return torch.cat(pictures)
+
+
+def _shrunk(rgb: torch.Tensor) -> torch.Tensor:
+    times = math.ceil(max(rgb.shape[2:]) / MAX_SIDE)
+    return torch.nn.functional.avg_pool2d(rgb, times) if times > 1 else rgb
+
+
+def _recall(memory: Path) -> dict[str, list[list[float]]]:
+    try:
+        content = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _remember(memory: Path, known: dict[str, list[list[float]]]) -> None:
+    """Replace the file in one step; a place that cannot be written only costs time later."""
+    newest = dict(list(known.items())[-_REMEMBERED:])
+    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        partial.write_text(json.dumps(newest), encoding="utf-8")
+        partial.replace(memory)
