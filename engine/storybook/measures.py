@@ -122,11 +122,16 @@ def _share(answers: Answers) -> float:
 
 def level2_precision(scenes: Sequence[Scene], pictures: Vectors, texts: Texts) -> float:
     """Whether the best picture of the set satisfies "a brown horse eating grass"."""
-    claims = list(dict.fromkeys(claim_of(s, 2, Random(f"{s.seed}:level2")) for s in scenes))
+    claims = level2_claims(scenes)
     best = np.argmax(texts.vectors(claims) @ pictures.T, axis=1)
     return float(
         np.mean([is_true(claim, scenes[int(row)]) for claim, row in zip(claims, best, strict=True)])
     )
+
+
+def level2_claims(scenes: Sequence[Scene]) -> list[Claim]:
+    """One level-2 claim of each scene, each claim once."""
+    return list(dict.fromkeys(claim_of(s, 2, Random(f"{s.seed}:level2")) for s in scenes))
 
 
 def recall_at_1(scenes: Sequence[Scene], pictures: Vectors, texts: Texts) -> float:

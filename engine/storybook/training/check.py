@@ -5,29 +5,28 @@ checked.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from random import Random
+from tempfile import TemporaryDirectory
 
 import click
-import numpy as np
 import torch
-from PIL import Image
+from safetensors.numpy import load_file
 
-from engine.storybook.captions import Language, caption
+from engine.storybook.captions import Language
 from engine.storybook.measures import Figures, measure
 from engine.storybook.render import render
-from engine.storybook.scene import Scene, Split
-from engine.storybook.shipped import ENCODER, FIGURES
+from engine.storybook.scene import Split
+from engine.storybook.shipped import ENCODER, FIGURES, GALLERY, MATCHER
 from engine.storybook.training.card import table, write_card
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.held_out import SIZES, held_out_scenes
+from engine.storybook.training.matcher_fit import MatcherWeights
+from engine.storybook.training.matcher_material import to_report_on
+from engine.storybook.training.matcher_report import matcher_report
 
 DRAWN = 128
 """Pixels at which held-out scenes are drawn; preprocessing brings them to the encoder's size."""
-
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def check_encoder(encoder: EncoderFolder, split: Split, count: int) -> dict[Language, Figures]:
@@ -39,22 +38,14 @@ def check_encoder(encoder: EncoderFolder, split: Split, count: int) -> dict[Lang
     }
 
 
-def photo_figures(
-    encoder: EncoderFolder, photos: Sequence[Path], texts: Sequence[str]
-) -> dict[str, float]:
-    """Highest and mean best cosine of photos with captions of this world."""
-    images = [Image.open(path).convert("RGB") for path in photos]
-    best = (encoder.embed_pictures(images) @ encoder.embed_texts(texts).T).max(axis=1)
-    return {"highest": float(best.max()), "mean": float(np.mean(best))}
-
-
 @click.command()
 @click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
+@click.option("--matcher", type=click.Path(path_type=Path), default=MATCHER)
 @click.option("--share", default=1.0, show_default=True, help="Share of the scenes to measure on.")
 @click.option("--photos", type=click.Path(path_type=Path), help="A folder of photos to try.")
 @click.option("--write", is_flag=True, help="Keep the figures, and write the model card.")
-def main(encoder: Path, share: float, photos: Path | None, write: bool) -> None:
-    """Print the figures of the encoder."""
+def main(encoder: Path, matcher: Path, share: float, photos: Path | None, write: bool) -> None:
+    """Print the figures of the encoder, then those of the matcher."""
     torch.set_num_threads(1)
     loaded = EncoderFolder(encoder)
     results: dict[str, Figures] = {}
@@ -62,19 +53,14 @@ def main(encoder: Path, share: float, photos: Path | None, write: bool) -> None:
         for language, figures in check_encoder(loaded, split, int(SIZES[split] * share)).items():
             results[f"{split} {language}"] = figures
     click.echo(table(results))
-    if photos is not None:
-        paths = sorted(path for path in photos.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
-        texts = [record for scene in held_out_scenes(Split.SEEN, 200) for record in _level2(scene)]
-        click.echo(f"{len(paths)} photos, best cosines: {photo_figures(loaded, paths, texts)}")
     if write:
         plain = {name: asdict(figures) for name, figures in results.items()}
         FIGURES.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
         write_card(encoder, results)
-
-
-def _level2(scene: Scene) -> list[str]:
-    rng = Random(scene.seed)
-    return [caption(scene, 2, language, rng).text for language in Language]
+    with TemporaryDirectory() as folder:
+        held_out = to_report_on(Path(folder), loaded)
+    report = matcher_report(MatcherWeights(**load_file(matcher)), loaded, held_out, GALLERY, photos)
+    click.echo(json.dumps(report, ensure_ascii=False, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """Figures of a matcher: swapped captions against cosine, routing, calibration."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from engine.scoring.matcher import Matcher
+from engine.storybook.claims import Claim
 from engine.storybook.measures import Texts, area_under_curve, swapped_claims
 from engine.storybook.queries import Query
 from engine.storybook.scene import Scene
 from engine.storybook.training.matcher_fit import Floats, MatcherWeights, Pairs, pair_logits
+from engine.storybook.truth import truth_matrix
 
 BINS = 15
 
@@ -19,6 +22,16 @@ class Swaps:
 
     match: float
     cosine: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rankings:
+    """Share of level-2 captions whose best picture satisfies them, by what ranks the pictures."""
+
+    match: float
+    cosine: float
+    both: float
+    """By the log odds of the match plus 30 times the cosine, about its scale in training."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,15 +51,14 @@ def probability(logits: Floats) -> Floats:
 
 def every_pair(weights: MatcherWeights, texts: Floats, pictures: Floats) -> Floats:
     """Match of every text with every picture, [texts, pictures]."""
-    text, picture = np.divmod(np.arange(len(texts) * len(pictures)), len(pictures))
-    pairs = Pairs(
-        texts=texts,
-        pictures=pictures,
-        text=text,
-        picture=picture,
-        label=np.zeros(len(text), dtype=np.float32),
-    )
-    return probability(pair_logits(weights, pairs)).reshape(len(texts), len(pictures))
+    return probability(every_log_odds(weights, texts, pictures))
+
+
+def every_log_odds(weights: MatcherWeights, texts: Floats, pictures: Floats) -> Floats:
+    """Log odds of every text with every picture, [texts, pictures], as a search scores them."""
+    matcher = Matcher(**asdict(weights), encoder_id="", report="")
+    columns = np.ascontiguousarray(pictures.T)
+    return np.stack([matcher.log_odds(text, columns) for text in texts])
 
 
 def swaps(
@@ -71,6 +83,26 @@ def swaps(
     return Swaps(
         match=area_under_curve(good, bad), cosine=area_under_curve(good_cosine, bad_cosine)
     )
+
+
+def rankings(
+    weights: MatcherWeights,
+    claims: Sequence[Claim],
+    scenes: Sequence[Scene],
+    pictures: Floats,
+    texts: Texts,
+) -> Rankings:
+    """Precision of the first picture by match, by cosine, and by both."""
+    true = truth_matrix(claims, scenes).T
+    vectors = texts.vectors(claims)
+    cosine = vectors @ pictures.T
+    odds = every_log_odds(weights, vectors, pictures)
+    rows = np.arange(len(claims))
+    match, plain, both = (
+        float(true[rows, scores.argmax(axis=1)].mean())
+        for scores in (odds, cosine, odds + 30.0 * cosine)
+    )
+    return Rankings(match=match, cosine=plain, both=both)
 
 
 def routing(queries: Sequence[Query], matches: Floats, threshold: float = 0.5) -> Routing:

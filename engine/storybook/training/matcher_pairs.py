@@ -1,6 +1,6 @@
 """Pairs that teach the matcher: true captions, and many kinds of false ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -9,13 +9,11 @@ import numpy as np
 from engine.storybook.captions import Caption, Language, claim_of, full_claim, partial_claim, write
 from engine.storybook.claims import Claim, is_true
 from engine.storybook.foreign import foreign_caption
-from engine.storybook.negatives import absent, recombined, swapped
+from engine.storybook.negatives import absent, recombined, swapped, told_apart
 from engine.storybook.scene import Scene
 from engine.storybook.training.batches import seen_claim
 from engine.storybook.training.matcher_fit import Floats, Pairs
-
-TRUE_FOR_EACH = 4
-HARD_FOR_EACH = 3
+from engine.storybook.truth import truth_matrix
 
 
 @dataclass(slots=True)
@@ -25,11 +23,14 @@ class PairList:
     captions: list[Caption] = field(default_factory=list)
     pairs: list[tuple[int, int, bool]] = field(default_factory=list)
     """Caption, picture, whether they belong together."""
+    _numbers: dict[str, int] = field(default_factory=dict)
 
     def add(self, caption: Caption, picture: int, label: bool) -> None:
-        """Add a caption and its pair with a picture."""
-        self.captions.append(caption)
-        self.pairs.append((len(self.captions) - 1, picture, label))
+        """Add a pair of a caption, which may be there already, and a picture."""
+        number = self._numbers.setdefault(caption.text, len(self.captions))
+        if number == len(self.captions):
+            self.captions.append(caption)
+        self.pairs.append((number, picture, label))
 
 
 def make_pairs(
@@ -41,29 +42,33 @@ def make_pairs(
     """
     made = PairList()
     for picture, scene in enumerate(scenes):
-        for _ in range(TRUE_FOR_EACH):
-            made.add(_true(scene, rng), picture, True)
+        for caption in _true(scene, rng):
+            made.add(caption, picture, True)
         for caption in _false(scene, rng, held_out=held_out):
             made.add(caption, picture, False)
-        other = rng.choice(scenes)
-        caption = _true(other, rng)
+        caption = rng.choice(_true(rng.choice(scenes), rng))
         made.add(caption, picture, is_true(caption.claim, scene))
     for number, scene in enumerate(spoiled):
-        for _ in range(2):
+        for _ in range(3):
             made.add(_about_animals(scene, rng), len(scenes) + number, False)
     return made
 
 
-def add_hard_pairs(made: PairList, scenes: Sequence[Scene], scores: Floats, keep: int) -> None:
-    """Pair captions with the pictures [n of scenes] that score highest and are false of them.
+def hard_pairs(
+    captions: Sequence[Caption], scenes: Sequence[Scene], scores: Floats, keep: int
+) -> list[tuple[int, int, bool]]:
+    """For each caption the `keep` pictures that score highest and are false of it.
 
-    `scores` is [captions, pictures] for the first captions; `keep` pictures are taken for each.
+    `scores` is [captions, pictures].
     """
-    top = np.argsort(-scores, axis=1)[:, : 4 * keep]
-    for number, best in enumerate(top):
-        claim = made.captions[number].claim
-        false = [int(p) for p in best if not is_true(claim, scenes[int(p)])]
-        made.pairs += [(number, picture, False) for picture in false[:keep]]
+    true = truth_matrix([caption.claim for caption in captions], scenes).T
+    best = np.argpartition(-np.where(true, -np.inf, scores), keep, axis=1)[:, :keep]
+    return [
+        (number, int(picture), False)
+        for number, row in enumerate(best)
+        for picture in row
+        if not true[number, picture]
+    ]
 
 
 def as_pairs(made: PairList, texts: Floats, pictures: Floats) -> Pairs:
@@ -82,22 +87,34 @@ def _language(rng: Random) -> Language:
     return rng.choice(list(Language))
 
 
-def _true(scene: Scene, rng: Random) -> Caption:
-    makers = (claim_of(scene, 1, rng), claim_of(scene, 2, rng), full_claim(scene))
-    claim = rng.choice((*makers, partial_claim(scene, rng), partial_claim(scene, rng)))
-    return write(claim, _language(rng), rng)
+def _written(claims: Iterable[Claim | None], rng: Random) -> list[Caption]:
+    kept = [claim for claim in claims if claim is not None and seen_claim(claim)]
+    return [write(claim, _language(rng), rng) for claim in kept]
+
+
+def _true(scene: Scene, rng: Random) -> list[Caption]:
+    rest = (claim_of(scene, 1, rng), full_claim(scene), partial_claim(scene, rng))
+    claims = claim_of(scene, 2, rng), partial_claim(scene, rng), rng.choice(rest)
+    return [write(claim, _language(rng), rng) for claim in claims]
 
 
 def _about_animals(scene: Scene, rng: Random) -> Caption:
-    return write(claim_of(scene, rng.choice((1, 2, 2, 3)), rng), _language(rng), rng)
+    return write(claim_of(scene, rng.choice((1, 1, 2, 3)), rng), _language(rng), rng)
 
 
 def _false(scene: Scene, rng: Random, *, held_out: bool) -> list[Caption]:
     claims: list[Claim | None] = []
-    for level in (1, 2, 2, 3):
-        pair = swapped(claim_of(scene, level, rng), scene, rng)
+    for claim in (
+        claim_of(scene, rng.choice((1, 2)), rng),
+        claim_of(scene, 2, rng),
+        partial_claim(scene, rng),
+        full_claim(scene),
+    ):
+        pair = swapped(claim, scene, rng)
         claims.append(pair[0] if pair else None)
-    claims += [recombined(scene, rng), recombined(scene, rng), absent(scene, rng)]
-    kept = [claim for claim in claims if claim is not None and seen_claim(claim)]
-    captions = [write(claim, _language(rng), rng) for claim in kept]
-    return [*captions, foreign_caption(_language(rng), rng, held_out=held_out)]
+    for name in rng.sample(("colour", "action", "position"), 2):
+        apart = told_apart(scene, name, rng)
+        claims.append(apart[1] if apart else None)
+    claims += [recombined(scene, rng), absent(scene, rng)]
+    foreign = foreign_caption(_language(rng), rng, held_out=held_out)
+    return [*_written(claims, rng), *([foreign] if rng.random() < 0.6 else [])]

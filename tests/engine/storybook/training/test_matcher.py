@@ -18,13 +18,16 @@ from engine.storybook.training.matcher_figures import (
 from engine.storybook.training.matcher_fit import (
     Fit,
     Floats,
+    MatcherWeights,
     Pairs,
+    calibrated,
     calibration,
     features,
     fit_matcher,
     pair_logits,
 )
-from engine.storybook.training.matcher_pairs import add_hard_pairs, make_pairs
+from engine.storybook.training.matcher_material import Material, mine
+from engine.storybook.training.matcher_pairs import hard_pairs, make_pairs
 
 
 def unit(rows: int, width: int, random: np.random.Generator) -> Floats:
@@ -44,7 +47,8 @@ def agreeing_in_first(count: int, seed: int) -> Pairs:
 def test_it_learns_what_cosine_cannot_tell_and_is_calibrated() -> None:
     torch.set_num_threads(1)
     train, held_out = agreeing_in_first(6000, 1), agreeing_in_first(2000, 2)
-    weights = fit_matcher(train, held_out, Fit(hidden=48, epochs=25, batch=256, rate=1e-2))
+    fit = Fit(hidden=48, epochs=12, batch=256, rate=1e-2, dropout=0.0)
+    weights = calibrated(fit_matcher(train, fit), agreeing_in_first(2000, 3))
     match = probability(pair_logits(weights, held_out))
     cosine = np.einsum("nd,nd->n", held_out.texts, held_out.pictures)
     assert ((match > 0.5) == held_out.label).mean() > 0.93
@@ -83,18 +87,51 @@ def test_pairs_carry_the_truth_and_spoiled_pictures_are_never_true() -> None:
 def test_hard_pairs_are_the_best_scored_that_are_false() -> None:
     scenes = [sample_scene(seed) for seed in range(30)]
     made = make_pairs(scenes, [], Random(0), held_out=False)
+    captions = made.captions[:50]
+    scores = np.tile(np.linspace(1, 0, 30, dtype=np.float32), (50, 1))
+    found = hard_pairs(captions, scenes, scores, keep=2)
+    for number, caption in enumerate(captions):
+        false = [k for k, scene in enumerate(scenes) if not is_true(caption.claim, scene)]
+        assert {p for n, p, _ in found if n == number} == set(false[:2])
+
+
+def test_a_caption_is_embedded_once_however_many_pictures_it_is_paired_with() -> None:
+    made = make_pairs([sample_scene(seed) for seed in range(60)], [], Random(0), held_out=False)
+    texts = [caption.text for caption in made.captions]
+    assert len(texts) == len(set(texts)) < len(made.pairs)
+
+
+def test_mining_adds_false_pairs_that_the_matcher_believes() -> None:
+    """A matcher that is cosine alone believes the pictures nearest to a caption."""
+    scenes = [sample_scene(seed) for seed in range(40)]
+    made = make_pairs(scenes, [], Random(1), held_out=False)
+    random = np.random.default_rng(5)
+    material = Material(
+        made=made,
+        scenes=scenes,
+        texts=unit(len(made.captions), 8, random),
+        pictures=unit(len(scenes), 8, random),
+    )
+    ones = np.concatenate([np.zeros((1, 24)), np.ones((1, 8))], axis=1).astype(np.float32)
+    cosine = MatcherWeights(
+        w1=ones,
+        b1=np.ones(1, dtype=np.float32),
+        w2=np.ones((1, 1), dtype=np.float32),
+        b2=np.zeros(1, dtype=np.float32),
+    )
     before = len(made.pairs)
-    scores = np.tile(np.linspace(1, 0, 30, dtype=np.float32), (5, 1))
-    add_hard_pairs(made, scenes, scores, keep=2)
+    mine(material, cosine, keep=1, seed=0)
     added = made.pairs[before:]
-    assert len(added) == 10
+    assert len(added) == len(made.captions)
+    table = material.texts @ material.pictures.T
+    assert np.mean([table[caption, picture] for caption, picture, _ in added]) > 0.6
     for caption, picture, label in added:
         assert not label and not is_true(made.captions[caption].claim, scenes[picture])
 
 
 def test_every_pair_agrees_with_pairs_taken_one_by_one() -> None:
     pairs = agreeing_in_first(6, 3)
-    weights = fit_matcher(agreeing_in_first(300, 1), pairs, Fit(hidden=8, epochs=1, batch=64))
+    weights = fit_matcher(agreeing_in_first(300, 1), Fit(hidden=8, epochs=1, batch=64))
     table = every_pair(weights, pairs.texts, pairs.pictures)
     assert table.shape == (6, 6)
     assert np.diag(table) == pytest.approx(probability(pair_logits(weights, pairs)), abs=1e-6)

@@ -1,0 +1,111 @@
+"""What the matcher is trained, calibrated and measured on: three sets without a scene in common."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+from engine.storybook.scene import Scene, Split
+from engine.storybook.training.batches import Pool
+from engine.storybook.training.encoder_folder import EncoderFolder
+from engine.storybook.training.held_out import (
+    HeldOut,
+    load_calibration,
+    load_held_out,
+    load_spoiled,
+)
+from engine.storybook.training.matcher_fit import Floats, MatcherWeights, Pairs, pair_logits
+from engine.storybook.training.matcher_pairs import PairList, as_pairs, hard_pairs, make_pairs
+from engine.storybook.training.network import SIDE
+
+CALIBRATION, SPOILED = 500, 1500
+MINED_CAPTIONS, MINED_PICTURES, CANDIDATES = 12_000, 2500, 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Material:
+    """Pairs before they are arrays, with the scenes and vectors behind them."""
+
+    made: PairList
+    scenes: Sequence[Scene]
+    """Those of the pictures that are whole; spoiled ones follow them in `pictures`."""
+    texts: Floats
+    pictures: Floats
+
+    def pairs(self) -> Pairs:
+        """As arrays."""
+        return as_pairs(self.made, self.texts, self.pictures)
+
+    @property
+    def whole(self) -> Floats:
+        """Vectors of the pictures that are not spoiled."""
+        return self.pictures[: len(self.scenes)]
+
+
+def to_train_on(folder: Path, encoder: EncoderFolder, count: int) -> Material:
+    """Pairs about `count` of the pictures that the encoder was trained on, and spoiled ones."""
+    drawn = Pool(folder / "pictures").draw(count, Random("matcher"))
+    whole = HeldOut(scenes=drawn.scenes, pictures=drawn.pictures)
+    return _gathered(encoder, whole, load_spoiled(folder, 0, SPOILED, SIDE), held_out=False)
+
+
+def to_calibrate_on(folder: Path, encoder: EncoderFolder) -> Material:
+    """Pairs about pictures that are seen in neither training nor report, a tenth of them hard."""
+    whole = load_calibration(folder, CALIBRATION, SIDE)
+    spoiled = load_spoiled(folder, 100_000, CALIBRATION // 5, SIDE)
+    return _with_hard(_gathered(encoder, whole, spoiled, held_out=True))
+
+
+def to_report_on(folder: Path, encoder: EncoderFolder) -> Material:
+    """Pairs about the held-out scenes that the encoder is measured on too."""
+    whole = load_held_out(folder, Split.SEEN, SIDE)
+    spoiled = load_spoiled(folder, 200_000, len(whole.scenes) // 5, SIDE)
+    return _with_hard(_gathered(encoder, whole, spoiled, held_out=True))
+
+
+def _gathered(
+    encoder: EncoderFolder, whole: HeldOut, spoiled: HeldOut, *, held_out: bool
+) -> Material:
+    rng = Random(f"pairs:{held_out}:{len(whole.scenes)}")
+    made = make_pairs(whole.scenes, spoiled.scenes, rng, held_out=held_out)
+    pictures = encoder.embed_pictures(
+        [Image.fromarray(pixels) for some in (whole, spoiled) for pixels in some.pictures]
+    )
+    texts = encoder.embed_texts([caption.text for caption in made.captions])
+    return Material(made=made, scenes=whole.scenes, texts=texts, pictures=pictures)
+
+
+def _with_hard(material: Material) -> Material:
+    """With the false pair of the highest cosine for each caption."""
+    made = material.made
+    made.pairs += hard_pairs(
+        made.captions, material.scenes, material.texts @ material.whole.T, keep=1
+    )
+    return material
+
+
+def mine(material: Material, weights: MatcherWeights, keep: int, seed: int) -> None:
+    """Add the false pairs that the matcher believes most, `keep` for each of many captions.
+
+    Candidates are the pictures with the highest cosine that are false of a caption.
+    """
+    random = np.random.default_rng(seed)
+    texts = random.permutation(len(material.texts))[:MINED_CAPTIONS]
+    rows = random.permutation(len(material.scenes))[:MINED_PICTURES]
+    scenes = [material.scenes[row] for row in rows]
+    captions = [material.made.captions[number] for number in texts]
+    scores = material.texts[texts] @ material.pictures[rows].T
+    found = hard_pairs(captions, scenes, scores, keep=min(CANDIDATES, len(rows) - 1))
+    table = np.array([(texts[caption], rows[picture]) for caption, picture, _ in found])
+    pairs = Pairs(
+        texts=material.texts,
+        pictures=material.pictures,
+        text=table[:, 0],
+        picture=table[:, 1],
+        label=np.zeros(len(table), dtype=np.float32),
+    )
+    best = np.argsort(-pair_logits(weights, pairs))[: keep * len(texts)]
+    material.made.pairs += [(int(a), int(b), False) for a, b in table[best]]

@@ -1,0 +1,95 @@
+"""The report of a matcher: what it does on held-out scenes, on the gallery and on photos."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+from engine.storybook.captions import Language, claim_of, write
+from engine.storybook.claims import Claim, Subject
+from engine.storybook.measures import Texts, level2_claims
+from engine.storybook.queries import routing_queries
+from engine.storybook.records import read_records
+from engine.storybook.training.encoder_folder import EncoderFolder
+from engine.storybook.training.matcher_figures import (
+    Routing,
+    calibration_error,
+    every_pair,
+    probability,
+    rankings,
+    routing,
+    swaps,
+)
+from engine.storybook.training.matcher_fit import MatcherWeights, pair_logits
+from engine.storybook.training.matcher_material import CALIBRATION, Material
+from engine.storybook.vocabulary import ANIMALS
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def matcher_report(
+    weights: MatcherWeights,
+    encoder: EncoderFolder,
+    held_out: Material,
+    gallery: Path,
+    photos: Path | None = None,
+) -> dict[str, object]:
+    """What the matcher does on held-out scenes, the gallery and, if there are any, photos."""
+    pairs = held_out.pairs()
+    match = probability(pair_logits(weights, pairs))
+    report: dict[str, object] = {
+        "calibration_scenes": CALIBRATION,
+        "pairs": len(match),
+        "calibration_error": calibration_error(match, pairs.label),
+    }
+    for language in Language:
+        texts = Texts(encoder.embed_texts, language)
+        result = swaps(weights, held_out.scenes, held_out.whole, texts)
+        report[f"swapped_auc_{language}"] = asdict(result)
+        claims = level2_claims(held_out.scenes)
+        ranked = rankings(weights, claims, held_out.scenes, held_out.whole, texts)
+        report[f"level2_precision_{language}"] = asdict(ranked)
+    spoiled = match[pairs.picture >= len(held_out.scenes)]
+    report["spoiled_below_half"] = float((spoiled < 0.5).mean())
+    report["routing"] = asdict(_routed(weights, encoder, gallery))
+    paths = pictures_in(photos) if photos is not None else []
+    if paths:
+        report["photos"] = photo_figures(weights, encoder, paths, held_out)
+    return report
+
+
+def _routed(weights: MatcherWeights, encoder: EncoderFolder, gallery: Path) -> Routing:
+    records = list(read_records(gallery))
+    queries = routing_queries([record.scene for record in records])
+    images = [Image.open(gallery / record.file).convert("RGB") for record in records]
+    texts = encoder.embed_texts([query.caption.text for query in queries])
+    return routing(queries, every_pair(weights, texts, encoder.embed_pictures(images)))
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Paths of the pictures under a folder, in order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+
+
+def photo_figures(
+    weights: MatcherWeights, encoder: EncoderFolder, photos: Sequence[Path], held_out: Material
+) -> dict[str, float]:
+    """How often photos pass: for the name of an animal, any of all names, any of 200 captions."""
+    vectors = encoder.embed_pictures([Image.open(path).convert("RGB") for path in photos])
+    names = [Claim(subjects=(Subject(animal=animal),)) for animal in ANIMALS]
+    rng = Random("photos")
+    detailed = [claim_of(scene, 2, rng) for scene in held_out.scenes[:100]]
+    passed = {}
+    for kind, claims in (("names", names), ("captions", detailed)):
+        texts = [write(claim, language, rng).text for claim in claims for language in Language]
+        passed[kind] = every_pair(weights, encoder.embed_texts(texts), vectors) >= 0.5
+    return {
+        "photos": float(len(photos)),
+        "names_passed": float(np.mean(passed["names"])),
+        "any_name_passed": float(np.mean(passed["names"].any(axis=0))),
+        "captions_passed": float(np.mean(passed["captions"])),
+        "any_caption_passed": float(np.mean(passed["captions"].any(axis=0))),
+    }
