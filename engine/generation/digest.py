@@ -9,16 +9,17 @@ from pathlib import Path
 
 from engine.errors import RequestError
 from engine.generation.recipe import Digests
-from engine.generation.request import GenerateRequest
+from engine.generation.saved import Order
 from engine.generation.settled import Settled
 
 FORMULA = 1
 """One more whenever the same request paints another picture."""
 
 
-def digest(request: GenerateRequest, settled: Settled) -> Digests:
+def digest(order: Order, settled: Settled) -> Digests:
     """Hash what decides a picture, all but its seed, with the content of the files it names.
 
+    A picture answers for the library that it joined alone, so that decides too.
     Reads those files: call it in a thread. Raises RequestError where one cannot be read.
     """
     loras = tuple(_hash(lora.path) for lora in settled.loras)
@@ -29,7 +30,8 @@ def digest(request: GenerateRequest, settled: Settled) -> Digests:
         "start_picture": start,
         "strength": settled.strength if start else None,
         # A variation without a size takes the shape of its start picture.
-        "size": [request.width, request.height] if start else None,
+        "size": [order.request.width, order.request.height] if start else None,
+        "library": order.library,
         "formula": FORMULA,
     }
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -88,10 +88,9 @@ class PaintWork:
         return self._closing(time.monotonic() - started)
 
     async def _plan(self) -> _Plan:
-        request = self.order.request
         facts = await self._studio.generators.describe(self._source)
-        settled = settle(request, facts)
-        return _Plan(settled=settled, digests=await asyncio.to_thread(digest, request, settled))
+        settled = settle(self.order.request, facts)
+        return _Plan(settled=settled, digests=await asyncio.to_thread(digest, self.order, settled))
 
     async def _known(self, plan: _Plan) -> dict[int, GeneratedRecord]:
         """The pictures that the cache has of this order, by seed; any if none is named."""

@@ -16,6 +16,7 @@ from cache.encoders import put_encoder
 from cache.names import add_names
 from cache.records import EncoderRecord
 from cache.store import Cache
+from engine.builtin.package import Package
 from engine.builtin.storybook import Storybook
 from engine.events import JobEvent
 from engine.generation.events import Decoding, Loading, OnPaintEvent, Preview, Step
@@ -52,8 +53,8 @@ class ColourEncoders(Encoders):
 
     async def describe(self, source: str) -> EncoderFacts:
         return EncoderFacts(
-            id="made-up/colours",
-            source="made-up/colours",
+            id=source,
+            source=source,
             folder=Path(),
             family="clip",
             dim=DIM,
@@ -177,13 +178,16 @@ class ColourGenerators(Generators):
 class StudioKit:
     """Everything around painting, over a real cache."""
 
-    def __init__(self, cache: Cache, settings: EngineSettings) -> None:
+    def __init__(
+        self, cache: Cache, settings: EngineSettings, package: Package | None = None
+    ) -> None:
         self.cache = cache
         self.settings = settings
         self.encoders = ColourEncoders(settings)
         self.generators = ColourGenerators(settings)
-        self.searcher = Searcher(cache, self.encoders, settings)
-        self.storybook = Storybook(cache)
+        self.storybook = Storybook(cache, package)
+        book = self.storybook if package is not None else None
+        self.searcher = Searcher(cache, self.encoders, settings, book)
         self.jobs = Jobs(cache)
         self.events: list[JobEvent] = []
         self.jobs.subscribe(self.events.append)
@@ -199,15 +203,7 @@ class StudioKit:
 
     async def fill(self, count: int = 12) -> list[int]:
         """Give the library green pictures, known by name."""
-        record = EncoderRecord(
-            id="made-up/colours",
-            dim=DIM,
-            logit_scale=100.0,
-            source="made-up/colours",
-            languages=("en", "zh"),
-        )
-        noise = np.random.default_rng(0).normal(0, 0.1, (count, DIM)).astype(np.float32)
-        vectors = unit(noise + _text_vector("green"))
+        record, vectors = space("made-up/colours"), green(count)
         await self.cache.write(put_encoder, record)
         ids = await self.cache.write(add_names, [f"/photos/{n}.jpg" for n in range(count)])
         await self.cache.write(add_embeddings, record.id, ids, vectors)
@@ -216,6 +212,17 @@ class StudioKit:
     def of(self, kind: type[JobEvent]) -> list[JobEvent]:
         """The events of a kind, in order."""
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def space(name: str) -> EncoderRecord:
+    """A space of colours."""
+    return EncoderRecord(id=name, dim=DIM, logit_scale=100.0, source=name, languages=("en", "zh"))
+
+
+def green(count: int) -> FloatArray:
+    """Vectors of rather green pictures, [count, DIM]."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (count, DIM)).astype(np.float32)
+    return unit(noise + _text_vector("green"))
 
 
 def stored(home: Path, sha256: str) -> bytes:

@@ -168,7 +168,7 @@ def test_what_a_search_lacks_is_painted_now_and_found_the_next_time(
     receipt = str(json_lines(painted)[0]["id"])
     replayed = json_lines(paint("history", receipt, "--json"))[0]
     assert replayed["job"] == last(painted)["job"]
-    assert replayed["result"] in str(last(painted)["path"])
+    assert str(replayed["result"]) in str(last(painted)["path"])
     paths = paint("search", "something blue", "--generate", "now", "--paths")
     assert Path(paths.stdout.strip()).is_file()
     refused = paint("search", "a red ball", "--generate", "now", "--offline")

@@ -1,0 +1,132 @@
+"""Kills, and two instances: no row without its file, no picture lost."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlite_utils import Database
+
+from cache.content_files import content_path, contents, write_content
+from cache.errors import CacheBusyError
+from cache.files import put_files
+from cache.generated import keep_generated, list_generated, seen
+from cache.generated_upkeep import sweep
+from cache.library import counts
+from cache.records import NewGenerated
+from cache.store import Cache
+from engine.engine import Engine
+from engine.events import JobFinished
+from engine.generation.adopt import recover
+from engine.generation.keep import new_picture
+from engine.generation.picture_file import encode_png
+from engine.generation.recipe import Recipe
+from engine.generation.request import GenerateRequest
+from engine.settings import EngineSettings
+from tests.engine.generation.studio import StudioKit
+
+ROOT = Path(__file__).parents[3]
+
+
+async def test_a_picture_whose_row_a_kill_prevented_is_in_the_library_after_the_next_start(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    command = [sys.executable, "-m", "tests.engine.generation.killed", str(home)]
+    killed = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, check=False)
+    assert killed.returncode == -9
+    (stray,) = contents(home)
+    cache = await Cache.open(home)
+    held = await cache.read(counts)
+    assert held.pictures == 0
+    await cache.aclose()
+    async with Engine.open(EngineSettings(home=home)) as engine:
+        (record,) = await engine.cache.read(list_generated, home, 9)
+        assert (record.path, record.prompt, record.seed) == (str(stray), "a red ball", 7)
+        assert [job.state for job in await engine.jobs.remembered()] == ["lost"]
+        studio = StudioKit(engine.cache, engine.settings)
+        await studio.jobs.recover()
+        job = await studio.painting.again((await studio.painting.unfinished())[0].id)
+        assert isinstance(await job.wait(), JobFinished)
+        (picture,) = studio.painting.results(job.id)
+        assert picture.cached and picture.match is not None
+        assert studio.generators.seeds == []
+        await studio.jobs.aclose()
+
+
+@pytest.mark.parametrize("damage", ["cut", "no recipe"])
+async def test_a_stray_file_that_is_no_picture_of_ours_makes_no_row(
+    studio: StudioKit, damage: str
+) -> None:
+    home = studio.settings.home
+    path = write_content(home, b"not a picture at all")
+    if damage == "cut":
+        path.write_bytes(b"not a pic")
+    assert await recover(studio.cache, home) == 0
+    assert path.exists() == (damage == "no recipe")
+    assert (await studio.cache.read(counts)).synthetic == 0
+
+
+def test_a_sweep_waits_for_the_instance_that_is_between_file_and_row(tmp_path: Path) -> None:
+    asyncio.run(_sweep_beside_a_writer(tmp_path / "home"))
+
+
+async def _sweep_beside_a_writer(home: Path) -> None:
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    data = encode_png(pixels, Recipe(prompt="x", seed=1, request_key="k"))
+    picture = new_picture(data, pixels, 64)
+    written, swept = threading.Event(), threading.Event()
+
+    def slowly(db: Database) -> None:
+        path = write_content(home, data)
+        written.set()
+        assert swept.wait(60)
+        keep_generated(db, home, _new(), picture, data)
+        put_files(db, [(seen(path), 1)])
+
+    first = await Cache.open(home)
+    second = await Cache.open(home, busy_seconds=0.2)
+    writing = asyncio.create_task(first.write(slowly))
+    await asyncio.to_thread(written.wait, 60)
+    with pytest.raises(CacheBusyError):
+        await second.write(sweep, home)
+    assert await recover(second, home) == 0
+    assert content_path(home, picture.sha256).exists()
+    swept.set()
+    await writing
+    assert await second.write(sweep, home) == []
+    assert len(await second.read(list_generated, home, 9)) == 1
+    await first.aclose()
+    await second.aclose()
+
+
+def _new() -> NewGenerated:
+    return NewGenerated(
+        request_key="k",
+        model_id="m",
+        prompt="x",
+        recipe="{}",
+        seed=1,
+        verdict="fine",
+        library="",
+        job_id=1,
+        receipt_id=None,
+        seconds=1.0,
+    )
+
+
+async def test_two_instances_paint_the_same_request_without_harm(studio: StudioKit) -> None:
+    other_cache = await Cache.open(studio.settings.home)
+    other = StudioKit(other_cache, studio.settings)
+    await other.jobs.recover()
+    request = GenerateRequest(prompt="a red ball", seed=7)
+    jobs = [await kit.painting.start(request) for kit in (studio, other)]
+    for job in jobs:
+        assert isinstance(await job.wait(), JobFinished)
+    assert len(await studio.painting.pictures()) == 1
+    assert (await studio.cache.read(counts)).synthetic == 1
+    await other.jobs.aclose()
+    await other_cache.aclose()

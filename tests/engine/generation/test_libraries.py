@@ -1,0 +1,131 @@
+"""Whose pictures a painted one joins: a person's own, or the storybook's."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cache.library import counts
+from cache.records import NewPicture, SeenFile
+from cache.store import Cache
+from cache.storybook import NewStorybook, storybook_ids
+from engine.builtin.package import Package
+from engine.errors import EmptyLibraryError
+from engine.events import JobFinished
+from engine.generation.request import GenerateRequest
+from engine.requests import Filters, SearchRequest
+from engine.results import GENERATE, RETRIEVE
+from engine.settings import EngineSettings
+from tests.engine.generation.studio import StudioKit, green, space
+
+COUNT = 40
+QUERY = "a red ball"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GreenBook(Package):
+    """A storybook of green pictures in a space of its own."""
+
+    def version(self) -> str:
+        return "1"
+
+    def read(self) -> NewStorybook:
+        return NewStorybook(
+            folder=self.folder,
+            version="1",
+            files=[(self._file(number), self._picture(number)) for number in range(COUNT)],
+            encoder=space("made-up/book"),
+            vectors=green(COUNT),
+            texts=[],
+            matcher=b"",
+            report="{}",
+        )
+
+    def _file(self, number: int) -> SeenFile:
+        return SeenFile(path=f"{self.folder}/{number:03}.webp", size=1, mtime_ns=1)
+
+    def _picture(self, number: int) -> NewPicture:
+        return NewPicture(
+            sha256=f"{number:064x}",
+            width=8,
+            height=8,
+            format="WEBP",
+            partial=False,
+            thumbnail=b"small",
+        )
+
+
+@pytest.fixture
+async def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StudioKit]:
+    """A studio whose library is the storybook alone; no trained matcher, for the fake's texts."""
+    monkeypatch.setattr("cache.storybook._put_matcher", lambda db, before, new: 0)
+    settings = EngineSettings(home=tmp_path / "home")
+    cache = await Cache.open(settings.home)
+    opened = StudioKit(cache, settings, GreenBook(gallery=tmp_path / "book"))
+    await opened.jobs.recover()
+    await opened.storybook.prepare()
+    yield opened
+    await opened.jobs.aclose()
+    await cache.aclose()
+
+
+def asked(kit: StudioKit, *, in_book: bool) -> SearchRequest:
+    folders = (kit.storybook.folder,) if in_book else ()
+    return SearchRequest(query=QUERY, filters=Filters(folders=folders))
+
+
+async def paint_for(kit: StudioKit, request: SearchRequest) -> str:
+    """Search, paint what is lacking, and return the path of the picture."""
+    result = await kit.searcher.search(request)
+    assert result.receipt.route == GENERATE
+    job = await kit.painting.start(kit.painting.request_for(result.receipt), receipt=result.receipt)
+    assert isinstance(await job.wait(), JobFinished)
+    return kit.painting.results(job.id)[0].path
+
+
+async def test_what_is_painted_while_the_storybook_is_alone_belongs_to_it_for_good(
+    kit: StudioKit,
+) -> None:
+    path = await paint_for(kit, asked(kit, in_book=False))
+    for in_book in (False, True):
+        result = await kit.searcher.search(asked(kit, in_book=in_book))
+        assert (result.receipt.route, result.rows[0].path) == (RETRIEVE, path)
+    await kit.fill()
+    own = await kit.searcher.search(asked(kit, in_book=False))
+    assert (own.receipt.route, own.receipt.encoder) == (GENERATE, "made-up/colours")
+    assert path not in {row.path for row in own.rows}
+    again = await kit.searcher.search(asked(kit, in_book=True))
+    assert (again.receipt.route, again.rows[0].path) == (RETRIEVE, path)
+
+
+async def test_beside_ones_own_pictures_each_query_finds_what_was_painted_for_it(
+    kit: StudioKit,
+) -> None:
+    await kit.fill()
+    for_book = await paint_for(kit, asked(kit, in_book=True))
+    assert (await kit.searcher.search(asked(kit, in_book=False))).receipt.route == GENERATE
+    for_own = await paint_for(kit, asked(kit, in_book=False))
+    book = await kit.searcher.search(asked(kit, in_book=True))
+    own = await kit.searcher.search(asked(kit, in_book=False))
+    assert (book.rows[0].path, own.rows[0].path) == (for_book, for_own)
+    assert for_own not in {row.path for row in book.rows}
+    assert for_book not in {row.path for row in own.rows}
+    held = await kit.cache.read(counts)
+    assert held.storybook == len(await kit.cache.read(storybook_ids)) == COUNT + 1
+    assert held.embedded == {"made-up/book": COUNT + 1, "made-up/colours": 13}
+
+
+async def test_a_painted_picture_is_the_first_of_an_empty_library(
+    kit: StudioKit, tmp_path: Path
+) -> None:
+    await kit.storybook.leave_out()
+    with pytest.raises(EmptyLibraryError):
+        await kit.searcher.search(SearchRequest(query=QUERY))
+    job = await kit.painting.start(GenerateRequest(prompt=QUERY))
+    assert isinstance(await job.wait(), JobFinished)
+    (picture,) = kit.painting.results(job.id)
+    assert picture.match is not None
+    result = await kit.searcher.search(SearchRequest(query=QUERY))
+    assert [row.path for row in result.rows] == [picture.path]
+    assert result.receipt.encoder == kit.settings.encoder
