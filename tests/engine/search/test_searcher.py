@@ -299,16 +299,18 @@ async def test_few_background_texts_make_a_rough_match_and_are_told(cache: Cache
 
 async def test_rivals_are_found_by_name_among_imported_texts(cache: Cache) -> None:
     texts = ["a dog", *rival_texts()["en"][:20], *(f"thing {n}" for n in range(30))]
-    await fill(cache, ["a.jpg", "b.jpg"], noise(2), texts, noise(51, seed=1))
+    names = [f"{number}.jpg" for number in range(30)]
+    await fill(cache, names, noise(30), texts, noise(51, seed=1))
     searcher = searcher_of(cache, cache.home)
     result = await searcher.scored(DOG)
     assert result.receipt.matcher == "label-free (20 rival texts)"
     dog = await text_vector(cache, "a dog")
     rivals = [await text_vector(cache, text) for text in texts[1:21]]
-    logits = 100 * noise(2) @ np.stack(rivals).T.astype(np.float64)
+    logits = 100 * noise(30) @ np.stack(rivals).T.astype(np.float64)
     shift = label_free.prior_of(noise(51, seed=1), dog)
+    assert abs(shift) > 0.05
     shift += label_free.rival_shift(20, len(rival_texts()["en"]))
-    expected = 100 * noise(2) @ dog - np.logaddexp.reduce(logits, axis=1) + shift
+    expected = 100 * noise(30) @ dog - np.logaddexp.reduce(logits, axis=1) + shift
     match = scores_of(result).match
     assert match == pytest.approx(1 / (1 + np.exp(-expected)), rel=1e-3)
     assert (await searcher.search(DOG)).cached
