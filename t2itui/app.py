@@ -195,6 +195,7 @@ class T2ITuiApp(JobHost):
         try:
             opening = await asyncio.to_thread(self._open_engine)
             engine = await self._resources.enter_async_context(opening)
+            await asyncio.to_thread(_import_parts, engine)
         except (EngineError, CacheError) as error:
             self.post_message(EngineFailed(error))
         else:
@@ -315,6 +316,12 @@ class T2ITuiApp(JobHost):
                 binding.tooltip,
                 _action_caller(self, binding.action, active.node),
             )
+
+
+def _import_parts(engine: Engine) -> None:
+    """Import what the first search needs, which on the event loop would hold up the keys."""
+    for part in ("library", "history", "searcher"):
+        getattr(engine, part)
 
 
 def _action_caller(app: App[None], action: str, node: DOMNode) -> Callable[[], None]:

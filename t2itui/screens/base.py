@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
+from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.jobs_strip import JobsStrip
+from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ LEAST_WIDTH = 36
 LEAST_HEIGHT = 10
 
 
-class AppScreen(Screen[None]):
+class AppScreen(Backdrop, Screen[None]):
     """A screen of the app; subclasses say in `compose_body` what lies between the edges."""
 
     DEFAULT_CSS = """
@@ -41,7 +43,7 @@ class AppScreen(Screen[None]):
         yield TopBar(self.MODE)
         yield from self.compose_body()
         yield JobsStrip()
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
         yield Static(f"t2itui needs {LEAST_WIDTH} x {LEAST_HEIGHT}", id="too-small")
 
     def on_resize(self, event: events.Resize) -> None:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
 
 from t2itui.plain import plain
+from t2itui.widgets.backdrop import Backdrop
+from t2itui.widgets.key_line import KeyLine
+from t2itui.widgets.long_text import LongText
 
 if TYPE_CHECKING:
     from t2itui.app import T2ITuiApp
 
 KEY_WIDTH = 10
+ROOM_FOR_TWO = 96
+"""Cells from which on there are two columns of keys."""
+GAP = 2
 
 TITLES = {"search": "This answer", "grid": "Pictures", "query": "Query line", "app": "Everywhere"}
 
@@ -29,22 +34,9 @@ Its bar runs from the lowest to the highest cosine of the answer.
 ✓ at or above the threshold, · below it, ◆ marked."""
 
 
-class HelpScreen(Screen[None]):
+class HelpScreen(Backdrop, Screen[None]):
     """Lists the keys of the screen it was called from, with what each does."""
 
-    DEFAULT_CSS = """
-    HelpScreen {
-        & > VerticalScroll { padding: 1 2 0 2; }
-        & Horizontal { height: auto; }
-        & .column { width: 1fr; height: auto; margin-right: 2; }
-        & .about { margin-bottom: 1; color: $foreground-muted; }
-        &.-narrow Horizontal { layout: vertical; }
-    }
-    """
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
-        (0, "-narrow"),
-        (100, "-wide"),
-    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,q", "app.pop_screen", "Back", id="help.back", tooltip="Back")
     ]
@@ -54,42 +46,57 @@ class HelpScreen(Screen[None]):
         self._sections = gather(front)
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll():
-            with Horizontal():
-                for column in _columns(self._sections):
-                    yield Static(column, classes="column")
-            yield Static(Content(SCORES), classes="about")
-            yield Static(Content(self._about()), classes="about")
-        yield Footer(show_command_palette=False, compact=True)
+        yield LongText(self._lines)
+        yield KeyLine()
 
-    def _about(self) -> str:
+    def _lines(self, width: int) -> list[Content]:
+        """The keys, in two columns where there is room, and what the figures mean."""
+        columns, notes = _columns(self._sections), [*SCORES.split("\n"), *self._about()]
+        half = width // 2
+        if width >= ROOM_FOR_TWO:
+            pairs = zip_longest(*columns, fillvalue=Content(""))
+            lines = [_padded(left.truncate(half - GAP), half) + right for left, right in pairs]
+        else:
+            lines = [*columns[0], Content(""), *columns[1]]
+        for note in notes:
+            lines += [Content(""), *Content.styled(note, "$foreground-muted").wrap(max(1, width))]
+        return lines
+
+    def _about(self) -> list[str]:
         app = cast("T2ITuiApp", self.app)
         graphics = app.graphics
         terminal = f" in {graphics.terminal}" if graphics.terminal else ""
         lines = [f"Pictures: {graphics.protocol}{terminal}; {graphics.reason}."]
         if app.home is not None:
             lines.append(f"Library and settings: {app.home}")
-        return "\n".join(plain(line) for line in lines)
+        return [plain(line) for line in lines]
 
 
-def _columns(sections: dict[str, list[tuple[str, str]]]) -> tuple[Content, Content]:
+def _padded(text: Content, width: int) -> Content:
+    return text.pad_right(width - text.cell_length)
+
+
+def _columns(sections: dict[str, list[tuple[str, str]]]) -> tuple[list[Content], list[Content]]:
     """Set the first section and as many more in the left column as keep both about equal."""
     blocks = [_section(title, lines) for title, lines in sections.items()]
-    heights = [len(lines) + 2 for lines in sections.values()]
+    heights = [len(block) + 1 for block in blocks]
     left = 1
     while left < len(blocks) and sum(heights[: left + 1]) <= sum(heights) / 2 + 2:
         left += 1
-    gap = Content("\n\n")
-    return gap.join(blocks[:left]) + "\n", gap.join(blocks[left:]) + "\n"
+    return _stacked(blocks[:left]), _stacked(blocks[left:])
 
 
-def _section(title: str, lines: list[tuple[str, str]]) -> Content:
+def _stacked(blocks: list[list[Content]]) -> list[Content]:
+    return [line for block in blocks for line in (*block, Content(""))][:-1]
+
+
+def _section(title: str, lines: list[tuple[str, str]]) -> list[Content]:
     rows = [Content.styled(title, "bold $primary")]
     rows += [
         Content.assemble((f"{keys:>{KEY_WIDTH}}", "bold $accent"), f"  {meaning}")
         for keys, meaning in lines
     ]
-    return Content("\n").join(rows)
+    return rows
 
 
 def gather(front: DOMNode) -> dict[str, list[tuple[str, str]]]:

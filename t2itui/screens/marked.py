@@ -9,11 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from t2itui.marks import Marks
 from t2itui.plain import plain
+from t2itui.widgets.key_line import KeyLine
 from t2itui.wording import counted
 
 
@@ -43,7 +44,7 @@ class MarkedScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Static(id="heading")
         yield OptionList(markup=False)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._show()

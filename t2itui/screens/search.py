@@ -22,6 +22,7 @@ from t2itui.screens.first_start import FirstStart
 from t2itui.screens.search_keys import SEARCH_KEYS
 from t2itui.screens.search_storybook import StorybookActions
 from t2itui.twin import request_of, search_command
+from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.notes_line import NotesLine
 from t2itui.widgets.panel import Panel
 from t2itui.widgets.query_line import QueryInput, QueryLine
@@ -70,6 +71,10 @@ class Failed(Message, bubble=False):
         self.error = error
 
 
+class Body(Backdrop, ContentSwitcher):
+    """What stands below the query: a text, an answer, or the first steps."""
+
+
 class SearchScreen(StorybookActions):
     """Asks, shows, and lets the person move the decision."""
 
@@ -95,7 +100,7 @@ class SearchScreen(StorybookActions):
         yield RouteLine()
         yield SuggestionStrip()
         yield NotesLine()
-        with ContentSwitcher(initial="panel", id="body"):
+        with Body(initial="panel", id="body"):
             yield Panel(id="panel")
             yield Results(self.fetch, id="results")
             yield FirstStart(self.t2i, id="first-start")

@@ -12,10 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from t2itui.graphics.picture import Picture
 from t2itui.plain import plain
+from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.score_bar import number
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Viewer(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Picture()
         yield Static(id="words")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._show()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import product
+
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.css.styles import RenderStyles
+from textual.filter import LineFilter
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -28,28 +32,30 @@ class CardLooks:
     def __init__(self, grid: Widget, *, focused: bool) -> None:
         background = grid.background_colors[1]
         self.ground = Ground(background=background, words=grid.rich_style)
-        self._filters = tuple(grid.get_line_filters())
+        filters = tuple(grid.get_line_filters())
         styles = grid.get_component_styles
         chosen = styles("card--focused" if focused else "card--selected").background
-        self._grounds = (background, background + chosen)
+        grounds = (background, background + chosen)
         texts = (styles("card--caption"), styles("card--below"))
-        self._texts = {
-            (below, selected): _style(texts[below], self._grounds[selected])
-            for below in (False, True)
-            for selected in (False, True)
-        }
-        self._bars = [
-            [
-                Style(color=_over(ground, styles(name)).rich_color)
-                for name in ("card--caption", "card--match", "card--cosine")
+        bars = [styles(name) for name in ("card--caption", "card--match", "card--cosine")]
+        self._lines: dict[tuple[bool, bool], list[tuple[Style, Style, Style]]] = {}
+        for below, selected in product((False, True), repeat=2):
+            ground = grounds[selected]
+            text = _style(texts[below], ground)
+            self._lines[below, selected] = [
+                (
+                    _filtered(text + BOLD, ground, filters),
+                    _filtered(text, ground, filters),
+                    _filtered(text + Style(color=_over(ground, bar).rich_color), ground, filters),
+                )
+                for bar in bars
             ]
-            for ground in self._grounds
-        ]
         edge = styles("card--focused-edge" if focused else "card--selected-edge")
-        self._edges = (
-            self._filtered([Segment(" ", Style(bgcolor=background.rich_color))], background),
-            self._filtered([Segment("█", _style(edge, background))], background),
-        )
+        plain, chosen_edge = Style(bgcolor=background.rich_color), _style(edge, background)
+        self._edges = [
+            Strip([Segment(text, _filtered(style, background, filters))], 1)
+            for text, style in ((" ", plain), ("█", chosen_edge))
+        ]
         for strip in self._edges:
             strip.render(grid.app.console)
 
@@ -59,24 +65,18 @@ class CardLooks:
 
     def caption(self, lines: list[Parts], *, below: bool, selected: bool) -> list[Strip]:
         """The lines of a caption in the colours of the card's state."""
-        text = self._texts[below, selected]
         return [
-            self._filtered(
-                [
-                    Segment(bold, text + BOLD),
-                    Segment(plain, text),
-                    Segment(bar, text + self._bars[selected][number]),
-                ],
-                self._grounds[selected],
-            )
-            for number, (bold, plain, bar) in enumerate(lines)
+            Strip([Segment(text, style) for text, style in zip(parts, styles, strict=True) if text])
+            for parts, styles in zip(lines, self._lines[below, selected], strict=True)
         ]
 
-    def _filtered(self, segments: list[Segment], background: Color) -> Strip:
-        strip = Strip([segment for segment in segments if segment.text])
-        for line_filter in self._filters:
-            strip = strip.apply_filter(line_filter, background)
-        return strip
+
+def _filtered(style: Style, ground: Color, filters: Iterable[LineFilter]) -> Style:
+    """A style as the app's filters leave it; once for all, and not for every line."""
+    segments = [Segment("x", style)]
+    for line_filter in filters:
+        segments = line_filter.apply(segments, ground)
+    return segments[0].style or style
 
 
 def _style(styles: RenderStyles, ground: Color) -> Style:

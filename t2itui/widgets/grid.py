@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.message import Message
 from textual.scrollbar import ScrollBar, ScrollDown, ScrollTo, ScrollUp
 
 from t2itui.graphics.drawing import Drawing, DrawingHolder
+from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.card import Card, CardContent, CardScores
 from t2itui.widgets.card_column import CardColumn
 from t2itui.widgets.card_looks import CardLooks
@@ -42,15 +42,15 @@ class CardsFetched(Message, bubble=False):
         self.contents = contents
 
 
-class ResultGrid(DrawingHolder, can_focus=True):
+class ResultGrid(Backdrop, DrawingHolder, can_focus=True):
     """Walks through any number of results with as many cards as the screen has room for."""
 
     DEFAULT_CSS = """
     ResultGrid {
-        layout: horizontal;
-        & > #cards { layout: grid; width: 1fr; height: 100%; grid-gutter: 0 1; }
-        & > #cards > CardColumn { height: 100%; }
-        & > ScrollBar { width: 1; height: 100%; }
+        layout: grid;
+        grid-gutter: 0 1;
+        & > CardColumn { height: 100%; }
+        & > ScrollBar { dock: right; width: 1; height: 100%; }
         & > .card--caption { color: $foreground; }
         & > .card--below { color: $text-muted; text-style: dim; }
         & > .card--match { color: $success; }
@@ -104,7 +104,6 @@ class ResultGrid(DrawingHolder, can_focus=True):
         """The selected result's place in the list, from 0."""
 
     def compose(self) -> ComposeResult:
-        yield Container(id="cards")
         yield ScrollBar(vertical=True, thickness=1)
 
     # What the screen asks for
@@ -174,7 +173,7 @@ class ResultGrid(DrawingHolder, can_focus=True):
 
     def _set_columns(self) -> None:
         """Have as many columns as cards stand side by side."""
-        holder, wanted = self.query_one("#cards", Container), self.shape.columns
+        wanted = self.shape.columns
         for column in self._columns[wanted:]:
             column.remove()
         del self._columns[wanted:]
@@ -186,9 +185,9 @@ class ResultGrid(DrawingHolder, can_focus=True):
         for column in self._columns:
             column.card_height = self.shape.card_height
             column.refresh()
-        holder.styles.grid_size_columns = wanted
+        self.styles.grid_size_columns = wanted
         if new:
-            holder.mount(*new)
+            self.mount(*new)
 
     def _cards_of(self, column: int) -> list[Card]:
         return self.cards[column :: self.shape.columns]

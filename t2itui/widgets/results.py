@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 from textual.message import Message
 
+from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.card import CardContent
 from t2itui.widgets.detail import Detail, DetailScores
 from t2itui.widgets.grid import Fetch, ResultGrid
@@ -33,14 +33,14 @@ class DetailFetched(Message, bubble=False):
         self.content = content
 
 
-class Results(Vertical):
+class Results(Backdrop):
     """Shows a listing, and keeps everything in step when its threshold or order changes."""
 
     DEFAULT_CSS = """
     Results {
-        & > #walk { height: 1fr; }
-        & ResultGrid { width: 1fr; }
-        & Detail { width: 40; border-left: vkey $panel; }
+        layout: horizontal;
+        & ResultGrid { width: 1fr; height: 1fr; }
+        & Detail { height: 1fr; width: 40; border-left: vkey $panel; }
         & > Histogram { dock: bottom; border-top: hkey $panel; height: 5; }
         &.-wide Detail { width: 64; }
         &.-narrow Detail { width: 30; }
@@ -71,9 +71,8 @@ class Results(Vertical):
         self.listing: Listing | None = None
 
     def compose(self) -> ComposeResult:
-        with Horizontal(id="walk"):
-            yield ResultGrid(self.fetch)
-            yield Detail()
+        yield ResultGrid(self.fetch)
+        yield Detail()
         yield Histogram()
 
     def on_resize(self) -> None:

@@ -15,6 +15,7 @@ from t2itui.screens.add_folder import AddFolder
 from t2itui.screens.form import Confirm
 from t2itui.screens.import_vectors import ImportVectors
 from t2itui.screens.library import LibraryScreen
+from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.path_input import PathInput
 from t2itui.widgets.sheet import Sheet
 from tests.t2itui.fake_library import FakeEngine, HostApp
@@ -366,10 +367,11 @@ async def test_every_offered_action_can_be_done_with_the_mouse(engine: FakeEngin
     app = HostApp(engine, LibraryScreen)
     async with app.run_test(size=(120, 36)) as pilot:
         await ready(pilot)
-        shown = {key.description for key in app.screen.query("FooterKey")}  # type: ignore[attr-defined]
+        line = app.screen.query_one(KeyLine)
+        shown = {place.description for place in line.places}
         assert {"Add folder", "Rescan", "All", "Forget", "Import", "Copy path", "Command"} <= shown
-        add = next(key for key in app.screen.query("FooterKey") if key.description == "Add folder")  # type: ignore[attr-defined]
-        await pilot.click(add)
+        add = next(place for place in line.places if place.description == "Add folder")
+        await pilot.click(line, offset=(add.right - 1, 0))
         await pilot.pause()
         assert isinstance(app.screen, AddFolder)
         await pilot.click(app.screen.query_one("#cancel", Button))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from t2itui.app import THEMES
 from t2itui.graphics.picture import Picture
@@ -16,6 +16,7 @@ from t2itui.widgets.card_column import CardColumn
 from t2itui.widgets.detail import Detail
 from t2itui.widgets.grid_shape import fit
 from t2itui.widgets.histogram import Histogram
+from t2itui.widgets.key_line import KeyLine
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
 SnapCompare = Callable[..., bool]
@@ -35,7 +36,7 @@ async def test_cards_query_route_threshold_and_keys_fit_into(size: tuple[int, in
             assert column.size.width >= 10
             assert grid.shape.rows * grid.shape.card_height <= column.size.height
         assert len(screen.query(CardColumn)) == grid.shape.columns
-        assert screen.query_one(Footer).region.bottom == height
+        assert screen.query_one(KeyLine).region.bottom == height
         assert screen.query_one(Detail).display == (width >= 70)
 
 

@@ -1,0 +1,142 @@
+"""The last line of a screen: what its keys do, each also a place to click."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from textual.binding import ActiveBinding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPlace:
+    """A key in the line."""
+
+    key: str
+    shown: str
+    """The key as a person knows it."""
+    description: str
+    """Empty where the next key's description is for both."""
+    tooltip: str
+    enabled: bool
+    left: int
+    """The first cell."""
+    right: int
+    """The cell after the last."""
+
+
+class KeyLine(Widget):
+    """Shows the keys of the screen, of the widget with the focus, and of the app.
+
+    Textual's own footer is a widget for each key: mounted anew whenever the focus moves and
+    measured at every layout, that takes longer than painting all pictures.
+    """
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    KeyLine {
+        dock: bottom;
+        height: 1;
+        text-wrap: nowrap;
+        pointer: pointer;
+        color: $footer-foreground;
+        background: $footer-background;
+    }
+    """
+    KEY: ClassVar = "bold $footer-key-foreground on $footer-key-background"
+    WORDS: ClassVar = "$footer-description-foreground on $footer-description-background"
+    HOVER: ClassVar = "$footer-key-foreground on $block-hover-background"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: tuple[KeyPlace, ...] = ()
+        """The keys from left to right, those out of sight too."""
+        self._hovered: KeyPlace | None = None
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self.follow)
+
+    def follow(self, screen: Screen[object]) -> None:
+        """Show the keys that work now."""
+        places = tuple(self._find(list(screen.active_bindings.values())))
+        if places != self.places:
+            self.places = places
+            self._hovered = None
+            self.refresh()
+
+    def _find(self, active: list[ActiveBinding]) -> list[KeyPlace]:
+        """Give each shown action a place; those of a group stand together and share a word."""
+        first: dict[str, ActiveBinding] = {}
+        for each in active:
+            if each.binding.show:
+                first.setdefault(each.binding.action, each)
+        places: list[KeyPlace] = []
+        left = 0
+        for group, members in groupby(first.values(), lambda each: each.binding.group):
+            keys = list(members)
+            for number, each in enumerate(keys, 1):
+                words = each.binding.description
+                if group is not None and len(keys) > 1:
+                    words = group.description if number == len(keys) else ""
+                place = self._place(each, words, left)
+                places.append(place)
+                left = place.right + bool(words)
+        return places
+
+    def _place(self, active: ActiveBinding, words: str, left: int) -> KeyPlace:
+        binding = active.binding
+        shown = self.app.get_key_display(binding)
+        return KeyPlace(
+            key=binding.key,
+            shown=shown,
+            description=words,
+            tooltip=active.tooltip or binding.description,
+            enabled=active.enabled,
+            left=left,
+            right=left + cell_len(f"{shown} {words}" if words else shown),
+        )
+
+    def render(self) -> Content:
+        parts: list[tuple[str, str]] = []
+        for place in self.places:
+            key, words = self.KEY, self.WORDS
+            if place == self._hovered:
+                key = words = self.HOVER
+            if not place.enabled:
+                key, words = f"dim {key}", f"dim {words}"
+            parts.append((place.shown, key))
+            if place.description:
+                parts += [(f" {place.description}", words), (" ", "")]
+        return Content.assemble(*parts)
+
+    def _at(self, x: int) -> KeyPlace | None:
+        return next((place for place in self.places if place.left <= x < place.right), None)
+
+    def _hover(self, place: KeyPlace | None) -> None:
+        if place != self._hovered:
+            self._hovered = place
+            self.tooltip = place.tooltip if place is not None else None
+            self.refresh()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self._hover(self._at(event.x))
+
+    def on_leave(self) -> None:
+        self._hover(None)
+
+    def on_click(self, event: events.Click) -> None:
+        place = self._at(event.x)
+        if place is None:
+            return
+        if place.enabled:
+            self.app.simulate_key(place.key)
+        else:
+            self.app.bell()
