@@ -118,6 +118,7 @@ class Generators:
         Cancelling frees the caller at once and stops the loading.
         """
         facts = await self.describe(source)
+        self._loaded = None
         reply = await self._call("load", {"model": model_fields(facts)}, on_event)
         self._loaded = LoadedGenerator(
             facts=facts,

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.utils import logging as transformers_logging
 
-from engine.errors import ModelUnusableError
-from engine.workers.device import DTYPES, Choice
+from engine.errors import ModelUnusableError, OutOfMemoryError
+from engine.workers.device import DTYPES, Choice, is_out_of_memory
 
 Pipeline: TypeAlias = Any
 """A StableDiffusionPipeline."""
@@ -77,6 +77,11 @@ def load_pipeline(source: Source, dtype: str, report: Report) -> Pipeline:
         else:
             pipe = _from_folder(source, DTYPES[dtype], report)
     except _LOADING_ERRORS as error:
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(
+                f"there is not enough memory to load {source.id}: {error}",
+                hint="Close other programs, or take a smaller model.",
+            ) from error
         raise ModelUnusableError(f"{source.path} cannot be loaded: {error}", hint=_HINT) from error
     _need_all_weights(pipe, source)
     pipe.set_progress_bar_config(disable=True)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 Vae: TypeAlias = Any
@@ -27,6 +28,7 @@ MAX_SIDE = 128
 _SAMPLES = 8
 _CELLS = 16
 _REMEMBERED = 50
+_RIDGE = 1e-3
 
 
 class LinearMap:
@@ -120,7 +122,7 @@ def linear_map(vae: Vae, key: str, memory: Path) -> LinearMap:
 
 
 @torch.inference_mode()
-def fit(vae: Vae) -> np.ndarray[Any, np.dtype[np.float32]]:
+def fit(vae: Vae) -> NDArray[np.float32]:
     """Return [channels + 1, 3], the least squares from encoded colours to the colours, 0..1."""
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     pictures = _colours(factor * _CELLS)
@@ -130,11 +132,15 @@ def fit(vae: Vae) -> np.ndarray[Any, np.dtype[np.float32]]:
         encoded = vae.encode((picture * 2 - 1).to(vae.device, vae.dtype)).latent_dist.mode()
         latents = encoded.float().cpu() * vae.config.scaling_factor
         rows.append(latents.flatten(2)[0].T.numpy())
-        colours = torch.nn.functional.avg_pool2d(picture, factor)
-        targets.append(colours.flatten(2)[0].T.numpy())
+        means = torch.nn.functional.avg_pool2d(picture, factor)
+        targets.append(means.flatten(2)[0].T.numpy())
     inputs = np.concatenate(rows).astype(np.float64)
     inputs = np.hstack([inputs, np.ones((len(inputs), 1))])
-    weights = np.linalg.lstsq(inputs, np.concatenate(targets).astype(np.float64), rcond=1e-6)[0]
+    # Latents that say little about colour must not be blown up: they are near unit variance
+    # while they are denoised, however small the VAE makes those of soft colours.
+    ridge = _RIDGE * len(inputs) * np.diag([1.0] * (inputs.shape[1] - 1) + [0.0])
+    colours = inputs.T @ np.concatenate(targets).astype(np.float64)
+    weights: NDArray[np.float32] = np.linalg.solve(inputs.T @ inputs + ridge, colours)
     return weights.astype(np.float32)
 
 
