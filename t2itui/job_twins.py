@@ -79,6 +79,11 @@ def forget_command(home: Path | None, folder: Path) -> str:
     return program(home, "library", "--forget", str(folder))
 
 
+def storybook_command(home: Path | None, *, on: bool) -> str:
+    """Return the command that takes the storybook in or leaves it out."""
+    return program(home, "library", "--storybook", "on" if on else "off")
+
+
 def failures_command(home: Path | None) -> str:
     """Return the command that lists what could not be read."""
     return program(home, "library", "--failures")

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.results import ModelStatus
 
+ABOUT_BUILTIN = (
+    "Drawn pictures that come with t2itui. They answer while there are no others; beside your own"
+    " b on the Search screen goes there."
+)
+BUILTIN = "storybook (built in)"
+"""The folder that comes with the program."""
+
 FOLDER_COLUMNS = (
     Column(title="folder", width=20, share=1, keep_end=True),
     Column(title="pictures", width=8, right=True),
@@ -105,6 +112,7 @@ def totals(state: LibraryState) -> str:
         (counts.vanished, "vanished"),
         (counts.partial, "cut short"),
         (counts.synthetic, "painted"),
+        (counts.storybook, "in the storybook"),
     ):
         words += [f"{count:,} {meaning}"] if count and count != counts.pictures else []
     words += [counted(counts.failures, "failure")] if counts.failures else []
@@ -138,11 +146,11 @@ def folder_rows(state: LibraryState) -> list[Row]:
         Row(
             key=folder.path,
             cells=(
-                folder.path,
+                BUILTIN if folder.is_builtin else folder.path,
                 f"{folder.pictures:,}",
                 f"{folder.vanished:,}" if folder.vanished else "-",
                 f"{folder.failures:,}" if folder.failures else "-",
-                when_words(folder.scanned_at) or "no full scan",
+                "" if folder.is_builtin else when_words(folder.scanned_at) or "no full scan",
             ),
             tone="" if folder.scanned_at else "warning",
         )
@@ -177,6 +185,8 @@ def encoder_rows(state: LibraryState) -> list[Row]:
 
 def detail(table: str, row: Row) -> str:
     """Return in full what a row of a table may have cut."""
+    if table == "folders" and row.cells[0] == BUILTIN:
+        return f"{ABOUT_BUILTIN}  {plain(row.key)}"
     if table == "folders":
         return f"{plain(row.key)}  last scan: {row.cells[4]}"
     if table == "encoders":

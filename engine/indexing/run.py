@@ -21,6 +21,7 @@ from cache.store import Cache
 from engine.errors import ModelMissingError
 from engine.events import JobNote, LibraryChanged, Report
 from engine.indexing.commit import Written, write_scan
+from engine.indexing.limits import INSTEAD, LIMITS
 from engine.indexing.pipeline import Pipeline
 from engine.indexing.plan import FileTask, Known, Plan, evenly, make_plan, readable
 from engine.indexing.pool import PoolSettings, open_decoders, sensible_count
@@ -38,11 +39,6 @@ if TYPE_CHECKING:
 
     from engine.indexing.indexer import EncoderHost
 
-LIMITS = (
-    "The storybook's encoder knows its own drawings: ten animals with their colours, actions and"
-    " places. On photographs its ranking means little."
-)
-INSTEAD = f"{LIMITS}\nTo try it all the same: t2itui index DIR --encoder {STORYBOOK}"
 _NOTES = 5
 """Unreadable folders that are named; more are only counted."""
 

@@ -13,6 +13,8 @@ from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Label, Static
 
+from engine.indexing.limits import LIMITS
+from engine.models.places import STORYBOOK
 from engine.requests import IndexRequest
 from t2itui.job_twins import index_command
 from t2itui.plain import plain
@@ -87,12 +89,22 @@ class AddFolder(Dialog[IndexRequest]):
         per_class = _number("per class", self.per_class.value)
         if per_class is not None and per_class < 1:
             raise FormError("per class: at least 1, or nothing for all")
+        self._require_encoder()
         return IndexRequest(
             folders=(folder,),
             encoder=self.encoder.value.strip() or None,
             per_class=per_class,
             seed=_number("seed", self.seed.value) or 0,
         )
+
+    def _require_encoder(self) -> None:
+        """Refuse an encoder that is known not to be here, and say what there is instead."""
+        model = self._models.get(self.encoder.value.strip() or self._default)
+        if model is not None and model.known and not model.location and not model.indexed:
+            raise FormError(
+                f"{model.id} is not on this machine: t2itui models get {model.id} fetches it, or d"
+                f" on the Encoders tab. Or type {STORYBOOK} as the encoder. {LIMITS}"
+            )
 
     def command(self, answer: IndexRequest) -> str:
         return index_command(self._home, answer)
@@ -109,8 +121,13 @@ class AddFolder(Dialog[IndexRequest]):
             words = "a hub id or the folder of a model"
         elif model.location:
             words = f"on this machine, {model.indexed:,} pictures embedded"
+            if chosen == STORYBOOK:
+                words = LIMITS
         else:
-            words = "not on this machine: download it first (d on the Encoders tab)"
+            words = (
+                "not on this machine: download it first (d on the Encoders tab)."
+                f" {STORYBOOK} is here, for drawn animals only"
+            )
         self.presence.update(Content(plain(words)))
 
 

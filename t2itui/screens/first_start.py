@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Button, Static
 
 from engine.events import JobFinished
+from engine.indexing.limits import INSTEAD
 from engine.requests import IndexRequest
 from t2itui.plain import plain
 from t2itui.widgets.path_input import PathInput
@@ -25,7 +26,10 @@ WELCOME = """\
 Your library is empty. t2itui ranks your own pictures by what you describe, and shows them here.
 
 Name a folder of pictures and press Enter. It is read in the background with all its folders; your \
-files are never changed, and you can search as soon as the first pictures are in."""
+files are never changed, and you can search as soon as the first pictures are in.
+
+The storybook, drawn pictures to try everything on, is left out: b on the Library screen (F3) \
+takes it back."""
 
 
 class FirstStart(Middle):
@@ -123,7 +127,7 @@ class FirstStart(Middle):
         self._say(
             f"✗ The encoder {encoder} is not on this machine.\n"
             f"ctrl+g downloads it, then indexes {folder}.\n"
-            f"In the shell: t2itui models get {encoder}",
+            f"In the shell: t2itui models get {encoder}\n{INSTEAD}",
             "$text-warning",
         )
 

@@ -20,6 +20,7 @@ from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
 from engine.requests import ImportRequest, IndexRequest
 from t2itui import job_twins as twins
 from t2itui.library_state import (
+    BUILTIN,
     ENCODER_COLUMNS,
     FAILURE_COLUMNS,
     FOLDER_COLUMNS,
@@ -39,7 +40,7 @@ from t2itui.screens.breakpoints import HEIGHTS
 from t2itui.screens.form import Confirm
 from t2itui.screens.import_vectors import ImportVectors
 from t2itui.screens.offered import Offered
-from t2itui.widgets.sheet import Sheet
+from t2itui.widgets.sheet import Row, Sheet
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -106,6 +107,13 @@ class LibraryScreen(AppScreen):
         ),
         Binding(
             "y", "copy_command", "Command", id="library.copy", tooltip="Copy the shell command"
+        ),
+        Binding(
+            "b",
+            "storybook",
+            "Storybook",
+            id="library.storybook",
+            tooltip="Take the built-in pictures in, or leave them out",
         ),
         Binding("left", "tab(-1)", "Tab left", id="library.left", show=False),
         Binding("right", "tab(1)", "Tab right", id="library.right", show=False),
@@ -221,7 +229,9 @@ class LibraryScreen(AppScreen):
         current = self.switcher.current
         has_row = self.sheet.current is not None
         match action:
-            case "rescan" | "forget":
+            case "rescan":
+                return current == "folders" and has_row and not self._is_builtin(self.sheet.current)
+            case "forget":
                 return current == "folders" and has_row
             case "rescan_all":
                 return current == "folders" and has_row
@@ -239,6 +249,9 @@ class LibraryScreen(AppScreen):
     def action_add(self, message: Sheet.Chosen | None = None) -> None:
         """Ask for a folder, or how to index the chosen one again."""
         if self.state is None or self.engine is None:
+            return
+        if message is not None and self._is_builtin(message.row):
+            self.action_storybook()
             return
         dialog = AddFolder(
             self.t2i.home,
@@ -261,8 +274,10 @@ class LibraryScreen(AppScreen):
 
     def action_rescan_all(self) -> None:
         """Bring all folders up to date."""
-        if self.state is not None and self.state.folders:
-            self.index(self._again(*(Path(folder.path) for folder in self.state.folders)))
+        folders = [] if self.state is None else self.state.folders
+        own = [Path(folder.path) for folder in folders if not folder.is_builtin]
+        if own:
+            self.index(self._again(*own))
 
     def _again(self, *folders: Path) -> IndexRequest:
         encoder = None
@@ -275,6 +290,9 @@ class LibraryScreen(AppScreen):
         """Take the folder under the cursor out of the library, if the person is sure."""
         row = self.sheet.current
         if row is None or self.engine is None:
+            return
+        if self._is_builtin(row):
+            self.action_storybook()
             return
         question = Confirm(
             f"Forget {row.key}?",
@@ -292,6 +310,36 @@ class LibraryScreen(AppScreen):
             return
         self.notify(f"{dropped:,} pictures left the library", title="Forgotten")
         self.load()
+
+    @work(group="forget")
+    async def action_storybook(self) -> None:
+        """Take the built-in pictures in, or leave them out if the person is sure."""
+        engine = self.engine
+        if engine is None:
+            return
+        try:
+            state = await engine.storybook.state()
+            if state.folder is None:
+                state = await engine.storybook.bring_back()
+                self.notify(f"{state.pictures:,} drawn pictures are in", title="Storybook")
+            elif await self.app.push_screen_wait(self._leave_out_question(state.pictures)):
+                await engine.storybook.leave_out()
+                self.notify("It is left out until b takes it back", title="Storybook")
+        except (CacheError, EngineError) as error:
+            self.tell(error)
+        self.load()
+        self.t2i.update_status()
+
+    def _leave_out_question(self, pictures: int) -> Confirm:
+        return Confirm(
+            "Leave the storybook out?",
+            f"{pictures:,} drawn pictures leave the library. b takes them back at any time.",
+            go="Leave out (enter)",
+            command=twins.storybook_command(self.t2i.home, on=False),
+        )
+
+    def _is_builtin(self, row: Row | None) -> bool:
+        return row is not None and row.cells[0] == BUILTIN
 
     def action_import(self) -> None:
         """Ask for vectors made elsewhere."""
@@ -326,6 +374,8 @@ class LibraryScreen(AppScreen):
         """Put the command on the clipboard that does what this table is for."""
         row, home = self.sheet.current, self.t2i.home
         match self.switcher.current:
+            case "folders" if self._is_builtin(row):
+                command = twins.storybook_command(home, on=False)
             case "folders" if row is not None:
                 command = twins.index_command(home, self._again(Path(row.key)))
             case "failures":

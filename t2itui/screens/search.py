@@ -140,6 +140,25 @@ class SearchScreen(StorybookActions):
             queries = [receipt.query for receipt in reversed(past)]
             self.post_message(Ready(counts, queries))
 
+    def on_screen_resume(self) -> None:
+        """Begin anew where another screen took the library away, or brought one."""
+        self.look_again()
+
+    @work(group="count")
+    async def look_again(self) -> None:
+        """Count what there is to search, and follow a library that came or went."""
+        engine = self.t2i.engine
+        if engine is None or not self.has_begun:
+            return
+        try:
+            counts = await engine.library.counts()
+        except CacheError:
+            return  # The next search says what is wrong.
+        had = self.has_pictures
+        self.count_libraries(counts)
+        if had != self.has_pictures:
+            self._begin(engine)
+
     @on(Ready)
     def begin(self, message: Ready) -> None:
         self.query_line.past.load(message.queries)
@@ -163,6 +182,7 @@ class SearchScreen(StorybookActions):
 
     def _show_first_start(self) -> None:
         self._show_body("first-start")
+        self.route_line.show_hint("")
         self.first_start.folder.line.focus()
 
     def _show_greeting(self, pictures: int, queries: list[str]) -> None:
@@ -424,7 +444,7 @@ class SearchScreen(StorybookActions):
             self._begin(self.t2i.engine)
         elif self.results.listing is not None and self.body.current == "results":
             self.notes.offer("The library changed: r searches again")
-            self.recount()
+            self.greet_own_pictures()
 
 
 def _list(result: SearchResult, hide_below: bool) -> Listing:

@@ -34,6 +34,8 @@ class StorybookActions(DecisionActions):
         """Pictures that are the person's own."""
         self._drawn = 0
         """Pictures of the storybook."""
+        self.has_begun = False
+        """They have been counted."""
 
     def search_for(self, query: str) -> None:
         """Answer a query."""
@@ -62,23 +64,33 @@ class StorybookActions(DecisionActions):
         """The storybook can be searched beside the person's own pictures."""
         return bool(self._own)
 
+    @property
+    def has_pictures(self) -> bool:
+        """There is something to search."""
+        return bool(self._own or self._drawn)
+
     def count_libraries(self, counts: LibraryCounts) -> None:
         """Take note of what there is to search."""
         self._own, self._drawn = counts.own, counts.storybook
+        self.has_begun = True
         self.follow_library()
 
-    @work(exclusive=True, group="count")
-    async def recount(self) -> None:
-        """Count again: once a picture of the person's own is in, searches are about those."""
-        engine, before = self.t2i.engine, self._own
+    def greet_own_pictures(self) -> None:
+        """Say so when the first picture of the person's own is in: searches are about those."""
+        if not self._own:
+            self._count_again()
+
+    @work(group="count")
+    async def _count_again(self) -> None:
+        engine = self.t2i.engine
         if engine is None:
             return
         try:
             counts = await engine.library.counts()
         except CacheError:
             return  # The next search says what is wrong.
-        self.count_libraries(counts)
-        if counts.own and not before:
+        if counts.own and not self._own:
+            self.count_libraries(counts)
             self.notes.offer("Your own pictures are coming in: r searches them, b the storybook")
 
     def open_storybook(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -44,8 +44,11 @@ def app_of(home: Path, encoder: str = "") -> T2ITuiApp:
     if encoder:
         settings = EngineSettings(home=home, decoders=1, encoder=encoder)
 
-    def open_engine() -> AbstractAsyncContextManager[Engine]:
-        return Engine.open(settings)
+    @asynccontextmanager
+    async def open_engine() -> AsyncIterator[Engine]:
+        async with Engine.open(settings) as engine:
+            await engine.storybook.leave_out()
+            yield engine
 
     return T2ITuiApp(open_engine, graphics=HALF_CELLS, home=home)
 
