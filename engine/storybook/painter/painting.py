@@ -55,9 +55,8 @@ def assemble(vae: Vae, unet: Unet, tower: CLIPTextModel, tokenizer: Tokenizer) -
 
 def load_painter(folder: Path) -> tuple[Pipeline, Options]:
     """The pipeline of a folder, in float32, and the options that were chosen for it."""
-    pipe = _PIPELINE.from_pretrained(
-        folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True
-    )
+    pipe = _PIPELINE.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    pipe.to(torch.float32)
     pipe.set_progress_bar_config(disable=True)
     return pipe, read_options(folder)
 

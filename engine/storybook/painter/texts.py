@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 from transformers import CLIPModel
-from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
@@ -27,7 +26,7 @@ def text_tower(encoder: Path) -> tuple[CLIPTextModel, Tokenizer]:
     ValueError where the tokenizer's length is not that of the tower.
     """
     clip = CLIPModel.from_pretrained(encoder, dtype=torch.float32)
-    config: CLIPTextConfig = clip.config.text_config
+    config: Any = clip.config.text_config
     tower = CLIPTextModel(config)
     own = tower.state_dict()
     weights = {f"text_model.{k}": v for k, v in clip.text_model.state_dict().items()}

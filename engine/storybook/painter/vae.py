@@ -28,6 +28,8 @@ ANIMAL_WEIGHT = 4.0
 KL_WEIGHT = 2e-4
 VAE_FOLDER = "vae"
 """What the UNet is trained on, beside the checkpoint."""
+WHITENED = 300
+"""Pictures that the mean and deviation of the latents are measured on."""
 WINDOW, WINDOW_SHARE = 40, 0.6
 """Pixels of the windows, and the share of the training that sees them."""
 
@@ -103,7 +105,7 @@ def whiten(vae: Vae, x: Tensor) -> None:
 def write_vae(trainer: Trainer, pictures: Path, target: Path) -> None:
     """Write the averaged autoencoder, its latents whitened, in half precision."""
     vae = averaged(trainer)
-    sample = next(random_pictures(pictures, 300, Random("whiten")))
+    sample = next(random_pictures(pictures, WHITENED, Random("whiten")))
     whiten(vae, to_input(sample.pixels).to(trainer.device))
     vae.to(torch.float16).save_pretrained(target)
 

@@ -46,11 +46,15 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained
 
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("painter")
+    short = pytest.MonkeyPatch()
+    short.setattr(vae, "WHITENED", 4)
+    short.setattr(unet, "SHOWN", unet.SHOWN[:1])
     for steps in (1, 3):
         plan = Plan(folder=folder, name="vae", minutes=1, batch=2, rate=1e-3, steps=steps)
         vae.train(plan, pictures)
     for steps in (1, 3):
         plan = Plan(folder=folder, name="unet", minutes=1, batch=2, rate=1e-3, steps=steps)
         unet.train(plan, pictures, ENCODER, sheet_minutes=10)
+    short.undo()
     export_painter(folder, ENCODER, folder / "out")
     return Trained(pictures=pictures, folder=folder, painter=folder / "out")

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,7 +78,8 @@ def test_both_schedulers_negative_prompts_and_img2img_work(trained: Trained) -> 
         return bytes(found.images[0].tobytes())
 
     assert painted("night") != painted("")
-    other = StableDiffusionImg2ImgPipeline(**pipe.components, requires_safety_checker=False)
+    img2img: Any = StableDiffusionImg2ImgPipeline
+    other = img2img(**pipe.components, requires_safety_checker=False)
     other.set_progress_bar_config(disable=True)
     noise = torch.Generator().manual_seed(1)
     changed = other("a dog", image=ddim, strength=0.5, num_inference_steps=4, generator=noise)

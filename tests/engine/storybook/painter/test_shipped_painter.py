@@ -1,0 +1,49 @@
+"""The painter that ships still paints what it painted when it was measured."""
+
+import json
+import time
+
+import pytest
+
+from engine.storybook.painter.prompts import held_out_prompts
+from engine.storybook.painter.reading import Share, read_right
+from engine.storybook.shipped import ENCODER, PAINTER
+
+FIGURES = PAINTER / "figures.json"
+
+pytestmark = [
+    pytest.mark.skipif(not FIGURES.exists(), reason="no painter ships yet"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+
+
+def test_the_shipped_painter_is_small_and_says_how_to_use_it() -> None:
+    weights = sum(path.stat().st_size for path in PAINTER.rglob("*.safetensors"))
+    assert weights < 40e6
+    options = json.loads((PAINTER / "t2itui.json").read_text(encoding="utf-8"))
+    assert set(options) == {"guidance_scale", "steps", "scheduler", "width", "height"}
+    assert options["scheduler"] in ("dpm++", "ddim") and options["width"] % 8 == 0
+    assert (PAINTER / "README.md").exists()
+
+
+def test_the_shipped_painter_still_paints_what_was_measured() -> None:
+    """Fails when its weights, its text tower, its schedule or the encoder that reads it change."""
+    from engine.storybook.captions import Language
+    from engine.storybook.measures import Texts
+    from engine.storybook.painter.painting import load_painter, paint
+    from engine.storybook.training.encoder_folder import EncoderFolder
+
+    pipe, options = load_painter(PAINTER)
+    prompts = held_out_prompts(8, 4, 8)
+    start = time.process_time()
+    pictures = paint(pipe, [prompt.text for prompt in prompts], [0] * len(prompts), options)
+    assert (time.process_time() - start) / len(prompts) < 5
+    encoder = EncoderFolder(ENCODER)
+    texts = Texts(encoder.embed_texts, Language.ENGLISH)
+    found = read_right(prompts, encoder.embed_pictures(pictures), texts)
+    every = [named[name] for named in found.values() for name in ("place", "time") if name in named]
+    whole = Share(right=sum(s.right for s in every), asked=sum(s.asked for s in every))
+    measured = json.loads(FIGURES.read_text(encoding="utf-8"))["painted"]
+    asked = [measured[kind][name] for kind in measured for name in ("place", "time")
+             if name in measured[kind]]  # fmt: skip
+    assert whole.value >= sum(asked) / len(asked) - 0.25
