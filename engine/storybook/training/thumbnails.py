@@ -2,9 +2,11 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -28,7 +30,7 @@ def write_thumbnails(gallery: Path, out: Path) -> None:
         with Image.open(path) as image:
             sizes.append(image.size)
             parts.append(np.frombuffer(thumbnail(image.convert("RGB"), side), np.uint8))
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "data": np.concatenate(parts),
         "ends": np.cumsum([len(part) for part in parts], dtype=np.int64),
         "sha256": np.stack(hashes),

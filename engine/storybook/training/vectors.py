@@ -6,9 +6,11 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -28,7 +30,7 @@ def write_vectors(encoder: Path, gallery: Path, out: Path, texts: Sequence[str])
     images = [Image.open(gallery / record.file).convert("RGB") for record in read_records(gallery)]
     folder = EncoderFolder(encoder)
     facts = read_facts(str(encoder), f"{encoder.name}@{hash_folder(encoder)}")
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "vectors": folder.embed_pictures(images),
         "text_vectors": folder.embed_texts(texts),
         "tokens": np.array(folder.count_tokens(texts), np.int64),
