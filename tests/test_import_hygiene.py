@@ -84,6 +84,38 @@ def test_the_first_paint_imports_neither_models_nor_numpy_nor_the_cache(tmp_path
     assert (HEAVY | {"numpy", "PIL", "sqlite_utils", "engine.engine"}).isdisjoint(loaded)
 
 
+FIRST_START = """
+import asyncio, pathlib, os
+from engine.engine import Engine
+from t2itui.app import T2ITuiApp
+from t2itui.graphics import detect
+from t2itui.settings import AppSettings
+
+async def main():
+    home = pathlib.Path(os.environ["T2ITUI_HOME"])
+    settings = AppSettings()
+    app = T2ITuiApp(
+        lambda: Engine.open(settings.engine(home)),
+        graphics=detect("text"), settings=settings, home=home,
+    )
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = app.query_search()
+        while screen.body.current != "results":
+            await pilot.pause(0.02)
+        await pilot.press("ctrl+n")
+        while "吃草" not in screen.results.listing.result.receipt.query:
+            await pilot.pause(0.02)
+
+asyncio.run(main())
+"""
+
+
+def test_a_first_start_and_a_suggested_query_import_no_model_library(tmp_path: Path) -> None:
+    loaded = modules_after(FIRST_START, tmp_path / "home")
+    assert "engine.builtin.package" in loaded
+    assert HEAVY.isdisjoint(loaded)
+
+
 @pytest.fixture
 def imported_home(tmp_path: Path) -> Path:
     """A home whose library knows three pictures by name, and two texts."""

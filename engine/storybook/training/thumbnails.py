@@ -22,7 +22,7 @@ def write_thumbnails(gallery: Path, out: Path) -> None:
     `data` uint8 [bytes] holds WebP files, of which `ends` int64 [n] are the ends; `sha256` uint8
     [n, 32] and `sizes` int64 [n, 2] (width, height) are of the pictures, in the order of records.
     """
-    side = EngineSettings.__dataclass_fields__["thumbnail_side"].default
+    side = EngineSettings(home=gallery).thumbnail_side
     parts, hashes, sizes = [], [], []
     for record in read_records(gallery):
         path = gallery / record.file
