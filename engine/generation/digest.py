@@ -29,8 +29,6 @@ def digest(order: Order, settled: Settled) -> Digests:
         "loras": [[sha256, lora.weight] for sha256, lora in zip(loras, settled.loras, strict=True)],
         "start_picture": start,
         "strength": settled.strength if start else None,
-        # A variation without a size takes the shape of its start picture.
-        "size": [order.request.width, order.request.height] if start else None,
         "library": order.library,
         "formula": FORMULA,
     }

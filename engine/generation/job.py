@@ -89,7 +89,7 @@ class PaintWork:
 
     async def _plan(self) -> _Plan:
         facts = await self._studio.generators.describe(self._source)
-        settled = settle(self.order.request, facts)
+        settled = await asyncio.to_thread(settle, self.order.request, facts)
         return _Plan(settled=settled, digests=await asyncio.to_thread(digest, self.order, settled))
 
     async def _known(self, plan: _Plan) -> dict[int, GeneratedRecord]:

@@ -15,7 +15,7 @@ from cache.receipts import put_sequel
 from cache.records import GeneratedRecord, JobRecord, SequelRecord
 from cache.store import Cache
 from engine.builtin.storybook import Storybook
-from engine.errors import RequestError
+from engine.errors import EngineError, RequestError
 from engine.generation.generators import Generators
 from engine.generation.job import KIND, PaintWork, Studio
 from engine.generation.keep import Keeper
@@ -174,11 +174,16 @@ class Painting:
     async def _check(self, order: Order) -> None:
         _check_text(order.request)
         source = self.source(checked(order.request), order.library)
-        settle(order.request, await self._generators.describe(source))
+        facts = await self._generators.describe(source)
+        await asyncio.to_thread(settle, order.request, facts)
 
     async def _library(self, receipt: Receipt | None) -> str:
         """Whose pictures a new one joins: those that the decision was about."""
-        state = await self._storybook.state()
+        try:
+            state = await self._storybook.prepare()
+        except (CacheError, EngineError):
+            # A storybook that cannot be entered is no library; the picture has one all the same.
+            state = await self._storybook.state()
         if state.folder is None:
             return ""
         folders = receipt.filters.get("folders", []) if receipt else []

@@ -116,6 +116,23 @@ async def test_beside_ones_own_pictures_each_query_finds_what_was_painted_for_it
     assert held.embedded == {"made-up/book": COUNT + 1, "made-up/colours": 13}
 
 
+async def test_the_first_picture_of_a_new_home_joins_the_storybook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cache.storybook._put_matcher", lambda db, before, new: 0)
+    settings = EngineSettings(home=tmp_path / "home")
+    cache = await Cache.open(settings.home)
+    kit = StudioKit(cache, settings, GreenBook(gallery=tmp_path / "book"))
+    await kit.jobs.recover()
+    for cached in (False, True):
+        job = await kit.painting.start(GenerateRequest(prompt=QUERY, seed=1))
+        await job.wait()
+        assert [picture.cached for picture in kit.painting.results(job.id)] == [cached]
+    assert [record.library for record in await kit.painting.pictures()] == ["storybook"]
+    await kit.jobs.aclose()
+    await cache.aclose()
+
+
 async def test_a_painted_picture_is_the_first_of_an_empty_library(
     kit: StudioKit, tmp_path: Path
 ) -> None:

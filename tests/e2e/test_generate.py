@@ -1,0 +1,98 @@
+"""Painting as a person does it in the shell: real processes, a small pipeline of random weights,
+the storybook with its own encoder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_diffusion import save_tiny_diffusion
+
+COMMAND = [sys.executable, "-m", "t2itui"]
+PROMPT = "雪地里的一只紫色大象"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Stable Diffusion of random weights in diffusers' layout."""
+    return save_tiny_diffusion(tmp_path_factory.mktemp("models") / "tiny-painter")
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A home folder of its own, the same for the whole module."""
+    home = tmp_path_factory.mktemp("home")
+    return {**os.environ, "T2ITUI_HOME": str(home), "OMP_NUM_THREADS": "1"}
+
+
+def lines_of(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_storybook_gets_what_it_lacks_and_finds_it_the_next_time(
+    model: Path, environment: dict[str, str]
+) -> None:
+    def run(*arguments: str) -> list[dict[str, object]]:
+        done = subprocess.run(
+            [*COMMAND, *arguments, "--json"],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode in (0, 1), done.stdout + done.stderr
+        return lines_of(done.stdout)
+
+    painting = ("generate", PROMPT, "--model", str(model), "--seed", "4", "--steps", "2")
+    events = run(*painting)
+    kinds = [event["type"] for event in events]
+    assert [kind for kind in dict.fromkeys(kinds) if kind not in ("loading", "note")] == [
+        "queued",
+        "started",
+        "step",
+        "preview",
+        "decoding",
+        "library_changed",
+        "kept",
+        "progress",
+        "scored",
+        "finished",
+    ]
+    end = events[-1]
+    assert isinstance(end["match"], float) and isinstance(end["cosine"], float)
+    assert Path(str(end["path"])).is_file()
+
+    found = run("search", PROMPT, "--synthetic", "only", "--offline")
+    (row,) = [line for line in found if line["type"] == "result"]
+    assert (row["path"], row["synthetic"]) == (end["path"], True)
+    assert (row["cosine"], row["match"]) == (end["cosine"], end["match"])
+
+    again = run("generate", "--from", str(end["path"]))[-1]
+    assert (again["cached"], again["path"]) == (True, end["path"])
+
+
+def test_the_first_ctrl_c_cancels_and_leaves_no_process(
+    model: Path, environment: dict[str, str]
+) -> None:
+    arguments = ["generate", "x", "--model", str(model), "--steps", "500", "--json"]
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, env=environment, text=True
+    ) as program:
+        assert program.stdout is not None
+        seen = []
+        for line in program.stdout:
+            seen.append(json.loads(line))
+            if seen[-1]["type"] == "step":
+                program.send_signal(signal.SIGINT)
+                break
+        rest = lines_of(program.stdout.read())
+        program.wait(timeout=60)
+    assert program.returncode == 130
+    (cancelled,) = [event for event in rest if event["type"] == "cancelled"]
+    assert isinstance(cancelled["ms"], int)
+    assert not [event for event in rest if event["type"] in ("kept", "finished", "error")]
