@@ -104,6 +104,8 @@ async def _models(engine: Engine) -> Check:
         message = f"the encoder {wanted} is not on this machine"
         return Check(name="models", state="warning", message=message, hint=hint)
     message = f"{wanted} is the encoder; on this machine: {', '.join(present) or wanted}"
+    painters = [model.id for model in await engine.generator_models() if model.location]
+    message += f"; generators: {', '.join(painters) or 'none'}"
     return Check(name="models", state="ok", message=message)
 
 

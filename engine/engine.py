@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from engine.results import Check, ModelStatus, SearchResult
     from engine.search.history import History
     from engine.search.searcher import Searcher
+    from engine.training.request import TrainRequest
+    from engine.training.training import Training
 
 
 class Engine:
@@ -107,6 +109,13 @@ class Engine:
         )
 
     @cached_property
+    def training(self) -> Training:
+        """Matchers of one's own."""
+        from engine.training.training import Training
+
+        return Training(self.cache, self.encoders, self.indexer, self.settings)
+
+    @cached_property
     def exchange(self) -> Exchange:
         """Vectors from and for elsewhere."""
         from engine.exchange import Exchange
@@ -169,6 +178,10 @@ class Engine:
         """Start to evaluate in the background; `evaluator.of_job` has the result."""
         return self.jobs.start(self.evaluator.job(request))
 
+    def train(self, request: TrainRequest) -> Job:
+        """Start to train a matcher in the background; `training.of_job` has the result."""
+        return self.jobs.start(self.training.job(request))
+
     def import_vectors(self, request: ImportRequest) -> Job:
         """Start to import vectors in the background."""
         return self.jobs.start(self.exchange.import_job(request))
@@ -186,6 +199,12 @@ class Engine:
         from engine.models.catalog import statuses
 
         return await statuses(self.cache, self.encoders)
+
+    async def generator_models(self) -> list[ModelStatus]:
+        """List the generators that are known, on this machine or in the settings."""
+        from engine.generation.catalog import statuses
+
+        return await statuses(self.generators)
 
     async def doctor(self) -> Sequence[Check]:
         """Check device, models, cache and disk."""

@@ -137,11 +137,11 @@ class IndexSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStatus:
-    """An encoder (later also a generator) as `models` lists it."""
+    """An encoder or a generator as `models` lists it."""
 
     id: str
     kind: str
-    """encoder, and later generator."""
+    """encoder or generator."""
     known: bool
     """In the program's own list."""
     location: str

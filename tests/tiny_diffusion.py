@@ -78,11 +78,11 @@ def tiny_pipeline(
     )
     kind: Any = StableDiffusionPipeline
     pipe = kind(
-        vae=AutoencoderKL(**VAE),
+        vae=AutoencoderKL(**VAE),  # type: ignore[no-untyped-call]
         text_encoder=CLIPTextModel(config),
         tokenizer=tokenizer,
-        unet=UNet2DConditionModel(**(UNET | (unet or {}))),
-        scheduler=PNDMScheduler(**(SCHEDULER | (scheduler or {}))),
+        unet=UNet2DConditionModel(**(UNET | (unet or {}))),  # type: ignore[no-untyped-call]
+        scheduler=PNDMScheduler(**(SCHEDULER | (scheduler or {}))),  # type: ignore[no-untyped-call]
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -46,7 +46,7 @@ def read_facts(source: str, memory: Path) -> GeneratorFacts:
 
 def _facts(source: str, path: Path, config: Path, memory: Path) -> GeneratorFacts:
     index = _object(config / places.INDEX)
-    _need_known_classes(index, config)
+    need_known_classes(index, config)
     unet, vae = _object(config / "unet" / "config.json"), _object(config / "vae" / "config.json")
     scheduler = _object(config / "scheduler" / "scheduler_config.json")
     variant = places.variant_of(path) or ""
@@ -92,7 +92,7 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()[:8]
 
 
-def _need_known_classes(index: Mapping[str, Json], folder: Path) -> None:
+def need_known_classes(index: Mapping[str, Json], folder: Path) -> None:
     """Refuse other pipelines, and folders that name classes of their own to be run."""
     kind = index.get("_class_name")
     tower = index.get("text_encoder")

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import DownloadError
+from engine.generation.places import INDEX
+from engine.generation.reading import need_known_classes
 from engine.models.families import family_of
 from engine.models.json_files import read_json
 from engine.wire import Reply
@@ -74,15 +76,20 @@ def fetch(call: Call) -> Reply:
         for name in found.sizes:
             progress.name = name
             path = fetch_file(model, name, found.commit, cache, progress)
-            if name == "config.json":
-                _need_known_kind(path.parent)
+            if name in ("config.json", INDEX):
+                _need_known_kind(path)
         _name_revision(cache, found)
-    return Reply(fields={"folder": str(path.parent), "bytes": found.total, "note": found.note})
+    folder = path.parents[name.count("/")]
+    return Reply(fields={"folder": str(folder), "bytes": found.total, "note": found.note})
 
 
-def _need_known_kind(folder: Path) -> None:
+def _need_known_kind(path: Path) -> None:
     """Refuse a model of another kind before its gigabytes come."""
-    family_of(read_json(folder / "config.json") or {}, {})
+    content = read_json(path) or {}
+    if path.name == INDEX:
+        need_known_classes(content, path.parent)
+    else:
+        family_of(content, {})
 
 
 def _need_room(found: "Plan", cache: Path) -> None:

@@ -22,6 +22,10 @@ _TEXTS = (
 )
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
+_PIPELINE = "model_index.json"
+_PARTS = ("text_encoder", "vae", "unet")
+_FOLDERS = (*_PARTS, "tokenizer", "scheduler")
+_VARIANTS = (r"\.fp16", "")
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 
 # The hub's own converter offers a safetensors version to many a model whose owner never took it.
@@ -67,12 +71,15 @@ def plan(api: HfApi, model: str, revision: str) -> Plan:
             hint="Look on the hub for a version of the model with model.safetensors.",
         )
     raise ModelUnusableError(
-        f"{model} is no model in Hugging Face format: config.json and model.safetensors are missing"
+        f"{model} is no model in Hugging Face format: it has neither config.json with "
+        "model.safetensors nor model_index.json with the parts of a pipeline"
     )
 
 
 def _usable(sizes: Mapping[str, int]) -> list[str]:
     """Return the names to fetch, weights last so that an unfinished copy is never a whole one."""
+    if _PIPELINE in sizes:
+        return _usable_pipeline(sizes)
     texts = [name for name in _TEXTS if name in sizes]
     if "config.json" not in sizes:
         return []
@@ -80,6 +87,31 @@ def _usable(sizes: Mapping[str, int]) -> list[str]:
         return [*texts, _WEIGHTS]
     parts = sorted(name for name in sizes if name.startswith("model-0") and _is_safe(name))
     return [*texts, *parts, _INDEX] if parts and _INDEX in sizes else []
+
+
+def _usable_pipeline(sizes: Mapping[str, int]) -> list[str]:
+    """Return the names of a diffusers pipeline, in half precision where the whole is offered so.
+
+    Its safety checker, as large as the rest, is left out.
+    """
+    texts = [
+        name
+        for name in sizes
+        if name.endswith((".json", ".txt")) and name.partition("/")[0] in _FOLDERS
+    ]
+    for variant in _VARIANTS:
+        weights = [
+            name
+            for part in _PARTS
+            for name in sizes
+            if re.fullmatch(
+                rf"{part}/(model|diffusion_pytorch_model){variant}(-\d+-of-\d+)?\.safetensors",
+                name,
+            )
+        ]
+        if {name.partition("/")[0] for name in weights} == set(_PARTS):
+            return [_PIPELINE, *sorted(texts), *weights]
+    return []
 
 
 def _conversion(api: HfApi, model: str, main: ModelInfo) -> Plan | None:

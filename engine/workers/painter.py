@@ -95,11 +95,11 @@ class Painter:
         start, size, latents, shrinks = time.perf_counter(), task.size, None, 0
         notes = self._notes(task)
         while True:
-            phase = PAINTING if latents is None else DECODING
-            trouble = ""
+            phase, trouble = PAINTING, ""
             try:
                 if latents is None:
                     latents = self._denoise(task, size, watcher, previewer)
+                phase = DECODING
                 watcher.decoding()
                 watcher.check()
                 pixels, verdict = self._decode(latents, notes)
@@ -214,10 +214,12 @@ class Painter:
     def _notes(self, task: Task) -> list[str]:
         notes = []
         for name, text in (("prompt", task.prompt), ("negative prompt", task.negative)):
-            ids = self.pipe.tokenizer(text, truncation=False, verbose=False).input_ids
+            read = self.pipe.tokenizer(
+                text, truncation=False, verbose=False, return_offsets_mapping=True
+            )
             limit = int(self.pipe.tokenizer.model_max_length)
-            if len(ids) > limit:
-                lost = self.pipe.tokenizer.decode(ids[limit - 1 : -1]).strip()
+            if len(read.input_ids) > limit:
+                lost = text[read.offset_mapping[limit - 1][0] :].strip()
                 notes.append(
                     f"the {name} is too long for the text tower, which did not read: {lost}"
                 )

@@ -1,8 +1,10 @@
-"""`t2itui models`: what encoders are known, present and indexed; fetch one."""
+"""`t2itui models`: what encoders and generators are known, present and indexed; fetch one."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +13,7 @@ from t2itui.cli.context import Context, Exit, pass_context
 from t2itui.cli.output import Output
 
 if TYPE_CHECKING:
+    from cache.records import MatcherRecord
     from engine.engine import Engine
     from engine.results import ModelStatus
 
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
 @pass_context
 @click.pass_context
 def command(click_context: click.Context, context: Context, as_json: bool) -> None:
-    """List the encoders that are known, on this machine, or used by the library."""
+    """List the models that are known, on this machine, or used by the library, and matchers."""
     if click_context.invoked_subcommand is not None:
         return
     output = Output(as_json=as_json)
 
     async def work(engine: Engine) -> Exit:
         write_models(await engine.models(), output)
+        write_generators(await engine.generator_models(), output)
+        write_matchers(await engine.training.matchers(), output)
         return Exit.ANSWERED
 
     context.run(output, work)
@@ -55,12 +60,80 @@ def write_models(models: list[ModelStatus], output: Output) -> None:
         output.say("t2itui models get ID downloads one")
 
 
+def write_generators(models: list[ModelStatus], output: Output) -> None:
+    """Write generators, one a line."""
+    if output.as_json:
+        for model in models:
+            output.record("model", asdict(model))
+        return
+    rows = [(model.id, "yes" if model.location else "no", model.note) for model in models]
+    output.table(("generator", "present", "note"), rows, left="generator present note")
+
+
+def write_matchers(matchers: list[MatcherRecord], output: Output) -> None:
+    """Write the matchers that were kept with what was measured of them, the newest first."""
+    from engine.training.report import summary
+
+    in_force: set[str] = set()
+    rows = []
+    for matcher in matchers:
+        is_first = matcher.encoder_id not in in_force
+        in_force.add(matcher.encoder_id)
+        if output.as_json:
+            values = {
+                "id": matcher.id,
+                "encoder": matcher.encoder_id,
+                "in_force": is_first,
+                "created_at": matcher.created_at,
+                "summary": summary(matcher.report),
+                "report": matcher.report,
+            }
+            output.record("matcher", values)
+            continue
+        day = datetime.fromtimestamp(matcher.created_at).strftime("%Y-%m-%d %H:%M")
+        force = "in force" if is_first else ""
+        rows.append((str(matcher.id), matcher.encoder_id, day, force, summary(matcher.report)))
+    if rows:
+        output.line()
+        output.table(("matcher", "encoder", "kept", "", "report"), rows, left="encoder kept ")
+
+
+@command.command("export")
+@click.argument("matcher_id", metavar="MATCHER", type=int)
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@pass_context
+def export(context: Context, matcher_id: int, target: Path) -> None:
+    """Write a MATCHER, its report inside, to TARGET as safetensors."""
+    output = Output()
+
+    async def work(engine: Engine) -> Exit:
+        await engine.training.export(matcher_id, target)
+        return Exit.ANSWERED
+
+    context.run(output, work)
+
+
+@command.command("import")
+@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@pass_context
+def take_in(context: Context, source: Path) -> None:
+    """Keep the matcher in SOURCE, a safetensors file, and put it in force for its encoder."""
+    output = Output()
+
+    async def work(engine: Engine) -> Exit:
+        number = await engine.training.take_in(source)
+        output.line(f"kept as matcher {number}")
+        return Exit.ANSWERED
+
+    context.run(output, work)
+
+
 @command.command("get")
 @click.argument("model_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
 @pass_context
 def get(context: Context, model_id: str, as_json: bool) -> None:
-    """Download the encoder with this hub ID; Ctrl-C stops it, the next run goes on."""
+    """Download the model with this hub ID; Ctrl-C stops it, the next run goes on."""
     from t2itui.cli.follow import follow
 
     output = Output(as_json=as_json)

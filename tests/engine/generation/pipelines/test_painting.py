@@ -1,0 +1,454 @@
+"""Painting with small real pipelines through the loading code of the large, in this process."""
+
+import copy
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerAncestralDiscreteScheduler,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionPipeline,
+)
+from numpy.typing import NDArray
+from PIL import Image
+
+from engine.errors import ModelUnusableError, OutOfMemoryError, PictureError
+from engine.generation.painted import BLACK, BLOCKED, FINE, NAN
+from engine.generation.reading import read_facts
+from engine.generation.request import DDIM, DPM, EULER_A, LCM
+from engine.workers.device import Choice
+from engine.workers.ladder import DECODING, PAINTING, Ladder, Size
+from engine.workers.loras import LoraFile
+from engine.workers.painter import Painter, Task
+from engine.workers.pipelines import Source, load_pipeline, settle_dtype
+from engine.workers.previews import Previewer, linear_map
+from engine.workers.schedulers import make_scheduler
+from tests.tiny_diffusion import quiet, save_safety_checker, save_tiny_diffusion
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+Pipeline: TypeAlias = Any
+Pixels: TypeAlias = NDArray[np.uint8]
+
+CPU = Choice(device="cpu", dtype="fp32", name="a CPU")
+TASK = Task(
+    prompt="a red horse in the snow",
+    negative="",
+    seed=5,
+    steps=3,
+    guidance=7.5,
+    size=Size(width=64, height=64),
+    scheduler=DPM,
+    loras=(),
+    start=None,
+    strength=0.5,
+    multiple=8,
+    smallest=64,
+)
+
+
+class Stop(Exception):
+    """Raised by a watcher to stop the work."""
+
+
+class Notes:
+    """Writes down what a painter tells; stops it at a step, or before the decoding."""
+
+    def __init__(self, stop_at: int | str | None = None) -> None:
+        self.steps: list[tuple[int, int]] = []
+        self.told: list[str] = []
+        self.checks = 0
+        self._stop_at = stop_at
+        self._stopped = False
+
+    def check(self) -> None:
+        self.checks += 1
+        if self._stopped:
+            raise Stop
+
+    def step(self, step: int, total: int, seconds_a_step: float) -> None:
+        assert seconds_a_step > 0
+        self.steps.append((step, total))
+        self._stopped = step == self._stop_at
+
+    def decoding(self) -> None:
+        self.told.append("decoding")
+        self._stopped = self._stop_at == "decoding"
+
+    def stepped_down(self, what: str, why: str) -> None:
+        self.told.append(what)
+
+
+def source(path: Path, tmp_path: Path) -> Source:
+    facts = read_facts(str(path), tmp_path / "generators.json")
+    return Source(
+        id=facts.id, path=facts.path, config=facts.config, variant=facts.variant, parts=facts.parts
+    )
+
+
+def load(path: Path, tmp_path: Path, dtype: str = "fp32") -> Pipeline:
+    return load_pipeline(source(path, tmp_path), dtype, lambda stage, done, total: None)
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    return load(tiny / "plain", tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def painter(loaded: Pipeline) -> Painter:
+    """Paints with a pipeline that the test may change."""
+    kind: Pipeline = StableDiffusionPipeline
+    pipe = kind(**copy.deepcopy(loaded.components), requires_safety_checker=False)
+    pipe.set_progress_bar_config(disable=True)
+    return Painter(pipe, CPU, Ladder(pipe, "cpu"))
+
+
+def paint(painter: Painter, **changes: object) -> Pixels:
+    result = painter.paint(replace(TASK, **changes), Notes(), None)  # type: ignore[arg-type]
+    assert result.verdict == FINE
+    return result.pixels
+
+
+def bare(folder: Path, scheduler: Pipeline, kind: Pipeline, **options: Any) -> Pixels:  # noqa: ANN401
+    """Paint TASK with diffusers alone."""
+    quiet()
+    pipe = kind.from_pretrained(folder, safety_checker=None, use_safetensors=True)
+    pipe.set_progress_bar_config(disable=True)
+    extra = {DPMSolverMultistepScheduler: "use_karras_sigmas", DDIMScheduler: "clip_sample"}
+    option = {extra[scheduler]: scheduler is not DDIMScheduler} if scheduler in extra else {}
+    pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **option)
+    noise = torch.Generator().manual_seed(TASK.seed)
+    steps = {"num_inference_steps": TASK.steps, "guidance_scale": TASK.guidance}
+    return np.asarray(pipe(TASK.prompt, generator=noise, **steps, **options).images[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "scheduler"),
+    [
+        (DPM, DPMSolverMultistepScheduler),
+        (DDIM, DDIMScheduler),
+        (EULER_A, EulerAncestralDiscreteScheduler),
+    ],
+)
+def test_a_picture_is_the_one_that_bare_diffusers_paints(
+    name: str, scheduler: Pipeline, painter: Painter, tiny: Path
+) -> None:
+    size = {"width": 64, "height": 72}
+    expected = bare(tiny / "plain", scheduler, StableDiffusionPipeline, **size)
+    found = paint(painter, scheduler=name, size=Size(**size))
+    assert found.shape == (72, 64, 3)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_a_variation_is_the_one_that_bare_diffusers_paints(
+    painter: Painter, tiny: Path, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    start = Image.fromarray(pixels)
+    start.save(tmp_path / "start.png")
+    kind = StableDiffusionImg2ImgPipeline
+    options = {"image": start, "strength": 0.7}
+    expected = bare(tiny / "plain", DPMSolverMultistepScheduler, kind, **options)
+    notes = Notes()
+    task = replace(TASK, start=tmp_path / "start.png", strength=0.7)
+    found = painter.paint(task, notes, None)
+    assert np.abs(found.pixels.astype(int) - expected).max() <= 1
+    assert notes.steps == [(1, 2), (2, 2)]
+    with pytest.raises(PictureError, match="cannot be read"):
+        painter.paint(replace(TASK, start=Path(__file__)), Notes(), None)
+
+
+def test_a_checkpoint_paints_what_its_folder_paints(
+    painter: Painter, tiny: Path, tmp_path: Path
+) -> None:
+    pipe = load(tiny / "plain.safetensors", tmp_path)
+    from_file = Painter(pipe, CPU, Ladder(pipe, "cpu"))
+    np.testing.assert_array_equal(paint(from_file), paint(painter))
+
+
+@pytest.mark.parametrize(("dtype", "name"), [("bf16", "bfloat16"), ("fp16", "float16")])
+def test_variants_paint_nearly_the_same_in_their_own_number_format(
+    dtype: str, name: str, painter: Painter, tmp_path: Path
+) -> None:
+    folder = save_tiny_diffusion(tmp_path / dtype, dtype=name, variant=dtype)
+    pipe = load(folder, tmp_path, dtype)
+    assert {pipe.unet.dtype, pipe.vae.dtype, pipe.text_encoder.dtype} == {getattr(torch, name)}
+    short = Painter(pipe, Choice(device="cpu", dtype=dtype, name=""), Ladder(pipe, "cpu"))
+    assert np.abs(paint(short).astype(int) - paint(painter)).mean() < 4
+
+
+def test_bf16_is_left_where_it_disagrees_with_fp32(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, stages = Choice(device="cpu", dtype="bf16", name=""), list[str]()
+    place = source(tiny / "plain", tmp_path)
+
+    def report(stage: str, done: int, total: int) -> None:
+        stages.append(stage)
+
+    pipe, choice, notes = settle_dtype(place, wanted, report)
+    assert (choice.dtype, pipe.unet.dtype, notes) == ("bf16", torch.bfloat16, ())
+    assert stages[:3] == ["loading text encoder", "loading unet", "loading vae"]
+    monkeypatch.setattr("engine.workers.pipelines.MIN_AGREEMENT", 1.1)
+    pipe, choice, notes = settle_dtype(place, wanted, report)
+    assert (choice.dtype, pipe.unet.dtype) == ("fp32", torch.float32)
+    assert "fp32 is used" in notes[0]
+
+
+def test_missing_weights_are_an_error_and_not_noise(tiny: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(tiny / "plain", tmp_path / "holes"))
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    del tensors["conv_in.weight"]
+    save_file(tensors, file)
+    with pytest.raises(ModelUnusableError, match=r"conv_in\.weight"):
+        load(folder, tmp_path)
+    file.write_bytes(b"nothing")
+    with pytest.raises(ModelUnusableError, match="cannot be loaded"):
+        load(folder, tmp_path)
+
+
+def test_a_lora_changes_the_picture_by_its_weight_and_leaves_no_trace(
+    painter: Painter, tiny: Path, tmp_path: Path
+) -> None:
+    plain = paint(painter)
+
+    def distance(weight: float) -> float:
+        loras = (LoraFile(path=tiny / "lora.safetensors", weight=weight),)
+        return float(np.abs(paint(painter, loras=loras).astype(int) - plain).mean())
+
+    assert distance(0.0) == 0
+    assert 0 < distance(0.1) < distance(1.0)
+    np.testing.assert_array_equal(paint(painter), plain)
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing")
+    bad = LoraFile(path=tmp_path / "bad.safetensors", weight=1.0)
+    with pytest.raises(ModelUnusableError, match=r"bad\.safetensors"):
+        painter.paint(replace(TASK, loras=(bad,)), Notes(), None)
+    np.testing.assert_array_equal(paint(painter), plain)
+
+
+def test_only_a_new_text_is_read(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    encode = painter.pipe.encode_prompt
+
+    def spy(prompt: str | None, *args: object, **kwargs: object) -> object:
+        if prompt is not None:
+            read.append(prompt)
+        return encode(prompt, *args, **kwargs)
+
+    monkeypatch.setattr(painter.pipe, "encode_prompt", spy)
+    first = paint(painter)
+    second = paint(painter, seed=6)
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(paint(painter), first)
+    assert read == [TASK.prompt]
+    paint(painter, prompt="a cat")
+    paint(painter, negative="dogs")
+    assert read == [TASK.prompt, "a cat", TASK.prompt]
+
+
+def test_words_that_the_text_tower_cuts_are_named(painter: Painter) -> None:
+    result = painter.paint(replace(TASK, prompt="a dog " * 40 + "hippo"), Notes(), None)
+    (note,) = result.notes
+    assert note.endswith("hippo") and note.startswith("the prompt is too long")
+
+
+def test_schedulers_keep_what_the_model_predicts() -> None:
+    config = {
+        "prediction_type": "v_prediction",
+        "rescale_betas_zero_snr": True,
+        "timestep_spacing": "trailing",
+        "beta_schedule": "scaled_linear",
+    }
+    for name in (DPM, DDIM, EULER_A, LCM):
+        made = make_scheduler(name, config).config
+        assert {key: made[key] for key in config} == config
+        assert not made.get("clip_sample", False)
+    assert not make_scheduler(DPM, config).config.use_karras_sigmas
+    assert make_scheduler(DPM, {}).config.use_karras_sigmas
+
+
+@pytest.mark.parametrize("stop_at", [2, "decoding"])
+def test_a_stop_is_obeyed_at_once_and_leaves_the_pipeline_well(
+    stop_at: int | str, painter: Painter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[object] = []
+    monkeypatch.setattr(painter.pipe.vae, "decode", decoded.append)
+    notes = Notes(stop_at)
+    with pytest.raises(Stop):
+        painter.paint(TASK, notes, None)
+    assert len(notes.steps) == (stop_at if isinstance(stop_at, int) else TASK.steps)
+    assert not decoded
+    monkeypatch.undo()
+    assert notes.checks > 4 * len(notes.steps), "a step is stopped between its blocks"
+    assert paint(painter).any()
+
+
+def fail(times: int, method: Callable[..., object]) -> Callable[..., object]:
+    """Return `method`, out of memory the first times it is called."""
+    left = [times]
+
+    def failing(*args: object, **kwargs: object) -> object:
+        if left[0] > 0:
+            left[0] -= 1
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB\nand more")
+        return method(*args, **kwargs)
+
+    return failing
+
+
+@pytest.mark.parametrize(
+    ("place", "times", "down", "size"),
+    [
+        ("unet", 1, ["attention in slices"], (128, 96)),
+        ("unet", 2, ["attention in slices", "a smaller picture: 88 x 64"], (88, 64)),
+        ("vae", 1, ["the picture decoded in tiles"], (128, 96)),
+        ("vae", 2, ["the picture decoded in tiles", "a smaller picture: 88 x 64"], (88, 64)),
+    ],
+)
+def test_each_want_of_memory_takes_a_step_down_and_tells(
+    place: str,
+    times: int,
+    down: list[str],
+    size: tuple[int, int],
+    painter: Painter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part, method = getattr(painter.pipe, place), "forward" if place == "unet" else "decode"
+    monkeypatch.setattr(part, method, fail(times, getattr(part, method)))
+    notes = Notes()
+    result = painter.paint(replace(TASK, size=Size(width=128, height=96)), notes, None)
+    assert [told for told in notes.told if told != "decoding"] == down == result.steps_down
+    assert (result.size.width, result.size.height) == size
+    assert result.pixels.shape == (size[1], size[0], 3)
+    if place == "vae" and times == 1:
+        assert len(notes.steps) == TASK.steps, "what was painted is not painted again"
+        assert painter.pipe.vae.use_tiling
+    again = painter.paint(TASK, Notes(), None)
+    assert again.steps_down == down[:1], "what costs time alone stays"
+
+
+def test_at_the_foot_of_the_ladder_the_want_of_memory_is_an_error(
+    painter: Painter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painter.pipe.unet, "forward", fail(99, painter.pipe.unet.forward))
+    with pytest.raises(OutOfMemoryError, match="even 64 x 64") as error:
+        painter.paint(TASK, Notes(), None)
+    assert "Tried to allocate" in error.value.message and error.value.hint
+
+
+class FakeOffloading:
+    """A pipeline that only notes that it was offloaded."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def enable_model_cpu_offload(self) -> None:
+        self.calls.append("offload")
+
+    def enable_attention_slicing(self, size: str) -> None:
+        self.calls.append(f"slices {size}")
+
+
+def test_on_a_gpu_the_models_move_out_before_the_picture_shrinks() -> None:
+    pipe = FakeOffloading()
+    ladder = Ladder(pipe, "cuda")
+    steps = [ladder.step_down(PAINTING) for _ in range(3)]
+    assert steps == ["attention in slices", "models kept in the machine's memory", None]
+    assert pipe.calls == ["slices auto", "offload"]
+    assert ladder.offload() is None
+    assert Ladder(pipe, "cpu").offload() is None
+    assert Ladder(pipe, "cuda").offload() == "models kept in the machine's memory"
+    assert DECODING != PAINTING
+
+
+def test_a_smaller_picture_keeps_its_shape() -> None:
+    sizes, size = list[tuple[int, int]](), Size(width=768, height=512)
+    while (smaller := size.smaller(8, 64)) is not None:
+        size = smaller
+        sizes.append((size.width, size.height))
+    assert sizes[:3] == [(544, 360), (384, 256), (272, 184)]
+    assert all(1.4 < width / height < 1.6 for width, height in sizes)
+    assert min(sizes[-1]) >= 64
+
+
+def test_latents_and_pictures_that_are_no_numbers_are_labelled(painter: Painter) -> None:
+    weight = painter.pipe.vae.decoder.conv_out.bias
+    with torch.no_grad():
+        weight.fill_(float("nan"))
+    assert painter.paint(TASK, Notes(), None).verdict == NAN
+    with torch.no_grad():
+        weight.fill_(-1e6)
+    assert painter.paint(TASK, Notes(), None).verdict == BLACK
+    with torch.no_grad():
+        painter.pipe.unet.conv_out.bias.fill_(float("inf"))
+    result = painter.paint(TASK, Notes(), None)
+    assert (result.verdict, result.pixels.shape) == (NAN, (64, 64, 3))
+
+
+def test_a_decoder_that_overflows_in_half_precision_is_run_in_fp32(
+    tiny: Path, tmp_path: Path
+) -> None:
+    pipe = load(tiny / "plain", tmp_path, "fp16")
+    with torch.no_grad():
+        pipe.vae.decoder.conv_in.bias.fill_(60000.0)
+        pipe.vae.post_quant_conv.bias.fill_(60000.0)
+    painter = Painter(pipe, Choice(device="cpu", dtype="fp16", name=""), Ladder(pipe, "cpu"))
+    result = painter.paint(TASK, Notes(), None)
+    assert result.verdict == FINE
+    assert "fp32" in result.notes[0]
+    assert pipe.vae.dtype == torch.float16
+
+
+@pytest.mark.parametrize(("blocks", "verdict"), [(True, BLOCKED), (False, FINE)])
+def test_what_the_models_own_checker_objects_to_is_blocked(
+    blocks: bool, verdict: str, tiny: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny / "plain", tmp_path / "checked"))
+    save_safety_checker(folder, blocks=blocks)
+    pipe = load(folder, tmp_path)
+    result = Painter(pipe, CPU, Ladder(pipe, "cpu")).paint(TASK, Notes(), None)
+    assert result.verdict == verdict
+    assert bool(result.pixels.any()) != blocks
+
+
+def test_the_preview_is_fitted_once_and_shows_colours(painter: Painter, tmp_path: Path) -> None:
+    memory = tmp_path / "previews.json"
+    vae = painter.pipe.vae
+    first = linear_map(vae, "some model", memory)
+    kept = json.loads(memory.read_text())
+    assert np.asarray(kept["some model"]).shape == (5, 3)
+    latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    again = linear_map(vae, "some model", memory)
+    torch.testing.assert_close(again(latents), first(latents))
+    expected = torch.tensor(kept["some model"])
+    by_hand = torch.einsum("co,nchw->nohw", expected[:4], latents) + expected[4].view(1, 3, 1, 1)
+    torch.testing.assert_close(first(latents), by_hand)
+    memory.write_text("{ broken")
+    torch.testing.assert_close(linear_map(vae, "some model", memory)(latents), first(latents))
+
+
+def test_previews_come_small_and_not_too_often(painter: Painter, tmp_path: Path) -> None:
+    sent: list[tuple[int, int]] = []
+    to_rgb = linear_map(painter.pipe.vae, "some model", tmp_path / "previews.json")
+    previewer = Previewer(to_rgb, lambda rgb, width, height: sent.append((width, height)))
+    for _ in range(20):
+        previewer.offer(torch.zeros(1, 4, 300, 200))
+    assert sent == [(66, 100)]
+    painted = painter.paint(replace(TASK, scheduler=DDIM), Notes(), previewer)
+    np.testing.assert_array_equal(painted.pixels, paint(painter, scheduler=DDIM))
