@@ -3,6 +3,7 @@
 Free of Pillow, so that the first paint does not wait for it.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from textual.strip import Strip
@@ -41,6 +42,21 @@ class Art:
     """Sent to the terminal once before the strips are."""
     remove: str = ""
     """Sent when the drawing is no longer needed."""
+
+
+class Line(Strip):
+    """A strip that goes when nothing shows it any more.
+
+    Textual's own keep themselves in their cache of cuts, so that each waits, with all the cells of
+    a picture, for the garbage collector, which then holds up the keys.
+    """
+
+    __slots__ = ()
+
+    def divide(self, cuts: Iterable[int]) -> Sequence[Strip]:
+        """The strips between the cuts; a line that is not cut is not kept."""
+        places = list(cuts)
+        return [self] if places == [self.cell_length] else super().divide(places)
 
 
 def encoded_strip(half_cells: Strip, sequences: str) -> Strip:

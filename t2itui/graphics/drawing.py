@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from t2itui.graphics.art import RGB, Art, Recipe, UnreadablePictureError
+from t2itui.graphics.art import RGB, Art, Line, Recipe, UnreadablePictureError
 from t2itui.graphics.capability import HALF_CELLS, Graphics
 from t2itui.graphics.frame import Reason, frame
 from t2itui.graphics.memory import TerminalMemory
@@ -243,7 +243,7 @@ class Drawing:
             columns, rows = self.size
             lines = []
             for text in frame(self._alt, self._reason, columns, rows, dim=self._dim):
-                strip = Strip([Segment(text, ground.words)], columns)
+                strip: Strip = Line([Segment(text, ground.words)], columns)
                 for line_filter in self._holder.get_line_filters():
                     strip = strip.apply_filter(line_filter, ground.background)
                 lines.append(strip)
@@ -257,7 +257,7 @@ class Drawing:
             lines = self._centre(art, strips, Style(bgcolor=ground.background.rich_color))
             if ground.at_bottom and self._holder.graphics.protocol == "sixel":
                 # A terminal may scroll when a Sixel picture touches its last line.
-                lines[-1] = Strip(lines[-1])
+                lines[-1] = Line(lines[-1])
             self._placed = (strips, place, lines)
         return self._placed[2]
 
@@ -268,5 +268,5 @@ class Drawing:
         before, after, blank = (Strip.blank(width, style) for width in widths)
         for strip in (before, after, blank):
             strip.render(self._holder.app.console)
-        lines = [Strip.join([before, strip, after]) for strip in strips]
+        lines: list[Strip] = [Line.join([before, strip, after]) for strip in strips]
         return [blank] * top + lines + [blank] * (rows - top - art.rows)

@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.geometry import Size
 from textual.strip import Strip
 
+from t2itui.graphics.art import Line
 from t2itui.graphics.drawing import Drawing, DrawingHolder
 from t2itui.plain import plain
 from t2itui.widgets.score_bar import bar, head
@@ -146,7 +147,7 @@ class Card:
             below = looks.caption(
                 self.caption(max(0, width - EDGE)), below=self.is_below, selected=self._is_selected
             )
-            lines = [Strip.join((edge, line)) for line in (*picture[:rows], *below)]
+            lines: list[Strip] = [Line.join((edge, line)) for line in (*picture[:rows], *below)]
             self._lines = (picture, key, lines[:height])
         return self._lines[2]
 

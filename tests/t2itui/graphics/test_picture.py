@@ -1,16 +1,19 @@
 """The picture widget, drawn headless."""
 
+import gc
 import io
 import zlib
 from dataclasses import replace
 
 import pytest
 from PIL import Image
+from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
+from t2itui.graphics.art import Line
 from t2itui.graphics.capability import Graphics, ProtocolName
 from t2itui.graphics.picture import Picture
 
@@ -241,3 +244,19 @@ async def test_a_file_that_claims_too_many_pixels_is_not_decoded() -> None:
         app.picture.show(bytes(header), alt="a bomb")
         await settle(app, pilot)
         assert app.picture.reason == "broken"
+
+
+def test_a_line_shown_whole_goes_without_the_garbage_collector() -> None:
+    line = Line([Segment("abcd")], 4)
+    assert line.divide([4]) == [line]
+    assert [part.text for part in line.divide([1, 4])] == ["a", "bcd"]
+    assert isinstance(Line.join((line, line)), Line)
+    whole = Line([Segment("abcd")], 4)
+    whole.divide([4])
+    gc.collect()
+    gc.disable()
+    try:
+        del whole
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
