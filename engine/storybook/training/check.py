@@ -17,7 +17,8 @@ from engine.storybook.captions import Language
 from engine.storybook.measures import Figures, measure
 from engine.storybook.render import render
 from engine.storybook.scene import Split
-from engine.storybook.shipped import ENCODER, FIGURES, GALLERY, MATCHER
+from engine.storybook.shipped import ENCODER, FIGURES, GALLERY, MATCHER, VECTORS
+from engine.storybook.training import subset
 from engine.storybook.training.card import table, write_card
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.held_out import SIZES, held_out_scenes
@@ -54,7 +55,8 @@ def main(encoder: Path, matcher: Path, share: float, photos: Path | None, write:
             results[f"{split} {language}"] = figures
     click.echo(table(results))
     if write:
-        plain = {name: asdict(figures) for name, figures in results.items()}
+        plain: dict[str, object] = {name: asdict(figures) for name, figures in results.items()}
+        plain["subset"] = subset.measured(encoder, matcher, GALLERY, VECTORS)
         FIGURES.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
         write_card(encoder, results)
     with TemporaryDirectory() as folder:

@@ -48,13 +48,13 @@ class MatcherWeights:
 class Fit:
     """How to fit."""
 
-    hidden: int = 320
+    hidden: int = 256
     epochs: int = 8
     batch: int = 1024
     rate: float = 2e-3
     decay: float = 0.05
-    dropout: float = 0.1
-    mined: int = 2
+    dropout: float = 0.3
+    mined: int = 1
     """Hard false pairs for each caption that is mined with."""
     seed: int = 0
 
