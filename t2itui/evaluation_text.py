@@ -28,14 +28,23 @@ def write_evaluation(found: Evaluation, output: Output) -> None:
         dim=True,
     )
     for direction in dict.fromkeys(each.direction for each in found.retrieval):
-        _write_retrieval(found, direction, output)
+        _write_direction(found, direction, output)
     _write_swaps(found, output)
     _write_routing(found, output)
     _write_calibration(found, output)
 
 
-def _write_retrieval(found: Evaluation, direction: str, output: Output) -> None:
+def _write_direction(found: Evaluation, direction: str, output: Output) -> None:
     rows = [each for each in found.retrieval if each.direction == direction]
+    write_retrieval(rows, direction, output)
+    for paired in (each for each in found.paired if each.direction == direction):
+        output.line(f"  {difference(paired)}", dim=paired.p > 0.05)
+    if rows[0].groups:
+        _write_groups(rows, output)
+
+
+def write_retrieval(rows: Sequence[Retrieval], direction: str, output: Output) -> None:
+    """Write the recall of some scorers in one direction."""
     first = rows[0]
     output.line()
     rights = f", {first.rights:.1f} right ones each" if first.rights > 1 else ""
@@ -45,10 +54,6 @@ def _write_retrieval(found: Evaluation, direction: str, output: Output) -> None:
     )
     head = ("scorer", "r@1", "r@5", "r@10", "median rank", "mAP", "95 % of r@1")
     output.table(head, [_retrieval_row(each) for each in rows], left="scorer")
-    for paired in (each for each in found.paired if each.direction == direction):
-        output.line(f"  {_difference(paired)}", dim=paired.p > 0.05)
-    if first.groups:
-        _write_groups(rows, output)
 
 
 def _retrieval_row(each: Retrieval) -> tuple[str, ...]:
@@ -80,7 +85,8 @@ def _write_groups(rows: Sequence[Retrieval], output: Output) -> None:
     output.table(head, cells, left="group")
 
 
-def _difference(paired: Paired) -> str:
+def difference(paired: Paired) -> str:
+    """What sets two scorers apart, with how sure that is."""
     apart = paired.difference
     sure = f"p = {paired.p:.3f}" if paired.p >= 0.001 else "p < 0.001"
     return (

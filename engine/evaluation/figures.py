@@ -15,7 +15,7 @@ from engine.evaluation.measure import Direction
 from engine.evaluation.ranks import Ranked, transposed
 from engine.evaluation.request import COSINE, FUSION, MATCH, EvaluateRequest
 from engine.evaluation.results import Calibration, Paired, Retrieval, Routing, Swap
-from engine.evaluation.scorers import Scorer, fused
+from engine.evaluation.scorers import GivenScorer, Scorer, fused
 from engine.language import language_of
 from engine.results import FloatArray
 from engine.scoring.ranking import probability
@@ -82,7 +82,14 @@ class Asked:
 class Measuring:
     """Scores and measures; `step` hears how many texts were scored and may raise to stop."""
 
-    def __init__(self, material: Material, request: EvaluateRequest, step: Step) -> None:
+    def __init__(
+        self,
+        material: Material,
+        request: EvaluateRequest,
+        step: Step,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        self._names = tuple(request.scorers if names is None else names)
         self._material = material
         self._request = request
         self._step = step
@@ -99,12 +106,16 @@ class Measuring:
         """Everything, for every scorer."""
         kept: dict[str, FloatArray] = {}
         for scorer in scorers:
-            scores = scorer.score(self._asked.vectors, self._asked.languages, self._step)
+            is_given = isinstance(scorer, GivenScorer)
+            count = self._asked.texts if is_given else len(self._asked.vectors)
+            vectors, languages = self._asked.vectors[:count], self._asked.languages[:count]
+            scores = scorer.score(vectors, languages, self._step)
             own = scores[: self._asked.texts]
-            if scorer.name in self._request.scorers:
+            if scorer.name in self._names:
                 self._retrieval(scorer.name, own, transposed(own))
-                self._decisions(scorer, scores)
-            if FUSION in self._request.scorers and scorer.name in (COSINE, MATCH):
+                if not is_given:
+                    self._decisions(scorer, scores)
+            if FUSION in self._names and scorer.name in (COSINE, MATCH):
                 kept[scorer.name] = own
         if len(kept) == 2:
             there = fused(kept[COSINE], kept[MATCH])
@@ -121,11 +132,20 @@ class Measuring:
 
     def _compare(self) -> None:
         """Every scorer against the first."""
-        first, *others = self._request.scorers
+        first, *others = self._names
         for direction in self._directions:
             for other in others:
-                ranks = self._ranks[other, direction.name], self._ranks[first, direction.name]
-                self.figures.paired += measure.paired(other, first, ranks, direction)
+                self.figures.paired += self.against(other, first, direction)
+
+    def against(self, one: str, other: str, direction: Direction) -> tuple[Paired, ...]:
+        """Two scorers on the same queries."""
+        ranks = self._ranks[one, direction.name], self._ranks[other, direction.name]
+        return measure.paired(one, other, ranks, direction)
+
+    @property
+    def directions(self) -> tuple[Direction, Direction]:
+        """Text -> picture and picture -> text."""
+        return self._directions
 
     def _decisions(self, scorer: Scorer, scores: FloatArray) -> None:
         data, request = self._material.data, self._request

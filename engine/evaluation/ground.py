@@ -42,7 +42,9 @@ async def make_scorers(
         scorers.append(MatcherScorer(columns=columns, matcher=matcher))
     if LABEL_FREE in wanted or (matcher is None and MATCH in wanted):
         name = LABEL_FREE if matcher is not None else MATCH
-        scorers.append(await _label_free(texts, material, columns, name, offline=request.offline))
+        scorers.append(
+            await label_free_scorer(texts, material, columns, name, offline=request.offline)
+        )
     if matcher is None:
         match = _described(scorers)
     return scorers, match
@@ -59,9 +61,10 @@ async def matcher_of(cache: Cache, encoder: EncoderRecord) -> tuple[Matcher | No
         return None, LABEL_FREE
 
 
-async def _label_free(
+async def label_free_scorer(
     texts: Texts, material: Material, columns: FloatArray, name: str, *, offline: bool
 ) -> LabelFreeScorer:
+    """`match` without labels over the pictures of a material."""
     encoder = material.encoder
     grounds = {}
     for language in dict.fromkeys(encoder.languages):

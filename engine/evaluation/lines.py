@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.evaluation.bootstrap import Interval
 from engine.evaluation.decisions import Decision
@@ -21,17 +21,29 @@ Record = tuple[str, dict[str, object]]
 def records(evaluation: Evaluation) -> Iterator[Record]:
     """The type and fields of every line: first recall, then paired, swap, routing, calibration,
     and at the end what the evaluation was made on."""
-    for retrieval in evaluation.retrieval:
-        yield "recall", _recall(retrieval)
-    for paired in evaluation.paired:
-        yield "paired", _paired(paired)
-    for swap in evaluation.swaps:
-        yield "swap", _swap(swap)
-    for routing in evaluation.routing:
-        yield "routing", _routing(routing)
-    for calibration in evaluation.calibration:
-        yield "calibration", _calibration(calibration)
+    yield from figure_records(
+        evaluation.retrieval,
+        evaluation.paired,
+        evaluation.swaps,
+        evaluation.routing,
+        evaluation.calibration,
+    )
     yield "evaluation", head(evaluation)
+
+
+def figure_records(
+    retrieval: Iterable[Retrieval],
+    paired: Iterable[Paired],
+    swaps: Iterable[Swap],
+    routing: Iterable[Routing],
+    calibration: Iterable[Calibration],
+) -> Iterator[Record]:
+    """The type and fields of the lines of all figures."""
+    yield from (("recall", _recall(each)) for each in retrieval)
+    yield from (("paired", _paired(each)) for each in paired)
+    yield from (("swap", _swap(each)) for each in swaps)
+    yield from (("routing", _routing(each)) for each in routing)
+    yield from (("calibration", _calibration(each)) for each in calibration)
 
 
 def head(evaluation: Evaluation) -> dict[str, object]:

@@ -166,6 +166,31 @@ class MatcherScorer:
         return scores
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GivenScorer:
+    """Scores that were made elsewhere, for known texts and the pictures of an evaluation."""
+
+    texts: FloatArray
+    """[T, dim]."""
+    scores: FloatArray
+    """[T, N]."""
+    name: str
+    is_probability: bool = True
+
+    def score(self, texts: FloatArray, languages: Sequence[str], step: Step) -> FloatArray:
+        """Raises ValueError for other texts than the first ones that were scored."""
+        if not np.array_equal(texts, self.texts[: len(texts)]):
+            raise ValueError(f"{self.name} has scored other texts")
+        step(len(texts))
+        return self.scores[: len(texts)]
+
+    def pairs(
+        self, texts: FloatArray, languages: Sequence[str], pictures: IdArray, step: Step
+    ) -> FloatArray:
+        """Raises ValueError: single pairs were not scored."""
+        raise ValueError(f"{self.name} has scored no other pairs")
+
+
 def fused(one: FloatArray, other: FloatArray) -> FloatArray:
     """Reciprocal rank fusion of the rows of two [queries, candidates] score matrices."""
     total = np.zeros(one.shape, np.float32)

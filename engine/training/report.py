@@ -1,0 +1,114 @@
+"""What was measured of a matcher on pictures that it never saw, kept inside its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from engine.evaluation.figures import Measuring
+from engine.evaluation.results import Calibration, Paired, Retrieval, Routing, Swap
+from engine.evaluation.stored import read_as
+from engine.training.request import TrainRequest
+from engine.training.split import Parts
+from engine.wire import Reply
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingReport:
+    """One training and its figures on the held-out pictures."""
+
+    version: int
+    data: str
+    encoder: str
+    request: str
+    """JSON."""
+    pictures: tuple[int, int, int]
+    """To learn from, to watch, held out."""
+    texts: tuple[int, int, int]
+    epochs: int
+    validation_map: float
+    seconds: float
+    device: str
+    is_better: bool
+    """mAP, text -> picture, above that of the label-free match on the held-out pictures."""
+    retrieval: tuple[Retrieval, ...]
+    against_label_free: tuple[Paired, ...]
+    against_cosine: tuple[Paired, ...]
+    swaps: tuple[Swap, ...]
+    routing: tuple[Routing, ...]
+    calibration: tuple[Calibration, ...]
+
+    def as_json(self) -> str:
+        """What is kept."""
+        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+
+    def of(self, scorer: str, direction: str = "text_to_picture") -> Retrieval:
+        """The figures of a scorer."""
+        found = (
+            each for each in self.retrieval if (each.scorer, each.direction) == (scorer, direction)
+        )
+        return next(found)
+
+
+def make_report(
+    request: TrainRequest, parts: Parts, fitted: Reply, measuring: Measuring, seconds: float
+) -> TrainingReport:
+    """Put together what was measured."""
+    figures, three = measuring.figures, (parts.train, parts.validation, parts.held_out)
+    by_scorer = {
+        each.scorer: each.average_precision.value
+        for each in figures.retrieval
+        if each.direction == "text_to_picture"
+    }
+    train, watched, reported = (len(part.data.pictures) for part in three)
+    train_texts, watched_texts, reported_texts = (len(part.data.texts) for part in three)
+    return TrainingReport(
+        version=VERSION,
+        data=parts.train.data.name,
+        encoder=parts.train.encoder.id,
+        request=request.as_json(),
+        pictures=(train, watched, reported),
+        texts=(train_texts, watched_texts, reported_texts),
+        epochs=fitted.whole("epochs"),
+        validation_map=fitted.number("validation_map"),
+        seconds=seconds,
+        device=fitted.text("device"),
+        is_better=by_scorer["match"] > by_scorer["label-free"],
+        retrieval=tuple(figures.retrieval),
+        against_label_free=tuple(_against(measuring, "label-free")),
+        against_cosine=tuple(_against(measuring, "cosine")),
+        swaps=tuple(figures.swaps),
+        routing=tuple(figures.routing),
+        calibration=tuple(figures.calibration),
+    )
+
+
+def _against(measuring: Measuring, other: str) -> Iterator[Paired]:
+    for direction in measuring.directions:
+        yield from measuring.against("match", other, direction)
+
+
+def read_report(text: str) -> TrainingReport | None:
+    """The report of a matcher that was trained here; None for one of another make."""
+    try:
+        values = json.loads(text)
+        return read_as(TrainingReport, values) if values.get("version") == VERSION else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def summary(text: str) -> str:
+    """The report of any matcher in a few words."""
+    report = read_report(text)
+    if report is None:
+        return "shipped or made elsewhere"
+    match, label_free, cosine = (
+        report.of(name).average_precision.value for name in ("match", "label-free", "cosine")
+    )
+    return (
+        f"mAP {match:.3f} (label-free {label_free:.3f}, cosine {cosine:.3f}) on"
+        f" {report.pictures[2]:,} held-out pictures of {report.data}"
+    )

@@ -1,0 +1,149 @@
+"""Trainings as jobs, and matchers in and out of files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from cache.encoders import find_encoder
+from cache.matchers import add_matcher, matchers
+from cache.records import MatcherRecord
+from cache.store import Cache
+from engine.errors import EngineError, ModelUnusableError, RequestError
+from engine.events import Report
+from engine.indexing.indexer import Indexer
+from engine.jobs import JobWork
+from engine.models.encoders import Encoders
+from engine.scoring.matcher import read_matcher
+from engine.settings import EngineSettings
+from engine.training.report import summary
+from engine.training.request import TrainRequest
+from engine.training.run import Run, Trained
+from engine.vectors.atomic import replaced
+
+
+class Training:
+    """Makes training jobs, and looks after the matchers that were kept."""
+
+    def __init__(
+        self, cache: Cache, encoders: Encoders, indexer: Indexer, settings: EngineSettings
+    ) -> None:
+        self._cache = cache
+        self._encoders = encoders
+        self._indexer = indexer
+        self._settings = settings
+        self._trained: dict[int, Trained] = {}
+
+    def job(self, request: TrainRequest) -> JobWork:
+        """Return the work of a training; `of_job` has its result once it is done."""
+        return TrainJob(training=self, asked=request)
+
+    async def run(self, request: TrainRequest, job_id: int, report: Report) -> str:
+        """Train and return the closing sentence."""
+        check(request)
+        run = Run(self._cache, self._encoders, self._indexer, self._settings, request)
+        found = self._trained[job_id] = await run.carry_out(job_id, report)
+        told = summary(found.report.as_json())
+        if found.id is None:
+            return (
+                f"not kept: {told}. It does no better than the match without labels; --force keeps"
+                " it"
+            )
+        return f"matcher {found.id} is in force for {found.report.encoder}: {told}"
+
+    def of_job(self, job_id: int) -> Trained | None:
+        """What a job of this process trained; None while it has not."""
+        return self._trained.get(job_id)
+
+    async def matchers(self) -> list[MatcherRecord]:
+        """Every matcher, newest first; the newest of an encoder is in force."""
+        return await self._cache.read(matchers)
+
+    async def export(self, matcher_id: int, target: Path) -> None:
+        """Write a matcher, its report inside, as safetensors. Raises RequestError, EngineError."""
+        found = next((each for each in await self.matchers() if each.id == matcher_id), None)
+        if found is None:
+            raise RequestError(
+                f"there is no matcher {matcher_id}", hint="t2itui models lists them."
+            )
+        await asyncio.to_thread(write_file, found.weights, target)
+
+    async def take_in(self, source: Path) -> int:
+        """Keep a matcher from a file and put it in force; returns its id.
+
+        Raises RequestError for a file that cannot be read or an encoder that the cache does not
+        know, ModelUnusableError for one that is no matcher.
+        """
+        try:
+            weights = await asyncio.to_thread(source.read_bytes)
+        except OSError as error:
+            raise RequestError(f"{source} cannot be read: {error.strerror or error}") from error
+        encoder_id = _encoder_of(weights)
+        matcher = read_matcher(weights, encoder_id)
+        encoder = await self._cache.read(find_encoder, encoder_id)
+        if encoder is None:
+            raise RequestError(
+                f"the matcher is for {encoder_id}, which the cache knows nothing of",
+                hint=f"Index with it first: t2itui index DIR --encoder {encoder_id}",
+            )
+        if matcher.dim != encoder.dim:
+            raise ModelUnusableError(
+                f"the matcher takes vectors of {matcher.dim} numbers, and {encoder_id} makes"
+                f" {encoder.dim}"
+            )
+        return await self._cache.write(add_matcher, encoder_id, weights, matcher.report)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainJob:
+    """A training, as a job."""
+
+    training: Training
+    asked: TrainRequest
+
+    @property
+    def kind(self) -> str:
+        return "train"
+
+    @property
+    def title(self) -> str:
+        return f"train a matcher on {PurePath(self.asked.data).name or self.asked.data}"
+
+    @property
+    def request(self) -> str:
+        return self.asked.as_json()
+
+    async def run(self, job_id: int, report: Report) -> str:
+        return await self.training.run(self.asked, job_id, report)
+
+
+def write_file(weights: bytes, target: Path) -> None:
+    """Write a matcher as a whole file or not at all. Raises RequestError, EngineError."""
+    try:
+        with replaced(target) as temporary:
+            temporary.write_bytes(weights)
+    except OSError as error:
+        raise EngineError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def check(request: TrainRequest) -> None:
+    """Raise RequestError for numbers that make no sense."""
+    if not 0 < request.validation < 1 or not 0 < request.held_out < 1:
+        raise RequestError("the validation and held-out parts lie between 0 and 1")
+    if request.validation + request.held_out > 0.9:
+        raise RequestError("the validation and held-out parts leave nothing to learn from")
+    if request.hidden < 4 or request.epochs < 0:
+        raise RequestError("a matcher needs 4 hidden units or more, and no negative epochs")
+
+
+def _encoder_of(weights: bytes) -> str:
+    """The encoder id in a safetensors header. Raises ModelUnusableError where there is none."""
+    try:
+        (size,) = struct.unpack("<Q", weights[:8])
+        found = json.loads(weights[8 : 8 + size])["__metadata__"]["encoder_id"]
+    except (struct.error, ValueError, KeyError, TypeError) as error:
+        raise ModelUnusableError("the file is no matcher: it names no encoder") from error
+    return str(found)

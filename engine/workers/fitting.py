@@ -1,0 +1,240 @@
+"""Fits what tells right pairs from wrong ones: by metric first, then by perceptron."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.workers.learned import Matcher, TwoBranch
+from engine.workers.pairs import Batch, Mined, Pairs, draw, even_pairs, mine
+
+SIDE = 1024
+"""Texts and pictures that meet in one step of the metric."""
+VALIDATED = 300
+"""Texts and pictures that validation looks at."""
+
+Tell = Callable[[str, int, int, float, float, float], None]
+"""Stage, step, steps, loss, validation mAP, validation recall@1; may raise to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How to fit."""
+
+    hidden: int = 256
+    epochs: int = 12
+    batch: int = 256
+    rate: float = 3e-4
+    decay: float = 0.1
+    dropout: float = 0.3
+    patience: int = 3
+    """Epochs without a better validation mAP before it stops."""
+    metric_steps: int = 60
+    metric_rate: float = 0.05
+    metric_decay: float = 1e-3
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Validation figures, over right pairs of a part of the pictures."""
+
+    average_precision: float
+    recall: float
+
+
+def sampled(pairs: Pairs, seed: int) -> Pairs:
+    """At most VALIDATED texts with a right picture among at most VALIDATED pictures."""
+    random = torch.Generator().manual_seed(seed)
+    device = pairs.texts.device
+    pictures = torch.randperm(len(pairs.pictures), generator=random)[:VALIDATED].to(device)
+    held = torch.isin(pairs.picture, pictures)
+    texts = torch.unique(pairs.text[held])
+    texts = texts[torch.randperm(len(texts), generator=random)[:VALIDATED].to(device)]
+    kept = held & torch.isin(pairs.text, texts)
+    place_text = torch.full((len(pairs.texts),), -1, device=device)
+    place_text[texts] = torch.arange(len(texts), device=device)
+    place_picture = torch.full((len(pairs.pictures),), -1, device=device)
+    place_picture[pictures] = torch.arange(len(pictures), device=device)
+    return Pairs(
+        texts=pairs.texts[texts],
+        pictures=pairs.pictures[pictures],
+        text=place_text[pairs.text[kept]],
+        picture=place_picture[pairs.picture[kept]],
+        false=pairs.false[:0],
+        false_of=pairs.false_of[:0],
+    )
+
+
+@torch.no_grad()
+def measured(scores: Tensor, pairs: Pairs) -> Measured:
+    """Mean average precision and recall@1, text -> picture, of scores [T, N]."""
+    right = pairs.right_matrix()
+    order = scores.argsort(dim=1, descending=True)
+    hits = right.gather(1, order)
+    ranks = torch.arange(1, hits.shape[1] + 1, device=hits.device)
+    precision = (hits.cumsum(1) / ranks * hits).sum(1) / hits.sum(1).clamp(min=1)
+    asked = hits.sum(1) > 0
+    if not asked.any():
+        return Measured(average_precision=0.0, recall=0.0)
+    return Measured(
+        average_precision=float(precision[asked].mean()), recall=float(hits[asked, 0].mean())
+    )
+
+
+@torch.no_grad()
+def every(model: nn.Module, texts: Tensor, pictures: Tensor) -> Tensor:
+    """Log odds of every text with every picture, [T, N]."""
+    model.eval()
+    if isinstance(model, TwoBranch):
+        return model.every(texts, pictures)
+    if not isinstance(model, Matcher):
+        raise TypeError(f"{type(model).__name__} is not known")
+    return model.metric(texts, pictures) + model.rest(texts, pictures)
+
+
+def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: Tell) -> None:
+    """Fit the first part of a matcher on all pairs of many texts and pictures at once.
+
+    The best step on validation is kept.
+    """
+    optimizer = torch.optim.Adam(model.metric_parameters(), lr=fit.metric_rate)
+    random = torch.Generator().manual_seed(fit.seed)
+    best, kept = measured(model.metric(validation.texts, validation.pictures), validation), None
+    whole = train.right_matrix() if len(train.texts) * len(train.pictures) <= 2 * SIDE**2 else None
+    for step in range(fit.metric_steps):
+        if whole is None:
+            texts, pictures, label = _part(train, random)
+        else:
+            texts, pictures, label = train.texts, train.pictures, whole
+        scores = model.metric(texts, pictures)
+        loss = functional.binary_cross_entropy_with_logits(scores, label, reduction="sum")
+        loss = loss / label.sum().clamp(min=1) + fit.metric_decay * model.penalty()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if step % 10 == 9:
+            with torch.no_grad():
+                found = model.metric(validation.texts, validation.pictures)
+            now = measured(found, validation)
+            if kept is None or now.average_precision > best.average_precision:
+                best, kept = now, _copied(model)
+            figures = now.average_precision, now.recall
+            tell("metric", step + 1, fit.metric_steps, loss.item(), *figures)
+    if kept is not None:
+        model.load_state_dict(kept)
+
+
+def _part(train: Pairs, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """The texts and pictures of some right pairs, with the truth of all that meet."""
+    rows = torch.randperm(len(train.text), generator=random)[:SIDE].to(train.text.device)
+    text, picture = torch.unique(train.text[rows]), torch.unique(train.picture[rows])
+    label = train.is_right(text[:, None].expand(-1, len(picture)), picture[None, :])
+    return train.texts[text], train.pictures[picture], label
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """How far a perceptron is; enough to go on from."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+    best: float = -1.0
+    recall: float = 0.0
+    since: int = 0
+    kept: dict[str, Tensor] | None = None
+
+
+def fit_epochs(
+    state: State,
+    train: Pairs,
+    validation: Pairs,
+    mined: Mined,
+    fit: Fit,
+    tell: Tell,
+    save: Callable[[State], None],
+) -> None:
+    """Train on drawn pairs until validation stops getting better; the best epoch is kept."""
+    model = state.model
+    if state.kept is None:
+        now = measured(every(model, validation.texts, validation.pictures), validation)
+        state.best, state.recall, state.kept = now.average_precision, now.recall, _copied(model)
+    while state.epoch < fit.epochs and state.since < fit.patience:
+        random = torch.Generator().manual_seed(fit.seed * 1000 + state.epoch)
+        loss = _epoch(state, train, mined, fit, random, tell)
+        now = measured(every(model, validation.texts, validation.pictures), validation)
+        state.epoch += 1
+        state.since += 1
+        if now.average_precision > state.best:
+            state.best, state.recall, state.since = now.average_precision, now.recall, 0
+            state.kept = _copied(model)
+        tell("epochs", state.epoch, fit.epochs, loss, now.average_precision, now.recall)
+        save(state)
+    model.load_state_dict(state.kept)
+
+
+def _epoch(
+    state: State, train: Pairs, mined: Mined, fit: Fit, random: torch.Generator, tell: Tell
+) -> float:
+    total, steps = 0.0, 0
+    state.model.train()
+    order = torch.randperm(len(train.text), generator=random).to(train.text.device)
+    for rows in torch.split(order, fit.batch):
+        batch = draw(train, mined, rows, random)
+        logits = state.model(batch.texts, batch.pictures)
+        loss = functional.binary_cross_entropy_with_logits(logits, batch.label)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        total, steps = total + loss.item(), steps + 1
+        tell("step", state.epoch, fit.epochs, total / steps, state.best, state.recall)
+    return total / max(steps, 1)
+
+
+def mined_by(model: nn.Module, pairs: Pairs) -> Mined:
+    """What looks right to the metric of a matcher, or by cosine."""
+    with torch.no_grad():
+        if isinstance(model, Matcher):
+            return mine(pairs, model.metric(pairs.texts, pairs.pictures))
+        return mine(pairs, pairs.texts @ pairs.pictures.T)
+
+
+def calibration(logits: Tensor, label: Tensor) -> tuple[float, float]:
+    """Scale and shift that make log odds right on held-out pairs (Platt 1999)."""
+    values = torch.tensor([1.0, 0.0], device=logits.device, requires_grad=True)
+    optimizer = torch.optim.LBFGS([values], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        scaled = logits * values[0] + values[1]
+        loss = functional.binary_cross_entropy_with_logits(scaled, label)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    return values[0].item(), values[1].item()
+
+
+@torch.no_grad()
+def logits_of(model: nn.Module, batch: Batch) -> Tensor:
+    """Log odds of a batch of pairs."""
+    model.eval()
+    parts = zip(torch.split(batch.texts, 8192), torch.split(batch.pictures, 8192), strict=True)
+    return torch.cat([model(texts, pictures) for texts, pictures in parts])
+
+
+def calibrated(model: nn.Module, validation: Pairs, fit: Fit) -> tuple[float, float]:
+    """Scale and shift from validation pairs, half of them right; never turned around."""
+    batch = even_pairs(validation, mined_by(model, validation), fit.seed)
+    scale, shift = calibration(logits_of(model, batch), batch.label)
+    return (scale, shift) if np.isfinite(scale + shift) and scale > 0 else (1.0, 0.0)
+
+
+def _copied(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

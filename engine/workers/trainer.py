@@ -1,0 +1,92 @@
+"""The process that trains: `python -m engine.workers.trainer DEVICE`.
+
+One call, `fit`: arrays in the order of ARRAYS for training, then for validation, then texts and
+pictures to score at the end. It reports loss and validation figures, and keeps a checkpoint after
+each epoch from which the same call goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.wire import Json, Reply
+from engine.workers.loop import Call, serve
+
+ARRAYS = ("texts", "pictures", "text", "picture", "false", "false_of")
+INTERVAL_S = 0.2
+
+
+class Trainer:
+    """Answers `fit`."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+
+    def fit(self, call: Call) -> Reply:
+        """Fit what the field `kind` names, `matcher` or `two-branch`."""
+        call.report(stage="starting")
+        # Torch takes seconds to import: the process listens before that.
+        from engine.workers.device import choose
+        from engine.workers.training_run import run
+
+        device = choose(self._device, "fp32").device
+        train, validation, rest = _split(call.request.arrays)
+        settings = dict(call.request.mapping("settings"))
+        found = run(
+            kind=call.request.text("kind"),
+            train=train,
+            validation=validation,
+            scored=(rest[0].astype(np.float32), rest[1].astype(np.float32)),
+            settings=settings,
+            device=device,
+            checkpoint=call.request.text("checkpoint"),
+            tell=_Teller(call),
+        )
+        fields: dict[str, Json] = {**found.fields, "names": list(found.arrays), "device": device}
+        return Reply(fields=fields, arrays=[*found.arrays.values(), found.scores])
+
+
+def _split(
+    arrays: Sequence[NDArray[np.generic]],
+) -> tuple[
+    dict[str, NDArray[np.generic]], dict[str, NDArray[np.generic]], Sequence[NDArray[np.generic]]
+]:
+    size = len(ARRAYS)
+    train = dict(zip(ARRAYS, arrays[:size], strict=True))
+    validation = dict(zip(ARRAYS, arrays[size : 2 * size], strict=True))
+    return train, validation, arrays[2 * size :]
+
+
+class _Teller:
+    """Passes figures on, now and then, and stops a call that was cancelled."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._told = 0.0
+
+    def __call__(
+        self, stage: str, step: int, steps: int, loss: float, precision: float, recall: float
+    ) -> None:
+        self._call.check()
+        now = time.monotonic()
+        if stage == "step" and now - self._told < INTERVAL_S:
+            return
+        self._told = now
+        self._call.report(
+            stage=stage, step=step, steps=steps, loss=loss, map=precision, recall=recall
+        )
+
+
+def main() -> None:
+    """Serve until the parent goes away."""
+    trainer = Trainer(sys.argv[1])
+    serve({"fit": trainer.fit})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""One training from arrays to arrays, going on from its checkpoint where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from engine.wire import Json
+from engine.workers.fitting import (
+    Fit,
+    State,
+    Tell,
+    calibrated,
+    every,
+    fit_epochs,
+    fit_metric,
+    mined_by,
+    sampled,
+)
+from engine.workers.learned import Matcher, TwoBranch
+from engine.workers.pairs import as_pairs
+
+Arrays = Mapping[str, NDArray[np.generic]]
+_COUNTS = ("epoch", "best", "recall", "since")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """What a training came to."""
+
+    fields: dict[str, Json]
+    arrays: dict[str, NDArray[np.float32]]
+    """The weights of a matcher's file; empty for other kinds."""
+    scores: NDArray[np.float32]
+    """Calibrated log odds of the texts and pictures that were to be scored, [T, N]."""
+
+
+def run(
+    *,
+    kind: str,
+    train: Arrays,
+    validation: Arrays,
+    scored: tuple[NDArray[np.float32], NDArray[np.float32]],
+    settings: Mapping[str, Json],
+    device: str,
+    checkpoint: str,
+    tell: Tell,
+) -> Found:
+    """Fit by metric (a matcher only) and by epochs, calibrate, score."""
+    names = {field.name for field in fields(Fit)}
+    fit = Fit(**{name: value for name, value in settings.items() if name in names})  # type: ignore[arg-type]
+    torch.manual_seed(fit.seed)
+    pairs, watched = as_pairs(dict(train), device), as_pairs(dict(validation), device)
+    looked_at = sampled(watched, fit.seed)
+    dim = pairs.texts.shape[1]
+    path = Path(checkpoint) if checkpoint else None
+    state = _state(_model(kind, dim, fit).to(device), fit)
+    if path is None or not _restore(state, path):
+        model = _model(kind, dim, fit).to(device)
+        if isinstance(model, Matcher):
+            fit_metric(model, pairs, looked_at, fit, tell)
+        state = _state(model, fit)
+    model = state.model
+    mined = mined_by(model, pairs)
+    save = (lambda _: None) if path is None else _saver(path)
+    fit_epochs(state, pairs, looked_at, mined, fit, tell, save)
+    scale, shift = calibrated(model, watched, fit)
+    texts, pictures = (torch.from_numpy(array.copy()).to(device) for array in scored)
+    scores = every(model, texts, pictures) * scale + shift
+    if path is not None:
+        path.unlink(missing_ok=True)
+    return Found(
+        fields={
+            "epochs": state.epoch,
+            "validation_map": state.best,
+            "validation_recall": state.recall,
+            "scale": scale,
+            "shift": shift,
+        },
+        arrays=_scaled(model.weights(), scale, shift) if isinstance(model, Matcher) else {},
+        scores=scores.float().cpu().numpy(),
+    )
+
+
+def _model(kind: str, dim: int, fit: Fit) -> nn.Module:
+    if kind == "two-branch":
+        return TwoBranch(dim, min(fit.hidden, dim), fit.dropout)
+    # Two of the hidden units hold the metric.
+    return Matcher(dim, fit.hidden - 2, fit.dropout)
+
+
+def _state(model: nn.Module, fit: Fit) -> State:
+    # A matcher starts from what the metric has learned, a network of two branches from nothing.
+    rate = fit.rate if isinstance(model, Matcher) else 10 * fit.rate
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=fit.decay)
+    return State(model=model, optimizer=optimizer)
+
+
+def _scaled(
+    arrays: dict[str, NDArray[np.float32]], scale: float, shift: float
+) -> dict[str, NDArray[np.float32]]:
+    """A matcher whose log odds are scaled and shifted."""
+    changed = {"w2": arrays["w2"] * scale, "b2": arrays["b2"] * scale + shift}
+    return {name: array.astype(np.float32) for name, array in (arrays | changed).items()}
+
+
+def _saver(path: Path) -> Callable[[State], None]:
+    def save(state: State) -> None:
+        tensors: dict[str, Tensor] = {}
+        for name, tensor in state.model.state_dict().items():
+            tensors[f"model.{name}"] = tensor.detach().clone().contiguous()
+        for name, tensor in (state.kept or {}).items():
+            tensors[f"kept.{name}"] = tensor.contiguous()
+        for number, held in state.optimizer.state_dict()["state"].items():
+            for name, tensor in held.items():
+                tensors[f"optimizer.{number}.{name}"] = tensor.detach().clone().contiguous()
+        counts = {name: repr(float(getattr(state, name))) for name in _COUNTS}
+        partial = path.with_suffix(".partial")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, partial, metadata=counts)
+        partial.replace(path)
+
+    return save
+
+
+def _restore(state: State, path: Path) -> bool:
+    """Take a state up where it was left; False where there is none, or none that fits."""
+    try:
+        tensors = load_file(path)
+        with safetensors.safe_open(path, "pt") as file:
+            counts = file.metadata() or {}
+        model = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
+        kept = {n.removeprefix("kept."): t for n, t in tensors.items() if n.startswith("kept.")}
+        state.model.load_state_dict(model)
+        held = state.optimizer.state_dict()
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, number, field = name.split(".")
+                held["state"].setdefault(int(number), {})[field] = tensor
+        state.optimizer.load_state_dict(held)
+        device = next(state.model.parameters()).device
+        state.kept = {name: tensor.to(device) for name, tensor in kept.items()}
+        state.epoch, state.since = int(float(counts["epoch"])), int(float(counts["since"]))
+        state.best, state.recall = float(counts["best"]), float(counts["recall"])
+    except (OSError, safetensors.SafetensorError, RuntimeError, KeyError, ValueError):
+        return False
+    return True

@@ -1,0 +1,183 @@
+"""`t2itui train`: fit a matcher on data whose truth is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from t2itui.cli.context import Context, Exit, pass_context
+from t2itui.cli.output import Output
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.training.report import TrainingReport
+    from engine.training.run import Trained
+
+
+@click.command()
+@click.argument("data")
+@click.option("--encoder", metavar="ID", help="Default: the one that knows most of the pictures.")
+@click.option(
+    "--images",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where the pictures of DATA lie, if not beside it.",
+)
+@click.option(
+    "--queries",
+    type=click.Choice(["captions", "words"]),
+    default="captions",
+    show_default=True,
+    help="Learn from captions, or from class words that occur in them.",
+)
+@click.option(
+    "--words",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The class words, one a line; default: the imported texts.",
+)
+@click.option("--split", default="train", show_default=True, help="Of split data; '' for all.")
+@click.option(
+    "--language", type=click.Choice(["en", "zh"]), help="Of the storybook; default: both."
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="N pictures, at random.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--hidden", type=click.IntRange(min=4), default=256, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=0), default=12, show_default=True)
+@click.option(
+    "--two-branch", is_flag=True, help="Also fit a two-branch similarity network, to compare."
+)
+@click.option("--force", is_flag=True, help="Keep it even if match without labels does as well.")
+@click.option("--offline", is_flag=True, help="Start no encoder; leave out what is not embedded.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write the matcher, its report inside, as safetensors.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
+@pass_context
+def command(
+    context: Context,
+    data: str,
+    encoder: str | None,
+    images: Path | None,
+    queries: str,
+    words: Path | None,
+    split: str,
+    language: str | None,
+    limit: int | None,
+    seed: int,
+    hidden: int,
+    epochs: int,
+    two_branch: bool,
+    force: bool,
+    offline: bool,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Fit the matcher behind `match` on DATA, on embeddings that stay as they are.
+
+    DATA is what `t2itui eval` takes. Its pictures are split in three: to learn from, to stop by,
+    and held out; the report compares cosine, the match without labels and the new one on those
+    held out. The new one is kept, and in force from then on, if it does better there than the
+    match without labels. Ctrl-C stops; the same command goes on from the last epoch.
+    """
+    from engine.training.request import TrainRequest
+
+    output = Output(as_json=as_json)
+    request = TrainRequest(
+        data=data,
+        encoder=encoder,
+        images=None if images is None else images.absolute(),
+        queries=queries,
+        words=words,
+        split=split,
+        language=language or "",
+        limit=limit,
+        seed=seed,
+        hidden=hidden,
+        epochs=epochs,
+        with_two_branch=two_branch,
+        force=force,
+        offline=offline,
+    )
+
+    async def work(engine: Engine) -> Exit:
+        from t2itui.cli.follow import follow
+
+        job = engine.train(request)
+        code = await follow(engine, job, output, quiet=True)
+        found = engine.training.of_job(job.id)
+        if found is None:
+            return code
+        write_trained(found, output)
+        if out is not None:
+            from engine.training.training import write_file
+
+            write_file(found.weights, out)
+        return Exit.ANSWERED if found.id is not None else Exit.NOTHING_PASSED
+
+    context.run(output, work, with_jobs=True)
+
+
+def write_trained(found: Trained, output: Output) -> None:
+    """Write what a training came to."""
+    report = found.report
+    if output.as_json:
+        for kind, values in report_records(report):
+            output.record(kind, values)
+        output.record(
+            "matcher",
+            {
+                "id": found.id,
+                "encoder": report.encoder,
+                "kept": found.id is not None,
+                "is_better": report.is_better,
+                "pictures": list(report.pictures),
+                "epochs": report.epochs,
+                "device": report.device,
+                "seconds": report.seconds,
+            },
+        )
+        return
+    write_report(report, output)
+    if found.id is None:
+        output.line("not kept: it does no better than the match without labels; --force keeps it")
+    else:
+        output.line(f"kept as matcher {found.id}, in force for {report.encoder}")
+
+
+def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]]:
+    """A report's figures as the lines that `eval --json` writes."""
+    from engine.evaluation.lines import figure_records
+
+    paired = (*report.against_label_free, *report.against_cosine)
+    return list(
+        figure_records(report.retrieval, paired, report.swaps, report.routing, report.calibration)
+    )
+
+
+def write_report(report: TrainingReport, output: Output) -> None:
+    """Write the figures of a matcher on its held-out pictures."""
+    from t2itui.evaluation_text import difference, write_retrieval
+    from t2itui.plain import plain
+
+    learned, watched, held_out = report.pictures
+    output.line(
+        f"{plain(report.data)}, {plain(report.encoder)}: {learned:,} pictures learned from,"
+        f" {watched:,} to stop by, {held_out:,} held out; {report.epochs} epochs on"
+        f" {report.device}, {report.seconds:.0f} s",
+        bold=True,
+    )
+    for direction in ("text_to_picture", "picture_to_text"):
+        rows = [each for each in report.retrieval if each.direction == direction]
+        write_retrieval(rows, direction, output)
+    for paired in (*report.against_label_free, *report.against_cosine):
+        output.line(f"  {paired.direction.replace('_', ' ')}: {difference(paired)}")
+    for swap in report.swaps:
+        output.line(f"  {swap.scorer}: true over swapped texts, AUC {swap.auc.value:.3f}")
+    for calibration in report.calibration:
+        output.line(f"  {calibration.scorer}: calibration error {calibration.error:.3f}")
