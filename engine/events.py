@@ -146,6 +146,21 @@ class JobSpoilt(JobEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingProgress(JobEvent):
+    """How well what is being trained does, on pictures that it does not learn from."""
+
+    stage: str
+    """metric, step or epochs."""
+    step: int
+    steps: int
+    loss: float
+    average_precision: float
+    """Validation mAP, text -> picture."""
+    recall: float
+    """Validation recall@1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryChanged(JobEvent):
     """A batch was committed: searches see more, or other, pictures from now on."""
 
