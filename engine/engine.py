@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from engine.search.searcher import Searcher
     from engine.training.request import TrainRequest
     from engine.training.training import Training
+    from engine.training.request import TrainRequest
+    from engine.training.training import Training
 
 
 class Engine:
@@ -116,6 +118,13 @@ class Engine:
         return Training(self.cache, self.encoders, self.indexer, self.settings)
 
     @cached_property
+    def training(self) -> Training:
+        """Matchers of one's own."""
+        from engine.training.training import Training
+
+        return Training(self.cache, self.encoders, self.indexer, self.settings)
+
+    @cached_property
     def exchange(self) -> Exchange:
         """Vectors from and for elsewhere."""
         from engine.exchange import Exchange
@@ -177,6 +186,10 @@ class Engine:
     def evaluate(self, request: EvaluateRequest) -> Job:
         """Start to evaluate in the background; `evaluator.of_job` has the result."""
         return self.jobs.start(self.evaluator.job(request))
+
+    def train(self, request: TrainRequest) -> Job:
+        """Start to train a matcher in the background; `training.of_job` has the result."""
+        return self.jobs.start(self.training.job(request))
 
     def train(self, request: TrainRequest) -> Job:
         """Start to train a matcher in the background; `training.of_job` has the result."""
