@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.errors import EngineError
+    from engine.generation.request import GenerateRequest
     from engine.requests import Filters, IndexRequest, SearchRequest
     from engine.settings import EngineSettings
 
@@ -18,6 +19,7 @@ __all__ = [
     "EngineError",
     "EngineSettings",
     "Filters",
+    "GenerateRequest",
     "IndexRequest",
     "SearchRequest",
 ]
@@ -27,6 +29,7 @@ _HOMES = {
     "EngineError": "engine.errors",
     "EngineSettings": "engine.settings",
     "Filters": "engine.requests",
+    "GenerateRequest": "engine.generation.request",
     "IndexRequest": "engine.requests",
     "SearchRequest": "engine.requests",
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.exchange import Exchange
     from engine.generation.generators import Generators
     from engine.generation.painting import Painting
+    from engine.generation.request import GenerateRequest
     from engine.indexing.indexer import Indexer
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from engine.results import Check, ModelStatus, SearchResult
     from engine.search.history import History
     from engine.search.searcher import Searcher
-    from engine.training.request import TrainRequest
-    from engine.training.training import Training
     from engine.training.request import TrainRequest
     from engine.training.training import Training
 
@@ -118,13 +117,6 @@ class Engine:
         return Training(self.cache, self.encoders, self.indexer, self.settings)
 
     @cached_property
-    def training(self) -> Training:
-        """Matchers of one's own."""
-        from engine.training.training import Training
-
-        return Training(self.cache, self.encoders, self.indexer, self.settings)
-
-    @cached_property
     def exchange(self) -> Exchange:
         """Vectors from and for elsewhere."""
         from engine.exchange import Exchange
@@ -191,9 +183,9 @@ class Engine:
         """Start to train a matcher in the background; `training.of_job` has the result."""
         return self.jobs.start(self.training.job(request))
 
-    def train(self, request: TrainRequest) -> Job:
-        """Start to train a matcher in the background; `training.of_job` has the result."""
-        return self.jobs.start(self.training.job(request))
+    async def generate(self, request: GenerateRequest) -> Job:
+        """Start to paint in the background; `painting.results` has the pictures."""
+        return await self.painting.start(request)
 
     def import_vectors(self, request: ImportRequest) -> Job:
         """Start to import vectors in the background."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.errors import CacheError
-from cache.generated import STORYBOOK, list_generated, recipe_of
+from cache.generated import STORYBOOK, find_generated, list_generated, recipe_of
 from cache.generated_upkeep import remove_generated
 from cache.jobs import list_jobs, set_job
 from cache.pictures import show
@@ -15,7 +15,7 @@ from cache.receipts import put_sequel
 from cache.records import GeneratedRecord, JobRecord, SequelRecord
 from cache.store import Cache
 from engine.builtin.storybook import Storybook
-from engine.errors import EngineError, RequestError
+from engine.errors import EngineError, ModelMissingError, RequestError
 from engine.generation.generators import Generators
 from engine.generation.job import KIND, PaintWork, Studio
 from engine.generation.keep import Keeper
@@ -28,10 +28,10 @@ from engine.generation.settled import settle
 from engine.generation.told import PaintedPicture
 from engine.jobs import Job, Jobs
 from engine.models.encoders import Encoders
+from engine.models.places import STORYBOOK as BUILT_IN
 from engine.results import GENERATE, RETRIEVE, Receipt
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
-from engine.storybook.shipped import PAINTER
 
 _REMEMBERED_JOBS = 1_000
 
@@ -167,14 +167,20 @@ class Painting:
         """Which generator paints a request: the one it names, or that of the library."""
         if request.model is not None:
             return request.model
-        if library == STORYBOOK and PAINTER.is_dir():
-            return str(PAINTER)
+        if library == STORYBOOK and self._generators.locate(BUILT_IN) is not None:
+            return BUILT_IN
         return self._generators.configured
 
     async def _check(self, order: Order) -> None:
         _check_text(order.request)
         source = self.source(checked(order.request), order.library)
-        facts = await self._generators.describe(source)
+        try:
+            facts = await self._generators.describe(source)
+        except ModelMissingError as error:
+            if order.request.model is not None or self._generators.locate(BUILT_IN) is None:
+                raise
+            hint = f"{error.hint}\nThe built-in painter draws simple animals: --model {BUILT_IN}"
+            raise ModelMissingError(error.message, hint=hint) from error
         await asyncio.to_thread(settle, order.request, facts)
 
     async def _library(self, receipt: Receipt | None) -> str:
@@ -201,10 +207,11 @@ class Painting:
     async def _recipe_in(self, path: Path) -> Recipe:
         """The recipe in a file; of one painted here, with the paths that only the cache knows."""
         recipe = await asyncio.to_thread(read_recipe, path)
-        for record in await self.pictures():
-            if record.request_key == recipe.request_key and record.seed == recipe.seed:
-                return from_json(record.recipe, private=True)
-        return recipe
+        if recipe.seed is None or not recipe.request_key:
+            return recipe
+        key, seed = recipe.request_key, recipe.seed
+        known = await self._cache.read(find_generated, self._home, key, seed)
+        return recipe if known is None else from_json(known.recipe, private=True)
 
     async def _note(self, receipt_id: str, sequel: SequelRecord) -> None:
         try:

@@ -248,6 +248,9 @@ def write_answer(result: SearchResult, output: Output) -> None:
         f"  receipt {receipt.id}",
         dim=True,
     )
+    if receipt.job is not None:
+        result_of = f": sha256 {receipt.result}" if receipt.result else ""
+        output.line(f"job {receipt.job} painted for it{result_of}", dim=True)
     for note in result.notes:
         output.say(f"note: {note.message} {note.hint}".rstrip())
     width = len(str(len(result.rows)))

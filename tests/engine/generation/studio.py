@@ -120,6 +120,9 @@ class ColourGenerators(Generators):
     def configured(self) -> str:
         return "made-up/painter"
 
+    def locate(self, source: str) -> Path | None:
+        return Path()
+
     async def describe(self, source: str) -> GeneratorFacts:
         return GeneratorFacts(
             id=source,

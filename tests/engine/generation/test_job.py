@@ -9,7 +9,7 @@ import pytest
 from cache.errors import CacheFullError, CacheReadOnlyError
 from cache.receipts import get_receipt
 from cache.store import Cache
-from engine.errors import RequestError
+from engine.errors import ModelMissingError, RequestError
 from engine.events import (
     JobCancelled,
     JobDecoding,
@@ -24,6 +24,7 @@ from engine.events import (
     JobStep,
     LibraryChanged,
 )
+from engine.generation.facts import GeneratorFacts
 from engine.generation.painted import BLACK, NAN
 from engine.generation.picture_file import read_recipe
 from engine.generation.request import GenerateRequest
@@ -202,6 +203,19 @@ async def test_impossible_requests_are_refused_before_anything_is_queued(
     mixed = replace(receipt, query='"a red ball" + 0.5*"snow" - "grass"')
     request = studio.painting.request_for(mixed)
     assert (request.prompt, request.negative) == ("a red ball, snow", "grass")
+
+
+async def test_a_missing_model_is_told_at_once_with_what_else_could_paint(
+    studio: StudioKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def missing(source: str) -> GeneratorFacts:
+        raise ModelMissingError(f"{source} is not here", hint="t2itui models get it")
+
+    monkeypatch.setattr(studio.generators, "describe", missing)
+    with pytest.raises(ModelMissingError, match="made-up/painter is not here") as caught:
+        await studio.painting.start(RED)
+    assert "models get" in caught.value.hint and "--model storybook" in caught.value.hint
+    assert studio.jobs.list() == ()
 
 
 async def test_two_jobs_never_paint_at_once(studio: StudioKit) -> None:

@@ -109,6 +109,7 @@ async def test_beside_ones_own_pictures_each_query_finds_what_was_painted_for_it
     book = await kit.searcher.search(asked(kit, in_book=True))
     own = await kit.searcher.search(asked(kit, in_book=False))
     assert (book.rows[0].path, own.rows[0].path) == (for_book, for_own)
+    assert kit.generators.sources == ["storybook", "made-up/painter"]
     assert for_own not in {row.path for row in book.rows}
     assert for_book not in {row.path for row in own.rows}
     held = await kit.cache.read(counts)
