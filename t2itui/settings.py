@@ -45,6 +45,8 @@ class AppSettings:
     """Hub id or folder of the encoder for new pictures."""
     generator: str = DEFAULT_GENERATOR
     """Hub id, folder or `.safetensors` file of what paints for one's own library."""
+    taesd: str = ""
+    """Folder of a tiny decoder (TAESD, diffusers format) for finer previews; empty without."""
     generate: str = "ask"
     """What the app does where nothing passes: ask whether to paint, paint now, or never."""
     synthetic: str = "show"
@@ -71,6 +73,7 @@ class AppSettings:
             home=home,
             encoder=self.encoder,
             generator=self.generator,
+            taesd=Path(self.taesd).expanduser() if self.taesd else None,
             device=self.device,
             dtype=self.dtype,
             idle_seconds=self.idle_seconds,

@@ -49,7 +49,11 @@ SCHEDULER: dict[str, Any] = {
 
 
 def tiny_pipeline(
-    *, seed: int = 0, unet: dict[str, Any] | None = None, scheduler: dict[str, Any] | None = None
+    *,
+    seed: int = 0,
+    text_width: int = 32,
+    unet: dict[str, Any] | None = None,
+    scheduler: dict[str, Any] | None = None,
 ) -> Model:
     """Return a StableDiffusionPipeline that reads any text, byte by byte."""
     import torch
@@ -66,7 +70,7 @@ def tiny_pipeline(
     torch.manual_seed(seed)
     tokenizer = _tokenizer()
     config: Any = CLIPTextConfig(
-        hidden_size=32,
+        hidden_size=text_width,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,

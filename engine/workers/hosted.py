@@ -86,7 +86,7 @@ class Hosted:
             if self._to_rgb is None:
                 source = _source(self.model)
                 key = f"{source.id} {sum(source.parts.values())}"
-                self._to_rgb = linear_map(vae, key, self._maps)
+                self._to_rgb = linear_map(vae, choice.device, key, self._maps)
         return self._to_rgb
 
 

@@ -20,6 +20,11 @@ class Size:
     width: int
     height: int
 
+    @property
+    def words(self) -> str:
+        """What is told of a picture that was made this small."""
+        return f"a smaller picture: {self.width} x {self.height}"
+
     def smaller(self, multiple: int, smallest: int) -> "Size | None":
         """Return half the area in the same shape, in multiples; None below `smallest`."""
         width = _rounded(self.width * SHRINK, multiple)

@@ -64,6 +64,16 @@ class Result:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Draft:
+    """How far a picture is."""
+
+    size: Size
+    latents: torch.Tensor | None = None
+    """None until all steps are done."""
+    shrinks: int = 0
+
+
 class Painter:
     """A pipeline on its device; texts that were read before are not read again."""
 
@@ -92,17 +102,15 @@ class Painter:
             self._check = _never
 
     def _paint(self, task: Task, watcher: Watcher, previewer: Previewer | None) -> Result:
-        start, size, latents, shrinks = time.perf_counter(), task.size, None, 0
-        notes = self._notes(task)
+        start, draft, notes = time.perf_counter(), _Draft(size=task.size), self._notes(task)
         while True:
-            phase, trouble = PAINTING, ""
+            trouble = ""
             try:
-                if latents is None:
-                    latents = self._denoise(task, size, watcher, previewer)
-                phase = DECODING
+                if draft.latents is None:
+                    draft.latents = self._denoise(task, draft.size, watcher, previewer)
                 watcher.decoding()
                 watcher.check()
-                pixels, verdict = self._decode(latents, notes)
+                pixels, verdict = self._decode(draft.latents, notes)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -110,32 +118,33 @@ class Painter:
                 trouble = str(error).strip().split("\n")[0] or "there was not enough memory"
             # Out of the handler, whose traceback holds on to the tensors.
             free_cache(self.choice.device)
-            what = self._ladder.step_down(phase)
-            if what is None and shrinks < MAX_SHRINKS:
-                shrinks += 1
-                smaller = size.smaller(task.multiple, task.smallest)
-                if smaller is not None:
-                    size, latents = smaller, None
-                    what = f"a smaller picture: {size.width} x {size.height}"
-            if what is None:
-                raise OutOfMemoryError(
-                    f"there is not enough memory to paint even {size.width} x {size.height} pixels:"
-                    f" {trouble}",
-                    hint=_HINT,
-                )
-            watcher.stepped_down(what, trouble)
+            watcher.stepped_down(self._step_down(task, draft, trouble), trouble)
         down = [*self._ladder.taken]
-        if size != task.size:
-            down.append(f"a smaller picture: {size.width} x {size.height}")
-        seconds = time.perf_counter() - start
+        if draft.size != task.size:
+            down.append(draft.size.words)
         return Result(
             pixels=pixels,
             verdict=verdict,
-            seconds=seconds,
-            size=size,
+            seconds=time.perf_counter() - start,
+            size=draft.size,
             steps_down=down,
             notes=notes,
         )
+
+    def _step_down(self, task: Task, draft: "_Draft", trouble: str) -> str:
+        """Give up something, at last half the picture's area, and return what."""
+        what = self._ladder.step_down(PAINTING if draft.latents is None else DECODING)
+        if what is not None:
+            return what
+        smaller = draft.size.smaller(task.multiple, task.smallest)
+        if smaller is None or draft.shrinks == MAX_SHRINKS:
+            raise OutOfMemoryError(
+                f"there is not enough memory to paint even {draft.size.width} x "
+                f"{draft.size.height} pixels: {trouble}",
+                hint=_HINT,
+            )
+        draft.size, draft.latents, draft.shrinks = smaller, None, draft.shrinks + 1
+        return smaller.words
 
     @torch.inference_mode()
     def _denoise(

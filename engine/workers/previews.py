@@ -110,26 +110,26 @@ def load_tiny_decoder(folder: Path, device: str, dtype: torch.dtype) -> TinyDeco
     return None
 
 
-def linear_map(vae: Vae, key: str, memory: Path) -> LinearMap:
+def linear_map(vae: Vae, device: str, key: str, memory: Path) -> LinearMap:
     """Return the linear map of a VAE, fitted once and kept in the file `memory` under `key`."""
     known = _recall(memory)
     shape = (int(vae.config.latent_channels) + 1, 3)
     weights = np.asarray(known.get(key, []), np.float32)
     if weights.shape != shape or not np.isfinite(weights).all():
-        weights = fit(vae)
+        weights = fit(vae, device)
         _remember(memory, known | {key: weights.tolist()})
-    return LinearMap(torch.from_numpy(weights).to(vae.device))
+    return LinearMap(torch.from_numpy(weights).to(device))
 
 
 @torch.inference_mode()
-def fit(vae: Vae) -> NDArray[np.float32]:
+def fit(vae: Vae, device: str) -> NDArray[np.float32]:
     """Return [channels + 1, 3], the least squares from encoded colours to the colours, 0..1."""
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     pictures = _colours(factor * _CELLS)
     rows, targets = [], []
     for picture in pictures.unbind():
         picture = picture[None]
-        encoded = vae.encode((picture * 2 - 1).to(vae.device, vae.dtype)).latent_dist.mode()
+        encoded = vae.encode((picture * 2 - 1).to(device, vae.dtype)).latent_dist.mode()
         latents = encoded.float().cpu() * vae.config.scaling_factor
         rows.append(latents.flatten(2)[0].T.numpy())
         means = torch.nn.functional.avg_pool2d(picture, factor)

@@ -1,6 +1,7 @@
 """Downloads, by the real client in its process, from a hub on this machine."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from engine.errors import DownloadError, EngineError, ModelUnusableError, RequestError
 from engine.events import JobEvent, JobNote, JobProgress
+from engine.generation.generators import Generators
 from engine.models.downloads import Download, Downloads, Pace
 from engine.models.encoders import Encoders
 from engine.settings import EngineSettings
@@ -256,3 +258,54 @@ def test_the_pace_is_that_of_the_last_seconds() -> None:
     for second in range(2, 20):
         pace.add(2000 + 10 * second, float(second))
     assert pace.rate == pytest.approx(10)
+
+
+def pipeline_files() -> dict[str, bytes]:
+    """A diffusers repository as the large ones are: two precisions, pickles, a safety checker."""
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "text_encoder": ["transformers", "CLIPTextModel"],
+    }
+    files = {"model_index.json": json.dumps(index).encode(), "README.md": b"# A model"}
+    files |= {"v1-5-pruned.safetensors": b"everything", "tokenizer/merges.txt": b"#"}
+    files |= {"scheduler/scheduler_config.json": b"{}", "safety_checker/config.json": b"{}"}
+    weights = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model"}
+    for part, stem in {**weights, "text_encoder": "model", "safety_checker": "model"}.items():
+        files[f"{part}/config.json"] = b"{}"
+        for ending in ("safetensors", "fp16.safetensors", "bin"):
+            files[f"{part}/{stem}.{ending}"] = f"{part} {ending}".encode()
+    return files
+
+
+async def test_a_generator_comes_in_half_precision_without_its_safety_checker(
+    hub: FakeHub, settings: EngineSettings
+) -> None:
+    commit = hub.add(ID, pipeline_files())
+    message, _ = await fetch(settings)
+    folder = Generators(settings).locate(ID)
+    assert folder is not None and folder.name == commit
+    assert message.endswith(str(folder))
+    weights = {str(file.relative_to(folder)) for file in folder.rglob("*.safetensors")}
+    assert weights == {
+        "text_encoder/model.fp16.safetensors",
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "vae/diffusion_pytorch_model.fp16.safetensors",
+    }
+    assert (folder / "tokenizer" / "merges.txt").is_file()
+    assert not (folder / "safety_checker").exists() and not list(folder.rglob("*.bin"))
+
+
+async def test_a_generator_without_half_precision_comes_whole_and_another_kind_is_refused(
+    hub: FakeHub, settings: EngineSettings
+) -> None:
+    files = {name: data for name, data in pipeline_files().items() if ".fp16." not in name}
+    hub.add(ID, files)
+    await fetch(settings)
+    folder = Generators(settings).locate(ID)
+    assert folder is not None and len(list(folder.rglob("*.safetensors"))) == 3
+    index = b'{"_class_name": "FluxPipeline"}'
+    hub.add("someone/flux", files | {"model_index.json": index})
+    hub.asked.clear()
+    with pytest.raises(ModelUnusableError, match="FluxPipeline"):
+        await fetch(settings, "someone/flux")
+    assert hub.asked == ["model_index.json"]

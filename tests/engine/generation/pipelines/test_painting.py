@@ -430,22 +430,24 @@ def test_what_the_models_own_checker_objects_to_is_blocked(
 def test_the_preview_is_fitted_once_and_shows_colours(painter: Painter, tmp_path: Path) -> None:
     memory = tmp_path / "previews.json"
     vae = painter.pipe.vae
-    first = linear_map(vae, "some model", memory)
+    first = linear_map(vae, "cpu", "some model", memory)
     kept = json.loads(memory.read_text())
     assert np.asarray(kept["some model"]).shape == (5, 3)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    again = linear_map(vae, "some model", memory)
+    again = linear_map(vae, "cpu", "some model", memory)
     torch.testing.assert_close(again(latents), first(latents))
     expected = torch.tensor(kept["some model"])
     by_hand = torch.einsum("co,nchw->nohw", expected[:4], latents) + expected[4].view(1, 3, 1, 1)
     torch.testing.assert_close(first(latents), by_hand)
     memory.write_text("{ broken")
-    torch.testing.assert_close(linear_map(vae, "some model", memory)(latents), first(latents))
+    torch.testing.assert_close(
+        linear_map(vae, "cpu", "some model", memory)(latents), first(latents)
+    )
 
 
 def test_previews_come_small_and_not_too_often(painter: Painter, tmp_path: Path) -> None:
     sent: list[tuple[int, int]] = []
-    to_rgb = linear_map(painter.pipe.vae, "some model", tmp_path / "previews.json")
+    to_rgb = linear_map(painter.pipe.vae, "cpu", "some model", tmp_path / "previews.json")
     previewer = Previewer(to_rgb, lambda rgb, width, height: sent.append((width, height)))
     for _ in range(20):
         previewer.offer(torch.zeros(1, 4, 300, 200))
