@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -24,6 +25,7 @@ KEY_WIDTH = 10
 ROOM_FOR_TWO = 96
 """Cells from which on there are two columns of keys."""
 GAP = 2
+"""Cells between columns, and between a key and its meaning."""
 
 TITLES = {"search": "This answer", "grid": "Pictures", "query": "Query line", "app": "Everywhere"}
 
@@ -51,14 +53,14 @@ class HelpScreen(Backdrop, Screen[None]):
 
     def _lines(self, width: int) -> list[Content]:
         """The keys, in two columns where there is room, and what the figures mean."""
-        columns, notes = _columns(self._sections), [*SCORES.split("\n"), *self._about()]
-        half = width // 2
         if width >= ROOM_FOR_TWO:
+            half = width // 2
+            columns = _columns(self._sections, half - GAP)
             pairs = zip_longest(*columns, fillvalue=Content(""))
-            lines = [_padded(left.truncate(half - GAP), half) + right for left, right in pairs]
+            lines = [left.pad_right(half - left.cell_length) + right for left, right in pairs]
         else:
-            lines = [*columns[0], Content(""), *columns[1]]
-        for note in notes:
+            lines = _stacked([_section(*each, width) for each in self._sections.items()])
+        for note in (*SCORES.split("\n"), *self._about()):
             lines += [Content(""), *Content.styled(note, "$foreground-muted").wrap(max(1, width))]
         return lines
 
@@ -72,30 +74,27 @@ class HelpScreen(Backdrop, Screen[None]):
         return [plain(line) for line in lines]
 
 
-def _padded(text: Content, width: int) -> Content:
-    return text.pad_right(width - text.cell_length)
-
-
-def _columns(sections: dict[str, list[tuple[str, str]]]) -> tuple[list[Content], list[Content]]:
+def _columns(sections: dict[str, list[tuple[str, str]]], width: int) -> list[list[Content]]:
     """Set the first section and as many more in the left column as keep both about equal."""
-    blocks = [_section(title, lines) for title, lines in sections.items()]
+    blocks = [_section(title, keys, width) for title, keys in sections.items()]
     heights = [len(block) + 1 for block in blocks]
     left = 1
     while left < len(blocks) and sum(heights[: left + 1]) <= sum(heights) / 2 + 2:
         left += 1
-    return _stacked(blocks[:left]), _stacked(blocks[left:])
+    return [_stacked(blocks[:left]), _stacked(blocks[left:])]
 
 
 def _stacked(blocks: list[list[Content]]) -> list[Content]:
     return [line for block in blocks for line in (*block, Content(""))][:-1]
 
 
-def _section(title: str, lines: list[tuple[str, str]]) -> list[Content]:
+def _section(title: str, keys: list[tuple[str, str]], width: int) -> list[Content]:
+    """A title, and below it each key with its meaning in as many lines as that takes."""
     rows = [Content.styled(title, "bold $primary")]
-    rows += [
-        Content.assemble((f"{keys:>{KEY_WIDTH}}", "bold $accent"), f"  {meaning}")
-        for keys, meaning in lines
-    ]
+    for key, meaning in keys:
+        first, *others = wrap(meaning, max(1, width - KEY_WIDTH - GAP)) or [""]
+        rows.append(Content.assemble((f"{key:>{KEY_WIDTH}}", "bold $accent"), " " * GAP, first))
+        rows += [Content(" " * (KEY_WIDTH + GAP) + other) for other in others]
     return rows
 
 
