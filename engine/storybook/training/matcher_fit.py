@@ -49,7 +49,7 @@ class Fit:
     """How to fit."""
 
     hidden: int = 256
-    epochs: int = 8
+    epochs: int = 14
     batch: int = 1024
     rate: float = 2e-3
     decay: float = 0.05
