@@ -1,7 +1,7 @@
 """Makes a picture of the app: `python -m t2itui.screenshot OUT.svg`.
 
 The real app runs without a terminal, takes keys, and is written as SVG, its pictures as half
-cells. Without `--home` it shows a library painted for the purpose; two runs write the same file.
+cells. Without `--home` it shows the first start of a new home; two runs write the same file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
@@ -20,7 +20,7 @@ from contextlib import (
 )
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from engine.requests import SearchRequest
     from engine.results import SearchResult
 
-QUERY = "a dog"
+Answer: TypeAlias = Callable[["SearchRequest"], Coroutine[Any, Any, "SearchResult"]]
+
 SHOWN_SECONDS = 0.002
 """Stands for the time a query took, which differs from run to run."""
 GRAPHICS = Graphics(
@@ -51,12 +52,12 @@ PATIENCE = 100
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--size", default="120x36", show_default=True, help="Columns x lines.")
 @click.option("--keys", default="", metavar="KEYS", help="Keys pressed then, commas apart.")
-@click.option("--query", default=QUERY, show_default=True, help="Asked first; '' asks nothing.")
+@click.option("--query", default="", help="Asked first; default: nothing.")
 @click.option("--theme", default=AppSettings().theme, show_default=True)
 @click.option(
     "--home",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The library to show; default: one painted for the purpose.",
+    help="Whose library to show; default: that of a new home, which is the storybook.",
 )
 def main(out: Path, size: str, keys: str, query: str, theme: str, home: Path | None) -> None:
     """Write a picture of the app to OUT."""
@@ -76,10 +77,10 @@ async def screenshot(
     size: tuple[int, int], *, keys: Sequence[str], query: str, theme: str, home: Path | None
 ) -> str:
     """Return the app as SVG, once everything has been drawn."""
-    with demo_place() if home is None else nullcontext(home) as place:
+    with new_home() if home is None else nullcontext(home) as place:
 
         def open_engine() -> AbstractAsyncContextManager[Engine]:
-            return steady_engine(place, with_demo=home is None)
+            return steady_engine(place)
 
         app = T2ITuiApp(
             open_engine,
@@ -88,6 +89,8 @@ async def screenshot(
             start_query=query or None,
         )
         async with app.run_test(size=size) as pilot:
+            # A cursor that blinks would never come to rest.
+            app.query_search().query_line.input.cursor_blink = False
             await settled(pilot)
             for key in keys:
                 await pilot.press(key)
@@ -96,8 +99,8 @@ async def screenshot(
 
 
 @contextmanager
-def demo_place() -> Iterator[Path]:
-    """Make a folder for the painted library, always of one name, for the app shows paths."""
+def new_home() -> Iterator[Path]:
+    """Make a home, always of one name, for the app may show it."""
     place = Path(tempfile.gettempdir()) / "t2itui-demo"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(mode=0o700)
@@ -108,23 +111,22 @@ def demo_place() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def steady_engine(home: Path, *, with_demo: bool) -> AsyncIterator[Engine]:
+async def steady_engine(home: Path) -> AsyncIterator[Engine]:
     """Open an engine that does not say how long a query took."""
     from engine.engine import Engine
 
     async with Engine.open(AppSettings().engine(home)) as engine:
-        if with_demo:
-            from t2itui.demo_library import paint
-
-            library = await asyncio.to_thread(paint, home / "storybook")
-            await engine.import_vectors(library.request).wait()
-        answer = engine.searcher.scored
-
-        async def scored(request: SearchRequest) -> SearchResult:
-            return replace(await answer(request), seconds=SHOWN_SECONDS)
-
-        engine.searcher.scored = scored  # type: ignore[method-assign]
+        searcher = engine.searcher
+        searcher.scored = _steady(searcher.scored)  # type: ignore[method-assign, assignment]
+        searcher.preview = _steady(searcher.preview)  # type: ignore[method-assign, assignment]
         yield engine
+
+
+def _steady(answer: Answer) -> Answer:
+    async def answer_in_no_time(request: SearchRequest) -> SearchResult:
+        return replace(await answer(request), seconds=SHOWN_SECONDS)
+
+    return answer_in_no_time
 
 
 async def settled(pilot: Pilot[None]) -> None:

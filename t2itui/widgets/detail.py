@@ -129,7 +129,8 @@ class Detail(Vertical):
         path = Path(shown.path)
         home = Path.home()
         folder = str(path.parent)
-        if path.parent == GALLERY:
+        ships = path.parent == GALLERY
+        if ships:
             folder = "storybook (built in)"
         elif path.parent.is_relative_to(home):
             folder = f"~/{path.parent.relative_to(home)}".removesuffix("/.")
@@ -141,7 +142,7 @@ class Detail(Vertical):
             "" if shown.present else "✗ not on disk",
             "✂ file is cut short" if shown.partial else "",
             "✎ generated" if shown.synthetic else "",
-            when_words(shown.mtime),
+            "" if ships else when_words(shown.mtime),
         ]
         lines = [
             Content.styled(plain(path.name), "bold"),

@@ -16,7 +16,6 @@ from engine.jobs import Job, Outcome
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
-from t2itui.demo_library import DemoLibrary, paint
 from t2itui.graphics.capability import HALF_CELLS
 from t2itui.screens.add_folder import AddFolder
 from t2itui.screens.history import HistoryScreen
@@ -26,6 +25,7 @@ from t2itui.screens.library import LibraryScreen
 from t2itui.widgets.jobs_strip import JobsStrip
 from t2itui.widgets.sheet import Sheet
 from tests.t2itui.fakes import answered, until
+from tests.t2itui.painted_library import DemoLibrary, paint
 from tests.tiny_models import save_tiny_clip
 
 

@@ -1,4 +1,4 @@
-"""A small library of painted pictures, for pictures of the app that anyone can make again.
+"""A small library of painted pictures with vectors from elsewhere, as a person may have one.
 
 The pictures are the storybook's. Their vectors are made up, in a space where each animal has an
 axis of its own and cosines lie where CLIP's do, so that no model and no download is needed.
