@@ -22,7 +22,7 @@ _NOISE: Noise = DDIMScheduler
 
 CHANNELS = 6
 """Of the latents, which are 16 x 16."""
-WIDTHS = (64, 128, 128)
+WIDTHS = (32, 64, 128)
 
 
 def build_vae() -> Vae:
