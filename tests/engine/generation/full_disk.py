@@ -33,6 +33,7 @@ async def main(disk: Path) -> dict[str, object]:
     cache = await Cache.open(home)
     studio = StudioKit(cache, EngineSettings(home=home))
     await studio.jobs.recover()
+    await studio.fill()
     first = await paint(studio, 1)
     take_the_rest(filler)
     failed = await paint(studio, 2)

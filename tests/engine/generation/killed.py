@@ -27,6 +27,7 @@ async def main(home: Path) -> None:
     opened = await Cache.open(home)
     studio = StudioKit(opened, EngineSettings(home=home))
     await studio.jobs.recover()
+    await studio.fill()
     job = await studio.painting.start(GenerateRequest(prompt="a red ball", seed=7))
     with patch("cache.generated.add_picture", die):
         await job.wait()

@@ -41,7 +41,7 @@ async def test_a_picture_whose_row_a_kill_prevented_is_in_the_library_after_the_
     (stray,) = contents(home)
     cache = await Cache.open(home)
     held = await cache.read(counts)
-    assert held.pictures == 0
+    assert held.synthetic == 0
     await cache.aclose()
     async with Engine.open(EngineSettings(home=home)) as engine:
         (record,) = await engine.cache.read(list_generated, home, 9)
