@@ -1,0 +1,128 @@
+"""What is compared, and what came of it: plain values that can be saved, loaded and exported."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from engine.errors import EngineError, RequestError
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One description."""
+
+    text: str
+    pair: int | None = None
+    """Lines of the same number say the same in two languages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """Pictures and descriptions to compare."""
+
+    pictures: tuple[str, ...]
+    """Paths, or names that the library knows."""
+    lines: tuple[Line, ...]
+    encoder: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One description and one picture."""
+
+    cosine: float
+    match: float
+    cosine_rank: int
+    """Rank of the picture among all of the library, from 1."""
+    match_rank: int
+    cosine_change: float | None
+    """From the line before in the same language; None for the first one."""
+    match_change: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One description and what was made of it."""
+
+    text: str
+    pair: int | None
+    language: str
+    added: str
+    """What the line before in the same language does not say; all of it for the first line."""
+    tokens: int
+    """0 where unknown: an imported text."""
+    lost: str
+    """The words that the tower cut off."""
+    cells: tuple[Cell, ...]
+    """One for each picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapResult:
+    """A description with one thing exchanged, against a picture."""
+
+    text: str
+    false: str
+    attribute: str
+    picture: int
+    """Index in the comparison."""
+    cosine: float
+    """That of the true text minus that of the false one."""
+    match: float
+    """Difference of the log odds: probabilities near 1 would hide it."""
+
+    @property
+    def told_apart(self) -> tuple[bool, bool]:
+        """By cosine, by match."""
+        return self.cosine > 0, self.match > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A sheet with its scores."""
+
+    pictures: tuple[str, ...]
+    encoder: str
+    match: str
+    """What `match` was."""
+    library: int
+    """Pictures that were ranked."""
+    rows: tuple[Row, ...]
+    swaps: tuple[SwapResult, ...] = ()
+
+
+def save_sheet(sheet: Sheet, path: Path) -> None:
+    """Write a sheet as JSON. Raises EngineError where it cannot be written."""
+    values = {"version": VERSION, **asdict(sheet)}
+    write_text(path, json.dumps(values, ensure_ascii=False, indent=1) + "\n")
+
+
+def load_sheet(path: Path) -> Sheet:
+    """Read a sheet. Raises RequestError where the file is none, or a newer program's."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values["version"] > VERSION:
+            raise RequestError(f"{path} was written by a newer version of t2itui")
+        return Sheet(
+            pictures=tuple(str(picture) for picture in values["pictures"]),
+            lines=tuple(
+                Line(text=str(line["text"]), pair=line.get("pair")) for line in values["lines"]
+            ),
+            encoder=values.get("encoder"),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RequestError(
+            f"{path} is no comparison: {error}", hint="t2itui compare --save FILE writes one."
+        ) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file. Raises EngineError where it cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error

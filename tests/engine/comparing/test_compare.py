@@ -1,0 +1,154 @@
+"""Descriptions of growing detail against pictures, on imported vectors, without a model."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.comparing.compare import chosen
+from engine.comparing.files import as_csv, check_exports, export
+from engine.comparing.phrases import added
+from engine.comparing.sheet import Comparison, Line, Sheet, load_sheet, save_sheet
+from engine.errors import OfflineError, RequestError
+from engine.requests import SearchRequest
+from tests.engine.evaluation.libraries import ENCODER, opened, write_data
+
+TEXTS = tuple(f"a red thing 3 of kind {number}" for number in range(3))
+
+
+def lines(*texts: str) -> tuple[Line, ...]:
+    return tuple(Line(text=text) for text in texts)
+
+
+async def test_each_line_has_its_scores_ranks_and_changes(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        sheet = Sheet(pictures=("03.jpg", str(tmp_path / "04.jpg")), lines=lines(*TEXTS))
+        found = await engine.comparer.compare(sheet, offline=True)
+        assert found.encoder == ENCODER
+        assert found.library == 30
+        for row in found.rows:
+            result = await engine.searcher.preview(SearchRequest(query=row.text, offline=True))
+            assert result.scores is not None
+            for number, cell in zip((3, 4), row.cells, strict=True):
+                assert cell.cosine == pytest.approx(float(result.scores.cosine[number]))
+                assert cell.match == pytest.approx(float(result.scores.match[number]))
+                order = np.argsort(-result.scores.cosine, kind="stable").tolist()
+                assert cell.cosine_rank == order.index(number) + 1
+        first, second = found.rows[0].cells[0], found.rows[1].cells[0]
+        assert first.cosine_change is None
+        assert second.cosine_change == pytest.approx(second.cosine - first.cosine)
+        assert second.match_change == pytest.approx(second.match - first.match)
+        assert [row.added for row in found.rows] == [TEXTS[0], "1", "2"]
+        assert await engine.history.entries(10, 0, "") == []
+
+
+async def test_swapped_descriptions_are_told_apart_where_they_are_known(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    with np.load(tmp_path / "t.npz") as known:
+        texts, vectors = known["text"].tolist(), known["vector"]
+    random = np.random.default_rng(1).standard_normal((10, vectors.shape[1]))
+    colours = [variant.text for variant in chosen(Line(text=TEXTS[0]), lines())]
+    np.savez(
+        tmp_path / "t.npz",
+        text=[*texts, *colours],
+        vector=np.concatenate([vectors, random[: len(colours)].astype(np.float32)]),
+    )
+    async with opened(tmp_path) as engine:
+        sheet = Sheet(pictures=("03.jpg",), lines=lines(TEXTS[0]))
+        found = await engine.comparer.compare(sheet, swaps=True, offline=True)
+    assert [swap.false for swap in found.swaps] == colours
+    assert {swap.attribute for swap in found.swaps} == {"colour"}
+    for swap in found.swaps:
+        assert swap.told_apart == (swap.cosine > 0, swap.match > 0)
+    assert sum(swap.told_apart[0] for swap in found.swaps) >= 5
+
+
+async def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        for sheet, told in (
+            (Sheet(pictures=(), lines=lines("a")), "needs a picture"),
+            (Sheet(pictures=("03.jpg",), lines=()), "needs descriptions"),
+            (Sheet(pictures=("none.jpg",), lines=lines(TEXTS[0])), "not in the library"),
+        ):
+            with pytest.raises(RequestError, match=told):
+                await engine.comparer.compare(sheet, offline=True)
+        with pytest.raises(OfflineError):
+            sheet = Sheet(pictures=("03.jpg",), lines=lines("never heard of"))
+            await engine.comparer.compare(sheet, offline=True)
+
+
+def test_variants_take_each_attribute_before_any_twice() -> None:
+    line = Line(text="a brown dog on the left at night")
+    found = chosen(line, (line, Line(text="a black dog")))
+    assert [variant.attribute for variant in found[:4]] == ["colour", "animal", "side", "time"]
+    assert len(found) == 6
+    assert all(variant.new != "black" for variant in found)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ("", "a horse", "a horse"),
+        ("a horse", "a brown horse", "brown"),
+        ("a brown horse", "a brown horse eating grass", "eating grass"),
+        ("a horse in snow", "a brown horse in deep snow", "brown ... deep"),
+        ("A dog", "a dog, asleep", "asleep"),
+        ("一匹马", "一匹棕色的马在吃草", "棕色的 ... 在吃草"),
+        ("the same", "the same", ""),
+    ],
+)
+def test_the_added_phrase_is_what_is_new(before: str, now: str, told: str) -> None:
+    assert added(before, now) == told
+
+
+def test_a_sheet_is_saved_and_loaded(tmp_path: Path) -> None:
+    sheet = Sheet(
+        pictures=("a.jpg",),
+        lines=(Line(text="a horse", pair=1), Line(text="一匹马", pair=1), Line(text="a cow")),
+        encoder="e",
+    )
+    path = tmp_path / "s.json"
+    save_sheet(sheet, path)
+    assert load_sheet(path) == sheet
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', '{"version": 2}'])
+def test_a_file_that_is_no_sheet_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "s.json"
+    path.write_text(content)
+    with pytest.raises(RequestError):
+        load_sheet(path)
+
+
+@pytest.fixture
+async def comparison(tmp_path: Path) -> Comparison:
+    write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        sheet = Sheet(pictures=("03.jpg", "04.jpg"), lines=lines(*TEXTS))
+        return await engine.comparer.compare(sheet, offline=True)
+
+
+def test_a_comparison_is_exported_in_every_kind(comparison: Comparison, tmp_path: Path) -> None:
+    for name, start in (("c.png", b"\x89PNG"), ("c.svg", b"<?xml"), ("c.csv", b"description,")):
+        export(comparison, tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    export(comparison, tmp_path / "c.json")
+    assert json.loads((tmp_path / "c.json").read_text())["library"] == 30
+    rows = list(csv.DictReader(io.StringIO(as_csv(comparison))))
+    assert [row["picture"] for row in rows] == ["03.jpg", "04.jpg"] * 3
+    assert float(rows[2]["match"]) == comparison.rows[1].cells[0].match
+    with pytest.raises(RequestError, match="no kind of export"):
+        check_exports((tmp_path / "c.bmp",))
+
+
+def test_a_description_never_becomes_a_formula_of_a_spreadsheet(comparison: Comparison) -> None:
+    row = replace(comparison.rows[0], text="=cmd|' /C calc'!A0")
+    told = as_csv(replace(comparison, rows=(row,)))
+    assert "\n=cmd" not in told
+    assert "'=cmd" in told
