@@ -15,6 +15,7 @@ from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
     from engine.builtin.storybook import Storybook
+    from engine.comparing.compare import Comparer
     from engine.evaluation.evaluator import Evaluator
     from engine.evaluation.request import EvaluateRequest
     from engine.exchange import Exchange
@@ -79,6 +80,13 @@ class Engine:
         from engine.indexing.indexer import Indexer
 
         return Indexer(self.cache, self.encoders, self.settings)
+
+    @cached_property
+    def comparer(self) -> Comparer:
+        """Descriptions of growing detail against pictures."""
+        from engine.comparing.compare import Comparer
+
+        return Comparer(self.cache, self.searcher)
 
     @cached_property
     def evaluator(self) -> Evaluator:
