@@ -11,6 +11,7 @@ from t2itui.cli.context import Context, pass_context
 COMMANDS = {
     "index": "Bring folders of pictures into the library.",
     "search": "Rank the library by a description and say which pictures answer it.",
+    "compare": "Compare pictures with descriptions of growing detail.",
     "train": "Fit a matcher on captions, classes or the storybook.",
     "eval": "Measure the scorers on captions, classes or the storybook.",
     "generate": "Paint what the library lacks, and keep it with its recipe.",
