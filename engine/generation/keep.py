@@ -124,8 +124,14 @@ class Keeper:
         self, record: GeneratedRecord, folders: tuple[Path, ...]
     ) -> tuple[list[EncoderRecord], list[str]]:
         """The encoders of the library; the one of the settings where the library has none yet."""
-        with suppress(EmptyLibraryError):
+        try:
             return await self._judge.spaces(record.prompt, folders), []
+        except EmptyLibraryError:
+            return await self._first_space()
+        except (EngineError, CacheError) as error:
+            return [], [f"searches will not find it yet: {error.message}"]
+
+    async def _first_space(self) -> tuple[list[EncoderRecord], list[str]]:
         try:
             facts = await self._encoders.describe(self._encoders.configured)
         except EngineError as error:

@@ -82,7 +82,7 @@ class Painting:
             request=request,
             drawn=draw_seed(),
             fresh=fresh,
-            library=await self._library(receipt) if library is None else library,
+            library=await self._library(receipt, library),
             receipt_id=receipt.id if receipt else None,
         )
         await self._check(order)
@@ -183,20 +183,24 @@ class Painting:
             raise ModelMissingError(error.message, hint=hint) from error
         await asyncio.to_thread(settle, order.request, facts)
 
-    async def _library(self, receipt: Receipt | None) -> str:
-        """Whose pictures a new one joins: those that the decision was about."""
+    async def _library(self, receipt: Receipt | None, named: str | None) -> str:
+        """Whose pictures a new one joins: those that the decision was about, unless named."""
         try:
-            state = await self._storybook.prepare()
+            state = await self._storybook.prepare(asked=named == STORYBOOK)
         except (CacheError, EngineError):
             # A storybook that cannot be entered is no library; the picture has one all the same.
             state = await self._storybook.state()
-        if state.folder is None:
-            return ""
-        folders = receipt.filters.get("folders", []) if receipt else []
-        named = [Path(str(folder)) for folder in folders] if isinstance(folders, list) else []
-        if any(folder.is_relative_to(state.folder) for folder in named):
+        if named == STORYBOOK and state.folder is None:
+            raise RequestError(
+                "the storybook is left out", hint="Take it back: t2itui library --storybook on"
+            )
+        if named is not None or state.folder is None:
+            return named or ""
+        kept = receipt.filters.get("folders", []) if receipt else []
+        folders = [Path(str(folder)) for folder in kept] if isinstance(kept, list) else []
+        if any(folder.is_relative_to(state.folder) for folder in folders):
             return STORYBOOK
-        return STORYBOOK if state.is_alone and not named else ""
+        return STORYBOOK if state.is_alone and not folders else ""
 
     async def _record(self, job_id: int) -> JobRecord:
         for record in await self._cache.read(list_jobs, _REMEMBERED_JOBS):

@@ -11,7 +11,7 @@ from cache.records import NewPicture, SeenFile
 from cache.store import Cache
 from cache.storybook import NewStorybook, storybook_ids
 from engine.builtin.package import Package
-from engine.errors import EmptyLibraryError
+from engine.errors import EmptyLibraryError, RequestError
 from engine.events import JobFinished
 from engine.generation.request import GenerateRequest
 from engine.requests import Filters, SearchRequest
@@ -138,6 +138,8 @@ async def test_a_painted_picture_is_the_first_of_an_empty_library(
     kit: StudioKit, tmp_path: Path
 ) -> None:
     await kit.storybook.leave_out()
+    with pytest.raises(RequestError, match="left out"):
+        await kit.painting.start(GenerateRequest(prompt=QUERY), library="storybook")
     with pytest.raises(EmptyLibraryError):
         await kit.searcher.search(SearchRequest(query=QUERY))
     job = await kit.painting.start(GenerateRequest(prompt=QUERY))
