@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -191,6 +191,7 @@ def test_files_without_a_recipe_say_so(tmp_path: Path) -> None:
             read_recipe(path)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_is_too_odd_to_be_read(text: str) -> None:
     try:
@@ -200,6 +201,7 @@ def test_no_text_is_too_odd_to_be_read(text: str) -> None:
     assert "\x1b" not in recipe.prompt + recipe.negative + recipe.model
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from([*json.loads(to_json(RECIPE)), "x"]),
