@@ -23,8 +23,8 @@ from cache.errors import CacheError
 from engine.errors import EngineError
 from t2itui.collector import calm_collector
 from t2itui.graphics.picture import free_pictures
-from t2itui.job_host import JobHost
 from t2itui.messages import EngineFailed, EngineReady, JobReported, ReplayWanted, SearchWanted
+from t2itui.paint_host import PaintHost
 from t2itui.screens.search import SearchScreen
 from t2itui.settings import AppSettings, save
 from t2itui.status import Status, read_status
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from engine.engine import Engine
     from engine.events import JobEvent
+    from engine.generation.request import GenerateRequest
     from t2itui.graphics.capability import Graphics
 
 OpenEngine = Callable[[], AbstractAsyncContextManager["Engine"]]
@@ -70,7 +71,7 @@ def _history_screen() -> Screen[None]:
     return HistoryScreen()
 
 
-class T2ITuiApp(JobHost):
+class T2ITuiApp(PaintHost):
     """Search your own pictures by description, in the terminal."""
 
     TITLE = "t2itui"
@@ -240,6 +241,23 @@ class T2ITuiApp(JobHost):
         assert isinstance(screen, SearchScreen)
         return screen
 
+    def first_prompt(self) -> tuple[str, str]:
+        """What the form starts with: what the query on the Search screen says."""
+        return self.query_search().prompt()
+
+    def paint_library(self) -> str:
+        """The storybook where that is searched, else the person's own pictures."""
+        return self.query_search().paint_library()
+
+    def take_form(self, request: GenerateRequest | None) -> None:
+        """Paint what the form asks for; for the decision on the screen if it is about that."""
+        search = self.query_search()
+        is_about = request is not None and request.prompt == search.prompt()[0]
+        if request is not None and self.screen is search and is_about and search.prompt()[0]:
+            search.paint(request)
+        else:
+            super().take_form(request)
+
     @work(group="status")
     async def update_status(self) -> None:
         """Read the figures of the top line anew; reads come back in the order they are asked."""
@@ -291,7 +309,8 @@ class T2ITuiApp(JobHost):
         """Offer no help on the help screen, and no other screen behind a dialog."""
         if action == "keys":
             return type(self.screen).__name__ != "HelpScreen"
-        return not (action == "go" and isinstance(self.screen, ModalScreen))
+        over = {"go", "paint_form", "watch", "unload"}
+        return not (action in over and isinstance(self.screen, ModalScreen))
 
     def action_next_theme(self) -> None:
         """Go to the next theme of the short list."""

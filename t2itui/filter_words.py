@@ -6,11 +6,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.requests import HIDE, ONLY, SHOW
 from t2itui.plain import plain
 from t2itui.scope_names import scope_name
 
 if TYPE_CHECKING:
     from engine.requests import Filters
+
+SYNTHETIC_WORDS = {HIDE: "without painted", ONLY: "painted only"}
 
 FOLDER_ROOM = 24
 """Characters of a folder in a line that says other things too; its end tells most."""
@@ -24,6 +27,7 @@ def filter_words(filters: Filters) -> str:
     words += [f"since {date_words(filters.since)}"] if filters.since is not None else []
     words += [f"until {date_words(filters.until)}"] if filters.until is not None else []
     words += [f"min {filters.min_side} px"] if filters.min_side else []
+    words += [SYNTHETIC_WORDS[filters.synthetic]] if filters.synthetic != SHOW else []
     return " ".join(words)
 
 

@@ -14,12 +14,17 @@ from engine.events import (
     JobQueued,
     JobStarted,
 )
+from t2itui.painting_view import NOTHING_PAINTED, PaintingView
+from t2itui.wording import duration_words
 
 if TYPE_CHECKING:
     from engine.jobs import Job
 
 SHOWN_S = 6.0
 """For so long the outcome of a job stays in sight; a failure stays until it is dismissed."""
+
+PAINTING = "generate"
+"""The kind of jobs that paint."""
 
 ACTIVE = frozenset({"queued", "running", "cancelling"})
 
@@ -40,6 +45,8 @@ class JobView:
     ended_at: float | None = None
     """On the board's clock; None while it is active."""
     dismissed: bool = False
+    painting: PaintingView = NOTHING_PAINTED
+    """What a painting job has come to so far."""
 
     @property
     def is_active(self) -> bool:
@@ -77,6 +84,7 @@ class JobBoard:
     def apply(self, event: JobEvent) -> None:
         """Take an event into account."""
         view = self._views.get(event.job_id, JobView(job_id=event.job_id))
+        view = replace(view, painting=view.painting.after(event))
         self._keep(self._after(view, event))
 
     def _keep(self, view: JobView) -> None:
@@ -98,7 +106,9 @@ class JobBoard:
                 return self._ended(view, "done", message)
             case JobFailed(message=message, hint=hint):
                 return self._ended(view, "failed", message, hint)
-            case JobCancelled(message=message):
+            case JobCancelled(message=message, seconds=seconds):
+                if view.kind == PAINTING:
+                    message = f"In {duration_words(seconds)}. {message}"
                 return self._ended(view, "cancelled", message)
         return view
 
@@ -124,6 +134,13 @@ class JobBoard:
         view = self._views.get(job_id)
         if view is not None and view.is_active:
             self._keep(replace(view, state="cancelling"))
+
+    @property
+    def painting(self) -> JobView | None:
+        """The painting job to look at: the one at work, else the last one of this session."""
+        jobs = [view for view in self._views.values() if view.kind == PAINTING]
+        busy = [view for view in jobs if view.state in ("running", "cancelling")]
+        return next(iter(busy or jobs[-1:]), None)
 
     def dismiss(self, job_id: int) -> None:
         """Take the outcome of a job out of sight."""

@@ -104,6 +104,12 @@ class Listing:
         found = np.flatnonzero(self.shown == index)
         return int(found[0]) if len(found) else None
 
+    def index_of(self, picture_id: int) -> int | None:
+        """Index into the scores of a picture; None where it is not in the answer."""
+        at = int(np.searchsorted(self.scores.picture_ids, picture_id))
+        found = at < len(self) and self.picture_id(at) == picture_id
+        return at if found else None
+
     def passes(self, index: int) -> bool:
         """The picture is at or above the threshold."""
         return bool(self.scores.match[index] >= np.float64(self.threshold))

@@ -115,6 +115,7 @@ class Drawing:
         self._reason: Reason = "empty"
         self._arts: dict[bool, tuple[Recipe, Art]] = {}
         self._drawing: Recipe | None = None
+        self._is_stale = False
         self._words: tuple[object, list[Strip]] | None = None
         self._placed: tuple[list[Strip], tuple[object, ...], list[Strip]] | None = None
         self._memory = TerminalMemory(self._write)
@@ -136,6 +137,19 @@ class Drawing:
             self._words = None
             self._repaint()
 
+    @property
+    def is_drawing(self) -> bool:
+        """A drawing is on its way."""
+        return self._drawing is not None
+
+    def show_next(self, data: bytes) -> None:
+        """Show a later picture of the same thing; the one before stays until this one is drawn."""
+        if self._art() is None:
+            self.show(data, alt=self._alt, dim=self._dim)
+        elif data != self._data:
+            self._data, self._drawing, self._is_stale = data, None, True
+            self._repaint()
+
     def show(self, data: bytes | None, *, alt: str, dim: bool = False) -> None:
         """Show the picture encoded in `data`, or `alt` alone, or nothing; returns at once."""
         if data == self._data and alt == self._alt:
@@ -143,6 +157,7 @@ class Drawing:
             return
         self.free()
         self._arts.clear()
+        self._is_stale = False
         self._words = None
         self._drawing = None
         self._data, self._alt, self._dim = data, alt, dim
@@ -178,6 +193,7 @@ class Drawing:
         if drawn.art is None:
             self._reason, self._words = "broken", None
         else:
+            self._is_stale = False
             if drawn.recipe.dim in self._arts:
                 self._memory.free(self._arts[drawn.recipe.dim][1])
             self._arts[drawn.recipe.dim] = (drawn.recipe, drawn.art)
@@ -211,7 +227,7 @@ class Drawing:
             dim=self._dim,
             grey=self._holder.app.no_color,
         )
-        if recipe not in (drawn, self._drawing):
+        if recipe != self._drawing and (self._is_stale or recipe != drawn):
             self._drawing = recipe
             self._holder.run_worker(self._draw(data, recipe), group="draw")
 

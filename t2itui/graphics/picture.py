@@ -56,6 +56,11 @@ class Picture(DrawingHolder):
         self._drawing.size = self.size
         self._drawing.show(data, alt=alt, dim=dim)
 
+    def show_next(self, data: bytes) -> None:
+        """Show a later picture of the same thing, and the one before until this one is drawn."""
+        self._drawing.size = self.size
+        self._drawing.show_next(data)
+
     def render_lines(self, crop: Region) -> list[Strip]:
         """Strips of the visible part."""
         ground = Ground(

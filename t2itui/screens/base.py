@@ -33,6 +33,8 @@ class AppScreen(Backdrop, Screen[None]):
     """
     MODE: ClassVar[str]
     """The name under which the app knows the screen: its mode."""
+    PREVIEW_IN_STRIP: ClassVar[bool] = True
+    """The jobs strip has a small preview; not where the screen shows it large."""
 
     @property
     def t2i(self) -> T2ITuiApp:
@@ -42,7 +44,7 @@ class AppScreen(Backdrop, Screen[None]):
     def compose(self) -> ComposeResult:
         yield TopBar(self.MODE)
         yield from self.compose_body()
-        yield JobsStrip()
+        yield JobsStrip(with_preview=self.PREVIEW_IN_STRIP)
         yield KeyLine()
         yield Static(f"t2itui needs {LEAST_WIDTH} x {LEAST_HEIGHT}", id="too-small")
 

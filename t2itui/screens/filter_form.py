@@ -83,7 +83,11 @@ class FilterForm(Dialog[Filters]):
         if since is not None and until is not None and since >= until:
             raise FormError("since must be earlier than until, or no picture can pass")
         return Filters(
-            folders=self._folders(), since=since, until=until, min_side=self._least_side()
+            folders=self._folders(),
+            since=since,
+            until=until,
+            min_side=self._least_side(),
+            synthetic=self._before.synthetic,
         )
 
     def _folders(self) -> tuple[Path, ...]:

@@ -118,9 +118,17 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         try:
             answer = self.read()
         except FormError as error:
-            self.problem.update(Content(f"✖ {plain(str(error))}"))
+            self.show_problem(error)
         else:
-            self.dismiss(answer)
+            self.accept(answer)
+
+    def show_problem(self, error: FormError) -> None:
+        """Say what is wrong with a line."""
+        self.problem.update(Content(f"✖ {plain(str(error))}"))
+
+    def accept(self, answer: Answer) -> None:
+        """Leave with an answer whose lines can be used."""
+        self.dismiss(answer)
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:

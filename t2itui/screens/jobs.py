@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from cache.errors import CacheError
+from engine.generation.saved import Order
 from t2itui.job_again import again_command, start_again
 from t2itui.job_listing import COLUMNS, TONES, ListedJob, job_row, listed_jobs
 from t2itui.plain import plain
@@ -53,7 +54,24 @@ class JobsScreen(AppScreen):
         Binding("escape", "leave", "Back", id="jobs.leave", tooltip="Back to the screen before"),
         Binding("x", "cancel", "Cancel job", id="jobs.cancel", tooltip="Cancel this job"),
         Binding("r", "again", "Run again", id="jobs.again", tooltip="Start the same job again"),
+        Binding("d", "drop", "Dismiss", id="jobs.dismiss", tooltip="Ask no more to run it"),
         Binding("y", "copy_command", "Command", id="jobs.copy", tooltip="Copy the shell command"),
+        Binding(
+            "K,shift+up",
+            "move(-1)",
+            "Sooner",
+            id="jobs.sooner",
+            key_display="K",
+            tooltip="Move the waiting job up the queue",
+        ),
+        Binding(
+            "J,shift+down",
+            "move(1)",
+            "Later",
+            id="jobs.later",
+            key_display="J",
+            tooltip="Move the waiting job down the queue",
+        ),
     ]
 
     sheet = getters.query_one(Sheet)
@@ -68,7 +86,7 @@ class JobsScreen(AppScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._offered = Offered(self, ("cancel", "again", "copy_command"))
+        self._offered = Offered(self, ("cancel", "again", "drop", "copy_command", "move"))
         self.jobs: dict[str, ListedJob] = {}
         self._records: Sequence[JobRecord] = ()
         self._started = ""
@@ -77,7 +95,7 @@ class JobsScreen(AppScreen):
 
     def compose_body(self) -> ComposeResult:
         yield Static("Jobs of this and earlier sessions", id="heading")
-        yield Sheet(COLUMNS, empty="No job yet: indexing, imports and downloads are jobs.")
+        yield Sheet(COLUMNS, empty="No job yet: indexing, painting, imports and downloads.")
         with VerticalScroll(id="story", can_focus=False):
             yield Static()
 
@@ -145,6 +163,10 @@ class JobsScreen(AppScreen):
                 return job is not None and job.is_active
             case "again":
                 return job is not None and job.can_run_again
+            case "drop":
+                return job is not None and job.state == "lost" and isinstance(job.request, Order)
+            case "move":
+                return job is not None and job.state == "queued"
             case "copy_command":
                 return job is not None and job.request is not None
         return True
@@ -159,10 +181,33 @@ class JobsScreen(AppScreen):
             self.t2i.action_cancel_job(self.current.job_id)
 
     @on(Sheet.Chosen)
+    def choose(self) -> None:
+        """Show a painting job large; start another job again, if it is over."""
+        job = self.current
+        if job is not None and isinstance(job.request, Order):
+            self.t2i.action_watch(job.job_id)
+        else:
+            self.action_again()
+
+    def action_move(self, places: int) -> None:
+        """Move the waiting job under the cursor in its queue."""
+        if self.current is not None and self.t2i.engine is not None:
+            self.t2i.engine.jobs.move(self.current.job_id, places)
+
+    @work(group="dismiss")
+    async def action_drop(self) -> None:
+        """Ask no more whether to run an unfinished painting again."""
+        job, engine = self.current, self.t2i.engine
+        if job is not None and engine is not None:
+            await engine.painting.dismiss([job.job_id])
+            self.load()
+
     def action_again(self) -> None:
         """Start the job under the cursor again, if it is over."""
         job, engine = self.current, self.t2i.engine
-        if job is not None and engine is not None and job.request and job.can_run_again:
+        if job is not None and job.can_run_again and isinstance(job.request, Order):
+            self.t2i.paint_again(job.job_id)
+        elif job is not None and engine is not None and job.request and job.can_run_again:
             self._started = str(start_again(engine, job.request).id)
 
     def action_copy_command(self) -> None:

@@ -20,10 +20,11 @@ from engine.requests import Filters, SearchRequest
 from t2itui.filter_words import filter_words
 from t2itui.screens.first_start import FirstStart
 from t2itui.screens.search_keys import SEARCH_KEYS
-from t2itui.screens.search_storybook import StorybookActions
+from t2itui.screens.search_painting import PaintingActions
 from t2itui.twin import request_of, search_command
 from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.notes_line import NotesLine
+from t2itui.widgets.offer_line import OfferLine
 from t2itui.widgets.panel import Panel
 from t2itui.widgets.query_line import QueryInput, QueryLine
 from t2itui.widgets.results import Results
@@ -43,6 +44,7 @@ QUIET_S = 0.15
 PAST_QUERIES = 200
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
+    | {"paint", "recipe"}
 )
 
 
@@ -75,7 +77,7 @@ class Body(Backdrop, ContentSwitcher):
     """What stands below the query: a text, an answer, or the first steps."""
 
 
-class SearchScreen(StorybookActions):
+class SearchScreen(PaintingActions):
     """Asks, shows, and lets the person move the decision."""
 
     MODE = "search"
@@ -98,6 +100,7 @@ class SearchScreen(StorybookActions):
     def compose_body(self) -> ComposeResult:
         yield QueryLine()
         yield RouteLine()
+        yield OfferLine()
         yield SuggestionStrip()
         yield NotesLine()
         with Body(initial="panel", id="body"):
@@ -106,6 +109,7 @@ class SearchScreen(StorybookActions):
             yield FirstStart(self.t2i, id="first-start")
 
     def on_mount(self) -> None:
+        self.filters = Filters(synthetic=self.t2i.settings.synthetic)
         self.watch(self.t2i, "engine", self._take_engine)
         self.t2i.job_events.subscribe(self, self._follow_job)
         self.query_line.input.focus()
@@ -118,6 +122,8 @@ class SearchScreen(StorybookActions):
             return self.offers_suggestions if action == "suggest" else self.has_both
         if action in ("filter", "add"):
             return self.body.current != "first-start"
+        if action == "decline":
+            return self.offer_line.is_offer
         if action == "ask":
             return not self.query_line.input.has_focus
         return True
@@ -210,6 +216,7 @@ class SearchScreen(StorybookActions):
     def search_for(self, query: str) -> None:
         """Answer a query as soon as the engine is there."""
         self.query_line.past.add(query)
+        self._awaits_paint = True
         self._ask(self._request_for(query))
 
     def show_example(self, query: str) -> None:
@@ -305,6 +312,7 @@ class SearchScreen(StorybookActions):
         self._show_body("results")
         self.notes.show(listing.result.notes)
         self.show_route(listing)
+        self.offer_painting(listing)
         self.t2i.update_status()
 
     @on(Failed)
@@ -315,6 +323,7 @@ class SearchScreen(StorybookActions):
         """Say in the results' place what went wrong and what to do."""
         self._stop_waiting()
         self.notes.show(())
+        self.offer_line.clear()
         if isinstance(error, EmptyLibraryError) and not self.t2i.status.pictures:
             self._show_first_start()
             return
@@ -418,6 +427,13 @@ class SearchScreen(StorybookActions):
         if self.body.current == "results":
             self.results.grid.focus()
 
+    def ask_again(self) -> None:
+        """Ask what is on the screen once more, under the threshold and scorer it has now."""
+        listing = self.results.listing
+        if self._request is not None and listing is not None:
+            self.results.grid.forget_contents()
+            self._ask(replace(self._request, threshold=listing.threshold, scorer=listing.scorer))
+
     def action_again(self) -> None:
         """Search again, over the library as it is now; open it where that failed before."""
         if self.t2i.engine is None:
@@ -431,6 +447,7 @@ class SearchScreen(StorybookActions):
     def _follow_job(self, event: JobEvent) -> None:
         from engine.events import JobFailed, LibraryChanged
 
+        self.follow_painting_job(event)
         match event:
             case LibraryChanged():
                 self._offer_refresh()

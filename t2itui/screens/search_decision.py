@@ -46,6 +46,10 @@ class DecisionActions(PictureActions):
         super().__init__()
         self._rest: Timer | None = None
 
+    def offer_painting(self, listing: Listing) -> None:
+        """Offer to paint where nothing passes."""
+        raise NotImplementedError
+
     def show_route(self, listing: Listing) -> None:
         """Say what the threshold, where it stands, decides."""
         routing, result = listing.routing, listing.result
@@ -78,6 +82,7 @@ class DecisionActions(PictureActions):
             threshold=listing.threshold, scorer=listing.scorer, hide_below=listing.hide_below
         )
         self.show_route(listing)
+        self.offer_painting(listing)
         self.results.show_receipt(None)
         self.stop_resting()
         self._rest = self.set_timer(REST_S, self._keep_decision)

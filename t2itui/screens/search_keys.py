@@ -56,6 +56,33 @@ SEARCH_KEYS: list[BindingType] = [
     Binding(
         "m", "like", "Like", id="search.like", tooltip="More like this: rank by likeness to it"
     ),
+    Binding(
+        "g", "paint", "Paint", id="search.paint", tooltip="Paint the query, whatever its route"
+    ),
+    Binding(
+        "d",
+        "decline",
+        "No painting",
+        id="search.decline",
+        show=False,
+        tooltip="Have nothing painted for this query",
+    ),
+    Binding(
+        "v",
+        "synthetic",
+        "Painted pictures",
+        id="search.synthetic",
+        show=False,
+        tooltip="Painted pictures: show them, hide them, or only them",
+    ),
+    Binding(
+        "e",
+        "recipe",
+        "Recipe",
+        id="search.recipe",
+        show=False,
+        tooltip="Read the selected picture's recipe into the painting form",
+    ),
     Binding("space", "mark", "Mark", id="search.mark", tooltip="Mark the picture, or unmark"),
     Binding(
         "M", "marked", "Marked", id="search.marked", show=False, tooltip="List marked pictures"

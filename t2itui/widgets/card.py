@@ -118,7 +118,8 @@ class Card:
     def fill(self, content: CardContent) -> None:
         """Show the fetched picture and name."""
         self.is_filled = True
-        self.name = plain(content.shown.path.rpartition("/")[2])
+        painted = "painted " if content.shown.synthetic else ""
+        self.name = painted + plain(content.shown.path.rpartition("/")[2])
         self.picture.show(content.thumbnail, alt=self.name, dim=self.is_below)
         self._repaint(self)
 

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.events import JobProgress
-from t2itui.job_board import JobView
+from t2itui.job_board import PAINTING, JobView
 from t2itui.plain import plain
 from t2itui.widgets.sheet_layout import GAP, fit
 from t2itui.wording import counted, duration_words, size_words
@@ -52,6 +52,7 @@ def figures(progress: JobProgress) -> tuple[Figure, ...]:
         parts.append(Figure(f"{done}{unit}", 3))
     if progress.rate:
         rate = size_words(progress.rate) if is_bytes else f"{progress.rate:.3g}"
+        rate += " it" if progress.unit == "steps" else ""
         parts.append(Figure(f"{rate}/s", 1))
     if progress.eta_s is not None:
         parts.append(Figure(f"{duration_words(max(1.0, progress.eta_s))} left", 4))
@@ -72,10 +73,15 @@ def bar(share: float, width: int) -> Content:
 
 
 def job_line(view: JobView, width: int, *, press: str, action: str) -> Content:
-    """Return the line of a job in `width` cells; a click on `press` runs `action`."""
+    """Return the line of a job in `width` cells; a click on `press` runs `action`.
+
+    A click on the rest shows a painting job large.
+    """
     button = Content.assemble((f" {press} ", f"$button-foreground on $surface @click={action}"))
     room = max(0, width - cell_len(press) - 4)
     body = _running(view, room) if view.is_active else _ended(view, room)
+    if view.kind == PAINTING:
+        body = body.stylize(f"@click=app.watch({view.job_id})")
     gap = max(0, room - body.cell_length)
     return Content.assemble(" ", body, " " * (gap + 1), button)
 

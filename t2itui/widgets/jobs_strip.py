@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from textual import getters
+from textual.app import ComposeResult
 from textual.content import Content
 from textual.geometry import Size
 from textual.timer import Timer
@@ -10,11 +11,17 @@ from textual.widget import Widget
 
 from t2itui.job_board import JobBoard, JobView
 from t2itui.job_host import JobHost
+from t2itui.painting_view import as_ppm
 from t2itui.widgets.job_line import job_line, summary_line
+from t2itui.widgets.live_picture import LivePicture
 
 ROOMY_HEIGHT = 30
 """From so many lines of terminal on the strip may take ROOMY_LINES of them."""
 ROOMY_LINES = 3
+PREVIEW_WIDTH, PREVIEW_LINES = 5, 2
+ROOMY_PREVIEW_WIDTH, ROOMY_PREVIEW_LINES = 9, 4
+LEAST_WIDTH = 60
+"""Cells below which the line has more to say than a preview."""
 
 
 class JobsStrip(Widget):
@@ -26,20 +33,33 @@ class JobsStrip(Widget):
         width: 1fr;
         background: $panel;
         color: $foreground;
+        & > LivePicture { dock: right; display: none; }
     }
     """
 
     app = getters.app(JobHost)
+    picture = getters.query_one(LivePicture)
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_preview: bool = True) -> None:
+        """Without a preview where the screen shows it large."""
         super().__init__()
+        self._with_preview = with_preview
         self._lines = 0
+        self._preview_cells = 0
+        """Width of the preview; 0 while there is none."""
         self._unsubscribe: Callable[[], None] = lambda: None
         self._leaving: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield LivePicture()
 
     @property
     def _board(self) -> JobBoard:
         return self.app.job_board
+
+    @property
+    def _is_roomy(self) -> bool:
+        return self.app.size.height >= ROOMY_HEIGHT
 
     def on_mount(self) -> None:
         self._unsubscribe = self._board.subscribe(self.follow)
@@ -53,24 +73,50 @@ class JobsStrip(Widget):
 
     def follow(self) -> None:
         """Draw what the board holds now, and again when an outcome has been seen long enough."""
-        lines = len(self._contents(max(1, self.size.width)))
-        self.display = lines > 0
-        self.refresh(layout=lines != self._lines)
-        self._lines = lines
+        before = (self._lines, self._preview_cells)
+        self._follow_preview()
+        self._lines = len(self._contents(max(1, self.size.width)))
+        self.display = self._lines > 0
+        self.refresh(layout=before != (self._lines, self._preview_cells))
         if self._leaving is not None:
             self._leaving.stop()
         seconds = self._board.next_change_s()
         self._leaving = None if seconds is None else self.set_timer(seconds + 0.05, self.follow)
 
+    def _follow_preview(self) -> None:
+        """Show what the picture at work looks like, where there is one and room for it."""
+        view = self._board.painting
+        preview = view.painting.preview if view is not None and view.is_active else None
+        has_room = self._with_preview and self.app.size.width >= LEAST_WIDTH
+        picture = self.picture
+        if preview is None or not has_room or picture.graphics.protocol == "text":
+            self._preview_cells = 0
+            picture.display = False
+            picture.show(None, alt="")
+            return
+        self._preview_cells = ROOMY_PREVIEW_WIDTH if self._is_roomy else PREVIEW_WIDTH
+        picture.styles.width = self._preview_cells
+        picture.styles.height = self._preview_lines
+        picture.display = True
+        picture.show_preview(as_ppm(preview))
+
+    @property
+    def _preview_lines(self) -> int:
+        if not self._preview_cells:
+            return 0
+        return ROOMY_PREVIEW_LINES if self._is_roomy else PREVIEW_LINES
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self._contents(width))
+        lines = len(self._contents(width))
+        return max(lines, self._preview_lines) if lines else 0
 
     def render(self) -> Content:
         return Content("\n").join(self._contents(self.size.width))
 
     def _contents(self, width: int) -> list[Content]:
+        width = max(1, width - self._preview_cells - bool(self._preview_cells))
         views = self._board.in_sight()
-        if len(views) > (ROOMY_LINES if self.app.size.height >= ROOMY_HEIGHT else 1):
+        if len(views) > (ROOMY_LINES if self._is_roomy else 1):
             return [summary_line(views, width, press="j jobs", action="app.jobs")]
         only = len(self._board.active) == 1
         return [self._content(view, width, only=only) for view in views]

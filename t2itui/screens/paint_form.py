@@ -1,0 +1,298 @@
+"""Asks what to paint, and how; what the model cannot do is said before anything starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.suggester import SuggestFromList
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Static
+
+from engine.errors import EngineError, RequestError
+from engine.generation.request import SCHEDULERS, GenerateRequest
+from engine.generation.saved import Order
+from t2itui.job_twins import generate_command
+from t2itui.paint_fields import (
+    PRESETS,
+    facts_words,
+    loras_text,
+    place_of,
+    preset_steps,
+    read_loras,
+    read_size,
+    size_text,
+)
+from t2itui.plain import plain
+from t2itui.screens.form import Dialog, FormError
+from t2itui.widgets.path_input import PathInput
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.generation.facts import GeneratorFacts
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".bmp", ".gif", ".tiff")
+
+
+class FieldError(FormError):
+    """A line cannot be used; the form goes to it."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class Described(Message, bubble=False):
+    """What the files of the model say, or why they say nothing."""
+
+    def __init__(self, facts: GeneratorFacts | None, words: str) -> None:
+        super().__init__()
+        self.facts = facts
+        self.words = words
+
+
+class Checked(Message, bubble=False):
+    """The model can do what the form asks for, or cannot."""
+
+    def __init__(self, request: GenerateRequest, error: EngineError | None) -> None:
+        super().__init__()
+        self.request = request
+        self.error = error
+
+
+class PaintForm(Dialog[GenerateRequest]):
+    """A prompt, and all that a generator can be told; empty lines leave it to the model."""
+
+    DEFAULT_CSS = """
+    PaintForm {
+        & Horizontal > Label { width: 11; }
+        & Horizontal > Label.next { width: 11; padding-left: 1; }
+        & Horizontal > Button { margin-right: 1; }
+        & #said { color: $text-muted; height: auto; max-height: 3; }
+        & #buttons { margin-top: 0; }
+    }
+    """
+    HEADING = "Paint a picture"
+    GO = "Paint (enter)"
+
+    said = getters.query_one("#said", Static)
+    start = getters.query_one("#start", PathInput)
+
+    def __init__(
+        self,
+        engine: Engine,
+        request: GenerateRequest,
+        remarks: Sequence[str] = (),
+        *,
+        library: str = "",
+        home: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self._engine = engine
+        self._first = request
+        self._remarks = tuple(remarks)
+        self._library = library
+        self._home = home
+        self._facts: GeneratorFacts | None = None
+        self._described = ""
+        """The source that was described last."""
+
+    def compose_fields(self) -> ComposeResult:
+        first = self._first
+        yield self.labelled("Prompt", _line("prompt", first.prompt, "what to show"))
+        yield self.labelled("Not", _line("negative", first.negative, "what not to show"))
+        with Horizontal():
+            yield Label("Steps")
+            yield _line("steps", _text(first.steps))
+            for name in PRESETS:
+                yield Button(name, id=name, compact=True)
+        yield self._row(
+            ("Size", _line("size", size_text(first.width, first.height))),
+            ("Guidance", _line("guidance", _text(first.guidance))),
+        )
+        yield self._row(
+            ("Seed", _line("seed", _text(first.seed), "any")),
+            ("How many", _line("count", str(first.count))),
+        )
+        yield self._row(
+            (
+                "Scheduler",
+                Input(
+                    first.scheduler or "",
+                    compact=True,
+                    select_on_focus=False,
+                    suggester=SuggestFromList(SCHEDULERS),
+                    id="scheduler",
+                ),
+            ),
+            ("Strength", _line("strength", f"{first.strength:g}")),
+        )
+        yield self.labelled(
+            "Start from",
+            PathInput(
+                str(first.start_picture or ""),
+                placeholder="a picture to vary: .3 stays close to it, .8 keeps little",
+                folders_only=False,
+                suffixes=SUFFIXES,
+                id="start",
+            ),
+        )
+        yield self.labelled("Model", _line("model", first.model or "", self._source()))
+        yield self.labelled(
+            "LoRA", _line("loras", loras_text(first.loras), "file.safetensors:0.8, another")
+        )
+        yield Static(id="said")
+
+    @staticmethod
+    def _row(*pairs: tuple[str, Input]) -> Horizontal:
+        labels = ("", "next")
+        widgets: list[Widget] = []
+        for (label, field), style in zip(pairs, labels, strict=True):
+            widgets += [Label(label, classes=style), field]
+        return Horizontal(*widgets)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#prompt", Input).focus()
+        self.describe()
+
+    # The model
+
+    def _source(self, model: str | None = None) -> str:
+        request = replace(self._first, model=model)
+        return self._engine.painting.source(request, self._library)
+
+    @on(Input.Blurred, "#model")
+    @on(Input.Submitted, "#model")
+    def describe(self) -> None:
+        """Find out what the model can do."""
+        source = self._source(self._value("model") or None)
+        if source != self._described:
+            self._described = source
+            self._describe(source)
+
+    @work(exclusive=True, group="describe")
+    async def _describe(self, source: str) -> None:
+        try:
+            facts = await self._engine.generators.describe(source)
+        except EngineError as error:
+            self.post_message(Described(None, f"✖ {error.message} {error.hint}"))
+        else:
+            self.post_message(Described(facts, facts_words(facts)))
+
+    @on(Described)
+    def show_described(self, message: Described) -> None:
+        self._facts = facts = message.facts
+        remarks = [f"! {remark}" for remark in self._remarks]
+        self.said.update(Content("\n").join([Content(plain(x)) for x in (*remarks, message.words)]))
+        if facts is not None:
+            defaults = facts.defaults
+            for place, words in (
+                ("steps", f"{defaults.steps}"),
+                ("guidance", f"{defaults.guidance:g}"),
+                ("size", size_text(defaults.width, defaults.height)),
+                ("scheduler", defaults.scheduler),
+            ):
+                self.query_one(f"#{place}", Input).placeholder = words
+
+    @on(Button.Pressed, "#quick, #standard, #fine")
+    def take_preset(self, message: Button.Pressed) -> None:
+        """Take the steps of a preset; the standard is the model's own."""
+        name = message.button.id or ""
+        if self._facts is not None:
+            steps = "" if name == "standard" else str(preset_steps(name, self._facts))
+            self.query_one("#steps", Input).value = steps
+
+    # The answer
+
+    def _value(self, place: str) -> str:
+        return self.query_one(f"#{place}", Input).value.strip()
+
+    def read(self) -> GenerateRequest:
+        try:
+            size = read_size(self._value("size"))
+        except ValueError as error:
+            raise FieldError("size", str(error)) from error
+        strength = self._number("strength")
+        return GenerateRequest(
+            prompt=self._value("prompt"),
+            negative=self._value("negative"),
+            seed=self._whole("seed"),
+            steps=self._whole("steps"),
+            guidance=self._number("guidance"),
+            width=size[0] if size else None,
+            height=size[1] if size else None,
+            scheduler=self._value("scheduler") or None,
+            count=self._whole("count") or 1,
+            model=self._value("model") or None,
+            loras=read_loras(self._value("loras")),
+            start_picture=self.start.path,
+            strength=self._first.strength if strength is None else strength,
+        )
+
+    def _whole(self, place: str) -> int | None:
+        text = self._value(place)
+        try:
+            return int(text) if text else None
+        except ValueError as error:
+            raise FieldError(place, f"{place}: {text!r} is no whole number") from error
+
+    def _number(self, place: str) -> float | None:
+        text = self._value(place)
+        try:
+            return float(text) if text else None
+        except ValueError as error:
+            raise FieldError(place, f"{place}: {text!r} is no number") from error
+
+    def command(self, answer: GenerateRequest) -> str:
+        return generate_command(self._home, Order(request=answer, drawn=0, library=self._library))
+
+    def accept(self, answer: GenerateRequest) -> None:
+        """Have the model's files say whether they can do it before leaving."""
+        self._check(answer)
+
+    def show_problem(self, error: FormError) -> None:
+        super().show_problem(error)
+        if isinstance(error, FieldError):
+            self._line(error.place).focus()
+
+    @work(exclusive=True, group="check")
+    async def _check(self, request: GenerateRequest) -> None:
+        from engine.generation.settled import settle
+
+        try:
+            facts = await self._engine.generators.describe(self._source(request.model))
+            await asyncio.to_thread(settle, request, facts)
+        except EngineError as error:
+            self.post_message(Checked(request, error))
+        else:
+            self.post_message(Checked(request, None))
+
+    @on(Checked)
+    def take_checked(self, message: Checked) -> None:
+        error = message.error
+        if error is None:
+            self.dismiss(message.request)
+        else:
+            place = place_of(error) if isinstance(error, RequestError) else "model"
+            words = f"{error.message}. {error.hint}".replace("..", ".")
+            self.show_problem(FieldError(place, words))
+
+    def _line(self, place: str) -> Input:
+        return self.start.line if place == "start" else self.query_one(f"#{place}", Input)
+
+
+def _line(place: str, value: str, placeholder: str = "") -> Input:
+    return Input(value, placeholder=placeholder, compact=True, select_on_focus=False, id=place)
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value}"

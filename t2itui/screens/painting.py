@@ -1,0 +1,487 @@
+"""One painting job, large: its preview, its parameters, and what came of it beside the best hit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from cache.errors import CacheError
+from engine.errors import EngineError
+from engine.generation.saved import Order
+from t2itui.job_board import JobView
+from t2itui.painting_view import PaintedView, as_ppm
+from t2itui.painting_words import from_record, painted_words, parameters
+from t2itui.plain import plain
+from t2itui.screens.base import AppScreen
+from t2itui.screens.breakpoints import HEIGHTS, WIDTHS
+from t2itui.screens.offered import Offered
+from t2itui.screens.painting_keys import PAINTING_KEYS
+from t2itui.widgets.backdrop import Backdrop
+from t2itui.widgets.job_line import MARKS, TONES, bar, figures
+from t2itui.widgets.painted_side import PaintedSide
+
+if TYPE_CHECKING:
+    from cache.records import JobRecord
+    from engine.engine import Engine
+
+REMEMBERED = 1_000
+BAR_WIDTH = 24
+LOOKS, LOOK_S = 50, 0.1
+"""How often, and how far apart, a job is looked for that was begun just now."""
+UNFINISHED = "Not finished: the program ended before. r runs it again, d asks no more."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the cache knows of a job."""
+
+    order: Order
+    source: str
+    record: JobRecord
+    painted: tuple[PaintedView, ...]
+    """What it kept, if it is of an earlier session."""
+
+
+class Stage(Backdrop, Horizontal):
+    """The two pictures."""
+
+
+class PaintingScreen(AppScreen):
+    """Lies over the screen it was called from; Escape goes back there."""
+
+    MODE = "painting"
+    PREVIEW_IN_STRIP = False
+    VERTICAL_BREAKPOINTS = HEIGHTS
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    DEFAULT_CSS = """
+    PaintingScreen {
+        & #heading { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #how { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #body { height: 1fr; layout: vertical; }
+        & Stage { height: 1fr; width: 1fr; }
+        & #side { height: 6; width: 1fr; padding: 0 1; border-top: solid $panel; }
+        & #parameters, & #events { width: 1fr; height: auto; }
+        & #events { color: $text-muted; }
+        &.-wide #body { layout: horizontal; }
+        &.-wide #side {
+            width: 44; height: 1fr; border-top: none; border-left: vkey $panel;
+        }
+        &.-wide #events { margin-top: 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = PAINTING_KEYS
+
+    heading = getters.query_one("#heading", Static)
+    how = getters.query_one("#how", Static)
+    side = getters.query_one("#side", VerticalScroll)
+    painted = getters.query_one("#painted", PaintedSide)
+    best = getters.query_one("#best", PaintedSide)
+
+    class Read(Message, bubble=False):
+        """What the cache knows of the job was read."""
+
+        def __init__(self, known: Known) -> None:
+            super().__init__()
+            self.known = known
+
+    class Fetched(Message, bubble=False):
+        """The bytes of the two pictures were read; None for one that is not there."""
+
+        def __init__(self, picture_id: int, painted: bytes | None, best: bytes | None) -> None:
+            super().__init__()
+            self.picture_id = picture_id
+            self.painted = painted
+            self.best = best
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__()
+        self.job_id = job_id
+        self.known: Known | None = None
+        self._place = 0
+        """Which of several painted pictures is shown."""
+        self._shown: int | None = None
+        """Id of the painted picture that is shown, or being fetched."""
+        self._offered = Offered(self, _CHANGING)
+        self._texts: dict[str, Content] = {}
+        """What stands in each widget, so that none is laid out anew for nothing."""
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    def compose_body(self) -> ComposeResult:
+        yield Static(id="heading")
+        with Vertical(id="body"):
+            with Stage():
+                yield PaintedSide(id="painted")
+                yield PaintedSide(id="best")
+            with VerticalScroll(id="side", can_focus=False):
+                yield Static(id="parameters")
+                yield Static(id="events")
+        yield Static(id="how")
+
+    def on_mount(self) -> None:
+        self.best.display = False
+        self._unsubscribe = self.t2i.job_board.subscribe(self.show)
+        self.watch(self.t2i, "engine", self.take_engine)
+        self.show()
+
+    def take_engine(self) -> None:
+        """Read as soon as the engine is open."""
+        self.load()
+
+    def on_unmount(self) -> None:
+        self._unsubscribe()
+
+    def follow_job(self, job_id: int) -> None:
+        """Show another job."""
+        self.job_id, self.known, self._place, self._shown = job_id, None, 0, None
+        self.painted.picture.show(None, alt="")
+        self.best.display = False
+        self.show()
+        self.load()
+
+    # What is known
+
+    @work(exclusive=True, group="known")
+    async def load(self) -> None:
+        """Read what the cache knows of the job."""
+        engine, job_id = self.t2i.engine, self.job_id
+        if engine is None:
+            return
+        try:
+            record = await _record(engine, job_id)
+            if record is None:
+                return
+            order = await engine.painting.order(job_id)
+            kept = await engine.painting.pictures()
+        except (CacheError, EngineError) as error:
+            self.t2i.tell_problem("Painting", error)
+            return
+        mine = [from_record(each) for each in kept if each.job_id == job_id and each.path]
+        source = engine.painting.source(order.request, order.library)
+        known = Known(order=order, source=source, record=record, painted=tuple(mine[::-1]))
+        self.post_message(self.Read(known))
+
+    @on(Read)
+    def take_known(self, message: Read) -> None:
+        if message.known.record.id == self.job_id:
+            self.known = message.known
+            self.show()
+
+    @property
+    def view(self) -> JobView | None:
+        """The job, if it is of this session."""
+        return self.t2i.job_board.find(self.job_id)
+
+    @property
+    def state(self) -> str:
+        """queued, running, cancelling, done, failed, cancelled or lost; empty while unknown."""
+        if self.view is not None:
+            return self.view.state
+        return "" if self.known is None else self.known.record.state
+
+    @property
+    def pictures(self) -> Sequence[PaintedView]:
+        """What the job has kept."""
+        if self.view is not None and self.view.painting.painted:
+            return self.view.painting.painted
+        return () if self.known is None else self.known.painted
+
+    @property
+    def picture(self) -> PaintedView | None:
+        """The kept picture that is shown."""
+        pictures = self.pictures
+        return pictures[min(self._place, len(pictures) - 1)] if pictures else None
+
+    # Showing
+
+    def show(self) -> None:
+        """Show the job as it is now."""
+        if not self.is_mounted:
+            return
+        self._show_heading()
+        self._show_how()
+        self._show_side()
+        self._show_pictures()
+        self._offered.follow()
+
+    def _show_heading(self) -> None:
+        title = self.view.title if self.view is not None else ""
+        if not title and self.known is not None:
+            title = self.known.record.title
+        state = self.state
+        tone = TONES.get(state, "$foreground")
+        self.heading.update(
+            Content.assemble(
+                (f"{MARKS.get(state, '·')} {state}", f"bold {tone}"), f"  {plain(title)}"
+            ),
+            layout=False,
+        )
+
+    def _show_how(self) -> None:
+        view = self.view
+        if view is not None and view.is_active and view.state != "queued" and view.progress:
+            progress = view.progress
+            parts = "  ".join(plain(part.text) for part in figures(progress))
+            share = progress.done / progress.total if progress.total else 0.0
+            self.how.update(Content.assemble(bar(share, BAR_WIDTH), "  ", parts), layout=False)
+            return
+        self.how.update(Content(plain(self._words(view))), layout=False)
+
+    def _words(self, view: JobView | None) -> str:
+        if self.state == "lost":
+            return UNFINISHED
+        if view is None:
+            return "" if self.known is None else self.known.record.message
+        if view.state == "queued":
+            engine = self.t2i.engine
+            waiting = engine.jobs.waiting("generate") if engine is not None else ()
+            place = waiting.index(view.job_id) + 1 if view.job_id in waiting else 1
+            return f"Waits: number {place} of {max(place, len(waiting))} in the queue; K, J move it"
+        return f"{view.message} {view.hint}".strip()
+
+    def _show_side(self) -> None:
+        lines: list[Content] = []
+        if self.known is not None:
+            pairs = parameters(self.known.order, self.known.source)
+            if self.has_class("-wide"):
+                lines = [_pair(name, value) for name, value in pairs]
+            else:
+                lines = [Content("  ").join([_pair(name, value) for name, value in pairs])]
+        told = self.view.painting.lines if self.view is not None else ()
+        events = [Content(f"· {plain(line)}") for line in told]
+        self._put("parameters", Content("\n").join(lines))
+        if self._put("events", Content("\n").join(events)):
+            self.side.scroll_end(animate=False)
+
+    def _put(self, name: str, text: Content) -> bool:
+        """Show a text where it is another one than before."""
+        if self._texts.get(name) == text:
+            return False
+        self._texts[name] = text
+        self.query_one(f"#{name}", Static).update(text)
+        return True
+
+    def _show_pictures(self) -> None:
+        view, picture = self.view, self.picture
+        preview = view.painting.preview if view is not None else None
+        if view is not None and view.is_active and preview is not None:
+            self._shown = None
+            self.painted.picture.show_preview(as_ppm(preview))
+            self.painted.show_words("as it looks so far")
+            self.best.display = False
+        elif picture is not None:
+            self._show_scores(picture)
+            if self._shown != picture.picture_id:
+                self._shown = picture.picture_id
+                self._fetch(picture)
+            elif picture.best is not None and not self.best.display:
+                self._fetch(picture)
+        else:
+            self.painted.show_words(self._nothing())
+
+    def _nothing(self) -> str:
+        """Why there is no picture."""
+        spoilt = self.view.painting.spoilt if self.view is not None else ()
+        if spoilt and self.state != "running":
+            return f"no picture: {spoilt[-1].message}; n tries another seed"
+        return {"queued": "not begun yet", "running": "no preview yet"}.get(self.state, "")
+
+    def _show_scores(self, picture: PaintedView) -> None:
+        best, threshold = picture.best, self.t2i.settings.threshold
+        cosines = [each for each in (picture.cosine, best and best.cosine) if each]
+        top = max(cosines, default=1.0)
+        place, count = self.pictures.index(picture) + 1, len(self.pictures)
+        self.painted.show_words(
+            painted_words(picture, place, count),
+            picture.match,
+            picture.cosine,
+            top=top,
+            threshold=threshold,
+        )
+        if best is not None:
+            name = best.path.rpartition("/")[2]
+            self.best.show_words(
+                f"best retrieved: {name}", best.match, best.cosine, top=top, threshold=threshold
+            )
+
+    @work(exclusive=True, group="pictures")
+    async def _fetch(self, picture: PaintedView) -> None:
+        engine, best = self.t2i.engine, picture.best
+        if engine is None:
+            return
+        painted = await asyncio.to_thread(_read, Path(picture.path))
+        other = None
+        if best is not None:
+            try:
+                other = (await engine.library.thumbnails([best.picture_id])).get(best.picture_id)
+            except CacheError:
+                other = None  # Its words and bars are there all the same.
+        self.post_message(self.Fetched(picture.picture_id, painted, other))
+
+    @on(Fetched)
+    def show_fetched(self, message: Fetched) -> None:
+        picture = self.picture
+        if picture is None or picture.picture_id != message.picture_id:
+            return
+        self.painted.picture.show(message.painted, alt=plain(picture.path.rpartition("/")[2]))
+        self.best.display = picture.best is not None
+        if picture.best is not None:
+            name = picture.best.path.rpartition("/")[2]
+            self.best.picture.show(message.best, alt=plain(name))
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what can be done with the job as it is."""
+        if not self.is_mounted:
+            return True
+        is_over = self.state in ("done", "failed", "cancelled", "lost")
+        match action:
+            case "cancel":
+                return self.view is not None and self.view.is_active
+            case "move":
+                return self.state == "queued"
+            case "again":
+                return is_over
+            case "another" | "copy_command" | "edit":
+                return self.known is not None
+            case "more_steps" | "vary" | "save":
+                return self.picture is not None
+            case "turn":
+                return len(self.pictures) > 1
+            case "drop":
+                return self.state == "lost"
+        return True
+
+    def action_leave(self) -> None:
+        """Go back."""
+        self.app.pop_screen()
+
+    def action_cancel(self) -> None:
+        """Cancel this job."""
+        self.t2i.action_cancel_job(self.job_id)
+
+    def action_again(self) -> None:
+        """Run it again as it was; what was painted before comes from the cache."""
+        self.t2i.paint_again(self.job_id)
+
+    def action_another(self) -> None:
+        """Paint the same with another seed."""
+        self.t2i.paint_again(self.job_id, new_seed=True)
+
+    @work(group="more")
+    async def action_more_steps(self) -> None:
+        """Paint the picture on the screen again with twice the steps."""
+        engine, known, picture = self.t2i.engine, self.known, self.picture
+        if engine is None or known is None or picture is None:
+            return
+        request, steps = known.order.request, known.order.request.steps
+        try:
+            if steps is None:
+                steps = (await engine.generators.describe(known.source)).defaults.steps
+        except EngineError as error:
+            self.t2i.tell_problem("Not painted", error)
+            return
+        wanted = replace(request, steps=steps * 2, seed=picture.seed, count=1)
+        self.t2i.start_painting(wanted, library=known.order.library)
+
+    def action_vary(self) -> None:
+        """Paint a variation of the picture on the screen; the form asks how far from it."""
+        if self.known is not None and self.picture is not None:
+            start = Path(self.picture.path)
+            request = replace(self.known.order.request, start_picture=start, seed=None, count=1)
+            self.t2i.show_form(replace(request, width=None, height=None))
+
+    def action_edit(self) -> None:
+        """Put what was asked into the form."""
+        if self.known is not None:
+            self.t2i.show_form(self.known.order.request)
+
+    def action_turn(self, by: int) -> None:
+        """Show another of several pictures."""
+        self._place = (min(self._place, len(self.pictures) - 1) + by) % max(1, len(self.pictures))
+        self.show()
+
+    def action_move(self, places: int) -> None:
+        """Move the job in the queue."""
+        if self.t2i.engine is not None:
+            self.t2i.engine.jobs.move(self.job_id, places)
+
+    @work(group="dismiss")
+    async def action_drop(self) -> None:
+        """Ask no more whether to run it again."""
+        engine = self.t2i.engine
+        if engine is not None:
+            await engine.painting.dismiss([self.job_id])
+            self.load()
+
+    def action_copy_command(self) -> None:
+        """Put the command on the clipboard that paints the same."""
+        from t2itui.job_twins import generate_command
+
+        if self.known is not None:
+            command = generate_command(self.t2i.home, self.known.order)
+            self.app.copy_to_clipboard(command)
+            self.notify(plain(command), title="Command copied", markup=False)
+
+    def action_save(self) -> None:
+        """Ask where a copy of the picture is to go."""
+        from t2itui.screens.save_picture import SavePicture
+
+        if self.picture is not None:
+            source = Path(self.picture.path)
+            proposed = Path.cwd() / f"painted-{self.picture.seed}{source.suffix}"
+            self.app.push_screen(SavePicture(source, proposed), self._save)
+
+    def _save(self, target: Path | None) -> None:
+        if target is not None and self.picture is not None:
+            self._copy(Path(self.picture.path), target)
+
+    @work(group="save")
+    async def _copy(self, source: Path, target: Path) -> None:
+        import shutil
+
+        try:
+            await asyncio.to_thread(shutil.copyfile, source, target)
+        except OSError as error:
+            self.notify(plain(str(error)), title="Not saved", severity="error", markup=False)
+        else:
+            self.notify(plain(str(target)), title="Saved", markup=False)
+
+
+_CHANGING = (
+    *("cancel", "move", "again", "another", "copy_command", "edit"),
+    *("more_steps", "vary", "save", "turn", "drop"),
+)
+"""Actions that are offered now and then."""
+
+
+def _pair(name: str, value: str) -> Content:
+    return Content.assemble((f"{name} ", "$foreground-muted"), plain(value))
+
+
+async def _record(engine: Engine, job_id: int) -> JobRecord | None:
+    """The cache's row of a job; that of a job begun just now may take a moment to be written."""
+    for _ in range(LOOKS):
+        for record in await engine.jobs.remembered(REMEMBERED):
+            if record.id == job_id:
+                return record
+        await asyncio.sleep(LOOK_S)
+    return None
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,190 @@
+"""The screen of one painting job: live, finished beside the best hit, and its keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.generation.painted import BLACK
+from engine.generation.request import GenerateRequest
+from t2itui.app import T2ITuiApp
+from t2itui.screens.jobs import JobsScreen
+from t2itui.screens.paint_form import PaintForm
+from t2itui.screens.painting import PaintingScreen
+from tests.t2itui.fakes import until
+from tests.t2itui.painting_app import Models, fill, painting_app
+
+SIZE = (120, 36)
+RED = GenerateRequest(prompt="a red house", seed=7)
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> Path:
+    """A home whose library shows nothing but green."""
+    folder = tmp_path / "home"
+    await fill(folder)
+    return folder
+
+
+async def open_job(pilot: Pilot[None], request: GenerateRequest = RED) -> PaintingScreen:
+    """Start a job from the form's way and return the screen that shows it."""
+    app = pilot.app
+    assert isinstance(app, T2ITuiApp)
+    await until(pilot, lambda: app.engine is not None and app.query_search().has_begun)
+    app.start_painting(request)
+    await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+    screen = app.screen
+    assert isinstance(screen, PaintingScreen)
+    await until(pilot, lambda: screen.known is not None)
+    return screen
+
+
+def text(screen: PaintingScreen, name: str) -> str:
+    return str(screen.query_one(f"#{name}").render())  # type: ignore[attr-defined]
+
+
+def words(screen: PaintingScreen, side: str) -> str:
+    return str(screen.query_one(f"#{side} > Static").render())  # type: ignore[attr-defined]
+
+
+async def finished(pilot: Pilot[None], screen: PaintingScreen) -> None:
+    await until(pilot, lambda: screen.state == "done" and screen.best.display)
+
+
+async def test_a_job_shows_its_preview_then_its_picture_beside_the_best_hit(home: Path) -> None:
+    app, models = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        models.generators.gate.is_open.clear()
+        screen = await open_job(pilot)
+        assert "a red house" in text(screen, "parameters") and "seed 7" in text(
+            screen, "parameters"
+        )
+        models.generators.gate.is_open.set()
+        await finished(pilot, screen)
+        assert "done" in text(screen, "heading")
+        assert "painted" in words(screen, "painted") and "seed 7" in words(screen, "painted")
+        assert "match" in words(screen, "painted") and "✓ passes" in words(screen, "painted")
+        assert "best retrieved" in words(screen, "best") and "· below" in words(screen, "best")
+        assert "kept after 1.2 s" in text(screen, "events")
+        await until(pilot, lambda: screen.painted.picture.reason is None)
+
+
+async def test_another_seed_and_more_steps_are_jobs_of_their_own(home: Path) -> None:
+    app, models = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await open_job(pilot)
+        await finished(pilot, screen)
+        first = screen.job_id
+        await pilot.press("plus")
+        await until(pilot, lambda: screen.job_id != first and screen.known is not None)
+        await finished(pilot, screen)
+        assert screen.known is not None
+        assert (screen.known.order.request.steps, screen.known.order.request.seed) == (8, 7)
+        await pilot.press("n")
+        await until(pilot, lambda: len(models.generators.seeds) == 3)
+        assert models.generators.seeds[2] != 7
+
+
+async def test_a_spoilt_picture_is_no_success_and_a_key_tries_another_seed(home: Path) -> None:
+    app, models = painting_app(home)
+    models.generators.verdicts = [BLACK]
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await open_job(pilot)
+        await until(pilot, lambda: screen.state == "failed")
+        assert "came out black; n tries another seed" in words(screen, "painted")
+        assert "failed" in text(screen, "heading")
+        await pilot.press("n")
+        await finished(pilot, screen)
+
+
+async def test_a_variation_starts_from_the_picture_in_the_form(home: Path) -> None:
+    app, _ = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await open_job(pilot)
+        await finished(pilot, screen)
+        assert screen.picture is not None
+        path = Path(screen.picture.path)
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, PaintForm))
+        form = app.screen
+        assert isinstance(form, PaintForm)
+        form.query_one("#strength", expect_type=type(form._line("seed"))).value = "0.3"
+        request = form.read()
+        assert (request.start_picture, request.strength, request.seed) == (path, 0.3, None)
+
+
+async def test_the_picture_is_saved_and_never_over_another(home: Path, tmp_path: Path) -> None:
+    app, _ = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await open_job(pilot)
+        await finished(pilot, screen)
+        target = tmp_path / "mine.png"
+        for _ in range(2):
+            await pilot.press("s")
+            await until(pilot, lambda: type(app.screen).__name__ == "SavePicture")
+            app.screen.target.take(str(target))  # type: ignore[attr-defined]
+            await pilot.press("enter")
+            await pilot.pause()
+            await app.workers.wait_for_complete()
+        assert screen.picture is not None
+        assert target.read_bytes() == Path(screen.picture.path).read_bytes()
+        assert "there already" in str(app.screen.problem.content)  # type: ignore[attr-defined]
+
+
+async def test_the_command_paints_the_same(home: Path) -> None:
+    app, _ = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await open_job(pilot)
+        await pilot.press("y")
+        assert app.clipboard == f"t2itui --home {home} generate --seed 7 'a red house'"
+        await until(pilot, lambda: screen.state == "done")
+
+
+async def test_waiting_jobs_change_places(home: Path) -> None:
+    app, models = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        models.generators.gate.is_open.clear()
+        await open_job(pilot)
+        await open_job(pilot, GenerateRequest(prompt="a blue door"))
+        screen = await open_job(pilot, GenerateRequest(prompt="a blue car"))
+        assert app.engine is not None
+        queue = app.engine.jobs.waiting("generate")
+        assert queue[-1] == screen.job_id and len(queue) == 2
+        await until(pilot, lambda: "number 2 of 2" in text(screen, "how"))
+        await pilot.press("K")
+        await until(pilot, lambda: "number 1 of 2" in text(screen, "how"))
+        assert app.engine.jobs.waiting("generate") == queue[::-1]
+
+
+async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_more(
+    home: Path,
+) -> None:
+    app, models = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        models.generators.gate.is_open.clear()
+        await open_job(pilot)
+        await open_job(pilot, GenerateRequest(prompt="a blue door", seed=3))
+    app, models = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: app.engine is not None and app.query_search().has_begun)
+        assert app.engine is not None
+        await pilot.press("escape", "j")
+        await until(pilot, lambda: isinstance(app.screen, JobsScreen) and bool(app.screen.jobs))
+        await pilot.press("home", "enter")
+        await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+        screen = app.screen
+        assert isinstance(screen, PaintingScreen)
+        await until(pilot, lambda: "Not finished" in text(screen, "how"))
+        assert "a blue door" in text(screen, "parameters")
+        await pilot.press("d")
+        await until(pilot, lambda: screen.state == "cancelled")
+        left = await app.engine.painting.unfinished()
+        assert [record.title for record in left] == ["paint a red house"]
+        screen.follow_job(left[0].id)
+        await until(pilot, lambda: "Not finished" in text(screen, "how"))
+        await pilot.press("r")
+        await finished(pilot, screen)
+        assert await app.engine.painting.unfinished() == []
+        assert models.generators.seeds == [7]
