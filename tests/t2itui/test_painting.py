@@ -49,9 +49,10 @@ def said(screen: SearchScreen) -> str:
     return str(screen.offer_line.content) if screen.offer_line.display else ""
 
 
-async def receipt(app: T2ITuiApp) -> Receipt:
+async def receipts(app: T2ITuiApp) -> list[Receipt]:
+    """All of them, the newest first."""
     assert app.engine is not None
-    return (await app.engine.history.entries(limit=1, offset=0, containing=""))[0]
+    return await app.engine.history.entries(limit=9, offset=0)
 
 
 async def test_what_nothing_shows_is_painted_on_a_key_and_then_found_in_the_grid(
@@ -71,9 +72,8 @@ async def test_what_nothing_shows_is_painted_on_a_key_and_then_found_in_the_grid
         assert screen.results.grid.position == 0
         await until(pilot, lambda: screen.results.grid.cards[0].name.startswith("painted"))
         assert "retrieve" in str(screen.route_line.content)
-        noted = [each for each in await app.engine.history.entries(limit=9, offset=0) if each.job]
+        noted = [each for each in await receipts(app) if each.job]
         assert noted[0].result is not None and noted[0].route == GENERATE
-        assert await app.engine.painting.unfinished() == []
 
 
 async def test_a_query_that_was_answered_is_painted_too_and_the_receipt_says_against_what(
@@ -85,7 +85,7 @@ async def test_a_query_that_was_answered_is_painted_too_and_the_receipt_says_aga
         assert said(screen) == ""
         await pilot.press("g")
         await until(pilot, lambda: "Painted" in said(screen))
-        past = [each for each in await app.engine.history.entries(limit=9, offset=0) if each.job]
+        past = [each for each in await receipts(app) if each.job]
         assert [(each.route, each.override) for each in past] == [(RETRIEVE, GENERATE)]
 
 
@@ -96,7 +96,7 @@ async def test_no_thanks_takes_the_offer_away_and_is_kept(home: Path) -> None:
         await pilot.press("d")
         await until(pilot, lambda: said(screen) == "")
         await app.workers.wait_for_complete()
-        assert (await receipt(app)).override == RETRIEVE
+        assert (await receipts(app))[0].override == RETRIEVE
         await pilot.press("r")
         await pilot.pause()
         await until(pilot, lambda: not screen.is_waiting)

@@ -14,7 +14,7 @@ from t2itui.screens.jobs import JobsScreen
 from t2itui.screens.paint_form import PaintForm
 from t2itui.screens.painting import PaintingScreen
 from tests.t2itui.fakes import until
-from tests.t2itui.painting_app import Models, fill, painting_app
+from tests.t2itui.painting_app import fill, painting_app
 
 SIZE = (120, 36)
 RED = GenerateRequest(prompt="a red house", seed=7)
@@ -42,11 +42,11 @@ async def open_job(pilot: Pilot[None], request: GenerateRequest = RED) -> Painti
 
 
 def text(screen: PaintingScreen, name: str) -> str:
-    return str(screen.query_one(f"#{name}").render())  # type: ignore[attr-defined]
+    return str(screen.query_one(f"#{name}").render())
 
 
 def words(screen: PaintingScreen, side: str) -> str:
-    return str(screen.query_one(f"#{side} > Static").render())  # type: ignore[attr-defined]
+    return str(screen.query_one(f"#{side} > Static").render())
 
 
 async def finished(pilot: Pilot[None], screen: PaintingScreen) -> None:
