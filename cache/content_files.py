@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,11 +41,22 @@ def write_content(home: Path, data: bytes) -> Path:
     return path
 
 
-def contents(home: Path) -> Iterator[Path]:
-    """Every file below the folder of contents, unfinished ones too."""
-    for folder in _listed(home.absolute() / FOLDER):
-        if folder.is_dir():
-            yield from _listed(folder)
+def content_root(home: Path) -> str:
+    """The folder of contents; of thousands of paths it is worth asking for once."""
+    return str(home.absolute() / FOLDER)
+
+
+def path_in(root: str, sha256: str) -> str:
+    """`content_path` below a known root."""
+    return f"{root}/{sha256[:2]}/{sha256}{SUFFIX}"
+
+
+def contents(home: Path) -> set[str]:
+    """The paths of all files in the folders of contents, unfinished ones too."""
+    root = content_root(home)
+    return {
+        f"{root}/{folder}/{name}" for folder in _names(root) for name in _names(f"{root}/{folder}")
+    }
 
 
 def is_ours(path: Path) -> bool:
@@ -59,9 +69,9 @@ def is_partial(path: Path) -> bool:
     return path.suffix == _PARTIAL
 
 
-def _listed(folder: Path) -> list[Path]:
+def _names(folder: str) -> list[str]:
     try:
-        return sorted(folder.iterdir())
+        return os.listdir(folder)  # noqa: PTH208 - a tenth of the time of paths
     except OSError:
         return []
 

@@ -5,12 +5,12 @@ The write lock keeps instances apart: while one writes a file and its row, no ot
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache.content_files import content_path, write_content
+from cache.content_files import content_root, path_in, write_content
 from cache.contents import add_picture
 from cache.files import put_files
 from cache.records import GeneratedRecord, NewGenerated, NewPicture, SeenFile
@@ -24,6 +24,8 @@ select g.id, g.request_key, g.model_id, g.prompt, g.recipe, g.seed, g.verdict, g
        g.receipt_id, g.encoder_id, g.matcher, g.cosine, g.match, g.seconds, g.created_at
 from generated g left join pictures p on p.id = g.picture_id
 """
+
+_COLUMNS = tuple(field.name for field in fields(GeneratedRecord) if field.name != "path")
 
 
 def keep_generated(
@@ -120,15 +122,14 @@ def records(
     rows = db.execute(
         f"{_SELECT} where {condition} order by g.id desc limit ?", [*values, limit]
     ).fetchall()
-    return [_record(home, row) for row in rows]
+    root = content_root(home)
+    return [_record(root, row) for row in rows]
 
 
-def _record(home: Path, row: tuple[object, ...]) -> GeneratedRecord:
-    names = GeneratedRecord.__dataclass_fields__
-    columns = [name for name in names if name != "path"]
-    values = dict(zip(columns, row, strict=True))
+def _record(root: str, row: tuple[object, ...]) -> GeneratedRecord:
+    values = dict(zip(_COLUMNS, row, strict=True))
     sha256 = values["sha256"]
-    path = str(content_path(home, sha256)) if isinstance(sha256, str) else ""
+    path = path_in(root, sha256) if isinstance(sha256, str) else ""
     return GeneratedRecord(**values, path=path)  # type: ignore[arg-type]
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache.content_files import content_path, contents, is_ours, is_partial
+from cache.content_files import content_root, contents, is_ours, is_partial, path_in
 from cache.counters import bump
 from cache.files import mark_vanished, put_files
 from cache.generated import records, seen
 from cache.orphans import drop_pictures
-from cache.records import GeneratedRecord
 from cache.sql import listed
 
 _WITH_PICTURE = "g.picture_id is not null"
@@ -50,16 +49,16 @@ def sweep(db: Database, home: Path) -> list[Path]:
     What a writer left unfinished is deleted. Rows follow a home folder that was moved, and know
     which files are gone. Runs under the write lock, so that no other instance is in the middle.
     """
-    known = {
-        content_path(home, record.sha256): record
-        for record in records(db, home, _WITH_PICTURE, [])
-        if record.sha256 is not None
-    }
-    strays = [path for path in contents(home) if path not in known and is_ours(path)]
+    root, there = content_root(home), contents(home)
+    rows = db.execute(
+        "select distinct p.sha256, p.id from generated g join pictures p on p.id = g.picture_id"
+    )
+    expected = {path_in(root, sha256): int(picture_id) for sha256, picture_id in rows.fetchall()}
+    strays = [Path(path) for path in sorted(there - expected.keys()) if is_ours(Path(path))]
     for path in strays:
         if is_partial(path):
             path.unlink(missing_ok=True)
-    _follow(db, known)
+    _follow(db, expected, there)
     return [path for path in strays if not is_partial(path)]
 
 
@@ -72,27 +71,21 @@ def _held(db: Database, picture_ids: set[int]) -> set[int]:
     return {int(row[0]) for row in rows}
 
 
-def _follow(db: Database, known: dict[Path, GeneratedRecord]) -> None:
+def _follow(db: Database, expected: dict[str, int], there: set[str]) -> None:
     """Let file rows say where the files of painted pictures lie now, and whether they do."""
     rows = db.execute(
         "select path, present from files where picture_id in (select picture_id from generated)"
     ).fetchall()
-    present = {row[0] for row in rows if row[1]}
-    expected = {str(path): record.picture_id for path, record in known.items()}
-    here = {path for path in expected if Path(path).is_file()}
-    found = [
-        (seen(Path(path)), picture_id)
-        for path, picture_id in expected.items()
-        if path in here - present and picture_id is not None
-    ]
-    put_files(db, found)
-    moved = [row[0] for row in rows if row[0] not in expected and _is_left(Path(row[0]))]
+    present = {path for path, is_present in rows if is_present}
+    returned = (expected.keys() & there) - present
+    put_files(db, [(seen(Path(path)), expected[path]) for path in sorted(returned)])
+    moved = [path for path, _ in rows if path not in expected and _is_left(Path(path))]
     if moved:
         db.execute(
             "delete from files where path in (select value from json_each(?))", [listed(moved)]
         )
         bump(db)
-    mark_vanished(db, set(expected) - here)
+    mark_vanished(db, sorted((expected.keys() & present) - there))
 
 
 def _is_left(path: Path) -> bool:

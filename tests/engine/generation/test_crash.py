@@ -45,7 +45,7 @@ async def test_a_picture_whose_row_a_kill_prevented_is_in_the_library_after_the_
     await cache.aclose()
     async with Engine.open(EngineSettings(home=home)) as engine:
         (record,) = await engine.cache.read(list_generated, home, 9)
-        assert (record.path, record.prompt, record.seed) == (str(stray), "a red ball", 7)
+        assert (record.path, record.prompt, record.seed) == (stray, "a red ball", 7)
         assert [job.state for job in await engine.jobs.remembered()] == ["lost"]
         studio = StudioKit(engine.cache, engine.settings)
         await studio.jobs.recover()
