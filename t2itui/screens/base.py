@@ -21,7 +21,7 @@ LEAST_WIDTH = 36
 LEAST_HEIGHT = 10
 
 
-class AppScreen(Backdrop, Screen[None]):
+class AppScreen(Screen[None], Backdrop):
     """A screen of the app; subclasses say in `compose_body` what lies between the edges."""
 
     DEFAULT_CSS = """

@@ -36,7 +36,7 @@ Its bar runs from the lowest to the highest cosine of the answer.
 ✓ at or above the threshold, · below it, ◆ marked."""
 
 
-class HelpScreen(Backdrop, Screen[None]):
+class HelpScreen(Screen[None], Backdrop):
     """Lists the keys of the screen it was called from, with what each does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -73,7 +73,7 @@ class Failed(Message, bubble=False):
         self.error = error
 
 
-class Body(Backdrop, ContentSwitcher):
+class Body(ContentSwitcher, Backdrop):
     """What stands below the query: a text, an answer, or the first steps."""
 
 

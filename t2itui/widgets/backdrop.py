@@ -11,6 +11,8 @@ from textual.widget import Widget
 class Backdrop(Widget):
     """Paints nothing but its background, all of it one strip; for containers without a border.
 
+    Name it last among the bases: stylesheet and keys are those of the first.
+
     Every container is painted wherever its children are, and each of its lines is cut where they
     begin and end. With lines of their own, a handful of nested containers takes longer than what
     they hold. (Textual's own BLANK passes by the filters, which a terminal without colour needs.)

@@ -42,7 +42,7 @@ class CardsFetched(Message, bubble=False):
         self.contents = contents
 
 
-class ResultGrid(Backdrop, DrawingHolder, can_focus=True):
+class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
     """Walks through any number of results with as many cards as the screen has room for."""
 
     DEFAULT_CSS = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,10 +27,14 @@ class KeyPlace:
     """Empty where the next key's description is for both."""
     tooltip: str
     enabled: bool
-    left: int
+    left: int = 0
     """The first cell."""
-    right: int
-    """The cell after the last."""
+
+    @property
+    def right(self) -> int:
+        """The cell after the last."""
+        words = f" {self.description}" if self.description else ""
+        return self.left + cell_len(self.shown + words)
 
 
 class KeyLine(Widget):
@@ -58,51 +62,59 @@ class KeyLine(Widget):
     def __init__(self) -> None:
         super().__init__()
         self.places: tuple[KeyPlace, ...] = ()
-        """The keys from left to right, those out of sight too."""
+        """The keys in sight, from left to right."""
         self._hovered: KeyPlace | None = None
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self.follow)
 
+    def on_resize(self) -> None:
+        self.follow(self.screen)
+
     def follow(self, screen: Screen[object]) -> None:
         """Show the keys that work now."""
-        places = tuple(self._find(list(screen.active_bindings.values())))
+        places = self._fit(self._find(list(screen.active_bindings.values())))
         if places != self.places:
             self.places = places
             self._hovered = None
             self.refresh()
 
     def _find(self, active: list[ActiveBinding]) -> list[KeyPlace]:
-        """Give each shown action a place; those of a group stand together and share a word."""
+        """Give each shown action a key; those of a group stand together and share a word."""
         first: dict[str, ActiveBinding] = {}
         for each in active:
             if each.binding.show:
                 first.setdefault(each.binding.action, each)
         places: list[KeyPlace] = []
-        left = 0
         for group, members in groupby(first.values(), lambda each: each.binding.group):
             keys = list(members)
             for number, each in enumerate(keys, 1):
                 words = each.binding.description
                 if group is not None and len(keys) > 1:
                     words = group.description if number == len(keys) else ""
-                place = self._place(each, words, left)
-                places.append(place)
-                left = place.right + bool(words)
+                places.append(self._place(each, words))
         return places
 
-    def _place(self, active: ActiveBinding, words: str, left: int) -> KeyPlace:
+    def _place(self, active: ActiveBinding, words: str) -> KeyPlace:
         binding = active.binding
-        shown = self.app.get_key_display(binding)
         return KeyPlace(
             key=binding.key,
-            shown=shown,
+            shown=self.app.get_key_display(binding),
             description=words,
             tooltip=active.tooltip or binding.description,
             enabled=active.enabled,
-            left=left,
-            right=left + cell_len(f"{shown} {words}" if words else shown),
         )
+
+    def _fit(self, places: list[KeyPlace]) -> tuple[KeyPlace, ...]:
+        """Line the keys up; where there is no room for all, the last one, help, stays."""
+        while True:
+            placed, left = [], 0
+            for place in places:
+                placed.append(replace(place, left=left))
+                left = placed[-1].right + bool(place.description)
+            if len(places) < 3 or placed[-1].right <= self.size.width:
+                return tuple(placed)
+            del places[-2]
 
     def render(self) -> Content:
         parts: list[tuple[str, str]] = []

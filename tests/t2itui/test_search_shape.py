@@ -36,7 +36,10 @@ async def test_cards_query_route_threshold_and_keys_fit_into(size: tuple[int, in
             assert column.size.width >= 10
             assert grid.shape.rows * grid.shape.card_height <= column.size.height
         assert len(screen.query(CardColumn)) == grid.shape.columns
-        assert screen.query_one(KeyLine).region.bottom == height
+        line = screen.query_one(KeyLine)
+        assert line.region.bottom == height
+        assert line.places[-1].description == "Help"
+        assert line.places[-1].right <= width
         assert screen.query_one(Detail).display == (width >= 70)
 
 
