@@ -17,12 +17,14 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
     nullcontext,
+    suppress,
 )
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
+from textual.worker import WorkerCancelled
 
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
@@ -134,7 +136,8 @@ async def settled(pilot: Pilot[None]) -> None:
     before = ""
     for _ in range(PATIENCE):
         await pilot.pause()
-        await pilot.app.workers.wait_for_complete()
+        with suppress(WorkerCancelled):  # One made way for a newer one.
+            await pilot.app.workers.wait_for_complete()
         await pilot.pause(0.1)
         now = pilot.app.export_screenshot(title="")
         if now == before:

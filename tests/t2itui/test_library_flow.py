@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static, Tabs
+from textual.worker import WorkerCancelled
 
 from engine.engine import Engine
 from engine.events import JobCancelled, JobFinished
@@ -69,7 +70,8 @@ async def library(pilot: Pilot[None]) -> LibraryScreen:
 async def ended(pilot: Pilot[None], job: Job) -> Outcome:
     """Wait for the end of a job and until the screens took notice."""
     outcome = await job.wait()
-    await pilot.app.workers.wait_for_complete()
+    with suppress(WorkerCancelled):
+        await pilot.app.workers.wait_for_complete()
     await pilot.pause()
     return outcome
 
