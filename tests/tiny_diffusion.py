@@ -112,6 +112,37 @@ def save_tiny_diffusion(
     return folder
 
 
+def name_checker(folder: Path) -> Path:
+    """Let a folder name a safety checker that it lacks, as what is fetched of the real ones does.
+
+    The class of the feature extractor is one that transformers has no more.
+    """
+    index = folder / "model_index.json"
+    content = json.loads(index.read_text())
+    content["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
+    content["feature_extractor"] = ["transformers", "CLIPFeatureExtractor"]
+    index.write_text(json.dumps(content))
+    return folder
+
+
+def make_as_published(folder: Path) -> Path:
+    """Give a folder what the published Stable Diffusion 1.5 has of older versions' names."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    text = folder / "text_encoder" / "model.safetensors"
+    tensors = {
+        f"text_model.{key.removeprefix('text_model.')}": value
+        for key, value in load_file(text).items()
+    }
+    tensors["text_model.embeddings.position_ids"] = torch.arange(TEXT_LENGTH)[None]
+    save_file(tensors, text, metadata={"format": "pt"})
+    vae = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    renamed = {_published(key): value for key, value in load_file(vae).items()}
+    save_file(renamed, vae, metadata={"format": "pt"})
+    return name_checker(folder)
+
+
 def save_safety_checker(folder: Path, *, blocks: bool) -> None:
     """Give a diffusers folder a safety checker that objects to everything, or to nothing."""
     import torch
@@ -132,11 +163,7 @@ def save_safety_checker(folder: Path, *, blocks: bool) -> None:
     checker.save_pretrained(folder / "safety_checker")
     sizes: dict[str, Any] = {"size": {"shortest_edge": 16}, "crop_size": 16}
     CLIPImageProcessorPil(**sizes).save_pretrained(folder / "feature_extractor")
-    index = folder / "model_index.json"
-    content = json.loads(index.read_text())
-    content["safety_checker"] = ["stable_diffusion", "StableDiffusionSafetyChecker"]
-    content["feature_extractor"] = ["transformers", "CLIPImageProcessor"]
-    index.write_text(json.dumps(content))
+    name_checker(folder)
 
 
 def save_lora(path: Path, pipe: Model, *, seed: int = 0) -> Path:
@@ -199,6 +226,14 @@ def _tokenizer() -> Model:
     tokenizer = make(vocab=vocab, merges=merges, model_max_length=TEXT_LENGTH)
     assert len(tokenizer) == len(vocab)
     return tokenizer
+
+
+def _published(key: str) -> str:
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    if ".mid_block.attentions.0." in key:
+        for new, name in old.items():
+            key = key.replace(f".{new}.", f".{name}.")
+    return key
 
 
 _UNET_ENDS = {

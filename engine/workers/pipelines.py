@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionMod
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from diffusers.utils import logging as diffusers_logging
 from safetensors import SafetensorError
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.utils import logging as transformers_logging
 
@@ -39,6 +40,7 @@ _LOADING_ERRORS = (
     TypeError,
     NotImplementedError,
     ImportError,
+    AttributeError,
     SafetensorError,
 )
 
@@ -124,11 +126,16 @@ def make_interruptible(pipe: Pipeline, check: Callable[[], None]) -> None:
 
 def _from_folder(source: Source, dtype: torch.dtype, report: Report) -> Pipeline:
     total, done = sum(source.parts.values()), 0
-    parts: dict[str, Part] = {"safety_checker": None}
+    parts: dict[str, Part] = {"safety_checker": None, "feature_extractor": None}
     for name, size in source.parts.items():
         report(f"loading {name.replace('_', ' ')}", done, total)
         parts[name] = _load_part(source, name, dtype)
         done += size
+    if parts["safety_checker"] is not None:
+        # By its own class: older models name one that transformers no longer has.
+        extractor: Part = CLIPImageProcessorPil
+        folder = source.path / "feature_extractor"
+        parts["feature_extractor"] = extractor.from_pretrained(folder, local_files_only=True)
     report("putting the pipeline together", done, total)
     kind: Pipeline = StableDiffusionPipeline
     return kind.from_pretrained(
@@ -168,6 +175,7 @@ def _from_file(source: Source, dtype: torch.dtype, report: Report) -> Pipeline:
         str(source.path),
         config=str(source.config),
         safety_checker=None,
+        feature_extractor=None,
         requires_safety_checker=False,
         torch_dtype=dtype,
         local_files_only=True,

@@ -46,7 +46,7 @@ def main() -> None:
 
 async def measure(source: str, home: Path) -> None:
     """Print the figures of one generator."""
-    settings = EngineSettings(home=home, dtype="fp32", generator=source)
+    settings = EngineSettings(home=home, generator=source)
     generators = Generators(settings)
     facts = await generators.describe(source)
     request = GenerateRequest(prompt="a red horse in the snow", steps=STEPS)
@@ -110,7 +110,8 @@ def bare_pipeline(facts: GeneratorFacts) -> Pipeline:
     from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
     kind: Pipeline = StableDiffusionPipeline
-    pipe = kind.from_pretrained(facts.path, safety_checker=None, local_files_only=True)
+    parts = {"safety_checker": None, "feature_extractor": None}
+    pipe = kind.from_pretrained(facts.path, **parts, local_files_only=True)
     scheduler: Pipeline = DPMSolverMultistepScheduler
     pipe.scheduler = scheduler.from_config(pipe.scheduler.config, use_karras_sigmas=True)
     pipe.set_progress_bar_config(disable=True)

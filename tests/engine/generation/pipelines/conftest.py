@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny_diffusion import (
+    make_as_published,
     save_checkpoint,
     save_lora,
     save_tiny_diffusion,
@@ -19,6 +20,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipelines")
     pipe = tiny_pipeline()
     pipe.save_pretrained(folder / "plain")
+    make_as_published(folder / "plain")
     save_checkpoint(folder / "plain.safetensors", pipe)
     save_lora(folder / "lora.safetensors", pipe)
     save_tiny_diffusion(folder / "other", seed=1)

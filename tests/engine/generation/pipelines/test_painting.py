@@ -125,7 +125,8 @@ def paint(painter: Painter, **changes: object) -> Pixels:
 def bare(folder: Path, scheduler: Pipeline, kind: Pipeline, **options: Any) -> Pixels:  # noqa: ANN401
     """Paint TASK with diffusers alone."""
     quiet()
-    pipe = kind.from_pretrained(folder, safety_checker=None, use_safetensors=True)
+    parts = {"safety_checker": None, "feature_extractor": None}
+    pipe = kind.from_pretrained(folder, **parts, use_safetensors=True)
     pipe.set_progress_bar_config(disable=True)
     extra = {DPMSolverMultistepScheduler: "use_karras_sigmas", DDIMScheduler: "clip_sample"}
     option = {extra[scheduler]: scheduler is not DDIMScheduler} if scheduler in extra else {}

@@ -39,7 +39,7 @@ FRAIL = "tests.engine.generation.pipelines.frail_generator"
 def settings(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> EngineSettings:
     home = tmp_path_factory.mktemp("home")
     plain = str(tiny / "plain")
-    return EngineSettings(home=home, device="cpu", dtype="fp32", generator=plain, idle_seconds=0)
+    return EngineSettings(home=home, device="cpu", generator=plain, idle_seconds=0)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
