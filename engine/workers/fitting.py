@@ -124,8 +124,8 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
             now = measured(found, validation)
             if kept is None or now.average_precision > best.average_precision:
                 best, kept = now, _copied(model)
-            figures = now.average_precision, now.recall
-            tell("metric", step + 1, fit.metric_steps, loss.item(), *figures)
+        figures = best.average_precision, best.recall
+        tell("metric", step + 1, fit.metric_steps, loss.item(), *figures)
     if kept is not None:
         model.load_state_dict(kept)
 

@@ -74,7 +74,7 @@ class _Teller:
     ) -> None:
         self._call.check()
         now = time.monotonic()
-        if stage == "step" and now - self._told < INTERVAL_S:
+        if stage != "epochs" and step < steps and now - self._told < INTERVAL_S:
             return
         self._told = now
         self._call.report(
