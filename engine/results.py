@@ -6,11 +6,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.routes import GENERATE as GENERATE
+from engine.routes import RETRIEVE as RETRIEVE
+
 FloatArray: TypeAlias = NDArray[np.float32]
 IdArray: TypeAlias = NDArray[np.int64]
-
-RETRIEVE = "retrieve"
-GENERATE = "generate"
 
 HISTOGRAM_BINS = 64
 

@@ -1,6 +1,6 @@
 """What the encoder that ships is good for, said wherever somebody may index with it."""
 
-from engine.models.places import STORYBOOK
+from engine.storybook.shipped import STORYBOOK
 
 LIMITS = (
     "The storybook's encoder knows its own drawings: ten animals with their colours, actions and"

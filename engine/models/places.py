@@ -8,9 +8,7 @@ from pathlib import Path
 from engine.errors import ModelUnusableError
 from engine.models.json_files import read_json
 from engine.storybook.shipped import ENCODER
-
-STORYBOOK = "storybook"
-"""Names the encoder that ships, wherever the program is installed."""
+from engine.storybook.shipped import STORYBOOK as STORYBOOK
 
 _HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*(?:@[\w-][\w./-]*)?")
 _INDEX = "model.safetensors.index.json"

@@ -4,6 +4,8 @@ from pathlib import Path
 
 _FILES = Path(__file__).parent / "files"
 
+STORYBOOK = "storybook"
+"""Names what ships wherever a model is named, on every machine."""
 GALLERY = _FILES / "gallery"
 """Six hundred pictures and their scenes."""
 ENCODER = _FILES / "clip-storybook"

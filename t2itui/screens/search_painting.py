@@ -18,7 +18,7 @@ from engine.events import (
     JobScored,
 )
 from engine.requests import SYNTHETIC
-from engine.results import GENERATE, RETRIEVE
+from engine.routes import GENERATE, RETRIEVE
 from t2itui.scope_names import STORYBOOK
 from t2itui.screens.search_storybook import StorybookActions
 from t2itui.widgets.offer_line import OfferLine
