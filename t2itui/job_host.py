@@ -72,7 +72,8 @@ class JobHost(App[None]):
             return
         if last and last[0].state == "lost":
             self.notify(
-                "It did not finish before the program ended. j shows it; r there runs it again.",
+                "It did not finish before the program ended. j shows it; r there runs it again, and"
+                " d asks no more about a painting.",
                 title=plain(last[0].title),
                 severity="warning",
                 timeout=LOST_SHOWN_S,

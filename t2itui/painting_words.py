@@ -7,28 +7,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cache.records import GeneratedRecord
     from engine.generation.saved import Order
+    from engine.generation.settled import Settled
     from t2itui.painting_view import PaintedView
 
 
-def parameters(order: Order, source: str) -> list[tuple[str, str]]:
-    """Each thing that was asked, by name; what was left to the model says so."""
+def parameters(order: Order, source: str, settled: Settled | None) -> list[tuple[str, str]]:
+    """What a job paints with, by name; what only its model could say is left out."""
     request = order.request
-    size = f"{request.width}x{request.height}" if request.width and request.height else "model's"
     seed = order.drawn if request.seed is None else request.seed
-    pairs = [
-        ("prompt", request.prompt),
-        ("not", request.negative),
-        ("seed", f"{seed}" if request.seed is not None else f"any (drawn {seed})"),
-        ("steps", f"{request.steps or 'model’s'}"),
-        ("guidance", "model's" if request.guidance is None else f"{request.guidance:g}"),
-        ("size", size),
-        ("scheduler", request.scheduler or "model's"),
-        ("count", f"{request.count}" if request.count > 1 else ""),
+    start = request.start_picture
+    pairs = [("prompt", request.prompt), ("not", request.negative), ("seed", str(seed))]
+    if settled is not None:
+        pairs += [
+            ("steps", str(settled.steps)),
+            ("guidance", f"{settled.guidance:g}"),
+            ("size", f"{settled.width}x{settled.height}"),
+            ("scheduler", settled.scheduler),
+        ]
+    pairs += [
+        ("pictures", f"{request.count}" if request.count > 1 else ""),
         ("model", source.rstrip("/").rpartition("/")[2]),
         ("LoRA", ", ".join(f"{lora.path.name} {lora.weight:g}" for lora in request.loras)),
-        ("start", "" if request.start_picture is None else request.start_picture.name),
-        ("strength", "" if request.start_picture is None else f"{request.strength:g}"),
-        ("joins", order.library or "your own pictures"),
+        ("start", "" if start is None else start.name),
+        ("strength", "" if start is None else f"{request.strength:g}"),
+        ("joins", f"the {order.library}" if order.library else "your own pictures"),
     ]
     return [(name, value) for name, value in pairs if value]
 

@@ -34,9 +34,12 @@ from t2itui.widgets.painted_side import PaintedSide
 if TYPE_CHECKING:
     from cache.records import JobRecord
     from engine.engine import Engine
+    from engine.generation.settled import Settled
 
 REMEMBERED = 1_000
 BAR_WIDTH = 24
+NARROW_EVENTS = 3
+"""Events shown where they stand below the pictures."""
 LOOKS, LOOK_S = 50, 0.1
 """How often, and how far apart, a job is looked for that was begun just now."""
 UNFINISHED = "Not finished: the program ended before. r runs it again, d asks no more."
@@ -48,6 +51,8 @@ class Known:
 
     order: Order
     source: str
+    settled: Settled | None
+    """What the model makes of the order; None where its files are not here any more."""
     record: JobRecord
     painted: tuple[PaintedView, ...]
     """What it kept, if it is of an earlier session."""
@@ -69,7 +74,7 @@ class PaintingScreen(AppScreen):
         & #heading { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #how { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #body { height: 1fr; layout: vertical; }
-        & Stage { height: 1fr; width: 1fr; }
+        & Stage { layout: horizontal; height: 1fr; width: 1fr; }
         & #side { height: 6; width: 1fr; padding: 0 1; border-top: solid $panel; }
         & #parameters, & #events { width: 1fr; height: auto; }
         & #events { color: $text-muted; }
@@ -168,8 +173,13 @@ class PaintingScreen(AppScreen):
             return
         mine = [from_record(each) for each in kept if each.job_id == job_id and each.path]
         source = engine.painting.source(order.request, order.library)
-        known = Known(order=order, source=source, record=record, painted=tuple(mine[::-1]))
-        self.post_message(self.Read(known))
+        settled = await _settled(engine, order, source)
+        painted = tuple(mine[::-1])
+        self.post_message(
+            self.Read(
+                Known(order=order, source=source, settled=settled, record=record, painted=painted)
+            )
+        )
 
     @on(Read)
     def take_known(self, message: Read) -> None:
@@ -252,15 +262,16 @@ class PaintingScreen(AppScreen):
     def _show_side(self) -> None:
         lines: list[Content] = []
         if self.known is not None:
-            pairs = parameters(self.known.order, self.known.source)
+            pairs = parameters(self.known.order, self.known.source, self.known.settled)
             if self.has_class("-wide"):
                 lines = [_pair(name, value) for name, value in pairs]
             else:
                 lines = [Content("  ").join([_pair(name, value) for name, value in pairs])]
         told = self.view.painting.lines if self.view is not None else ()
+        told = told if self.has_class("-wide") else told[-NARROW_EVENTS:]
         events = [Content(f"· {plain(line)}") for line in told]
         self._put("parameters", Content("\n").join(lines))
-        if self._put("events", Content("\n").join(events)):
+        if self._put("events", Content("\n").join(events)) and self.has_class("-wide"):
             self.side.scroll_end(animate=False)
 
     def _put(self, name: str, text: Content) -> bool:
@@ -379,21 +390,16 @@ class PaintingScreen(AppScreen):
         """Paint the same with another seed."""
         self.t2i.paint_again(self.job_id, new_seed=True)
 
-    @work(group="more")
-    async def action_more_steps(self) -> None:
+    def action_more_steps(self) -> None:
         """Paint the picture on the screen again with twice the steps."""
-        engine, known, picture = self.t2i.engine, self.known, self.picture
-        if engine is None or known is None or picture is None:
+        known, picture = self.known, self.picture
+        if known is None or picture is None:
             return
-        request, steps = known.order.request, known.order.request.steps
-        try:
-            if steps is None:
-                steps = (await engine.generators.describe(known.source)).defaults.steps
-        except EngineError as error:
-            self.t2i.tell_problem("Not painted", error)
-            return
-        wanted = replace(request, steps=steps * 2, seed=picture.seed, count=1)
-        self.t2i.start_painting(wanted, library=known.order.library)
+        request, settled = known.order.request, known.settled
+        steps = request.steps or (settled.steps if settled is not None else 0)
+        if steps:
+            wanted = replace(request, steps=steps * 2, seed=picture.seed, count=1)
+            self.t2i.start_painting(wanted, library=known.order.library)
 
     def action_vary(self) -> None:
         """Paint a variation of the picture on the screen; the form asks how far from it."""
@@ -478,6 +484,16 @@ async def _record(engine: Engine, job_id: int) -> JobRecord | None:
                 return record
         await asyncio.sleep(LOOK_S)
     return None
+
+
+async def _settled(engine: Engine, order: Order, source: str) -> Settled | None:
+    from engine.generation.settled import settle
+
+    try:
+        facts = await engine.generators.describe(source)
+        return await asyncio.to_thread(settle, order.request, facts)
+    except EngineError:
+        return None
 
 
 def _read(path: Path) -> bytes | None:

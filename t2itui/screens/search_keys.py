@@ -83,7 +83,14 @@ SEARCH_KEYS: list[BindingType] = [
         show=False,
         tooltip="Read the selected picture's recipe into the painting form",
     ),
-    Binding("space", "mark", "Mark", id="search.mark", tooltip="Mark the picture, or unmark"),
+    Binding(
+        "space",
+        "mark",
+        "Mark",
+        id="search.mark",
+        show=False,
+        tooltip="Mark the picture, or unmark",
+    ),
     Binding(
         "M", "marked", "Marked", id="search.marked", show=False, tooltip="List marked pictures"
     ),

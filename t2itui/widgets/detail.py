@@ -141,7 +141,7 @@ class Detail(Vertical):
         states = [
             "" if shown.present else "✗ not on disk",
             "✂ file is cut short" if shown.partial else "",
-            "✎ generated" if shown.synthetic else "",
+            "✎ painted" if shown.synthetic else "",
             "" if ships else when_words(shown.mtime),
         ]
         lines = [

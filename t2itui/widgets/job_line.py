@@ -44,16 +44,17 @@ def figures(progress: JobProgress) -> tuple[Figure, ...]:
     done = size_words(progress.done) if is_bytes else f"{progress.done:,}"
     total = size_words(progress.total) if is_bytes else f"{progress.total:,}"
     unit = "" if is_bytes or not progress.unit else f" {progress.unit}"
-    parts = [Figure(progress.stage, 2)]
+    is_steps = progress.unit == "steps"
+    parts = [Figure(progress.stage, 1 if is_steps else 2)]
     if progress.total:
-        parts.append(Figure(f"{done} of {total}{unit}", 3))
-        parts.append(Figure(f"{percent(progress)} %", 5))
+        parts.append(Figure(f"{done} of {total}{unit}", 5 if is_steps else 3))
+        parts.append(Figure(f"{percent(progress)} %", 0 if is_steps else 5))
     elif progress.done:
         parts.append(Figure(f"{done}{unit}", 3))
     if progress.rate:
         rate = size_words(progress.rate) if is_bytes else f"{progress.rate:.3g}"
-        rate += " it" if progress.unit == "steps" else ""
-        parts.append(Figure(f"{rate}/s", 1))
+        rate += " it" if is_steps else ""
+        parts.append(Figure(f"{rate}/s", 2 if is_steps else 1))
     if progress.eta_s is not None:
         parts.append(Figure(f"{duration_words(max(1.0, progress.eta_s))} left", 4))
     return tuple(parts)

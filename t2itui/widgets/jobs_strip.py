@@ -19,7 +19,7 @@ ROOMY_HEIGHT = 30
 """From so many lines of terminal on the strip may take ROOMY_LINES of them."""
 ROOMY_LINES = 3
 PREVIEW_WIDTH, PREVIEW_LINES = 5, 2
-ROOMY_PREVIEW_WIDTH, ROOMY_PREVIEW_LINES = 9, 4
+ROOMY_PREVIEW_WIDTH, ROOMY_PREVIEW_LINES = 7, 3
 LEAST_WIDTH = 60
 """Cells below which the line has more to say than a preview."""
 

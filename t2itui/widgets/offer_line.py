@@ -21,6 +21,7 @@ class OfferLine(Static):
         padding: 0 1;
         display: none;
         background: $boost;
+        &.-offer { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
 
@@ -97,6 +98,7 @@ class OfferLine(Static):
 
     def _say(self, content: Content, *, is_offer: bool = False) -> None:
         self.is_offer = is_offer
+        self.set_class(is_offer, "-offer")
         self.display = True
         self.update(content)
 
