@@ -1,6 +1,8 @@
 """`t2itui generate`, and searches that paint: models are fakes, all else is real."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -193,6 +195,18 @@ def test_painted_pictures_are_listed_counted_and_removed(paint: RunCli, tmp_path
     assert paint("library", "--remove", path).exit_code == 0
     assert not Path(path).exists()
     assert json.loads(paint("library", "--json").stdout.splitlines()[0])["synthetic"] == 0
+
+
+def test_what_was_left_unfinished_is_listed_and_run_again(paint: RunCli, tmp_path: Path) -> None:
+    assert paint("generate", "a red ball", "--seed", "3").exit_code == 0
+    with closing(sqlite3.connect(tmp_path / "home" / "cache.sqlite3")) as db:
+        db.execute("update jobs set state = 'lost' where kind = 'generate'")
+        db.commit()
+    (left,) = json_lines(paint("generate", "--unfinished", "--json"))
+    assert (left["title"], left["state"]) == ("paint a red ball", "lost")
+    again = last(paint("generate", "--again", str(left["job"]), "--json"))
+    assert (again["cached"], again["seed"]) == (True, 3)
+    assert "nothing was left unfinished" in paint("generate", "--unfinished").stderr
 
 
 def test_generate_is_listed_with_the_commands() -> None:
