@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,17 @@ def draw(cluster: IdArray, resamples: int = RESAMPLES, seed: int = 0) -> Draws:
     """Draw clusters with replacement, as many as there are; `cluster` may hold any numbers."""
     _, index = np.unique(cluster, return_inverse=True)
     count = int(index.max(initial=-1)) + 1
+    return Draws(
+        cluster=index.astype(np.int64), weights=drawn_weights(count, resamples, seed), seed=seed
+    )
+
+
+@lru_cache(maxsize=2)
+def drawn_weights(count: int, resamples: int, seed: int) -> NDArray[np.float32]:
+    """How often each of `count` things is in each resample, [resamples, count]; read-only.
+
+    The last ones are kept: both directions, and every scorer, take the same.
+    """
     random = np.random.default_rng(seed)
     weights = np.zeros((resamples, count), np.float32)
     for part in _parts(resamples, count):
@@ -52,7 +64,8 @@ def draw(cluster: IdArray, resamples: int = RESAMPLES, seed: int = 0) -> Draws:
         drawn = random.integers(0, count, (size, count), dtype=np.int32)
         drawn += np.arange(size, dtype=np.int32)[:, None] * count
         weights[part] = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count)
-    return Draws(cluster=index.astype(np.int64), weights=weights, seed=seed)
+    weights.flags.writeable = False
+    return weights
 
 
 def means(values: Sequence[Floats], draws: Draws) -> list[Interval]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.evaluation.bootstrap import paired_difference
+from engine.evaluation.bootstrap import drawn_weights, paired_difference
 from engine.evaluation.data import CAPTIONS, Data, Right
 from engine.evaluation.measure import Direction, retrieval
 from engine.evaluation.ranks import rank_queries, transposed
@@ -53,6 +53,7 @@ def main() -> None:
         rank_queries(transposed(scores), back.right)
 
     def everything() -> None:
+        drawn_weights.cache_clear()
         scores = texts @ pictures.T
         for matrix, make in ((scores, Direction.texts), (transposed(scores), Direction.pictures)):
             retrieval("cosine", matrix, make(data, 1000, 0))
