@@ -134,21 +134,22 @@ of others again, seen in neither.
 
 | | |
 | --- | --- |
-| held-out pairs, a tenth of them the hardest | {pairs:,} |
+| held-out pairs, about half of them a caption's nearest false picture | {pairs:,} |
 | expected calibration error | {ece:.3f} |
 | spoiled pictures below 0.5 | {spoiled:.3f} |
 | 300 queries of the gallery routed right at 0.5 | {routing:.3f} |
 | of these: satisfied, absent, foreign | {satisfied:.3f}, {absent:.3f}, {foreign:.3f} |
 {photos}
 Limits: those of its encoder. Where that cannot tell whose colour or action it is, match stays below
-0.5 rather than above it. Long captions of pictures that satisfy them often stay below 0.5.
+0.5 rather than above it. Long captions of pictures that satisfy them often stay below 0.5, and so do
+captions of two animals by name and side alone ("a dog on the left and a cat on the right"), though
+the right pictures come first.
 """
 
 _PHOTOS = """
-Real photos, which neither was made for ({photos:.0f} photos of the same ten animals): an animal's
-name passes 0.5 for {names_passed:.3f} of names and photos, and {any_name_passed:.3f} of the photos
-pass for any of the twenty names; a level-2 caption passes for {captions_passed:.4f} of captions and
-photos.
+Real photos, which neither was made for ({photos:.0f} photos of the same ten animals): of all pairs
+with an animal's name {names_passed:.3f} pass 0.5, and {any_name_passed:.3f} of the photos pass for
+any of the twenty names; of all pairs with a level-2 caption {captions_passed:.3f} pass.
 """
 
 

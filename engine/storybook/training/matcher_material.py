@@ -53,7 +53,7 @@ def to_train_on(folder: Path, encoder: EncoderFolder, count: int) -> Material:
 
 
 def to_calibrate_on(folder: Path, encoder: EncoderFolder) -> Material:
-    """Pairs about pictures that are seen in neither training nor report, a tenth of them hard."""
+    """Pairs about pictures that are seen in neither training nor report."""
     whole = load_calibration(folder, CALIBRATION, SIDE)
     spoiled = load_spoiled(folder, 100_000, CALIBRATION // 5, SIDE)
     return _with_hard(_gathered(encoder, whole, spoiled, held_out=True))
