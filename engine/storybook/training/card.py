@@ -141,9 +141,9 @@ of others again, seen in neither.
 | of these: satisfied, absent, foreign | {satisfied:.3f}, {absent:.3f}, {foreign:.3f} |
 {photos}
 Limits: those of its encoder. Where that cannot tell whose colour or action it is, match stays below
-0.5 rather than above it. Long captions of pictures that satisfy them often stay below 0.5, and so do
-captions of two animals by name and side alone ("a dog on the left and a cat on the right"), though
-the right pictures come first.
+0.5 rather than above it. Long captions of pictures that satisfy them often stay below 0.5, and so
+do captions of two animals by name and side alone ("a dog on the left and a cat on the right"),
+though the right pictures come first.
 """
 
 _PHOTOS = """
