@@ -1,0 +1,59 @@
+"""`t2itui train` and the matchers of `t2itui models`, over an imported library."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.evaluation.libraries import ENCODER, write_data
+from tests.engine.matchers import random_matcher
+from tests.t2itui.cli.conftest import RunCli, json_lines
+
+
+@pytest.fixture
+def data(tmp_path: Path, run_cli: RunCli) -> str:
+    """Captions whose vectors are imported."""
+    captions = write_data(tmp_path)
+    done = run_cli(
+        *("cache", "import", "--encoder", ENCODER, "--root", str(tmp_path)),
+        *("--pictures", str(tmp_path / "p.npz"), "--texts", str(tmp_path / "t.npz")),
+    )
+    assert done.exit_code == 0, done.output
+    return str(captions)
+
+
+def test_a_matcher_is_trained_listed_and_written(
+    data: str, run_cli: RunCli, tmp_path: Path
+) -> None:
+    out = tmp_path / "m.safetensors"
+    options = ("--epochs", "0", "--hidden", "8", "--force", "--out", str(out))
+    done = run_cli("train", data, "--json", *options)
+    assert done.exit_code == 0, done.output
+    lines = json_lines(done)
+    assert {line["type"] for line in lines} >= {"recall", "paired", "calibration", "matcher"}
+    assert lines[-1]["kept"]
+    assert lines[-1]["encoder"] == ENCODER
+    (listed,) = (each for each in json_lines(run_cli("models", "--json")) if "in_force" in each)
+    assert listed["id"] == lines[-1]["id"]
+    assert str(listed["summary"]).startswith("mAP ")
+    again = run_cli("models", "import", str(out))
+    assert again.exit_code == 0, again.output
+    assert "in force" in run_cli("models").stdout
+
+
+def test_matchers_are_exported_and_imported(data: str, run_cli: RunCli, tmp_path: Path) -> None:
+    source, target = tmp_path / "in.safetensors", tmp_path / "out.safetensors"
+    source.write_bytes(random_matcher(ENCODER, 48))
+    assert run_cli("models", "import", str(source)).exit_code == 0
+    assert run_cli("models", "export", "1", str(target)).exit_code == 0
+    assert target.read_bytes() == source.read_bytes()
+    assert run_cli("models", "export", "9", str(target)).exit_code == 2
+    source.write_bytes(b"nothing of the kind")
+    assert run_cli("models", "import", str(source)).exit_code == 3
+
+
+def test_data_that_is_not_there_is_refused(run_cli: RunCli) -> None:
+    done = run_cli("train", "none.token", "--json")
+    assert done.exit_code == 3
+    (line,) = json_lines(done)
+    assert "no file or folder" in str(line["message"])
+    assert run_cli("train").exit_code == 2
