@@ -55,6 +55,8 @@ THEMES = (
 CRASHED = 3
 """The exit code after an unexpected error: what was wanted could not be done."""
 
+STATUS_S = 0.25
+"""The least time between two readings of the top line's figures."""
 SAVE_S = 0.5
 """Settings are written once they have rested so long, and on the way out."""
 
@@ -151,6 +153,8 @@ class T2ITuiApp(PaintHost):
         self._open_engine = open_engine
         self._resources = AsyncExitStack()
         self._unsaved: Timer | None = None
+        self._is_status_stale = False
+        self._is_reading_status = False
         self._last_words: tuple[str, ...] = ()
 
     def on_mount(self) -> None:
@@ -258,16 +262,26 @@ class T2ITuiApp(PaintHost):
         else:
             super().take_form(request)
 
+    def update_status(self) -> None:
+        """Read the figures of the top line anew; one reading at a time, and one after it."""
+        self._is_status_stale = True
+        if not self._is_reading_status:
+            self._is_reading_status = True
+            self._read_status()
+
     @work(group="status")
-    async def update_status(self) -> None:
-        """Read the figures of the top line anew; reads come back in the order they are asked."""
-        if self.engine is not None:
-            self.status = await read_status(
-                self.engine,
-                self.graphics.protocol,
-                in_storybook=self.query_search().is_in_storybook,
-            )
-            await asyncio.sleep(0)
+    async def _read_status(self) -> None:
+        try:
+            while self._is_status_stale and self.engine is not None:
+                self._is_status_stale = False
+                self.status = await read_status(
+                    self.engine,
+                    self.graphics.protocol,
+                    in_storybook=self.query_search().is_in_storybook,
+                )
+                await asyncio.sleep(STATUS_S)
+        finally:
+            self._is_reading_status = False
 
     def remember(self, **changes: object) -> None:
         """Change settings and keep them; a home that cannot be written changes this run only."""

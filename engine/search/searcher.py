@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -56,6 +57,7 @@ class Searcher:
         storybook: Storybook | None = None,
     ) -> None:
         self._cache = cache
+        self._encoders = encoders
         self._texts = Texts(cache, encoders)
         self._pictures = Pictures(cache, encoders, self._texts, settings)
         self._cases = Cases(cache, self._pictures, settings, storybook)
@@ -87,6 +89,18 @@ class Searcher:
         """Answer a query that nobody asked: as `scored` does, but without keeping the receipt."""
         started = time.perf_counter()
         return await self._answer(await self._cases.open(request), started, keep=False)
+
+    async def warm_up(self, request: SearchRequest) -> None:
+        """Load the model that a text would be asked of, if it is on this machine.
+
+        For the time in which a person still types. Does nothing for a request that is offline.
+        Raises what `scored` raises of a library without pictures and of a broken model.
+        """
+        if request.offline:
+            return
+        source = (await self._cases.open(request, as_text=True)).encoder.source
+        if source and await asyncio.to_thread(self._encoders.locate, source) is not None:
+            await self._encoders.load(source)
 
     async def like(self, picture: int | Path, request: SearchRequest) -> SearchResult:
         """Rank by likeness to a picture, of the library by id or on the disk by path, with scores.

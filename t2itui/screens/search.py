@@ -20,7 +20,7 @@ from engine.requests import Filters, SearchRequest
 from t2itui.filter_words import filter_words
 from t2itui.screens.first_start import FirstStart
 from t2itui.screens.search_keys import SEARCH_KEYS
-from t2itui.screens.search_painting import PaintingActions
+from t2itui.screens.search_warmth import EarlyLoading
 from t2itui.twin import request_of, search_command
 from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.notes_line import NotesLine
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 QUIET_S = 0.15
 """An answer that takes longer is announced as being waited for."""
+REFRESH_S = 0.5
+"""A library that keeps changing is looked at so often, and not at every batch."""
 PAST_QUERIES = 200
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
@@ -77,7 +79,7 @@ class Body(ContentSwitcher, Backdrop):
     """What stands below the query: a text, an answer, or the first steps."""
 
 
-class SearchScreen(PaintingActions):
+class SearchScreen(EarlyLoading):
     """Asks, shows, and lets the person move the decision."""
 
     MODE = "search"
@@ -93,6 +95,8 @@ class SearchScreen(PaintingActions):
         self._request: SearchRequest | None = None
         """What was asked last, answered or not."""
         self._waiting: Timer | None = None
+        self._due: Timer | None = None
+        """Runs while a changed library waits to be looked at."""
         self._asked_at = 0.0
         self._shown_query = ""
         """What stood in the query line when it was asked; other text since means typing."""
@@ -457,11 +461,20 @@ class SearchScreen(PaintingActions):
                 pass
 
     def _offer_refresh(self) -> None:
-        if self.results.listing is None and self.t2i.engine is not None:
-            self._begin(self.t2i.engine)
+        if self.results.listing is None:
+            if self._due is None:
+                self._due = self.set_timer(REFRESH_S, self._begin_anew)
         elif self.results.listing is not None and self.body.current == "results":
             self.notes.offer("The library changed: r searches again")
             self.greet_own_pictures()
+
+    def _begin_anew(self) -> None:
+        """Look at the changed library, once a search of it as it was has come back."""
+        self._due = None
+        if any(worker.group == "search" and worker.is_running for worker in self.workers):
+            self._due = self.set_timer(REFRESH_S, self._begin_anew)
+        elif self.results.listing is None and self.t2i.engine is not None:
+            self._begin(self.t2i.engine)
 
 
 def _list(result: SearchResult, hide_below: bool) -> Listing:

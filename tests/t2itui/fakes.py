@@ -64,8 +64,15 @@ class FakeLibrary:
     name: str = "picture_{:04}.jpg"
     asked: list[int] = field(default_factory=list)
     """Ids whose thumbnails were fetched."""
+    counted: int = 0
+    """How often the library was counted."""
+    gate: asyncio.Event | None = None
+    """Where there is one, counting waits for it."""
 
     async def counts(self) -> LibraryCounts:
+        self.counted += 1
+        if self.gate is not None:
+            await self.gate.wait()
         return LibraryCounts(
             pictures=self.pictures,
             present=self.pictures,
@@ -111,6 +118,10 @@ class FakeSearcher:
     asked: list[SearchRequest] = field(default_factory=list)
     liked: list[object] = field(default_factory=list)
     recorded: list[tuple[float, str]] = field(default_factory=list)
+    warmed: list[str] = field(default_factory=list)
+
+    async def warm_up(self, request: SearchRequest) -> None:
+        self.warmed.append(request.query)
 
     async def scored(self, request: SearchRequest) -> SearchResult:
         self.asked.append(request)

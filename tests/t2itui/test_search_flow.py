@@ -15,6 +15,7 @@ from engine.models.encoders import WorkerState
 from engine.results import Note
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
+from t2itui.screens.search import REFRESH_S
 from t2itui.settings import AppSettings
 from t2itui.widgets.notes_line import NotesLine
 from t2itui.widgets.panel import Panel
@@ -186,3 +187,49 @@ async def test_a_query_typed_before_the_library_is_open_is_answered_then() -> No
         opening.set()
         await answered(pilot)
         assert [request.query for request in engine.searcher.asked] == ["a dog"]
+
+
+async def test_the_model_is_loaded_once_while_a_new_query_is_typed() -> None:
+    engine = FakeEngine(queries=["a dog"])
+    async with fake_app(engine).run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: pilot.app.query_one(Panel).is_on_screen)
+        await pilot.press("a", "space", "d")
+        assert engine.searcher.warmed == []
+        await pilot.press("u", "c", "k")
+        await until(pilot, lambda: bool(engine.searcher.warmed))
+        assert engine.searcher.warmed == ["a du"]
+        await pilot.press("enter")
+        screen = await answered(pilot)
+        await pilot.press("slash", *["backspace"] * 6, "c")
+        await until(pilot, lambda: len(engine.searcher.warmed) == 2)
+        assert screen.query_line.input.value == "c"
+
+
+async def test_a_fast_index_has_the_library_counted_once_at_a_time() -> None:
+    engine = FakeEngine()
+    async with fake_app(engine, start_query="a dog").run_test(size=(120, 36)) as pilot:
+        await answered(pilot)
+        engine.library.gate = asyncio.Event()
+        before = engine.library.counted
+        engine.jobs.report(LibraryChanged(job_id=1, added=32))
+        await until(pilot, lambda: engine.library.counted > before)
+        for _ in range(40):
+            engine.jobs.report(LibraryChanged(job_id=1, added=32))
+            await pilot.pause()
+        assert engine.library.counted <= before + 2
+        engine.library.gate.set()
+        await until(pilot, lambda: engine.library.counted > before + 1)
+        assert engine.library.counted <= before + 4
+
+
+async def test_batches_do_not_break_off_a_search_of_the_library_as_it_was() -> None:
+    engine = FakeEngine()
+    engine.searcher.gate = asyncio.Event()
+    async with fake_app(engine, start_query="a dog").run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: len(engine.searcher.asked) == 1)
+        for _ in range(3):
+            engine.jobs.report(LibraryChanged(job_id=1, added=32))
+            await pilot.pause(REFRESH_S * 1.2)
+        assert len(engine.searcher.asked) == 1
+        engine.searcher.gate.set()
+        await answered(pilot)

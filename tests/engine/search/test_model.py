@@ -64,8 +64,14 @@ async def test_a_new_text_starts_the_model_once_and_then_never(
     cache: Cache, encoders: Encoders, settings: EngineSettings, space: EncoderRecord
 ) -> None:
     searcher = Searcher(cache, encoders, settings)
+    await searcher.warm_up(SearchRequest(query="a", offline=True))
+    assert not any(state.pid for state in encoders.state())
+    await searcher.warm_up(SearchRequest(query='a red "hor'))
+    (warm,) = encoders.state()
+    assert warm.state == "ready"
     first = await searcher.scored(SearchRequest(query="a red horse in the snow"))
     assert not first.cached
+    assert encoders.state()[0].pid == warm.pid
     rivals = rival_texts()["en"]
     assert first.receipt.matcher == f"label-free ({len(rivals)} rival texts)"
     bank = {*background_texts()["en"], *rivals}
