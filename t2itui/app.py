@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
+from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
@@ -339,15 +340,26 @@ class T2ITuiApp(PaintHost):
         """Offer every action of the screen in front in the command palette."""
         yield SystemCommand("Choose a theme", "Pick from all themes", self.action_change_theme)
         seen: set[str] = set()
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if binding.action in seen or not binding.tooltip or not active.enabled:
+        offered = [
+            (active.binding, active.node)
+            for active in screen.active_bindings.values()
+            if active.enabled
+        ]
+        # A line for text takes the letters, and so hides what else they stand for.
+        offered += [
+            (binding, node)
+            for node in (screen, self)
+            for _, binding in node._bindings
+            if _is_offered(node, binding.action)
+        ]
+        for binding, node in offered:
+            if binding.action in seen or not binding.tooltip:
                 continue
             seen.add(binding.action)
             yield SystemCommand(
                 f"{binding.description}  ({self.get_key_display(binding)})",
                 binding.tooltip,
-                _action_caller(self, binding.action, active.node),
+                _action_caller(self, binding.action, node),
             )
 
 
@@ -355,6 +367,11 @@ def _import_parts(engine: Engine) -> None:
     """Import what the first search needs, which on the event loop would hold up the keys."""
     for part in ("library", "history", "searcher"):
         getattr(engine, part)
+
+
+def _is_offered(node: DOMNode, action: str) -> bool:
+    _, name, parameters = parse(action)
+    return node.check_action(name, parameters) is True
 
 
 def _action_caller(app: App[None], action: str, node: DOMNode) -> Callable[[], None]:

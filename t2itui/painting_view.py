@@ -67,11 +67,7 @@ class PaintingView:
                 return replace(self, preview=event)
             case JobLoading(stage=stage):
                 return self._told(stage)
-            case JobStep(done=1) as step if step.pictures > 1:
-                return self._told(f"painting {step.picture} of {step.pictures}")
-            case JobStep(done=1):
-                return self._told("painting")
-            case JobDecoding(stage=stage):
+            case JobStep(stage=stage) | JobDecoding(stage=stage):
                 return self._told(stage)
             case JobNote(message=message):
                 return self._told(message)

@@ -47,7 +47,8 @@ def figures(progress: JobProgress) -> tuple[Figure, ...]:
     is_steps = progress.unit == "steps"
     parts = [Figure(progress.stage, 1 if is_steps else 2)]
     if progress.total:
-        parts.append(Figure(f"{done} of {total}{unit}", 5 if is_steps else 3))
+        far = f"step {done}/{total}" if is_steps else f"{done} of {total}{unit}"
+        parts.append(Figure(far, 5 if is_steps else 3))
         parts.append(Figure(f"{percent(progress)} %", 0 if is_steps else 5))
     elif progress.done:
         parts.append(Figure(f"{done}{unit}", 3))
@@ -93,7 +94,7 @@ def _running(view: JobView, room: int) -> Content:
     bar_width = BAR_WIDTH + GAP if parts and progress and progress.total else 0
     word = "" if view.state == "running" else f"  {view.state}"
     head = f"{MARKS[view.state]} {plain(view.title)}{word}"
-    least = min(cell_len(head), max(24, room // 3))
+    least = min(cell_len(head), max(16 if view.kind == PAINTING else 24, room // 3))
     while parts and (excess := least + bar_width + _length(parts) - room) > 0:
         if bar_width > LEAST_BAR:
             bar_width = max(LEAST_BAR, bar_width - excess)

@@ -12,6 +12,7 @@ from cache.names import add_names
 from cache.store import Cache
 from cache.storybook import leave_storybook_out
 from engine.engine import Engine
+from engine.generation.generators import GeneratorState, Unloaded
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics, ProtocolName
@@ -22,11 +23,24 @@ ENCODER = "made-up/colours"
 PICTURES = 12
 
 
+class AppGenerators(ColourGenerators):
+    """Gives back as much memory as the test says."""
+
+    unloads: Unloaded | None = None
+
+    def state(self) -> GeneratorState:
+        return GeneratorState(state="off" if self.unloads is None else "ready")
+
+    async def unload(self) -> Unloaded:
+        assert self.unloads is not None
+        return self.unloads
+
+
 class Models:
     """The fakes of the engine that the app has open."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        self.generators = ColourGenerators(settings)
+        self.generators = AppGenerators(settings)
         self.encoders = ColourEncoders(settings)
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.generation.generators import MemoryUse, Unloaded
 from engine.generation.painted import BLACK
 from engine.generation.request import GenerateRequest
 from t2itui.app import T2ITuiApp
 from t2itui.screens.jobs import JobsScreen
 from t2itui.screens.paint_form import PaintForm
 from t2itui.screens.painting import PaintingScreen
+from t2itui.widgets.jobs_strip import JobsStrip
 from tests.t2itui.fakes import until
 from tests.t2itui.painting_app import fill, painting_app
 
@@ -133,13 +135,40 @@ async def test_the_picture_is_saved_and_never_over_another(home: Path, tmp_path:
         assert "there already" in str(app.screen.problem.content)  # type: ignore[attr-defined]
 
 
-async def test_the_command_paints_the_same(home: Path) -> None:
+async def test_the_command_paints_the_same_and_a_click_on_the_strip_leads_to_the_job(
+    home: Path,
+) -> None:
     app, _ = painting_app(home)
     async with app.run_test(size=SIZE) as pilot:
         screen = await open_job(pilot)
         await pilot.press("y")
         assert app.clipboard == f"t2itui --home {home} generate --seed 7 'a red house'"
         await until(pilot, lambda: screen.state == "done")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.query_search())
+        assert [each.title for each in app.get_system_commands(app.screen)].count(
+            "Watch painting  (w)"
+        ) == 1
+        await pilot.click(JobsStrip, offset=(12, 0))
+        await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+
+
+async def test_unloading_says_what_it_gave_back_and_waits_for_no_picture(home: Path) -> None:
+    app, models = painting_app(home)
+    unloaded = Unloaded(
+        before=MemoryUse(process=2_100_000_000, device=0, free=5_000_000_000),
+        after=MemoryUse(process=0, device=0, free=7_100_000_000),
+    )
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await open_job(pilot)
+        await finished(pilot, screen)
+        models.generators.unloads = unloaded
+        await pilot.press("U")
+        await until(pilot, lambda: bool(app._notifications))
+        (notice,) = app._notifications
+        assert notice.message == (
+            "model process: 2.1 GB before, 0 B after\nfree memory: 5.0 GB before, 7.1 GB after"
+        )
 
 
 async def test_waiting_jobs_change_places(home: Path) -> None:

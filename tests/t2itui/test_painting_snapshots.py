@@ -1,0 +1,213 @@
+"""How the screen of a painting job is laid out, and the strip's small preview."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from cache.records import GeneratedRecord, JobRecord
+from engine.events import (
+    JobFinished,
+    JobKept,
+    JobPreview,
+    JobQueued,
+    JobScored,
+    JobStarted,
+    JobStep,
+    JobSteppedDown,
+)
+from engine.generation.request import GenerateRequest
+from engine.generation.saved import Order, order_to_json
+from engine.settings import EngineSettings
+from t2itui.app import T2ITuiApp
+from t2itui.screens.painting import PaintingScreen
+from t2itui.widgets.jobs_strip import JobsStrip
+from tests.engine.generation.studio import ColourGenerators
+from tests.t2itui.fakes import FakeEngine, FakeJobs, fake_app, until
+
+Compare = Callable[..., bool]
+ORDER = Order(
+    request=GenerateRequest(prompt="a purple elephant in the snow", seed=7), drawn=1, library=""
+)
+
+
+class OnePainting:
+    """Knows what the one job was asked."""
+
+    async def order(self, job_id: int) -> Order:
+        return ORDER
+
+    async def pictures(self) -> list[GeneratedRecord]:
+        return []
+
+    def source(self, request: GenerateRequest, library: str) -> str:
+        return "made-up/painter"
+
+
+class RememberingJobs(FakeJobs):
+    """Has the row of the one job."""
+
+    async def remembered(self, limit: int) -> Sequence[JobRecord]:
+        return [
+            JobRecord(
+                id=1,
+                kind="generate",
+                title="paint a purple elephant in the snow",
+                state="running",
+                created_at=1.7e9,
+                updated_at=1.7e9,
+                request=order_to_json(ORDER),
+                message="",
+            )
+        ]
+
+
+class PaintingEngine(FakeEngine):
+    """An engine with one painting job, which reports what the test makes up."""
+
+    def __init__(self) -> None:
+        super().__init__(40, passing=0)
+        self.jobs = RememberingJobs()
+        self.painting = OnePainting()
+        self.generators = ColourGenerators(EngineSettings(home=Path("/nowhere")))
+
+
+def preview(red: int) -> JobPreview:
+    """A picture that turns from blue to red from the left to the right."""
+    pixels = [(min(255, red * x // 8), 60, 255 - red * x // 8) for _ in range(8) for x in range(8)]
+    return JobPreview(
+        job_id=1, rgb=bytes(value for pixel in pixels for value in pixel), width=8, height=8
+    )
+
+
+def step(done: int) -> JobStep:
+    return JobStep(
+        job_id=1,
+        stage="painting",
+        done=done,
+        total=20,
+        unit="steps",
+        rate=2.1,
+        eta_s=3.0,
+        picture=1,
+        pictures=1,
+        seconds_a_step=0.48,
+    )
+
+
+async def begin(pilot: Pilot[None], engine: PaintingEngine) -> T2ITuiApp:
+    """Report a job in the middle of its steps."""
+    app = pilot.app
+    assert isinstance(app, T2ITuiApp)
+    await until(pilot, lambda: app.engine is not None and app.query_search().has_begun)
+    engine.jobs.report(JobQueued(job_id=1, kind="generate", title="paint a purple elephant"))
+    engine.jobs.report(JobStarted(job_id=1))
+    engine.jobs.report(JobSteppedDown(job_id=1, message="attention in slices", what="attention"))
+    engine.jobs.report(step(1))
+    engine.jobs.report(step(14))
+    engine.jobs.report(preview(200))
+    await until(pilot, lambda: app.job_board.painting is not None)
+    return app
+
+
+async def open_screen(pilot: Pilot[None], app: T2ITuiApp) -> PaintingScreen:
+    app.action_watch()
+    await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+    screen = app.screen
+    assert isinstance(screen, PaintingScreen)
+    await until(pilot, lambda: screen.known is not None)
+    return screen
+
+
+def test_a_job_in_the_middle_at_80x24(snap_compare: Compare) -> None:
+    engine = PaintingEngine()
+
+    async def before(pilot: Pilot[None]) -> None:
+        screen = await open_screen(pilot, await begin(pilot, engine))
+        await until(pilot, lambda: screen.painted.picture.reason is None)
+
+    assert snap_compare(fake_app(engine), terminal_size=(80, 24), run_before=before)
+
+
+def test_a_finished_job_beside_the_best_hit_at_120x36(
+    snap_compare: Compare, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    engine = PaintingEngine()
+    path = tmp_path / "painted.png"
+    Image.linear_gradient("L").convert("RGB").save(path)
+
+    async def before(pilot: Pilot[None]) -> None:
+        screen = await open_screen(pilot, await begin(pilot, engine))
+        engine.jobs.report(
+            JobKept(
+                job_id=1,
+                picture=1,
+                pictures=1,
+                picture_id=41,
+                path=str(path),
+                seed=7,
+                width=256,
+                height=256,
+                seconds=9.6,
+                cached=False,
+            )
+        )
+        engine.jobs.report(
+            JobScored(
+                job_id=1,
+                picture_id=41,
+                seed=7,
+                encoder="clip",
+                matcher="label-free",
+                cosine=0.31,
+                match=0.93,
+                best_picture_id=4,
+                best_path="/photos/set/picture_0004.jpg",
+                best_cosine=0.22,
+                best_match=0.18,
+            )
+        )
+        engine.jobs.report(
+            JobFinished(job_id=1, message="painted 1 picture in 9.6 s, match 0.93", seconds=9.6)
+        )
+        await until(
+            pilot,
+            lambda: (
+                screen.best.display
+                and screen.best.picture.reason is None
+                and screen.painted.picture.reason is None
+            ),
+        )
+
+    assert snap_compare(fake_app(engine), terminal_size=(120, 36), run_before=before)
+
+
+@pytest.mark.parametrize(("size", "lines"), [((120, 36), 3), ((80, 24), 2), ((50, 20), 0)])
+async def test_the_strip_has_a_small_preview_where_there_is_room(
+    size: tuple[int, int], lines: int
+) -> None:
+    engine = PaintingEngine()
+    app = fake_app(engine)
+    async with app.run_test(size=size) as pilot:
+        await begin(pilot, engine)
+        strip = app.screen.query_one(JobsStrip)
+        picture = strip.picture
+        await until(pilot, lambda: picture.display == bool(lines))
+        line = strip.render().plain
+        assert "x cancel" in line
+        if lines:
+            await until(pilot, lambda: picture.reason is None)
+            assert strip.size.height == picture.size.height == lines
+            assert "step 14/20" in line and "2.1 it/s" in line and "3.0 s left" in line
+            first = picture.render_lines(picture.size.region)[0].text
+            engine.jobs.report(preview(20))
+            await until(pilot, lambda: not picture._drawing.is_drawing)
+            assert picture.reason is None, "a preview stays until the next one is drawn"
+            assert first == picture.render_lines(picture.size.region)[0].text
+        engine.jobs.report(JobFinished(job_id=1, message="painted", seconds=1.0))
+        await until(pilot, lambda: not picture.display and strip.size.height == 1)
