@@ -35,10 +35,15 @@ def unit(rows: int, width: int, random: np.random.Generator) -> Floats:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 
 
-def agreeing_in_first(count: int, seed: int) -> Pairs:
-    """Pairs that belong together when their first numbers have the same sign."""
+def agreeing_in_first(count: int, seed: int, shift: float = 0.0) -> Pairs:
+    """Pairs that belong together when their first numbers have the same sign.
+
+    `shift` moves all pictures in a second number, as those of real encoders lie to one side.
+    """
     random = np.random.default_rng(seed)
     texts, pictures = unit(count, 8, random), unit(count, 8, random)
+    pictures[:, 1] += shift
+    pictures /= np.linalg.norm(pictures, axis=1, keepdims=True)
     rows = np.arange(count)
     label = (texts[:, 0] * pictures[:, 0] > 0).astype(np.float32)
     return Pairs(texts=texts, pictures=pictures, text=rows, picture=rows, label=label)
@@ -54,6 +59,13 @@ def test_it_learns_what_cosine_cannot_tell_and_is_calibrated() -> None:
     assert ((match > 0.5) == held_out.label).mean() > 0.93
     assert ((cosine > 0) == held_out.label).mean() < 0.75
     assert calibration_error(match, held_out.label) < 0.03
+
+
+def test_it_learns_from_vectors_that_all_lie_to_one_side() -> None:
+    """The numbers of x are evened out for the fit, and the weights are for x as it is."""
+    train, held_out = agreeing_in_first(3000, 1, shift=4.0), agreeing_in_first(1000, 2, shift=4.0)
+    weights = fit_matcher(train, Fit(hidden=48, epochs=10, batch=256, rate=1e-2, dropout=0.0))
+    assert ((pair_logits(weights, held_out) > 0) == held_out.label).mean() > 0.85
 
 
 def test_features_are_in_the_order_of_the_formula() -> None:
