@@ -44,10 +44,18 @@ def arrays(seed: int, *, swapped: int = 0) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def fit(checkpoint: str = "", kind: str = "matcher", epochs: int = 3, stop: int = 0) -> Found:
+def fit(
+    checkpoint: str = "",
+    kind: str = "matcher",
+    epochs: int = 3,
+    stop: int = 0,
+    heard: list[tuple[str, int]] | None = None,
+) -> Found:
     """A small training; with `stop` it is broken off after so many epochs."""
 
     def tell(stage: str, step: int, steps: int, *_: float) -> None:
+        if heard is not None:
+            heard.append((stage, step))
         if stage == "step" and stop and step == stop:
             raise KeyboardInterrupt
 
@@ -97,7 +105,10 @@ def test_a_training_that_was_stopped_goes_on_from_its_last_epoch(tmp_path: Path)
     with pytest.raises(KeyboardInterrupt):
         fit(str(path), epochs=4, stop=2)
     assert path.is_file()
-    resumed = fit(str(path), epochs=4)
+    heard: list[tuple[str, int]] = []
+    resumed = fit(str(path), epochs=4, heard=heard)
+    assert [step for stage, step in heard if stage == "epochs"] == [3, 4]
+    assert not [step for stage, step in heard if stage == "metric"]
     np.testing.assert_allclose(resumed.scores, whole.scores, atol=1e-4)
     assert not path.exists()
 
