@@ -51,7 +51,7 @@ trains all of it again, and goes on from checkpoints where there are some.
 ## Figures
 
 The share of pictures from which `clip-storybook` reads what the prompt states: {prompts} held-out
-prompts (usual, combinations never trained on, places and props alone), {seeds} seeds each; in
+prompts (usual, combinations never trained on, places and props alone), seeds for each: {seeds}; in
 brackets what it reads from rendered pictures of the same size, and from these after the
 autoencoder. The last row is the share that the matcher passes at 0.5.
 
@@ -59,7 +59,7 @@ autoencoder. The last row is the share that the matcher passes at 0.5.
 
 {goals}
 
-{seconds:.2f} s a picture in batches on {threads} CPU threads. Printed again by
+{by_eye}{seconds:.2f} s a picture in batches, CPU threads: {threads}. Printed again by
 `make storybook-check`.
 
 ## Limits
@@ -88,6 +88,7 @@ def write_card(folder: Path, found: Mapping[str, Any]) -> None:
         seeds=found["seeds"],
         figures=table(found),
         goals=goals(found),
+        by_eye=_by_eye(found.get("recognised")),
         seconds=found["seconds"],
         threads=found["threads"],
         honest=_honest(animal),
@@ -99,6 +100,12 @@ def _unfit(animal: float) -> str:
     if animal < 0.5:
         return "anything for its own sake: most of its animals cannot be recognised yet."
     return "photos, and whatever the storybook has no word for."
+
+
+def _by_eye(recognised: int | None) -> str:
+    if recognised is None:
+        return ""
+    return f"By eye, {recognised} of 100 usual pictures show a recognisable animal. "
 
 
 def _honest(animal: float) -> str:

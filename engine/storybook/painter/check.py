@@ -108,8 +108,11 @@ def check_painter(
 @click.option("--seeds", default=4, show_default=True, help="Pictures for each prompt.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--sheet", type=click.Path(path_type=Path), help="Where to write 100 pictures.")
+@click.option("--recognised", type=int, help="Animals that somebody recognised in the sheet.")
 @click.option("--write", is_flag=True, help="Keep the figures, and write the model card.")
-def main(painter: Path, seeds: int, threads: int, sheet: Path | None, write: bool) -> None:
+def main(
+    painter: Path, seeds: int, threads: int, sheet: Path | None, recognised: int | None, write: bool
+) -> None:
     """Print the figures of the painter."""
     torch.set_num_threads(threads)
     pipe, options = load_painter(painter)
@@ -118,6 +121,8 @@ def main(painter: Path, seeds: int, threads: int, sheet: Path | None, write: boo
     click.echo(f"{found['seconds']} s a picture in batches, {found['memory_mb']} MB in all")
     if sheet is not None:
         grid(pictures[:100], columns=10).save(sheet)
+    if recognised is not None:
+        found["recognised"] = recognised
     if write:
         text = json.dumps(found, indent=1)
         (painter / FIGURES).write_text(text + "\n", encoding="utf-8")

@@ -28,6 +28,8 @@ from engine.storybook.training.encoder_folder import EncoderFolder
 GUIDANCES = (1.5, 2.5, 4.0, 6.0)
 STEPS = (10, 20, 30)
 SCHEDULERS = ("dpm++", "ddim")
+FIRST = 1000
+"""Number of the first prompt to try on: others than those of the figures."""
 MARGIN = 0.01
 """How much better a slower choice must be."""
 
@@ -75,7 +77,8 @@ def main(painter: Path, share: float, threads: int) -> None:
     """Choose the options of the painter and write them into its folder."""
     torch.set_num_threads(threads)
     pipe, _ = load_painter(painter)
-    prompts = held_out_prompts(int(100 * share), int(50 * share), int(50 * share))
+    counts = int(100 * share), int(50 * share), int(50 * share)
+    prompts = held_out_prompts(*counts, first=FIRST)
     best = choose(pipe, EncoderFolder(ENCODER), prompts)
     write_options(painter, best)
     click.echo(f"chosen: {best}", err=True)

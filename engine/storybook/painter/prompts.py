@@ -34,17 +34,19 @@ class Prompt:
     scene: Scene
 
 
-def held_out_prompts(usual: int = 100, unseen: int = 50, places: int = 50) -> list[Prompt]:
-    """Prompts of each kind, half of them in English, half in Chinese."""
+def held_out_prompts(
+    usual: int = 100, unseen: int = 50, places: int = 50, *, first: int = 0
+) -> list[Prompt]:
+    """Prompts of each kind from number `first` on, half of them in English, half in Chinese."""
     return [
-        *_prompts(Kind.USUAL, usual),
-        *_prompts(Kind.UNSEEN, unseen),
-        *_prompts(Kind.PLACES, places),
+        *_prompts(Kind.USUAL, range(first, first + usual)),
+        *_prompts(Kind.UNSEEN, range(first, first + unseen)),
+        *_prompts(Kind.PLACES, range(first, first + places)),
     ]
 
 
-def _prompts(kind: Kind, count: int) -> Iterator[Prompt]:
-    for number in range(count):
+def _prompts(kind: Kind, numbers: range) -> Iterator[Prompt]:
+    for number in numbers:
         rng = Random(f"prompt:{kind}:{number}")
         scene = sample_scene(FIRST_SEED + number, _split(kind, number), two_share=0.0)
         claim = _claim(kind, scene, rng)

@@ -1,6 +1,6 @@
 """Paints five prompts for the README: `python -m engine.storybook.painter.samples OUT`.
 
-Each prompt is one row; the seeds are the first four.
+Each prompt is a column; the seeds are the first three.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ PROMPTS = (
     "一只红色的鸡在森林里",
     "一头蓝色的牛在农场里奔跑",
 )
-SEEDS = range(4)
+SEEDS = range(3)
 
 
 @click.command()
@@ -25,9 +25,9 @@ SEEDS = range(4)
 def main(out: Path) -> None:
     """Paint the samples into OUT."""
     pipe, options = load_painter(PAINTER)
-    prompts = [prompt for prompt in PROMPTS for _ in SEEDS]
-    pictures = paint(pipe, prompts, [seed for _ in PROMPTS for seed in SEEDS], options)
-    grid(pictures, columns=len(SEEDS), zoom=2).save(out)
+    prompts = [prompt for _ in SEEDS for prompt in PROMPTS]
+    seeds = [seed for seed in SEEDS for _ in PROMPTS]
+    grid(paint(pipe, prompts, seeds, options), columns=len(PROMPTS)).save(out)
 
 
 if __name__ == "__main__":
