@@ -108,7 +108,7 @@ class JobBoard:
                 return self._ended(view, "failed", message, hint)
             case JobCancelled(message=message, seconds=seconds):
                 if view.kind == PAINTING:
-                    message = f"In {duration_words(seconds)}. {message}"
+                    message = f"Stopped in {duration_words(seconds)}; what was painted is kept."
                 return self._ended(view, "cancelled", message)
         return view
 

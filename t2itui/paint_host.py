@@ -147,6 +147,10 @@ class PaintHost(JobHost):
         else:
             self.post_message(self.JobStarted(job.id))
 
+    def action_another_seed(self, job_id: int) -> None:
+        """Paint what a job painted with another seed, and show that."""
+        self.paint_again(job_id, new_seed=True)
+
     @on(JobStarted)
     def show_started(self, message: JobStarted) -> None:
         self.action_watch(message.job_id)

@@ -206,6 +206,7 @@ class PaintingActions(StorybookActions):
             rank=listing.rank(index, listing.scorer),
             total=len(listing),
             match=float(listing.scores.match[index]),
+            passes=listing.passes(index),
             new=view is None or not all(each.cached for each in view.painting.painted),
         )
         return True

@@ -59,14 +59,19 @@ class OfferLine(Static):
             )
         )
 
-    def show_painted(self, job_id: int, *, rank: int, total: int, match: float, new: bool) -> None:
+    def show_painted(
+        self, job_id: int, *, rank: int, total: int, match: float, passes: bool, new: bool
+    ) -> None:
         """Say where in the answer the painted picture is."""
         words = "Painted" if new else "Painted before"
+        below = "" if passes else ", below the threshold"
         self._say(
             Content.assemble(
                 ("✎ ", "bold $accent"),
-                f"{words}: #{rank:,} of {total:,}, match {number(match)}.  ",
+                f"{words}: #{rank:,} of {total:,}, match {number(match)}{below}.  ",
                 _button("w", "show the job", f"app.watch({job_id})"),
+                "  ",
+                _button("", "another seed", f"app.another_seed({job_id})"),
             )
         )
 
@@ -104,4 +109,5 @@ class OfferLine(Static):
 
 
 def _button(key: str, words: str, action: str) -> Content:
-    return Content.assemble((f" {key} {words} ", f"{BUTTON} @click={action}"))
+    label = f"{key} {words}".strip()
+    return Content.assemble((f" {label} ", f"{BUTTON} @click={action}"))
