@@ -23,6 +23,7 @@ from engine.generation.request import GenerateRequest
 from engine.generation.saved import Order, order_to_json
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
+from t2itui.painting_view import as_ppm
 from t2itui.screens.painting import PaintingScreen
 from t2itui.widgets.jobs_strip import JobsStrip
 from tests.engine.generation.studio import ColourGenerators
@@ -204,10 +205,12 @@ async def test_the_strip_has_a_small_preview_where_there_is_room(
             await until(pilot, lambda: picture.reason is None)
             assert strip.size.height == picture.size.height == lines
             assert "step 14/20" in line and "2.1 it/s" in line and "3.0 s left" in line
-            first = picture.render_lines(picture.size.region)[0].text
-            engine.jobs.report(preview(20))
-            await until(pilot, lambda: not picture._drawing.is_drawing)
-            assert picture.reason is None, "a preview stays until the next one is drawn"
-            assert first == picture.render_lines(picture.size.region)[0].text
+            area = picture.size.region
+            first = picture.render_lines(area)
+            picture.show_preview(as_ppm(preview(20)))
+            assert picture.reason is None
+            assert picture.render_lines(area) == first, "it stays until the next one is drawn"
+            await until(pilot, lambda: picture.render_lines(area) != first)
+            assert picture.reason is None
         engine.jobs.report(JobFinished(job_id=1, message="painted", seconds=1.0))
         await until(pilot, lambda: not picture.display and strip.size.height == 1)
