@@ -46,14 +46,9 @@ SUGGESTIONS = (
         answered=True,
     ),
     Suggestion(
-        english="a dog on the left and a cat on the right",
-        chinese="左边有一只狗，右边有一只猫",
-        claim=Claim(
-            subjects=(
-                Subject(animal="dog", position="left"),
-                Subject(animal="cat", position="right"),
-            )
-        ),
+        english="a dog and a cat",
+        chinese="一只狗和一只猫",
+        claim=Claim(subjects=(Subject(animal="dog"), Subject(animal="cat"))),
         answered=True,
     ),
     Suggestion(
