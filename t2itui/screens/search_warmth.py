@@ -31,7 +31,7 @@ class EarlyLoading(PaintingActions):
             self._is_expecting = False
         elif message.input.has_focus and not self._is_expecting:
             line = self.query_one(QueryLine)
-            if line.past.completion(message.value) is None:
+            if message.value != line.input.filled and line.past.completion(message.value) is None:
                 self._is_expecting = True
                 self._load_early(text)
 

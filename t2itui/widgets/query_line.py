@@ -95,6 +95,13 @@ class QueryInput(Input):
             id="query",
         )
         self._past = past
+        self.filled = ""
+        """What stood in the line last that nobody typed: an earlier or a suggested query."""
+
+    def fill(self, query: str) -> None:
+        """Put in a query that the person did not type."""
+        self.filled = self.value = query
+        self.cursor_position = len(query)
 
     def action_older(self) -> None:
         """Show the query before."""
@@ -109,8 +116,7 @@ class QueryInput(Input):
 
     def _show(self, query: str | None) -> None:
         if query is not None:
-            self.value = query
-            self.cursor_position = len(query)
+            self.fill(query)
 
 
 class QueryLine(Horizontal):
@@ -145,8 +151,7 @@ class QueryLine(Horizontal):
 
     def show_query(self, query: str) -> None:
         """Put a query into the line without searching; control characters stay outside."""
-        self.input.value = plain(query)
-        self.input.action_end()
+        self.input.fill(plain(query))
 
     def on_click(self, event: events.Click) -> None:
         self.input.focus()
