@@ -89,6 +89,8 @@ class JobsScreen(AppScreen):
         self._offered = Offered(self, ("cancel", "again", "drop", "copy_command", "move"))
         self.jobs: dict[str, ListedJob] = {}
         self._records: Sequence[JobRecord] = ()
+        self._missed: set[int] = set()
+        """Jobs whose rows were asked for: a full or read-only cache never has them."""
         self._started = ""
         """Key of the job that was started here and has not been listed yet."""
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -131,8 +133,9 @@ class JobsScreen(AppScreen):
     def show(self) -> None:
         """List the board's jobs and the remembered ones."""
         views = self.t2i.job_board.views
-        known = {record.id for record in self._records}
-        if any(view.job_id not in known for view in views) and self._records:
+        unknown = {view.job_id for view in views} - {record.id for record in self._records}
+        if unknown - self._missed and self._records:
+            self._missed |= unknown
             self.load()
         jobs = listed_jobs(views, self._records)
         self.jobs = {str(job.job_id): job for job in jobs}

@@ -50,6 +50,7 @@ class FakeJob:
 class FakeJobs:
     """Starts jobs that report only what `tell` is given."""
 
+    asked: int = 0
     earlier: list[JobRecord] = field(default_factory=list)
     jobs: dict[int, FakeJob] = field(default_factory=dict)
     listeners: list[Callable[[JobEvent], None]] = field(default_factory=list)
@@ -80,6 +81,7 @@ class FakeJobs:
         return self.jobs.get(job_id)
 
     async def remembered(self, limit: int = 200) -> Sequence[JobRecord]:
+        self.asked += 1
         return self.earlier[:limit]
 
 

@@ -69,6 +69,22 @@ async def test_lost_jobs_of_an_earlier_session_offer_to_run_again() -> None:
         assert screen.sheet.cursor == 0
 
 
+async def test_a_job_that_no_row_remembers_is_looked_for_once() -> None:
+    """A full or read-only cache keeps no row of it."""
+    engine = FakeEngine()
+    engine.jobs.earlier = [record(-1, "done")]
+    app = HostApp(engine, JobsScreen)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await ready(pilot)
+        engine.index(IndexRequest(folders=(Path("/data"),)))
+        await ready(pilot)
+        asked = engine.jobs.asked
+        for _ in range(20):
+            screen.show()
+            await ready(pilot)
+        assert engine.jobs.asked == asked
+
+
 @pytest.mark.parametrize(("state", "notices"), [("lost", 1), ("done", 0)])
 async def test_a_job_cut_off_by_the_end_of_the_program_is_told_of_at_the_next_start(
     state: str, notices: int
