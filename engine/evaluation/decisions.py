@@ -39,7 +39,7 @@ class Bin:
     """Part of the pairs in it that belong together."""
 
 
-def auc(good: Floats, bad: Floats) -> float:
+def auc(good: NDArray[np.floating], bad: NDArray[np.floating]) -> float:
     """The probability that a good score exceeds a bad one, ties counting half; 0.5 for none."""
     if not len(good) or not len(bad):
         return 0.5

@@ -12,6 +12,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.evaluation.decisions import auc
 from engine.storybook.captions import Language, claim_of, full_claim, write
 from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.negatives import swapped
@@ -145,7 +146,7 @@ def swapped_auc(scenes: Sequence[Scene], pictures: Vectors, texts: Texts) -> flo
     true, false = swapped_claims(scenes)
     good = np.einsum("nd,nd->n", texts.vectors(true), np.concatenate([pictures, pictures]))
     bad = np.einsum("nd,nd->n", texts.vectors(false), np.concatenate([pictures, pictures]))
-    return area_under_curve(good, bad)
+    return auc(good, bad)
 
 
 def swapped_claims(scenes: Sequence[Scene]) -> tuple[list[Claim], list[Claim]]:
@@ -162,11 +163,3 @@ def swapped_claims(scenes: Sequence[Scene]) -> tuple[list[Claim], list[Claim]]:
             true.append(claim)
             false.append(pair[0])
     return true, false
-
-
-def area_under_curve(good: NDArray[np.floating], bad: NDArray[np.floating]) -> float:
-    """The probability that a good score exceeds a bad one; ties count half."""
-    every = np.sort(bad)
-    below = np.searchsorted(every, good, side="left")
-    up_to = np.searchsorted(every, good, side="right")
-    return float(np.mean((below + up_to) / 2) / len(every))

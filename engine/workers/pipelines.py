@@ -38,7 +38,6 @@ _LOADING_ERRORS = (
     RuntimeError,
     LookupError,
     TypeError,
-    NotImplementedError,
     ImportError,
     AttributeError,
     SafetensorError,

@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.context import Context, Exit, pass_context
+from t2itui.cli.data_options import (
+    encoder_option,
+    images_option,
+    language_option,
+    limit_option,
+    seed_option,
+    words_option,
+)
 from t2itui.cli.output import Output
 from t2itui.plain import plain
 
@@ -21,13 +29,8 @@ _SCORERS = ("cosine", "match", "label-free", "fusion")
 
 @click.command()
 @click.argument("data", required=False)
-@click.option(
-    "--images",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Where the pictures of DATA lie, if not beside it.",
-)
-@click.option("--encoder", metavar="ID", help="Default: the one that knows most of the pictures.")
+@images_option
+@encoder_option
 @click.option(
     "--scorer",
     "scorers",
@@ -44,18 +47,11 @@ _SCORERS = ("cosine", "match", "label-free", "fusion")
     show_default=True,
     help="Ask by captions, or by class words that occur in them.",
 )
-@click.option(
-    "--words",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The class words, one a line; default: the imported texts.",
-)
+@words_option
 @click.option("--split", default="test", show_default=True, help="Of split data; '' for all.")
-@click.option(
-    "--language", type=click.Choice(["en", "zh"]), help="Of the storybook; default: both."
-)
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="N pictures, at random.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@language_option
+@limit_option
+@seed_option
 @click.option(
     "--template",
     "templates",

@@ -17,7 +17,7 @@ COMMANDS = {
     "generate": "Paint what the library lacks, and keep it with its recipe.",
     "library": "Show what the library holds, what failed and what vanished.",
     "history": "List earlier decisions and replay them without a model.",
-    "models": "List encoders, and download one.",
+    "models": "List models and matchers; download, export or import one.",
     "cache": "Import and export vectors; look after the cache file.",
     "doctor": "Check terminal, device, models, cache and disk.",
 }

@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.context import Context, Exit, pass_context
+from t2itui.cli.data_options import (
+    encoder_option,
+    images_option,
+    language_option,
+    limit_option,
+    seed_option,
+    words_option,
+)
 from t2itui.cli.output import Output
 
 if TYPE_CHECKING:
@@ -18,13 +26,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("data")
-@click.option("--encoder", metavar="ID", help="Default: the one that knows most of the pictures.")
-@click.option(
-    "--images",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Where the pictures of DATA lie, if not beside it.",
-)
+@encoder_option
+@images_option
 @click.option(
     "--queries",
     type=click.Choice(["captions", "words"]),
@@ -32,18 +35,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Learn from captions, or from class words that occur in them.",
 )
-@click.option(
-    "--words",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The class words, one a line; default: the imported texts.",
-)
+@words_option
 @click.option("--split", default="train", show_default=True, help="Of split data; '' for all.")
-@click.option(
-    "--language", type=click.Choice(["en", "zh"]), help="Of the storybook; default: both."
-)
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="N pictures, at random.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@language_option
+@limit_option
+@seed_option
 @click.option("--hidden", type=click.IntRange(min=4), default=256, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=0), default=12, show_default=True)
 @click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,7 +18,6 @@ from textual.widgets import Static
 
 from cache.errors import CacheError
 from engine.errors import EngineError
-from engine.generation.saved import Order
 from t2itui.job_board import JobView
 from t2itui.painting_view import PaintedView, as_ppm
 from t2itui.painting_words import from_record, painted_words, parameters
@@ -27,35 +26,18 @@ from t2itui.screens.base import AppScreen
 from t2itui.screens.breakpoints import HEIGHTS, WIDTHS
 from t2itui.screens.offered import Offered
 from t2itui.screens.painting_keys import PAINTING_KEYS
+from t2itui.screens.painting_known import Known, record_of, settled_of
 from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.job_line import MARKS, TONES, bar, figures
 from t2itui.widgets.painted_side import PaintedSide
 
 if TYPE_CHECKING:
-    from cache.records import JobRecord
-    from engine.engine import Engine
-    from engine.generation.settled import Settled
+    pass
 
-REMEMBERED = 1_000
 BAR_WIDTH = 24
 NARROW_EVENTS = 3
 """Events shown where they stand below the pictures."""
-LOOKS, LOOK_S = 50, 0.1
-"""How often, and how far apart, a job is looked for that was begun just now."""
 UNFINISHED = "Not finished: the program ended before. r runs it again, d asks no more."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the cache knows of a job."""
-
-    order: Order
-    source: str
-    settled: Settled | None
-    """What the model makes of the order; None where its files are not here any more."""
-    record: JobRecord
-    painted: tuple[PaintedView, ...]
-    """What it kept, if it is of an earlier session."""
 
 
 class Stage(Backdrop, Horizontal):
@@ -163,7 +145,7 @@ class PaintingScreen(AppScreen):
         if engine is None:
             return
         try:
-            record = await _record(engine, job_id)
+            record = await record_of(engine, job_id)
             if record is None:
                 return
             order = await engine.painting.order(job_id)
@@ -173,7 +155,7 @@ class PaintingScreen(AppScreen):
             return
         mine = [from_record(each) for each in kept if each.job_id == job_id and each.path]
         source = engine.painting.source(order.request, order.library)
-        settled = await _settled(engine, order, source)
+        settled = await settled_of(engine, order, source)
         painted = tuple(mine[::-1])
         self.post_message(
             self.Read(
@@ -474,26 +456,6 @@ _CHANGING = (
 
 def _pair(name: str, value: str) -> Content:
     return Content.assemble((f"{name} ", "$foreground-muted"), plain(value))
-
-
-async def _record(engine: Engine, job_id: int) -> JobRecord | None:
-    """The cache's row of a job; that of a job begun just now may take a moment to be written."""
-    for _ in range(LOOKS):
-        for record in await engine.jobs.remembered(REMEMBERED):
-            if record.id == job_id:
-                return record
-        await asyncio.sleep(LOOK_S)
-    return None
-
-
-async def _settled(engine: Engine, order: Order, source: str) -> Settled | None:
-    from engine.generation.settled import settle
-
-    try:
-        facts = await engine.generators.describe(source)
-        return await asyncio.to_thread(settle, order.request, facts)
-    except EngineError:
-        return None
 
 
 def _read(path: Path) -> bytes | None:

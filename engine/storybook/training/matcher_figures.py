@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from engine.evaluation.decisions import auc
 from engine.scoring.matcher import Matcher
 from engine.storybook.claims import Claim
-from engine.storybook.measures import Texts, area_under_curve, swapped_claims
+from engine.storybook.measures import Texts, swapped_claims
 from engine.storybook.queries import Query
 from engine.storybook.scene import Scene
 from engine.storybook.training.matcher_fit import Floats, MatcherWeights, Pairs, pair_logits
@@ -80,9 +81,7 @@ def swaps(
         cosine = np.einsum("nd,nd->n", vectors, pictures[rows])
         scores.append((pair_logits(weights, pairs), cosine))
     (good, good_cosine), (bad, bad_cosine) = scores
-    return Swaps(
-        match=area_under_curve(good, bad), cosine=area_under_curve(good_cosine, bad_cosine)
-    )
+    return Swaps(match=auc(good, bad), cosine=auc(good_cosine, bad_cosine))
 
 
 def rankings(

@@ -6,10 +6,11 @@ from random import Random
 import numpy as np
 import pytest
 
+from engine.evaluation.decisions import auc
 from engine.storybook.captions import Language, full_claim, write
 from engine.storybook.claims import is_true
 from engine.storybook.gallery import gallery_scenes
-from engine.storybook.measures import Vectors, area_under_curve, measure
+from engine.storybook.measures import Vectors, measure
 from engine.storybook.queries import routing_queries
 from engine.storybook.scene import Scene, sample_scene
 
@@ -76,9 +77,9 @@ def test_scenes_of_two_animals_are_counted_apart() -> None:
 
 
 def test_the_area_under_the_curve_counts_ties_half() -> None:
-    assert area_under_curve(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.0
-    assert area_under_curve(np.array([1.0, 1.0]), np.array([1.0, 1.0])) == 0.5
-    assert area_under_curve(np.array([0.0, 2.0]), np.array([1.0, 1.0])) == 0.5
+    assert auc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.0
+    assert auc(np.array([1.0, 1.0]), np.array([1.0, 1.0])) == 0.5
+    assert auc(np.array([0.0, 2.0]), np.array([1.0, 1.0])) == 0.5
 
 
 def test_routing_queries_are_what_their_kind_says() -> None:
