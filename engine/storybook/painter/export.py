@@ -11,13 +11,11 @@ import torch
 
 from engine.storybook.painter.network import build_unet
 from engine.storybook.painter.painting import OPTIONS, Options, assemble, write_options
-from engine.storybook.painter.trainer import FOLDER
+from engine.storybook.painter.trainer import FACTS, FOLDER, read_facts, write_facts
 from engine.storybook.painter.unet import load_parts
+from engine.storybook.painter.vae import VAE_FOLDER
 from engine.storybook.shipped import ENCODER, PAINTER
 from engine.storybook.training.checkpoint import load_checkpoint
-
-TRAINING = "training.json"
-"""How long the exported weights were trained."""
 
 
 def export_painter(source: Path, encoder: Path, target: Path) -> None:
@@ -25,21 +23,18 @@ def export_painter(source: Path, encoder: Path, target: Path) -> None:
 
     Options that are there already stay. ClickException where a checkpoint is lacking in `source`.
     """
-    states = {name: load_checkpoint(source / f"{name}.pt") for name in ("vae", "unet")}
-    facts = {}
-    for name, state in states.items():
-        if state is None:
-            raise click.ClickException(f"{source} holds no {name}; train it first")
-        facts[name] = {key: state[key] for key in ("samples", "step", "seconds")}
+    state = load_checkpoint(source / "unet.pt")
+    if state is None or not (source / VAE_FOLDER).exists():
+        raise click.ClickException(f"{source} holds no VAE or no UNet; train them first")
     parts = load_parts(source, encoder)
     unet = build_unet(parts.vae, parts.tower.config.hidden_size)
-    assert states["unet"] is not None
-    unet.load_state_dict(states["unet"]["averages"])
+    unet.load_state_dict(state["averages"])
     pipe = assemble(parts.vae, unet, parts.tower, parts.tokenizer)
     pipe.to(torch.float16)
     pipe.save_pretrained(target, safe_serialization=True)
     _tidy(target)
-    (target / TRAINING).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    trained = {name: state[name] for name in FACTS}
+    write_facts(target, {"vae": read_facts(source / VAE_FOLDER), "unet": trained})
     if not (target / OPTIONS).exists():
         write_options(target, Options())
 

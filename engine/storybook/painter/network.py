@@ -22,7 +22,8 @@ _NOISE: Noise = DDIMScheduler
 
 CHANNELS = 6
 """Of the latents, which are 16 x 16."""
-WIDTHS = (32, 64, 128)
+WIDTHS = (64, 64, 128)
+"""64 channels on the latents cost a CPU a tenth more than 32: so few fill its registers badly."""
 
 
 def build_vae() -> Vae:
@@ -66,18 +67,32 @@ def load_vae(folder: Path) -> Vae:
     return vae.eval().requires_grad_(False)
 
 
+def load_unet(folder: Path) -> Unet:
+    """A UNet that was exported, in float32, to be trained on.
+
+    ValueError where it has another shape than `build_unet` makes.
+    """
+    unet = _UNET.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True)
+    if tuple(unet.config.block_out_channels) != WIDTHS:
+        raise ValueError(f"{folder} holds a UNet of widths {unet.config.block_out_channels}")
+    unet.set_attn_processor(AttnProcessor())
+    return unet
+
+
 def latent_side(vae: Vae) -> int:
     """Cells along a side of the latents of a picture of the usual size."""
     return int(vae.config.sample_size // 2 ** (len(vae.config.block_out_channels) - 1))
 
 
 def make_noise() -> Noise:
-    """The schedule of the noise, which ends in noise alone."""
+    """The schedule of the noise, which ends in noise alone.
+
+    A squared cosine (Nichol and Dhariwal, arXiv:2102.09672): of latents this small, Stable
+    Diffusion's own schedule leaves nothing to be seen for half of its steps.
+    """
     return _NOISE(
         num_train_timesteps=1000,
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
+        beta_schedule="squaredcos_cap_v2",
         prediction_type="v_prediction",
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",

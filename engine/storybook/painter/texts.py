@@ -1,4 +1,4 @@
-"""The painter's text tower: the storybook encoder's own, which reads both languages already."""
+"""The painter's text tower: taken from the storybook's encoder, which reads both languages."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +16,8 @@ from engine.storybook.scene import Scene
 
 Tokenizer: TypeAlias = Any
 
+TOWER, TOKENIZER = "text_encoder", "tokenizer"
+"""Folders of the parts, as in a `StableDiffusionPipeline`."""
 UNCONDITIONAL_SHARE = 0.1
 """Share of the pictures that are learned without a caption, for guidance."""
 
@@ -40,6 +42,19 @@ def text_tower(encoder: Path) -> tuple[CLIPTextModel, Tokenizer]:
     return tower, tokenizer
 
 
+def own_tower(folder: Path, encoder: Path) -> tuple[CLIPTextModel, Tokenizer]:
+    """The text tower kept in a painter's folder; that of the encoder is put there at first.
+
+    A UNet reads the tower that it was trained with, whatever becomes of the encoder.
+    """
+    if not (folder / TOWER).exists():
+        for part, name in zip(text_tower(encoder), (TOWER, TOKENIZER), strict=True):
+            part.save_pretrained(folder / name)
+    tower = CLIPTextModel.from_pretrained(folder / TOWER, dtype=torch.float32)
+    tower.requires_grad_(False).train(False)
+    return tower, CLIPTokenizer.from_pretrained(folder / TOKENIZER)
+
+
 @torch.inference_mode()
 def text_states(tower: CLIPTextModel, tokenizer: Tokenizer, texts: Sequence[str]) -> Tensor:
     """What the UNet reads of texts, [n, tokens, width], as `StableDiffusionPipeline` makes it."""
@@ -59,11 +74,11 @@ def training_caption(scene: Scene, rng: Random) -> str:
     if rng.random() < UNCONDITIONAL_SHARE:
         return ""
     style = rng.random()
-    if style < 0.4:
+    if style < 0.6:
         claim = full_claim(scene)
-    elif style < 0.6:
+    elif style < 0.75:
         claim = claim_of(scene, 2, rng)
-    elif style < 0.7:
+    elif style < 0.8:
         claim = claim_of(scene, 1, rng)
     else:
         claim = partial_claim(scene, rng)

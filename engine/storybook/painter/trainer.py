@@ -16,6 +16,9 @@ from engine.storybook.training.muon import Muon
 from engine.storybook.training.run import DEFAULT_FOLDER
 
 FOLDER = DEFAULT_FOLDER / "painter"
+TRAINING = "training.json"
+"""How long weights were trained, beside them."""
+FACTS = ("samples", "step", "seconds")
 MUON_RATE = 4.0
 """How much faster than the rest the matrices inside the network learn."""
 
@@ -108,6 +111,17 @@ class Trainer:
         click.echo(text)
 
 
+def read_facts(folder: Path) -> dict[str, Any]:
+    """How long the weights in a folder were trained."""
+    facts: dict[str, Any] = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+    return facts
+
+
+def write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    """Say beside weights how long they were trained."""
+    (folder / TRAINING).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+
 def rate_at(share: float, step: int) -> float:
     """The learning rate's factor at a share of the run: warm-up, level, cosine at the end."""
     warm = min(1.0, (step + 1) / 100)
@@ -124,7 +138,7 @@ def open_trainer(plan: Plan, module: nn.Module) -> Trainer:
     trainer = Trainer(
         plan=plan,
         module=module,
-        optimizers=_optimizers(module, plan.rate),
+        optimizers=make_optimizers(module, plan.rate),
         averages=Averages(module, plan.decay),
         device=device,
     )
@@ -139,7 +153,7 @@ def open_trainer(plan: Plan, module: nn.Module) -> Trainer:
     return trainer
 
 
-def _optimizers(module: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+def make_optimizers(module: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for matrices and kernels inside the network, AdamW for its ends and all the rest."""
     ends = ("conv_in", "conv_out", "quant_conv", "time_emb")
     inner = [

@@ -2,9 +2,11 @@
 
 The same command trains on a CPU or a GPU and goes on from the last checkpoint. It predicts
 velocities under a schedule that ends in pure noise (zero terminal SNR, Lin et al.,
-arXiv:2305.08891), weighted by min-SNR (Hang et al., arXiv:2303.09556) and by where animals are.
+arXiv:2305.08891), weighted by where animals are. Half of the steps are drawn from the middle of
+the schedule, where shapes are decided (logit-normal, Esser et al., arXiv:2403.03206).
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,17 +18,42 @@ from torch import Tensor
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
 from engine.storybook.painter.latents import LatentBatch, Latents
-from engine.storybook.painter.network import Noise, Unet, Vae, build_unet, load_vae, make_noise
+from engine.storybook.painter.network import (
+    Noise,
+    Unet,
+    Vae,
+    build_unet,
+    load_unet,
+    load_vae,
+    make_noise,
+)
 from engine.storybook.painter.painting import Options, assemble, grid, paint
-from engine.storybook.painter.texts import Tokenizer, text_states, text_tower, training_caption
-from engine.storybook.painter.trainer import FOLDER, Plan, Trainer, open_trainer
+from engine.storybook.painter.texts import (
+    TOKENIZER,
+    TOWER,
+    Tokenizer,
+    own_tower,
+    text_states,
+    training_caption,
+)
+from engine.storybook.painter.trainer import (
+    FOLDER,
+    Plan,
+    Trainer,
+    make_optimizers,
+    open_trainer,
+    read_facts,
+    write_facts,
+)
 from engine.storybook.painter.vae import VAE_FOLDER
 from engine.storybook.shipped import ENCODER
+from engine.storybook.training.checkpoint import save_checkpoint
 from engine.storybook.training.run import DEFAULT_FOLDER
 
-ANIMAL_WEIGHT = 3.0
+ANIMAL_WEIGHT = 5.0
 """How much more a cell of an animal counts than one of the scenery."""
-MIN_SNR = 5.0
+MIDDLE_SHARE = 0.5
+"""Share of the noise steps that are drawn from the middle."""
 SHOWN = (
     "a brown dog standing in a meadow", "a white cat sleeping in the snow at night",
     "a black horse running on the beach", "a gray elephant in the forest",
@@ -40,28 +67,41 @@ FIRST, EPOCHS = 1000, 4.0
 """How many pictures are encoded at first, and how often each is seen before there are more."""
 
 
-def loss_weights(alphas: Tensor, steps: Tensor) -> Tensor:
-    """Min-SNR weights of a velocity's error at these steps, [n]."""
-    alpha = alphas[steps]
-    snr = alpha / (1 - alpha)
-    return snr.clamp(max=MIN_SNR) / (snr + 1) + 0.02
+def noise_steps(count: int, of: int, device: torch.device) -> Tensor:
+    """Random steps of `of`, int64 [count]: some anywhere, the others around the middle."""
+    anywhere = torch.rand(count, device=device)
+    middle = torch.randn(count, device=device).sigmoid()
+    chosen = torch.where(torch.rand(count, device=device) < MIDDLE_SHARE, middle, anywhere)
+    return (chosen * of).long().clamp(0, of - 1)
 
 
 def diffusion_loss(unet: Unet, noise: Noise, batch: LatentBatch, states: Tensor) -> Tensor:
     """The weighted square error of the velocity at a random step for each picture."""
     x = batch.latents.to(states.device)
-    steps = torch.randint(0, noise.config.num_train_timesteps, (len(x),), device=x.device)
+    steps = noise_steps(len(x), noise.config.num_train_timesteps, x.device)
     epsilon = torch.randn_like(x)
-    alphas = noise.alphas_cumprod.to(x.device)
     noisy = noise.add_noise(x, epsilon, steps)
     target = noise.get_velocity(x, epsilon, steps)
     with torch.autocast("cuda", torch.bfloat16, enabled=x.device.type == "cuda"):
         found = unet(noisy, steps, encoder_hidden_states=states).sample
     near = 1.0 + ANIMAL_WEIGHT * batch.animals.to(x.device)
     error = (found.float() - target).square().mean(1)
-    each = (near * error).sum((1, 2)) / near.sum((1, 2))
-    loss: Tensor = (loss_weights(alphas, steps) * each).mean()
+    loss: Tensor = ((near * error).sum((1, 2)) / near.sum((1, 2))).mean()
     return loss
+
+
+def take_over(start: Path, folder: Path) -> None:
+    """Begin in `folder` with the parts of an exported painter, where there are none yet."""
+    for name in (VAE_FOLDER, TOWER, TOKENIZER):
+        if not (folder / name).exists():
+            shutil.copytree(start / name, folder / name)
+    write_facts(folder / VAE_FOLDER, read_facts(start)["vae"])
+    if not (folder / "unet.pt").exists():
+        unet = load_unet(start / "unet")
+        weights = unet.state_dict()
+        optimizers = [optimizer.state_dict() for optimizer in make_optimizers(unet, 0.0)]
+        state = {"module": weights, "averages": weights, "optimizers": optimizers}
+        save_checkpoint(folder / "unet.pt", state | read_facts(start)["unet"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,9 +114,9 @@ class Parts:
 
 
 def load_parts(folder: Path, encoder: Path) -> Parts:
-    """The autoencoder that was trained in `folder` and the text tower of `encoder`."""
+    """The autoencoder and the text tower in `folder`; a first tower is that of `encoder`."""
     vae = load_vae(folder / VAE_FOLDER)
-    tower, tokenizer = text_tower(encoder)
+    tower, tokenizer = own_tower(folder, encoder)
     return Parts(vae=vae, tower=tower, tokenizer=tokenizer)
 
 
@@ -128,8 +168,13 @@ def train(plan: Plan, pictures: Path, encoder: Path, sheet_minutes: float) -> Tr
 @click.option("--pictures", type=click.Path(path_type=Path), default=DEFAULT_FOLDER / "pictures")
 @click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
 @click.option("--minutes", default=90.0, show_default=True)
-@click.option("--batch", default=32, show_default=True)
+@click.option("--batch", default=16, show_default=True)
 @click.option("--rate", default=1e-3, show_default=True)
+@click.option(
+    "--start",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where there is no checkpoint, begin with the parts of this exported painter.",
+)
 @click.option("--sheets", default=15.0, show_default=True, help="Minutes between sample sheets.")
 def main(
     folder: Path,
@@ -138,9 +183,12 @@ def main(
     minutes: float,
     batch: int,
     rate: float,
+    start: Path | None,
     sheets: float,
 ) -> None:
     """Train the UNet on latents of rendered pictures."""
+    if start is not None:
+        take_over(start, folder)
     plan = Plan(folder=folder, name="unet", minutes=minutes, batch=batch, rate=rate)
     train(plan, pictures, encoder, sheets)
 

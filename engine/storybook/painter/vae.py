@@ -18,7 +18,14 @@ from torch import Tensor
 
 from engine.storybook.painter.network import Vae, build_vae
 from engine.storybook.painter.pictures import Pictures, cropped, random_pictures
-from engine.storybook.painter.trainer import FOLDER, Plan, Trainer, open_trainer
+from engine.storybook.painter.trainer import (
+    FACTS,
+    FOLDER,
+    Plan,
+    Trainer,
+    open_trainer,
+    write_facts,
+)
 from engine.storybook.training.run import DEFAULT_FOLDER
 
 Pixels = NDArray[np.uint8]
@@ -108,6 +115,7 @@ def write_vae(trainer: Trainer, pictures: Path, target: Path) -> None:
     sample = next(random_pictures(pictures, WHITENED, Random("whiten")))
     whiten(vae, to_input(sample.pixels).to(trainer.device))
     vae.to(torch.float16).save_pretrained(target)
+    write_facts(target, {name: getattr(trainer, name) for name in FACTS})
 
 
 def averaged(trainer: Trainer) -> Vae:

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from engine.storybook.captions import Caption, Language, claim_of, full_claim, partial_claim, write
 from engine.storybook.claims import Claim, without_colour
 from engine.storybook.foreign import foreign_caption
-from engine.storybook.negatives import absent, recombined, swapped, told_apart
+from engine.storybook.negatives import absent, recombined, swapped
 from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, Scene, mirrored, sample_scene
+from engine.storybook.training.choices import ASKED, Choices, ask
 from engine.storybook.training.pictures import SHARD, Shard, finished_shards, load_shard
 from engine.storybook.truth import truth_matrix
 
@@ -40,8 +41,8 @@ class Batch:
     texts: list[Caption]
     truth: NDArray[np.int8]
     """[n, texts]: 1 true, 0 false, -1 not to be decided (a colour, of a colour-blind picture)."""
-    told: list[tuple[int, Caption, Caption]]
-    """Pictures (their row) of two animals, a caption true of one, and with what the other has."""
+    choices: list[Choices]
+    """What each animal is asked, an attribute at a time."""
 
 
 def seen_claim(claim: Claim) -> bool:
@@ -136,24 +137,8 @@ def make_batch(drawn: Drawn, rng: Random) -> Batch:
         blind=blind,
         texts=texts,
         truth=truth_table([c.claim for c in texts], shown, blind),
-        told=_told(shown, blind, rng),
+        choices=[ask(name, shown, blind, rng) for name in ASKED],
     )
-
-
-def _told(
-    shown: list[Scene], blind: NDArray[np.bool_], rng: Random
-) -> list[tuple[int, Caption, Caption]]:
-    """For each picture of two animals, up to two captions and what tells the animals apart."""
-    result = []
-    for row, scene in enumerate(shown):
-        other = rng.choice(("action", "action", "position"))
-        for name in ("action", "position") if blind[row] else ("colour", other):
-            pair = told_apart(scene, name, rng)
-            if pair is not None and all(seen_claim(claim) for claim in pair):
-                language = _language(rng)
-                yes, no = (write(claim, language, rng) for claim in pair)
-                result.append((row, yes, no))
-    return result
 
 
 def truth_table(

@@ -7,6 +7,7 @@ stays, and falls over the last third of the minutes given; a later run raises it
 import json
 import os
 import time
+from collections.abc import Iterator
 from math import cos, pi
 from pathlib import Path
 from typing import Any, TextIO
@@ -32,6 +33,9 @@ from engine.storybook.training.run import (
     save_run,
 )
 
+HEADS_STEPS, HEADS_RATE = 100, 3e-3
+"""How long and how fast fresh heads learn before towers that were trained already."""
+
 
 def rate_at(share: float, step: int) -> float:
     """The learning rate's factor at a share of the run: warm-up, level, cosine at the end."""
@@ -50,18 +54,18 @@ def train_step(run: Run, batch: Batch) -> Losses:
         torch.from_numpy(batch.blind),
         run.random,
     )
-    told = [caption for _, true, false in batch.told for caption in (true, false)]
+    asked = [caption for each in batch.choices for caption in each.captions]
     ids, mask = tokens(run.tokenizer, [caption.text for caption in batch.texts])
-    told_ids, told_mask = tokens(run.tokenizer, [caption.text for caption in told])
+    asked_ids, asked_mask = tokens(run.tokenizer, [caption.text for caption in asked])
     with torch.autocast("cuda", torch.bfloat16, enabled=run.device.type == "cuda"):
         pictures = seen(run.model, shown.pixels)
         texts = text_vectors(run.model, ids.to(run.device), mask.to(run.device)).float()
-        apart = text_vectors(run.model, told_ids.to(run.device), told_mask.to(run.device)).float()
+        told = text_vectors(run.model, asked_ids.to(run.device), asked_mask.to(run.device)).float()
     read = Read(
         seen=pictures,
         coverage=shown.coverage,
         texts=texts,
-        told=apart,
+        choices=list(told.split([len(each.captions) for each in batch.choices])),
     )
     parts = losses(batch, read, run.model.logit_scale.exp(), run.heads)
     for optimizer in run.optimizers:
@@ -76,6 +80,17 @@ def train_step(run: Run, batch: Batch) -> Losses:
     run.step += 1
     run.pictures += len(batch.pictures)
     return parts
+
+
+def settle_heads(run: Run, source: Iterator[Batch]) -> None:
+    """Teach fresh heads to read towers that are trained, before their errors teach these."""
+    run.model.requires_grad_(False)
+    for optimizer in run.optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = HEADS_RATE
+    for _ in range(HEADS_STEPS):
+        train_step(run, next(source))
+    run.model.requires_grad_(True)
 
 
 def report(run: Run, folder: Path) -> dict[str, Any]:
@@ -109,6 +124,8 @@ def train(plan: Plan, shape: Shape) -> Run:
     plan.folder.mkdir(parents=True, exist_ok=True)
     run = open_run(plan, shape)
     source = batches(plan.folder / "pictures", plan.batch, run.step, plan.workers)
+    if run.is_taken_over:
+        settle_heads(run, source)
     start = saved = measured = time.monotonic()
     run.random.manual_seed(run.step)
     with (plan.folder / "encoder.jsonl").open("a") as log:
@@ -144,7 +161,7 @@ def _line(run: Run, parts: Losses, factor: float) -> dict[str, Any]:
         "patches": round(parts.patches.item(), 3),
         "text_heads": round(parts.texts.item(), 3),
         "bound": round(parts.bound.item(), 3),
-        "told": round(parts.told.item(), 3),
+        "choices": round(parts.choices.item(), 3),
     }
 
 
@@ -161,10 +178,19 @@ def _write(log: TextIO, line: dict[str, Any]) -> None:
 @click.option("--batch", default=96, show_default=True)
 @click.option("--rate", default=1.2e-3, show_default=True)
 @click.option("--workers", default=0, show_default=True, help="Processes that make batches.")
-def main(folder: Path, minutes: float, batch: int, rate: float, workers: int) -> None:
+@click.option(
+    "--start",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where there is no checkpoint, begin with the weights of this exported encoder.",
+)
+def main(
+    folder: Path, minutes: float, batch: int, rate: float, workers: int, start: Path | None
+) -> None:
     """Train the encoder on the pictures in FOLDER/pictures."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    plan = Plan(folder=folder, minutes=minutes, batch=batch, rate=rate, workers=workers)
+    plan = Plan(
+        folder=folder, minutes=minutes, batch=batch, rate=rate, workers=workers, start=start
+    )
     train(plan, Shape())
 
 

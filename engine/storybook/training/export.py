@@ -11,10 +11,7 @@ from transformers.models.clip.tokenization_clip import CLIPTokenizer
 from engine.storybook.shipped import ENCODER
 from engine.storybook.training.checkpoint import load_checkpoint
 from engine.storybook.training.network import MEAN, SIDE, STD, Shape, build_encoder
-from engine.storybook.training.run import DEFAULT_FOLDER
-
-TRAINING = "training.json"
-"""How long the exported weights were trained."""
+from engine.storybook.training.run import DEFAULT_FOLDER, TRAINING
 
 
 def export_encoder(source: Path, target: Path, shape: Shape) -> None:

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from engine.storybook.scene import Animal, Scene
 from engine.storybook.training.batches import Batch
+from engine.storybook.training.choices import choice_loss
 from engine.storybook.training.labels import (
     COLOUR_CLASSES,
     COLOUR_SETS,
@@ -42,7 +43,7 @@ class Losses:
     texts: Tensor
     patches: Tensor
     bound: Tensor
-    told: Tensor
+    choices: Tensor
 
     @property
     def total(self) -> Tensor:
@@ -54,7 +55,7 @@ class Losses:
             + 0.25 * self.texts
             + self.patches
             + 0.5 * self.bound
-            + self.told
+            + self.choices
         )
 
 
@@ -67,8 +68,8 @@ class Read:
     """How much of each patch the two animals cover, [n, 2, grid, grid]."""
     texts: Tensor
     """Unit vectors [m, joint]."""
-    told: Tensor
-    """Unit vectors [2 * t, joint] of the captions of `Batch.told`, true and false in turn."""
+    choices: list[Tensor]
+    """Unit vectors [m, joint] of the captions of each of `Batch.choices`."""
 
 
 def losses(batch: Batch, read: Read, scale: Tensor, heads: Heads) -> Losses:
@@ -88,7 +89,13 @@ def losses(batch: Batch, read: Read, scale: Tensor, heads: Heads) -> Losses:
         texts=_attributes(heads, texts, text_targets, text=True, blind=None) + strange,
         patches=_patches(heads, read, batch),
         bound=_bound(heads, read, batch),
-        told=_told(read, batch, scale),
+        choices=sum(
+            (
+                choice_loss(pictures, vectors, asked, scale)
+                for vectors, asked in zip(read.choices, batch.choices, strict=True)
+            ),
+            pictures.new_zeros(()),
+        ),
     )
 
 
@@ -112,15 +119,6 @@ def _pairs(cosine: Tensor, truth: Tensor, heads: Heads) -> Tensor:
     )
     yes, no = truth == 1, truth == 0
     return 0.5 * each[yes].mean() + 0.5 * each[no].mean()
-
-
-def _told(read: Read, batch: Batch, scale: Tensor) -> Tensor:
-    """Of two captions that differ in whose attribute they give, the true one is nearer."""
-    if not batch.told:
-        return read.seen.vectors.new_zeros(())
-    pictures = read.seen.vectors[[row for row, _, _ in batch.told]]
-    gap = (pictures * (read.told[0::2] - read.told[1::2])).sum(-1)
-    return functional.softplus(-scale * gap).mean()
 
 
 def _attributes(

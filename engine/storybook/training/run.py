@@ -1,5 +1,6 @@
 """A training run of the encoder: what it consists of, and how it is kept and taken up again."""
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from engine.storybook.training.tokenizer import save_tokenizer
 DEFAULT_FOLDER = Path.home() / ".cache" / "t2itui-train"
 MUON_RATE = 4.0
 """How much faster than the rest the matrices inside the towers learn."""
+AVERAGED = 0.998
+"""What is kept of the averaged weights at each step."""
+TRAINING = "training.json"
+"""How long exported weights were trained, beside them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +33,8 @@ class Plan:
     rate: float
     workers: int = 0
     """Processes that make batches; 0 makes them between steps."""
+    start: Path | None = None
+    """An exported encoder whose weights a run without a checkpoint starts from."""
     save_seconds: float = 120.0
     measure_seconds: float = 600.0
 
@@ -45,16 +52,15 @@ class Run:
     step: int = 0
     pictures: int = 0
     seconds: float = 0.0
+    is_taken_over: bool = False
+    """The towers were exported by another run; the heads are fresh."""
     random: torch.Generator = field(default_factory=torch.Generator)
 
 
 def open_run(plan: Plan, shape: Shape) -> Run:
     """Start a run, or go on with the one in the folder."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    folder = plan.folder / "tokenizer"
-    if not (folder / "tokenizer.json").exists():
-        save_tokenizer(folder)
-    tokenizer = CLIPTokenizer.from_pretrained(folder)
+    tokenizer = _tokenizer(plan)
     torch.manual_seed(0)
     model = build_encoder(len(tokenizer), shape)
     model.to(device)  # type: ignore[arg-type]
@@ -64,11 +70,36 @@ def open_run(plan: Plan, shape: Shape) -> Run:
         heads=heads,
         tokenizer=tokenizer,
         optimizers=_optimizers(model, heads, plan.rate),
-        averages=Averages(model, 0.998),
+        averages=Averages(model, AVERAGED),
         device=device,
     )
-    _restore(run, load_checkpoint(plan.folder / "encoder.pt"))
+    state = load_checkpoint(plan.folder / "encoder.pt")
+    if state is not None:
+        _restore(run, state)
+    elif plan.start is not None:
+        _start_from(run, plan.start)
     return run
+
+
+def _tokenizer(plan: Plan) -> CLIPTokenizer:
+    """The run's own tokenizer: that of the weights it starts from, or learned from captions."""
+    folder = plan.folder / "tokenizer"
+    if not (folder / "tokenizer.json").exists():
+        if plan.start is not None:
+            CLIPTokenizer.from_pretrained(plan.start).save_pretrained(folder)
+        else:
+            save_tokenizer(folder)
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+def _start_from(run: Run, folder: Path) -> None:
+    """Take over the weights of an exported encoder, and how long it was trained."""
+    exported = CLIPModel.from_pretrained(folder, dtype=torch.float32)
+    run.model.load_state_dict(exported.state_dict())
+    run.averages = Averages(run.model, AVERAGED)
+    facts = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+    run.step, run.pictures, run.seconds = facts["step"], facts["pictures"], facts["seconds"]
+    run.is_taken_over = True
 
 
 def _optimizers(model: CLIPModel, heads: Heads, rate: float) -> list[torch.optim.Optimizer]:
@@ -90,9 +121,7 @@ def _optimizers(model: CLIPModel, heads: Heads, rate: float) -> list[torch.optim
     return [muon, adam]
 
 
-def _restore(run: Run, state: dict[str, Any] | None) -> None:
-    if state is None:
-        return
+def _restore(run: Run, state: dict[str, Any]) -> None:
     run.model.load_state_dict(state["model"])
     run.heads.load_state_dict(state["heads"])
     for optimizer, saved in zip(run.optimizers, state["optimizers"], strict=True):

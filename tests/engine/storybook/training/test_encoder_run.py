@@ -1,6 +1,7 @@
 """A training run in small: it learns, is interrupted, goes on; its export loads as a CLIPModel."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from engine.storybook.training import encoder, pictures
 from engine.storybook.training.batches import batches
 from engine.storybook.training.checkpoint import load_checkpoint
 from engine.storybook.training.embed import embed_texts
-from engine.storybook.training.encoder import rate_at, train_step
+from engine.storybook.training.encoder import rate_at, settle_heads, train_step
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.export import export_encoder
 from engine.storybook.training.network import Shape
@@ -50,6 +51,30 @@ def test_a_run_learns_is_interrupted_and_goes_on_where_it_was(plan: Plan) -> Non
     resumed.random.set_state(run.random.get_state())
     expected = train_step(run, batch).total.item()
     assert train_step(resumed, batch).total.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_run_without_a_checkpoint_starts_from_exported_weights_and_settles_its_heads(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "HEADS_STEPS", 2)
+    first = open_run(plan, SMALL)
+    source = batches(plan.folder / "pictures", plan.batch, seed=0)
+    train_step(first, next(source))
+    save_run(first, plan.folder)
+    export_encoder(plan.folder, tmp_path / "out", SMALL)
+    (plan.folder / "encoder.pt").unlink()
+    run = open_run(replace(plan, start=tmp_path / "out"), SMALL)
+    assert run.is_taken_over and (run.step, run.pictures) == (1, 12)
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    for name, value in first.averages.values.items():
+        assert torch.allclose(before[name], value, atol=2e-3)
+    heads = run.heads.read.weight.clone()
+    settle_heads(run, source)
+    assert not torch.equal(heads, run.heads.read.weight)
+    for name, value in run.model.state_dict().items():
+        if name != "logit_scale":
+            assert torch.equal(value, before[name])
+    assert all(p.requires_grad for p in run.model.parameters())
 
 
 def test_an_exported_encoder_loads_through_the_program_and_agrees(

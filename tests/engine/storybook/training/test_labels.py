@@ -8,7 +8,7 @@ import torch
 
 from engine.storybook.captions import Language, full_claim, write
 from engine.storybook.claims import Claim, Subject, is_true
-from engine.storybook.scene import UNSEEN_PAIRS, Scene, mirrored, sample_scene
+from engine.storybook.scene import UNSEEN_PAIRS, Animal, Scene, mirrored, sample_scene
 from engine.storybook.training.augment import augmented
 from engine.storybook.training.batches import (
     Batch,
@@ -18,6 +18,7 @@ from engine.storybook.training.batches import (
     seen_claim,
     truth_table,
 )
+from engine.storybook.training.choices import ASKED, ask, choice_loss
 from engine.storybook.training.labels import (
     CLASS_SIZES,
     IGNORED,
@@ -31,6 +32,7 @@ from engine.storybook.training.labels import (
 )
 from engine.storybook.training.losses import Read, losses
 from engine.storybook.training.network import Heads, Seen
+from engine.storybook.vocabulary import ANIMALS, COLOURS
 
 SCENES = [sample_scene(seed) for seed in range(24)]
 
@@ -119,7 +121,7 @@ def test_the_losses_fall_when_vectors_agree_with_the_truth() -> None:
     costs = [
         losses(
             batch,
-            Read(seen=seen(random, patches), coverage=coverage, texts=texts, told=told(batch)),
+            Read(seen=seen(random, patches), coverage=coverage, texts=texts, choices=alike(batch)),
             scale,
             heads,
         )
@@ -157,7 +159,7 @@ def test_a_patch_is_asked_for_the_animal_that_covers_it_where_it_is_shown() -> N
             seen=seen(vectors[: len(rows)], 12.0 * patches),
             coverage=shown.coverage,
             texts=vectors,
-            told=told(batch, 16),
+            choices=alike(batch, 16),
         )
         costs.append(losses(batch, read, torch.tensor(5.0), heads).patches.item())
     assert costs[0] < 0.05 < 1.0 < costs[1]
@@ -196,34 +198,66 @@ def test_a_patch_is_asked_whose_colour_and_action_it_shows() -> None:
             seen=seen(vectors[: len(pairs)], state.flatten(1, 2)),
             coverage=coverage,
             texts=vectors,
-            told=told(batch, 16),
+            choices=alike(batch, 16),
         )
         costs.append(losses(batch, read, torch.tensor(5.0), heads).bound.item())
     assert costs[0] < 0.01 < 5.0 < costs[1]
 
 
-def told(batch: Batch, width: int = 64) -> torch.Tensor:
-    """Vectors of the captions that tell two animals apart, all alike."""
-    return torch.full((2 * len(batch.told), width), width**-0.5)
+def alike(batch: Batch, width: int = 64) -> list[torch.Tensor]:
+    """Vectors of the captions to choose from, all alike."""
+    return [torch.full((len(each.captions), width), width**-0.5) for each in batch.choices]
 
 
-def test_a_caption_with_what_the_other_animal_has_must_lie_farther() -> None:
-    """Pictures at their true captions cost little; at the false ones, much."""
+def test_every_animal_is_asked_for_its_attributes_among_all_values() -> None:
     pairs = [scene for scene in SCENES if len(scene.animals) == 2]
-    batch = make_batch(drawn(pairs), Random(6))
-    assert len(batch.told) > len(pairs)
-    for row, true, false in batch.told:
-        assert is_true(true.claim, batch.scenes[row])
-        assert not is_true(false.claim, batch.scenes[row])
-    one = torch.eye(2)[torch.zeros(len(pairs), dtype=torch.long)]
-    patches, coverage = torch.zeros(len(pairs), 36, 48), torch.zeros(len(pairs), 2, 6, 6)
+    blind = np.zeros(len(pairs), np.bool_)
+    for name in ASKED:
+        choices = ask(name, pairs, blind, Random(6))
+        assert len(choices.rows) == 2 * len(pairs)
+        values = choices.open.shape[1]
+        for row, kind, answer, is_open in zip(
+            choices.rows, choices.kinds, choices.answers, choices.open, strict=True
+        ):
+            captions = choices.captions[kind * values : (kind + 1) * values]
+            true = [is_true(caption.claim, pairs[row]) for caption in captions]
+            assert true[answer] and is_open[answer]
+            assert not any(t for k, t in enumerate(true) if is_open[k] and k != answer)
+            left_out = [c for c, o, t in zip(captions, is_open, true, strict=True) if not (o or t)]
+            assert not any(seen_claim(caption.claim) for caption in left_out)
+
+
+def test_a_picture_without_its_colours_is_not_asked_for_them() -> None:
+    blind = np.array([k % 2 == 0 for k in range(len(SCENES))])
+    rows = ask("colour", SCENES, blind, Random(1)).rows
+    assert not blind[rows].any() and len(rows)
+    assert set(ask("action", SCENES, blind, Random(1)).rows) == set(range(len(SCENES)))
+
+
+def test_choosing_the_other_animals_value_costs_much() -> None:
+    """Pictures at their right captions cost little; at those of the other animal, much."""
+    scene = next(
+        scene
+        for scene in SCENES
+        if len({(a.animal, a.colour) for a in scene.animals}) == 2
+        and len({a.animal for a in scene.animals}) == 2
+        and len({a.colour for a in scene.animals}) == 2
+    )
+    one, other = scene.animals
+    choices = ask("colour", [scene], np.zeros(1, np.bool_), Random(2))
+    texts = torch.zeros(len(choices.captions), 3)
+    texts[:, 2] = 1.0
+    picture = torch.tensor([[1.0, 0.0, 0.0]])
+
+    def place(animal: Animal, colour: str) -> int:
+        return ANIMALS.index(animal.animal) * len(COLOURS) + COLOURS.index(colour)
+
     costs = []
-    for flip in (0, 1):
-        vectors = torch.eye(2)[torch.arange(2 * len(batch.told)).add(flip) % 2]
-        texts = torch.eye(2)[torch.zeros(len(batch.texts), dtype=torch.long)]
-        read = Read(seen=seen(one, patches), coverage=coverage, texts=texts, told=vectors)
-        costs.append(losses(batch, read, torch.tensor(10.0), Heads(2, 48)).told.item())
-    assert costs[0] < 0.01 < 9.0 < costs[1]
+    for mine, theirs in ((one.colour, other.colour), (other.colour, one.colour)):
+        told = texts.clone()
+        told[place(one, mine)] = told[place(other, theirs)] = picture[0]
+        costs.append(choice_loss(picture, told, choices, torch.tensor(10.0)).item())
+    assert costs[0] < 0.01 < 5.0 < costs[1]
 
 
 def one_hot(rows: list[tuple[int, ...]]) -> torch.Tensor:
@@ -247,5 +281,5 @@ def test_another_true_caption_does_not_count_against_a_picture() -> None:
     )
     same = torch.nn.functional.normalize(torch.ones(2, 16), dim=-1)
     patches, coverage = torch.zeros(2, 36, 48), torch.zeros(2, 2, 6, 6)
-    read = Read(seen=seen(same, patches), coverage=coverage, texts=same, told=told(batch, 16))
+    read = Read(seen=seen(same, patches), coverage=coverage, texts=same, choices=alike(batch, 16))
     assert losses(batch, read, torch.tensor(20.0), Heads(16, 48)).contrast < 1e-6
