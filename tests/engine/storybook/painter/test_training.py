@@ -11,15 +11,24 @@ import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 
+from engine.storybook.painter import unet
+from engine.storybook.painter.export import export_painter
 from engine.storybook.painter.latents import Latents
 from engine.storybook.painter.network import build_unet, build_vae, load_vae, make_noise
-from engine.storybook.painter.painting import load_painter, paint, read_options
+from engine.storybook.painter.painting import (
+    Options,
+    load_painter,
+    paint,
+    read_options,
+    write_options,
+)
 from engine.storybook.painter.pictures import cropped, random_pictures, read_rows
 from engine.storybook.painter.texts import text_states, text_tower
-from engine.storybook.painter.unet import loss_weights
+from engine.storybook.painter.trainer import Plan
 from engine.storybook.painter.vae import to_input, to_pixels, whiten
 from engine.storybook.scene import mirrored, sample_scene
 from engine.storybook.shipped import ENCODER
+from engine.storybook.training.checkpoint import load_checkpoint
 from engine.storybook.training.pictures import load_shard
 from tests.engine.storybook.painter.conftest import COUNT, Trained
 
@@ -37,6 +46,29 @@ def test_a_run_goes_on_from_its_checkpoint_and_leaves_a_sheet_and_a_vae(trained:
         }
     facts = json.loads((trained.painter / "training.json").read_text())
     assert facts["vae"]["samples"] == facts["unet"]["samples"] == 6
+
+
+def test_an_exported_painter_is_trained_on_with_its_own_tower(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unet, "SHOWN", unet.SHOWN[:1])
+    unet.take_over(trained.painter, tmp_path)
+    plan = Plan(folder=tmp_path, name="unet", minutes=1, batch=2, rate=1e-3, steps=4)
+    begun = load_checkpoint(tmp_path / "unet.pt")
+    assert begun is not None
+    exported = load_checkpoint(trained.folder / "unet.pt")
+    assert exported is not None
+    for name, value in exported["averages"].items():
+        assert torch.allclose(begun["module"][name], value, atol=2e-3)
+    nowhere = tmp_path / "no encoder is needed"
+    trainer = unet.train(plan, trained.pictures, nowhere, sheet_minutes=10)
+    assert (trainer.step, trainer.samples) == (4, 8)
+    export_painter(tmp_path, nowhere, tmp_path / "out")
+    facts = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert (facts["vae"]["samples"], facts["unet"]["samples"]) == (6, 8)
+    unet.take_over(trained.painter, tmp_path)
+    kept = load_checkpoint(tmp_path / "unet.pt")
+    assert kept is not None and kept["samples"] == 8
 
 
 def test_the_folder_is_a_pipeline_of_small_half_precision_weights(trained: Trained) -> None:
@@ -87,9 +119,6 @@ def test_both_schedulers_negative_prompts_and_img2img_work(trained: Trained) -> 
 
 
 def test_options_stay_when_weights_are_exported_again(trained: Trained, tmp_path: Path) -> None:
-    from engine.storybook.painter.export import export_painter
-    from engine.storybook.painter.painting import Options, write_options
-
     write_options(tmp_path, Options(steps=7, guidance_scale=2.0))
     export_painter(trained.folder, ENCODER, tmp_path)
     assert read_options(tmp_path).steps == 7
@@ -161,17 +190,23 @@ def test_pixels_survive_the_way_to_the_autoencoder_and_back() -> None:
     assert np.array_equal(to_pixels(to_input(pixels)), pixels)
 
 
-def test_the_noise_ends_in_noise_alone_and_its_weights_follow_min_snr() -> None:
+def test_the_noise_ends_in_noise_alone_and_most_steps_show_something() -> None:
     alphas = make_noise().alphas_cumprod
     assert float(alphas[-1]) == 0.0
-    weights = loss_weights(alphas, torch.tensor([0, 999]))
-    assert float(weights[1]) < 0.05
-    snr = float(alphas[0] / (1 - alphas[0]))
-    assert abs(float(weights[0]) - (5 / (snr + 1) + 0.02)) < 1e-3
+    assert 0.4 < float(alphas[499]) < 0.6
+
+
+def test_steps_of_noise_are_drawn_from_all_over_and_twice_as_often_in_the_middle() -> None:
+    torch.manual_seed(0)
+    steps = unet.noise_steps(20_000, 1000, torch.device("cpu"))
+    assert (int(steps.min()), int(steps.max())) == (0, 999)
+    middle = ((steps >= 400) & (steps < 600)).float().mean() / 0.2
+    ends = ((steps < 50) | (steps >= 950)).float().mean() / 0.1
+    assert middle > 2.2 * ends > 1.0
 
 
 def test_the_unet_predicts_as_many_channels_as_the_latents_have() -> None:
     vae = build_vae()
-    unet = build_unet(vae, 128)
-    assert unet.config.in_channels == unet.config.out_channels == vae.config.latent_channels
-    assert unet.config.sample_size == 16
+    built = build_unet(vae, 128)
+    assert built.config.in_channels == built.config.out_channels == vae.config.latent_channels
+    assert built.config.sample_size == 16
