@@ -205,6 +205,24 @@ def test_steps_of_noise_are_drawn_from_all_over_and_twice_as_often_in_the_middle
     assert middle > 2.2 * ends > 1.0
 
 
+def test_an_error_in_one_direction_counts_more_than_one_that_evens_out() -> None:
+    near = torch.ones(1, 1, 8, 8)
+    same = torch.ones(1, 6, 8, 8)
+    signs = (-1.0) ** torch.arange(8)
+    even = same * signs[None, :] * signs[:, None]
+    assert unet.multiscale(same, near).item() == pytest.approx((1 + 4 + 16) / 3)
+    assert unet.multiscale(even, near).item() == pytest.approx(1 / 3)
+
+
+def test_an_error_on_an_animal_counts_more() -> None:
+    near = torch.ones(1, 1, 8, 8)
+    near[..., :4] = 6.0
+    left, right = torch.zeros(1, 6, 8, 8), torch.zeros(1, 6, 8, 8)
+    left[..., :4] = right[..., 4:] = 1.0
+    on_it, beside = unet.multiscale(left, near), unet.multiscale(right, near)
+    assert on_it.item() == pytest.approx(6 * beside.item())
+
+
 def test_the_unet_predicts_as_many_channels_as_the_latents_have() -> None:
     vae = build_vae()
     built = build_unet(vae, 128)
