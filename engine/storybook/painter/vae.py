@@ -61,10 +61,8 @@ class Losses:
     animal_square: Tensor
 
 
-def losses(vae: Vae, x: Tensor, animals: Tensor) -> Losses:
-    """Absolute error of pixels and of their differences, weighted, and a little divergence."""
-    posterior = vae.encode(x).latent_dist
-    y = vae.decode(posterior.sample()).sample
+def picture_loss(y: Tensor, x: Tensor, animals: Tensor) -> Tensor:
+    """Absolute error of pixels [n, 3, h, w] and of their differences, more of it on animals."""
     error = (y - x).abs().mean(1)
     weight = 1.0 + ANIMAL_WEIGHT * animals
     total = (weight * error).sum() / weight.sum()
@@ -72,10 +70,17 @@ def losses(vae: Vae, x: Tensor, animals: Tensor) -> Losses:
         edge = (y.diff(dim=axis) - x.diff(dim=axis)).abs().mean(1)
         near = weight.narrow(axis - 1, 0, edge.shape[axis - 1])
         total = total + 0.5 * (near * edge).sum() / near.sum()
+    return total
+
+
+def losses(vae: Vae, x: Tensor, animals: Tensor) -> Losses:
+    """The error of what is decoded, and a little divergence."""
+    posterior = vae.encode(x).latent_dist
+    y = vae.decode(posterior.sample()).sample
     kl = posterior.kl().mean() / posterior.mean[0].numel()
     square = ((y.detach() - x) / 2).square().mean(1)
     return Losses(
-        total=total + KL_WEIGHT * kl,
+        total=picture_loss(y, x, animals) + KL_WEIGHT * kl,
         kl=kl.detach(),
         square=square.mean(),
         animal_square=(square * animals).sum() / animals.sum().clamp(min=1),

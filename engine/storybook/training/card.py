@@ -43,9 +43,11 @@ engine.storybook.training.encoder`: a symmetric contrastive loss without false n
 binary loss on every pair of a batch, and throw-away heads that read every attribute from both
 embeddings, and from each patch the animal that its mask says lies there (this taught it most);
 swapped, recombined and foreign captions as negatives. Whose colour and action is whose it learned
-late, by two losses of the last hour: of two captions that give an animal its own attribute and the
-other's, the true one must be nearer; and animals with their colours and actions are read as pairs,
-from both embeddings and from each patch before the last layer. A quarter of the pictures, at first
+late: animals with their colours and actions are read as pairs, from both embeddings and from each
+patch before the last layer; and in the last hour each animal of each picture was asked for its
+colour, action and position by multiple choice, among captions with all values, which took the
+wrong answers about one of two animals from 14 % to 5 %. The heads of that hour were fresh. A
+quarter of the pictures, at first
 nearly half, were grey or in false colours; three in four, at first two in five, held two animals.
 Muon for the matrices inside the towers, AdamW for the rest, averaged weights.
 

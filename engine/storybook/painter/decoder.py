@@ -1,0 +1,122 @@
+"""Teaches the autoencoder's decoder to read what the UNet writes.
+
+`python -m engine.storybook.painter.decoder`, after `vae` and `unet`. A UNet leaves some noise in
+its latents, and a decoder that has only seen clean ones paints it as cobbles. Pictures are
+encoded, made noisy, brought back by the UNet in one step and decoded; the decoder alone learns, so
+latents stay what they are.
+"""
+
+import shutil
+from pathlib import Path
+from random import Random
+
+import click
+import torch
+from torch import Tensor, nn
+
+from engine.storybook.painter.network import Noise, Unet, Vae, build_unet, load_vae, make_noise
+from engine.storybook.painter.pictures import Pictures, random_pictures
+from engine.storybook.painter.texts import text_states, training_caption
+from engine.storybook.painter.trainer import (
+    FOLDER,
+    Plan,
+    Trainer,
+    open_trainer,
+    read_facts,
+    write_facts,
+)
+from engine.storybook.painter.unet import Parts, load_parts
+from engine.storybook.painter.vae import VAE_FOLDER, picture_loss, sheet, to_input
+from engine.storybook.shipped import ENCODER
+from engine.storybook.training.checkpoint import load_checkpoint
+from engine.storybook.training.run import DEFAULT_FOLDER
+
+DECODER_FOLDER = "vae-decoder"
+"""The autoencoder with its taught decoder."""
+NOISIEST = 600
+"""The last step of the noise from which the UNet brings latents back."""
+
+
+def brought_back(unet: Unet, noise: Noise, latents: Tensor, states: Tensor) -> Tensor:
+    """Latents [n, c, s, s] made noisy to random degrees, as the UNet guesses them clean."""
+    steps = torch.randint(0, NOISIEST, (len(latents),), device=latents.device)
+    noisy = noise.add_noise(latents, torch.randn_like(latents), steps)
+    velocity = unet(noisy, steps, encoder_hidden_states=states).sample
+    kept = noise.alphas_cumprod.to(latents.device)[steps][:, None, None, None]
+    clean: Tensor = kept.sqrt() * noisy - (1 - kept).sqrt() * velocity
+    return clean
+
+
+@torch.no_grad()
+def written(parts: Parts, unet: Unet, noise: Noise, batch: Pictures, rng: Random) -> Tensor:
+    """What the UNet makes of the pictures of a batch, as latents."""
+    texts = [training_caption(scene, rng) for scene in batch.scenes]
+    states = text_states(parts.tower, parts.tokenizer, texts).clone()
+    x = to_input(batch.pixels).to(parts.vae.device, memory_format=torch.channels_last)
+    return brought_back(unet, noise, parts.vae.encode(x).latent_dist.mode(), states)
+
+
+def _reader(vae: Vae) -> nn.Module:
+    """The layers that learn."""
+    return nn.ModuleDict({"inner": vae.decoder, "outer": vae.post_quant_conv})
+
+
+def train(plan: Plan, pictures: Path, encoder: Path) -> Trainer:
+    """Train for the planned minutes and write the autoencoder with its new decoder."""
+    parts = load_parts(plan.folder, encoder)
+    state = load_checkpoint(plan.folder / "unet.pt")
+    if state is None:
+        raise click.ClickException(f"{plan.folder} holds no UNet; train it first")
+    unet = build_unet(parts.vae, parts.tower.config.hidden_size)
+    unet.load_state_dict(state["averages"])
+    taught = load_vae(plan.folder / VAE_FOLDER).requires_grad_(True)
+    trainer = open_trainer(plan, _reader(taught))
+    for module in (unet.eval().requires_grad_(False), parts.vae, parts.tower):
+        module.to(trainer.device)
+    noise, rng, total = make_noise(), Random(f"decoder:{trainer.step}"), 0.0
+    for batch in random_pictures(pictures, plan.batch, rng):
+        if trainer.share >= 1:
+            break
+        latents = written(parts, unet, noise, batch, rng)
+        found = trainer.module["outer"](latents)  # type: ignore[operator,index]
+        found = trainer.module["inner"](found)  # type: ignore[operator,index]
+        x = to_input(batch.pixels).to(trainer.device)
+        loss = picture_loss(found, x, torch.from_numpy(batch.animals).to(trainer.device))
+        total += trainer.learn(loss, plan.batch)
+        if trainer.step % 50 == 0:
+            trainer.log(loss=total / 50)
+            total = 0.0
+        trainer.save_if_due()
+    trainer.save()
+    _reader(taught).load_state_dict(trainer.averages.values)
+    shown = next(random_pictures(pictures, 12, Random("sheet")))
+    sheet(taught.eval(), shown).save(plan.folder / f"decoder-{trainer.step:06d}.png")
+    write(taught, plan.folder)
+    return trainer
+
+
+def write(taught: Vae, folder: Path) -> None:
+    """Write the autoencoder in half precision, with the facts of the one that it comes from."""
+    target = folder / DECODER_FOLDER
+    shutil.rmtree(target, ignore_errors=True)
+    taught.to(torch.float16).save_pretrained(target)
+    write_facts(target, read_facts(folder / VAE_FOLDER))
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
+@click.option("--pictures", type=click.Path(path_type=Path), default=DEFAULT_FOLDER / "pictures")
+@click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
+@click.option("--minutes", default=20.0, show_default=True)
+@click.option("--batch", default=8, show_default=True)
+@click.option("--rate", default=3e-4, show_default=True)
+def main(
+    folder: Path, pictures: Path, encoder: Path, minutes: float, batch: int, rate: float
+) -> None:
+    """Train the decoder on what the UNet makes of rendered pictures."""
+    plan = Plan(folder=folder, name="decoder", minutes=minutes, batch=batch, rate=rate, decay=0.99)
+    train(plan, pictures, encoder)
+
+
+if __name__ == "__main__":
+    main()
