@@ -179,28 +179,34 @@ def _pass_on(event: Mapping[str, Json], kind: str, job_id: int, report: Report) 
     if stage == "starting":
         report(JobProgress(job_id=job_id, stage="starting the trainer", done=0, total=0))
         return
-    figures = {name: event.get(name) for name in ("step", "steps", "loss", "map", "recall")}
-    numbers = {n: float(v) if isinstance(v, int | float) else 0.0 for n, v in figures.items()}
-    step, steps = int(numbers["step"]), int(numbers["steps"])
-    unit = "steps" if stage == "metric" else "epochs"
+    told = _progress(event, kind, job_id)
     report(
         JobProgress(
             job_id=job_id,
-            stage=f"fitting the {kind}",
-            done=step,
-            total=steps,
-            unit=unit,
-            detail=f"loss {numbers['loss']:.3f}, validation mAP {numbers['map']:.3f}",
+            stage=f"fitting the {kind}" if stage == "metric" else f"fitting the {kind}, epochs",
+            done=told.step,
+            total=told.steps,
+            unit="steps",
+            detail=f"loss {told.loss:.3f}, validation mAP {told.average_precision:.3f}",
         )
     )
-    report(
-        TrainingProgress(
-            job_id=job_id,
-            stage=stage,
-            step=step,
-            steps=steps,
-            loss=numbers["loss"],
-            average_precision=numbers["map"],
-            recall=numbers["recall"],
-        )
+    report(told)
+
+
+def _progress(event: Mapping[str, Json], kind: str, job_id: int) -> TrainingProgress:
+    numbers = {n: float(v) for n, v in event.items() if isinstance(v, int | float)}
+    return TrainingProgress(
+        job_id=job_id,
+        what=kind,
+        stage=str(event["stage"]),
+        step=int(numbers["step"]),
+        steps=int(numbers["steps"]),
+        epoch=int(numbers["epoch"]),
+        epochs=int(numbers["epochs"]),
+        loss=numbers["loss"],
+        average_precision=numbers["average_precision"],
+        recall=numbers["recall"],
+        best=numbers["best"],
+        since=int(numbers["since"]),
+        patience=int(numbers["patience"]),
     )

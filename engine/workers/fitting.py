@@ -18,8 +18,35 @@ SIDE = 1024
 VALIDATED = 300
 """Texts and pictures that validation looks at."""
 
-Tell = Callable[[str, int, int, float, float, float], None]
-"""Stage, step, steps, loss, validation mAP, validation recall@1; may raise to stop."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How far a fit is, and how well it does on what it does not learn from."""
+
+    stage: str
+    """resumed, metric, step or epochs."""
+    step: int
+    """Of all steps of the metric, or of all epochs."""
+    steps: int
+    epoch: int
+    """Epochs done; 0 during the metric."""
+    epochs: int
+    loss: float
+    """0 where none is known yet."""
+    average_precision: float
+    """Validation mAP, text -> picture, when it was last measured."""
+    recall: float
+    """Validation recall@1, measured with it."""
+    best: float
+    """The best validation mAP so far, which is kept."""
+    since: int
+    """Epochs without a better one."""
+    patience: int
+    """So many of them end the fit."""
+
+
+Tell = Callable[[Told], None]
+"""May raise to stop the fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +132,8 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
     """
     optimizer = torch.optim.Adam(model.metric_parameters(), lr=fit.metric_rate)
     random = torch.Generator().manual_seed(fit.seed)
-    best, kept = measured(model.metric(validation.texts, validation.pictures), validation), None
+    now = measured(model.metric(validation.texts, validation.pictures), validation)
+    best, kept = now, None
     whole = train.right_matrix() if len(train.texts) * len(train.pictures) <= 2 * SIDE**2 else None
     for step in range(fit.metric_steps):
         if whole is None:
@@ -124,8 +152,21 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
             now = measured(found, validation)
             if kept is None or now.average_precision > best.average_precision:
                 best, kept = now, _copied(model)
-        figures = best.average_precision, best.recall
-        tell("metric", step + 1, fit.metric_steps, loss.item(), *figures)
+        tell(
+            Told(
+                stage="metric",
+                step=step + 1,
+                steps=fit.metric_steps,
+                epoch=0,
+                epochs=fit.epochs,
+                loss=loss.item(),
+                average_precision=now.average_precision,
+                recall=now.recall,
+                best=best.average_precision,
+                since=0,
+                patience=fit.patience,
+            )
+        )
     if kept is not None:
         model.load_state_dict(kept)
 
@@ -148,6 +189,8 @@ class State:
     best: float = -1.0
     recall: float = 0.0
     since: int = 0
+    now: Measured = Measured(average_precision=0.0, recall=0.0)
+    """Validation after the last epoch, for those who watch; a stop forgets it."""
     kept: dict[str, Tensor] | None = None
 
 
@@ -165,16 +208,20 @@ def fit_epochs(
     if state.kept is None:
         now = measured(every(model, validation.texts, validation.pictures), validation)
         state.best, state.recall, state.kept = now.average_precision, now.recall, _copied(model)
+        state.now = now
+    else:
+        state.now = Measured(average_precision=state.best, recall=state.recall)
+        tell(_told(state, "resumed", state.epoch * _steps(train, fit), 0.0, train, fit))
     while state.epoch < fit.epochs and state.since < fit.patience:
         random = torch.Generator().manual_seed(fit.seed * 1000 + state.epoch)
         loss = _epoch(state, train, mined, fit, random, tell)
-        now = measured(every(model, validation.texts, validation.pictures), validation)
+        now = state.now = measured(every(model, validation.texts, validation.pictures), validation)
         state.epoch += 1
         state.since += 1
         if now.average_precision > state.best:
             state.best, state.recall, state.since = now.average_precision, now.recall, 0
             state.kept = _copied(model)
-        tell("epochs", state.epoch, fit.epochs, loss, now.average_precision, now.recall)
+        tell(_told(state, "epochs", state.epoch * _steps(train, fit), loss, train, fit))
         save(state)
     model.load_state_dict(state.kept)
 
@@ -193,8 +240,30 @@ def _epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         total, steps = total + loss.item(), steps + 1
-        tell("step", state.epoch, fit.epochs, total / steps, state.best, state.recall)
+        done = state.epoch * _steps(train, fit) + steps
+        tell(_told(state, "step", done, total / steps, train, fit))
     return total / max(steps, 1)
+
+
+def _steps(train: Pairs, fit: Fit) -> int:
+    """Steps of an epoch."""
+    return -(-len(train.text) // fit.batch)
+
+
+def _told(state: State, stage: str, step: int, loss: float, train: Pairs, fit: Fit) -> Told:
+    return Told(
+        stage=stage,
+        step=step,
+        steps=fit.epochs * _steps(train, fit),
+        epoch=state.epoch,
+        epochs=fit.epochs,
+        loss=loss,
+        average_precision=state.now.average_precision,
+        recall=state.now.recall,
+        best=state.best,
+        since=state.since,
+        patience=fit.patience,
+    )
 
 
 def mined_by(model: nn.Module, pairs: Pairs) -> Mined:

@@ -10,12 +10,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.wire import Json, Reply
 from engine.workers.loop import Call, serve
+
+if TYPE_CHECKING:
+    from engine.workers.fitting import Told
 
 ARRAYS = ("texts", "pictures", "text", "picture", "false", "false_of")
 INTERVAL_S = 0.2
@@ -69,17 +74,14 @@ class _Teller:
         self._call = call
         self._told = 0.0
 
-    def __call__(
-        self, stage: str, step: int, steps: int, loss: float, precision: float, recall: float
-    ) -> None:
+    def __call__(self, told: Told) -> None:
         self._call.check()
         now = time.monotonic()
-        if stage != "epochs" and step < steps and now - self._told < INTERVAL_S:
+        is_between = told.stage in ("metric", "step") and told.step < told.steps
+        if is_between and now - self._told < INTERVAL_S:
             return
         self._told = now
-        self._call.report(
-            stage=stage, step=step, steps=steps, loss=loss, map=precision, recall=recall
-        )
+        self._call.report(**asdict(told))
 
 
 def main() -> None:

@@ -158,7 +158,7 @@ def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]
 
 def write_report(report: TrainingReport, output: Output) -> None:
     """Write the figures of a matcher on its held-out pictures."""
-    from t2itui.evaluation_text import difference, write_retrieval
+    from t2itui.evaluation_text import difference, write_decisions, write_retrieval
     from t2itui.plain import plain
 
     learned, watched, held_out = report.pictures
@@ -173,7 +173,4 @@ def write_report(report: TrainingReport, output: Output) -> None:
         write_retrieval(rows, direction, output)
     for paired in (*report.against_label_free, *report.against_cosine):
         output.line(f"  {paired.direction.replace('_', ' ')}: {difference(paired)}")
-    for swap in report.swaps:
-        output.line(f"  {swap.scorer}: true over swapped texts, AUC {swap.auc.value:.3f}")
-    for calibration in report.calibration:
-        output.line(f"  {calibration.scorer}: calibration error {calibration.error:.3f}")
+    write_decisions(report, output)
