@@ -33,7 +33,7 @@ from engine.scoring.calibration import fit_calibration
 from engine.search.answer import Answers
 from engine.search.case import Case, Cases
 from engine.search.pictures import Pictures
-from engine.search.query import Term
+from engine.search.query import Term, parse
 from engine.search.texts import Texts
 
 
@@ -131,6 +131,13 @@ class Labels:
         """Whether a text fits, by picture id, as far as a person said so."""
         found = await self._cache.read(list_labels, encoder_id)
         return {each.picture_id: each.fits for each in found if each.text == text}
+
+    async def said_for(self, query: str, *, encoder_id: str) -> dict[int, bool]:
+        """What `said` tells of a query as it was asked; nothing for one that is no description."""
+        terms = parse(query).terms
+        if len(terms) != 1 or terms[0].weight < 0:
+            return {}
+        return await self.said(terms[0].text, encoder_id=encoder_id)
 
     async def state(self, encoder_id: str) -> Labelled:
         """What the labels of an encoder come to."""

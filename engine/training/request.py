@@ -43,6 +43,16 @@ class TrainRequest:
         """Enough to ask again."""
         return json.dumps(asdict(self), default=str, ensure_ascii=False)
 
+    @classmethod
+    def from_json(cls, text: str) -> TrainRequest:
+        """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
+        values = dict(json.loads(text))
+        for name in ("images", "words"):
+            values[name] = None if values[name] is None else Path(values[name])
+        values["templates"] = tuple(values["templates"])
+        values["names"] = tuple((folder, name) for folder, name in values["names"])
+        return cls(**values)
+
     def as_evaluation(self) -> EvaluateRequest:
         """What gathers the same data."""
         return EvaluateRequest(

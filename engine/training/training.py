@@ -27,6 +27,7 @@ from engine.training.run import Run, Trained
 from engine.vectors.atomic import replaced
 
 Refit: TypeAlias = Callable[[str], Awaitable[None]]
+"""Called with an encoder's id."""
 WHY_NOT_KEPT = "It does no better than the match without labels"
 
 
