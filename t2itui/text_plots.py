@@ -83,6 +83,7 @@ def series_lines(
     if not values or rows < 2 or columns < 8:
         return [title[:width]]
     low, high = _bounds(values)
+    digits = 3 if high - low < 0.1 else 2
     cells = [[" "] * columns for _ in range(rows)]
     for each in series:
         for column, value in _columns_of(each.points, end or 1.0, columns):
@@ -91,7 +92,7 @@ def series_lines(
     lines = [title[:width]]
     for number, row_cells in enumerate(cells):
         label = (
-            f"{high - (high - low) * number / (rows - 1):.2f}"
+            f"{high - (high - low) * number / (rows - 1):.{digits}f}"
             if number % 2 == 0 or number == rows - 1
             else ""
         )

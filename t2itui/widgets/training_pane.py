@@ -26,7 +26,7 @@ class TrainingPane(Static):
     """Follows one job."""
 
     DEFAULT_CSS = """
-    TrainingPane { padding: 0 1; height: 1fr; }
+    TrainingPane { padding: 0 1; height: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -65,19 +65,19 @@ def stage_lines(view: JobView) -> list[str]:
         counted = (
             f": {progress.done:,} of {progress.total:,}" if progress and progress.total else ""
         )
-        return [f"{stopping}{stage}{counted}   x cancels"]
+        return [f"{stopping}{stage}{counted}"]
     loss = f"   loss {last.loss:.3f}" if last.loss else ""
-    goes_on = ""
-    if training.resumed_at:
-        goes_on = f"   goes on from epoch {training.resumed_at} of the run before"
     where = f"step {last.step:,} of {last.steps:,}"
     if last.stage != "metric":
         where = f"epoch {min(last.epoch + 1, last.epochs)} of {last.epochs}, {where}"
-    return [
-        f"{stopping}{last.what}: {_words(last)}, {where}{loss}{goes_on}",
+    lines = [
+        f"{stopping}{last.what}: {_words(last)}, {where}{loss}",
         f"validation mAP {last.average_precision:.3f} (best {last.best:.3f}),"
-        f" recall@1 {last.recall:.3f}   {_stopping_words(last)}   x cancels",
+        f" recall@1 {last.recall:.3f}{_stopping_words(last)}",
     ]
+    if training.resumed_at:
+        lines.append(f"goes on from epoch {training.resumed_at}, where it was stopped before")
+    return lines
 
 
 def _words(last: TrainingProgress) -> str:
@@ -85,9 +85,10 @@ def _words(last: TrainingProgress) -> str:
 
 
 def _stopping_words(last: TrainingProgress) -> str:
+    """How near the training is to an early end."""
     if last.stage == "metric":
-        return f"ends after {last.patience} epochs without a better mAP"
-    return f"{last.since} of {last.patience} epochs without a better mAP"
+        return ""
+    return f"; no gain for {last.since} of {last.patience} epochs"
 
 
 def plots(view: TrainingView, last: TrainingProgress, width: int, height: int) -> list[Content]:
