@@ -165,10 +165,12 @@ class TrainingProgress(JobEvent):
     """Validation mAP, text -> picture, when it was last measured."""
     recall: float
     """Validation recall@1, measured with it."""
+    apart: float
+    """Validation AUC of right texts over swapped ones; 0 where nothing is swapped."""
     best: float
-    """The best validation mAP so far, which is kept."""
+    """Validation mAP of what is kept so far."""
     since: int
-    """Epochs without a better one."""
+    """Epochs since then."""
     patience: int
     """So many of them end the training early."""
 

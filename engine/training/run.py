@@ -206,6 +206,7 @@ def _progress(event: Mapping[str, Json], kind: str, job_id: int) -> TrainingProg
         loss=numbers["loss"],
         average_precision=numbers["average_precision"],
         recall=numbers["recall"],
+        apart=numbers["apart"],
         best=numbers["best"],
         since=int(numbers["since"]),
         patience=int(numbers["patience"]),

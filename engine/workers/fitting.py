@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.workers.learned import Matcher, TwoBranch
-from engine.workers.pairs import Batch, Mined, Pairs, draw, even_pairs, mine
+from engine.workers.pairs import Batch, Mined, Pairs, draw, even_pairs, listed_pairs, mine
 
 SIDE = 1024
 """Texts and pictures that meet in one step of the metric."""
@@ -37,10 +37,12 @@ class Told:
     """Validation mAP, text -> picture, when it was last measured."""
     recall: float
     """Validation recall@1, measured with it."""
+    apart: float
+    """Validation AUC of right texts over false ones of the same pictures; 0 where there is none."""
     best: float
-    """The best validation mAP so far, which is kept."""
+    """Validation mAP of what is kept so far."""
     since: int
-    """Epochs without a better one."""
+    """Epochs since then."""
     patience: int
     """So many of them end the fit."""
 
@@ -73,6 +75,16 @@ class Measured:
 
     average_precision: float
     recall: float
+    apart: float = 0.0
+    """AUC of right texts over false ones of the same pictures; 0 where there is none."""
+
+    @property
+    def worth(self) -> float:
+        """What the best is chosen by: the order of pictures, and telling swapped texts apart."""
+        return (self.average_precision + self.apart) / 2 if self.apart else self.average_precision
+
+
+NOT_MEASURED = Measured(average_precision=0.0, recall=0.0)
 
 
 def sampled(pairs: Pairs, seed: int) -> Pairs:
@@ -84,6 +96,8 @@ def sampled(pairs: Pairs, seed: int) -> Pairs:
     texts = torch.unique(pairs.text[held])
     texts = texts[torch.randperm(len(texts), generator=random)[:VALIDATED].to(device)]
     kept = held & torch.isin(pairs.text, texts)
+    also = torch.isin(pairs.also_picture, pictures) & torch.isin(pairs.also_text, texts)
+    false = torch.isin(pairs.false_of, pictures)
     place_text = torch.full((len(pairs.texts),), -1, device=device)
     place_text[texts] = torch.arange(len(texts), device=device)
     place_picture = torch.full((len(pairs.pictures),), -1, device=device)
@@ -93,8 +107,10 @@ def sampled(pairs: Pairs, seed: int) -> Pairs:
         pictures=pairs.pictures[pictures],
         text=place_text[pairs.text[kept]],
         picture=place_picture[pairs.picture[kept]],
-        false=pairs.false[:0],
-        false_of=pairs.false_of[:0],
+        false=pairs.false[false],
+        false_of=place_picture[pairs.false_of[false]],
+        also_text=place_text[pairs.also_text[also]],
+        also_picture=place_picture[pairs.also_picture[also]],
     )
 
 
@@ -115,6 +131,28 @@ def measured(scores: Tensor, pairs: Pairs) -> Measured:
 
 
 @torch.no_grad()
+def validated(model: nn.Module, pairs: Pairs) -> Measured:
+    """How well a model does on pairs that it does not learn from."""
+    found = measured(every(model, pairs.texts, pairs.pictures), pairs)
+    if not len(pairs.false):
+        return found
+    batch = listed_pairs(pairs)
+    return replace(found, apart=area(logits_of(model, batch), batch.label))
+
+
+def area(scores: Tensor, label: Tensor) -> float:
+    """How often a pair of label 1 scores above one of label 0; 0 where a label lacks."""
+    right = int(label.sum())
+    wrong = len(label) - right
+    if not right or not wrong:
+        return 0.0
+    ranks = torch.empty(len(scores), dtype=torch.float64, device=scores.device)
+    ranks[scores.argsort()] = torch.arange(1, len(scores) + 1, device=scores.device).double()
+    above = float(ranks[label > 0.5].sum()) - right * (right + 1) / 2
+    return above / (right * wrong)
+
+
+@torch.no_grad()
 def every(model: nn.Module, texts: Tensor, pictures: Tensor) -> Tensor:
     """Log odds of every text with every picture, [T, N]."""
     model.eval()
@@ -132,8 +170,8 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
     """
     optimizer = torch.optim.Adam(model.metric_parameters(), lr=fit.metric_rate)
     random = torch.Generator().manual_seed(fit.seed)
-    now = measured(model.metric(validation.texts, validation.pictures), validation)
-    best, kept = now, None
+    best, kept = validated(model, validation), None
+    now = best
     whole = train.right_matrix() if len(train.texts) * len(train.pictures) <= 2 * SIDE**2 else None
     for step in range(fit.metric_steps):
         if whole is None:
@@ -147,10 +185,8 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if step % 10 == 9:
-            with torch.no_grad():
-                found = model.metric(validation.texts, validation.pictures)
-            now = measured(found, validation)
-            if kept is None or now.average_precision > best.average_precision:
+            now = validated(model, validation)
+            if kept is None or now.worth > best.worth:
                 best, kept = now, _copied(model)
         tell(
             Told(
@@ -162,6 +198,7 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
                 loss=loss.item(),
                 average_precision=now.average_precision,
                 recall=now.recall,
+                apart=now.apart,
                 best=best.average_precision,
                 since=0,
                 patience=fit.patience,
@@ -186,10 +223,10 @@ class State:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     epoch: int = 0
-    best: float = -1.0
-    recall: float = 0.0
+    best: Measured = NOT_MEASURED
+    """Validation of the epoch that is kept."""
     since: int = 0
-    now: Measured = Measured(average_precision=0.0, recall=0.0)
+    now: Measured = NOT_MEASURED
     """Validation after the last epoch, for those who watch; a stop forgets it."""
     kept: dict[str, Tensor] | None = None
 
@@ -206,21 +243,19 @@ def fit_epochs(
     """Train on drawn pairs until validation stops getting better; the best epoch is kept."""
     model = state.model
     if state.kept is None:
-        now = measured(every(model, validation.texts, validation.pictures), validation)
-        state.best, state.recall, state.kept = now.average_precision, now.recall, _copied(model)
-        state.now = now
+        state.best = state.now = validated(model, validation)
+        state.kept = _copied(model)
     else:
-        state.now = Measured(average_precision=state.best, recall=state.recall)
+        state.now = state.best
         tell(_told(state, "resumed", state.epoch * _steps(train, fit), 0.0, train, fit))
     while state.epoch < fit.epochs and state.since < fit.patience:
         random = torch.Generator().manual_seed(fit.seed * 1000 + state.epoch)
         loss = _epoch(state, train, mined, fit, random, tell)
-        now = state.now = measured(every(model, validation.texts, validation.pictures), validation)
+        state.now = validated(model, validation)
         state.epoch += 1
         state.since += 1
-        if now.average_precision > state.best:
-            state.best, state.recall, state.since = now.average_precision, now.recall, 0
-            state.kept = _copied(model)
+        if state.now.worth > state.best.worth:
+            state.best, state.since, state.kept = state.now, 0, _copied(model)
         tell(_told(state, "epochs", state.epoch * _steps(train, fit), loss, train, fit))
         save(state)
     model.load_state_dict(state.kept)
@@ -260,7 +295,8 @@ def _told(state: State, stage: str, step: int, loss: float, train: Pairs, fit: F
         loss=loss,
         average_precision=state.now.average_precision,
         recall=state.now.recall,
-        best=state.best,
+        apart=state.now.apart,
+        best=state.best.average_precision,
         since=state.since,
         patience=fit.patience,
     )
@@ -268,10 +304,10 @@ def _told(state: State, stage: str, step: int, loss: float, train: Pairs, fit: F
 
 def mined_by(model: nn.Module, pairs: Pairs) -> Mined:
     """What looks right to the metric of a matcher, or by cosine."""
-    with torch.no_grad():
-        if isinstance(model, Matcher):
-            return mine(pairs, model.metric(pairs.texts, pairs.pictures))
-        return mine(pairs, pairs.texts @ pairs.pictures.T)
+    if isinstance(model, Matcher):
+        metric = model.metric
+        return mine(pairs, lambda texts: metric(texts, pairs.pictures))
+    return mine(pairs, lambda texts: texts @ pairs.pictures.T)
 
 
 def calibration(logits: Tensor, label: Tensor) -> tuple[float, float]:
@@ -299,8 +335,14 @@ def logits_of(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def calibrated(model: nn.Module, validation: Pairs, fit: Fit) -> tuple[float, float]:
-    """Scale and shift from validation pairs, half of them right; never turned around."""
-    batch = even_pairs(validation, mined_by(model, validation), fit.seed)
+    """Scale and shift from validation pairs; never turned around.
+
+    Half of them are right, unless there are enough false ones to say how common right ones are.
+    """
+    if validation.has_many_false:
+        batch = listed_pairs(validation)
+    else:
+        batch = even_pairs(validation, mined_by(model, validation), fit.seed)
     scale, shift = calibration(logits_of(model, batch), batch.label)
     return (scale, shift) if np.isfinite(scale + shift) and scale > 0 else (1.0, 0.0)
 

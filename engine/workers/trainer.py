@@ -22,7 +22,7 @@ from engine.workers.loop import Call, serve
 if TYPE_CHECKING:
     from engine.workers.fitting import Told
 
-ARRAYS = ("texts", "pictures", "text", "picture", "false", "false_of")
+ARRAYS = ("texts", "pictures", "text", "picture", "false", "false_of", "also_text", "also_picture")
 INTERVAL_S = 0.2
 
 

@@ -70,10 +70,11 @@ def stage_lines(view: JobView) -> list[str]:
     where = f"step {last.step:,} of {last.steps:,}"
     if last.stage != "metric":
         where = f"epoch {min(last.epoch + 1, last.epochs)} of {last.epochs}, {where}"
+    swaps = f", swaps {last.apart:.3f}" if last.apart else ""
     lines = [
         f"{stopping}{last.what}: {_words(last)}, {where}{loss}",
         f"validation mAP {last.average_precision:.3f} (best {last.best:.3f}),"
-        f" recall@1 {last.recall:.3f}{_stopping_words(last)}",
+        f" recall@1 {last.recall:.3f}{swaps}{_stopping_words(last)}",
     ]
     if training.resumed_at:
         lines.append(f"goes on from epoch {training.resumed_at}, where it was stopped before")

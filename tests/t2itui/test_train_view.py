@@ -34,6 +34,7 @@ def told(stage: str = "step", step: int = 1, **changed: object) -> TrainingProgr
         "loss": 0.5,
         "average_precision": 0.7,
         "recall": 0.6,
+        "apart": 0.0,
         "best": 0.7,
         "since": 0,
         "patience": 3,
