@@ -126,7 +126,7 @@ def draw(pairs: Pairs, mined: Mined, rows: Tensor, random: torch.Generator) -> B
     rows_text, rows_picture = pairs.texts[asked], pairs.pictures[seen]
     label = pairs.is_right(asked, seen)
     if len(pairs.false):
-        # Where there are more false pairs than right ones, they are about half as many as the others.
+        # Where more pairs are false than right, a batch has about half as many as others.
         most = 3 * count if pairs.has_many_false else count
         chosen = some(len(pairs.false), min(most, len(pairs.false)))
         rows_text = torch.cat([rows_text, pairs.false[chosen]])

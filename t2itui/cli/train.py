@@ -40,6 +40,13 @@ if TYPE_CHECKING:
 @language_option
 @limit_option
 @seed_option
+@click.option(
+    "--drawn",
+    type=click.IntRange(min=0),
+    default=6000,
+    show_default=True,
+    help="Of the storybook: scenes drawn to learn from; 0: only part of its gallery.",
+)
 @click.option("--hidden", type=click.IntRange(min=4), default=256, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=0), default=12, show_default=True)
 @click.option(
@@ -66,6 +73,7 @@ def command(
     language: str | None,
     limit: int | None,
     seed: int,
+    drawn: int,
     hidden: int,
     epochs: int,
     two_branch: bool,
@@ -94,6 +102,7 @@ def command(
         language=language or "",
         limit=limit,
         seed=seed,
+        drawn=drawn,
         hidden=hidden,
         epochs=epochs,
         with_two_branch=two_branch,

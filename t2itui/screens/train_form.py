@@ -90,12 +90,13 @@ class TrainForm(Dialog[TrainRequest]):
         )
         yield self._row(
             ("Pictures", _line("limit", _text(first.limit), "all")),
-            ("Seed", _line("seed", str(first.seed))),
+            ("Drawn", _line("drawn", str(first.drawn), "for the storybook")),
         )
         yield self._row(
             ("Two-branch", _line("two-branch", _word(first.with_two_branch), "no", WORDS)),
             ("Keep anyway", _line("force", _word(first.force), "no", WORDS)),
         )
+        yield self.labelled("Seed", _line("seed", str(first.seed)))
         yield Static(
             "Two-branch also fits a similarity network, to compare. What does no better than match"
             " without labels on pictures held out is not kept, unless anyway.",
@@ -122,6 +123,7 @@ class TrainForm(Dialog[TrainRequest]):
             queries=self._one_of("queries", QUERIES) or "captions",
             language=self._one_of("language", LANGUAGES),
             limit=self._whole("limit", 1),
+            drawn=_or(self._whole("drawn", 0), 6000),
             hidden=_or(self._whole("hidden", 4), 256),
             epochs=_or(self._whole("epochs", 0), 12),
             seed=self._whole("seed", 0) or 0,

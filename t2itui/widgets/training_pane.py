@@ -87,7 +87,7 @@ def _words(last: TrainingProgress) -> str:
 
 def _stopping_words(last: TrainingProgress) -> str:
     """How near the training is to an early end."""
-    if last.stage == "metric":
+    if last.stage == "metric" or not last.patience:
         return ""
     return f"; no gain for {last.since} of {last.patience} epochs"
 

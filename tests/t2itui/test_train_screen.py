@@ -14,12 +14,12 @@ from textual.widgets import Input, Static
 from cache.matchers import add_matcher
 from engine.engine import Engine
 from engine.evaluation.figures import Measuring
+from engine.evaluation.gather import Material
 from engine.events import JobFinished, JobProgress
 from engine.jobs import Job
 from engine.settings import EngineSettings
-from engine.training.report import TrainingReport, make_report
+from engine.training.report import Sizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
-from engine.training.split import Parts
 from engine.wire import Reply
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import HALF_CELLS
@@ -243,9 +243,14 @@ async def test_what_did_no_better_is_not_kept_until_k_keeps_it(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_better(
-        request: TrainRequest, parts: Parts, fitted: Reply, measuring: Measuring, seconds: float
+        request: TrainRequest,
+        held_out: Material,
+        sizes: Sizes,
+        fitted: Reply,
+        measuring: Measuring,
+        seconds: float,
     ) -> TrainingReport:
-        made = make_report(request, parts, fitted, measuring, seconds)
+        made = make_report(request, held_out, sizes, fitted, measuring, seconds)
         return replace(made, is_better=False)
 
     monkeypatch.setattr("engine.training.run.make_report", no_better)
