@@ -168,12 +168,13 @@ class Detail(Vertical):
         room = max(12, width - max(map(len, ranks)))
         sign = "✓ passes" if scores.passes else "· below"
         fits = self._said.get(self._card.shown.picture_id) if self._card is not None else None
-        said = {None: "", True: "  you: fits", False: "  you: does not fit"}[fits]
+        of_all = f"  of {scores.total:,}"
+        said = {None: of_all, True: "  you: fits", False: "  you: does not"}[fits]
         return [
             score_line("match ", scores.match, scores.match, room, "$success") + ranks[0],
             score_line("cosine", scores.cosine, scores.cosine_share, room, "$primary") + ranks[1],
             Content.styled(
-                f"{sign} {scores.threshold:.2f}  of {scores.total:,}{said}",
+                f"{sign} {scores.threshold:.2f}{said}",
                 "$success" if scores.passes else "$foreground-muted",
             ),
         ]

@@ -14,8 +14,10 @@ from t2itui.wording import counted
 if TYPE_CHECKING:
     from engine.search.labels import Labelled
 
-LONGEST = 40
+LONGEST = 32
 """Characters of the description that are shown."""
+ROOMY = 100
+"""Columns from which on it is shown at all; the query line has it too."""
 
 
 class JudgeLine(Static):
@@ -32,15 +34,28 @@ class JudgeLine(Static):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = ""
+        self._state: Labelled | None = None
+
     def show(self, text: str, state: Labelled | None) -> None:
         """Say what is judged and what came of it; None while that is not known."""
-        short = plain(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+        self._text, self._state = text, state
         self.display = True
+        self._show()
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        is_narrow = self.app.size.width < ROOMY
+        short = self._text if len(self._text) <= LONGEST else f"{self._text[: LONGEST - 1]}…"
         self.update(
             Content.assemble(
                 ("? ", "bold $accent"),
                 ("Judging ", "bold"),
-                f"“{short}”  ",
+                "" if is_narrow else plain(f"“{short}” "),
                 button("y", "fits", "screen.judge(True)"),
                 " ",
                 button("n", "does not", "screen.judge(False)"),
@@ -48,8 +63,8 @@ class JudgeLine(Static):
                 button("u", "undo", "screen.unjudge"),
                 " ",
                 button("esc", "end", "screen.leave"),
-                "  ",
-                state_words(state),
+                " ",
+                state_words(self._state, short=is_narrow),
             )
         )
 
@@ -59,12 +74,14 @@ class JudgeLine(Static):
         self.update("")
 
 
-def state_words(state: Labelled | None) -> str:
-    """'14 labels (9 fit); match is calibrated by 14 of them'."""
+def state_words(state: Labelled | None, *, short: bool = False) -> str:
+    """'14 labels, 9 fit; match calibrated by 14'."""
     if state is None:
         return ""
     if not state.count:
         return "no labels yet"
-    words = f"{counted(state.count, 'label')}, {state.fitting:,} fit"
     fitted = sum(each.labels for each in state.calibrations)
-    return f"{words}; match is calibrated by {fitted:,}" if fitted else words
+    if short:
+        return f"{counted(state.count, 'label')}{', calibrated' if fitted else ''}"
+    words = f"{counted(state.count, 'label')}, {state.fitting:,} fit"
+    return f"{words}; match calibrated by {fitted:,}" if fitted else words
