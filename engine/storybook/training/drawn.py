@@ -51,8 +51,8 @@ class DrawnSet:
 
     def pairs(self) -> PairList:
         """Captions true and false of the pictures."""
-        random = Random(f"pairs:{self.name}:{len(self.whole)}")
         held_out = self.name == VALIDATION
+        random = Random(f"pairs:{held_out}:{len(self.whole)}")
         return make_pairs(self.whole, self.spoiled, random, held_out=held_out)
 
     def material(self, texts: Floats, pictures: Floats) -> Material:
