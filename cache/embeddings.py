@@ -138,6 +138,14 @@ def vectors_of(db: Database, encoder_id: str, picture_ids: Sequence[int]) -> dic
     return found
 
 
+def encoders_of(db: Database, picture_id: int) -> list[str]:
+    """The ids of the encoders that have seen a picture, in order."""
+    rows = db.execute(
+        "select encoder_id from embeddings where picture_id = ? order by encoder_id", [picture_id]
+    )
+    return [str(row[0]) for row in rows]
+
+
 def compact(db: Database, encoder_id: str) -> None:
     """Join small blocks, and those with rows of dropped pictures, into blocks of BLOCK_ROWS."""
     dim = dimension(db, encoder_id)

@@ -5,6 +5,7 @@ import time
 from sqlite_utils import Database
 
 from cache.counters import bump
+from cache.labels import drop_calibrations
 from cache.records import MatcherRecord
 
 _SELECT = "select id, encoder_id, created_at, weights, report from matchers"
@@ -32,6 +33,23 @@ def newest_matcher(db: Database, encoder_id: str) -> MatcherRecord | None:
 def matchers(db: Database) -> list[MatcherRecord]:
     """Every matcher, newest first."""
     return [_record(*row) for row in db.execute(f"{_SELECT} order by id desc")]
+
+
+def remove_matcher(db: Database, matcher_id: int) -> str | None:
+    """Drop a matcher; the one kept before it is in force then. Returns its encoder's id.
+
+    None where there is none of that id.
+    """
+    row = db.execute("select encoder_id from matchers where id = ?", [matcher_id]).fetchone()
+    if row is None:
+        return None
+    with db.atomic():
+        # Its id may be given again, and nothing that was bound to it must be found under it.
+        drop_calibrations(db, row[0])
+        db.execute("update storybook set matcher_id = 0 where matcher_id = ?", [matcher_id])
+        db.execute("delete from matchers where id = ?", [matcher_id])
+        bump(db)
+    return str(row[0])
 
 
 def _record(

@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Written to `user_version`; one more for every step below."""
 
 _LIBRARY = (
@@ -192,6 +192,31 @@ create table evaluations (
 )
 """
 
+_LABELS = (
+    """
+    create table labels (
+        encoder_id text not null references encoders (id) on delete cascade,
+        text text not null,
+        picture_id integer not null references pictures (id) on delete cascade,
+        fits integer not null,
+        created_at real not null,
+        primary key (encoder_id, text, picture_id)
+    ) without rowid
+    """,
+    "create index labels_by_picture on labels (picture_id)",
+    """
+    create table calibrations (
+        id integer primary key autoincrement,
+        encoder_id text not null references encoders (id) on delete cascade,
+        scorer text not null,
+        scale real not null,
+        shift real not null,
+        labels integer not null,
+        unique (encoder_id, scorer)
+    )
+    """,
+)
+
 
 @migrations()
 def m001_library(db: Database) -> None:
@@ -217,3 +242,10 @@ def m003_storybook(db: Database) -> None:
 def m004_evaluations(db: Database) -> None:
     """Evaluations made before."""
     db.execute(_EVALUATIONS)
+
+
+@migrations()
+def m005_labels(db: Database) -> None:
+    """What a person said of pictures, and what that did to `match`."""
+    for statement in _LABELS:
+        db.execute(statement)

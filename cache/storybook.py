@@ -13,6 +13,7 @@ from cache.counters import bump
 from cache.embeddings import add_embeddings, count_embeddings, put_encoder
 from cache.files import finish_scan, forget_folder, put_files
 from cache.generated import STORYBOOK
+from cache.labels import drop_calibrations
 from cache.matchers import add_matcher
 from cache.records import EncoderRecord, NewPicture, SeenFile, TextRecord, Vectors
 from cache.sql import below, listed
@@ -167,6 +168,7 @@ def _put_matcher(db: Database, before: StorybookRecord | None, new: NewStorybook
     ).rowcount
     if not renewed:
         return add_matcher(db, new.encoder.id, new.matcher, new.report)
+    drop_calibrations(db, new.encoder.id)
     bump(db)
     return before.matcher_id
 

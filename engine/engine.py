@@ -122,7 +122,9 @@ class Engine:
         """Matchers of one's own."""
         from engine.training.training import Training
 
-        return Training(self.cache, self.encoders, self.indexer, self.settings)
+        return Training(
+            self.cache, self.encoders, self.indexer, self.settings, self.searcher.labels.refit
+        )
 
     @cached_property
     def exchange(self) -> Exchange:

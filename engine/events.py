@@ -149,15 +149,30 @@ class JobSpoilt(JobEvent):
 class TrainingProgress(JobEvent):
     """How well what is being trained does, on pictures that it does not learn from."""
 
+    what: str
+    """matcher or two-branch."""
     stage: str
-    """metric, step or epochs."""
+    """resumed, metric, step or epochs."""
     step: int
+    """Of the steps of the metric, or of all epochs."""
     steps: int
+    epoch: int
+    """Epochs done; 0 during the metric."""
+    epochs: int
     loss: float
+    """0 where it is not known yet."""
     average_precision: float
-    """Validation mAP, text -> picture."""
+    """Validation mAP, text -> picture, when it was last measured."""
     recall: float
-    """Validation recall@1."""
+    """Validation recall@1, measured with it."""
+    apart: float
+    """Validation AUC of right texts over swapped ones; 0 where nothing is swapped."""
+    best: float
+    """Validation mAP of what is kept so far."""
+    since: int
+    """Epochs since then."""
+    patience: int
+    """So many of them end the training early."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

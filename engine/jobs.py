@@ -34,7 +34,7 @@ from engine.turns import Turns
 
 Outcome: TypeAlias = JobFinished | JobFailed | JobCancelled
 
-ONE_AT_A_TIME = frozenset({"index", "generate"})
+ONE_AT_A_TIME = frozenset({"index", "generate", "train"})
 """Kinds of which a second job waits until the first has ended."""
 
 IDS_CLAIMED = 100

@@ -62,6 +62,24 @@ SAVE_S = 0.5
 """Settings are written once they have rested so long, and on the way out."""
 
 
+def _compare_screen() -> Screen[None]:
+    from t2itui.screens.compare import CompareScreen
+
+    return CompareScreen()
+
+
+def _evaluate_screen() -> Screen[None]:
+    from t2itui.screens.evaluate import EvaluateScreen
+
+    return EvaluateScreen()
+
+
+def _train_screen() -> Screen[None]:
+    from t2itui.screens.train import TrainScreen
+
+    return TrainScreen()
+
+
 def _library_screen() -> Screen[None]:
     from t2itui.screens.library import LibraryScreen
 
@@ -81,6 +99,9 @@ class T2ITuiApp(PaintHost):
     CSS_PATH = "t2itui.tcss"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
         "search": SearchScreen,
+        "compare": _compare_screen,
+        "evaluate": _evaluate_screen,
+        "train": _train_screen,
         "library": _library_screen,
         "history": _history_screen,
     }
@@ -96,6 +117,30 @@ class T2ITuiApp(PaintHost):
         ),
         Binding(
             "2,f3",
+            "go('compare')",
+            "Compare",
+            id="app.compare",
+            show=False,
+            tooltip="Compare: descriptions of growing detail against pictures",
+        ),
+        Binding(
+            "3,f4",
+            "go('evaluate')",
+            "Evaluate",
+            id="app.evaluate",
+            show=False,
+            tooltip="Evaluate: how well the scorers do",
+        ),
+        Binding(
+            "4,f5",
+            "go('train')",
+            "Train",
+            id="app.train",
+            show=False,
+            tooltip="Train: matchers of one's own",
+        ),
+        Binding(
+            "5,f6",
             "go('library')",
             "Library",
             id="app.library",
@@ -103,7 +148,7 @@ class T2ITuiApp(PaintHost):
             tooltip="Library: folders, failures, indexing",
         ),
         Binding(
-            "3,f4",
+            "6,f7",
             "go('history')",
             "History",
             id="app.history",

@@ -12,6 +12,7 @@ from t2itui.text_plots import curve_lines, reliability_lines
 if TYPE_CHECKING:
     from engine.evaluation.bootstrap import Interval
     from engine.evaluation.results import Evaluation, Paired, Retrieval
+    from engine.training.report import TrainingReport
     from t2itui.cli.output import Output
 
 _WAYS = {"text_to_picture": "text -> picture", "picture_to_text": "picture -> text"}
@@ -29,6 +30,11 @@ def write_evaluation(found: Evaluation, output: Output) -> None:
     )
     for direction in dict.fromkeys(each.direction for each in found.retrieval):
         _write_direction(found, direction, output)
+    write_decisions(found, output)
+
+
+def write_decisions(found: Evaluation | TrainingReport, output: Output) -> None:
+    """Write what does not concern the order of pictures: swaps, routing, calibration."""
     _write_swaps(found, output)
     _write_routing(found, output)
     _write_calibration(found, output)
@@ -95,7 +101,7 @@ def difference(paired: Paired) -> str:
     )
 
 
-def _write_swaps(found: Evaluation, output: Output) -> None:
+def _write_swaps(found: Evaluation | TrainingReport, output: Output) -> None:
     if not found.swaps:
         return
     output.line()
@@ -115,7 +121,7 @@ def _write_swaps(found: Evaluation, output: Output) -> None:
     output.table(("scorer", "AUC", "95 %", "told apart", *names, ""), rows, left="scorer")
 
 
-def _write_routing(found: Evaluation, output: Output) -> None:
+def _write_routing(found: Evaluation | TrainingReport, output: Output) -> None:
     if not found.routing:
         return
     first = found.routing[0]
@@ -148,7 +154,7 @@ def _write_routing(found: Evaluation, output: Output) -> None:
             output.line(f"  {line}")
 
 
-def _write_calibration(found: Evaluation, output: Output) -> None:
+def _write_calibration(found: Evaluation | TrainingReport, output: Output) -> None:
     for each in found.calibration:
         output.line()
         output.line(

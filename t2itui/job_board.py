@@ -15,6 +15,7 @@ from engine.events import (
     JobStarted,
 )
 from t2itui.painting_view import NOTHING_PAINTED, PaintingView
+from t2itui.training_view import NOTHING_TRAINED, TrainingView
 from t2itui.wording import duration_words
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class JobView:
     dismissed: bool = False
     painting: PaintingView = NOTHING_PAINTED
     """What a painting job has come to so far."""
+    training: TrainingView = NOTHING_TRAINED
+    """How well what a training fits does so far."""
 
     @property
     def is_active(self) -> bool:
@@ -84,7 +87,8 @@ class JobBoard:
     def apply(self, event: JobEvent) -> None:
         """Take an event into account."""
         view = self._views.get(event.job_id, JobView(job_id=event.job_id))
-        view = replace(view, painting=view.painting.after(event))
+        painting, training = view.painting.after(event), view.training.after(event)
+        view = replace(view, painting=painting, training=training)
         self._keep(self._after(view, event))
 
     def _keep(self, view: JobView) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from engine.generation.saved import Order
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
+from engine.training.request import TrainRequest
 from t2itui.paths import home_folder
 
 
@@ -72,6 +73,74 @@ def generate_command(home: Path | None, order: Order) -> str:
     words = [word for name, value in options if value is not None for word in (name, str(value))]
     words += ["--"] if request.prompt.startswith("-") else []
     return program(home, "generate", *words, *([request.prompt] if request.prompt else []))
+
+
+def train_command(home: Path | None, request: TrainRequest) -> str:
+    """Return the command that trains the same matcher, or goes on with it."""
+    usual = TrainRequest(data=request.data)
+    options: list[tuple[str, str, object]] = [
+        ("--images", "images", request.images),
+        ("--encoder", "encoder", request.encoder),
+        ("--queries", "queries", request.queries),
+        ("--words", "words", request.words),
+        ("--split", "split", request.split),
+        ("--language", "language", request.language),
+        ("--limit", "limit", request.limit),
+        ("--seed", "seed", request.seed),
+        ("--drawn", "drawn", request.drawn),
+        ("--hidden", "hidden", request.hidden),
+        ("--epochs", "epochs", request.epochs),
+    ]
+    words = [
+        word
+        for option, name, value in options
+        if value != getattr(usual, name)
+        for word in (option, str(value))
+    ]
+    words += ["--two-branch"] if request.with_two_branch else []
+    words += ["--force"] if request.force else []
+    words += ["--offline"] if request.offline else []
+    return program(
+        home, "train", *words, *(["--"] if request.data.startswith("-") else []), request.data
+    )
+
+
+def models_command(home: Path | None) -> str:
+    """Return the command that lists matchers with their reports."""
+    return program(home, "models")
+
+
+def export_matcher_command(home: Path | None, matcher_id: int, target: Path) -> str:
+    """Return the command that writes a matcher to a file."""
+    return program(home, "models", "export", str(matcher_id), str(target))
+
+
+def import_matcher_command(home: Path | None, source: Path) -> str:
+    """Return the command that takes a matcher in from a file."""
+    return program(home, "models", "import", str(source))
+
+
+def remove_matcher_command(home: Path | None, matcher_id: int) -> str:
+    """Return the command that deletes a matcher."""
+    return program(home, "models", "remove", str(matcher_id))
+
+
+def label_command(
+    home: Path | None, text: str, picture: str, encoder_id: str, *, fits: bool | None
+) -> str:
+    """Return the command that says whether a text fits a picture, or takes that back (None)."""
+    said = "--undo" if fits is None else "--yes" if fits else "--no"
+    return program(home, "label", said, "--encoder", encoder_id, "--", text, picture)
+
+
+def labels_command(home: Path | None, encoder_id: str) -> str:
+    """Return the command that lists the labels of an encoder."""
+    return program(home, "label", "--list", "--encoder", encoder_id)
+
+
+def forget_labels_command(home: Path | None, encoder_id: str) -> str:
+    """Return the command that takes all labels of an encoder back."""
+    return program(home, "label", "--forget", "--encoder", encoder_id)
 
 
 def forget_command(home: Path | None, folder: Path) -> str:

@@ -8,8 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from cache.labels import CalibrationRecord
 from engine.results import FloatArray, IdArray
 from engine.scoring import label_free
+from engine.scoring.calibration import calibrated
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher
 from engine.search.texts import Bank
@@ -78,6 +80,8 @@ class Ground:
     """Random texts, that the prior of a text is taken from, [B, dim]."""
     shift: float
     are_rivals: bool
+    calibration: CalibrationRecord | None = None
+    """What labels did to it."""
 
     @classmethod
     def of(cls, bank: Bank, columns: FloatArray, scale: float) -> Ground:
@@ -128,7 +132,7 @@ class LabelFreeScorer:
         ground = self.grounds.get(language, self.grounds[""])
         if len(ground.background.vectors) < label_free.ENOUGH:
             return label_free.rough_log_odds(cosine, self.scale)
-        return label_free.log_odds(
+        odds = label_free.log_odds(
             ground.background,
             text,
             cosine,
@@ -136,6 +140,8 @@ class LabelFreeScorer:
             shift=label_free.prior_of(ground.random, text) + ground.shift,
             are_rivals=ground.are_rivals,
         )
+        found = ground.calibration
+        return odds if found is None else calibrated(odds, found.scale, found.shift)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

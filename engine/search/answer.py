@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from cache.labels import CalibrationRecord
 from cache.matchers import newest_matcher
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, ModelUnusableError, OfflineError
 from engine.results import FloatArray, IdArray, Note, Scores
 from engine.scoring import label_free
+from engine.scoring.calibration import calibrated
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import make_scores
 from engine.search import notes
@@ -60,6 +62,9 @@ class _Ground:
     shift: float = 0.0
     key: object | None = None
     is_lasting: bool = True
+    scorer: str = ""
+    """What a calibration is bound to; empty where none could be."""
+    calibration: CalibrationRecord | None = None
 
 
 class Answers:
@@ -71,13 +76,15 @@ class Answers:
         self._pictures = pictures
         self._cases = cases
         self._matrices = Matrices(cache)
-        self._matchers: dict[tuple[str, str], Matcher] = {}
+        self._matchers: dict[tuple[str, int, int], Matcher] = {}
 
     async def compute(self, case: Case) -> Answer:
         """Score every picture in scope. Raises what texts, pictures and models raise."""
         parts, used_model, cut = await self._parts(case)
         resident = await self._matrices.get(case.encoder.id, case.basis.revision)
         ground, also_used = await self._ground(case, parts, resident)
+        calibration = case.offer.calibration(case.encoder.id, ground.scorer)
+        ground = replace(ground, calibration=calibration)
         rows = await self._cases.in_scope(case.request.filters, resident.picture_ids, case.offer)
         if resident.count > IN_LOOP:
             scores = await asyncio.to_thread(_score, ground, resident, rows)
@@ -100,6 +107,20 @@ class Answers:
             ),
         )
 
+    async def uncalibrated(
+        self, case: Case, picture_ids: IdArray, vectors: FloatArray
+    ) -> tuple[str, FloatArray]:
+        """Log odds of some pictures [n], as they are without labels, and the exact scorer.
+
+        The scorer is empty where none can be calibrated for this query. The pictures come with
+        their unit vectors [n, dim]. Raises what `compute` raises.
+        """
+        parts, _, _ = await self._parts(case)
+        columns = np.ascontiguousarray(vectors.T)
+        some = Resident(revision=case.basis.revision, picture_ids=picture_ids, columns=columns)
+        ground, _ = await self._ground(case, parts, some)
+        return ground.scorer, _score(ground, some, None).match_logit
+
     async def _parts(self, case: Case) -> tuple[list[Part], bool, tuple[Note, ...]]:
         offline = case.request.offline
         try:
@@ -119,16 +140,22 @@ class Answers:
     async def _ground(
         self, case: Case, parts: list[Part], resident: Resident
     ) -> tuple[_Ground, bool]:
-        if case.by_matcher:
-            matcher = await self._matcher(case)
-            return _Ground(query=mix(parts), scale=case.encoder.logit_scale, matcher=matcher), False
+        if case.matcher_id is not None:
+            ground = _Ground(
+                query=mix(parts),
+                scale=case.encoder.logit_scale,
+                matcher=await self._matcher(case, case.matcher_id),
+                scorer=f"matcher {case.matcher_id}",
+            )
+            return ground, False
         bank = None
         if case.texts:
             bank = await self._texts.bank(case.encoder, case.language, offline=case.request.offline)
         return _label_free_ground(case, parts, bank, resident), bool(bank and bank.used_model)
 
-    async def _matcher(self, case: Case) -> Matcher:
-        key = case.encoder.id, case.basis.match
+    async def _matcher(self, case: Case, matcher_id: int) -> Matcher:
+        # An id may be given again, but not at the same revision.
+        key = case.encoder.id, matcher_id, case.offer.revision
         if key not in self._matchers:
             record = await self._cache.read(newest_matcher, case.encoder.id)
             if record is None:
@@ -157,6 +184,8 @@ def _label_free_ground(
             background = bank.rivals
             shift = label_free.rival_shift(len(background), bank.listed)
         key = (key, case.language, are_rivals, len(background))
+    is_lasting = bank is None or bank.is_lasting
+    is_certain = is_lasting and len(background) >= label_free.ENOUGH
     return _Ground(
         query=mix(parts),
         scale=case.encoder.logit_scale,
@@ -165,8 +194,16 @@ def _label_free_ground(
         random=random,
         shift=shift,
         key=key,
-        is_lasting=bank is None or bank.is_lasting,
+        is_lasting=is_lasting,
+        scorer=scorer_name(case.language, len(background), are_rivals=are_rivals)
+        if is_certain and isinstance(key, tuple)
+        else "",
     )
+
+
+def scorer_name(language: str, background: int, *, are_rivals: bool) -> str:
+    """The name of a label-free match for single texts, by what it weighs them against."""
+    return f"label-free, {background} {language} {'rivals' if are_rivals else 'texts'}"
 
 
 def _score(ground: _Ground, resident: Resident, rows: IdArray | None) -> Scores:
@@ -189,6 +226,8 @@ def _score(ground: _Ground, resident: Resident, rows: IdArray | None) -> Scores:
             shift=prior + ground.shift,
             are_rivals=ground.are_rivals,
         )
+    if ground.calibration is not None:
+        odds = calibrated(odds, ground.calibration.scale, ground.calibration.shift)
     if rows is None:
         return make_scores(resident.picture_ids, cosine, odds)
     return make_scores(resident.picture_ids[rows], cosine[rows], odds[rows])
@@ -208,8 +247,20 @@ def _basis(case: Case, ground: _Ground, *, rough: bool) -> str:
 
 
 def _label(case: Case, ground: _Ground, *, rough: bool) -> str:
+    name = _uncalibrated_label(case, ground, rough=rough)
+    if ground.calibration is None:
+        return name
+    return f"{name}, {calibrated_by(ground.calibration.labels)}"
+
+
+def calibrated_by(labels: int) -> str:
+    """How people are told that labels take part."""
+    return f"calibrated by {labels:,} label{'' if labels == 1 else 's'}"
+
+
+def _uncalibrated_label(case: Case, ground: _Ground, *, rough: bool) -> str:
     if ground.matcher is not None:
-        return case.basis.match
+        return f"matcher {case.matcher_id}"
     if rough:
         return "label-free (rough)"
     if ground.are_rivals:

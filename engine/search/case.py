@@ -43,6 +43,8 @@ class Case:
     encoder: EncoderRecord
     offer: Offer
     basis: Basis
+    matcher_id: int | None = None
+    """The trained matcher that scores this query; it knows texts, not pictures."""
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -55,11 +57,6 @@ class Case:
         spoken = [language_of(text) for text in self.texts]
         known = [language for language in spoken if language in self.encoder.languages]
         return known[0] if known else self.encoder.languages[0]
-
-    @property
-    def by_matcher(self) -> bool:
-        """A trained matcher scores this query: it knows texts, not pictures."""
-        return self.basis.match not in (LABEL_FREE, ROUGH)
 
 
 class Cases:
@@ -78,17 +75,22 @@ class Cases:
         self._storybook = storybook
         self._offer: Offer | None = None
 
-    async def open(self, request: SearchRequest, *, as_text: bool = False) -> Case:
+    async def open(
+        self, request: SearchRequest, *, as_text: bool = False, everywhere: bool = False
+    ) -> Case:
         """Understand a request. Raises RequestError, EmptyLibraryError, PictureError.
 
-        With `as_text` the query is a text as it stands, whatever it looks like.
+        With `as_text` the query is a text as it stands, whatever it looks like; `everywhere` takes
+        in the built-in library and the person's own pictures alike.
         """
         check(request)
         await self._prepare_storybook(request.filters)
         query, references = plain_text(request.query), _NO_REFERENCE
         if not as_text:
             query, references = await self._understand(parse(request.query))
-        offer = offer_for(await self.offer(), request.filters.folders)
+        offer = await self.offer()
+        if not everywhere:
+            offer = offer_for(offer, request.filters.folders)
         texts = texts_of(query, references)
         ready = None
         if request.offline:
@@ -105,7 +107,7 @@ class Cases:
             query=str(query),
             pictures=tuple(reference.identity for reference in references if reference),
             encoder=encoder.id,
-            match=LABEL_FREE if matcher is None else f"matcher {matcher}",
+            match=_match(matcher, offer.labelled(encoder.id) if texts else 0),
             filters=request.filters,
             revision=offer.revision,
         )
@@ -116,6 +118,7 @@ class Cases:
             encoder=encoder,
             offer=offer,
             basis=basis,
+            matcher_id=matcher,
         )
 
     async def offer(self) -> Offer:
@@ -211,6 +214,12 @@ def texts_of(query: Query, references: Sequence[Reference | None]) -> tuple[str,
     """The texts among the terms."""
     pairs = zip(query.terms, references, strict=True)
     return tuple(term.text for term, reference in pairs if reference is None)
+
+
+def _match(matcher_id: int | None, labelled: int) -> str:
+    """What a basis says of `match`."""
+    name = LABEL_FREE if matcher_id is None else f"matcher {matcher_id}"
+    return f"{name}, calibration {labelled}" if labelled else name
 
 
 def _named(term: Term, reference: Reference | None) -> Term:

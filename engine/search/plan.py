@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from cache.counters import revision
 from cache.embeddings import count_embeddings_of
 from cache.encoders import encoders
+from cache.labels import CalibrationRecord, list_calibrations
 from cache.library import counts
 from cache.matchers import matchers
 from cache.records import EncoderRecord
@@ -37,10 +38,25 @@ class Offer:
     embedded: Mapping[str, int]
     matchers: Mapping[str, int]
     """The id of the matcher in force, by encoder id."""
+    calibrations: tuple[CalibrationRecord, ...] = ()
+    """What labels did to scorers."""
     storybook: Storybook | None = None
     """The built-in library where it is beside pictures of the person's own."""
     left_out: IdArray = field(default_factory=_none)
     """Sorted ids of pictures that take no part."""
+
+    def calibration(self, encoder_id: str, scorer: str) -> CalibrationRecord | None:
+        """What labels did to a scorer of an encoder; None where they did nothing."""
+        found = (
+            each
+            for each in self.calibrations
+            if (each.encoder_id, each.scorer) == (encoder_id, scorer)
+        )
+        return next(found, None)
+
+    def labelled(self, encoder_id: str) -> int:
+        """A number for the state of an encoder's calibrations; 0 where there is none."""
+        return max((c.id for c in self.calibrations if c.encoder_id == encoder_id), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,6 +82,7 @@ def read_offer(db: Database) -> Offer:
         encoders={record.id: record for record in encoders(db) if counted.embedded.get(record.id)},
         embedded=counted.embedded,
         matchers=newest,
+        calibrations=tuple(list_calibrations(db)),
         storybook=_read_storybook(db),
     )
 

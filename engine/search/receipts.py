@@ -36,7 +36,7 @@ class Basis:
     """The content, by hash, of the pictures that the query names."""
     encoder: str
     match: str
-    """'label-free', 'rough', 'partial', or the id of the matcher."""
+    """'label-free', 'rough', 'partial', or the id of the matcher; with that of a calibration."""
     filters: Filters
     revision: int
 

@@ -26,6 +26,7 @@ from engine.search import notes
 from engine.search.answer import Answers
 from engine.search.case import Case, Cases, check, check_scorer
 from engine.search.judge import Judge
+from engine.search.labels import Labels
 from engine.search.pictures import Pictures, absolute
 from engine.search.query import quote
 from engine.search.receipts import Basis, Stored, filters_as_json, pack, receipt_id, unpack
@@ -64,6 +65,8 @@ class Searcher:
         self._answers = Answers(cache, self._texts, self._pictures, self._cases)
         self.judge = Judge(cache, self._cases, self._answers)
         """Scores pictures against texts, without a receipt."""
+        self.labels = Labels(cache, self._texts, self._pictures, self._cases, self._answers)
+        """What a person says of pictures."""
         self._bases: OrderedDict[str, Basis] = OrderedDict()
         self._order: tuple[Scores, str, IdArray] | None = None
 

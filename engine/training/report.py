@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from engine.evaluation.figures import Measuring
+from engine.evaluation.gather import Material
 from engine.evaluation.results import Calibration, Paired, Retrieval, Routing, Swap
 from engine.evaluation.stored import read_as
 from engine.training.request import TrainRequest
@@ -53,25 +54,48 @@ class TrainingReport:
         return next(found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much there was to learn from, to watch, and held out."""
+
+    pictures: tuple[int, int, int]
+    texts: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, parts: Parts) -> Sizes:
+        """Of gathered data."""
+        three = (parts.train.data, parts.validation.data, parts.held_out.data)
+        pictures, texts = (
+            [len(each) for each in some]
+            for some in ([data.pictures for data in three], [data.texts for data in three])
+        )
+        return cls(
+            pictures=(pictures[0], pictures[1], pictures[2]), texts=(texts[0], texts[1], texts[2])
+        )
+
+
 def make_report(
-    request: TrainRequest, parts: Parts, fitted: Reply, measuring: Measuring, seconds: float
+    request: TrainRequest,
+    held_out: Material,
+    sizes: Sizes,
+    fitted: Reply,
+    measuring: Measuring,
+    seconds: float,
 ) -> TrainingReport:
     """Put together what was measured."""
-    figures, three = measuring.figures, (parts.train, parts.validation, parts.held_out)
+    figures = measuring.figures
     by_scorer = {
         each.scorer: each.average_precision.value
         for each in figures.retrieval
         if each.direction == "text_to_picture"
     }
-    train, watched, reported = (len(part.data.pictures) for part in three)
-    train_texts, watched_texts, reported_texts = (len(part.data.texts) for part in three)
     return TrainingReport(
         version=VERSION,
-        data=parts.train.data.name,
-        encoder=parts.train.encoder.id,
+        data=held_out.data.name,
+        encoder=held_out.encoder.id,
         request=request.as_json(),
-        pictures=(train, watched, reported),
-        texts=(train_texts, watched_texts, reported_texts),
+        pictures=sizes.pictures,
+        texts=sizes.texts,
         epochs=fitted.whole("epochs"),
         validation_map=fitted.number("validation_map"),
         seconds=seconds,

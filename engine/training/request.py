@@ -30,6 +30,9 @@ class TrainRequest:
     """Part of the pictures that stopping and the temperature are decided on."""
     held_out: float = 0.2
     """Part of the pictures that the report is made on."""
+    drawn: int = 6000
+    """Scenes to draw and learn from, where the data is the storybook: its gallery is then held out
+    as a whole. 0 learns from a part of the gallery instead."""
     hidden: int = 256
     epochs: int = 12
     with_two_branch: bool = False
@@ -42,6 +45,16 @@ class TrainRequest:
     def as_json(self) -> str:
         """Enough to ask again."""
         return json.dumps(asdict(self), default=str, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainRequest:
+        """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
+        values = dict(json.loads(text))
+        for name in ("images", "words"):
+            values[name] = None if values[name] is None else Path(values[name])
+        values["templates"] = tuple(values["templates"])
+        values["names"] = tuple((folder, name) for folder, name in values["names"])
+        return cls(**values)
 
     def as_evaluation(self) -> EvaluateRequest:
         """What gathers the same data."""

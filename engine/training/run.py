@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +20,17 @@ from engine.evaluation.figures import Measuring
 from engine.evaluation.gather import Gathering, Material
 from engine.evaluation.ground import label_free_scorer
 from engine.evaluation.scorers import CosineScorer, GivenScorer, MatcherScorer, Scorer
+from engine.evaluation.sources import STORYBOOK_WORD
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
 from engine.indexing.indexer import Indexer
+from engine.indexing.progress import Progress
 from engine.models.encoders import Encoders
 from engine.models.process import WorkerProcess
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.search.texts import Texts
 from engine.settings import EngineSettings
-from engine.training.report import TrainingReport, make_report
+from engine.training.drawn import TRAIN, VALIDATION, WATCHED, Drawing
+from engine.training.report import Sizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
 from engine.training.split import Parts, as_arrays, split
 from engine.vectors.pulse import Pulse, on_thread
@@ -46,6 +51,17 @@ class Trained:
     report: TrainingReport
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Learned:
+    """What a fit came to, before it was measured."""
+
+    fitted: Reply
+    rival: Reply | None
+    """A two-branch network's scores of what is held out."""
+    held_out: Material
+    sizes: Sizes
+
+
 class Run:
     """One training."""
 
@@ -58,6 +74,7 @@ class Run:
         request: TrainRequest,
     ) -> None:
         self._cache = cache
+        self._encoders = encoders
         self._settings = settings
         self._request = request
         self._texts = Texts(cache, encoders)
@@ -70,37 +87,85 @@ class Run:
         material = await self._gathering.gather(job_id, report)
         for note in self._gathering.notes:
             report(JobNote(job_id=job_id, message=note))
+        if self._request.data == STORYBOOK_WORD and self._request.drawn:
+            learned = await self._learn_drawn(material, job_id, report)
+        else:
+            learned = await self._learn(material, job_id, report)
+        encoder_id = material.encoder.id
+        matcher = read_matcher(_file(learned.fitted, encoder_id, "{}"), encoder_id)
+        scorers = await self._scorers(learned.held_out, matcher, learned.rival)
+        measuring = await self._measure(scorers, learned.held_out, job_id, report)
+        found = make_report(
+            self._request,
+            learned.held_out,
+            learned.sizes,
+            learned.fitted,
+            measuring,
+            time.perf_counter() - began,
+        )
+        return await self._keep(found, learned.fitted, encoder_id)
+
+    async def _learn(self, material: Material, job_id: int, report: Report) -> _Learned:
+        """Learn from a part of the data, hold another one out."""
         request = self._request
         parts = split(material, request.validation, request.held_out, request.seed)
+        rival = None
+        async with self._worker("trainer") as worker:
+            fitted = await self._fit(worker, "matcher", parts, job_id, report)
+            if request.with_two_branch:
+                rival = await self._fit(worker, TWO_BRANCH, parts, job_id, report)
+        return _Learned(fitted=fitted, rival=rival, held_out=parts.held_out, sizes=Sizes.of(parts))
+
+    async def _learn_drawn(self, material: Material, job_id: int, report: Report) -> _Learned:
+        """Learn from scenes drawn for it, hold all of the storybook's gallery out."""
+        request, encoder = self._request, material.encoder
+        progress = Progress(job_id, report)
+        folder = self._settings.home / "training"
+        source = await self._texts.check(encoder)
+        async with self._worker("trainer") as worker, self._worker("drawer") as another:
+            drawing = Drawing(self._encoders, source, (worker, another), progress, folder)
+            watched = await drawing.draw(VALIDATION, min(WATCHED, request.drawn))
+            train = await drawing.draw(TRAIN, request.drawn)
+            fields: dict[str, Json] = {
+                "settings": self._fit_settings(),
+                "train": train.count,
+                "validation": watched.count,
+            }
+            fitted = await worker.call(
+                "fit_drawn",
+                fields,
+                [train.texts, train.pictures, watched.texts, watched.pictures],
+                on_event=lambda event: _pass_on(event, "matcher", job_id, report),
+            )
+            await asyncio.to_thread(drawing.forget)
+        data = material.data
+        sizes = Sizes(
+            pictures=(len(train.pictures), len(watched.pictures), len(data.pictures)),
+            texts=(len(train.texts), len(watched.texts), len(data.texts)),
+        )
+        return _Learned(fitted=fitted, rival=None, held_out=material, sizes=sizes)
+
+    @asynccontextmanager
+    async def _worker(self, name: str) -> AsyncIterator[WorkerProcess]:
         worker = WorkerProcess(
             MODULE,
             args=(self._settings.device,),
-            log=self._settings.home / "logs" / "trainer.log",
+            log=self._settings.home / "logs" / f"{name}.log",
             silence_s=SILENCE_S,
         )
         try:
-            fitted = await self._fit(worker, "matcher", parts, job_id, report)
-            rival = None
-            if request.with_two_branch:
-                rival = await self._fit(worker, TWO_BRANCH, parts, job_id, report)
+            yield worker
         finally:
             await worker.aclose()
-        encoder_id = material.encoder.id
-        matcher = read_matcher(_file(fitted, encoder_id, "{}"), encoder_id)
-        scorers = await self._scorers(parts.held_out, matcher, rival)
-        measuring = await self._measure(scorers, parts.held_out, job_id, report)
-        found = make_report(request, parts, fitted, measuring, time.perf_counter() - began)
-        return await self._keep(found, fitted, encoder_id)
+
+    def _fit_settings(self) -> dict[str, Json]:
+        request = self._request
+        return {"hidden": request.hidden, "epochs": request.epochs, "seed": request.seed}
 
     async def _fit(
         self, worker: WorkerProcess, kind: str, parts: Parts, job_id: int, report: Report
     ) -> Reply:
-        request = self._request
-        settings: dict[str, Json] = {
-            "hidden": request.hidden,
-            "epochs": request.epochs,
-            "seed": request.seed,
-        }
+        settings = self._fit_settings()
         arrays = [
             *as_arrays(parts.train),
             *as_arrays(parts.validation),
@@ -179,28 +244,35 @@ def _pass_on(event: Mapping[str, Json], kind: str, job_id: int, report: Report) 
     if stage == "starting":
         report(JobProgress(job_id=job_id, stage="starting the trainer", done=0, total=0))
         return
-    figures = {name: event.get(name) for name in ("step", "steps", "loss", "map", "recall")}
-    numbers = {n: float(v) if isinstance(v, int | float) else 0.0 for n, v in figures.items()}
-    step, steps = int(numbers["step"]), int(numbers["steps"])
-    unit = "steps" if stage == "metric" else "epochs"
+    told = _progress(event, kind, job_id)
     report(
         JobProgress(
             job_id=job_id,
-            stage=f"fitting the {kind}",
-            done=step,
-            total=steps,
-            unit=unit,
-            detail=f"loss {numbers['loss']:.3f}, validation mAP {numbers['map']:.3f}",
+            stage=f"fitting the {kind}" if stage == "metric" else f"fitting the {kind}, epochs",
+            done=told.step,
+            total=told.steps,
+            unit="steps",
+            detail=f"loss {told.loss:.3f}, validation mAP {told.average_precision:.3f}",
         )
     )
-    report(
-        TrainingProgress(
-            job_id=job_id,
-            stage=stage,
-            step=step,
-            steps=steps,
-            loss=numbers["loss"],
-            average_precision=numbers["map"],
-            recall=numbers["recall"],
-        )
+    report(told)
+
+
+def _progress(event: Mapping[str, Json], kind: str, job_id: int) -> TrainingProgress:
+    numbers = {n: float(v) for n, v in event.items() if isinstance(v, int | float)}
+    return TrainingProgress(
+        job_id=job_id,
+        what=kind,
+        stage=str(event["stage"]),
+        step=int(numbers["step"]),
+        steps=int(numbers["steps"]),
+        epoch=int(numbers["epoch"]),
+        epochs=int(numbers["epochs"]),
+        loss=numbers["loss"],
+        average_precision=numbers["average_precision"],
+        recall=numbers["recall"],
+        apart=numbers["apart"],
+        best=numbers["best"],
+        since=int(numbers["since"]),
+        patience=int(numbers["patience"]),
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
+from typing import TypeAlias
 
 from cache.encoders import find_encoder
-from cache.matchers import add_matcher, matchers
+from cache.matchers import add_matcher, matchers, remove_matcher
 from cache.records import MatcherRecord
 from cache.store import Cache
 from engine.errors import EngineError, ModelUnusableError, RequestError
@@ -24,18 +26,30 @@ from engine.training.request import TrainRequest
 from engine.training.run import Run, Trained
 from engine.vectors.atomic import replaced
 
+Refit: TypeAlias = Callable[[str], Awaitable[None]]
+"""Called with an encoder's id."""
+WHY_NOT_KEPT = "It does no better than the match without labels"
+
 
 class Training:
     """Makes training jobs, and looks after the matchers that were kept."""
 
     def __init__(
-        self, cache: Cache, encoders: Encoders, indexer: Indexer, settings: EngineSettings
+        self,
+        cache: Cache,
+        encoders: Encoders,
+        indexer: Indexer,
+        settings: EngineSettings,
+        refit: Refit,
     ) -> None:
+        """`refit` gets the encoder of which another matcher came into force."""
+        self._refit = refit
         self._cache = cache
         self._encoders = encoders
         self._indexer = indexer
         self._settings = settings
         self._trained: dict[int, Trained] = {}
+        self._asked: dict[int, TrainRequest] = {}
 
     def job(self, request: TrainRequest) -> JobWork:
         """Return the work of a training; `of_job` has its result once it is done."""
@@ -44,19 +58,47 @@ class Training:
     async def run(self, request: TrainRequest, job_id: int, report: Report) -> str:
         """Train and return the closing sentence."""
         check(request)
+        self._asked[job_id] = request
         run = Run(self._cache, self._encoders, self._indexer, self._settings, request)
         found = self._trained[job_id] = await run.carry_out(job_id, report)
         told = summary(found.report.as_json())
         if found.id is None:
-            return (
-                f"not kept: {told}. It does no better than the match without labels; --force keeps"
-                " it"
-            )
+            return f"not kept: {told}. {WHY_NOT_KEPT}; --force keeps it"
+        await self._refit(found.report.encoder)
         return f"matcher {found.id} is in force for {found.report.encoder}: {told}"
 
     def of_job(self, job_id: int) -> Trained | None:
         """What a job of this process trained; None while it has not."""
         return self._trained.get(job_id)
+
+    def asked(self, job_id: int) -> TrainRequest | None:
+        """What a job of this process was asked for; None for one that has not begun."""
+        return self._asked.get(job_id)
+
+    async def keep(self, job_id: int) -> int:
+        """Keep what a job of this process trained, even if it does no better than none.
+
+        It is in force then; returns its id. Raises RequestError where there is nothing to keep.
+        """
+        found = self._trained.get(job_id)
+        if found is None:
+            raise RequestError(f"job {job_id} has trained nothing", hint="Train again.")
+        if found.id is None:
+            encoder_id, text = found.report.encoder, found.report.as_json()
+            kept = await self._cache.write(add_matcher, encoder_id, found.weights, text)
+            found = self._trained[job_id] = replace(found, id=kept)
+            await self._refit(encoder_id)
+        assert found.id is not None
+        return found.id
+
+    async def remove(self, matcher_id: int) -> None:
+        """Drop a matcher; the one kept before it is in force then. Raises RequestError."""
+        encoder_id = await self._cache.write(remove_matcher, matcher_id)
+        if encoder_id is None:
+            raise RequestError(
+                f"there is no matcher {matcher_id}", hint="t2itui models lists them."
+            )
+        await self._refit(encoder_id)
 
     async def matchers(self) -> list[MatcherRecord]:
         """Every matcher, newest first; the newest of an encoder is in force."""
@@ -94,7 +136,9 @@ class Training:
                 f"the matcher takes vectors of {matcher.dim} numbers, and {encoder_id} makes"
                 f" {encoder.dim}"
             )
-        return await self._cache.write(add_matcher, encoder_id, weights, matcher.report)
+        kept = await self._cache.write(add_matcher, encoder_id, weights, matcher.report)
+        await self._refit(encoder_id)
+        return kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

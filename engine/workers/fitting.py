@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,15 +11,44 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.workers.learned import Matcher, TwoBranch
-from engine.workers.pairs import Batch, Mined, Pairs, draw, even_pairs, mine
+from engine.workers.pairs import Batch, Mined, Pairs, draw, even_pairs, listed_pairs, mine
 
 SIDE = 1024
 """Texts and pictures that meet in one step of the metric."""
 VALIDATED = 300
 """Texts and pictures that validation looks at."""
 
-Tell = Callable[[str, int, int, float, float, float], None]
-"""Stage, step, steps, loss, validation mAP, validation recall@1; may raise to stop."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How far a fit is, and how well it does on what it does not learn from."""
+
+    stage: str
+    """resumed, metric, step or epochs."""
+    step: int
+    """Of all steps of the metric, or of all epochs."""
+    steps: int
+    epoch: int
+    """Epochs done; 0 during the metric."""
+    epochs: int
+    loss: float
+    """0 where none is known yet."""
+    average_precision: float
+    """Validation mAP, text -> picture, when it was last measured."""
+    recall: float
+    """Validation recall@1, measured with it."""
+    apart: float
+    """Validation AUC of right texts over false ones of the same pictures; 0 where there is none."""
+    best: float
+    """Validation mAP of what is kept so far."""
+    since: int
+    """Epochs since then."""
+    patience: int
+    """So many of them end the fit."""
+
+
+Tell = Callable[[Told], None]
+"""May raise to stop the fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +75,16 @@ class Measured:
 
     average_precision: float
     recall: float
+    apart: float = 0.0
+    """AUC of right texts over false ones of the same pictures; 0 where there is none."""
+
+    @property
+    def worth(self) -> float:
+        """What the best is chosen by: the order of pictures, and telling swapped texts apart."""
+        return (self.average_precision + self.apart) / 2 if self.apart else self.average_precision
+
+
+NOT_MEASURED = Measured(average_precision=0.0, recall=0.0)
 
 
 def sampled(pairs: Pairs, seed: int) -> Pairs:
@@ -57,6 +96,8 @@ def sampled(pairs: Pairs, seed: int) -> Pairs:
     texts = torch.unique(pairs.text[held])
     texts = texts[torch.randperm(len(texts), generator=random)[:VALIDATED].to(device)]
     kept = held & torch.isin(pairs.text, texts)
+    also = torch.isin(pairs.also_picture, pictures) & torch.isin(pairs.also_text, texts)
+    false = torch.isin(pairs.false_of, pictures)
     place_text = torch.full((len(pairs.texts),), -1, device=device)
     place_text[texts] = torch.arange(len(texts), device=device)
     place_picture = torch.full((len(pairs.pictures),), -1, device=device)
@@ -66,8 +107,10 @@ def sampled(pairs: Pairs, seed: int) -> Pairs:
         pictures=pairs.pictures[pictures],
         text=place_text[pairs.text[kept]],
         picture=place_picture[pairs.picture[kept]],
-        false=pairs.false[:0],
-        false_of=pairs.false_of[:0],
+        false=pairs.false[false],
+        false_of=place_picture[pairs.false_of[false]],
+        also_text=place_text[pairs.also_text[also]],
+        also_picture=place_picture[pairs.also_picture[also]],
     )
 
 
@@ -88,6 +131,28 @@ def measured(scores: Tensor, pairs: Pairs) -> Measured:
 
 
 @torch.no_grad()
+def validated(model: nn.Module, pairs: Pairs) -> Measured:
+    """How well a model does on pairs that it does not learn from."""
+    found = measured(every(model, pairs.texts, pairs.pictures), pairs)
+    if not len(pairs.false):
+        return found
+    batch = listed_pairs(pairs)
+    return replace(found, apart=area(logits_of(model, batch), batch.label))
+
+
+def area(scores: Tensor, label: Tensor) -> float:
+    """How often a pair of label 1 scores above one of label 0; 0 where a label lacks."""
+    right = int(label.sum())
+    wrong = len(label) - right
+    if not right or not wrong:
+        return 0.0
+    ranks = torch.empty(len(scores), dtype=torch.float64, device=scores.device)
+    ranks[scores.argsort()] = torch.arange(1, len(scores) + 1, device=scores.device).double()
+    above = float(ranks[label > 0.5].sum()) - right * (right + 1) / 2
+    return above / (right * wrong)
+
+
+@torch.no_grad()
 def every(model: nn.Module, texts: Tensor, pictures: Tensor) -> Tensor:
     """Log odds of every text with every picture, [T, N]."""
     model.eval()
@@ -105,7 +170,8 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
     """
     optimizer = torch.optim.Adam(model.metric_parameters(), lr=fit.metric_rate)
     random = torch.Generator().manual_seed(fit.seed)
-    best, kept = measured(model.metric(validation.texts, validation.pictures), validation), None
+    best, kept = validated(model, validation), None
+    now = best
     whole = train.right_matrix() if len(train.texts) * len(train.pictures) <= 2 * SIDE**2 else None
     for step in range(fit.metric_steps):
         if whole is None:
@@ -119,13 +185,25 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if step % 10 == 9:
-            with torch.no_grad():
-                found = model.metric(validation.texts, validation.pictures)
-            now = measured(found, validation)
-            if kept is None or now.average_precision > best.average_precision:
+            now = validated(model, validation)
+            if kept is None or now.worth > best.worth:
                 best, kept = now, _copied(model)
-        figures = best.average_precision, best.recall
-        tell("metric", step + 1, fit.metric_steps, loss.item(), *figures)
+        tell(
+            Told(
+                stage="metric",
+                step=step + 1,
+                steps=fit.metric_steps,
+                epoch=0,
+                epochs=fit.epochs,
+                loss=loss.item(),
+                average_precision=now.average_precision,
+                recall=now.recall,
+                apart=now.apart,
+                best=best.average_precision,
+                since=0,
+                patience=fit.patience,
+            )
+        )
     if kept is not None:
         model.load_state_dict(kept)
 
@@ -145,9 +223,11 @@ class State:
     model: nn.Module
     optimizer: torch.optim.Optimizer
     epoch: int = 0
-    best: float = -1.0
-    recall: float = 0.0
+    best: Measured = NOT_MEASURED
+    """Validation of the epoch that is kept."""
     since: int = 0
+    now: Measured = NOT_MEASURED
+    """Validation after the last epoch, for those who watch; a stop forgets it."""
     kept: dict[str, Tensor] | None = None
 
 
@@ -163,18 +243,20 @@ def fit_epochs(
     """Train on drawn pairs until validation stops getting better; the best epoch is kept."""
     model = state.model
     if state.kept is None:
-        now = measured(every(model, validation.texts, validation.pictures), validation)
-        state.best, state.recall, state.kept = now.average_precision, now.recall, _copied(model)
+        state.best = state.now = validated(model, validation)
+        state.kept = _copied(model)
+    else:
+        state.now = state.best
+        tell(_told(state, "resumed", state.epoch * _steps(train, fit), 0.0, train, fit))
     while state.epoch < fit.epochs and state.since < fit.patience:
         random = torch.Generator().manual_seed(fit.seed * 1000 + state.epoch)
         loss = _epoch(state, train, mined, fit, random, tell)
-        now = measured(every(model, validation.texts, validation.pictures), validation)
+        state.now = validated(model, validation)
         state.epoch += 1
         state.since += 1
-        if now.average_precision > state.best:
-            state.best, state.recall, state.since = now.average_precision, now.recall, 0
-            state.kept = _copied(model)
-        tell("epochs", state.epoch, fit.epochs, loss, now.average_precision, now.recall)
+        if state.now.worth > state.best.worth:
+            state.best, state.since, state.kept = state.now, 0, _copied(model)
+        tell(_told(state, "epochs", state.epoch * _steps(train, fit), loss, train, fit))
         save(state)
     model.load_state_dict(state.kept)
 
@@ -193,16 +275,39 @@ def _epoch(
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         total, steps = total + loss.item(), steps + 1
-        tell("step", state.epoch, fit.epochs, total / steps, state.best, state.recall)
+        done = state.epoch * _steps(train, fit) + steps
+        tell(_told(state, "step", done, total / steps, train, fit))
     return total / max(steps, 1)
+
+
+def _steps(train: Pairs, fit: Fit) -> int:
+    """Steps of an epoch."""
+    return -(-len(train.text) // fit.batch)
+
+
+def _told(state: State, stage: str, step: int, loss: float, train: Pairs, fit: Fit) -> Told:
+    return Told(
+        stage=stage,
+        step=step,
+        steps=fit.epochs * _steps(train, fit),
+        epoch=state.epoch,
+        epochs=fit.epochs,
+        loss=loss,
+        average_precision=state.now.average_precision,
+        recall=state.now.recall,
+        apart=state.now.apart,
+        best=state.best.average_precision,
+        since=state.since,
+        patience=fit.patience,
+    )
 
 
 def mined_by(model: nn.Module, pairs: Pairs) -> Mined:
     """What looks right to the metric of a matcher, or by cosine."""
-    with torch.no_grad():
-        if isinstance(model, Matcher):
-            return mine(pairs, model.metric(pairs.texts, pairs.pictures))
-        return mine(pairs, pairs.texts @ pairs.pictures.T)
+    if isinstance(model, Matcher):
+        metric = model.metric
+        return mine(pairs, lambda texts: metric(texts, pairs.pictures))
+    return mine(pairs, lambda texts: texts @ pairs.pictures.T)
 
 
 def calibration(logits: Tensor, label: Tensor) -> tuple[float, float]:
@@ -230,8 +335,14 @@ def logits_of(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def calibrated(model: nn.Module, validation: Pairs, fit: Fit) -> tuple[float, float]:
-    """Scale and shift from validation pairs, half of them right; never turned around."""
-    batch = even_pairs(validation, mined_by(model, validation), fit.seed)
+    """Scale and shift from validation pairs; never turned around.
+
+    Half of them are right, unless there are enough false ones to say how common right ones are.
+    """
+    if validation.has_many_false:
+        batch = listed_pairs(validation)
+    else:
+        batch = even_pairs(validation, mined_by(model, validation), fit.seed)
     scale, shift = calibration(logits_of(model, batch), batch.label)
     return (scale, shift) if np.isfinite(scale + shift) and scale > 0 else (1.0, 0.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,23 +28,39 @@ class Pairs:
     """Embeddings of swapped texts, [S, d]."""
     false_of: Tensor
     """The picture that each of them is false of, [S]."""
+    also_text: Tensor
+    """Text of each pair that is right too, but is not learned from, [Q]."""
+    also_picture: Tensor
+
+    @property
+    def has_many_false(self) -> bool:
+        """There are more false pairs than right ones: they say by themselves what is common."""
+        return len(self.false) > len(self.text)
+
+    def every_right(self) -> tuple[Tensor, Tensor]:
+        """Texts and pictures of all pairs that are right."""
+        text = torch.cat([self.text, self.also_text])
+        return text, torch.cat([self.picture, self.also_picture])
 
     def is_right(self, text: Tensor, picture: Tensor) -> Tensor:
         """Whether pairs belong together, as float."""
-        keys = self.text * len(self.pictures) + self.picture
+        right_text, right_picture = self.every_right()
+        keys = right_text * len(self.pictures) + right_picture
         asked = text * len(self.pictures) + picture
         return torch.isin(asked, keys).float()
 
     def right_matrix(self) -> Tensor:
         """Every pair at once, [T, N]."""
         matrix = torch.zeros(len(self.texts), len(self.pictures), device=self.texts.device)
-        matrix[self.text, self.picture] = 1.0
+        matrix[self.every_right()] = 1.0
         return matrix
 
 
 def as_pairs(arrays: dict[str, NDArray[np.generic]], device: str) -> Pairs:
-    """The arrays that crossed, on the device."""
-    tensors = {name: torch.from_numpy(array.copy()).to(device) for name, array in arrays.items()}
+    """The arrays that crossed, on the device; those about pairs that are right too may lack."""
+    nothing = np.zeros(0, np.int64)
+    whole = {"also_text": nothing, "also_picture": nothing, **arrays}
+    tensors = {name: torch.from_numpy(array.copy()).to(device) for name, array in whole.items()}
     return Pairs(**tensors)
 
 
@@ -58,16 +75,27 @@ class Mined:
 
 
 @torch.no_grad()
-def mine(pairs: Pairs, scores: Tensor) -> Mined:
+def mine(pairs: Pairs, score: Callable[[Tensor], Tensor]) -> Mined:
     """The wrong pictures of each text, and wrong texts of each picture, that score highest.
 
-    `scores` [T, N] is used up.
+    `score` gives what some texts [n, d] have with every picture, [n, N].
     """
-    scores[pairs.text, pairs.picture] = -torch.inf
-    return Mined(
-        pictures=scores.topk(min(MINED, scores.shape[1]), dim=1).indices,
-        texts=scores.T.topk(min(MINED, scores.shape[0]), dim=1).indices,
-    )
+    right_text, right_picture = pairs.every_right()
+    count = len(pairs.pictures)
+    pictures: list[Tensor] = []
+    best = pairs.texts.new_zeros((0, count))
+    texts = pairs.text.new_zeros((0, count))
+    for start in range(0, len(pairs.texts), _CHUNK):
+        scores = score(pairs.texts[start : start + _CHUNK])
+        inside = (right_text >= start) & (right_text < start + _CHUNK)
+        scores[right_text[inside] - start, right_picture[inside]] = -torch.inf
+        pictures.append(scores.topk(min(MINED, count), dim=1).indices)
+        numbers = torch.arange(start, start + len(scores), device=scores.device)
+        best = torch.cat([best, scores])
+        texts = torch.cat([texts, numbers[:, None].expand(-1, count)])
+        kept = best.topk(min(MINED, len(best)), dim=0)
+        best, texts = kept.values, texts.gather(0, kept.indices)
+    return Mined(pictures=torch.cat(pictures), texts=texts.T)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,11 +126,23 @@ def draw(pairs: Pairs, mined: Mined, rows: Tensor, random: torch.Generator) -> B
     rows_text, rows_picture = pairs.texts[asked], pairs.pictures[seen]
     label = pairs.is_right(asked, seen)
     if len(pairs.false):
-        chosen = some(len(pairs.false), min(count, len(pairs.false)))
+        # Where more pairs are false than right, a batch has about half as many as others.
+        most = 3 * count if pairs.has_many_false else count
+        chosen = some(len(pairs.false), min(most, len(pairs.false)))
         rows_text = torch.cat([rows_text, pairs.false[chosen]])
         rows_picture = torch.cat([rows_picture, pairs.pictures[pairs.false_of[chosen]]])
         label = torch.cat([label, torch.zeros(len(chosen), device=label.device)])
     return Batch(texts=rows_text, pictures=rows_picture, label=label)
+
+
+def listed_pairs(pairs: Pairs) -> Batch:
+    """The pairs to learn from and all false ones."""
+    right = torch.ones(len(pairs.text), device=pairs.texts.device)
+    return Batch(
+        texts=torch.cat([pairs.texts[pairs.text], pairs.false]),
+        pictures=torch.cat([pairs.pictures[pairs.picture], pairs.pictures[pairs.false_of]]),
+        label=torch.cat([right, right.new_zeros(len(pairs.false))]),
+    )
 
 
 def even_pairs(pairs: Pairs, mined: Mined, seed: int, most: int = 20_000) -> Batch:

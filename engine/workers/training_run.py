@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from engine.wire import Json
 from engine.workers.fitting import (
     Fit,
+    Measured,
     State,
     Tell,
     calibrated,
@@ -29,7 +30,8 @@ from engine.workers.learned import Matcher, TwoBranch
 from engine.workers.pairs import as_pairs
 
 Arrays = Mapping[str, NDArray[np.generic]]
-_COUNTS = ("epoch", "best", "recall", "since")
+_COUNTS = ("epoch", "since")
+_FIGURES = ("average_precision", "recall", "apart")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,8 +82,8 @@ def run(
     return Found(
         fields={
             "epochs": state.epoch,
-            "validation_map": state.best,
-            "validation_recall": state.recall,
+            "validation_map": state.best.average_precision,
+            "validation_recall": state.best.recall,
             "scale": scale,
             "shift": shift,
         },
@@ -123,6 +125,7 @@ def _saver(path: Path) -> Callable[[State], None]:
             for name, tensor in held.items():
                 tensors[f"optimizer.{number}.{name}"] = tensor.detach().clone().contiguous()
         counts = {name: repr(float(getattr(state, name))) for name in _COUNTS}
+        counts |= {name: repr(getattr(state.best, name)) for name in _FIGURES}
         partial = path.with_suffix(".partial")
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, partial, metadata=counts)
@@ -149,7 +152,7 @@ def _restore(state: State, path: Path) -> bool:
         device = next(state.model.parameters()).device
         state.kept = {name: tensor.to(device) for name, tensor in kept.items()}
         state.epoch, state.since = int(float(counts["epoch"])), int(float(counts["since"]))
-        state.best, state.recall = float(counts["best"]), float(counts["recall"])
+        state.best = Measured(**{name: float(counts[name]) for name in _FIGURES})
     except (OSError, safetensors.SafetensorError, RuntimeError, KeyError, ValueError):
         return False
     return True

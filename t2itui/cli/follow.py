@@ -17,6 +17,7 @@ from engine.events import (
     JobNote,
     JobProgress,
     LibraryChanged,
+    TrainingProgress,
 )
 from t2itui.cli.context import Exit
 from t2itui.plain import plain
@@ -113,6 +114,8 @@ class BarWatcher:
         match event:
             case JobProgress():
                 self._advance(event)
+            case TrainingProgress():
+                self._watch(event)
             case JobNote(message=message):
                 self.tell(message)
             case LibraryChanged():
@@ -136,9 +139,20 @@ class BarWatcher:
             self._task, description=plain(event.stage), completed=event.done, total=total, rate=rate
         )
 
+    def _watch(self, event: TrainingProgress) -> None:
+        """Set loss and validation figures behind the bar."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, rate=training_words(event))
+
     def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def training_words(event: TrainingProgress) -> str:
+    """'loss 0.412  validation mAP 0.903  recall@1 0.871', as far as it is known."""
+    loss = f"loss {event.loss:.3f}  " if event.loss else ""
+    return f"{loss}validation mAP {event.average_precision:.3f}  recall@1 {event.recall:.3f}"
 
 
 def rate_words(event: JobProgress) -> str:

@@ -14,10 +14,11 @@ COMMANDS = {
     "compare": "Compare pictures with descriptions of growing detail.",
     "train": "Fit a matcher on captions, classes or the storybook.",
     "eval": "Measure the scorers on captions, classes or the storybook.",
+    "label": "Say whether a text fits a picture; labels calibrate match.",
     "generate": "Paint what the library lacks, and keep it with its recipe.",
     "library": "Show what the library holds, what failed and what vanished.",
     "history": "List earlier decisions and replay them without a model.",
-    "models": "List models and matchers; download, export or import one.",
+    "models": "List models and matchers; download, export, import or delete one.",
     "cache": "Import and export vectors; look after the cache file.",
     "doctor": "Check terminal, device, models, cache and disk.",
 }

@@ -128,6 +128,21 @@ def take_in(context: Context, source: Path) -> None:
     context.run(output, work)
 
 
+@command.command("remove")
+@click.argument("matcher_id", metavar="MATCHER", type=int)
+@pass_context
+def remove(context: Context, matcher_id: int) -> None:
+    """Delete a MATCHER; the one kept before it for its encoder is in force then."""
+    output = Output()
+
+    async def work(engine: Engine) -> Exit:
+        await engine.training.remove(matcher_id)
+        output.line(f"matcher {matcher_id} is deleted")
+        return Exit.ANSWERED
+
+    context.run(output, work)
+
+
 @command.command("get")
 @click.argument("model_id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")

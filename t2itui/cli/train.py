@@ -40,6 +40,13 @@ if TYPE_CHECKING:
 @language_option
 @limit_option
 @seed_option
+@click.option(
+    "--drawn",
+    type=click.IntRange(min=0),
+    default=6000,
+    show_default=True,
+    help="Of the storybook: scenes drawn to learn from; 0: only part of its gallery.",
+)
 @click.option("--hidden", type=click.IntRange(min=4), default=256, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=0), default=12, show_default=True)
 @click.option(
@@ -66,6 +73,7 @@ def command(
     language: str | None,
     limit: int | None,
     seed: int,
+    drawn: int,
     hidden: int,
     epochs: int,
     two_branch: bool,
@@ -94,6 +102,7 @@ def command(
         language=language or "",
         limit=limit,
         seed=seed,
+        drawn=drawn,
         hidden=hidden,
         epochs=epochs,
         with_two_branch=two_branch,
@@ -158,7 +167,7 @@ def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]
 
 def write_report(report: TrainingReport, output: Output) -> None:
     """Write the figures of a matcher on its held-out pictures."""
-    from t2itui.evaluation_text import difference, write_retrieval
+    from t2itui.evaluation_text import difference, write_decisions, write_retrieval
     from t2itui.plain import plain
 
     learned, watched, held_out = report.pictures
@@ -173,7 +182,4 @@ def write_report(report: TrainingReport, output: Output) -> None:
         write_retrieval(rows, direction, output)
     for paired in (*report.against_label_free, *report.against_cosine):
         output.line(f"  {paired.direction.replace('_', ' ')}: {difference(paired)}")
-    for swap in report.swaps:
-        output.line(f"  {swap.scorer}: true over swapped texts, AUC {swap.auc.value:.3f}")
-    for calibration in report.calibration:
-        output.line(f"  {calibration.scorer}: calibration error {calibration.error:.3f}")
+    write_decisions(report, output)

@@ -20,9 +20,10 @@ from engine.requests import Filters, SearchRequest
 from t2itui.filter_words import filter_words
 from t2itui.screens.first_start import FirstStart
 from t2itui.screens.search_keys import SEARCH_KEYS
-from t2itui.screens.search_warmth import EarlyLoading
+from t2itui.screens.search_labels import JUDGING, NOT_JUDGING, LabelActions
 from t2itui.twin import request_of, search_command
 from t2itui.widgets.backdrop import Backdrop
+from t2itui.widgets.judge_line import JudgeLine
 from t2itui.widgets.notes_line import NotesLine
 from t2itui.widgets.offer_line import OfferLine
 from t2itui.widgets.panel import Panel
@@ -46,7 +47,7 @@ REFRESH_S = 0.5
 PAST_QUERIES = 200
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
-    | {"paint", "recipe"}
+    | {"paint", "recipe", "start_judging"}
 )
 
 
@@ -79,7 +80,7 @@ class Body(ContentSwitcher, Backdrop):
     """What stands below the query: a text, an answer, or the first steps."""
 
 
-class SearchScreen(EarlyLoading):
+class SearchScreen(LabelActions):
     """Asks, shows, and lets the person move the decision."""
 
     MODE = "search"
@@ -107,6 +108,7 @@ class SearchScreen(EarlyLoading):
         yield OfferLine()
         yield SuggestionStrip()
         yield NotesLine()
+        yield JudgeLine()
         with Body(initial="panel", id="body"):
             yield Panel(id="panel")
             yield Results(self.fetch, id="results")
@@ -120,6 +122,8 @@ class SearchScreen(EarlyLoading):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what works now: most keys need an answer, and the query line must be left first."""
+        if action in (NOT_JUDGING if self.is_judging else JUDGING):
+            return False
         if action in NEEDS_ANSWER:
             return self.body.current == "results"
         if action in ("suggest", "storybook"):
@@ -316,6 +320,7 @@ class SearchScreen(EarlyLoading):
         self._show_body("results")
         self.notes.show(listing.result.notes)
         self.show_route(listing)
+        self.show_labels(listing)
         self.offer_painting(listing)
         self.t2i.update_status()
 
@@ -370,8 +375,10 @@ class SearchScreen(EarlyLoading):
         return self._waiting is not None
 
     def action_leave(self) -> None:
-        """Stop waiting for an answer, or leave the query line."""
-        if self._waiting is not None:
+        """Stop waiting for an answer, leave off judging, or leave the query line."""
+        if self._waiting is None and self.is_judging:
+            self.end_judging()
+        elif self._waiting is not None:
             self.workers.cancel_group(self, "search")
             self._stop_waiting()
             listing = self.results.listing

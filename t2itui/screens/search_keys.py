@@ -2,11 +2,34 @@
 
 from textual.binding import Binding, BindingType
 
-LEAVE = "Stop waiting, or leave the query line"
+LEAVE = "Stop waiting, leave off judging, or leave the query line"
 
 THRESHOLD = Binding.Group("Threshold", compact=True)
 
 SEARCH_KEYS: list[BindingType] = [
+    Binding("y", "judge(True)", "Fits", id="search.fits", tooltip="The picture fits"),
+    Binding("n", "judge(False)", "Does not", id="search.misfits", tooltip="It does not fit"),
+    Binding(
+        "u,backspace",
+        "unjudge",
+        "Undo",
+        id="search.unjudge",
+        tooltip="Take the last y or n back",
+    ),
+    Binding(
+        "Y",
+        "copy_label",
+        "Command",
+        id="search.copy_label",
+        tooltip="Copy the command of the last y or n",
+    ),
+    Binding(
+        "F",
+        "forget_labels",
+        "Forget labels",
+        id="search.forget_labels",
+        tooltip="Take back every y and n about this encoder's match",
+    ),
     Binding("slash", "ask", "Query", id="search.ask", key_display="/", tooltip="Type a query"),
     Binding("escape", "leave", "Leave", id="search.leave", show=False, tooltip=LEAVE),
     Binding(
@@ -93,6 +116,13 @@ SEARCH_KEYS: list[BindingType] = [
     ),
     Binding(
         "M", "marked", "Marked", id="search.marked", show=False, tooltip="List marked pictures"
+    ),
+    Binding(
+        "l",
+        "start_judging",
+        "Label",
+        id="search.label",
+        tooltip="Judge: say with y and n which pictures fit, to calibrate match",
     ),
     Binding(
         "y", "copy_command", "Copy", id="search.copy", tooltip="Copy the command that repeats this"

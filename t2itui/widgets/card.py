@@ -24,6 +24,8 @@ EDGE = 1
 """Cells at the left of a card that show whether it is selected."""
 DISOWNED = -1
 """The index of a card that still shows a picture of an earlier answer."""
+SAID = {None: "", True: "[fits] ", False: "[not] "}
+"""What a person said, before the name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class CardScores:
     """Where the cosine lies between the lowest and the highest of the answer, 0 to 1."""
     passes: bool
     marked: bool = False
+    fits: bool | None = None
+    """What a person said; None for nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +137,7 @@ class Card:
         ]
         match, cosine = head("match", scores.match)[:width], head("cos  ", scores.cosine)[:width]
         return [
-            (sign, _cut(f" {self.name}", width - len(sign)), ""),
+            (sign, _cut(f" {SAID[scores.fits]}{self.name}", width - len(sign)), ""),
             ("", match, bar(scores.match, width - len(match))),
             ("", cosine, bar(scores.cosine_share, width - len(cosine))),
         ]

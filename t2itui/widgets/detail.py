@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +72,7 @@ class Detail(Vertical):
         self._card: CardContent | None = None
         self._scores: DetailScores | None = None
         self._receipt: Receipt | None = None
+        self._said: Mapping[int, bool] = {}
         self._line_count = 0
 
     @property
@@ -109,6 +111,11 @@ class Detail(Vertical):
         if scores != self._scores:
             self._scores = scores
             self._show()
+
+    def show_said(self, said: Mapping[int, bool]) -> None:
+        """Show what a person said of the picture."""
+        self._said = dict(said)
+        self._show()
 
     def show_receipt(self, receipt: Receipt | None) -> None:
         """Show which stored decision the screen stands for; None while it is not stored yet."""
@@ -160,11 +167,14 @@ class Detail(Vertical):
         ranks = [f" #{rank:,}" if rank else "" for rank in (scores.match_rank, scores.cosine_rank)]
         room = max(12, width - max(map(len, ranks)))
         sign = "✓ passes" if scores.passes else "· below"
+        fits = self._said.get(self._card.shown.picture_id) if self._card is not None else None
+        of_all = f"  of {scores.total:,}"
+        said = {None: of_all, True: "  you: fits", False: "  you: does not"}[fits]
         return [
             score_line("match ", scores.match, scores.match, room, "$success") + ranks[0],
             score_line("cosine", scores.cosine, scores.cosine_share, room, "$primary") + ranks[1],
             Content.styled(
-                f"{sign} {scores.threshold:.2f}  of {scores.total:,}",
+                f"{sign} {scores.threshold:.2f}{said}",
                 "$success" if scores.passes else "$foreground-muted",
             ),
         ]

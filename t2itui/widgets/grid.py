@@ -89,6 +89,7 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
         self._listing: Listing | None = None
         self._shown: Sequence[int] | IdArray = ()
         self._marked: frozenset[int] = frozenset()
+        self._said: Mapping[int, bool] = {}
         self._contents: OrderedDict[int, CardContent] = OrderedDict()
         self._looks: CardLooks | None = None
         self._columns: list[CardColumn] = []
@@ -139,6 +140,11 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
     def show_marks(self, picture_ids: frozenset[int]) -> None:
         """Show which pictures are marked."""
         self._marked = picture_ids
+        self._refresh_figures()
+
+    def show_said(self, said: Mapping[int, bool]) -> None:
+        """Show which pictures a person said yes or no of."""
+        self._said = dict(said)
         self._refresh_figures()
 
     def forget_contents(self) -> None:
@@ -307,13 +313,15 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
                 card.show_scores(self._figures(listing, card.index))
 
     def _figures(self, listing: Listing, index: int) -> CardScores:
+        picture_id = listing.picture_id(index)
         return CardScores(
             rank=listing.rank(index, listing.scorer),
             match=float(listing.scores.match[index]),
             cosine=float(listing.scores.cosine[index]),
             cosine_share=listing.cosine_share(index),
             passes=listing.passes(index),
-            marked=listing.picture_id(index) in self._marked,
+            marked=picture_id in self._marked,
+            fits=self._said.get(picture_id),
         )
 
     # Filling

@@ -36,11 +36,11 @@ class OfferLine(Static):
             Content.assemble(
                 ("✎ ", "bold $accent"),
                 "Nothing passes.  ",
-                _button("g", "paint it", "screen.paint"),
+                button("g", "paint it", "screen.paint"),
                 "  ",
-                _button("G", "choose how", "app.paint_form"),
+                button("G", "choose how", "app.paint_form"),
                 "  ",
-                _button("d", "no, thanks", "screen.decline"),
+                button("d", "no, thanks", "screen.decline"),
                 (f"  {plain(prompt)}", "$foreground-muted"),
             ),
             is_offer=True,
@@ -53,9 +53,9 @@ class OfferLine(Static):
             Content.assemble(
                 ("▶ ", "bold $accent"),
                 words,
-                _button("w", "watch", f"app.watch({job_id})"),
+                button("w", "watch", f"app.watch({job_id})"),
                 "  ",
-                _button("x", "cancel", f"app.cancel_job({job_id})"),
+                button("x", "cancel", f"app.cancel_job({job_id})"),
             )
         )
 
@@ -69,9 +69,9 @@ class OfferLine(Static):
             Content.assemble(
                 ("✎ ", "bold $accent"),
                 f"{words}: #{rank:,} of {total:,}, match {number(match)}{below}.  ",
-                _button("w", "show the job", f"app.watch({job_id})"),
+                button("w", "show the job", f"app.watch({job_id})"),
                 "  ",
-                _button("", "another seed", f"app.another_seed({job_id})"),
+                button("", "another seed", f"app.another_seed({job_id})"),
             )
         )
 
@@ -81,9 +81,9 @@ class OfferLine(Static):
             Content.assemble(
                 ("✖ ", "bold $error"),
                 f"Not painted: {plain(words)}  ",
-                _button("g", "try again", "screen.paint"),
+                button("g", "try again", "screen.paint"),
                 "  ",
-                _button("w", "show the job", f"app.watch({job_id})"),
+                button("w", "show the job", f"app.watch({job_id})"),
             )
         )
 
@@ -108,6 +108,7 @@ class OfferLine(Static):
         self.update(content)
 
 
-def _button(key: str, words: str, action: str) -> Content:
+def button(key: str, words: str, action: str) -> Content:
+    """A place to click that names its key."""
     label = f"{key} {words}".strip()
     return Content.assemble((f" {label} ", f"{BUTTON} @click={action}"))

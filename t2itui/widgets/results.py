@@ -103,6 +103,11 @@ class Results(Backdrop):
         """Show which stored decision the screen stands for."""
         self.detail.show_receipt(receipt)
 
+    def show_said(self, said: Mapping[int, bool]) -> None:
+        """Show what a person said of pictures, by id: whether they fit."""
+        self.grid.show_said(said)
+        self.detail.show_said(said)
+
     def move_threshold(self, threshold: float) -> None:
         """Put the threshold somewhere else, 0 to 1, rounded to hundredths."""
         listing = self.listing

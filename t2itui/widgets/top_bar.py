@@ -16,7 +16,17 @@ from t2itui.status import Status
 if TYPE_CHECKING:
     from t2itui.app import T2ITuiApp
 
-SCREENS = (("search", "1", "Search"), ("library", "2", "Library"), ("history", "3", "History"))
+SCREENS = (
+    ("search", "1", "Search"),
+    ("compare", "2", "Compare"),
+    ("evaluate", "3", "Evaluate"),
+    ("train", "4", "Train"),
+    ("library", "5", "Library"),
+    ("history", "6", "History"),
+)
+
+NARROW = 90
+"""Columns below which the status needs the room of the name."""
 
 
 class ScreenTab(Static):
@@ -78,6 +88,7 @@ class TopBar(Horizontal):
         & > ScreenTab { width: auto; color: $text-muted; }
         & > ScreenTab:hover { background: $boost; color: $foreground; text-style: underline; }
         & > ScreenTab.-front { color: $foreground; background: $surface; }
+        &.-narrow > #name { display: none; }
         & > StatusText { width: 1fr; text-align: right; color: $text-muted; text-wrap: nowrap; }
     }
     """
@@ -85,6 +96,9 @@ class TopBar(Horizontal):
     def __init__(self, front: str) -> None:
         super().__init__()
         self._front = front
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < NARROW, "-narrow")
 
     def compose(self) -> ComposeResult:
         yield Static("t2itui", id="name")

@@ -9,10 +9,13 @@ import pytest
 from sqlite_utils import Database
 
 from cache.connect import PAGE_SIZE, open_database, open_reader
+from cache.encoders import put_encoder
 from cache.errors import CacheError, CacheReadOnlyError, CacheTooNewError
+from cache.labels import list_labels, put_label
+from cache.matchers import add_matcher, matchers
 from cache.migrations import SCHEMA_VERSION, migrations
 from cache.pictures import add_picture, counts
-from tests.cache.rows import new_picture
+from tests.cache.rows import CLIP, new_picture
 
 TABLES = {
     "pictures",
@@ -30,6 +33,10 @@ TABLES = {
     "counters",
     "generated",
     "sequels",
+    "storybook",
+    "evaluations",
+    "labels",
+    "calibrations",
 }
 
 
@@ -81,13 +88,19 @@ def test_a_file_of_the_first_schema_keeps_its_pictures_and_receipts(
     monkeypatch.setattr("cache.connect.migrations.apply", _first_only(migrations.apply))
     db = open_database(path)
     assert "generated" not in db.table_names()
-    add_picture(db, new_picture(1))
+    assert "labels" not in db.table_names()
+    picture = add_picture(db, new_picture(1))
+    put_encoder(db, CLIP)
+    matcher = add_matcher(db, CLIP.id, b"weights", "{}")
     db.close()
     monkeypatch.undo()
     db = open_database(path)
     assert set(db.table_names()) >= TABLES
     assert counts(db).pictures == 1
     assert pragma(db, "user_version") == SCHEMA_VERSION
+    assert [each.id for each in matchers(db)] == [matcher]
+    put_label(db, CLIP.id, "a dog", picture, fits=True)
+    assert [label.fits for label in list_labels(db)] == [True]
     db.close()
 
 

@@ -106,6 +106,13 @@ class FakeLibrary:
         return {each: made_up_thumbnail(each) for each in picture_ids if each % 10 != 9}
 
 
+class FakeLabels:
+    """Nobody has judged anything."""
+
+    async def said_for(self, query: str, *, encoder_id: str) -> dict[int, bool]:
+        return {}
+
+
 @dataclass
 class FakeSearcher:
     """Answers every query with the same scores, or the error it was given."""
@@ -118,6 +125,7 @@ class FakeSearcher:
     asked: list[SearchRequest] = field(default_factory=list)
     liked: list[object] = field(default_factory=list)
     recorded: list[tuple[float, str]] = field(default_factory=list)
+    labels: FakeLabels = field(default_factory=FakeLabels)
     warmed: list[str] = field(default_factory=list)
 
     async def warm_up(self, request: SearchRequest) -> None:

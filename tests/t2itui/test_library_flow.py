@@ -59,7 +59,7 @@ async def library(pilot: Pilot[None]) -> LibraryScreen:
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
     await until(pilot, lambda: app.engine is not None)
-    await pilot.press("f3")
+    await pilot.press("f6")
     await until(pilot, lambda: isinstance(app.screen, LibraryScreen))
     screen = app.screen
     assert isinstance(screen, LibraryScreen)
@@ -118,7 +118,7 @@ async def test_imported_vectors_are_listed_searched_and_replayed_without_a_model
         assert search.results.listing is not None
         asked = search.results.listing.result.receipt
 
-        await pilot.press("f4")
+        await pilot.press("f7")
         await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
         history = app.screen
         assert isinstance(history, HistoryScreen)

@@ -82,7 +82,7 @@ async def test_a_prompt_of_ones_own_opens_the_job(tmp_path: Path) -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         assert isinstance(app, T2ITuiApp)
         await until(pilot, lambda: app.engine is not None and app.query_search().has_begun)
-        await pilot.press("escape", "2")
+        await pilot.press("escape", "5")
         form = await open_form(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: "there is no prompt" in str(form.problem.content))

@@ -34,7 +34,7 @@ def test_the_first_start_is_drawn_with_its_pictures_and_twice_the_same(tmp_path:
 
 
 def test_keys_are_pressed_before_it_is_drawn(tmp_path: Path) -> None:
-    svg = draw(tmp_path / "a.svg", "--keys", "f3", "--size", "80x24")
+    svg = draw(tmp_path / "a.svg", "--keys", "f6", "--size", "80x24")
     assert "600 pictures" in words(svg)
     assert "Encoders" in words(svg)
 

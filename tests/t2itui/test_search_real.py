@@ -67,7 +67,7 @@ async def test_a_moved_threshold_is_in_the_history_and_replays_from_there(home: 
         moved = screen.results.detail.receipt
         assert moved is not None
         assert moved.threshold == pytest.approx(0.6)
-        await pilot.press("3")
+        await pilot.press("6")
         await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
         app.post_message(ReplayWanted(moved.id))
         await until(pilot, lambda: isinstance(app.screen, SearchScreen))

@@ -168,7 +168,7 @@ async def test_the_library_screen_leaves_it_out_and_takes_it_back(tmp_path: Path
     app = real_app(tmp_path / "home")
     async with app.run_test(size=SIZE) as pilot:
         search = await answered(pilot)
-        await pilot.press("f3")
+        await pilot.press("f6")
         await until(pilot, lambda: isinstance(app.screen, LibraryScreen))
         screen = app.screen
         assert isinstance(screen, LibraryScreen)
@@ -181,7 +181,7 @@ async def test_the_library_screen_leaves_it_out_and_takes_it_back(tmp_path: Path
         await until(pilot, lambda: screen.state is not None and not screen.state.folders)
         await pilot.press("f2")
         await until(pilot, lambda: search.body.current == "first-start")
-        await pilot.press("f3", "b")
+        await pilot.press("f6", "b")
         await until(pilot, lambda: screen.state is not None and bool(screen.state.folders))
         await pilot.press("f2")
         await until(pilot, lambda: search.body.current == "results")

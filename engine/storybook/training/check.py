@@ -22,9 +22,9 @@ from engine.storybook.training import subset
 from engine.storybook.training.card import table, write_card
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.held_out import SIZES, held_out_scenes
-from engine.storybook.training.matcher_fit import MatcherWeights
 from engine.storybook.training.matcher_material import to_report_on
 from engine.storybook.training.matcher_report import matcher_report
+from engine.workers.labelled import MatcherWeights
 
 DRAWN = 128
 """Pixels at which held-out scenes are drawn; preprocessing brings them to the encoder's size."""

@@ -1,7 +1,6 @@
 """Trains the matcher on the frozen encoder: `python -m engine.storybook.training.matcher`."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,24 +11,11 @@ from engine.models.facts import hash_folder
 from engine.storybook.shipped import ENCODER, GALLERY, MATCHER
 from engine.storybook.training.card import matcher_card
 from engine.storybook.training.encoder_folder import EncoderFolder
-from engine.storybook.training.matcher_fit import Fit, MatcherWeights, calibrated, fit_matcher
-from engine.storybook.training.matcher_material import (
-    Material,
-    mine,
-    to_calibrate_on,
-    to_report_on,
-    to_train_on,
-)
+from engine.storybook.training.matcher_material import to_calibrate_on, to_report_on, to_train_on
 from engine.storybook.training.matcher_report import matcher_report
+from engine.storybook.training.matcher_rounds import fit_in_rounds
 from engine.storybook.training.run import DEFAULT_FOLDER
-
-
-def fit_in_rounds(train: Material, fit: Fit, rounds: int = 2) -> MatcherWeights:
-    """Fit, add the false pairs that this matcher believes most, and fit again."""
-    early = replace(fit, epochs=max(1, fit.epochs // 2))
-    for number in range(rounds - 1):
-        mine(train, fit_matcher(train.pairs(), early), keep=fit.mined, seed=number)
-    return fit_matcher(train.pairs(), fit)
+from engine.workers.labelled import MatcherWeights, calibrated
 
 
 def save_matcher(weights: MatcherWeights, encoder: Path, report: object, path: Path) -> None:
@@ -69,7 +55,7 @@ def main(
     train = to_train_on(folder, loaded, count)
     calibration = to_calibrate_on(folder, loaded)
     click.echo(f"Fitting {len(train.made.pairs):,} pairs, then harder ones", err=True)
-    weights = calibrated(fit_in_rounds(train, Fit()), calibration.pairs())
+    weights = calibrated(fit_in_rounds(train), calibration.pairs())
     report = matcher_report(weights, loaded, to_report_on(folder, loaded), gallery, photos)
     click.echo(json.dumps(report, ensure_ascii=False, indent=2))
     save_matcher(weights, encoder, report, out)

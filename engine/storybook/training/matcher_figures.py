@@ -11,8 +11,8 @@ from engine.storybook.claims import Claim
 from engine.storybook.measures import Texts, swapped_claims
 from engine.storybook.queries import Query
 from engine.storybook.scene import Scene
-from engine.storybook.training.matcher_fit import Floats, MatcherWeights, Pairs, pair_logits
 from engine.storybook.truth import truth_matrix
+from engine.workers.labelled import Floats, MatcherWeights, Pairs, pair_logits
 
 BINS = 15
 

@@ -17,9 +17,9 @@ from engine.storybook.training.held_out import (
     load_held_out,
     load_spoiled,
 )
-from engine.storybook.training.matcher_fit import Floats, MatcherWeights, Pairs, pair_logits
 from engine.storybook.training.matcher_pairs import PairList, as_pairs, hard_pairs, make_pairs
 from engine.storybook.training.network import SIDE
+from engine.workers.labelled import Floats, MatcherWeights, Pairs, pair_logits
 
 CALIBRATION, SPOILED = 500, 1500
 MINED_CAPTIONS, MINED_PICTURES, CANDIDATES = 12_000, 2500, 16
@@ -56,14 +56,14 @@ def to_calibrate_on(folder: Path, encoder: EncoderFolder) -> Material:
     """Pairs about pictures that are seen in neither training nor report."""
     whole = load_calibration(folder, CALIBRATION, SIDE)
     spoiled = load_spoiled(folder, 100_000, CALIBRATION // 5, SIDE)
-    return _with_hard(_gathered(encoder, whole, spoiled, held_out=True))
+    return with_hard(_gathered(encoder, whole, spoiled, held_out=True))
 
 
 def to_report_on(folder: Path, encoder: EncoderFolder) -> Material:
     """Pairs about the held-out scenes that the encoder is measured on too."""
     whole = load_held_out(folder, Split.SEEN, SIDE)
     spoiled = load_spoiled(folder, 200_000, len(whole.scenes) // 5, SIDE)
-    return _with_hard(_gathered(encoder, whole, spoiled, held_out=True))
+    return with_hard(_gathered(encoder, whole, spoiled, held_out=True))
 
 
 def _gathered(
@@ -78,7 +78,7 @@ def _gathered(
     return Material(made=made, scenes=whole.scenes, texts=texts, pictures=pictures)
 
 
-def _with_hard(material: Material) -> Material:
+def with_hard(material: Material) -> Material:
     """With the false pair of the highest cosine for each caption."""
     made = material.made
     made.pairs += hard_pairs(

@@ -12,8 +12,8 @@ from engine.storybook.foreign import foreign_caption
 from engine.storybook.negatives import absent, recombined, swapped, told_apart
 from engine.storybook.scene import Scene
 from engine.storybook.training.batches import seen_claim
-from engine.storybook.training.matcher_fit import Floats, Pairs
 from engine.storybook.truth import truth_matrix
+from engine.workers.labelled import Floats, Pairs
 
 
 @dataclass(slots=True)

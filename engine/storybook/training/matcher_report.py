@@ -23,9 +23,9 @@ from engine.storybook.training.matcher_figures import (
     routing,
     swaps,
 )
-from engine.storybook.training.matcher_fit import MatcherWeights, pair_logits
 from engine.storybook.training.matcher_material import CALIBRATION, Material
 from engine.storybook.vocabulary import ANIMALS
+from engine.workers.labelled import MatcherWeights, pair_logits
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 

@@ -15,7 +15,7 @@ from engine.storybook.scene import Split
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.held_out import held_out_scenes
 from engine.storybook.training.matcher_figures import every_pair, routing, swaps
-from engine.storybook.training.matcher_fit import MatcherWeights
+from engine.workers.labelled import MatcherWeights
 
 SCENES, DRAWN = 100, 128
 

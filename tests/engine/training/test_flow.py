@@ -8,13 +8,14 @@ import pytest
 from cache.matchers import newest_matcher
 from engine.errors import ModelUnusableError, RequestError
 from engine.evaluation.gather import Material
+from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobProgress, TrainingProgress
 from engine.requests import SearchRequest
 from engine.scoring.matcher import read_matcher
 from engine.training.report import read_report, summary
 from engine.training.request import TrainRequest
 from engine.training.split import split
-from tests.engine.evaluation.libraries import ENCODER, opened, write_data
+from tests.engine.evaluation.libraries import ENCODER, evaluated, opened, write_data
 from tests.engine.matchers import random_matcher
 
 
@@ -123,3 +124,37 @@ def test_no_picture_and_none_of_its_captions_is_in_two_parts(material: Material)
 def test_too_few_pictures_are_refused(material: Material) -> None:
     with pytest.raises(RequestError, match="too few"):
         split(material, 0.05, 0.05, seed=0)
+
+
+async def test_a_removed_matcher_leaves_the_one_before_in_force(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    source = tmp_path / "x.safetensors"
+    source.write_bytes(random_matcher(ENCODER, 48))
+    async with opened(tmp_path) as engine:
+        first, second = [await engine.training.take_in(source) for _ in range(2)]
+        await engine.training.remove(second)
+        answer = await engine.search(SearchRequest(query="a red thing 3 of kind 1", offline=True))
+        assert answer.receipt.matcher == f"matcher {first}"
+        with pytest.raises(RequestError, match=f"no matcher {second}"):
+            await engine.training.remove(second)
+        with pytest.raises(RequestError, match="trained nothing"):
+            await engine.training.keep(7)
+
+
+async def test_labels_calibrate_a_matcher_that_comes_into_force_later(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    source = tmp_path / "x.safetensors"
+    source.write_bytes(random_matcher(ENCODER, 48))
+    request = SearchRequest(query="a red thing 3 of kind 1", offline=True)
+    async with opened(tmp_path) as engine:
+        labels = engine.searcher.labels
+        for row in (await engine.search(request)).rows[:3]:
+            await labels.put(request.query, row.picture_id, fits=False, encoder_id=ENCODER)
+        kept = await engine.training.take_in(source)
+        found = (await engine.search(request)).receipt.matcher
+        assert found == f"matcher {kept}, calibrated by 3 labels"
+        asked = EvaluateRequest(
+            data=str(tmp_path / "results.token"), scorers=("match",), offline=True, resamples=0
+        )
+        evaluation, _ = await evaluated(engine, asked)
+        assert evaluation.match == found

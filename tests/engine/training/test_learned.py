@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.scoring.matcher import read_matcher
-from engine.workers.fitting import calibration, every, measured
+from engine.workers.fitting import Told, calibration, every, measured
 from engine.workers.learned import Matcher, TwoBranch
 from engine.workers.pairs import Pairs, as_pairs, draw, even_pairs, mine
 from engine.workers.training_run import Found, run
@@ -49,14 +49,14 @@ def fit(
     kind: str = "matcher",
     epochs: int = 3,
     stop: int = 0,
-    heard: list[tuple[str, int]] | None = None,
+    heard: list[Told] | None = None,
 ) -> Found:
     """A small training; with `stop` it is broken off after so many epochs."""
 
-    def tell(stage: str, step: int, steps: int, *_: float) -> None:
+    def tell(told: Told) -> None:
         if heard is not None:
-            heard.append((stage, step))
-        if stage == "step" and stop and step == stop:
+            heard.append(told)
+        if told.stage == "step" and stop and told.epoch == stop:
             raise KeyboardInterrupt
 
     held_out = arrays(2)
@@ -105,10 +105,12 @@ def test_a_training_that_was_stopped_goes_on_from_its_last_epoch(tmp_path: Path)
     with pytest.raises(KeyboardInterrupt):
         fit(str(path), epochs=4, stop=2)
     assert path.is_file()
-    heard: list[tuple[str, int]] = []
+    heard: list[Told] = []
     resumed = fit(str(path), epochs=4, heard=heard)
-    assert [step for stage, step in heard if stage == "epochs"] == [3, 4]
-    assert not [step for stage, step in heard if stage == "metric"]
+    assert [told.epoch for told in heard if told.stage == "epochs"] == [3, 4]
+    assert [told.epoch for told in heard if told.stage == "resumed"] == [2]
+    assert not [told for told in heard if told.stage == "metric"]
+    assert [told.step for told in heard][-1] == heard[-1].steps
     np.testing.assert_allclose(resumed.scores, whole.scores, atol=1e-4)
     assert not path.exists()
 
@@ -138,7 +140,7 @@ def drawn_from() -> Pairs:
 def test_mined_answers_are_wrong_and_score_highest() -> None:
     pairs = drawn_from()
     scores = pairs.texts @ pairs.pictures.T
-    mined = mine(pairs, scores.clone())
+    mined = mine(pairs, lambda texts: texts @ pairs.pictures.T)
     right = pairs.right_matrix().bool()
     for text in range(TEXTS):
         wrong = [int(p) for p in scores[text].argsort(descending=True) if not right[text, p]]
@@ -147,7 +149,7 @@ def test_mined_answers_are_wrong_and_score_highest() -> None:
 
 def test_a_batch_holds_right_random_mined_and_swapped_pairs() -> None:
     pairs = drawn_from()
-    mined = mine(pairs, pairs.texts @ pairs.pictures.T)
+    mined = mine(pairs, lambda texts: texts @ pairs.pictures.T)
     batch = draw(pairs, mined, torch.arange(20), torch.Generator().manual_seed(0))
     assert len(batch.label) == 20 * 7 + 10
     assert batch.label[:20].all()

@@ -15,19 +15,18 @@ from engine.storybook.training.matcher_figures import (
     probability,
     routing,
 )
-from engine.storybook.training.matcher_fit import (
-    Fit,
+from engine.storybook.training.matcher_material import Material, mine
+from engine.storybook.training.matcher_pairs import hard_pairs, make_pairs
+from engine.workers.fitting import Fit
+from engine.workers.labelled import (
     Floats,
     MatcherWeights,
     Pairs,
     calibrated,
-    calibration,
     features,
     fit_matcher,
     pair_logits,
 )
-from engine.storybook.training.matcher_material import Material, mine
-from engine.storybook.training.matcher_pairs import hard_pairs, make_pairs
 
 
 def unit(rows: int, width: int, random: np.random.Generator) -> Floats:
@@ -72,15 +71,6 @@ def test_features_are_in_the_order_of_the_formula() -> None:
     t, i = torch.tensor([[0.6, 0.8]]), torch.tensor([[1.0, 0.0]])
     expected = [0.6, 0.8, 1.0, 0.0, 0.4, 0.8, 0.6, 0.0]
     assert features(t, i)[0].tolist() == pytest.approx(expected)
-
-
-def test_calibration_finds_the_scale_and_shift_that_made_the_labels() -> None:
-    random = np.random.default_rng(0)
-    true = random.normal(0, 2, 20_000).astype(np.float32)
-    label = (random.random(20_000) < probability(true)).astype(np.float32)
-    scale, shift = calibration((3 * true + 1.5).astype(np.float32), label)
-    assert scale == pytest.approx(1 / 3, rel=0.1)
-    assert shift == pytest.approx(-0.5, abs=0.1)
 
 
 def test_pairs_carry_the_truth_and_spoiled_pictures_are_never_true() -> None:

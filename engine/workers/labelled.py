@@ -1,8 +1,10 @@
-"""Fits a matcher, the MLP of two layers over [t; i; |t - i|; t * i], on frozen unit vectors.
+"""Fits a matcher on pairs that are all labelled, right or wrong; nothing is drawn beside them.
 
-It knows nothing of the storybook: pairs of rows in two matrices, and whether each belongs together.
+For data whose every wrong pair is known to be wrong and was chosen on purpose, as the storybook's;
+`fitting` is for all other data. It knows nothing of the storybook.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+
+from engine.workers.fitting import Fit, calibration
 
 Floats = NDArray[np.float32]
 
@@ -44,19 +48,8 @@ class MatcherWeights:
     b2: Floats
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fit:
-    """How to fit."""
-
-    hidden: int = 256
-    epochs: int = 14
-    batch: int = 1024
-    rate: float = 2e-3
-    decay: float = 0.05
-    dropout: float = 0.3
-    mined: int = 1
-    """Hard false pairs for each caption that is mined with."""
-    seed: int = 0
+Heard = Callable[[int, int, float, MatcherWeights | None], None]
+"""Gets the steps done, all steps and the loss; after each epoch the weights too. May raise."""
 
 
 def features(texts: Tensor, pictures: Tensor) -> Tensor:
@@ -64,8 +57,8 @@ def features(texts: Tensor, pictures: Tensor) -> Tensor:
     return torch.cat([texts, pictures, (texts - pictures).abs(), texts * pictures], dim=-1)
 
 
-def fit_matcher(train: Pairs, fit: Fit) -> MatcherWeights:
-    """Fit by binary cross-entropy.
+def fit_matcher(train: Pairs, fit: Fit, heard: Heard | None = None) -> MatcherWeights:
+    """Fit by binary cross-entropy over a cycle of rates.
 
     The numbers of x differ a hundredfold in size; they are brought to mean 0 and deviation 1, and
     the weights then changed so that x needs no such treatment any more.
@@ -83,6 +76,7 @@ def fit_matcher(train: Pairs, fit: Fit) -> MatcherWeights:
     mean, deviation = x.mean(0), x.std(0).clamp(min=1e-4)
     steps = fit.epochs * -(-len(label) // fit.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=fit.rate, total_steps=steps)
+    done = 0
     for _ in range(fit.epochs):
         order = random.permutation(len(label))
         for start in range(0, len(order), fit.batch):
@@ -95,20 +89,34 @@ def fit_matcher(train: Pairs, fit: Fit) -> MatcherWeights:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-    with torch.no_grad():
-        first.weight.div_(deviation)
-        first.bias.sub_(first.weight @ mean)
+            done += 1
+            if heard is not None:
+                heard(done, steps, loss.item(), None)
+        if heard is not None:
+            heard(done, steps, loss.item(), _written(first, second, mean, deviation))
+    return _written(first, second, mean, deviation)
+
+
+@torch.no_grad()
+def _written(
+    first: nn.Linear, second: nn.Linear, mean: Tensor, deviation: Tensor
+) -> MatcherWeights:
+    """The weights for an x that was not evened out."""
+    weight = first.weight / deviation
+    bias = first.bias - weight @ mean
     return MatcherWeights(
-        w1=first.weight.detach().numpy().copy(),
-        b1=first.bias.detach().numpy().copy(),
-        w2=second.weight.detach().numpy().copy(),
-        b2=second.bias.detach().numpy().copy(),
+        w1=weight.numpy().copy(),
+        b1=bias.numpy().copy(),
+        w2=second.weight.numpy().copy(),
+        b2=second.bias.numpy().copy(),
     )
 
 
 def calibrated(weights: MatcherWeights, pairs: Pairs) -> MatcherWeights:
     """The matcher whose probabilities are right on these pairs; fit it on others than these."""
-    scale, shift = calibration(pair_logits(weights, pairs), pairs.label)
+    logits, label = pair_logits(weights, pairs), pairs.label
+    found = calibration(torch.from_numpy(logits), torch.from_numpy(label))
+    scale, shift = map(np.float32, found)
     return replace(weights, w2=weights.w2 * scale, b2=weights.b2 * scale + shift)
 
 
@@ -122,19 +130,3 @@ def pair_logits(weights: MatcherWeights, pairs: Pairs, batch: int = 20_000) -> F
         hidden = np.maximum(x @ weights.w1.T + weights.b1, 0.0)
         parts.append((hidden @ weights.w2.T + weights.b2)[:, 0])
     return np.concatenate(parts).astype(np.float32)
-
-
-def calibration(logits: Floats, label: Floats) -> tuple[np.float32, np.float32]:
-    """Scale and shift that make the logits' probabilities right on held-out pairs (Platt)."""
-    z, y = torch.from_numpy(logits), torch.from_numpy(label)
-    values = torch.tensor([1.0, 0.0], requires_grad=True)
-    optimizer = torch.optim.LBFGS([values], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = functional.binary_cross_entropy_with_logits(z * values[0] + values[1], y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return np.float32(values[0].item()), np.float32(values[1].item())

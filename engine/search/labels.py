@@ -1,0 +1,231 @@
+"""What a person says of pictures, y or n, and how that calibrates `match` from then on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from cache.embeddings import encoders_of, vectors_of
+from cache.labels import (
+    CalibrationRecord,
+    LabelRecord,
+    NewCalibration,
+    drop_label,
+    drop_labels,
+    list_calibrations,
+    list_labels,
+    put_calibrations,
+    put_label,
+)
+from cache.pictures import show
+from cache.records import ShownPicture
+from cache.store import Cache
+from engine.errors import EngineError, RequestError
+from engine.requests import SearchRequest
+from engine.results import FloatArray
+from engine.scoring.calibration import fit_calibration
+from engine.search.answer import Answers
+from engine.search.case import Case, Cases
+from engine.search.pictures import Pictures
+from engine.search.query import Term, parse
+from engine.search.texts import Texts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A judgement, with the path of its picture."""
+
+    encoder_id: str
+    text: str
+    picture_id: int
+    path: str
+    """Empty where no file holds the picture."""
+    fits: bool
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """What the labels of an encoder come to."""
+
+    encoder_id: str
+    fitting: int
+    """Labels that say yes."""
+    not_fitting: int
+    calibrations: tuple[CalibrationRecord, ...]
+    """What they did to scorers."""
+
+    @property
+    def count(self) -> int:
+        """All labels."""
+        return self.fitting + self.not_fitting
+
+
+class Labels:
+    """Keeps labels and fits calibrations to them; no model takes part."""
+
+    def __init__(
+        self, cache: Cache, texts: Texts, pictures: Pictures, cases: Cases, answers: Answers
+    ) -> None:
+        self._cache = cache
+        self._texts = texts
+        self._pictures = pictures
+        self._cases = cases
+        self._answers = answers
+        self._fitting = asyncio.Lock()
+
+    async def case(
+        self, query: str, picture_id: int, *, encoder_id: str | None = None, offline: bool = False
+    ) -> Case:
+        """Understand a query that a picture is to be judged by, and embed its text.
+
+        Without an encoder it is the one that answers the query, if it has seen the picture, else
+        one that has. Raises RequestError for a query that is no plain description or a picture
+        that nothing has seen, and what a search raises.
+        """
+        request = SearchRequest(query=query, encoder_id=encoder_id, offline=offline)
+        case = await self._cases.open(request, everywhere=encoder_id is not None)
+        if len(case.query.terms) != 1 or not case.texts or case.query.terms[0].weight < 0:
+            raise RequestError(
+                "only a plain description can be judged by, no picture and no mix",
+                hint="Search for one description, and judge its pictures.",
+            )
+        embedded = await self._cache.read(encoders_of, picture_id)
+        if case.encoder.id not in embedded:
+            if encoder_id is not None or not embedded:
+                raise RequestError(f"the picture has no embedding by {case.encoder.id}")
+            request = replace(request, encoder_id=embedded[0])
+            case = await self._cases.open(request, everywhere=True)
+        await self._texts.embed(case.encoder, case.texts, offline=offline)
+        return case
+
+    async def put(self, text: str, picture_id: int, *, fits: bool, encoder_id: str) -> Labelled:
+        """Note whether a text fits a picture, and calibrate anew."""
+        await self._cache.write(put_label, encoder_id, text, picture_id, fits=fits)
+        await self.refit(encoder_id)
+        return await self.state(encoder_id)
+
+    async def drop(self, text: str, picture_id: int, *, encoder_id: str) -> Labelled:
+        """Take a judgement back, and calibrate anew."""
+        await self._cache.write(drop_label, encoder_id, text, picture_id)
+        await self.refit(encoder_id)
+        return await self.state(encoder_id)
+
+    async def forget(self, encoder_id: str) -> int:
+        """Take all judgements about an encoder's scores back; returns how many there were."""
+        dropped = await self._cache.write(drop_labels, encoder_id)
+        await self.refit(encoder_id)
+        return dropped
+
+    async def entries(self, encoder_id: str | None = None) -> list[Label]:
+        """The labels of an encoder, or all, oldest first."""
+        return await self._cache.read(_read_labels, encoder_id)
+
+    async def said(self, text: str, *, encoder_id: str) -> dict[int, bool]:
+        """Whether a text fits, by picture id, as far as a person said so."""
+        found = await self._cache.read(list_labels, encoder_id)
+        return {each.picture_id: each.fits for each in found if each.text == text}
+
+    async def said_for(self, query: str, *, encoder_id: str) -> dict[int, bool]:
+        """What `said` tells of a query as it was asked; nothing for one that is no description."""
+        terms = parse(query).terms
+        if len(terms) != 1 or terms[0].weight < 0:
+            return {}
+        return await self.said(terms[0].text, encoder_id=encoder_id)
+
+    async def state(self, encoder_id: str) -> Labelled:
+        """What the labels of an encoder come to."""
+        return await self._cache.read(_read_state, encoder_id)
+
+    async def picture(self, name: str) -> int:
+        """The id of a picture, by path or hash. Raises RequestError, PictureError."""
+        found = await self._pictures.find(Term(weight=1.0, raw=name, column=1, quoted=True))
+        if found is None or found.picture_id is None:
+            raise RequestError(
+                f"{name} is no picture of the library", hint="Index its folder: t2itui index DIR"
+            )
+        return found.picture_id
+
+    async def refit(self, encoder_id: str) -> None:
+        """Fit the calibrations of an encoder to its labels, for the scorers in force."""
+        async with self._fitting:
+            labels = await self._cache.read(list_labels, encoder_id)
+            by_text: dict[str, list[LabelRecord]] = defaultdict(list)
+            for label in labels:
+                by_text[label.text].append(label)
+            scored: dict[str, list[tuple[FloatArray, NDArray[np.bool_]]]] = defaultdict(list)
+            for text, some in by_text.items():
+                scorer, odds, fits = await self._scored(text, some)
+                if scorer and len(odds):
+                    scored[scorer].append((odds, fits))
+            found = [_calibration(scorer, parts) for scorer, parts in scored.items()]
+            await self._cache.write(put_calibrations, encoder_id, found)
+
+    async def _scored(
+        self, text: str, labels: Sequence[LabelRecord]
+    ) -> tuple[str, FloatArray, NDArray[np.bool_]]:
+        """The scorer of a text, its log odds for the labelled pictures, and what was said."""
+        encoder_id = labels[0].encoder_id
+        nothing = "", np.zeros(0, np.float32), np.zeros(0, np.bool_)
+        ids = [label.picture_id for label in labels]
+        vectors = await self._cache.read(vectors_of, encoder_id, ids)
+        kept = [label for label in labels if label.picture_id in vectors]
+        if not kept:
+            return nothing
+        request = SearchRequest(query=text, encoder_id=encoder_id, offline=True)
+        try:
+            case = await self._cases.open(request, as_text=True, everywhere=True)
+            scorer, odds = await self._answers.uncalibrated(
+                case,
+                np.array([label.picture_id for label in kept], np.int64),
+                np.stack([vectors[label.picture_id] for label in kept]),
+            )
+        except EngineError:
+            return nothing  # Its text or its encoder is not known any more.
+        return scorer, odds, np.array([label.fits for label in kept], np.bool_)
+
+
+def _path(shown: Mapping[int, ShownPicture], picture_id: int) -> str:
+    found = shown.get(picture_id)
+    return found.file.path if found is not None and found.file is not None else ""
+
+
+def _calibration(
+    scorer: str, parts: Sequence[tuple[FloatArray, NDArray[np.bool_]]]
+) -> NewCalibration:
+    odds = np.concatenate([odds for odds, _ in parts])
+    scale, shift = fit_calibration(odds, np.concatenate([fits for _, fits in parts]))
+    return NewCalibration(scorer=scorer, scale=scale, shift=shift, labels=len(odds))
+
+
+def _read_state(db: Database, encoder_id: str) -> Labelled:
+    labels = list_labels(db, encoder_id)
+    fitting = sum(label.fits for label in labels)
+    return Labelled(
+        encoder_id=encoder_id,
+        fitting=fitting,
+        not_fitting=len(labels) - fitting,
+        calibrations=tuple(c for c in list_calibrations(db) if c.encoder_id == encoder_id),
+    )
+
+
+def _read_labels(db: Database, encoder_id: str | None) -> list[Label]:
+    labels = list_labels(db, encoder_id)
+    shown = {each.picture.id: each for each in show(db, [label.picture_id for label in labels])}
+    return [
+        Label(
+            encoder_id=label.encoder_id,
+            text=label.text,
+            picture_id=label.picture_id,
+            path=_path(shown, label.picture_id),
+            fits=label.fits,
+            created_at=label.created_at,
+        )
+        for label in labels
+    ]

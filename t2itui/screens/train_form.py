@@ -1,0 +1,196 @@
+"""Asks what to train a matcher on, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.suggester import SuggestFromList
+from textual.widget import Widget
+from textual.widgets import Input, Label, Static
+
+from engine.training.request import TrainRequest
+from t2itui.job_twins import train_command
+from t2itui.screens.form import Dialog, FormError
+from t2itui.widgets.path_input import PathInput
+
+STORYBOOK = "storybook"
+CAPTION_FILES = (".token", ".json", ".csv", ".tsv", ".txt")
+QUERIES = ("captions", "words")
+LANGUAGES = ("en", "zh")
+YES, NO = "yes", "no"
+WORDS = (YES, NO)
+
+
+class TrainForm(Dialog[TrainRequest]):
+    """The data, the encoder, and how to fit; empty lines leave it to the program."""
+
+    DEFAULT_CSS = """
+    TrainForm {
+        & Horizontal > Label { width: 11; }
+        & Horizontal > Label.next { width: 11; padding-left: 1; }
+        & #buttons { margin-top: 0; }
+    }
+    """
+    HEADING = "Train a matcher"
+    GO = "Train (enter)"
+
+    data = getters.query_one("#data", PathInput)
+    images = getters.query_one("#images", PathInput)
+
+    def __init__(
+        self, home: Path | None, *, encoders: Sequence[str], first: TrainRequest | None = None
+    ) -> None:
+        super().__init__()
+        self._home = home
+        self._encoders = tuple(encoders)
+        self._first = first or TrainRequest(data="")
+
+    def compose_fields(self) -> ComposeResult:
+        first = self._first
+        yield self.labelled(
+            "Data",
+            PathInput(
+                first.data,
+                placeholder="captions, a folder of class folders, or the word storybook",
+                folders_only=False,
+                suffixes=CAPTION_FILES,
+                id="data",
+            ),
+        )
+        yield self.labelled(
+            "Images",
+            PathInput(
+                "" if first.images is None else str(first.images),
+                placeholder="where the pictures lie, if not beside the data",
+                folders_only=True,
+                id="images",
+            ),
+        )
+        yield self.labelled(
+            "Encoder",
+            _line(
+                "encoder",
+                first.encoder or "",
+                "the one that knows most of the pictures",
+                self._encoders,
+            ),
+        )
+        yield self._row(
+            ("Queries", _line("queries", first.queries, "captions or words", QUERIES)),
+            ("Language", _line("language", first.language, "both; en or zh", LANGUAGES)),
+        )
+        yield self._row(
+            ("Hidden", _line("hidden", str(first.hidden))),
+            ("Epochs", _line("epochs", str(first.epochs))),
+        )
+        yield self._row(
+            ("Pictures", _line("limit", _text(first.limit), "all")),
+            ("Drawn", _line("drawn", str(first.drawn), "for the storybook")),
+        )
+        yield self._row(
+            ("Two-branch", _line("two-branch", _word(first.with_two_branch), "no", WORDS)),
+            ("Keep anyway", _line("force", _word(first.force), "no", WORDS)),
+        )
+        yield self.labelled("Seed", _line("seed", str(first.seed)))
+        yield Static(
+            "Two-branch also fits a similarity network, to compare. What does no better than match"
+            " without labels on pictures held out is not kept, unless anyway.",
+            classes="help",
+        )
+
+    @staticmethod
+    def _row(*pairs: tuple[str, Input]) -> Horizontal:
+        widgets: list[Widget] = []
+        for (label, field), style in zip(pairs, ("", "next"), strict=True):
+            widgets += [Label(label, classes=style), field]
+        return Horizontal(*widgets)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.data.line.focus()
+
+    def read(self) -> TrainRequest:
+        return replace(
+            self._first,
+            data=self._data(),
+            images=self._images(),
+            encoder=self._value("encoder") or None,
+            queries=self._one_of("queries", QUERIES) or "captions",
+            language=self._one_of("language", LANGUAGES),
+            limit=self._whole("limit", 1),
+            drawn=_or(self._whole("drawn", 0), 6000),
+            hidden=_or(self._whole("hidden", 4), 256),
+            epochs=_or(self._whole("epochs", 0), 12),
+            seed=self._whole("seed", 0) or 0,
+            with_two_branch=self._one_of("two-branch", WORDS) == YES,
+            force=self._one_of("force", WORDS) == YES,
+        )
+
+    def _data(self) -> str:
+        text = self.data.line.value.strip()
+        if text == STORYBOOK:
+            return text
+        path = self.data.path
+        if path is None:
+            raise FormError("name the data: captions, a folder, or the word storybook")
+        if not path.exists():
+            raise FormError(f"data: {path} is not there")
+        return str(path)
+
+    def _images(self) -> Path | None:
+        path = self.images.path
+        if path is not None and not path.is_dir():
+            raise FormError(f"images: {path} is no folder on this machine")
+        return path
+
+    def _value(self, place: str) -> str:
+        return self.query_one(f"#{place}", Input).value.strip()
+
+    def _one_of(self, place: str, values: Sequence[str]) -> str:
+        text = self._value(place)
+        if text and text not in values:
+            raise FormError(f"{place}: {text!r} is none of {', '.join(values)}")
+        return text
+
+    def _whole(self, place: str, least: int) -> int | None:
+        text = self._value(place)
+        if not text:
+            return None
+        try:
+            number = int(text)
+        except ValueError as error:
+            raise FormError(f"{place}: {text!r} is no whole number") from error
+        if number < least:
+            raise FormError(f"{place}: at least {least}")
+        return number
+
+    def command(self, answer: TrainRequest) -> str:
+        return train_command(self._home, answer)
+
+
+def _line(place: str, value: str, placeholder: str = "", offers: Sequence[str] = ()) -> Input:
+    return Input(
+        value,
+        placeholder=placeholder,
+        compact=True,
+        select_on_focus=False,
+        suggester=SuggestFromList(offers) if offers else None,
+        id=place,
+    )
+
+
+def _text(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _or(value: int | None, usual: int) -> int:
+    return usual if value is None else value
+
+
+def _word(value: bool) -> str:
+    return YES if value else NO

@@ -1,0 +1,164 @@
+"""What is known of a training, its curves and its words; and what a matcher's row says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.events import (
+    JobEvent,
+    JobFinished,
+    JobProgress,
+    JobQueued,
+    JobStarted,
+    TrainingProgress,
+)
+from engine.training.request import TrainRequest
+from t2itui.job_again import again_command, read_request
+from t2itui.job_board import JobBoard, JobView
+from t2itui.text_plots import Series, series_lines
+from t2itui.training_view import MOST_POINTS, TrainingView
+from t2itui.widgets.training_pane import plots, stage_lines
+
+
+def told(stage: str = "step", step: int = 1, **changed: object) -> TrainingProgress:
+    values: dict[str, object] = {
+        "job_id": 1,
+        "what": "matcher",
+        "stage": stage,
+        "step": step,
+        "steps": 400,
+        "epoch": 0,
+        "epochs": 12,
+        "loss": 0.5,
+        "average_precision": 0.7,
+        "recall": 0.6,
+        "apart": 0.0,
+        "best": 0.7,
+        "since": 0,
+        "patience": 3,
+    }
+    return TrainingProgress(**{**values, **changed})  # type: ignore[arg-type]
+
+
+def folded(*events: JobEvent) -> TrainingView:
+    view = TrainingView()
+    for event in events:
+        view = view.after(event)
+    return view
+
+
+def board_view(*events: JobEvent) -> JobView:
+    board = JobBoard(lambda: 0.0)
+    board.apply(JobQueued(job_id=1, kind="train", title="train a matcher on storybook"))
+    board.apply(JobStarted(job_id=1))
+    for event in events:
+        board.apply(event)
+    found = board.find(1)
+    assert found is not None
+    return found
+
+
+def test_loss_is_kept_at_every_step_and_validation_where_it_was_measured() -> None:
+    view = folded(
+        told(step=1, loss=0.9),
+        told(step=2, loss=0.8),
+        told("epochs", step=2, loss=0.85, average_precision=0.75, recall=0.65, epoch=1),
+        told(step=3, loss=0.7, average_precision=0.75, recall=0.65, epoch=1),
+    )
+    assert view.losses == ((1, 0.9), (2, 0.8), (2, 0.85), (3, 0.7))
+    assert view.precisions == ((1, 0.7), (2, 0.75))
+    assert view.recalls == ((1, 0.6), (2, 0.65))
+
+
+def test_the_curves_begin_anew_with_the_epochs_and_with_another_network() -> None:
+    view = folded(told("metric", step=60, loss=4.0), told(step=1, loss=0.4))
+    assert view.losses == ((1, 0.4),)
+    view = view.after(told(step=1, loss=0.3, what="two-branch"))
+    assert view.losses == ((1, 0.3),)
+
+
+def test_a_resumed_training_says_from_where() -> None:
+    events = (told("resumed", step=100, epoch=3, loss=0.0), told(step=101, epoch=3))
+    assert folded(*events).losses == ((101, 0.5),)
+    assert stage_lines(board_view(*events))[-1].startswith("goes on from epoch 3")
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
+    view = folded(*(told(step=step, loss=1 / step) for step in range(1, 3 * MOST_POINTS)))
+    assert len(view.losses) <= MOST_POINTS
+    assert view.losses[0] == (1, 1.0)
+    assert view.losses[-1][0] == 3 * MOST_POINTS - 1
+
+
+def test_early_stopping_is_said_in_words() -> None:
+    lines = stage_lines(board_view(told(epoch=5, since=2, best=0.71)))
+    assert "epoch 6 of 12" in lines[0]
+    assert "loss 0.500" in lines[0]
+    assert "validation mAP 0.700 (best 0.710), recall@1 0.600" in lines[1]
+    assert "no gain for 2 of 3 epochs" in lines[1]
+    assert max(map(len, lines)) <= 78
+
+
+def test_before_and_after_the_fit_the_stage_is_said() -> None:
+    embedding = JobProgress(job_id=1, stage="embedding texts", done=256, total=5619)
+    assert stage_lines(board_view(embedding)) == ["embedding texts: 256 of 5,619"]
+    measuring = JobProgress(job_id=1, stage="measuring", done=0, total=0)
+    assert stage_lines(board_view(told(), measuring)) == ["measuring"]
+    assert "waits" in stage_lines(JobView(job_id=2, state="queued"))[0]
+
+
+def test_a_plot_has_its_line_its_bounds_and_its_steps() -> None:
+    series = [Series(mark="*", points=[(0, 1.0), (50, 0.5), (100, 0.0)])]
+    lines = series_lines(series, title="loss *", end=100, width=30, height=7)
+    assert lines[0] == "loss *"
+    assert [line[:5].strip() for line in lines[1:-1]] == ["1.00", "", "0.50", "", "0.00"]
+    marked = {at for line in lines[1:-1] for at, mark in enumerate(line) if mark == "*"}
+    assert marked == set(range(6, 30)), "the line has no holes"
+    assert lines[1].index("*") < lines[-2].index("*")
+    assert lines[-1].split() == ["0", "100"]
+    assert all(len(line) <= 30 for line in lines)
+
+
+def test_what_has_no_room_or_no_values_is_a_title() -> None:
+    assert series_lines([], title="loss", end=10, width=30, height=8) == ["loss"]
+    series = [Series(mark="*", points=[(0, 1.0)])]
+    assert series_lines(series, title="loss", end=10, width=30, height=3) == ["loss"]
+
+
+@pytest.mark.parametrize(("width", "two"), [(60, False), (78, True), (118, True)])
+def test_loss_stands_beside_validation_where_there_is_room(width: int, two: bool) -> None:
+    view = folded(*(told(step=step, loss=1 / step) for step in range(1, 50)))
+    assert view.last is not None
+    lines = plots(view, view.last, width, 9)
+    assert len(lines) == 9
+    assert ("loss •" in lines[0].plain) is two
+    assert "validation: mAP m, recall@1 r" in lines[0].plain
+    assert max(len(line.plain) for line in lines) <= width
+
+
+def test_a_training_is_started_again_from_what_the_cache_remembers() -> None:
+    request = TrainRequest(
+        data="/photos/captions.token",
+        images=Path("/photos/images"),
+        encoder="some/clip",
+        queries="words",
+        limit=500,
+        epochs=3,
+        with_two_branch=True,
+        force=True,
+    )
+    assert read_request("train", request.as_json()) == request
+    assert read_request("train", '{"data": 1}') is None
+    assert again_command(None, request) == (
+        "t2itui train --images /photos/images --encoder some/clip --queries words --limit 500"
+        " --epochs 3 --two-branch --force /photos/captions.token"
+    )
+    assert again_command(None, TrainRequest(data="storybook")) == "t2itui train storybook"
+
+
+def test_an_ended_training_keeps_its_curves_on_the_board() -> None:
+    view = board_view(told(), JobFinished(job_id=1, message="done", seconds=1.0))
+    assert view.training.losses == ((1, 0.5),)
+    assert not view.is_active
