@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from engine.storybook.painter import check, choose, export, samples, unet, vae
+from engine.storybook.painter import check, choose, decoder, export, samples, unet, vae
 from engine.storybook.training import pictures
 from engine.storybook.training.__main__ import run
 from engine.storybook.training.run import DEFAULT_FOLDER
@@ -13,16 +13,20 @@ from engine.storybook.training.run import DEFAULT_FOLDER
 @click.command()
 @click.option("--vae-minutes", default=60, show_default=True, help="How long to train the VAE.")
 @click.option("--unet-minutes", default=240, show_default=True, help="And the UNet.")
+@click.option("--decoder-minutes", default=30, show_default=True, help="And the VAE's decoder.")
 @click.option("--shards", default=60, show_default=True, help="Thousands of training pictures.")
 @click.option("--samples-out", default="docs/painter.png", show_default=True)
-def main(vae_minutes: int, unet_minutes: int, shards: int, samples_out: str) -> None:
-    """Draw pictures, train both parts, choose the options and print every figure.
+def main(
+    vae_minutes: int, unet_minutes: int, decoder_minutes: int, shards: int, samples_out: str
+) -> None:
+    """Draw pictures, train the parts, choose the options and print every figure.
 
     A run that was stopped goes on from its last shard and checkpoint.
     """
     run(pictures.main, [str(DEFAULT_FOLDER / "pictures"), "--shards", str(shards)])
     run(vae.main, ["--minutes", str(vae_minutes)])
     run(unet.main, ["--minutes", str(unet_minutes)])
+    run(decoder.main, ["--minutes", str(decoder_minutes)])
     run(export.main, [])
     run(choose.main, [])
     run(check.main, ["--write"])

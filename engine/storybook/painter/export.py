@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import torch
 
-from engine.storybook.painter.network import build_unet
+from engine.storybook.painter.decoder import DECODER_FOLDER
+from engine.storybook.painter.network import build_unet, load_vae
 from engine.storybook.painter.painting import OPTIONS, Options, assemble, write_options
 from engine.storybook.painter.trainer import FACTS, FOLDER, read_facts, write_facts
 from engine.storybook.painter.unet import load_parts
@@ -29,7 +30,9 @@ def export_painter(source: Path, encoder: Path, target: Path) -> None:
     parts = load_parts(source, encoder)
     unet = build_unet(parts.vae, parts.tower.config.hidden_size)
     unet.load_state_dict(state["averages"])
-    pipe = assemble(parts.vae, unet, parts.tower, parts.tokenizer)
+    taught = source / DECODER_FOLDER
+    vae = load_vae(taught) if taught.exists() else parts.vae
+    pipe = assemble(vae, unet, parts.tower, parts.tokenizer)
     pipe.to(torch.float16)
     pipe.save_pretrained(target, safe_serialization=True)
     _tidy(target)

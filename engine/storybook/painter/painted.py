@@ -8,20 +8,10 @@ import torch
 
 from engine.storybook.painter.painting import Options, Pipeline, load_painter, paint
 from engine.storybook.painter.pictures import SIDE
-from engine.storybook.painter.prompts import Prompt, held_out_prompts
+from engine.storybook.painter.prompts import PAINTED, painted_prompts
 from engine.storybook.painter.vae import Pixels
 from engine.storybook.shipped import PAINTER
 from engine.storybook.training.run import DEFAULT_FOLDER
-
-PAINTED = "painted.npy"
-"""Pictures uint8 [n, SIDE, SIDE, 3] of the prompts from FIRST on, in order."""
-FIRST = 1_000_000
-"""Number of the first prompt: others than any figure is measured by."""
-
-
-def painted_prompts(count: int) -> list[Prompt]:
-    """What the first `count` pictures were painted for."""
-    return held_out_prompts(count, 0, 0, first=FIRST)
 
 
 def paint_many(pipe: Pipeline, options: Options, count: int) -> Pixels:

@@ -11,6 +11,10 @@ from engine.storybook.scene import Scene, Split, sample_scene
 
 FIRST_SEED = 60_000_000
 """Scenes of the prompts begin here, far above any that is trained on."""
+PAINTED = "painted.npy"
+"""Pictures uint8 [n, side, side, 3] painted for `painted_prompts`, in order."""
+FIRST_PAINTED = 1_000_000
+"""Number of the first of these prompts: others than any figure is measured by."""
 
 
 class Kind(StrEnum):
@@ -30,6 +34,7 @@ class Prompt:
 
     kind: Kind
     text: str
+    language: Language
     claim: Claim
     scene: Scene
 
@@ -45,13 +50,19 @@ def held_out_prompts(
     ]
 
 
+def painted_prompts(count: int) -> list[Prompt]:
+    """What the first `count` pictures that the matcher learns from are painted for."""
+    return held_out_prompts(count, 0, 0, first=FIRST_PAINTED)
+
+
 def _prompts(kind: Kind, numbers: range) -> Iterator[Prompt]:
     for number in numbers:
         rng = Random(f"prompt:{kind}:{number}")
         scene = sample_scene(FIRST_SEED + number, _split(kind, number), two_share=0.0)
         claim = _claim(kind, scene, rng)
-        text = write(claim, list(Language)[number % 2], rng).text
-        yield Prompt(kind=kind, text=text, claim=claim, scene=scene)
+        language = list(Language)[number % 2]
+        text = write(claim, language, rng).text
+        yield Prompt(kind=kind, text=text, language=language, claim=claim, scene=scene)
 
 
 def _split(kind: Kind, number: int) -> Split:

@@ -48,6 +48,16 @@ def _scenery(name: str, value: str) -> Claim:
     return Claim(time=value) if name == "time" else Claim(prop=value)
 
 
+def read_one(prompt: Prompt, picture: Vectors, texts: Texts) -> dict[str, bool]:
+    """Which attributes that the prompt states are read from its picture, a unit vector [d]."""
+    right = {}
+    for name, value in stated(prompt.claim).items():
+        claims = value_claims(prompt, name)
+        best = int(np.argmax(texts.vectors(list(claims.values())) @ picture))
+        right[name] = list(claims)[best] == value
+    return right
+
+
 def read_right(
     prompts: Sequence[Prompt], pictures: Vectors, texts: Texts
 ) -> dict[Kind, dict[str, Share]]:
@@ -58,10 +68,8 @@ def read_right(
     """
     found: dict[tuple[Kind, str], list[bool]] = defaultdict(list)
     for prompt, picture in zip(prompts, pictures, strict=True):
-        for name, value in stated(prompt.claim).items():
-            claims = value_claims(prompt, name)
-            best = int(np.argmax(texts.vectors(list(claims.values())) @ picture))
-            found[prompt.kind, name].append(list(claims)[best] == value)
+        for name, is_right in read_one(prompt, picture, texts).items():
+            found[prompt.kind, name].append(is_right)
     return {
         kind: {
             name: Share(right=sum(found[kind, name]), asked=len(found[kind, name]))

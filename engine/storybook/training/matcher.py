@@ -11,7 +11,12 @@ from engine.models.facts import hash_folder
 from engine.storybook.shipped import ENCODER, GALLERY, MATCHER
 from engine.storybook.training.card import matcher_card
 from engine.storybook.training.encoder_folder import EncoderFolder
-from engine.storybook.training.matcher_material import to_calibrate_on, to_report_on, to_train_on
+from engine.storybook.training.matcher_material import (
+    load_painted,
+    to_calibrate_on,
+    to_report_on,
+    to_train_on,
+)
 from engine.storybook.training.matcher_report import matcher_report
 from engine.storybook.training.matcher_rounds import fit_in_rounds
 from engine.storybook.training.run import DEFAULT_FOLDER
@@ -56,7 +61,9 @@ def main(
     calibration = to_calibrate_on(folder, loaded)
     click.echo(f"Fitting {len(train.made.pairs):,} pairs, then harder ones", err=True)
     weights = calibrated(fit_in_rounds(train), calibration.pairs())
-    report = matcher_report(weights, loaded, to_report_on(folder, loaded), gallery, photos)
+    painted = load_painted(folder, loaded, held_out=True)
+    held_out = to_report_on(folder, loaded)
+    report = matcher_report(weights, loaded, held_out, gallery, photos, painted)
     click.echo(json.dumps(report, ensure_ascii=False, indent=2))
     save_matcher(weights, encoder, report, out)
     out.with_suffix(".md").write_text(matcher_card(report), encoding="utf-8")

@@ -1,13 +1,17 @@
 """What the matcher is trained, calibrated and measured on: three sets without a scene in common."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 import numpy as np
 from PIL import Image
 
+from engine.storybook.captions import Language
+from engine.storybook.measures import Texts
+from engine.storybook.painter.prompts import PAINTED, Prompt, painted_prompts
+from engine.storybook.painter.reading import read_one
 from engine.storybook.scene import Scene, Split
 from engine.storybook.training.batches import Pool
 from engine.storybook.training.encoder_folder import EncoderFolder
@@ -17,11 +21,19 @@ from engine.storybook.training.held_out import (
     load_held_out,
     load_spoiled,
 )
-from engine.storybook.training.matcher_pairs import PairList, as_pairs, hard_pairs, make_pairs
+from engine.storybook.training.matcher_pairs import (
+    PairList,
+    add_painted,
+    as_pairs,
+    hard_pairs,
+    make_pairs,
+)
 from engine.storybook.training.network import SIDE
 from engine.workers.labelled import Floats, MatcherWeights, Pairs, pair_logits
 
 CALIBRATION, SPOILED = 500, 1500
+HELD_OUT = 5
+"""One in so many painted pictures is for the report."""
 MINED_CAPTIONS, MINED_PICTURES, CANDIDATES = 12_000, 2500, 16
 
 
@@ -31,7 +43,7 @@ class Material:
 
     made: PairList
     scenes: Sequence[Scene]
-    """Those of the pictures that are whole; spoiled ones follow them in `pictures`."""
+    """Those of the whole pictures; in `pictures` spoiled ones follow, then painted ones."""
     texts: Floats
     pictures: Floats
 
@@ -49,7 +61,9 @@ def to_train_on(folder: Path, encoder: EncoderFolder, count: int) -> Material:
     """Pairs about `count` of the pictures that the encoder was trained on, and spoiled ones."""
     drawn = Pool(folder / "pictures").draw(count, Random("matcher"))
     whole = HeldOut(scenes=drawn.scenes, pictures=drawn.pictures)
-    return _gathered(encoder, whole, load_spoiled(folder, 0, SPOILED, SIDE), held_out=False)
+    spoiled = load_spoiled(folder, 0, SPOILED, SIDE)
+    material = _gathered(encoder, whole, spoiled, held_out=False)
+    return with_painted(material, encoder, load_painted(folder, encoder, held_out=False))
 
 
 def to_calibrate_on(folder: Path, encoder: EncoderFolder) -> Material:
@@ -64,6 +78,48 @@ def to_report_on(folder: Path, encoder: EncoderFolder) -> Material:
     whole = load_held_out(folder, Split.SEEN, SIDE)
     spoiled = load_spoiled(folder, 200_000, len(whole.scenes) // 5, SIDE)
     return with_hard(_gathered(encoder, whole, spoiled, held_out=True))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Painted:
+    """Pictures that a painter painted for prompts."""
+
+    prompts: Sequence[Prompt]
+    vectors: Floats
+    right: Sequence[bool]
+    """Whether the encoder reads all that the prompt states."""
+
+
+def load_painted(folder: Path, encoder: EncoderFolder, *, held_out: bool) -> Painted | None:
+    """What `painter.painted` left in the folder: one in HELD_OUT for the report, or the others."""
+    path = folder / PAINTED
+    if not path.exists():
+        return None
+    pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+    rows = [row for row in range(len(pixels)) if (row % HELD_OUT == 0) is held_out]
+    every = painted_prompts(len(pixels))
+    prompts = [every[row] for row in rows]
+    vectors = encoder.embed_pictures([Image.fromarray(pixels[row]) for row in rows])
+    texts = Texts(encoder.embed_texts, Language.ENGLISH)
+    right = [
+        all(read_one(prompt, vector, texts).values())
+        for prompt, vector in zip(prompts, vectors, strict=True)
+    ]
+    return Painted(prompts=prompts, vectors=vectors, right=right)
+
+
+def with_painted(material: Material, encoder: EncoderFolder, painted: Painted | None) -> Material:
+    """With pairs of painted pictures and their prompts, where there are any."""
+    if painted is None:
+        return material
+    made, before = material.made, len(material.made.captions)
+    add_painted(made, painted.prompts, painted.right, first=len(material.pictures))
+    told = encoder.embed_texts([caption.text for caption in made.captions[before:]])
+    return replace(
+        material,
+        texts=np.concatenate([material.texts, told]),
+        pictures=np.concatenate([material.pictures, painted.vectors]),
+    )
 
 
 def _gathered(

@@ -7,9 +7,10 @@ from random import Random
 import numpy as np
 
 from engine.storybook.captions import Caption, Language, claim_of, full_claim, partial_claim, write
-from engine.storybook.claims import Claim, is_true
+from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.foreign import foreign_caption
 from engine.storybook.negatives import absent, recombined, swapped, told_apart
+from engine.storybook.painter.prompts import Prompt
 from engine.storybook.scene import Scene
 from engine.storybook.training.batches import seen_claim
 from engine.storybook.truth import truth_matrix
@@ -54,6 +55,23 @@ def make_pairs(
     return made
 
 
+def add_painted(
+    made: PairList, prompts: Sequence[Prompt], right: Sequence[bool], *, first: int
+) -> None:
+    """Add painted pictures, whose numbers begin at `first`, with their prompts.
+
+    A prompt is true of a picture from which all that it states is read; then the prompt with one
+    attribute exchanged is false of it.
+    """
+    rng = Random("painted")
+    for number, (prompt, is_right) in enumerate(zip(prompts, right, strict=True)):
+        caption = Caption(text=prompt.text, language=prompt.language, claim=prompt.claim)
+        made.add(caption, first + number, is_right)
+        pair = swapped(prompt.claim, prompt.scene, rng) if is_right else None
+        if pair is not None and seen_claim(pair[0]):
+            made.add(write(pair[0], caption.language, rng), first + number, False)
+
+
 def hard_pairs(
     captions: Sequence[Caption], scenes: Sequence[Scene], scores: Floats, keep: int
 ) -> list[tuple[int, int, bool]]:
@@ -93,9 +111,21 @@ def _written(claims: Iterable[Claim | None], rng: Random) -> list[Caption]:
 
 
 def _true(scene: Scene, rng: Random) -> list[Caption]:
-    rest = (claim_of(scene, 1, rng), full_claim(scene), partial_claim(scene, rng))
-    claims = claim_of(scene, 2, rng), partial_claim(scene, rng), rng.choice(rest)
+    rest = (claim_of(scene, 1, rng), _names(scene, rng), partial_claim(scene, rng))
+    claims = claim_of(scene, 2, rng), partial_claim(scene, rng), full_claim(scene), rng.choice(rest)
     return [write(claim, _language(rng), rng) for claim in claims]
+
+
+def _names(scene: Scene, rng: Random) -> Claim:
+    """The animals by name, some with their sides, and the place now and then."""
+    sides = rng.random() < 0.5
+    return Claim(
+        subjects=tuple(
+            Subject(animal=animal.animal, position=animal.position if sides else None)
+            for animal in scene.animals
+        ),
+        place=scene.place if rng.random() < 0.5 else None,
+    )
 
 
 def _about_animals(scene: Scene, rng: Random) -> Caption:

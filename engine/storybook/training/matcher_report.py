@@ -23,9 +23,9 @@ from engine.storybook.training.matcher_figures import (
     routing,
     swaps,
 )
-from engine.storybook.training.matcher_material import CALIBRATION, Material
+from engine.storybook.training.matcher_material import CALIBRATION, Material, Painted
 from engine.storybook.vocabulary import ANIMALS
-from engine.workers.labelled import MatcherWeights, pair_logits
+from engine.workers.labelled import MatcherWeights, Pairs, pair_logits
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -36,8 +36,9 @@ def matcher_report(
     held_out: Material,
     gallery: Path,
     photos: Path | None = None,
+    painted: Painted | None = None,
 ) -> dict[str, object]:
-    """What the matcher does on held-out scenes, the gallery and, if there are any, photos."""
+    """What the matcher does on held-out scenes, the gallery, photos and painted pictures."""
     pairs = held_out.pairs()
     match = probability(pair_logits(weights, pairs))
     report: dict[str, object] = {
@@ -55,10 +56,35 @@ def matcher_report(
     spoiled = match[pairs.picture >= len(held_out.scenes)]
     report["spoiled_below_half"] = float((spoiled < 0.5).mean())
     report["routing"] = asdict(_routed(weights, encoder, gallery))
+    if painted is not None:
+        report["painted"] = painted_figures(weights, encoder, painted)
     paths = pictures_in(photos) if photos is not None else []
     if paths:
         report["photos"] = photo_figures(weights, encoder, paths, held_out)
     return report
+
+
+def painted_figures(
+    weights: MatcherWeights, encoder: EncoderFolder, painted: Painted
+) -> dict[str, float]:
+    """How often painted pictures pass for their prompts: those that are read right, and others."""
+    texts = encoder.embed_texts([prompt.text for prompt in painted.prompts])
+    rows = np.arange(len(texts))
+    pairs = Pairs(
+        texts=texts,
+        pictures=painted.vectors,
+        text=rows,
+        picture=rows,
+        label=np.asarray(painted.right, np.float32),
+    )
+    passed = pair_logits(weights, pairs) >= 0.0
+    right = np.asarray(painted.right)
+    return {
+        "painted": float(len(right)),
+        "right": float(right.mean()),
+        "right_passed": float(passed[right].mean()) if right.any() else 0.0,
+        "wrong_passed": float(passed[~right].mean()) if not right.all() else 0.0,
+    }
 
 
 def _routed(weights: MatcherWeights, encoder: EncoderFolder, gallery: Path) -> Routing:
