@@ -220,7 +220,8 @@ class T2ITuiApp(PaintHost):
 
     @on(EngineFailed)
     def show_failure(self, message: EngineFailed) -> None:
-        self.query_search().show_error(message.error)
+        if self.is_running:
+            self.query_search().show_error(message.error)
 
     @on(JobReported)
     def pass_job_event_on(self, message: JobReported) -> None:
@@ -241,7 +242,7 @@ class T2ITuiApp(PaintHost):
         self.query_search().replay(message.receipt_id)
 
     def query_search(self) -> SearchScreen:
-        """The Search screen, which always exists."""
+        """The Search screen, which exists as long as the app runs; on the way out it goes first."""
         screen = self._screen_stacks["search"][0]
         assert isinstance(screen, SearchScreen)
         return screen
@@ -273,7 +274,7 @@ class T2ITuiApp(PaintHost):
     @work(group="status")
     async def _read_status(self) -> None:
         try:
-            while self._is_status_stale and self.engine is not None:
+            while self._is_status_stale and self.engine is not None and self.is_running:
                 self._is_status_stale = False
                 self.status = await read_status(
                     self.engine,
