@@ -264,6 +264,12 @@ class T2ITuiApp(PaintHost):
         else:
             super().take_form(request)
 
+    def action_another_seed(self) -> None:
+        """Paint with another seed; what is painted for the answer on the screen joins it there."""
+        search = self.query_search()
+        if self.screen is not search or not search.paint_another():
+            super().action_another_seed()
+
     def update_status(self) -> None:
         """Read the figures of the top line anew; one reading at a time, and one after it."""
         self._is_status_stale = True
@@ -325,7 +331,7 @@ class T2ITuiApp(PaintHost):
         """Offer no help on the help screen, and no other screen behind a dialog."""
         if action == "keys":
             return type(self.screen).__name__ != "HelpScreen"
-        over = {"go", "paint_form", "watch", "unload"}
+        over = {"go", "paint_form", "watch", "another_seed", "unload"}
         return not (action in over and isinstance(self.screen, ModalScreen))
 
     def action_next_theme(self) -> None:

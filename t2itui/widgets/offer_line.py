@@ -71,17 +71,20 @@ class OfferLine(Static):
                 f"{words}: #{rank:,} of {total:,}, match {number(match)}{below}.  ",
                 _button("w", "show the job", f"app.watch({job_id})"),
                 "  ",
-                _button("", "another seed", f"app.another_seed({job_id})"),
+                _button("N", "another seed", "app.another_seed"),
             )
         )
 
-    def show_ended(self, job_id: int, words: str) -> None:
-        """Say that nothing came of it, and why."""
+    def show_ended(self, job_id: int, words: str, *, is_spoilt: bool) -> None:
+        """Say that nothing came of it, and why; a spoilt picture may do with another seed."""
+        key, again, action = "g", "try again", "screen.paint"
+        if is_spoilt:
+            key, again, action = "N", "another seed", "app.another_seed"
         self._say(
             Content.assemble(
                 ("✖ ", "bold $error"),
                 f"Not painted: {plain(words)}  ",
-                _button("g", "try again", "screen.paint"),
+                _button(key, again, action),
                 "  ",
                 _button("w", "show the job", f"app.watch({job_id})"),
             )
@@ -109,5 +112,4 @@ class OfferLine(Static):
 
 
 def _button(key: str, words: str, action: str) -> Content:
-    label = f"{key} {words}".strip()
-    return Content.assemble((f" {label} ", f"{BUTTON} @click={action}"))
+    return Content.assemble((f" {key} {words} ", f"{BUTTON} @click={action}"))
