@@ -12,7 +12,7 @@ from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, ModelUnusableError, OfflineError
 from engine.results import FloatArray, IdArray, Note, Scores
 from engine.scoring import label_free
-from engine.scoring.matcher import Matcher, read_matcher
+from engine.scoring.matcher import Matcher, matcher_words, read_matcher
 from engine.scoring.ranking import make_scores
 from engine.search import notes
 from engine.search.case import ROUGH, Case, Cases
@@ -209,7 +209,8 @@ def _basis(case: Case, ground: _Ground, *, rough: bool) -> str:
 
 def _label(case: Case, ground: _Ground, *, rough: bool) -> str:
     if ground.matcher is not None:
-        return case.basis.match
+        offer = case.offer
+        return matcher_words(offer.matchers[case.encoder.id], offer.shipped_matcher)
     if rough:
         return "label-free (rough)"
     if ground.are_rivals:

@@ -15,7 +15,7 @@ from cache.encoders import encoders
 from cache.library import counts
 from cache.matchers import matchers
 from cache.records import EncoderRecord
-from cache.storybook import find_storybook, has_own_pictures, storybook_ids
+from cache.storybook import StorybookRecord, find_storybook, has_own_pictures, storybook_ids
 from cache.texts import get_texts
 from engine.errors import EmptyLibraryError, RequestError
 from engine.language import unread
@@ -37,6 +37,8 @@ class Offer:
     embedded: Mapping[str, int]
     matchers: Mapping[str, int]
     """The id of the matcher in force, by encoder id."""
+    shipped_matcher: int | None = None
+    """The id of the one that came with the storybook."""
     storybook: Storybook | None = None
     """The built-in library where it is beside pictures of the person's own."""
     left_out: IdArray = field(default_factory=_none)
@@ -60,18 +62,20 @@ def read_offer(db: Database) -> Offer:
     newest: dict[str, int] = {}
     for matcher in matchers(db):
         newest.setdefault(matcher.encoder_id, matcher.id)
+    book = find_storybook(db)
     return Offer(
         revision=revision(db),
         pictures=counted.pictures,
         encoders={record.id: record for record in encoders(db) if counted.embedded.get(record.id)},
         embedded=counted.embedded,
         matchers=newest,
-        storybook=_read_storybook(db),
+        shipped_matcher=None if book is None else book.matcher_id,
+        storybook=_read_storybook(db, book),
     )
 
 
-def _read_storybook(db: Database) -> Storybook | None:
-    record, ids = find_storybook(db), storybook_ids(db)
+def _read_storybook(db: Database, record: StorybookRecord | None) -> Storybook | None:
+    ids = storybook_ids(db)
     if record is None or not len(ids) or not has_own_pictures(db):
         return None
     return Storybook(
