@@ -94,7 +94,9 @@ class JobsScreen(AppScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._offered = Offered(self, ("cancel", "again", "another", "drop", "copy_command", "move"))
+        self._offered = Offered(
+            self, ("cancel", "again", "another", "drop", "copy_command", "move")
+        )
         self.jobs: dict[str, ListedJob] = {}
         self._records: Sequence[JobRecord] = ()
         self._missed: set[int] = set()
