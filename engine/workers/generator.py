@@ -8,8 +8,8 @@ decoder.
 import gc
 import os
 import sys
-import warnings
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
