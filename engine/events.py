@@ -60,6 +60,11 @@ class JobNote(JobEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobWaiting(JobProgress):
+    """Another instance of the program paints on the device; the job goes on once it is free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobLoading(JobProgress):
     """A generator is on its way into memory."""
 

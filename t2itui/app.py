@@ -265,7 +265,8 @@ class T2ITuiApp(PaintHost):
 
     @on(EngineFailed)
     def show_failure(self, message: EngineFailed) -> None:
-        self.query_search().show_error(message.error)
+        if self.is_running:
+            self.query_search().show_error(message.error)
 
     @on(JobReported)
     def pass_job_event_on(self, message: JobReported) -> None:
@@ -286,7 +287,7 @@ class T2ITuiApp(PaintHost):
         self.query_search().replay(message.receipt_id)
 
     def query_search(self) -> SearchScreen:
-        """The Search screen, which always exists."""
+        """The Search screen, which exists as long as the app runs; on the way out it goes first."""
         screen = self._screen_stacks["search"][0]
         assert isinstance(screen, SearchScreen)
         return screen
@@ -308,6 +309,12 @@ class T2ITuiApp(PaintHost):
         else:
             super().take_form(request)
 
+    def action_another_seed(self) -> None:
+        """Paint with another seed; what is painted for the answer on the screen joins it there."""
+        search = self.query_search()
+        if self.screen is not search or not search.paint_another():
+            super().action_another_seed()
+
     def update_status(self) -> None:
         """Read the figures of the top line anew; one reading at a time, and one after it."""
         self._is_status_stale = True
@@ -318,7 +325,7 @@ class T2ITuiApp(PaintHost):
     @work(group="status")
     async def _read_status(self) -> None:
         try:
-            while self._is_status_stale and self.engine is not None:
+            while self._is_status_stale and self.engine is not None and self.is_running:
                 self._is_status_stale = False
                 self.status = await read_status(
                     self.engine,
@@ -369,7 +376,7 @@ class T2ITuiApp(PaintHost):
         """Offer no help on the help screen, and no other screen behind a dialog."""
         if action == "keys":
             return type(self.screen).__name__ != "HelpScreen"
-        over = {"go", "paint_form", "watch", "unload"}
+        over = {"go", "paint_form", "watch", "another_seed", "unload"}
         return not (action in over and isinstance(self.screen, ModalScreen))
 
     def action_next_theme(self) -> None:

@@ -45,6 +45,14 @@ class PaintHost(JobHost):
             show=False,
         ),
         Binding(
+            "N",
+            "another_seed",
+            "Another seed",
+            id="app.another_seed",
+            tooltip="Paint what was painted last with another seed",
+            show=False,
+        ),
+        Binding(
             "U",
             "unload",
             "Unload generator",
@@ -147,9 +155,15 @@ class PaintHost(JobHost):
         else:
             self.post_message(self.JobStarted(job.id))
 
-    def action_another_seed(self, job_id: int) -> None:
-        """Paint what a job painted with another seed, and show that."""
-        self.paint_again(job_id, new_seed=True)
+    def action_another_seed(self) -> None:
+        """Paint what was painted last with another seed, and show that."""
+        view = self.job_board.painting
+        if view is None:
+            self.notify("Nothing was painted in this session; j lists earlier jobs.")
+        elif view.is_active:
+            self.notify("It is being painted: x cancels it, then N tries another seed.")
+        else:
+            self.paint_again(view.job_id, new_seed=True)
 
     @on(JobStarted)
     def show_started(self, message: JobStarted) -> None:

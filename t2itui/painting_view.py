@@ -14,6 +14,7 @@ from engine.events import (
     JobScored,
     JobSpoilt,
     JobStep,
+    JobWaiting,
 )
 
 KEPT_LINES = 200
@@ -65,7 +66,7 @@ class PaintingView:
         match event:
             case JobPreview():
                 return replace(self, preview=event)
-            case JobLoading(stage=stage):
+            case JobLoading(stage=stage) | JobWaiting(stage=stage):
                 return self._told(stage)
             case JobStep(stage=stage) | JobDecoding(stage=stage):
                 return self._told(stage)

@@ -5,7 +5,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from engine.generation.events import Decoding, Loading, PaintEvent, Preview, Step, SteppedDown
+from engine.generation.events import (
+    Decoding,
+    Loading,
+    PaintEvent,
+    Preview,
+    Step,
+    SteppedDown,
+    Waiting,
+)
 from engine.generation.facts import GeneratorFacts
 from engine.generation.painted import Painted
 from engine.generation.settled import Settled
@@ -46,6 +54,8 @@ def read_event(event: Mapping[str, Json]) -> PaintEvent:
     """Return the event that the process sent."""
     found = Reply(fields=event)
     kind = found.text("event")
+    if kind == "waiting":
+        return Waiting()
     if kind == "loading":
         stage = found.text("stage")
         return Loading(stage=stage, done=found.whole("done"), total=found.whole("total"))

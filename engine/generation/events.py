@@ -11,6 +11,11 @@ class PaintEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting(PaintEvent):
+    """Another process of this program paints on the device; comes again until it has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loading(PaintEvent):
     """The model is on its way into memory."""
 

@@ -79,10 +79,9 @@ class Generators:
         self._loaded: LoadedGenerator | None = None
         self._is_loading = False
         taesd = [str(settings.taesd)] if settings.taesd is not None else []
-        maps = str(settings.home / "previews.json")
         self._worker = WorkerProcess(
             module,
-            args=(settings.device, settings.dtype, maps, *taesd),
+            args=(settings.device, settings.dtype, str(settings.home), *taesd),
             log=settings.home / "logs" / "generator.log",
             idle_seconds=settings.idle_seconds,
             silence_s=SILENCE_S,

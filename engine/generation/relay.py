@@ -11,10 +11,20 @@ from engine.events import (
     JobPreview,
     JobStep,
     JobSteppedDown,
+    JobWaiting,
     Report,
 )
-from engine.generation.events import Decoding, Loading, PaintEvent, Preview, Step, SteppedDown
+from engine.generation.events import (
+    Decoding,
+    Loading,
+    PaintEvent,
+    Preview,
+    Step,
+    SteppedDown,
+    Waiting,
+)
 
+WAITS = "waiting for another t2itui that paints"
 PREVIEW_S = 0.1
 """Previews that come sooner after one another are dropped."""
 
@@ -38,10 +48,14 @@ class Relay:
         self._clock = clock
         self._previewed = -PREVIEW_S
         self._steps = 0
+        self._is_waiting = False
 
     def take(self, event: PaintEvent) -> None:
         """Pass one report on."""
+        was_waiting, self._is_waiting = self._is_waiting, isinstance(event, Waiting)
         match event:
+            case Waiting() if not was_waiting:
+                self._report(JobWaiting(job_id=self._job_id, stage=WAITS, done=0, total=0))
             case Loading():
                 self._loading(event)
             case Step():

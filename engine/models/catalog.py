@@ -9,10 +9,12 @@ from cache.encoders import encoders as cached_encoders
 from cache.matchers import newest_matcher
 from cache.records import EncoderRecord
 from cache.store import Cache
+from cache.storybook import find_storybook
 from engine.errors import EngineError
 from engine.models import places
 from engine.models.encoders import Encoders
 from engine.results import ModelStatus
+from engine.scoring.matcher import matcher_words
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER
 
 ENCODER = "encoder"
@@ -117,8 +119,10 @@ def _uses(db: Database) -> list[_Use]:
 
 
 def _matcher(db: Database, encoder_id: str) -> str:
-    newest = newest_matcher(db, encoder_id)
-    return "label-free" if newest is None else f"matcher {newest.id}"
+    newest, book = newest_matcher(db, encoder_id), find_storybook(db)
+    if newest is None:
+        return "label-free"
+    return matcher_words(newest.id, None if book is None else book.matcher_id)
 
 
 def _used(use: _Use, encoders: Encoders) -> ModelStatus:

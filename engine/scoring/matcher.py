@@ -63,6 +63,11 @@ class Matcher:
         return odds
 
 
+def matcher_words(matcher_id: int, shipped: int | None) -> str:
+    """Name a matcher for people: the one that ships is the storybook's, others have a number."""
+    return "storybook's matcher" if matcher_id == shipped else f"matcher {matcher_id}"
+
+
 def read_matcher(weights: bytes, encoder_id: str) -> Matcher:
     """Read a matcher from a whole safetensors file, for vectors of `encoder_id` only.
 

@@ -14,7 +14,7 @@ from engine.errors import EngineError, ModelMissingError, ModelUnusableError, Of
 from engine.results import FloatArray, IdArray, Note, Scores
 from engine.scoring import label_free
 from engine.scoring.calibration import calibrated
-from engine.scoring.matcher import Matcher, read_matcher
+from engine.scoring.matcher import Matcher, matcher_words, read_matcher
 from engine.scoring.ranking import make_scores
 from engine.search import notes
 from engine.search.case import ROUGH, Case, Cases
@@ -259,8 +259,8 @@ def calibrated_by(labels: int) -> str:
 
 
 def _uncalibrated_label(case: Case, ground: _Ground, *, rough: bool) -> str:
-    if ground.matcher is not None:
-        return f"matcher {case.matcher_id}"
+    if ground.matcher is not None and case.matcher_id is not None:
+        return matcher_words(case.matcher_id, case.offer.shipped_matcher)
     if rough:
         return "label-free (rough)"
     if ground.are_rivals:

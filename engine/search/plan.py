@@ -16,7 +16,7 @@ from cache.labels import CalibrationRecord, list_calibrations
 from cache.library import counts
 from cache.matchers import matchers
 from cache.records import EncoderRecord
-from cache.storybook import find_storybook, has_own_pictures, storybook_ids
+from cache.storybook import StorybookRecord, find_storybook, has_own_pictures, storybook_ids
 from cache.texts import get_texts
 from engine.errors import EmptyLibraryError, RequestError
 from engine.language import unread
@@ -40,6 +40,8 @@ class Offer:
     """The id of the matcher in force, by encoder id."""
     calibrations: tuple[CalibrationRecord, ...] = ()
     """What labels did to scorers."""
+    shipped_matcher: int | None = None
+    """The id of the one that came with the storybook."""
     storybook: Storybook | None = None
     """The built-in library where it is beside pictures of the person's own."""
     left_out: IdArray = field(default_factory=_none)
@@ -76,6 +78,7 @@ def read_offer(db: Database) -> Offer:
     newest: dict[str, int] = {}
     for matcher in matchers(db):
         newest.setdefault(matcher.encoder_id, matcher.id)
+    book = find_storybook(db)
     return Offer(
         revision=revision(db),
         pictures=counted.pictures,
@@ -83,12 +86,13 @@ def read_offer(db: Database) -> Offer:
         embedded=counted.embedded,
         matchers=newest,
         calibrations=tuple(list_calibrations(db)),
-        storybook=_read_storybook(db),
+        shipped_matcher=None if book is None else book.matcher_id,
+        storybook=_read_storybook(db, book),
     )
 
 
-def _read_storybook(db: Database) -> Storybook | None:
-    record, ids = find_storybook(db), storybook_ids(db)
+def _read_storybook(db: Database, record: StorybookRecord | None) -> Storybook | None:
+    ids = storybook_ids(db)
     if record is None or not len(ids) or not has_own_pictures(db):
         return None
     return Storybook(

@@ -25,6 +25,13 @@ class Choice:
     name: str
     """The device's own name, for people."""
 
+    @property
+    def key(self) -> str:
+        """Tells this device from the machine's others: two GPUs are two devices."""
+        if self.device != "cuda":
+            return self.device
+        return f"cuda-{torch.cuda.get_device_properties('cuda').uuid}"
+
 
 def choose(device: str, dtype: str) -> Choice:
     """Settle `auto` for either; raise ModelUnusableError for a device that is not there."""

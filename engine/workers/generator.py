@@ -1,37 +1,48 @@
-"""The process of the generator: `python -m engine.workers.generator DEVICE DTYPE MAPS [TAESD]`.
+"""The process of the generator: `python -m engine.workers.generator DEVICE DTYPE HOME [TAESD]`.
 
 Calls: `load`, `paint`, `memory`. One model is loaded at a time, by the first call that names it.
-MAPS is the file that keeps the linear previews of models, TAESD a folder with a tiny decoder.
+HOME keeps the linear previews of models and the locks of devices, TAESD is a folder with a tiny
+decoder.
 """
 
 import gc
 import os
 import sys
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.wire import Reply
+from engine.workers.device_lock import DeviceLock
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
+    from engine.workers.device import Choice
     from engine.workers.hosted import Hosted
+
+SIGN_S = 1.0
+"""Who waits for the device gives a sign of life so often."""
 
 
 class Generator:
     """Answers the calls, and holds the model that was used last."""
 
-    def __init__(self, device: str, dtype: str, maps: Path, taesd: Path | None) -> None:
+    def __init__(self, device: str, dtype: str, home: Path, taesd: Path | None) -> None:
         self._device = device
         self._dtype = dtype
-        self._maps = maps
+        self._home = home
         self._taesd = taesd
+        self._choice: Choice | None = None
         self._hosted: Hosted | None = None
 
     def load(self, call: Call) -> Reply:
         """Load the model that the fields name and say how it runs."""
-        hosted = self._host(call)
+        with self._alone(call) as choice:
+            hosted = self._host(call, choice)
         choice = hosted.choice
         return Reply(
             fields={
@@ -44,7 +55,8 @@ class Generator:
 
     def paint(self, call: Call) -> Reply:
         """Paint the picture that the fields describe."""
-        return self._host(call).paint(call)
+        with self._alone(call) as choice:
+            return self._host(call, choice).paint(call)
 
     def memory(self, call: Call) -> Reply:
         """Say how much memory this process holds, in bytes, its own and the GPU's."""
@@ -57,24 +69,58 @@ class Generator:
             device = torch.cuda.memory_reserved()
         return Reply(fields={"process": psutil.Process().memory_info().rss, "device": device})
 
-    def _host(self, call: Call) -> "Hosted":
+    @contextmanager
+    def _alone(self, call: Call) -> Iterator["Choice"]:
+        """Have the device for the block: another process may be painting on it."""
+        choice, waiting = self._choose(call), _Waiting(call)
+        with DeviceLock(self._home / "locks", choice.key).hold(waiting.go_on):
+            if waiting.told is not None:
+                call.report(event="loading", stage="beginning", done=0, total=0)
+            yield choice
+
+    def _choose(self, call: Call) -> "Choice":
+        if self._choice is None:
+            call.report(event="loading", stage="starting the model process", done=0, total=0)
+            from engine.workers.device import choose
+
+            choice = choose(self._device, self._dtype)
+            if choice.device == "cpu" and self._dtype == "auto":
+                # On CPUs that know bf16 a UNet takes as long in it, and a small one twice as long.
+                choice = replace(choice, dtype="fp32")
+            self._choice = choice
+        return self._choice
+
+    def _host(self, call: Call, choice: "Choice") -> "Hosted":
         model = call.request.mapping("model")
         if self._hosted is not None and self._hosted.model == model:
             return self._hosted
         self._hosted = None
         gc.collect()
-        call.report(event="loading", stage="starting the model process", done=0, total=0)
-        from engine.workers.device import choose, free_cache
+        from engine.workers.device import free_cache
         from engine.workers.hosted import Hosted
 
-        choice = choose(self._device, self._dtype)
-        if choice.device == "cpu" and self._dtype == "auto":
-            # On CPUs that know bf16 a UNet takes as long in it, and a small one twice as long.
-            choice = replace(choice, dtype="fp32")
         call.check()
         free_cache(choice.device)
-        self._hosted = Hosted.load(model, choice, call, self._maps, self._taesd)
+        maps = self._home / "previews.json"
+        self._hosted = Hosted.load(model, choice, call, maps, self._taesd)
         return self._hosted
+
+
+class _Waiting:
+    """Says that a call waits for its device."""
+
+    def __init__(self, call: Call) -> None:
+        self.told: float | None = None
+        """When it was said last; None where it did not have to wait."""
+        self._call = call
+
+    def go_on(self) -> None:
+        """Give a sign of life now and then; a cancelled call goes on no more."""
+        self._call.check()
+        now = time.monotonic()
+        if self.told is None or now - self.told >= SIGN_S:
+            self.told = now
+            self._call.report(event="waiting")
 
 
 def main() -> None:
@@ -83,8 +129,8 @@ def main() -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     warnings.simplefilter("ignore")
-    device, dtype, maps, *taesd = sys.argv[1:]
-    generator = Generator(device, dtype, Path(maps), Path(taesd[0]) if taesd else None)
+    device, dtype, home, *taesd = sys.argv[1:]
+    generator = Generator(device, dtype, Path(home), Path(taesd[0]) if taesd else None)
     serve({"load": generator.load, "paint": generator.paint, "memory": generator.memory})
 
 

@@ -161,6 +161,8 @@ def rate_words(event: JobProgress) -> str:
         return ""
     if event.unit == "bytes":
         speed = f"{event.rate / 1e6:.1f} MB/s"
+    elif event.unit == "steps" and event.rate < 1:
+        speed = f"{1 / event.rate:.1f} s a step"
     else:
         speed = f"{event.rate:.1f} {event.unit}/s"
     if event.eta_s is None:

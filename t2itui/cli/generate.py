@@ -57,10 +57,14 @@ class Size(click.ParamType[tuple[int, int]]):
 @click.option(
     "--in", "library", type=click.Choice(["storybook"]), help="Paint for the built-in library."
 )
-@click.option("--fresh", is_flag=True, help="Paint anew what was painted before.")
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Paint anew what was painted before; with --again by another seed.",
+)
 @click.option("--no-preview", is_flag=True, help="Leave the previews out of --json.")
 @click.option("--save-as", type=click.Path(path_type=Path), help="Copy the best picture here.")
-@click.option("--again", type=int, metavar="JOB", help="Run a job of any session again.")
+@click.option("--again", type=int, metavar="JOB", help="Run a job of any session as it was.")
 @click.option("--unfinished", is_flag=True, help="List jobs that the program's end stopped.")
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
 @pass_context
@@ -116,6 +120,8 @@ def command(
         "preview": as_json and not no_preview,
     }
     given = {name: value for name, value in asked.items() if value is not None}
+    if again is not None and (source or library or given.keys() - {"preview"}):
+        raise click.UsageError("--again runs a job as it was; of other options --fresh changes it")
 
     picture = source.absolute() if source else None
 
@@ -123,7 +129,7 @@ def command(
         from t2itui.cli.painting import best_of, follow_painting
 
         if again is not None:
-            job = await engine.painting.again(again)
+            job = await engine.painting.again(again, new_seed=fresh)
         else:
             job = await _start(engine, picture, given, library, fresh=fresh, output=output)
         code = await follow_painting(engine, job, output)

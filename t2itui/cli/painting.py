@@ -15,6 +15,7 @@ from engine.events import (
     JobQueued,
     JobScored,
     JobSpoilt,
+    JobWaiting,
 )
 from t2itui.cli.context import Exit
 from t2itui.cli.follow import BarWatcher, JsonWatcher, follow
@@ -70,7 +71,7 @@ class PaintingJson(JsonWatcher):
 
 
 class PaintingBar(BarWatcher):
-    """Draws the bar, and a line for each picture that came to nothing."""
+    """Draws the bar, and lines for what a bar cannot say."""
 
     finished: JobFinished | None = None
 
@@ -82,6 +83,8 @@ class PaintingBar(BarWatcher):
                 self.finished = event
             case JobSpoilt():
                 self.tell(f"seed {event.seed}: {event.message}")
+            case JobWaiting(stage=stage):
+                self.tell(f"{stage}: Ctrl-C gives up")
             case JobKept() | JobScored():
                 pass
             case _:

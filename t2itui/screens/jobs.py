@@ -54,6 +54,14 @@ class JobsScreen(AppScreen):
         Binding("escape", "leave", "Back", id="jobs.leave", tooltip="Back to the screen before"),
         Binding("x", "cancel", "Cancel job", id="jobs.cancel", tooltip="Cancel this job"),
         Binding("r", "again", "Run again", id="jobs.again", tooltip="Start the same job again"),
+        Binding(
+            "n,N",
+            "another",
+            "New seed",
+            id="jobs.another",
+            key_display="n",
+            tooltip="Paint the same with another seed",
+        ),
         Binding("d", "drop", "Dismiss", id="jobs.dismiss", tooltip="Ask no more to run it"),
         Binding("y", "copy_command", "Command", id="jobs.copy", tooltip="Copy the shell command"),
         Binding(
@@ -86,7 +94,9 @@ class JobsScreen(AppScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._offered = Offered(self, ("cancel", "again", "drop", "copy_command", "move"))
+        self._offered = Offered(
+            self, ("cancel", "again", "another", "drop", "copy_command", "move")
+        )
         self.jobs: dict[str, ListedJob] = {}
         self._records: Sequence[JobRecord] = ()
         self._missed: set[int] = set()
@@ -166,6 +176,8 @@ class JobsScreen(AppScreen):
                 return job is not None and job.is_active
             case "again":
                 return job is not None and job.can_run_again
+            case "another":
+                return job is not None and job.can_run_again and isinstance(job.request, Order)
             case "drop":
                 return job is not None and job.state == "lost" and isinstance(job.request, Order)
             case "move":
@@ -212,6 +224,11 @@ class JobsScreen(AppScreen):
             self.t2i.paint_again(job.job_id)
         elif job is not None and engine is not None and job.request and job.can_run_again:
             self._started = str(start_again(engine, job.request).id)
+
+    def action_another(self) -> None:
+        """Paint what the job under the cursor painted with another seed."""
+        if self.current is not None:
+            self.t2i.paint_again(self.current.job_id, new_seed=True)
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that does the same."""

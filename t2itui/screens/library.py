@@ -203,6 +203,7 @@ class LibraryScreen(AppScreen):
             self.query_one(f"#{name}", Sheet).show(found)
             label = f"{TABS[name]} {len(found):,}" if found else TABS[name]
             self.query_one(f"Tab#{name}", Tab).label = Content(label)
+        self._offered.follow()
 
     @on(Tabs.TabActivated)
     def show_tab(self, message: Tabs.TabActivated) -> None:
@@ -234,7 +235,7 @@ class LibraryScreen(AppScreen):
             case "forget":
                 return current == "folders" and has_row
             case "rescan_all":
-                return current == "folders" and has_row
+                return current == "folders" and not all(map(self._is_builtin, self.sheet.rows))
             case "download":
                 return current == "encoders" and has_row
             case "copy_path":

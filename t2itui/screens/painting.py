@@ -270,7 +270,8 @@ class PaintingScreen(AppScreen):
         if view is not None and view.is_active and preview is not None:
             self._shown = None
             self.painted.picture.show_preview(as_ppm(preview))
-            self.painted.show_words("as it looks so far")
+            is_text = self.painted.picture.graphics.protocol == "text"
+            self.painted.show_words("no preview as text" if is_text else "as it looks so far")
             self.best.display = False
         elif picture is not None:
             self._show_scores(picture)

@@ -6,7 +6,12 @@ PAINTING_KEYS: list[BindingType] = [
     Binding("escape", "leave", "Back", id="painting.leave", tooltip="Back to the screen before"),
     Binding("x", "cancel", "Cancel", id="painting.cancel", tooltip="Cancel this job"),
     Binding(
-        "n", "another", "New seed", id="painting.another", tooltip="Paint it with another seed"
+        "n,N",
+        "another",
+        "New seed",
+        id="painting.another",
+        key_display="n",
+        tooltip="Paint it with another seed",
     ),
     Binding(
         "plus,equals_sign",

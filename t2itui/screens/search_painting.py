@@ -106,6 +106,26 @@ class PaintingActions(StorybookActions):
         if listing is not None:
             self._paint(listing, None)
 
+    def paint_another(self) -> bool:
+        """Paint what was painted for this query with another seed; False where nothing was."""
+        jobs = [job_id for job_id, asked in self._jobs.items() if asked == self._query]
+        if not jobs or self._job_of(self._query) is not None:
+            return False
+        self._paint_another(jobs[-1], self._query)
+        return True
+
+    @work(group="paint")
+    async def _paint_another(self, job_id: int, query: str) -> None:
+        engine = self.t2i.engine
+        if engine is None:
+            return
+        try:
+            job = await engine.painting.again(job_id, new_seed=True)
+        except (EngineError, CacheError) as error:
+            self.post_message(Refused(error))
+        else:
+            self.post_message(Painting(job.id, query))
+
     def paint(self, request: GenerateRequest) -> None:
         """Paint as a person chose, for the decision on the screen."""
         listing = self.results.listing
@@ -187,7 +207,9 @@ class PaintingActions(StorybookActions):
             self._reveal = job_id
             self.ask_again()
         else:
-            self.offer_line.show_ended(job_id, message)
+            view = self.t2i.job_board.find(job_id)
+            is_spoilt = view is not None and bool(view.painting.spoilt)
+            self.offer_line.show_ended(job_id, message, is_spoilt=is_spoilt)
 
     def _show_revealed(self, listing: Listing) -> bool:
         """Select the painted picture where the answer has it."""

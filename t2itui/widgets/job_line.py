@@ -53,12 +53,19 @@ def figures(progress: JobProgress) -> tuple[Figure, ...]:
     elif progress.done:
         parts.append(Figure(f"{done}{unit}", 3))
     if progress.rate:
-        rate = size_words(progress.rate) if is_bytes else f"{progress.rate:.3g}"
-        rate += " it" if is_steps else ""
-        parts.append(Figure(f"{rate}/s", 2 if is_steps else 1))
+        parts.append(Figure(_rate(progress.rate, progress.unit), 2 if is_steps else 1))
     if progress.eta_s is not None:
         parts.append(Figure(f"{duration_words(max(1.0, progress.eta_s))} left", 4))
     return tuple(parts)
+
+
+def _rate(rate: float, unit: str) -> str:
+    """Slow steps are told by what one takes."""
+    if unit == "bytes":
+        return f"{size_words(rate)}/s"
+    if unit == "steps":
+        return f"{rate:.3g} it/s" if rate >= 1 else f"{1 / rate:.3g} s/it"
+    return f"{rate:.3g}/s"
 
 
 def percent(progress: JobProgress) -> int:

@@ -71,17 +71,20 @@ class OfferLine(Static):
                 f"{words}: #{rank:,} of {total:,}, match {number(match)}{below}.  ",
                 button("w", "show the job", f"app.watch({job_id})"),
                 "  ",
-                button("", "another seed", f"app.another_seed({job_id})"),
+                button("N", "another seed", "app.another_seed"),
             )
         )
 
-    def show_ended(self, job_id: int, words: str) -> None:
-        """Say that nothing came of it, and why."""
+    def show_ended(self, job_id: int, words: str, *, is_spoilt: bool) -> None:
+        """Say that nothing came of it, and why; a spoilt picture may do with another seed."""
+        key, again, action = "g", "try again", "screen.paint"
+        if is_spoilt:
+            key, again, action = "N", "another seed", "app.another_seed"
         self._say(
             Content.assemble(
                 ("✖ ", "bold $error"),
                 f"Not painted: {plain(words)}  ",
-                button("g", "try again", "screen.paint"),
+                button(key, again, action),
                 "  ",
                 button("w", "show the job", f"app.watch({job_id})"),
             )
@@ -110,5 +113,4 @@ class OfferLine(Static):
 
 def button(key: str, words: str, action: str) -> Content:
     """A place to click that names its key."""
-    label = f"{key} {words}".strip()
-    return Content.assemble((f" {label} ", f"{BUTTON} @click={action}"))
+    return Content.assemble((f" {key} {words} ", f"{BUTTON} @click={action}"))

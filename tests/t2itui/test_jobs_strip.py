@@ -1,6 +1,6 @@
 """The jobs strip follows the engine's events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,6 +14,7 @@ from engine.events import (
     JobStarted,
 )
 from t2itui.job_board import SHOWN_S, JobBoard
+from t2itui.widgets.job_line import figures
 from t2itui.widgets.jobs_strip import JobsStrip
 from tests.t2itui.fake_library import FakeEngine, HostApp
 
@@ -188,3 +189,9 @@ async def test_control_characters_of_a_file_name_never_reach_the_terminal() -> N
         await pilot.pause()
         assert "\x1b" not in lines(app)[0]
         assert "[bold]evil" in lines(app)[0]
+
+
+def test_slow_steps_are_told_by_what_one_takes() -> None:
+    step = JobProgress(job_id=1, stage="painting", done=1, total=4, unit="steps", rate=0.25)
+    assert "4 s/it" in [figure.text for figure in figures(step)]
+    assert "2.5 it/s" in [figure.text for figure in figures(replace(step, rate=2.5))]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.generation.painted import BLACK, BLOCKED, NAN
 from engine.results import GENERATE, RETRIEVE, Receipt
 from t2itui.app import T2ITuiApp
 from t2itui.screens.search import SearchScreen
@@ -118,6 +119,47 @@ async def test_by_the_setting_it_is_painted_at_once_or_never_offered(home: Path)
         assert "generate" in str(screen.route_line.content)
         assert said(screen) == ""
         assert not screen.check_action("decline", ())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [(BLACK, "it came out black"), (NAN, "computed no numbers"), (BLOCKED, "checker blocked it")],
+)
+async def test_a_spoilt_picture_is_named_and_a_key_paints_with_another_seed(
+    home: Path, verdict: str, words: str
+) -> None:
+    app, models = painting_app(home)
+    models.generators.verdicts = [verdict]
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ask(pilot, "a red house")
+        await pilot.press("g")
+        await until(pilot, lambda: "Not painted" in said(screen))
+        assert words in said(screen) and "N another seed" in said(screen)
+        await pilot.press("N")
+        await until(pilot, lambda: "Painted: #1" in said(screen))
+        assert len(set(models.generators.seeds)) == 2
+        assert total(screen) == PICTURES + 1
+
+
+async def test_the_key_for_another_seed_paints_beside_a_picture_that_was_kept(home: Path) -> None:
+    app, models = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await ask(pilot, "a red house")
+        await pilot.press("N")
+        await pilot.pause()
+        assert models.generators.seeds == [], "nothing was painted so far"
+        await pilot.press("g")
+        await until(pilot, lambda: "N another seed" in said(screen))
+        models.generators.gate.is_open.clear()
+        await pilot.press("N")
+        await until(pilot, lambda: "Being painted" in said(screen))
+        await pilot.press("N")
+        models.generators.gate.is_open.set()
+        await until(pilot, lambda: total(screen) == PICTURES + 2 and "Painted" in said(screen))
+        assert len(set(models.generators.seeds)) == len(models.generators.seeds) == 2
+        await pilot.press("2", "N")
+        await until(pilot, lambda: len(models.generators.seeds) == 3)
+        assert len([each for each in await receipts(app) if each.job]) == 1
 
 
 async def test_cancelling_frees_the_screen_at_once_and_says_how_long_it_took(home: Path) -> None:

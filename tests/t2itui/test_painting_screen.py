@@ -15,6 +15,7 @@ from t2itui.screens.jobs import JobsScreen
 from t2itui.screens.paint_form import PaintForm
 from t2itui.screens.painting import PaintingScreen
 from t2itui.widgets.jobs_strip import JobsStrip
+from t2itui.widgets.key_line import KeyLine
 from tests.t2itui.fakes import until
 from tests.t2itui.painting_app import fill, painting_app
 
@@ -99,6 +100,12 @@ async def test_a_spoilt_picture_is_no_success_and_a_key_tries_another_seed(home:
         assert "failed" in text(screen, "heading")
         await pilot.press("n")
         await finished(pilot, screen)
+        await pilot.press("escape", "escape", "j")
+        await until(pilot, lambda: isinstance(app.screen, JobsScreen) and len(app.screen.jobs) == 2)
+        assert "New seed" in str(app.screen.query_one(KeyLine).render())
+        await pilot.press("end", "n")
+        await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+        await until(pilot, lambda: len(set(models.generators.seeds)) == 3)
 
 
 async def test_a_variation_starts_from_the_picture_in_the_form(home: Path) -> None:

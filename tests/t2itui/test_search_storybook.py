@@ -13,6 +13,7 @@ from t2itui.screens.filter_form import FilterForm
 from t2itui.screens.library import LibraryScreen
 from t2itui.screens.search import SearchScreen
 from t2itui.suggested import tour
+from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.suggestion_strip import SuggestionChip
 from tests.t2itui.fakes import answered, until
 from tests.t2itui.real_library import make_library, real_app
@@ -175,6 +176,8 @@ async def test_the_library_screen_leaves_it_out_and_takes_it_back(tmp_path: Path
         await until(pilot, lambda: screen.state is not None and bool(screen.state.folders))
         assert screen.sheet.current is not None
         assert screen.sheet.current.cells[0] == "storybook (built in)"
+        assert not screen.check_action("rescan_all", ()), "what is built in needs no rescan"
+        assert " All " not in str(screen.query_one(KeyLine).render())
         await pilot.press("b")
         await until(pilot, lambda: app.screen is not screen)
         await pilot.press("enter")

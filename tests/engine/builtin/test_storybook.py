@@ -30,6 +30,7 @@ from engine.builtin.storybook import Storybook
 from engine.errors import EngineError, RequestError
 from engine.models.encoders import Encoders
 from engine.requests import Filters, SearchRequest
+from engine.search.history import History
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
 from tests.cache.rows import new_picture
@@ -190,6 +191,19 @@ async def test_a_matcher_that_a_person_trained_stays_in_force(
     newest = await cache.read(newest_matcher, "book@1")
     assert newest is not None
     assert newest.id == trained
+
+
+async def test_receipts_name_the_matcher_that_ships_and_number_a_trained_one(
+    cache: Cache, package: Package
+) -> None:
+    searcher = searcher_over(cache, package)
+    asked = SearchRequest(query="a horse", offline=True)
+    first = await searcher.search(asked)
+    assert first.receipt.matcher == "storybook's matcher"
+    trained = await cache.write(add_matcher, "book@1", make_matcher("book@1", seed=5), "{}")
+    assert (await searcher.search(asked)).receipt.matcher == f"matcher {trained}"
+    replayed = await History(cache).replay(first.receipt.id)
+    assert (replayed.receipt, replayed.rows) == (first.receipt, first.rows)
 
 
 async def test_a_cache_that_cannot_be_written_answers_with_what_it_has(

@@ -1,7 +1,7 @@
 """The generator's reports as events of a job."""
 
-from engine.events import JobEvent, JobLoading, JobPreview, JobStep, JobSteppedDown
-from engine.generation.events import Loading, Preview, Step, SteppedDown
+from engine.events import JobEvent, JobLoading, JobPreview, JobStep, JobSteppedDown, JobWaiting
+from engine.generation.events import Loading, Preview, Step, SteppedDown, Waiting
 from engine.generation.relay import Relay
 
 PREVIEW = Preview(rgb=bytes(12), width=2, height=2)
@@ -36,3 +36,12 @@ def test_steps_carry_pace_and_place() -> None:
     assert instant.rate == 0.0
     assert isinstance(down, JobSteppedDown)
     assert down.message == "attention in slices: memory ran out"
+
+
+def test_waiting_for_another_instance_is_told_once_each_time() -> None:
+    events: list[JobEvent] = []
+    relay = relay_at([], events)
+    step = Step(step=1, total=2, seconds_a_step=0.5, eta_s=0.5)
+    for event in (Waiting(), Waiting(), Waiting(), step, Waiting(), Waiting()):
+        relay.take(event)
+    assert [type(event) for event in events] == [JobWaiting, JobStep, JobWaiting]

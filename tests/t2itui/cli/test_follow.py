@@ -60,6 +60,7 @@ def test_a_job_is_drawn_with_stage_rate_and_time_left() -> None:
         (0.0, "pictures", None, ""),
         (2.0, "pictures", None, "2.0 pictures/s"),
         (2_500_000.0, "bytes", 5.4, "2.5 MB/s  0:05 left"),
+        (0.25, "steps", 8.0, "4.0 s a step  0:08 left"),
     ],
 )
 def test_the_rate_says_what_is_known(rate: float, unit: str, eta: float | None, words: str) -> None:

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.engine import Engine
-from engine.generation.painted import BLACK
+from engine.generation.events import OnPaintEvent, Waiting
+from engine.generation.painted import BLACK, Painted
+from engine.generation.request import GenerateRequest
 from engine.settings import EngineSettings
 from t2itui.cli.main import cli
 from tests.engine.generation.studio import ColourEncoders, ColourGenerators
@@ -206,7 +208,27 @@ def test_what_was_left_unfinished_is_listed_and_run_again(paint: RunCli, tmp_pat
     assert (left["title"], left["state"]) == ("paint a red ball", "lost")
     again = last(paint("generate", "--again", str(left["job"]), "--json"))
     assert (again["cached"], again["seed"]) == (True, 3)
+    fresh = last(paint("generate", "--again", str(left["job"]), "--fresh", "--json"))
+    assert (fresh["cached"], fresh["seed"] != 3) == (False, True)
+    refused = paint("generate", "--again", str(left["job"]), "--steps", "9")
+    assert refused.exit_code == 2 and "as it was" in refused.output
     assert "nothing was left unfinished" in paint("generate", "--unfinished").stderr
+
+
+def test_waiting_for_another_instance_is_said_once(
+    paint: RunCli, generators: ColourGenerators, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint_at_once = generators.paint
+
+    async def wait_first(request: GenerateRequest, seed: int, on_event: OnPaintEvent) -> Painted:
+        on_event(Waiting())
+        on_event(Waiting())
+        return await paint_at_once(request, seed, on_event)
+
+    monkeypatch.setattr(generators, "paint", wait_first)
+    said = paint("generate", "a red ball").stderr
+    assert said.count("waiting for another t2itui that paints: Ctrl-C gives up") == 1
+    assert kinds(paint("generate", "a blue ball", "--json"))[2] == "waiting"
 
 
 def test_generate_is_listed_with_the_commands() -> None:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from engine.errors import ModelMissingError, RequestError, WorkerDiedError
+from engine.errors import ModelMissingError, OutOfMemoryError, RequestError, WorkerDiedError
 from engine.generation.events import (
     Decoding,
     Loading,
@@ -24,7 +24,7 @@ from engine.generation.events import (
     SteppedDown,
 )
 from engine.generation.generators import Generators
-from engine.generation.painted import FINE
+from engine.generation.painted import FINE, NAN
 from engine.generation.request import GenerateRequest
 from engine.models.process import GRACE_S
 from engine.settings import EngineSettings
@@ -160,7 +160,9 @@ async def test_cancelling_while_another_model_loads_keeps_the_process(
         lambda event: isinstance(event, Loading) and event.done > 0,
     )
     assert generators.state().state == "off"
-    painted = await generators.paint(request(model=other), 7)
+    events = list[PaintEvent]()
+    painted = await generators.paint(request(model=other), 7, events.append)
+    assert any(isinstance(event, Loading) and event.done > 0 for event in events), "it had stopped"
     assert (painted.verdict, generators.state().pid) == (FINE, pid)
     assert generators.state().model_id == painted.model_id
     assert painted.model_id.startswith("other@")
@@ -183,6 +185,24 @@ async def test_a_want_of_memory_is_told_and_the_picture_comes_smaller(
     assert "8 MiB" in told[0].why
     assert painted.steps_down == ("attention in slices", smaller)
     assert (painted.width, painted.height, painted.pixels.shape) == (88, 64, (64, 88, 3))
+
+
+async def test_a_want_of_memory_while_decoding_takes_the_other_steps_down(
+    generators: Generators,
+) -> None:
+    events: list[PaintEvent] = []
+    wanted = request(prompt="out of memory 2 times while decoding", width=128, height=96)
+    painted = await generators.paint(wanted, 7, events.append)
+    told = [event.what for event in events if isinstance(event, SteppedDown)]
+    assert told == ["the picture decoded in tiles", "a smaller picture: 88 x 64"]
+    assert painted.pixels.shape == (64, 88, 3)
+    with pytest.raises(OutOfMemoryError, match="even 64 x 64"):
+        await generators.paint(request(prompt="out of memory 9 times"), 7)
+    assert (await generators.paint(request(), 7)).verdict == FINE
+
+
+async def test_latents_that_are_no_numbers_are_labelled(generators: Generators) -> None:
+    assert (await generators.paint(request(prompt="not a number"), 7)).verdict == NAN
 
 
 async def test_a_process_that_is_killed_fails_its_picture_and_comes_again(
