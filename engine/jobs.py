@@ -247,7 +247,8 @@ def _outcome(job: Job, task: asyncio.Task[str]) -> Outcome:
         case None:
             return JobFinished(job_id=job.id, message=task.result(), seconds=now - job._began)
         case EngineError() | CacheError() as error:
-            return JobFailed(job_id=job.id, message=error.message, hint=error.hint)
+            kind = type(error).__name__
+            return JobFailed(job_id=job.id, message=error.message, hint=error.hint, error=kind)
         case OSError() as error:
             return JobFailed(job_id=job.id, message=str(error))
         case error:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.workers import fitting
+
 Floats = NDArray[np.float32]
 
 SAMPLE = 20_000
@@ -126,15 +128,5 @@ def pair_logits(weights: MatcherWeights, pairs: Pairs, batch: int = 20_000) -> F
 
 def calibration(logits: Floats, label: Floats) -> tuple[np.float32, np.float32]:
     """Scale and shift that make the logits' probabilities right on held-out pairs (Platt)."""
-    z, y = torch.from_numpy(logits), torch.from_numpy(label)
-    values = torch.tensor([1.0, 0.0], requires_grad=True)
-    optimizer = torch.optim.LBFGS([values], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = functional.binary_cross_entropy_with_logits(z * values[0] + values[1], y)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return np.float32(values[0].item()), np.float32(values[1].item())
+    scale, shift = fitting.calibration(torch.from_numpy(logits), torch.from_numpy(label))
+    return np.float32(scale), np.float32(shift)
