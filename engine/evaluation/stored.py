@@ -41,7 +41,7 @@ def read_as(kind: type[T], value: object) -> T:
     """Build a dataclass from plain values, field by field; unknown fields are ignored."""
     if not isinstance(value, dict):
         raise TypeError(f"expected the fields of {kind.__name__}")
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     named = {
         field.name: _as(hints[field.name], value[field.name])
         for field in fields(kind)  # type: ignore[arg-type]
