@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.errors import RequestError
+from engine.evaluation.request import EvaluateRequest
 from engine.generation.saved import Order, order_from_json
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from t2itui import job_twins as twins
+from t2itui.evaluation_twins import evaluate_command
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -24,7 +26,9 @@ class DownloadRequest:
     model_id: str
 
 
-Request: TypeAlias = IndexRequest | ImportRequest | ExportRequest | DownloadRequest | Order
+Request: TypeAlias = (
+    IndexRequest | ImportRequest | ExportRequest | DownloadRequest | EvaluateRequest | Order
+)
 
 
 def read_request(kind: str, text: str) -> Request | None:
@@ -41,6 +45,8 @@ def read_request(kind: str, text: str) -> Request | None:
                 return ExportRequest(**{**fields, "target": target})
             case "download":
                 return DownloadRequest(model_id=fields["model"])
+            case "evaluate":
+                return EvaluateRequest.from_json(text)
             case "generate":
                 return order_from_json(text)
     except (ValueError, TypeError, KeyError, RequestError):
@@ -77,6 +83,8 @@ def start_again(engine: Engine, request: Request) -> Job:
             return engine.export_vectors(request)
         case DownloadRequest(model_id=model_id):
             return engine.download(model_id)
+        case EvaluateRequest():
+            return engine.evaluate(request)
         case Order():
             return engine.painting.resume(request)
 
@@ -92,5 +100,7 @@ def again_command(home: Path | None, request: Request) -> str:
             return twins.export_command(home, request)
         case DownloadRequest(model_id=model_id):
             return twins.download_command(home, model_id)
+        case EvaluateRequest():
+            return evaluate_command(home, request)
         case Order():
             return twins.generate_command(home, request)

@@ -18,8 +18,10 @@ from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobSta
 from engine.requests import ImportRequest, IndexRequest
 from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
 from engine.settings import EngineSettings
+from t2itui.graphics.capability import Graphics
 from t2itui.job_host import JobHost
 from t2itui.messages import EngineReady, JobReported, ReplayWanted
+from t2itui.settings import AppSettings
 from t2itui.status import Status
 from t2itui.widgets.jobs_strip import JobsStrip
 
@@ -96,6 +98,8 @@ class HostApp(JobHost):
         super().__init__()
         self.job_events: Signal[JobEvent] = Signal(self, "job_events")
         self.fake = engine
+        self.settings = AppSettings()
+        self.graphics = Graphics(protocol="halfcell", reason="a test")
         self.home: Path | None = None
         self.first_screen = screen
         self.replayed: list[str] = []

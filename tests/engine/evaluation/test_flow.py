@@ -203,6 +203,7 @@ async def test_requests_that_make_no_sense_are_refused(
         ({"scorers": ("bogus",)}, "no scorer"),
         ({"scorers": ()}, "needs a scorer"),
         ({"queries": "words", "words": Path("/none.txt")}, "cannot be read"),
+        ({"queries": "words", "data": "storybook"}, "looked for in captions"),
         ({"encoder": "made-up/none"}, "made-up/none"),
     ],
 )
