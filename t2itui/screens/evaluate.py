@@ -49,7 +49,7 @@ PAGE = 200
 ROOMY_HEIGHTS = [*HEIGHTS, (32, "-roomy")]
 BROAD_WIDTHS = [*WIDTHS, (170, "-broad")]
 PAIR = 2
-UNKEPT = "unkept"
+UNKEPT = "0"
 """Key of the row of a result that the cache could not keep."""
 MADE_ELSEWHERE = "what was asked is not known any more"
 
