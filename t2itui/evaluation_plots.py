@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Rgb: TypeAlias = tuple[int, int, int]
 
 INK, FAINT = "foreground", "foreground-muted"
-"""Names of theme colours."""
+COLOURS = (INK, FAINT, "text-primary", "text-success", "text-warning")
+"""Names of the theme's colours that lines and words have."""
 LETTERS = 7
 """So many letters stand along a line."""
 
@@ -60,9 +61,9 @@ def routing_plots(found: Evaluation) -> tuple[Plot, ...]:
 def _routing(routing: Routing) -> Plot:
     best = routing.best
     named = (
-        ("p", "precision", "warning"),
-        ("r", "recall", "success"),
-        ("a", "accuracy", "primary"),
+        ("p", "precision", "text-warning"),
+        ("r", "recall", "text-success"),
+        ("a", "accuracy", "text-primary"),
     )
     uprights = [("best", best.threshold)]
     if routing.at is not None:
@@ -97,7 +98,7 @@ def _reliability(calibration: Calibration) -> Plot:
             Line(
                 letter="o",
                 points=tuple((bar.predicted, bar.observed) for bar in full),
-                colour="primary",
+                colour="text-primary",
             ),
         ),
     )
@@ -140,7 +141,7 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[str, Rgb]) -> Tex
         return Text.from_ansi(figure.build())
 
 
-def _side(place: float, plot: Plot) -> str:
+def _side(place: float, plot: Plot) -> Literal["left", "center", "right"]:
     """How a word stands at a place, so that neither edge cuts it."""
     xs = [x for line in plot.lines for x, _ in line.points]
     share = (place - min(xs)) / ((max(xs) - min(xs)) or 1.0)

@@ -145,7 +145,7 @@ class EvaluateScreen(AppScreen):
             yield EvaluationDetail(drawn=self.t2i.graphics.protocol != "text")
 
     def on_mount(self) -> None:
-        self._unsubscribe = self.t2i.job_board.subscribe(self.show_rows)
+        self._unsubscribe = self.t2i.job_board.subscribe(self.follow_board)
         self.t2i.job_events.subscribe(self, self.follow_job)
         self.watch(self.t2i, "engine", self.take_engine)
         self.detail.show_words(Content(""))
@@ -193,6 +193,11 @@ class EvaluateScreen(AppScreen):
         self.heads.update({str(head.id): head for head in message.heads})
         self._is_last = len(message.heads) < PAGE
         self.show_rows()
+
+    def follow_board(self) -> None:
+        """Follow the jobs while the screen is in front; everything is read when it comes there."""
+        if self.is_current:
+            self.show_rows()
 
     def show_rows(self) -> None:
         """Show jobs and kept evaluations as they are now."""

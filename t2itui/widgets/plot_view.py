@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.theme import Theme
 from textual.widgets import Static
 
-from t2itui.evaluation_plots import Plot, Rgb, draw
+from t2itui.evaluation_plots import COLOURS, Plot, Rgb, draw
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -60,7 +60,7 @@ class PlotView(Static):
         """The colours of the theme that plots are drawn with."""
         background = self.background_colors[1]
         colours = {"background": background.rgb}
-        for name in ("foreground", "foreground-muted", "primary", "success", "warning"):
+        for name in COLOURS:
             try:
                 colour = Color.parse(self.app.theme_variables.get(name, ""))
             except ColorParseError:
