@@ -8,12 +8,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from cache.records import JobRecord
 from engine.errors import RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
 from t2itui.screens.evaluate import PAGE, EvaluateScreen
 from t2itui.screens.evaluate_form import EvaluateForm
 from t2itui.screens.form import Confirm
+from t2itui.screens.jobs import JobsScreen
 from t2itui.screens.save_plot import SavePlot
 from t2itui.widgets.plot_view import PlotView
 from tests.t2itui.fake_library import HostApp
@@ -346,6 +348,30 @@ async def test_a_failed_evaluation_says_why_and_what_to_do_until_it_is_dismissed
         await pilot.press("x")
         await ready(pilot)
         assert [row.key for row in screen.sheet.rows] == ["3", "2", "1"]
+
+
+async def test_one_that_the_end_of_the_program_cut_off_goes_on_from_the_jobs_screen() -> None:
+    engine, request = EvaluatingEngine(), EvaluateRequest(data="storybook", limit=9)
+    engine.jobs.earlier = [
+        JobRecord(
+            id=7,
+            kind="evaluate",
+            title="evaluate storybook",
+            state="lost",
+            request=request.as_json(),
+            message="",
+            created_at=1.7e9,
+            updated_at=1.7e9,
+        )
+    ]
+    app = HostApp(engine, JobsScreen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, JobsScreen)
+        await until(pilot, lambda: screen.current is not None)
+        await pilot.press("y", "r")
+        await until(pilot, lambda: engine.asked == [request])
+        assert app.clipboard == "t2itui eval storybook --threshold 0.5 --limit 9"
 
 
 async def test_what_the_cache_cannot_read_is_told(engine: EvaluatingEngine) -> None:
