@@ -12,8 +12,9 @@ from cache.records import JobRecord
 from engine.errors import RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
-from t2itui.screens.evaluate import PAGE, EvaluateScreen
+from t2itui.screens.evaluate import EvaluateScreen
 from t2itui.screens.evaluate_form import EvaluateForm
+from t2itui.screens.evaluations import PAGE
 from t2itui.screens.form import Confirm
 from t2itui.screens.jobs import JobsScreen
 from t2itui.screens.save_plot import SavePlot
