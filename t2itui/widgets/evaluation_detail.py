@@ -54,6 +54,24 @@ class Pane(VerticalScroll):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "To the list", id="evaluate.to_list", tooltip="To the list"),
+        Binding("left", "screen.tab(-1)", "Tab left", show=False),
+        Binding("right", "screen.tab(1)", "Tab right", show=False),
+        Binding(
+            "shift+left",
+            "scroll_left",
+            "Sideways",
+            id="evaluate.scroll_left",
+            show=False,
+            tooltip="Scroll wide tables to the left",
+        ),
+        Binding(
+            "shift+right",
+            "scroll_right",
+            "Sideways",
+            id="evaluate.scroll_right",
+            show=False,
+            tooltip="Scroll wide tables to the right",
+        ),
     ]
 
     class Left(Message):

@@ -100,7 +100,9 @@ async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
         await pilot.press("right")
         await until(pilot, lambda: any("best" in plot for plot in plots(screen)))
         assert "cosine: best 0.310, accuracy 0.740" in plots(screen)[0]
-        assert all(letter in plots(screen)[0] for letter in "pra"), "lines differ without colour"
+        drawn = "".join(line for line in plots(screen)[0].splitlines() if line.endswith("│"))
+        assert "best" in drawn
+        assert all(letter in drawn for letter in "pra"), "lines differ without colour"
         assert "match     at 0.500      0.910   0.710  0.810" in figures(screen)
         assert "match   best 0.930      0.980   0.780  0.880" in figures(screen)
         await pilot.press("right")
@@ -241,6 +243,10 @@ async def test_enter_goes_to_the_figures_and_escape_back(engine: EvaluatingEngin
         assert screen.detail.pane.has_focus
         await pilot.press("end")
         await until(pilot, lambda: screen.detail.pane.scroll_offset.y > 0)
+        await pilot.press("right")
+        await until(pilot, lambda: "told apart" in figures(screen))
+        assert screen.detail.pane.has_focus
+        assert screen.detail.pane.scroll_offset.y == 0
         await pilot.press("escape")
         assert screen.sheet.has_focus
 
