@@ -69,6 +69,8 @@ class Job:
         self.priority = priority
         self.kind = work.kind
         self.title = work.title
+        self.request = work.request
+        """JSON, enough to start it again."""
         self.state = "queued"
         """queued, running, done, failed or cancelled."""
         self.progress: JobProgress | None = None

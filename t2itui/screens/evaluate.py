@@ -25,7 +25,7 @@ from t2itui.screens.save_plot import SavePlot
 if TYPE_CHECKING:
     from engine.evaluation.results import Evaluation
 
-MADE_ELSEWHERE = "what was asked is not known any more"
+OTHER_VERSION = "another version of t2itui wrote down what was asked"
 
 
 class EvaluateScreen(EvaluationsScreen):
@@ -64,19 +64,21 @@ class EvaluateScreen(EvaluationsScreen):
             self.post_message(self.Asked(request))
 
     async def _request(self) -> EvaluateRequest | None:
-        """What was asked for the row under the cursor; says so where that is not known."""
-        head, job, engine = self.current, self.current_job, self.t2i.engine
-        if job is not None:
-            return self._asked.get(job.job_id)
-        if head is None or engine is None:
+        """What was asked for the row under the cursor; says so where that cannot be read."""
+        head, view, engine = self.current, self.current_job, self.t2i.engine
+        if engine is None:
             return None
         try:
-            found = await (await evaluator_of(engine)).get(head.id)
-            return EvaluateRequest.from_json(found.request)
+            if view is not None:
+                job = engine.jobs.find(view.job_id)
+                return None if job is None else EvaluateRequest.from_json(job.request)
+            if head is not None:
+                found = await (await evaluator_of(engine)).get(head.id)
+                return EvaluateRequest.from_json(found.request)
         except (CacheError, EngineError) as error:
             self.tell(error)
         except (ValueError, TypeError, KeyError):
-            self.notify(MADE_ELSEWHERE, title="Evaluate", severity="warning")
+            self.notify(OTHER_VERSION, title="Evaluate", severity="warning")
         return None
 
     @work(group="form")
@@ -102,7 +104,6 @@ class EvaluateScreen(EvaluationsScreen):
         """Start the job; the cursor goes to its row."""
         if self.t2i.engine is not None:
             job = self.t2i.engine.evaluate(message.request)
-            self._asked[job.id] = message.request
             self._wanted = job_key(job.id)
 
     def action_cancel(self) -> None:
@@ -122,11 +123,14 @@ class EvaluateScreen(EvaluationsScreen):
         job = self.current_job
         is_kept = self.current is not None and self.current.id != 0
         match action:
-            case "edit" | "again" | "copy_command" | "copy_asking":
-                over = action != "again" or job is None or not job.is_active
-                return is_kept or (job is not None and job.job_id in self._asked and over)
-            case "mark" | "save_plot" | "delete" | "toggle_plots" | "tab":
+            case "edit" | "copy_command" | "copy_asking":
+                return is_kept or job is not None
+            case "again":
+                return is_kept or (job is not None and not job.is_active)
+            case "mark" | "save_plot" | "delete":
                 return is_kept
+            case "toggle_plots" | "tab":
+                return self.current is not None
             case "change":
                 return is_kept and self.pair is not None
             case "cancel":

@@ -16,7 +16,6 @@ from textual.widgets import Input, Static
 
 from cache.errors import CacheError
 from engine.errors import EngineError
-from engine.evaluation.request import EvaluateRequest
 from engine.events import JobFinished
 from t2itui.evaluation_listing import COLUMNS, EVALUATING, head_row, job_key, job_row, shown_jobs
 from t2itui.job_board import JobView
@@ -108,8 +107,6 @@ class EvaluationsScreen(AppScreen):
         self.marked: list[int] = []
         """Ids, the one marked first at the start; two at most."""
         self._is_last = False
-        self._asked: dict[int, EvaluateRequest] = {}
-        """What the jobs of this session were asked."""
         self._wanted = ""
         """Key of the row that the cursor goes to as soon as there is one."""
         self._shown: tuple[object, ...] = ()
@@ -217,8 +214,7 @@ class EvaluationsScreen(AppScreen):
         head, job = self.current, self.current_job
         if job is not None:
             self._shown = ()
-            can_repeat = job.job_id in self._asked
-            self.detail.show_words(job_story(job, can_repeat=can_repeat))
+            self.detail.show_words(job_story(job))
         elif head is None:
             self._shown = ()
             is_empty = self._is_last and not self.filter_line.value

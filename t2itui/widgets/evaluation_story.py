@@ -28,7 +28,7 @@ NOTHING_YET = Content("\n\n").join(
 )
 
 
-def job_story(view: JobView, *, can_repeat: bool) -> Content:
+def job_story(view: JobView) -> Content:
     """How far a job is, or how it ended, with what can be done."""
     tone = TONES.get(view.state, "$text-primary")
     lines = [
@@ -39,7 +39,7 @@ def job_story(view: JobView, *, can_repeat: bool) -> Content:
         *(_progress(view) if view.is_active else _ended(view)),
         *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in view.notes),
         Content(""),
-        _keys(view, can_repeat=can_repeat),
+        _keys(view),
     ]
     return Content("\n").join(lines)
 
@@ -60,14 +60,15 @@ def _ended(view: JobView) -> list[Content]:
     return [Content(plain(text)) for text in (view.message, view.hint) if text]
 
 
-def _keys(view: JobView, *, can_repeat: bool) -> Content:
+def _keys(view: JobView) -> Content:
     if view.is_active:
         parts = [("x", "cancel; embeddings made so far are kept", "screen.cancel")]
     else:
-        parts = [("x", "take it out of sight", "screen.cancel")]
-        if can_repeat:
-            parts.insert(0, ("r", "again, from where it was", "screen.again"))
-            parts.insert(1, ("e", "change what is asked", "screen.edit"))
+        parts = [
+            ("r", "again, from where it was", "screen.again"),
+            ("e", "change what is asked", "screen.edit"),
+            ("x", "take it out of sight", "screen.cancel"),
+        ]
     pieces = [
         Content.assemble((f" {key} ", f"bold {BUTTON} @click={action}"), f" {words}   ")
         for key, words, action in parts

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 class FakeJob:
     """A job that does what the test tells it to."""
 
-    def __init__(self, job_id: int, kind: str, title: str) -> None:
+    def __init__(self, job_id: int, kind: str, title: str, request: str = "") -> None:
         self.id = job_id
+        self.request = request
         self.kind = kind
         self.title = title
         self.state = "running"
@@ -57,8 +58,8 @@ class FakeJobs:
     jobs: dict[int, FakeJob] = field(default_factory=dict)
     listeners: list[Callable[[JobEvent], None]] = field(default_factory=list)
 
-    def begin(self, kind: str, title: str) -> FakeJob:
-        job = FakeJob(len(self.jobs) + 1, kind, title)
+    def begin(self, kind: str, title: str, request: str = "") -> FakeJob:
+        job = FakeJob(len(self.jobs) + 1, kind, title, request)
         self.jobs[job.id] = job
         self.tell(JobQueued(job_id=job.id, kind=kind, title=title))
         self.tell(JobStarted(job_id=job.id))

@@ -160,7 +160,7 @@ class EvaluatingEngine(FakeEngine):
 
     def evaluate(self, request: EvaluateRequest) -> FakeJob:
         self.asked.append(request)
-        return self.jobs.begin("evaluate", f"evaluate {request.data}")
+        return self.jobs.begin("evaluate", f"evaluate {request.data}", request.as_json())
 
     def found(self, job_id: int, *, keep: bool = True) -> Evaluation:
         """What a job comes to; it is kept, or cannot be."""

@@ -316,8 +316,10 @@ async def test_a_result_that_could_not_be_kept_is_shown_all_the_same(
         await ready(pilot)
         assert "made now" in listed(screen)[0]
         assert "text -> picture" in figures(screen)
+        await pilot.press("right")
+        await until(pilot, lambda: "told apart" in figures(screen))
         await pilot.press("d", "space", "s")
-        await ready(pilot)
+        await pilot.pause()
         assert screen.marked == [] and isinstance(app.screen, EvaluateScreen)
 
 
