@@ -37,11 +37,14 @@ def find_evaluation(db: Database, evaluation_id: int) -> EvaluationRecord | None
     return None if row is None else _record(row)
 
 
-def list_evaluations(db: Database, *, limit: int, containing: str = "") -> list[EvaluationRecord]:
-    """Evaluations whose data or encoder contains a text, newest first."""
+def list_evaluations(
+    db: Database, *, limit: int, offset: int = 0, containing: str = ""
+) -> list[EvaluationRecord]:
+    """Evaluations whose data or encoder contains a text in whatever case, newest first."""
     rows = db.execute(
-        f"{_SELECT} where instr(data || ' ' || encoder_id, ?) order by id desc limit ?",
-        [containing, limit],
+        f"{_SELECT} where instr(lower(data || ' ' || encoder_id), lower(?))"
+        " order by id desc limit ? offset ?",
+        [containing, limit, offset],
     )
     return [_record(row) for row in rows]
 

@@ -202,6 +202,8 @@ class JobFailed(JobEvent):
 
     message: str
     hint: str = ""
+    error: str = ""
+    """The name of the engine's or the cache's error; empty for any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,8 @@ class Job:
         self.priority = priority
         self.kind = work.kind
         self.title = work.title
+        self.request = work.request
+        """JSON, enough to start it again."""
         self.state = "queued"
         """queued, running, done, failed or cancelled."""
         self.progress: JobProgress | None = None
@@ -247,7 +249,8 @@ def _outcome(job: Job, task: asyncio.Task[str]) -> Outcome:
         case None:
             return JobFinished(job_id=job.id, message=task.result(), seconds=now - job._began)
         case EngineError() | CacheError() as error:
-            return JobFailed(job_id=job.id, message=error.message, hint=error.hint)
+            kind = type(error).__name__
+            return JobFailed(job_id=job.id, message=error.message, hint=error.hint, error=kind)
         case OSError() as error:
             return JobFailed(job_id=job.id, message=str(error))
         case error:

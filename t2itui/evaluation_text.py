@@ -28,21 +28,28 @@ def write_evaluation(found: Evaluation, output: Output) -> None:
         + (f"  evaluation {found.id}" if found.id else ""),
         dim=True,
     )
+    write_directions(found, output)
+    write_decisions(found, output)
+
+
+def write_directions(found: Evaluation, output: Output) -> None:
+    """Write recall both ways, what sets the scorers apart, and the groups of queries."""
     for direction in dict.fromkeys(each.direction for each in found.retrieval):
         _write_direction(found, direction, output)
-    write_decisions(found, output)
 
 
 def write_decisions(found: Evaluation | TrainingReport, output: Output) -> None:
     """Write what does not concern the order of pictures: swaps, routing, calibration."""
-    _write_swaps(found, output)
-    _write_routing(found, output)
-    _write_calibration(found, output)
+    write_swaps(found, output)
+    write_routing(found, output)
+    write_calibration(found, output)
 
 
 def _write_direction(found: Evaluation, direction: str, output: Output) -> None:
     rows = [each for each in found.retrieval if each.direction == direction]
     write_retrieval(rows, direction, output)
+    if found.kind == "classes" and direction == "picture_to_text":
+        output.line("  r@k is top-k accuracy here: one class is right", dim=True)
     for paired in (each for each in found.paired if each.direction == direction):
         output.line(f"  {difference(paired)}", dim=paired.p > 0.05)
     if rows[0].groups:
@@ -75,7 +82,8 @@ def _retrieval_row(each: Retrieval) -> tuple[str, ...]:
 
 
 def _write_groups(rows: Sequence[Retrieval], output: Output) -> None:
-    head = ("group", "queries", *(f"{each.scorer} {m}" for each in rows for m in ("r@1", "mAP")))
+    names = [f"{each.scorer} {measure}" for each in rows for measure in ("r@1", "mAP")]
+    head = ("group", "queries", *names, "")
     cells = [
         (
             group.name,
@@ -85,6 +93,7 @@ def _write_groups(rows: Sequence[Retrieval], output: Output) -> None:
                 for each in rows
                 for value in (each.groups[i].r1, each.groups[i].average_precision)
             ),
+            "",
         )
         for i, group in enumerate(rows[0].groups)
     ]
@@ -101,27 +110,29 @@ def difference(paired: Paired) -> str:
     )
 
 
-def _write_swaps(found: Evaluation | TrainingReport, output: Output) -> None:
+def write_swaps(found: Evaluation | TrainingReport, output: Output) -> None:
+    """Write how well true texts are told from swapped ones, over all and by attribute."""
     if not found.swaps:
         return
     output.line()
     output.line(f"true texts against swapped ones: {found.swaps[0].pairs:,} pairs", bold=True)
-    names = [name for name, _, _ in found.swaps[0].attributes]
     rows = [
-        (
-            each.scorer,
-            f"{each.auc.value:.3f}",
-            _bounds(each.auc),
-            f"{each.told_apart:.3f}",
-            *(f"{share:.2f}" for _, _, share in each.attributes),
-            "",
-        )
+        (each.scorer, f"{each.auc.value:.3f}", _bounds(each.auc), f"{each.told_apart:.3f}")
         for each in found.swaps
     ]
-    output.table(("scorer", "AUC", "95 %", "told apart", *names, ""), rows, left="scorer")
+    output.table(("scorer", "AUC", "95 %", "told apart"), rows, left="scorer")
+    output.line()
+    output.line("told apart, by what was swapped", bold=True)
+    by_name = [
+        (name, f"{count:,}", *(f"{each.attributes[i][2]:.3f}" for each in found.swaps), "")
+        for i, (name, count, _) in enumerate(found.swaps[0].attributes)
+    ]
+    head = ("swapped", "pairs", *(each.scorer for each in found.swaps), "")
+    output.table(head, by_name, left="swapped")
 
 
-def _write_routing(found: Evaluation | TrainingReport, output: Output) -> None:
+def write_routing(found: Evaluation | TrainingReport, output: Output, *, with_curves: bool = True) -> None:
+    """Write where queries are sent at the threshold and at the best one, and the curves."""
     if not found.routing:
         return
     first = found.routing[0]
@@ -150,11 +161,12 @@ def _write_routing(found: Evaluation | TrainingReport, output: Output) -> None:
         kinds = ", ".join(f"{name} {share:.3f} of {count}" for name, count, share in each.kinds)
         where = "best" if each.at is None else f"{each.at.threshold:g}"
         output.line(f"  {each.scorer} at {where}: right for {kinds}")
-        for line in curve_lines(each):
+        for line in curve_lines(each) if with_curves else ():
             output.line(f"  {line}")
 
 
-def _write_calibration(found: Evaluation | TrainingReport, output: Output) -> None:
+def write_calibration(found: Evaluation | TrainingReport, output: Output, *, with_diagrams: bool = True) -> None:
+    """Write the calibration errors, and the reliability diagrams."""
     for each in found.calibration:
         output.line()
         output.line(
@@ -162,7 +174,7 @@ def _write_calibration(found: Evaluation | TrainingReport, output: Output) -> No
             f" Brier {each.brier:.3f}, {each.pairs:,} pairs, half of them right",
             bold=True,
         )
-        for line in reliability_lines(each):
+        for line in reliability_lines(each) if with_diagrams else ():
             output.line(f"  {line}")
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from engine.errors import RequestError
+from engine.evaluation.request import EvaluateRequest
 from engine.generation.saved import Order, order_from_json
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from engine.training.request import TrainRequest
 from t2itui import job_twins as twins
+from t2itui.evaluation_twins import evaluate_command
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -26,7 +28,13 @@ class DownloadRequest:
 
 
 Request: TypeAlias = (
-    IndexRequest | ImportRequest | ExportRequest | DownloadRequest | TrainRequest | Order
+    IndexRequest
+    | ImportRequest
+    | ExportRequest
+    | DownloadRequest
+    | EvaluateRequest
+    | TrainRequest
+    | Order
 )
 
 
@@ -46,6 +54,8 @@ def read_request(kind: str, text: str) -> Request | None:
                 return DownloadRequest(model_id=fields["model"])
             case "train":
                 return TrainRequest.from_json(text)
+            case "evaluate":
+                return EvaluateRequest.from_json(text)
             case "generate":
                 return order_from_json(text)
     except (ValueError, TypeError, KeyError, RequestError):
@@ -84,6 +94,8 @@ def start_again(engine: Engine, request: Request) -> Job:
             return engine.download(model_id)
         case TrainRequest():
             return engine.train(request)
+        case EvaluateRequest():
+            return engine.evaluate(request)
         case Order():
             return engine.painting.resume(request)
 
@@ -101,5 +113,7 @@ def again_command(home: Path | None, request: Request) -> str:
             return twins.download_command(home, model_id)
         case TrainRequest():
             return twins.train_command(home, request)
+        case EvaluateRequest():
+            return evaluate_command(home, request)
         case Order():
             return twins.generate_command(home, request)

@@ -1,4 +1,4 @@
-"""What a command would write, as lines for a widget."""
+"""What a command would write, for a screen: the same tables by the same code."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from t2itui.plain import plain
 
 
 class Written(Output):
-    """Collects the lines of a result; what is said beside it goes nowhere."""
+    """Keeps lines instead of writing them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines: list[Content] = []
-
-    def line(self, text: str = "", *, dim: bool = False, bold: bool = False) -> None:
-        style = "bold" if bold else "$text-muted" if dim else ""
-        self.lines.append(Content.styled(plain(text), style))
-
-    def say(self, text: str) -> None:
-        """A remark is no part of the result."""
+        self._lines: list[Content] = []
 
     @property
     def content(self) -> Content:
-        """All lines."""
-        return Content("\n").join(self.lines)
+        """The lines so far, without empty ones at the start."""
+        first = next((i for i, line in enumerate(self._lines) if line.plain), len(self._lines))
+        return Content("\n").join(self._lines[first:])
+
+    def line(self, text: str = "", *, dim: bool = False, bold: bool = False) -> None:
+        style = "$foreground-muted" if dim else "bold" if bold else ""
+        self._lines.append(Content.styled(plain(text), style))
+
+    def say(self, text: str) -> None:
+        self.line(text, dim=True)

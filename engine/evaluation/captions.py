@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from engine.errors import RequestError
-from engine.evaluation.data import CAPTIONS, Data, Query, Right, SwappedPair
+from engine.evaluation.data import ABSENT, CAPTIONS, PRESENT, Data, Query, Right, SwappedPair
 from engine.variants import random_variant
 
 MOST_SWAPS = 2000
@@ -65,21 +65,19 @@ def captions_data(name: str, rows: list[Captioned], *, swaps: bool, seed: int) -
         pictures=tuple(pictures),
         texts=tuple(row.text for row in own),
         right=Right.of(list(range(len(own))), [pictures[row.picture] for row in own]),
-        queries=_queries(rows),
+        queries=_queries(rows, pictures),
         swapped=_swapped(own, pictures, Random(seed)) if swaps else (),
     )
 
 
-def _queries(rows: list[Captioned]) -> tuple[Query, ...]:
+def _queries(rows: list[Captioned], pictures: dict[str, int]) -> tuple[Query, ...]:
     """What is present and absent, where the file says what is absent."""
     if all(row.picture for row in rows):
         return ()
     return tuple(
-        Query(
-            text=row.text,
-            present=bool(row.picture),
-            kind="present" if row.picture else "absent",
-        )
+        Query(text=row.text, answers=(pictures[row.picture],), kind=PRESENT)
+        if row.picture
+        else Query(text=row.text, answers=(), kind=ABSENT)
         for row in rows
     )
 

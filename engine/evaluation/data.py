@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,8 @@ CLASSES = "classes"
 """Each text stands for a folder of pictures."""
 WORDS = "words"
 """Each text is a word that the captions of some pictures hold."""
+PRESENT, ABSENT = "present", "absent"
+"""Kinds of queries: some picture answers, none does."""
 STORYBOOK = "storybook"
 """Drawn scenes: what each text states is known to be true or false of every picture."""
 
@@ -50,12 +52,27 @@ class Right:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """A text that some picture answers, or none: right is to retrieve, or to generate."""
+    """A text that some pictures answer, or none: right is to retrieve, or to generate."""
 
     text: str
-    present: bool
+    answers: tuple[int, ...]
+    """Indices of the pictures that answer it."""
     kind: str
     """present, absent, foreign ...: figures are given for each kind."""
+
+    @property
+    def present(self) -> bool:
+        """Some picture answers it."""
+        return bool(self.answers)
+
+    def narrowed(self, new_picture: IdArray) -> Query:
+        """The query among the pictures that have a new index; -1 stands for those left out.
+
+        One that no picture is left for is asked all the same, and is absent then.
+        """
+        answers = tuple(int(new) for new in new_picture[list(self.answers)] if new >= 0)
+        kind = ABSENT if self.answers and not answers else self.kind
+        return replace(self, answers=answers, kind=kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +132,7 @@ class Data:
             right=Right.of(text[kept], picture[kept]),
             wordings=tuple(self.wordings[i] for i in texts) if self.wordings else (),
             groups=tuple(self.groups[i] for i in texts) if self.groups else (),
-            queries=self.queries,
+            queries=tuple(query.narrowed(new_picture) for query in self.queries),
             swapped=tuple(
                 SwappedPair(
                     true=pair.true,

@@ -37,11 +37,7 @@ def storybook_data(language: str = "") -> Data:
         texts=tuple(each.text for each in captions),
         right=Right.of(text, picture),
         groups=tuple(groups),
-        queries=tuple(
-            Query(text=query.caption.text, present=query.answered, kind=query.kind)
-            for query in routing_queries(scenes)
-            if query.caption.language in languages
-        ),
+        queries=_queries(scenes, languages),
         swapped=tuple(pair for each in languages for pair in _swapped(scenes, each)),
     )
 
@@ -58,6 +54,20 @@ def _captions(
                 each = caption(record.scene, level, language, random)
                 found.setdefault(each.text, (each, f"{language} level {level}"))
     return [each for each, _ in found.values()], [group for _, group in found.values()]
+
+
+def _queries(scenes: Sequence[Scene], languages: Sequence[Language]) -> tuple[Query, ...]:
+    """The storybook's queries, with the pictures that each is true of."""
+    asked = [each for each in routing_queries(scenes) if each.caption.language in languages]
+    true = truth_matrix([each.caption.claim for each in asked], scenes)
+    return tuple(
+        Query(
+            text=each.caption.text,
+            answers=tuple(map(int, np.flatnonzero(column))),
+            kind=each.kind,
+        )
+        for each, column in zip(asked, true.T, strict=True)
+    )
 
 
 def _swapped(scenes: Sequence[Scene], language: Language) -> list[SwappedPair]:

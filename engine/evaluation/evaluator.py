@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -11,10 +12,12 @@ from sqlite_utils import Database
 from cache.evaluations import delete_evaluation, find_evaluation, list_evaluations
 from cache.store import Cache
 from engine.errors import RequestError
+from engine.evaluation.labels import read_words
 from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.results import Evaluation
-from engine.evaluation.run import Run
-from engine.evaluation.stored import from_body
+from engine.evaluation.results import Evaluation, Head
+from engine.evaluation.run import Run, check
+from engine.evaluation.sources import STORYBOOK_WORD, choose_encoder, read_raw
+from engine.evaluation.stored import from_body, head_of_body
 from engine.events import Report
 from engine.indexing.indexer import Indexer
 from engine.jobs import JobWork
@@ -45,6 +48,23 @@ class Evaluator:
     def of_job(self, job_id: int) -> Evaluation | None:
         """What a job of this process found; None while it has not."""
         return self._found.get(job_id)
+
+    async def check(self, request: EvaluateRequest) -> None:
+        """Find out before any work whether it can be asked: its data, words and encoder are read.
+
+        Raises RequestError for what makes no sense, and what describing the encoder raises.
+        """
+        check(request)
+        if request.data != STORYBOOK_WORD:
+            await asyncio.to_thread(read_raw, request)
+        if request.words is not None:
+            await asyncio.to_thread(read_words, request.words)
+        if request.encoder is not None:
+            await choose_encoder(self._cache, self._encoders, request, ())
+
+    async def heads(self, limit: int, offset: int = 0, containing: str = "") -> list[Head]:
+        """What a list shows of evaluations made before, newest first."""
+        return await self._cache.read(_heads, limit, offset, containing)
 
     async def entries(self, limit: int = 50, containing: str = "") -> list[Evaluation]:
         """Evaluations made before, newest first; those that cannot be read are left out."""
@@ -103,6 +123,18 @@ def _entries(db: Database, limit: int, containing: str) -> list[Evaluation]:
         try:
             found.append(
                 from_body(record.body, evaluation_id=record.id, created_at=record.created_at)
+            )
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def _heads(db: Database, limit: int, offset: int, containing: str) -> list[Head]:
+    found = []
+    for record in list_evaluations(db, limit=limit, offset=offset, containing=containing):
+        try:
+            found.append(
+                head_of_body(record.body, evaluation_id=record.id, created_at=record.created_at)
             )
         except (ValueError, KeyError, TypeError):
             continue

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.errors import RequestError
 from engine.evaluation.captions import Captioned
-from engine.evaluation.data import CLASSES, WORDS, Data, Query, Right
+from engine.evaluation.data import ABSENT, CLASSES, PRESENT, WORDS, Data, Query, Right
 from engine.indexing.walk import SUFFIXES
 
 _ARTICLE = re.compile(r"^(a|an|the) ", re.IGNORECASE)
@@ -83,8 +83,8 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
             [picture for found in held.values() for picture in found],
         ),
         queries=(
-            *(Query(text=text, present=True, kind="present") for text in held),
-            *(Query(text=text, present=False, kind="absent") for text in absent),
+            *(Query(text=t, answers=tuple(found), kind=PRESENT) for t, found in held.items()),
+            *(Query(text=text, answers=(), kind=ABSENT) for text in absent),
         ),
     )
 

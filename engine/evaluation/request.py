@@ -51,3 +51,15 @@ class EvaluateRequest:
     def as_json(self) -> str:
         """Enough to ask again."""
         return json.dumps(asdict(self), default=str, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> EvaluateRequest:
+        """What `as_json` wrote. Raises ValueError, TypeError or KeyError where it is not that."""
+        values = json.loads(text)
+        for name in ("images", "words"):
+            if values[name] is not None:
+                values[name] = Path(values[name])
+        for name in ("scorers", "templates"):
+            values[name] = tuple(values[name])
+        values["names"] = tuple((folder, word) for folder, word in values["names"])
+        return cls(**values)

@@ -109,6 +109,35 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """An evaluation in a list: what it was made on, and two figures of each scorer."""
+
+    id: int
+    created_at: float
+    data: str
+    encoder: str
+    match: str
+    figures: tuple[tuple[str, float, float], ...]
+    """Of each scorer: name, recall@1 and mAP, text -> picture."""
+
+    @classmethod
+    def of(cls, found: Evaluation) -> Head:
+        """The head of an evaluation that is at hand."""
+        return cls(
+            id=found.id,
+            created_at=found.created_at,
+            data=found.data,
+            encoder=found.encoder,
+            match=found.match,
+            figures=tuple(
+                (each.scorer, each.r1.value, each.average_precision.value)
+                for each in found.retrieval
+                if each.direction == TEXT_TO_PICTURE
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """One evaluation, as it is kept."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from sqlite_utils import Database
 
@@ -16,6 +17,7 @@ from engine.evaluation.gather import Gathering, Material
 from engine.evaluation.ground import check_scorers, make_scorers
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation
+from engine.evaluation.sources import STORYBOOK_WORD
 from engine.evaluation.stored import as_body
 from engine.events import JobNote, Report
 from engine.indexing.indexer import Indexer
@@ -90,6 +92,11 @@ def check(request: EvaluateRequest) -> None:
         raise RequestError("an evaluation needs a scorer")
     if not 0 <= request.threshold <= 1:
         raise RequestError(f"the threshold {request.threshold:g} is not between 0 and 1")
+    has_captions = request.data != STORYBOOK_WORD and not Path(request.data).is_dir()
+    if request.queries == "words" and not has_captions:
+        raise RequestError(
+            f"class words are looked for in captions, and {request.data} has no file of them"
+        )
     if request.language not in ("", "en", "zh"):
         raise RequestError(f"the storybook is not written in {request.language!r}: en or zh")
     if request.resamples < 0 or (request.limit is not None and request.limit < 1):

@@ -6,9 +6,13 @@ import json
 import types
 import typing
 from dataclasses import asdict, fields, is_dataclass
+from functools import lru_cache
 from typing import TypeVar, get_args, get_origin, get_type_hints
 
-from engine.evaluation.results import Evaluation
+from engine.evaluation.results import Evaluation, Head
+
+LATER = ("paired", "swaps", "routing", "calibration")
+"""What a list does not show: most of a body, and slow to read."""
 
 T = TypeVar("T")
 
@@ -26,17 +30,29 @@ def from_body(body: str, *, evaluation_id: int, created_at: float) -> Evaluation
     return read_as(Evaluation, values)
 
 
+def head_of_body(body: str, *, evaluation_id: int, created_at: float) -> Head:
+    """What a list shows of a row. Raises as `from_body` does."""
+    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
+    values |= {name: [] for name in LATER}
+    return Head.of(read_as(Evaluation, values))
+
+
 def read_as(kind: type[T], value: object) -> T:
     """Build a dataclass from plain values, field by field; unknown fields are ignored."""
     if not isinstance(value, dict):
         raise TypeError(f"expected the fields of {kind.__name__}")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     named = {
         field.name: _as(hints[field.name], value[field.name])
         for field in fields(kind)  # type: ignore[arg-type]
         if field.name in value
     }
     return kind(**named)
+
+
+@lru_cache(maxsize=64)
+def _hints(kind: type) -> dict[str, object]:
+    return get_type_hints(kind)
 
 
 def _as(hint: object, value: object) -> object:

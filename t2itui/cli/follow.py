@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from engine.errors import RequestError
 from engine.events import (
     JobCancelled,
     JobEvent,
@@ -71,9 +72,10 @@ def _report(end: JobFinished | JobFailed | JobCancelled, output: Output, *, quie
             if not (output.as_json or quiet):
                 output.line(plain(message))
             return Exit.ANSWERED
-        case JobFailed(message=message, hint=hint):
-            output.error("JobFailed", message, hint)
-            return Exit.COULD_NOT
+        case JobFailed(message=message, hint=hint, error=error):
+            output.error(error or "JobFailed", message, hint)
+            # What made no sense to the job was asked for in the wrong way.
+            return Exit.WRONG_USAGE if error == RequestError.__name__ else Exit.COULD_NOT
         case JobCancelled(message=message):
             output.say(message)
             return Exit.CANCELLED

@@ -24,6 +24,14 @@ class FormError(Exception):
     """A line of a form cannot be used as it stands; the message says which and why."""
 
 
+class FieldError(FormError):
+    """A line cannot be used; the form goes to it."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """Asks for something; None is the answer of a person who thought better of it."""
 

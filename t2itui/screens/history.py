@@ -22,6 +22,7 @@ from t2itui.screens.base import AppScreen
 from t2itui.screens.breakpoints import HEIGHTS, WIDTHS
 from t2itui.screens.form import Confirm
 from t2itui.screens.offered import Offered
+from t2itui.widgets.filter_line import FilterLine
 from t2itui.widgets.receipt_detail import ReceiptDetail
 from t2itui.widgets.sheet import Row, Sheet
 from t2itui.widgets.sheet_layout import Column
@@ -67,25 +68,6 @@ def receipt_row(receipt: Receipt) -> Row:
     )
 
 
-class HistoryFilter(Input):
-    """The line that narrows the list as one types."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,enter", "leave", "To the list", id="history.to_list", show=False),
-        Binding("escape", "drop", "All", id="history.drop_filter", show=False),
-    ]
-
-    class Left(Message):
-        """The person goes on to the list."""
-
-    def action_leave(self) -> None:
-        self.post_message(self.Left())
-
-    def action_drop(self) -> None:
-        self.value = ""
-        self.post_message(self.Left())
-
-
 class Receipts(Sheet):
     """The list; Enter on a line replays it."""
 
@@ -110,7 +92,7 @@ class HistoryScreen(AppScreen):
     HistoryScreen {
         & #filter { height: 1; padding: 0 1; }
         & #filter > Static { width: auto; color: $text-muted; }
-        & #filter > HistoryFilter { width: 1fr; margin: 0 1; }
+        & #filter > FilterLine { width: 1fr; margin: 0 1; }
         & #history { height: 1fr; layout: vertical; }
         & Sheet { height: 1fr; }
         & ReceiptDetail { height: 8; border-top: solid $panel; }
@@ -148,7 +130,7 @@ class HistoryScreen(AppScreen):
     ]
 
     sheet = getters.query_one(Sheet)
-    filter_line = getters.query_one(HistoryFilter)
+    filter_line = getters.query_one(FilterLine)
     detail = getters.query_one(ReceiptDetail)
 
     class Read(Message):
@@ -177,7 +159,7 @@ class HistoryScreen(AppScreen):
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="filter"):
             yield Static("filter")
-            yield HistoryFilter(placeholder="words of the query", compact=True)
+            yield FilterLine(placeholder="words of the query", compact=True)
             yield Static(id="count")
         with Container(id="history"):
             yield Receipts(COLUMNS, empty=EMPTY)
@@ -274,7 +256,7 @@ class HistoryScreen(AppScreen):
         """Go to the filter line."""
         self.filter_line.focus()
 
-    @on(HistoryFilter.Left)
+    @on(FilterLine.Left)
     def leave_filter(self) -> None:
         self.sheet.focus()
 

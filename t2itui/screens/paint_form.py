@@ -32,7 +32,7 @@ from t2itui.paint_fields import (
     size_text,
 )
 from t2itui.plain import plain
-from t2itui.screens.form import Dialog, FormError
+from t2itui.screens.form import Dialog, FieldError, FormError
 from t2itui.widgets.path_input import PathInput
 
 if TYPE_CHECKING:
@@ -40,14 +40,6 @@ if TYPE_CHECKING:
     from engine.generation.facts import GeneratorFacts
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".bmp", ".gif", ".tiff")
-
-
-class FieldError(FormError):
-    """A line cannot be used; the form goes to it."""
-
-    def __init__(self, place: str, message: str) -> None:
-        super().__init__(message)
-        self.place = place
 
 
 class Described(Message, bubble=False):

@@ -18,7 +18,9 @@ def test_an_evaluation_is_found_listed_and_dropped(db: Database) -> None:
     assert (found.data, found.created_at, found.body) == ("flickr", 1.0, "{}")
     assert [record.id for record in list_evaluations(db, limit=9)] == [second, first]
     assert [record.id for record in list_evaluations(db, limit=9, containing="flic")] == [first]
+    assert [record.id for record in list_evaluations(db, limit=9, containing="FLIC")] == [first]
     assert [record.id for record in list_evaluations(db, limit=1)] == [second]
+    assert [record.id for record in list_evaluations(db, limit=1, offset=1)] == [first]
     assert delete_evaluation(db, first)
     assert not delete_evaluation(db, first)
     assert find_evaluation(db, first) is None

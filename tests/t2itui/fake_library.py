@@ -18,8 +18,10 @@ from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobSta
 from engine.requests import ImportRequest, IndexRequest
 from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
 from engine.settings import EngineSettings
+from t2itui.graphics.capability import Graphics
 from t2itui.job_host import JobHost
 from t2itui.messages import EngineReady, JobReported, ReplayWanted
+from t2itui.settings import AppSettings
 from t2itui.status import Status
 from t2itui.widgets.jobs_strip import JobsStrip
 
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
 class FakeJob:
     """A job that does what the test tells it to."""
 
-    def __init__(self, job_id: int, kind: str, title: str) -> None:
+    def __init__(self, job_id: int, kind: str, title: str, request: str = "") -> None:
         self.id = job_id
+        self.request = request
         self.kind = kind
         self.title = title
         self.state = "running"
@@ -55,8 +58,8 @@ class FakeJobs:
     jobs: dict[int, FakeJob] = field(default_factory=dict)
     listeners: list[Callable[[JobEvent], None]] = field(default_factory=list)
 
-    def begin(self, kind: str, title: str) -> FakeJob:
-        job = FakeJob(len(self.jobs) + 1, kind, title)
+    def begin(self, kind: str, title: str, request: str = "") -> FakeJob:
+        job = FakeJob(len(self.jobs) + 1, kind, title, request)
         self.jobs[job.id] = job
         self.tell(JobQueued(job_id=job.id, kind=kind, title=title))
         self.tell(JobStarted(job_id=job.id))
@@ -96,6 +99,8 @@ class HostApp(JobHost):
         super().__init__()
         self.job_events: Signal[JobEvent] = Signal(self, "job_events")
         self.fake = engine
+        self.settings = AppSettings()
+        self.graphics = Graphics(protocol="halfcell", reason="a test")
         self.home: Path | None = None
         self.first_screen = screen
         self.replayed: list[str] = []

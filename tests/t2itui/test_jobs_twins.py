@@ -1,17 +1,42 @@
 """The commands that the screens copy are understood by the command line."""
 
+import asyncio
 import shlex
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
+from engine.evaluation.request import EvaluateRequest
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
+from t2itui import evaluation_twins
 from t2itui import job_twins as twins
 from t2itui.cli.context import Context
 from t2itui.cli.main import cli
 
 FOLDER = Path(__file__).parent
 FILE = Path(__file__)
+Work: TypeAlias = Callable[[object], Coroutine[None, None, None]]
+
+EVERYTHING = EvaluateRequest(
+    data=str(FILE),
+    images=FOLDER,
+    encoder="a/b",
+    queries="words",
+    words=FILE,
+    split="",
+    language="zh",
+    scorers=("match", "fusion"),
+    threshold=0.25,
+    limit=9,
+    seed=3,
+    templates=("a {}",),
+    names=(("cane", "dog"),),
+    resamples=0,
+    swaps=False,
+    offline=True,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +59,11 @@ FILE = Path(__file__)
             None, ExportRequest(encoder_id="a/b", target=FOLDER / "out", layout="clip-retrieval")
         ),
         twins.download_command(None, "a/b"),
+        evaluation_twins.evaluate_command(None, EvaluateRequest(data="storybook")),
+        evaluation_twins.evaluate_command(FOLDER, EVERYTHING),
+        evaluation_twins.show_command(None, 3, plot=FOLDER / "x.png"),
+        evaluation_twins.compare_command(None, 1, 2),
+        evaluation_twins.forget_command(FOLDER, 3),
         twins.library_command(None),
         twins.failures_command(None),
         twins.vanished_command(None),
@@ -52,3 +82,19 @@ def test_a_copied_command_is_understood_by_the_command_line(
     assert program == "t2itui"
     cli.main(words, standalone_mode=False)
     assert len(ran) == 1
+
+
+def test_the_command_of_an_evaluation_asks_for_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    async def evaluate(engine: object, request: object, plots: object, output: object) -> None:
+        asked.append(request)
+
+    def run(context: Context, output: object, work: Work, **_: bool) -> None:
+        asyncio.run(work(None))
+
+    monkeypatch.setattr(Context, "run", run)
+    monkeypatch.setattr("t2itui.cli.eval._evaluate", evaluate)
+    _, *words = shlex.split(evaluation_twins.evaluate_command(None, EVERYTHING))
+    cli.main(words, standalone_mode=False)
+    assert asked == [EVERYTHING]

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from engine.evaluation.decisions import auc
+from engine.evaluation.decisions import auc, calibration_error, reliability
 from engine.scoring.matcher import Matcher
 from engine.storybook.claims import Claim
 from engine.storybook.measures import Texts, swapped_claims
@@ -13,8 +13,6 @@ from engine.storybook.queries import Query
 from engine.storybook.scene import Scene
 from engine.storybook.truth import truth_matrix
 from engine.workers.labelled import Floats, MatcherWeights, Pairs, pair_logits
-
-BINS = 15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,12 +118,6 @@ def routing(queries: Sequence[Query], matches: Floats, threshold: float = 0.5) -
     )
 
 
-def calibration_error(match: Floats, label: Floats) -> float:
-    """Expected calibration error over equal bins of probability."""
-    bins = np.minimum((match * BINS).astype(int), BINS - 1)
-    total = 0.0
-    for number in range(BINS):
-        inside = bins == number
-        if inside.any():
-            total += inside.mean() * abs(float(match[inside].mean() - label[inside].mean()))
-    return float(total)
+def expected_error(match: Floats, label: Floats) -> float:
+    """Expected calibration error of pairs, as an evaluation measures it."""
+    return calibration_error(reliability(match.astype(np.float64), label > 0))

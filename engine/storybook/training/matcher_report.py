@@ -16,8 +16,8 @@ from engine.storybook.records import read_records
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.matcher_figures import (
     Routing,
-    calibration_error,
     every_pair,
+    expected_error,
     probability,
     rankings,
     routing,
@@ -44,7 +44,7 @@ def matcher_report(
     report: dict[str, object] = {
         "calibration_scenes": CALIBRATION,
         "pairs": len(match),
-        "calibration_error": calibration_error(match, pairs.label),
+        "calibration_error": expected_error(match, pairs.label),
     }
     for language in Language:
         texts = Texts(encoder.embed_texts, language)

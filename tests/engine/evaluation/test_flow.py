@@ -9,9 +9,10 @@ from cache.embeddings import load_matrix
 from cache.encoders import find_encoder
 from cache.matchers import add_matcher
 from cache.texts import get_texts
-from engine.errors import RequestError
+from engine.errors import EngineError, RequestError
 from engine.evaluation.lines import records
 from engine.evaluation.request import EvaluateRequest
+from engine.evaluation.results import Head
 from engine.evaluation.scorers import Ground, LabelFreeScorer, fused
 from engine.events import JobCancelled, JobFailed, JobProgress
 from engine.requests import SearchRequest
@@ -37,6 +38,9 @@ async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -
         assert await engine.evaluator.get(found.id) == found
         assert await engine.evaluator.entries() == [found]
         assert await engine.evaluator.entries(containing="nothing like it") == []
+        assert await engine.evaluator.heads(9, containing="RESULTS") == [Head.of(found)]
+        assert await engine.evaluator.heads(9, 1) == []
+        assert EvaluateRequest.from_json(found.request) == request
         await engine.evaluator.forget(found.id)
         with pytest.raises(RequestError, match="no evaluation"):
             await engine.evaluator.get(found.id)
@@ -190,6 +194,34 @@ async def test_requests_that_make_no_sense_are_refused(
     async with opened(tmp_path) as engine:
         request = EvaluateRequest(data=str(data), **fields)  # type: ignore[arg-type]
         assert isinstance(await engine.evaluate(request).wait(), JobFailed)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"data": "/none.token"}, "no file or folder"),
+        ({"scorers": ("bogus",)}, "no scorer"),
+        ({"scorers": ()}, "needs a scorer"),
+        ({"queries": "words", "words": Path("/none.txt")}, "cannot be read"),
+        ({"queries": "words", "data": "storybook"}, "looked for in captions"),
+        ({"encoder": "made-up/none"}, "made-up/none"),
+    ],
+)
+async def test_a_request_is_refused_before_any_work(
+    tmp_path: Path, fields: dict[str, object], words: str
+) -> None:
+    asked: dict[str, object] = {"data": str(write_data(tmp_path)), "encoder": ENCODER}
+    async with opened(tmp_path) as engine:
+        await engine.evaluator.check(EvaluateRequest(**asked))  # type: ignore[arg-type]
+        with pytest.raises(EngineError, match=words):
+            await engine.evaluator.check(EvaluateRequest(**asked | fields))  # type: ignore[arg-type]
+
+
+async def test_a_request_with_everything_in_it_can_be_read_again(tmp_path: Path) -> None:
+    request = EvaluateRequest(
+        data="animals", images=tmp_path, words=tmp_path / "w.txt", names=(("cane", "dog"),), limit=3
+    )
+    assert EvaluateRequest.from_json(request.as_json()) == request
 
 
 async def test_a_limit_takes_the_texts_of_some_pictures(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.errors import RequestError
 from engine.evaluation.captions import Captioned, captions_data, read_captions
+from engine.evaluation.drawn import storybook_data
 from engine.evaluation.labels import classes_data, words_data
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.sources import read_raw, roots_of
@@ -167,3 +169,23 @@ def test_the_captions_of_flickr8k_are_read() -> None:
     raw = read_raw(EvaluateRequest(data=str(DATA / "flickr8k" / "results.token"), swaps=False))
     assert (len(raw.data.texts), len(raw.data.pictures)) == (3750, 750)
     assert raw.data.single_right
+
+
+def test_a_query_whose_pictures_are_left_out_is_absent() -> None:
+    """Else a part of the data would be asked for what it does not hold, and blamed for it."""
+    told = [Captioned(f"{name}.jpg", f"a {name}") for name in ("dog", "cat", "dog cat")]
+    data = words_data("d", told, ["a dog", "a cat", "a fish"])
+    assert [query.answers for query in data.queries] == [(0, 2), (1, 2), ()]
+    part = data.narrowed(np.array([0]), np.array([0]))
+    assert [(query.text, query.answers, query.kind) for query in part.queries] == [
+        ("a dog", (0,), "present"),
+        ("a cat", (), "absent"),
+        ("a fish", (), "absent"),
+    ]
+
+
+def test_the_storybooks_queries_know_the_pictures_that_answer_them() -> None:
+    data = storybook_data("en")
+    answered = {query.kind: query.present for query in data.queries}
+    assert answered == {"satisfied": True, "absent": False, "foreign": False}
+    assert all(query.present == (query.kind == "satisfied") for query in data.queries)

@@ -69,6 +69,21 @@ def test_a_figure_of_an_unknown_kind_is_refused_before_the_work(data: str, run_c
     assert json_lines(run_cli("eval", "--list", "--json")) == []
 
 
+@pytest.mark.parametrize("command", ["eval", "train"])
+def test_what_makes_no_sense_to_the_job_is_wrong_usage_and_what_cannot_be_done_is_not(
+    run_cli: RunCli, tmp_path: Path, command: str
+) -> None:
+    done = run_cli(command, str(tmp_path / "none.token"), "--json")
+    assert done.exit_code == 2
+    (line,) = json_lines(done)
+    assert (line["type"], line["error"]) == ("error", "RequestError")
+    captions = tmp_path / "results.token"
+    captions.write_text("a.jpg#0\ta dog\n")
+    done = run_cli(command, str(captions), "--offline", "--encoder", "made-up/none", "--json")
+    assert done.exit_code == 3
+    assert json_lines(done)[-1]["error"] == "ModelMissingError"
+
+
 def test_evaluations_are_listed_shown_compared_and_forgotten(
     data: str, run_cli: RunCli, tmp_path: Path
 ) -> None:

@@ -53,7 +53,8 @@ def test_matchers_are_exported_and_imported(data: str, run_cli: RunCli, tmp_path
 
 def test_data_that_is_not_there_is_refused(run_cli: RunCli) -> None:
     done = run_cli("train", "none.token", "--json")
-    assert done.exit_code == 3
+    assert done.exit_code == 2
     (line,) = json_lines(done)
+    assert line["error"] == "RequestError"
     assert "no file or folder" in str(line["message"])
     assert run_cli("train").exit_code == 2

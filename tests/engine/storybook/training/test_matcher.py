@@ -10,8 +10,8 @@ from engine.storybook.claims import is_true
 from engine.storybook.queries import routing_queries
 from engine.storybook.scene import sample_scene
 from engine.storybook.training.matcher_figures import (
-    calibration_error,
     every_pair,
+    expected_error,
     probability,
     routing,
 )
@@ -57,7 +57,7 @@ def test_it_learns_what_cosine_cannot_tell_and_is_calibrated() -> None:
     cosine = np.einsum("nd,nd->n", held_out.texts, held_out.pictures)
     assert ((match > 0.5) == held_out.label).mean() > 0.93
     assert ((cosine > 0) == held_out.label).mean() < 0.75
-    assert calibration_error(match, held_out.label) < 0.03
+    assert expected_error(match, held_out.label) < 0.03
 
 
 def test_it_learns_from_vectors_that_all_lie_to_one_side() -> None:

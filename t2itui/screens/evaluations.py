@@ -1,0 +1,331 @@
+"""The list of the Evaluate screen: jobs at work, what was kept, and its figures beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from cache.errors import CacheError
+from engine.errors import EngineError
+from engine.events import JobFinished
+from t2itui.evaluation_listing import COLUMNS, EVALUATING, head_row, job_key, job_row, shown_jobs
+from t2itui.job_board import JobView
+from t2itui.plain import plain
+from t2itui.screens.base import AppScreen
+from t2itui.screens.breakpoints import HEIGHTS, WIDTHS
+from t2itui.screens.offered import Offered
+from t2itui.widgets.evaluation_detail import EvaluationDetail, Pane
+from t2itui.widgets.evaluation_story import NOTHING_YET, job_story
+from t2itui.widgets.filter_line import FilterLine
+from t2itui.widgets.sheet import Sheet
+from t2itui.wording import counted
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.evaluation.evaluator import Evaluator
+    from engine.evaluation.results import Evaluation, Head
+    from engine.events import JobEvent
+
+EMPTY = "No evaluation yet: n makes one."
+NOTHING_FOUND = "No evaluation of such data."
+PAGE = 200
+"""Evaluations read at a time; the next ones come when the cursor reaches the last."""
+ROOMY_HEIGHTS = [*HEIGHTS, (32, "-roomy")]
+BROAD_WIDTHS = [*WIDTHS, (170, "-broad")]
+PAIR = 2
+UNKEPT = "0"
+"""Key of the row of a result that the cache could not keep."""
+
+
+class Evaluations(Sheet):
+    """The list; Enter goes to the figures, which then scroll by the keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "enter", "choose", "Figures", id="evaluate.open", tooltip="Scroll through the figures"
+        ),
+    ]
+
+
+class EvaluationsScreen(AppScreen):
+    """Lists jobs and evaluations, the newest first, and shows what is under the cursor."""
+
+    MODE = "evaluate"
+    VERTICAL_BREAKPOINTS = ROOMY_HEIGHTS
+    HORIZONTAL_BREAKPOINTS = BROAD_WIDTHS
+    DEFAULT_CSS = """
+    EvaluationsScreen {
+        & #evaluations { height: 1fr; layout: vertical; }
+        & #kept { height: 7; }
+        & #filter { height: 1; padding: 0 1; }
+        & #filter > Static { width: auto; color: $text-muted; }
+        & #filter > FilterLine { width: 1fr; margin: 0 1; }
+        & Sheet { height: 1fr; }
+        & EvaluationDetail { height: 1fr; border-top: solid $panel; }
+        &.-short #kept { height: 1fr; }
+        &.-short EvaluationDetail { display: none; }
+        &.-roomy #kept { height: 11; }
+        &.-broad #evaluations { layout: horizontal; }
+        &.-broad #kept { width: 84; height: 1fr; }
+        &.-broad EvaluationDetail { border-top: none; border-left: solid $panel; width: 1fr; }
+    }
+    """
+    sheet = getters.query_one(Evaluations)
+    filter_line = getters.query_one(FilterLine)
+    detail = getters.query_one(EvaluationDetail)
+
+    class Read(Message):
+        """Evaluations were read."""
+
+        def __init__(self, heads: Sequence[Head], *, offset: int) -> None:
+            self.heads = heads
+            self.offset = offset
+            super().__init__()
+
+    class Opened(Message):
+        """An evaluation was read in full, and what it can be compared with."""
+
+        def __init__(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
+            self.found = found
+            self.pair = pair
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__()
+        actions = ("edit", "again", "mark", "change", "save_plot", "delete", "cancel")
+        self._offered = Offered(self, (*actions, "copy_command", "toggle_plots"))
+        self.heads: dict[str, Head] = {}
+        self.marked: list[int] = []
+        """Ids, the one marked first at the start; two at most."""
+        self._is_last = False
+        self._wanted = ""
+        """Key of the row that the cursor goes to as soon as there is one."""
+        self._shown: tuple[object, ...] = ()
+        """What the detail was last asked to show."""
+        self._unkept: Evaluation | None = None
+        """The last result of a job that the cache could not keep."""
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    def compose_body(self) -> ComposeResult:
+        with Container(id="evaluations"):
+            with Vertical(id="kept"):
+                with Horizontal(id="filter"):
+                    yield Static("filter")
+                    yield FilterLine(placeholder="words of the data or encoder", compact=True)
+                    yield Static(id="count")
+                yield Evaluations(COLUMNS, empty=EMPTY)
+            yield EvaluationDetail(drawn=self.t2i.graphics.protocol != "text")
+
+    def on_mount(self) -> None:
+        self._unsubscribe = self.t2i.job_board.subscribe(self.follow_board)
+        self.t2i.job_events.subscribe(self, self.follow_job)
+        self.watch(self.t2i, "engine", self.take_engine)
+        self.detail.show_words(Content(""))
+        self.sheet.focus()
+
+    def on_unmount(self) -> None:
+        self._unsubscribe()
+
+    def take_engine(self) -> None:
+        """Read as soon as the engine is open."""
+        self.load()
+
+    def on_screen_resume(self) -> None:
+        self.load()
+
+    # The list
+
+    @on(Input.Changed)
+    def load(self) -> None:
+        """Read the list anew, from its beginning."""
+        self.read_page(0, self.filter_line.value)
+
+    @work(exclusive=True, group="evaluations")
+    async def read_page(self, offset: int, containing: str) -> None:
+        """Read evaluations beside the screen."""
+        if self.t2i.engine is None:
+            return
+        try:
+            part = await evaluator_of(self.t2i.engine)
+            heads = await part.heads(PAGE, offset, containing)
+        except (CacheError, EngineError) as error:
+            self.tell(error)
+        else:
+            self.post_message(self.Read(heads, offset=offset))
+
+    @on(Read)
+    def take_page(self, message: Read) -> None:
+        """Show the list, or more of it."""
+        from engine.evaluation.results import Head
+
+        if message.offset == 0:
+            self.heads = {}
+            if self._unkept is not None:
+                self.heads[UNKEPT] = Head.of(self._unkept)
+        self.heads.update({str(head.id): head for head in message.heads})
+        self._is_last = len(message.heads) < PAGE
+        self.show_rows()
+
+    def follow_board(self) -> None:
+        """Follow the jobs while the screen is in front; everything is read when it comes there."""
+        if self.is_current:
+            self.show_rows()
+
+    def show_rows(self) -> None:
+        """Show jobs and kept evaluations as they are now."""
+        jobs = shown_jobs(self.t2i.job_board.views)
+        self.sheet.empty = NOTHING_FOUND if self.filter_line.value else EMPTY
+        rows = [job_row(view) for view in jobs]
+        rows += [head_row(head, self.marked) for head in self.heads.values()]
+        self.sheet.show(rows)
+        if any(row.key == self._wanted for row in rows):
+            wanted, self._wanted = self._wanted, ""
+            self.sheet.select(wanted)
+        more = "" if self._is_last else " and more"
+        words = counted(len(self.heads), "evaluation") + more if self.heads else ""
+        self.query_one("#count", Static).update(Content(words))
+
+    @property
+    def current(self) -> Head | None:
+        """The kept evaluation under the cursor."""
+        row = self.sheet.current
+        return self.heads.get(row.key) if row is not None else None
+
+    @property
+    def current_job(self) -> JobView | None:
+        """The job under the cursor."""
+        row = self.sheet.current
+        views = self.t2i.job_board.views if row is not None else ()
+        return next((view for view in views if row and job_key(view.job_id) == row.key), None)
+
+    @on(Sheet.Highlighted)
+    def show_current(self) -> None:
+        """Show what is under the cursor in full."""
+        self._offered.follow()
+        head, job = self.current, self.current_job
+        if job is not None:
+            self._shown = ()
+            self.detail.show_words(job_story(job))
+        elif head is None:
+            self._shown = ()
+            is_empty = self._is_last and not self.filter_line.value
+            self.detail.show_words(NOTHING_YET if is_empty else Content(""))
+        else:
+            self._show_head(head)
+        if head is not None and self.sheet.cursor == len(self.sheet.rows) - 1 and not self._is_last:
+            self.read_page(len(self.heads), self.filter_line.value)
+
+    def _show_head(self, head: Head) -> None:
+        wanted = (head.id, self.pair)
+        if head.id == 0 and self._unkept is not None:
+            self.detail.show(self._unkept, None)
+        elif wanted != self._shown:
+            self._shown = wanted
+            self.open(head.id, self.pair)
+
+    @work(exclusive=True, group="evaluation")
+    async def open(self, evaluation_id: int, pair: tuple[int, int] | None) -> None:
+        """Read an evaluation beside the screen, and those that are compared."""
+        if self.t2i.engine is None:
+            return
+        try:
+            part = await evaluator_of(self.t2i.engine)
+            found = await part.get(evaluation_id)
+            both = None if pair is None else (await part.get(pair[0]), await part.get(pair[1]))
+        except (CacheError, EngineError) as error:
+            self.tell(error)
+        else:
+            self.post_message(self.Opened(found, both))
+
+    @on(Opened)
+    def show_opened(self, message: Opened) -> None:
+        """Show the figures, if the cursor is still there."""
+        if self.current is not None and self.current.id == message.found.id:
+            self.detail.show(message.found, message.pair)
+            self._offered.follow()
+
+    # Comparing over time
+
+    @property
+    def pair(self) -> tuple[int, int] | None:
+        """Ids of the two marked, or of the one marked and the one under the cursor; older first."""
+        ids = set(self.marked)
+        if len(ids) < PAIR and self.current is not None:
+            ids.add(self.current.id)
+        return (min(ids), max(ids)) if self.marked and len(ids) == PAIR else None
+
+    def action_mark(self) -> None:
+        """Mark the evaluation under the cursor, or take its mark away; two can be marked."""
+        if self.current is None:
+            return
+        if self.current.id in self.marked:
+            self.marked.remove(self.current.id)
+        else:
+            self.marked = [*self.marked, self.current.id][-PAIR:]
+        self.show_rows()
+
+    def action_change(self) -> None:
+        """Bring what changed to the front."""
+        self.detail.tabs.active = "change"
+
+    def action_tab(self, places: int) -> None:
+        """Go to other figures."""
+        self.detail.turn(places)
+
+    def action_toggle_plots(self) -> None:
+        """Draw plots, or give them as text."""
+        self.detail.toggle_plots()
+        self.notify("drawn" if self.detail.drawn else "as text", title="Plots", timeout=2)
+
+    @on(EvaluationDetail.TabShown)
+    def follow_tab(self) -> None:
+        self._offered.follow()
+
+    @on(Sheet.Chosen)
+    def go_to_figures(self) -> None:
+        """Let the keys scroll the figures."""
+        self.detail.pane.focus()
+
+    @on(Pane.Left)
+    @on(FilterLine.Left)
+    def go_to_list(self) -> None:
+        self.sheet.focus()
+
+    def action_filter(self) -> None:
+        """Go to the filter line."""
+        self.filter_line.focus()
+
+    def follow_job(self, event: JobEvent) -> None:
+        """Read the list anew when an evaluation is done, and go to its row."""
+        view = self.t2i.job_board.find(event.job_id)
+        engine = self.t2i.engine
+        if not isinstance(event, JobFinished) or view is None or engine is None:
+            return
+        if view.kind == EVALUATING:
+            self.take_result(engine.evaluator.of_job(event.job_id))
+
+    def take_result(self, found: Evaluation | None) -> None:
+        """Go to a result as soon as it is in the list; one that was not kept is there too."""
+        if found is not None:
+            self._unkept = self._unkept if found.id else found
+            self._wanted = str(found.id) if found.id else UNKEPT
+            self.load()
+
+    def tell(self, error: CacheError | EngineError) -> None:
+        """Say what went wrong and what to do."""
+        text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
+        self.notify(text, title="Evaluate", severity="error", markup=False)
+
+
+async def evaluator_of(engine: Engine) -> Evaluator:
+    """The part of the engine that evaluates; its import would hold up the keys."""
+    return await asyncio.to_thread(lambda: engine.evaluator)

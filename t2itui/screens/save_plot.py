@@ -1,0 +1,88 @@
+"""Asks for a file that the figures of an evaluation are drawn into."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from engine.errors import EngineError
+from t2itui.evaluation_twins import show_command
+from t2itui.screens.form import Dialog, FormError
+from t2itui.widgets.path_input import PathInput
+
+
+class Checked(Message, bubble=False):
+    """A figure can be drawn into the file, or cannot."""
+
+    def __init__(self, path: Path, error: EngineError | None) -> None:
+        super().__init__()
+        self.path = path
+        self.error = error
+
+
+class SavePlot(Dialog[Path]):
+    """A file name that is not taken yet."""
+
+    HEADING = "Draw the figures into a file"
+    GO = "Draw (enter)"
+
+    target = getters.query_one("#target", PathInput)
+
+    def __init__(self, evaluation_id: int, *, home: Path | None) -> None:
+        super().__init__()
+        self._evaluation_id = evaluation_id
+        self._home = home
+
+    def compose_fields(self) -> ComposeResult:
+        proposed = f"~/evaluation_{self._evaluation_id}.png"
+        field = PathInput(proposed, placeholder=proposed, folders_only=True, id="target")
+        yield self.labelled("To", field)
+        yield Static(
+            "recall with intervals, routing curves and reliability diagrams; .png, .svg or .pdf",
+            classes="help",
+        )
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.target.line.focus()
+
+    def read(self) -> Path:
+        path = self.target.path
+        if path is None:
+            raise FormError("name a file")
+        if path.exists():
+            raise FormError(f"{path} is there already: choose another name")
+        return path
+
+    def command(self, answer: Path) -> str:
+        return show_command(self._home, self._evaluation_id, plot=answer)
+
+    def accept(self, answer: Path) -> None:
+        """Find out whether it can be drawn before leaving: the library takes a while to load."""
+        self.problem.update(Content("preparing…"))
+        self._check(answer)
+
+    @work(exclusive=True, group="check")
+    async def _check(self, path: Path) -> None:
+        from engine.evaluation.plots import check_plots
+
+        try:
+            await asyncio.to_thread(check_plots, [path])
+        except EngineError as error:
+            self.post_message(Checked(path, error))
+        else:
+            self.post_message(Checked(path, None))
+
+    @on(Checked)
+    def take_checked(self, message: Checked) -> None:
+        if message.error is None:
+            self.dismiss(message.path)
+        else:
+            error = message.error
+            self.show_problem(FormError(f"{error.message}. {error.hint}".strip()))

@@ -1,0 +1,257 @@
+"""One evaluation in full: a tab for each kind of figures, plots drawn or as text."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static, Tab, Tabs
+
+from t2itui.evaluation_plots import Plot, reliability_plots, routing_plots
+from t2itui.evaluation_text import (
+    write_calibration,
+    write_change,
+    write_directions,
+    write_routing,
+    write_swaps,
+)
+from t2itui.plain import plain
+from t2itui.widgets.plot_view import PlotView
+from t2itui.wording import duration_words, when_words
+from t2itui.written import Written
+
+if TYPE_CHECKING:
+    from engine.evaluation.results import Evaluation
+
+TABS = {
+    "retrieval": "Retrieval",
+    "swaps": "Swaps",
+    "routing": "Routing",
+    "calibration": "Calibration",
+    "change": "Change",
+    "about": "About",
+}
+NO_SWAPS = "No caption was swapped: the evaluation was made without, or its texts are single words."
+NO_CALIBRATION = "None of the scorers gives a probability: match and label-free do."
+HOW_TO_COMPARE = (
+    "What changed from one evaluation to another: mark one with space, then a second one with space"
+    " or the cursor."
+)
+MOST_PLOTS = 3
+"""Scorers that can be told where to draw a line: cosine, match and label-free."""
+PLOT_HEIGHT = 16
+LEAST_PLOT_HEIGHT = 9
+
+
+class Pane(VerticalScroll):
+    """What a tab shows; scrolls by the keys once it has the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "To the list", id="evaluate.to_list", tooltip="To the list"),
+        Binding("left", "screen.tab(-1)", "Tab left", show=False),
+        Binding("right", "screen.tab(1)", "Tab right", show=False),
+        Binding(
+            "shift+left",
+            "scroll_left",
+            "Sideways",
+            id="evaluate.scroll_left",
+            show=False,
+            tooltip="Scroll wide tables to the left",
+        ),
+        Binding(
+            "shift+right",
+            "scroll_right",
+            "Sideways",
+            id="evaluate.scroll_right",
+            show=False,
+            tooltip="Scroll wide tables to the right",
+        ),
+    ]
+
+    class Left(Message):
+        """The person goes back to the list."""
+
+    def action_leave(self) -> None:
+        self.post_message(self.Left())
+
+
+class EvaluationDetail(Vertical):
+    """Shows an evaluation, what changed between two, or words that stand for neither."""
+
+    DEFAULT_CSS = """
+    EvaluationDetail {
+        & Pane { height: 1fr; padding: 0 1; overflow: auto auto; scrollbar-size: 1 1; }
+        & Pane > Static { width: auto; min-width: 100%; }
+        & Pane > #words { width: 100%; }
+        & #plots { height: auto; display: none; }
+        & #plots.-shown { display: block; }
+        & PlotView { width: 1fr; max-width: 100; height: 12; display: none; }
+        & PlotView.-shown { display: block; }
+        & #plots.-stacked { layout: vertical; }
+        & #plots.-stacked PlotView { width: 100%; }
+    }
+    """
+    ROOM_BESIDE = 84
+    """Cells from which on two plots stand beside each other."""
+
+    tabs = getters.query_one(Tabs)
+    pane = getters.query_one(Pane)
+    words = getters.query_one("#words", Static)
+    tables = getters.query_one("#tables", Static)
+    plots = getters.query_one("#plots", Horizontal)
+
+    class TabShown(Message):
+        """Another tab came to the front."""
+
+    def __init__(self, *, drawn: bool) -> None:
+        super().__init__()
+        self.drawn = drawn
+        """Plots are drawn; else they are text."""
+        self.evaluation: Evaluation | None = None
+        self.pair: tuple[Evaluation, Evaluation] | None = None
+        """What the Change tab compares, the earlier one first."""
+
+    def compose(self) -> ComposeResult:
+        yield Tabs(*(Tab(label, id=name) for name, label in TABS.items()))
+        with Pane():
+            yield Static(id="words")
+            with Horizontal(id="plots"):
+                for _ in range(MOST_PLOTS):
+                    yield PlotView()
+            yield Static(id="tables")
+
+    @property
+    def tab(self) -> str:
+        """The tab in front."""
+        return self.tabs.active or "retrieval"
+
+    def show(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
+        """Show an evaluation, and what there is to compare."""
+        is_other = self.evaluation is None or self.evaluation.id != found.id
+        self.evaluation, self.pair = found, pair
+        self._refresh(from_top=is_other)
+
+    def show_words(self, words: Content) -> None:
+        """Show words in place of an evaluation."""
+        self.evaluation = self.pair = None
+        self.tabs.display = False
+        self.plots.set_class(False, "-shown")
+        self._say(words)
+        self.tables.update("")
+
+    def _say(self, words: Content) -> None:
+        self.words.update(words)
+        self.words.display = bool(words.plain)
+
+    def turn(self, places: int) -> None:
+        """Bring the next or the previous tab to the front."""
+        names = list(TABS)
+        self.tabs.active = names[(names.index(self.tab) + places) % len(names)]
+
+    def toggle_plots(self) -> None:
+        """Draw plots, or give them as text."""
+        self.drawn = not self.drawn
+        self._refresh(from_top=True)
+
+    @on(Tabs.TabActivated)
+    def _turned(self, message: Tabs.TabActivated) -> None:
+        message.stop()
+        self._refresh(from_top=True)
+        self.post_message(self.TabShown())
+
+    def on_resize(self) -> None:
+        self._fit_plots()
+
+    def _refresh(self, *, from_top: bool) -> None:
+        found = self.evaluation
+        if found is None:
+            return
+        self.tabs.display = True
+        drawn = self._plots(found) if self.drawn else ()
+        written = Written()
+        match self.tab:
+            case "retrieval":
+                write_directions(found, written)
+            case "swaps":
+                write_swaps(found, written)
+            case "routing":
+                write_routing(found, written, with_curves=not drawn)
+            case "calibration":
+                write_calibration(found, written, with_diagrams=not drawn)
+            case "change" if self.pair is not None:
+                write_change(*self.pair, written)
+        self._say(self._said(found))
+        self._show_plots(drawn)
+        self.tables.update(written.content)
+        if from_top:
+            self.pane.scroll_home(animate=False)
+
+    def _plots(self, found: Evaluation) -> tuple[Plot, ...]:
+        match self.tab:
+            case "routing":
+                return routing_plots(found)
+            case "calibration":
+                return reliability_plots(found)
+        return ()
+
+    def _said(self, found: Evaluation) -> Content:
+        """The words of a tab that has no tables, or none for this evaluation."""
+        match self.tab:
+            case "about":
+                return about(found)
+            case "swaps" if not found.swaps:
+                return Content(NO_SWAPS)
+            case "calibration" if not found.calibration:
+                return Content(NO_CALIBRATION)
+            case "change" if self.pair is None:
+                return Content(HOW_TO_COMPARE)
+        return Content("")
+
+    def _show_plots(self, drawn: tuple[Plot, ...]) -> None:
+        self.plots.set_class(bool(drawn), "-shown")
+        for index, view in enumerate(self.plots.query(PlotView)):
+            view.set_class(index < len(drawn), "-shown")
+            if index < len(drawn):
+                view.show(drawn[index])
+        self._fit_plots()
+
+    def _fit_plots(self) -> None:
+        """Side by side where there is room; never higher than what is in sight at once."""
+        shown = sum(view.has_class("-shown") for view in self.plots.query(PlotView))
+        self.plots.set_class(self.size.width < self.ROOM_BESIDE / 2 * shown, "-stacked")
+        height = max(LEAST_PLOT_HEIGHT, min(PLOT_HEIGHT, self.size.height - 3))
+        for view in self.plots.query(PlotView):
+            view.styles.height = height
+
+
+def about(found: Evaluation) -> Content:
+    """What an evaluation was made on, and how."""
+    facts = [
+        (
+            "data",
+            f"{found.data} ({found.kind}): {found.texts:,} texts, {found.pictures:,} pictures",
+        ),
+        ("encoder", found.encoder),
+        ("match", found.match),
+        ("made", f"{when_words(found.created_at)}, in {duration_words(found.seconds)}"),
+        *(("note", note) for note in found.notes),
+        *(("asked", f"{name} {value}") for name, value in _asked(found.request)),
+    ]
+    lines = [
+        Content.assemble((f"{name:<9}", "$foreground-muted"), plain(text)) for name, text in facts
+    ]
+    return Content("\n").join(lines)
+
+
+def _asked(request: str) -> list[tuple[str, object]]:
+    """The fields of a request that say something."""
+    try:
+        return [(name, value) for name, value in json.loads(request).items() if value]
+    except (ValueError, AttributeError):
+        return []
