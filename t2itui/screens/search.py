@@ -46,7 +46,7 @@ REFRESH_S = 0.5
 PAST_QUERIES = 200
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
-    | {"paint", "recipe"}
+    | {"paint", "recipe", "compare"}
 )
 
 
