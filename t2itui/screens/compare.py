@@ -268,8 +268,8 @@ class CompareScreen(SheetFiles):
         self.workers.cancel_group(self, "compare")
         if self.t2i.engine is None or not self.sheet.pictures:
             return
+        self._see(self.sheet.pictures)
         if not self.sheet.lines:
-            self._see(self.sheet.pictures)
             return
         self._asked_at = monotonic()
         self._waiting = self.set_interval(QUIET_S, self._show_waiting)
@@ -286,7 +286,6 @@ class CompareScreen(SheetFiles):
             self.post_message(self.Failed(error))
         else:
             self.post_message(self.Compared(sheet, found))
-        self._see(sheet.pictures)
 
     @work(exclusive=True, group="pictures")
     async def _see(self, pictures: tuple[str, ...]) -> None:
@@ -385,8 +384,11 @@ class CompareScreen(SheetFiles):
     @on(Heatmap.Opened)
     def open_cell(self) -> None:
         """Edit the description under the cursor, or show the pair large."""
-        if self.heatmap.column == 0 or not self.is_scored:
+        if self.heatmap.column == 0:
             self.action_edit()
+            return
+        if not self.is_scored:
+            self.notify("The scores of this pair are not there yet.")
             return
         from t2itui.screens.pair import PairScreen
 

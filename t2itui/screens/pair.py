@@ -103,7 +103,7 @@ class PairScreen(ModalScreen[Place]):
     def compose(self) -> ComposeResult:
         with Container(id="pair"):
             yield Picture()
-            with VerticalScroll(id="words"):
+            with VerticalScroll(id="words", can_focus=False):
                 yield Static(id="facts")
                 yield Static(id="swaps")
         yield KeyLine()

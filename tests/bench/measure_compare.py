@@ -1,0 +1,145 @@
+"""Whether match rises as a description says more of a picture, and falls when that is false.
+
+`python -m tests.bench.measure_compare [PICTURES]`: 200 pictures of the storybook, each described
+five times with growing detail (which animal, its colour, what it does, where, when) in English and
+in Chinese. A step is a description and the next one; a swap is a description with one thing
+exchanged so that it is false of the picture, in the same words otherwise. Encoder, matcher and
+scores are the shipped ones, by way of the engine. It takes minutes on two cores.
+
+Steps are counted in log odds for match: probabilities near 1 would hide them. Beside the scores
+stands the rank of the picture among all 600: a true description that says more is less likely to be
+true of any picture, and of the others still less.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import TypeAlias
+
+import numpy as np
+
+from engine.comparing.names import short_name
+from engine.engine import Engine
+from engine.requests import Filters, SearchRequest
+from engine.scoring.ranking import rank_of, ranked_values
+from engine.search.query import quote
+from engine.settings import EngineSettings
+from engine.storybook.captions import Caption, Language
+from engine.storybook.ladder import ladder, say
+from engine.storybook.negatives import swapped
+from engine.storybook.records import Record, read_records
+from engine.storybook.shipped import GALLERY
+
+PICTURES = 200
+SCORERS = ("match", "cosine")
+Scored: TypeAlias = dict[str, list[tuple[float, int]]]
+"""By scorer: score and rank for each text."""
+
+
+@dataclass(kw_only=True)
+class Counts:
+    """What one scorer did in one language."""
+
+    steps: list[bool] = field(default_factory=list)
+    """Whether each step rose."""
+    ladders: list[bool] = field(default_factory=list)
+    """Whether every step of a ladder rose."""
+    ends: list[bool] = field(default_factory=list)
+    """Whether the last description scored higher than the first."""
+    ranks: list[bool] = field(default_factory=list)
+    """Whether each step left the picture's rank no worse."""
+    ends_ranked: list[bool] = field(default_factory=list)
+    """Whether it ranks better under the last description than under the first, or first."""
+    swaps: list[bool] = field(default_factory=list)
+    """Whether each swap fell."""
+    full_swaps: list[bool] = field(default_factory=list)
+    """The same, of the fullest description alone."""
+
+    def line(self) -> str:
+        """The shares."""
+        names = ("steps", "ladders", "ends", "ranks", "ends_ranked", "swaps", "full_swaps")
+        shares = {name: float(np.mean(getattr(self, name))) for name in names}
+        return (
+            f"steps that rise {shares['steps']:.3f} of {len(self.steps):,}, ladders that rise at"
+            f" every step {shares['ladders']:.3f} of {len(self.ladders)}, last above first"
+            f" {shares['ends']:.3f}; steps that leave the rank no worse {shares['ranks']:.3f},"
+            f" last ranks better or first {shares['ends_ranked']:.3f}; swaps that fall"
+            f" {shares['swaps']:.3f} of {len(self.swaps):,}"
+            f" ({shares['full_swaps']:.3f} of the fullest)"
+        )
+
+
+def false_of(caption: Caption, record: Record, level: int) -> str:
+    """The caption with one thing exchanged, in the same words otherwise."""
+    random = Random(f"{record.file}:{caption.language}:{level}:swap")
+    found = swapped(caption.claim, record.scene, random)
+    assert found is not None, "every one of these claims names an animal"
+    return say(found[0], caption.language, record.scene.seed).text
+
+
+async def measure(home: Path, count: int) -> dict[tuple[str, Language], Counts]:
+    """Counts by scorer and language, and those of each kind of step on the way."""
+    records = list(read_records(GALLERY))
+    chosen = Random("measure_compare").sample(records, min(count, len(records)))
+    found = {(scorer, language): Counts() for scorer in SCORERS for language in Language}
+    async with Engine.open(EngineSettings(home=home), with_jobs=False) as engine:
+        ids = await engine.comparer.find([short_name(str(GALLERY / each.file)) for each in chosen])
+        for number, (record, picture_id) in enumerate(zip(chosen, ids, strict=True), 1):
+            for language in Language:
+                steps = ladder(record.scene, language)
+                false = [false_of(each, record, level) for level, each in enumerate(steps)]
+                texts = [*(each.text for each in steps), *false]
+                scores = await scores_of(engine, texts, picture_id)
+                for scorer in SCORERS:
+                    note(found[scorer, language], scores[scorer], len(steps))
+            if number % 20 == 0:
+                print(f"{number} of {len(chosen)} pictures", file=sys.stderr, flush=True)
+    return found
+
+
+def note(counts: Counts, found: list[tuple[float, int]], length: int) -> None:
+    """Take note of a ladder, given its scores and ranks and then those of its swaps."""
+    scores, ranks = [score for score, _ in found], [rank for _, rank in found[:length]]
+    true, false = scores[:length], scores[length:]
+    rises = [now > before for before, now in pairwise(true)]
+    falls = [wrong < right for right, wrong in zip(true, false, strict=True)]
+    counts.steps += rises
+    counts.ladders.append(all(rises))
+    counts.ends.append(true[-1] > true[0])
+    counts.ranks += [now <= before for before, now in pairwise(ranks)]
+    counts.ends_ranked.append(ranks[-1] < ranks[0] or ranks[-1] == 1)
+    counts.swaps += falls
+    counts.full_swaps.append(falls[-1])
+
+
+async def scores_of(engine: Engine, texts: list[str], picture_id: int) -> Scored:
+    """The cosine or the log odds of match of a picture for each text, and its rank."""
+    scores: Scored = {scorer: [] for scorer in SCORERS}
+    for text in texts:
+        request = SearchRequest(query=quote(text), filters=Filters(folders=(GALLERY,)))
+        result = (await engine.searcher.preview(request)).scores
+        assert result is not None
+        place = int(np.searchsorted(result.picture_ids, picture_id))
+        for scorer in SCORERS:
+            value = float(ranked_values(result, scorer)[place])
+            scores[scorer].append((value, rank_of(result, scorer, place)))
+    return scores
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else PICTURES
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as home:
+        found = asyncio.run(measure(Path(home), count))
+    for (scorer, language), counts in found.items():
+        print(f"{language} {scorer}: {counts.line()}")
+    print(f"{count} pictures in {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
