@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from cache.counters import revision
+from cache.pictures import show
 from cache.store import Cache
 from cache.storybook import storybook_ids
 from cache.texts import get_texts
 from engine.builtin.storybook import Storybook
 from engine.comparing.names import long_name
 from engine.comparing.phrases import added
+from engine.comparing.scenes import scenes_of
 from engine.comparing.sheet import Cell, Comparison, Line, Row, Sheet, SwapResult
 from engine.errors import EmptyLibraryError, RequestError
 from engine.evaluation.embed import read_pictures
@@ -26,6 +28,8 @@ from engine.results import Scores
 from engine.scoring.ranking import rank_of
 from engine.search.query import normalise, quote
 from engine.search.searcher import Searcher
+from engine.storybook.exchanges import exchanges
+from engine.storybook.scene import Scene
 from engine.variants import Variant, variants
 
 MOST_SWAPS = 6
@@ -61,6 +65,8 @@ class _Ground:
     sheet: Sheet
     asked: _Asked
     scored: tuple[_Scored, ...]
+    ids: tuple[int, ...]
+    """Of the pictures."""
     places: tuple[int, ...]
     """The index of each picture among the scores."""
 
@@ -134,6 +140,7 @@ class Comparer:
             sheet=replace(sheet, encoder=first.encoder),
             asked=asked,
             scored=(first, *others),
+            ids=ids,
             places=tuple(_place(first, *pair) for pair in zip(sheet.pictures, ids, strict=True)),
         )
 
@@ -204,9 +211,12 @@ class Comparer:
     async def _swapped(self, ground: _Ground, numbers: Sequence[int]) -> tuple[SwapResult, ...]:
         results = []
         lines = ground.sheet.lines
+        shown = await self._cache.read(show, ground.ids)
+        files = [each.file.path for each in shown if each.file is not None]
+        scenes = await asyncio.to_thread(scenes_of, files)
         for number in numbers:
             true = ground.scored[number].scores
-            for variant in chosen(lines[number], lines):
+            for variant in chosen(lines[number], lines, scenes):
                 false = (await self._score(variant.text, ground.asked)).scores
                 results += [
                     SwapResult(
@@ -230,9 +240,14 @@ def check(sheet: Sheet) -> None:
         raise RequestError("a comparison needs descriptions, and none of them empty")
 
 
-def chosen(line: Line, lines: Sequence[Line]) -> list[Variant]:
-    """At most MOST_SWAPS variants that no other line tells, each attribute before any twice."""
-    every = variants(line.text, [other.text for other in lines])
+def chosen(line: Line, lines: Sequence[Line], scenes: Sequence[Scene] = ()) -> list[Variant]:
+    """At most MOST_SWAPS variants that no other line tells, each attribute before any twice.
+
+    By the grammar of the storybook where the scenes of the pictures are known and the text is
+    in its words; else by word lists.
+    """
+    every = exchanges(line.text, scenes) if scenes else []
+    every = every or variants(line.text, [other.text for other in lines])
     seen: dict[str, int] = {}
     ordered = []
     for variant in every:
