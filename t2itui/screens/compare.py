@@ -195,7 +195,8 @@ class CompareScreen(SheetFiles):
 
     @property
     def _has_pair(self) -> bool:
-        return bool(self.sheet.lines) and self.sheet.lines[self.heatmap.row].pair is not None
+        lines, row = self.sheet.lines, self.heatmap.row
+        return row < len(lines) and lines[row].pair is not None
 
     @property
     def picture(self) -> int:
@@ -209,7 +210,7 @@ class CompareScreen(SheetFiles):
     def begin(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
         """Compare these; what was on the screen can be had back."""
         lines = tuple(Line(text=text) for text in texts)
-        self.take(Sheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines))
+        self.take(Sheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1)
 
     def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
         """Show another sheet, its cursor at a place, and score it."""

@@ -13,9 +13,10 @@ Kind = Literal["text", "added", "heat", "change", "rank", "tokens"]
 GUTTER = 2
 """Cells at the left, for what joins a pair."""
 HEAT, CHANGE, RANK, TOKENS = 8, 7, 7, 5
-NAMED_HEAT = 12
+NAMED_HEAT, MOST_NAMED_HEAT = 12, 18
 """A column that has a picture's name over it."""
-LEAST_TEXT = 20
+LEAST_TEXT, ROOMY_TEXT = 20, 32
+"""The text before names have room, and after."""
 ROOM_FOR_ADDED = 100
 """From so many cells on the phrase that a line adds has a column."""
 
@@ -60,9 +61,11 @@ def _single(columns: int, width: int) -> list[tuple[Kind, int, int]]:
 
 
 def _several(columns: int, width: int, first: int) -> list[tuple[Kind, int, int]]:
-    room = max(1, (width - GUTTER - LEAST_TEXT - TOKENS) // NAMED_HEAT)
+    roomy = (width - GUTTER - ROOMY_TEXT - TOKENS) // max(1, columns)
+    cells = max(NAMED_HEAT, min(MOST_NAMED_HEAT, roomy))
+    room = max(1, (width - GUTTER - LEAST_TEXT - TOKENS) // cells)
     shown = range(first, min(columns, first + room))
-    widths: list[tuple[Kind, int, int]] = [("heat", NAMED_HEAT, column) for column in shown]
+    widths: list[tuple[Kind, int, int]] = [("heat", cells, column) for column in shown]
     return [*widths, ("tokens", TOKENS, 0)]
 
 

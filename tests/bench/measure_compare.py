@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from random import Random
 from typing import TypeAlias
@@ -28,6 +28,7 @@ from engine.engine import Engine
 from engine.requests import Filters, SearchRequest
 from engine.scoring.ranking import rank_of, ranked_values
 from engine.search.query import quote
+from engine.search.texts import Texts
 from engine.settings import EngineSettings
 from engine.storybook.captions import Caption, Language
 from engine.storybook.ladder import ladder, say
@@ -36,6 +37,7 @@ from engine.storybook.records import Record, read_records
 from engine.storybook.shipped import GALLERY
 
 PICTURES = 200
+BATCH = 256
 SCORERS = ("match", "cosine")
 Scored: TypeAlias = dict[str, list[tuple[float, int]]]
 """By scorer: score and rank for each text."""
@@ -83,23 +85,41 @@ def false_of(caption: Caption, record: Record, level: int) -> str:
 
 
 async def measure(home: Path, count: int) -> dict[tuple[str, Language], Counts]:
-    """Counts by scorer and language, and those of each kind of step on the way."""
+    """Counts by scorer and language."""
     records = list(read_records(GALLERY))
     chosen = Random("measure_compare").sample(records, min(count, len(records)))
+    asked = {
+        (record.file, language): texts_of(record, language)
+        for record in chosen
+        for language in Language
+    }
     found = {(scorer, language): Counts() for scorer in SCORERS for language in Language}
     async with Engine.open(EngineSettings(home=home), with_jobs=False) as engine:
-        ids = await engine.comparer.find([short_name(str(GALLERY / each.file)) for each in chosen])
-        for number, (record, picture_id) in enumerate(zip(chosen, ids, strict=True), 1):
-            for language in Language:
-                steps = ladder(record.scene, language)
-                false = [false_of(each, record, level) for level, each in enumerate(steps)]
-                texts = [*(each.text for each in steps), *false]
-                scores = await scores_of(engine, texts, picture_id)
-                for scorer in SCORERS:
-                    note(found[scorer, language], scores[scorer], len(steps))
-            if number % 20 == 0:
-                print(f"{number} of {len(chosen)} pictures", file=sys.stderr, flush=True)
+        names = [short_name(str(GALLERY / record.file)) for record in chosen]
+        ids = dict(zip(names, await engine.comparer.find(names), strict=True))
+        await embed(engine, list(dict.fromkeys(chain.from_iterable(asked.values()))))
+        for (file, language), texts in asked.items():
+            scores = await scores_of(engine, texts, ids[short_name(str(GALLERY / file))])
+            for scorer in SCORERS:
+                note(found[scorer, language], scores[scorer], len(texts) // 2)
     return found
+
+
+def texts_of(record: Record, language: Language) -> list[str]:
+    """The descriptions of a picture, and then each with one thing exchanged."""
+    steps = ladder(record.scene, language)
+    false = [false_of(each, record, level) for level, each in enumerate(steps)]
+    return [*(each.text for each in steps), *false]
+
+
+async def embed(engine: Engine, texts: list[str]) -> None:
+    """Put the texts' embeddings into the cache, many at a time."""
+    (encoder,) = await engine.library.encoders()
+    embedder = Texts(engine.cache, engine.encoders)
+    for start in range(0, len(texts), BATCH):
+        await embedder.embed(encoder, texts[start : start + BATCH], offline=False)
+        done = min(start + BATCH, len(texts))
+        print(f"{done:,} of {len(texts):,} texts", file=sys.stderr, flush=True)
 
 
 def note(counts: Counts, found: list[tuple[float, int]], length: int) -> None:
