@@ -46,7 +46,7 @@ class Heatmap(ScrollView, can_focus=True):
         overflow-y: auto;
         & > .heatmap--heading { text-style: bold; color: $text-muted; background: $panel; }
         & > .heatmap--hot { background: $primary; }
-        & > .heatmap--row { background: $block-hover-background; text-style: bold; }
+        & > .heatmap--row { background: $panel; }
         & > .heatmap--cursor {
             background: $block-cursor-blurred-background;
             color: $block-cursor-blurred-foreground;
@@ -170,7 +170,12 @@ class Heatmap(ScrollView, can_focus=True):
     def _ground(self, row: int) -> Style:
         if row != self.row:
             return self.rich_style
-        return self.rich_style + self.get_component_rich_style("heatmap--row", partial=True)
+        row = self.get_component_rich_style("heatmap--row")
+        return self.rich_style + Style(bgcolor=row.bgcolor, bold=True)
+
+    def _ink(self, name: str) -> Style:
+        """The colour of a component's text alone."""
+        return Style(color=self.get_component_rich_style(name).color)
 
     def _is_under(self, row: int, field: Field) -> bool:
         """The cursor is on this field."""
@@ -181,7 +186,7 @@ class Heatmap(ScrollView, can_focus=True):
 
     def _field(self, field: Field, row: HeatRow, ground: Style, *, is_under: bool) -> list[Segment]:
         heat = row.heats[field.column] if row.heats else None
-        muted = ground + self.get_component_rich_style("heatmap--muted", partial=True)
+        muted = ground + self._ink("heatmap--muted")
         match field.kind:
             case "heat":
                 return self._heat(field, heat, ground, is_under=is_under)
@@ -194,7 +199,7 @@ class Heatmap(ScrollView, can_focus=True):
             case "tokens":
                 words = f"{row.tokens}{CUT if row.is_cut else ''}" if row.tokens else "-"
                 style = "heatmap--warning" if row.is_cut else "heatmap--muted"
-                tone = ground + self.get_component_rich_style(style, partial=True)
+                tone = ground + self._ink(style)
                 return [Segment(fit(words, field.width, right=True), tone)]
             case "change":
                 words = "" if heat is None else change_words(heat.change)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.comparing.sheet import Line, load_sheet
 from t2itui.screens.compare_files import AddPicture, ExportComparison, OpenSheet, SaveSheet
+from t2itui.screens.form import Dialog
 from t2itui.widgets.path_input import PathInput
 from tests.t2itui.compare_library import (
     CHINESE,
@@ -38,7 +39,7 @@ async def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-async def fill(pilot: Pilot[None], kind: type[Screen[object]], value: str) -> str:
+async def fill(pilot: Pilot[None], kind: type[Dialog[Any]], value: str) -> str:
     """Write a path into the dialog, press Enter, and return the command that it showed."""
     app = pilot.app
     await until(pilot, lambda: isinstance(app.screen, kind))
@@ -112,7 +113,7 @@ async def test_the_result_is_exported_as_the_name_says_and_nothing_is_overwritte
         command = await fill(pilot, ExportComparison, str(target))
         assert f"--export {target}" in command
         await until(pilot, target.exists)
-        rows = list(csv.DictReader(target.open(encoding="utf-8")))
+        rows = list(csv.DictReader(target.read_text(encoding="utf-8").splitlines()))
         assert [row["description"] for row in rows] == [RED, GREEN]
         await until(pilot, lambda: pilot.app.screen is screen)
         for name, problem in ((target, "is there already"), ("result.bmp", "must end in one of")):

@@ -104,6 +104,7 @@ def test_variants_take_each_attribute_before_any_twice() -> None:
         ("a brown horse", "a brown horse eating grass", "eating grass"),
         ("a horse in snow", "a brown horse in deep snow", "brown ... deep"),
         ("A dog", "a dog, asleep", "asleep"),
+        ("an elephant", "a brown elephant", "brown"),
         ("一匹马", "一匹棕色的马在吃草", "棕色的 ... 在吃草"),
         ("the same", "the same", ""),
     ],
