@@ -3,8 +3,8 @@
 `python -m tests.bench.measure_compare [PICTURES]`: 200 pictures of the storybook, each described
 five times with growing detail (which animal, its colour, what it does, where, when) in English and
 in Chinese. A step is a description and the next one; a swap is a description with one thing
-exchanged so that it is false of the picture, in the same words otherwise. Encoder, matcher and
-scores are the shipped ones, by way of the engine. It takes minutes on two cores.
+exchanged so that it is false of the picture, in the same words otherwise. Encoder and
+matcher are the shipped ones. It takes a few minutes on two cores.
 
 Steps are counted in log odds for match: probabilities near 1 would hide them. Beside the scores
 stands the rank of the picture among all 600: a true description that says more is less likely to be
@@ -19,15 +19,18 @@ from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from pathlib import Path
 from random import Random
-from typing import TypeAlias
 
 import numpy as np
 
+from cache.embeddings import vectors_of
+from cache.matchers import newest_matcher
+from cache.records import TextRecord
+from cache.storybook import storybook_ids
 from engine.comparing.names import short_name
 from engine.engine import Engine
-from engine.requests import Filters, SearchRequest
-from engine.scoring.ranking import rank_of, ranked_values
-from engine.search.query import quote
+from engine.results import Scores
+from engine.scoring.matcher import read_matcher
+from engine.scoring.ranking import make_scores, rank_of, ranked_values
 from engine.search.texts import Texts
 from engine.settings import EngineSettings
 from engine.storybook.captions import Caption, Language
@@ -39,8 +42,6 @@ from engine.storybook.shipped import GALLERY
 PICTURES = 200
 BATCH = 256
 SCORERS = ("match", "cosine")
-Scored: TypeAlias = dict[str, list[tuple[float, int]]]
-"""By scorer: score and rank for each text."""
 
 
 @dataclass(kw_only=True)
@@ -97,11 +98,13 @@ async def measure(home: Path, count: int) -> dict[tuple[str, Language], Counts]:
     async with Engine.open(EngineSettings(home=home), with_jobs=False) as engine:
         names = [short_name(str(GALLERY / record.file)) for record in chosen]
         ids = dict(zip(names, await engine.comparer.find(names), strict=True))
-        await embed(engine, list(dict.fromkeys(chain.from_iterable(asked.values()))))
-        for (file, language), texts in asked.items():
-            scores = await scores_of(engine, texts, ids[short_name(str(GALLERY / file))])
-            for scorer in SCORERS:
-                note(found[scorer, language], scores[scorer], len(texts) // 2)
+        texts = list(dict.fromkeys(chain.from_iterable(asked.values())))
+        scores = await score(engine, texts)
+    for (file, language), wanted in asked.items():
+        picture_id = ids[short_name(str(GALLERY / file))]
+        for scorer in SCORERS:
+            told = [told_by(scores[text], scorer, picture_id) for text in wanted]
+            note(found[scorer, language], told, len(wanted) // 2)
     return found
 
 
@@ -112,14 +115,31 @@ def texts_of(record: Record, language: Language) -> list[str]:
     return [*(each.text for each in steps), *false]
 
 
-async def embed(engine: Engine, texts: list[str]) -> None:
-    """Put the texts' embeddings into the cache, many at a time."""
+async def score(engine: Engine, texts: list[str]) -> dict[str, Scores]:
+    """The scores of all pictures for each text, as a search makes them."""
     (encoder,) = await engine.library.encoders()
     embedder = Texts(engine.cache, engine.encoders)
+    known: dict[str, TextRecord] = {}
     for start in range(0, len(texts), BATCH):
-        await embedder.embed(encoder, texts[start : start + BATCH], offline=False)
-        done = min(start + BATCH, len(texts))
-        print(f"{done:,} of {len(texts):,} texts", file=sys.stderr, flush=True)
+        found, _ = await embedder.embed(encoder, texts[start : start + BATCH], offline=False)
+        known |= found
+        print(f"{len(known):,} of {len(texts):,} texts", file=sys.stderr, flush=True)
+    kept = await engine.cache.read(newest_matcher, encoder.id)
+    assert kept is not None
+    matcher = read_matcher(kept.weights, encoder.id)
+    ids = await engine.cache.read(storybook_ids)
+    vectors = await engine.cache.read(vectors_of, encoder.id, ids.tolist())
+    columns = np.ascontiguousarray(np.stack([vectors[each] for each in ids.tolist()]).T)
+    return {
+        text: make_scores(ids, record.vector @ columns, matcher.log_odds(record.vector, columns))
+        for text, record in known.items()
+    }
+
+
+def told_by(scores: Scores, scorer: str, picture_id: int) -> tuple[float, int]:
+    """What a scorer gives to a picture, and its rank."""
+    place = int(np.searchsorted(scores.picture_ids, picture_id))
+    return float(ranked_values(scores, scorer)[place]), rank_of(scores, scorer, place)
 
 
 def note(counts: Counts, found: list[tuple[float, int]], length: int) -> None:
@@ -135,20 +155,6 @@ def note(counts: Counts, found: list[tuple[float, int]], length: int) -> None:
     counts.ends_ranked.append(ranks[-1] < ranks[0] or ranks[-1] == 1)
     counts.swaps += falls
     counts.full_swaps.append(falls[-1])
-
-
-async def scores_of(engine: Engine, texts: list[str], picture_id: int) -> Scored:
-    """The cosine or the log odds of match of a picture for each text, and its rank."""
-    scores: Scored = {scorer: [] for scorer in SCORERS}
-    for text in texts:
-        request = SearchRequest(query=quote(text), filters=Filters(folders=(GALLERY,)))
-        result = (await engine.searcher.preview(request)).scores
-        assert result is not None
-        place = int(np.searchsorted(result.picture_ids, picture_id))
-        for scorer in SCORERS:
-            value = float(ranked_values(result, scorer)[place])
-            scores[scorer].append((value, rank_of(result, scorer, place)))
-    return scores
 
 
 def main() -> None:

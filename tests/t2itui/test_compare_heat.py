@@ -41,6 +41,15 @@ def test_one_picture_has_a_column_for_each_scorer_coloured_from_lowest_to_highes
     assert table.rows[3].heats == (None, None), "a line that was not scored yet"
 
 
+def test_a_score_that_is_both_lowest_and_highest_has_a_colour_between() -> None:
+    found = comparison(1)
+    alone = Comparison(
+        pictures=found.pictures, encoder="e", match="m", library=9, rows=found.rows[:1]
+    )
+    (only,) = HeatTable.of(LINES[:1], found.pictures, alone, "match").rows
+    assert [heat.share for heat in only.heats if heat] == [0.5, 0.5]
+
+
 def test_several_pictures_have_a_column_each_under_the_chosen_scorer() -> None:
     found = comparison(3)
     for scorer, lowest in (("cosine", 0.1), ("match", 0.9)):
