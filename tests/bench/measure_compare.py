@@ -4,7 +4,8 @@
 five times with growing detail (which animal, its colour, what it does, where, when) in English and
 in Chinese. A step is a description and the next one; a swap is a description with one thing
 exchanged so that it is false of the picture, in the same words otherwise. Encoder and
-matcher are the shipped ones. It takes a few minutes on two cores.
+matcher are the shipped ones. It takes a minute or two; on a busy machine OPENBLAS_NUM_THREADS=1
+spares the waiting of its threads for each other.
 
 Steps are counted in log odds for match: probabilities near 1 would hide them. Beside the scores
 stands the rank of the picture among all 600: a true description that says more is less likely to be
