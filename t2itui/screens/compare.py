@@ -35,7 +35,7 @@ from t2itui.widgets.heatmap import Heatmap
 from t2itui.widgets.pair_detail import PairDetail
 from t2itui.widgets.panel import Panel
 from t2itui.widgets.row_input import RowInput
-from t2itui.wording import counted
+from t2itui.wording import counted, scoring_words
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison
@@ -334,12 +334,9 @@ class CompareScreen(SheetFiles):
         self.problem.display = True
 
     def _show_waiting(self) -> None:
-        engine = self.t2i.engine
-        states = engine.encoders.state() if engine is not None else ()
-        is_loading = any(state.state == "loading" for state in states)
-        what = "loading the encoder…" if is_loading else "scoring…"
         seconds = monotonic() - self._asked_at
-        self.state.update(Content(f"{what} {seconds:.0f} s  esc stops"))
+        words = f"{scoring_words(self.t2i.engine)} {seconds:.0f} s  esc stops"
+        self.state.update(Content(words))
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Static
 
 from cache.errors import CacheError
@@ -18,10 +19,13 @@ from t2itui.screens.base import AppScreen
 from t2itui.swap_rows import SWAP_COLUMNS, swap_row, totals
 from t2itui.twin import compare_command
 from t2itui.widgets.sheet import Sheet as Table
+from t2itui.wording import counted, scoring_words
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Sheet, SwapResult
 
+LOOK_S = 0.25
+"""Between two looks at what is waited for."""
 HELP = (
     "A description must score higher than the same with one thing exchanged. The numbers are the"
     " differences: of cosine, and of the log odds of match."
@@ -64,15 +68,26 @@ class SwapScreen(AppScreen):
     def __init__(self, sheet: Sheet) -> None:
         super().__init__()
         self._sheet = sheet
+        self._waiting: Timer | None = None
 
     def compose_body(self) -> ComposeResult:
-        yield Static("scoring the variants…  esc stops", id="totals")
+        yield Static("scoring…", id="totals")
         yield Static(HELP, id="help")
         yield Table(SWAP_COLUMNS, empty="")
 
     def on_mount(self) -> None:
         self.table.focus()
+        self._waiting = self.set_interval(LOOK_S, self._show_waiting)
         self._test()
+
+    def _show_waiting(self) -> None:
+        lines = counted(len(self._sheet.lines), "description")
+        words = f"variants of {lines}: {scoring_words(self.t2i.engine)}  esc stops"
+        self.totals.update(Content(words))
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.stop()
 
     @work(exclusive=True, group="swaps")
     async def _test(self) -> None:
@@ -89,12 +104,14 @@ class SwapScreen(AppScreen):
 
     @on(Tested)
     def show_swaps(self, message: Tested) -> None:
+        self._stop_waiting()
         self.totals.update(Content(totals(message.swaps)))
         rows = [swap_row(n, swap, self._sheet.pictures) for n, swap in enumerate(message.swaps)]
         self.table.show(rows)
 
     @on(Failed)
     def show_error(self, message: Failed) -> None:
+        self._stop_waiting()
         error = message.error
         words = f"✗ {plain(error.message)}  {plain(error.hint)}"
         self.totals.update(Content.styled(words, "$text-error"))

@@ -170,8 +170,8 @@ class Heatmap(ScrollView, can_focus=True):
     def _ground(self, row: int) -> Style:
         if row != self.row:
             return self.rich_style
-        row = self.get_component_rich_style("heatmap--row")
-        return self.rich_style + Style(bgcolor=row.bgcolor, bold=True)
+        marked = self.get_component_rich_style("heatmap--row")
+        return self.rich_style + Style(bgcolor=marked.bgcolor, bold=True)
 
     def _ink(self, name: str) -> Style:
         """The colour of a component's text alone."""
