@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -84,10 +84,9 @@ class Comparer:
 
     async def find(self, names: Sequence[str]) -> tuple[int, ...]:
         """The ids of pictures by path or name. Raises RequestError for one that is not there."""
-        if self._storybook is not None:
-            await self._storybook.prepare()
         here = (await asyncio.to_thread(Path.cwd),)
         paths = [await asyncio.to_thread(long_name, name) for name in names]
+        await self._prepare_storybook(paths)
         ids, _ = await self._cache.read(read_pictures, None, paths, here)
         for number, name in enumerate(names):
             if number not in ids:
@@ -96,6 +95,18 @@ class Comparer:
                     hint="Index its folder first: t2itui index DIR",
                 )
         return tuple(ids[number] for number in range(len(names)))
+
+    async def _prepare_storybook(self, paths: Sequence[str]) -> None:
+        """See to it that the built-in library is there where one of its pictures is named."""
+        if self._storybook is None:
+            return
+        folder = self._storybook.folder
+        asked = any(PurePath(path).parent == folder for path in paths)
+        state = await self._storybook.prepare(asked=asked)
+        if asked and state.is_left_out:
+            raise RequestError(
+                "the storybook is left out", hint="Take it back: t2itui library --storybook on"
+            )
 
     async def compare(
         self, sheet: Sheet, *, swaps: bool = False, offline: bool = False

@@ -187,7 +187,6 @@ async def test_pictures_of_the_storybook_are_named_shortly_and_ranked_among_them
 ) -> None:
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
-        await engine.storybook.prepare(asked=True)
         texts = first_texts()[:2]
         sheet = Sheet(pictures=("storybook/0004.webp",), lines=lines(*texts))
         found = await engine.comparer.compare(sheet, offline=True)
@@ -197,6 +196,9 @@ async def test_pictures_of_the_storybook_are_named_shortly_and_ranked_among_them
         mixed = replace(sheet, pictures=("storybook/0004.webp", "03.jpg"))
         with pytest.raises(RequestError, match="among themselves"):
             await engine.comparer.compare(mixed, offline=True)
+        await engine.storybook.leave_out()
+        with pytest.raises(RequestError, match="left out"):
+            await engine.comparer.compare(sheet, offline=True)
 
 
 def test_an_example_has_five_descriptions_in_two_languages_about_another_picture_each() -> None:
