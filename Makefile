@@ -52,8 +52,11 @@ bench: $(VENV)/.bench
 	  echo "== $$module"; $(BIN)/python -m "tests.bench.$$(basename $$module .py)" || exit 1; \
 	done
 
-screenshot: $(VENV)/.run
+# The heatmap's Chinese needs a font that has it: apt-get install fonts-wqy-zenhei
+screenshot: $(VENV)/.test
 	$(BIN)/python -m t2itui.screenshot docs/search.svg
+	$(BIN)/python -m t2itui.screenshot docs/compare.svg --keys f3,n
+	home=$$(mktemp -d) && $(BIN)/t2itui --home $$home compare --sheet docs/compare.json --export docs/compare.png; rm -rf $$home
 
 storybook: $(VENV)/.run
 	$(BIN)/python -m engine.storybook.training $(ARGS)

@@ -86,7 +86,7 @@ class Engine:
         """Descriptions of growing detail against pictures."""
         from engine.comparing.compare import Comparer
 
-        return Comparer(self.cache, self.searcher)
+        return Comparer(self.cache, self.searcher, self.storybook)
 
     @cached_property
     def evaluator(self) -> Evaluator:

@@ -98,11 +98,17 @@ def random_variant(text: str, also: Iterable[str], random: Random) -> Variant | 
 def _english(text: str, hit: re.Match[str], attribute: str, word: str) -> Variant:
     """Put a word in, capitalised as the old one, with the article that it takes."""
     new = word.capitalize() if hit[0][0].isupper() else word
-    before = text[: hit.start()]
-    if article := _ARTICLE.search(before):
-        letter = article[1] + ("n" if word[0] in "aeiou" else "")
-        before = before[: article.start()] + letter + article[2]
-    return Variant(text=before + new + text[hit.end() :], attribute=attribute, old=hit[0], new=new)
+    changed = with_article(text[: hit.start()], word) + new + text[hit.end() :]
+    return Variant(text=changed, attribute=attribute, old=hit[0], new=new)
+
+
+def with_article(before: str, word: str) -> str:
+    """What stands before a word, its last article as the word takes it."""
+    article = _ARTICLE.search(before)
+    if article is None:
+        return before
+    letter = article[1] + ("n" if word[0] in "aeiou" else "")
+    return before[: article.start()] + letter + article[2]
 
 
 def _put(text: str, hit: re.Match[str], attribute: str, word: str) -> Variant:

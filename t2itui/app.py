@@ -24,7 +24,14 @@ from cache.errors import CacheError
 from engine.errors import EngineError
 from t2itui.collector import calm_collector
 from t2itui.graphics.picture import free_pictures
-from t2itui.messages import EngineFailed, EngineReady, JobReported, ReplayWanted, SearchWanted
+from t2itui.messages import (
+    CompareWanted,
+    EngineFailed,
+    EngineReady,
+    JobReported,
+    ReplayWanted,
+    SearchWanted,
+)
 from t2itui.paint_host import PaintHost
 from t2itui.screens.search import SearchScreen
 from t2itui.settings import AppSettings, save
@@ -285,6 +292,15 @@ class T2ITuiApp(PaintHost):
     async def go_and_replay(self, message: ReplayWanted) -> None:
         await self.switch_mode("search")
         self.query_search().replay(message.receipt_id)
+
+    @on(CompareWanted)
+    async def go_and_compare(self, message: CompareWanted) -> None:
+        from t2itui.screens.compare import CompareScreen
+
+        await self.switch_mode("compare")
+        screen = self._screen_stacks["compare"][0]
+        assert isinstance(screen, CompareScreen)
+        screen.begin(message.pictures, message.texts)
 
     def query_search(self) -> SearchScreen:
         """The Search screen, which exists as long as the app runs; on the way out it goes first."""

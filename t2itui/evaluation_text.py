@@ -131,7 +131,9 @@ def write_swaps(found: Evaluation | TrainingReport, output: Output) -> None:
     output.table(head, by_name, left="swapped")
 
 
-def write_routing(found: Evaluation | TrainingReport, output: Output, *, with_curves: bool = True) -> None:
+def write_routing(
+    found: Evaluation | TrainingReport, output: Output, *, with_curves: bool = True
+) -> None:
     """Write where queries are sent at the threshold and at the best one, and the curves."""
     if not found.routing:
         return
@@ -165,7 +167,9 @@ def write_routing(found: Evaluation | TrainingReport, output: Output, *, with_cu
             output.line(f"  {line}")
 
 
-def write_calibration(found: Evaluation | TrainingReport, output: Output, *, with_diagrams: bool = True) -> None:
+def write_calibration(
+    found: Evaluation | TrainingReport, output: Output, *, with_diagrams: bool = True
+) -> None:
     """Write the calibration errors, and the reliability diagrams."""
     for each in found.calibration:
         output.line()

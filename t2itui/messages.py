@@ -61,3 +61,12 @@ class ReplayWanted(Message):
     def __init__(self, receipt_id: str) -> None:
         super().__init__()
         self.receipt_id = receipt_id
+
+
+class CompareWanted(Message):
+    """Somebody asks the app to compare pictures with texts on the Compare screen."""
+
+    def __init__(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
+        super().__init__()
+        self.pictures = pictures
+        self.texts = texts

@@ -12,6 +12,7 @@ from t2itui.job_twins import program
 from t2itui.scope_names import scope_name
 
 if TYPE_CHECKING:
+    from engine.comparing.sheet import Line, Sheet
     from engine.results import Receipt
 
 
@@ -25,6 +26,32 @@ def search_command(home: Path | None, request: SearchRequest) -> str:
     words += ["--offline"] if request.offline else []
     words += ["--", request.query] if request.query.startswith("-") else [request.query]
     return program(home, *words)
+
+
+def compare_command(home: Path | None, sheet: Sheet | None, *options: str) -> str:
+    """Return the command line that compares what is on the sheet; without one, with options."""
+    words = ["compare", *options]
+    if sheet is not None:
+        words += ["--encoder", sheet.encoder] if sheet.encoder else []
+        words += _line_options(sheet.lines)
+        words += ["--"] if any(name.startswith("-") for name in sheet.pictures) else []
+        words += sheet.pictures
+    return program(home, *words)
+
+
+def _line_options(lines: tuple[Line, ...]) -> list[str]:
+    """Options in the order of the lines; those of a pair stand together."""
+    words: list[str] = []
+    place = 0
+    while place < len(lines):
+        one, *other = lines[place : place + 2]
+        if one.pair is not None and other and other[0].pair == one.pair:
+            words += ["--pair", one.text, other[0].text]
+            place += 2
+        else:
+            words += ["-t", one.text]
+            place += 1
+    return words
 
 
 def filter_options(filters: Filters) -> list[str]:

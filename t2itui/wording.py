@@ -1,6 +1,12 @@
 """Sizes, times and counts as people read them."""
 
+from __future__ import annotations
+
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
 
 UNITS = ("B", "KB", "MB", "GB", "TB")
 
@@ -38,3 +44,10 @@ def when_words(moment: float) -> str:
     if not moment:
         return ""
     return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M")
+
+
+def scoring_words(engine: Engine | None) -> str:
+    """Return what scores are waited for: the encoder's loading takes seconds."""
+    states = engine.encoders.state() if engine is not None else ()
+    is_loading = any(state.state == "loading" for state in states)
+    return "loading the encoder…" if is_loading else "scoring…"

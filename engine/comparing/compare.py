@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
+from cache.counters import revision
+from cache.pictures import show
 from cache.store import Cache
+from cache.storybook import storybook_ids
 from cache.texts import get_texts
+from engine.builtin.storybook import Storybook
+from engine.comparing.names import long_name
 from engine.comparing.phrases import added
+from engine.comparing.scenes import scenes_of
 from engine.comparing.sheet import Cell, Comparison, Line, Row, Sheet, SwapResult
 from engine.errors import EmptyLibraryError, RequestError
 from engine.evaluation.embed import read_pictures
 from engine.language import language_of
-from engine.requests import SearchRequest
+from engine.requests import Filters, SearchRequest
 from engine.results import Scores
 from engine.scoring.ranking import rank_of
 from engine.search.query import normalise, quote
 from engine.search.searcher import Searcher
+from engine.storybook.exchanges import exchanges
+from engine.storybook.scene import Scene
 from engine.variants import Variant, variants
 
 MOST_SWAPS = 6
 """Variants tried of each line, each attribute once before any twice."""
+KEPT_SCORES = 2_000_000
+"""Scores remembered of earlier texts, so that a sheet with one line changed scores one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,75 +48,153 @@ class _Scored:
     match: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the scores of a text depend on."""
+
+    encoder: str | None
+    filters: Filters
+    offline: bool
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ground:
+    """A sheet with all its lines scored in one space."""
+
+    sheet: Sheet
+    asked: _Asked
+    scored: tuple[_Scored, ...]
+    ids: tuple[int, ...]
+    """Of the pictures."""
+    places: tuple[int, ...]
+    """The index of each picture among the scores."""
+
+
 class Comparer:
     """Compares; keeps no receipt."""
 
-    def __init__(self, cache: Cache, searcher: Searcher) -> None:
+    def __init__(
+        self, cache: Cache, searcher: Searcher, storybook: Storybook | None = None
+    ) -> None:
         self._cache = cache
         self._searcher = searcher
+        self._storybook = storybook
+        self._known: OrderedDict[tuple[str, _Asked], _Scored] = OrderedDict()
+
+    async def find(self, names: Sequence[str]) -> tuple[int, ...]:
+        """The ids of pictures by path or name. Raises RequestError for one that is not there."""
+        here = (await asyncio.to_thread(Path.cwd),)
+        paths = [await asyncio.to_thread(long_name, name) for name in names]
+        await self._prepare_storybook(paths)
+        ids, _ = await self._cache.read(read_pictures, None, paths, here)
+        for number, name in enumerate(names):
+            if number not in ids:
+                raise RequestError(
+                    f"{name} is not in the library",
+                    hint="Index its folder first: t2itui index DIR",
+                )
+        return tuple(ids[number] for number in range(len(names)))
+
+    async def _prepare_storybook(self, paths: Sequence[str]) -> None:
+        """See to it that the built-in library is there where one of its pictures is named."""
+        if self._storybook is None:
+            return
+        folder = self._storybook.folder
+        asked = any(PurePath(path).parent == folder for path in paths)
+        state = await self._storybook.prepare(asked=asked)
+        if asked and state.is_left_out:
+            raise RequestError(
+                "the storybook is left out", hint="Take it back: t2itui library --storybook on"
+            )
 
     async def compare(
         self, sheet: Sheet, *, swaps: bool = False, offline: bool = False
     ) -> Comparison:
         """Score every line. Raises RequestError for a picture that is not in the library, and
         what a search raises."""
-        check(sheet)
-        lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
-        sheet = replace(sheet, lines=lines)
-        scored = [await self._scored(line.text, sheet.encoder, offline) for line in sheet.lines]
-        first = scored[0]
-        # Every line is scored in the space of the first one's encoder, or none could be compared.
-        sheet = replace(sheet, encoder=first.encoder)
-        for number, each in enumerate(scored):
-            if each.encoder != first.encoder:
-                scored[number] = await self._scored(each.text, first.encoder, offline)
-        places = await self._places(sheet, first)
-        rows = await self._rows(sheet, scored, places)
+        ground = await self._ground(sheet, offline)
+        first = ground.scored[0]
         found = Comparison(
             pictures=sheet.pictures,
             encoder=first.encoder,
             match=first.match,
             library=len(first.scores.picture_ids),
-            rows=rows,
+            rows=await self._rows(ground),
         )
         if not swaps:
             return found
-        return replace(found, swaps=await self._swaps(sheet, scored, places, offline))
+        return replace(found, swaps=await self._swapped(ground, range(len(sheet.lines))))
 
-    async def _scored(self, text: str, encoder: str | None, offline: bool) -> _Scored:
-        request = SearchRequest(query=quote(text), encoder_id=encoder, offline=offline)
+    async def swap(
+        self, sheet: Sheet, numbers: Sequence[int], *, offline: bool = False
+    ) -> tuple[SwapResult, ...]:
+        """Score the variants of some lines, by their places; raises as `compare` does."""
+        return await self._swapped(await self._ground(sheet, offline), numbers)
+
+    async def _ground(self, sheet: Sheet, offline: bool) -> _Ground:
+        check(sheet)
+        lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
+        sheet = replace(sheet, lines=lines)
+        ids = await self.find(sheet.pictures)
+        asked = _Asked(
+            encoder=sheet.encoder,
+            filters=await self._scope(ids),
+            offline=offline,
+            revision=await self._cache.read(revision),
+        )
+        first = await self._score(lines[0].text, asked)
+        # Every line is scored in the space of the first one's encoder, or none could be compared.
+        asked = replace(asked, encoder=first.encoder)
+        others = [await self._score(line.text, asked) for line in lines[1:]]
+        return _Ground(
+            sheet=replace(sheet, encoder=first.encoder),
+            asked=asked,
+            scored=(first, *others),
+            ids=ids,
+            places=tuple(_place(first, *pair) for pair in zip(sheet.pictures, ids, strict=True)),
+        )
+
+    async def _scope(self, ids: Sequence[int]) -> Filters:
+        """What the pictures are ranked among: the storybook for its own, else what is searched."""
+        built_in = await self._cache.read(storybook_ids)
+        are_built_in = {picture_id in built_in for picture_id in ids}
+        if len(are_built_in) > 1:
+            raise RequestError(
+                "pictures of the storybook are ranked among themselves, not among your own",
+                hint="Compare them apart.",
+            )
+        if self._storybook is None or are_built_in == {False}:
+            return Filters()
+        return Filters(folders=(self._storybook.folder,))
+
+    async def _score(self, text: str, asked: _Asked) -> _Scored:
+        """Score a text, or remember the scores that it had."""
+        key = text, asked
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key]
+        request = SearchRequest(
+            query=quote(text),
+            encoder_id=asked.encoder,
+            filters=asked.filters,
+            offline=asked.offline,
+        )
         result = await self._searcher.preview(request)
         if result.scores is None:
             raise RequestError(f"{text!r} was answered without scores")
         receipt = result.receipt
-        return _Scored(
+        found = _Scored(
             text=text, scores=result.scores, encoder=receipt.encoder, match=receipt.matcher
         )
+        self._known[key] = self._known[text, replace(asked, encoder=found.encoder)] = found
+        size = len(found.scores.picture_ids)
+        while len(self._known) > 2 and size * len(self._known) > KEPT_SCORES:
+            self._known.popitem(last=False)
+        return found
 
-    async def _places(self, sheet: Sheet, first: _Scored) -> list[int]:
-        """The index of each picture among the scores."""
-        here = (await asyncio.to_thread(Path.cwd),)
-        names = [await asyncio.to_thread(_resolved, name) for name in sheet.pictures]
-        ids, _ = await self._cache.read(read_pictures, None, names, here)
-        places = []
-        for number, name in enumerate(sheet.pictures):
-            if number not in ids:
-                raise RequestError(
-                    f"{name} is not in the library",
-                    hint="Index its folder first: t2itui index DIR",
-                )
-            place = int(np.searchsorted(first.scores.picture_ids, ids[number]))
-            if not np.isin(ids[number], first.scores.picture_ids):
-                raise EmptyLibraryError(
-                    f"{name} has no embedding by {first.encoder}",
-                    hint=f"Index it with that encoder: t2itui index DIR --encoder {first.encoder}",
-                )
-            places.append(place)
-        return places
-
-    async def _rows(
-        self, sheet: Sheet, scored: Sequence[_Scored], places: Sequence[int]
-    ) -> tuple[Row, ...]:
+    async def _rows(self, ground: _Ground) -> tuple[Row, ...]:
+        sheet, scored = ground.sheet, ground.scored
         texts = [line.text for line in sheet.lines]
         known = await self._cache.read(get_texts, scored[0].encoder, texts)
         latest: dict[str, Row] = {}
@@ -123,30 +212,33 @@ class Comparer:
                 lost=record.lost if record else "",
                 cells=tuple(
                     _cell(each.scores, place, before.cells[number] if before else None)
-                    for number, place in enumerate(places)
+                    for number, place in enumerate(ground.places)
                 ),
             )
             latest[language] = row
             rows.append(row)
         return tuple(rows)
 
-    async def _swaps(
-        self, sheet: Sheet, scored: Sequence[_Scored], places: Sequence[int], offline: bool
-    ) -> tuple[SwapResult, ...]:
+    async def _swapped(self, ground: _Ground, numbers: Sequence[int]) -> tuple[SwapResult, ...]:
         results = []
-        for line, each in zip(sheet.lines, scored, strict=True):
-            for variant in chosen(line, sheet.lines):
-                false = await self._scored(variant.text, each.encoder, offline)
+        lines = ground.sheet.lines
+        shown = await self._cache.read(show, ground.ids)
+        files = [each.file.path for each in shown if each.file is not None]
+        scenes = await asyncio.to_thread(scenes_of, files)
+        for number in numbers:
+            true = ground.scored[number].scores
+            for variant in chosen(lines[number], lines, scenes):
+                false = (await self._score(variant.text, ground.asked)).scores
                 results += [
                     SwapResult(
-                        text=line.text,
+                        text=lines[number].text,
                         false=variant.text,
                         attribute=variant.attribute,
-                        picture=number,
-                        cosine=float(each.scores.cosine[p] - false.scores.cosine[p]),
-                        match=float(each.scores.match_logit[p] - false.scores.match_logit[p]),
+                        picture=picture,
+                        cosine=float(true.cosine[place] - false.cosine[place]),
+                        match=float(true.match_logit[place] - false.match_logit[place]),
                     )
-                    for number, p in enumerate(places)
+                    for picture, place in enumerate(ground.places)
                 ]
         return tuple(results)
 
@@ -159,9 +251,14 @@ def check(sheet: Sheet) -> None:
         raise RequestError("a comparison needs descriptions, and none of them empty")
 
 
-def chosen(line: Line, lines: Sequence[Line]) -> list[Variant]:
-    """At most MOST_SWAPS variants that no other line tells, each attribute before any twice."""
-    every = variants(line.text, [other.text for other in lines])
+def chosen(line: Line, lines: Sequence[Line], scenes: Sequence[Scene] = ()) -> list[Variant]:
+    """At most MOST_SWAPS variants that no other line tells, each attribute before any twice.
+
+    By the grammar of the storybook where the scenes of the pictures are known and the text is
+    in its words; else by word lists.
+    """
+    every = exchanges(line.text, scenes) if scenes else []
+    every = every or variants(line.text, [other.text for other in lines])
     seen: dict[str, int] = {}
     ordered = []
     for variant in every:
@@ -182,7 +279,12 @@ def _cell(scores: Scores, place: int, before: Cell | None) -> Cell:
     )
 
 
-def _resolved(name: str) -> str:
-    """An existing file by its whole path; anything else as it stands."""
-    path = Path(name).expanduser()
-    return str(path.absolute()) if path.exists() else name
+def _place(first: _Scored, name: str, picture_id: int) -> int:
+    """The index of a picture among scores."""
+    ids = first.scores.picture_ids
+    if not np.isin(picture_id, ids):
+        raise EmptyLibraryError(
+            f"{name} has no embedding by {first.encoder}",
+            hint=f"Index it with that encoder: t2itui index DIR --encoder {first.encoder}",
+        )
+    return int(np.searchsorted(ids, picture_id))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import warnings
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path, PurePath
 
@@ -69,7 +71,10 @@ def draw(found: Comparison, path: Path) -> None:
     axes.set_xticks(range(len(columns)), [_plain(name) for name in names], fontsize="small")
     texts = [_plain(row.text) for row in found.rows]
     axes.set_yticks(range(len(texts)), texts, fontsize="small", fontfamily=_fonts())
-    save(figure, path)
+    with warnings.catch_warnings():
+        # Without a Chinese font there are boxes in the figure; a warning for each would be many.
+        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+        save(figure, path)
 
 
 _CHINESE = (
@@ -82,6 +87,12 @@ def _fonts() -> list[str]:
     """Fonts that are here: one with Chinese in it, where there is one, and the usual one."""
     from matplotlib import font_manager
 
+    known = font_manager.fontManager.ttflist
+    if not {font.name for font in known} & {*_CHINESE}:
+        # The list is one that matplotlib remembers: fonts installed since are not in it.
+        for path in {*font_manager.findSystemFonts()} - {font.fname for font in known}:
+            with suppress(RuntimeError, OSError):
+                font_manager.fontManager.addfont(path)
     here = {font.name for font in font_manager.fontManager.ttflist}
     return ["DejaVu Sans", *[name for name in _CHINESE if name in here]]
 

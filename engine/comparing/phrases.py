@@ -14,15 +14,18 @@ def added(before: str, now: str) -> str:
     Chinese is compared character by character.
     """
     old, new = _PIECES.findall(before), _PIECES.findall(now)
-    matcher = SequenceMatcher(
-        None, [piece.lower() for piece in old], [piece.lower() for piece in new], autojunk=False
-    )
+    matcher = SequenceMatcher(None, _keys(old), _keys(new), autojunk=False)
     runs = [
         _joined(new[start:stop])
         for kind, _, _, start, stop in matcher.get_opcodes()
         if kind in ("insert", "replace")
     ]
     return " ... ".join(run for run in runs if run)
+
+
+def _keys(pieces: list[str]) -> list[str]:
+    """What makes pieces the same: not their case, and not which article the next word takes."""
+    return ["a" if piece.lower() == "an" else piece.lower() for piece in pieces]
 
 
 def _joined(pieces: list[str]) -> str:

@@ -21,6 +21,12 @@ def prompts_of(query: str) -> tuple[str, str]:
     return prompt, negative
 
 
+def texts_of(query: str) -> tuple[str, ...]:
+    """The texts that a query adds, each alone; none where it names pictures only."""
+    terms = [term for term in parse(query).terms if not _is_picture(term)]
+    return tuple(term.text for term in terms if term.weight > 0)
+
+
 def _is_picture(term: Term) -> bool:
     raw = term.raw.lower()
     return raw.startswith(BY_CONTENT) or raw.endswith(tuple(SUFFIXES))

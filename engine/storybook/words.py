@@ -166,22 +166,33 @@ ZH_PROP_NOUN: Wordings = {
 
 def english_action(animal: str | None, action: str, rng: Random) -> str:
     """A wording of what an animal does, as a participle."""
+    return rng.choice(english_actions(animal, action))
+
+
+def english_actions(animal: str | None, action: str) -> tuple[str, ...]:
+    """All wordings of what an animal does, as participles."""
     if action == "eating":
         own = _EN_FOOD.get(animal or "", ())
-        return rng.choice((*own, "eating") if own else ("eating", "eating something"))
+        return (*own, "eating") if own else ("eating", "eating something")
     if action == "running":
-        return rng.choice(_EN_RUN.get(animal or "", ("running", "running fast")))
+        return _EN_RUN.get(animal or "", ("running", "running fast"))
     if action == "standing":
-        return rng.choice(_EN_STAND.get(animal or "", ("standing", "standing still")))
-    return rng.choice(("sleeping", "sleeping", "asleep", "taking a nap"))
+        return _EN_STAND.get(animal or "", ("standing", "standing still"))
+    return ("sleeping", "sleeping", "asleep", "taking a nap")
 
 
 def chinese_action(animal: str | None, action: str, rng: Random) -> str:
     """A wording of what an animal does, to follow 在 or 正在."""
+    wordings = chinese_actions(animal, action)
+    return rng.choice(wordings) if len(wordings) > 1 else wordings[0]
+
+
+def chinese_actions(animal: str | None, action: str) -> tuple[str, ...]:
+    """All wordings of what an animal does, to follow 在 or 正在."""
     if action == "eating":
-        return rng.choice(_ZH_FOOD.get(animal or "", ("吃东西", "吃")))
+        return _ZH_FOOD.get(animal or "", ("吃东西", "吃"))
     if action == "running":
-        return rng.choice(_ZH_RUN.get(animal or "", ("跑", "奔跑", "跑步")))
+        return _ZH_RUN.get(animal or "", ("跑", "奔跑", "跑步"))
     if action == "standing":
-        return "休息" if animal == "butterfly" else "站立"
-    return rng.choice(("睡觉", "睡觉", "打盹"))
+        return ("休息",) if animal == "butterfly" else ("站立",)
+    return ("睡觉", "睡觉", "打盹")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -16,8 +17,21 @@ if TYPE_CHECKING:
     from engine.comparing.sheet import Cell, Comparison, Sheet
     from engine.engine import Engine
 
+ORDER = "t2itui.compare.order"
+HEAT = 5
+"""Characters that stand for the colour of a cell."""
 
-@click.command()
+
+class InOrder(click.Command):
+    """Remembers in which order options were given: descriptions are compared in that order."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta[ORDER] = [parameter.name for parameter in order]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=InOrder)
 @click.argument("pictures", nargs=-1)
 @click.option("--text", "-t", "texts", multiple=True, help="A description; give several, in order.")
 @click.option(
@@ -67,14 +81,20 @@ def command(
     from engine.comparing.sheet import Line, Sheet, load_sheet, save_sheet
 
     output = Output(as_json=as_json)
+    order: list[str] = click.get_current_context().meta[ORDER]
 
     def gathered() -> Sheet:
         loaded = None if sheet is None else load_sheet(sheet)
         before = loaded.lines if loaded else ()
         taken = max((line.pair for line in before if line.pair is not None), default=0)
-        lines = [Line(text=text) for text in texts]
-        for number, two in enumerate(pairs, taken + 1):
-            lines += [Line(text=text, pair=number) for text in two]
+        lines: list[Line] = []
+        singles, doubles = iter(texts), enumerate(pairs, taken + 1)
+        for name in order:
+            if name == "texts":
+                lines.append(Line(text=next(singles)))
+            elif name == "pairs":
+                number, two = next(doubles)
+                lines += [Line(text=text, pair=number) for text in two]
         return Sheet(
             pictures=pictures or (loaded.pictures if loaded else ()),
             lines=(*before, *lines),
@@ -116,35 +136,49 @@ def write_json(found: Comparison, output: Output) -> None:
 
 
 def write_comparison(found: Comparison, output: Output) -> None:
-    """Write a table for each picture, bars beside the numbers, and the swaps below."""
+    """Write a table for each picture, the heat in characters, and the swaps below."""
     output.line(f"{plain(found.encoder)}  match: {plain(found.match)}", dim=True)
+    limits = {scorer: _limits(found, scorer) for scorer in ("cosine", "match")}
     for number, picture in enumerate(found.pictures):
         output.line()
         output.line(f"{plain(picture)} among {found.library:,} pictures", bold=True)
         rows = [
             (
-                *_cells(row.cells[number]),
+                *_cells(row.cells[number], limits),
                 str(row.tokens or "-") + ("!" if row.lost else ""),
                 _told(row.text, row.added, row.lost),
             )
             for row in found.rows
         ]
-        head = ("cosine", "change", "rank", "match", "change", "rank", "bar", "tokens",
+        head = ("cosine", "heat", "change", "rank", "match", "heat", "change", "rank", "tokens",
                 "description")  # fmt: skip
-        output.table(head, rows, left="bar")
+        output.table(head, rows, left="heat")
     _write_swaps(found, output)
 
 
-def _cells(cell: Cell) -> tuple[str, ...]:
+def _limits(found: Comparison, scorer: str) -> tuple[float, float]:
+    """The lowest and the highest score of a scorer."""
+    scores = [float(getattr(cell, scorer)) for row in found.rows for cell in row.cells]
+    return min(scores), max(scores)
+
+
+def _cells(cell: Cell, limits: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
     return (
         f"{cell.cosine:.3f}",
+        _heat(cell.cosine, *limits["cosine"]),
         _change(cell.cosine_change),
         f"{cell.cosine_rank:,}",
         f"{cell.match:.3f}",
+        _heat(cell.match, *limits["match"]),
         _change(cell.match_change),
         f"{cell.match_rank:,}",
-        ("#" * round(10 * cell.match)).ljust(10, "."),
     )
+
+
+def _heat(score: float, low: float, high: float) -> str:
+    """The place of a score between the lowest and the highest, as the app's colours show it."""
+    share = (score - low) / (high - low) if high > low else 0.5
+    return ("#" * round(HEAT * share)).ljust(HEAT, ".")
 
 
 def _change(value: float | None) -> str:

@@ -47,7 +47,7 @@ REFRESH_S = 0.5
 PAST_QUERIES = 200
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
-    | {"paint", "recipe", "start_judging"}
+    | {"paint", "recipe", "compare", "start_judging"}
 )
 
 

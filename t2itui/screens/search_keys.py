@@ -80,6 +80,14 @@ SEARCH_KEYS: list[BindingType] = [
         "m", "like", "Like", id="search.like", tooltip="More like this: rank by likeness to it"
     ),
     Binding(
+        "c",
+        "compare",
+        "Compare",
+        id="search.compare",
+        show=False,
+        tooltip="Compare this picture, or the marked ones, with descriptions",
+    ),
+    Binding(
         "g", "paint", "Paint", id="search.paint", tooltip="Paint the query, whatever its route"
     ),
     Binding(

@@ -10,6 +10,7 @@ from textual import getters, on, work
 from cache.errors import CacheError
 from t2itui.desktop import open_folder
 from t2itui.marks import Marks
+from t2itui.messages import CompareWanted
 from t2itui.plain import plain
 from t2itui.screens.base import AppScreen
 from t2itui.widgets.card import CardContent
@@ -67,6 +68,18 @@ class PictureActions(AppScreen):
             self.results.grid.show_marks(self.marks.picture_ids)
 
         self.app.push_screen(MarkedScreen(self.marks), show_marks)
+
+    def action_compare(self) -> None:
+        """Compare the marked pictures, or else the selected one, with what the query says."""
+        from engine.comparing.names import short_name
+        from engine.generation.prompts import texts_of
+
+        content, listing = self.selected_picture(), self.results.listing
+        paths = [*self.marks] or ([content.shown.path] if content is not None else [])
+        pictures = tuple(short_name(path) for path in paths if path)
+        if pictures and listing is not None:
+            texts = texts_of(listing.result.receipt.query)
+            self.app.post_message(CompareWanted(pictures, texts))
 
     @on(ResultGrid.Opened)
     def view(self, message: ResultGrid.Opened) -> None:

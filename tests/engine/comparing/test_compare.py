@@ -10,11 +10,16 @@ import numpy as np
 import pytest
 
 from engine.comparing.compare import chosen
+from engine.comparing.example import example, examples
 from engine.comparing.files import as_csv, check_exports, export
 from engine.comparing.phrases import added
+from engine.comparing.scenes import scenes_of
 from engine.comparing.sheet import Comparison, Line, Sheet, load_sheet, save_sheet
 from engine.errors import OfflineError, RequestError
 from engine.requests import SearchRequest
+from engine.results import SearchResult
+from engine.storybook.shipped import GALLERY
+from engine.storybook.suggestions import first_texts
 from tests.engine.evaluation.libraries import ENCODER, opened, write_data
 
 TEXTS = tuple(f"a red thing 3 of kind {number}" for number in range(3))
@@ -99,6 +104,7 @@ def test_variants_take_each_attribute_before_any_twice() -> None:
         ("a brown horse", "a brown horse eating grass", "eating grass"),
         ("a horse in snow", "a brown horse in deep snow", "brown ... deep"),
         ("A dog", "a dog, asleep", "asleep"),
+        ("an elephant", "a brown elephant", "brown"),
         ("一匹马", "一匹棕色的马在吃草", "棕色的 ... 在吃草"),
         ("the same", "the same", ""),
     ],
@@ -152,3 +158,63 @@ def test_a_description_never_becomes_a_formula_of_a_spreadsheet(comparison: Comp
     told = as_csv(replace(comparison, rows=(row,)))
     assert "\n=cmd" not in told
     assert "'=cmd" in told
+
+
+async def test_a_changed_line_is_the_only_one_that_is_scored_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        asked: list[str] = []
+        preview = engine.searcher.preview
+
+        async def counted(request: SearchRequest) -> SearchResult:
+            asked.append(request.query)
+            return await preview(request)
+
+        monkeypatch.setattr(engine.searcher, "preview", counted)
+        sheet = Sheet(pictures=("03.jpg",), lines=lines(*TEXTS[:2]))
+        before = await engine.comparer.compare(sheet, offline=True)
+        assert len(asked) == 2
+        sheet = replace(sheet, lines=lines(TEXTS[0], TEXTS[2]))
+        now = await engine.comparer.compare(sheet, offline=True)
+        assert asked[2:] == [f'"{TEXTS[2]}"']
+        assert now.rows[0] == before.rows[0]
+
+
+async def test_pictures_of_the_storybook_are_named_shortly_and_ranked_among_themselves(
+    tmp_path: Path,
+) -> None:
+    write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        texts = first_texts()[:2]
+        sheet = Sheet(pictures=("storybook/0004.webp",), lines=lines(*texts))
+        found = await engine.comparer.compare(sheet, offline=True)
+        assert found.library == 600
+        ids = await engine.comparer.find(["storybook/0004.webp", str(GALLERY / "0004.webp")])
+        assert ids[0] == ids[1]
+        mixed = replace(sheet, pictures=("storybook/0004.webp", "03.jpg"))
+        with pytest.raises(RequestError, match="among themselves"):
+            await engine.comparer.compare(mixed, offline=True)
+        await engine.storybook.leave_out()
+        with pytest.raises(RequestError, match="left out"):
+            await engine.comparer.compare(sheet, offline=True)
+
+
+def test_an_example_has_five_descriptions_in_two_languages_about_another_picture_each() -> None:
+    sheets = [example(number) for number in range(3)]
+    assert len({sheet.pictures for sheet in sheets}) == 3
+    for sheet in sheets:
+        assert sheet.pictures[0].startswith("storybook/")
+        assert [line.pair for line in sheet.lines] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+        assert [line.text.isascii() for line in sheet.lines] == [True, False] * 5
+    assert example(len(examples())) == sheets[0]
+
+
+def test_variants_of_a_storybook_text_are_false_of_its_picture() -> None:
+    (scene,) = scenes_of([str(GALLERY / "0001.webp")])
+    line = Line(text="a yellow spider on the left")
+    found = chosen(line, (line,), (scene,))
+    assert {variant.attribute for variant in found} == {"colour", "animal", "position"}
+    assert not any(variant.new in ("red", "on the right") for variant in found)
+    assert scenes_of([str(GALLERY / "0001.webp"), "/photos/1.jpg"]) == ()

@@ -1,9 +1,12 @@
 """`t2itui compare` over an imported library: tables, JSON lines, sheets."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
+from engine.comparing.sheet import Line, Sheet
+from t2itui.twin import compare_command
 from tests.t2itui.cli.conftest import RunCli, json_lines
 
 
@@ -47,3 +50,35 @@ def test_wrong_usage_is_told(library: RunCli, arguments: tuple[str, ...], told: 
     done = library("compare", *arguments, "--offline")
     assert done.exit_code == 2
     assert told in done.stderr
+
+
+def test_descriptions_and_pairs_are_compared_in_the_order_they_were_given(library: RunCli) -> None:
+    order = ("--pair", "a cat", "a piano", "-t", "a dog", "--pair", "a horse", "a thing 1")
+    done = library("compare", *order, "00.jpg", "--json", "--offline")
+    assert done.exit_code == 0, done.output
+    lines = json_lines(done)[1:]
+    assert [(line["text"], line["pair"]) for line in lines] == [
+        ("a cat", 1), ("a piano", 1), ("a dog", None), ("a horse", 2), ("a thing 1", 2),
+    ]  # fmt: skip
+
+
+def test_both_scorers_have_their_heat_in_characters(library: RunCli) -> None:
+    done = library("compare", "00.jpg", "-t", "a dog", "-t", "a cat", "--offline")
+    dog, cat = done.stdout.splitlines()[-2:]
+    assert dog.split().count("#####") == 2
+    assert cat.split().count(".....") == 2
+
+
+def test_the_command_that_the_app_copies_compares_the_same(library: RunCli) -> None:
+    lines = (
+        Line(text="a cat", pair=4),
+        Line(text="a piano", pair=4),
+        Line(text="a dog"),
+        Line(text="-t"),
+    )
+    words = shlex.split(compare_command(None, Sheet(pictures=("00.jpg",), lines=lines[:3])))
+    assert words[:2] == ["t2itui", "compare"]
+    done = library(*words[1:], "--json", "--offline")
+    assert [line["text"] for line in json_lines(done)[1:]] == ["a cat", "a piano", "a dog"]
+    odd = compare_command(None, Sheet(pictures=("-x.jpg",), lines=lines[3:]))
+    assert odd == "t2itui compare -t -t -- -x.jpg"

@@ -1,0 +1,144 @@
+"""What the Compare screen does with pictures and files: adds and removes, opens, saves, exports."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from textual import work
+
+from cache.errors import CacheError
+from engine.comparing.sheet import Sheet, load_sheet, save_sheet
+from engine.errors import EngineError
+from t2itui.plain import plain
+from t2itui.screens.base import AppScreen
+from t2itui.screens.compare_files import AddPicture, ExportComparison, OpenSheet, SaveSheet
+
+if TYPE_CHECKING:
+    from engine.comparing.sheet import Comparison
+
+
+class SheetFiles(AppScreen):
+    """Fills a sheet and writes it down."""
+
+    found: Comparison | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sheet = Sheet(pictures=(), lines=())
+        """What is compared."""
+        self._own: Path | None = None
+        """The file that it was opened from, or saved to."""
+        self._examples = 0
+        """Examples shown so far."""
+
+    @property
+    def picture(self) -> int:
+        """The number of the picture under the cursor."""
+        raise NotImplementedError
+
+    def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
+        """Show another sheet."""
+        raise NotImplementedError
+
+    @work(group="file")
+    async def action_add_picture(self) -> None:
+        """Ask for a picture of the library and add it."""
+        engine = self.t2i.engine
+        name = await self.app.push_screen_wait(AddPicture(self.t2i.home, self.sheet))
+        if name is None or engine is None:
+            return
+        from engine.comparing.names import short_name
+
+        try:
+            await engine.comparer.find([name])
+        except (EngineError, CacheError) as error:
+            self.tell(error)
+            return
+        pictures = (*self.sheet.pictures, short_name(name))
+        if len(set(pictures)) < len(pictures):
+            self.notify("That picture is in the comparison already.")
+            return
+        self.take(replace(self.sheet, pictures=pictures), column=len(pictures))
+
+    def action_drop_picture(self) -> None:
+        """Take the picture under the cursor out."""
+        if self.sheet.pictures:
+            place = self.picture
+            pictures = (*self.sheet.pictures[:place], *self.sheet.pictures[place + 1 :])
+            self.take(replace(self.sheet, pictures=pictures))
+
+    @work(exclusive=True, group="file")
+    async def action_example(self) -> None:
+        """Show the next example on the storybook."""
+        from engine.comparing.example import example
+
+        number, self._examples = self._examples, self._examples + 1
+        self._own = None
+        self.take(await asyncio.to_thread(example, number), row=0, column=1)
+
+    @work(group="file")
+    async def action_open(self) -> None:
+        """Ask for a file and show what was saved in it."""
+        path = await self.app.push_screen_wait(OpenSheet(self.t2i.home))
+        if path is None:
+            return
+        try:
+            sheet = await asyncio.to_thread(load_sheet, path)
+        except EngineError as error:
+            self.tell(error)
+            return
+        self._own = path
+        self.take(sheet, row=0, column=1)
+
+    @work(group="file")
+    async def action_save(self) -> None:
+        """Ask for a file and keep pictures and descriptions in it."""
+        sheet = self.sheet
+        proposed = self._own
+        if proposed is None:
+            proposed = await asyncio.to_thread(self._proposed, ".json")
+        dialog = SaveSheet(self.t2i.home, sheet, proposed, self._own)
+        path = await self.app.push_screen_wait(dialog)
+        if path is None:
+            return
+        try:
+            await asyncio.to_thread(save_sheet, sheet, path)
+        except EngineError as error:
+            self.tell(error)
+            return
+        self._own = path
+        self.notify(plain(str(path)), title="Saved", markup=False)
+
+    @work(group="file")
+    async def action_export(self) -> None:
+        """Ask for a file and write the result in the kind that its name says."""
+        found, sheet = self.found, self.sheet
+        if found is None:
+            return
+        proposed = await asyncio.to_thread(self._proposed, ".png")
+        dialog = ExportComparison(self.t2i.home, sheet, proposed, None)
+        path = await self.app.push_screen_wait(dialog)
+        if path is None:
+            return
+        from engine.comparing.files import check_exports, export
+
+        try:
+            await asyncio.to_thread(check_exports, (path,))
+            await asyncio.to_thread(export, found, path)
+        except EngineError as error:
+            self.tell(error)
+        else:
+            self.notify(plain(str(path)), title="Exported", markup=False)
+
+    def _proposed(self, suffix: str) -> Path:
+        """A name in the current folder after the first picture."""
+        first = self.sheet.pictures[0] if self.sheet.pictures else "comparison"
+        return Path.cwd() / f"{PurePath(first).stem}{suffix}"
+
+    def tell(self, error: CacheError | EngineError) -> None:
+        """Say what went wrong and what to do."""
+        text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
+        self.notify(text, title="The comparison", severity="error", markup=False)
