@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine.storybook.training.drawn import TRAIN, VALIDATION, DrawnSet, drawn_set
 from engine.storybook.training.matcher_material import Material
@@ -52,7 +53,7 @@ class _Watch:
         self._texts = material.texts[: len(captions)]
         self._pictures = material.pictures[: len(scenes)]
         nothing = np.zeros((0, self._texts.shape[1]), np.float32)
-        arrays = {
+        arrays: dict[str, NDArray[np.generic]] = {
             "texts": self._texts,
             "pictures": self._pictures,
             "text": text,

@@ -71,15 +71,16 @@ def train(plan: Plan, pictures: Path, encoder: Path) -> Trainer:
     unet.load_state_dict(state["averages"])
     taught = load_vae(plan.folder / VAE_FOLDER).requires_grad_(True)
     trainer = open_trainer(plan, _reader(taught))
-    for module in (unet.eval().requires_grad_(False), parts.vae, parts.tower):
-        module.to(trainer.device)
+    unet.eval().requires_grad_(False).to(trainer.device)
+    parts.vae.to(trainer.device)
+    parts.tower.to(trainer.device)  # type: ignore[arg-type]
     noise, rng, total = make_noise(), Random(f"decoder:{trainer.step}"), 0.0
     for batch in random_pictures(pictures, plan.batch, rng):
         if trainer.share >= 1:
             break
         latents = written(parts, unet, noise, batch, rng)
-        found = trainer.module["outer"](latents)  # type: ignore[operator,index]
-        found = trainer.module["inner"](found)  # type: ignore[operator,index]
+        found = trainer.module["outer"](latents)  # type: ignore[index]
+        found = trainer.module["inner"](found)  # type: ignore[index]
         x = to_input(batch.pixels).to(trainer.device)
         loss = picture_loss(found, x, torch.from_numpy(batch.animals).to(trainer.device))
         total += trainer.learn(loss, plan.batch)

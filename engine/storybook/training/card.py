@@ -9,8 +9,8 @@ from typing import Any
 from safetensors import safe_open
 
 from engine.storybook.measures import OF_AN_ANIMAL, Figures
-from engine.storybook.training.export import TRAINING
 from engine.storybook.training.network import SIDE
+from engine.storybook.training.run import TRAINING
 from engine.storybook.vocabulary import ATTRIBUTES
 
 _CARD = """---
@@ -46,7 +46,7 @@ swapped, recombined and foreign captions as negatives. Whose colour and action i
 late: animals with their colours and actions are read as pairs, from both embeddings and from each
 patch before the last layer; and in the last hour each animal of each picture was asked for its
 colour, action and position by multiple choice, among captions with all values, which took the
-wrong answers about one of two animals' colour from 14 % to 5 %. A quarter of the pictures, at first
+wrong answers about one of two animals' colour from 14 % to 3 %. A quarter of the pictures, at first
 nearly half, were grey or in false colours; three in four, at first two in five, held two animals.
 Muon for the matrices inside the towers, AdamW for the rest, averaged weights.
 

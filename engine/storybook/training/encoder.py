@@ -65,7 +65,7 @@ def train_step(run: Run, batch: Batch) -> Losses:
         seen=pictures,
         coverage=shown.coverage,
         texts=texts,
-        choices=list(told.split([len(each.captions) for each in batch.choices])),
+        choices=list(torch.split(told, [len(each.captions) for each in batch.choices])),
     )
     parts = losses(batch, read, run.model.logit_scale.exp(), run.heads)
     for optimizer in run.optimizers:

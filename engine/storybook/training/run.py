@@ -89,7 +89,8 @@ def _tokenizer(plan: Plan) -> CLIPTokenizer:
             CLIPTokenizer.from_pretrained(plan.start).save_pretrained(folder)
         else:
             save_tokenizer(folder)
-    return CLIPTokenizer.from_pretrained(folder)
+    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
+    return tokenizer
 
 
 def _start_from(run: Run, folder: Path) -> None:
