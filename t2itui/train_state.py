@@ -46,6 +46,8 @@ class KeptMatcher:
     """A matcher of the cache."""
 
     id: int
+    name: str
+    """What receipts call it."""
     encoder_id: str
     created_at: float
     is_in_force: bool
@@ -101,7 +103,7 @@ class TrainState:
 async def read_state(engine: Engine) -> TrainState:
     """Ask the engine; reports are parsed beside the event loop. Raises CacheError."""
     records = await engine.training.matchers()
-    kept = await asyncio.to_thread(_kept, records)
+    kept = await asyncio.to_thread(_kept, records, await engine.training.shipped())
     counts = await engine.library.counts()
     encoders = [name for name, count in counts.embedded.items() if count]
     known = dict.fromkeys([*encoders, *(each.encoder_id for each in kept)])
@@ -122,7 +124,8 @@ async def read_state(engine: Engine) -> TrainState:
     return TrainState(matchers=kept, lost=tuple(lost), labelled=labelled)
 
 
-def _kept(records: Sequence[MatcherRecord]) -> tuple[KeptMatcher, ...]:
+def _kept(records: Sequence[MatcherRecord], shipped: int | None) -> tuple[KeptMatcher, ...]:
+    from engine.scoring.matcher import matcher_words
     from engine.training.report import read_report
 
     newest: dict[str, int] = {}
@@ -131,6 +134,7 @@ def _kept(records: Sequence[MatcherRecord]) -> tuple[KeptMatcher, ...]:
     return tuple(
         KeptMatcher(
             id=record.id,
+            name=matcher_words(record.id, shipped),
             encoder_id=record.encoder_id,
             created_at=record.created_at,
             is_in_force=newest[record.encoder_id] == record.id,
@@ -240,7 +244,7 @@ def in_force_words(state: TrainState) -> str:
     parts = []
     for encoder_id, labelled in state.labelled.items():
         matcher = by_encoder.get(encoder_id)
-        name = "no matcher (label-free)" if matcher is None else f"matcher {matcher.id}"
+        name = "no matcher (label-free)" if matcher is None else matcher.name
         count = sum(each.labels for each in labelled.calibrations)
         labels = f", calibrated by {counted(count, 'label')}" if count else ""
         parts.append(f"{_short(encoder_id)}: {name}{labels}")

@@ -12,12 +12,13 @@ from cache.labels import CalibrationRecord, list_calibrations
 from cache.matchers import newest_matcher
 from cache.records import EncoderRecord
 from cache.store import Cache
+from cache.storybook import find_storybook
 from engine.errors import ModelUnusableError, RequestError
 from engine.evaluation.gather import Material
 from engine.evaluation.request import COSINE, FUSION, LABEL_FREE, MATCH, SCORERS, EvaluateRequest
 from engine.evaluation.scorers import CosineScorer, Ground, LabelFreeScorer, MatcherScorer, Scorer
 from engine.results import FloatArray
-from engine.scoring.matcher import Matcher, read_matcher
+from engine.scoring.matcher import Matcher, matcher_words, read_matcher
 from engine.search.answer import calibrated_by, scorer_name
 from engine.search.texts import Texts
 from engine.storybook.shipped import MATCHER
@@ -68,9 +69,11 @@ async def matcher_of(cache: Cache, encoder: EncoderRecord) -> tuple[Matcher | No
     """The matcher in force for an encoder, and its name; the storybook's ships with it."""
     record = await cache.read(newest_matcher, encoder.id)
     if record is not None:
-        return read_matcher(record.weights, encoder.id), f"matcher {record.id}"
+        book = await cache.read(find_storybook)
+        name = matcher_words(record.id, None if book is None else book.matcher_id)
+        return read_matcher(record.weights, encoder.id), name
     try:
-        return read_matcher(MATCHER.read_bytes(), encoder.id), "the shipped matcher"
+        return read_matcher(MATCHER.read_bytes(), encoder.id), "storybook's matcher"
     except (ModelUnusableError, OSError):
         return None, LABEL_FREE
 

@@ -14,6 +14,7 @@ from cache.encoders import find_encoder
 from cache.matchers import add_matcher, matchers, remove_matcher
 from cache.records import MatcherRecord
 from cache.store import Cache
+from cache.storybook import find_storybook
 from engine.errors import EngineError, ModelUnusableError, RequestError
 from engine.events import Report
 from engine.indexing.indexer import Indexer
@@ -103,6 +104,11 @@ class Training:
     async def matchers(self) -> list[MatcherRecord]:
         """Every matcher, newest first; the newest of an encoder is in force."""
         return await self._cache.read(matchers)
+
+    async def shipped(self) -> int | None:
+        """The id of the matcher that came with the storybook; None where that is left out."""
+        book = await self._cache.read(find_storybook)
+        return None if book is None else book.matcher_id
 
     async def export(self, matcher_id: int, target: Path) -> None:
         """Write a matcher, its report inside, as safetensors. Raises RequestError, EngineError."""
