@@ -177,7 +177,8 @@ def test_a_checkpoint_paints_what_its_folder_paints(
 ) -> None:
     pipe = load(tiny / "plain.safetensors", tmp_path)
     from_file = Painter(pipe, CPU, Ladder(pipe, "cpu"))
-    np.testing.assert_array_equal(paint(from_file), paint(painter))
+    # The same weights lie otherwise in memory, and the last bit of a level may round otherwise.
+    np.testing.assert_allclose(paint(from_file), paint(painter), rtol=0, atol=1)
 
 
 @pytest.mark.parametrize(("dtype", "name"), [("bf16", "bfloat16"), ("fp16", "float16")])
