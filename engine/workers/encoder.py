@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.wire import Reply
 from engine.workers.loop import Call, serve
+from engine.workers.uncollected import uncollected
 
 if TYPE_CHECKING:
     from engine.workers.clip import Towers
@@ -65,9 +66,9 @@ class Encoder:
     def _towers(self, call: Call) -> "Towers":
         if self._loaded is None:
             call.report(stage="starting the model process")
-            from engine.workers.clip import load_towers
-            from engine.workers.device import choose
-
+            with uncollected():
+                from engine.workers.clip import load_towers
+                from engine.workers.device import choose
             choice = choose(self._device, self._dtype)
             self._loaded = load_towers(self._folder, choice, lambda stage: call.report(stage=stage))
         return self._loaded

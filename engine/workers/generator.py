@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from engine.wire import Reply
 from engine.workers.device_lock import DeviceLock
 from engine.workers.loop import Call, serve
+from engine.workers.uncollected import uncollected
 
 if TYPE_CHECKING:
     from engine.workers.device import Choice
@@ -81,9 +82,9 @@ class Generator:
     def _choose(self, call: Call) -> "Choice":
         if self._choice is None:
             call.report(event="loading", stage="starting the model process", done=0, total=0)
-            from engine.workers.device import choose
-
-            choice = choose(self._device, self._dtype)
+            with uncollected():
+                import engine.workers.hosted
+            choice = engine.workers.device.choose(self._device, self._dtype)
             if choice.device == "cpu" and self._dtype == "auto":
                 # On CPUs that know bf16 a UNet takes as long in it, and a small one twice as long.
                 choice = replace(choice, dtype="fp32")
