@@ -4,8 +4,9 @@ import sys
 
 import click
 
-from engine.storybook.painter import check, choose, decoder, export, samples, unet, vae
-from engine.storybook.training import pictures
+from engine.storybook.painter import check, choose, decoder, export, painted, samples, unet, vae
+from engine.storybook.training import check as training_check
+from engine.storybook.training import matcher, pictures
 from engine.storybook.training.__main__ import run
 from engine.storybook.training.run import DEFAULT_FOLDER
 
@@ -21,7 +22,8 @@ def main(
 ) -> None:
     """Draw pictures, train the parts, choose the options and print every figure.
 
-    A run that was stopped goes on from its last shard and checkpoint.
+    The matcher is trained again, with painted pictures among its pairs. A run that was stopped goes
+    on from its last shard and checkpoint.
     """
     run(pictures.main, [str(DEFAULT_FOLDER / "pictures"), "--shards", str(shards)])
     run(vae.main, ["--minutes", str(vae_minutes)])
@@ -29,6 +31,9 @@ def main(
     run(decoder.main, ["--minutes", str(decoder_minutes)])
     run(export.main, [])
     run(choose.main, [])
+    run(painted.main, [])
+    run(matcher.main, [])
+    run(training_check.main, ["--write"])
     run(check.main, ["--write"])
     run(samples.main, [samples_out])
 

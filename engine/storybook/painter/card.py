@@ -34,12 +34,15 @@ ten animals in ten colours, doing four things at five places. It reads English a
 Pictures and captions are rendered by `engine/storybook`; no downloaded picture or weight was used.
 Ten colour-animal pairs and twenty combinations of animal, action and place are kept from training.
 
-- Text: the text tower of `clip-storybook`, frozen.
+- Text: the text tower of `clip-storybook` as it was when the UNet began, frozen.
 - Autoencoder: four pixels to a cell, six channels, absolute error of pixels and edges, animals
   weighted; {vae_samples:,} pictures, {vae_minutes:.0f} minutes.
-- UNet: velocities, zero terminal SNR, min-SNR weights, animals weighted, 10 % without a caption,
-  85 % with one animal; {unet_samples:,} pictures, {unet_minutes:.0f} minutes. Muon for matrices and
-  kernels, AdamW for the rest, averaged weights.
+- UNet: velocities, squared-cosine schedule to zero terminal SNR, errors at three scales, animals
+  weighted, the text also as scale and shift of every block, 10 % without a caption, 85 % with one
+  animal; {unet_samples:,} pictures, {unet_minutes:.0f} minutes. Muon for matrices and kernels,
+  AdamW for the rest, averaged weights.
+- The autoencoder's decoder once more, on what the UNet makes of noisy latents;
+  {decoder_samples:,} pictures, {decoder_minutes:.0f} minutes.
 
 The minutes are those of one shared core of a CPU, at low priority. `make storybook-generator`
 trains all of it again, and goes on from checkpoints where there are some.
@@ -83,6 +86,8 @@ def write_card(folder: Path, found: Mapping[str, Any]) -> None:
         vae_minutes=facts["vae"]["seconds"] / 60,
         unet_samples=facts["unet"]["samples"],
         unet_minutes=facts["unet"]["seconds"] / 60,
+        decoder_samples=facts["decoder"]["samples"],
+        decoder_minutes=facts["decoder"]["seconds"] / 60,
         options=f"{options.scheduler}, {options.steps} steps, guidance {options.guidance_scale}",
         prompts=found["prompts"],
         seeds=found["seeds"],

@@ -6,7 +6,6 @@ encoded, made noisy, brought back by the UNet in one step and decoded; the decod
 latents stay what they are.
 """
 
-import shutil
 from pathlib import Path
 from random import Random
 
@@ -22,17 +21,14 @@ from engine.storybook.painter.trainer import (
     Plan,
     Trainer,
     open_trainer,
-    read_facts,
     write_facts,
 )
 from engine.storybook.painter.unet import Parts, load_parts
-from engine.storybook.painter.vae import VAE_FOLDER, picture_loss, sheet, to_input
+from engine.storybook.painter.vae import DECODER_FOLDER, VAE_FOLDER, picture_loss, sheet, to_input
 from engine.storybook.shipped import ENCODER
 from engine.storybook.training.checkpoint import load_checkpoint
 from engine.storybook.training.run import DEFAULT_FOLDER
 
-DECODER_FOLDER = "vae-decoder"
-"""The autoencoder with its taught decoder."""
 NOISIEST = 600
 """The last step of the noise from which the UNet brings latents back."""
 
@@ -92,16 +88,10 @@ def train(plan: Plan, pictures: Path, encoder: Path) -> Trainer:
     _reader(taught).load_state_dict(trainer.averages.values)
     shown = next(random_pictures(pictures, 12, Random("sheet")))
     sheet(taught.eval(), shown).save(plan.folder / f"decoder-{trainer.step:06d}.png")
-    write(taught, plan.folder)
-    return trainer
-
-
-def write(taught: Vae, folder: Path) -> None:
-    """Write the autoencoder in half precision, with the facts of the one that it comes from."""
-    target = folder / DECODER_FOLDER
-    shutil.rmtree(target, ignore_errors=True)
+    target = plan.folder / DECODER_FOLDER
     taught.to(torch.float16).save_pretrained(target)
-    write_facts(target, read_facts(folder / VAE_FOLDER))
+    write_facts(target, trainer.facts)
+    return trainer
 
 
 @click.command()

@@ -9,12 +9,11 @@ from pathlib import Path
 import click
 import torch
 
-from engine.storybook.painter.decoder import DECODER_FOLDER
 from engine.storybook.painter.network import build_unet, load_vae
 from engine.storybook.painter.painting import OPTIONS, Options, assemble, write_options
 from engine.storybook.painter.trainer import FACTS, FOLDER, read_facts, write_facts
 from engine.storybook.painter.unet import load_parts
-from engine.storybook.painter.vae import VAE_FOLDER
+from engine.storybook.painter.vae import DECODER_FOLDER, VAE_FOLDER
 from engine.storybook.shipped import ENCODER, PAINTER
 from engine.storybook.training.checkpoint import load_checkpoint
 
@@ -31,13 +30,15 @@ def export_painter(source: Path, encoder: Path, target: Path) -> None:
     unet = build_unet(parts.vae, parts.tower.config.hidden_size)
     unet.load_state_dict(state["averages"])
     taught = source / DECODER_FOLDER
-    vae = load_vae(taught) if taught.exists() else parts.vae
-    pipe = assemble(vae, unet, parts.tower, parts.tokenizer)
+    if not taught.exists():
+        raise click.ClickException(f"{source} holds no taught decoder; train it first")
+    pipe = assemble(load_vae(taught), unet, parts.tower, parts.tokenizer)
     pipe.to(torch.float16)
     pipe.save_pretrained(target, safe_serialization=True)
     _tidy(target)
     trained = {name: state[name] for name in FACTS}
-    write_facts(target, {"vae": read_facts(source / VAE_FOLDER), "unet": trained})
+    facts = {"vae": read_facts(source / VAE_FOLDER), "decoder": read_facts(taught)}
+    write_facts(target, facts | {"unet": trained})
     if not (target / OPTIONS).exists():
         write_options(target, Options())
 

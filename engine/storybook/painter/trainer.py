@@ -62,6 +62,11 @@ class Trainer:
             return 1.0
         return (time.monotonic() - self._start) / max(self.plan.minutes * 60, 1e-9)
 
+    @property
+    def facts(self) -> dict[str, float]:
+        """How long was trained."""
+        return {name: getattr(self, name) for name in FACTS}
+
     def learn(self, loss: Tensor, samples: int) -> float:
         """One step of the optimisers; the loss as a number."""
         factor = rate_at(self.share, self.step)

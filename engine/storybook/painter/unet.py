@@ -46,7 +46,7 @@ from engine.storybook.painter.trainer import (
     read_facts,
     write_facts,
 )
-from engine.storybook.painter.vae import VAE_FOLDER
+from engine.storybook.painter.vae import DECODER_FOLDER, VAE_FOLDER
 from engine.storybook.shipped import ENCODER
 from engine.storybook.training.checkpoint import save_checkpoint
 from engine.storybook.training.run import DEFAULT_FOLDER
@@ -107,16 +107,23 @@ def multiscale(error: Tensor, near: Tensor) -> Tensor:
 
 def take_over(start: Path, folder: Path) -> None:
     """Begin in `folder` with the parts of an exported painter, where there are none yet."""
-    for name in (VAE_FOLDER, TOWER, TOKENIZER):
+    facts = read_facts(start)
+    for name, source in (
+        (VAE_FOLDER, VAE_FOLDER),
+        (DECODER_FOLDER, VAE_FOLDER),
+        (TOWER, TOWER),
+        (TOKENIZER, TOKENIZER),
+    ):
         if not (folder / name).exists():
-            shutil.copytree(start / name, folder / name)
-    write_facts(folder / VAE_FOLDER, read_facts(start)["vae"])
+            shutil.copytree(start / source, folder / name)
+    write_facts(folder / VAE_FOLDER, facts["vae"])
+    write_facts(folder / DECODER_FOLDER, facts["decoder"])
     if not (folder / "unet.pt").exists():
         unet = load_unet(start / "unet")
         weights = unet.state_dict()
         optimizers = [optimizer.state_dict() for optimizer in make_optimizers(unet, 0.0)]
         state = {"module": weights, "averages": weights, "optimizers": optimizers}
-        save_checkpoint(folder / "unet.pt", state | read_facts(start)["unet"])
+        save_checkpoint(folder / "unet.pt", state | facts["unet"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

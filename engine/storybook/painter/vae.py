@@ -19,7 +19,6 @@ from torch import Tensor
 from engine.storybook.painter.network import Vae, build_vae
 from engine.storybook.painter.pictures import Pictures, cropped, random_pictures
 from engine.storybook.painter.trainer import (
-    FACTS,
     FOLDER,
     Plan,
     Trainer,
@@ -35,6 +34,8 @@ ANIMAL_WEIGHT = 4.0
 KL_WEIGHT = 2e-4
 VAE_FOLDER = "vae"
 """What the UNet is trained on, beside the checkpoint."""
+DECODER_FOLDER = "vae-decoder"
+"""The same autoencoder, its decoder taught to read what the UNet writes."""
 WHITENED = 300
 """Pictures that the mean and deviation of the latents are measured on."""
 WINDOW, WINDOW_SHARE = 40, 0.6
@@ -120,7 +121,7 @@ def write_vae(trainer: Trainer, pictures: Path, target: Path) -> None:
     sample = next(random_pictures(pictures, WHITENED, Random("whiten")))
     whiten(vae, to_input(sample.pixels).to(trainer.device))
     vae.to(torch.float16).save_pretrained(target)
-    write_facts(target, {name: getattr(trainer, name) for name in FACTS})
+    write_facts(target, trainer.facts)
 
 
 def averaged(trainer: Trainer) -> Vae:

@@ -40,7 +40,7 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained
     """Both parts trained for three steps, stopped and taken up again, and exported."""
     import torch
 
-    from engine.storybook.painter import unet, vae
+    from engine.storybook.painter import decoder, unet, vae
     from engine.storybook.painter.export import export_painter
     from engine.storybook.painter.trainer import Plan
 
@@ -55,6 +55,8 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained
     for steps in (1, 3):
         plan = Plan(folder=folder, name="unet", minutes=1, batch=2, rate=1e-3, steps=steps)
         unet.train(plan, pictures, ENCODER, sheet_minutes=10)
+    plan = Plan(folder=folder, name="decoder", minutes=1, batch=2, rate=1e-3, steps=2)
+    decoder.train(plan, pictures, ENCODER)
     short.undo()
     export_painter(folder, ENCODER, folder / "out")
     return Trained(pictures=pictures, folder=folder, painter=folder / "out")

@@ -16,6 +16,7 @@ from engine.storybook.painter.choose import first_best
 from engine.storybook.painter.painting import Options, write_options
 from engine.storybook.painter.prompts import Kind, held_out_prompts
 from engine.storybook.painter.reading import read_right, stated, value_claims
+from engine.storybook.painter.trainer import write_facts
 from engine.storybook.scene import Split, split_of
 
 PROMPTS = held_out_prompts(40, 20, 20)
@@ -92,8 +93,8 @@ def figures() -> dict[str, Any]:
 def test_the_card_says_which_goals_were_missed(figures: dict[str, Any], tmp_path: Path) -> None:
     assert "animal usual 0.90 of 0.85" in goals(figures).split("Missed")[0]
     assert "animal unseen 0.60 of 0.70" in goals(figures).split("Missed")[1]
-    facts = '{"vae": {"samples": 10, "seconds": 60}, "unet": {"samples": 1000, "seconds": 60}}'
-    (tmp_path / "training.json").write_text(facts)
+    samples = {"vae": 10, "unet": 1000, "decoder": 5}
+    write_facts(tmp_path, {name: {"samples": n, "seconds": 60} for name, n in samples.items()})
     write_options(tmp_path, replace(Options(), steps=17))
     write_card(tmp_path, figures)
     card = (tmp_path / "README.md").read_text(encoding="utf-8")

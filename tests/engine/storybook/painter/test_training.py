@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 
 from engine.storybook.painter import unet
+from engine.storybook.painter.decoder import brought_back
 from engine.storybook.painter.export import export_painter
 from engine.storybook.painter.latents import Latents
 from engine.storybook.painter.network import build_unet, build_vae, load_vae, make_noise
@@ -25,6 +27,8 @@ from engine.storybook.painter.painting import (
 from engine.storybook.painter.pictures import cropped, random_pictures, read_rows
 from engine.storybook.painter.texts import text_states, text_tower
 from engine.storybook.painter.trainer import Plan
+from engine.storybook.painter.vae import DECODER_FOLDER as DECODER
+from engine.storybook.painter.vae import VAE_FOLDER as VAE
 from engine.storybook.painter.vae import to_input, to_pixels, whiten
 from engine.storybook.scene import mirrored, sample_scene
 from engine.storybook.shipped import ENCODER
@@ -46,6 +50,29 @@ def test_a_run_goes_on_from_its_checkpoint_and_leaves_a_sheet_and_a_vae(trained:
         }
     facts = json.loads((trained.painter / "training.json").read_text())
     assert facts["vae"]["samples"] == facts["unet"]["samples"] == 6
+    assert facts["decoder"]["samples"] == 4
+
+
+def test_the_decoder_learns_and_latents_stay_what_they_are(trained: Trained) -> None:
+    first, taught = (load_vae(trained.folder / name).state_dict() for name in (VAE, DECODER))
+    changed = {name.split(".")[0] for name in first if not torch.equal(first[name], taught[name])}
+    assert changed == {"decoder", "post_quant_conv"}
+    shipped = load_vae(trained.painter / "vae").state_dict()
+    assert all(torch.equal(shipped[name], value) for name, value in taught.items())
+
+
+def test_a_unet_that_knows_brings_latents_back() -> None:
+    """One that says the velocity from noise to nothing takes all noise out of nothing."""
+    noise, latents = make_noise(), torch.zeros(4, 6, 16, 16)
+
+    class Knowing:
+        def __call__(self, noisy: torch.Tensor, steps: torch.Tensor, **_: object) -> Any:  # noqa: ANN401
+            kept = noise.alphas_cumprod[steps][:, None, None, None]
+            velocity = kept.sqrt() / (1 - kept).sqrt() * noisy
+            return SimpleNamespace(sample=velocity)
+
+    found = brought_back(Knowing(), noise, latents, torch.zeros(4, 1, 1))
+    assert found.abs().max() < 1e-4
 
 
 def test_an_exported_painter_is_trained_on_with_its_own_tower(
