@@ -89,6 +89,11 @@ def label_map(scene: Scene, size: int) -> NDArray[np.uint8]:
     return np.asarray(labels.resize((size, size), Image.Resampling.NEAREST), dtype=np.uint8)
 
 
+def facings(scene: Scene) -> tuple[bool, ...]:
+    """For each animal of a scene, in order, whether it is drawn the other way round."""
+    return tuple(placed.mirrored for placed in _layout(scene).animals)
+
+
 def _paint_labels(layout: "_Layout", side: int) -> Image.Image:
     labels = Image.new("L", (side, side), 0)
     for number, placed in enumerate(layout.animals, start=1):

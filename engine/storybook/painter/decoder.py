@@ -71,7 +71,7 @@ def train(plan: Plan, pictures: Path, encoder: Path) -> Trainer:
     parts.vae.to(trainer.device)
     parts.tower.to(trainer.device)  # type: ignore[arg-type]
     noise, rng, total = make_noise(), Random(f"decoder:{trainer.step}"), 0.0
-    for batch in random_pictures(pictures, plan.batch, rng):
+    for batch in random_pictures(pictures, plan.batch, rng, facing=True):
         if trainer.share >= 1:
             break
         latents = written(parts, unet, noise, batch, rng)

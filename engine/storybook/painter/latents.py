@@ -1,4 +1,4 @@
-"""Latents of the rendered pictures and of their mirror images, made once and kept."""
+"""Latents of rendered pictures whose animals all face one way, made once and kept."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.storybook.painter.network import Vae
-from engine.storybook.painter.pictures import covered, read_rows
+from engine.storybook.painter.pictures import covered, read_rows, turned
 from engine.storybook.painter.vae import to_input
 from engine.storybook.scene import Scene, mirrored, sample_scene
 from engine.storybook.training.pictures import SHARD, finished_shards, load_shard
@@ -33,12 +33,18 @@ class LatentBatch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Part:
-    """A shard, or its mirror images."""
+    """The pictures of a shard whose animals face one way, mirrored where they have to be."""
 
-    number: int
-    mirror: bool
     latents: NDArray[np.float16]
     labels: NDArray[np.uint8]
+    scenes: list[Scene]
+    mirror: NDArray[np.bool_]
+    single: NDArray[np.bool_]
+    """Which of them show one animal."""
+
+    def rows(self, *, one: bool) -> NDArray[np.intp]:
+        """Those that show one animal, or two."""
+        return np.flatnonzero(self.single == one)
 
 
 class Latents:
@@ -48,8 +54,7 @@ class Latents:
         self._pictures, self._vae = pictures, vae
         self._folder = folder / f"latents-{_mark(vae)}"
         self._folder.mkdir(parents=True, exist_ok=True)
-        numbers = list(finished_shards(pictures))
-        self._todo = [(number, mirror) for mirror in (False, True) for number in numbers]
+        self._todo = list(finished_shards(pictures))
         self._parts: list[_Part] = []
 
     def __len__(self) -> int:
@@ -59,43 +64,68 @@ class Latents:
     def grow(self, wanted: int) -> None:
         """Take in or encode shards until there are this many pictures, or no more."""
         while self._todo and len(self) < wanted:
-            number, mirror = self._todo.pop(0)
-            path = self._folder / f"latents-{number:04d}{'-mirror' if mirror else ''}.npy"
+            number = self._todo.pop(0)
+            path = self._folder / f"facing-{number:04d}.npz"
             if not path.exists():
-                _save(path, self._encode(number, mirror=mirror))
-            labels = load_shard(self._pictures, number).labels
-            latents = np.load(path, mmap_mode="r", allow_pickle=False)
-            self._parts.append(_Part(number=number, mirror=mirror, latents=latents, labels=labels))
+                self._encode(number, path)
+            self._parts.append(self._read(number, path))
 
     def draw(self, size: int, rng: Random) -> LatentBatch:
         """Random pictures. IndexError where there are none yet."""
         rows = [self._row(rng, one=rng.random() < ONE_SHARE) for _ in range(size)]
-        latents = np.stack([part.latents[row] for part, row, _ in rows]).astype(np.float32)
+        latents = np.stack([part.latents[row] for part, row in rows]).astype(np.float32)
         side = latents.shape[-1]
-        animals = np.stack([_cover(part, row, side) for part, row, _ in rows])
+        animals = np.stack([_cover(part, row, side) for part, row in rows])
         return LatentBatch(
             latents=torch.from_numpy(latents),
             animals=torch.from_numpy(animals),
-            scenes=[scene for _, _, scene in rows],
+            scenes=[part.scenes[row] for part, row in rows],
         )
 
-    def _row(self, rng: Random, *, one: bool) -> tuple[_Part, int, Scene]:
-        while True:
-            part = rng.choice(self._parts)
-            row = rng.randrange(len(part.latents))
-            scene = sample_scene(part.number * SHARD + row)
-            if (len(scene.animals) == 1) is one:
-                return part, row, mirrored(scene) if part.mirror else scene
+    def _row(self, rng: Random, *, one: bool) -> tuple[_Part, int]:
+        """A picture with one animal or with two, or any where there is none such."""
+        part = rng.choice([part for part in self._parts if len(part.rows(one=one))] or self._parts)
+        rows = part.rows(one=one)
+        return part, int(rng.choice(rows)) if len(rows) else rng.randrange(len(part.latents))
+
+    def _read(self, number: int, path: Path) -> _Part:
+        with np.load(path, allow_pickle=False) as kept:
+            latents, rows, mirror = kept["latents"], kept["rows"], kept["mirror"]
+        scenes = [sample_scene(number * SHARD + int(row)) for row in rows]
+        single = np.array([len(scene.animals) == 1 for scene in scenes])
+        return _Part(
+            latents=latents,
+            labels=load_shard(self._pictures, number).labels[rows],
+            scenes=[
+                mirrored(scene) if flip else scene
+                for scene, flip in zip(scenes, mirror, strict=True)
+            ],
+            mirror=mirror,
+            single=single,
+        )
 
     @torch.inference_mode()
-    def _encode(self, number: int, *, mirror: bool) -> NDArray[np.float16]:
-        shard, parts = load_shard(self._pictures, number), []
-        rows = range(len(shard.pictures))
+    def _encode(self, number: int, path: Path) -> None:
+        shard = load_shard(self._pictures, number)
+        ways = [turned(sample_scene(number * SHARD + k)) for k in range(len(shard.pictures))]
+        rows = [row for row, way in enumerate(ways) if way is not None]
+        mirror = [way for way in ways if way is not None]
+        parts = []
         for start in range(0, len(rows), 50):
-            batch = read_rows(shard, number, list(rows[start : start + 50]), mirror=mirror)
+            part = slice(start, start + 50)
+            batch = read_rows(shard, number, rows[part], mirror[part])
             x = to_input(batch.pixels).to(self._vae.device, memory_format=torch.channels_last)
-            parts.append(self._vae.encode(x).latent_dist.mode().cpu().numpy().astype(np.float16))
-        return np.concatenate(parts)
+            found = self._vae.encode(x).latent_dist.mode()
+            parts.append(found.cpu().numpy().astype(np.float16))
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.savez(
+                file,
+                latents=np.concatenate(parts),
+                rows=np.array(rows),
+                mirror=np.array(mirror, dtype=np.bool_),
+            )
+        partial.rename(path)
 
 
 def _mark(vae: Vae) -> str:
@@ -108,11 +138,4 @@ def _mark(vae: Vae) -> str:
 
 def _cover(part: _Part, row: int, side: int) -> NDArray[np.float32]:
     cover = covered(part.labels[row], side)
-    return cover[:, ::-1].copy() if part.mirror else cover
-
-
-def _save(path: Path, array: NDArray[np.float16]) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
-    partial.rename(path)
+    return cover[:, ::-1].copy() if part.mirror[row] else cover

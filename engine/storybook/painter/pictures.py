@@ -1,6 +1,6 @@
 """Rendered pictures at the painter's size, with the share of each cell that animals cover."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from engine.storybook.render import facings
 from engine.storybook.scene import Scene, mirrored, sample_scene
 from engine.storybook.training.pictures import SHARD, Shard, finished_shards, load_shard
 
@@ -40,21 +41,34 @@ class Pictures:
     scenes: list[Scene]
 
 
-def read_rows(shard: Shard, number: int, rows: list[int], *, mirror: bool) -> Pictures:
-    """Rows of a shard, or their mirror images with the scenes that these show."""
-    pixels = np.stack([scaled(shard.pictures[row]) for row in rows])
-    animals = np.stack([covered(shard.labels[row], SIDE) for row in rows])
-    scenes = [sample_scene(number * SHARD + row) for row in rows]
-    if mirror:
-        pixels, animals = pixels[:, :, ::-1].copy(), animals[:, :, ::-1].copy()
-        scenes = [mirrored(scene) for scene in scenes]
-    return Pictures(pixels=pixels, animals=animals, scenes=scenes)
+def turned(scene: Scene) -> bool | None:
+    """Whether a picture must be mirrored for its animals to face the way that the painter learns.
+
+    None where they face different ways. No caption says which way an animal faces: with both to
+    choose from, the noisiest steps mix them, and a body grows a head at each end.
+    """
+    ways = facings(scene)
+    return ways[0] if len(set(ways)) == 1 else None
 
 
-def random_pictures(folder: Path, size: int, rng: Random) -> Iterator[Pictures]:
+def read_rows(shard: Shard, number: int, rows: Sequence[int], mirror: Sequence[bool]) -> Pictures:
+    """Rows of a shard, those of them that `mirror` says mirrored with the scenes that they show."""
+    pixels, animals, scenes = [], [], []
+    for row, flip in zip(rows, mirror, strict=True):
+        step = -1 if flip else 1
+        pixels.append(scaled(shard.pictures[row])[:, ::step])
+        animals.append(covered(shard.labels[row], SIDE)[:, ::step])
+        scene = sample_scene(number * SHARD + row)
+        scenes.append(mirrored(scene) if flip else scene)
+    return Pictures(pixels=np.stack(pixels), animals=np.stack(animals), scenes=scenes)
+
+
+def random_pictures(
+    folder: Path, size: int, rng: Random, *, facing: bool = False
+) -> Iterator[Pictures]:
     """Endless batches of `size` random pictures of the shards that are finished by now.
 
-    FileNotFoundError where there are none.
+    With `facing`, all their animals face one way. FileNotFoundError where there are none.
     """
     numbers = list(finished_shards(folder))
     if not numbers:
@@ -62,8 +76,18 @@ def random_pictures(folder: Path, size: int, rng: Random) -> Iterator[Pictures]:
     shards = {number: load_shard(folder, number) for number in numbers}
     while True:
         number = rng.choice(numbers)
-        rows = rng.choices(range(len(shards[number].pictures)), k=size)
-        yield read_rows(shards[number], number, rows, mirror=rng.random() < 0.5)
+        shard = shards[number]
+        chosen = [_choose(number, len(shard.pictures), rng, facing=facing) for _ in range(size)]
+        yield read_rows(shard, number, [row for row, _ in chosen], [flip for _, flip in chosen])
+
+
+def _choose(number: int, count: int, rng: Random, *, facing: bool) -> tuple[int, bool]:
+    """A random row of a shard, and whether to mirror it."""
+    while True:
+        row = rng.randrange(count)
+        way = turned(sample_scene(number * SHARD + row)) if facing else rng.random() < 0.5
+        if way is not None:
+            return row, way
 
 
 def cropped(pictures: Pictures, side: int, rng: Random) -> Pictures:

@@ -1,6 +1,7 @@
 """The painter's text tower: taken from the storybook's encoder, which reads both languages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, TypeAlias
@@ -12,6 +13,7 @@ from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 from engine.storybook.captions import Language, claim_of, full_claim, partial_claim, write
+from engine.storybook.claims import Claim
 from engine.storybook.scene import Scene
 
 Tokenizer: TypeAlias = Any
@@ -83,4 +85,16 @@ def training_caption(scene: Scene, rng: Random) -> str:
     else:
         claim = partial_claim(scene, rng)
     language = Language.ENGLISH if rng.random() < 0.5 else Language.CHINESE
-    return write(claim, language, rng).text
+    return write(placed(claim, scene), language, rng).text
+
+
+def placed(claim: Claim, scene: Scene) -> Claim:
+    """The claim, with the position of an animal that stands alone and not in the middle.
+
+    So an animal whose position nobody asks for is painted in the middle, rather than somewhere
+    between three places.
+    """
+    if len(scene.animals) != 1 or scene.animals[0].position == "middle":
+        return claim
+    where = scene.animals[0].position
+    return replace(claim, subjects=tuple(s.with_value("position", where) for s in claim.subjects))

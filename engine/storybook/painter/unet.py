@@ -66,7 +66,7 @@ SHOWN = (
     "a purple elephant in the snow",
 )  # fmt: skip
 """Prompts of the sample sheets."""
-FIRST, EPOCHS = 1000, 4.0
+FIRST, EPOCHS = 1000, 8.0
 """How many pictures are encoded at first, and how often each is seen before there are more."""
 
 
@@ -190,7 +190,7 @@ def train(plan: Plan, pictures: Path, encoder: Path, sheet_minutes: float) -> Tr
 @click.option("--pictures", type=click.Path(path_type=Path), default=DEFAULT_FOLDER / "pictures")
 @click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
 @click.option("--minutes", default=90.0, show_default=True)
-@click.option("--batch", default=24, show_default=True)
+@click.option("--batch", default=32, show_default=True)
 @click.option("--rate", default=1e-3, show_default=True)
 @click.option(
     "--start",

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 
+from engine.storybook.claims import Claim, Subject
 from engine.storybook.painter import unet
 from engine.storybook.painter.decoder import brought_back
 from engine.storybook.painter.export import export_painter
@@ -24,12 +26,13 @@ from engine.storybook.painter.painting import (
     read_options,
     write_options,
 )
-from engine.storybook.painter.pictures import cropped, random_pictures, read_rows
-from engine.storybook.painter.texts import text_states, text_tower
+from engine.storybook.painter.pictures import cropped, random_pictures, read_rows, turned
+from engine.storybook.painter.texts import placed, text_states, text_tower, training_caption
 from engine.storybook.painter.trainer import Plan
 from engine.storybook.painter.vae import DECODER_FOLDER as DECODER
 from engine.storybook.painter.vae import VAE_FOLDER as VAE
 from engine.storybook.painter.vae import to_input, to_pixels, whiten
+from engine.storybook.render import facings
 from engine.storybook.scene import mirrored, sample_scene
 from engine.storybook.shipped import ENCODER
 from engine.storybook.training.checkpoint import load_checkpoint
@@ -183,23 +186,72 @@ def test_whitened_latents_have_mean_0_and_deviation_1_and_decode_as_before(pictu
 
 
 def test_latents_are_encoded_as_they_are_needed_and_kept(trained: Trained) -> None:
+    facing = sum(turned(sample_scene(row)) is not None for row in range(COUNT))
     vae = load_vae(trained.folder / "vae")
     source = Latents(trained.pictures, trained.folder, vae)
     assert len(source) == 0
     source.grow(1)
-    assert len(source) == COUNT
-    source.grow(COUNT + 1)
-    assert len(source) == 2 * COUNT
+    assert len(source) == facing < COUNT
     source.grow(1000)
-    assert len(source) == 2 * COUNT
+    assert len(source) == facing
     folders = list(trained.folder.glob("latents-*"))
-    assert len(folders) == 1 and len(list(folders[0].iterdir())) == 2
+    assert len(folders) == 1 and len(list(folders[0].iterdir())) == 1
+
+
+def test_latents_are_those_of_pictures_whose_animals_face_one_way(trained: Trained) -> None:
+    """Encoded anew, a drawn scene's picture, turned as the rule says, has the drawn latents."""
+    vae = load_vae(trained.folder / "vae")
+    source = Latents(trained.pictures, trained.folder, vae)
+    source.grow(1)
+    batch = source.draw(8, Random(0))
+    rows = {scene.seed: row for row in range(COUNT) if (scene := sample_scene(row))}
+    for latents, scene, cover in zip(batch.latents, batch.scenes, batch.animals, strict=True):
+        row = rows[scene.seed]
+        way = turned(sample_scene(row))
+        assert way is not None
+        shown = read_rows(load_shard(trained.pictures, 0), 0, [row], [way])
+        assert shown.scenes == [scene]
+        with torch.no_grad():
+            again = vae.encode(to_input(shown.pixels)).latent_dist.mode()[0]
+        assert torch.allclose(again, latents, atol=0.02)
+        coarse = shown.animals[0].reshape(16, 4, 16, 4).mean((1, 3))
+        assert np.abs(coarse - cover.numpy()).mean() < 0.03
+
+
+def test_animals_that_face_the_same_way_are_turned_together() -> None:
+    scenes = [sample_scene(seed) for seed in range(60)]
+    for scene in scenes:
+        ways = set(facings(scene))
+        assert turned(scene) is (ways.pop() if len(ways) == 1 else None)
+    assert {turned(scene) for scene in scenes} == {True, False, None}
+
+
+def test_pictures_that_face_one_way_are_mirrored_only_for_that(pictures: Path) -> None:
+    for batch in islice(random_pictures(pictures, 4, Random(1), facing=True), 4):
+        for scene in batch.scenes:
+            original = sample_scene(scene.seed)
+            assert (scene == mirrored(original)) or (scene == original)
+            way = turned(original)
+            assert way is not None and scene == (mirrored(original) if way else original)
+
+
+def test_an_animal_of_which_no_position_is_said_is_in_the_middle() -> None:
+    scenes = [sample_scene(seed, two_share=0.0) for seed in range(300)]
+    texts = {scene.animals[0].position: training_caption(scene, Random(0)) for scene in scenes}
+    assert set(texts) == {"left", "middle", "right"}
+    claim = Claim(subjects=(Subject(animal="dog"),), place="snow")
+    for scene in scenes[:30]:
+        found = placed(claim, scene).subjects[0].position
+        where = scene.animals[0].position
+        assert found == (None if where == "middle" else where)
+    two = next(s for s in map(sample_scene, range(99)) if len(s.animals) == 2)
+    assert placed(claim, two) == claim
 
 
 def test_a_mirrored_picture_comes_with_the_mirrored_scene(pictures: Path) -> None:
     shard = load_shard(pictures, 0)
-    plain = read_rows(shard, 0, [2, 3], mirror=False)
-    other = read_rows(shard, 0, [2, 3], mirror=True)
+    plain = read_rows(shard, 0, [2, 3], [False, False])
+    other = read_rows(shard, 0, [2, 3], [True, True])
     assert np.array_equal(plain.pixels[:, :, ::-1], other.pixels)
     assert np.array_equal(plain.animals[:, :, ::-1], other.animals)
     assert other.scenes == [mirrored(sample_scene(2)), mirrored(sample_scene(3))]
