@@ -21,6 +21,7 @@ from engine.storybook.painter.trainer import (
     Plan,
     Trainer,
     open_trainer,
+    read_facts,
     write_facts,
 )
 from engine.storybook.painter.unet import Parts, load_parts
@@ -65,8 +66,12 @@ def train(plan: Plan, pictures: Path, encoder: Path) -> Trainer:
         raise click.ClickException(f"{plan.folder} holds no UNet; train it first")
     unet = build_unet(parts.vae, parts.tower.config.hidden_size)
     unet.load_state_dict(state["averages"])
-    taught = load_vae(plan.folder / VAE_FOLDER).requires_grad_(True)
+    target = plan.folder / DECODER_FOLDER
+    first = target if target.exists() else plan.folder / VAE_FOLDER
+    taught = load_vae(first).requires_grad_(True)
     trainer = open_trainer(plan, _reader(taught))
+    if trainer.step == 0 and target.exists():
+        trainer.go_on_from(read_facts(target))
     unet.eval().requires_grad_(False).to(trainer.device)
     parts.vae.to(trainer.device)
     parts.tower.to(trainer.device)  # type: ignore[arg-type]
@@ -88,7 +93,6 @@ def train(plan: Plan, pictures: Path, encoder: Path) -> Trainer:
     _reader(taught).load_state_dict(trainer.averages.values)
     shown = next(random_pictures(pictures, 12, Random("sheet")))
     sheet(taught.eval(), shown).save(plan.folder / f"decoder-{trainer.step:06d}.png")
-    target = plan.folder / DECODER_FOLDER
     taught.to(torch.float16).save_pretrained(target)
     write_facts(target, trainer.facts)
     return trainer

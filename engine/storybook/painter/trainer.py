@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import cos, pi
 from pathlib import Path
@@ -66,6 +67,11 @@ class Trainer:
     def facts(self) -> dict[str, float]:
         """How long was trained."""
         return {name: getattr(self, name) for name in FACTS}
+
+    def go_on_from(self, facts: Mapping[str, Any]) -> None:
+        """Count on from training of which only the weights are left."""
+        self.step, self.samples = int(facts["step"]), int(facts["samples"])
+        self.seconds = float(facts["seconds"])
 
     def learn(self, loss: Tensor, samples: int) -> float:
         """One step of the optimisers; the loss as a number."""
