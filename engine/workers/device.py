@@ -11,6 +11,7 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+_NATIVE = {"bf16": "_is_mkldnn_bf16_supported", "fp16": "_is_mkldnn_fp16_supported"}
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "alloc_cpu", "cannot allocate memory")
 
 
@@ -46,6 +47,16 @@ def choose(device: str, dtype: str) -> Choice:
     if dtype == "auto":
         dtype = _fastest(device)
     return Choice(device=device, dtype=dtype, name=_name(device))
+
+
+def is_native(dtype: str) -> bool:
+    """Tell whether this machine's CPU has a number format of its own.
+
+    Without, torch works out each convolution number by number, which takes up to 75 times as long
+    as in fp32.
+    """
+    tells = getattr(torch.ops.mkldnn, _NATIVE[dtype], None) if dtype in _NATIVE else None
+    return tells is None or bool(tells())
 
 
 def is_out_of_memory(error: BaseException) -> bool:

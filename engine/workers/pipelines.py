@@ -1,7 +1,7 @@
 """Stable Diffusion through diffusers, from a folder or from one checkpoint, safetensors alone."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -15,7 +15,7 @@ from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelUnusableError, OutOfMemoryError
-from engine.workers.device import DTYPES, Choice, is_out_of_memory
+from engine.workers.device import DTYPES, Choice, is_native, is_out_of_memory
 
 Pipeline: TypeAlias = Any
 """A StableDiffusionPipeline."""
@@ -92,10 +92,16 @@ def load_pipeline(source: Source, dtype: str, report: Report) -> Pipeline:
 def settle_dtype(
     source: Source, choice: Choice, report: Report
 ) -> tuple[Pipeline, Choice, tuple[str, ...]]:
-    """Load a pipeline in the number format of `choice`, on a CPU only if fp32 agrees with it."""
+    """Load a pipeline in the number format of `choice`, on a CPU only one that it has.
+
+    Nor there where fp32 finds something else.
+    """
     if choice.device != "cpu" or choice.dtype == "fp32":
         return load_pipeline(source, choice.dtype, report), choice, ()
+    whole = replace(choice, dtype="fp32")
     pipe = load_pipeline(source, "fp32", report)
+    if not is_native(choice.dtype):
+        return pipe, whole, (f"this CPU has no {choice.dtype} of its own, so fp32 is used",)
     report(f"checking {choice.dtype}", 0, 0)
     expected = _prediction(pipe.unet)
     pipe.to(DTYPES[choice.dtype])
@@ -104,7 +110,6 @@ def settle_dtype(
     if agreement >= MIN_AGREEMENT:
         return pipe, choice, ()
     note = f"{choice.dtype} agrees with fp32 only to {agreement:.4f} here, so fp32 is used"
-    whole = Choice(device=choice.device, dtype="fp32", name=choice.name)
     return load_pipeline(source, "fp32", report), whole, (note,)
 
 
@@ -197,7 +202,8 @@ def _need_all_weights(pipe: Pipeline, source: Source) -> None:
 def _prediction(unet: Part) -> torch.Tensor:
     """Return what the UNet makes of the same noise, in fp32."""
     noise = torch.Generator().manual_seed(0)
-    side = 2 ** (len(unet.config.down_block_types) + 1)
+    # Two cells on a side where the UNet sees the picture smallest: more take longer for no more.
+    side = 2 ** len(unet.config.down_block_types)
     latents = torch.randn(1, unet.config.in_channels, side, side, generator=noise)
     texts = torch.randn(1, 77, unet.config.cross_attention_dim, generator=noise)
     found: torch.Tensor = unet(

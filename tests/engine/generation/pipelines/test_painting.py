@@ -25,7 +25,7 @@ from engine.errors import ModelUnusableError, OutOfMemoryError, PictureError
 from engine.generation.painted import BLACK, BLOCKED, FINE, NAN
 from engine.generation.reading import read_facts
 from engine.generation.request import DDIM, DPM, EULER_A, LCM
-from engine.workers.device import Choice
+from engine.workers.device import Choice, is_native
 from engine.workers.ladder import DECODING, PAINTING, Ladder, Size
 from engine.workers.loras import LoraFile
 from engine.workers.painter import Painter, Task
@@ -195,6 +195,7 @@ def test_variants_paint_nearly_the_same_in_their_own_number_format(
 def test_bf16_is_left_where_it_disagrees_with_fp32(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("engine.workers.pipelines.is_native", lambda dtype: True)
     wanted, stages = Choice(device="cpu", dtype="bf16", name=""), list[str]()
     place = source(tiny / "plain", tmp_path)
 
@@ -208,6 +209,21 @@ def test_bf16_is_left_where_it_disagrees_with_fp32(
     pipe, choice, notes = settle_dtype(place, wanted, report)
     assert (choice.dtype, pipe.unet.dtype) == ("fp32", torch.float32)
     assert "fp32 is used" in notes[0]
+
+
+def test_a_number_format_that_a_cpu_would_be_slow_in_is_left(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("engine.workers.pipelines.is_native", asked.append)
+    wanted, stages = Choice(device="cpu", dtype="fp16", name=""), list[str]()
+    pipe, choice, notes = settle_dtype(
+        source(tiny / "plain", tmp_path), wanted, lambda stage, done, total: stages.append(stage)
+    )
+    assert (choice.dtype, pipe.unet.dtype, asked) == ("fp32", torch.float32, ["fp16"])
+    assert "no fp16 of its own" in notes[0]
+    assert not any("checking" in stage for stage in stages), "the check alone would take minutes"
+    assert is_native("fp32")
 
 
 def test_missing_weights_are_an_error_and_not_noise(tiny: Path, tmp_path: Path) -> None:
