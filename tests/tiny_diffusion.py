@@ -125,19 +125,20 @@ def name_checker(folder: Path) -> Path:
     return folder
 
 
-def make_as_published(folder: Path) -> Path:
+def make_as_published(folder: Path, *, variant: str | None = None) -> Path:
     """Give a folder what the published Stable Diffusion 1.5 has of older versions' names."""
     import torch
     from safetensors.torch import load_file, save_file
 
-    text = folder / "text_encoder" / "model.safetensors"
+    ending = f".{variant}.safetensors" if variant else ".safetensors"
+    text = folder / "text_encoder" / f"model{ending}"
     tensors = {
         f"text_model.{key.removeprefix('text_model.')}": value
         for key, value in load_file(text).items()
     }
     tensors["text_model.embeddings.position_ids"] = torch.arange(TEXT_LENGTH)[None]
     save_file(tensors, text, metadata={"format": "pt"})
-    vae = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    vae = folder / "vae" / f"diffusion_pytorch_model{ending}"
     renamed = {_published(key): value for key, value in load_file(vae).items()}
     save_file(renamed, vae, metadata={"format": "pt"})
     return name_checker(folder)
