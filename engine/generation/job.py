@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -77,7 +76,6 @@ class PaintWork:
 
     async def run(self, job_id: int, report: Report) -> str:
         """Paint; raises SpoiltError where nothing came of it, and what models and cache raise."""
-        started = time.monotonic()
         await self._tell_receipt(SequelRecord(job_id=job_id))
         plan = await self._plan()
         known = await self._known(plan)
@@ -85,7 +83,7 @@ class PaintWork:
             record = known.get(seed) or await self._paint(plan, place, seed, job_id, report)
             if record is not None:
                 await self._finish(record, place, seed in known, job_id, report)
-        return self._closing(time.monotonic() - started)
+        return self._closing()
 
     async def _plan(self) -> _Plan:
         facts = await self._studio.generators.describe(self._source)
@@ -171,7 +169,7 @@ class PaintWork:
                 # The link is worth less than the picture.
                 await self._studio.cache.write(put_sequel, self.order.receipt_id, sequel)
 
-    def _closing(self, seconds: float) -> str:
+    def _closing(self) -> str:
         done, count = self.pictures, self.order.request.count
         if not done:
             reasons = ", ".join(told.SPOILT.get(verdict, verdict) for verdict in set(self.spoilt))
@@ -181,6 +179,8 @@ class PaintWork:
         painted = [picture for picture in done if not picture.cached]
         parts = []
         if painted:
+            # Not what loading, scoring, and waiting for another instance took.
+            seconds = sum(picture.seconds for picture in painted)
             parts.append(f"painted {_pictures(len(painted))} in {seconds:.1f} s")
         if len(done) > len(painted):
             parts.append(f"{_pictures(len(done) - len(painted))} from the cache")

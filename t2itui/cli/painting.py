@@ -108,7 +108,7 @@ def _write_finished(
             "seed": best.seed,
             "cosine": best.cosine,
             "match": best.match,
-            "seconds": end.seconds if end else best.seconds,
+            "seconds": sum((each.seconds for each in pictures if not each.cached), 0.0),
             "cached": best.cached,
             "message": end.message if end else "",
             "pictures": [asdict(picture) for picture in pictures],

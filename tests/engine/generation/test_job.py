@@ -39,7 +39,9 @@ async def test_a_job_tells_every_stage_and_ends_with_a_scored_picture(studio: St
     job = await studio.painting.start(RED)
     outcome = await job.wait()
     assert isinstance(outcome, JobFinished), outcome
-    assert outcome.message.startswith("painted 1 picture in")
+    (kept,) = studio.of(JobKept)
+    assert isinstance(kept, JobKept)
+    assert outcome.message.startswith(f"painted 1 picture in {kept.seconds:.1f} s, match")
     order = list(dict.fromkeys(type(event) for event in studio.events))
     assert order[:4] == [JobQueued, JobStarted, JobLoading, JobStep]
     later = [JobDecoding, LibraryChanged, JobKept, JobScored, JobFinished]

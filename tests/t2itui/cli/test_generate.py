@@ -77,7 +77,7 @@ def test_json_streams_the_events_and_ends_with_the_picture(paint: RunCli) -> Non
         "seconds",
         "cached",
     ]
-    assert (end["seed"], end["cached"]) == (3, False)
+    assert (end["seed"], end["cached"], end["seconds"]) == (3, False, 1.25)
     assert Path(str(end["path"])).is_file()
     preview = next(line for line in json_lines(result) if line["type"] == "preview")
     assert (preview["width"], len(str(preview["rgb"]))) == (2, 16)
