@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from textual import getters, on, work
+from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -28,13 +28,11 @@ from t2itui.screens.offered import Offered
 from t2itui.screens.painting_keys import PAINTING_KEYS
 from t2itui.screens.painting_known import Known, record_of, settled_of
 from t2itui.widgets.backdrop import Backdrop
-from t2itui.widgets.job_line import MARKS, TONES, bar, figures
+from t2itui.widgets.job_line import MARKS, TONES, progress_line, with_button
+from t2itui.widgets.jobs_strip import JobsStrip
 from t2itui.widgets.painted_side import PaintedSide
 
-if TYPE_CHECKING:
-    pass
-
-BAR_WIDTH = 24
+PRESS = "x cancel"
 NARROW_EVENTS = 3
 """Events shown where they stand below the pictures."""
 UNFINISHED = "Not finished: the program ended before. r runs it again, d asks no more."
@@ -117,8 +115,13 @@ class PaintingScreen(AppScreen):
 
     def on_mount(self) -> None:
         self.best.display = False
+        self.query_one(JobsStrip).leave_out(self.job_id)
         self._unsubscribe = self.t2i.job_board.subscribe(self.show)
         self.watch(self.t2i, "engine", self.take_engine)
+        self.show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
         self.show()
 
     def take_engine(self) -> None:
@@ -131,6 +134,7 @@ class PaintingScreen(AppScreen):
     def follow_job(self, job_id: int) -> None:
         """Show another job."""
         self.job_id, self.known, self._place, self._shown = job_id, None, 0, None
+        self.query_one(JobsStrip).leave_out(job_id)
         self.painted.picture.show(None, alt="")
         self.best.display = False
         self.show()
@@ -220,14 +224,18 @@ class PaintingScreen(AppScreen):
         )
 
     def _show_how(self) -> None:
-        view = self.view
-        if view is not None and view.is_active and view.state != "queued" and view.progress:
-            progress = view.progress
-            parts = "  ".join(plain(part.text) for part in figures(progress))
-            share = progress.done / progress.total if progress.total else 0.0
-            self.how.update(Content.assemble(bar(share, BAR_WIDTH), "  ", parts), layout=False)
+        """How far the job is, which the strip leaves out here; in the end what it says."""
+        view, width = self.view, self.size.width - 2
+        if view is None or not view.is_active:
+            self.how.update(Content(plain(self._words(view))), layout=False)
             return
-        self.how.update(Content(plain(self._words(view))), layout=False)
+        room = max(1, width - len(PRESS) - 3)
+        if view.state != "queued" and view.progress:
+            body = progress_line(view.progress, room)
+        else:
+            body = Content(plain(self._words(view)))
+        action = f"app.cancel_job({view.job_id})"
+        self.how.update(with_button(body, width, press=PRESS, action=action), layout=False)
 
     def _words(self, view: JobView | None) -> str:
         if self.state == "lost":
@@ -288,6 +296,8 @@ class PaintingScreen(AppScreen):
         spoilt = self.view.painting.spoilt if self.view is not None else ()
         if spoilt and self.state != "running":
             return f"no picture: {spoilt[-1].message}; n tries another seed"
+        if self.state == "running" and self.known and not self.known.order.request.preview:
+            return "previews are switched off, in the form of e or G"
         return {"queued": "not begun yet", "running": "no preview yet"}.get(self.state, "")
 
     def _show_scores(self, picture: PaintedView) -> None:

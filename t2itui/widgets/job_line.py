@@ -81,12 +81,36 @@ def bar(share: float, width: int) -> Content:
     return Content.assemble(("━" * filled, "$primary"), ("─" * (width - filled), "$foreground 30%"))
 
 
+def progress_line(progress: JobProgress, width: int) -> Content:
+    """Return how far a job is in `width` cells: its figures, and a bar over what they leave."""
+    parts = figures(progress)
+    least = LEAST_BAR if progress.total else 0
+    while parts and least + _length(parts) - GAP > width:
+        parts = _without_least(parts)
+    words = "  ".join(plain(part.text) for part in parts)
+    if not progress.total:
+        return Content(words)
+    room = max(1, width - _length(parts))
+    return Content.assemble(bar(progress.done / progress.total, room), "  " if parts else "", words)
+
+
+def with_button(body: Content, width: int, *, press: str, action: str) -> Content:
+    """Return `body` with something to press at the end of `width` cells."""
+    button = _button(press, action)
+    room = max(0, width - button.cell_length - 1)
+    return Content.assemble(body.truncate(room, ellipsis=True, pad=True), " ", button)
+
+
+def _button(press: str, action: str) -> Content:
+    return Content.assemble((f" {press} ", f"$button-foreground on $surface @click={action}"))
+
+
 def job_line(view: JobView, width: int, *, press: str, action: str) -> Content:
     """Return the line of a job in `width` cells; a click on `press` runs `action`.
 
     A click on the rest shows a painting job large.
     """
-    button = Content.assemble((f" {press} ", f"$button-foreground on $surface @click={action}"))
+    button = _button(press, action)
     room = max(0, width - cell_len(press) - 4)
     body = _running(view, room) if view.is_active else _ended(view, room)
     if view.kind == PAINTING:
@@ -151,7 +175,7 @@ def summary_line(views: tuple[JobView, ...], width: int, *, press: str, action: 
     share = [view.progress for view in views if view.progress and view.progress.total]
     text = f"{counted(len(views), 'job')}: {', '.join(words)}"
     done = sum(progress.done / progress.total for progress in share) / max(1, len(share))
-    button = Content.assemble((f" {press} ", f"$button-foreground on $surface @click={action}"))
+    button = _button(press, action)
     room = max(0, width - cell_len(press) - 4)
     head = Content.assemble(fit(text, min(cell_len(text), room)))
     if share and room - head.cell_length > 14:

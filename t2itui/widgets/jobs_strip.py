@@ -44,6 +44,7 @@ class JobsStrip(Widget):
         """Without a preview where the screen shows it large."""
         super().__init__()
         self._with_preview = with_preview
+        self._left_out: int | None = None
         self._lines = 0
         self._preview_cells = 0
         """Width of the preview; 0 while there is none."""
@@ -69,6 +70,11 @@ class JobsStrip(Widget):
         self._unsubscribe()
 
     def on_resize(self) -> None:
+        self.follow()
+
+    def leave_out(self, job_id: int) -> None:
+        """Say nothing of a job that the screen shows large."""
+        self._left_out = job_id
         self.follow()
 
     def follow(self) -> None:
@@ -115,7 +121,7 @@ class JobsStrip(Widget):
 
     def _contents(self, width: int) -> list[Content]:
         width = max(1, width - self._preview_cells - bool(self._preview_cells))
-        views = self._board.in_sight()
+        views = tuple(v for v in self._board.in_sight() if v.job_id != self._left_out)
         if len(views) > (ROOMY_LINES if self._is_roomy else 1):
             return [summary_line(views, width, press="j jobs", action="app.jobs")]
         only = len(self._board.active) == 1

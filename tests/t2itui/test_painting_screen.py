@@ -52,6 +52,11 @@ def words(screen: PaintingScreen, side: str) -> str:
     return str(screen.query_one(f"#{side} > Static").render())
 
 
+def rows(screen: PaintingScreen) -> str:
+    """All that stands on the screen."""
+    return "\n".join(strip.text for strip in screen._compositor.render_strips())
+
+
 async def finished(pilot: Pilot[None], screen: PaintingScreen) -> None:
     await until(pilot, lambda: screen.state == "done" and screen.best.display)
 
@@ -72,6 +77,26 @@ async def test_a_job_shows_its_preview_then_its_picture_beside_the_best_hit(home
         assert "best retrieved" in words(screen, "best") and "· below" in words(screen, "best")
         assert "kept after 1.2 s" in text(screen, "events")
         await until(pilot, lambda: screen.painted.picture.reason is None)
+
+
+async def test_progress_stands_once_and_a_click_there_cancels(home: Path) -> None:
+    app, models = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await open_job(pilot)
+        await finished(pilot, screen)
+        models.generators.gate.is_open.clear()
+        await pilot.press("n")
+        await until(pilot, lambda: screen.state == "running" and "loading unet" in rows(screen))
+        line = text(screen, "how")
+        assert line.endswith("x cancel ") and len(line) == SIZE[0] - 2, "it fills the screen"
+        assert "━" in line and "50 %" in line
+        assert rows(screen).count("50 %") == 1
+        assert sum("━" in row for row in rows(screen).splitlines()) == 1
+        strip = screen.query_one(JobsStrip)
+        assert "▶" not in strip.render().plain, "of other jobs it tells still"
+        how = screen.how
+        assert await pilot.click(how, offset=(how.size.width - 3, 0))
+        await until(pilot, lambda: screen.state == "cancelled")
 
 
 async def test_another_seed_and_more_steps_are_jobs_of_their_own(home: Path) -> None:
