@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from engine.generation.generators import Unloaded
     from engine.generation.request import GenerateRequest
+    from t2itui.settings import AppSettings
 
 PROBLEM_SHOWN_S = 12.0
 
@@ -64,6 +66,7 @@ class PaintHost(JobHost):
 
     home: Path | None = None
     """Where the cache and the settings are."""
+    settings: AppSettings
 
     class Wanted(Message):
         """The form is to be shown with a request in it."""
@@ -79,6 +82,10 @@ class PaintHost(JobHost):
         def __init__(self, job_id: int) -> None:
             super().__init__()
             self.job_id = job_id
+
+    def remember(self, **changes: object) -> None:
+        """Change settings and keep them."""
+        raise NotImplementedError
 
     def first_prompt(self) -> tuple[str, str]:
         """What the empty form starts with: a prompt and a negative prompt."""
@@ -119,10 +126,17 @@ class PaintHost(JobHost):
         from t2itui.screens.paint_form import PaintForm
 
         if self.engine is not None and not isinstance(self.screen, PaintForm):
+            request = replace(request, preview=self.settings.previews)
             form = PaintForm(
                 self.engine, request, remarks, library=self.paint_library() or "", home=self.home
             )
-            self.push_screen(form, self.take_form)
+            self.push_screen(form, self._take_answer)
+
+    def _take_answer(self, request: GenerateRequest | None) -> None:
+        """Keep for later paintings whether they show previews."""
+        if request is not None:
+            self.remember(previews=request.preview)
+        self.take_form(request)
 
     def take_form(self, request: GenerateRequest | None) -> None:
         """Paint what the form asks for."""
@@ -136,6 +150,7 @@ class PaintHost(JobHost):
         """Queue a job and show it."""
         if self.engine is None:
             return
+        request = replace(request, preview=self.settings.previews)
         try:
             job = await self.engine.painting.start(request, library=library, fresh=fresh)
         except (EngineError, CacheError) as error:
@@ -149,7 +164,9 @@ class PaintHost(JobHost):
         if self.engine is None:
             return
         try:
-            job = await self.engine.painting.again(job_id, new_seed=new_seed)
+            job = await self.engine.painting.again(
+                job_id, new_seed=new_seed, preview=self.settings.previews
+            )
         except (EngineError, CacheError) as error:
             self.tell_problem("Not painted", error)
         else:

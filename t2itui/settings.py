@@ -47,6 +47,8 @@ class AppSettings:
     """Hub id, folder or `.safetensors` file of what paints for one's own library."""
     taesd: str = ""
     """Folder of a tiny decoder (TAESD, diffusers format) for finer previews; empty without."""
+    previews: bool = True
+    """What is being painted is shown as it comes about."""
     generate: str = "ask"
     """What the app does where nothing passes: ask whether to paint, paint now, or never."""
     synthetic: str = "show"

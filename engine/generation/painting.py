@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cache.errors import CacheError
@@ -90,10 +91,17 @@ class Painting:
             await self._note(receipt.id, SequelRecord(override=GENERATE))
         return self.resume(order, priority=priority)
 
-    async def again(self, job_id: int, *, new_seed: bool = False) -> Job:
-        """Run a job of any session again, or the same with another seed."""
+    async def again(
+        self, job_id: int, *, new_seed: bool = False, preview: bool | None = None
+    ) -> Job:
+        """Run a job of any session again, or the same with another seed.
+
+        `preview` is whether to report previews; None leaves it as it was asked for.
+        """
         record = await self._record(job_id)
         order = order_from_json(record.request)
+        if preview is not None:
+            order = replace(order, request=replace(order.request, preview=preview))
         order = with_new_seed(order) if new_seed else order
         await self._check(order)
         if record.state == "lost":

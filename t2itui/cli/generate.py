@@ -129,7 +129,8 @@ def command(
         from t2itui.cli.painting import best_of, follow_painting
 
         if again is not None:
-            job = await engine.painting.again(again, new_seed=fresh)
+            preview = as_json and not no_preview
+            job = await engine.painting.again(again, new_seed=fresh, preview=preview)
         else:
             job = await _start(engine, picture, given, library, fresh=fresh, output=output)
         code = await follow_painting(engine, job, output)

@@ -6,16 +6,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Checkbox, Input, Label, Static
 
 from engine.errors import EngineError, RequestError
 from engine.generation.request import SCHEDULERS, GenerateRequest
@@ -34,11 +35,13 @@ from t2itui.paint_fields import (
 from t2itui.plain import plain
 from t2itui.screens.form import Dialog, FieldError, FormError
 from t2itui.widgets.path_input import PathInput
+from t2itui.widgets.tick import Tick
 
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.generation.facts import GeneratorFacts
 
+PREVIEWS = "Without previews a picture shows when it is done; this is kept."
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".bmp", ".gif", ".tiff")
 
 
@@ -68,10 +71,14 @@ class PaintForm(Dialog[GenerateRequest]):
         & Horizontal > Label { width: 11; }
         & Horizontal > Label.next { width: 11; padding-left: 1; }
         & Horizontal > Button { margin-right: 1; }
+        & Tick { margin-left: 1; }
         & #said { color: $text-muted; height: auto; max-height: 3; }
         & #buttons { margin-top: 0; }
     }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Paint", id="paint_form.go", show=False),
+    ]
     HEADING = "Paint a picture"
     GO = "Paint (enter)"
 
@@ -93,6 +100,8 @@ class PaintForm(Dialog[GenerateRequest]):
         self._remarks = tuple(remarks)
         self._library = library
         self._home = home
+        self._previews = Tick("previews", request.preview, id="preview")
+        self._previews.tooltip = PREVIEWS
         self._facts: GeneratorFacts | None = None
         self._described = ""
         """The source that was described last."""
@@ -113,6 +122,7 @@ class PaintForm(Dialog[GenerateRequest]):
         yield self._row(
             ("Seed", _line("seed", _text(first.seed), "any")),
             ("How many", _line("count", str(first.count))),
+            last=self._previews,
         )
         yield self._row(
             (
@@ -141,20 +151,30 @@ class PaintForm(Dialog[GenerateRequest]):
         yield self.labelled(
             "LoRA", _line("loras", loras_text(first.loras), "file.safetensors:0.8, another")
         )
+        yield Static(PREVIEWS, classes="help")
         yield Static(id="said")
 
     @staticmethod
-    def _row(*pairs: tuple[str, Input]) -> Horizontal:
+    def _row(*pairs: tuple[str, Input], last: Widget | None = None) -> Horizontal:
         labels = ("", "next")
         widgets: list[Widget] = []
         for (label, field), style in zip(pairs, labels, strict=True):
             widgets += [Label(label, classes=style), field]
-        return Horizontal(*widgets)
+        return Horizontal(*widgets, *([last] if last is not None else []))
 
     def on_mount(self) -> None:
         super().on_mount()
         self.query_one("#prompt", Input).focus()
         self.describe()
+
+    def action_submit(self) -> None:
+        """Answer from the box too."""
+        self.submit()
+
+    @on(Checkbox.Changed)
+    def follow_box(self) -> None:
+        """Keep the command in step."""
+        self.follow()
 
     # The model
 
@@ -228,6 +248,7 @@ class PaintForm(Dialog[GenerateRequest]):
             loras=read_loras(self._value("loras")),
             start_picture=self.start.path,
             strength=self._first.strength if strength is None else strength,
+            preview=self._previews.value,
         )
 
     def _whole(self, place: str) -> int | None:

@@ -120,7 +120,9 @@ class PaintingActions(StorybookActions):
         if engine is None:
             return
         try:
-            job = await engine.painting.again(job_id, new_seed=True)
+            job = await engine.painting.again(
+                job_id, new_seed=True, preview=self.t2i.settings.previews
+            )
         except (EngineError, CacheError) as error:
             self.post_message(Refused(error))
         else:
@@ -140,6 +142,7 @@ class PaintingActions(StorybookActions):
         try:
             receipt = await self._kept(listing)
             request = request or engine.painting.request_for(receipt)
+            request = replace(request, preview=self.t2i.settings.previews)
             job = await engine.painting.start(request, receipt=receipt)
         except (EngineError, CacheError) as error:
             self.post_message(Refused(error))

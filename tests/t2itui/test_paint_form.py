@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from engine.errors import RequestError
 from engine.generation.request import GenerateRequest, Lora, checked
@@ -14,6 +14,8 @@ from t2itui.app import T2ITuiApp
 from t2itui.paint_fields import loras_text, place_of, read_loras, read_size, size_text
 from t2itui.screens.paint_form import PaintForm
 from t2itui.screens.painting import PaintingScreen
+from t2itui.settings import load
+from t2itui.widgets.tick import Tick
 from tests.t2itui.fakes import until
 from tests.t2itui.painting_app import fill, painting_app
 from tests.t2itui.test_painting import ask, said
@@ -74,6 +76,50 @@ async def test_the_form_begins_with_the_query_refuses_at_the_line_and_paints_for
         request = form.read()
         assert (request.prompt, request.negative, request.seed) == ("a red house", "snow", 11)
         assert request.steps == 2 and request.model == "made-up/painter"
+
+
+async def test_previews_are_switched_off_in_the_form_for_all_paintings_and_for_the_next_start(
+    tmp_path: Path,
+) -> None:
+    await fill(tmp_path)
+    app, models = painting_app(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await ask(pilot, '"a red house"')
+        form = await open_form(pilot)
+        box = form.query_one("#preview", Tick)
+        assert box.value and form.query_one("#go").region.bottom < 24
+        assert box.region.right <= form.query_one("#prompt").region.right, "it has its place"
+        await pilot.click(box)
+        await until(pilot, lambda: not box.value)
+        models.generators.gate.is_open.clear()
+        await pilot.press("enter")
+        await until(pilot, lambda: app.job_board.painting is not None)
+        await pilot.press("escape", "w")
+        await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+        shown = app.screen
+        assert isinstance(shown, PaintingScreen)
+        words = shown.query_one("#painted > Static", Static)
+        await until(pilot, lambda: "previews are switched off" in str(words.render()))
+        await pilot.press("escape")
+        models.generators.gate.is_open.set()
+        await until(pilot, lambda: "Painted" in said(screen))
+        await pilot.press("N")
+        await until(pilot, lambda: len(models.generators.previewed) == 2)
+    assert models.generators.previewed == [False, False]
+    assert not load(tmp_path).previews
+
+    app, models = painting_app(tmp_path, settings=load(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await ask(pilot, '"a blue boat"')
+        await pilot.press("g")
+        await until(pilot, lambda: models.generators.previewed == [False])
+        form = await open_form(pilot)
+        box = form.query_one("#preview", Tick)
+        assert not box.value
+        line(form, "seed").value = "3"
+        box.focus()
+        await pilot.press("space", "enter")
+        await until(pilot, lambda: models.generators.previewed == [False, True])
 
 
 async def test_a_prompt_of_ones_own_opens_the_job(tmp_path: Path) -> None:

@@ -113,6 +113,8 @@ class ColourGenerators(Generators):
         """On the next pictures; those after them are fine."""
         self.seeds: list[int] = []
         self.sources: list[str | None] = []
+        self.previewed: list[bool] = []
+        """Whether previews were asked for, picture by picture."""
         self.running = 0
         self.most_running = 0
 
@@ -151,12 +153,14 @@ class ColourGenerators(Generators):
 
     async def _paint(self, request: GenerateRequest, seed: int, on_event: OnPaintEvent) -> Painted:
         steps, width, height = request.steps or 4, request.width or 32, request.height or 32
+        self.previewed.append(request.preview)
         on_event(Loading(stage="loading unet", done=50, total=100))
         for step in range(1, steps + 1):
             self.gate.entered.set()
             await self.gate.is_open.wait()
             on_event(Step(step=step, total=steps, seconds_a_step=0.5, eta_s=0.5 * (steps - step)))
-            on_event(Preview(rgb=bytes(12), width=2, height=2))
+            if request.preview:
+                on_event(Preview(rgb=bytes(12), width=2, height=2))
         on_event(Decoding())
         self.seeds.append(seed)
         self.sources.append(request.model)

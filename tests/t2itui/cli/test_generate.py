@@ -199,7 +199,9 @@ def test_painted_pictures_are_listed_counted_and_removed(paint: RunCli, tmp_path
     assert json.loads(paint("library", "--json").stdout.splitlines()[0])["synthetic"] == 0
 
 
-def test_what_was_left_unfinished_is_listed_and_run_again(paint: RunCli, tmp_path: Path) -> None:
+def test_what_was_left_unfinished_is_listed_and_run_again(
+    paint: RunCli, generators: ColourGenerators, tmp_path: Path
+) -> None:
     assert paint("generate", "a red ball", "--seed", "3").exit_code == 0
     with closing(sqlite3.connect(tmp_path / "home" / "cache.sqlite3")) as db:
         db.execute("update jobs set state = 'lost' where kind = 'generate'")
@@ -210,6 +212,7 @@ def test_what_was_left_unfinished_is_listed_and_run_again(paint: RunCli, tmp_pat
     assert (again["cached"], again["seed"]) == (True, 3)
     fresh = last(paint("generate", "--again", str(left["job"]), "--fresh", "--json"))
     assert (fresh["cached"], fresh["seed"] != 3) == (False, True)
+    assert generators.previewed == [False, True], "previews are as asked for this time"
     refused = paint("generate", "--again", str(left["job"]), "--steps", "9")
     assert refused.exit_code == 2 and "as it was" in refused.output
     assert "nothing was left unfinished" in paint("generate", "--unfinished").stderr
