@@ -46,7 +46,8 @@ def main() -> None:
 
 async def measure(source: str, home: Path) -> None:
     """Print the figures of one generator."""
-    settings = EngineSettings(home=home, generator=source)
+    # Both sides on the CPU, in the same number format, whatever the weights were saved in.
+    settings = EngineSettings(home=home, generator=source, device="cpu", dtype="fp32")
     generators = Generators(settings)
     facts = await generators.describe(source)
     request = GenerateRequest(prompt="a red horse in the snow", steps=STEPS)
@@ -106,14 +107,18 @@ async def cancels(generators: Generators, request: GenerateRequest) -> None:
 
 
 def bare_pipeline(facts: GeneratorFacts) -> Pipeline:
-    """Load the same pipeline with diffusers alone."""
-    from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
+    """Load the same pipeline with diffusers alone, and the same scheduler."""
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    from engine.workers.schedulers import make_scheduler
 
     kind: Pipeline = StableDiffusionPipeline
     parts = {"safety_checker": None, "feature_extractor": None}
-    pipe = kind.from_pretrained(facts.path, **parts, local_files_only=True)
-    scheduler: Pipeline = DPMSolverMultistepScheduler
-    pipe.scheduler = scheduler.from_config(pipe.scheduler.config, use_karras_sigmas=True)
+    pipe = kind.from_pretrained(
+        facts.path, **parts, torch_dtype=torch.float32, local_files_only=True
+    )
+    pipe.scheduler = make_scheduler(facts.defaults.scheduler, dict(pipe.scheduler.config))
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
