@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-HEAVY = {"torch", "transformers", "diffusers", "huggingface_hub", "tokenizers"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "diffusers",
+    "huggingface_hub",
+    "tokenizers",
+    # What measures an evaluation takes a second to import.
+    "sklearn",
+    "scipy",
+}
 APP = {"textual", "textual_image", "t2itui"}
 
 

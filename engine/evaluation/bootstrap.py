@@ -1,7 +1,8 @@
 """How sure a figure is: intervals by resampling, and a paired test between two scorers.
 
 Queries of one cluster (the five captions of a picture) stand or fall together, so clusters are
-drawn, not queries (Efron & Tibshirani 1993, chapter 8).
+drawn, not queries (Efron & Tibshirani 1993, chapter 8). `scipy.stats.bootstrap` and
+`permutation_test` know no clusters, and draw anew for every figure.
 """
 
 from __future__ import annotations

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from engine.evaluation.bootstrap import Draws, draw, means, median, of_resamples, paired_difference
 from engine.evaluation.data import Data, Right, SwappedPair
-from engine.evaluation.decisions import auc, brier, calibration_error, curve, decide, reliability
+from engine.evaluation.decisions import (
+    auc,
+    brier,
+    calibration_error,
+    curve,
+    decide,
+    reliability,
+    resampled_auc,
+)
 from engine.evaluation.ranks import Ranked, rank_queries
 from engine.evaluation.results import (
     PICTURE_TO_TEXT,
@@ -127,14 +135,11 @@ def swap(
     random = np.random.default_rng(seed)
     # A picture has several pairs; a fifth of the resamples is enough for an area.
     owners = np.array([pair.picture for pair in pairs])
-    resampled = [
-        auc(good[rows], bad[rows])
-        for rows in (_drawn(owners, random) for _ in range(resamples // 5))
-    ]
+    draws = (_drawn(owners, random) for _ in range(resamples // 5))
     return Swap(
         scorer=scorer,
         pairs=len(good),
-        auc=of_resamples(auc(good, bad), np.array(resampled)),
+        auc=of_resamples(auc(good, bad), resampled_auc(good, bad, draws)),
         told_apart=float(apart.mean()),
         attributes=tuple(
             (str(name), int((attributes == name).sum()), float(apart[attributes == name].mean()))

@@ -44,6 +44,8 @@ def summarised(query: IdArray, ranks: IdArray) -> Ranked:
     """Figures of each query from the ranks of its right answers; both [P], sorted by query.
 
     Average precision is the mean over right answers, best first, of (answers so far) / rank.
+    scikit-learn's takes a query and a millisecond a call, and lets ties share a rank; here the
+    ranks are there already, and 5,000 queries together take as long as one such call.
     """
     order = np.lexsort((ranks, query))
     query, ranks = query[order], ranks[order]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.uncollected import uncollected
 from engine.wire import Reply
 from engine.workers.loop import Call, serve
-from engine.workers.uncollected import uncollected
 
 if TYPE_CHECKING:
     from engine.workers.clip import Towers

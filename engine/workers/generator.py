@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.uncollected import uncollected
 from engine.wire import Reply
 from engine.workers.device_lock import DeviceLock
 from engine.workers.loop import Call, serve
-from engine.workers.uncollected import uncollected
 
 if TYPE_CHECKING:
     from engine.workers.device import Choice

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.evaluation.bootstrap import drawn_weights, paired_difference
-from engine.evaluation.data import CAPTIONS, Data, Right
-from engine.evaluation.measure import Direction, retrieval
+from engine.evaluation.data import CAPTIONS, Data, Right, SwappedPair
+from engine.evaluation.measure import Direction, retrieval, swap
 from engine.evaluation.ranks import rank_queries, transposed
 from engine.results import FloatArray
 
@@ -69,6 +69,14 @@ def main() -> None:
     values = ranked.precision
     taken = best_of(lambda: paired_difference(values, values[::-1].copy(), draws))
     print(f"  paired test: {taken:.0f} ms, {taken / floor:.2f} x the products")
+    pairs = [
+        SwappedPair(true="", false="", picture=picture, attribute="one")
+        for picture in owner.tolist()
+    ]
+    good, bad = random.standard_normal((2, TEXTS))
+    swap("cosine", good, bad, pairs, 10, 0)
+    taken = best_of(lambda: swap("cosine", good, bad, pairs, 1000, 0))
+    print(f"  {TEXTS:,} swapped pairs with 200 resamples: {taken:.0f} ms")
 
 
 def _unit(rows: FloatArray) -> FloatArray:

@@ -1,4 +1,6 @@
-"""Every figure against a reference on the same scores: scikit-learn, scipy, or plain counting."""
+"""Every figure against a reference on the same scores: scikit-learn or scipy where the figure is
+our own, and the definition, pair by pair, where it is theirs.
+"""
 
 import numpy as np
 import pytest
@@ -7,7 +9,16 @@ from sklearn import calibration, metrics
 
 from engine.evaluation.bootstrap import draw, means, median, paired_difference
 from engine.evaluation.data import Right, SwappedPair
-from engine.evaluation.decisions import auc, brier, calibration_error, curve, decide, reliability
+from engine.evaluation.decisions import (
+    Floats,
+    auc,
+    brier,
+    calibration_error,
+    curve,
+    decide,
+    reliability,
+    resampled_auc,
+)
 from engine.evaluation.measure import calibration as calibration_of
 from engine.evaluation.measure import left_out, swap
 from engine.evaluation.ranks import rank_queries, right_ranks, transposed
@@ -73,32 +84,60 @@ def test_the_other_direction_is_the_transposed_matrix() -> None:
     )
 
 
-def test_the_area_under_the_curve_equals_scikit_learn_with_ties() -> None:
+def won(good: Floats, bad: Floats) -> float:
+    """The share of pairs of scores in which the good one is higher, ties counting half."""
+    return float(np.mean([(g > b) + 0.5 * (g == b) for g in good for b in bad]))
+
+
+def test_the_area_is_the_share_of_pairs_in_which_the_good_score_is_higher() -> None:
     random = np.random.default_rng(5)
     good, bad = random.integers(0, 9, 300) / 3, random.integers(-3, 6, 200) / 3
-    label = np.arange(500) < 300
-    expected = metrics.roc_auc_score(label, np.concatenate([good, bad]))
-    assert auc(good, bad) == pytest.approx(expected, abs=1e-9)
+    assert auc(good, bad) == pytest.approx(won(good, bad), abs=1e-9)
+    assert auc(good[:0], bad) == auc(good, bad[:0]) == 0.5
 
 
-def test_the_routing_curve_equals_precision_and_recall_of_scikit_learn() -> None:
+def test_the_area_of_a_resample_is_that_of_the_pairs_drawn() -> None:
+    random = np.random.default_rng(13)
+    good, bad = random.integers(0, 9, 80) / 3, random.integers(-3, 6, 80) / 3
+    draws = [random.integers(0, 80, count) for count in (80, 75, 1)]
+    expected = [won(good[rows], bad[rows]) for rows in draws]
+    np.testing.assert_allclose(resampled_auc(good, bad, draws), expected, atol=1e-9, rtol=0)
+
+
+def test_the_routing_curve_counts_what_each_best_score_as_threshold_would_retrieve() -> None:
     random = np.random.default_rng(6)
     present = random.random(80) < 0.4
     best = np.round(random.random(80) + 0.5 * present, 2).astype(np.float64)
     points, most = curve(best, present)
-    precision, recall, thresholds = metrics.precision_recall_curve(present, best)
-    assert len(points) == len(thresholds)
-    np.testing.assert_allclose([p.threshold for p in points], thresholds, atol=1e-9)
-    np.testing.assert_allclose([p.precision for p in points], precision[:-1], atol=1e-9)
-    np.testing.assert_allclose([p.recall for p in points], recall[:-1], atol=1e-9)
+    assert [point.threshold for point in points] == sorted(set(best.tolist()))
     for point in points:
-        expected = metrics.accuracy_score(present, best >= point.threshold)
-        assert point.accuracy == pytest.approx(expected, abs=1e-9)
+        retrieved = [score >= point.threshold for score in best]
+        pairs = list(zip(retrieved, present, strict=True))
+        right = pairs.count((True, True))
+        assert point.precision == pytest.approx(right / sum(retrieved), abs=1e-9)
+        assert point.recall == pytest.approx(right / sum(present), abs=1e-9)
+        assert point.accuracy == pytest.approx(
+            np.mean([got == is_there for got, is_there in pairs])
+        )
         assert decide(best, present, point.threshold) == point
-    assert most.accuracy == max(point.accuracy for point in points)
+    highest = max(point.accuracy for point in points)
+    assert most == next(point for point in points if point.accuracy == highest)
 
 
-def test_calibration_equals_scikit_learn() -> None:
+def test_a_threshold_that_nothing_reaches_is_never_wrong_about_what_it_retrieves() -> None:
+    nothing = decide(np.array([0.2, 0.4]), np.array([True, False]), 0.9)
+    assert (nothing.precision, nothing.recall, nothing.accuracy) == (1.0, 0.0, 0.5)
+
+
+@pytest.mark.parametrize(("present", "recall"), [([True, True], 1.0), ([False, False], 0.0)])
+def test_a_curve_over_queries_of_one_kind_is_no_error(present: list[bool], recall: float) -> None:
+    points, most = curve(np.array([0.2, 0.4]), np.array(present))
+    assert (points[0].recall, points[0].accuracy) == (recall, recall)
+    assert decide(np.array([0.2, 0.4]), np.array(present), most.threshold) == most
+    assert curve(np.zeros(0), np.zeros(0, bool))[0] == ()
+
+
+def test_calibration_equals_scikit_learn_and_the_brier_score_is_the_squared_error() -> None:
     random = np.random.default_rng(7)
     probability = random.random(4000)
     label = random.random(4000) < probability**2
@@ -109,9 +148,8 @@ def test_calibration_equals_scikit_learn() -> None:
     counts = np.array([bar.count for bar in bins])
     expected = float(np.abs(observed - predicted) @ counts / counts.sum())
     assert calibration_error(bins) == pytest.approx(expected, abs=1e-9)
-    assert brier(probability, label) == pytest.approx(
-        metrics.brier_score_loss(label, probability), abs=1e-9
-    )
+    squares = [(p - is_right) ** 2 for p, is_right in zip(probability, label, strict=True)]
+    assert brier(probability, label) == pytest.approx(sum(squares) / 4000, abs=1e-9)
 
 
 def test_an_interval_is_that_of_scipys_bootstrap() -> None:

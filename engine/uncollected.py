@@ -1,4 +1,4 @@
-"""Keeps the garbage collector out of the way while a model library is imported."""
+"""Keeps the garbage collector out of the way while a large library is imported."""
 
 import gc
 from collections.abc import Iterator

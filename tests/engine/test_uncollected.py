@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from engine.workers.uncollected import uncollected
+from engine.uncollected import uncollected
 
 
 def test_nothing_is_collected_in_the_block_and_what_it_made_is_not_looked_at_again() -> None:
