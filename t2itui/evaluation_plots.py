@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """Values from 0 to 1 over something."""
+    """Values over something."""
 
     title: str
     across: str
@@ -51,6 +51,10 @@ class Plot:
     lines: tuple[Line, ...]
     uprights: tuple[tuple[str, float], ...] = ()
     """Vertical lines: a word, and where."""
+    bounds: tuple[float, float] = (0.0, 1.0)
+    """The least and the greatest value there is room for."""
+    ticks: tuple[tuple[str, float], ...] = ()
+    """Words under the horizontal axis, and where; numbers, where there are none."""
 
 
 def routing_plots(found: Evaluation) -> tuple[Plot, ...]:
@@ -116,8 +120,12 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[str, Rgb]) -> Tex
         figure.ticks_color(colours[INK])
         figure.title(plot.title)
         figure.xlabel(plot.across)
-        figure.ylim(0, 1)
-        figure.yticks([0, 0.5, 1], ["0", ".5", "1"])
+        low, high = plot.bounds
+        middle = (low + high) / 2
+        figure.ylim(low, high)
+        figure.yticks([low, middle, high], [_short(each) for each in (low, middle, high)])
+        if plot.ticks:
+            figure.xticks([place for _, place in plot.ticks], [word for word, _ in plot.ticks])
         for line in plot.lines:
             xs, ys = [x for x, _ in line.points], [y for _, y in line.points]
             figure.plot(xs, ys, marker="braille", color=colours[line.colour])
@@ -139,6 +147,12 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[str, Rgb]) -> Tex
         # `plotsize` asks the terminal how large it is, which a widget is not.
         figure._set_size(width, height)
         return Text.from_ansi(figure.build())
+
+
+def _short(value: float) -> str:
+    """A value at an axis, without what goes without saying: 0, .5, 1, .412."""
+    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    return text.removeprefix("0") or "0"
 
 
 def _side(place: float, plot: Plot) -> Literal["left", "center", "right"]:

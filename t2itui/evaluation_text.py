@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.evaluation.over_time import MEASURES, figures_of
 from t2itui.plain import plain
 from t2itui.text_plots import curve_lines, reliability_lines
 
@@ -237,31 +238,11 @@ def write_change(before: Evaluation, after: Evaluation, output: Output) -> None:
 def changes_of(before: Evaluation, after: Evaluation) -> list[tuple[str, float, float]]:
     """The figures that both evaluations have: name, before, after."""
     old, new = figures_of(before), figures_of(after)
-    return [(name, old[name], new[name]) for name in new if name in old]
-
-
-def figures_of(found: Evaluation) -> dict[str, float]:
-    """The figures of an evaluation by name."""
-    figures: dict[str, float] = {}
-    for each in found.retrieval:
-        start = f"{each.scorer}, {_WAYS[each.direction]}, "
-        for name, value in (
-            ("r@1", each.r1),
-            ("r@5", each.r5),
-            ("r@10", each.r10),
-            ("median rank", each.median_rank),
-            ("mAP", each.average_precision),
-        ):
-            figures[start + name] = value.value
-    for swap in found.swaps:
-        figures[f"{swap.scorer}, swaps, AUC"] = swap.auc.value
-    for routing in found.routing:
-        if routing.at is not None:
-            figures[f"{routing.scorer}, routing, accuracy"] = routing.at.accuracy
-        figures[f"{routing.scorer}, routing, best accuracy"] = routing.best.accuracy
-    for calibration in found.calibration:
-        figures[f"{calibration.scorer}, calibration error"] = calibration.error
-    return figures
+    return [
+        (f"{scorer}, {MEASURES[measure]}", old[scorer, measure], value)
+        for (scorer, measure), value in new.items()
+        if (scorer, measure) in old
+    ]
 
 
 def _bounds(interval: Interval) -> str:

@@ -72,11 +72,18 @@ class Series:
 
 
 def series_lines(
-    series: Sequence[Series], *, title: str, end: float, width: int, height: int
+    series: Sequence[Series],
+    *,
+    title: str,
+    end: float,
+    width: int,
+    height: int,
+    ends: tuple[str, str] | None = None,
 ) -> list[str]:
     """Lines over steps from 0 to `end`, in `height` lines of `width` cells with title and axes.
 
-    The title and the numbers at the axes say what the marks stand for.
+    The title and the numbers at the axes say what the marks stand for; `ends` are words for both
+    ends of the steps.
     """
     values = [value for each in series for _, value in each.points]
     rows, columns = height - 2, width - _AXIS
@@ -97,7 +104,8 @@ def series_lines(
             else ""
         )
         lines.append(f"{label:>{_AXIS - 1}} {''.join(row_cells).rstrip()}")
-    return [*lines, " " * _AXIS + "0" + f"{end:,.0f}".rjust(columns - 1)]
+    left, right = ends or ("0", f"{end:,.0f}")
+    return [*lines, " " * _AXIS + left + right.rjust(columns - len(left))]
 
 
 _AXIS = 6

@@ -9,10 +9,17 @@ from pathlib import PurePath
 
 from sqlite_utils import Database
 
-from cache.evaluations import delete_evaluation, find_evaluation, list_evaluations
+from cache.evaluations import (
+    EvaluationRecord,
+    delete_evaluation,
+    evaluations_of,
+    find_evaluation,
+    list_evaluations,
+)
 from cache.store import Cache
 from engine.errors import RequestError
 from engine.evaluation.labels import read_words
+from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation, Head
 from engine.evaluation.run import Run, check
@@ -22,6 +29,9 @@ from engine.events import Report
 from engine.indexing.indexer import Indexer
 from engine.jobs import JobWork
 from engine.models.encoders import Encoders
+
+MOST_OVER_TIME = 200
+"""So many evaluations of the same data are looked back on."""
 
 
 class Evaluator:
@@ -74,6 +84,10 @@ class Evaluator:
         """An evaluation made before. Raises RequestError where there is none of that id."""
         return await self._cache.read(_get, evaluation_id)
 
+    async def over_time(self, evaluation_id: int) -> OverTime:
+        """How figures went over all evaluations of the same data. Raises RequestError as `get`."""
+        return await self._cache.read(_over_time, evaluation_id)
+
     async def forget(self, evaluation_id: int) -> None:
         """Drop an evaluation. Raises RequestError where there is none of that id."""
         if not await self._cache.write(delete_evaluation, evaluation_id):
@@ -118,8 +132,12 @@ def sentence(found: Evaluation) -> str:
 
 
 def _entries(db: Database, limit: int, containing: str) -> list[Evaluation]:
+    return _readable(list_evaluations(db, limit=limit, containing=containing))
+
+
+def _readable(records: Sequence[EvaluationRecord]) -> list[Evaluation]:
     found = []
-    for record in list_evaluations(db, limit=limit, containing=containing):
+    for record in records:
         try:
             found.append(
                 from_body(record.body, evaluation_id=record.id, created_at=record.created_at)
@@ -127,6 +145,11 @@ def _entries(db: Database, limit: int, containing: str) -> list[Evaluation]:
         except (ValueError, KeyError, TypeError):
             continue
     return found
+
+
+def _over_time(db: Database, evaluation_id: int) -> OverTime:
+    found = _get(db, evaluation_id)
+    return over_time(found, _readable(evaluations_of(db, found.data, limit=MOST_OVER_TIME)))
 
 
 def _heads(db: Database, limit: int, offset: int, containing: str) -> list[Head]:

@@ -133,6 +133,10 @@ class EvaluateScreen(EvaluationsScreen):
                 return self.current is not None
             case "change":
                 return is_kept and self.pair is not None
+            case "trend":
+                return is_kept
+            case "measure":
+                return is_kept and self.detail.tab == "trend"
             case "cancel":
                 return job is not None
         return True
@@ -183,6 +187,8 @@ class EvaluateScreen(EvaluationsScreen):
             self.action_copy_asking()
         elif self.detail.tab == "change" and self.pair is not None:
             self._copy(twins.compare_command(home, *self.pair))
+        elif self.detail.tab == "trend":
+            self._copy(twins.trend_command(home, head.id, self.detail.measure))
         else:
             self._copy(twins.show_command(home, head.id))
 

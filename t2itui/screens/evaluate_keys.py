@@ -17,6 +17,28 @@ KEYS: list[BindingType] = [
     ),
     Binding("c", "change", "Change", id="evaluate.change", tooltip="Show what changed between two"),
     Binding(
+        "t",
+        "trend",
+        "Trend",
+        id="evaluate.trend",
+        tooltip="Follow a figure over all evaluations of this data",
+    ),
+    Binding(
+        "m",
+        "measure(1)",
+        "Figure",
+        id="evaluate.measure",
+        tooltip="Follow the next figure",
+    ),
+    Binding(
+        "M",
+        "measure(-1)",
+        "Figure before",
+        id="evaluate.measure_before",
+        show=False,
+        tooltip="Follow the figure before",
+    ),
+    Binding(
         "p",
         "toggle_plots",
         "Plots",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from engine.errors import EngineError, RequestError
 from engine.evaluation.bootstrap import Interval
 from engine.evaluation.decisions import Bin, Decision
+from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     DIRECTIONS,
@@ -139,6 +140,9 @@ class FakeEvaluator:
             if each.id == evaluation_id:
                 return each
         raise RequestError(f"there is no evaluation {evaluation_id}")
+
+    async def over_time(self, evaluation_id: int) -> OverTime:
+        return over_time(await self.get(evaluation_id), self.kept)
 
     async def forget(self, evaluation_id: int) -> None:
         self.kept = [each for each in self.kept if each.id != evaluation_id]
