@@ -37,8 +37,8 @@ def curve_lines(routing: Routing) -> list[str]:
         for mark, value in values:
             cells[round((1 - value) * (HEIGHT - 1))][column(point.threshold)] = mark
     lines = [
-        f"precision p, recall r, accuracy a of {routing.scorer} over thresholds;"
-        f" best {routing.best.threshold:.3f} with accuracy {routing.best.accuracy:.3f}"
+        f"{routing.scorer} over thresholds: p precision, r recall, a accuracy;"
+        f" | best {routing.best.threshold:.3f}"
     ]
     for number, row in enumerate(cells):
         lines.append(f"{1 - number / (HEIGHT - 1):4.2f} {''.join(row).rstrip()}")

@@ -36,7 +36,7 @@ COLUMNS = (
     Column(title="when", width=16, priority=4),
 )
 
-EMPTY = "No matcher yet: n trains one on captions, folders of classes, or the storybook."
+EMPTY = "No matcher yet: n trains one."
 KEPT_BEFORE = 100
 """Jobs of earlier sessions looked through for trainings that were stopped."""
 

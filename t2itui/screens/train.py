@@ -47,10 +47,11 @@ if TYPE_CHECKING:
     from engine.training.request import TrainRequest
 
 ABOUT = (
-    "A matcher learns, on embeddings that stay as they are, which texts belong to which pictures.\n"
-    "n trains one; i takes one in from a file. It is kept where it beats the match without labels\n"
-    "on pictures held out, and search uses it from then on. Without data, y and n on results do a\n"
-    "little of the same: l on the Search screen."
+    "A matcher learns, on embeddings that stay as they are, which texts belong to which pictures."
+    " It is kept where it beats the match without labels on pictures held out, and search uses it"
+    " from then on.\n\n"
+    "n trains one on captions, folders of classes, or the storybook; i takes one in from a file."
+    " Without data, y and n on results do a little of the same: l on the Search screen."
 )
 
 
@@ -228,6 +229,7 @@ class TrainScreen(AppScreen):
             self.report.update(training_detail(training))
         else:
             self.report.update(matcher_detail(matcher) if matcher is not None else ABOUT)
+        self.query_one(Report).scroll_home(animate=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the row under the cursor."""

@@ -32,7 +32,7 @@ class TrainForm(Dialog[TrainRequest]):
     DEFAULT_CSS = """
     TrainForm {
         & Horizontal > Label { width: 11; }
-        & Horizontal > Label.next { width: 11; padding-left: 1; }
+        & Horizontal > Label.next { width: 13; padding-left: 1; }
         & #buttons { margin-top: 0; }
     }
     """
@@ -56,7 +56,7 @@ class TrainForm(Dialog[TrainRequest]):
             "Data",
             PathInput(
                 first.data,
-                placeholder="captions, a folder of class folders, or the word storybook",
+                placeholder="captions, a folder of classes, or the word storybook",
                 folders_only=False,
                 suffixes=CAPTION_FILES,
                 id="data",

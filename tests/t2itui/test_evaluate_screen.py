@@ -123,7 +123,9 @@ async def test_every_plot_has_a_text_form(engine: EvaluatingEngine) -> None:
         await pilot.press("p")
         await ready(pilot)
         assert plots(screen) == []
-        assert "of match over thresholds; best 0.930 with accuracy 0.880" in figures(screen)
+        assert "match over thresholds: p precision, r recall, a accuracy; | best 0.930" in figures(
+            screen
+        )
         await pilot.press("right")
         await ready(pilot)
         assert "0.500  0.455 ############" in figures(screen)
