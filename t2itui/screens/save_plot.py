@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from textual import getters, on, work
-from textual.app import ComposeResult
+from textual import on, work
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from engine.errors import EngineError
 from t2itui.evaluation_twins import show_command
-from t2itui.screens.form import Dialog, FormError
-from t2itui.widgets.path_input import PathInput
+from t2itui.screens.file_form import WriteFile
+from t2itui.screens.form import FormError
 
 
 class Checked(Message, bubble=False):
@@ -26,39 +24,16 @@ class Checked(Message, bubble=False):
         self.error = error
 
 
-class SavePlot(Dialog[Path]):
+class SavePlot(WriteFile):
     """A file name that is not taken yet."""
 
     HEADING = "Draw the figures into a file"
     GO = "Draw (enter)"
-
-    target = getters.query_one("#target", PathInput)
+    HELP = "recall with intervals, routing curves and reliability diagrams; .png, .svg or .pdf"
 
     def __init__(self, evaluation_id: int, *, home: Path | None) -> None:
-        super().__init__()
+        super().__init__(home, Path(f"~/evaluation_{evaluation_id}.png"))
         self._evaluation_id = evaluation_id
-        self._home = home
-
-    def compose_fields(self) -> ComposeResult:
-        proposed = f"~/evaluation_{self._evaluation_id}.png"
-        field = PathInput(proposed, placeholder=proposed, folders_only=True, id="target")
-        yield self.labelled("To", field)
-        yield Static(
-            "recall with intervals, routing curves and reliability diagrams; .png, .svg or .pdf",
-            classes="help",
-        )
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.target.line.focus()
-
-    def read(self) -> Path:
-        path = self.target.path
-        if path is None:
-            raise FormError("name a file")
-        if path.exists():
-            raise FormError(f"{path} is there already: choose another name")
-        return path
 
     def command(self, answer: Path) -> str:
         return show_command(self._home, self._evaluation_id, plot=answer)

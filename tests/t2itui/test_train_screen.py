@@ -204,7 +204,7 @@ async def test_a_training_is_followed_kept_exported_deleted_and_taken_in_again(
         await until(pilot, lambda: isinstance(app.screen, ImportMatcher))
         source = app.screen
         assert isinstance(source, ImportMatcher)
-        source.source.take(str(target))
+        source.target.take(str(target))
         await pilot.press("enter")
         await until(pilot, lambda: screen.matcher is not None)
         assert report(screen).startswith("Kept as matcher")
