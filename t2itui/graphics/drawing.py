@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -60,9 +61,9 @@ class DrawingHolder(Widget):
             self.given_graphics = found if isinstance(found, Graphics) else HALF_CELLS
         return self.given_graphics
 
+    @abstractmethod
     def drawings(self) -> Iterable[Drawing]:
         """Every drawing that the widget holds."""
-        raise NotImplementedError
 
     @on(Drawn)
     def take_drawn(self, message: Drawn) -> None:

@@ -80,5 +80,6 @@ def free_pictures(app: App[Result]) -> None:
     Call it when the app is about to exit: widgets unmount only after the terminal was given back.
     """
     for screen in app.screen_stack:
-        for holder in screen.query(DrawingHolder):
-            holder.free()
+        for widget in screen.query("*"):
+            if isinstance(widget, DrawingHolder):
+                widget.free()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -35,13 +36,13 @@ class SheetFiles(AppScreen):
         """Examples shown so far."""
 
     @property
+    @abstractmethod
     def picture(self) -> int:
         """The number of the picture under the cursor."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
         """Show another sheet."""
-        raise NotImplementedError
 
     @work(group="file")
     async def action_add_picture(self) -> None:

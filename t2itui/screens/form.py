@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
 from textual import getters, on
@@ -88,17 +89,17 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         """The lines between heading and buttons."""
         yield from ()
 
+    @abstractmethod
     def read(self) -> Answer:
         """Return what the lines say.
 
         Raises:
             FormError: a line cannot be used.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def command(self, answer: Answer) -> str:
         """Return the shell command that does the same."""
-        raise NotImplementedError
 
     def on_mount(self) -> None:
         self.follow()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from textual import getters, on, work
@@ -46,9 +47,9 @@ class DecisionActions(PictureActions):
         super().__init__()
         self._rest: Timer | None = None
 
+    @abstractmethod
     def offer_painting(self, listing: Listing) -> None:
         """Offer to paint where nothing passes."""
-        raise NotImplementedError
 
     def show_route(self, listing: Listing) -> None:
         """Say what the threshold, where it stands, decides."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -95,9 +96,9 @@ class LabelActions(EarlyLoading):
         self._asks_when_kept = False
         """The last of them leads to a new answer."""
 
+    @abstractmethod
     def ask_again(self) -> None:
         """Ask what is on the screen once more."""
-        raise NotImplementedError
 
     @property
     def is_judging(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -63,9 +64,9 @@ class PaintingActions(StorybookActions):
         self._reveal: int | None = None
         """The job whose picture the next answer is to show."""
 
+    @abstractmethod
     def ask_again(self) -> None:
         """Ask what is on the screen once more."""
-        raise NotImplementedError
 
     # Offering
 

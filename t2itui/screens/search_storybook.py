@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,17 +38,17 @@ class StorybookActions(DecisionActions):
         self.has_begun = False
         """They have been counted."""
 
+    @abstractmethod
     def search_for(self, query: str) -> None:
         """Answer a query."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_example(self, query: str) -> None:
         """Answer a query that the person did not ask."""
-        raise NotImplementedError
 
+    @abstractmethod
     def take_filters(self, filters: Filters | None) -> None:
         """Ask with other filters from now on."""
-        raise NotImplementedError
 
     @property
     def is_in_storybook(self) -> bool:
