@@ -13,14 +13,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.suggester import SuggestFromList
-from textual.widgets import Checkbox, Input, Label, Static
+from textual.widgets import Label, Static
 
 from cache.errors import CacheError
 from engine.errors import EngineError, RequestError
 from engine.evaluation.request import SCORERS, EvaluateRequest
 from t2itui.evaluation_twins import evaluate_command
-from t2itui.screens.form import Dialog, FieldError, FormError
+from t2itui.screens.form import Dialog, FieldError, line
 from t2itui.widgets.path_input import PathInput
 from t2itui.widgets.tick import Tick
 
@@ -102,13 +101,11 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         yield self._path("Images", "images", first.images, "beside the data", folders_only=True)
         yield self.labelled(
             "Encoder",
-            Input(
+            line(
+                "encoder",
                 first.encoder or "",
-                placeholder="the one that knows most of the pictures",
-                suggester=SuggestFromList(self._encoders),
-                compact=True,
-                select_on_focus=False,
-                id="encoder",
+                "the one that knows most of the pictures",
+                self._encoders,
             ),
         )
         with Horizontal():
@@ -123,18 +120,11 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         yield self._path("Words file", "words", first.words, "the imported texts")
         with Horizontal():
             yield Label("Threshold")
-            yield _line("threshold", f"{first.threshold:g}", "0 to 1")
+            yield line("threshold", f"{first.threshold:g}", "0 to 1")
             yield Label("Pictures", classes="next")
-            yield _line("limit", str(first.limit or ""), "all")
+            yield line("limit", str(first.limit or ""), "all")
             yield Label("Language", classes="next")
-            yield Input(
-                first.language,
-                placeholder="en and zh",
-                suggester=SuggestFromList(["en", "zh"]),
-                compact=True,
-                select_on_focus=False,
-                id="language",
-            )
+            yield line("language", first.language, "en and zh", ("en", "zh"))
 
     def _path(
         self, label: str, name: str, value: Path | None, default: str, *, folders_only: bool = False
@@ -156,13 +146,9 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         """Answer from a box too."""
         self.submit()
 
-    @on(Checkbox.Changed)
-    def follow_box(self) -> None:
-        """Keep the command in step."""
-        self.follow()
-
     def read(self) -> EvaluateRequest:
         by_words = self._box("by-words")
+        threshold = self._number("threshold")
         return replace(
             self._first,
             data=self._data(),
@@ -171,8 +157,8 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             queries="words" if by_words else "captions",
             words=self.words.path if by_words else None,
             scorers=self._scorers(),
-            threshold=self._threshold(),
-            limit=self._limit(),
+            threshold=self._first.threshold if threshold is None else threshold,
+            limit=self._whole("limit", "pictures"),
             language=self._value("language").lower(),
             swaps=self._box("swaps"),
         )
@@ -191,23 +177,6 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         if not chosen:
             raise FieldError("by-cosine", "tick a scorer")
         return chosen
-
-    def _threshold(self) -> float:
-        text = self._value("threshold")
-        try:
-            return float(text) if text else self._first.threshold
-        except ValueError as error:
-            raise FieldError("threshold", f"threshold: {text!r} is no number") from error
-
-    def _limit(self) -> int | None:
-        text = self._value("limit")
-        try:
-            return int(text) if text else None
-        except ValueError as error:
-            raise FieldError("limit", f"pictures: {text!r} is no whole number") from error
-
-    def _value(self, place: str) -> str:
-        return self.query_one(f"#{place}", Input).value.strip()
 
     def _box(self, place: str) -> bool:
         return self.query_one(f"#{place}", Tick).value
@@ -238,12 +207,6 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             words = f"{error.message}. {error.hint}".replace("..", ".").strip()
             self.show_problem(FieldError(place_of(error), words))
 
-    def show_problem(self, error: FormError) -> None:
-        super().show_problem(error)
-        if isinstance(error, FieldError):
-            found = self.query_one(f"#{error.place}")
-            (found.line if isinstance(found, PathInput) else found).focus()
-
 
 def place_of(error: EngineError | CacheError) -> str:
     """The line that an error is about: the encoder's where a model is at fault."""
@@ -251,7 +214,3 @@ def place_of(error: EngineError | CacheError) -> str:
         return "encoder"
     message = error.message.lower()
     return next((place for word, place in PLACES if word in message), "data")
-
-
-def _line(place: str, value: str, placeholder: str) -> Input:
-    return Input(value, placeholder=placeholder, compact=True, select_on_focus=False, id=place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 from textual import getters, on
@@ -11,8 +12,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
 from textual.widget import Widget
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Checkbox, Input, Label, Static
 
 from t2itui.plain import plain
 from t2itui.screens.breakpoints import HEIGHTS
@@ -108,8 +110,35 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         """Return a line of the form."""
         return Horizontal(Label(label), field)
 
+    def _value(self, place: str) -> str:
+        """What stands in a line."""
+        return self.query_one(f"#{place}", Input).value.strip()
+
+    def _whole(self, place: str, name: str = "", *, least: int | None = None) -> int | None:
+        """The whole number in a line; None where it is empty."""
+        text = self._value(place)
+        if not text:
+            return None
+        try:
+            number = int(text)
+        except ValueError as error:
+            message = f"{name or place}: {text!r} is no whole number"
+            raise FieldError(place, message) from error
+        if least is not None and number < least:
+            raise FieldError(place, f"{name or place}: at least {least}")
+        return number
+
+    def _number(self, place: str) -> float | None:
+        """The number in a line; None where it is empty."""
+        text = self._value(place)
+        try:
+            return float(text) if text else None
+        except ValueError as error:
+            raise FieldError(place, f"{place}: {text!r} is no number") from error
+
     @on(Input.Changed)
     @on(PathInput.Changed)
+    @on(Checkbox.Changed)
     def follow(self) -> None:
         """Keep the command in step with the lines; what is wrong is said only on the attempt."""
         self.problem.update("")
@@ -132,8 +161,11 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
             self.accept(answer)
 
     def show_problem(self, error: FormError) -> None:
-        """Say what is wrong with a line."""
+        """Say what is wrong with a line, and go there where it is known."""
         self.problem.update(Content(f"✖ {plain(str(error))}"))
+        if isinstance(error, FieldError):
+            field = self.query_one(f"#{error.place}")
+            (field.line if isinstance(field, PathInput) else field).focus()
 
     def accept(self, answer: Answer) -> None:
         """Leave with an answer whose lines can be used."""
@@ -143,6 +175,18 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     def action_cancel(self) -> None:
         """Leave without an answer."""
         self.dismiss(None)
+
+
+def line(place: str, value: str, placeholder: str = "", offers: Sequence[str] = ()) -> Input:
+    """Return a line to write in, which completes to what is offered."""
+    return Input(
+        value,
+        placeholder=placeholder,
+        compact=True,
+        select_on_focus=False,
+        suggester=SuggestFromList(offers) if offers else None,
+        id=place,
+    )
 
 
 class Confirm(Dialog[bool]):

@@ -33,7 +33,8 @@ from t2itui.paint_fields import (
     size_text,
 )
 from t2itui.plain import plain
-from t2itui.screens.form import Dialog, FieldError, FormError
+from t2itui.screens.form import Dialog, FieldError
+from t2itui.screens.form import line as _line
 from t2itui.widgets.path_input import PathInput
 from t2itui.widgets.tick import Tick
 
@@ -225,9 +226,6 @@ class PaintForm(Dialog[GenerateRequest]):
 
     # The answer
 
-    def _value(self, place: str) -> str:
-        return self.query_one(f"#{place}", Input).value.strip()
-
     def read(self) -> GenerateRequest:
         try:
             size = read_size(self._value("size"))
@@ -251,31 +249,12 @@ class PaintForm(Dialog[GenerateRequest]):
             preview=self._previews.value,
         )
 
-    def _whole(self, place: str) -> int | None:
-        text = self._value(place)
-        try:
-            return int(text) if text else None
-        except ValueError as error:
-            raise FieldError(place, f"{place}: {text!r} is no whole number") from error
-
-    def _number(self, place: str) -> float | None:
-        text = self._value(place)
-        try:
-            return float(text) if text else None
-        except ValueError as error:
-            raise FieldError(place, f"{place}: {text!r} is no number") from error
-
     def command(self, answer: GenerateRequest) -> str:
         return generate_command(self._home, Order(request=answer, drawn=0, library=self._library))
 
     def accept(self, answer: GenerateRequest) -> None:
         """Have the model's files say whether they can do it before leaving."""
         self._check(answer)
-
-    def show_problem(self, error: FormError) -> None:
-        super().show_problem(error)
-        if isinstance(error, FieldError):
-            self._line(error.place).focus()
 
     @work(exclusive=True, group="check")
     async def _check(self, request: GenerateRequest) -> None:
@@ -298,13 +277,6 @@ class PaintForm(Dialog[GenerateRequest]):
             place = place_of(error) if isinstance(error, RequestError) else "model"
             words = f"{error.message}. {error.hint}".replace("..", ".")
             self.show_problem(FieldError(place, words))
-
-    def _line(self, place: str) -> Input:
-        return self.start.line if place == "start" else self.query_one(f"#{place}", Input)
-
-
-def _line(place: str, value: str, placeholder: str = "") -> Input:
-    return Input(value, placeholder=placeholder, compact=True, select_on_focus=False, id=place)
 
 
 def _text(value: float | None) -> str:

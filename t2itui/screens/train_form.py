@@ -9,13 +9,12 @@ from pathlib import Path
 from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from engine.training.request import TrainRequest
 from t2itui.job_twins import train_command
-from t2itui.screens.form import Dialog, FormError
+from t2itui.screens.form import Dialog, FieldError, line
 from t2itui.widgets.path_input import PathInput
 
 STORYBOOK = "storybook"
@@ -73,7 +72,7 @@ class TrainForm(Dialog[TrainRequest]):
         )
         yield self.labelled(
             "Encoder",
-            _line(
+            line(
                 "encoder",
                 first.encoder or "",
                 "the one that knows most of the pictures",
@@ -81,22 +80,22 @@ class TrainForm(Dialog[TrainRequest]):
             ),
         )
         yield self._row(
-            ("Queries", _line("queries", first.queries, "captions or words", QUERIES)),
-            ("Language", _line("language", first.language, "both; en or zh", LANGUAGES)),
+            ("Queries", line("queries", first.queries, "captions or words", QUERIES)),
+            ("Language", line("language", first.language, "both; en or zh", LANGUAGES)),
         )
         yield self._row(
-            ("Hidden", _line("hidden", str(first.hidden))),
-            ("Epochs", _line("epochs", str(first.epochs))),
+            ("Hidden", line("hidden", str(first.hidden))),
+            ("Epochs", line("epochs", str(first.epochs))),
         )
         yield self._row(
-            ("Pictures", _line("limit", _text(first.limit), "all")),
-            ("Drawn", _line("drawn", str(first.drawn), "for the storybook")),
+            ("Pictures", line("limit", _text(first.limit), "all")),
+            ("Drawn", line("drawn", str(first.drawn), "for the storybook")),
         )
         yield self._row(
-            ("Two-branch", _line("two-branch", _word(first.with_two_branch), "no", WORDS)),
-            ("Keep anyway", _line("force", _word(first.force), "no", WORDS)),
+            ("Two-branch", line("two-branch", _word(first.with_two_branch), "no", WORDS)),
+            ("Keep anyway", line("force", _word(first.force), "no", WORDS)),
         )
-        yield self.labelled("Seed", _line("seed", str(first.seed)))
+        yield self.labelled("Seed", line("seed", str(first.seed)))
         yield Static(
             "Two-branch also fits a similarity network, to compare. What does no better than match"
             " without labels on pictures held out is not kept, unless anyway.",
@@ -122,11 +121,11 @@ class TrainForm(Dialog[TrainRequest]):
             encoder=self._value("encoder") or None,
             queries=self._one_of("queries", QUERIES) or "captions",
             language=self._one_of("language", LANGUAGES),
-            limit=self._whole("limit", 1),
-            drawn=_or(self._whole("drawn", 0), 6000),
-            hidden=_or(self._whole("hidden", 4), 256),
-            epochs=_or(self._whole("epochs", 0), 12),
-            seed=self._whole("seed", 0) or 0,
+            limit=self._whole("limit", least=1),
+            drawn=_or(self._whole("drawn", least=0), 6000),
+            hidden=_or(self._whole("hidden", least=4), 256),
+            epochs=_or(self._whole("epochs", least=0), 12),
+            seed=self._whole("seed", least=0) or 0,
             with_two_branch=self._one_of("two-branch", WORDS) == YES,
             force=self._one_of("force", WORDS) == YES,
         )
@@ -137,51 +136,25 @@ class TrainForm(Dialog[TrainRequest]):
             return text
         path = self.data.path
         if path is None:
-            raise FormError("name the data: captions, a folder, or the word storybook")
+            raise FieldError("data", "name the data: captions, a folder, or the word storybook")
         if not path.exists():
-            raise FormError(f"data: {path} is not there")
+            raise FieldError("data", f"data: {path} is not there")
         return str(path)
 
     def _images(self) -> Path | None:
         path = self.images.path
         if path is not None and not path.is_dir():
-            raise FormError(f"images: {path} is no folder on this machine")
+            raise FieldError("images", f"images: {path} is no folder on this machine")
         return path
-
-    def _value(self, place: str) -> str:
-        return self.query_one(f"#{place}", Input).value.strip()
 
     def _one_of(self, place: str, values: Sequence[str]) -> str:
         text = self._value(place)
         if text and text not in values:
-            raise FormError(f"{place}: {text!r} is none of {', '.join(values)}")
+            raise FieldError(place, f"{place}: {text!r} is none of {', '.join(values)}")
         return text
-
-    def _whole(self, place: str, least: int) -> int | None:
-        text = self._value(place)
-        if not text:
-            return None
-        try:
-            number = int(text)
-        except ValueError as error:
-            raise FormError(f"{place}: {text!r} is no whole number") from error
-        if number < least:
-            raise FormError(f"{place}: at least {least}")
-        return number
 
     def command(self, answer: TrainRequest) -> str:
         return train_command(self._home, answer)
-
-
-def _line(place: str, value: str, placeholder: str = "", offers: Sequence[str] = ()) -> Input:
-    return Input(
-        value,
-        placeholder=placeholder,
-        compact=True,
-        select_on_focus=False,
-        suggester=SuggestFromList(offers) if offers else None,
-        id=place,
-    )
 
 
 def _text(value: int | None) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.generation.generators import MemoryUse, Unloaded
 from engine.generation.painted import BLACK
@@ -147,7 +148,7 @@ async def test_a_variation_starts_from_the_picture_in_the_form(home: Path) -> No
         await until(pilot, lambda: isinstance(app.screen, PaintForm))
         form = app.screen
         assert isinstance(form, PaintForm)
-        form.query_one("#strength", expect_type=type(form._line("seed"))).value = "0.3"
+        form.query_one("#strength", Input).value = "0.3"
         request = form.read()
         assert (request.start_picture, request.strength, request.seed) == (path, 0.3, None)
 

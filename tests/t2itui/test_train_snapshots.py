@@ -75,6 +75,8 @@ def test_the_form(snap_compare: Compare, size: tuple[int, int]) -> None:
         assert isinstance(form, TrainForm)
         form.data.take("storybook")
         await until(pilot, lambda: "train storybook" in str(form.twin.content))
+        form.query_one("#go").focus()  # A line's cursor blinks.
+        await pilot.pause()
 
     app = HostApp(with_matchers(), TrainScreen)
     assert snap_compare(app, terminal_size=size, run_before=before)
