@@ -8,14 +8,14 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from t2itui.heat_table import Heat, HeatRow, HeatTable, change_words, digits
 from t2itui.widgets.heat_layout import Field, first_in_sight, lay_out
+from t2itui.widgets.rows import Rows
 from t2itui.widgets.sheet_layout import fit
 
 UNKNOWN = "…"
@@ -26,38 +26,17 @@ STRENGTH = 0.9
 """The share of the theme's colour in the cell with the highest score."""
 
 
-class Heatmap(ScrollView, can_focus=True):
+class Heatmap(Rows):
     """Draws a table of scores and lets the cursor walk its cells."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "heatmap--heading",
         "heatmap--hot",
         "heatmap--row",
-        "heatmap--cursor",
-        "heatmap--muted",
-        "heatmap--warning",
     }
     DEFAULT_CSS = """
     Heatmap {
-        background: $surface;
-        color: $foreground;
-        scrollbar-size-vertical: 1;
-        overflow-x: hidden;
-        overflow-y: auto;
-        & > .heatmap--heading { text-style: bold; color: $text-muted; background: $panel; }
         & > .heatmap--hot { background: $primary; }
         & > .heatmap--row { background: $panel; }
-        & > .heatmap--cursor {
-            background: $block-cursor-blurred-background;
-            color: $block-cursor-blurred-foreground;
-        }
-        & > .heatmap--muted { color: $text-muted; }
-        & > .heatmap--warning { color: $text-warning; }
-        &:focus > .heatmap--cursor {
-            background: $block-cursor-background;
-            color: $block-cursor-foreground;
-            text-style: $block-cursor-text-style;
-        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -94,9 +73,13 @@ class Heatmap(ScrollView, can_focus=True):
     def show(self, table: HeatTable) -> None:
         """Draw another table; the cursor stays where it is, if there is such a cell."""
         self.table = table
-        self.virtual_size = Size(self.size.width, len(table.rows) + 1)
+        self.fit_rows()
         self.row, self.column = self.row, self.column
         self._follow()
+
+    @property
+    def row_count(self) -> int:
+        return len(self.table.rows)
 
     def go(self, row: int, column: int) -> None:
         """Put the cursor on a cell."""
@@ -111,11 +94,7 @@ class Heatmap(ScrollView, can_focus=True):
         return max(0, min(column, len(self.table.columns)))
 
     def watch_row(self) -> None:
-        page = max(1, self.size.height - 1)
-        if self.row < self.scroll_offset.y:
-            self.scroll_to(y=self.row, animate=False)
-        elif self.row >= self.scroll_offset.y + page:
-            self.scroll_to(y=self.row - page + 1, animate=False)
+        self.bring_into_sight(self.row)
         self._follow()
 
     def watch_column(self) -> None:
@@ -128,7 +107,7 @@ class Heatmap(ScrollView, can_focus=True):
         self.post_message(self.Moved())
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self.table.rows) + 1)
+        self.fit_rows()
         self._follow()
 
     @property
@@ -147,7 +126,7 @@ class Heatmap(ScrollView, can_focus=True):
         """Draw the heading or a row."""
         width, row = self.size.width, y - 1 + self.scroll_offset.y
         if y == 0:
-            style = self.get_component_rich_style("heatmap--heading")
+            style = self.get_component_rich_style("rows--heading")
             parts = [Segment("  ", style)]
             parts += [Segment(self._heading(field), style) for field in self.fields]
         elif row < len(self.table.rows):
@@ -186,19 +165,19 @@ class Heatmap(ScrollView, can_focus=True):
 
     def _field(self, field: Field, row: HeatRow, ground: Style, *, is_under: bool) -> list[Segment]:
         heat = row.heats[field.column] if row.heats else None
-        muted = ground + self._ink("heatmap--muted")
+        muted = ground + self._ink("rows--muted")
         match field.kind:
             case "heat":
                 return self._heat(field, heat, ground, is_under=is_under)
             case "text":
                 if is_under:
-                    ground += self.get_component_rich_style("heatmap--cursor")
+                    ground += self.get_component_rich_style("rows--cursor")
                 return [Segment(fit(row.text, field.width), ground)]
             case "added":
                 return [Segment(fit(f" {row.added}", field.width), muted)]
             case "tokens":
                 words = f"{row.tokens}{CUT if row.is_cut else ''}" if row.tokens else "-"
-                style = "heatmap--warning" if row.is_cut else "heatmap--muted"
+                style = "rows--warning" if row.is_cut else "rows--muted"
                 tone = ground + self._ink(style)
                 return [Segment(fit(words, field.width, right=True), tone)]
             case "change":
@@ -227,8 +206,8 @@ class Heatmap(ScrollView, can_focus=True):
     # Moving
 
     def on_click(self, event: events.Click) -> None:
-        row = event.y - 1 + self.scroll_offset.y
-        if event.y < 1 or row >= len(self.table.rows):
+        row = self.row_at(event.y)
+        if row is None:
             return
         at = next((each for each in self.fields if each.x <= event.x < each.x + each.width), None)
         column = 0 if at is None or at.kind in ("text", "added", "tokens") else at.column + 1
@@ -245,7 +224,7 @@ class Heatmap(ScrollView, can_focus=True):
         self.go(self.row + rows, self.column + columns)
 
     def action_page(self, pages: int) -> None:
-        self.row += pages * max(1, self.size.height - 2)
+        self.row += pages * self.page
 
     def action_jump(self, row: int) -> None:
         self.row = row if row >= 0 else len(self.table.rows) - 1

@@ -8,13 +8,20 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from t2itui.widgets.rows import Rows
 from t2itui.widgets.sheet_layout import Column, column_widths, fit, lay_out
+
+TONES = {
+    "muted": "rows--muted",
+    "good": "sheet--good",
+    "warning": "rows--warning",
+    "bad": "sheet--bad",
+}
+"""The component whose colours a row of each tone has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,40 +55,19 @@ class LazyRows(Sequence[Row]):
         return self._make(range(len(self))[index])
 
 
-class Sheet(ScrollView, can_focus=True):
+class Sheet(Rows):
     """Shows rows under a heading, with one row under the cursor."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "sheet--heading",
-        "sheet--cursor",
         "sheet--hover",
-        "sheet--muted",
         "sheet--good",
-        "sheet--warning",
         "sheet--bad",
     }
     DEFAULT_CSS = """
     Sheet {
-        background: $surface;
-        color: $foreground;
-        scrollbar-size-vertical: 1;
-        overflow-x: hidden;
-        overflow-y: auto;
-        & > .sheet--heading { text-style: bold; color: $text-muted; background: $panel; }
-        & > .sheet--cursor {
-            background: $block-cursor-blurred-background;
-            color: $block-cursor-blurred-foreground;
-        }
         & > .sheet--hover { background: $block-hover-background; }
-        & > .sheet--muted { color: $text-muted; }
         & > .sheet--good { color: $text-success; }
-        & > .sheet--warning { color: $text-warning; }
         & > .sheet--bad { color: $text-error; }
-        &:focus > .sheet--cursor {
-            background: $block-cursor-background;
-            color: $block-cursor-foreground;
-            text-style: $block-cursor-text-style;
-        }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -130,6 +116,10 @@ class Sheet(ScrollView, can_focus=True):
         self.rows: Sequence[Row] = ()
 
     @property
+    def row_count(self) -> int:
+        return len(self.rows)
+
+    @property
     def current(self) -> Row | None:
         """The row under the cursor."""
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
@@ -140,7 +130,7 @@ class Sheet(ScrollView, can_focus=True):
         self.rows = rows if isinstance(rows, LazyRows) else tuple(rows)
         keys = self._keys()
         place = keys.index(before.key) if before and before.key in keys else self.cursor
-        self.virtual_size = Size(self.size.width, len(self.rows) + 1)
+        self.fit_rows()
         with self.prevent(self.Highlighted):
             self.cursor = self.validate_cursor(place)
         self.refresh()
@@ -162,11 +152,7 @@ class Sheet(ScrollView, can_focus=True):
 
     def watch_cursor(self) -> None:
         """Bring the row into sight and tell."""
-        page = max(1, self.size.height - 1)
-        if self.cursor < self.scroll_offset.y:
-            self.scroll_to(y=self.cursor, animate=False)
-        elif self.cursor >= self.scroll_offset.y + page:
-            self.scroll_to(y=self.cursor - page + 1, animate=False)
+        self.bring_into_sight(self.cursor)
         self.refresh()
         self.post_message(self.Highlighted(self, self.current))
 
@@ -174,7 +160,7 @@ class Sheet(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self.rows) + 1)
+        self.fit_rows()
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -182,10 +168,10 @@ class Sheet(ScrollView, can_focus=True):
         width = self.size.width
         if y == 0:
             heading = tuple(column.title for column in self.columns)
-            return self._line(heading, self.get_component_rich_style("sheet--heading"))
+            return self._line(heading, self.get_component_rich_style("rows--heading"))
         index = y - 1 + self.scroll_offset.y
         if not self.rows and y == 2:
-            style = self.get_component_rich_style("sheet--muted")
+            style = self.get_component_rich_style("rows--muted")
             return Strip([Segment(fit("  " + self.empty, width), style)], width)
         if index >= len(self.rows):
             return Strip.blank(width, self.rich_style)
@@ -199,17 +185,12 @@ class Sheet(ScrollView, can_focus=True):
 
     def _style_of(self, index: int) -> Style:
         tone = self.rows[index].tone
-        style = self.get_component_rich_style(f"sheet--{tone}") if tone else self.rich_style
+        style = self.get_component_rich_style(TONES[tone]) if tone else self.rich_style
         if index == self.cursor:
-            return style + self.get_component_rich_style("sheet--cursor")
+            return style + self.get_component_rich_style("rows--cursor")
         if index == self.hovered:
             return style + self.get_component_rich_style("sheet--hover", partial=True)
         return style
-
-    def row_at(self, y: int) -> int | None:
-        """Return the index of the row drawn at line `y` of the widget, if there is one."""
-        index = y - 1 + self.scroll_offset.y
-        return index if y > 0 and index < len(self.rows) else None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         self.hovered = self.row_at(event.y)
@@ -235,7 +216,7 @@ class Sheet(ScrollView, can_focus=True):
         self.cursor += rows
 
     def action_page(self, pages: int) -> None:
-        self.cursor += pages * max(1, self.size.height - 2)
+        self.cursor += pages * self.page
 
     def action_jump(self, index: int) -> None:
         self.cursor = index if index >= 0 else len(self.rows) - 1
