@@ -9,12 +9,15 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
+from t2itui.plain import plain
 from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.jobs_strip import JobsStrip
 from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
+    from cache.errors import CacheError
+    from engine.errors import EngineError
     from t2itui.app import T2ITuiApp
 
 LEAST_WIDTH = 36
@@ -33,6 +36,8 @@ class AppScreen(Screen[None], Backdrop):
     """
     MODE: ClassVar[str]
     """The name under which the app knows the screen: its mode."""
+    SUBJECT: ClassVar[str] = ""
+    """What a notice of the screen is about."""
     PREVIEW_IN_STRIP: ClassVar[bool] = True
     """The jobs strip has a small preview; not where the screen shows it large."""
 
@@ -55,3 +60,8 @@ class AppScreen(Screen[None], Backdrop):
     def compose_body(self) -> ComposeResult:
         """The widgets between the top line and the jobs strip."""
         yield from ()
+
+    def tell_error(self, error: CacheError | EngineError) -> None:
+        """Say what went wrong and what to do."""
+        text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
+        self.notify(text, title=self.SUBJECT, severity="error", markup=False)

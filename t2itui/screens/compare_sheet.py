@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class SheetFiles(AppScreen):
     """Fills a sheet and writes it down."""
 
+    SUBJECT = "The comparison"
     found: Comparison | None
 
     def __init__(self) -> None:
@@ -56,7 +57,7 @@ class SheetFiles(AppScreen):
         try:
             await engine.comparer.find([name])
         except (EngineError, CacheError) as error:
-            self.tell(error)
+            self.tell_error(error)
             return
         pictures = (*self.sheet.pictures, short_name(name))
         if len(set(pictures)) < len(pictures):
@@ -89,7 +90,7 @@ class SheetFiles(AppScreen):
         try:
             sheet = await asyncio.to_thread(load_sheet, path)
         except EngineError as error:
-            self.tell(error)
+            self.tell_error(error)
             return
         self._own = path
         self.take(sheet, row=0, column=1)
@@ -108,7 +109,7 @@ class SheetFiles(AppScreen):
         try:
             await asyncio.to_thread(save_sheet, sheet, path)
         except EngineError as error:
-            self.tell(error)
+            self.tell_error(error)
             return
         self._own = path
         self.notify(plain(str(path)), title="Saved", markup=False)
@@ -130,7 +131,7 @@ class SheetFiles(AppScreen):
             await asyncio.to_thread(check_exports, (path,))
             await asyncio.to_thread(export, found, path)
         except EngineError as error:
-            self.tell(error)
+            self.tell_error(error)
         else:
             self.notify(plain(str(path)), title="Exported", markup=False)
 
@@ -138,8 +139,3 @@ class SheetFiles(AppScreen):
         """A name in the current folder after the first picture."""
         first = self.sheet.pictures[0] if self.sheet.pictures else "comparison"
         return Path.cwd() / f"{PurePath(first).stem}{suffix}"
-
-    def tell(self, error: CacheError | EngineError) -> None:
-        """Say what went wrong and what to do."""
-        text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
-        self.notify(text, title="The comparison", severity="error", markup=False)

@@ -76,7 +76,7 @@ class EvaluateScreen(EvaluationsScreen):
                 found = await (await evaluator_of(engine)).get(head.id)
                 return EvaluateRequest.from_json(found.request)
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
         except (ValueError, TypeError, KeyError):
             self.notify(OTHER_VERSION, title="Evaluate", severity="warning")
         return None
@@ -91,7 +91,7 @@ class EvaluateScreen(EvaluationsScreen):
             await evaluator_of(engine)
             known = await engine.library.encoders()
         except CacheError as error:
-            self.tell(error)
+            self.tell_error(error)
             return
         encoders = [record.id for record in known]
         form = EvaluateForm(engine, request, encoders=encoders, home=self.t2i.home)
@@ -158,7 +158,7 @@ class EvaluateScreen(EvaluationsScreen):
         try:
             await engine.evaluator.forget(head.id)
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
         else:
             self.marked = [each for each in self.marked if each != head.id]
             self.load()
@@ -176,7 +176,7 @@ class EvaluateScreen(EvaluationsScreen):
             found = await engine.evaluator.get(head.id)
             await asyncio.to_thread(_draw, found, path)
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
         else:
             self.notify(plain(str(path)), title="Drawn", markup=False)
 

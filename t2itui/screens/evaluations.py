@@ -9,25 +9,21 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
 
 from cache.errors import CacheError
 from engine.errors import EngineError
 from engine.events import JobFinished
 from t2itui.evaluation_listing import COLUMNS, EVALUATING, head_row, job_key, job_row, shown_jobs
 from t2itui.job_board import JobView
-from t2itui.plain import plain
-from t2itui.screens.base import AppScreen
 from t2itui.screens.breakpoints import HEIGHTS, WIDTHS
 from t2itui.screens.offered import Offered
+from t2itui.screens.paged import PAGE, PagedScreen
 from t2itui.widgets.evaluation_detail import EvaluationDetail, Pane
 from t2itui.widgets.evaluation_story import NOTHING_YET, job_story
-from t2itui.widgets.filter_line import FilterLine
 from t2itui.widgets.sheet import Sheet
-from t2itui.wording import counted
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -36,10 +32,6 @@ if TYPE_CHECKING:
     from engine.evaluation.results import Evaluation, Head
     from engine.events import JobEvent
 
-EMPTY = "No evaluation yet: n makes one."
-NOTHING_FOUND = "No evaluation of such data."
-PAGE = 200
-"""Evaluations read at a time; the next ones come when the cursor reaches the last."""
 ROOMY_HEIGHTS = [*HEIGHTS, (32, "-roomy")]
 BROAD_WIDTHS = [*WIDTHS, (170, "-broad")]
 PAIR = 2
@@ -57,19 +49,20 @@ class Evaluations(Sheet):
     ]
 
 
-class EvaluationsScreen(AppScreen):
+class EvaluationsScreen(PagedScreen):
     """Lists jobs and evaluations, the newest first, and shows what is under the cursor."""
 
     MODE = "evaluate"
+    SUBJECT = "Evaluate"
+    NOUN = "evaluation"
+    EMPTY = "No evaluation yet: n makes one."
+    NOTHING_FOUND = "No evaluation of such data."
     VERTICAL_BREAKPOINTS = ROOMY_HEIGHTS
     HORIZONTAL_BREAKPOINTS = BROAD_WIDTHS
     DEFAULT_CSS = """
     EvaluationsScreen {
         & #evaluations { height: 1fr; layout: vertical; }
         & #kept { height: 7; }
-        & #filter { height: 1; padding: 0 1; }
-        & #filter > Static { width: auto; color: $text-muted; }
-        & #filter > FilterLine { width: 1fr; margin: 0 1; }
         & Sheet { height: 1fr; }
         & EvaluationDetail { height: 1fr; border-top: solid $panel; }
         &.-short #kept { height: 1fr; }
@@ -81,7 +74,6 @@ class EvaluationsScreen(AppScreen):
     }
     """
     sheet = getters.query_one(Evaluations)
-    filter_line = getters.query_one(FilterLine)
     detail = getters.query_one(EvaluationDetail)
 
     class Read(Message):
@@ -113,7 +105,6 @@ class EvaluationsScreen(AppScreen):
         self.heads: dict[str, Head] = {}
         self.marked: list[int] = []
         """Ids, the one marked first at the start; two at most."""
-        self._is_last = False
         self._wanted = ""
         """Key of the row that the cursor goes to as soon as there is one."""
         self._shown: tuple[object, ...] = ()
@@ -122,14 +113,15 @@ class EvaluationsScreen(AppScreen):
         """The last result of a job that the cache could not keep."""
         self._unsubscribe: Callable[[], None] = lambda: None
 
+    @property
+    def listing(self) -> Sheet:
+        return self.sheet
+
     def compose_body(self) -> ComposeResult:
         with Container(id="evaluations"):
             with Vertical(id="kept"):
-                with Horizontal(id="filter"):
-                    yield Static("filter")
-                    yield FilterLine(placeholder="words of the data or encoder", compact=True)
-                    yield Static(id="count")
-                yield Evaluations(COLUMNS, empty=EMPTY)
+                yield from self.compose_filter("words of the data or encoder")
+                yield Evaluations(COLUMNS, empty=self.EMPTY)
             yield EvaluationDetail(drawn=self.t2i.graphics.protocol != "text")
 
     def on_mount(self) -> None:
@@ -142,19 +134,7 @@ class EvaluationsScreen(AppScreen):
     def on_unmount(self) -> None:
         self._unsubscribe()
 
-    def take_engine(self) -> None:
-        """Read as soon as the engine is open."""
-        self.load()
-
-    def on_screen_resume(self) -> None:
-        self.load()
-
     # The list
-
-    @on(Input.Changed)
-    def load(self) -> None:
-        """Read the list anew, from its beginning."""
-        self.read_page(0, self.filter_line.value)
 
     @work(exclusive=True, group="evaluations")
     async def read_page(self, offset: int, containing: str) -> None:
@@ -165,7 +145,7 @@ class EvaluationsScreen(AppScreen):
             part = await evaluator_of(self.t2i.engine)
             heads = await part.heads(PAGE, offset, containing)
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
         else:
             self.post_message(self.Read(heads, offset=offset))
 
@@ -179,7 +159,7 @@ class EvaluationsScreen(AppScreen):
             if self._unkept is not None:
                 self.heads[UNKEPT] = Head.of(self._unkept)
         self.heads.update({str(head.id): head for head in message.heads})
-        self._is_last = len(message.heads) < PAGE
+        self.is_last = len(message.heads) < PAGE
         self.show_rows()
 
     def follow_board(self) -> None:
@@ -190,16 +170,13 @@ class EvaluationsScreen(AppScreen):
     def show_rows(self) -> None:
         """Show jobs and kept evaluations as they are now."""
         jobs = shown_jobs(self.t2i.job_board.views)
-        self.sheet.empty = NOTHING_FOUND if self.filter_line.value else EMPTY
+        self.say_count(len(self.heads))
         rows = [job_row(view) for view in jobs]
         rows += [head_row(head, self.marked) for head in self.heads.values()]
         self.sheet.show(rows)
         if any(row.key == self._wanted for row in rows):
             wanted, self._wanted = self._wanted, ""
             self.sheet.select(wanted)
-        more = "" if self._is_last else " and more"
-        words = counted(len(self.heads), "evaluation") + more if self.heads else ""
-        self.query_one("#count", Static).update(Content(words))
 
     @property
     def current(self) -> Head | None:
@@ -224,12 +201,12 @@ class EvaluationsScreen(AppScreen):
             self.detail.show_words(job_story(job))
         elif head is None:
             self._shown = ()
-            is_empty = self._is_last and not self.filter_line.value
+            is_empty = self.is_last and not self.filter_line.value
             self.detail.show_words(NOTHING_YET if is_empty else Content(""))
         else:
             self._show_head(head)
-        if head is not None and self.sheet.cursor == len(self.sheet.rows) - 1 and not self._is_last:
-            self.read_page(len(self.heads), self.filter_line.value)
+        if head is not None:
+            self.read_on(len(self.heads))
 
     def _show_head(self, head: Head) -> None:
         with_trend = self.detail.tab == "trend"
@@ -253,7 +230,7 @@ class EvaluationsScreen(AppScreen):
             both = None if pair is None else (await part.get(pair[0]), await part.get(pair[1]))
             over_time = await part.over_time(evaluation_id) if with_trend else None
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
         else:
             self.post_message(self.Opened(found, both, over_time))
 
@@ -317,13 +294,8 @@ class EvaluationsScreen(AppScreen):
         self.detail.pane.focus()
 
     @on(Pane.Left)
-    @on(FilterLine.Left)
-    def go_to_list(self) -> None:
+    def leave_figures(self) -> None:
         self.sheet.focus()
-
-    def action_filter(self) -> None:
-        """Go to the filter line."""
-        self.filter_line.focus()
 
     def follow_job(self, event: JobEvent) -> None:
         """Read the list anew when an evaluation is done, and go to its row."""
@@ -340,11 +312,6 @@ class EvaluationsScreen(AppScreen):
             self._unkept = self._unkept if found.id else found
             self._wanted = str(found.id) if found.id else UNKEPT
             self.load()
-
-    def tell(self, error: CacheError | EngineError) -> None:
-        """Say what went wrong and what to do."""
-        text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
-        self.notify(text, title="Evaluate", severity="error", markup=False)
 
 
 async def evaluator_of(engine: Engine) -> Evaluator:

@@ -8,34 +8,25 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
-from textual.content import Content
+from textual.containers import Container
 from textual.message import Message
-from textual.widgets import Input, Static
 
 from cache.errors import CacheError
 from engine.errors import EngineError
 from t2itui import job_twins as twins
 from t2itui.messages import ReplayWanted, SearchWanted
 from t2itui.plain import plain
-from t2itui.screens.base import AppScreen
 from t2itui.screens.breakpoints import HEIGHTS, WIDTHS
 from t2itui.screens.form import Confirm
 from t2itui.screens.offered import Offered
-from t2itui.widgets.filter_line import FilterLine
+from t2itui.screens.paged import PAGE, PagedScreen
 from t2itui.widgets.receipt_detail import ReceiptDetail
 from t2itui.widgets.sheet import Row, Sheet
 from t2itui.widgets.sheet_layout import Column
-from t2itui.wording import counted, when_words
+from t2itui.wording import when_words
 
 if TYPE_CHECKING:
     from engine.results import Receipt, SearchResult
-
-EMPTY = "No decision yet: every search leaves one here."
-NOTHING_FOUND = "No query with these words."
-
-PAGE = 200
-"""Receipts read at a time; the next ones come when the cursor reaches the last."""
 
 LOOKED_AT = 12
 """First results among which pictures for the detail are looked for; some may have none."""
@@ -82,17 +73,18 @@ class Receipts(Sheet):
     ]
 
 
-class HistoryScreen(AppScreen):
+class HistoryScreen(PagedScreen):
     """Lists receipts, the newest first."""
 
     MODE = "history"
+    SUBJECT = "The history"
+    NOUN = "decision"
+    EMPTY = "No decision yet: every search leaves one here."
+    NOTHING_FOUND = "No query with these words."
     VERTICAL_BREAKPOINTS = HEIGHTS
     HORIZONTAL_BREAKPOINTS = WIDTHS
     DEFAULT_CSS = """
     HistoryScreen {
-        & #filter { height: 1; padding: 0 1; }
-        & #filter > Static { width: auto; color: $text-muted; }
-        & #filter > FilterLine { width: 1fr; margin: 0 1; }
         & #history { height: 1fr; layout: vertical; }
         & Sheet { height: 1fr; }
         & ReceiptDetail { height: 8; border-top: solid $panel; }
@@ -130,16 +122,14 @@ class HistoryScreen(AppScreen):
     ]
 
     sheet = getters.query_one(Sheet)
-    filter_line = getters.query_one(FilterLine)
     detail = getters.query_one(ReceiptDetail)
 
     class Read(Message):
         """Receipts were read."""
 
-        def __init__(self, receipts: Sequence[Receipt], *, offset: int, is_last: bool) -> None:
+        def __init__(self, receipts: Sequence[Receipt], *, offset: int) -> None:
             self.receipts = receipts
             self.offset = offset
-            self.is_last = is_last
             super().__init__()
 
     class Opened(Message):
@@ -154,32 +144,20 @@ class HistoryScreen(AppScreen):
         super().__init__()
         self._offered = Offered(self, ("search_again", "delete", "copy_command"))
         self.receipts: dict[str, Receipt] = {}
-        self._is_last = False
+
+    @property
+    def listing(self) -> Sheet:
+        return self.sheet
 
     def compose_body(self) -> ComposeResult:
-        with Horizontal(id="filter"):
-            yield Static("filter")
-            yield FilterLine(placeholder="words of the query", compact=True)
-            yield Static(id="count")
+        yield from self.compose_filter("words of the query")
         with Container(id="history"):
-            yield Receipts(COLUMNS, empty=EMPTY)
+            yield Receipts(COLUMNS, empty=self.EMPTY)
             yield ReceiptDetail()
 
     def on_mount(self) -> None:
         self.watch(self.t2i, "engine", self.take_engine)
         self.sheet.focus()
-
-    def take_engine(self) -> None:
-        """Read as soon as the engine is open."""
-        self.load()
-
-    def on_screen_resume(self) -> None:
-        self.load()
-
-    @on(Input.Changed)
-    def load(self) -> None:
-        """Read the list anew, from its beginning."""
-        self.read_page(0, self.filter_line.value)
 
     @work(exclusive=True, group="history")
     async def read_page(self, offset: int, containing: str) -> None:
@@ -189,9 +167,9 @@ class HistoryScreen(AppScreen):
         try:
             found = await self.t2i.engine.history.entries(PAGE, offset, containing)
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
         else:
-            self.post_message(self.Read(found, offset=offset, is_last=not found))
+            self.post_message(self.Read(found, offset=offset))
 
     @on(Read)
     def show(self, message: Read) -> None:
@@ -199,12 +177,9 @@ class HistoryScreen(AppScreen):
         if message.offset == 0:
             self.receipts = {}
         self.receipts.update({receipt.id: receipt for receipt in message.receipts})
-        self._is_last = message.is_last
-        self.sheet.empty = NOTHING_FOUND if self.filter_line.value else EMPTY
+        self.is_last = len(message.receipts) < PAGE
+        self.say_count(len(self.receipts))
         self.sheet.show([receipt_row(receipt) for receipt in self.receipts.values()])
-        more = "" if self._is_last or len(self.receipts) < PAGE else " and more"
-        words = counted(len(self.receipts), "decision") + more if self.receipts else ""
-        self.query_one("#count", Static).update(Content(words))
 
     @property
     def current(self) -> Receipt | None:
@@ -221,8 +196,7 @@ class HistoryScreen(AppScreen):
             return
         self.detail.show_receipt(self.current)
         self.open(self.current.id)
-        if self.sheet.cursor == len(self.receipts) - 1 and not self._is_last:
-            self.read_page(len(self.receipts), self.filter_line.value)
+        self.read_on(len(self.receipts))
 
     @work(exclusive=True, group="receipt")
     async def open(self, receipt_id: str) -> None:
@@ -235,7 +209,7 @@ class HistoryScreen(AppScreen):
             first = [row.picture_id for row in result.rows[:LOOKED_AT]]
             thumbnails = await engine.library.thumbnails(first)
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
         else:
             self.post_message(self.Opened(result, thumbnails))
 
@@ -251,14 +225,6 @@ class HistoryScreen(AppScreen):
         if action in {"search_again", "delete", "copy_command"}:
             return not self.is_mounted or self.current is not None
         return True
-
-    def action_filter(self) -> None:
-        """Go to the filter line."""
-        self.filter_line.focus()
-
-    @on(FilterLine.Left)
-    def leave_filter(self) -> None:
-        self.sheet.focus()
 
     @on(Sheet.Chosen)
     def replay(self) -> None:
@@ -288,7 +254,7 @@ class HistoryScreen(AppScreen):
         try:
             await engine.history.forget([receipt.id])
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
         else:
             self.load()
 
@@ -298,8 +264,3 @@ class HistoryScreen(AppScreen):
             command = twins.replay_command(self.t2i.home, self.current.id)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Copied", markup=False)
-
-    def tell(self, error: CacheError | EngineError) -> None:
-        """Say what went wrong and what to do."""
-        text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
-        self.notify(text, title="The history", severity="error", markup=False)

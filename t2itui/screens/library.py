@@ -61,6 +61,7 @@ class LibraryScreen(AppScreen):
     """Shows what the library holds, and starts what changes it."""
 
     MODE = "library"
+    SUBJECT = "The library"
     VERTICAL_BREAKPOINTS = HEIGHTS
     DEFAULT_CSS = """
     LibraryScreen {
@@ -191,7 +192,7 @@ class LibraryScreen(AppScreen):
         try:
             self.post_message(self.Read(await read_library(self.engine)))
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
 
     @on(Read)
     def show(self, message: Read) -> None:
@@ -307,7 +308,7 @@ class LibraryScreen(AppScreen):
         try:
             dropped = await self.engine.library.forget(Path(row.key))
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
             return
         self.notify(f"{dropped:,} pictures left the library", title="Forgotten")
         self.load()
@@ -327,7 +328,7 @@ class LibraryScreen(AppScreen):
                 await engine.storybook.leave_out()
                 self.notify("It is left out until b takes it back", title="Storybook")
         except (CacheError, EngineError) as error:
-            self.tell(error)
+            self.tell_error(error)
         self.load()
         self.t2i.update_status()
 
@@ -392,8 +393,3 @@ class LibraryScreen(AppScreen):
     def _copy(self, text: str) -> None:
         self.app.copy_to_clipboard(text)
         self.notify(plain(text), title="Copied", markup=False)
-
-    def tell(self, error: CacheError | EngineError) -> None:
-        """Say what went wrong and what to do."""
-        text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
-        self.notify(text, title="The library", severity="error", markup=False)

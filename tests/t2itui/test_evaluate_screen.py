@@ -14,9 +14,9 @@ from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
 from t2itui.screens.evaluate import EvaluateScreen
 from t2itui.screens.evaluate_form import EvaluateForm
-from t2itui.screens.evaluations import PAGE
 from t2itui.screens.form import Confirm
 from t2itui.screens.jobs import JobsScreen
+from t2itui.screens.paged import PAGE
 from t2itui.screens.save_plot import SavePlot
 from t2itui.widgets.plot_view import PlotView
 from tests.t2itui.fake_library import HostApp

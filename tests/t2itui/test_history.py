@@ -10,7 +10,8 @@ from textual.widgets import Static
 from engine.results import Receipt, ResultRow
 from t2itui.graphics.picture import Picture
 from t2itui.screens.form import Confirm
-from t2itui.screens.history import PAGE, HistoryScreen
+from t2itui.screens.history import HistoryScreen
+from t2itui.screens.paged import PAGE
 from tests.t2itui.fake_library import FakeEngine, HostApp
 
 
