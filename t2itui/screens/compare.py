@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import PurePath
-from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -14,21 +12,19 @@ from textual.binding import BindingType
 from textual.containers import Container, Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static
 
 from cache.errors import CacheError
-from engine.comparing.sheet import Line, Sheet
+from engine.comparing.sheet import Sheet
 from engine.errors import EngineError
-from engine.search.query import normalise
-from t2itui import compare_lines as edits
 from t2itui.heat_table import HeatTable
 from t2itui.pair_view import PairView
 from t2itui.plain import plain
 from t2itui.screens.breakpoints import HEIGHTS, WIDTHS
+from t2itui.screens.compare_editing import SheetEditing
 from t2itui.screens.compare_keys import COMPARE_KEYS
-from t2itui.screens.compare_sheet import SheetFiles
 from t2itui.screens.offered import Offered
+from t2itui.screens.waiting import Waiting
 from t2itui.twin import compare_command
 from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.heatmap import Heatmap
@@ -39,11 +35,6 @@ from t2itui.wording import counted, scoring_words
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison
-
-QUIET_S = 0.15
-"""Scores that take longer are announced as being waited for."""
-PAST = 50
-"""Changes that can be taken back."""
 
 WELCOME = (
     "Descriptions of growing detail against pictures: what does each phrase change?",
@@ -72,7 +63,7 @@ class Board(Container):
     """
 
 
-class CompareScreen(SheetFiles):
+class CompareScreen(SheetEditing):
     """Shows a sheet with its scores and lets the person change it."""
 
     MODE = "compare"
@@ -107,8 +98,6 @@ class CompareScreen(SheetFiles):
 
     body = getters.query_one("#body", ContentSwitcher)
     panel = getters.query_one(Panel)
-    heatmap = getters.query_one(Heatmap)
-    line = getters.query_one(RowInput)
     detail = getters.query_one(PairDetail)
     what = getters.query_one("#what", Static)
     state = getters.query_one("#state", Static)
@@ -142,12 +131,8 @@ class CompareScreen(SheetFiles):
         """The scores that came last; of a sheet that has changed, those that still hold."""
         self.scorer = "match"
         """What several pictures are compared by."""
-        self._past: list[Sheet] = []
-        self._draft: tuple[tuple[Line, ...], int] | None = None
-        """Lines with one that is not written yet, and where that stands."""
         self._thumbnails: dict[str, bytes] = {}
-        self._waiting: Timer | None = None
-        self._asked_at = 0.0
+        self.waiting = Waiting(self, self._show_waiting)
         self._offered = Offered(
             self, (*NEEDS_LINE, *NEEDS_SCORES, "scorer", "drop_picture", "save", "undo")
         )
@@ -168,12 +153,12 @@ class CompareScreen(SheetFiles):
     def on_mount(self) -> None:
         self.panel.show_text("Compare", WELCOME)
         self.watch(self.t2i, "engine", self.compare)
-        self._show()
+        self.show()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the sheet as it is."""
         if action in NEEDS_LINE:
-            has_pair = action == "pair" and self._has_pair
+            has_pair = action == "pair" and self.has_pair
             return bool(self.sheet.lines) and not has_pair
         if action in NEEDS_SCORES:
             return self.is_scored
@@ -183,7 +168,7 @@ class CompareScreen(SheetFiles):
             return bool(self.sheet.pictures)
         if action == "save":
             return bool(self.sheet.pictures or self.sheet.lines)
-        return bool(self._past) if action == "undo" else True
+        return bool(self.past) if action == "undo" else True
 
     @property
     def is_scored(self) -> bool:
@@ -194,48 +179,18 @@ class CompareScreen(SheetFiles):
         return tuple(row.text for row in found.rows) == tuple(line.text for line in sheet.lines)
 
     @property
-    def _has_pair(self) -> bool:
-        lines, row = self.sheet.lines, self.heatmap.row
-        return row < len(lines) and lines[row].pair is not None
-
-    @property
     def picture(self) -> int:
         """The number of the picture under the cursor."""
         if len(self.sheet.pictures) < 2:
             return 0
         return max(0, self.heatmap.column - 1)
 
-    # The sheet
+    # What is shown
 
-    def begin(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
-        """Compare these; what was on the screen can be had back."""
-        lines = tuple(Line(text=text) for text in texts)
-        self.take(Sheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1)
-
-    def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
-        """Show another sheet, its cursor at a place, and score it."""
-        lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
-        sheet = replace(sheet, lines=edits.tidy(lines))
-        if sheet != self.sheet:
-            self._past = [*self._past[1 - PAST :], self.sheet]
-            self._put(sheet, row, column)
-
-    def _put(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
-        self.line.action_drop()
-        self.sheet = sheet
-        self._show()
-        self.heatmap.go(
-            self.heatmap.row if row is None else row,
-            self.heatmap.column if column is None else column,
-        )
-        if sheet.pictures or sheet.lines:
-            self.heatmap.focus()
-        self.compare()
-
-    def _show(self) -> None:
+    def show(self) -> None:
         """Draw the sheet, or the first steps where it is empty."""
         sheet = self.sheet
-        lines = sheet.lines if self._draft is None else self._draft[0]
+        lines = sheet.lines if self.draft is None else self.draft[0]
         is_empty = not (sheet.pictures or lines)
         self.body.current = "welcome" if is_empty else "table"
         self.heatmap.show(HeatTable.of(lines, sheet.pictures, self.found, self.scorer))
@@ -272,8 +227,7 @@ class CompareScreen(SheetFiles):
         self._see(self.sheet.pictures)
         if not self.sheet.lines:
             return
-        self._asked_at = monotonic()
-        self._waiting = self.set_interval(QUIET_S, self._show_waiting)
+        self.waiting.begin()
         self._compare(self.sheet)
 
     @work(exclusive=True, group="compare")
@@ -313,7 +267,7 @@ class CompareScreen(SheetFiles):
         if message.sheet == self.sheet:
             self._stop_waiting()
             self.found = message.found
-            self._show()
+            self.show()
             self._show_pair()
             self.t2i.update_status()
 
@@ -333,25 +287,22 @@ class CompareScreen(SheetFiles):
         self.problem.update(words)
         self.problem.display = True
 
-    def _show_waiting(self) -> None:
-        seconds = monotonic() - self._asked_at
+    def _show_waiting(self, seconds: float) -> None:
         words = f"{scoring_words(self.t2i.engine)} {seconds:.0f} s  esc stops"
         self.state.update(Content(words))
 
     def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.stop()
-            self._waiting = None
+        self.waiting.stop()
         self.state.update("")
 
     @property
     def is_waiting(self) -> bool:
         """Scores were asked for and are not there yet."""
-        return self._waiting is not None
+        return self.waiting.goes_on
 
     def action_cancel(self) -> None:
         """Stop waiting for the scores."""
-        if self._waiting is not None:
+        if self.is_waiting:
             self.workers.cancel_group(self, "compare")
             self._stop_waiting()
             self.state.update("stopped: r scores the rest")
@@ -367,7 +318,7 @@ class CompareScreen(SheetFiles):
     def _show_pair(self) -> None:
         """Show the pair under the cursor."""
         sheet = self.sheet
-        if self._draft is None:
+        if self.draft is None:
             self._offered.follow()
         self._show_what()
         name = sheet.pictures[self.picture] if sheet.pictures else ""
@@ -402,71 +353,12 @@ class CompareScreen(SheetFiles):
             is_single = len(self.sheet.pictures) == 1
             self.heatmap.go(row, self.heatmap.column if is_single else picture + 1)
 
-    # Writing
-
-    def action_edit(self) -> None:
-        """Change the description under the cursor."""
-        if self.sheet.lines:
-            self._write(self.sheet.lines, self.heatmap.row)
-
-    def action_add(self) -> None:
-        """Add a description below the one under the cursor and its pair."""
-        self._write(*edits.added(self.sheet.lines, self.heatmap.row, Line(text="")))
-
-    def action_pair(self) -> None:
-        """Add the pair of the description under the cursor."""
-        if self.sheet.lines and not self._has_pair:
-            self._write(*edits.paired(self.sheet.lines, self.heatmap.row, Line(text="")))
-
-    def _write(self, lines: tuple[Line, ...], place: int) -> None:
-        self._draft = lines, place
-        self._show()
-        self.heatmap.go(place, 0)
-        self.call_after_refresh(self._open_line)
-
-    def _open_line(self) -> None:
-        if self._draft is not None:
-            lines, place = self._draft
-            self.line.open(lines[place].text, self.heatmap.text_region(place))
-
-    @on(RowInput.Done)
-    def take_text(self, message: RowInput.Done) -> None:
-        """Keep what was written; a description without words is none."""
-        if self._draft is None:
-            return
-        (lines, place), self._draft = self._draft, None
-        text = normalise(message.text) if message.text is not None else None
-        kept = lines[place].text if text is None else text
-        lines = edits.changed(lines, place, kept) if kept else edits.removed(lines, place)
-        self.heatmap.focus()
-        if lines == self.sheet.lines:
-            self._show()
-        else:
-            self.take(replace(self.sheet, lines=lines), row=place)
-
-    def action_delete(self) -> None:
-        """Delete the description under the cursor."""
-        if self.sheet.lines:
-            lines = edits.removed(self.sheet.lines, self.heatmap.row)
-            self.take(replace(self.sheet, lines=lines))
-
-    def action_move(self, by: int) -> None:
-        """Move the description under the cursor, and its pair."""
-        if self.sheet.lines:
-            lines, row = edits.moved(self.sheet.lines, self.heatmap.row, by)
-            self.take(replace(self.sheet, lines=lines), row=row)
-
-    def action_undo(self) -> None:
-        """Take the last change back."""
-        if self._past:
-            self._put(self._past.pop())
-
     # What is shown of it
 
     def action_scorer(self) -> None:
         """Compare several pictures by the other scorer."""
         self.scorer = "cosine" if self.scorer == "match" else "match"
-        self._show()
+        self.show()
 
     def action_swaps(self) -> None:
         """Exchange one thing at a time in each description and see which scorer notices."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
-from textual.timer import Timer
 from textual.widgets import ContentSwitcher
 
 from cache.errors import CacheError
@@ -19,8 +17,10 @@ from engine.errors import EmptyLibraryError, EngineError, ModelMissingError
 from engine.requests import Filters, SearchRequest
 from t2itui.filter_words import filter_words
 from t2itui.screens.first_start import FirstStart
+from t2itui.screens.search_beginning import Beginning, Failed
 from t2itui.screens.search_keys import SEARCH_KEYS
-from t2itui.screens.search_labels import JUDGING, NOT_JUDGING, LabelActions
+from t2itui.screens.search_labels import JUDGING, NOT_JUDGING
+from t2itui.screens.waiting import Waiting
 from t2itui.twin import request_of, search_command
 from t2itui.widgets.backdrop import Backdrop
 from t2itui.widgets.judge_line import JudgeLine
@@ -31,33 +31,15 @@ from t2itui.widgets.query_line import QueryInput, QueryLine
 from t2itui.widgets.results import Results
 from t2itui.widgets.route_line import RouteLine
 from t2itui.widgets.suggestion_strip import SuggestionStrip
-from t2itui.wording import counted
 
 if TYPE_CHECKING:
-    from cache.records import LibraryCounts
-    from engine.engine import Engine
-    from engine.events import JobEvent
     from engine.results import SearchResult
     from t2itui.listing import Listing
 
-QUIET_S = 0.15
-"""An answer that takes longer is announced as being waited for."""
-REFRESH_S = 0.5
-"""A library that keeps changing is looked at so often, and not at every batch."""
-PAST_QUERIES = 200
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
     | {"paint", "recipe", "compare", "start_judging"}
 )
-
-
-class Ready(Message, bubble=False):
-    """The library's size and the earlier queries were read."""
-
-    def __init__(self, counts: LibraryCounts, queries: list[str]) -> None:
-        super().__init__()
-        self.counts = counts
-        self.queries = queries
 
 
 class Answered(Message, bubble=False):
@@ -68,37 +50,19 @@ class Answered(Message, bubble=False):
         self.listing = listing
 
 
-class Failed(Message, bubble=False):
-    """A search ended in an error."""
-
-    def __init__(self, error: EngineError | CacheError) -> None:
-        super().__init__()
-        self.error = error
-
-
 class Body(ContentSwitcher, Backdrop):
     """What stands below the query: a text, an answer, or the first steps."""
 
 
-class SearchScreen(LabelActions):
+class SearchScreen(Beginning):
     """Asks, shows, and lets the person move the decision."""
 
     MODE = "search"
     BINDINGS: ClassVar[list[BindingType]] = SEARCH_KEYS
 
-    query_line = getters.query_one(QueryLine)
-    body = getters.query_one("#body", ContentSwitcher)
-    panel = getters.query_one(Panel)
-    first_start = getters.query_one(FirstStart)
-
     def __init__(self) -> None:
         super().__init__()
-        self._request: SearchRequest | None = None
-        """What was asked last, answered or not."""
-        self._waiting: Timer | None = None
-        self._due: Timer | None = None
-        """Runs while a changed library waits to be looked at."""
-        self._asked_at = 0.0
+        self.waiting = Waiting(self, self._show_waiting)
         self._shown_query = ""
         """What stood in the query line when it was asked; other text since means typing."""
 
@@ -116,8 +80,8 @@ class SearchScreen(LabelActions):
 
     def on_mount(self) -> None:
         self.filters = Filters(synthetic=self.t2i.settings.synthetic)
-        self.watch(self.t2i, "engine", self._take_engine)
-        self.t2i.job_events.subscribe(self, self._follow_job)
+        self.watch(self.t2i, "engine", self.take_engine)
+        self.t2i.job_events.subscribe(self, self.follow_job)
         self.query_line.input.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -135,82 +99,6 @@ class SearchScreen(LabelActions):
         if action == "ask":
             return not self.query_line.input.has_focus
         return True
-
-    # Beginning
-
-    def _take_engine(self, engine: Engine | None) -> None:
-        if engine is not None:
-            self._begin(engine)
-
-    @work(exclusive=True, group="begin")
-    async def _begin(self, engine: Engine) -> None:
-        try:
-            await engine.storybook.prepare()
-            counts = await engine.library.counts()
-            past = await engine.history.entries(limit=PAST_QUERIES, offset=0, containing="")
-        except (CacheError, EngineError) as error:
-            self.post_message(Failed(error))
-        else:
-            queries = [receipt.query for receipt in reversed(past)]
-            self.post_message(Ready(counts, queries))
-
-    def on_screen_resume(self) -> None:
-        """Begin anew where another screen took the library away, or brought one."""
-        self.look_again()
-
-    @work(group="count")
-    async def look_again(self) -> None:
-        """Count what there is to search, and follow a library that came or went."""
-        engine = self.t2i.engine
-        if engine is None or not self.has_begun:
-            return
-        try:
-            counts = await engine.library.counts()
-        except CacheError:
-            return  # The next search says what is wrong.
-        had = self.has_pictures
-        self.count_libraries(counts)
-        if had != self.has_pictures:
-            self._begin(engine)
-
-    @on(Ready)
-    def begin(self, message: Ready) -> None:
-        self.query_line.past.load(message.queries)
-        self.count_libraries(message.counts)
-        if not message.counts.pictures:
-            self._show_first_start()
-            return
-        self.query_line.input.focus()
-        if message.counts.own:
-            self._show_greeting(message.counts.own, message.queries)
-        if self._request is not None:
-            self._search(self._request)
-        elif self.t2i.start_query:
-            self.search_for(self.t2i.start_query)
-        elif not message.counts.own:
-            self.open_storybook()
-
-    def _show_body(self, name: str) -> None:
-        self.body.current = name
-        self.refresh_bindings()
-
-    def _show_first_start(self) -> None:
-        self._show_body("first-start")
-        self.route_line.show_hint("")
-        self.first_start.folder.line.focus()
-
-    def _show_greeting(self, pictures: int, queries: list[str]) -> None:
-        lines = [
-            f"{counted(pictures, 'picture')} in the library. Type a description, then press Enter.",
-            "",
-            "a dog                               a description",
-            '"a dog" + 0.5*"snow" - "grass"      a mix of descriptions',
-        ]
-        recent = list(dict.fromkeys(reversed(queries)))[:6]
-        if recent:
-            lines += ["", "Lately asked (Up brings them back):", *(f"  {each}" for each in recent)]
-        self.panel.show_text("What do you want to see?", tuple(lines))
-        self._show_body("panel")
 
     # Asking
 
@@ -246,7 +134,7 @@ class SearchScreen(LabelActions):
         """Show the answer of a stored receipt; no model takes part."""
         self.stop_resting()
         self._shown_query = self.query_line.input.value
-        self._wait()
+        self.waiting.begin()
         self._replay(receipt_id)
 
     @work(exclusive=True, group="search")
@@ -265,24 +153,25 @@ class SearchScreen(LabelActions):
     @on(Results.Reopened)
     def reopen(self, message: Results.Reopened) -> None:
         message.stop()
-        if self._request is not None:
-            request = replace(self._request, threshold=message.threshold, scorer=message.scorer)
+        if self.request is not None:
+            request = replace(self.request, threshold=message.threshold, scorer=message.scorer)
             self._ask(request)
 
     def _ask(
         self, request: SearchRequest, like: int | None = None, *, is_example: bool = False
     ) -> None:
-        self._request = request
+        self.request = request
         self._shown_query = self.query_line.input.value
         self.stop_resting()
-        self._wait()
+        self.waiting.begin()
         if self.t2i.engine is not None:
-            self._search(request, like, is_example=is_example)
+            self.answer(request, like, is_example=is_example)
 
     @work(exclusive=True, group="search")
-    async def _search(
+    async def answer(
         self, request: SearchRequest, like: int | None = None, *, is_example: bool = False
     ) -> None:
+        """Have the library ranked beside the screen."""
         engine = self.t2i.engine
         if engine is None:
             return
@@ -302,14 +191,14 @@ class SearchScreen(LabelActions):
     @on(Answered)
     def show_answer(self, message: Answered) -> None:
         listing = message.listing
-        self._stop_waiting()
+        self.waiting.stop()
         receipt = listing.result.receipt
-        if listing.is_stored or self._request is None:
-            self._request = request_of(receipt, top=self.t2i.settings.top)
-        self._request = replace(self._request, query=receipt.query)
-        self.filters = self._request.filters
+        if listing.is_stored or self.request is None:
+            self.request = request_of(receipt, top=self.t2i.settings.top)
+        self.request = replace(self.request, query=receipt.query)
+        self.filters = self.request.filters
         if self.query_line.input.value == self._shown_query:
-            self.query_line.show_query(self._request.query)
+            self.query_line.show_query(self.request.query)
             if self.strip.display and self.query_line.input.has_focus:
                 self.query_line.input.action_select_all()
             else:
@@ -317,7 +206,7 @@ class SearchScreen(LabelActions):
         self.results.suit(self.body.size)
         self.results.show(listing)
         self.results.grid.show_marks(self.marks.picture_ids)
-        self._show_body("results")
+        self.show_body("results")
         self.notes.show(listing.result.notes)
         self.show_route(listing)
         self.show_labels(listing)
@@ -330,11 +219,11 @@ class SearchScreen(LabelActions):
 
     def show_error(self, error: EngineError | CacheError) -> None:
         """Say in the results' place what went wrong and what to do."""
-        self._stop_waiting()
+        self.waiting.stop()
         self.notes.show(())
         self.offer_line.clear()
         if isinstance(error, EmptyLibraryError) and not self.t2i.status.pictures:
-            self._show_first_start()
+            self.show_first_start()
             return
         keys = "r  tries again      /  edits the query"
         if isinstance(error, ModelMissingError):
@@ -342,19 +231,14 @@ class SearchScreen(LabelActions):
         if self.filters != Filters():
             keys += "      f  changes the filters"
         self.panel.show_error(_title(error), error.message, error.hint, keys)
-        self._show_body("panel")
+        self.show_body("panel")
         self.route_line.show_hint(filter_words(self.filters))
         if self.query_line.input.value == self._shown_query:
             self.set_focus(None)
 
     # Waiting
 
-    def _wait(self) -> None:
-        self._stop_waiting()
-        self._asked_at = monotonic()
-        self._waiting = self.set_interval(QUIET_S, self._show_waiting)
-
-    def _show_waiting(self) -> None:
+    def _show_waiting(self, seconds: float) -> None:
         engine, what = self.t2i.engine, "searching"
         if engine is None:
             what = "opening the cache"
@@ -362,25 +246,20 @@ class SearchScreen(LabelActions):
             loading = [state for state in engine.encoders.state() if state.state == "loading"]
             if loading:
                 what = f"loading {loading[0].source}"
-        self.route_line.show_waiting(what, monotonic() - self._asked_at)
-
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.stop()
-            self._waiting = None
+        self.route_line.show_waiting(what, seconds)
 
     @property
     def is_waiting(self) -> bool:
         """An answer was asked for and is not there yet."""
-        return self._waiting is not None
+        return self.waiting.goes_on
 
     def action_leave(self) -> None:
         """Stop waiting for an answer, leave off judging, or leave the query line."""
-        if self._waiting is None and self.is_judging:
+        if not self.is_waiting and self.is_judging:
             self.end_judging()
-        elif self._waiting is not None:
+        elif self.is_waiting:
             self.workers.cancel_group(self, "search")
-            self._stop_waiting()
+            self.waiting.stop()
             listing = self.results.listing
             if listing is not None:
                 self.show_route(listing)
@@ -394,8 +273,8 @@ class SearchScreen(LabelActions):
     def action_like(self) -> None:
         """Rank the library by likeness to the selected picture."""
         content = self.selected_picture()
-        if content is not None and self._request is not None:
-            self._ask(self._request, like=content.shown.picture_id)
+        if content is not None and self.request is not None:
+            self._ask(self.request, like=content.shown.picture_id)
 
     def action_filter(self) -> None:
         """Ask which pictures take part, and search again among them."""
@@ -409,24 +288,24 @@ class SearchScreen(LabelActions):
             return
         self.filters = filters
         self.follow_library()
-        if self._request is not None:
-            self._ask(replace(self._request, filters=filters))
+        if self.request is not None:
+            self._ask(replace(self.request, filters=filters))
         else:
             self.route_line.show_hint(filter_words(filters))
 
     def _command(self, filters: Filters) -> str:
         """The shell command for the query on the screen with these filters."""
-        if self._request is None:
+        if self.request is None:
             return ""
-        request, listing = replace(self._request, filters=filters), self.results.listing
+        request, listing = replace(self.request, filters=filters), self.results.listing
         if listing is not None:
             request = replace(request, threshold=listing.threshold, scorer=listing.scorer)
         return search_command(self.t2i.home, request)
 
     def action_copy_command(self) -> None:
         """Copy the shell command that repeats the screen."""
-        if self._request is not None:
-            self.copy(self._command(self._request.filters), "Command copied")
+        if self.request is not None:
+            self.copy(self._command(self.request.filters), "Command copied")
 
     def action_ask(self) -> None:
         """Go to the query line."""
@@ -441,47 +320,17 @@ class SearchScreen(LabelActions):
     def ask_again(self) -> None:
         """Ask what is on the screen once more, under the threshold and scorer it has now."""
         listing = self.results.listing
-        if self._request is not None and listing is not None:
+        if self.request is not None and listing is not None:
             self.results.grid.forget_contents()
-            self._ask(replace(self._request, threshold=listing.threshold, scorer=listing.scorer))
+            self._ask(replace(self.request, threshold=listing.threshold, scorer=listing.scorer))
 
     def action_again(self) -> None:
         """Search again, over the library as it is now; open it where that failed before."""
         if self.t2i.engine is None:
             self.t2i.open_engine()
-        if self._request is not None:
+        if self.request is not None:
             self.results.grid.forget_contents()
-            self._ask(self._request)
-
-    # The library
-
-    def _follow_job(self, event: JobEvent) -> None:
-        from engine.events import JobFailed, LibraryChanged
-
-        self.follow_painting_job(event)
-        match event:
-            case LibraryChanged():
-                self._offer_refresh()
-            case JobFailed(message=text, hint=hint) if self.body.current == "first-start":
-                self.first_start.say_failure(text, hint)
-            case _:
-                pass
-
-    def _offer_refresh(self) -> None:
-        if self.results.listing is None:
-            if self._due is None:
-                self._due = self.set_timer(REFRESH_S, self._begin_anew)
-        elif self.results.listing is not None and self.body.current == "results":
-            self.notes.offer("The library changed: r searches again")
-            self.greet_own_pictures()
-
-    def _begin_anew(self) -> None:
-        """Look at the changed library, once a search of it as it was has come back."""
-        self._due = None
-        if any(worker.group == "search" and worker.is_running for worker in self.workers):
-            self._due = self.set_timer(REFRESH_S, self._begin_anew)
-        elif self.results.listing is None and self.t2i.engine is not None:
-            self._begin(self.t2i.engine)
+            self._ask(self.request)
 
 
 def _list(result: SearchResult, hide_below: bool) -> Listing:

@@ -15,7 +15,7 @@ from engine.models.encoders import WorkerState
 from engine.results import Note
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
-from t2itui.screens.search import REFRESH_S
+from t2itui.screens.search_beginning import REFRESH_S
 from t2itui.settings import AppSettings
 from t2itui.widgets.notes_line import NotesLine
 from t2itui.widgets.panel import Panel
