@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from textual import on
 from textual.app import ComposeResult
+from textual.pilot import Pilot
 from textual.reactive import var
 from textual.screen import Screen
 from textual.signal import Signal
@@ -125,6 +126,20 @@ class HostApp(JobHost):
     @on(ReplayWanted)
     def note_replay(self, message: ReplayWanted) -> None:
         self.replayed.append(message.receipt_id)
+
+
+Shown = TypeVar("Shown", bound=Screen[None])
+
+
+async def settled(pilot: Pilot[None], kind: type[Shown], rounds: int = 3) -> Shown:
+    """Wait until the screen in front has read its list, and what the cursor is on."""
+    for _ in range(rounds):
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    screen = pilot.app.screen
+    assert isinstance(screen, kind)
+    return screen
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from t2itui.screens.jobs import JobsScreen
 from t2itui.screens.paged import PAGE
 from t2itui.screens.save_plot import SavePlot
 from t2itui.widgets.plot_view import PlotView
-from tests.t2itui.fake_library import HostApp
+from tests.t2itui.fake_library import HostApp, settled
 from tests.t2itui.fakes import until
 from tests.t2itui.made_up_evaluations import EVIL, EvaluatingEngine, evaluation
 
@@ -38,14 +40,16 @@ def engine() -> EvaluatingEngine:
 
 
 async def ready(pilot: Pilot[None]) -> EvaluateScreen:
-    """Wait until the list, and what the cursor is on, were read."""
-    for _ in range(3):
-        await pilot.pause()
-        await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
-    screen = pilot.app.screen
-    assert isinstance(screen, EvaluateScreen)
-    return screen
+    return await settled(pilot, EvaluateScreen)
+
+
+@asynccontextmanager
+async def shown(
+    engine: EvaluatingEngine, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[Pilot[None], EvaluateScreen]]:
+    """The screen over an engine, once it has read what it shows."""
+    async with HostApp(engine, EvaluateScreen).run_test(size=size) as pilot:
+        yield pilot, await ready(pilot)
 
 
 def listed(screen: EvaluateScreen) -> list[str]:
@@ -69,9 +73,7 @@ def plots(screen: EvaluateScreen) -> list[str]:
 async def test_evaluations_are_listed_the_newest_first_with_both_scorers(
     engine: EvaluatingEngine, size: tuple[int, int]
 ) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=size) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine, size) as (pilot, screen):
         lines = listed(screen)
         assert [row.key for row in screen.sheet.rows] == ["3", "2", "1"]
         assert "storybook" in lines[0] and "0.350 0.400" in lines[0] and "0.700 0.750" in lines[0]
@@ -90,9 +92,7 @@ async def test_evaluations_are_listed_the_newest_first_with_both_scorers(
 async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
     engine: EvaluatingEngine, size: tuple[int, int]
 ) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=size) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine, size) as (pilot, screen):
         await pilot.press("right")
         await ready(pilot)
         assert "colour      30  0.900" in figures(screen)
@@ -114,9 +114,7 @@ async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
 
 
 async def test_every_plot_has_a_text_form(engine: EvaluatingEngine) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(120, 36)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine, (120, 36)) as (pilot, screen):
         await pilot.press("right", "right")
         await until(pilot, lambda: len(plots(screen)) == 2)
         assert "over thresholds" not in figures(screen)
@@ -136,9 +134,7 @@ async def test_every_plot_has_a_text_form(engine: EvaluatingEngine) -> None:
 async def test_two_marked_evaluations_are_compared_the_older_one_first(
     engine: EvaluatingEngine,
 ) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine) as (pilot, screen):
         await pilot.press("space", "down", "down", "space", "c")
         await ready(pilot)
         assert [line.startswith(" ◆") for line in listed(screen)] == [True, False, True]
@@ -146,7 +142,7 @@ async def test_two_marked_evaluations_are_compared_the_older_one_first(
         told = " ".join(figures(screen).split())
         assert "cosine, text -> picture, r@1 0.300 0.350 +0.050" in told
         await pilot.press("y")
-        assert app.clipboard == "t2itui eval --compare 1 3"
+        assert pilot.app.clipboard == "t2itui eval --compare 1 3"
         await pilot.press("space")
         await ready(pilot)
         assert screen.marked == [3], "one mark is left; the cursor stands for the other"
@@ -157,18 +153,14 @@ async def test_two_marked_evaluations_are_compared_the_older_one_first(
 
 
 async def test_a_third_mark_takes_the_first_one_away(engine: EvaluatingEngine) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine) as (pilot, screen):
         await pilot.press("space", "down", "space", "down", "space")
         await ready(pilot)
         assert screen.marked == [2, 1]
 
 
 async def test_the_list_narrows_as_one_types(engine: EvaluatingEngine) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine) as (pilot, screen):
         await pilot.press("slash", *"story")
         await ready(pilot)
         assert [row.key for row in screen.sheet.rows] == ["3", "1"]
@@ -183,9 +175,7 @@ async def test_the_list_narrows_as_one_types(engine: EvaluatingEngine) -> None:
 
 async def test_the_next_page_comes_at_the_last_line(engine: EvaluatingEngine) -> None:
     engine.evaluator.kept = [evaluation(number) for number in range(1, PAGE + 6)]
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine) as (pilot, screen):
         assert len(screen.sheet.rows) == PAGE
         await pilot.press("end")
         await ready(pilot)
@@ -193,12 +183,10 @@ async def test_the_next_page_comes_at_the_last_line(engine: EvaluatingEngine) ->
 
 
 async def test_deleting_asks_first(engine: EvaluatingEngine) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine) as (pilot, screen):
         await pilot.press("space", "d")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
-        assert str(app.screen.query_one("#twin", Static).render()) == "t2itui eval --forget 3"
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        assert str(pilot.app.screen.query_one("#twin", Static).render()) == "t2itui eval --forget 3"
         await pilot.press("enter")
         await ready(pilot)
         assert [row.key for row in screen.sheet.rows] == ["2", "1"]
@@ -206,25 +194,21 @@ async def test_deleting_asks_first(engine: EvaluatingEngine) -> None:
 
 
 async def test_commands_are_copied(engine: EvaluatingEngine) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await ready(pilot)
+    async with shown(engine) as (pilot, _):
         await pilot.press("y")
-        assert app.clipboard == "t2itui eval --show 3"
+        assert pilot.app.clipboard == "t2itui eval --show 3"
         await pilot.press("Y")
         await ready(pilot)
-        assert app.clipboard == "t2itui eval storybook --threshold 0.5 --limit 3"
+        assert pilot.app.clipboard == "t2itui eval storybook --threshold 0.5 --limit 3"
 
 
 async def test_figures_are_drawn_into_a_file_whose_name_is_checked(
     engine: EvaluatingEngine, tmp_path: Path
 ) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await ready(pilot)
+    async with shown(engine) as (pilot, _):
         await pilot.press("s")
-        await until(pilot, lambda: isinstance(app.screen, SavePlot))
-        form = app.screen
+        await until(pilot, lambda: isinstance(pilot.app.screen, SavePlot))
+        form = pilot.app.screen
         assert isinstance(form, SavePlot)
         form.target.take(str(tmp_path / "e.bmp"))
         await pilot.press("enter")
@@ -238,9 +222,7 @@ async def test_figures_are_drawn_into_a_file_whose_name_is_checked(
 
 
 async def test_enter_goes_to_the_figures_and_escape_back(engine: EvaluatingEngine) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine) as (pilot, screen):
         await pilot.press("enter")
         assert screen.detail.pane.has_focus
         await pilot.press("end")
@@ -257,9 +239,7 @@ async def test_enter_goes_to_the_figures_and_escape_back(engine: EvaluatingEngin
 async def test_a_figure_is_followed_over_the_evaluations_of_the_data_and_another_by_a_key(
     engine: EvaluatingEngine, size: tuple[int, int]
 ) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=size) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine, size) as (pilot, screen):
         await pilot.press("m")
         assert screen.detail.measure == "r@1", "a figure is chosen where it is in sight"
         await pilot.press("t")
@@ -271,7 +251,7 @@ async def test_a_figure_is_followed_over_the_evaluations_of_the_data_and_another
         await until(pilot, lambda: any("text -> picture, r@5" in plot for plot in plots(screen)))
         assert "cosine: 0.400 to 0.450 (+0.050)" in figures(screen)
         await pilot.press("y")
-        assert app.clipboard == "t2itui eval --trend 3 --measure r@5"
+        assert pilot.app.clipboard == "t2itui eval --trend 3 --measure r@5"
         await pilot.press("p")
         await ready(pilot)
         assert plots(screen) == [] and "r@5: c cosine, m match" in figures(screen)
@@ -283,13 +263,11 @@ async def test_a_figure_is_followed_over_the_evaluations_of_the_data_and_another
 @pytest.mark.parametrize("size", SIZES)
 async def test_without_any_it_explains_and_offers_the_storybook(size: tuple[int, int]) -> None:
     engine = EvaluatingEngine()
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=size) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine, size) as (pilot, screen):
         assert "n evaluate the storybook" in " ".join(figures(screen).split())
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(app.screen, EvaluateForm))
-        form = app.screen
+        await until(pilot, lambda: isinstance(pilot.app.screen, EvaluateForm))
+        form = pilot.app.screen
         assert isinstance(form, EvaluateForm)
         assert form.query_one("#go").region.bottom < size[1]
         await pilot.press("enter")
@@ -301,9 +279,7 @@ async def test_without_any_it_explains_and_offers_the_storybook(size: tuple[int,
 async def test_a_running_evaluation_shows_how_far_it_is_and_its_result_when_it_is_done(
     engine: EvaluatingEngine, size: tuple[int, int]
 ) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=size) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine, size) as (pilot, screen):
         await pilot.press("r")
         await ready(pilot)
         assert engine.asked == [EvaluateRequest(data="storybook", limit=3)]
@@ -322,7 +298,7 @@ async def test_a_running_evaluation_shows_how_far_it_is_and_its_result_when_it_i
         assert "25 %" in listed(screen)[0] and "42 s left" in listed(screen)[0]
         await pilot.press("y")
         await ready(pilot)
-        assert app.clipboard == "t2itui eval storybook --threshold 0.5 --limit 3"
+        assert pilot.app.clipboard == "t2itui eval storybook --threshold 0.5 --limit 3"
 
         made = engine.found(1)
         engine.jobs.tell(JobFinished(job_id=1, message="done", seconds=1.0))
@@ -335,9 +311,7 @@ async def test_a_running_evaluation_shows_how_far_it_is_and_its_result_when_it_i
 async def test_a_result_that_could_not_be_kept_is_shown_all_the_same(
     engine: EvaluatingEngine,
 ) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine) as (pilot, screen):
         await pilot.press("r")
         await ready(pilot)
         engine.found(1, keep=False)
@@ -351,13 +325,11 @@ async def test_a_result_that_could_not_be_kept_is_shown_all_the_same(
         await until(pilot, lambda: "no place in time" in figures(screen))
         await pilot.press("d", "space", "s")
         await pilot.pause()
-        assert screen.marked == [] and isinstance(app.screen, EvaluateScreen)
+        assert screen.marked == [] and isinstance(pilot.app.screen, EvaluateScreen)
 
 
 async def test_x_cancels_and_a_cancelled_evaluation_can_go_on(engine: EvaluatingEngine) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine) as (pilot, screen):
         await pilot.press("r")
         await ready(pilot)
         await pilot.press("x")
@@ -376,9 +348,7 @@ async def test_x_cancels_and_a_cancelled_evaluation_can_go_on(engine: Evaluating
 async def test_a_failed_evaluation_says_why_and_what_to_do_until_it_is_dismissed(
     engine: EvaluatingEngine,
 ) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        screen = await ready(pilot)
+    async with shown(engine) as (pilot, screen):
         await pilot.press("r")
         await ready(pilot)
         engine.jobs.tell(JobFailed(job_id=1, message="no text has an embedding", hint="Import."))
@@ -415,23 +385,19 @@ async def test_one_that_the_end_of_the_program_cut_off_goes_on_from_the_jobs_scr
 
 
 async def test_what_the_cache_cannot_read_is_told(engine: EvaluatingEngine) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await ready(pilot)
+    async with shown(engine) as (pilot, _):
         engine.evaluator.kept = []
         await pilot.press("down")
-        await until(pilot, lambda: bool(app._notifications))
-        (notice,) = app._notifications
+        await until(pilot, lambda: bool(pilot.app._notifications))
+        (notice,) = pilot.app._notifications
         assert "no evaluation 2" in notice.message
 
 
 async def test_the_form_says_what_the_engine_refuses_at_the_line(engine: EvaluatingEngine) -> None:
-    app = HostApp(engine, EvaluateScreen)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await ready(pilot)
+    async with shown(engine) as (pilot, _):
         await pilot.press("e")
-        await until(pilot, lambda: isinstance(app.screen, EvaluateForm))
-        form = app.screen
+        await until(pilot, lambda: isinstance(pilot.app.screen, EvaluateForm))
+        form = pilot.app.screen
         assert isinstance(form, EvaluateForm)
         assert form.query_one("#limit", Input).value == "3", "it begins with what was asked"
         for place, message in (

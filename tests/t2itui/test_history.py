@@ -12,7 +12,7 @@ from t2itui.graphics.picture import Picture
 from t2itui.screens.form import Confirm
 from t2itui.screens.history import HistoryScreen
 from t2itui.screens.paged import PAGE
-from tests.t2itui.fake_library import FakeEngine, HostApp
+from tests.t2itui.fake_library import FakeEngine, HostApp, settled
 
 
 def receipt(number: int, query: str, *, route: str = "retrieve", passed: int = 7) -> Receipt:
@@ -61,14 +61,7 @@ def engine() -> FakeEngine:
 
 
 async def ready(pilot: Pilot[None]) -> HistoryScreen:
-    """Wait until the list, and what the cursor is on, were read."""
-    for _ in range(2):
-        await pilot.pause()
-        await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
-    screen = pilot.app.screen
-    assert isinstance(screen, HistoryScreen)
-    return screen
+    return await settled(pilot, HistoryScreen, rounds=2)
 
 
 def listed(screen: HistoryScreen) -> list[str]:

@@ -20,7 +20,7 @@ from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from engine.settings import EngineSettings
 from t2itui.job_again import DownloadRequest, again_command, read_request
 from t2itui.screens.jobs import JobsScreen
-from tests.t2itui.fake_library import FakeEngine, HostApp
+from tests.t2itui.fake_library import FakeEngine, HostApp, settled
 
 INDEX = json.dumps(
     {"folders": ["/data"], "encoder": None, "per_class": 3, "seed": 7, "batch_size": 32}
@@ -41,12 +41,7 @@ def record(job_id: int, state: str, message: str = "", request: str = INDEX) -> 
 
 
 async def ready(pilot: Pilot[None]) -> JobsScreen:
-    await pilot.pause()
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
-    screen = pilot.app.screen
-    assert isinstance(screen, JobsScreen)
-    return screen
+    return await settled(pilot, JobsScreen, rounds=1)
 
 
 def listed(screen: JobsScreen) -> list[str]:

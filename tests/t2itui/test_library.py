@@ -18,7 +18,7 @@ from t2itui.screens.library import LibraryScreen
 from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.path_input import PathInput
 from t2itui.widgets.sheet import Sheet
-from tests.t2itui.fake_library import FakeEngine, HostApp
+from tests.t2itui.fake_library import FakeEngine, HostApp, settled
 
 CLIP = "openai/clip-vit-base-patch32"
 
@@ -54,13 +54,7 @@ def engine() -> FakeEngine:
 
 
 async def ready(pilot: Pilot[None]) -> LibraryScreen:
-    """Wait for the first reading."""
-    await pilot.pause()
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
-    screen = pilot.app.screen
-    assert isinstance(screen, LibraryScreen)
-    return screen
+    return await settled(pilot, LibraryScreen, rounds=1)
 
 
 def drawn(sheet: Sheet) -> list[str]:
