@@ -49,6 +49,7 @@ def run_command(*arguments: str) -> str:
         ("cache.store", HEAVY | APP | {"engine"}),
         ("cache.embeddings", HEAVY | APP | {"engine"}),
         ("engine.engine", HEAVY | APP | {"engine.workers"}),
+        ("engine.evaluation.evaluator", HEAVY | APP),
         ("engine.workers.decoder", HEAVY | APP),
         ("t2itui.app", HEAVY | {"engine.engine", "engine.workers", "sqlite_utils"}),
         ("t2itui.screens.evaluate", HEAVY | {"numpy", "plotext", "matplotlib", "sqlite_utils"}),

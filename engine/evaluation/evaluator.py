@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Protocol, TypeVar
 
 from sqlite_utils import Database
 
@@ -29,6 +30,8 @@ from engine.events import Report
 from engine.indexing.indexer import Indexer
 from engine.jobs import JobWork
 from engine.models.encoders import Encoders
+
+Read = TypeVar("Read", covariant=True)
 
 MOST_OVER_TIME = 200
 """So many evaluations of the same data are looked back on."""
@@ -132,33 +135,32 @@ def sentence(found: Evaluation) -> str:
 
 
 def _entries(db: Database, limit: int, containing: str) -> list[Evaluation]:
-    return _readable(list_evaluations(db, limit=limit, containing=containing))
+    return _readable(list_evaluations(db, limit=limit, containing=containing), from_body)
 
 
-def _readable(records: Sequence[EvaluationRecord]) -> list[Evaluation]:
-    found = []
-    for record in records:
-        try:
-            found.append(
-                from_body(record.body, evaluation_id=record.id, created_at=record.created_at)
-            )
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
+def _heads(db: Database, limit: int, offset: int, containing: str) -> list[Head]:
+    records = list_evaluations(db, limit=limit, offset=offset, containing=containing)
+    return _readable(records, head_of_body)
 
 
 def _over_time(db: Database, evaluation_id: int) -> OverTime:
     found = _get(db, evaluation_id)
-    return over_time(found, _readable(evaluations_of(db, found.data, limit=MOST_OVER_TIME)))
+    records = evaluations_of(db, found.data, limit=MOST_OVER_TIME)
+    return over_time(found, _readable(records, from_body))
 
 
-def _heads(db: Database, limit: int, offset: int, containing: str) -> list[Head]:
+class _Reader(Protocol[Read]):
+    """Makes something of the body of a row."""
+
+    def __call__(self, body: str, *, evaluation_id: int, created_at: float) -> Read: ...
+
+
+def _readable(records: Sequence[EvaluationRecord], read: _Reader[Read]) -> list[Read]:
+    """What rows hold, without those that another version of the program wrote."""
     found = []
-    for record in list_evaluations(db, limit=limit, offset=offset, containing=containing):
+    for record in records:
         try:
-            found.append(
-                head_of_body(record.body, evaluation_id=record.id, created_at=record.created_at)
-            )
+            found.append(read(record.body, evaluation_id=record.id, created_at=record.created_at))
         except (ValueError, KeyError, TypeError):
             continue
     return found
