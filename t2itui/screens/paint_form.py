@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
-from textual.widgets import Button, Checkbox, Input, Label, Static
+from textual.widgets import Button, Input, Label, Static
 
 from engine.errors import EngineError, RequestError
 from engine.generation.request import SCHEDULERS, GenerateRequest
@@ -171,11 +171,6 @@ class PaintForm(Dialog[GenerateRequest]):
     def action_submit(self) -> None:
         """Answer from the box too."""
         self.submit()
-
-    @on(Checkbox.Changed)
-    def follow_box(self) -> None:
-        """Keep the command in step."""
-        self.follow()
 
     # The model
 
