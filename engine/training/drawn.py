@@ -121,6 +121,7 @@ class Drawing:
         self._progress = progress
         self._folder = folder
         self._all: list[_Block] = []
+        self._known: dict[str, FloatArray] = {}
 
     async def draw(self, counts: Mapping[str, int]) -> dict[str, Drawn]:
         """Draw and embed sets of so many scenes, but for what is kept of them."""
@@ -159,8 +160,7 @@ class Drawing:
         """Embed a part of a block; the last one keeps it."""
         block, start = part.block, part.start
         if part.is_text:
-            some = block.texts[start : start + TEXTS_AT_ONCE]
-            block.spoken[start] = (await self._encoders.embed_texts(self._source, some)).vectors
+            block.spoken[start] = await self._read(block.texts[start : start + TEXTS_AT_ONCE])
         else:
             asked = {**block.asked, "start": start, "stop": start + AT_ONCE}
             pixels = (await worker.call("draw", asked)).arrays[0].astype(np.uint8, copy=False)
@@ -169,6 +169,14 @@ class Drawing:
         vectors = block.close()
         if vectors is not None:
             await asyncio.to_thread(kept.write, block.digest, vectors)
+
+    async def _read(self, texts: Sequence[str]) -> FloatArray:
+        """Embed texts; short ones come in many blocks, and are embedded once."""
+        new = [text for text in texts if text not in self._known]
+        if new:
+            found = await self._encoders.embed_texts(self._source, new)
+            self._known |= zip(new, found.vectors, strict=True)
+        return np.stack([self._known[text] for text in texts])
 
     async def _spread(
         self, jobs: Iterable[T], work: Callable[[WorkerProcess, T], Awaitable[None]]

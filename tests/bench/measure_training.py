@@ -97,9 +97,9 @@ async def train(home: Path, drawn: int | None) -> tuple[Meter, TrainingReport]:
             await engine.storybook.prepare()
             engine.jobs.subscribe(meter.hear)
             job = engine.train(request)
-            await job.wait()
+            end = await job.wait()
             found = engine.training.of_job(job.id)
-    assert found is not None
+    assert found is not None, end
     return meter, found.report
 
 

@@ -35,9 +35,9 @@ from engine.storybook.training.held_out import (
 from engine.storybook.training.matcher_pairs import PairList, pairs_of
 
 TRAIN, VALIDATION, REPORT = "train", "validation", "report"
-BLOCK = 500
+BLOCK = 600
 """Scenes of a block that is learned from; each other set is one block."""
-SPOILED_IN_BLOCK = 84
+SPOILED_IN_BLOCK = 100
 """One spoiled picture for six whole ones."""
 SUPERSAMPLE = 2
 """Of what is learned from. Held-out scenes are drawn as the shipped figures were measured."""
