@@ -25,6 +25,8 @@ REPORTED = 1000
 AT_ONCE = 60
 """Pictures drawn and embedded in one go: less than a second's work."""
 TEXTS_AT_ONCE = 1024
+ENCODER_THREADS = 1
+"""The other cores draw."""
 
 T = TypeVar("T")
 
@@ -164,7 +166,9 @@ class Drawing:
         else:
             asked = {**block.asked, "start": start, "stop": start + AT_ONCE}
             pixels = (await worker.call("draw", asked)).arrays[0].astype(np.uint8, copy=False)
-            block.seen[start] = await self._encoders.embed_pixels(self._source, pixels)
+            block.seen[start] = await self._encoders.embed_pixels(
+                self._source, pixels, threads=ENCODER_THREADS
+            )
             self._tell()
         vectors = block.close()
         if vectors is not None:
@@ -174,7 +178,7 @@ class Drawing:
         """Embed texts; short ones come in many blocks, and are embedded once."""
         new = [text for text in texts if text not in self._known]
         if new:
-            found = await self._encoders.embed_texts(self._source, new)
+            found = await self._encoders.embed_texts(self._source, new, threads=ENCODER_THREADS)
             self._known |= zip(new, found.vectors, strict=True)
         return np.stack([self._known[text] for text in texts])
 

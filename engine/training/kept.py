@@ -35,8 +35,8 @@ class Kept:
     def read(self, digest: str) -> Vectors | None:
         """A block; None where it is not there, or damaged."""
         try:
-            with np.load(self._path(digest), allow_pickle=False) as file:
-                return Vectors(texts=file["texts"], pictures=file["pictures"])
+            with self._path(digest).open("rb") as file, np.load(file, allow_pickle=False) as held:
+                return Vectors(texts=held["texts"], pictures=held["pictures"])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import safetensors.numpy
@@ -38,8 +39,10 @@ from engine.wire import Json, Reply
 
 MODULE = "engine.workers.trainer"
 DRAWER = "engine.workers.drawer"
-DRAWERS = 2
-"""Processes that draw scenes; two are about as fast as one encoder."""
+DRAWERS = ("drawer", "drawer-2")
+"""Processes that draw scenes, by log; two are about as fast as one encoder."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""For products so small that more threads spend longer waiting for each other."""
 SILENCE_S = 600.0
 TWO_BRANCH = "two-branch"
 
@@ -134,7 +137,7 @@ class Run:
         # A part of the gallery says nothing of queries that all of it answers.
         is_whole = request.limit is None
         arrays.append(material.pictures if is_whole else material.pictures[:0])
-        async with self._worker(MODULE, "trainer") as worker:
+        async with self._worker(MODULE, "trainer", ONE_THREAD) as worker:
             fitted = await worker.call(
                 "fit_drawn",
                 fields,
@@ -154,8 +157,8 @@ class Run:
         source = await self._texts.check(encoder)
         async with AsyncExitStack() as stack:
             workers = [
-                await stack.enter_async_context(self._worker(DRAWER, f"drawer-{number}"))
-                for number in range(DRAWERS)
+                await stack.enter_async_context(self._worker(DRAWER, name, ONE_THREAD))
+                for name in DRAWERS
             ]
             folder = self._settings.home / "drawn"
             drawing = Drawing(self._encoders, source, workers, progress, folder)
@@ -163,12 +166,15 @@ class Run:
         return [found[name] for name in counts]
 
     @asynccontextmanager
-    async def _worker(self, module: str, name: str) -> AsyncIterator[WorkerProcess]:
+    async def _worker(
+        self, module: str, name: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[WorkerProcess]:
         worker = WorkerProcess(
             module,
             args=(self._settings.device,),
             log=self._settings.home / "logs" / f"{name}.log",
             silence_s=SILENCE_S,
+            environment=environment,
         )
         try:
             yield worker

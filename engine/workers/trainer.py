@@ -39,16 +39,8 @@ class Trainer:
         part.
         """
         call.report(stage="starting")
-        from engine.workers.drawn_run import (
-            REPORT,
-            TRAIN,
-            VALIDATION,
-            Embedded,
-            figures,
-            fit_drawn,
-            fit_of,
-            shipped_weights,
-        )
+        from engine.storybook.training.drawn import REPORT, TRAIN, VALIDATION
+        from engine.workers.drawn_run import Embedded, figures, fit_drawn, fit_of, shipped_weights
 
         asked = call.request
         arrays = [array.astype(np.float32, copy=False) for array in asked.arrays]
