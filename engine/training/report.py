@@ -127,8 +127,9 @@ def make_report(
 
 
 def _scene_figures(fitted: Reply) -> Iterator[SceneFigure]:
-    for each in fitted.fields.get("figures") or ():
-        yield read_as(SceneFigure, each)
+    if "figures" in fitted.fields:
+        for each in fitted.items("figures"):
+            yield read_as(SceneFigure, each)
 
 
 def _against(measuring: Measuring, other: str) -> Iterator[Paired]:

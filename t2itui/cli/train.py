@@ -87,7 +87,8 @@ def command(
     DATA is what `t2itui eval` takes. Its pictures are split in three: to learn from, to stop by,
     and held out; the report compares cosine, the match without labels and the new one on those
     held out. The new one is kept, and in force from then on, if it does better there than the
-    match without labels. Ctrl-C stops; the same command goes on from the last epoch.
+    match without labels. Ctrl-C stops; the same command goes on from the last epoch, on the
+    storybook from the scenes that it has drawn. Those are kept: the next training draws none.
     """
     from engine.training.request import TrainRequest
 

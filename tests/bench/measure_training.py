@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import psutil
@@ -34,8 +34,8 @@ class Meter:
 
     def __init__(self) -> None:
         self.stage = "starting"
-        self.spent: Counter[tuple[str, str]] = Counter()
-        self.wall: Counter[str] = Counter()
+        self.spent: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self.wall: defaultdict[str, float] = defaultdict(float)
         self._seen: dict[int, float] = {}
         self._names: dict[int, str] = {}
         self._done = threading.Event()
@@ -108,7 +108,8 @@ def show(meter: Meter, report: TrainingReport, cpu: float, wall: float) -> None:
     stages = sorted(meter.wall, key=lambda stage: -sum(_of(meter, stage).values()))
     for stage in stages:
         shares = _of(meter, stage)
-        parts = ", ".join(f"{name} {spent:.1f}" for name, spent in shares.most_common() if spent)
+        largest = sorted(shares.items(), key=lambda share: -share[1])
+        parts = ", ".join(f"{name} {spent:.1f}" for name, spent in largest if spent)
         print(f"  {stage}: {sum(shares.values()):.1f} CPU s, {meter.wall[stage]:.1f} s ({parts})")
     print(f"{report.pictures} pictures, {report.texts} texts, {report.epochs} epochs")
     print(f"{'held-out scenes':28} {'match':>7} {'shipped':>7} {'cosine':>7}")
@@ -123,8 +124,8 @@ def show(meter: Meter, report: TrainingReport, cpu: float, wall: float) -> None:
         print(calibration.scorer, "calibration error", calibration.error)
 
 
-def _of(meter: Meter, stage: str) -> Counter[str]:
-    found: Counter[str] = Counter()
+def _of(meter: Meter, stage: str) -> dict[str, float]:
+    found: defaultdict[str, float] = defaultdict(float)
     for (where, name), spent in meter.spent.items():
         if where == stage:
             found[name] += spent

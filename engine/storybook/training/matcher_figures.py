@@ -119,6 +119,6 @@ def routing(queries: Sequence[Query], matches: Floats, threshold: float = 0.5) -
     )
 
 
-def expected_error(match: Floats, holds: NDArray[np.generic]) -> float:
+def expected_error(match: Floats, holds: Floats | NDArray[np.int64]) -> float:
     """Expected calibration error of pairs, as an evaluation measures it; `holds` is 1 or 0."""
     return calibration_error(reliability(match.astype(np.float64), holds > 0))
