@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -21,6 +22,7 @@ from engine.storybook.training.held_out import SIZES
 from engine.storybook.training.matcher_material import to_report_on
 from engine.storybook.training.matcher_rounds import FIT
 from engine.training.request import TrainRequest
+from engine.training.run import DRAWER
 from engine.workers.drawn_run import Embedded, figures, fit_drawn
 from engine.workers.fitting import Told
 from engine.workers.labelled import Floats, MatcherWeights
@@ -180,6 +182,8 @@ async def test_a_training_goes_on_from_what_was_drawn_and_the_next_one_draws_not
         stop = engine.jobs.subscribe(lambda _: job.cancel() if [*folder.glob("*.npz")] else None)
         assert isinstance(await job.wait(), JobCancelled)
         stop()
+        left = psutil.Process().children(recursive=True)
+        assert not [each for each in left if DRAWER in each.cmdline()], "a stop ends what draws"
         drawn = len(list(folder.glob("*")))
         assert 1 <= drawn < 3
         counted.clear()
