@@ -5,8 +5,20 @@
 CPU seconds are those of the program and of every process that it starts, by what the program said
 it was doing at the time and by process; they are sampled four times a second, and the total beside
 them comes from getrusage, children included. `--again` trains a second time in the same home, which
-shows what a run costs that finds drawn scenes in the cache. Wall seconds mean little on a machine
-that does other work.
+shows what a run costs that finds its scenes drawn. Wall seconds mean little on a machine that does
+other work.
+
+Measured on two cores of an AMD EPYC, one of them taken by other work: 155 CPU seconds, and 54 when
+the scenes were drawn before. Drawing took 59, embedding what was drawn 36, the gallery's texts 6,
+fitting 30, the report 11, starting the trainer 7, the program itself the rest. On held-out scenes
+the matcher's AUC of true over swapped captions was 0.986 in English and 0.984 in Chinese (the
+shipped one's: 0.990 and 0.988), the first of 1,000 pictures was right for 0.991 and 0.994 of the
+level-2 captions (0.985, 0.985), 0.977 of the queries were routed right (0.977), the calibration
+error was 0.020 (0.013).
+
+Each process keeps to one core. With two threads in the encoder's beside two processes that draw,
+the threads waited for each other by spinning: 240 pictures took 2 seconds by one, over a minute by
+two.
 """
 
 import asyncio
