@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--drawn",
     type=click.IntRange(min=0),
-    default=6000,
+    default=9000,
     show_default=True,
     help="Of the storybook: scenes drawn to learn from; 0: only part of its gallery.",
 )

@@ -123,7 +123,7 @@ class TrainForm(Dialog[TrainRequest]):
             queries=self._one_of("queries", QUERIES) or "captions",
             language=self._one_of("language", LANGUAGES),
             limit=self._whole("limit", 1),
-            drawn=_or(self._whole("drawn", 0), 6000),
+            drawn=_or(self._whole("drawn", 0), 9000),
             hidden=_or(self._whole("hidden", 4), 256),
             epochs=_or(self._whole("epochs", 0), 12),
             seed=self._whole("seed", 0) or 0,
