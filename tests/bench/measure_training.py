@@ -8,11 +8,11 @@ them comes from getrusage, children included. `--again` trains a second time in 
 shows what a run costs that finds its scenes drawn. Wall seconds mean little on a machine that does
 other work.
 
-Measured on an AMD EPYC, on less than half of one busy core: 194 CPU seconds in 507 s, and 57 in 92 s
-when the scenes were drawn before. Drawing took 79, embedding what was drawn 45, the gallery's texts 5,
-fitting 41, the report 10, starting the trainer 8, the program itself the rest. On held-out scenes
-the matcher's AUC of true over swapped captions was 0.989 in English and 0.987 in Chinese (the
-shipped one's: 0.990 and 0.988), the first of 1,000 pictures was right for 0.985 of the level-2
+Measured on an AMD EPYC, on less than half of one busy core: 194 CPU seconds in 507 s; 57 in 92 s
+when the scenes were drawn before. Drawing took 79, embedding what was drawn 45, the gallery's texts
+5, fitting 41, the report 10, starting the trainer 8, the program itself the rest. On held-out
+scenes the matcher's AUC of true over swapped captions was 0.989 in English and 0.987 in Chinese
+(the shipped one's: 0.990 and 0.988), the first of 1,000 pictures was right for 0.985 of the level-2
 captions in both (0.985), 0.973 of the queries were routed right (0.977), the calibration error was
 0.016 (0.013).
 
