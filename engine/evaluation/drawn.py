@@ -8,9 +8,9 @@ from random import Random
 import numpy as np
 
 from engine.evaluation.data import STORYBOOK, Data, Query, Right, SwappedPair
-from engine.storybook.captions import LEVELS, Caption, Language, caption, write
+from engine.storybook.captions import LEVELS, Caption, Language, caption
 from engine.storybook.claims import Claim
-from engine.storybook.measures import swapped_claims
+from engine.storybook.measures import swapped_claims, wording
 from engine.storybook.queries import routing_queries
 from engine.storybook.records import Record, read_records
 from engine.storybook.scene import Scene
@@ -74,17 +74,13 @@ def _swapped(scenes: Sequence[Scene], language: Language) -> list[SwappedPair]:
     true, false = swapped_claims(scenes)
     return [
         SwappedPair(
-            true=_worded(good, language),
-            false=_worded(bad, language),
+            true=wording(good, language),
+            false=wording(bad, language),
             picture=number % len(scenes),
             attribute=_apart(good, bad),
         )
         for number, (good, bad) in enumerate(zip(true, false, strict=True))
     ]
-
-
-def _worded(claim: Claim, language: Language) -> str:
-    return write(claim, language, Random(repr(claim))).text
 
 
 def _apart(one: Claim, other: Claim) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from engine.storybook.scene import Animal, Scene
+from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, Animal, Scene
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +75,14 @@ def is_true(claim: Claim, scene: Scene) -> bool:
     return any(
         all(subject.fits(animal) for subject, animal in zip(claim.subjects, order, strict=True))
         for order in permutations(scene.animals, len(claim.subjects))
+    )
+
+
+def seen_claim(claim: Claim) -> bool:
+    """Whether the claim names no combination that is kept from training."""
+    return not any(
+        (s.animal, s.colour) in UNSEEN_PAIRS or (s.animal, s.action, claim.place) in UNSEEN_TRIPLES
+        for s in claim.subjects
     )
 
 

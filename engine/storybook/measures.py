@@ -64,6 +64,11 @@ def attribute_claim(animal: Animal, name: str, value: str) -> Claim:
     return Claim(subjects=subject, prop=value)
 
 
+def wording(claim: Claim, language: Language) -> str:
+    """The one wording of a claim that figures are measured with."""
+    return write(claim, language, Random(repr(claim))).text
+
+
 class Texts:
     """Embeds each claim once, in one wording that the claim decides."""
 
@@ -75,7 +80,7 @@ class Texts:
         """Unit vectors [n, d] of the claims."""
         new = list(dict.fromkeys(claim for claim in claims if claim not in self._known))
         if new:
-            texts = [write(claim, self._language, Random(repr(claim))).text for claim in new]
+            texts = [wording(claim, self._language) for claim in new]
             self._known |= dict(zip(new, self._embed(texts), strict=True))
         return np.stack([self._known[claim] for claim in claims])
 

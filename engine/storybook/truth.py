@@ -21,17 +21,17 @@ _UNSTATED, _MISSING = -1, -2
 _NOBODY = (_MISSING,) * 4
 
 Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+Ints = NDArray[np.int8]
 
 
 def truth_matrix(claims: Sequence[Claim], scenes: Sequence[Scene]) -> Bools:
     """`is_true` of every claim and scene, [scenes, claims]."""
-    stated = np.array([_scenery(c.place, c.time, c.prop) for c in claims]).reshape(-1, 3)
-    shown = np.array([_scenery(s.place, s.time, s.prop) for s in scenes]).reshape(-1, 3)
+    stated = np.array([_scenery(c.place, c.time, c.prop) for c in claims], np.int8).reshape(-1, 3)
+    shown = np.array([_scenery(s.place, s.time, s.prop) for s in scenes], np.int8).reshape(-1, 3)
     possible = np.array([not claim.foreign for claim in claims])
     scenery = _agree(stated, shown) & possible
-    subjects = np.array([_pair([_about(s) for s in c.subjects]) for c in claims])
-    animals = np.array([_pair([_about(a) for a in s.animals]) for s in scenes])
+    subjects = np.array([_pair([_about(s) for s in c.subjects]) for c in claims], np.int8)
+    animals = np.array([_pair([_about(a) for a in s.animals]) for s in scenes], np.int8)
     first, second = subjects.reshape(-1, 2, 4).transpose(1, 0, 2)
     one, other = animals.reshape(-1, 2, 4).transpose(1, 0, 2)
     straight = _fits(first, one) & _fits(second, other)
@@ -63,9 +63,12 @@ def _pair(some: list[tuple[int, int, int, int]]) -> list[tuple[int, ...]]:
 
 def _agree(stated: Ints, shown: Ints) -> Bools:
     """Whether everything stated [claims, k] is as shown [scenes, k]: [scenes, claims]."""
-    same = np.logical_or(stated[None] == _UNSTATED, stated[None] == shown[:, None])
-    result: Bools = same.all(axis=2)
-    return result
+    agree = np.ones((len(shown), len(stated)), dtype=bool)
+    # One attribute at a time: all at once, thousands of claims and scenes fill gigabytes.
+    for column in range(stated.shape[1]):
+        value, seen = stated[None, :, column], shown[:, None, column]
+        agree &= (value == _UNSTATED) | (value == seen)
+    return agree
 
 
 def _fits(subject: Ints, animal: Ints) -> Bools:

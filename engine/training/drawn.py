@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,21 +14,26 @@ from engine.indexing.progress import Progress
 from engine.models.encoders import Encoders
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray
-from engine.vectors.atomic import replaced
-from engine.wire import Json, Reply
+from engine.training.kept import Kept, Vectors
+from engine.wire import Json
 
-TRAIN, VALIDATION = "train", "validation"
+TRAIN, VALIDATION, REPORT = "train", "validation", "report"
 WATCHED = 500
 """Scenes that are not learned from: the probabilities are made right on them."""
+REPORTED = 1000
+"""Scenes that the report is made on, besides the gallery: those of the shipped matcher's report."""
 AT_ONCE = 60
-"""Pictures drawn and embedded in one go: about a second's work."""
-TEXTS_AT_ONCE = 512
-_PURPOSE = {TRAIN: "learn from", VALIDATION: "calibrate on"}
+"""Pictures drawn and embedded in one go: less than a second's work."""
+TEXTS_AT_ONCE = 1024
+ENCODER_THREADS = 1
+"""The other cores draw."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Drawn:
-    """A set of drawn pictures with what is said of them, embedded."""
+    """A set of drawn pictures with what is said of them, embedded, block after block."""
 
     count: int
     """Whole pictures; spoiled ones come on top."""
@@ -38,12 +42,70 @@ class Drawn:
     pictures: FloatArray
     """[N, dim]."""
 
+    @property
+    def vectors(self) -> tuple[FloatArray, FloatArray]:
+        """As they cross to the trainer."""
+        return self.texts, self.pictures
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Block:
+    """One block on its way; parts by where they begin."""
+
+    asked: dict[str, Json]
+    """Set, count and number."""
+    texts: list[str] = field(default_factory=list)
+    size: int = 0
+    """Pictures."""
+    digest: str = ""
+    spoken: dict[int, FloatArray] = field(default_factory=dict)
+    seen: dict[int, FloatArray] = field(default_factory=dict)
+    vectors: Vectors | None = None
+    """None until all is embedded."""
+
+    @property
+    def done(self) -> int:
+        """Pictures drawn and embedded."""
+        return self.size if self.vectors is not None else sum(map(len, self.seen.values()))
+
+    def close(self) -> Vectors | None:
+        """The vectors, as soon as there are all of them."""
+        if sum(map(len, self.seen.values())) < self.size:
+            return None
+        if sum(map(len, self.spoken.values())) < len(self.texts):
+            return None
+        texts, pictures = (
+            np.concatenate([parts[start] for start in sorted(parts)])
+            for parts in (self.spoken, self.seen)
+        )
+        self.vectors = Vectors(texts=texts, pictures=pictures)
+        return self.vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Part:
+    """AT_ONCE pictures of a block, or TEXTS_AT_ONCE of its texts."""
+
+    block: _Block
+    start: int
+    is_text: bool
+
+
+def _parts(blocks: Iterable[_Block]) -> Iterator[_Part]:
+    """What is still to be drawn or read."""
+    for block in blocks:
+        if block.vectors is None:
+            for start in range(0, block.size, AT_ONCE):
+                yield _Part(block=block, start=start, is_text=False)
+            for start in range(0, len(block.texts), TEXTS_AT_ONCE):
+                yield _Part(block=block, start=start, is_text=True)
+
 
 class Drawing:
     """Draws in processes of their own and embeds in the encoder's, side by side.
 
-    A set that is whole is kept in a file until `forget`, so that a training that was stopped later
-    need not draw it again.
+    What is drawn is kept, block by block: a training that was stopped goes on from there, and the
+    next one draws nothing.
     """
 
     def __init__(
@@ -54,82 +116,94 @@ class Drawing:
         progress: Progress,
         folder: Path,
     ) -> None:
+        """Drawn scenes are kept in `folder`; `source` is the encoder."""
         self._encoders = encoders
         self._source = source
         self._workers = workers
         self._progress = progress
         self._folder = folder
-        self._files: list[Path] = []
+        self._all: list[_Block] = []
+        self._known: dict[str, FloatArray] = {}
 
-    async def draw(self, name: str, count: int) -> Drawn:
-        """Draw and embed a set, or read it where that was done before."""
+    async def draw(self, counts: Mapping[str, int]) -> dict[str, Drawn]:
+        """Draw and embed sets of so many scenes, but for what is kept of them."""
         facts = await self._encoders.describe(self._source)
-        key = hashlib.sha256(f"{facts.id}:{name}:{count}".encode()).hexdigest()[:16]
-        path = self._folder / f"drawn-{key}.npz"
-        self._files.append(path)
-        found = await asyncio.to_thread(_read, path, count)
-        if found is None:
-            found = await self._draw(name, count, facts.folder)
-            await asyncio.to_thread(_write, path, found)
+        kept = Kept(self._folder, facts.id)
+        await asyncio.to_thread(kept.sweep)
+        self._tell()
+        self._all = await self._planned(counts, str(facts.folder))
+        await self._spread(self._all, lambda worker, block: self._describe(worker, block, kept))
+        self._tell()
+        await self._spread(_parts(self._all), lambda worker, part: self._work(worker, part, kept))
+        await asyncio.to_thread(kept.forget_others)
+        return {name: self._set(name, count) for name, count in counts.items()}
+
+    def _tell(self) -> None:
+        done, total = sum(each.done for each in self._all), sum(each.size for each in self._all)
+        self._progress.tell("drawing scenes", done, total, unit="scenes")
+
+    async def _planned(self, counts: Mapping[str, int], folder: str) -> list[_Block]:
+        found = []
+        for name, count in counts.items():
+            asked: dict[str, Json] = {"name": name, "count": count, "folder": folder}
+            said = await self._workers[0].call("blocks", asked)
+            found += [
+                _Block(asked={**asked, "number": number}) for number in range(said.whole("blocks"))
+            ]
         return found
 
-    def forget(self) -> None:
-        """Drop what was kept."""
-        for path in self._files:
-            path.unlink(missing_ok=True)
+    async def _describe(self, worker: WorkerProcess, block: _Block, kept: Kept) -> None:
+        said = await worker.call("describe", block.asked)
+        block.texts, block.digest = said.texts("texts"), said.text("digest")
+        block.vectors = await asyncio.to_thread(kept.read, block.digest)
+        block.size = said.whole("size")
 
-    async def _draw(self, name: str, count: int, encoder: Path) -> Drawn:
-        asked: dict[str, Json] = {"name": name, "count": count}
-        said = await self._workers[0].call("captions", asked)
-        size = said.whole("size")
-        starts = iter(range(0, size, AT_ONCE))
-        parts: dict[int, FloatArray] = {}
-        asked["folder"] = str(encoder)
-        self._progress.tell(f"drawing pictures to {_PURPOSE[name]}", 0, size, unit="pictures")
+    async def _work(self, worker: WorkerProcess, part: _Part, kept: Kept) -> None:
+        """Embed a part of a block; the last one keeps it."""
+        block, start = part.block, part.start
+        if part.is_text:
+            block.spoken[start] = await self._read(block.texts[start : start + TEXTS_AT_ONCE])
+        else:
+            asked = {**block.asked, "start": start, "stop": start + AT_ONCE}
+            pixels = (await worker.call("draw", asked)).arrays[0].astype(np.uint8, copy=False)
+            block.seen[start] = await self._encoders.embed_pixels(
+                self._source, pixels, threads=ENCODER_THREADS
+            )
+            self._tell()
+        vectors = block.close()
+        if vectors is not None:
+            await asyncio.to_thread(kept.write, block.digest, vectors)
+
+    async def _read(self, texts: Sequence[str]) -> FloatArray:
+        """Embed texts; short ones come in many blocks, and are embedded once."""
+        new = [text for text in texts if text not in self._known]
+        if new:
+            found = await self._encoders.embed_texts(self._source, new, threads=ENCODER_THREADS)
+            self._known |= zip(new, found.vectors, strict=True)
+        return np.stack([self._known[text] for text in texts])
+
+    async def _spread(
+        self, jobs: Iterable[T], work: Callable[[WorkerProcess, T], Awaitable[None]]
+    ) -> None:
+        """Have each worker take one job after the other, until none is left."""
+        left = iter(jobs)
+
+        async def share(worker: WorkerProcess) -> None:
+            for job in left:
+                await work(worker, job)
+
         try:
             async with asyncio.TaskGroup() as group:
                 for worker in self._workers:
-                    group.create_task(self._share(worker, asked, starts, size, parts))
+                    group.create_task(share(worker))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        pictures = np.concatenate([parts[start] for start in sorted(parts)])
-        return Drawn(count=count, texts=await self._texts(said, name), pictures=pictures)
 
-    async def _share(
-        self,
-        worker: WorkerProcess,
-        asked: dict[str, Json],
-        starts: Iterator[int],
-        size: int,
-        parts: dict[int, FloatArray],
-    ) -> None:
-        """Draw and embed one part after the other, until none is left."""
-        for start in starts:
-            drawn = await worker.call("draw", {**asked, "start": start, "stop": start + AT_ONCE})
-            pixels = drawn.arrays[0].astype(np.uint8, copy=False)
-            parts[start] = await self._encoders.embed_pixels(self._source, pixels)
-            stage = f"drawing pictures to {_PURPOSE[str(asked['name'])]}"
-            self._progress.tell(stage, min(size, AT_ONCE * len(parts)), size, unit="pictures")
-
-    async def _texts(self, said: Reply, name: str) -> FloatArray:
-        captions, vectors = said.texts("captions"), []
-        for start in range(0, len(captions), TEXTS_AT_ONCE):
-            some = captions[start : start + TEXTS_AT_ONCE]
-            vectors.append((await self._encoders.embed_texts(self._source, some)).vectors)
-            stage = f"embedding captions to {_PURPOSE[name]}"
-            self._progress.tell(stage, start + len(some), len(captions), unit="texts")
-        return np.concatenate(vectors)
-
-
-def _read(path: Path, count: int) -> Drawn | None:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Drawn(count=count, texts=file["texts"], pictures=file["pictures"])
-    except (OSError, ValueError, KeyError, BadZipFile):
-        return None
-
-
-def _write(path: Path, drawn: Drawn) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replaced(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, texts=drawn.texts, pictures=drawn.pictures)
+    def _set(self, name: str, count: int) -> Drawn:
+        found = [each.vectors for each in self._all if each.asked["name"] == name]
+        whole = [each for each in found if each is not None]
+        return Drawn(
+            count=count,
+            texts=np.concatenate([each.texts for each in whole]),
+            pictures=np.concatenate([each.pictures for each in whole]),
+        )

@@ -30,7 +30,7 @@ class TrainRequest:
     """Part of the pictures that stopping and the temperature are decided on."""
     held_out: float = 0.2
     """Part of the pictures that the report is made on."""
-    drawn: int = 6000
+    drawn: int = 9000
     """Scenes to draw and learn from, where the data is the storybook: its gallery is then held out
     as a whole. 0 learns from a part of the gallery instead."""
     hidden: int = 256

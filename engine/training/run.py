@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from cache.matchers import add_matcher
+from cache.records import EncoderRecord
 from cache.store import Cache
 from engine.evaluation.figures import Measuring
 from engine.evaluation.gather import Gathering, Material
@@ -29,7 +30,7 @@ from engine.models.process import WorkerProcess
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.search.texts import Texts
 from engine.settings import EngineSettings
-from engine.training.drawn import TRAIN, VALIDATION, WATCHED, Drawing
+from engine.training.drawn import REPORT, REPORTED, TRAIN, VALIDATION, WATCHED, Drawing, Drawn
 from engine.training.report import Sizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
 from engine.training.split import Parts, as_arrays, split
@@ -37,6 +38,11 @@ from engine.vectors.pulse import Pulse, on_thread
 from engine.wire import Json, Reply
 
 MODULE = "engine.workers.trainer"
+DRAWER = "engine.workers.drawer"
+DRAWERS = ("drawer", "drawer-2")
+"""Processes that draw scenes, by log; two are about as fast as one encoder."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""For products so small that more threads spend longer waiting for each other."""
 SILENCE_S = 600.0
 TWO_BRANCH = "two-branch"
 
@@ -110,48 +116,65 @@ class Run:
         request = self._request
         parts = split(material, request.validation, request.held_out, request.seed)
         rival = None
-        async with self._worker("trainer") as worker:
+        async with self._worker(MODULE, "trainer") as worker:
             fitted = await self._fit(worker, "matcher", parts, job_id, report)
             if request.with_two_branch:
                 rival = await self._fit(worker, TWO_BRANCH, parts, job_id, report)
         return _Learned(fitted=fitted, rival=rival, held_out=parts.held_out, sizes=Sizes.of(parts))
 
     async def _learn_drawn(self, material: Material, job_id: int, report: Report) -> _Learned:
-        """Learn from scenes drawn for it, hold all of the storybook's gallery out."""
-        request, encoder = self._request, material.encoder
-        progress = Progress(job_id, report)
-        folder = self._settings.home / "training"
-        source = await self._texts.check(encoder)
-        async with self._worker("trainer") as worker, self._worker("drawer") as another:
-            drawing = Drawing(self._encoders, source, (worker, another), progress, folder)
-            watched = await drawing.draw(VALIDATION, min(WATCHED, request.drawn))
-            train = await drawing.draw(TRAIN, request.drawn)
-            fields: dict[str, Json] = {
-                "settings": self._fit_settings(),
-                "train": train.count,
-                "validation": watched.count,
-            }
+        """Learn from scenes drawn for it; hold others and all of the storybook's gallery out."""
+        request, encoder, data = self._request, material.encoder, material.data
+        train, watched, reported = await self._draw(encoder, Progress(job_id, report))
+        fields: dict[str, Json] = {
+            "settings": self._fit_settings(),
+            "encoder": encoder.id,
+            TRAIN: train.count,
+            VALIDATION: watched.count,
+            REPORT: reported.count,
+        }
+        arrays = [vectors for each in (train, watched, reported) for vectors in each.vectors]
+        # A part of the gallery says nothing of queries that all of it answers.
+        is_whole = request.limit is None
+        arrays.append(material.pictures if is_whole else material.pictures[:0])
+        async with self._worker(MODULE, "trainer", ONE_THREAD) as worker:
             fitted = await worker.call(
                 "fit_drawn",
                 fields,
-                [train.texts, train.pictures, watched.texts, watched.pictures],
+                arrays,
                 on_event=lambda event: _pass_on(event, "matcher", job_id, report),
             )
-            await asyncio.to_thread(drawing.forget)
-        data = material.data
         sizes = Sizes(
             pictures=(len(train.pictures), len(watched.pictures), len(data.pictures)),
             texts=(len(train.texts), len(watched.texts), len(data.texts)),
         )
         return _Learned(fitted=fitted, rival=None, held_out=material, sizes=sizes)
 
+    async def _draw(self, encoder: EncoderRecord, progress: Progress) -> list[Drawn]:
+        """Scenes to learn from, to calibrate on and to report on, embedded."""
+        drawn = self._request.drawn
+        counts = {TRAIN: drawn, VALIDATION: min(WATCHED, drawn), REPORT: min(REPORTED, drawn)}
+        source = await self._texts.check(encoder)
+        async with AsyncExitStack() as stack:
+            workers = [
+                await stack.enter_async_context(self._worker(DRAWER, name, ONE_THREAD))
+                for name in DRAWERS
+            ]
+            folder = self._settings.home / "drawn"
+            drawing = Drawing(self._encoders, source, workers, progress, folder)
+            found = await drawing.draw(counts)
+        return [found[name] for name in counts]
+
     @asynccontextmanager
-    async def _worker(self, name: str) -> AsyncIterator[WorkerProcess]:
+    async def _worker(
+        self, module: str, name: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[WorkerProcess]:
         worker = WorkerProcess(
-            MODULE,
+            module,
             args=(self._settings.device,),
             log=self._settings.home / "logs" / f"{name}.log",
             silence_s=SILENCE_S,
+            environment=environment,
         )
         try:
             yield worker
@@ -243,6 +266,9 @@ def _pass_on(event: Mapping[str, Json], kind: str, job_id: int, report: Report) 
     stage = str(event.get("stage", ""))
     if stage == "starting":
         report(JobProgress(job_id=job_id, stage="starting the trainer", done=0, total=0))
+        return
+    if stage == "measuring":
+        report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
         return
     told = _progress(event, kind, job_id)
     report(

@@ -1,37 +1,93 @@
-"""A training on drawn scenes, from vectors to a calibrated matcher."""
+"""A training on drawn scenes, from vectors to a calibrated matcher and its figures."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from engine.storybook.training.drawn import TRAIN, VALIDATION, DrawnSet, drawn_set
-from engine.storybook.training.matcher_material import Material
+from engine.errors import ModelUnusableError
+from engine.scoring.matcher import read_matcher
+from engine.storybook.scene import Scene
+from engine.storybook.shipped import MATCHER
+from engine.storybook.training.drawn import (
+    TRAIN,
+    Block,
+    blocks,
+    gallery_queries,
+)
+from engine.storybook.training.matcher_material import Material, with_hard
+from engine.storybook.training.matcher_pairs import PairList
+from engine.storybook.training.matcher_report import routed, scenes_report
 from engine.storybook.training.matcher_rounds import FIT, fit_in_rounds
-from engine.storybook.truth import truth_matrix
-from engine.workers.fitting import Fit, Measured, Tell, Told, area, measured
-from engine.workers.labelled import Floats, MatcherWeights, calibrated, pair_logits
-from engine.workers.pairs import as_pairs
+from engine.workers.drawn_watch import Watch
+from engine.workers.fitting import Fit, Measured, Tell
+from engine.workers.labelled import Floats, MatcherWeights, calibrated
 
-LOOKED_AT = 300
-"""Captions and pictures that validation looks at."""
+COSINE = "cosine"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Embedded:
+    """A set of drawn scenes with the vectors of its texts and pictures, block after block."""
+
+    name: str
+    """TRAIN, VALIDATION or REPORT."""
+    count: int
+    texts: Floats
+    pictures: Floats
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """The scenes."""
+        return blocks(self.name, self.count)
+
+    def material(self) -> Material:
+        """The pairs of all blocks, with vectors; of held-out sets with the hard pairs."""
+        whole = sum(len(block.whole) for block in self.blocks)
+        made, scenes = PairList(), list[Scene]()
+        texts, order, spoiled = list[Floats](), np.zeros(len(self.pictures), np.int64), whole
+        rows = _starts([len(block.texts) for block in self.blocks])
+        first = _starts([len(block) for block in self.blocks])
+        for block, row, start in zip(self.blocks, rows, first, strict=False):
+            places = [*range(len(scenes), len(scenes) + len(block.whole))]
+            places += range(spoiled, spoiled + len(block.spoiled))
+            new = made.extend(block.pairs, places)
+            texts.append(self.texts[row + np.array(new, np.int64)])
+            order[places] = np.arange(start, start + len(block))
+            scenes += block.whole
+            spoiled += len(block.spoiled)
+        pictures = self.pictures[order]
+        found = Material(made=made, scenes=scenes, texts=np.concatenate(texts), pictures=pictures)
+        return found if self.name == TRAIN else with_hard(found)
+
+    def vectors(self) -> Mapping[str, Floats]:
+        """The vector of each text."""
+        every = (text for block in self.blocks for text in block.texts)
+        return dict(zip(every, self.texts, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """What was measured on held-out scenes, of the new matcher and of others."""
+
+    name: str
+    match: float
+    shipped: float | None
+    """Of the matcher that ships; None where that is for another encoder."""
+    cosine: float | None
+    """None where cosine has no such figure."""
 
 
 def fit_drawn(
-    counts: tuple[int, int],
-    train: tuple[Floats, Floats],
-    validation: tuple[Floats, Floats],
-    fit: Fit,
-    tell: Tell,
+    train: Embedded, validation: Embedded, fit: Fit, tell: Tell
 ) -> tuple[MatcherWeights, Measured]:
-    """Fit on texts and pictures of the train set, calibrate on those of the other, measure."""
-    learned = drawn_set(TRAIN, counts[0]).material(*train)
-    watched = drawn_set(VALIDATION, counts[1]).material(*validation)
-    looking = _Watch(watched, fit, tell)
-    weights = calibrated(fit_in_rounds(learned, fit, heard=looking.hear), watched.pairs())
+    """Fit on one set, calibrate and measure on the other."""
+    watched = validation.material()
+    looking = Watch(watched, fit, tell)
+    weights = calibrated(fit_in_rounds(train.material(), fit, heard=looking.hear), watched.pairs())
     return weights, looking.look(weights)
 
 
@@ -41,78 +97,50 @@ def fit_of(settings: dict[str, object]) -> Fit:
     return replace(FIT, **asked)
 
 
-class _Watch:
-    """Measures after each epoch and passes on what is heard."""
-
-    def __init__(self, material: Material, fit: Fit, tell: Tell) -> None:
-        self._fit, self._tell = fit, tell
-        self._pairs = material.pairs()
-        captions = material.made.captions[:LOOKED_AT]
-        scenes = material.scenes[:LOOKED_AT]
-        picture, text = np.nonzero(truth_matrix([each.claim for each in captions], scenes))
-        self._texts = material.texts[: len(captions)]
-        self._pictures = material.pictures[: len(scenes)]
-        nothing = np.zeros((0, self._texts.shape[1]), np.float32)
-        arrays: dict[str, NDArray[np.generic]] = {
-            "texts": self._texts,
-            "pictures": self._pictures,
-            "text": text,
-            "picture": picture,
-            "false": nothing,
-            "false_of": np.zeros(0, np.int64),
-        }
-        self._right = as_pairs(arrays, "cpu")
-        self._now = self._best = Measured(average_precision=0.0, recall=0.0)
-        self._early = max(1, fit.epochs // 2)
-
-    def hear(
-        self, number: int, step: int, steps: int, loss: float, weights: MatcherWeights | None
-    ) -> None:
-        """Two rounds count as one training; the first takes half as many epochs."""
-        epochs = self._early if number == 1 else self._fit.epochs
-        each = max(1, steps // max(1, epochs))
-        before = 0 if number == 1 else self._early * each
-        if weights is not None:
-            self._now = self._best = self.look(weights)
-        self._tell(
-            Told(
-                stage="step" if weights is None else "epochs",
-                step=before + step,
-                steps=(self._early + self._fit.epochs) * each,
-                epoch=(before + step) // each,
-                epochs=self._early + self._fit.epochs,
-                loss=loss,
-                average_precision=self._now.average_precision,
-                recall=self._now.recall,
-                apart=self._now.apart,
-                best=self._best.average_precision,
-                since=0,
-                patience=0,
-            )
-        )
-
-    def look(self, weights: MatcherWeights) -> Measured:
-        """How well weights do on pairs that are not learned from."""
-        from engine.scoring.matcher import Matcher
-
-        matcher = Matcher(**asdict(weights), encoder_id="", report="")
-        columns = np.ascontiguousarray(self._pictures.T)
-        scores = np.stack([matcher.log_odds(text, columns) for text in self._texts])
-        found = measured(torch.from_numpy(scores), self._right)
-        odds = torch.from_numpy(pair_logits(weights, self._pairs))
-        return replace(found, apart=area(odds, torch.from_numpy(self._pairs.label)))
+def shipped_weights(encoder_id: str) -> MatcherWeights | None:
+    """The matcher that ships, if it is for this encoder."""
+    try:
+        found = read_matcher(MATCHER.read_bytes(), encoder_id)
+    except (ModelUnusableError, OSError):
+        return None
+    return MatcherWeights(w1=found.w1, b1=found.b1, w2=found.w2, b2=found.b2)
 
 
-def captions_of(name: str, count: int) -> list[str]:
-    """What is said of a set's pictures, each text once, in the order of its material."""
-    return [caption.text for caption in drawn_set(name, count).pairs().captions]
+def figures(
+    weights: MatcherWeights, shipped: MatcherWeights | None, report: Embedded, gallery: Floats
+) -> list[Figure]:
+    """What the shipped matcher's report says, of this one and of that, on the same scenes.
+
+    `gallery` holds the vectors of the gallery's pictures; routing is left out where it is empty.
+    """
+    material, known = report.material(), report.vectors()
+
+    def embed(texts: Sequence[str]) -> Floats:
+        return np.stack([known[text] for text in texts])
+
+    def measure(one: MatcherWeights) -> dict[str, tuple[float, float | None]]:
+        found = _flat(scenes_report(one, embed, material))
+        if len(gallery):
+            found["routing"] = (routed(one, embed, gallery_queries(), gallery).accuracy, None)
+        return found
+
+    other = {} if shipped is None else measure(shipped)
+    return [
+        Figure(name=name, match=match, cosine=cosine, shipped=other.get(name, (None,))[0])
+        for name, (match, cosine) in measure(weights).items()
+    ]
 
 
-_SETS: dict[tuple[str, int], DrawnSet] = {}
+def _flat(report: Mapping[str, object]) -> dict[str, tuple[float, float | None]]:
+    """The figures of a report by name, by match and, where there is one, by cosine."""
+    found: dict[str, tuple[float, float | None]] = {}
+    for name, value in report.items():
+        if isinstance(value, Mapping):
+            found[name] = (float(value["match"]), float(value[COSINE]))
+        elif isinstance(value, float):
+            found[name] = (value, None)
+    return found
 
 
-def cached_set(name: str, count: int) -> DrawnSet:
-    """A set, sampled once for all calls that draw parts of it."""
-    if (name, count) not in _SETS:
-        _SETS[name, count] = drawn_set(name, count)
-    return _SETS[name, count]
+def _starts(sizes: Sequence[int]) -> list[int]:
+    return [0, *accumulate(sizes)]

@@ -2,8 +2,7 @@
 
 The call `fit` takes arrays in the order of ARRAYS for training, then for validation, then texts and
 pictures to score at the end. It reports loss and validation figures, and keeps a checkpoint after
-each epoch from which the same call goes on. For the storybook `draw` draws scenes, `captions` says
-what is true and false of them, and `fit_drawn` learns from both.
+each epoch from which the same call goes on. For the storybook `fit_drawn` learns from drawn scenes.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,47 +32,36 @@ class Trainer:
     def __init__(self, device: str) -> None:
         self._device = device
 
-    def draw(self, call: Call) -> Reply:
-        """Draw the pictures `start` to `stop` of a set as the encoder in `folder` takes them."""
-        from engine.models.input_spec import read_input_spec
-        from engine.workers.drawn_run import cached_set
-
-        asked = call.request
-        spec = read_input_spec(Path(asked.text("folder")))
-        drawn = cached_set(asked.text("name"), asked.whole("count"))
-        return Reply(arrays=[drawn.pixels(asked.whole("start"), asked.whole("stop"), spec)])
-
-    def captions(self, call: Call) -> Reply:
-        """What is said of a set's pictures, and how many pictures there are."""
-        from engine.workers.drawn_run import cached_set, captions_of
-
-        name, count = call.request.text("name"), call.request.whole("count")
-        size = len(cached_set(name, count))
-        return Reply(fields={"captions": list(captions_of(name, count)), "size": size})
-
     def fit_drawn(self, call: Call) -> Reply:
-        """Fit on drawn sets: arrays are texts and pictures of the train set and of the other."""
+        """Fit on a drawn set, calibrate on another, report on a third beside what ships.
+
+        Arrays are texts and pictures of the three, then the pictures of the gallery, if it takes
+        part.
+        """
         call.report(stage="starting")
-        from engine.workers.drawn_run import fit_drawn, fit_of
+        from engine.storybook.training.drawn import REPORT, TRAIN, VALIDATION
+        from engine.workers.drawn_run import Embedded, figures, fit_drawn, fit_of, shipped_weights
 
         asked = call.request
-        texts, pictures, other_texts, other_pictures = (
-            array.astype(np.float32, copy=False) for array in asked.arrays
+        arrays = [array.astype(np.float32, copy=False) for array in asked.arrays]
+        train, watched, reported = (
+            Embedded(name=name, count=asked.whole(name), texts=texts, pictures=pictures)
+            for name, texts, pictures in zip(
+                (TRAIN, VALIDATION, REPORT), arrays[:6:2], arrays[1:6:2], strict=True
+            )
         )
         fit = fit_of(dict(asked.mapping("settings")))
-        weights, found = fit_drawn(
-            (asked.whole("train"), asked.whole("validation")),
-            (texts, pictures),
-            (other_texts, other_pictures),
-            fit,
-            _Teller(call),
-        )
+        weights, found = fit_drawn(train, watched, fit, _Teller(call))
+        call.report(stage="measuring")
+        shipped = shipped_weights(asked.text("encoder"))
+        beside = figures(weights, shipped, reported, arrays[6])
         named = asdict(weights)
         fields: dict[str, Json] = {
             "names": list(named),
             "device": "cpu",
             "epochs": fit.epochs,
             "validation_map": found.average_precision,
+            "figures": [asdict(each) for each in beside],
         }
         return Reply(fields=fields, arrays=[*named.values(), np.zeros((0, 0), np.float32)])
 
@@ -136,8 +123,6 @@ def main() -> None:
     serve(
         {
             "fit": trainer.fit,
-            "draw": trainer.draw,
-            "captions": trainer.captions,
             "fit_drawn": trainer.fit_drawn,
         }
     )

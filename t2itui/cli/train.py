@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--drawn",
     type=click.IntRange(min=0),
-    default=6000,
+    default=9000,
     show_default=True,
     help="Of the storybook: scenes drawn to learn from; 0: only part of its gallery.",
 )
@@ -87,7 +87,8 @@ def command(
     DATA is what `t2itui eval` takes. Its pictures are split in three: to learn from, to stop by,
     and held out; the report compares cosine, the match without labels and the new one on those
     held out. The new one is kept, and in force from then on, if it does better there than the
-    match without labels. Ctrl-C stops; the same command goes on from the last epoch.
+    match without labels. Ctrl-C stops; the same command goes on from the last epoch, on the
+    storybook from the scenes that it has drawn. Those are kept: the next training draws none.
     """
     from engine.training.request import TrainRequest
 
@@ -157,17 +158,25 @@ def write_trained(found: Trained, output: Output) -> None:
 
 def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]]:
     """A report's figures as the lines that `eval --json` writes."""
+    from dataclasses import asdict
+
     from engine.evaluation.lines import figure_records
 
     paired = (*report.against_label_free, *report.against_cosine)
-    return list(
-        figure_records(report.retrieval, paired, report.swaps, report.routing, report.calibration)
+    figures = figure_records(
+        report.retrieval, paired, report.swaps, report.routing, report.calibration
     )
+    return [*(("scenes", asdict(figure)) for figure in report.scenes), *figures]
 
 
 def write_report(report: TrainingReport, output: Output) -> None:
     """Write the figures of a matcher on its held-out pictures."""
-    from t2itui.evaluation_text import difference, write_decisions, write_retrieval
+    from t2itui.evaluation_text import (
+        difference,
+        write_decisions,
+        write_retrieval,
+        write_scenes,
+    )
     from t2itui.plain import plain
 
     learned, watched, held_out = report.pictures
@@ -177,6 +186,7 @@ def write_report(report: TrainingReport, output: Output) -> None:
         f" {report.device}, {report.seconds:.0f} s",
         bold=True,
     )
+    write_scenes(report, output)
     for direction in ("text_to_picture", "picture_to_text"):
         rows = [each for each in report.retrieval if each.direction == direction]
         write_retrieval(rows, direction, output)

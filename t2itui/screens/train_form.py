@@ -122,7 +122,7 @@ class TrainForm(Dialog[TrainRequest]):
             queries=self._one_of("queries", QUERIES) or "captions",
             language=self._one_of("language", LANGUAGES),
             limit=self._whole("limit", least=1),
-            drawn=_or(self._whole("drawn", least=0), 6000),
+            drawn=_or(self._whole("drawn", least=0), 9000),
             hidden=_or(self._whole("hidden", least=4), 256),
             epochs=_or(self._whole("epochs", least=0), 12),
             seed=self._whole("seed", least=0) or 0,

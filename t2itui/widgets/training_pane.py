@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
+from t2itui.cli.follow import rate_words
 from t2itui.job_board import JobView
 from t2itui.plain import plain
 from t2itui.text_plots import Series, series_lines
@@ -65,7 +66,8 @@ def stage_lines(view: JobView) -> list[str]:
         counted = (
             f": {progress.done:,} of {progress.total:,}" if progress and progress.total else ""
         )
-        return [f"{stopping}{stage}{counted}"]
+        rate = rate_words(progress) if progress is not None else ""
+        return [f"{stopping}{stage}{counted}  {rate}".rstrip()]
     loss = f"   loss {last.loss:.3f}" if last.loss else ""
     where = f"step {last.step:,} of {last.steps:,}"
     if last.stage != "metric":

@@ -104,6 +104,12 @@ def test_early_stopping_is_said_in_words() -> None:
 def test_before_and_after_the_fit_the_stage_is_said() -> None:
     embedding = JobProgress(job_id=1, stage="embedding texts", done=256, total=5619)
     assert stage_lines(board_view(embedding)) == ["embedding texts: 256 of 5,619"]
+    drawing = JobProgress(
+        job_id=1, stage="drawing scenes", done=1200, total=8800, unit="scenes", rate=120, eta_s=63.3
+    )
+    assert stage_lines(board_view(drawing)) == [
+        "drawing scenes: 1,200 of 8,800  120.0 scenes/s  1:03 left"
+    ]
     measuring = JobProgress(job_id=1, stage="measuring", done=0, total=0)
     assert stage_lines(board_view(told(), measuring)) == ["measuring"]
     assert "waits" in stage_lines(JobView(job_id=2, state="queued"))[0]

@@ -51,7 +51,7 @@ from engine.storybook.shipped import ENCODER
 from engine.storybook.training.checkpoint import save_checkpoint
 from engine.storybook.training.run import DEFAULT_FOLDER
 
-ANIMAL_WEIGHT = 5.0
+ANIMAL_WEIGHT = 12.0
 """How much more a cell of an animal counts than one of the scenery."""
 SCALES = (1, 2, 4)
 """Sides of the squares that errors are averaged over."""

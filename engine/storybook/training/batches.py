@@ -11,18 +11,17 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from engine.storybook.captions import Caption, Language, claim_of, full_claim, partial_claim, write
-from engine.storybook.claims import Claim, without_colour
+from engine.storybook.claims import Claim, seen_claim, without_colour
 from engine.storybook.foreign import foreign_caption
 from engine.storybook.negatives import absent, recombined, swapped
-from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, Scene, mirrored, sample_scene
+from engine.storybook.scene import Scene, mirrored, sample_scene
 from engine.storybook.training.choices import ASKED, Choices, ask
+from engine.storybook.training.held_out import TWO_SHARE
 from engine.storybook.training.pictures import SHARD, Shard, finished_shards, load_shard
 from engine.storybook.truth import truth_matrix
 
 COLOUR_BLIND_SHARE = 0.25
 """Share of pictures shown without their true colours, so that no animal is known by its colour."""
-TWO_SHARE = 0.75
-"""Share of pictures with two animals: only they teach which attribute belongs to which."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,14 +42,6 @@ class Batch:
     """[n, texts]: 1 true, 0 false, -1 not to be decided (a colour, of a colour-blind picture)."""
     choices: list[Choices]
     """What each animal is asked, an attribute at a time."""
-
-
-def seen_claim(claim: Claim) -> bool:
-    """Whether the claim names no combination that is kept from training."""
-    return not any(
-        (s.animal, s.colour) in UNSEEN_PAIRS or (s.animal, s.action, claim.place) in UNSEEN_TRIPLES
-        for s in claim.subjects
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""Held-out scenes and their pictures, rendered once and kept beside the checkpoints."""
+"""Scenes that are held out, and their pictures, rendered once and kept beside the checkpoints."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,13 @@ FIRST_SEED = 50_000_000
 CALIBRATION_SEED = 60_000_000
 """Scenes to calibrate on: neither trained on nor reported on."""
 SPOILED_SEED = 70_000_000
+TWO_SHARE = 0.75
+"""Of what is trained on: pictures with two animals, which alone teach whose attribute it is."""
+CALIBRATION = 500
+TO_TRAIN, TO_CALIBRATE, TO_REPORT = 0, 100_000, 200_000
+"""Number of the first spoiled scene of each purpose."""
+SPOILED_SHARE = 5
+"""Of held-out scenes there is one spoiled for so many whole ones."""
 SIZES: dict[Split, int] = {Split.SEEN: 1000, Split.UNSEEN_PAIR: 300, Split.UNSEEN_TRIPLE: 300}
 
 Pixels = NDArray[np.uint8]
@@ -36,28 +43,38 @@ def held_out_scenes(split: Split, count: int | None = None) -> list[Scene]:
     return [sample_scene(FIRST_SEED + k, split) for k in range(count or SIZES[split])]
 
 
+def calibration_scenes(count: int = CALIBRATION) -> list[Scene]:
+    """Scenes to calibrate on."""
+    return [sample_scene(CALIBRATION_SEED + k) for k in range(count)]
+
+
+def spoiled_scenes(first: int, count: int) -> list[Scene]:
+    """Scenes number `first` and following whose pictures are spoiled."""
+    return [sample_scene(SPOILED_SEED + k) for k in range(first, first + count)]
+
+
 def load_held_out(folder: Path, split: Split, side: int) -> HeldOut:
     """The held-out pictures of a split, rendered on first use."""
-    return _load(folder, f"held-out-{split}", held_out_scenes(split), side, _whole)
+    return _load(folder, f"held-out-{split}", held_out_scenes(split), side, draw_whole)
 
 
-def load_calibration(folder: Path, count: int, side: int) -> HeldOut:
+def load_calibration(folder: Path, side: int) -> HeldOut:
     """Pictures to calibrate on, rendered on first use."""
-    scenes = [sample_scene(CALIBRATION_SEED + k) for k in range(count)]
-    return _load(folder, "calibration", scenes, side, _whole)
+    return _load(folder, "calibration", calibration_scenes(), side, draw_whole)
 
 
 def load_spoiled(folder: Path, first: int, count: int, side: int) -> HeldOut:
     """Spoiled pictures number `first` and following, rendered on first use."""
-    scenes = [sample_scene(SPOILED_SEED + k) for k in range(first, first + count)]
-    return _load(folder, f"spoiled-{first}", scenes, side, _spoiled)
+    return _load(folder, f"spoiled-{first}", spoiled_scenes(first, count), side, draw_spoiled)
 
 
-def _whole(scene: Scene, side: int) -> Image.Image:
+def draw_whole(scene: Scene, side: int) -> Image.Image:
+    """The picture of a held-out scene."""
     return render(scene, side)
 
 
-def _spoiled(scene: Scene, side: int) -> Image.Image:
+def draw_spoiled(scene: Scene, side: int) -> Image.Image:
+    """The picture of a scene that is to be spoiled: no caption of an animal is true of it."""
     return degraded(scene, side, Random(f"spoiled:{scene.seed}"))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.evaluation.decisions import auc, calibration_error, reliability
 from engine.scoring.matcher import Matcher
@@ -118,6 +119,6 @@ def routing(queries: Sequence[Query], matches: Floats, threshold: float = 0.5) -
     )
 
 
-def expected_error(match: Floats, label: Floats) -> float:
-    """Expected calibration error of pairs, as an evaluation measures it."""
-    return calibration_error(reliability(match.astype(np.float64), label > 0))
+def expected_error(match: Floats, holds: Floats | NDArray[np.int64]) -> float:
+    """Expected calibration error of pairs, as an evaluation measures it; `holds` is 1 or 0."""
+    return calibration_error(reliability(match.astype(np.float64), holds > 0))

@@ -16,6 +16,10 @@ from engine.storybook.scene import Scene, Split
 from engine.storybook.training.batches import Pool
 from engine.storybook.training.encoder_folder import EncoderFolder
 from engine.storybook.training.held_out import (
+    SPOILED_SHARE,
+    TO_CALIBRATE,
+    TO_REPORT,
+    TO_TRAIN,
     HeldOut,
     load_calibration,
     load_held_out,
@@ -24,14 +28,13 @@ from engine.storybook.training.held_out import (
 from engine.storybook.training.matcher_pairs import (
     PairList,
     add_painted,
-    as_pairs,
     hard_pairs,
-    make_pairs,
+    pairs_of,
 )
 from engine.storybook.training.network import SIDE
 from engine.workers.labelled import Floats, MatcherWeights, Pairs, pair_logits
 
-CALIBRATION, SPOILED = 500, 1500
+SPOILED = 1500
 HELD_OUT = 5
 """One in so many painted pictures is for the report."""
 MINED_CAPTIONS, MINED_PICTURES, CANDIDATES = 12_000, 2500, 16
@@ -49,7 +52,14 @@ class Material:
 
     def pairs(self) -> Pairs:
         """As arrays."""
-        return as_pairs(self.made, self.texts, self.pictures)
+        table = self.made.table()
+        return Pairs(
+            texts=self.texts,
+            pictures=self.pictures,
+            text=table[:, 0],
+            picture=table[:, 1],
+            label=self.made.targets(),
+        )
 
     @property
     def whole(self) -> Floats:
@@ -61,22 +71,22 @@ def to_train_on(folder: Path, encoder: EncoderFolder, count: int) -> Material:
     """Pairs about `count` of the pictures that the encoder was trained on, and spoiled ones."""
     drawn = Pool(folder / "pictures").draw(count, Random("matcher"))
     whole = HeldOut(scenes=drawn.scenes, pictures=drawn.pictures)
-    spoiled = load_spoiled(folder, 0, SPOILED, SIDE)
+    spoiled = load_spoiled(folder, TO_TRAIN, SPOILED, SIDE)
     material = _gathered(encoder, whole, spoiled, held_out=False)
     return with_painted(material, encoder, load_painted(folder, encoder, held_out=False))
 
 
 def to_calibrate_on(folder: Path, encoder: EncoderFolder) -> Material:
     """Pairs about pictures that are seen in neither training nor report."""
-    whole = load_calibration(folder, CALIBRATION, SIDE)
-    spoiled = load_spoiled(folder, 100_000, CALIBRATION // 5, SIDE)
+    whole = load_calibration(folder, SIDE)
+    spoiled = load_spoiled(folder, TO_CALIBRATE, len(whole.scenes) // SPOILED_SHARE, SIDE)
     return with_hard(_gathered(encoder, whole, spoiled, held_out=True))
 
 
 def to_report_on(folder: Path, encoder: EncoderFolder) -> Material:
     """Pairs about the held-out scenes that the encoder is measured on too."""
     whole = load_held_out(folder, Split.SEEN, SIDE)
-    spoiled = load_spoiled(folder, 200_000, len(whole.scenes) // 5, SIDE)
+    spoiled = load_spoiled(folder, TO_REPORT, len(whole.scenes) // SPOILED_SHARE, SIDE)
     return with_hard(_gathered(encoder, whole, spoiled, held_out=True))
 
 
@@ -125,8 +135,7 @@ def with_painted(material: Material, encoder: EncoderFolder, painted: Painted | 
 def _gathered(
     encoder: EncoderFolder, whole: HeldOut, spoiled: HeldOut, *, held_out: bool
 ) -> Material:
-    rng = Random(f"pairs:{held_out}:{len(whole.scenes)}")
-    made = make_pairs(whole.scenes, spoiled.scenes, rng, held_out=held_out)
+    made = pairs_of(whole.scenes, spoiled.scenes, held_out=held_out)
     pictures = encoder.embed_pictures(
         [Image.fromarray(pixels) for some in (whole, spoiled) for pixels in some.pictures]
     )

@@ -5,16 +5,21 @@ from dataclasses import dataclass, field
 from random import Random
 
 import numpy as np
+from numpy.typing import NDArray
 
+from engine.results import FloatArray
 from engine.storybook.captions import Caption, Language, claim_of, full_claim, partial_claim, write
-from engine.storybook.claims import Claim, Subject, is_true
+from engine.storybook.claims import Claim, Subject, is_true, seen_claim
 from engine.storybook.foreign import foreign_caption
 from engine.storybook.negatives import absent, recombined, swapped, told_apart
 from engine.storybook.painter.prompts import Prompt
 from engine.storybook.scene import Scene
-from engine.storybook.training.batches import seen_claim
 from engine.storybook.truth import truth_matrix
-from engine.workers.labelled import Floats, Pairs
+
+
+def target(claim: Claim, *, holds: bool) -> float:
+    """The match that is taught for a claim and a picture: nothing else decides it."""
+    return float(holds)
 
 
 @dataclass(slots=True)
@@ -32,6 +37,37 @@ class PairList:
         if number == len(self.captions):
             self.captions.append(caption)
         self.pairs.append((number, picture, label))
+
+    def extend(self, other: "PairList", pictures: Sequence[int]) -> list[int]:
+        """Add all of another list, whose picture k is number pictures[k] here.
+
+        Returns the numbers of its captions that were not here yet, which follow the others.
+        """
+        new = [n for n, each in enumerate(other.captions) if each.text not in self._numbers]
+        for caption, picture, label in other.pairs:
+            self.add(other.captions[caption], pictures[picture], label)
+        return new
+
+    def table(self) -> NDArray[np.int64]:
+        """Caption, picture and truth of each pair, [n, 3]."""
+        return np.array(self.pairs, dtype=np.int64).reshape(-1, 3)
+
+    def targets(self) -> FloatArray:
+        """The match that is taught for each pair, [n]."""
+        known = np.array(
+            [[target(c.claim, holds=holds) for holds in (False, True)] for c in self.captions],
+            dtype=np.float32,
+        )
+        table = self.table()
+        return np.asarray(known[table[:, 0], table[:, 2]])
+
+
+def pairs_of(
+    scenes: Sequence[Scene], spoiled: Sequence[Scene], *, held_out: bool, number: int = 0
+) -> PairList:
+    """`make_pairs`, the same whenever it is asked for the same; `number` tells sets apart."""
+    seed = f"pairs:{held_out}:{len(scenes)}" + (f":{number}" if number else "")
+    return make_pairs(scenes, spoiled, Random(seed), held_out=held_out)
 
 
 def make_pairs(
@@ -73,7 +109,7 @@ def add_painted(
 
 
 def hard_pairs(
-    captions: Sequence[Caption], scenes: Sequence[Scene], scores: Floats, keep: int
+    captions: Sequence[Caption], scenes: Sequence[Scene], scores: FloatArray, keep: int
 ) -> list[tuple[int, int, bool]]:
     """For each caption the `keep` pictures that score highest and are false of it.
 
@@ -87,18 +123,6 @@ def hard_pairs(
         for picture in row
         if not true[number, picture]
     ]
-
-
-def as_pairs(made: PairList, texts: Floats, pictures: Floats) -> Pairs:
-    """The pairs as arrays, with the vectors of the captions and of all pictures."""
-    table = np.array(made.pairs, dtype=np.int64)
-    return Pairs(
-        texts=texts,
-        pictures=pictures,
-        text=table[:, 0],
-        picture=table[:, 1],
-        label=table[:, 2].astype(np.float32),
-    )
 
 
 def _language(rng: Random) -> Language:

@@ -10,10 +10,11 @@ from PIL import Image
 
 from engine.storybook.captions import Language, claim_of, write
 from engine.storybook.claims import Claim, Subject
-from engine.storybook.measures import Texts, level2_claims
-from engine.storybook.queries import routing_queries
+from engine.storybook.measures import EmbedTexts, Texts, level2_claims
+from engine.storybook.queries import Query, routing_queries
 from engine.storybook.records import read_records
 from engine.storybook.training.encoder_folder import EncoderFolder
+from engine.storybook.training.held_out import CALIBRATION
 from engine.storybook.training.matcher_figures import (
     Routing,
     every_pair,
@@ -23,9 +24,9 @@ from engine.storybook.training.matcher_figures import (
     routing,
     swaps,
 )
-from engine.storybook.training.matcher_material import CALIBRATION, Material, Painted
+from engine.storybook.training.matcher_material import Material, Painted
 from engine.storybook.vocabulary import ANIMALS
-from engine.workers.labelled import MatcherWeights, Pairs, pair_logits
+from engine.workers.labelled import Floats, MatcherWeights, Pairs, pair_logits
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -39,15 +40,33 @@ def matcher_report(
     painted: Painted | None = None,
 ) -> dict[str, object]:
     """What the matcher does on held-out scenes, the gallery, photos and painted pictures."""
+    report: dict[str, object] = {"calibration_scenes": CALIBRATION}
+    report |= scenes_report(weights, encoder.embed_texts, held_out)
+    records = list(read_records(gallery))
+    images = [Image.open(gallery / record.file).convert("RGB") for record in records]
+    pictures = encoder.embed_pictures(images)
+    queries = routing_queries([record.scene for record in records])
+    report["routing"] = asdict(routed(weights, encoder.embed_texts, queries, pictures))
+    if painted is not None:
+        report["painted"] = painted_figures(weights, encoder, painted)
+    paths = pictures_in(photos) if photos is not None else []
+    if paths:
+        report["photos"] = photo_figures(weights, encoder, paths, held_out)
+    return report
+
+
+def scenes_report(
+    weights: MatcherWeights, embed_texts: EmbedTexts, held_out: Material
+) -> dict[str, object]:
+    """What the matcher does on held-out scenes: calibration, swaps, rankings, spoiled pictures."""
     pairs = held_out.pairs()
     match = probability(pair_logits(weights, pairs))
     report: dict[str, object] = {
-        "calibration_scenes": CALIBRATION,
         "pairs": len(match),
-        "calibration_error": expected_error(match, pairs.label),
+        "calibration_error": expected_error(match, held_out.made.table()[:, 2]),
     }
     for language in Language:
-        texts = Texts(encoder.embed_texts, language)
+        texts = Texts(embed_texts, language)
         result = swaps(weights, held_out.scenes, held_out.whole, texts)
         report[f"swapped_auc_{language}"] = asdict(result)
         claims = level2_claims(held_out.scenes)
@@ -55,13 +74,15 @@ def matcher_report(
         report[f"level2_precision_{language}"] = asdict(ranked)
     spoiled = match[pairs.picture >= len(held_out.scenes)]
     report["spoiled_below_half"] = float((spoiled < 0.5).mean())
-    report["routing"] = asdict(_routed(weights, encoder, gallery))
-    if painted is not None:
-        report["painted"] = painted_figures(weights, encoder, painted)
-    paths = pictures_in(photos) if photos is not None else []
-    if paths:
-        report["photos"] = photo_figures(weights, encoder, paths, held_out)
     return report
+
+
+def routed(
+    weights: MatcherWeights, embed_texts: EmbedTexts, queries: Sequence[Query], pictures: Floats
+) -> Routing:
+    """Where queries of the gallery are sent, whose pictures have the vectors [n, d]."""
+    texts = embed_texts([query.caption.text for query in queries])
+    return routing(queries, every_pair(weights, texts, pictures))
 
 
 def painted_figures(
@@ -85,14 +106,6 @@ def painted_figures(
         "right_passed": float(passed[right].mean()) if right.any() else 0.0,
         "wrong_passed": float(passed[~right].mean()) if not right.all() else 0.0,
     }
-
-
-def _routed(weights: MatcherWeights, encoder: EncoderFolder, gallery: Path) -> Routing:
-    records = list(read_records(gallery))
-    queries = routing_queries([record.scene for record in records])
-    images = [Image.open(gallery / record.file).convert("RGB") for record in records]
-    texts = encoder.embed_texts([query.caption.text for query in queries])
-    return routing(queries, every_pair(weights, texts, encoder.embed_pictures(images)))
 
 
 def pictures_in(folder: Path) -> list[Path]:

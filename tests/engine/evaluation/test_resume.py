@@ -28,7 +28,7 @@ class StallingEncoders(ColourEncoders):
         self.stalls = asyncio.Event()
 
     async def embed_texts(
-        self, source: str, texts: Sequence[str], *, priority: int = 0
+        self, source: str, texts: Sequence[str], *, priority: int = 0, threads: int = 0
     ) -> TextEmbeddings:
         self.asked.append(len(texts))
         if len(self.asked) == 2:

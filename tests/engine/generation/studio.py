@@ -67,7 +67,9 @@ class ColourEncoders(Encoders):
     def locate(self, source: str) -> Path | None:
         return Path()
 
-    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> FloatArray:
+    async def embed_pixels(
+        self, source: str, pixels: NDArray[np.uint8], *, threads: int = 0
+    ) -> FloatArray:
         self.embedded += len(pixels)
         vectors = np.zeros((len(pixels), DIM), np.float32)
         colours = pixels.reshape(len(pixels), -1, 3).mean(axis=1)
@@ -75,7 +77,7 @@ class ColourEncoders(Encoders):
         return unit(vectors)
 
     async def embed_texts(
-        self, source: str, texts: Sequence[str], *, priority: int = 0
+        self, source: str, texts: Sequence[str], *, priority: int = 0, threads: int = 0
     ) -> TextEmbeddings:
         vectors = np.stack([_text_vector(text) for text in texts])
         return TextEmbeddings(

@@ -47,6 +47,13 @@ def test_bf16_is_used_where_it_agrees_with_fp32(tiny: Path) -> None:
     assert (cosines < 1 - 1e-7).all()
 
 
+def test_texts_of_any_length_come_out_in_the_order_they_were_given(tiny: Path) -> None:
+    towers = load(tiny / "clip")
+    ids = towers.tokenize(["two cats in the snow at night", "a dog", "a cat in the snow", ""]).ids
+    alone = np.concatenate([towers.embed_texts([each], go_on) for each in ids])
+    np.testing.assert_allclose(towers.embed_texts(ids, go_on), alone, atol=1e-5)
+
+
 @pytest.mark.parametrize("tower", ["text_projection.weight", "visual_projection.weight"])
 def test_bf16_gives_way_to_fp32_where_it_changes_the_vectors(
     tower: str, tiny: Path, tmp_path: Path

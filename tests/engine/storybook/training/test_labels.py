@@ -7,17 +7,10 @@ import numpy as np
 import torch
 
 from engine.storybook.captions import Language, full_claim, write
-from engine.storybook.claims import Claim, Subject, is_true
+from engine.storybook.claims import Claim, Subject, is_true, seen_claim
 from engine.storybook.scene import UNSEEN_PAIRS, Animal, Scene, mirrored, sample_scene
 from engine.storybook.training.augment import augmented
-from engine.storybook.training.batches import (
-    Batch,
-    Drawn,
-    false_caption,
-    make_batch,
-    seen_claim,
-    truth_table,
-)
+from engine.storybook.training.batches import Batch, Drawn, false_caption, make_batch, truth_table
 from engine.storybook.training.choices import ASKED, ask, choice_loss
 from engine.storybook.training.labels import (
     CLASS_SIZES,

@@ -9,6 +9,7 @@ import torch
 from engine.storybook.claims import is_true
 from engine.storybook.queries import routing_queries
 from engine.storybook.scene import sample_scene
+from engine.storybook.training import matcher_pairs
 from engine.storybook.training.matcher_figures import (
     every_pair,
     expected_error,
@@ -84,6 +85,21 @@ def test_pairs_carry_the_truth_and_spoiled_pictures_are_never_true() -> None:
             assert not label
     labels = [label for _, _, label in made.pairs]
     assert 0.25 < np.mean(labels) < 0.5
+
+
+def test_what_is_taught_of_a_pair_is_said_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenes = [sample_scene(seed) for seed in range(10)]
+    made = make_pairs(scenes, [], Random(0), held_out=False)
+    holds = made.table()[:, 2]
+    assert made.targets().tolist() == holds.tolist()
+    monkeypatch.setattr(matcher_pairs, "target", lambda claim, *, holds: 0.9 if holds else 0.2)
+    material = Material(
+        made=made,
+        scenes=scenes,
+        texts=unit(len(made.captions), 8, np.random.default_rng(0)),
+        pictures=unit(len(scenes), 8, np.random.default_rng(1)),
+    )
+    np.testing.assert_allclose(material.pairs().label, np.where(holds, 0.9, 0.2), atol=1e-6)
 
 
 def test_hard_pairs_are_the_best_scored_that_are_false() -> None:
