@@ -61,6 +61,10 @@ class Claim:
         pairs = {"place": self.place, "time": self.time, "prop": self.prop}
         return {name: value for name, value in pairs.items() if value is not None}
 
+    def detail(self) -> int:
+        """How many attributes are stated, of the scene and of all its animals."""
+        return len(self.stated()) + sum(len(subject.stated()) for subject in self.subjects)
+
 
 def is_true(claim: Claim, scene: Scene) -> bool:
     """Whether a claim holds of a scene."""

@@ -50,15 +50,15 @@ class Material:
     texts: Floats
     pictures: Floats
 
-    def pairs(self) -> Pairs:
-        """As arrays."""
+    def pairs(self, *, taught: bool = False) -> Pairs:
+        """As arrays, labelled with the truth or, to learn from, with what is taught."""
         table = self.made.table()
         return Pairs(
             texts=self.texts,
             pictures=self.pictures,
             text=table[:, 0],
             picture=table[:, 1],
-            label=self.made.targets(),
+            label=self.made.targets() if taught else table[:, 2].astype(np.float32),
         )
 
     @property

@@ -1,6 +1,6 @@
 """Pairs that teach the matcher: true captions, and many kinds of false ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -11,15 +11,26 @@ from engine.results import FloatArray
 from engine.storybook.captions import Caption, Language, claim_of, full_claim, partial_claim, write
 from engine.storybook.claims import Claim, Subject, is_true, seen_claim
 from engine.storybook.foreign import foreign_caption
+from engine.storybook.ladder import claims as ladder_claims
+from engine.storybook.ladder import say
 from engine.storybook.negatives import absent, recombined, swapped, told_apart
 from engine.storybook.painter.prompts import Prompt
 from engine.storybook.scene import Scene
 from engine.storybook.truth import truth_matrix
 
+VAGUE, STEP = 0.2, 0.4
+"""What a true claim of one attribute lacks to 1, and which part of that each further one leaves."""
+STEPS = (0, 1, 2, 3, 3, 4, 4)
+"""Which descriptions of growing detail are shown, the last ones more often."""
+
 
 def target(claim: Claim, *, holds: bool) -> float:
-    """The match that is taught for a claim and a picture: nothing else decides it."""
-    return float(holds)
+    """The match that is taught for a claim and a picture: nothing else decides it.
+
+    What says more of a picture matches it better, if it is true: with 1 for every true claim a
+    match would fall with each further word, for there is more that could be wrong.
+    """
+    return 1.0 - VAGUE * STEP ** max(0, claim.detail() - 1) if holds else 0.0
 
 
 @dataclass(slots=True)
@@ -83,6 +94,9 @@ def make_pairs(
             made.add(caption, picture, True)
         for caption in _false(scene, rng, held_out=held_out):
             made.add(caption, picture, False)
+        if not held_out:
+            for caption, holds in _steps(scene, rng):
+                made.add(caption, picture, holds)
         caption = rng.choice(_true(rng.choice(scenes), rng))
         made.add(caption, picture, is_true(caption.claim, scene))
     for number, scene in enumerate(spoiled):
@@ -138,6 +152,18 @@ def _true(scene: Scene, rng: Random) -> list[Caption]:
     rest = (claim_of(scene, 1, rng), _names(scene, rng), partial_claim(scene, rng))
     claims = claim_of(scene, 2, rng), partial_claim(scene, rng), full_claim(scene), rng.choice(rest)
     return [write(claim, _language(rng), rng) for claim in claims]
+
+
+def _steps(scene: Scene, rng: Random) -> Iterator[tuple[Caption, bool]]:
+    """Two descriptions of growing detail, and each with one attribute exchanged, twice."""
+    for number in rng.choices(STEPS, k=2):
+        claim, language = ladder_claims(scene)[number], _language(rng)
+        plain = rng.random() < 0.5
+        yield say(claim, language, scene.seed) if plain else write(claim, language, rng), True
+        for _ in range(2):
+            pair = swapped(claim, scene, rng)
+            if pair is not None and seen_claim(pair[0]):
+                yield write(pair[0], language, rng), False
 
 
 def _names(scene: Scene, rng: Random) -> Claim:

@@ -25,6 +25,7 @@ def fit_in_rounds(
     """Fit, add the false pairs that this matcher believes most, and fit again."""
     early = replace(fit, epochs=max(1, fit.epochs // 2))
     for number in range(1, rounds):
-        believed = fit_matcher(train.pairs(), early, lambda *told: heard(number, *told))  # noqa: B023
+        pairs = train.pairs(taught=True)
+        believed = fit_matcher(pairs, early, lambda *told: heard(number, *told))  # noqa: B023
         mine(train, believed, keep=MINED, seed=number - 1)
-    return fit_matcher(train.pairs(), fit, lambda *told: heard(rounds, *told))
+    return fit_matcher(train.pairs(taught=True), fit, lambda *told: heard(rounds, *told))

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from engine.storybook.captions import full_claim
 from engine.storybook.claims import is_true
+from engine.storybook.ladder import claims as ladder_claims
 from engine.storybook.queries import routing_queries
 from engine.storybook.scene import sample_scene
 from engine.storybook.training import matcher_pairs
@@ -17,7 +19,7 @@ from engine.storybook.training.matcher_figures import (
     routing,
 )
 from engine.storybook.training.matcher_material import Material, mine
-from engine.storybook.training.matcher_pairs import hard_pairs, make_pairs
+from engine.storybook.training.matcher_pairs import hard_pairs, make_pairs, target
 from engine.workers.fitting import Fit
 from engine.workers.labelled import (
     Floats,
@@ -91,7 +93,7 @@ def test_what_is_taught_of_a_pair_is_said_in_one_place(monkeypatch: pytest.Monke
     scenes = [sample_scene(seed) for seed in range(10)]
     made = make_pairs(scenes, [], Random(0), held_out=False)
     holds = made.table()[:, 2]
-    assert made.targets().tolist() == holds.tolist()
+    assert ((made.targets() > 0.5) == holds).all()
     monkeypatch.setattr(matcher_pairs, "target", lambda claim, *, holds: 0.9 if holds else 0.2)
     material = Material(
         made=made,
@@ -99,7 +101,32 @@ def test_what_is_taught_of_a_pair_is_said_in_one_place(monkeypatch: pytest.Monke
         texts=unit(len(made.captions), 8, np.random.default_rng(0)),
         pictures=unit(len(scenes), 8, np.random.default_rng(1)),
     )
-    np.testing.assert_allclose(material.pairs().label, np.where(holds, 0.9, 0.2), atol=1e-6)
+    taught = material.pairs(taught=True).label
+    np.testing.assert_allclose(taught, np.where(holds, 0.9, 0.2), atol=1e-6)
+    assert material.pairs().label.tolist() == holds.tolist()
+
+
+def test_what_says_more_is_taught_a_higher_match_if_it_is_true() -> None:
+    scene = sample_scene(5)
+    taught = [target(claim, holds=True) for claim in ladder_claims(scene)]
+    assert taught == sorted(set(taught)) and taught[0] == pytest.approx(0.8)
+    assert 0.98 < target(full_claim(scene), holds=True) < 1.0
+    assert {target(claim, holds=False) for claim in ladder_claims(scene)} == {0.0}
+
+
+def test_descriptions_of_growing_detail_are_learned_from_and_not_measured_with() -> None:
+    scenes = [sample_scene(seed) for seed in range(60)]
+    ladders = {scene.seed: {repr(claim) for claim in ladder_claims(scene)[3:]} for scene in scenes}
+
+    def shown(*, held_out: bool) -> int:
+        made = make_pairs(scenes, [], Random(0), held_out=held_out)
+        return sum(
+            repr(made.captions[caption].claim) in ladders[scenes[picture].seed]
+            for caption, picture, holds in made.pairs
+            if holds
+        )
+
+    assert shown(held_out=False) > 40 > 5 * shown(held_out=True)
 
 
 def test_hard_pairs_are_the_best_scored_that_are_false() -> None:
