@@ -219,12 +219,18 @@ def matcher_row(matcher: KeptMatcher) -> Row:
             "✔ in force" if matcher.is_in_force else "· replaced",
             str(matcher.id),
             _short(matcher.encoder_id),
-            report.data if report is not None else "made elsewhere",
+            report.data if report is not None else _origin(matcher),
             *_precisions(report),
             when_words(matcher.created_at),
         ),
         tone="" if matcher.is_in_force else "muted",
     )
+
+
+def _origin(matcher: KeptMatcher) -> str:
+    """Where a matcher without a report of this program's comes from."""
+    own = matcher.name == f"matcher {matcher.id}"
+    return "made elsewhere" if own else matcher.name
 
 
 def _precisions(report: TrainingReport | None) -> tuple[str, str, str]:
@@ -314,7 +320,9 @@ def _figures(text: str, start: str = "") -> list[str]:
         if isinstance(value, dict):
             lines += _figures(json.dumps(value), f"{start}{name}: ")
         elif isinstance(value, float):
-            lines.append(f"{start}{name} {value:.3f}".replace("_", " "))
+            # Counts are written as 120.0; a share of 1.0 is none.
+            shown = f"{value:,.0f}" if value > 1 and value.is_integer() else f"{value:.3f}"
+            lines.append(f"{start}{name} {shown}".replace("_", " "))
         elif isinstance(value, int | str) and not isinstance(value, bool):
             lines.append(f"{start}{name} {value}".replace("_", " "))
     return lines
