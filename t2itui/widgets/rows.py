@@ -55,12 +55,12 @@ class Rows(ScrollView, can_focus=True):
         self.virtual_size = Size(self.size.width, self.row_count + 1)
 
     def bring_into_sight(self, row: int) -> None:
-        """Scroll just so far that a row is seen."""
+        """Scroll just so far that a row is seen, in the frame that shows the cursor there."""
         in_sight = max(1, self.size.height - 1)
         if row < self.scroll_offset.y:
-            self.scroll_to(y=row, animate=False)
+            self.scroll_to(y=row, animate=False, immediate=True)
         elif row >= self.scroll_offset.y + in_sight:
-            self.scroll_to(y=row - in_sight + 1, animate=False)
+            self.scroll_to(y=row - in_sight + 1, animate=False, immediate=True)
 
     def row_at(self, y: int) -> int | None:
         """Return the index of the row drawn at line `y` of the widget, if there is one."""
