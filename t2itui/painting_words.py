@@ -39,7 +39,7 @@ def painted_words(picture: PaintedView, place: int, count: int) -> str:
     """A finished picture in a line."""
     number = f"{place} of {count}, " if count > 1 else ""
     how = "from the cache" if picture.cached else f"{picture.seconds:.1f} s"
-    return f"✎ painted: {number}seed {picture.seed}, {picture.width}x{picture.height}, {how}"
+    return f"✎ painted: {number}{how}, {picture.width}x{picture.height}, seed {picture.seed}"
 
 
 def from_record(record: GeneratedRecord) -> PaintedView:
