@@ -41,8 +41,8 @@ Ten colour-animal pairs and twenty combinations of animal, action and place are 
   weighted, the text also as scale and shift of every block, 10 % without a caption, 85 % with one
   animal; {unet_samples:,} pictures, {unet_minutes:.0f} minutes. Muon for matrices and kernels,
   AdamW for the rest, averaged weights. Most of the noise is drawn where shapes are decided. All
-  animals face one way, and stand in the middle where the caption does not say where: of what no
-  caption tells, there is one way to paint it.
+  animals face one way, and stand in the middle where the caption says nothing else: what no caption
+  tells is painted in one way.
 - The autoencoder's decoder once more, on what the UNet makes of noisy latents;
   {decoder_samples:,} pictures, {decoder_minutes:.0f} minutes.
 

@@ -85,16 +85,24 @@ def training_caption(scene: Scene, rng: Random) -> str:
     else:
         claim = partial_claim(scene, rng)
     language = Language.ENGLISH if rng.random() < 0.5 else Language.CHINESE
-    return write(placed(claim, scene), language, rng).text
+    return write(told(claim, scene), language, rng).text
 
 
-def placed(claim: Claim, scene: Scene) -> Claim:
-    """The claim, with the position of an animal that stands alone and not in the middle.
+USUAL = {"position": "middle", "action": "standing"}
+"""What an animal is shown as where the caption does not say."""
 
-    So an animal whose position nobody asks for is painted in the middle, rather than somewhere
-    between three places.
+
+def told(claim: Claim, scene: Scene) -> Claim:
+    """The claim, with what is not as usual about an animal that stands alone.
+
+    So an animal of which nobody says where it is and what it does is painted standing in the
+    middle, rather than as something between three places and four poses.
     """
-    if len(scene.animals) != 1 or scene.animals[0].position == "middle":
+    if len(scene.animals) != 1:
         return claim
-    where = scene.animals[0].position
-    return replace(claim, subjects=tuple(s.with_value("position", where) for s in claim.subjects))
+    subjects = claim.subjects
+    for name, usual in USUAL.items():
+        value = getattr(scene.animals[0], name)
+        if value != usual:
+            subjects = tuple(subject.with_value(name, value) for subject in subjects)
+    return replace(claim, subjects=subjects)
