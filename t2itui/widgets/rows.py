@@ -57,10 +57,11 @@ class Rows(ScrollView, can_focus=True):
     def bring_into_sight(self, row: int) -> None:
         """Scroll just so far that a row is seen, in the frame that shows the cursor there."""
         in_sight = max(1, self.size.height - 1)
+        # Forced: Textual scrolls only what has a scrollbar already, and new rows have none yet.
         if row < self.scroll_offset.y:
-            self.scroll_to(y=row, animate=False, immediate=True)
+            self.scroll_to(y=row, animate=False, immediate=True, force=True)
         elif row >= self.scroll_offset.y + in_sight:
-            self.scroll_to(y=row - in_sight + 1, animate=False, immediate=True)
+            self.scroll_to(y=row - in_sight + 1, animate=False, immediate=True, force=True)
 
     def row_at(self, y: int) -> int | None:
         """Return the index of the row drawn at line `y` of the widget, if there is one."""

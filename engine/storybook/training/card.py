@@ -9,6 +9,7 @@ from typing import Any
 from safetensors import safe_open
 
 from engine.storybook.measures import OF_AN_ANIMAL, Figures
+from engine.storybook.training.matcher_pairs import STEP, VAGUE
 from engine.storybook.training.network import SIDE
 from engine.storybook.training.run import TRAINING
 from engine.storybook.vocabulary import ATTRIBUTES
@@ -122,8 +123,10 @@ The MLP behind `match`, for the encoder `clip-storybook` alone: two layers over 
 vector, trained by `python -m engine.storybook.training.matcher` on rendered scenes. Its false pairs
 are random, hard, swapped, recombined, foreign, and pictures blurred, noisy, half drawn, jumbled or
 made of soft noise; it is fitted twice, the second time also on false pairs that it believed at
-first. Its probabilities are calibrated on {calibration} scenes of their own; the figures below are
-of others again, seen in neither.
+first. A true text is taught a match of 1 less {vague}, times {step} for each attribute that it
+states beyond the first: what says more matches better, and a short true text is trusted too little
+rather than too much. Its probabilities are calibrated on {calibration} scenes of their own; the
+figures below are of others again, seen in neither.
 
 | | English | Chinese |
 | --- | --- | --- |
@@ -165,6 +168,8 @@ def matcher_card(report: Mapping[str, Any]) -> str:
     swapped = {name: report[f"swapped_auc_{name}"] for name in ("en", "zh")}
     first = {name: report[f"level2_precision_{name}"] for name in ("en", "zh")}
     return _MATCHER_CARD.format(
+        vague=VAGUE,
+        step=STEP,
         calibration=report["calibration_scenes"],
         pairs=report["pairs"],
         ece=report["calibration_error"],
