@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
@@ -83,9 +84,9 @@ class PaintHost(JobHost):
             super().__init__()
             self.job_id = job_id
 
+    @abstractmethod
     def remember(self, **changes: object) -> None:
         """Change settings and keep them."""
-        raise NotImplementedError
 
     def first_prompt(self) -> tuple[str, str]:
         """What the empty form starts with: a prompt and a negative prompt."""
