@@ -45,6 +45,8 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For products so small that more threads spend longer waiting for each other."""
 SILENCE_S = 600.0
 TWO_BRANCH = "two-branch"
+_STAGES = {"starting": "starting the trainer", "measuring": "measuring"}
+"""What the trainer does besides learning, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -264,11 +266,8 @@ def _key(kind: str, settings: Mapping[str, Json], arrays: Sequence[NDArray[np.ge
 
 def _pass_on(event: Mapping[str, Json], kind: str, job_id: int, report: Report) -> None:
     stage = str(event.get("stage", ""))
-    if stage == "starting":
-        report(JobProgress(job_id=job_id, stage="starting the trainer", done=0, total=0))
-        return
-    if stage == "measuring":
-        report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
+    if stage in _STAGES:
+        report(JobProgress(job_id=job_id, stage=_STAGES[stage], done=0, total=0))
         return
     told = _progress(event, kind, job_id)
     report(

@@ -22,6 +22,7 @@ from engine.storybook.training.matcher_material import Material, with_hard
 from engine.storybook.training.matcher_pairs import PairList
 from engine.storybook.training.matcher_report import routed, scenes_report
 from engine.storybook.training.matcher_rounds import FIT, fit_in_rounds
+from engine.training.report import SceneFigure
 from engine.workers.drawn_watch import Watch
 from engine.workers.fitting import Fit, Measured, Tell
 from engine.workers.labelled import Floats, MatcherWeights, calibrated
@@ -69,18 +70,6 @@ class Embedded:
         return dict(zip(every, self.texts, strict=True))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """What was measured on held-out scenes, of the new matcher and of others."""
-
-    name: str
-    match: float
-    shipped: float | None
-    """Of the matcher that ships; None where that is for another encoder."""
-    cosine: float | None
-    """None where cosine has no such figure."""
-
-
 def fit_drawn(
     train: Embedded, validation: Embedded, fit: Fit, tell: Tell
 ) -> tuple[MatcherWeights, Measured]:
@@ -108,7 +97,7 @@ def shipped_weights(encoder_id: str) -> MatcherWeights | None:
 
 def figures(
     weights: MatcherWeights, shipped: MatcherWeights | None, report: Embedded, gallery: Floats
-) -> list[Figure]:
+) -> list[SceneFigure]:
     """What the shipped matcher's report says, of this one and of that, on the same scenes.
 
     `gallery` holds the vectors of the gallery's pictures; routing is left out where it is empty.
@@ -126,7 +115,7 @@ def figures(
 
     other = {} if shipped is None else measure(shipped)
     return [
-        Figure(name=name, match=match, cosine=cosine, shipped=other.get(name, (None,))[0])
+        SceneFigure(name=name, match=match, cosine=cosine, shipped=other.get(name, (None,))[0])
         for name, (match, cosine) in measure(weights).items()
     ]
 

@@ -46,8 +46,9 @@ Ten colour-animal pairs and twenty combinations of animal, action and place are 
 - The autoencoder's decoder once more, on what the UNet makes of noisy latents;
   {decoder_samples:,} pictures, {decoder_minutes:.0f} minutes.
 
-The minutes are those of one shared core of a CPU, at low priority. `make storybook-generator`
-trains all of it again, and goes on from checkpoints where there are some.
+The minutes are those of one core of a CPU, now and then two, beside other work.
+`make storybook-generator` trains all of it again, and goes on from checkpoints where there are
+some.
 
 ## Use
 

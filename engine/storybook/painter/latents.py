@@ -39,12 +39,6 @@ class _Part:
     labels: NDArray[np.uint8]
     scenes: list[Scene]
     mirror: NDArray[np.bool_]
-    single: NDArray[np.bool_]
-    """Which of them show one animal."""
-
-    def rows(self, *, one: bool) -> NDArray[np.intp]:
-        """Those that show one animal, or two."""
-        return np.flatnonzero(self.single == one)
 
 
 class Latents:
@@ -55,11 +49,12 @@ class Latents:
         self._folder = folder / f"latents-{_mark(vae)}"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._todo = list(finished_shards(pictures))
-        self._parts: list[_Part] = []
+        self._rows: dict[bool, list[tuple[_Part, int]]] = {True: [], False: []}
+        """Of pictures that show one animal, and of those that show two."""
 
     def __len__(self) -> int:
         """How many pictures are encoded and in use."""
-        return sum(len(part.latents) for part in self._parts)
+        return sum(map(len, self._rows.values()))
 
     def grow(self, wanted: int) -> None:
         """Take in or encode shards until there are this many pictures, or no more."""
@@ -68,7 +63,9 @@ class Latents:
             path = self._folder / f"facing-{number:04d}.npz"
             if not path.exists():
                 self._encode(number, path)
-            self._parts.append(self._read(number, path))
+            part = self._read(number, path)
+            for row, scene in enumerate(part.scenes):
+                self._rows[len(scene.animals) == 1].append((part, row))
 
     def draw(self, size: int, rng: Random) -> LatentBatch:
         """Random pictures. IndexError where there are none yet."""
@@ -84,15 +81,12 @@ class Latents:
 
     def _row(self, rng: Random, *, one: bool) -> tuple[_Part, int]:
         """A picture with one animal or with two, or any where there is none such."""
-        part = rng.choice([part for part in self._parts if len(part.rows(one=one))] or self._parts)
-        rows = part.rows(one=one)
-        return part, int(rng.choice(rows)) if len(rows) else rng.randrange(len(part.latents))
+        return rng.choice(self._rows[one] or self._rows[not one])
 
     def _read(self, number: int, path: Path) -> _Part:
         with np.load(path, allow_pickle=False) as kept:
             latents, rows, mirror = kept["latents"], kept["rows"], kept["mirror"]
         scenes = [sample_scene(number * SHARD + int(row)) for row in rows]
-        single = np.array([len(scene.animals) == 1 for scene in scenes])
         return _Part(
             latents=latents,
             labels=load_shard(self._pictures, number).labels[rows],
@@ -101,7 +95,6 @@ class Latents:
                 for scene, flip in zip(scenes, mirror, strict=True)
             ],
             mirror=mirror,
-            single=single,
         )
 
     @torch.inference_mode()

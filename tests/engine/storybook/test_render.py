@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engine.storybook.palette import BODY
-from engine.storybook.render import render, render_with_masks
+from engine.storybook.render import facings, label_map, render, render_with_masks
 from engine.storybook.scene import Animal, Scene, Split, sample_scene
 from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES, PROPS, TIMES
 
@@ -114,3 +114,14 @@ def test_a_picture_of_128_pixels_takes_at_most_60_milliseconds() -> None:
         render(sample_scene(seed), 128)
         times.append(process_time() - start)
     assert sorted(times)[len(times) // 2] < 0.060
+
+
+def test_animals_that_face_one_way_cover_each_other_when_those_of_the_other_are_mirrored() -> None:
+    animal = Animal(animal="elephant", colour="gray", action="standing", position="middle")
+    masks: dict[bool, list[NDArray[np.bool_]]] = {True: [], False: []}
+    for seed in range(12):
+        scene = Scene(animals=(animal,), place="snow", time="day", prop="none", seed=seed)
+        (way,) = facings(scene)
+        masks[way].append(label_map(scene, 32) > 0)
+    plain, other = (np.mean(masks[way], axis=0) for way in (False, True))
+    assert np.abs(plain - other[:, ::-1]).mean() < 0.5 * np.abs(plain - other).mean()
