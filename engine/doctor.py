@@ -9,8 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from cache.connection import quick_check
 from cache.errors import CacheError
-from cache.health import quick_check
 from cache.library import counts
 from engine.errors import EngineError
 from engine.results import Check

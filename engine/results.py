@@ -6,8 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.routes import GENERATE as GENERATE
-from engine.routes import RETRIEVE as RETRIEVE
+from engine.states import Route
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IdArray: TypeAlias = NDArray[np.int64]
@@ -60,8 +59,7 @@ class Receipt:
     """What `match` means here: 'label-free (...)' or the name of a trained matcher."""
     ranked_by: str
     threshold: float
-    route: str
-    """RETRIEVE or GENERATE."""
+    route: Route
     reason: str
     best_cosine: float
     best_match: float
@@ -72,8 +70,8 @@ class Receipt:
     histogram: tuple[int, ...]
     """Counts of `match` in HISTOGRAM_BINS equal bins over [0, 1]."""
     filters: dict[str, object]
-    override: str | None = None
-    """What a person did against the route, RETRIEVE or GENERATE; None where nothing."""
+    override: Route | None = None
+    """What a person did against the route; None where nothing."""
     job: int | None = None
     """The job that painted for this decision."""
     result: str | None = None

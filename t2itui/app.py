@@ -20,8 +20,7 @@ from textual.signal import Signal
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
-from cache.errors import CacheError
-from engine.errors import EngineError
+from engine.errors import T2IError
 from t2itui.collector import calm_collector
 from t2itui.graphics.picture import free_pictures
 from t2itui.messages import (
@@ -33,7 +32,7 @@ from t2itui.messages import (
     SearchWanted,
 )
 from t2itui.paint_host import PaintHost
-from t2itui.screens.search import SearchScreen
+from t2itui.screens.search.screen import SearchScreen
 from t2itui.settings import AppSettings, save
 from t2itui.status import Status, read_status
 
@@ -70,31 +69,31 @@ SAVE_S = 0.5
 
 
 def _compare_screen() -> Screen[None]:
-    from t2itui.screens.compare import CompareScreen
+    from t2itui.screens.compare.screen import CompareScreen
 
     return CompareScreen()
 
 
 def _evaluate_screen() -> Screen[None]:
-    from t2itui.screens.evaluate import EvaluateScreen
+    from t2itui.screens.evaluate.screen import EvaluateScreen
 
     return EvaluateScreen()
 
 
 def _train_screen() -> Screen[None]:
-    from t2itui.screens.train import TrainScreen
+    from t2itui.screens.train.screen import TrainScreen
 
     return TrainScreen()
 
 
 def _library_screen() -> Screen[None]:
-    from t2itui.screens.library import LibraryScreen
+    from t2itui.screens.library.screen import LibraryScreen
 
     return LibraryScreen()
 
 
 def _history_screen() -> Screen[None]:
-    from t2itui.screens.history import HistoryScreen
+    from t2itui.screens.history.screen import HistoryScreen
 
     return HistoryScreen()
 
@@ -254,7 +253,7 @@ class T2ITuiApp(PaintHost):
             opening = await asyncio.to_thread(self._open_engine)
             engine = await self._resources.enter_async_context(opening)
             await asyncio.to_thread(_import_parts, engine)
-        except (EngineError, CacheError) as error:
+        except T2IError as error:
             self.post_message(EngineFailed(error))
         else:
             self.post_message(EngineReady(engine))
@@ -295,7 +294,7 @@ class T2ITuiApp(PaintHost):
 
     @on(CompareWanted)
     async def go_and_compare(self, message: CompareWanted) -> None:
-        from t2itui.screens.compare import CompareScreen
+        from t2itui.screens.compare.screen import CompareScreen
 
         await self.switch_mode("compare")
         screen = self._screen_stacks["compare"][0]
@@ -383,7 +382,7 @@ class T2ITuiApp(PaintHost):
 
     def action_keys(self) -> None:
         """Show every key of the screen in front."""
-        from t2itui.screens.help import HelpScreen
+        from t2itui.screens.common.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))

@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.reactive import var
 
 from cache.errors import CacheError
-from t2itui.job_board import JobBoard
 from t2itui.messages import EngineReady, JobReported
-from t2itui.plain import plain
+from t2itui.screens.jobs.board import JobBoard
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from textual.signal import Signal
@@ -108,7 +108,7 @@ class JobHost(App[None]):
 
     def action_jobs(self) -> None:
         """Show all jobs."""
-        from t2itui.screens.jobs import JobsScreen
+        from t2itui.screens.jobs.screen import JobsScreen
 
         if not isinstance(self.screen, JobsScreen):
             self.push_screen(JobsScreen())

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from cache.errors import CacheError
     from engine.engine import Engine
-    from engine.errors import EngineError
+    from engine.errors import T2IError
     from engine.events import JobEvent
 
 
@@ -24,7 +23,7 @@ class EngineReady(Message):
 class EngineFailed(Message):
     """The cache could not be opened."""
 
-    def __init__(self, error: EngineError | CacheError) -> None:
+    def __init__(self, error: T2IError) -> None:
         super().__init__()
         self.error = error
 

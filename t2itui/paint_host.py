@@ -11,17 +11,16 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from cache.errors import CacheError
-from engine.errors import EngineError
+from engine.errors import T2IError
 from t2itui.job_host import JobHost
-from t2itui.plain import plain
-from t2itui.wording import size_words
+from t2itui.text.plain import plain
+from t2itui.text.words import size_words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.generation.generators import Unloaded
     from engine.generation.request import GenerateRequest
+    from engine.models.generators import Unloaded
     from t2itui.settings import AppSettings
 
 PROBLEM_SHOWN_S = 12.0
@@ -98,7 +97,7 @@ class PaintHost(JobHost):
 
     def action_watch(self, job_id: int | None = None) -> None:
         """Show a painting job large; without an id the one at work, or the last one."""
-        from t2itui.screens.painting import PaintingScreen
+        from t2itui.screens.generate.screen import PaintingScreen
 
         if job_id is None:
             view = self.job_board.painting
@@ -124,7 +123,7 @@ class PaintHost(JobHost):
 
     def show_form(self, request: GenerateRequest, remarks: Sequence[str] = ()) -> None:
         """Ask what to paint, starting with a request."""
-        from t2itui.screens.paint_form import PaintForm
+        from t2itui.screens.generate.form import PaintForm
 
         if self.engine is not None and not isinstance(self.screen, PaintForm):
             request = replace(request, preview=self.settings.previews)
@@ -154,7 +153,7 @@ class PaintHost(JobHost):
         request = replace(request, preview=self.settings.previews)
         try:
             job = await self.engine.painting.start(request, library=library, fresh=fresh)
-        except (EngineError, CacheError) as error:
+        except T2IError as error:
             self.tell_problem("Not painted", error)
         else:
             self.post_message(self.JobStarted(job.id))
@@ -168,7 +167,7 @@ class PaintHost(JobHost):
             job = await self.engine.painting.again(
                 job_id, new_seed=new_seed, preview=self.settings.previews
             )
-        except (EngineError, CacheError) as error:
+        except T2IError as error:
             self.tell_problem("Not painted", error)
         else:
             self.post_message(self.JobStarted(job.id))
@@ -196,7 +195,7 @@ class PaintHost(JobHost):
             return
         try:
             recipe = await self.engine.painting.recipe(picture_id)
-        except (EngineError, CacheError) as error:
+        except T2IError as error:
             self.tell_problem("No recipe", error)
         else:
             self.post_message(self.Wanted(*request_from(recipe)))
@@ -214,7 +213,7 @@ class PaintHost(JobHost):
             unloaded = await self.engine.generators.unload()
             self.notify(memory_words(unloaded), title="Generator unloaded", markup=False)
 
-    def tell_problem(self, title: str, error: EngineError | CacheError) -> None:
+    def tell_problem(self, title: str, error: T2IError) -> None:
         """Say what cannot be done and what to do instead."""
         self.notify(
             plain(f"{error.message}. {error.hint}".replace("..", ".")),

@@ -1,4 +1,4 @@
-"""What a person can set and the app remembers: `settings.toml` in the home folder."""
+"""Where the program keeps what it keeps."""
 
 import os
 import tempfile
@@ -6,10 +6,27 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import platformdirs
 import tomli_w
 
 from engine.settings import DEFAULT_ENCODER, DEFAULT_GENERATOR, EngineSettings
-from t2itui.paths import settings_file
+
+HOME_VARIABLE = "T2ITUI_HOME"
+
+
+def home_folder(chosen: Path | None = None) -> Path:
+    """The folder of the cache, settings and logs: `chosen`, `T2ITUI_HOME`, or the platform's."""
+    if chosen is not None:
+        return chosen.expanduser().absolute()
+    if from_environment := os.environ.get(HOME_VARIABLE):
+        return Path(from_environment).expanduser().absolute()
+    return platformdirs.user_data_path("t2itui", appauthor=False)
+
+
+def settings_file(home: Path) -> Path:
+    """The settings that the app remembers and a person may edit."""
+    return home / "settings.toml"
+
 
 CHOICES = {
     "scorer": ("match", "cosine"),

@@ -53,7 +53,10 @@ def run_command(*arguments: str) -> str:
         ("engine.workers.decoder", HEAVY | APP),
         ("engine.workers.drawer", HEAVY | APP),
         ("t2itui.app", HEAVY | {"engine.engine", "engine.workers", "sqlite_utils"}),
-        ("t2itui.screens.evaluate", HEAVY | {"numpy", "plotext", "matplotlib", "sqlite_utils"}),
+        (
+            "t2itui.screens.evaluate.screen",
+            HEAVY | {"numpy", "plotext", "matplotlib", "sqlite_utils"},
+        ),
         ("t2itui.cli.main", HEAVY | {"textual", "numpy", "PIL", "engine", "sqlite_utils"}),
     ],
 )
@@ -92,7 +95,7 @@ asyncio.run(main())
 
 def test_the_first_paint_imports_neither_models_nor_numpy_nor_the_cache(tmp_path: Path) -> None:
     loaded = modules_after(FIRST_PAINT, tmp_path)
-    assert "t2itui.screens.search" in loaded
+    assert "t2itui.screens.search.screen" in loaded
     assert (HEAVY | {"numpy", "PIL", "sqlite_utils", "engine.engine"}).isdisjoint(loaded)
 
 
@@ -124,7 +127,7 @@ asyncio.run(main())
 
 def test_a_first_start_and_a_suggested_query_import_no_model_library(tmp_path: Path) -> None:
     loaded = modules_after(FIRST_START, tmp_path / "home")
-    assert "engine.builtin.package" in loaded
+    assert "engine.library.collections" in loaded
     assert HEAVY.isdisjoint(loaded)
 
 

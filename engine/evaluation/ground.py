@@ -8,19 +8,19 @@ from types import MappingProxyType
 
 import numpy as np
 
+from cache.collections import find_storybook
+from cache.embeddings import EncoderRecord
 from cache.labels import CalibrationRecord, list_calibrations
 from cache.matchers import newest_matcher
-from cache.records import EncoderRecord
 from cache.store import Cache
-from cache.storybook import find_storybook
 from engine.errors import ModelUnusableError, RequestError
-from engine.evaluation.gather import Material
+from engine.evaluation.embeddings import Material
 from engine.evaluation.request import COSINE, FUSION, LABEL_FREE, MATCH, SCORERS, EvaluateRequest
 from engine.evaluation.scorers import CosineScorer, Ground, LabelFreeScorer, MatcherScorer, Scorer
 from engine.results import FloatArray
 from engine.scoring.matcher import Matcher, matcher_words, read_matcher
-from engine.search.answer import calibrated_by, scorer_name
-from engine.search.texts import Texts
+from engine.search.answers import calibrated_by, scorer_name
+from engine.search.text_embedder import Texts
 from engine.storybook.shipped import MATCHER
 
 

@@ -14,7 +14,7 @@ from engine.scoring import label_free
 from engine.scoring.calibration import calibrated
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher
-from engine.search.texts import Bank
+from engine.search.text_embedder import Bank
 
 Step = Callable[[int], None]
 """Gets how many texts were scored; may raise to stop."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from engine.errors import RequestError
 from engine.events import JobNote, JobProgress, Report
-from engine.jobs import JobWork
-from engine.models import places
+from engine.jobs.jobs import JobWork
+from engine.models import paths as places
+from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.settings import EngineSettings
-from engine.wire import Json, Reply
 
 MODULE = "engine.workers.fetcher"
 

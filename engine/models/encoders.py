@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import EngineError
-from engine.models import places
-from engine.models.facts import EncoderFacts, read_facts
-from engine.models.identity import identify
+from engine.models import paths as places
+from engine.models.encoder_info import EncoderFacts, identify, read_facts
+from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray
 from engine.settings import EngineSettings
-from engine.wire import Json, Reply
 
 MODULE = "engine.workers.encoder"
 TEXT_PRIORITY = 0
@@ -85,7 +84,7 @@ class Encoders:
     def locate(self, source: str) -> Path | None:
         """Return the folder that holds the files of a model; None where they are not here."""
         try:
-            return places.find(source)
+            return places.find_encoder(source)
         except EngineError:
             return None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.errors import ModelUnusableError
-from engine.wire import Json, Reply, WireError
+from engine.models.messages import Json, Reply, WireError
 
 CLIP = "clip"
 CHINESE_CLIP = "chinese_clip"

@@ -14,7 +14,7 @@ from PIL import Image
 
 from engine.errors import ModelUnusableError
 from engine.models.json_files import read_json
-from engine.wire import Json
+from engine.models.messages import Json
 
 SHORTEST_EDGE_CROP = "shortest_edge_crop"
 SQUASH = "squash"

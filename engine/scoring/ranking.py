@@ -9,14 +9,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.results import (
-    GENERATE,
-    HISTOGRAM_BINS,
-    RETRIEVE,
-    FloatArray,
-    IdArray,
-    Scores,
-)
+from engine.results import HISTOGRAM_BINS, FloatArray, IdArray, Scores
+from engine.states import Route
 
 Scorer: TypeAlias = Literal["cosine", "match"]
 COSINE: Scorer = "cosine"
@@ -31,8 +25,8 @@ _INDEX_MASK = np.uint64(0xFFFF_FFFF)
 class Routing:
     """What is to be done about a query, and the figures that say so."""
 
-    route: str
-    """RETRIEVE or GENERATE."""
+    route: Route
+    """RETRIEVE or Route.GENERATE."""
     reason: str
     """A sentence for people."""
     passed: int
@@ -128,7 +122,7 @@ def route(scores: Scores, threshold: float) -> Routing:
         reason = f"none of {_pictures(count)} has a match of {shown_threshold}: "
         reason += f"the best is {shown_best}"
     return Routing(
-        route=RETRIEVE if passes else GENERATE,
+        route=Route.RETRIEVE if passes else Route.GENERATE,
         reason=reason,
         passed=passes,
         best_cosine=float(scores.cosine.max()) if count else 0.0,

@@ -23,18 +23,17 @@ from cache.labels import (
     put_calibrations,
     put_label,
 )
-from cache.pictures import show
-from cache.records import ShownPicture
+from cache.pictures import ShownPicture, show
 from cache.store import Cache
 from engine.errors import EngineError, RequestError
 from engine.requests import SearchRequest
 from engine.results import FloatArray
 from engine.scoring.calibration import fit_calibration
-from engine.search.answer import Answers
-from engine.search.case import Case, Cases
+from engine.search.answers import Answers
 from engine.search.pictures import Pictures
 from engine.search.query import Term, parse
-from engine.search.texts import Texts
+from engine.search.resolve import Case, Cases
+from engine.search.text_embedder import Texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

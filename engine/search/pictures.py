@@ -10,19 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.embeddings import vectors_of
-from cache.paths import pictures_at
-from cache.pictures import find_by_sha, show
-from cache.records import EncoderRecord
+from cache.embeddings import EncoderRecord, vectors_of
+from cache.pictures import find_by_sha, pictures_at, show
 from cache.store import Cache
 from engine.errors import OfflineError, PictureError, RequestError
-from engine.indexing.plan import FileTask
-from engine.indexing.pool import Decoder, PoolSettings, Refused
-from engine.indexing.walk import SUFFIXES
+from engine.library.decoders import Decoder, PoolSettings, Refused
+from engine.library.folders import SUFFIXES
+from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 from engine.search.query import Term
-from engine.search.texts import Texts
+from engine.search.text_embedder import Texts
 from engine.settings import EngineSettings
 
 BY_CONTENT = "sha256:"

@@ -1,14 +1,20 @@
 """Receipts on their way into and out of the cache: canonical JSON, named by what they depend on."""
 
+from __future__ import annotations
+
 import hashlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
-from cache.records import ReceiptRecord
-from engine.errors import EngineError
+from cache.errors import CacheError
+from cache.receipts import ReceiptRecord, delete_receipts, get_receipt, list_receipts, touch_receipt
+from cache.store import Cache
+from engine.errors import EngineError, RequestError
 from engine.requests import SHOW, Filters
-from engine.results import Note, Receipt, ResultRow
+from engine.results import Note, Receipt, ResultRow, SearchResult
+from engine.states import Route
 
 FORMULA = 2
 """One more whenever scores or routes of the same request come out differently."""
@@ -93,12 +99,13 @@ def pack(stored: Stored) -> ReceiptRecord:
 
 def unpack(record: ReceiptRecord) -> Stored:
     """The decision that a row keeps. Raises EngineError where the body cannot be understood."""
+    override = record.sequel.override
     try:
         body = json.loads(record.body)
         return Stored(
             receipt=replace(
                 _receipt(body["receipt"]),
-                override=record.sequel.override,
+                override=None if override is None else Route(override),
                 job=record.sequel.job_id,
                 result=record.sequel.result,
             ),
@@ -117,5 +124,61 @@ def _receipt(found: Mapping[str, object]) -> Receipt:
     unknown = set(found) - known
     if unknown:
         raise ValueError(f"unknown fields {sorted(unknown)}")
-    values = {**found, "histogram": tuple(int(n) for n in found["histogram"])}  # type: ignore[attr-defined]
+    bins: list[int] = found["histogram"]  # type: ignore[assignment]
+    values = {**found, "route": Route(str(found["route"])), "histogram": tuple(map(int, bins))}
     return Receipt(**values)  # type: ignore[arg-type]
+
+
+class History:
+    """The receipts of the cache."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    async def entries(
+        self, limit: int = 50, offset: int = 0, containing: str = ""
+    ) -> list[Receipt]:
+        """Receipts whose query contains a text, last used first; damaged ones are left out."""
+        records = await self._cache.read(
+            list_receipts, limit=limit, offset=offset, containing=containing
+        )
+        receipts = []
+        for record in records:
+            try:
+                receipts.append(unpack(record).receipt)
+            except EngineError:
+                continue
+        return receipts
+
+    async def replay(self, receipt_id: str, *, note_use: bool = True) -> SearchResult:
+        """A decision as it was stored, byte for byte; a mere look at it is no use of it.
+
+        Raises RequestError where there is none of that id, EngineError where it is damaged.
+        """
+        started = time.perf_counter()
+        record = await self._cache.read(get_receipt, receipt_id)
+        if record is None:
+            raise RequestError(
+                f"there is no receipt {receipt_id}", hint="t2itui history lists the receipts."
+            )
+        stored = unpack(record)
+        if note_use and not self._cache.read_only:
+            await self._touch(receipt_id)
+        return SearchResult(
+            receipt=stored.receipt,
+            rows=stored.rows,
+            cached=True,
+            seconds=time.perf_counter() - started,
+            notes=stored.notes,
+        )
+
+    async def forget(self, receipt_ids: Sequence[str]) -> None:
+        """Delete receipts; unknown ids do no harm."""
+        await self._cache.write(delete_receipts, list(receipt_ids))
+
+    async def _touch(self, receipt_id: str) -> None:
+        try:
+            await self._cache.write(touch_receipt, receipt_id, time.time())
+        except CacheError:
+            # That it was used again is worth less than the answer.
+            return

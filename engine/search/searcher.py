@@ -12,25 +12,24 @@ import numpy as np
 from sqlite_utils import Database
 
 from cache.errors import CacheError
-from cache.pictures import show
+from cache.pictures import ShownPicture, show
 from cache.receipts import get_receipt, put_receipt, touch_receipt
-from cache.records import ShownPicture
 from cache.store import Cache
-from engine.builtin.storybook import Storybook
 from engine.errors import RequestError
+from engine.library.collections import Storybook
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
 from engine.results import IdArray, Note, Receipt, ResultRow, Scores, SearchResult
 from engine.scoring import ranking
-from engine.search import notes
-from engine.search.answer import Answers
-from engine.search.case import Case, Cases, check, check_scorer
-from engine.search.judge import Judge
+from engine.search import warnings as notes
+from engine.search.answers import Answers
 from engine.search.labels import Labels
 from engine.search.pictures import Pictures, absolute
+from engine.search.prompt_scores import Judge
 from engine.search.query import quote
 from engine.search.receipts import Basis, Stored, filters_as_json, pack, receipt_id, unpack
-from engine.search.texts import Texts
+from engine.search.resolve import Case, Cases, check, check_scorer
+from engine.search.text_embedder import Texts
 from engine.settings import EngineSettings
 
 _NONE: IdArray = np.empty(0, np.int64)

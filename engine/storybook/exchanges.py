@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from random import Random
 
+from engine.evaluation.swaps import Variant, with_article
 from engine.storybook import words
 from engine.storybook.scene import Scene
 from engine.storybook.vocabulary import ACTIONS, ANIMALS, ATTRIBUTES
-from engine.variants import Variant, with_article
 
 _MEASURE = re.compile(r"一([只条匹头])(?!.*一[只条匹头])")
 """The last measure word of a text: it goes with the animal that follows."""

@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.decisions import auc
+from engine.scoring.metrics import auc
 from engine.storybook.captions import Language, claim_of, full_claim, write
 from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.negatives import swapped

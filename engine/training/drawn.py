@@ -10,12 +10,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from engine.indexing.progress import Progress
+from engine.library.progress import Progress
 from engine.models.encoders import Encoders
+from engine.models.messages import Json
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray
 from engine.training.kept import Kept, Vectors
-from engine.wire import Json
 
 TRAIN, VALIDATION, REPORT = "train", "validation", "report"
 WATCHED = 500

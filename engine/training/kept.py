@@ -10,8 +10,8 @@ from zipfile import BadZipFile
 import numpy as np
 import psutil
 
+from engine.files import replaced
 from engine.results import FloatArray
-from engine.vectors.atomic import replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from engine.evaluation.figures import Measuring
-from engine.evaluation.gather import Material
-from engine.evaluation.results import Calibration, Paired, Retrieval, Routing, Swap
-from engine.evaluation.stored import read_as
+from engine.evaluation.embeddings import Material
+from engine.evaluation.measure import Measuring
+from engine.evaluation.results import Calibration, Paired, Retrieval, Routing, Swap, read_as
+from engine.models.messages import Reply
 from engine.training.request import TrainRequest
-from engine.training.split import Parts
-from engine.wire import Reply
+from engine.training.run import Parts
 
 VERSION = 1
 

@@ -1,4 +1,4 @@
-"""Carries a training out: data, split, fit in a model process, report, and what is kept."""
+"""Splits data by picture, never by caption, into what is learned from, watched, and reported on."""
 
 from __future__ import annotations
 
@@ -7,35 +7,102 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from cache.embeddings import EncoderRecord
 from cache.matchers import add_matcher
-from cache.records import EncoderRecord
 from cache.store import Cache
-from engine.evaluation.figures import Measuring
-from engine.evaluation.gather import Gathering, Material
+from engine.errors import RequestError
+from engine.evaluation.embeddings import Gathering, Material
 from engine.evaluation.ground import label_free_scorer
+from engine.evaluation.measure import Measuring
 from engine.evaluation.scorers import CosineScorer, GivenScorer, MatcherScorer, Scorer
 from engine.evaluation.sources import STORYBOOK_WORD
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
-from engine.indexing.indexer import Indexer
-from engine.indexing.progress import Progress
+from engine.jobs.threads import Pulse, on_thread
+from engine.library.indexing import Indexer
+from engine.library.progress import Progress
 from engine.models.encoders import Encoders
+from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
+from engine.results import FloatArray, IdArray
 from engine.scoring.matcher import Matcher, read_matcher
-from engine.search.texts import Texts
+from engine.search.text_embedder import Texts
 from engine.settings import EngineSettings
 from engine.training.drawn import REPORT, REPORTED, TRAIN, VALIDATION, WATCHED, Drawing, Drawn
 from engine.training.report import Sizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
-from engine.training.split import Parts, as_arrays, split
-from engine.vectors.pulse import Pulse, on_thread
-from engine.wire import Json, Reply
+
+FEWEST = 4
+"""Pictures that each part needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The three parts of gathered data."""
+
+    train: Material
+    validation: Material
+    held_out: Material
+
+
+def split(material: Material, validation: float, held_out: float, seed: int) -> Parts:
+    """Deal the pictures out at random; texts follow the pictures that they are right for.
+
+    Raises RequestError where a part comes out too small.
+    """
+    count = len(material.data.pictures)
+    order = np.random.default_rng(seed).permutation(count)
+    first = round(held_out * count)
+    second = first + round(validation * count)
+    kept = [np.sort(part) for part in (order[second:], order[first:second], order[:first])]
+    if min(map(len, kept)) < FEWEST:
+        raise RequestError(
+            f"{count:,} pictures are too few to learn from: each part needs {FEWEST}",
+            hint="Give more pictures.",
+        )
+    train, watched, reported = (part_of(material, pictures) for pictures in kept)
+    return Parts(train=train, validation=watched, held_out=reported)
+
+
+def part_of(material: Material, pictures: IdArray) -> Material:
+    """The part of the material with these pictures, and the texts that are right for one."""
+    data = material.data
+    texts = np.unique(data.right.text[np.isin(data.right.picture, pictures)])
+    return replace(
+        material,
+        data=data.narrowed(pictures, texts),
+        texts=material.texts[texts],
+        languages=tuple(material.languages[index] for index in texts),
+        pictures=material.pictures[pictures],
+    )
+
+
+def as_arrays(part: Material) -> list[NDArray[np.generic]]:
+    """What crosses to the process that trains, in its order."""
+    data = part.data
+    pairs = [pair for pair in data.swapped if pair.false in part.spoken]
+    false = [part.spoken[pair.false] for pair in pairs]
+    return [
+        part.texts,
+        part.pictures,
+        data.right.text,
+        data.right.picture,
+        _stacked(false, part.texts.shape[1]),
+        np.array([pair.picture for pair in pairs], np.int64),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int64),
+    ]
+
+
+def _stacked(vectors: Sequence[FloatArray], dim: int) -> FloatArray:
+    return np.stack(vectors) if vectors else np.zeros((0, dim), np.float32)
+
 
 MODULE = "engine.workers.trainer"
 DRAWER = "engine.workers.drawer"

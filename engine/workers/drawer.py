@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.models.input_spec import read_input_spec
+from engine.models.messages import Reply
 from engine.storybook.training.drawn import Block, blocks
-from engine.wire import Reply
 from engine.workers.loop import Call, serve
 
 

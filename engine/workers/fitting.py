@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.workers.learned import Matcher, TwoBranch
+from engine.workers.matcher_modules import Matcher, TwoBranch
 from engine.workers.pairs import Batch, Mined, Pairs, draw, even_pairs, listed_pairs, mine
 
 SIDE = 1024

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from engine.wire import Json
+from engine.models.messages import Json
 from engine.workers.fitting import (
     Fit,
     Measured,
@@ -26,7 +26,7 @@ from engine.workers.fitting import (
     mined_by,
     sampled,
 )
-from engine.workers.learned import Matcher, TwoBranch
+from engine.workers.matcher_modules import Matcher, TwoBranch
 from engine.workers.pairs import as_pairs
 
 Arrays = Mapping[str, NDArray[np.generic]]

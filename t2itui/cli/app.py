@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit
+from t2itui.cli.support.context import Context, Exit
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -60,7 +60,7 @@ def import_vectors(
     listed by name.
     """
     from engine.requests import ImportRequest
-    from t2itui.cli.follow import follow
+    from t2itui.cli.support.follow import follow
 
     if pictures is None and texts is None:
         raise click.UsageError("give --pictures, --texts or both")
@@ -91,7 +91,7 @@ def export_vectors(
 ) -> None:
     """Write the vectors of one encoder to TARGET: a .npz file, or a folder for clip-retrieval."""
     from engine.requests import ExportRequest
-    from t2itui.cli.follow import follow
+    from t2itui.cli.support.follow import follow
 
     output = Output(as_json=as_json)
     request = ExportRequest(encoder_id=encoder, target=target.absolute(), layout=layout)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.data_options import (
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.options import (
     encoder_option,
     images_option,
     language_option,
@@ -16,8 +16,8 @@ from t2itui.cli.data_options import (
     seed_option,
     words_option,
 )
-from t2itui.cli.output import Output
-from t2itui.plain import plain
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -196,7 +196,7 @@ def _look_back(
     plots: tuple[Path, ...],
 ) -> None:
     async def work(engine: Engine) -> Exit:
-        from t2itui.evaluation_text import write_change, write_list
+        from t2itui.text.evaluations import write_change, write_list
 
         if is_list:
             write_list(await engine.evaluator.entries(1000, containing), output)
@@ -217,7 +217,7 @@ def _look_over_time(
 ) -> None:
     async def work(engine: Engine) -> Exit:
         from engine.errors import RequestError
-        from t2itui.evaluation_trend import write_trend
+        from t2itui.text.trend import write_trend
 
         found = await engine.evaluator.over_time(trend)
         if measure not in found.measures:
@@ -239,7 +239,7 @@ def _look_over_time(
 async def _evaluate(
     engine: Engine, request: EvaluateRequest, plots: tuple[Path, ...], output: Output
 ) -> Exit:
-    from t2itui.cli.follow import follow
+    from t2itui.cli.support.follow import follow
 
     if plots:
         from engine.evaluation.plots import check_plots
@@ -255,8 +255,8 @@ async def _evaluate(
 
 def write(found: Evaluation, plots: tuple[Path, ...], output: Output) -> None:
     """Write an evaluation, as JSON lines or tables, and draw it into files."""
-    from engine.evaluation.lines import records
-    from t2itui.evaluation_text import write_evaluation
+    from engine.evaluation.results import records
+    from t2itui.text.evaluations import write_evaluation
 
     if output.as_json:
         for kind, values in records(found):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
-from t2itui.plain import plain
-from t2itui.scope_names import STORYBOOK, scope_folder
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
+from t2itui.text.words import STORYBOOK, scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine

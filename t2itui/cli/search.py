@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
-from t2itui.cli.waiting import waiting_for_models
-from t2itui.plain import plain
-from t2itui.scope_names import scope_folder
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.options import waiting_for_models
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
+from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -167,7 +167,7 @@ def _confirmed() -> bool:
 
 async def _paint(engine: Engine, receipt: Receipt, output: Output, *, only_path: bool) -> Exit:
     """Paint for a decision; the picture answers it if its match passes the threshold."""
-    from t2itui.cli.painting import best_of, follow_painting
+    from t2itui.cli.support.follow import best_of, follow_painting
 
     request = replace(engine.painting.request_for(receipt), preview=output.as_json)
     job = await engine.painting.start(request, receipt=receipt)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.data_options import (
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.options import (
     encoder_option,
     images_option,
     language_option,
@@ -16,7 +16,7 @@ from t2itui.cli.data_options import (
     seed_option,
     words_option,
 )
-from t2itui.cli.output import Output
+from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -112,7 +112,7 @@ def command(
     )
 
     async def work(engine: Engine) -> Exit:
-        from t2itui.cli.follow import follow
+        from t2itui.cli.support.follow import follow
 
         job = engine.train(request)
         code = await follow(engine, job, output, quiet=True)
@@ -160,7 +160,7 @@ def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]
     """A report's figures as the lines that `eval --json` writes."""
     from dataclasses import asdict
 
-    from engine.evaluation.lines import figure_records
+    from engine.evaluation.results import figure_records
 
     paired = (*report.against_label_free, *report.against_cosine)
     figures = figure_records(
@@ -171,13 +171,8 @@ def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]
 
 def write_report(report: TrainingReport, output: Output) -> None:
     """Write the figures of a matcher on its held-out pictures."""
-    from t2itui.evaluation_text import (
-        difference,
-        write_decisions,
-        write_retrieval,
-        write_scenes,
-    )
-    from t2itui.plain import plain
+    from t2itui.text.evaluations import difference, write_decisions, write_retrieval, write_scenes
+    from t2itui.text.plain import plain
 
     learned, watched, held_out = report.pictures
     output.line(

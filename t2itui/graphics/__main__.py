@@ -14,7 +14,7 @@ from textual.widgets import Static
 from t2itui.graphics.capability import PROTOCOLS, Graphics
 from t2itui.graphics.detection import detect
 from t2itui.graphics.picture import Picture, free_pictures
-from t2itui.plain import plain
+from t2itui.text.plain import plain
 
 
 class Dialog(ModalScreen[None]):

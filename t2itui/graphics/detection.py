@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from t2itui.graphics.capability import PROTOCOLS, Graphics, ProtocolName
 from t2itui.graphics.terminal import ask, cell_pixels, open_terminal
-from t2itui.plain import plain
+from t2itui.text.plain import plain
 
 PLACEHOLDERS_SINCE = {"kitty": (0, 28), "ghostty": (1, 0)}
 """Terminals with Kitty's Unicode placeholders; older ones claim its graphics but lack these."""

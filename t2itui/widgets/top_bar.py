@@ -10,8 +10,8 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from t2itui.plain import plain
 from t2itui.status import Status
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from t2itui.app import T2ITuiApp

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.evaluation.bootstrap import drawn_weights, paired_difference
 from engine.evaluation.data import CAPTIONS, Data, Right, SwappedPair
 from engine.evaluation.measure import Direction, retrieval, swap
-from engine.evaluation.ranks import rank_queries, transposed
 from engine.results import FloatArray
+from engine.scoring.metrics import rank_queries, transposed
+from engine.scoring.resampling import drawn_weights, paired_difference
 
 PICTURES, TEXTS, DIM = 1000, 5000, 512
 

@@ -18,8 +18,8 @@ from usearch.index import search as usearch_search
 from engine.results import FloatArray
 from engine.scoring import label_free, ranking
 from engine.scoring.matcher import Matcher
-from engine.search.matrix import arrange
-from engine.search.texts import BANK_SIZE, rival_texts
+from engine.search.embedding_matrix import arrange
+from engine.search.text_embedder import BANK_SIZE, rival_texts
 
 DIM, HIDDEN, TOP = 512, 256, 10
 

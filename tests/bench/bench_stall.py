@@ -21,7 +21,7 @@ from engine.engine import Engine
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import PROTOCOLS, Graphics, ProtocolName
-from t2itui.widgets.card import Card
+from t2itui.screens.search.card import Card
 from tests.bench.big_library import QUERY, build
 from tests.bench.on_pty import CELL, run_on_pty
 

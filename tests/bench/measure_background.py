@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.results import FloatArray
 from engine.scoring import label_free
-from engine.search.texts import background_texts, rival_texts
+from engine.search.text_embedder import background_texts, rival_texts
 from tests.e2e.class_words import (
     ABSENT,
     CLEARLY_ABSENT,

@@ -23,16 +23,16 @@ from random import Random
 
 import numpy as np
 
+from cache.collections import storybook_ids
 from cache.embeddings import vectors_of
 from cache.matchers import newest_matcher
-from cache.records import TextRecord
-from cache.storybook import storybook_ids
-from engine.comparing.names import short_name
+from cache.texts import TextRecord
+from engine.comparing.sheet import short_name
 from engine.engine import Engine
 from engine.results import Scores
 from engine.scoring.matcher import read_matcher
 from engine.scoring.ranking import make_scores, rank_of, ranked_values
-from engine.search.texts import Texts
+from engine.search.text_embedder import Texts
 from engine.settings import EngineSettings
 from engine.storybook.captions import Caption, Language
 from engine.storybook.ladder import ladder, say

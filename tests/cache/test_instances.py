@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from cache.counters import bump, revision
+from cache.connection import quick_check
 from cache.embeddings import load_matrix
 from cache.errors import CacheBusyError
-from cache.health import quick_check
-from cache.pictures import counts
+from cache.library import counts
+from cache.sql import bump, revision
 from cache.store import Cache, open_database
 from tests.cache.rows import CLIP
 from tests.cache.test_kill import start_writer

@@ -7,8 +7,16 @@ import sys
 import pytest
 from sqlite_utils import Database
 
-from cache.jobs import add_job, claim_ids, list_jobs, mark_lost, release_ids, set_job
-from cache.liveness import is_alive, own_token
+from cache.jobs import (
+    add_job,
+    claim_ids,
+    is_alive,
+    list_jobs,
+    mark_lost,
+    own_token,
+    release_ids,
+    set_job,
+)
 
 
 def foreign_token(*, boot: str | None = None, host: str | None = None) -> str:

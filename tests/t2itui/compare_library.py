@@ -8,11 +8,11 @@ import numpy as np
 from textual.pilot import Pilot
 
 from engine.engine import Engine
+from engine.evaluation.swaps import variants
 from engine.requests import ImportRequest
 from engine.settings import EngineSettings
-from engine.variants import variants
 from t2itui.app import T2ITuiApp
-from t2itui.screens.compare import CompareScreen
+from t2itui.screens.compare.screen import CompareScreen
 from tests.t2itui.fakes import until
 from tests.t2itui.real_library import ENCODER, write_library
 

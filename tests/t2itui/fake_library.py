@@ -14,7 +14,10 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.signal import Signal
 
-from cache.records import EncoderRecord, FailureRecord, FolderRecord, JobRecord, LibraryCounts
+from cache.embeddings import EncoderRecord
+from cache.files import FailureRecord, FolderRecord
+from cache.jobs import JobRecord
+from cache.library import LibraryCounts
 from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobStarted
 from engine.requests import ImportRequest, IndexRequest
 from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
@@ -22,9 +25,9 @@ from engine.settings import EngineSettings
 from t2itui.graphics.capability import Graphics
 from t2itui.job_host import JobHost
 from t2itui.messages import EngineReady, JobReported, ReplayWanted
+from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.settings import AppSettings
 from t2itui.status import Status
-from t2itui.widgets.jobs_strip import JobsStrip
 
 if TYPE_CHECKING:
     from engine.engine import Engine

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 from textual.pilot import Pilot
 
-from cache.records import JobRecord, LibraryCounts
+from cache.jobs import JobRecord
+from cache.library import LibraryCounts
 from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
 from engine.requests import IndexRequest, SearchRequest
@@ -26,7 +27,7 @@ from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
-from t2itui.screens.search import SearchScreen
+from t2itui.screens.search.screen import SearchScreen
 from t2itui.settings import AppSettings
 
 if TYPE_CHECKING:

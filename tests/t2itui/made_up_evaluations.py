@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from engine.errors import EngineError, RequestError
-from engine.evaluation.bootstrap import Interval
-from engine.evaluation.decisions import Bin, Decision
 from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
@@ -20,6 +18,8 @@ from engine.evaluation.results import (
     Routing,
     Swap,
 )
+from engine.scoring.metrics import Bin, Decision
+from engine.scoring.resampling import Interval
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 
 EVIL = "\x1b]0;evil\x07"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
-from cache.records import MatcherRecord
+from cache.matchers import MatcherRecord
 from engine.evaluation.results import DIRECTIONS
 from engine.events import TrainingProgress
 from engine.search.labels import Labelled

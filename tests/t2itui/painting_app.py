@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
-from cache.names import add_names
+from cache.collections import leave_storybook_out
+from cache.embeddings import add_embeddings, put_encoder
+from cache.pictures import add_names
 from cache.store import Cache
-from cache.storybook import leave_storybook_out
 from engine.engine import Engine
-from engine.generation.generators import GeneratorState, Unloaded
+from engine.models.generators import GeneratorState, Unloaded
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics, ProtocolName

@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.comparing.sheet import Line, load_sheet
-from t2itui.screens.compare_files import AddPicture, ExportComparison, OpenSheet, SaveSheet
-from t2itui.screens.form import Dialog
+from t2itui.screens.common.dialogs import Dialog
+from t2itui.screens.compare.files import AddPicture, ExportComparison, OpenSheet, SaveSheet
 from t2itui.widgets.path_input import PathInput
 from tests.t2itui.compare_library import (
     CHINESE,

@@ -3,8 +3,8 @@
 import pytest
 
 from engine.comparing.sheet import Cell, Comparison, Line, Row
-from t2itui.heat_table import HeatTable, change_words, digits
-from t2itui.widgets.heat_layout import GUTTER, first_in_sight, lay_out
+from t2itui.screens.compare.heatmap import GUTTER, first_in_sight, lay_out
+from t2itui.text.heat_table import HeatTable, change_words, digits
 
 LINES = (Line(text="a", pair=1), Line(text="b", pair=1), Line(text="c"), Line(text="new"))
 

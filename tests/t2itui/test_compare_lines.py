@@ -3,7 +3,7 @@
 import pytest
 
 from engine.comparing.sheet import Line
-from t2itui import compare_lines as edits
+from t2itui.screens.compare import editing as edits
 
 
 def lines(words: str) -> tuple[Line, ...]:

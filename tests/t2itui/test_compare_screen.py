@@ -9,12 +9,11 @@ import pytest
 from textual.geometry import Offset
 from textual.widgets import Static
 
-from engine.comparing.example import example
-from engine.comparing.sheet import Comparison, Line, Sheet
+from engine.comparing.sheet import Comparison, Line, Sheet, example
 from t2itui.graphics.picture import Picture
-from t2itui.screens.compare import CompareScreen
-from t2itui.screens.pair import PairScreen
-from t2itui.screens.swaps import SwapScreen
+from t2itui.screens.compare.pair import PairScreen
+from t2itui.screens.compare.screen import CompareScreen
+from t2itui.screens.compare.swaps import SwapScreen
 from tests.t2itui.compare_library import (
     BLUE,
     CHINESE,

@@ -8,8 +8,8 @@ from typing import cast
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from t2itui.screens.evaluate import EvaluateScreen
-from t2itui.screens.evaluate_form import EvaluateForm
+from t2itui.screens.evaluate.form import EvaluateForm
+from t2itui.screens.evaluate.screen import EvaluateScreen
 from tests.engine.evaluation.libraries import opened, write_data
 from tests.t2itui.fake_library import FakeEngine, HostApp
 from tests.t2itui.fakes import until

@@ -10,17 +10,16 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from cache.records import JobRecord
+from cache.jobs import JobRecord
 from engine.errors import RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
-from t2itui.screens.evaluate import EvaluateScreen
-from t2itui.screens.evaluate_form import EvaluateForm
-from t2itui.screens.form import Confirm
-from t2itui.screens.jobs import JobsScreen
-from t2itui.screens.paged import PAGE
-from t2itui.screens.save_plot import SavePlot
-from t2itui.widgets.plot_view import PlotView
+from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.common.paged import PAGE
+from t2itui.screens.evaluate.detail import PlotView
+from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
+from t2itui.screens.evaluate.screen import EvaluateScreen
+from t2itui.screens.jobs.screen import JobsScreen
 from tests.t2itui.fake_library import HostApp, settled
 from tests.t2itui.fakes import until
 from tests.t2itui.made_up_evaluations import EVIL, EvaluatingEngine, evaluation

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-from t2itui.screens.evaluate import EvaluateScreen
-from t2itui.widgets.plot_view import PlotView
+from t2itui.screens.evaluate.detail import PlotView
+from t2itui.screens.evaluate.screen import EvaluateScreen
 from tests.t2itui.fake_library import HostApp
 from tests.t2itui.fakes import until
 from tests.t2itui.made_up_evaluations import EvaluatingEngine, evaluation

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from engine.evaluation.over_time import MEASURES, OverTime, over_time
 from t2itui.cli.eval import _MEASURES
-from t2itui.evaluation_trend import trend_lines, trend_plot, write_trend
-from t2itui.written import Written
+from t2itui.text.rich_output import Written
+from t2itui.text.trend import trend_lines, trend_plot, write_trend
 from tests.t2itui.made_up_evaluations import EVIL, evaluation
 
 DAY = 24 * 3600.0

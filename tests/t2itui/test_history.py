@@ -8,14 +8,15 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.results import Receipt, ResultRow
+from engine.states import Route
 from t2itui.graphics.picture import Picture
-from t2itui.screens.form import Confirm
-from t2itui.screens.history import HistoryScreen
-from t2itui.screens.paged import PAGE
+from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.common.paged import PAGE
+from t2itui.screens.history.screen import HistoryScreen
 from tests.t2itui.fake_library import FakeEngine, HostApp, settled
 
 
-def receipt(number: int, query: str, *, route: str = "retrieve", passed: int = 7) -> Receipt:
+def receipt(number: int, query: str, *, route: Route = Route.RETRIEVE, passed: int = 7) -> Receipt:
     return Receipt(
         id=f"{number:012x}",
         query=query,
@@ -53,7 +54,7 @@ def engine() -> FakeEngine:
     engine = FakeEngine()
     engine.history.receipts = [
         receipt(1, "a dog"),
-        receipt(2, "a piano", route="generate", passed=0),
+        receipt(2, "a piano", route=Route.GENERATE, passed=0),
         receipt(3, "a dog in the snow"),
     ]
     engine.history.rows = (row(1, 0.97), row(2, 0.31))

@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from cache.records import JobRecord
+from cache.jobs import JobRecord
 from cache.store import Cache
 from engine.events import JobFinished, JobNote, JobProgress
-from engine.exchange import Exchange
 from engine.generation.request import GenerateRequest, Lora
-from engine.generation.saved import Order, order_to_json
-from engine.indexing.indexer import Indexer
-from engine.jobs import JobWork
+from engine.jobs.codec import Order, order_to_json
+from engine.jobs.jobs import JobWork
+from engine.library.exchange import Exchange
+from engine.library.indexing import Indexer
 from engine.models.downloads import Downloads
 from engine.models.encoders import Encoders
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from engine.settings import EngineSettings
-from t2itui.job_again import DownloadRequest, again_command, read_request
-from t2itui.screens.jobs import JobsScreen
+from t2itui.screens.jobs.again import DownloadRequest, again_command, read_request
+from t2itui.screens.jobs.screen import JobsScreen
 from tests.t2itui.fake_library import FakeEngine, HostApp, settled
 
 INDEX = json.dumps(

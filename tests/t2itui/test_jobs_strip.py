@@ -13,9 +13,9 @@ from engine.events import (
     JobQueued,
     JobStarted,
 )
-from t2itui.job_board import SHOWN_S, JobBoard
-from t2itui.widgets.job_line import figures
-from t2itui.widgets.jobs_strip import JobsStrip
+from t2itui.screens.jobs.board import SHOWN_S, JobBoard
+from t2itui.screens.jobs.line import figures
+from t2itui.screens.jobs.strip import JobsStrip
 from tests.t2itui.fake_library import FakeEngine, HostApp
 
 

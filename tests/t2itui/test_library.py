@@ -7,14 +7,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, Tabs
 
+from cache.embeddings import EncoderRecord
 from cache.errors import CacheReadOnlyError
-from cache.records import EncoderRecord, FailureRecord, FolderRecord
+from cache.files import FailureRecord, FolderRecord
 from engine.events import JobFinished
 from engine.results import ModelStatus
-from t2itui.screens.add_folder import AddFolder
-from t2itui.screens.form import Confirm
-from t2itui.screens.import_vectors import ImportVectors
-from t2itui.screens.library import LibraryScreen
+from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.library.forms import AddFolder, ImportVectors
+from t2itui.screens.library.screen import LibraryScreen
 from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.path_input import PathInput
 from t2itui.widgets.sheet import Sheet

@@ -13,17 +13,16 @@ from textual.worker import WorkerCancelled
 
 from engine.engine import Engine
 from engine.events import JobCancelled, JobFinished
-from engine.jobs import Job, Outcome
+from engine.jobs.jobs import Job, Outcome
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import HALF_CELLS
-from t2itui.screens.add_folder import AddFolder
-from t2itui.screens.history import HistoryScreen
-from t2itui.screens.import_vectors import ImportVectors
-from t2itui.screens.jobs import JobsScreen
-from t2itui.screens.library import LibraryScreen
-from t2itui.widgets.jobs_strip import JobsStrip
+from t2itui.screens.history.screen import HistoryScreen
+from t2itui.screens.jobs.screen import JobsScreen
+from t2itui.screens.jobs.strip import JobsStrip
+from t2itui.screens.library.forms import AddFolder, ImportVectors
+from t2itui.screens.library.screen import LibraryScreen
 from t2itui.widgets.sheet import Sheet
 from tests.t2itui.fakes import answered, until
 from tests.t2itui.painted_library import DemoLibrary, paint

@@ -4,8 +4,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from t2itui.widgets.sheet import LazyRows, Row, Sheet
-from t2itui.widgets.sheet_layout import Column, column_widths, fit
+from t2itui.widgets.sheet import Column, LazyRows, Row, Sheet, column_widths, fit
 
 COLUMNS = (
     Column(title="path", width=10, share=1, keep_end=True),

@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-from cache.records import FailureRecord, FolderRecord, JobRecord
+from cache.files import FailureRecord, FolderRecord
+from cache.jobs import JobRecord
 from engine.events import JobProgress
-from t2itui.screens.history import HistoryScreen
-from t2itui.screens.jobs import JobsScreen
-from t2itui.screens.library import LibraryScreen
+from engine.states import Route
+from t2itui.screens.history.screen import HistoryScreen
+from t2itui.screens.jobs.screen import JobsScreen
+from t2itui.screens.library.screen import LibraryScreen
 from tests.t2itui.fake_library import FakeEngine, HostApp
 from tests.t2itui.fakes import made_up_thumbnail
 from tests.t2itui.test_history import receipt, row
@@ -69,7 +71,7 @@ def test_history_at_120x36_with_its_pictures(snap_compare: Compare) -> None:
     engine = FakeEngine()
     engine.history.receipts = [
         receipt(1, "a dog"),
-        receipt(2, "a piano", route="generate", passed=0),
+        receipt(2, "a piano", route=Route.GENERATE, passed=0),
         receipt(3, "一匹棕色的马在吃草"),
     ]
     engine.history.rows = tuple(row(rank, 1 - rank / 10) for rank in range(1, 9))

@@ -11,11 +11,17 @@ from textual.widgets import Input, Static
 from engine.errors import RequestError
 from engine.generation.request import GenerateRequest, Lora, checked
 from t2itui.app import T2ITuiApp
-from t2itui.paint_fields import loras_text, place_of, read_loras, read_size, size_text
-from t2itui.screens.paint_form import PaintForm
-from t2itui.screens.painting import PaintingScreen
+from t2itui.screens.generate.form import (
+    PaintForm,
+    loras_text,
+    place_of,
+    read_loras,
+    read_size,
+    size_text,
+)
+from t2itui.screens.generate.screen import PaintingScreen
 from t2itui.settings import load
-from t2itui.widgets.tick import Tick
+from t2itui.widgets.basics import Tick
 from tests.t2itui.fakes import until
 from tests.t2itui.painting_app import fill, painting_app
 from tests.t2itui.test_painting import ask, said

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from engine.generation.painted import BLACK, BLOCKED, NAN
-from engine.results import GENERATE, RETRIEVE, Receipt
+from engine.models.progress import BLACK, BLOCKED, NAN
+from engine.results import Receipt
+from engine.states import Route
 from t2itui.app import T2ITuiApp
-from t2itui.screens.search import SearchScreen
+from t2itui.screens.search.screen import SearchScreen
 from t2itui.settings import AppSettings
 from tests.t2itui.fakes import until
 from tests.t2itui.painting_app import PICTURES, fill, painting_app
@@ -74,7 +75,7 @@ async def test_what_nothing_shows_is_painted_on_a_key_and_then_found_in_the_grid
         await until(pilot, lambda: screen.results.grid.cards[0].name.startswith("painted"))
         assert "retrieve" in str(screen.route_line.content)
         noted = [each for each in await receipts(app) if each.job]
-        assert noted[0].result is not None and noted[0].route == GENERATE
+        assert noted[0].result is not None and noted[0].route == Route.GENERATE
 
 
 async def test_a_query_that_was_answered_is_painted_too_and_the_receipt_says_against_what(
@@ -87,7 +88,7 @@ async def test_a_query_that_was_answered_is_painted_too_and_the_receipt_says_aga
         await pilot.press("g")
         await until(pilot, lambda: "Painted" in said(screen))
         past = [each for each in await receipts(app) if each.job]
-        assert [(each.route, each.override) for each in past] == [(RETRIEVE, GENERATE)]
+        assert [(each.route, each.override) for each in past] == [(Route.RETRIEVE, Route.GENERATE)]
 
 
 async def test_no_thanks_takes_the_offer_away_and_is_kept(home: Path) -> None:
@@ -97,7 +98,7 @@ async def test_no_thanks_takes_the_offer_away_and_is_kept(home: Path) -> None:
         await pilot.press("d")
         await until(pilot, lambda: said(screen) == "")
         await app.workers.wait_for_complete()
-        assert (await receipts(app))[0].override == RETRIEVE
+        assert (await receipts(app))[0].override == Route.RETRIEVE
         await pilot.press("r")
         await pilot.pause()
         await until(pilot, lambda: not screen.is_waiting)

@@ -8,14 +8,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.generation.generators import MemoryUse, Unloaded
-from engine.generation.painted import BLACK
 from engine.generation.request import GenerateRequest
+from engine.models.generators import MemoryUse, Unloaded
+from engine.models.progress import BLACK
 from t2itui.app import T2ITuiApp
-from t2itui.screens.jobs import JobsScreen
-from t2itui.screens.paint_form import PaintForm
-from t2itui.screens.painting import PaintingScreen
-from t2itui.widgets.jobs_strip import JobsStrip
+from t2itui.screens.generate.form import PaintForm
+from t2itui.screens.generate.screen import PaintingScreen
+from t2itui.screens.jobs.screen import JobsScreen
+from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.widgets.key_line import KeyLine
 from tests.t2itui.fakes import until
 from tests.t2itui.painting_app import fill, painting_app

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from cache.records import GeneratedRecord, JobRecord
+from cache.generated import GeneratedRecord
+from cache.jobs import JobRecord
 from engine.events import (
     JobFinished,
     JobKept,
@@ -20,12 +21,12 @@ from engine.events import (
     JobSteppedDown,
 )
 from engine.generation.request import GenerateRequest
-from engine.generation.saved import Order, order_to_json
+from engine.jobs.codec import Order, order_to_json
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
-from t2itui.painting_view import as_ppm
-from t2itui.screens.painting import PaintingScreen
-from t2itui.widgets.jobs_strip import JobsStrip
+from t2itui.screens.generate.screen import PaintingScreen
+from t2itui.screens.jobs.strip import JobsStrip
+from t2itui.screens.jobs.views import as_ppm
 from tests.engine.generation.studio import ColourGenerators
 from tests.t2itui.fakes import FakeEngine, FakeJobs, fake_app, until
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.widgets import Static
 
 from engine.scoring import ranking
+from t2itui.screens.search.histogram import Histogram, columns_of
 from t2itui.settings import AppSettings
-from t2itui.widgets.histogram import Histogram, columns_of
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
 SIZE = (120, 36)

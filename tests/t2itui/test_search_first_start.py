@@ -7,9 +7,9 @@ from pathlib import Path
 from textual.widgets import Static
 
 from engine.events import JobFailed, LibraryChanged
-from t2itui.screens.first_start import FirstStart
-from t2itui.screens.import_vectors import ImportVectors
-from t2itui.widgets.panel import Panel
+from t2itui.screens.library.forms import ImportVectors
+from t2itui.screens.search.first_start import FirstStart
+from t2itui.widgets.basics import Panel
 from tests.t2itui.fakes import FakeEngine, fake_app, until
 
 SIZE = (80, 24)

@@ -15,11 +15,10 @@ from engine.models.encoders import WorkerState
 from engine.results import Note
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
-from t2itui.screens.search_beginning import REFRESH_S
+from t2itui.screens.search.beginning import REFRESH_S
+from t2itui.screens.search.lines import NotesLine, RouteLine
 from t2itui.settings import AppSettings
-from t2itui.widgets.notes_line import NotesLine
-from t2itui.widgets.panel import Panel
-from t2itui.widgets.route_line import RouteLine
+from t2itui.widgets.basics import Panel
 from t2itui.widgets.top_bar import StatusText
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 

@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from t2itui.screens.form import Confirm
-from t2itui.screens.search import SearchScreen
+from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.search.screen import SearchScreen
 from tests.t2itui.fakes import answered, until
 from tests.t2itui.real_library import ENCODER, make_library, real_app
 

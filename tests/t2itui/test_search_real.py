@@ -9,8 +9,8 @@ from textual.widgets import Static
 
 from t2itui import settings
 from t2itui.messages import ReplayWanted
-from t2itui.screens.history import HistoryScreen
-from t2itui.screens.search import SearchScreen
+from t2itui.screens.history.screen import HistoryScreen
+from t2itui.screens.search.screen import SearchScreen
 from tests.t2itui.fakes import answered, until
 from tests.t2itui.real_library import EACH, make_library, real_app
 

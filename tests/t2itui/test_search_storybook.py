@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from t2itui.screens.add_folder import AddFolder
-from t2itui.screens.filter_form import FilterForm
-from t2itui.screens.library import LibraryScreen
-from t2itui.screens.search import SearchScreen
-from t2itui.suggested import tour
+from t2itui.screens.library.forms import AddFolder
+from t2itui.screens.library.screen import LibraryScreen
+from t2itui.screens.search.filter_form import FilterForm
+from t2itui.screens.search.screen import SearchScreen
+from t2itui.screens.search.suggestions import SuggestionChip, tour
 from t2itui.widgets.key_line import KeyLine
-from t2itui.widgets.suggestion_strip import SuggestionChip
 from tests.t2itui.fakes import answered, until
 from tests.t2itui.real_library import make_library, real_app
 

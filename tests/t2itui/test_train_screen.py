@@ -13,21 +13,20 @@ from textual.widgets import Input, Static
 
 from cache.matchers import add_matcher
 from engine.engine import Engine
-from engine.evaluation.figures import Measuring
-from engine.evaluation.gather import Material
+from engine.evaluation.embeddings import Material
+from engine.evaluation.measure import Measuring
 from engine.events import JobFinished, JobProgress
-from engine.jobs import Job
+from engine.jobs.jobs import Job
+from engine.models.messages import Reply
 from engine.settings import EngineSettings
 from engine.training.report import Sizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
-from engine.wire import Reply
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import HALF_CELLS
-from t2itui.screens.form import Confirm
-from t2itui.screens.matcher_file import ExportMatcher, ImportMatcher
-from t2itui.screens.train import TrainScreen
-from t2itui.screens.train_form import TrainForm
-from t2itui.widgets.training_pane import TrainingPane
+from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.train.form import ExportMatcher, ImportMatcher, TrainForm
+from t2itui.screens.train.pane import TrainingPane
+from t2itui.screens.train.screen import TrainScreen
 from tests.engine.evaluation.libraries import ENCODER, opened, write_data
 from tests.engine.matchers import random_matcher
 from tests.t2itui.fakes import until

@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 from engine.events import JobFinished
 from engine.training.request import TrainRequest
 from engine.training.run import Trained
-from t2itui.screens.train import Report, TrainScreen
-from t2itui.screens.train_form import TrainForm
+from t2itui.screens.train.form import TrainForm
+from t2itui.screens.train.screen import Report, TrainScreen
 from tests.t2itui.fake_library import HostApp
 from tests.t2itui.fakes import until
 from tests.t2itui.made_up_trainings import CLIP, TrainingEngine, fit, matcher, training_report

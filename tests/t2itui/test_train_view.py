@@ -15,11 +15,11 @@ from engine.events import (
     TrainingProgress,
 )
 from engine.training.request import TrainRequest
-from t2itui.job_again import again_command, read_request
-from t2itui.job_board import JobBoard, JobView
-from t2itui.text_plots import Series, series_lines
-from t2itui.training_view import MOST_POINTS, TrainingView
-from t2itui.widgets.training_pane import plots, stage_lines
+from t2itui.screens.jobs.again import again_command, read_request
+from t2itui.screens.jobs.board import JobBoard, JobView
+from t2itui.screens.jobs.views import MOST_POINTS, TrainingView
+from t2itui.screens.train.pane import plots, stage_lines
+from t2itui.text.plots import Series, series_lines
 
 
 def told(stage: str = "step", step: int = 1, **changed: object) -> TrainingProgress:

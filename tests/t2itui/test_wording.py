@@ -2,7 +2,7 @@
 
 import pytest
 
-from t2itui.wording import counted, duration_words, size_words, when_words
+from t2itui.text.words import counted, duration_words, size_words, when_words
 
 
 @pytest.mark.parametrize(

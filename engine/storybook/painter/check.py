@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine.models.facts import hash_folder, read_facts
+from engine.models.encoder_info import hash_folder, read_facts
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import probability
 from engine.storybook.captions import Language

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.models.input_spec import prepare, read_input_spec
-from engine.workers.clip import Towers, load_towers
 from engine.workers.device import Choice
+from engine.workers.encoder_models import Towers, load_towers
 
 Floats = NDArray[np.float32]
 

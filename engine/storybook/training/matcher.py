@@ -7,7 +7,7 @@ import click
 import torch
 from safetensors.numpy import save_file
 
-from engine.models.facts import hash_folder
+from engine.models.encoder_info import hash_folder
 from engine.storybook.shipped import ENCODER, GALLERY, MATCHER
 from engine.storybook.training.card import matcher_card
 from engine.storybook.training.encoder_folder import EncoderFolder

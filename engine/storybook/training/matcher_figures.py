@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.decisions import auc, calibration_error, reliability
 from engine.scoring.matcher import Matcher
+from engine.scoring.metrics import auc, calibration_error, reliability
 from engine.storybook.claims import Claim
 from engine.storybook.measures import Texts, swapped_claims
 from engine.storybook.queries import Query

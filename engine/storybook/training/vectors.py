@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
 
-from engine.models.facts import hash_folder, read_facts
+from engine.models.encoder_info import hash_folder, read_facts
 from engine.storybook.records import read_records
 from engine.storybook.shipped import ENCODER, GALLERY, THUMBNAILS, VECTORS
 from engine.storybook.suggestions import first_texts

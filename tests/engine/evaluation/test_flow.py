@@ -5,18 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache.embeddings import load_matrix
-from cache.encoders import find_encoder
+from cache.embeddings import find_encoder, load_matrix
 from cache.matchers import add_matcher
 from cache.texts import get_texts
 from engine.errors import EngineError, RequestError
-from engine.evaluation.lines import records
 from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.results import Head
+from engine.evaluation.results import Head, records
 from engine.evaluation.scorers import Ground, LabelFreeScorer, fused
 from engine.events import JobCancelled, JobFailed, JobProgress
 from engine.requests import SearchRequest
-from engine.search.texts import Texts
+from engine.search.text_embedder import Texts
 from tests.engine.evaluation.libraries import (
     CAPTIONS,
     ENCODER,

@@ -13,18 +13,15 @@ from sqlite_utils import Database
 from cache.content_files import content_path, contents, write_content
 from cache.errors import CacheBusyError
 from cache.files import put_files
-from cache.generated import keep_generated, list_generated, seen
-from cache.generated_upkeep import sweep
+from cache.generated import NewGenerated, keep_generated, list_generated, seen, sweep
 from cache.library import counts
-from cache.records import NewGenerated
 from cache.store import Cache
 from engine.engine import Engine
 from engine.events import JobFinished
-from engine.generation.adopt import recover
-from engine.generation.keep import new_picture
-from engine.generation.picture_file import encode_png
+from engine.generation.png_metadata import encode_png
 from engine.generation.recipe import Recipe
 from engine.generation.request import GenerateRequest
+from engine.generation.store import new_picture, recover
 from engine.settings import EngineSettings
 from tests.engine.generation.studio import StudioKit
 

@@ -24,12 +24,12 @@ from engine.events import (
     JobStep,
     LibraryChanged,
 )
-from engine.generation.facts import GeneratorFacts
-from engine.generation.painted import BLACK, NAN
-from engine.generation.picture_file import read_recipe
+from engine.generation.png_metadata import read_recipe
 from engine.generation.request import GenerateRequest
+from engine.models.generator_info import GeneratorFacts
+from engine.models.progress import BLACK, NAN
 from engine.requests import Filters, SearchRequest
-from engine.results import GENERATE, RETRIEVE
+from engine.states import Route
 from tests.engine.generation.studio import StudioKit, stored
 
 RED = GenerateRequest(prompt="a red ball", seed=7)
@@ -69,18 +69,18 @@ async def test_what_was_painted_for_a_query_answers_it_the_next_time(
     studio: StudioKit, query: str
 ) -> None:
     before = await studio.searcher.search(SearchRequest(query=query))
-    assert before.receipt.route == GENERATE
+    assert before.receipt.route == Route.GENERATE
     request = studio.painting.request_for(before.receipt)
     job = await studio.painting.start(request, receipt=before.receipt)
     await job.wait()
     (picture,) = studio.painting.results(job.id)
     after = await studio.searcher.search(SearchRequest(query=query))
-    assert after.receipt.route == RETRIEVE
+    assert after.receipt.route == Route.RETRIEVE
     best = after.rows[0]
     assert (best.path, best.sha256, best.synthetic) == (picture.path, picture.sha256, True)
     assert (best.cosine, best.match) == (picture.cosine, picture.match)
     hidden = SearchRequest(query=query, filters=Filters(synthetic="hide"))
-    assert (await studio.searcher.search(hidden)).receipt.route == GENERATE
+    assert (await studio.searcher.search(hidden)).receipt.route == Route.GENERATE
     only = SearchRequest(query=query, filters=Filters(synthetic="only"))
     assert [row.picture_id for row in (await studio.searcher.search(only)).rows] == [
         picture.picture_id
@@ -95,17 +95,17 @@ async def test_painting_against_the_route_is_an_override_and_leaves_the_receipt_
     studio: StudioKit,
 ) -> None:
     result = await studio.searcher.search(SearchRequest(query="something green"))
-    assert result.receipt.route == RETRIEVE
+    assert result.receipt.route == Route.RETRIEVE
     job = await studio.painting.start(replace(RED, prompt="x"), receipt=result.receipt)
     await job.wait()
-    from engine.search.history import History
+    from engine.search.receipts import History
 
     replayed = await History(studio.cache).replay(result.receipt.id)
-    assert (replayed.receipt.override, replayed.receipt.job) == (GENERATE, job.id)
+    assert (replayed.receipt.override, replayed.receipt.job) == (Route.GENERATE, job.id)
     assert replayed.rows == result.rows
     await studio.painting.decline(result.receipt)
     again = await History(studio.cache).replay(result.receipt.id)
-    assert again.receipt.override == RETRIEVE
+    assert again.receipt.override == Route.RETRIEVE
 
 
 async def test_the_same_request_with_the_same_model_comes_from_the_cache_and_says_so(
@@ -318,6 +318,6 @@ async def test_a_job_waits_for_nobody_else(studio: StudioKit) -> None:
     job = await studio.painting.start(RED)
     await studio.generators.gate.entered.wait()
     result = await asyncio.wait_for(studio.searcher.search(SearchRequest(query="green")), 30)
-    assert result.receipt.route == RETRIEVE
+    assert result.receipt.route == Route.RETRIEVE
     studio.generators.gate.is_open.set()
     await job.wait()

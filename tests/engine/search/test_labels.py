@@ -10,7 +10,7 @@ from cache.store import Cache
 from engine.errors import RequestError
 from engine.requests import SearchRequest
 from engine.results import SearchResult
-from engine.search.history import History
+from engine.search.receipts import History
 from engine.search.searcher import Searcher
 from tests.engine.matchers import random_matcher
 from tests.engine.search.libraries import ENCODER

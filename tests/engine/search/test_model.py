@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
-from cache.names import add_names
-from cache.records import EncoderRecord, TextRecord
+from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
+from cache.pictures import add_names
 from cache.store import Cache
-from cache.texts import get_texts, put_texts
+from cache.texts import TextRecord, get_texts, put_texts
 from engine.errors import ModelUnusableError, PictureError
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
 from engine.search.searcher import Searcher
-from engine.search.texts import background_texts, rival_texts
+from engine.search.text_embedder import background_texts, rival_texts
 from engine.settings import EngineSettings
 from tests.engine.search.libraries import noise
 from tests.tiny_models import save_tiny_clip

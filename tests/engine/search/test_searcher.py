@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from cache.embeddings import vectors_of
 from cache.matchers import add_matcher
-from cache.names import add_name
+from cache.pictures import add_name
 from cache.receipts import list_receipts
 from cache.store import Cache
 from cache.texts import get_texts
@@ -21,10 +21,11 @@ from engine.errors import (
     RequestError,
 )
 from engine.requests import Filters, SearchRequest
-from engine.results import GENERATE, RETRIEVE, FloatArray, Scores, SearchResult
+from engine.results import FloatArray, Scores, SearchResult
 from engine.scoring import label_free, ranking
 from engine.search.searcher import Searcher
-from engine.search.texts import rival_texts
+from engine.search.text_embedder import rival_texts
+from engine.states import Route
 from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of
 
 DOG = SearchRequest(query="a dog", offline=True)
@@ -59,7 +60,7 @@ async def test_rows_and_receipt_follow_from_the_scores(searcher: Searcher) -> No
     assert receipt.histogram == ranking.histogram(scores)
     assert receipt.considered == 60
     assert receipt.passed == sum(match >= 0.5 for match in scores.match)
-    assert receipt.route == (RETRIEVE if receipt.passed else GENERATE)
+    assert receipt.route == (Route.RETRIEVE if receipt.passed else Route.GENERATE)
     assert receipt.matcher == "label-free (43 background texts)"
 
 
@@ -111,7 +112,7 @@ async def test_moving_the_threshold_keeps_a_new_receipt(searcher: Searcher, cach
     result = await searcher.scored(DOG)
     best = result.receipt.best_match
     moved = await searcher.record(result, threshold=best, scorer="cosine", top=5)
-    assert moved.receipt.route == RETRIEVE
+    assert moved.receipt.route == Route.RETRIEVE
     assert moved.receipt.ranked_by == "cosine"
     assert len(moved.rows) == 5
     assert moved.rows[0].cosine == moved.receipt.best_cosine

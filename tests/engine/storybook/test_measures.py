@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from engine.evaluation.decisions import auc
+from engine.scoring.metrics import auc
 from engine.storybook.captions import Language, full_claim, write
 from engine.storybook.claims import is_true
 from engine.storybook.gallery import gallery_scenes

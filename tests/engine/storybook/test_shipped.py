@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
-from engine.models.facts import hash_folder
+from engine.models.encoder_info import hash_folder
 from engine.scoring.matcher import read_matcher
 from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.gallery import gallery_scenes

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.scoring.matcher import read_matcher
 from engine.workers.fitting import Told, calibration, every, measured
-from engine.workers.learned import Matcher, TwoBranch
+from engine.workers.matcher_modules import Matcher, TwoBranch
 from engine.workers.pairs import Pairs, as_pairs, draw, even_pairs, mine
 from engine.workers.training_run import Found, run
 

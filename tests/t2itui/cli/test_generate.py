@@ -9,9 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.engine import Engine
-from engine.generation.events import OnPaintEvent, Waiting
-from engine.generation.painted import BLACK, Painted
 from engine.generation.request import GenerateRequest
+from engine.models.progress import BLACK, OnPaintEvent, Painted, Waiting
 from engine.settings import EngineSettings
 from t2itui.cli.main import cli
 from tests.engine.generation.studio import ColourEncoders, ColourGenerators

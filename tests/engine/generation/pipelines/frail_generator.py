@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.workers import generator, painter
-from engine.workers.ladder import Size
+from engine.workers import denoising as painter
+from engine.workers import generator
+from engine.workers.denoising import Size, Watcher
 from engine.workers.previews import Previewer
-from engine.workers.steps import Watcher
 
 
 class FrailPainter(painter.Painter):
@@ -48,7 +48,7 @@ class FrailPainter(painter.Painter):
 
 
 if __name__ == "__main__":
-    from engine.workers import hosted
+    from engine.workers import loaded_pipeline as hosted
 
     hosted.Painter = FrailPainter  # type: ignore[attr-defined]
     generator.main()

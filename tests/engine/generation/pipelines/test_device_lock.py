@@ -14,13 +14,12 @@ import pytest
 import pytest_asyncio
 
 from engine.errors import WorkerDiedError
-from engine.generation.events import Loading, PaintEvent, Step, Waiting
-from engine.generation.generators import Generators
-from engine.generation.painted import FINE, Painted
 from engine.generation.request import GenerateRequest
+from engine.models.generators import Generators
 from engine.models.process import GRACE_S
+from engine.models.progress import FINE, Loading, Painted, PaintEvent, Step, Waiting
 from engine.settings import EngineSettings
-from engine.workers.device_lock import DeviceLock
+from engine.workers.device import DeviceLock
 from tests.engine.models.waiting import PATIENCE_S, until
 
 ON_MODULE = pytest.mark.asyncio(loop_scope="module")
@@ -123,7 +122,7 @@ async def test_a_killed_holder_lets_go(instances: tuple[Instance, Instance]) -> 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from engine.workers.device_lock import DeviceLock
+from engine.workers.device import DeviceLock
 
 def waits():
     print("waits", flush=True)

@@ -22,14 +22,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.errors import ModelUnusableError, OutOfMemoryError, PictureError
-from engine.generation.painted import BLACK, BLOCKED, FINE, NAN
-from engine.generation.reading import read_facts
 from engine.generation.request import DDIM, DPM, EULER_A, LCM
+from engine.models.generator_info import read_facts
+from engine.models.progress import BLACK, BLOCKED, FINE, NAN
+from engine.workers.denoising import DECODING, PAINTING, Ladder, Painter, Size, Task
 from engine.workers.device import Choice, is_native
-from engine.workers.ladder import DECODING, PAINTING, Ladder, Size
-from engine.workers.loras import LoraFile
-from engine.workers.painter import Painter, Task
-from engine.workers.pipelines import Source, load_pipeline, settle_dtype
+from engine.workers.pipelines import LoraFile, Source, load_pipeline, settle_dtype
 from engine.workers.previews import Previewer, linear_map
 from engine.workers.schedulers import make_scheduler
 from tests.tiny_diffusion import quiet, save_safety_checker, save_tiny_diffusion

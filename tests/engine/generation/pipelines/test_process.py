@@ -15,7 +15,12 @@ import pytest
 import pytest_asyncio
 
 from engine.errors import ModelMissingError, OutOfMemoryError, RequestError, WorkerDiedError
-from engine.generation.events import (
+from engine.generation.request import GenerateRequest
+from engine.models.generators import Generators
+from engine.models.process import GRACE_S
+from engine.models.progress import (
+    FINE,
+    NAN,
     Decoding,
     Loading,
     PaintEvent,
@@ -23,10 +28,6 @@ from engine.generation.events import (
     Step,
     SteppedDown,
 )
-from engine.generation.generators import Generators
-from engine.generation.painted import FINE, NAN
-from engine.generation.request import GenerateRequest
-from engine.models.process import GRACE_S
 from engine.settings import EngineSettings
 from tests.engine.models.waiting import until
 
@@ -237,7 +238,7 @@ async def test_killing_the_program_leaves_no_generator_behind(
     program = f"""
         import asyncio
         from pathlib import Path
-        from engine.generation.generators import Generators
+        from engine.models.generators import Generators
         from engine.settings import EngineSettings
 
         async def main():

@@ -10,16 +10,13 @@ import pytest
 import torch
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
-from engine.generation.checkpoints import read_header
-from engine.generation.events import Decoding, PaintEvent, Step
-from engine.generation.generators import Generators
-from engine.generation.painted import FINE, Painted
-from engine.generation.reading import read_facts
 from engine.generation.request import GenerateRequest, Lora
+from engine.models.generator_info import read_facts, read_header
+from engine.models.generators import Generators
+from engine.models.progress import FINE, Decoding, Painted, PaintEvent, Step
 from engine.settings import EngineSettings
 from engine.workers.device import is_native
-from engine.workers.loras import LoraFile, Loras
-from engine.workers.pipelines import Source, load_pipeline
+from engine.workers.pipelines import LoraFile, Loras, Source, load_pipeline
 from tests.sd15 import VOCABULARY, save_sd15
 
 pytestmark = [

@@ -1,0 +1,64 @@
+"""What a person should know about an answer."""
+
+from collections.abc import Mapping, Sequence
+
+from cache.embeddings import EncoderRecord
+from cache.texts import TextRecord
+from engine.language import NAMES, unread
+from engine.results import Note
+from engine.settings import CHINESE_ENCODER
+
+
+def language_notes(texts: Sequence[str], encoder: EncoderRecord) -> tuple[Note, ...]:
+    """Name the languages that the encoder does not read, and what adds one that does."""
+    return tuple(
+        Note(
+            message=f"{encoder.id} does not read {NAMES[language]}: its ranking means little.",
+            hint=f"t2itui models get {CHINESE_ENCODER}, then"
+            f" t2itui index DIR --encoder {CHINESE_ENCODER}"
+            if language == "zh"
+            else "Ask in English.",
+        )
+        for language in unread(texts, encoder.languages)
+    )
+
+
+def cut_notes(texts: Mapping[str, TextRecord]) -> tuple[Note, ...]:
+    """Tell which words were beyond what the text tower takes."""
+    return tuple(
+        Note(
+            message=f"The encoder read the first part only; it lost: {record.lost}",
+            hint="Say the same in fewer words.",
+        )
+        for record in texts.values()
+        if record.lost
+    )
+
+
+def coverage_note(encoder: EncoderRecord, embedded: int, pictures: int) -> tuple[Note, ...]:
+    """Tell how many pictures took no part because the encoder has not seen them."""
+    if embedded >= pictures:
+        return ()
+    return (
+        Note(
+            message=f"{pictures - embedded:,} of {pictures:,} pictures are not indexed with"
+            f" {encoder.id} and took no part.",
+            hint=f"t2itui index DIR --encoder {encoder.source or encoder.id}",
+        ),
+    )
+
+
+def rough_note(known: int, enough: int) -> tuple[Note, ...]:
+    """Tell that `match` is no more than a guess for want of a background."""
+    return (
+        Note(
+            message=f"match is rough: it needs {enough} texts or pictures to compare with,"
+            f" and {known} are known.",
+            hint="Rank by cosine, or let the encoder's model run once.",
+        ),
+    )
+
+
+def unkept_note(reason: str) -> tuple[Note, ...]:
+    """Tell that the answer could not be stored."""
+    return (Note(message=f"No receipt was kept: {reason}"),)
