@@ -92,7 +92,7 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class SearchWarning:
     """Something the person should know about an answer: cut text, a language not read."""
 
     message: str
@@ -108,7 +108,7 @@ class SearchResult:
     cached: bool
     """No model took part."""
     seconds: float
-    notes: tuple[Note, ...] = ()
+    notes: tuple[SearchWarning, ...] = ()
     scores: Scores | None = None
 
 

@@ -36,7 +36,7 @@ from engine.jobs.threads import Pulse, on_thread
 from engine.library.indexing import Indexer
 from engine.library.progress import Progress
 from engine.models.encoders import Encoders
-from engine.search.text_embedder import Texts
+from engine.search.text_embedder import TextEmbedder
 
 
 class Run:
@@ -46,7 +46,7 @@ class Run:
         self, cache: Cache, encoders: Encoders, indexer: Indexer, request: EvaluateRequest
     ) -> None:
         self._cache = cache
-        self._texts = Texts(cache, encoders)
+        self._texts = TextEmbedder(cache, encoders)
         self._gathering = Gathering(cache, encoders, indexer, self._texts, request)
         self._request = request
 

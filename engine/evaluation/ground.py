@@ -19,8 +19,8 @@ from engine.evaluation.request import COSINE, FUSION, LABEL_FREE, MATCH, SCORERS
 from engine.evaluation.scorers import CosineScorer, Ground, LabelFreeScorer, MatcherScorer, Scorer
 from engine.results import FloatArray
 from engine.scoring.matcher import Matcher, matcher_words, read_matcher
-from engine.search.answers import calibrated_by, scorer_name
-from engine.search.text_embedder import Texts
+from engine.search.scored_query import calibrated_by, scorer_name
+from engine.search.text_embedder import TextEmbedder
 from engine.storybook.shipped import MATCHER
 
 
@@ -33,7 +33,7 @@ def check_scorers(names: Sequence[str]) -> None:
 
 
 async def make_scorers(
-    cache: Cache, texts: Texts, material: Material, request: EvaluateRequest
+    cache: Cache, texts: TextEmbedder, material: Material, request: EvaluateRequest
 ) -> tuple[list[Scorer], str]:
     """The scorers in the order asked for, and what `match` is.
 
@@ -79,7 +79,7 @@ async def matcher_of(cache: Cache, encoder: EncoderRecord) -> tuple[Matcher | No
 
 
 async def label_free_scorer(
-    texts: Texts,
+    texts: TextEmbedder,
     material: Material,
     columns: FloatArray,
     name: str,

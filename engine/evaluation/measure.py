@@ -14,11 +14,11 @@ from engine.evaluation.request import COSINE, FUSION, MATCH, EvaluateRequest
 from engine.evaluation.results import (
     PICTURE_TO_TEXT,
     TEXT_TO_PICTURE,
-    Calibration,
+    CalibrationFigures,
     Group,
     Paired,
     Retrieval,
-    Routing,
+    RoutingFigures,
     Swap,
 )
 from engine.evaluation.scorers import GivenScorer, Scorer, fused
@@ -162,13 +162,13 @@ def routing(
     *,
     protocol: str,
     threshold: float | None,
-) -> Routing:
+) -> RoutingFigures:
     """Decisions from the best score of each query, [Q]."""
     points, most = curve(best, present)
     at = None if threshold is None else decide(best, present, threshold)
     right = (best >= (at or most).threshold) == present
     names = np.array(kinds)
-    return Routing(
+    return RoutingFigures(
         scorer=scorer,
         protocol=protocol,
         present=int(present.sum()),
@@ -199,7 +199,7 @@ def left_out(scores: FloatArray, right: Right) -> tuple[Floats, NDArray[np.bool_
     return best, present, ["present"] * len(queries) + ["absent"] * len(rest)
 
 
-def calibration(scorer: str, odds: FloatArray, right: Right, seed: int) -> Calibration:
+def calibration(scorer: str, odds: FloatArray, right: Right, seed: int) -> CalibrationFigures:
     """Right pairs, and for each a random wrong picture of its text; from log odds [texts, N]."""
     chosen = _wrong(odds.shape, right, np.random.default_rng(seed))
     kept = chosen >= 0
@@ -208,7 +208,7 @@ def calibration(scorer: str, odds: FloatArray, right: Right, seed: int) -> Calib
     label = np.arange(len(both)) < len(right.text)
     chance = probability(both).astype(np.float64)
     bins = reliability(chance, label)
-    return Calibration(
+    return CalibrationFigures(
         scorer=scorer,
         pairs=len(both),
         error=calibration_error(bins),
@@ -266,8 +266,8 @@ class Figures:
     retrieval: list[Retrieval] = field(default_factory=list)
     paired: list[Paired] = field(default_factory=list)
     swaps: list[Swap] = field(default_factory=list)
-    routing: list[Routing] = field(default_factory=list)
-    calibration: list[Calibration] = field(default_factory=list)
+    routing: list[RoutingFigures] = field(default_factory=list)
+    calibration: list[CalibrationFigures] = field(default_factory=list)
 
 
 def steps_of(material: Material, scorers: Sequence[Scorer]) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, RequestError
 from engine.evaluation.over_time import MEASURES, OverTime
-from engine.evaluation.results import Evaluation, Routing
+from engine.evaluation.results import Evaluation, RoutingFigures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +104,7 @@ def _draw_recall(axes: Axes, found: Evaluation) -> None:
     axes.legend(fontsize="small")
 
 
-def _draw_routing(axes: Axes, routing: Routing) -> None:
+def _draw_routing(axes: Axes, routing: RoutingFigures) -> None:
     thresholds = [point.threshold for point in routing.curve]
     for name in ("precision", "recall", "accuracy"):
         axes.plot(thresholds, [getattr(point, name) for point in routing.curve], label=name)

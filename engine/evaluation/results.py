@@ -84,7 +84,7 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
+class RoutingFigures:
     """How the best score of a query tells whether some picture answers it."""
 
     scorer: str
@@ -103,7 +103,7 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class CalibrationFigures:
     """Whether probabilities are what they say, on right pairs and as many wrong ones."""
 
     scorer: str
@@ -164,8 +164,8 @@ class Evaluation:
     retrieval: tuple[Retrieval, ...]
     paired: tuple[Paired, ...]
     swaps: tuple[Swap, ...]
-    routing: tuple[Routing, ...]
-    calibration: tuple[Calibration, ...]
+    routing: tuple[RoutingFigures, ...]
+    calibration: tuple[CalibrationFigures, ...]
 
 
 LATER = ("paired", "swaps", "routing", "calibration")
@@ -248,8 +248,8 @@ def figure_records(
     retrieval: Iterable[Retrieval],
     paired: Iterable[Paired],
     swaps: Iterable[Swap],
-    routing: Iterable[Routing],
-    calibration: Iterable[Calibration],
+    routing: Iterable[RoutingFigures],
+    calibration: Iterable[CalibrationFigures],
 ) -> Iterator[Record]:
     """The type and fields of the lines of all figures."""
     yield from (("recall", _recall(each)) for each in retrieval)
@@ -325,7 +325,7 @@ def _swap(found: Swap) -> dict[str, object]:
     }
 
 
-def _routing(found: Routing) -> dict[str, object]:
+def _routing(found: RoutingFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "protocol": found.protocol,
@@ -344,7 +344,7 @@ def _routing(found: Routing) -> dict[str, object]:
     }
 
 
-def _calibration(found: Calibration) -> dict[str, object]:
+def _calibration(found: CalibrationFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "pairs": found.pairs,

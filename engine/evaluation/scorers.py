@@ -12,9 +12,8 @@ from cache.labels import CalibrationRecord
 from engine.results import FloatArray, IdArray
 from engine.scoring import label_free
 from engine.scoring.calibration import calibrated
-from engine.scoring.label_free import Background
+from engine.scoring.label_free import Background, BackgroundPrompts
 from engine.scoring.matcher import Matcher
-from engine.search.text_embedder import Bank
 
 Step = Callable[[int], None]
 """Gets how many texts were scored; may raise to stop."""
@@ -84,7 +83,7 @@ class Ground:
     """What labels did to it."""
 
     @classmethod
-    def of(cls, bank: Bank, columns: FloatArray, scale: float) -> Ground:
+    def of(cls, bank: BackgroundPrompts, columns: FloatArray, scale: float) -> Ground:
         """As a search takes it: rivals where enough are known, else the random texts."""
         known = len(bank.rivals)
         are_rivals = min(known, len(bank.vectors)) >= label_free.ENOUGH

@@ -22,7 +22,7 @@ _INDEX_MASK = np.uint64(0xFFFF_FFFF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
+class RouteDecision:
     """What is to be done about a query, and the figures that say so."""
 
     route: Route
@@ -109,7 +109,7 @@ def histogram(scores: Scores) -> tuple[int, ...]:
     return tuple(np.bincount(bins, minlength=HISTOGRAM_BINS).tolist())
 
 
-def route(scores: Scores, threshold: float) -> Routing:
+def route(scores: Scores, threshold: float) -> RouteDecision:
     """Decide: pictures at or above the threshold answer the query; if none, one is generated."""
     count = len(scores.picture_ids)
     passes = passed(scores, threshold)
@@ -121,7 +121,7 @@ def route(scores: Scores, threshold: float) -> Routing:
         shown_best, shown_threshold = _told_apart(best_match, threshold)
         reason = f"none of {_pictures(count)} has a match of {shown_threshold}: "
         reason += f"the best is {shown_best}"
-    return Routing(
+    return RouteDecision(
         route=Route.RETRIEVE if passes else Route.GENERATE,
         reason=reason,
         passed=passes,

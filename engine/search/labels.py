@@ -29,15 +29,15 @@ from engine.errors import EngineError, RequestError
 from engine.requests import SearchRequest
 from engine.results import FloatArray
 from engine.scoring.calibration import fit_calibration
-from engine.search.answers import Answers
 from engine.search.pictures import Pictures
 from engine.search.query import Term, parse
-from engine.search.resolve import Case, Cases
-from engine.search.text_embedder import Texts
+from engine.search.resolve import QueryResolver, ResolvedQuery
+from engine.search.scored_query import QueryScoring
+from engine.search.text_embedder import TextEmbedder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class RelevanceLabel:
     """A judgement, with the path of its picture."""
 
     encoder_id: str
@@ -50,7 +50,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
+class LabelSummary:
     """What the labels of an encoder come to."""
 
     encoder_id: str
@@ -66,11 +66,16 @@ class Labelled:
         return self.fitting + self.not_fitting
 
 
-class Labels:
+class RelevanceLabels:
     """Keeps labels and fits calibrations to them; no model takes part."""
 
     def __init__(
-        self, cache: Cache, texts: Texts, pictures: Pictures, cases: Cases, answers: Answers
+        self,
+        cache: Cache,
+        texts: TextEmbedder,
+        pictures: Pictures,
+        cases: QueryResolver,
+        answers: QueryScoring,
     ) -> None:
         self._cache = cache
         self._texts = texts
@@ -81,7 +86,7 @@ class Labels:
 
     async def case(
         self, query: str, picture_id: int, *, encoder_id: str | None = None, offline: bool = False
-    ) -> Case:
+    ) -> ResolvedQuery:
         """Understand a query that a picture is to be judged by, and embed its text.
 
         Without an encoder it is the one that answers the query, if it has seen the picture, else
@@ -104,13 +109,13 @@ class Labels:
         await self._texts.embed(case.encoder, case.texts, offline=offline)
         return case
 
-    async def put(self, text: str, picture_id: int, *, fits: bool, encoder_id: str) -> Labelled:
+    async def put(self, text: str, picture_id: int, *, fits: bool, encoder_id: str) -> LabelSummary:
         """Note whether a text fits a picture, and calibrate anew."""
         await self._cache.write(put_label, encoder_id, text, picture_id, fits=fits)
         await self.refit(encoder_id)
         return await self.state(encoder_id)
 
-    async def drop(self, text: str, picture_id: int, *, encoder_id: str) -> Labelled:
+    async def drop(self, text: str, picture_id: int, *, encoder_id: str) -> LabelSummary:
         """Take a judgement back, and calibrate anew."""
         await self._cache.write(drop_label, encoder_id, text, picture_id)
         await self.refit(encoder_id)
@@ -122,7 +127,7 @@ class Labels:
         await self.refit(encoder_id)
         return dropped
 
-    async def entries(self, encoder_id: str | None = None) -> list[Label]:
+    async def entries(self, encoder_id: str | None = None) -> list[RelevanceLabel]:
         """The labels of an encoder, or all, oldest first."""
         return await self._cache.read(_read_labels, encoder_id)
 
@@ -138,7 +143,7 @@ class Labels:
             return {}
         return await self.said(terms[0].text, encoder_id=encoder_id)
 
-    async def state(self, encoder_id: str) -> Labelled:
+    async def state(self, encoder_id: str) -> LabelSummary:
         """What the labels of an encoder come to."""
         return await self._cache.read(_read_state, encoder_id)
 
@@ -203,10 +208,10 @@ def _calibration(
     return NewCalibration(scorer=scorer, scale=scale, shift=shift, labels=len(odds))
 
 
-def _read_state(db: Database, encoder_id: str) -> Labelled:
+def _read_state(db: Database, encoder_id: str) -> LabelSummary:
     labels = list_labels(db, encoder_id)
     fitting = sum(label.fits for label in labels)
-    return Labelled(
+    return LabelSummary(
         encoder_id=encoder_id,
         fitting=fitting,
         not_fitting=len(labels) - fitting,
@@ -214,11 +219,11 @@ def _read_state(db: Database, encoder_id: str) -> Labelled:
     )
 
 
-def _read_labels(db: Database, encoder_id: str | None) -> list[Label]:
+def _read_labels(db: Database, encoder_id: str | None) -> list[RelevanceLabel]:
     labels = list_labels(db, encoder_id)
     shown = {each.picture.id: each for each in show(db, [label.picture_id for label in labels])}
     return [
-        Label(
+        RelevanceLabel(
             encoder_id=label.encoder_id,
             text=label.text,
             picture_id=label.picture_id,

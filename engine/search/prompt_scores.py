@@ -13,15 +13,15 @@ from cache.store import Cache
 from engine.requests import Filters, SearchRequest
 from engine.results import Scores
 from engine.scoring import ranking
-from engine.search.answers import Answers
-from engine.search.resolve import Cases
+from engine.search.resolve import QueryResolver
+from engine.search.scored_query import QueryScoring
 
 _LOOKED_AT = 50
 """Of the best pictures: the first of them that was not painted stands beside a painted one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ScoredPicture:
     """A picture with its scores."""
 
     picture_id: int
@@ -31,7 +31,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class PromptScore:
     """How a picture fits a text."""
 
     encoder_id: str
@@ -39,14 +39,14 @@ class Verdict:
     """What `match` means here."""
     cosine: float
     match: float
-    best: Standing | None
+    best: ScoredPicture | None
     """The best picture that was not painted."""
 
 
-class Judge:
+class PromptScorer:
     """Scores pictures against texts that are no queries: no receipt is kept."""
 
-    def __init__(self, cache: Cache, cases: Cases, answers: Answers) -> None:
+    def __init__(self, cache: Cache, cases: QueryResolver, answers: QueryScoring) -> None:
         self._cache = cache
         self._cases = cases
         self._answers = answers
@@ -62,7 +62,7 @@ class Judge:
 
     async def score(
         self, text: str, picture_id: int, *, encoder_id: str, folders: tuple[Path, ...]
-    ) -> Verdict | None:
+    ) -> PromptScore | None:
         """Score a picture; None where it has no embedding. Raises what a search raises."""
         request = _request(text, folders, encoder_id)
         answer = await self._answers.compute(await self._cases.open(request, as_text=True))
@@ -70,7 +70,7 @@ class Judge:
         index = int(np.searchsorted(scores.picture_ids, picture_id))
         if index >= len(scores.picture_ids) or scores.picture_ids[index] != picture_id:
             return None
-        return Verdict(
+        return PromptScore(
             encoder_id=encoder_id,
             matcher=answer.matcher,
             cosine=float(scores.cosine[index]),
@@ -78,13 +78,13 @@ class Judge:
             best=await self._best(scores),
         )
 
-    async def _best(self, scores: Scores) -> Standing | None:
+    async def _best(self, scores: Scores) -> ScoredPicture | None:
         indices = ranking.top(scores, ranking.MATCH, _LOOKED_AT).tolist()
         places = {int(scores.picture_ids[index]): index for index in indices}
         for found in await self._cache.read(show, list(places)):
             if not found.picture.synthetic:
                 index = places[found.picture.id]
-                return Standing(
+                return ScoredPicture(
                     picture_id=found.picture.id,
                     path=found.file.path if found.file else "",
                     cosine=float(scores.cosine[index]),

@@ -13,7 +13,7 @@ from cache.receipts import ReceiptRecord, delete_receipts, get_receipt, list_rec
 from cache.store import Cache
 from engine.errors import EngineError, RequestError
 from engine.requests import SHOW, Filters
-from engine.results import Note, Receipt, ResultRow, SearchResult
+from engine.results import Receipt, ResultRow, SearchResult, SearchWarning
 from engine.states import Route
 
 FORMULA = 2
@@ -24,16 +24,16 @@ _SEQUEL = ("override", "job", "result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredDecision:
     """A decision as it comes back: byte for byte what was put in."""
 
     receipt: Receipt
     rows: tuple[ResultRow, ...]
-    notes: tuple[Note, ...]
+    notes: tuple[SearchWarning, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
+class ReceiptKey:
     """Everything a decision depends on, the scores' part of it."""
 
     query: str
@@ -47,7 +47,7 @@ class Basis:
     revision: int
 
 
-def receipt_id(basis: Basis, *, scorer: str, threshold: float, top: int) -> str:
+def receipt_id(basis: ReceiptKey, *, scorer: str, threshold: float, top: int) -> str:
     """12 hex digits of the SHA-256 of all that the decision depends on."""
     whole = {
         **asdict(basis),
@@ -77,7 +77,7 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def pack(stored: Stored) -> ReceiptRecord:
+def pack(stored: StoredDecision) -> ReceiptRecord:
     """The row that keeps a decision."""
     receipt = stored.receipt
     body = {
@@ -97,12 +97,12 @@ def pack(stored: Stored) -> ReceiptRecord:
     )
 
 
-def unpack(record: ReceiptRecord) -> Stored:
+def unpack(record: ReceiptRecord) -> StoredDecision:
     """The decision that a row keeps. Raises EngineError where the body cannot be understood."""
     override = record.sequel.override
     try:
         body = json.loads(record.body)
-        return Stored(
+        return StoredDecision(
             receipt=replace(
                 _receipt(body["receipt"]),
                 override=None if override is None else Route(override),
@@ -110,7 +110,7 @@ def unpack(record: ReceiptRecord) -> Stored:
                 result=record.sequel.result,
             ),
             rows=tuple(ResultRow(**row) for row in body["rows"]),
-            notes=tuple(Note(**note) for note in body["notes"]),
+            notes=tuple(SearchWarning(**note) for note in body["notes"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EngineError(

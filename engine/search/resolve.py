@@ -29,7 +29,7 @@ from engine.results import IdArray
 from engine.scoring.ranking import SCORERS
 from engine.search.pictures import Pictures, Reference
 from engine.search.query import Query, Term, parse, plain_text
-from engine.search.receipts import Basis
+from engine.search.receipts import ReceiptKey
 from engine.settings import EngineSettings
 
 
@@ -38,7 +38,7 @@ def _none() -> IdArray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Offer:
+class LibrarySnapshot:
     """The encoders with pictures, at one revision of the library."""
 
     revision: int
@@ -82,14 +82,14 @@ class StorybookScope:
     """By encoder id."""
 
 
-def read_offer(db: Database) -> Offer:
+def read_snapshot(db: Database) -> LibrarySnapshot:
     """Read what there is to choose from."""
     counted = counts(db)
     newest: dict[str, int] = {}
     for matcher in matchers(db):
         newest.setdefault(matcher.encoder_id, matcher.id)
     book = find_storybook(db)
-    return Offer(
+    return LibrarySnapshot(
         revision=revision(db),
         pictures=counted.pictures,
         encoders={record.id: record for record in encoders(db) if counted.embedded.get(record.id)},
@@ -112,7 +112,7 @@ def _read_storybook(db: Database, record: StorybookRecord | None) -> StorybookSc
     )
 
 
-def offer_for(offer: Offer, folders: Sequence[Path]) -> Offer:
+def scoped_snapshot(offer: LibrarySnapshot, folders: Sequence[Path]) -> LibrarySnapshot:
     """The part of an offer that a query scoped to `folders` is about.
 
     The built-in library and a person's own pictures never answer together, unless folders of
@@ -134,7 +134,9 @@ def offer_for(offer: Offer, folders: Sequence[Path]) -> Offer:
     return _narrowed(offer, len(book.picture_ids), book.embedded, _none())
 
 
-def _narrowed(offer: Offer, pictures: int, embedded: Mapping[str, int], left_out: IdArray) -> Offer:
+def _narrowed(
+    offer: LibrarySnapshot, pictures: int, embedded: Mapping[str, int], left_out: IdArray
+) -> LibrarySnapshot:
     return replace(
         offer,
         pictures=pictures,
@@ -154,7 +156,7 @@ def known_texts(db: Database, encoder_ids: Collection[str], texts: Sequence[str]
 
 
 def choose_encoder(
-    offer: Offer,
+    offer: LibrarySnapshot,
     texts: Sequence[str],
     *,
     wanted: str | None,
@@ -201,7 +203,7 @@ _NO_REFERENCE: tuple[Reference | None, ...] = (None,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class ResolvedQuery:
     """A request that can be answered."""
 
     request: SearchRequest
@@ -209,8 +211,8 @@ class Case:
     references: tuple[Reference | None, ...]
     """The picture that each term names; None for a text."""
     encoder: EncoderRecord
-    offer: Offer
-    basis: Basis
+    offer: LibrarySnapshot
+    basis: ReceiptKey
     matcher_id: int | None = None
     """The trained matcher that scores this query; it knows texts, not pictures."""
 
@@ -227,7 +229,7 @@ class Case:
         return known[0] if known else self.encoder.languages[0]
 
 
-class Cases:
+class QueryResolver:
     """Understands requests; reads the cache, starts no model."""
 
     def __init__(
@@ -241,11 +243,11 @@ class Cases:
         self._pictures = pictures
         self._settings = settings
         self._storybook = storybook
-        self._offer: Offer | None = None
+        self._offer: LibrarySnapshot | None = None
 
     async def open(
         self, request: SearchRequest, *, as_text: bool = False, everywhere: bool = False
-    ) -> Case:
+    ) -> ResolvedQuery:
         """Understand a request. Raises RequestError, EmptyLibraryError, PictureError.
 
         With `as_text` the query is a text as it stands, whatever it looks like; `everywhere` takes
@@ -258,7 +260,7 @@ class Cases:
             query, references = await self._understand(parse(request.query))
         offer = await self.offer()
         if not everywhere:
-            offer = offer_for(offer, request.filters.folders)
+            offer = scoped_snapshot(offer, request.filters.folders)
         texts = texts_of(query, references)
         ready = None
         if request.offline:
@@ -271,7 +273,7 @@ class Cases:
             ready=ready,
         )
         matcher = offer.matchers.get(encoder.id) if texts and not any(references) else None
-        basis = Basis(
+        basis = ReceiptKey(
             query=str(query),
             pictures=tuple(reference.identity for reference in references if reference),
             encoder=encoder.id,
@@ -279,7 +281,7 @@ class Cases:
             filters=request.filters,
             revision=offer.revision,
         )
-        return Case(
+        return ResolvedQuery(
             request=request,
             query=query,
             references=references,
@@ -289,10 +291,10 @@ class Cases:
             matcher_id=matcher,
         )
 
-    async def offer(self) -> Offer:
+    async def offer(self) -> LibrarySnapshot:
         """What the library offers now; counted again only when it has changed."""
         if self._offer is None or self._offer.revision != await self._cache.read(revision):
-            self._offer = await self._cache.read(read_offer)
+            self._offer = await self._cache.read(read_snapshot)
         return self._offer
 
     async def _prepare_storybook(self, filters: Filters) -> None:
@@ -319,7 +321,7 @@ class Cases:
             )
 
     async def in_scope(
-        self, filters: Filters, picture_ids: IdArray, offer: Offer
+        self, filters: Filters, picture_ids: IdArray, offer: LibrarySnapshot
     ) -> IdArray | None:
         """Indices of the pictures that the filters let in; None for all of them.
 

@@ -19,17 +19,24 @@ from engine.errors import RequestError
 from engine.library.collections import Storybook
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
-from engine.results import IdArray, Note, Receipt, ResultRow, Scores, SearchResult
+from engine.results import IdArray, Receipt, ResultRow, Scores, SearchResult, SearchWarning
 from engine.scoring import ranking
 from engine.search import warnings as notes
-from engine.search.answers import Answers
-from engine.search.labels import Labels
+from engine.search.labels import RelevanceLabels
 from engine.search.pictures import Pictures, absolute
-from engine.search.prompt_scores import Judge
+from engine.search.prompt_scores import PromptScorer
 from engine.search.query import quote
-from engine.search.receipts import Basis, Stored, filters_as_json, pack, receipt_id, unpack
-from engine.search.resolve import Case, Cases, check, check_scorer
-from engine.search.text_embedder import Texts
+from engine.search.receipts import (
+    ReceiptKey,
+    StoredDecision,
+    filters_as_json,
+    pack,
+    receipt_id,
+    unpack,
+)
+from engine.search.resolve import QueryResolver, ResolvedQuery, check, check_scorer
+from engine.search.scored_query import QueryScoring
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 
 _NONE: IdArray = np.empty(0, np.int64)
@@ -58,15 +65,17 @@ class Searcher:
     ) -> None:
         self._cache = cache
         self._encoders = encoders
-        self._texts = Texts(cache, encoders)
+        self._texts = TextEmbedder(cache, encoders)
         self._pictures = Pictures(cache, encoders, self._texts, settings)
-        self._cases = Cases(cache, self._pictures, settings, storybook)
-        self._answers = Answers(cache, self._texts, self._pictures, self._cases)
-        self.judge = Judge(cache, self._cases, self._answers)
+        self._cases = QueryResolver(cache, self._pictures, settings, storybook)
+        self._answers = QueryScoring(cache, self._texts, self._pictures, self._cases)
+        self.judge = PromptScorer(cache, self._cases, self._answers)
         """Scores pictures against texts, without a receipt."""
-        self.labels = Labels(cache, self._texts, self._pictures, self._cases, self._answers)
+        self.labels = RelevanceLabels(
+            cache, self._texts, self._pictures, self._cases, self._answers
+        )
         """What a person says of pictures."""
-        self._bases: OrderedDict[str, Basis] = OrderedDict()
+        self._bases: OrderedDict[str, ReceiptKey] = OrderedDict()
         self._order: tuple[Scores, str, IdArray] | None = None
 
     async def search(self, request: SearchRequest) -> SearchResult:
@@ -145,7 +154,9 @@ class Searcher:
             return result.rows[max(start, 0) : stop]
         return await self._rows(result.scores, scorer, max(start, 0), stop)
 
-    async def _answer(self, case: Case, started: float, *, keep: bool = True) -> SearchResult:
+    async def _answer(
+        self, case: ResolvedQuery, started: float, *, keep: bool = True
+    ) -> SearchResult:
         answer = await self._answers.compute(case)
         basis = replace(case.basis, match=answer.match, revision=answer.revision)
         request = case.request
@@ -155,7 +166,7 @@ class Searcher:
         )
         return _result(stored, cached=not answer.used_model, scores=answer.scores, started=started)
 
-    async def _replayed(self, case: Case, request: SearchRequest) -> Stored | None:
+    async def _replayed(self, case: ResolvedQuery, request: SearchRequest) -> StoredDecision | None:
         """The stored decision of a case, with the use counted."""
         name = receipt_id(
             case.basis, scorer=request.scorer, threshold=request.threshold, top=request.top
@@ -177,14 +188,14 @@ class Searcher:
 
     async def _decide(
         self,
-        basis: Basis,
+        basis: ReceiptKey,
         matcher: str,
         scores: Scores,
         decision: _Decision,
-        told: tuple[Note, ...],
+        told: tuple[SearchWarning, ...],
         *,
         keep: bool = True,
-    ) -> Stored:
+    ) -> StoredDecision:
         name = receipt_id(
             basis, scorer=decision.scorer, threshold=decision.threshold, top=decision.top
         )
@@ -193,7 +204,7 @@ class Searcher:
         if known is not None:
             return known
         routing = ranking.route(scores, decision.threshold)
-        stored = Stored(
+        stored = StoredDecision(
             receipt=Receipt(
                 id=name,
                 query=basis.query,
@@ -217,7 +228,7 @@ class Searcher:
         )
         return await self._keep(stored) if keep else stored
 
-    async def _keep(self, stored: Stored) -> Stored:
+    async def _keep(self, stored: StoredDecision) -> StoredDecision:
         """Store a decision; what was stored first under its name is the decision."""
         try:
             return await self._cache.write(_put, stored)
@@ -238,19 +249,19 @@ class Searcher:
             self._order = scores, scorer, ranking.order(scores, scorer)
         return self._order[2]
 
-    def _remember(self, name: str, basis: Basis) -> None:
+    def _remember(self, name: str, basis: ReceiptKey) -> None:
         self._bases[name] = basis
         self._bases.move_to_end(name)
         while len(self._bases) > _REMEMBERED:
             self._bases.popitem(last=False)
 
 
-def _get(db: Database, name: str) -> Stored | None:
+def _get(db: Database, name: str) -> StoredDecision | None:
     record = get_receipt(db, name)
     return None if record is None else unpack(record)
 
 
-def _put(db: Database, stored: Stored) -> Stored:
+def _put(db: Database, stored: StoredDecision) -> StoredDecision:
     put_receipt(db, pack(stored))
     return _get(db, stored.receipt.id) or stored
 
@@ -277,7 +288,9 @@ def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> R
     )
 
 
-def _result(stored: Stored, *, cached: bool, scores: Scores | None, started: float) -> SearchResult:
+def _result(
+    stored: StoredDecision, *, cached: bool, scores: Scores | None, started: float
+) -> SearchResult:
     return SearchResult(
         receipt=stored.receipt,
         rows=stored.rows,

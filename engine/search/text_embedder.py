@@ -18,12 +18,12 @@ from engine.errors import ModelMissingError, ModelUnusableError, OfflineError
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 
-BANK_SIZE = 200
+RANDOM_PROMPTS = 200
 """Background texts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bank:
+class BackgroundPrompts:
     """Background texts of one encoder, as far as they are known."""
 
     vectors: FloatArray
@@ -37,7 +37,7 @@ class Bank:
     """Asking again brings no more of them: all are known, or there is no model here to ask."""
 
 
-class Texts:
+class TextEmbedder:
     """Reads and embeds texts; starts a model only where the cache does not know a text."""
 
     def __init__(self, cache: Cache, encoders: Encoders) -> None:
@@ -63,12 +63,14 @@ class Texts:
             )
         return known | await self._run_model(encoder, missing), True
 
-    async def bank(self, encoder: EncoderRecord, language: str, *, offline: bool) -> Bank:
+    async def bank(
+        self, encoder: EncoderRecord, language: str, *, offline: bool
+    ) -> BackgroundPrompts:
         """The random texts and the rivals; imported texts stand in for unknown random ones.
 
         The model embeds what is missing where it is on this machine and may start.
         """
-        shipped, listed = _spoken(background_texts(), language), _spoken(rival_texts(), language)
+        shipped, listed = _spoken(random_prompts(), language), _spoken(rival_prompts(), language)
         known = dict(await self._cache.read(get_texts, encoder.id, (*shipped, *listed)))
         missing = [text for text in dict.fromkeys((*shipped, *listed)) if text not in known]
         is_here = bool(missing) and self._is_here(encoder)
@@ -78,8 +80,8 @@ class Texts:
         if len(random) < len(shipped):
             imported = await self._cache.read(imported_texts, encoder.id)
             others = sorted((item for item in imported if item.text not in random), key=_shuffled)
-            random |= {item.text: item for item in others[: BANK_SIZE - len(random)]}
-        return Bank(
+            random |= {item.text: item for item in others[: RANDOM_PROMPTS - len(random)]}
+        return BackgroundPrompts(
             vectors=_stacked([random[text] for text in sorted(random)], encoder.dim),
             rivals=_stacked([known[text] for text in listed if text in known], encoder.dim),
             listed=len(listed),
@@ -135,13 +137,13 @@ class Texts:
 
 
 @cache
-def background_texts() -> Mapping[str, tuple[str, ...]]:
+def random_prompts() -> Mapping[str, tuple[str, ...]]:
     """The shipped random texts by language: the same 200 things in each."""
     return _read("background.tsv")
 
 
 @cache
-def rival_texts() -> Mapping[str, tuple[str, ...]]:
+def rival_prompts() -> Mapping[str, tuple[str, ...]]:
     """The shipped rivals by language: the same things in each (see scoring.label_free)."""
     return _read("rivals.tsv")
 

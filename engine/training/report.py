@@ -8,7 +8,14 @@ from dataclasses import asdict, dataclass
 
 from engine.evaluation.embeddings import Material
 from engine.evaluation.measure import Measuring
-from engine.evaluation.results import Calibration, Paired, Retrieval, Routing, Swap, read_as
+from engine.evaluation.results import (
+    CalibrationFigures,
+    Paired,
+    Retrieval,
+    RoutingFigures,
+    Swap,
+    read_as,
+)
 from engine.models.messages import Reply
 from engine.training.request import TrainRequest
 from engine.training.run import Parts
@@ -51,8 +58,8 @@ class TrainingReport:
     against_label_free: tuple[Paired, ...]
     against_cosine: tuple[Paired, ...]
     swaps: tuple[Swap, ...]
-    routing: tuple[Routing, ...]
-    calibration: tuple[Calibration, ...]
+    routing: tuple[RoutingFigures, ...]
+    calibration: tuple[CalibrationFigures, ...]
     scenes: tuple[SceneFigure, ...] = ()
     """Of a training on drawn scenes."""
 

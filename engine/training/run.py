@@ -32,7 +32,7 @@ from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray, IdArray
 from engine.scoring.matcher import Matcher, read_matcher
-from engine.search.text_embedder import Texts
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.training.drawn import REPORT, REPORTED, TRAIN, VALIDATION, WATCHED, Drawing, Drawn
 from engine.training.report import Sizes, TrainingReport, make_report
@@ -152,7 +152,7 @@ class Run:
         self._encoders = encoders
         self._settings = settings
         self._request = request
-        self._texts = Texts(cache, encoders)
+        self._texts = TextEmbedder(cache, encoders)
         evaluation = request.as_evaluation()
         self._gathering = Gathering(cache, encoders, indexer, self._texts, evaluation)
 

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from engine.evaluation.results import Calibration, Evaluation, Routing
+    from engine.evaluation.results import CalibrationFigures, Evaluation, RoutingFigures
 
 
 WIDTH, HEIGHT = 64, 9
 _BAR = 30
 
 
-def curve_lines(routing: Routing) -> list[str]:
+def curve_lines(routing: RoutingFigures) -> list[str]:
     """Precision (p), recall (r) and accuracy (a) over all thresholds; | marks the best one.
 
     A line above says the same in words.
@@ -57,7 +57,7 @@ def curve_lines(routing: Routing) -> list[str]:
     return lines
 
 
-def reliability_lines(calibration: Calibration) -> list[str]:
+def reliability_lines(calibration: CalibrationFigures) -> list[str]:
     """For each bin of probability: what was predicted, what was observed, how many pairs."""
     lines = ["predicted  observed" + " " * (_BAR - 6) + "pairs"]
     for bar in calibration.bins:
@@ -191,7 +191,7 @@ def routing_plots(found: Evaluation) -> tuple[Plot, ...]:
     return tuple(_routing(each) for each in found.routing if len(each.curve) > 1)
 
 
-def _routing(routing: Routing) -> Plot:
+def _routing(routing: RoutingFigures) -> Plot:
     best = routing.best
     named = (
         ("p", "precision", "text-warning"),
@@ -221,7 +221,7 @@ def reliability_plots(found: Evaluation) -> tuple[Plot, ...]:
     return tuple(_reliability(each) for each in found.calibration)
 
 
-def _reliability(calibration: Calibration) -> Plot:
+def _reliability(calibration: CalibrationFigures) -> Plot:
     full = [bar for bar in calibration.bins if bar.count]
     return Plot(
         title=f"{calibration.scorer}: expected calibration error {calibration.error:.3f}",

@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.results import FloatArray
 from engine.scoring import label_free
-from engine.search.text_embedder import background_texts, rival_texts
+from engine.search.text_embedder import random_prompts, rival_prompts
 from tests.e2e.class_words import (
     ABSENT,
     CLEARLY_ABSENT,
@@ -84,8 +84,8 @@ class Lab:
 
     def shipped(self, words: Sequence[str]) -> FloatArray:
         """Log odds as the program has them, [words, pictures]."""
-        rivals = self.bank(rival_texts()["en"])
-        return self.odds(words, rivals, against=background_texts()["en"], shift=-label_free.MARGIN)
+        rivals = self.bank(rival_prompts()["en"])
+        return self.odds(words, rivals, against=random_prompts()["en"], shift=-label_free.MARGIN)
 
     def bank(self, texts: Sequence[str]) -> FloatArray:
         """The vectors of texts."""
@@ -122,7 +122,7 @@ def line(lab: Lab, name: str, bank: FloatArray | None, words: tuple[list[str], l
 
 def settings(lab: Lab, words: tuple[list[str], list[str]]) -> None:
     """Print what each choice does to the words for tuning."""
-    shipped = lab.bank(background_texts()["en"])
+    shipped = lab.bank(random_prompts()["en"])
     every = lab.real.vectors[:1203]
     draws = [np.random.default_rng(seed).permutation(1203) for seed in range(3)]
     print(f"tuning: {len(words[0])} present, {len(words[1])} absent words")

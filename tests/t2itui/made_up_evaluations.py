@@ -9,13 +9,13 @@ from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     DIRECTIONS,
-    Calibration,
+    CalibrationFigures,
     Evaluation,
     Group,
     Head,
     Paired,
     Retrieval,
-    Routing,
+    RoutingFigures,
     Swap,
 )
 from engine.scoring.metrics import Bin, Decision
@@ -74,7 +74,7 @@ def evaluation(
             routing("match", best=decision(0.93, 0.88), at=decision(0.5, 0.81)),
         ),
         calibration=(
-            Calibration(
+            CalibrationFigures(
                 scorer="match",
                 pairs=400,
                 error=0.037,
@@ -109,8 +109,8 @@ def decision(threshold: float, accuracy: float) -> Decision:
     )
 
 
-def routing(scorer: str, *, best: Decision, at: Decision | None) -> Routing:
-    return Routing(
+def routing(scorer: str, *, best: Decision, at: Decision | None) -> RoutingFigures:
+    return RoutingFigures(
         scorer=scorer,
         protocol="left out",
         present=5000,

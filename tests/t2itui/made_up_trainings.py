@@ -10,7 +10,7 @@ from typing import Any
 from cache.matchers import MatcherRecord
 from engine.evaluation.results import DIRECTIONS
 from engine.events import TrainingProgress
-from engine.search.labels import Labelled
+from engine.search.labels import LabelSummary
 from engine.training.report import VERSION, TrainingReport
 from engine.training.request import TrainRequest
 from engine.training.run import Trained
@@ -108,8 +108,8 @@ class FakeTraining:
 class FakeLabels:
     """Nobody said anything of a picture."""
 
-    async def state(self, encoder_id: str) -> Labelled:
-        return Labelled(encoder_id=encoder_id, fitting=0, not_fitting=0, calibrations=())
+    async def state(self, encoder_id: str) -> LabelSummary:
+        return LabelSummary(encoder_id=encoder_id, fitting=0, not_fitting=0, calibrations=())
 
 
 @dataclass

@@ -18,7 +18,7 @@ from t2itui.text import shell_commands as twins
 from t2itui.text.words import counted
 
 if TYPE_CHECKING:
-    from engine.search.labels import Labelled
+    from engine.search.labels import LabelSummary
     from t2itui.screens.search.listing import Listing
 
 
@@ -44,7 +44,7 @@ class Judgement:
 class JudgingBegun(Message, bubble=False):
     """The answer on the screen can be judged."""
 
-    def __init__(self, text: str, encoder_id: str, state: Labelled) -> None:
+    def __init__(self, text: str, encoder_id: str, state: LabelSummary) -> None:
         super().__init__()
         self.text = text
         self.encoder_id = encoder_id
@@ -63,7 +63,7 @@ class LabelsRead(Message, bubble=False):
 class LabelsKept(Message, bubble=False):
     """A judgement was kept or taken back, and the calibrations follow it."""
 
-    def __init__(self, state: Labelled) -> None:
+    def __init__(self, state: LabelSummary) -> None:
         super().__init__()
         self.state = state
 

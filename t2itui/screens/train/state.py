@@ -19,7 +19,7 @@ from t2itui.widgets.sheet import Column, Row
 if TYPE_CHECKING:
     from cache.matchers import MatcherRecord
     from engine.engine import Engine
-    from engine.search.labels import Labelled
+    from engine.search.labels import LabelSummary
     from engine.training.report import TrainingReport
     from engine.training.request import TrainRequest
     from engine.training.run import Trained
@@ -96,7 +96,7 @@ class TrainState:
     """Newest first."""
     lost: tuple[Training, ...]
     """Trainings that the end of the program stopped."""
-    labelled: Mapping[str, Labelled]
+    labelled: Mapping[str, LabelSummary]
     """What labels did, by encoder id; of every encoder that has pictures."""
 
 

@@ -14,7 +14,7 @@ from engine.evaluation.results import Head, records
 from engine.evaluation.scorers import Ground, LabelFreeScorer, fused
 from engine.events import JobCancelled, JobFailed, JobProgress
 from engine.requests import SearchRequest
-from engine.search.text_embedder import Texts
+from engine.search.text_embedder import TextEmbedder
 from tests.engine.evaluation.libraries import (
     CAPTIONS,
     ENCODER,
@@ -132,7 +132,7 @@ async def test_label_free_scores_are_those_of_a_search(tmp_path: Path) -> None:
         assert record is not None
         ids, vectors = await engine.cache.read(load_matrix, ENCODER)
         columns = np.ascontiguousarray(vectors[np.argsort(ids)].T)
-        bank = await Texts(engine.cache, engine.encoders).bank(record, "en", offline=True)
+        bank = await TextEmbedder(engine.cache, engine.encoders).bank(record, "en", offline=True)
         scorer = LabelFreeScorer(
             columns=columns,
             grounds={"": Ground.of(bank, columns, record.logit_scale)},

@@ -24,7 +24,7 @@ from engine.requests import Filters, SearchRequest
 from engine.results import FloatArray, Scores, SearchResult
 from engine.scoring import label_free, ranking
 from engine.search.searcher import Searcher
-from engine.search.text_embedder import rival_texts
+from engine.search.text_embedder import rival_prompts
 from engine.states import Route
 from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of
 
@@ -299,7 +299,7 @@ async def test_few_background_texts_make_a_rough_match_and_are_told(cache: Cache
 
 
 async def test_rivals_are_found_by_name_among_imported_texts(cache: Cache) -> None:
-    texts = ["a dog", *rival_texts()["en"][:20], *(f"thing {n}" for n in range(30))]
+    texts = ["a dog", *rival_prompts()["en"][:20], *(f"thing {n}" for n in range(30))]
     names = [f"{number}.jpg" for number in range(30)]
     await fill(cache, names, noise(30), texts, noise(51, seed=1))
     searcher = searcher_of(cache, cache.home)
@@ -310,7 +310,7 @@ async def test_rivals_are_found_by_name_among_imported_texts(cache: Cache) -> No
     logits = 100 * noise(30) @ np.stack(rivals).T.astype(np.float64)
     shift = label_free.prior_of(noise(51, seed=1), dog)
     assert abs(shift) > 0.05
-    shift += label_free.rival_shift(20, len(rival_texts()["en"]))
+    shift += label_free.rival_shift(20, len(rival_prompts()["en"]))
     expected = 100 * noise(30) @ dog - np.logaddexp.reduce(logits, axis=1) + shift
     match = scores_of(result).match
     assert match == pytest.approx(1 / (1 + np.exp(-expected)), rel=1e-3)

@@ -25,7 +25,7 @@ _TILE = 256
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Resident:
+class EmbeddingMatrix:
     """All embeddings of one encoder at one revision of the library, in picture-id order."""
 
     revision: int
@@ -57,15 +57,15 @@ class Resident:
             return found
 
 
-class Matrices:
+class EmbeddingMatrices:
     """Hands out resident matrices; a matrix is loaded in threads, once for all who wait."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._resident: OrderedDict[str, Resident] = OrderedDict()
+        self._resident: OrderedDict[str, EmbeddingMatrix] = OrderedDict()
         self._lock = asyncio.Lock()
 
-    async def get(self, encoder_id: str, at_revision: int) -> Resident:
+    async def get(self, encoder_id: str, at_revision: int) -> EmbeddingMatrix:
         """The matrix of an encoder, no older than a revision of the library."""
         async with self._lock:
             found = self._resident.get(encoder_id)
@@ -96,8 +96,8 @@ def _load(db: Database, encoder_id: str) -> tuple[int, IdArray, FloatArray]:
     return revision(db), ids, vectors
 
 
-def _arrange(at: int, ids: IdArray, vectors: FloatArray) -> Resident:
+def _arrange(at: int, ids: IdArray, vectors: FloatArray) -> EmbeddingMatrix:
     order = np.argsort(ids, kind="stable")
     columns, picture_ids = arrange(vectors, order), ids[order]
     columns.flags.writeable = picture_ids.flags.writeable = False
-    return Resident(revision=at, picture_ids=picture_ids, columns=columns)
+    return EmbeddingMatrix(revision=at, picture_ids=picture_ids, columns=columns)

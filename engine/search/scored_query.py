@@ -18,16 +18,17 @@ from engine.errors import (
     OfflineError,
     RequestError,
 )
-from engine.results import FloatArray, IdArray, Note, Scores
+from engine.results import FloatArray, IdArray, Scores, SearchWarning
 from engine.scoring import label_free
 from engine.scoring.calibration import calibrated
+from engine.scoring.embedding_matrix import EmbeddingMatrices, EmbeddingMatrix
+from engine.scoring.label_free import BackgroundPrompts
 from engine.scoring.matcher import Matcher, matcher_words, read_matcher
 from engine.scoring.ranking import make_scores
 from engine.search import warnings as notes
-from engine.search.embedding_matrix import Matrices, Resident
 from engine.search.pictures import Pictures
-from engine.search.resolve import ROUGH, Case, Cases
-from engine.search.text_embedder import Bank, Texts
+from engine.search.resolve import ROUGH, QueryResolver, ResolvedQuery
+from engine.search.text_embedder import TextEmbedder
 
 BANK_PICTURES = 200
 """Pictures of the library, spread evenly over it, that stand against a picture as a query."""
@@ -36,7 +37,7 @@ _STEP = 37
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
+class WeightedTerm:
     """One term, embedded."""
 
     weight: float
@@ -45,7 +46,7 @@ class Part:
     is_picture: bool
 
 
-def mix(parts: Sequence[Part]) -> FloatArray:
+def combine(parts: Sequence[WeightedTerm]) -> FloatArray:
     """The weighted sum of the parts at unit length, [dim]; RequestError where it vanishes."""
     total = sum((part.weight * part.vector for part in parts), np.zeros_like(parts[0].vector))
     length = float(np.linalg.norm(total))
@@ -54,7 +55,7 @@ def mix(parts: Sequence[Part]) -> FloatArray:
     return np.asarray(total / length, np.float32)
 
 
-def spread_pictures(resident: Resident) -> FloatArray:
+def spread_pictures(resident: EmbeddingMatrix) -> FloatArray:
     """Background pictures [B, dim]: the same ones as long as the library stays as it is."""
     count = min(BANK_PICTURES, resident.count)
     indices = np.linspace(0, resident.count - 1, count).astype(np.int64)
@@ -62,7 +63,7 @@ def spread_pictures(resident: Resident) -> FloatArray:
 
 
 def background_of(
-    parts: Sequence[Part], texts: FloatArray, pictures: FloatArray
+    parts: Sequence[WeightedTerm], texts: FloatArray, pictures: FloatArray
 ) -> tuple[Hashable | None, FloatArray]:
     """Background vectors [B, dim] for a query, and a key where other queries have the same.
 
@@ -92,7 +93,7 @@ def _nothing(dim: int = 0) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Answer:
+class ScoredQuery:
     """The scores of a case, and what they rest on."""
 
     scores: Scores
@@ -102,7 +103,7 @@ class Answer:
     """For people: what `match` means here."""
     revision: int
     used_model: bool
-    notes: tuple[Note, ...]
+    notes: tuple[SearchWarning, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,18 +126,20 @@ class _Ground:
     calibration: CalibrationRecord | None = None
 
 
-class Answers:
+class QueryScoring:
     """Computes answers."""
 
-    def __init__(self, cache: Cache, texts: Texts, pictures: Pictures, cases: Cases) -> None:
+    def __init__(
+        self, cache: Cache, texts: TextEmbedder, pictures: Pictures, cases: QueryResolver
+    ) -> None:
         self._cache = cache
         self._texts = texts
         self._pictures = pictures
         self._cases = cases
-        self._matrices = Matrices(cache)
+        self._matrices = EmbeddingMatrices(cache)
         self._matchers: dict[tuple[str, int, int], Matcher] = {}
 
-    async def compute(self, case: Case) -> Answer:
+    async def compute(self, case: ResolvedQuery) -> ScoredQuery:
         """Score every picture in scope. Raises what texts, pictures and models raise."""
         parts, used_model, cut = await self._parts(case)
         resident = await self._matrices.get(case.encoder.id, case.basis.revision)
@@ -149,7 +152,7 @@ class Answers:
         else:
             scores = _score(ground, resident, rows)
         rough = ground.matcher is None and len(ground.background) < label_free.ENOUGH
-        return Answer(
+        return ScoredQuery(
             scores=scores,
             match=_basis(case, ground, rough=rough),
             matcher=_label(case, ground, rough=rough),
@@ -166,7 +169,7 @@ class Answers:
         )
 
     async def uncalibrated(
-        self, case: Case, picture_ids: IdArray, vectors: FloatArray
+        self, case: ResolvedQuery, picture_ids: IdArray, vectors: FloatArray
     ) -> tuple[str, FloatArray]:
         """Log odds of some pictures [n], as they are without labels, and the exact scorer.
 
@@ -175,11 +178,15 @@ class Answers:
         """
         parts, _, _ = await self._parts(case)
         columns = np.ascontiguousarray(vectors.T)
-        some = Resident(revision=case.basis.revision, picture_ids=picture_ids, columns=columns)
+        some = EmbeddingMatrix(
+            revision=case.basis.revision, picture_ids=picture_ids, columns=columns
+        )
         ground, _ = await self._ground(case, parts, some)
         return ground.scorer, _score(ground, some, None).match_logit
 
-    async def _parts(self, case: Case) -> tuple[list[Part], bool, tuple[Note, ...]]:
+    async def _parts(
+        self, case: ResolvedQuery
+    ) -> tuple[list[WeightedTerm], bool, tuple[SearchWarning, ...]]:
         offline = case.request.offline
         try:
             texts, used_model = await self._texts.embed(case.encoder, case.texts, offline=offline)
@@ -192,15 +199,17 @@ class Answers:
             else:
                 vector, ran = await self._pictures.embed(case.encoder, reference, offline=offline)
                 used_model = used_model or ran
-            parts.append(Part(weight=term.weight, vector=vector, is_picture=reference is not None))
+            parts.append(
+                WeightedTerm(weight=term.weight, vector=vector, is_picture=reference is not None)
+            )
         return parts, used_model, notes.cut_notes(texts)
 
     async def _ground(
-        self, case: Case, parts: list[Part], resident: Resident
+        self, case: ResolvedQuery, parts: list[WeightedTerm], resident: EmbeddingMatrix
     ) -> tuple[_Ground, bool]:
         if case.matcher_id is not None:
             ground = _Ground(
-                query=mix(parts),
+                query=combine(parts),
                 scale=case.encoder.logit_scale,
                 matcher=await self._matcher(case, case.matcher_id),
                 scorer=f"matcher {case.matcher_id}",
@@ -211,7 +220,7 @@ class Answers:
             bank = await self._texts.bank(case.encoder, case.language, offline=case.request.offline)
         return _label_free_ground(case, parts, bank, resident), bool(bank and bank.used_model)
 
-    async def _matcher(self, case: Case, matcher_id: int) -> Matcher:
+    async def _matcher(self, case: ResolvedQuery, matcher_id: int) -> Matcher:
         # An id may be given again, but not at the same revision.
         key = case.encoder.id, matcher_id, case.offer.revision
         if key not in self._matchers:
@@ -228,7 +237,10 @@ class Answers:
 
 
 def _label_free_ground(
-    case: Case, parts: list[Part], bank: Bank | None, resident: Resident
+    case: ResolvedQuery,
+    parts: list[WeightedTerm],
+    bank: BackgroundPrompts | None,
+    resident: EmbeddingMatrix,
 ) -> _Ground:
     texts = bank.vectors if bank else _nothing(case.encoder.dim)
     has_pictures = any(part.is_picture for part in parts)
@@ -245,7 +257,7 @@ def _label_free_ground(
     is_lasting = bank is None or bank.is_lasting
     is_certain = is_lasting and len(background) >= label_free.ENOUGH
     return _Ground(
-        query=mix(parts),
+        query=combine(parts),
         scale=case.encoder.logit_scale,
         background=background,
         are_rivals=are_rivals,
@@ -264,7 +276,7 @@ def scorer_name(language: str, background: int, *, are_rivals: bool) -> str:
     return f"label-free, {background} {language} {'rivals' if are_rivals else 'texts'}"
 
 
-def _score(ground: _Ground, resident: Resident, rows: IdArray | None) -> Scores:
+def _score(ground: _Ground, resident: EmbeddingMatrix, rows: IdArray | None) -> Scores:
     cosine = ground.query @ resident.columns
     if ground.matcher is not None:
         odds = ground.matcher.log_odds(ground.query, resident.columns)
@@ -291,20 +303,20 @@ def _score(ground: _Ground, resident: Resident, rows: IdArray | None) -> Scores:
     return make_scores(resident.picture_ids[rows], cosine[rows], odds[rows])
 
 
-def _with_language(error: EngineError, case: Case) -> EngineError:
+def _with_language(error: EngineError, case: ResolvedQuery) -> EngineError:
     """The error, with what else stands between the query and an answer."""
     told = notes.language_notes(case.texts, case.encoder)
     hints = [error.hint, *(f"{note.message} {note.hint}" for note in told)]
     return type(error)(error.message, hint="\n".join(hints))
 
 
-def _basis(case: Case, ground: _Ground, *, rough: bool) -> str:
+def _basis(case: ResolvedQuery, ground: _Ground, *, rough: bool) -> str:
     if rough:
         return ROUGH
     return case.basis.match if ground.is_lasting else PARTIAL
 
 
-def _label(case: Case, ground: _Ground, *, rough: bool) -> str:
+def _label(case: ResolvedQuery, ground: _Ground, *, rough: bool) -> str:
     name = _uncalibrated_label(case, ground, rough=rough)
     if ground.calibration is None:
         return name
@@ -316,7 +328,7 @@ def calibrated_by(labels: int) -> str:
     return f"calibrated by {labels:,} label{'' if labels == 1 else 's'}"
 
 
-def _uncalibrated_label(case: Case, ground: _Ground, *, rough: bool) -> str:
+def _uncalibrated_label(case: ResolvedQuery, ground: _Ground, *, rough: bool) -> str:
     if ground.matcher is not None and case.matcher_id is not None:
         return matcher_words(case.matcher_id, case.offer.shipped_matcher)
     if rough:
