@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.states import ScorerKind
+
 DEFAULT_THRESHOLD = 0.5
 """The probability at which `match` counts as an answer."""
 
@@ -32,8 +34,8 @@ class SearchRequest:
     query: str
     top: int = 20
     """How many pictures the receipt keeps; 0 keeps all."""
-    scorer: str = "match"
-    """What ranks: cosine or match."""
+    scorer: str = ScorerKind.MATCH
+    """What ranks: the name of one of engine/scoring/registry.py that ranks searches."""
     threshold: float = DEFAULT_THRESHOLD
     filters: Filters = Filters()
     encoder_id: str | None = None

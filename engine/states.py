@@ -39,3 +39,16 @@ class JobState(StrEnum):
     def is_active(self) -> bool:
         """Whether it waits or works."""
         return self in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+
+
+class ScorerKind(StrEnum):
+    """The scorers that the program tells apart; engine/scoring/registry.py has them all."""
+
+    COSINE = "cosine"
+    MATCH = "match"
+    """The probability that a picture answers: by the matcher in force, else label-free."""
+    LABEL_FREE = "label-free"
+    MATCHER = "matcher"
+    """The matcher alone, without what labels did to it."""
+    TWO_BRANCH = "two-branch"
+    FUSION = "fusion"

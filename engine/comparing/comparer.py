@@ -324,8 +324,8 @@ def _cell(scores: Scores, place: int, before: Cell | None) -> Cell:
     return Cell(
         cosine=cosine,
         match=match,
-        cosine_rank=rank_of(scores, "cosine", place),
-        match_rank=rank_of(scores, "match", place),
+        cosine_rank=rank_of(scores, ScorerKind.COSINE, place),
+        match_rank=rank_of(scores, ScorerKind.MATCH, place),
         cosine_change=None if before is None else cosine - before.cosine,
         match_change=None if before is None else match - before.match,
     )

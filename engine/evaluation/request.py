@@ -7,10 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.requests import DEFAULT_THRESHOLD
-
-COSINE, MATCH, LABEL_FREE, FUSION = "cosine", "match", "label-free", "fusion"
-SCORERS = (COSINE, MATCH, LABEL_FREE, FUSION)
-"""`match` is the matcher in force; `fusion` adds the reciprocal ranks of cosine and match."""
+from engine.states import ScorerKind
 
 TEMPLATES = ("a photo of a {}.", "a {}.", "a close-up photo of a {}.", "a photo of the {}.")
 """What is said of a class; the mean of their embeddings stands for it."""
@@ -34,7 +31,7 @@ class EvaluateRequest:
     """Of data that is split; empty for all of it."""
     language: str = ""
     """Of the storybook's texts: en, zh or empty for both."""
-    scorers: tuple[str, ...] = (COSINE, MATCH)
+    scorers: tuple[str, ...] = (ScorerKind.COSINE, ScorerKind.MATCH)
     threshold: float = DEFAULT_THRESHOLD
     limit: int | None = None
     """Take at most so many pictures, at random."""

@@ -16,6 +16,9 @@ from engine.requests import SHOW, Filters
 from engine.results import Receipt, ResultRow, SearchResult, SearchWarning
 from engine.states import Route
 
+ROUGH, PARTIAL = "rough", "partial"
+"""What a key says of a `match` that is a guess for want of a background; and of one that may be
+another as soon as the model may start that embeds the prompts still unknown."""
 FORMULA = 2
 """One more whenever scores or routes of the same request come out differently."""
 
@@ -29,7 +32,7 @@ class StoredDecision:
 
     receipt: Receipt
     rows: tuple[ResultRow, ...]
-    notes: tuple[SearchWarning, ...]
+    warnings: tuple[SearchWarning, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +50,11 @@ class ReceiptKey:
     revision: int
 
 
-def receipt_id(basis: ReceiptKey, *, scorer: str, threshold: float, top: int) -> str:
+def receipt_id(key: ReceiptKey, *, scorer: str, threshold: float, top: int) -> str:
     """12 hex digits of the SHA-256 of all that the decision depends on."""
     whole = {
-        **asdict(basis),
-        "filters": filters_as_json(basis.filters),
+        **asdict(key),
+        "filters": filters_as_json(key.filters),
         "formula": FORMULA,
         "scorer": scorer,
         "threshold": float(threshold),
@@ -83,7 +86,7 @@ def pack(stored: StoredDecision) -> ReceiptRecord:
     body = {
         "receipt": {k: v for k, v in asdict(receipt).items() if k not in _SEQUEL},
         "rows": [asdict(row) for row in stored.rows],
-        "notes": [asdict(note) for note in stored.notes],
+        "notes": [asdict(each) for each in stored.warnings],
     }
     return ReceiptRecord(
         id=receipt.id,
@@ -110,7 +113,7 @@ def unpack(record: ReceiptRecord) -> StoredDecision:
                 result=record.sequel.result,
             ),
             rows=tuple(ResultRow(**row) for row in body["rows"]),
-            notes=tuple(SearchWarning(**note) for note in body["notes"]),
+            warnings=tuple(SearchWarning(**each) for each in body["notes"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EngineError(
@@ -169,7 +172,7 @@ class History:
             rows=stored.rows,
             cached=True,
             seconds=time.perf_counter() - started,
-            notes=stored.notes,
+            warnings=stored.warnings,
         )
 
     async def forget(self, receipt_ids: Sequence[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
@@ -17,24 +16,10 @@ from cache.texts import TextRecord, get_texts, imported_texts, put_texts
 from engine.errors import ModelMissingError, ModelUnusableError, OfflineError
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
+from engine.scoring.label_free import BackgroundPrompts
 
 RANDOM_PROMPTS = 200
-"""Background texts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class BackgroundPrompts:
-    """Background texts of one encoder, as far as they are known."""
-
-    vectors: FloatArray
-    """Of the random texts, [B, dim]."""
-    rivals: FloatArray
-    """Of the rivals, [R, dim]."""
-    listed: int
-    """How many rivals there would be if all were known."""
-    used_model: bool
-    is_lasting: bool
-    """Asking again brings no more of them: all are known, or there is no model here to ask."""
+"""How many of them there are in each language."""
 
 
 class TextEmbedder:
@@ -63,14 +48,16 @@ class TextEmbedder:
             )
         return known | await self._run_model(encoder, missing), True
 
-    async def bank(
+    async def background_prompts(
         self, encoder: EncoderRecord, language: str, *, offline: bool
     ) -> BackgroundPrompts:
-        """The random texts and the rivals; imported texts stand in for unknown random ones.
+        """The random prompts and the rivals; imported texts stand in for unknown random ones.
 
         The model embeds what is missing where it is on this machine and may start.
         """
-        shipped, listed = _spoken(random_prompts(), language), _spoken(rival_prompts(), language)
+        if language not in random_prompts():
+            language = "en"
+        shipped, listed = random_prompts()[language], rival_prompts()[language]
         known = dict(await self._cache.read(get_texts, encoder.id, (*shipped, *listed)))
         missing = [text for text in dict.fromkeys((*shipped, *listed)) if text not in known]
         is_here = bool(missing) and self._is_here(encoder)
@@ -82,9 +69,10 @@ class TextEmbedder:
             others = sorted((item for item in imported if item.text not in random), key=_shuffled)
             random |= {item.text: item for item in others[: RANDOM_PROMPTS - len(random)]}
         return BackgroundPrompts(
-            vectors=_stacked([random[text] for text in sorted(random)], encoder.dim),
+            random=_stacked([random[text] for text in sorted(random)], encoder.dim),
             rivals=_stacked([known[text] for text in listed if text in known], encoder.dim),
             listed=len(listed),
+            language=language,
             used_model=is_here and not offline,
             is_lasting=not (is_here and offline),
         )
@@ -152,10 +140,6 @@ def _read(name: str) -> Mapping[str, tuple[str, ...]]:
     lines = (resources.files("engine") / "data" / name).read_text(encoding="utf-8").splitlines()
     english, chinese = zip(*(line.split("\t") for line in lines), strict=True)
     return {"en": english, "zh": chinese}
-
-
-def _spoken(texts: Mapping[str, tuple[str, ...]], language: str) -> tuple[str, ...]:
-    return texts.get(language, texts["en"])
 
 
 def _stacked(records: Sequence[TextRecord], dim: int) -> FloatArray:

@@ -6,10 +6,12 @@ from cache.embeddings import EncoderRecord
 from cache.texts import TextRecord
 from engine.language import NAMES, unread
 from engine.results import SearchWarning
+from engine.scoring.label_free import ENOUGH
+from engine.scoring.match import MatchContext
 from engine.settings import CHINESE_ENCODER
 
 
-def language_notes(texts: Sequence[str], encoder: EncoderRecord) -> tuple[SearchWarning, ...]:
+def of_languages(texts: Sequence[str], encoder: EncoderRecord) -> tuple[SearchWarning, ...]:
     """Name the languages that the encoder does not read, and what adds one that does."""
     return tuple(
         SearchWarning(
@@ -23,7 +25,7 @@ def language_notes(texts: Sequence[str], encoder: EncoderRecord) -> tuple[Search
     )
 
 
-def cut_notes(texts: Mapping[str, TextRecord]) -> tuple[SearchWarning, ...]:
+def of_cut_texts(texts: Mapping[str, TextRecord]) -> tuple[SearchWarning, ...]:
     """Tell which words were beyond what the text tower takes."""
     return tuple(
         SearchWarning(
@@ -35,9 +37,7 @@ def cut_notes(texts: Mapping[str, TextRecord]) -> tuple[SearchWarning, ...]:
     )
 
 
-def coverage_note(
-    encoder: EncoderRecord, embedded: int, pictures: int
-) -> tuple[SearchWarning, ...]:
+def of_coverage(encoder: EncoderRecord, embedded: int, pictures: int) -> tuple[SearchWarning, ...]:
     """Tell how many pictures took no part because the encoder has not seen them."""
     if embedded >= pictures:
         return ()
@@ -50,17 +50,18 @@ def coverage_note(
     )
 
 
-def rough_note(known: int, enough: int) -> tuple[SearchWarning, ...]:
+def of_rough_match(context: MatchContext) -> tuple[SearchWarning, ...]:
     """Tell that `match` is no more than a guess for want of a background."""
+    known = len(context.background().vectors)
     return (
         SearchWarning(
-            message=f"match is rough: it needs {enough} texts or pictures to compare with,"
+            message=f"match is rough: it needs {ENOUGH} texts or pictures to compare with,"
             f" and {known} are known.",
             hint="Rank by cosine, or let the encoder's model run once.",
         ),
     )
 
 
-def unkept_note(reason: str) -> tuple[SearchWarning, ...]:
+def of_unkept_receipt(reason: str) -> tuple[SearchWarning, ...]:
     """Tell that the answer could not be stored."""
     return (SearchWarning(message=f"No receipt was kept: {reason}"),)

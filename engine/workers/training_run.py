@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from engine.models.messages import Json
+from engine.states import ScorerKind
 from engine.workers.fitting import (
     Fit,
     Measured,
@@ -93,7 +94,7 @@ def run(
 
 
 def _model(kind: str, dim: int, fit: Fit) -> nn.Module:
-    if kind == "two-branch":
+    if kind == ScorerKind.TWO_BRANCH:
         return TwoBranch(dim, min(fit.hidden, dim), fit.dropout)
     # Two of the hidden units hold the metric.
     return Matcher(dim, fit.hidden - 2, fit.dropout)

@@ -66,7 +66,7 @@ def command(
             write_forgotten(encoder or "", dropped, output)
             return Exit.ANSWERED if dropped else Exit.NOTHING_PASSED
         picture_id = await labels.picture(picture or "")
-        case = await labels.case(text or "", picture_id, encoder_id=encoder, offline=offline)
+        case = await labels.resolve(text or "", picture_id, encoder_id=encoder, offline=offline)
         said, encoder_id = case.texts[0], case.encoder.id
         if fits == "undo":
             state = await labels.drop(said, picture_id, encoder_id=encoder_id)

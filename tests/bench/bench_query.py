@@ -80,14 +80,16 @@ def measure(count: int) -> None:
     def engine_label_free() -> object:
         cosine = query @ columns
         prior = label_free.prior_of(random, query)
-        odds = label_free.log_odds(background, query, cosine, columns, shift=prior, are_rivals=True)
-        return decide(cosine, odds)
+        logits = label_free.softmax_logits(
+            background, query, cosine, columns, bias=prior, are_rivals=True
+        )
+        return decide(cosine, logits)
 
     def engine_matcher() -> object:
-        return decide(query @ columns, matcher.log_odds(query, columns))
+        return decide(query @ columns, matcher.logits(query, columns))
 
-    def decide(cosine: FloatArray, odds: FloatArray) -> object:
-        scores = ranking.make_scores(ids, cosine, odds)
+    def decide(cosine: FloatArray, logits: FloatArray) -> object:
+        scores = ranking.make_scores(ids, cosine, logits)
         ranking.route(scores, 0.5)
         return ranking.histogram(scores), ranking.top(scores, "match", TOP)
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from engine.results import FloatArray, IdArray
 from engine.scoring import label_free
-from engine.search.text_embedder import random_prompts
+from engine.search.text_embedder import random_prompts, rival_prompts
 from tests.bench.measure_background import Lab, auc, tuning_words
 from tests.e2e.class_words import ABSENT, CLEARLY_ABSENT, CLEARLY_PRESENT, PRESENT
 from tests.e2e.real_vectors import load

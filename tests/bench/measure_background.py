@@ -62,7 +62,7 @@ class Lab:
         scale: float = 100.0,
         *,
         against: Sequence[str] = (),
-        shift: float = 0.0,
+        bias: float = 0.0,
     ) -> FloatArray:
         """Log odds [words, pictures]; the bank is of rivals where texts for the prior are given."""
         background = label_free.prepare(bank, self.columns, scale)
@@ -71,12 +71,12 @@ class Lab:
         for word in words:
             query = self.real.vectors[self.index[f"a {word}"]]
             found.append(
-                label_free.log_odds(
+                label_free.softmax_logits(
                     background,
                     query,
                     query @ self.columns,
                     self.columns,
-                    shift=label_free.prior_of(random, query) + shift,
+                    bias=label_free.prior_of(random, query) + bias,
                     are_rivals=bool(against),
                 )
             )
@@ -85,7 +85,7 @@ class Lab:
     def shipped(self, words: Sequence[str]) -> FloatArray:
         """Log odds as the program has them, [words, pictures]."""
         rivals = self.bank(rival_prompts()["en"])
-        return self.odds(words, rivals, against=random_prompts()["en"], shift=-label_free.MARGIN)
+        return self.odds(words, rivals, against=random_prompts()["en"], bias=-label_free.MARGIN)
 
     def bank(self, texts: Sequence[str]) -> FloatArray:
         """The vectors of texts."""
@@ -201,7 +201,7 @@ def pictures(lab: Lab) -> None:
         counts, alike, others = [], [], []
         for query in range(5, len(words), 23):
             vector = real.pictures[query]
-            odds = label_free.log_odds(background, vector, vector @ columns, columns)
+            odds = label_free.softmax_logits(background, vector, vector @ columns, columns)
             odds[query] = -np.inf
             passing = np.flatnonzero(odds >= 0)
             counts.append(len(passing))

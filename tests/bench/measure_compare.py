@@ -132,7 +132,7 @@ async def score(engine: Engine, texts: list[str]) -> dict[str, Scores]:
     vectors = await engine.cache.read(vectors_of, encoder.id, ids.tolist())
     columns = np.ascontiguousarray(np.stack([vectors[each] for each in ids.tolist()]).T)
     return {
-        text: make_scores(ids, record.vector @ columns, matcher.log_odds(record.vector, columns))
+        text: make_scores(ids, record.vector @ columns, matcher.logits(record.vector, columns))
         for text, record in known.items()
     }
 

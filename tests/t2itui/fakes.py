@@ -145,7 +145,7 @@ class FakeSearcher:
             rows=(),
             cached=True,
             seconds=0.002,
-            notes=self.notes,
+            warnings=self.notes,
             scores=self.scores,
         )
 

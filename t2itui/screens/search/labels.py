@@ -149,7 +149,7 @@ class LabelActions(EarlyLoading):
             return
         labels = engine.searcher.labels
         try:
-            case = await labels.case(query, picture_id, encoder_id=encoder_id, offline=True)
+            case = await labels.resolve(query, picture_id, encoder_id=encoder_id, offline=True)
             said = await labels.said_for(query, encoder_id=encoder_id)
             state = await labels.state(encoder_id)
         except T2IError as error:

@@ -111,8 +111,8 @@ async def test_words_beyond_the_tower_are_named(
 ) -> None:
     searcher = Searcher(cache, encoders, settings)
     result = await searcher.search(SearchRequest(query="a dog " * 10 + "zebra"))
-    assert result.notes[0].message.endswith("zebra")
-    assert "lost" in result.notes[0].message
+    assert result.warnings[0].message.endswith("zebra")
+    assert "lost" in result.warnings[0].message
 
 
 async def test_a_picture_on_the_disk_is_read_by_the_model(

@@ -69,7 +69,7 @@ async def test_the_same_question_is_answered_by_its_receipt(searcher: Searcher) 
     again = await searcher.search(DOG)
     assert first.scores is not None
     assert again.scores is None
-    assert (again.receipt, again.rows, again.notes) == (first.receipt, first.rows, first.notes)
+    assert (again.receipt, again.rows, again.warnings) == (first.receipt, first.rows, first.warnings)
     assert again.cached
 
 
@@ -216,9 +216,9 @@ async def test_chinese_is_answered_with_the_command_that_adds_an_encoder(
 ) -> None:
     await fill(cache, [], noise(0), ["一只狗"], noise(1, seed=5))
     result = await searcher.search(replace(DOG, query="一只狗"))
-    assert result.notes[0].message.startswith("made-up/clip does not read Chinese")
-    assert "t2itui models get OFA-Sys/chinese-clip-vit-base-patch16" in result.notes[0].hint
-    assert (await searcher.search(replace(DOG, query="一只狗"))).notes == result.notes
+    assert result.warnings[0].message.startswith("made-up/clip does not read Chinese")
+    assert "t2itui models get OFA-Sys/chinese-clip-vit-base-patch16" in result.warnings[0].hint
+    assert (await searcher.search(replace(DOG, query="一只狗"))).warnings == result.warnings
 
 
 async def test_new_chinese_text_names_the_encoder_that_is_lacking(searcher: Searcher) -> None:
@@ -236,7 +236,7 @@ async def test_an_encoder_that_reads_chinese_answers_chinese(
     await fill(cache, names, noise(20, seed=7), ["一只狗"], noise(1, seed=5), other)
     chinese = await searcher.search(replace(DOG, query="一只狗"))
     assert chinese.receipt.encoder == "made-up/chinese"
-    assert any("40 of 60 pictures are not indexed" in note.message for note in chinese.notes)
+    assert any("40 of 60 pictures are not indexed" in note.message for note in chinese.warnings)
     assert (await searcher.search(DOG)).receipt.encoder == "made-up/clip"
 
 
@@ -291,7 +291,7 @@ async def test_few_background_texts_make_a_rough_match_and_are_told(cache: Cache
     searcher = searcher_of(cache, cache.home)
     result = await searcher.search(DOG)
     assert result.receipt.matcher == "label-free (rough)"
-    assert result.notes[-1].message == (
+    assert result.warnings[-1].message == (
         "match is rough: it needs 16 texts or pictures to compare with, and 2 are known."
     )
     await fill(cache, [], noise(0), [f"thing {n}" for n in range(30)], noise(30, seed=3))
@@ -356,7 +356,7 @@ async def test_a_cache_that_cannot_be_written_still_answers(
         readonly = searcher_of(reader, cache.home)
         assert (await readonly.search(DOG)).receipt == kept.receipt
         snow = await readonly.search(replace(DOG, query="snow"))
-        assert snow.notes[-1].message.startswith("No receipt was kept")
+        assert snow.warnings[-1].message.startswith("No receipt was kept")
         assert len(snow.rows) == 20
     finally:
         await reader.aclose()
@@ -368,4 +368,4 @@ async def test_a_picture_without_an_embedding_takes_no_part(
     await cache.write(add_name, "/photos/a/later.jpg")
     result = await searcher.search(DOG)
     assert result.receipt.considered == 60
-    assert "1 of 61 pictures are not indexed" in result.notes[0].message
+    assert "1 of 61 pictures are not indexed" in result.warnings[0].message

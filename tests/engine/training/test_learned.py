@@ -86,7 +86,7 @@ def test_what_is_written_down_scores_as_what_was_trained() -> None:
     assert matcher.w1.shape == (16, 4 * DIM)
     held_out = arrays(2)
     columns = np.ascontiguousarray(held_out["pictures"].astype(np.float32).T)
-    rows = [matcher.log_odds(text, columns) for text in held_out["texts"].astype(np.float32)]
+    rows = [matcher.logits(text, columns) for text in held_out["texts"].astype(np.float32)]
     np.testing.assert_allclose(np.stack(rows), found.scores, atol=2e-3)
 
 
