@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 import tomli_w
 
+from engine.scoring.registry import DEFAULT_SCORER, search_scorers
 from engine.settings import DEFAULT_ENCODER, DEFAULT_GENERATOR, EngineSettings
 
 HOME_VARIABLE = "T2ITUI_HOME"
@@ -29,7 +30,7 @@ def settings_file(home: Path) -> Path:
 
 
 CHOICES = {
-    "scorer": ("match", "cosine"),
+    "scorer": search_scorers(),
     "graphics": ("auto", "kitty", "sixel", "halfcell", "text"),
     "device": ("auto", "cuda", "mps", "cpu"),
     "dtype": ("auto", "bf16", "fp16", "fp32"),
@@ -50,7 +51,7 @@ class AppSettings:
     """Any of Textual's themes."""
     threshold: float = 0.5
     """The probability at which `match` counts as an answer."""
-    scorer: str = "match"
+    scorer: str = DEFAULT_SCORER
     """What ranks results: match or cosine."""
     graphics: str = "auto"
     """auto, kitty, sixel, halfcell or text."""

@@ -29,6 +29,7 @@ from engine.results import Scores
 from engine.scoring.ranking import rank_of
 from engine.search.query import normalise, quote
 from engine.search.searcher import Searcher
+from engine.states import ScorerKind
 from engine.storybook.exchanges import exchanges
 from engine.storybook.records import read_records
 from engine.storybook.scene import Scene

@@ -13,8 +13,10 @@ from pathlib import Path, PurePath
 from engine.comparing.sheet import Comparison, write_text
 from engine.errors import RequestError
 from engine.evaluation.plots import KINDS, check_plots, new_figure, save
+from engine.states import ScorerKind
 
 TABLES = (".csv", ".json")
+COMPARED: tuple[str, ...] = (ScorerKind.COSINE, ScorerKind.MATCH)
 _HEAD = ("description", "pair", "language", "added", "tokens", "cut", "picture", "cosine", "match",
          "cosine_rank", "match_rank", "cosine_change", "match_change")  # fmt: skip
 

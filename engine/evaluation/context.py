@@ -17,7 +17,7 @@ from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background, text_background
 from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, read_matcher
-from engine.scoring.registry import SCORERS, need_background
+from engine.scoring.registry import need_background
 from engine.search.text_embedder import TextEmbedder
 from engine.storybook.shipped import MATCHER
 
@@ -45,8 +45,7 @@ async def match_context(
         matcher_id=None if record is None else record.id,
         calibrations=[each for each in calibrations if each.encoder_id == encoder.id],
     )
-    wanted = {part for name in scorers for part in (name, *SCORERS[name].fuses)}
-    if matcher is None or need_background(wanted, has_matcher=True):
+    if need_background(scorers, has_matcher=matcher is not None):
         backgrounds = await text_backgrounds(embedder, encoder, offline=offline)
         context = replace(context, backgrounds=backgrounds)
     return context, context.shown_name(shipped=None if book is None else book.matcher_id)

@@ -16,16 +16,14 @@ from cache.evaluations import (
     EvaluationRecord,
     add_evaluation,
     delete_evaluation,
-    evaluations_of,
     find_evaluation,
     list_evaluations,
 )
 from cache.store import Cache
 from engine.errors import RequestError
-from engine.evaluation.embeddings import Gathering, Material
 from engine.evaluation.context import match_context
+from engine.evaluation.embeddings import Gathering, Material
 from engine.evaluation.measure import Figures, Measuring, steps_of
-from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.readers import read_words
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation, Head, as_body, from_body, head_of_body
@@ -140,9 +138,6 @@ def _add(db: Database, found: Evaluation) -> Evaluation:
 
 Read = TypeVar("Read", covariant=True)
 
-MOST_OVER_TIME = 200
-"""So many evaluations of the same data are looked back on."""
-
 
 class Evaluator:
     """Makes evaluation jobs, remembers what they found, and reads what was found before."""
@@ -194,10 +189,6 @@ class Evaluator:
         """An evaluation made before. Raises RequestError where there is none of that id."""
         return await self._cache.read(_get, evaluation_id)
 
-    async def over_time(self, evaluation_id: int) -> OverTime:
-        """How figures went over all evaluations of the same data. Raises RequestError as `get`."""
-        return await self._cache.read(_over_time, evaluation_id)
-
     async def forget(self, evaluation_id: int) -> None:
         """Drop an evaluation. Raises RequestError where there is none of that id."""
         if not await self._cache.write(delete_evaluation, evaluation_id):
@@ -248,12 +239,6 @@ def _entries(db: Database, limit: int, containing: str) -> list[Evaluation]:
 def _heads(db: Database, limit: int, offset: int, containing: str) -> list[Head]:
     records = list_evaluations(db, limit=limit, offset=offset, containing=containing)
     return _readable(records, head_of_body)
-
-
-def _over_time(db: Database, evaluation_id: int) -> OverTime:
-    found = _get(db, evaluation_id)
-    records = evaluations_of(db, found.data, limit=MOST_OVER_TIME)
-    return over_time(found, _readable(records, from_body))
 
 
 class _Reader(Protocol[Read]):

@@ -24,6 +24,7 @@ from engine.evaluation.results import (
 )
 from engine.language import language_of
 from engine.results import FloatArray, IdArray
+from engine.scoring.match import MatchContext
 from engine.scoring.metrics import (
     Ranked,
     auc,
@@ -36,9 +37,8 @@ from engine.scoring.metrics import (
     resampled_auc,
     transposed,
 )
-from engine.scoring.match import MatchContext
 from engine.scoring.ranking import fused, probability
-from engine.scoring.registry import SCORERS, Scorer
+from engine.scoring.registry import Scorer, find_scorer, parts_of
 from engine.scoring.resampling import Draws, draw, means, median, of_resamples, paired_difference
 
 Floats = NDArray[np.float64]
@@ -318,16 +318,10 @@ class Figures:
     calibration: list[CalibrationFigures] = field(default_factory=list)
 
 
-def scorers_of(names: Sequence[str]) -> list[Scorer]:
-    """What has to be scored for some scorers: themselves, or what they fuse; each once."""
-    parts = dict.fromkeys(part for name in names for part in SCORERS[name].fuses or (name,))
-    return [SCORERS[name] for name in parts]
-
-
 def steps_of(material: Material, names: Sequence[str]) -> int:
     """How many texts all scorers together have to score."""
     asked = Asked.of(material)
-    return len(scorers_of(names)) * (len(asked.vectors) + 2 * len(asked.swapped))
+    return len(parts_of(names)) * (len(asked.vectors) + 2 * len(asked.swapped))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -398,9 +392,10 @@ class Measuring:
         `given` holds scores of the data's texts for every picture, made elsewhere, by scorer.
         """
         names = tuple(dict.fromkeys(names))
-        fused_parts = {part for name in names for part in SCORERS[name].fuses}
+        fusions = [scorer for scorer in map(find_scorer, names) if scorer.fuses]
+        fused_parts = {part for fusion in fusions for part in fusion.fuses}
         kept: dict[str, FloatArray] = {}
-        for scorer in scorers_of(names):
+        for scorer in map(find_scorer, parts_of(names)):
             scores = given.get(scorer.name)
             if scores is None:
                 asked = self._asked
@@ -414,10 +409,10 @@ class Measuring:
                     self._decisions(scorer, scores)
             if scorer.name in fused_parts:
                 kept[scorer.name] = own
-        for scorer in (SCORERS[name] for name in names if SCORERS[name].fuses):
-            one, other = (kept[part] for part in scorer.fuses)
+        for fusion in fusions:
+            one, other = (kept[part] for part in fusion.fuses)
             back = fused(transposed(one), transposed(other))
-            self._retrieval(scorer.name, fused(one, other), back)
+            self._retrieval(fusion.name, fused(one, other), back)
         self._compare(names)
         return self.figures
 
@@ -479,9 +474,7 @@ class Measuring:
         for texts in ([pair.true for pair in pairs], [pair.false for pair in pairs]):
             vectors = np.stack([spoken[text] for text in texts])
             languages = [language_of(text) for text in texts]
-            found = score_pairs(
-                scorer, self._context, vectors, languages, pictures, self._step
-            )
+            found = score_pairs(scorer, self._context, vectors, languages, pictures, self._step)
             scored.append(found.astype(np.float64))
         good, bad = scored
         request = self._request

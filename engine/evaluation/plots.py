@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, RequestError
-from engine.evaluation.over_time import MEASURES, OverTime
 from engine.evaluation.results import Evaluation, RoutingFigures
 
 if TYPE_CHECKING:
@@ -68,20 +66,6 @@ def draw_evaluation(found: Evaluation, path: Path) -> None:
             ylabel="observed",
         )
     figure.suptitle(f"{found.data}, {found.encoder}".replace("$", r"\$"))
-    save(figure, path)
-
-
-def draw_over_time(found: OverTime, measure: str, path: Path) -> None:
-    """One figure of every scorer over the time of the evaluations."""
-    figure = new_figure((7, 3.8))
-    axes = figure.subplots()
-    for scorer, points in found.series(measure).items():
-        times = [datetime.fromtimestamp(when) for when, _ in points]
-        axes.plot(times, [value for _, value in points], marker="o", label=scorer)  # type: ignore[arg-type]
-    axes.set(title=MEASURES[measure])
-    axes.legend(fontsize="small")
-    figure.autofmt_xdate()
-    figure.suptitle(found.data.replace("$", r"\$"))
     save(figure, path)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from engine.requests import DEFAULT_THRESHOLD
 from engine.states import ScorerKind
 
+DEFAULT_SCORERS = (ScorerKind.COSINE, ScorerKind.MATCH)
+
 TEMPLATES = ("a photo of a {}.", "a {}.", "a close-up photo of a {}.", "a photo of the {}.")
 """What is said of a class; the mean of their embeddings stands for it."""
 
@@ -31,7 +33,7 @@ class EvaluateRequest:
     """Of data that is split; empty for all of it."""
     language: str = ""
     """Of the storybook's texts: en, zh or empty for both."""
-    scorers: tuple[str, ...] = (ScorerKind.COSINE, ScorerKind.MATCH)
+    scorers: tuple[str, ...] = DEFAULT_SCORERS
     threshold: float = DEFAULT_THRESHOLD
     limit: int | None = None
     """Take at most so many pictures, at random."""

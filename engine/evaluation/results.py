@@ -15,6 +15,7 @@ from engine.scoring.resampling import Interval
 
 TEXT_TO_PICTURE, PICTURE_TO_TEXT = "text_to_picture", "picture_to_text"
 DIRECTIONS = (TEXT_TO_PICTURE, PICTURE_TO_TEXT)
+DIRECTION_WORDS = {TEXT_TO_PICTURE: "text -> picture", PICTURE_TO_TEXT: "picture -> text"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +167,30 @@ class Evaluation:
     swaps: tuple[Swap, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
+
+
+def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
+    """The figures of an evaluation by scorer and name."""
+    figures: dict[tuple[str, str], float] = {}
+    for each in found.retrieval:
+        way = DIRECTION_WORDS[each.direction]
+        for name, value in (
+            ("r@1", each.r1),
+            ("r@5", each.r5),
+            ("r@10", each.r10),
+            ("median rank", each.median_rank),
+            ("mAP", each.average_precision),
+        ):
+            figures[each.scorer, f"{way}, {name}"] = value.value
+    for swap in found.swaps:
+        figures[swap.scorer, "swaps, AUC"] = swap.auc.value
+    for routing in found.routing:
+        if routing.at is not None:
+            figures[routing.scorer, "routing, accuracy"] = routing.at.accuracy
+        figures[routing.scorer, "routing, best accuracy"] = routing.best.accuracy
+    for calibration in found.calibration:
+        figures[calibration.scorer, "calibration error"] = calibration.error
+    return figures
 
 
 LATER = ("paired", "swaps", "routing", "calibration")

@@ -178,7 +178,8 @@ def _combined(terms: Sequence[WeightedTerm], kinds: Sequence[FloatArray]) -> Flo
         total += np.float32(term.weight) * np.roll(kind, -_STEP * position, axis=0)[:size]
     lengths = np.linalg.norm(total, axis=1, keepdims=True)
     kept = lengths[:, 0] > 1e-6
-    return total[kept] / lengths[kept]
+    combined: FloatArray = total[kept] / lengths[kept]
+    return combined
 
 
 def match_logits(

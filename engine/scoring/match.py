@@ -16,6 +16,7 @@ from engine.scoring.calibration import calibrated
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, matcher_words
+from engine.states import ScorerKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +59,8 @@ class MatchContext:
         `shipped` is the id of the matcher that came with the program; `kind` says what a background
         without rivals is made of.
         """
+        if self.matcher is None and not self.backgrounds:
+            return ScorerKind.LABEL_FREE.value
         name = self._uncalibrated_name(shipped, kind)
         scorers = {self.calibrated_scorer(language) for language in ("", *self.backgrounds)} - {""}
         labels = sum(each.labels for each in self.calibrations if each.scorer in scorers)

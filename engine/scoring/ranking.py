@@ -69,6 +69,15 @@ def probability(logit: FloatArray) -> FloatArray:
     return np.where(logit >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
 
 
+ALWAYS_SCORED = (ScorerKind.COSINE, ScorerKind.MATCH)
+"""The scorers whose scores every answer and every row of a receipt has."""
+
+
+def scorers_of(scores: Scores) -> tuple[str, ...]:
+    """The names of the scorers that pictures can be ranked by."""
+    return (*ALWAYS_SCORED, *scores.others)
+
+
 def ranked_values(scores: Scores, scorer: str) -> FloatArray:
     """What `scorer` sorts by: cosines, or logits. Raises ValueError where it scored nothing."""
     if scorer == ScorerKind.COSINE:

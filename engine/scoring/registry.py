@@ -149,10 +149,27 @@ DEFAULT_SCORER = ScorerKind.MATCH
 """What ranks a search unless something else is asked for."""
 
 
+def find_scorer(name: str) -> Scorer:
+    """The scorer of a name. Raises RequestError for one that is not listed."""
+    check_scorer(name, tuple(SCORERS))
+    return SCORERS[name]
+
+
+def parts_of(names: Iterable[str]) -> tuple[str, ...]:
+    """What has to be scored for some scorers: themselves, or what they fuse; each once."""
+    return tuple(dict.fromkeys(part for name in names for part in SCORERS[name].fuses or (name,)))
+
+
 def search_scorers() -> tuple[str, ...]:
     """The names of what can rank a search, the default first."""
     names = [name for name, scorer in SCORERS.items() if scorer.ranks_searches]
     return tuple(sorted(names, key=lambda name: name != DEFAULT_SCORER))
+
+
+def scorer_after(name: str) -> str:
+    """The next of what can rank a search, the first one after the last."""
+    names = search_scorers()
+    return names[(names.index(name) + 1) % len(names)]
 
 
 def evaluated_scorers() -> tuple[str, ...]:
@@ -162,7 +179,7 @@ def evaluated_scorers() -> tuple[str, ...]:
 
 def need_background(names: Iterable[str], *, has_matcher: bool) -> bool:
     """Whether one of some scorers weighs texts against background prompts."""
-    scorers = [SCORERS[name] for name in names]
+    scorers = [SCORERS[name] for name in parts_of(names)]
     return any(
         scorer.needs_background and not (has_matcher and scorer.takes_matcher) for scorer in scorers
     )

@@ -19,7 +19,7 @@ from engine.scoring.embedding_matrix import (
 from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import make_scores
-from engine.scoring.registry import SCORERS, need_background, search_scorers
+from engine.scoring.registry import find_scorer, need_background, search_scorers
 from engine.search import warnings
 from engine.search.pictures import Pictures
 from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey
@@ -180,7 +180,7 @@ def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:
     matrix, cosine = context.matrix, embedded.vector @ context.matrix.columns
     found = {}
     for name in search_scorers():
-        logits = SCORERS[name].logits
+        logits = find_scorer(name).logits
         assert logits is not None, f"{name} ranks searches and scores nothing"
         found[name] = logits(context, embedded.vector, cosine, "")
     picture_ids = matrix.picture_ids

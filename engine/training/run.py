@@ -18,8 +18,8 @@ from cache.embeddings import EncoderRecord
 from cache.matchers import add_matcher
 from cache.store import Cache
 from engine.errors import RequestError
-from engine.evaluation.embeddings import Gathering, Material
 from engine.evaluation.context import text_backgrounds
+from engine.evaluation.embeddings import Gathering, Material
 from engine.evaluation.measure import Measuring
 from engine.evaluation.sources import STORYBOOK_WORD
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
@@ -288,7 +288,8 @@ class Run:
     ) -> Measuring:
         pulse = Pulse(lambda _: None)
         report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
-        asked, given = self._request.as_evaluation(), {}
+        asked = self._request.as_evaluation()
+        given: dict[str, FloatArray] = {}
         if learned.rival is not None:
             given[ScorerKind.TWO_BRANCH] = np.asarray(learned.rival.arrays[-1], np.float32)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.scoring.registry import evaluated_scorers
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import (
     encoder_option,
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from engine.evaluation.request import EvaluateRequest
     from engine.evaluation.results import Evaluation
 
-_SCORERS = ("cosine", "match", "label-free", "fusion")
-_THERE = ("r@1", "r@5", "r@10", "median-rank", "map")
-_BACK = tuple(f"back-{name}" for name in _THERE)
-_MEASURES = (*_THERE, *_BACK, "swaps-auc", "routing", "routing-best", "calibration")
-
 
 @click.command()
 @click.argument("data", required=False)
@@ -38,7 +34,7 @@ _MEASURES = (*_THERE, *_BACK, "swaps-auc", "routing", "routing-best", "calibrati
     "--scorer",
     "scorers",
     multiple=True,
-    type=click.Choice(_SCORERS),
+    type=click.Choice(evaluated_scorers()),
     help="May be given several times; the first is what others are compared with.  "
     "[default: cosine, match]",
 )
@@ -84,19 +80,6 @@ _MEASURES = (*_THERE, *_BACK, "swaps-auc", "routing", "routing-best", "calibrati
 @click.option("--containing", default="", metavar="TEXT", help="Only those whose data has TEXT.")
 @click.option("--show", type=int, metavar="ID", help="Show an evaluation made before.")
 @click.option("--compare", nargs=2, type=int, metavar="A B", help="Show what changed from A to B.")
-@click.option(
-    "--trend",
-    type=int,
-    metavar="ID",
-    help="Show how a figure went over all evaluations of the data that this one has.",
-)
-@click.option(
-    "--measure",
-    type=click.Choice(_MEASURES),
-    default="r@1",
-    show_default=True,
-    help="The figure of --trend; back- stands for picture -> text.",
-)
 @click.option("--forget", type=int, metavar="ID", help="Drop an evaluation made before.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
 @pass_context
@@ -123,8 +106,6 @@ def command(
     containing: str,
     show: int | None,
     compare: tuple[int, int] | None,
-    trend: int | None,
-    measure: str,
     forget: int | None,
     as_json: bool,
 ) -> None:
@@ -139,17 +120,12 @@ def command(
       t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
       t2itui eval animals/ --template "a photo of a {}" --class-name cane=dog
     """
-    from engine.evaluation.request import COSINE, MATCH, TEMPLATES, EvaluateRequest
+    from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
 
-    one_of = (data, is_list or None, show, compare, trend, forget)
+    one_of = (data, is_list or None, show, compare, forget)
     if sum(each is not None for each in one_of) != 1:
-        raise click.UsageError(
-            "give DATA, or one of --list, --show, --compare, --trend and --forget"
-        )
+        raise click.UsageError("give DATA, or one of --list, --show, --compare and --forget")
     output = Output(as_json=as_json)
-    if trend is not None:
-        _look_over_time(context, output, trend, measure, plots)
-        return
     if data is None:
         _look_back(context, output, is_list, containing, show, compare, forget, plots)
         return
@@ -157,7 +133,7 @@ def command(
         data=data,
         images=None if images is None else images.absolute(),
         encoder=encoder,
-        scorers=tuple(dict.fromkeys(scorers)) or (COSINE, MATCH),
+        scorers=tuple(dict.fromkeys(scorers)) or DEFAULT_SCORERS,
         threshold=context.settings().threshold if threshold is None else threshold,
         queries=queries,
         words=words,
@@ -207,30 +183,6 @@ def _look_back(
             write_change(before, after, output)
         elif forget is not None:
             await engine.evaluator.forget(forget)
-        return Exit.ANSWERED
-
-    context.run(output, work)
-
-
-def _look_over_time(
-    context: Context, output: Output, trend: int, measure: str, plots: tuple[Path, ...]
-) -> None:
-    async def work(engine: Engine) -> Exit:
-        from engine.errors import RequestError
-        from t2itui.text.trend import write_trend
-
-        found = await engine.evaluator.over_time(trend)
-        if measure not in found.measures:
-            has = ", ".join(found.measures)
-            raise RequestError(f"{measure} was not measured", hint=f"Measured: {has}")
-        write_trend(found, measure, output)
-        if plots:
-            from engine.evaluation.plots import check_plots, draw_over_time
-
-            check_plots(plots)
-            for path in plots:
-                draw_over_time(found, measure, path)
-                output.say(f"drawn: {plain(str(path))}")
         return Exit.ANSWERED
 
     context.run(output, work)

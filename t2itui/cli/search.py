@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.scoring.registry import search_scorers
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import waiting_for_models
 from t2itui.cli.support.output import Output
@@ -35,7 +36,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @click.option(
     "--top", type=click.IntRange(min=0), default=20, show_default=True, help="Pictures; 0 for all."
 )
-@click.option("--scorer", type=click.Choice(["match", "cosine"]), help="What ranks.")
+@click.option("--scorer", type=click.Choice(search_scorers()), help="What ranks.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Of match, for an answer.")
 @click.option(
     "--in",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.evaluation.over_time import MEASURES, figures_of
+from engine.evaluation.results import DIRECTION_WORDS, figures_of
 from t2itui.text.plain import plain
 from t2itui.text.plots import curve_lines, reliability_lines
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from engine.scoring.resampling import Interval
     from engine.training.report import TrainingReport
     from t2itui.cli.support.output import Output
-
-
-_WAYS = {"text_to_picture": "text -> picture", "picture_to_text": "picture -> text"}
 
 
 SCENE_WORDS = {
@@ -74,8 +71,9 @@ def write_retrieval(rows: Sequence[Retrieval], direction: str, output: Output) -
     first = rows[0]
     output.line()
     rights = f", {first.rights:.1f} right ones each" if first.rights > 1 else ""
+    way = DIRECTION_WORDS[direction]
     output.line(
-        f"{_WAYS[direction]}: {first.queries:,} queries, {first.candidates:,} candidates{rights}",
+        f"{way}: {first.queries:,} queries, {first.candidates:,} candidates{rights}",
         bold=True,
     )
     head = ("scorer", "r@1", "r@5", "r@10", "median rank", "mAP", "95 % of r@1")
@@ -269,9 +267,9 @@ def changes_of(before: Evaluation, after: Evaluation) -> list[tuple[str, float, 
     """The figures that both evaluations have: name, before, after."""
     old, new = figures_of(before), figures_of(after)
     return [
-        (f"{scorer}, {MEASURES[measure]}", old[scorer, measure], value)
-        for (scorer, measure), value in new.items()
-        if (scorer, measure) in old
+        (f"{scorer}, {name}", old[scorer, name], value)
+        for (scorer, name), value in new.items()
+        if (scorer, name) in old
     ]
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.evaluation.request import COSINE, MATCH, TEMPLATES, EvaluateRequest
+from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
 from engine.jobs.codec import Order
 from engine.requests import SHOW, ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
 from engine.training.request import TrainRequest
@@ -287,7 +287,7 @@ def evaluate_command(home: Path | None, request: EvaluateRequest) -> str:
 
 
 def _scorers(names: tuple[str, ...]) -> list[tuple[str, object]]:
-    return [] if names == (COSINE, MATCH) else [("--scorer", name) for name in names]
+    return [] if names == DEFAULT_SCORERS else [("--scorer", name) for name in names]
 
 
 def show_command(home: Path | None, evaluation_id: int, *, plot: Path | None = None) -> str:
@@ -299,12 +299,6 @@ def show_command(home: Path | None, evaluation_id: int, *, plot: Path | None = N
 def compare_evaluations_command(home: Path | None, before: int, after: int) -> str:
     """Return the command that shows what changed from one evaluation to another."""
     return program(home, "eval", "--compare", str(before), str(after))
-
-
-def trend_command(home: Path | None, evaluation_id: int, measure: str) -> str:
-    """Return the command that shows how a figure went over all evaluations of the same data."""
-    chosen = [] if measure == "r@1" else ["--measure", measure]
-    return program(home, "eval", "--trend", str(evaluation_id), *chosen)
 
 
 def forget_evaluation_command(home: Path | None, evaluation_id: int) -> str:

@@ -69,7 +69,11 @@ async def test_the_same_question_is_answered_by_its_receipt(searcher: Searcher) 
     again = await searcher.search(DOG)
     assert first.scores is not None
     assert again.scores is None
-    assert (again.receipt, again.rows, again.warnings) == (first.receipt, first.rows, first.warnings)
+    assert (again.receipt, again.rows, again.warnings) == (
+        first.receipt,
+        first.rows,
+        first.warnings,
+    )
     assert again.cached
 
 
@@ -310,7 +314,7 @@ async def test_rivals_are_found_by_name_among_imported_texts(cache: Cache) -> No
     logits = 100 * noise(30) @ np.stack(rivals).T.astype(np.float64)
     shift = label_free.prior_of(noise(51, seed=1), dog)
     assert abs(shift) > 0.05
-    shift += label_free.rival_shift(20, len(rival_prompts()["en"]))
+    shift += label_free.rival_bias(20, len(rival_prompts()["en"]))
     expected = 100 * noise(30) @ dog - np.logaddexp.reduce(logits, axis=1) + shift
     match = scores_of(result).match
     assert match == pytest.approx(1 / (1 + np.exp(-expected)), rel=1e-3)
