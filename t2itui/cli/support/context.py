@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.support.output import Output
-from t2itui.settings import home_folder
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ class Context:
     """Built once a run, from the options that stand before the command."""
 
     def __init__(self) -> None:
+        from t2itui.settings import home_folder
+
         self.home = home_folder()
         self._graphics: str | None = None
 
