@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -20,6 +20,7 @@ from engine.models.families import Family, family_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
 from engine.models.json_files import read_json
 from engine.results import FloatArray
+from engine.states import Device, NumberFormat
 from engine.uncollected import uncollected
 from engine.workers.device import DTYPES, Choice, free_cache, is_out_of_memory
 
@@ -186,8 +187,8 @@ Model: TypeAlias = Any
 """A transformers model with two towers."""
 
 _HINT = "Fetch the model again."
-_PICTURES = {"cuda": 128, "mps": 32, "cpu": 8}
-_TEXTS = {"cuda": 512, "mps": 64, "cpu": 32}
+_PICTURES = {Device.CUDA: 128, Device.MPS: 32, Device.CPU: 8}
+_TEXTS = {Device.CUDA: 512, Device.MPS: 64, Device.CPU: 32}
 _PROBE_TEXTS = (
     "a dog",
     "two people ride a red bicycle along the beach at sunset",
@@ -205,8 +206,8 @@ class Towers:
         self._model = model
         self._text_input = text_input
         self._spec = spec
-        self._pictures = Batches(_PICTURES[choice.device], choice.device)
-        self._texts = Batches(_TEXTS[choice.device], choice.device)
+        self._pictures = Batches(_PICTURES[Device(choice.device)], choice.device)
+        self._texts = Batches(_TEXTS[Device(choice.device)], choice.device)
         self.choice = choice
         self.agreement: float | None = None
         """Smallest cosine to fp32 over probe pictures and texts; None where fp32 is in use."""
@@ -242,7 +243,7 @@ class Towers:
         if self.agreement >= MIN_AGREEMENT:
             return
         self._model = whole
-        self.choice = Choice(device=self.choice.device, dtype="fp32", name=self.choice.name)
+        self.choice = replace(self.choice, dtype=NumberFormat.FP32)
         self.notes.append(
             f"{dtype} agrees with fp32 only to {self.agreement:.4f} here, so fp32 is used"
         )
@@ -280,7 +281,7 @@ def load_towers(folder: Path, choice: Choice, report: Callable[[str], None]) -> 
     text_input = TextInput(folder, family, limit)
     first = Choice(device=choice.device, dtype=choice.dtype, name=choice.name)
     towers = Towers(model, text_input, read_input_spec(folder), first, width_of(config, family))
-    if choice.dtype != "fp32":
+    if choice.dtype != NumberFormat.FP32:
         report(f"checking {choice.dtype}")
         towers.shorten(choice.dtype)
     return towers
