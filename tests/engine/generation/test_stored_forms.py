@@ -13,6 +13,7 @@ from engine.generation.request import GenerateRequest, Lora
 from engine.jobs.codec import Order, order_from_json, order_to_json
 from engine.models.generator_info import Defaults, GeneratorFacts
 from engine.models.progress import Painted
+from engine.states import OutputCheck
 
 Make: TypeAlias = Callable[[Path], Order]
 
@@ -111,7 +112,7 @@ def test_the_key_and_the_recipe_of_a_picture_are_written_as_ever(
     assert digests.request_key == key
     painted = Painted(
         pixels=np.zeros((8, 8, 3), np.uint8),
-        verdict="fine",
+        verdict=OutputCheck.FINE,
         model_id=settled.model_id,
         seed=order.seeds()[0],
         steps=settled.steps,
