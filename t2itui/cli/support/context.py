@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.support.output import Output
-from t2itui.settings import home_folder
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -30,16 +29,23 @@ class Exit(IntEnum):
     CANCELLED = 130
 
 
+def _home_folder(chosen: Path | None = None) -> Path:
+    # The settings import the engine's, which the names and helps of the commands do without.
+    from t2itui.settings import home_folder
+
+    return home_folder(chosen)
+
+
 class Context:
     """Built once a run, from the options that stand before the command."""
 
     def __init__(self) -> None:
-        self.home = home_folder()
+        self.home = _home_folder()
         self._graphics: str | None = None
 
     def choose(self, home: Path | None, graphics: str | None) -> None:
         """Take the options that stand before the command."""
-        self.home = home_folder(home)
+        self.home = _home_folder(home)
         self._graphics = graphics
 
     def settings(self) -> AppSettings:
