@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from cache.errors import CacheError
+from engine.errors import CacheError
 from engine.jobs.codec import Order
 from engine.states import JobState
 from t2itui.screens.common.base import HEIGHTS, AppScreen, Offered
@@ -26,7 +26,7 @@ from t2itui.text.words import when_words
 from t2itui.widgets.sheet import Column, Row, Sheet
 
 if TYPE_CHECKING:
-    from cache.jobs import JobRecord
+    from engine.records import JobRecord
 
 
 COLUMNS = (
