@@ -10,7 +10,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
-from cache.errors import CacheError
+from engine.errors import CacheError
 from t2itui.messages import EngineReady, JobReported
 from t2itui.screens.jobs.board import JobBoard
 from t2itui.text.plain import plain

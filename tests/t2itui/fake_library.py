@@ -14,11 +14,8 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.signal import Signal
 
-from cache.embeddings import EncoderRecord
-from cache.files import FailureRecord, FolderRecord
-from cache.jobs import JobRecord
-from cache.library import LibraryCounts
 from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobStarted
+from engine.records import EncoderRecord, FailureRecord, FolderRecord, JobRecord, LibraryCounts
 from engine.requests import ImportRequest, IndexRequest
 from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
 from engine.settings import EngineSettings

@@ -16,10 +16,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 from textual.pilot import Pilot
 
-from cache.jobs import JobRecord
-from cache.library import LibraryCounts
 from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
+from engine.records import JobRecord, LibraryCounts
 from engine.requests import IndexRequest, SearchRequest
 from engine.results import Note, Receipt, Scores, SearchResult, Shown
 from engine.scoring import ranking

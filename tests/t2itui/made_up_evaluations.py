@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from engine.errors import EngineError, RequestError
-from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     DIRECTIONS,
@@ -140,9 +139,6 @@ class FakeEvaluator:
             if each.id == evaluation_id:
                 return each
         raise RequestError(f"there is no evaluation {evaluation_id}")
-
-    async def over_time(self, evaluation_id: int) -> OverTime:
-        return over_time(await self.get(evaluation_id), self.kept)
 
     async def forget(self, evaluation_id: int) -> None:
         self.kept = [each for each in self.kept if each.id != evaluation_id]

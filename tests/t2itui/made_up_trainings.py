@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
-from cache.matchers import MatcherRecord
 from engine.evaluation.results import DIRECTIONS
 from engine.events import TrainingProgress
+from engine.records import MatcherRecord
 from engine.search.labels import Labelled
 from engine.training.report import VERSION, TrainingReport
 from engine.training.request import TrainRequest

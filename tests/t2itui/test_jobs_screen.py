@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from cache.jobs import JobRecord
 from cache.store import Cache
 from engine.events import JobFinished, JobNote, JobProgress
 from engine.generation.request import GenerateRequest, Lora
@@ -16,6 +15,7 @@ from engine.library.exchange import Exchange
 from engine.library.indexing import Indexer
 from engine.models.downloads import Downloads
 from engine.models.encoders import Encoders
+from engine.records import JobRecord
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from engine.settings import EngineSettings
 from t2itui.screens.jobs.again import DownloadRequest, again_command, read_request

@@ -7,10 +7,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, Tabs
 
-from cache.embeddings import EncoderRecord
-from cache.errors import CacheReadOnlyError
-from cache.files import FailureRecord, FolderRecord
+from engine.errors import CacheReadOnlyError
 from engine.events import JobFinished
+from engine.records import EncoderRecord, FailureRecord, FolderRecord
 from engine.results import ModelStatus
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.library.forms import AddFolder, ImportVectors

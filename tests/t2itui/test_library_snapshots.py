@@ -7,9 +7,8 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-from cache.files import FailureRecord, FolderRecord
-from cache.jobs import JobRecord
 from engine.events import JobProgress
+from engine.records import FailureRecord, FolderRecord, JobRecord
 from engine.states import Route
 from t2itui.screens.history.screen import HistoryScreen
 from t2itui.screens.jobs.screen import JobsScreen

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from cache.generated import GeneratedRecord
-from cache.jobs import JobRecord
 from engine.events import (
     JobFinished,
     JobKept,
@@ -22,6 +20,7 @@ from engine.events import (
 )
 from engine.generation.request import GenerateRequest
 from engine.jobs.codec import Order, order_to_json
+from engine.records import GeneratedRecord, JobRecord
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.screens.generate.screen import PaintingScreen

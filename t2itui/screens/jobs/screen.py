@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from cache.errors import CacheError
+from engine.errors import CacheError
 from engine.jobs.codec import Order
 from t2itui.screens.common.base import HEIGHTS, AppScreen, Offered
 from t2itui.screens.jobs.again import Request, again_command, read_request, start_again
@@ -25,7 +25,7 @@ from t2itui.text.words import when_words
 from t2itui.widgets.sheet import Column, Row, Sheet
 
 if TYPE_CHECKING:
-    from cache.jobs import JobRecord
+    from engine.records import JobRecord
 
 
 COLUMNS = (

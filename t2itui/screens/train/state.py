@@ -17,8 +17,8 @@ from t2itui.text.words import counted, when_words
 from t2itui.widgets.sheet import Column, Row
 
 if TYPE_CHECKING:
-    from cache.matchers import MatcherRecord
     from engine.engine import Engine
+    from engine.records import MatcherRecord
     from engine.search.labels import Labelled
     from engine.training.report import TrainingReport
     from engine.training.request import TrainRequest
