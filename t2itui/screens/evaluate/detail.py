@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, Tab, Tabs
 
+from engine.states import JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, bar, figures
 from t2itui.text.evaluations import (
@@ -71,7 +72,7 @@ def job_story(view: JobView) -> Content:
 def _progress(view: JobView) -> list[Content]:
     progress = view.progress
     if progress is None:
-        return [Content("waits for its turn" if view.state == "queued" else "begins")]
+        return [Content("waits for its turn" if view.state is JobState.QUEUED else "begins")]
     lines = [Content("  ".join(plain(part.text) for part in figures(progress)))]
     if progress.total:
         lines.append(bar(progress.done / progress.total, BAR))

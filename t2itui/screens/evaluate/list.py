@@ -15,6 +15,7 @@ from textual.message import Message
 
 from engine.errors import T2IError
 from engine.events import JobFinished
+from engine.states import JobState
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, Offered
 from t2itui.screens.common.paged import PAGE, PagedScreen
 from t2itui.screens.evaluate.detail import NOTHING_YET, EvaluationDetail, Pane, job_story
@@ -51,7 +52,7 @@ def shown_jobs(views: Sequence[JobView]) -> list[JobView]:
         view
         for view in reversed(views)
         if view.kind == EVALUATING
-        and view.state != "done"
+        and view.state is not JobState.DONE
         and (view.is_active or not view.dismissed)
     ]
 

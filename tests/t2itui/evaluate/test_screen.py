@@ -10,10 +10,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from cache.jobs import JobRecord
 from engine.errors import RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
+from engine.records import JobRecord
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE
 from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
