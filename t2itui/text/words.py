@@ -12,6 +12,7 @@ from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from engine.events import JobProgress
     from engine.requests import Filters
 
 
@@ -44,6 +45,22 @@ def duration_words(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def rate_words(event: JobProgress) -> str:
+    """Return '12.3 pictures/s  0:40 left', as far as it is known."""
+    if not event.rate:
+        return ""
+    if event.unit == "bytes":
+        speed = f"{event.rate / 1e6:.1f} MB/s"
+    elif event.unit == "steps" and event.rate < 1:
+        speed = f"{1 / event.rate:.1f} s a step"
+    else:
+        speed = f"{event.rate:.1f} {event.unit}/s"
+    if event.eta_s is None:
+        return speed
+    minutes, seconds = divmod(round(event.eta_s), 60)
+    return f"{speed}  {minutes}:{seconds:02} left"
 
 
 def when_words(moment: float) -> str:
