@@ -52,3 +52,87 @@ class ScorerKind(StrEnum):
     """The matcher alone, without what labels did to it."""
     TWO_BRANCH = "two-branch"
     FUSION = "fusion"
+
+
+class Device(StrEnum):
+    """Where a model runs."""
+
+    AUTO = "auto"
+    """The fastest that is there."""
+    CUDA = "cuda"
+    MPS = "mps"
+    CPU = "cpu"
+
+
+class NumberFormat(StrEnum):
+    """How a model keeps its numbers."""
+
+    AUTO = "auto"
+    """The fastest that the device has of its own."""
+    BF16 = "bf16"
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+class VectorLayout(StrEnum):
+    """How exported vectors lie on the disk."""
+
+    NPZ = "npz"
+    CLIP_RETRIEVAL = "clip-retrieval"
+
+
+class ProcessState(StrEnum):
+    """What a model process is doing."""
+
+    OFF = "off"
+    LOADING = "loading"
+    READY = "ready"
+    BUSY = "busy"
+
+
+class CheckState(StrEnum):
+    """How a check of `doctor` came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class ModelKind(StrEnum):
+    """What a model is for."""
+
+    ENCODER = "encoder"
+    GENERATOR = "generator"
+
+
+class Synthetic(StrEnum):
+    """Whether generated pictures take part in a search."""
+
+    SHOW = "show"
+    HIDE = "hide"
+    ONLY = "only"
+
+
+class OutputCheck(StrEnum):
+    """What was found in a picture that a generator made; only FINE ones are stored."""
+
+    FINE = "fine"
+    BLACK = "black"
+    """No pixel is lit."""
+    NOT_FINITE = "nan"
+    """The model computed no numbers."""
+    BLOCKED = "blocked"
+    """The model's own safety checker blocked it."""
+
+    @property
+    def message(self) -> str:
+        """What is said of it, to follow a name or a colon."""
+        return _FINDINGS[self]
+
+
+_FINDINGS = {
+    OutputCheck.FINE: "it is fine",
+    OutputCheck.BLACK: "it came out black",
+    OutputCheck.NOT_FINITE: "the model computed no numbers",
+    OutputCheck.BLOCKED: "the model's safety checker blocked it",
+}

@@ -10,7 +10,8 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
-from cache.errors import CacheError
+from engine.errors import CacheError
+from engine.states import JobState
 from t2itui.messages import EngineReady, JobReported
 from t2itui.screens.jobs.board import JobBoard
 from t2itui.text.plain import plain
@@ -70,7 +71,7 @@ class JobHost(App[None]):
         except CacheError as error:
             self.log.warning(f"jobs not read: {error.message}")
             return
-        if last and last[0].state == "lost":
+        if last and last[0].state == JobState.LOST:
             self.notify(
                 "It did not finish before the program ended. j shows it; r there runs it again, and"
                 " d asks no more about a painting.",

@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from engine.errors import T2IError
+from engine.states import JobKind, ProcessState
 from t2itui.job_host import JobHost
 from t2itui.text.plain import plain
 from t2itui.text.words import size_words
@@ -205,9 +206,12 @@ class PaintHost(JobHost):
         """Free the generator's memory and say how much that gave."""
         if self.engine is None:
             return
-        if "generators" not in vars(self.engine) or self.engine.generators.state().state == "off":
+        if (
+            "generators" not in vars(self.engine)
+            or self.engine.generators.state().state is ProcessState.OFF
+        ):
             self.notify("No generator is loaded.")
-        elif any(view.is_active and view.kind == "generate" for view in self.job_board.views):
+        elif any(view.is_active and view.kind is JobKind.GENERATE for view in self.job_board.views):
             self.notify("A picture is being painted: cancel that first.", severity="warning")
         else:
             unloaded = await self.engine.generators.unload()

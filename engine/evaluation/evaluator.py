@@ -36,6 +36,7 @@ from engine.library.progress import Progress
 from engine.models.encoders import Encoders
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
+from engine.states import JobKind
 
 
 class Run:
@@ -203,8 +204,8 @@ class EvaluateJob:
     asked: EvaluateRequest
 
     @property
-    def kind(self) -> str:
-        return "evaluate"
+    def kind(self) -> JobKind:
+        return JobKind.EVALUATE
 
     @property
     def title(self) -> str:

@@ -24,7 +24,7 @@ from cache.texts import get_texts
 from engine.errors import EmptyLibraryError, EngineError, RequestError
 from engine.language import language_of, unread
 from engine.library.collections import Storybook
-from engine.requests import ONLY, SHOW, SYNTHETIC, Filters, SearchRequest
+from engine.requests import Filters, SearchRequest
 from engine.results import IdArray
 from engine.scoring.match import matcher_scorer
 from engine.scoring.registry import check_scorer, search_scorers
@@ -32,7 +32,7 @@ from engine.search.pictures import Pictures, Reference
 from engine.search.query import Query, Term, parse, plain_text
 from engine.search.receipts import ReceiptKey
 from engine.settings import EngineSettings
-from engine.states import ScorerKind
+from engine.states import ScorerKind, Synthetic
 
 
 def _none() -> IdArray:
@@ -330,7 +330,9 @@ class QueryResolver:
             since=filters.since,
             until=filters.until,
             min_side=filters.min_side,
-            synthetic=None if filters.synthetic == SHOW else filters.synthetic == ONLY,
+            synthetic=None
+            if filters.synthetic == Synthetic.SHOW
+            else filters.synthetic == Synthetic.ONLY,
             painted_for=STORYBOOK if self._names_storybook(filters) else "",
         )
         indices = np.flatnonzero(np.isin(picture_ids, inside, assume_unique=True) & ~out)
@@ -359,10 +361,10 @@ def check(request: SearchRequest) -> None:
             f"the threshold {request.threshold:g} is not between 0 and 1", field="threshold"
         )
     check_scorer(request.scorer, search_scorers())
-    if request.filters.synthetic not in SYNTHETIC:
+    if request.filters.synthetic not in tuple(Synthetic):
         raise RequestError(
             f"painted pictures cannot be {request.filters.synthetic!r}",
-            hint=f"Take one of {', '.join(SYNTHETIC)}.",
+            hint=f"Take one of {', '.join(tuple(Synthetic))}.",
             field="synthetic",
         )
     if request.top < 0:

@@ -19,6 +19,7 @@ from engine.evaluation.results import (
 )
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
+from engine.states import JobKind
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 
 EVIL = "\x1b]0;evil\x07"
@@ -160,7 +161,7 @@ class EvaluatingEngine(FakeEngine):
 
     def evaluate(self, request: EvaluateRequest) -> FakeJob:
         self.asked.append(request)
-        return self.jobs.begin("evaluate", f"evaluate {request.data}", request.as_json())
+        return self.jobs.begin(JobKind.EVALUATE, f"evaluate {request.data}", request.as_json())
 
     def found(self, job_id: int, *, keep: bool = True) -> Evaluation:
         """What a job comes to; it is kept, or cannot be."""

@@ -75,21 +75,21 @@ class Context:
 
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
-        from engine.errors import RequestError, T2IError
+        from engine.errors import T2IError
 
         try:
-            code = asyncio.run(self._with_engine(work, with_jobs))
+            code = int(asyncio.run(self._with_engine(work, with_jobs)))
         except KeyboardInterrupt:
             output.say("cancelled")
             code = Exit.CANCELLED
         except T2IError as error:
             output.error(type(error).__name__, error.message, error.hint)
-            code = Exit.WRONG_USAGE if isinstance(error, RequestError) else Exit.COULD_NOT
+            code = error.exit_code
         except BrokenPipeError:
             # The reader had enough; a second failure at shutdown would print a traceback.
             sys.stdout = None
             code = Exit.ANSWERED
-        raise SystemExit(int(code))
+        raise SystemExit(code)
 
     async def _with_engine(
         self, work: Callable[[Engine], Awaitable[Exit]], with_jobs: bool

@@ -15,6 +15,7 @@ from textual.message import Message
 
 from engine.errors import T2IError
 from engine.events import JobFinished
+from engine.states import JobState
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, Offered
 from t2itui.screens.common.paged import PAGE, PagedScreen
 from t2itui.screens.evaluate.detail import NOTHING_YET, EvaluationDetail, Pane, job_story
@@ -51,7 +52,7 @@ def shown_jobs(views: Sequence[JobView]) -> list[JobView]:
         view
         for view in reversed(views)
         if view.kind == EVALUATING
-        and view.state != "done"
+        and view.state is not JobState.DONE
         and (view.is_active or not view.dismissed)
     ]
 
@@ -183,7 +184,7 @@ class EvaluationsScreen(PagedScreen):
             with Vertical(id="kept"):
                 yield from self.compose_filter("words of the data or encoder")
                 yield Evaluations(COLUMNS, empty=self.EMPTY)
-            yield EvaluationDetail(drawn=self.t2i.graphics.protocol != "text")
+            yield EvaluationDetail(in_letters=self.t2i.graphics.protocol == "text")
 
     def on_mount(self) -> None:
         self._unsubscribe = self.t2i.job_board.subscribe(self.follow_board)
@@ -327,9 +328,9 @@ class EvaluationsScreen(PagedScreen):
         self.detail.turn(places)
 
     def action_toggle_plots(self) -> None:
-        """Draw plots, or give them as text."""
-        self.detail.toggle_plots()
-        self.notify("drawn" if self.detail.drawn else "as text", title="Plots", timeout=2)
+        """Draw plots in colours, or of letters."""
+        is_text = self.detail.toggle_plots()
+        self.notify("as text" if is_text else "drawn", title="Plots", timeout=2)
 
     @on(EvaluationDetail.TabShown)
     def follow_tab(self) -> None:

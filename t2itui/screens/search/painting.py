@@ -17,8 +17,7 @@ from engine.events import (
     JobFinished,
     JobScored,
 )
-from engine.requests import SYNTHETIC
-from engine.states import Route
+from engine.states import JobState, Route, Synthetic
 from t2itui.screens.search.lines import OfferLine
 from t2itui.screens.search.storybook import StorybookActions
 from t2itui.text.words import STORYBOOK, duration_words
@@ -193,19 +192,19 @@ class PaintingActions(StorybookActions):
                 if best is None or event.match > best.match:
                     self._scored[event.job_id] = event
             case JobFinished():
-                self._follow_end(event.job_id, "done", event.message)
+                self._follow_end(event.job_id, JobState.DONE, event.message)
             case JobFailed():
-                self._follow_end(event.job_id, "failed", event.message)
+                self._follow_end(event.job_id, JobState.FAILED, event.message)
             case JobCancelled():
                 words = f"cancelled in {duration_words(event.seconds)}"
-                self._follow_end(event.job_id, "cancelled", words)
+                self._follow_end(event.job_id, JobState.CANCELLED, words)
             case _:
                 pass
 
-    def _follow_end(self, job_id: int, state: str, message: str) -> None:
+    def _follow_end(self, job_id: int, state: JobState, message: str) -> None:
         if self._jobs.get(job_id) != self._query:
             return
-        if state == "done":
+        if state is JobState.DONE:
             self._reveal = job_id
             self.ask_again()
         else:
@@ -266,8 +265,8 @@ class PaintingActions(StorybookActions):
 
     def action_synthetic(self) -> None:
         """Let painted pictures take part, leave them out, or show them alone."""
-        at = SYNTHETIC.index(self.filters.synthetic)
-        chosen = SYNTHETIC[(at + 1) % len(SYNTHETIC)]
+        at = tuple(Synthetic).index(self.filters.synthetic)
+        chosen = tuple(Synthetic)[(at + 1) % len(tuple(Synthetic))]
         self.t2i.remember(synthetic=chosen)
         self.take_filters(replace(self.filters, synthetic=chosen))
 

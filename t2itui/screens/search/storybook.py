@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 
-from cache.errors import CacheError
+from engine.errors import CacheError
 from engine.requests import Filters
 from engine.storybook.shipped import GALLERY
 from t2itui.screens.search.decision import DecisionActions
@@ -16,7 +16,7 @@ from t2itui.screens.search.lines import NotesLine
 from t2itui.screens.search.suggestions import SuggestionStrip
 
 if TYPE_CHECKING:
-    from cache.library import LibraryCounts
+    from engine.records import LibraryCounts
 
 
 ONLY_STORYBOOK = (GALLERY,)

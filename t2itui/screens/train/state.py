@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.states import JobKind, JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS
 from t2itui.text.plain import plain
+from t2itui.text.plots import Plot, reliability_plot, routing_plots
+from t2itui.text.tables import RichOutput
 from t2itui.text.words import counted, when_words
 from t2itui.widgets.sheet import Column, Row
 
 if TYPE_CHECKING:
-    from cache.matchers import MatcherRecord
     from engine.engine import Engine
+    from engine.records import MatcherRecord
     from engine.search.labels import LabelSummary
     from engine.training.report import TrainingReport
     from engine.training.request import TrainRequest
@@ -62,8 +65,7 @@ class Training:
     """A training of this session, or one that the end of the program stopped."""
 
     job_id: int
-    state: str
-    """As a job's: running, cancelled, lost ..."""
+    state: JobState
     request: TrainRequest | None
     """None until it has begun."""
     view: JobView | None
@@ -80,7 +82,7 @@ class Training:
     @property
     def can_go_on(self) -> bool:
         """It was stopped, and can be taken up again."""
-        return self.request is not None and self.state in ("cancelled", "failed", "lost")
+        return self.request is not None and not self.is_active and self.state is not JobState.DONE
 
     @property
     def can_be_kept(self) -> bool:
@@ -112,14 +114,14 @@ async def read_state(engine: Engine) -> TrainState:
     lost = [
         Training(
             job_id=record.id,
-            state="lost",
+            state=JobState.LOST,
             request=_request(record.request),
             view=None,
             trained=None,
             began_at=record.created_at,
         )
         for record in remembered
-        if record.kind == "train" and record.state == "lost"
+        if record.kind == JobKind.TRAIN and record.state == JobState.LOST
     ]
     return TrainState(matchers=kept, lost=tuple(lost), labelled=labelled)
 
@@ -168,9 +170,9 @@ def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> li
             trained=engine.training.of_job(view.job_id),
         )
         for view in views
-        if view.kind == "train"
+        if view.kind is JobKind.TRAIN
     ]
-    later = {each.request for each in found if each.is_active or each.state == "done"}
+    later = {each.request for each in found if each.is_active or each.state is JobState.DONE}
     listed = [
         each
         for each in (*reversed(found), *state.lost)
@@ -183,16 +185,16 @@ def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> li
 def training_row(training: Training) -> Row:
     """The row of a training that is no matcher yet, or was not kept."""
     request, view = training.request, training.view
-    state, tone = f"{MARKS.get(training.state, '·')} {training.state}", "warning"
+    state, tone = f"{MARKS[training.state]} {training.state}", "warning"
     if training.is_active:
         last = view.training.last if view is not None else None
         epoch = f" {last.epoch}/{last.epochs}" if last is not None else ""
-        state, tone = f"{MARKS['running']} {training.state}{epoch}", "good"
-    elif training.state == "lost":
-        state = f"{MARKS['lost']} unfinished"
+        state, tone = f"{MARKS[JobState.RUNNING]} {training.state}{epoch}", "good"
+    elif training.state is JobState.LOST:
+        state = f"{MARKS[JobState.LOST]} unfinished"
     elif training.can_be_kept:
         state, tone = "· not kept", "muted"
-    elif training.state == "failed":
+    elif training.state is JobState.FAILED:
         tone = "bad"
     report = training.trained.report if training.trained is not None else None
     encoder = (request.encoder or "") if request is not None else ""
@@ -285,13 +287,19 @@ def matcher_detail(matcher: KeptMatcher) -> Content:
 
 def report_content(report: TrainingReport, sentence: str) -> Content:
     """A verdict and the figures below it."""
-    from t2itui.cli.train import write_report
-    from t2itui.text.rich_output import Written
+    from t2itui.text.evaluations import write_training_report
 
-    written = Written()
-    written.line(sentence, bold=True)
-    write_report(report, written)
-    return written.content
+    output = RichOutput()
+    output.line(sentence, bold=True)
+    write_training_report(report, output, with_plots=False)
+    return output.content
+
+
+def report_plots(report: TrainingReport | None) -> tuple[Plot, ...]:
+    """Where queries are sent at every threshold, and how often a probability is right."""
+    if report is None:
+        return ()
+    return (*routing_plots(report.routing), *map(reliability_plot, report.calibration))
 
 
 def training_detail(training: Training) -> Content:
@@ -302,7 +310,7 @@ def training_detail(training: Training) -> Content:
         )
     view = training.view
     said = [view.message, view.hint] if view is not None else []
-    if training.state == "lost":
+    if training.state is JobState.LOST:
         said = ["The program ended before it was done."]
     if training.can_go_on:
         said.append("r goes on, from the last whole epoch if there was one.")
