@@ -107,7 +107,7 @@ def _label_free(
 
 SCORERS = MappingProxyType(
     {
-        scorer.name: scorer
+        str(scorer.name): scorer
         for scorer in (
             Scorer(
                 name=ScorerKind.COSINE,
@@ -143,7 +143,7 @@ SCORERS = MappingProxyType(
         )
     }
 )
-"""By name, in the order in which figures are given."""
+"""By name as plain text, which click takes as it is, in the order in which they are offered."""
 
 DEFAULT_SCORER = ScorerKind.MATCH
 """What ranks a search unless something else is asked for."""
