@@ -54,6 +54,18 @@ class ScorerKind(StrEnum):
     FUSION = "fusion"
 
 
+class Direction(StrEnum):
+    """What is asked of a data set, and what is to be found."""
+
+    TEXT_TO_PICTURE = "text_to_picture"
+    PICTURE_TO_TEXT = "picture_to_text"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.value.replace("_to_", " -> ")
+
+
 class Device(StrEnum):
     """Where a model runs."""
 

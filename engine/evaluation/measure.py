@@ -13,8 +13,6 @@ from engine.evaluation.data import Data, Right, SwappedPair
 from engine.evaluation.embeddings import Material, matrix
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
-    PICTURE_TO_TEXT,
-    TEXT_TO_PICTURE,
     CalibrationFigures,
     Group,
     Paired,
@@ -40,12 +38,13 @@ from engine.scoring.metrics import (
 from engine.scoring.ranking import fused, probability
 from engine.scoring.registry import Scorer, find_scorer, parts_of
 from engine.scoring.resampling import Draws, draw, means, median, of_resamples, paired_difference
+from engine.states import Direction
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Direction:
+class DirectedQueries:
     """One way to ask of a data set, the same for every scorer."""
 
     name: str
@@ -56,12 +55,12 @@ class Direction:
     groups: tuple[str, ...] = ()
 
     @classmethod
-    def texts(cls, data: Data, resamples: int, seed: int) -> Direction:
+    def texts(cls, data: Data, resamples: int, seed: int) -> DirectedQueries:
         """Text -> picture; captions of one picture are drawn together."""
         queries, first = np.unique(data.right.text, return_index=True)
         cluster = data.right.picture[first] if data.single_right else queries
         return cls(
-            name=TEXT_TO_PICTURE,
+            name=Direction.TEXT_TO_PICTURE,
             right=data.right,
             candidates=len(data.pictures),
             draws=draw(cluster, resamples, seed),
@@ -69,18 +68,20 @@ class Direction:
         )
 
     @classmethod
-    def pictures(cls, data: Data, resamples: int, seed: int) -> Direction:
+    def pictures(cls, data: Data, resamples: int, seed: int) -> DirectedQueries:
         """Picture -> text."""
         right = data.right.flipped()
         return cls(
-            name=PICTURE_TO_TEXT,
+            name=Direction.PICTURE_TO_TEXT,
             right=right,
             candidates=len(data.texts),
             draws=draw(np.unique(right.text), resamples, seed),
         )
 
 
-def retrieval(scorer: str, scores: FloatArray, direction: Direction) -> tuple[Retrieval, Ranked]:
+def retrieval(
+    scorer: str, scores: FloatArray, direction: DirectedQueries
+) -> tuple[Retrieval, Ranked]:
     """Ranks and their figures, from scores [queries, candidates]."""
     ranked = rank_queries(scores, direction.right)
     draws = direction.draws
@@ -106,7 +107,7 @@ def retrieval(scorer: str, scores: FloatArray, direction: Direction) -> tuple[Re
 
 
 def paired(
-    one: str, other: str, ranks: tuple[Ranked, Ranked], direction: Direction
+    one: str, other: str, ranks: tuple[Ranked, Ranked], direction: DirectedQueries
 ) -> tuple[Paired, ...]:
     """`one` against `other` on the same queries: r@1, and mAP where there are several right."""
     mine, theirs = ranks
@@ -380,8 +381,8 @@ class Measuring:
         self._asked = Asked.of(material)
         data = material.data
         self._directions = (
-            Direction.texts(data, request.resamples, request.seed),
-            Direction.pictures(data, request.resamples, request.seed),
+            DirectedQueries.texts(data, request.resamples, request.seed),
+            DirectedQueries.pictures(data, request.resamples, request.seed),
         )
         self._ranks: dict[tuple[str, str], Ranked] = {}
         self.figures = Figures()
@@ -429,13 +430,13 @@ class Measuring:
             for other in others:
                 self.figures.paired += self.against(other, first, direction)
 
-    def against(self, one: str, other: str, direction: Direction) -> tuple[Paired, ...]:
+    def against(self, one: str, other: str, direction: DirectedQueries) -> tuple[Paired, ...]:
         """Two scorers on the same queries."""
         ranks = self._ranks[one, direction.name], self._ranks[other, direction.name]
         return paired(one, other, ranks, direction)
 
     @property
-    def directions(self) -> tuple[Direction, Direction]:
+    def directions(self) -> tuple[DirectedQueries, DirectedQueries]:
         """Text -> picture and picture -> text."""
         return self._directions
 

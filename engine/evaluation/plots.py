@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, RequestError
 from engine.evaluation.results import Evaluation, RoutingFigures
+from engine.states import Direction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +81,7 @@ def _draw_recall(axes: Axes, found: Evaluation) -> None:
                 [max(one.high - one.value, 0) for one in values],
             ],
             marker="o",
-            linestyle="-" if each.direction == "text_to_picture" else "--",
+            linestyle="-" if each.direction == Direction.TEXT_TO_PICTURE else "--",
             capsize=3,
             label=f"{each.scorer}, {each.direction.replace('_', ' ')}",
         )

@@ -12,10 +12,7 @@ from typing import TypeVar, get_args, get_origin, get_type_hints
 
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
-
-TEXT_TO_PICTURE, PICTURE_TO_TEXT = "text_to_picture", "picture_to_text"
-DIRECTIONS = (TEXT_TO_PICTURE, PICTURE_TO_TEXT)
-DIRECTION_WORDS = {TEXT_TO_PICTURE: "text -> picture", PICTURE_TO_TEXT: "picture -> text"}
+from engine.states import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +136,7 @@ class Head:
             figures=tuple(
                 (each.scorer, each.r1.value, each.average_precision.value)
                 for each in found.retrieval
-                if each.direction == TEXT_TO_PICTURE
+                if each.direction == Direction.TEXT_TO_PICTURE
             ),
         )
 
@@ -173,7 +170,7 @@ def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
     """The figures of an evaluation by scorer and name."""
     figures: dict[tuple[str, str], float] = {}
     for each in found.retrieval:
-        way = DIRECTION_WORDS[each.direction]
+        way = Direction(each.direction).words
         for name, value in (
             ("r@1", each.r1),
             ("r@5", each.r5),

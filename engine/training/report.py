@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from engine.evaluation.embeddings import Material
 from engine.evaluation.measure import Measuring
 from engine.evaluation.results import (
-    TEXT_TO_PICTURE,
     CalibrationFigures,
     Paired,
     Retrieval,
@@ -19,7 +18,7 @@ from engine.evaluation.results import (
     read_as,
 )
 from engine.models.messages import Reply
-from engine.states import ScorerKind
+from engine.states import Direction, ScorerKind
 from engine.training.request import TrainRequest
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class TrainingReport:
         """What is kept."""
         return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
 
-    def of(self, scorer: str, direction: str = TEXT_TO_PICTURE) -> Retrieval:
+    def of(self, scorer: str, direction: str = Direction.TEXT_TO_PICTURE) -> Retrieval:
         """The figures of a scorer."""
         found = (
             each for each in self.retrieval if (each.scorer, each.direction) == (scorer, direction)
@@ -113,7 +112,7 @@ def make_report(
     by_scorer = {
         each.scorer: each.average_precision.value
         for each in figures.retrieval
-        if each.direction == TEXT_TO_PICTURE
+        if each.direction == Direction.TEXT_TO_PICTURE
     }
     return TrainingReport(
         version=VERSION,

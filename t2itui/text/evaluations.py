@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.evaluation.results import DIRECTION_WORDS, figures_of
+from engine.states import Direction
 from t2itui.text.plain import plain
 from t2itui.text.plots import plot_lines, reliability_plot, routing_plot
 from t2itui.text.tables import LineWriter, write_table
@@ -69,7 +69,7 @@ def write_training_report(
         bold=True,
     )
     write_scenes(report, output)
-    for direction in DIRECTION_WORDS:
+    for direction in Direction:
         rows = [each for each in report.retrieval if each.direction == direction]
         write_retrieval(rows, direction, output)
     for paired in (*report.against_label_free, *report.against_cosine):
@@ -80,7 +80,7 @@ def write_training_report(
 def _write_direction(found: Evaluation, direction: str, output: LineWriter) -> None:
     rows = [each for each in found.retrieval if each.direction == direction]
     write_retrieval(rows, direction, output)
-    if found.kind == "classes" and direction == "picture_to_text":
+    if found.kind == "classes" and direction == Direction.PICTURE_TO_TEXT:
         output.line("  r@k is top-k accuracy here: one class is right", dim=True)
     for paired in (each for each in found.paired if each.direction == direction):
         output.line(f"  {difference(paired)}", dim=paired.p > 0.05)
@@ -93,7 +93,7 @@ def write_retrieval(rows: Sequence[Retrieval], direction: str, output: LineWrite
     first = rows[0]
     output.line()
     rights = f", {first.rights:.1f} right ones each" if first.rights > 1 else ""
-    way = DIRECTION_WORDS[direction]
+    way = Direction(direction).words
     output.line(
         f"{way}: {first.queries:,} queries, {first.candidates:,} candidates{rights}",
         bold=True,
@@ -283,6 +283,8 @@ def write_change(before: Evaluation, after: Evaluation, output: LineWriter) -> N
 
 def changes_of(before: Evaluation, after: Evaluation) -> list[tuple[str, float, float]]:
     """The figures that both evaluations have: name, before, after."""
+    from engine.evaluation.results import figures_of
+
     old, new = figures_of(before), figures_of(after)
     return [
         (f"{scorer}, {name}", old[scorer, name], value)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from engine.errors import EngineError, RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
-    DIRECTIONS,
     CalibrationFigures,
     Evaluation,
     Group,
@@ -19,7 +18,7 @@ from engine.evaluation.results import (
 )
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
-from engine.states import JobKind
+from engine.states import Direction, JobKind
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 
 EVIL = "\x1b]0;evil\x07"
@@ -48,13 +47,13 @@ def evaluation(
         retrieval=tuple(
             retrieval(name, direction, value)
             for name, value in (("cosine", cosine), ("match", match))
-            for direction in DIRECTIONS
+            for direction in Direction
         ),
         paired=(
             Paired(
                 one="match",
                 other="cosine",
-                direction=DIRECTIONS[0],
+                direction=Direction.TEXT_TO_PICTURE,
                 measure="r@1",
                 difference=interval(match - cosine),
                 p=0.004,
