@@ -225,4 +225,4 @@ class Engine:
         """Check device, models, cache and disk."""
         from engine.doctor import examine
 
-        return await examine(self)
+        return await examine(self.settings, self.cache, self.encoders, self.generators)

@@ -14,7 +14,13 @@ EngineError
 └── VectorsError          imported vectors are malformed
 """
 
+from cache.errors import CacheBusyError as CacheBusyError
+from cache.errors import CacheDamagedError as CacheDamagedError
 from cache.errors import CacheError as CacheError
+from cache.errors import CacheFullError as CacheFullError
+from cache.errors import CacheMismatchError as CacheMismatchError
+from cache.errors import CacheReadOnlyError as CacheReadOnlyError
+from cache.errors import CacheTooNewError as CacheTooNewError
 from cache.errors import T2IError as T2IError
 
 

@@ -39,3 +39,37 @@ class JobState(StrEnum):
     def is_active(self) -> bool:
         """Whether it waits or works."""
         return self in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+
+
+class ProcessState(StrEnum):
+    """What a model process is doing."""
+
+    OFF = "off"
+    LOADING = "loading"
+    READY = "ready"
+    BUSY = "busy"
+
+
+class OutputCheck(StrEnum):
+    """What was found in a picture that a generator made; only FINE ones are stored."""
+
+    FINE = "fine"
+    BLACK = "black"
+    """No pixel is lit."""
+    NOT_FINITE = "nan"
+    """The model computed no numbers."""
+    BLOCKED = "blocked"
+    """The model's own safety checker blocked it."""
+
+    @property
+    def message(self) -> str:
+        """What is said of it, to follow a name or a colon."""
+        return _FINDINGS[self]
+
+
+_FINDINGS = {
+    OutputCheck.FINE: "it is fine",
+    OutputCheck.BLACK: "it came out black",
+    OutputCheck.NOT_FINITE: "the model computed no numbers",
+    OutputCheck.BLOCKED: "the model's safety checker blocked it",
+}

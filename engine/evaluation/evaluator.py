@@ -37,6 +37,7 @@ from engine.library.indexing import Indexer
 from engine.library.progress import Progress
 from engine.models.encoders import Encoders
 from engine.search.text_embedder import Texts
+from engine.states import JobKind
 
 
 class Run:
@@ -200,8 +201,8 @@ class EvaluateJob:
     asked: EvaluateRequest
 
     @property
-    def kind(self) -> str:
-        return "evaluate"
+    def kind(self) -> JobKind:
+        return JobKind.EVALUATE
 
     @property
     def title(self) -> str:

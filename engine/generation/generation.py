@@ -21,7 +21,7 @@ from cache.pictures import show
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, RequestError
-from engine.generation.job import KIND, PaintedPicture, PaintWork, Studio
+from engine.generation.job import PaintedPicture, PaintWork, Studio
 from engine.generation.parameters import settle
 from engine.generation.png_metadata import read_recipe
 from engine.generation.recipe import Recipe, from_json
@@ -36,7 +36,7 @@ from engine.models.paths import STORYBOOK as BUILT_IN
 from engine.results import Receipt
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
-from engine.states import Route
+from engine.states import JobKind, JobState, Route
 
 _REMEMBERED_JOBS = 1_000
 
@@ -108,8 +108,8 @@ class Painting:
             order = replace(order, request=replace(order.request, preview=preview))
         order = with_new_seed(order) if new_seed else order
         await self._check(order)
-        if record.state == "lost":
-            await self._cache.write(set_job, job_id, "cancelled", "Run again")
+        if record.state == JobState.LOST:
+            await self._cache.write(set_job, job_id, JobState.CANCELLED, "Run again")
         return self.resume(order)
 
     def resume(self, order: Order, *, priority: int = 0) -> Job:
@@ -128,12 +128,16 @@ class Painting:
     async def unfinished(self) -> list[JobRecord]:
         """Painting jobs that the end of the program stopped, the newest first: run them again?"""
         records = await self._cache.read(list_jobs, _REMEMBERED_JOBS)
-        return [record for record in records if record.kind == KIND and record.state == "lost"]
+        return [
+            record
+            for record in records
+            if record.kind == JobKind.GENERATE and record.state == JobState.LOST
+        ]
 
     async def dismiss(self, job_ids: Sequence[int]) -> None:
         """Ask no more about unfinished jobs."""
         for job_id in job_ids:
-            await self._cache.write(set_job, job_id, "cancelled", "Not run again")
+            await self._cache.write(set_job, job_id, JobState.CANCELLED, "Not run again")
 
     def request_for(self, receipt: Receipt) -> GenerateRequest:
         """What to paint for a query: its texts; those it takes away are what not to show.
@@ -216,7 +220,7 @@ class Painting:
 
     async def _record(self, job_id: int) -> JobRecord:
         for record in await self._cache.read(list_jobs, _REMEMBERED_JOBS):
-            if record.id == job_id and record.kind == KIND:
+            if record.id == job_id and record.kind == JobKind.GENERATE:
                 return record
         raise RequestError(f"there is no painting job {job_id}")
 

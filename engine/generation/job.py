@@ -36,10 +36,6 @@ from engine.generation.store import Keeper
 from engine.jobs.codec import Order, order_to_json
 from engine.models.generators import Generators
 from engine.models.progress import (
-    BLACK,
-    BLOCKED,
-    FINE,
-    NAN,
     Decoding,
     Loading,
     Painted,
@@ -50,6 +46,7 @@ from engine.models.progress import (
     Waiting,
 )
 from engine.search.prompt_scores import Verdict
+from engine.states import JobKind, OutputCheck
 
 WAITS = "waiting for another t2itui that paints"
 PREVIEW_S = 0.1
@@ -150,13 +147,6 @@ class Relay:
         return f"{stage} {self._picture} of {self._pictures}"
 
 
-SPOILT = {
-    BLACK: "it came out black",
-    NAN: "the model computed no numbers",
-    BLOCKED: "the model's safety checker blocked it",
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedPicture:
     """One picture of a job, when all was done about it."""
@@ -204,7 +194,7 @@ def spoilt(painted: Painted, job_id: int, report: Report, place: int, count: int
             pictures=count,
             seed=painted.seed,
             verdict=painted.verdict,
-            message=SPOILT.get(painted.verdict, painted.verdict),
+            message=painted.verdict.message,
         )
     )
 
@@ -247,7 +237,6 @@ def finished(record: GeneratedRecord, verdict: Verdict | None, *, cached: bool) 
     )
 
 
-KIND = "generate"
 ROOM = 20_000_000
 """Bytes that must be free before minutes are spent on a picture."""
 
@@ -271,7 +260,7 @@ class _Plan:
 class PaintWork:
     """Paints the pictures of one order; see JobWork."""
 
-    kind = KIND
+    kind = JobKind.GENERATE
 
     def __init__(
         self, studio: Studio, order: Order, *, source: str, folders: tuple[Path, ...] = ()
@@ -279,8 +268,8 @@ class PaintWork:
         self.order = order
         self.pictures: list[PaintedPicture] = []
         """What has been done so far."""
-        self.spoilt: list[str] = []
-        """The verdict on each picture that came to nothing."""
+        self.spoilt: list[OutputCheck] = []
+        """What was found in each picture that came to nothing."""
         self._studio = studio
         self._source = source
         self._folders = folders
@@ -351,7 +340,7 @@ class PaintWork:
             library=self.order.library,
         )
         record = await studio.keeper.keep(painted, recipe, self.order, job_id)
-        if painted.verdict == FINE:
+        if painted.verdict is OutputCheck.FINE:
             report(LibraryChanged(job_id=job_id, added=1))
             return record
         self.spoilt.append(painted.verdict)
@@ -393,7 +382,7 @@ class PaintWork:
     def _closing(self) -> str:
         done, count = self.pictures, self.order.request.count
         if not done:
-            reasons = ", ".join(SPOILT.get(verdict, verdict) for verdict in set(self.spoilt))
+            reasons = ", ".join(check.message for check in dict.fromkeys(self.spoilt))
             raise SpoiltError(
                 f"no picture: {reasons}", hint="Another seed or another prompt may do better."
             )

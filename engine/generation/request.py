@@ -5,8 +5,7 @@ from pathlib import Path
 
 from engine.errors import RequestError
 from engine.library.folders import SUFFIXES
-from engine.search.pictures import BY_CONTENT
-from engine.search.query import Term, parse
+from engine.search.query import BY_CONTENT, Term, parse
 
 DDIM = "ddim"
 DPM = "dpm++"

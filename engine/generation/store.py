@@ -33,10 +33,11 @@ from engine.generation.recipe import Recipe, to_json
 from engine.jobs.codec import Order
 from engine.models.encoders import Encoders
 from engine.models.input_spec import InputSpec, prepare
-from engine.models.progress import FINE, Painted
+from engine.models.progress import Painted
 from engine.search.prompt_scores import Judge, Verdict
 from engine.search.text_embedder import Texts
 from engine.settings import EngineSettings
+from engine.states import OutputCheck
 from engine.thumbnails import thumbnail
 
 _THUMBNAIL_SIDE = 320
@@ -69,7 +70,7 @@ async def adopt(cache: Cache, home: Path, path: Path) -> bool:
         prompt=recipe.prompt,
         recipe=to_json(recipe),
         seed=recipe.seed,
-        verdict=FINE,
+        verdict=OutputCheck.FINE,
         library=recipe.library,
         job_id=0,
         receipt_id=None,
@@ -139,7 +140,7 @@ class Keeper:
             seconds=painted.seconds,
         )
         home = self._settings.home
-        if painted.verdict != FINE:
+        if painted.verdict is not OutputCheck.FINE:
             return await self._cache.write(keep_generated, home, new, None, b"")
         data = await asyncio.to_thread(encode_png, painted.pixels, recipe)
         picture = await asyncio.to_thread(

@@ -41,6 +41,7 @@ from engine.events import (
     JobStarted,
     Report,
 )
+from engine.states import JobKind, JobState
 
 
 @dataclass(slots=True, eq=False)
@@ -112,7 +113,7 @@ class Turns:
 
 Outcome: TypeAlias = JobFinished | JobFailed | JobCancelled
 
-ONE_AT_A_TIME = frozenset({"index", "generate", "train"})
+ONE_AT_A_TIME = frozenset({JobKind.INDEX, JobKind.GENERATE, JobKind.TRAIN})
 """Kinds of which a second job waits until the first has ended."""
 
 IDS_CLAIMED = 100
@@ -124,7 +125,7 @@ class JobWork(Protocol):
     """What a job does; the engine's parts build these."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> JobKind: ...
 
     @property
     def title(self) -> str: ...
@@ -149,8 +150,7 @@ class Job:
         self.title = work.title
         self.request = work.request
         """JSON, enough to start it again."""
-        self.state = "queued"
-        """queued, running, done, failed or cancelled."""
+        self.state = JobState.QUEUED
         self.progress: JobProgress | None = None
         self._ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[str] | None = None
@@ -161,7 +161,7 @@ class Job:
     @property
     def is_active(self) -> bool:
         """The job is queued or running."""
-        return self.state in {"queued", "running"}
+        return self.state.is_active
 
     def cancel(self) -> None:
         """Ask the job to stop; `wait` returns once it has. A job that ended is left as it is."""
@@ -226,7 +226,7 @@ class Jobs:
         """The job of that id, if this process started it."""
         return self._jobs.get(job_id)
 
-    def waiting(self, kind: str) -> tuple[int, ...]:
+    def waiting(self, kind: JobKind) -> tuple[int, ...]:
         """The ids of the jobs that wait for their turn, the next one first."""
         return self._turns[kind].waiting if kind in self._turns else ()
 
@@ -283,7 +283,7 @@ class Jobs:
         self._tell(job, outcome)
         try:
             if job._is_lost and isinstance(outcome, JobCancelled):
-                await self._remember(job, set_job, job.id, "lost", LOST)
+                await self._remember(job, set_job, job.id, JobState.LOST, LOST)
             else:
                 await self._remember(job, set_job, job.id, job.state, outcome.message)
         finally:
@@ -292,7 +292,7 @@ class Jobs:
     async def _take_turn(self, job: Job, work: JobWork) -> str:
         turns = self._turns.get(job.kind) or Turns()
         async with turns.turn(job.id, job.priority):
-            job.state, job._began = "running", time.monotonic()
+            job.state, job._began = JobState.RUNNING, time.monotonic()
             self._tell(job, JobStarted(job_id=job.id))
             await self._remember(job, set_job, job.id, job.state, "")
             return await work.run(job.id, lambda event: self._tell(job, event))
@@ -310,7 +310,11 @@ class Jobs:
             self._tell(job, JobNote(job_id=job.id, message=note))
 
 
-_STATES = {JobFinished: "done", JobFailed: "failed", JobCancelled: "cancelled"}
+_STATES = {
+    JobFinished: JobState.DONE,
+    JobFailed: JobState.FAILED,
+    JobCancelled: JobState.CANCELLED,
+}
 
 
 def _storable(text: str) -> str:

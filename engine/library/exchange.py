@@ -27,6 +27,7 @@ from engine.library.progress import Progress
 from engine.library.vector_files import Array, Named, write_folder, write_npz
 from engine.requests import ExportRequest, ImportRequest
 from engine.settings import EngineSettings
+from engine.states import JobKind
 
 _SHOWN_AT_ONCE = 4096
 
@@ -177,8 +178,8 @@ class ImportJob:
     asked: ImportRequest
 
     @property
-    def kind(self) -> str:
-        return "import"
+    def kind(self) -> JobKind:
+        return JobKind.IMPORT
 
     @property
     def title(self) -> str:
@@ -209,8 +210,8 @@ class ExportJob:
     asked: ExportRequest
 
     @property
-    def kind(self) -> str:
-        return "export"
+    def kind(self) -> JobKind:
+        return JobKind.EXPORT
 
     @property
     def title(self) -> str:

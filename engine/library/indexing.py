@@ -29,6 +29,7 @@ from engine.models.paths import STORYBOOK
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
 from engine.settings import EngineSettings
+from engine.states import JobKind
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -304,8 +305,8 @@ class IndexJob:
     asked: IndexRequest
 
     @property
-    def kind(self) -> str:
-        return "index"
+    def kind(self) -> JobKind:
+        return JobKind.INDEX
 
     @property
     def title(self) -> str:

@@ -15,6 +15,7 @@ from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray
 from engine.settings import EngineSettings
+from engine.states import ProcessState
 
 MODULE = "engine.workers.encoder"
 TEXT_PRIORITY = 0
@@ -60,8 +61,7 @@ class WorkerState:
     """What the process of one encoder is doing."""
 
     source: str
-    state: str
-    """off, loading, ready or busy."""
+    state: ProcessState
     device: str = ""
     """Empty while the model is not loaded."""
     dtype: str = ""
@@ -212,12 +212,12 @@ class _Host:
         """Return what the process is doing."""
         source, pid = self._facts.source, self.worker.pid
         if self._loading is not None and not self._loading.done():
-            return WorkerState(source=source, state="loading", pid=pid)
+            return WorkerState(source=source, state=ProcessState.LOADING, pid=pid)
         if pid is None or self._loaded is None or self._loaded.pid != pid:
-            return WorkerState(source=source, state="off")
+            return WorkerState(source=source, state=ProcessState.OFF)
         return WorkerState(
             source=source,
-            state="busy" if self.worker.is_busy else "ready",
+            state=ProcessState.BUSY if self.worker.is_busy else ProcessState.READY,
             device=self._loaded.device,
             dtype=self._loaded.dtype,
             pid=pid,

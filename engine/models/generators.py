@@ -27,6 +27,7 @@ from engine.models.progress import (
     Waiting,
 )
 from engine.settings import EngineSettings
+from engine.states import OutputCheck, ProcessState
 
 
 def model_fields(facts: GeneratorFacts) -> dict[str, Json]:
@@ -85,7 +86,7 @@ def read_painted(reply: Reply, settled: Settled, seed: int) -> Painted:
     """Return the picture that the process painted."""
     return Painted(
         pixels=reply.arrays[0].astype(np.uint8, copy=False),
-        verdict=reply.text("verdict"),
+        verdict=OutputCheck(reply.text("verdict")),
         model_id=settled.model_id,
         seed=seed,
         steps=settled.steps,
@@ -144,8 +145,7 @@ class Unloaded:
 class GeneratorState:
     """What the generator process is doing."""
 
-    state: str
-    """off, loading, ready or busy."""
+    state: ProcessState
     model_id: str = ""
     """Empty while none is loaded."""
     device: str = ""
@@ -237,11 +237,11 @@ class Generators:
         """Return what the process is doing."""
         pid = self._worker.pid
         if self._is_loading:
-            return GeneratorState(state="loading", pid=pid)
+            return GeneratorState(state=ProcessState.LOADING, pid=pid)
         if self._loaded is None or not self._is_warm:
-            return GeneratorState(state="off")
+            return GeneratorState(state=ProcessState.OFF)
         return GeneratorState(
-            state="busy" if self._worker.is_busy else "ready",
+            state=ProcessState.BUSY if self._worker.is_busy else ProcessState.READY,
             model_id=self._loaded.facts.id,
             device=self._loaded.device,
             dtype=self._loaded.dtype,

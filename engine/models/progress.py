@@ -7,6 +7,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.states import OutputCheck
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintEvent:
@@ -70,22 +72,13 @@ OnPaintEvent: TypeAlias = Callable[[PaintEvent], None]
 """Is called on the event loop, and must return at once."""
 
 
-FINE = "fine"
-BLACK = "black"
-NAN = "nan"
-BLOCKED = "blocked"
-VERDICTS = (FINE, BLACK, NAN, BLOCKED)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Painted:
     """One picture, and what really made it: a step-down may have changed the size."""
 
     pixels: NDArray[np.uint8]
     """[height, width, 3]."""
-    verdict: str
-    """fine, black (no pixel is lit), nan (the model computed no numbers), or blocked (by the
-    model's own safety checker). Only fine is a success."""
+    verdict: OutputCheck
     model_id: str
     seed: int
     steps: int

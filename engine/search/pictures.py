@@ -19,12 +19,10 @@ from engine.library.folders import SUFFIXES
 from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
-from engine.search.query import Term
+from engine.search.query import BY_CONTENT, Term
 from engine.search.text_embedder import Texts
 from engine.settings import EngineSettings
 
-BY_CONTENT = "sha256:"
-"""Starts a term that names a picture of the library by the first digits of its hash."""
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 

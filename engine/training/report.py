@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from engine.evaluation.embeddings import Material
 from engine.evaluation.measure import Measuring
 from engine.evaluation.results import Calibration, Paired, Retrieval, Routing, Swap, read_as
 from engine.models.messages import Reply
 from engine.training.request import TrainRequest
-from engine.training.run import Parts
+
+if TYPE_CHECKING:
+    from engine.training.run import Parts
 
 VERSION = 1
 

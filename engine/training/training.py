@@ -22,6 +22,7 @@ from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.scoring.matcher import read_matcher
 from engine.settings import EngineSettings
+from engine.states import JobKind
 from engine.training.report import summary
 from engine.training.request import TrainRequest
 from engine.training.run import Run, Trained
@@ -154,8 +155,8 @@ class TrainJob:
     asked: TrainRequest
 
     @property
-    def kind(self) -> str:
-        return "train"
+    def kind(self) -> JobKind:
+        return JobKind.TRAIN
 
     @property
     def title(self) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.errors import OutOfMemoryError, PictureError
-from engine.models.progress import BLACK, BLOCKED, FINE, NAN
+from engine.states import OutputCheck
 from engine.workers import decoder as picture_files
 from engine.workers.device import Choice, free_cache, is_out_of_memory
 from engine.workers.pipelines import LoraFile, Loras, Pipeline, make_interruptible
@@ -158,7 +158,7 @@ class Result:
     """A painted picture and how it came about."""
 
     pixels: NDArray[np.uint8]
-    verdict: str
+    verdict: OutputCheck
     seconds: float
     size: Size
     steps_down: list[str]
@@ -274,10 +274,12 @@ class Painter:
         return latents
 
     @torch.inference_mode()
-    def _decode(self, latents: torch.Tensor, notes: list[str]) -> tuple[NDArray[np.uint8], str]:
-        """Return the picture and the verdict on it."""
+    def _decode(
+        self, latents: torch.Tensor, notes: list[str]
+    ) -> tuple[NDArray[np.uint8], OutputCheck]:
+        """Return the picture and what was found in it."""
         if not torch.isfinite(latents).all():
-            return _nothing(latents, self.pipe.vae_scale_factor), NAN
+            return _nothing(latents, self.pipe.vae_scale_factor), OutputCheck.NOT_FINITE
         picture = self._picture(latents)
         if not torch.isfinite(picture).all() and self.pipe.vae.dtype != torch.float32:
             # Some models' decoders overflow in half precision.
@@ -287,13 +289,14 @@ class Painter:
             self.pipe.vae.to(dtype)
             notes.append("the picture was decoded in fp32, where half precision overflowed")
         if not torch.isfinite(picture).all():
-            return _nothing(latents, self.pipe.vae_scale_factor), NAN
+            return _nothing(latents, self.pipe.vae_scale_factor), OutputCheck.NOT_FINITE
         blocked = self._is_blocked(picture)
         values = (picture[0].float() / 2 + 0.5).clamp(0, 1) * 255
         pixels = values.round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
         if blocked:
-            return np.zeros_like(pixels), BLOCKED
-        return pixels, BLACK if int(pixels.max()) <= _BLACK_LEVEL else FINE
+            return np.zeros_like(pixels), OutputCheck.BLOCKED
+        is_black = int(pixels.max()) <= _BLACK_LEVEL
+        return pixels, OutputCheck.BLACK if is_black else OutputCheck.FINE
 
     def _picture(self, latents: torch.Tensor) -> torch.Tensor:
         vae = self.pipe.vae

@@ -39,9 +39,9 @@ def command(context: Context, as_json: bool) -> None:
 
 
 async def _examine(settings: EngineSettings) -> Sequence[Check]:
-    from cache.errors import CacheError
     from engine.doctor import examine_unopened
     from engine.engine import Engine
+    from engine.errors import CacheError
 
     try:
         async with Engine.open(settings, with_jobs=False) as engine:

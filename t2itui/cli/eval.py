@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from engine.evaluation.results import Evaluation
 
 _SCORERS = ("cosine", "match", "label-free", "fusion")
-_THERE = ("r@1", "r@5", "r@10", "median-rank", "map")
-_BACK = tuple(f"back-{name}" for name in _THERE)
-_MEASURES = (*_THERE, *_BACK, "swaps-auc", "routing", "routing-best", "calibration")
 
 
 @click.command()
@@ -84,19 +81,6 @@ _MEASURES = (*_THERE, *_BACK, "swaps-auc", "routing", "routing-best", "calibrati
 @click.option("--containing", default="", metavar="TEXT", help="Only those whose data has TEXT.")
 @click.option("--show", type=int, metavar="ID", help="Show an evaluation made before.")
 @click.option("--compare", nargs=2, type=int, metavar="A B", help="Show what changed from A to B.")
-@click.option(
-    "--trend",
-    type=int,
-    metavar="ID",
-    help="Show how a figure went over all evaluations of the data that this one has.",
-)
-@click.option(
-    "--measure",
-    type=click.Choice(_MEASURES),
-    default="r@1",
-    show_default=True,
-    help="The figure of --trend; back- stands for picture -> text.",
-)
 @click.option("--forget", type=int, metavar="ID", help="Drop an evaluation made before.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
 @pass_context
@@ -123,8 +107,6 @@ def command(
     containing: str,
     show: int | None,
     compare: tuple[int, int] | None,
-    trend: int | None,
-    measure: str,
     forget: int | None,
     as_json: bool,
 ) -> None:
@@ -141,15 +123,10 @@ def command(
     """
     from engine.evaluation.request import COSINE, MATCH, TEMPLATES, EvaluateRequest
 
-    one_of = (data, is_list or None, show, compare, trend, forget)
+    one_of = (data, is_list or None, show, compare, forget)
     if sum(each is not None for each in one_of) != 1:
-        raise click.UsageError(
-            "give DATA, or one of --list, --show, --compare, --trend and --forget"
-        )
+        raise click.UsageError("give DATA, or one of --list, --show, --compare and --forget")
     output = Output(as_json=as_json)
-    if trend is not None:
-        _look_over_time(context, output, trend, measure, plots)
-        return
     if data is None:
         _look_back(context, output, is_list, containing, show, compare, forget, plots)
         return
@@ -207,30 +184,6 @@ def _look_back(
             write_change(before, after, output)
         elif forget is not None:
             await engine.evaluator.forget(forget)
-        return Exit.ANSWERED
-
-    context.run(output, work)
-
-
-def _look_over_time(
-    context: Context, output: Output, trend: int, measure: str, plots: tuple[Path, ...]
-) -> None:
-    async def work(engine: Engine) -> Exit:
-        from engine.errors import RequestError
-        from t2itui.text.trend import write_trend
-
-        found = await engine.evaluator.over_time(trend)
-        if measure not in found.measures:
-            has = ", ".join(found.measures)
-            raise RequestError(f"{measure} was not measured", hint=f"Measured: {has}")
-        write_trend(found, measure, output)
-        if plots:
-            from engine.evaluation.plots import check_plots, draw_over_time
-
-            check_plots(plots)
-            for path in plots:
-                draw_over_time(found, measure, path)
-                output.say(f"drawn: {plain(str(path))}")
         return Exit.ANSWERED
 
     context.run(output, work)

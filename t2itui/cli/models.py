@@ -13,8 +13,8 @@ from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
-    from cache.matchers import MatcherRecord
     from engine.engine import Engine
+    from engine.records import MatcherRecord
     from engine.results import ModelStatus
 
 

@@ -88,12 +88,10 @@ def series_lines(
     end: float,
     width: int,
     height: int,
-    ends: tuple[str, str] | None = None,
 ) -> list[str]:
     """Lines over steps from 0 to `end`, in `height` lines of `width` cells with title and axes.
 
-    The title and the numbers at the axes say what the marks stand for; `ends` are words for both
-    ends of the steps.
+    The title and the numbers at the axes say what the marks stand for.
     """
     values = [value for each in series for _, value in each.points]
     rows, columns = height - 2, width - _AXIS
@@ -114,7 +112,7 @@ def series_lines(
             else ""
         )
         lines.append(f"{label:>{_AXIS - 1}} {''.join(row_cells).rstrip()}")
-    left, right = ends or ("0", f"{end:,.0f}")
+    left, right = "0", f"{end:,.0f}"
     return [*lines, " " * _AXIS + left + right.rjust(columns - len(left))]
 
 
@@ -182,8 +180,6 @@ class Plot:
     """Vertical lines: a word, and where."""
     bounds: tuple[float, float] = (0.0, 1.0)
     """The least and the greatest value there is room for."""
-    ticks: tuple[tuple[str, float], ...] = ()
-    """Words under the horizontal axis, and where; numbers, where there are none."""
 
 
 def routing_plots(found: Evaluation) -> tuple[Plot, ...]:
@@ -253,8 +249,6 @@ def draw(plot: Plot, width: int, height: int, colours: Mapping[str, Rgb]) -> Tex
         middle = (low + high) / 2
         figure.ylim(low, high)
         figure.yticks([low, middle, high], [_short(each) for each in (low, middle, high)])
-        if plot.ticks:
-            figure.xticks([place for _, place in plot.ticks], [word for word, _ in plot.ticks])
         for line in plot.lines:
             xs, ys = [x for x, _ in line.points], [y for _, y in line.points]
             figure.plot(xs, ys, marker="braille", color=colours[line.colour])

@@ -301,12 +301,6 @@ def compare_evaluations_command(home: Path | None, before: int, after: int) -> s
     return program(home, "eval", "--compare", str(before), str(after))
 
 
-def trend_command(home: Path | None, evaluation_id: int, measure: str) -> str:
-    """Return the command that shows how a figure went over all evaluations of the same data."""
-    chosen = [] if measure == "r@1" else ["--measure", measure]
-    return program(home, "eval", "--trend", str(evaluation_id), *chosen)
-
-
 def forget_evaluation_command(home: Path | None, evaluation_id: int) -> str:
     """Return the command that drops an evaluation."""
     return program(home, "eval", "--forget", str(evaluation_id))

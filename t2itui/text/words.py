@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.requests import HIDE, ONLY, SHOW
+from engine.states import ProcessState
 from engine.storybook.shipped import GALLERY
 from t2itui.text.plain import plain
 
@@ -56,7 +57,7 @@ def when_words(moment: float) -> str:
 def scoring_words(engine: Engine | None) -> str:
     """Return what scores are waited for: the encoder's loading takes seconds."""
     states = engine.encoders.state() if engine is not None else ()
-    is_loading = any(state.state == "loading" for state in states)
+    is_loading = any(state.state is ProcessState.LOADING for state in states)
     return "loading the encoder…" if is_loading else "scoring…"
 
 

@@ -13,14 +13,12 @@ from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from cache.embeddings import EncoderRecord
-from cache.files import FailureRecord, FolderRecord
-from cache.jobs import JobRecord
-from cache.library import LibraryCounts
 from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobStarted
+from engine.records import EncoderRecord, FailureRecord, FolderRecord, JobRecord, LibraryCounts
 from engine.requests import ImportRequest, IndexRequest
 from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
 from engine.settings import EngineSettings
+from engine.states import JobKind, JobState
 from t2itui.graphics.capability import Graphics
 from t2itui.messages import JobReported
 from t2itui.screens.common.base import AppScreen
@@ -36,18 +34,18 @@ if TYPE_CHECKING:
 class FakeJob:
     """A job that does what the test tells it to."""
 
-    def __init__(self, job_id: int, kind: str, title: str, request: str = "") -> None:
+    def __init__(self, job_id: int, kind: JobKind, title: str, request: str = "") -> None:
         self.id = job_id
         self.request = request
         self.kind = kind
         self.title = title
-        self.state = "running"
+        self.state = JobState.RUNNING
         self.progress = None
         self.cancels = 0
 
     @property
     def is_active(self) -> bool:
-        return self.state in {"queued", "running"}
+        return self.state.is_active
 
     def cancel(self) -> None:
         self.cancels += 1
@@ -62,7 +60,7 @@ class FakeJobs:
     jobs: dict[int, FakeJob] = field(default_factory=dict)
     listeners: list[Callable[[JobEvent], None]] = field(default_factory=list)
 
-    def begin(self, kind: str, title: str, request: str = "") -> FakeJob:
+    def begin(self, kind: JobKind, title: str, request: str = "") -> FakeJob:
         job = FakeJob(len(self.jobs) + 1, kind, title, request)
         self.jobs[job.id] = job
         self.tell(JobQueued(job_id=job.id, kind=kind, title=title))
@@ -71,9 +69,9 @@ class FakeJobs:
 
     def tell(self, event: JobEvent) -> None:
         if isinstance(event, JobFinished):
-            self.jobs[event.job_id].state = "done"
+            self.jobs[event.job_id].state = JobState.DONE
         if isinstance(event, JobCancelled):
-            self.jobs[event.job_id].state = "cancelled"
+            self.jobs[event.job_id].state = JobState.CANCELLED
         for listener in self.listeners:
             listener(event)
 
@@ -254,12 +252,12 @@ class FakeEngine:
 
     def index(self, request: IndexRequest) -> FakeJob:
         self.indexed.append(request)
-        return self.jobs.begin("index", f"index {request.folders[0]}")
+        return self.jobs.begin(JobKind.INDEX, f"index {request.folders[0]}")
 
     def import_vectors(self, request: ImportRequest) -> FakeJob:
         self.imported.append(request)
-        return self.jobs.begin("import", f"import vectors of {request.encoder_id}")
+        return self.jobs.begin(JobKind.IMPORT, f"import vectors of {request.encoder_id}")
 
     def download(self, model_id: str) -> FakeJob:
         self.downloaded.append(model_id)
-        return self.jobs.begin("download", f"download {model_id}")
+        return self.jobs.begin(JobKind.DOWNLOAD, f"download {model_id}")

@@ -17,15 +17,15 @@ from PIL import Image, ImageDraw
 from textual.app import App
 from textual.pilot import Pilot
 
-from cache.jobs import JobRecord
-from cache.library import LibraryCounts
 from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
+from engine.records import JobRecord, LibraryCounts
 from engine.requests import IndexRequest, SearchRequest
 from engine.results import Note, Receipt, Scores, SearchResult, Shown
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
+from engine.states import JobKind
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.search.screen import SearchScreen
@@ -269,7 +269,7 @@ class FakeEngine:
 
     def index(self, request: IndexRequest) -> None:
         self.indexed.append(request)
-        self.jobs.report(JobQueued(job_id=1, kind="index", title=str(request.folders[0])))
+        self.jobs.report(JobQueued(job_id=1, kind=JobKind.INDEX, title=str(request.folders[0])))
 
     def download(self, model_id: str) -> FakeDownload:
         self.downloaded.append(model_id)

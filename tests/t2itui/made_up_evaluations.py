@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from engine.errors import EngineError, RequestError
-from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     DIRECTIONS,
@@ -20,6 +19,7 @@ from engine.evaluation.results import (
 )
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
+from engine.states import JobKind
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 
 EVIL = "\x1b]0;evil\x07"
@@ -141,9 +141,6 @@ class FakeEvaluator:
                 return each
         raise RequestError(f"there is no evaluation {evaluation_id}")
 
-    async def over_time(self, evaluation_id: int) -> OverTime:
-        return over_time(await self.get(evaluation_id), self.kept)
-
     async def forget(self, evaluation_id: int) -> None:
         self.kept = [each for each in self.kept if each.id != evaluation_id]
 
@@ -164,7 +161,7 @@ class EvaluatingEngine(FakeEngine):
 
     def evaluate(self, request: EvaluateRequest) -> FakeJob:
         self.asked.append(request)
-        return self.jobs.begin("evaluate", f"evaluate {request.data}", request.as_json())
+        return self.jobs.begin(JobKind.EVALUATE, f"evaluate {request.data}", request.as_json())
 
     def found(self, job_id: int, *, keep: bool = True) -> Evaluation:
         """What a job comes to; it is kept, or cannot be."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
-from cache.matchers import MatcherRecord
 from engine.evaluation.results import DIRECTIONS
 from engine.events import TrainingProgress
+from engine.records import MatcherRecord
 from engine.search.labels import Labelled
+from engine.states import JobKind
 from engine.training.report import VERSION, TrainingReport
 from engine.training.request import TrainRequest
 from engine.training.run import Trained
@@ -121,4 +122,6 @@ class TrainingEngine(FakeEngine):
 
     def train(self, request: TrainRequest) -> FakeJob:
         self.training.requests[len(self.jobs.jobs) + 1] = request
-        return self.jobs.begin("train", f"train a matcher on {request.data}", request.as_json())
+        return self.jobs.begin(
+            JobKind.TRAIN, f"train a matcher on {request.data}", request.as_json()
+        )

@@ -13,6 +13,7 @@ from cache.store import Cache
 from engine.engine import Engine
 from engine.models.generators import GeneratorState, Unloaded
 from engine.settings import EngineSettings
+from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics, ProtocolName
 from t2itui.session import Session
@@ -29,7 +30,9 @@ class AppGenerators(ColourGenerators):
     unloads: Unloaded | None = None
 
     def state(self) -> GeneratorState:
-        return GeneratorState(state="off" if self.unloads is None else "ready")
+        return GeneratorState(
+            state=ProcessState.OFF if self.unloads is None else ProcessState.READY
+        )
 
     async def unload(self) -> Unloaded:
         assert self.unloads is not None

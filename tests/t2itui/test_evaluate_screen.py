@@ -10,10 +10,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from cache.jobs import JobRecord
 from engine.errors import RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
+from engine.records import JobRecord
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE
 from t2itui.screens.evaluate.detail import PlotView
@@ -235,31 +235,6 @@ async def test_enter_goes_to_the_figures_and_escape_back(engine: EvaluatingEngin
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_figure_is_followed_over_the_evaluations_of_the_data_and_another_by_a_key(
-    engine: EvaluatingEngine, size: tuple[int, int]
-) -> None:
-    async with shown(engine, size) as (pilot, screen):
-        await pilot.press("m")
-        assert screen.detail.measure == "r@1", "a figure is chosen where it is in sight"
-        await pilot.press("t")
-        await until(pilot, lambda: any("text -> picture, r@1" in plot for plot in plots(screen)))
-        told = figures(screen)
-        assert "2 evaluations" in told, "those of other data are left out"
-        assert "cosine: 0.300 to 0.350 (+0.050)" in told
-        await pilot.press("m", "m", "M")
-        await until(pilot, lambda: any("text -> picture, r@5" in plot for plot in plots(screen)))
-        assert "cosine: 0.400 to 0.450 (+0.050)" in figures(screen)
-        await pilot.press("y")
-        assert pilot.app.clipboard == "t2itui eval --trend 3 --measure r@5"
-        await pilot.press("p")
-        await ready(pilot)
-        assert plots(screen) == [] and "r@5: c cosine, m match" in figures(screen)
-        await pilot.press("down")
-        await ready(pilot)
-        assert "1 evaluation" in figures(screen)
-
-
-@pytest.mark.parametrize("size", SIZES)
 async def test_without_any_it_explains_and_offers_the_storybook(size: tuple[int, int]) -> None:
     engine = EvaluatingEngine()
     async with shown(engine, size) as (pilot, screen):
@@ -320,8 +295,6 @@ async def test_a_result_that_could_not_be_kept_is_shown_all_the_same(
         assert "text -> picture" in figures(screen)
         await pilot.press("right")
         await until(pilot, lambda: "told apart" in figures(screen))
-        screen.detail.tabs.active = "trend"
-        await until(pilot, lambda: "no place in time" in figures(screen))
         await pilot.press("d", "space", "s")
         await pilot.pause()
         assert screen.marked == [] and isinstance(pilot.app.screen, EvaluateScreen)

@@ -30,25 +30,6 @@ def test_figures_of_retrieval_at_80x24(snap_compare: Compare) -> None:
     assert snap_compare(app, terminal_size=(80, 24), run_before=before)
 
 
-def test_a_figure_over_time_drawn_at_80x24(snap_compare: Compare) -> None:
-    engine = EvaluatingEngine()
-    engine.evaluator.kept = [
-        evaluation(1, "storybook", cosine=0.3, match=0.5),
-        evaluation(2, "storybook", cosine=0.4, match=0.7),
-        evaluation(3, "storybook", cosine=0.35, match=0.8),
-    ]
-
-    async def before(pilot: Pilot[None]) -> None:
-        screen = await ready(pilot)
-        await pilot.press("t")
-        view = screen.query(PlotView).first()
-        await until(pilot, lambda: "r@1" in str(view.render()))
-        await ready(pilot)
-
-    app = HostApp(engine, EvaluateScreen)
-    assert snap_compare(app, terminal_size=(80, 24), run_before=before)
-
-
 def test_routing_drawn_at_120x36(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[None]) -> None:
         screen = await ready(pilot)

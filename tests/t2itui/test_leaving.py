@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cache.errors import CacheError
+from engine.errors import CacheError
 from t2itui.messages import EngineFailed
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 

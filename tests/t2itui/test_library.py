@@ -7,11 +7,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, Tabs
 
-from cache.embeddings import EncoderRecord
-from cache.errors import CacheReadOnlyError
-from cache.files import FailureRecord, FolderRecord
+from engine.errors import CacheReadOnlyError
 from engine.events import JobFinished
+from engine.records import EncoderRecord, FailureRecord, FolderRecord
 from engine.results import ModelStatus
+from engine.states import JobKind
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.library.forms import AddFolder, ImportVectors
 from t2itui.screens.library.screen import LibraryScreen
@@ -349,7 +349,7 @@ async def test_the_figures_follow_when_a_job_has_ended(engine: FakeEngine) -> No
     app = HostApp(engine, LibraryScreen)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
-        job = engine.jobs.begin("index", "index /barn")
+        job = engine.jobs.begin(JobKind.INDEX, "index /barn")
         engine.library.all_folders.append(folder("/barn", 5))
         engine.jobs.tell(JobFinished(job_id=job.id, message="5 pictures.", seconds=1.0))
         await ready(pilot)

@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-from cache.files import FailureRecord, FolderRecord
-from cache.jobs import JobRecord
 from engine.events import JobProgress
-from engine.states import Route
+from engine.records import FailureRecord, FolderRecord, JobRecord
+from engine.states import JobKind, Route
 from t2itui.screens.history.screen import HistoryScreen
 from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.library.screen import LibraryScreen
@@ -49,7 +48,7 @@ def test_library_at_80x24_with_a_running_job(snap_compare: Compare) -> None:
 
     async def before(pilot: Pilot[None]) -> None:
         await settle(pilot)
-        job = engine.jobs.begin("index", "index /farm")
+        job = engine.jobs.begin(JobKind.INDEX, "index /farm")
         engine.jobs.tell(
             JobProgress(
                 job_id=job.id,

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from engine.models.progress import BLACK, BLOCKED, NAN
 from engine.results import Receipt
-from engine.states import Route
+from engine.states import OutputCheck, Route
 from t2itui.app import T2ITuiApp
 from t2itui.screens.search.screen import SearchScreen
 from t2itui.settings import AppSettings
@@ -124,10 +123,14 @@ async def test_by_the_setting_it_is_painted_at_once_or_never_offered(home: Path)
 
 @pytest.mark.parametrize(
     ("verdict", "words"),
-    [(BLACK, "it came out black"), (NAN, "computed no numbers"), (BLOCKED, "checker blocked it")],
+    [
+        (OutputCheck.BLACK, "it came out black"),
+        (OutputCheck.NOT_FINITE, "computed no numbers"),
+        (OutputCheck.BLOCKED, "checker blocked it"),
+    ],
 )
 async def test_a_spoilt_picture_is_named_and_a_key_paints_with_another_seed(
-    home: Path, verdict: str, words: str
+    home: Path, verdict: OutputCheck, words: str
 ) -> None:
     app, models = painting_app(home)
     models.generators.verdicts = [verdict]

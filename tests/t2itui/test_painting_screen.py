@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from engine.generation.request import GenerateRequest
 from engine.models.generators import MemoryUse, Unloaded
-from engine.models.progress import BLACK
+from engine.states import JobKind, OutputCheck
 from t2itui.app import T2ITuiApp
 from t2itui.screens.generate.form import PaintForm
 from t2itui.screens.generate.screen import PaintingScreen
@@ -119,7 +119,7 @@ async def test_another_seed_and_more_steps_are_jobs_of_their_own(home: Path) -> 
 
 async def test_a_spoilt_picture_is_no_success_and_a_key_tries_another_seed(home: Path) -> None:
     app, models = painting_app(home)
-    models.generators.verdicts = [BLACK]
+    models.generators.verdicts = [OutputCheck.BLACK]
     async with app.run_test(size=SIZE) as pilot:
         screen = await open_job(pilot)
         await until(pilot, lambda: screen.state == "failed")
@@ -216,12 +216,12 @@ async def test_waiting_jobs_change_places(home: Path) -> None:
         await open_job(pilot, GenerateRequest(prompt="a blue door"))
         screen = await open_job(pilot, GenerateRequest(prompt="a blue car"))
         assert app.session.engine is not None
-        queue = app.session.engine.jobs.waiting("generate")
+        queue = app.session.engine.jobs.waiting(JobKind.GENERATE)
         assert queue[-1] == screen.job_id and len(queue) == 2
         await until(pilot, lambda: "number 2 of 2" in text(screen, "how"))
         await pilot.press("K")
         await until(pilot, lambda: "number 1 of 2" in text(screen, "how"))
-        assert app.session.engine.jobs.waiting("generate") == queue[::-1]
+        assert app.session.engine.jobs.waiting(JobKind.GENERATE) == queue[::-1]
 
 
 async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_more(

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from cache.generated import GeneratedRecord
-from cache.jobs import JobRecord
 from engine.events import (
     JobFinished,
     JobKept,
@@ -22,7 +20,9 @@ from engine.events import (
 )
 from engine.generation.request import GenerateRequest
 from engine.jobs.codec import Order, order_to_json
+from engine.records import GeneratedRecord, JobRecord
 from engine.settings import EngineSettings
+from engine.states import JobKind
 from t2itui.app import T2ITuiApp
 from t2itui.screens.generate.screen import PaintingScreen
 from t2itui.screens.jobs.strip import JobsStrip
@@ -56,7 +56,7 @@ class RememberingJobs(FakeJobs):
         return [
             JobRecord(
                 id=1,
-                kind="generate",
+                kind=JobKind.GENERATE,
                 title="paint a purple elephant in the snow",
                 state="running",
                 created_at=1.7e9,
@@ -105,7 +105,7 @@ async def begin(pilot: Pilot[None], engine: PaintingEngine) -> T2ITuiApp:
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
     await until(pilot, lambda: app.session.engine is not None and search_screen(app).has_begun)
-    engine.jobs.report(JobQueued(job_id=1, kind="generate", title="paint a purple elephant"))
+    engine.jobs.report(JobQueued(job_id=1, kind=JobKind.GENERATE, title="paint a purple elephant"))
     engine.jobs.report(JobStarted(job_id=1))
     engine.jobs.report(JobSteppedDown(job_id=1, message="attention in slices", what="attention"))
     engine.jobs.report(step(1))

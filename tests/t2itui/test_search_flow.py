@@ -13,6 +13,7 @@ from engine.errors import ModelMissingError, OfflineError
 from engine.events import LibraryChanged
 from engine.models.encoders import WorkerState
 from engine.results import Note
+from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.search.beginning import REFRESH_S
@@ -156,14 +157,14 @@ async def test_a_changed_library_offers_to_search_again() -> None:
 async def test_a_model_being_loaded_is_named_while_it_is_waited_for() -> None:
     engine = FakeEngine()
     engine.searcher.gate = asyncio.Event()
-    engine.encoders.states = (WorkerState(source="openai/clip", state="loading"),)
+    engine.encoders.states = (WorkerState(source="openai/clip", state=ProcessState.LOADING),)
     app = fake_app(engine, start_query="a dog")
     async with app.run_test(size=(120, 36)) as pilot:
         screen = search_screen(app)
         await until(pilot, lambda: "loading openai/clip… 0 s" in words(screen.route_line))
         assert "esc cancels" in words(screen.route_line)
         engine.encoders.states = (
-            WorkerState(source="openai/clip", state="ready", device="cpu", dtype="bf16"),
+            WorkerState(source="openai/clip", state=ProcessState.READY, device="cpu", dtype="bf16"),
         )
         engine.searcher.gate.set()
         await answered(pilot)

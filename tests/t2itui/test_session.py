@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import pytest
 
-from cache.errors import CacheError
-from cache.jobs import JobRecord
 from engine.engine import Engine
-from engine.errors import RequestError
+from engine.errors import CacheError, RequestError
 from engine.events import JobFailed, JobFinished, JobNote, JobQueued, JobStarted
 from engine.generation.request import GenerateRequest
-from engine.states import JobKind, JobState
+from engine.models.generators import GeneratorState, MemoryUse, Unloaded
+from engine.records import JobRecord
+from engine.states import JobKind, JobState, ProcessState
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.generate.controller import GenerationController
 from t2itui.screens.jobs.controller import JobsController
@@ -189,7 +189,7 @@ def test_a_selection_keeps_the_order_in_which_pictures_were_marked() -> None:
     assert selection.toggle(1, "/a.jpg")
     assert not selection.toggle(2, "/b.jpg")
     assert selection.toggle(2, "/b.jpg")
-    assert (list(selection), selection.picture_ids) == (["/a.jpg", "/b.jpg"], {1, 2})
+    assert (list(selection), selection.picture_ids) == (["/a.jpg", "/b.jpg"], frozenset({1, 2}))
     selection.remove(0)
     assert list(selection) == ["/b.jpg"]
     selection.clear()
@@ -342,11 +342,14 @@ class FakeGenerators:
     unloaded: int = 0
 
     def state(self) -> GeneratorState:
-        return GeneratorState(state="ready")
+        return GeneratorState(state=ProcessState.READY)
 
     async def unload(self) -> Unloaded:
         self.unloaded += 1
-        return Unloaded(before=Memory(process=3_000_000), after=Memory(process=1_000_000))
+        return Unloaded(
+            before=MemoryUse(process=3_000_000, device=0, free=0),
+            after=MemoryUse(process=1_000_000, device=0, free=0),
+        )
 
 
 async def test_the_generator_is_unloaded_only_while_it_has_no_work(recorder: Recorder) -> None:

@@ -14,6 +14,7 @@ from engine.events import (
     JobStarted,
     TrainingProgress,
 )
+from engine.states import JobKind, JobState
 from engine.training.request import TrainRequest
 from t2itui.screens.jobs.again import again_command, read_request
 from t2itui.screens.jobs.board import JobBoard, JobView
@@ -51,7 +52,7 @@ def folded(*events: JobEvent) -> TrainingView:
 
 def board_view(*events: JobEvent) -> JobView:
     board = JobBoard(lambda: 0.0)
-    board.apply(JobQueued(job_id=1, kind="train", title="train a matcher on storybook"))
+    board.apply(JobQueued(job_id=1, kind=JobKind.TRAIN, title="train a matcher on storybook"))
     board.apply(JobStarted(job_id=1))
     for event in events:
         board.apply(event)
@@ -112,7 +113,7 @@ def test_before_and_after_the_fit_the_stage_is_said() -> None:
     ]
     measuring = JobProgress(job_id=1, stage="measuring", done=0, total=0)
     assert stage_lines(board_view(told(), measuring)) == ["measuring"]
-    assert "waits" in stage_lines(JobView(job_id=2, state="queued"))[0]
+    assert "waits" in stage_lines(JobView(job_id=2, state=JobState.QUEUED))[0]
 
 
 def test_a_plot_has_its_line_its_bounds_and_its_steps() -> None:

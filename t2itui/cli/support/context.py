@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.support.output import Output
-from t2itui.settings import home_folder
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -30,16 +29,23 @@ class Exit(IntEnum):
     CANCELLED = 130
 
 
+def _home_folder(chosen: Path | None = None) -> Path:
+    # The settings import the engine's, which the names and helps of the commands do without.
+    from t2itui.settings import home_folder
+
+    return home_folder(chosen)
+
+
 class Context:
     """Built once a run, from the options that stand before the command."""
 
     def __init__(self) -> None:
-        self.home = home_folder()
+        self.home = _home_folder()
         self._graphics: str | None = None
 
     def choose(self, home: Path | None, graphics: str | None) -> None:
         """Take the options that stand before the command."""
-        self.home = home_folder(home)
+        self.home = _home_folder(home)
         self._graphics = graphics
 
     def settings(self) -> AppSettings:
@@ -69,21 +75,21 @@ class Context:
 
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
-        from engine.errors import RequestError, T2IError
+        from engine.errors import T2IError
 
         try:
-            code = asyncio.run(self._with_engine(work, with_jobs))
+            code = int(asyncio.run(self._with_engine(work, with_jobs)))
         except KeyboardInterrupt:
             output.say("cancelled")
             code = Exit.CANCELLED
         except T2IError as error:
             output.error(type(error).__name__, error.message, error.hint)
-            code = Exit.WRONG_USAGE if isinstance(error, RequestError) else Exit.COULD_NOT
+            code = error.exit_code
         except BrokenPipeError:
             # The reader had enough; a second failure at shutdown would print a traceback.
             sys.stdout = None
             code = Exit.ANSWERED
-        raise SystemExit(int(code))
+        raise SystemExit(code)
 
     async def _with_engine(
         self, work: Callable[[Engine], Awaitable[Exit]], with_jobs: bool

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from engine.states import ProcessState
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ async def _show(engine: Engine, task: asyncio.Future[T]) -> None:
     started = time.monotonic() - QUIET_S
     with Console(stderr=True).status("") as status:
         while not task.done():
-            busy = [worker for worker in engine.encoders.state() if worker.state != "off"]
+            busy = [
+                worker for worker in engine.encoders.state() if worker.state is not ProcessState.OFF
+            ]
             words = "; ".join(f"{worker.source}: {worker.state}" for worker in busy) or "searching"
             seconds = time.monotonic() - started
             status.update(f"{plain(words)}  {seconds:.0f} s, Ctrl-C stops", spinner="line")

@@ -16,6 +16,7 @@ from textual.message import Message
 from textual.theme import Theme
 from textual.widgets import Static, Tab, Tabs
 
+from engine.states import JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, bar, figures
 from t2itui.text.evaluations import (
@@ -28,13 +29,11 @@ from t2itui.text.evaluations import (
 from t2itui.text.plain import plain
 from t2itui.text.plots import COLOURS, Plot, Rgb, draw, reliability_plots, routing_plots
 from t2itui.text.rich_output import Written
-from t2itui.text.trend import trend_plot, write_trend
 from t2itui.text.words import duration_words, when_words
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from engine.evaluation.over_time import OverTime
     from engine.evaluation.results import Evaluation
 
 
@@ -110,7 +109,7 @@ NOTHING_YET = Content("\n\n").join(
             "An evaluation asks data whose truth is known: captions, folders of classes, or the"
             " built-in storybook, of whose pictures every attribute is known. It measures recall"
             " and mAP both ways, swapped captions, retrieve or generate at every threshold, and"
-            " calibration; the figures are kept, to compare over time."
+            " calibration; the figures are kept, to compare."
         ),
         Content.assemble(
             (" n ", f"bold {BUTTON} @click=screen.new"),
@@ -139,7 +138,7 @@ def job_story(view: JobView) -> Content:
 def _progress(view: JobView) -> list[Content]:
     progress = view.progress
     if progress is None:
-        return [Content("waits for its turn" if view.state == "queued" else "begins")]
+        return [Content("waits for its turn" if view.state is JobState.QUEUED else "begins")]
     lines = [Content("  ".join(plain(part.text) for part in figures(progress)))]
     if progress.total:
         lines.append(bar(progress.done / progress.total, BAR))
@@ -174,7 +173,6 @@ TABS = {
     "routing": "Routing",
     "calibration": "Calibration",
     "change": "Change",
-    "trend": "Trend",
     "about": "About",
 }
 NO_SWAPS = "No caption was swapped: the evaluation was made without, or its texts are single words."
@@ -183,8 +181,6 @@ HOW_TO_COMPARE = (
     "What changed from one evaluation to another: mark one with space, then a second one with space"
     " or the cursor."
 )
-NOT_KEPT = "This evaluation was not kept, so it has no place in time."
-READING = "Reading the evaluations of the same data…"
 MOST_PLOTS = 3
 """Scorers that can be told where to draw a line: cosine, match and label-free."""
 PLOT_HEIGHT = 16
@@ -258,9 +254,6 @@ class EvaluationDetail(Vertical):
         self.evaluation: Evaluation | None = None
         self.pair: tuple[Evaluation, Evaluation] | None = None
         """What the Change tab compares, the earlier one first."""
-        self.over_time: OverTime | None = None
-        """What the Trend tab is about; None until it was read."""
-        self._measure = "r@1"
 
     def compose(self) -> ComposeResult:
         yield Tabs(*(Tab(label, id=name) for name, label in TABS.items()))
@@ -276,20 +269,15 @@ class EvaluationDetail(Vertical):
         """The tab in front."""
         return self.tabs.active or "retrieval"
 
-    def show(
-        self,
-        found: Evaluation,
-        pair: tuple[Evaluation, Evaluation] | None,
-        over_time: OverTime | None,
-    ) -> None:
-        """Show an evaluation, what there is to compare, and how its figures went."""
+    def show(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
+        """Show an evaluation, and what there is to compare."""
         is_other = self.evaluation is None or self.evaluation.id != found.id
-        self.evaluation, self.pair, self.over_time = found, pair, over_time
+        self.evaluation, self.pair = found, pair
         self._refresh(from_top=is_other)
 
     def show_words(self, words: Content) -> None:
         """Show words in place of an evaluation."""
-        self.evaluation = self.pair = self.over_time = None
+        self.evaluation = self.pair = None
         self.tabs.display = False
         self.plots.set_class(False, "-shown")
         self._say(words)
@@ -303,19 +291,6 @@ class EvaluationDetail(Vertical):
         """Bring the next or the previous tab to the front."""
         names = list(TABS)
         self.tabs.active = names[(names.index(self.tab) + places) % len(names)]
-
-    @property
-    def measure(self) -> str:
-        """The short name of the figure that the Trend tab follows."""
-        known = self.over_time.measures if self.over_time is not None else ()
-        return self._measure if self._measure in known or not known else known[0]
-
-    def turn_measure(self, places: int) -> None:
-        """Follow the next or the previous figure."""
-        known = self.over_time.measures if self.over_time is not None else ()
-        if known:
-            self._measure = known[(known.index(self.measure) + places) % len(known)]
-            self._refresh(from_top=True)
 
     def toggle_plots(self) -> None:
         """Draw plots, or give them as text."""
@@ -349,8 +324,6 @@ class EvaluationDetail(Vertical):
                 write_calibration(found, written, with_diagrams=not drawn)
             case "change" if self.pair is not None:
                 write_change(*self.pair, written)
-            case "trend" if self.over_time is not None:
-                write_trend(self.over_time, self.measure, written, with_plot=not drawn)
         self._say(self._said(found))
         self._show_plots(drawn)
         self.tables.update(written.content)
@@ -363,9 +336,6 @@ class EvaluationDetail(Vertical):
                 return routing_plots(found)
             case "calibration":
                 return reliability_plots(found)
-            case "trend" if self.over_time is not None:
-                plot = trend_plot(self.over_time, self.measure)
-                return () if plot is None else (plot,)
         return ()
 
     def _said(self, found: Evaluation) -> Content:
@@ -379,8 +349,6 @@ class EvaluationDetail(Vertical):
                 return Content(NO_CALIBRATION)
             case "change" if self.pair is None:
                 return Content(HOW_TO_COMPARE)
-            case "trend" if self.over_time is None:
-                return Content(READING if found.id else NOT_KEPT)
         return Content("")
 
     def _show_plots(self, drawn: tuple[Plot, ...]) -> None:

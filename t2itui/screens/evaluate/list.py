@@ -15,6 +15,7 @@ from textual.message import Message
 
 from engine.errors import T2IError
 from engine.events import JobFinished
+from engine.states import JobState
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.common.paged import PAGE, PagedScreen
 from t2itui.screens.evaluate.detail import NOTHING_YET, EvaluationDetail, Pane, job_story
@@ -26,7 +27,6 @@ from t2itui.widgets.sheet import Column, Row, Sheet
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.evaluation.evaluator import Evaluator
-    from engine.evaluation.over_time import OverTime
     from engine.evaluation.results import Evaluation, Head
     from engine.events import JobEvent
     from t2itui.session import Session
@@ -53,7 +53,7 @@ def shown_jobs(views: Sequence[JobView]) -> list[JobView]:
         view
         for view in reversed(views)
         if view.kind == EVALUATING
-        and view.state != "done"
+        and view.state is not JobState.DONE
         and (view.is_active or not view.dismissed)
     ]
 
@@ -156,20 +156,14 @@ class EvaluationsScreen(PagedScreen):
     class Opened(Message):
         """An evaluation was read in full, and what it can be compared with."""
 
-        def __init__(
-            self,
-            found: Evaluation,
-            pair: tuple[Evaluation, Evaluation] | None,
-            over_time: OverTime | None,
-        ) -> None:
+        def __init__(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
             self.found = found
             self.pair = pair
-            self.over_time = over_time
             super().__init__()
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        actions = ("edit", "again", "mark", "change", "trend", "measure", "save_plot", "delete")
+        actions = ("edit", "again", "mark", "change", "save_plot", "delete")
         self._watched = BindingWatch(self, (*actions, "cancel", "copy_command", "toggle_plots"))
         self.heads: dict[str, Head] = {}
         self.marked: list[int] = []
@@ -274,39 +268,35 @@ class EvaluationsScreen(PagedScreen):
             self.read_on(len(self.heads))
 
     def _show_head(self, head: Head) -> None:
-        with_trend = self.detail.tab == "trend"
-        wanted = (head.id, self.pair, with_trend)
+        wanted = (head.id, self.pair)
         if head.id == 0 and self._unkept is not None:
-            self.detail.show(self._unkept, None, None)
+            self.detail.show(self._unkept, None)
         elif wanted != self._shown:
             self._shown = wanted
-            self.open(head.id, self.pair, with_trend=with_trend)
+            self.open(head.id, self.pair)
 
     @work(exclusive=True, group="evaluation")
-    async def open(
-        self, evaluation_id: int, pair: tuple[int, int] | None, *, with_trend: bool
-    ) -> None:
-        """Read an evaluation beside the screen, those that are compared, and all of its data."""
+    async def open(self, evaluation_id: int, pair: tuple[int, int] | None) -> None:
+        """Read an evaluation beside the screen, and those that are compared."""
         if self.session.engine is None:
             return
         try:
             part = await evaluator_of(self.session.engine)
             found = await part.get(evaluation_id)
             both = None if pair is None else (await part.get(pair[0]), await part.get(pair[1]))
-            over_time = await part.over_time(evaluation_id) if with_trend else None
         except T2IError as error:
             self.tell_error(error)
         else:
-            self.post_message(self.Opened(found, both, over_time))
+            self.post_message(self.Opened(found, both))
 
     @on(Opened)
     def show_opened(self, message: Opened) -> None:
         """Show the figures, if the cursor is still there."""
         if self.current is not None and self.current.id == message.found.id:
-            self.detail.show(message.found, message.pair, message.over_time)
+            self.detail.show(message.found, message.pair)
             self._watched.follow()
 
-    # Comparing over time
+    # Comparing two
 
     @property
     def pair(self) -> tuple[int, int] | None:
@@ -329,14 +319,6 @@ class EvaluationsScreen(PagedScreen):
     def action_change(self) -> None:
         """Bring what changed to the front."""
         self.detail.tabs.active = "change"
-
-    def action_trend(self) -> None:
-        """Bring what became of a figure over time to the front."""
-        self.detail.tabs.active = "trend"
-
-    def action_measure(self, places: int) -> None:
-        """Follow another figure."""
-        self.detail.turn_measure(places)
 
     def action_tab(self, places: int) -> None:
         """Go to other figures."""

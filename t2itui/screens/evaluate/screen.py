@@ -38,28 +38,6 @@ KEYS: list[BindingType] = [
     ),
     Binding("c", "change", "Change", id="evaluate.change", tooltip="Show what changed between two"),
     Binding(
-        "t",
-        "trend",
-        "Trend",
-        id="evaluate.trend",
-        tooltip="Follow a figure over all evaluations of this data",
-    ),
-    Binding(
-        "m",
-        "measure(1)",
-        "Figure",
-        id="evaluate.measure",
-        tooltip="Follow the next figure",
-    ),
-    Binding(
-        "M",
-        "measure(-1)",
-        "Figure before",
-        id="evaluate.measure_before",
-        show=False,
-        tooltip="Follow the figure before",
-    ),
-    Binding(
         "p",
         "toggle_plots",
         "Plots",
@@ -203,10 +181,6 @@ class EvaluateScreen(EvaluationsScreen):
                 return self.current is not None
             case "change":
                 return is_kept and self.pair is not None
-            case "trend":
-                return is_kept
-            case "measure":
-                return is_kept and self.detail.tab == "trend"
             case "cancel":
                 return job is not None
         return True
@@ -257,8 +231,6 @@ class EvaluateScreen(EvaluationsScreen):
             self.action_copy_asking()
         elif self.detail.tab == "change" and self.pair is not None:
             self._copy(twins.compare_evaluations_command(home, *self.pair))
-        elif self.detail.tab == "trend":
-            self._copy(twins.trend_command(home, head.id, self.detail.measure))
         else:
             self._copy(twins.show_command(home, head.id))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from engine.errors import T2IError
-from engine.states import JobKind
+from engine.states import JobKind, ProcessState
 from t2itui.session import EditRecipe, EditRequest, RepeatGeneration, StartGeneration, WatchJob
 from t2itui.text.words import size_words
 
@@ -117,9 +117,9 @@ class GenerationController:
         engine, views = self._session.engine, self._session.board.views
         if engine is None:
             return
-        if "generators" not in vars(engine) or engine.generators.state().state == "off":
+        if "generators" not in vars(engine) or engine.generators.state().state is ProcessState.OFF:
             self._session.notify("No generator is loaded.")
-        elif any(view.is_active and view.kind == JobKind.GENERATE for view in views):
+        elif any(view.is_active and view.kind is JobKind.GENERATE for view in views):
             words = "A picture is being painted: cancel that first."
             self._session.notify(words, severity="warning")
         else:

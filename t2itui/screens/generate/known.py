@@ -11,10 +11,9 @@ from engine.jobs.codec import Order
 from t2itui.screens.jobs.views import PaintedView
 
 if TYPE_CHECKING:
-    from cache.generated import GeneratedRecord
-    from cache.jobs import JobRecord
     from engine.engine import Engine
     from engine.generation.parameters import Settled
+    from engine.records import GeneratedRecord, JobRecord
 
 
 def parameters(order: Order, source: str, settled: Settled | None) -> list[tuple[str, str]]:

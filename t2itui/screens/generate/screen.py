@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from engine.errors import CacheError, T2IError
+from engine.states import JobKind, JobState
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
 from t2itui.screens.generate.known import (
     Known,
@@ -237,11 +238,11 @@ class PaintingScreen(AppScreen):
         return self.session.board.find(self.job_id)
 
     @property
-    def state(self) -> str:
-        """queued, running, cancelling, done, failed, cancelled or lost; empty while unknown."""
+    def state(self) -> JobState | None:
+        """None while it is unknown."""
         if self.view is not None:
             return self.view.state
-        return "" if self.known is None else self.known.record.state
+        return None if self.known is None else JobState(self.known.record.state)
 
     @property
     def pictures(self) -> Sequence[PaintedView]:
@@ -273,11 +274,11 @@ class PaintingScreen(AppScreen):
         if not title and self.known is not None:
             title = self.known.record.title
         state = self.state
-        tone = TONES.get(state, "$foreground")
+        mark, tone = "·", "$foreground"
+        if state is not None:
+            mark, tone = MARKS[state], TONES.get(state, tone)
         self.heading.update(
-            Content.assemble(
-                (f"{MARKS.get(state, '·')} {state}", f"bold {tone}"), f"  {plain(title)}"
-            ),
+            Content.assemble((f"{mark} {state or ''}", f"bold {tone}"), f"  {plain(title)}"),
             layout=False,
         )
 
@@ -288,7 +289,7 @@ class PaintingScreen(AppScreen):
             self.how.update(Content(plain(self._words(view))), layout=False)
             return
         room = max(1, width - len(PRESS) - 3)
-        if view.state != "queued" and view.progress:
+        if view.state is not JobState.QUEUED and view.progress:
             body = progress_line(view.progress, room)
         else:
             body = Content(plain(self._words(view)))
@@ -296,13 +297,13 @@ class PaintingScreen(AppScreen):
         self.how.update(with_button(body, width, press=PRESS, action=action), layout=False)
 
     def _words(self, view: JobView | None) -> str:
-        if self.state == "lost":
+        if self.state is JobState.LOST:
             return UNFINISHED
         if view is None:
             return "" if self.known is None else self.known.record.message
-        if view.state == "queued":
+        if view.state is JobState.QUEUED:
             engine = self.session.engine
-            waiting = engine.jobs.waiting("generate") if engine is not None else ()
+            waiting = engine.jobs.waiting(JobKind.GENERATE) if engine is not None else ()
             place = waiting.index(view.job_id) + 1 if view.job_id in waiting else 1
             return f"Waits: number {place} of {max(place, len(waiting))} in the queue; K, J move it"
         return f"{view.message} {view.hint}".strip()
@@ -352,11 +353,13 @@ class PaintingScreen(AppScreen):
     def _nothing(self) -> str:
         """Why there is no picture."""
         spoilt = self.view.painting.spoilt if self.view is not None else ()
-        if spoilt and self.state != "running":
+        if spoilt and self.state is not JobState.RUNNING:
             return f"no picture: {spoilt[-1].message}; n tries another seed"
-        if self.state == "running" and self.known and not self.known.order.request.preview:
+        if self.state is JobState.RUNNING and self.known and not self.known.order.request.preview:
             return "previews are switched off, in the form of e or G"
-        return {"queued": "not begun yet", "running": "no preview yet"}.get(self.state, "")
+        if self.state is JobState.QUEUED:
+            return "not begun yet"
+        return "no preview yet" if self.state is JobState.RUNNING else ""
 
     def _show_scores(self, picture: PaintedView) -> None:
         best, threshold = picture.best, self.session.settings.threshold
@@ -407,12 +410,12 @@ class PaintingScreen(AppScreen):
         """Offer what can be done with the job as it is."""
         if not self.is_mounted:
             return True
-        is_over = self.state in ("done", "failed", "cancelled", "lost")
+        is_over = self.state is not None and not self.state.is_active
         match action:
             case "cancel":
                 return self.view is not None and self.view.is_active
             case "move":
-                return self.state == "queued"
+                return self.state is JobState.QUEUED
             case "again":
                 return is_over
             case "another" | "copy_command" | "edit":
@@ -422,7 +425,7 @@ class PaintingScreen(AppScreen):
             case "turn":
                 return len(self.pictures) > 1
             case "drop":
-                return self.state == "lost"
+                return self.state is JobState.LOST
         return True
 
     def action_leave(self) -> None:

@@ -11,6 +11,7 @@ from engine.errors import RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.jobs.codec import Order, order_from_json
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
+from engine.states import JobKind
 from engine.training.request import TrainRequest
 from t2itui.text import shell_commands as twins
 from t2itui.text.shell_commands import evaluate_command
@@ -38,25 +39,25 @@ Request: TypeAlias = (
 )
 
 
-def read_request(kind: str, text: str) -> Request | None:
+def read_request(kind: str | None, text: str) -> Request | None:
     """Return the request of a job of that kind; None where it cannot be started again."""
     try:
         fields = json.loads(text)
         match kind:
-            case "index":
+            case JobKind.INDEX:
                 return _index(fields)
-            case "import":
+            case JobKind.IMPORT:
                 return _import(fields)
-            case "export":
+            case JobKind.EXPORT:
                 target = Path(fields["target"])
                 return ExportRequest(**{**fields, "target": target})
-            case "download":
+            case JobKind.DOWNLOAD:
                 return DownloadRequest(model_id=fields["model"])
-            case "train":
+            case JobKind.TRAIN:
                 return TrainRequest.from_json(text)
-            case "evaluate":
+            case JobKind.EVALUATE:
                 return EvaluateRequest.from_json(text)
-            case "generate":
+            case JobKind.GENERATE:
                 return order_from_json(text)
     except (ValueError, TypeError, KeyError, RequestError):
         return None

@@ -14,6 +14,7 @@ from engine.events import (
     JobQueued,
     JobStarted,
 )
+from engine.states import JobKind, JobState
 from t2itui.screens.jobs.views import NOTHING_PAINTED, NOTHING_TRAINED, PaintingView, TrainingView
 from t2itui.text.words import duration_words
 
@@ -24,21 +25,16 @@ if TYPE_CHECKING:
 SHOWN_S = 6.0
 """For so long the outcome of a job stays in sight; a failure stays until it is dismissed."""
 
-PAINTING = "generate"
-"""The kind of jobs that paint."""
-
-ACTIVE = frozenset({"queued", "running", "cancelling"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """One job as the screens show it."""
 
     job_id: int
-    kind: str = ""
+    kind: JobKind | None = None
+    """None until it is known."""
     title: str = ""
-    state: str = "queued"
-    """queued, running, cancelling, done, failed or cancelled."""
+    state: JobState = JobState.QUEUED
     progress: JobProgress | None = None
     notes: tuple[str, ...] = ()
     message: str = ""
@@ -54,7 +50,7 @@ class JobView:
     @property
     def is_active(self) -> bool:
         """The job waits or works."""
-        return self.state in ACTIVE
+        return self.state.is_active
 
 
 class JobBoard:
@@ -100,23 +96,23 @@ class JobBoard:
         match event:
             case JobQueued(kind=kind, title=title):
                 return replace(view, kind=kind, title=title)
-            case JobStarted() if view.state == "queued":
-                return replace(view, state="running")
+            case JobStarted() if view.state is JobState.QUEUED:
+                return replace(view, state=JobState.RUNNING)
             case JobProgress():
                 return replace(view, progress=event)
             case JobNote(message=message):
                 return replace(view, notes=(*view.notes, message))
             case JobFinished(message=message):
-                return self._ended(view, "done", message)
+                return self._ended(view, JobState.DONE, message)
             case JobFailed(message=message, hint=hint):
-                return self._ended(view, "failed", message, hint)
+                return self._ended(view, JobState.FAILED, message, hint)
             case JobCancelled(message=message, seconds=seconds):
-                if view.kind == PAINTING:
+                if view.kind is JobKind.GENERATE:
                     message = f"Stopped in {duration_words(seconds)}; what was painted is kept."
-                return self._ended(view, "cancelled", message)
+                return self._ended(view, JobState.CANCELLED, message)
         return view
 
-    def _ended(self, view: JobView, state: str, message: str, hint: str = "") -> JobView:
+    def _ended(self, view: JobView, state: JobState, message: str, hint: str = "") -> JobView:
         return replace(view, state=state, message=message, hint=hint, ended_at=self._clock())
 
     def take_over(self, job: "Job") -> None:
@@ -137,13 +133,13 @@ class JobBoard:
         """Say that a job was asked to stop and has not stopped yet."""
         view = self._views.get(job_id)
         if view is not None and view.is_active:
-            self._keep(replace(view, state="cancelling"))
+            self._keep(replace(view, state=JobState.CANCELLING))
 
     @property
     def painting(self) -> JobView | None:
         """The painting job to look at: the one at work, else the last one of this session."""
-        jobs = [view for view in self._views.values() if view.kind == PAINTING]
-        busy = [view for view in jobs if view.state in ("running", "cancelling")]
+        jobs = [view for view in self._views.values() if view.kind is JobKind.GENERATE]
+        busy = [view for view in jobs if view.state in (JobState.RUNNING, JobState.CANCELLING)]
         return next(iter(busy or jobs[-1:]), None)
 
     def dismiss(self, job_id: int) -> None:
@@ -161,13 +157,13 @@ class JobBoard:
             return True
         if view.dismissed or view.ended_at is None:
             return False
-        return view.state == "failed" or self._clock() - view.ended_at < SHOWN_S
+        return view.state is JobState.FAILED or self._clock() - view.ended_at < SHOWN_S
 
     def next_change_s(self) -> float | None:
         """Seconds until an outcome leaves the sight by itself; None where none will."""
         leaving = [
             SHOWN_S - (self._clock() - view.ended_at)
             for view in self.in_sight()
-            if view.ended_at is not None and view.state != "failed"
+            if view.ended_at is not None and view.state is not JobState.FAILED
         ]
         return max(0.0, min(leaving)) if leaving else None

@@ -6,23 +6,28 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.events import JobProgress
-from t2itui.screens.jobs.board import PAINTING, JobView
+from engine.states import JobKind, JobState
+from t2itui.screens.jobs.board import JobView
 from t2itui.text.plain import plain
 from t2itui.text.words import counted, duration_words, size_words
 from t2itui.widgets.sheet import GAP, fit
 
 MARKS = {
-    "queued": "·",
-    "running": "▶",
-    "cancelling": "◼",
-    "done": "✔",
-    "failed": "✖",
-    "cancelled": "◼",
-    "lost": "?",
+    JobState.QUEUED: "·",
+    JobState.RUNNING: "▶",
+    JobState.CANCELLING: "◼",
+    JobState.DONE: "✔",
+    JobState.FAILED: "✖",
+    JobState.CANCELLED: "◼",
+    JobState.LOST: "?",
 }
 """One character for each state; the state's word stands beside it."""
 
-TONES = {"done": "$text-success", "failed": "$text-error", "cancelled": "$text-warning"}
+TONES = {
+    JobState.DONE: "$text-success",
+    JobState.FAILED: "$text-error",
+    JobState.CANCELLED: "$text-warning",
+}
 
 BAR_WIDTH = 16
 LEAST_BAR = 8
@@ -113,7 +118,7 @@ def job_line(view: JobView, width: int, *, press: str, action: str) -> Content:
     button = _button(press, action)
     room = max(0, width - cell_len(press) - 4)
     body = _running(view, room) if view.is_active else _ended(view, room)
-    if view.kind == PAINTING:
+    if view.kind is JobKind.GENERATE:
         body = body.stylize(f"@click=app.watch({view.job_id})")
     gap = max(0, room - body.cell_length)
     return Content.assemble(" ", body, " " * (gap + 1), button)
@@ -121,11 +126,11 @@ def job_line(view: JobView, width: int, *, press: str, action: str) -> Content:
 
 def _running(view: JobView, room: int) -> Content:
     progress = view.progress
-    parts = figures(progress) if progress and view.state == "running" else ()
+    parts = figures(progress) if progress and view.state is JobState.RUNNING else ()
     bar_width = BAR_WIDTH + GAP if parts and progress and progress.total else 0
-    word = "" if view.state == "running" else f"  {view.state}"
+    word = "" if view.state is JobState.RUNNING else f"  {view.state}"
     head = f"{MARKS[view.state]} {plain(view.title)}{word}"
-    least = min(cell_len(head), max(16 if view.kind == PAINTING else 24, room // 3))
+    least = min(cell_len(head), max(16 if view.kind is JobKind.GENERATE else 24, room // 3))
     while parts and (excess := least + bar_width + _length(parts) - room) > 0:
         if bar_width > LEAST_BAR:
             bar_width = max(LEAST_BAR, bar_width - excess)
@@ -171,7 +176,7 @@ def summary_line(views: tuple[JobView, ...], width: int, *, press: str, action: 
     """Return one line for several jobs."""
     states = [view.state for view in views]
     words = [f"{states.count(state)} {state}" for state in MARKS if state in states]
-    first = next((view for view in views if view.state == "running"), views[0])
+    first = next((view for view in views if view.state is JobState.RUNNING), views[0])
     share = [view.progress for view in views if view.progress and view.progress.total]
     text = f"{counted(len(views), 'job')}: {', '.join(words)}"
     done = sum(progress.done / progress.total for progress in share) / max(1, len(share))

@@ -14,11 +14,12 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from cache.errors import CacheError
+from engine.errors import CacheError
 from engine.jobs.codec import Order
+from engine.states import JobState
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.jobs.again import Request, again_command, read_request, start_again
-from t2itui.screens.jobs.board import ACTIVE, JobView
+from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, figures
 from t2itui.session import CancelJob, RepeatGeneration, WatchJob
 from t2itui.text.plain import plain
@@ -26,7 +27,7 @@ from t2itui.text.words import when_words
 from t2itui.widgets.sheet import Column, Row, Sheet
 
 if TYPE_CHECKING:
-    from cache.jobs import JobRecord
+    from engine.records import JobRecord
     from t2itui.session import Session
 
 
@@ -38,9 +39,12 @@ COLUMNS = (
     Column(title="began", width=16, priority=1),
 )
 
-TONES = {"done": "good", "failed": "bad", "cancelled": "warning", "lost": "warning"}
-ELSEWHERE = "elsewhere"
-"""The state of a job that another instance of the program runs."""
+TONES = {
+    JobState.DONE: "good",
+    JobState.FAILED: "bad",
+    JobState.CANCELLED: "warning",
+    JobState.LOST: "warning",
+}
 WAITS = "Waits until the jobs before it have ended."
 LOST = "Not finished: the program ended before. Run it again?"
 
@@ -51,7 +55,9 @@ class ListedJob:
 
     job_id: int
     title: str
-    state: str
+    state: JobState
+    is_elsewhere: bool = False
+    """Another instance of the program runs it."""
     said: str
     """How far it is, or how it ended."""
     hint: str
@@ -65,12 +71,17 @@ class ListedJob:
     @property
     def is_active(self) -> bool:
         """The job waits or works in this session."""
-        return self.state in ACTIVE
+        return self.state.is_active and not self.is_elsewhere
+
+    @property
+    def state_word(self) -> str:
+        """Its state, for people."""
+        return "elsewhere" if self.is_elsewhere else self.state
 
     @property
     def can_run_again(self) -> bool:
         """The job is over, here and elsewhere, and what it did is known."""
-        return self.request is not None and self.state not in {*ACTIVE, ELSEWHERE}
+        return self.request is not None and not self.state.is_active
 
 
 def listed_jobs(views: Sequence[JobView], records: Sequence[JobRecord]) -> list[ListedJob]:
@@ -82,7 +93,7 @@ def listed_jobs(views: Sequence[JobView], records: Sequence[JobRecord]) -> list[
 
 
 def _from_view(view: JobView, record: JobRecord | None) -> ListedJob:
-    said = WAITS if view.state == "queued" else view.message
+    said = WAITS if view.state is JobState.QUEUED else view.message
     if view.is_active and view.progress is not None:
         said = ", ".join(part.text for part in figures(view.progress))
     return ListedJob(
@@ -98,15 +109,16 @@ def _from_view(view: JobView, record: JobRecord | None) -> ListedJob:
 
 
 def _from_record(record: JobRecord) -> ListedJob:
-    state, said = record.state, record.message
-    if state == "lost":
+    state, said = JobState(record.state), record.message
+    if state is JobState.LOST:
         said = LOST
-    elif state in ACTIVE:
-        state, said = ELSEWHERE, "Runs in another instance of the program."
+    elif state.is_active:
+        said = "Runs in another instance of the program."
     return ListedJob(
         job_id=record.id,
         title=record.title,
         state=state,
+        is_elsewhere=state.is_active,
         said=said,
         hint="",
         notes=(),
@@ -117,12 +129,12 @@ def _from_record(record: JobRecord) -> ListedJob:
 
 def job_row(job: ListedJob) -> Row:
     """Return the row of a job."""
-    mark = MARKS.get(job.state, "·")
+    mark = "·" if job.is_elsewhere else MARKS[job.state]
     return Row(
         key=str(job.job_id),
         cells=(
             str(job.job_id),
-            f"{mark} {job.state}",
+            f"{mark} {job.state_word}",
             job.title,
             job.said,
             when_words(job.began_at),
@@ -280,9 +292,13 @@ class JobsScreen(AppScreen):
             case "another":
                 return job is not None and job.can_run_again and isinstance(job.request, Order)
             case "drop":
-                return job is not None and job.state == "lost" and isinstance(job.request, Order)
+                return (
+                    job is not None
+                    and job.state is JobState.LOST
+                    and isinstance(job.request, Order)
+                )
             case "move":
-                return job is not None and job.state == "queued"
+                return job is not None and job.is_active and job.state is JobState.QUEUED
             case "copy_command":
                 return job is not None and job.request is not None
         return True
@@ -343,7 +359,7 @@ def story(job: ListedJob) -> Content:
     """Return what is known of a job, a line for each thing."""
     tone = STYLES.get(TONES.get(job.state, ""), "$foreground")
     lines = [
-        Content.assemble((job.state, f"bold {tone}"), f"  {plain(job.title)}"),
+        Content.assemble((job.state_word, f"bold {tone}"), f"  {plain(job.title)}"),
         Content(plain(job.said)),
         Content(plain(job.hint)),
         *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in job.notes),

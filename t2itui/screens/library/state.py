@@ -14,10 +14,8 @@ from t2itui.text.words import counted, size_words, when_words
 from t2itui.widgets.sheet import Column, LazyRows, Row
 
 if TYPE_CHECKING:
-    from cache.embeddings import EncoderRecord
-    from cache.files import FailureRecord, FolderRecord
-    from cache.library import LibraryCounts
     from engine.engine import Engine
+    from engine.records import EncoderRecord, FailureRecord, FolderRecord, LibraryCounts
     from engine.results import ModelStatus
 
 

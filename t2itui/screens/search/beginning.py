@@ -18,9 +18,9 @@ from t2itui.text.words import counted
 from t2itui.widgets.basics import Panel
 
 if TYPE_CHECKING:
-    from cache.library import LibraryCounts
     from engine.engine import Engine
     from engine.events import JobEvent
+    from engine.records import LibraryCounts
     from engine.requests import SearchRequest
     from t2itui.session import Session
 

@@ -18,7 +18,7 @@ from engine.events import (
     JobScored,
 )
 from engine.requests import SYNTHETIC
-from engine.states import Route
+from engine.states import JobState, Route
 from t2itui.screens.search.lines import OfferLine
 from t2itui.screens.search.storybook import StorybookActions
 from t2itui.session import EditRecipe
@@ -201,19 +201,19 @@ class PaintingActions(StorybookActions):
                 if best is None or event.match > best.match:
                     self._scored[event.job_id] = event
             case JobFinished():
-                self._follow_end(event.job_id, "done", event.message)
+                self._follow_end(event.job_id, JobState.DONE, event.message)
             case JobFailed():
-                self._follow_end(event.job_id, "failed", event.message)
+                self._follow_end(event.job_id, JobState.FAILED, event.message)
             case JobCancelled():
                 words = f"cancelled in {duration_words(event.seconds)}"
-                self._follow_end(event.job_id, "cancelled", words)
+                self._follow_end(event.job_id, JobState.CANCELLED, words)
             case _:
                 pass
 
-    def _follow_end(self, job_id: int, state: str, message: str) -> None:
+    def _follow_end(self, job_id: int, state: JobState, message: str) -> None:
         if self._jobs.get(job_id) != self._query:
             return
-        if state == "done":
+        if state is JobState.DONE:
             self._reveal = job_id
             self.ask_again()
         else:

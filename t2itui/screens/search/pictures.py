@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from cache.errors import CacheError
+from engine.errors import CacheError
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.search.card import CardContent
 from t2itui.screens.search.grid import ResultGrid

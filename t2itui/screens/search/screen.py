@@ -14,6 +14,7 @@ from textual.widgets import ContentSwitcher
 
 from engine.errors import EmptyLibraryError, ModelMissingError, T2IError
 from engine.requests import Filters, SearchRequest
+from engine.states import ProcessState
 from t2itui.screens.search.beginning import Beginning, Failed
 from t2itui.screens.search.first_start import FirstStart
 from t2itui.screens.search.keys import SEARCH_KEYS
@@ -253,7 +254,9 @@ class SearchScreen(Beginning):
         if engine is None:
             what = "opening the cache"
         else:
-            loading = [state for state in engine.encoders.state() if state.state == "loading"]
+            loading = [
+                state for state in engine.encoders.state() if state.state is ProcessState.LOADING
+            ]
             if loading:
                 what = f"loading {loading[0].source}"
         self.route_line.show_waiting(what, seconds)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 
-from cache.errors import CacheError
+from engine.errors import CacheError
 from engine.requests import Filters
 from engine.storybook.shipped import GALLERY
 from t2itui.screens.search.decision import DecisionActions
@@ -18,7 +18,7 @@ from t2itui.session import RefreshStatus
 from t2itui.text.words import STORYBOOK
 
 if TYPE_CHECKING:
-    from cache.library import LibraryCounts
+    from engine.records import LibraryCounts
     from t2itui.session import Session
 
 

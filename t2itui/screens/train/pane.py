@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.events import TrainingProgress
+from engine.states import JobState
 from t2itui.cli.support.follow import rate_words
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.views import TrainingView
@@ -53,8 +54,8 @@ class TrainingPane(Static):
 def stage_lines(view: JobView) -> list[str]:
     """What a training does, in words."""
     training, progress = view.training, view.progress
-    stopping = "stopping…  " if view.state == "cancelling" else ""
-    if view.state == "queued":
+    stopping = "stopping…  " if view.state is JobState.CANCELLING else ""
+    if view.state is JobState.QUEUED:
         return ["waits until the training before it has ended"]
     stage = progress.stage if progress is not None else "starting"
     last = training.last

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
 from engine.errors import T2IError
+from engine.states import JobKind
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.train.pane import TrainingPane
@@ -180,7 +181,7 @@ class TrainScreen(AppScreen):
 
         view = self.session.board.find(event.job_id)
         ended = isinstance(event, JobFinished | JobFailed | JobCancelled)
-        if ended and view is not None and view.kind == "train":
+        if ended and view is not None and view.kind is JobKind.TRAIN:
             self._go_to_outcome(event.job_id)
             self.load()
 

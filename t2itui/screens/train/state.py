@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from engine.states import JobKind, JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS
 from t2itui.text.plain import plain
@@ -17,8 +18,8 @@ from t2itui.text.words import counted, when_words
 from t2itui.widgets.sheet import Column, Row
 
 if TYPE_CHECKING:
-    from cache.matchers import MatcherRecord
     from engine.engine import Engine
+    from engine.records import MatcherRecord
     from engine.search.labels import Labelled
     from engine.training.report import TrainingReport
     from engine.training.request import TrainRequest
@@ -62,8 +63,7 @@ class Training:
     """A training of this session, or one that the end of the program stopped."""
 
     job_id: int
-    state: str
-    """As a job's: running, cancelled, lost ..."""
+    state: JobState
     request: TrainRequest | None
     """None until it has begun."""
     view: JobView | None
@@ -80,7 +80,7 @@ class Training:
     @property
     def can_go_on(self) -> bool:
         """It was stopped, and can be taken up again."""
-        return self.request is not None and self.state in ("cancelled", "failed", "lost")
+        return self.request is not None and not self.is_active and self.state is not JobState.DONE
 
     @property
     def can_be_kept(self) -> bool:
@@ -112,14 +112,14 @@ async def read_state(engine: Engine) -> TrainState:
     lost = [
         Training(
             job_id=record.id,
-            state="lost",
+            state=JobState.LOST,
             request=_request(record.request),
             view=None,
             trained=None,
             began_at=record.created_at,
         )
         for record in remembered
-        if record.kind == "train" and record.state == "lost"
+        if record.kind == JobKind.TRAIN and record.state == JobState.LOST
     ]
     return TrainState(matchers=kept, lost=tuple(lost), labelled=labelled)
 
@@ -168,9 +168,9 @@ def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> li
             trained=engine.training.of_job(view.job_id),
         )
         for view in views
-        if view.kind == "train"
+        if view.kind is JobKind.TRAIN
     ]
-    later = {each.request for each in found if each.is_active or each.state == "done"}
+    later = {each.request for each in found if each.is_active or each.state is JobState.DONE}
     listed = [
         each
         for each in (*reversed(found), *state.lost)
@@ -183,16 +183,16 @@ def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> li
 def training_row(training: Training) -> Row:
     """The row of a training that is no matcher yet, or was not kept."""
     request, view = training.request, training.view
-    state, tone = f"{MARKS.get(training.state, '·')} {training.state}", "warning"
+    state, tone = f"{MARKS[training.state]} {training.state}", "warning"
     if training.is_active:
         last = view.training.last if view is not None else None
         epoch = f" {last.epoch}/{last.epochs}" if last is not None else ""
-        state, tone = f"{MARKS['running']} {training.state}{epoch}", "good"
-    elif training.state == "lost":
-        state = f"{MARKS['lost']} unfinished"
+        state, tone = f"{MARKS[JobState.RUNNING]} {training.state}{epoch}", "good"
+    elif training.state is JobState.LOST:
+        state = f"{MARKS[JobState.LOST]} unfinished"
     elif training.can_be_kept:
         state, tone = "· not kept", "muted"
-    elif training.state == "failed":
+    elif training.state is JobState.FAILED:
         tone = "bad"
     report = training.trained.report if training.trained is not None else None
     encoder = (request.encoder or "") if request is not None else ""
@@ -302,7 +302,7 @@ def training_detail(training: Training) -> Content:
         )
     view = training.view
     said = [view.message, view.hint] if view is not None else []
-    if training.state == "lost":
+    if training.state is JobState.LOST:
         said = ["The program ended before it was done."]
     if training.can_go_on:
         said.append("r goes on, from the last whole epoch if there was one.")

@@ -24,10 +24,11 @@ from engine.models.encoders import Encoders, TextEmbeddings
 from engine.models.generator_info import EPSILON, Defaults, GeneratorFacts
 from engine.models.generators import Generators
 from engine.models.input_spec import SQUASH, InputSpec
-from engine.models.progress import FINE, Decoding, Loading, OnPaintEvent, Painted, Preview, Step
+from engine.models.progress import Decoding, Loading, OnPaintEvent, Painted, Preview, Step
 from engine.results import FloatArray
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
+from engine.states import OutputCheck
 from tests.engine.search.libraries import unit
 
 COLOURS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}
@@ -107,7 +108,7 @@ class ColourGenerators(Generators):
         super().__init__(settings)
         self.gate = Gate()
         self.gate.is_open.set()
-        self.verdicts: list[str] = []
+        self.verdicts: list[OutputCheck] = []
         """On the next pictures; those after them are fine."""
         self.seeds: list[int] = []
         self.sources: list[str | None] = []
@@ -166,7 +167,7 @@ class ColourGenerators(Generators):
         pixels[0, 0] = seed % 251
         return Painted(
             pixels=pixels,
-            verdict=self.verdicts.pop(0) if self.verdicts else FINE,
+            verdict=self.verdicts.pop(0) if self.verdicts else OutputCheck.FINE,
             model_id=request.model or self.configured,
             seed=seed,
             steps=steps,

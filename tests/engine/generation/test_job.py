@@ -27,9 +27,8 @@ from engine.events import (
 from engine.generation.png_metadata import read_recipe
 from engine.generation.request import GenerateRequest
 from engine.models.generator_info import GeneratorFacts
-from engine.models.progress import BLACK, NAN
 from engine.requests import Filters, SearchRequest
-from engine.states import Route
+from engine.states import OutputCheck, Route
 from tests.engine.generation.studio import StudioKit, stored
 
 RED = GenerateRequest(prompt="a red ball", seed=7)
@@ -170,19 +169,22 @@ async def test_the_file_holds_the_recipe_and_is_named_by_its_content(studio: Stu
 
 
 async def test_spoilt_pictures_are_named_and_never_kept(studio: StudioKit) -> None:
-    studio.generators.verdicts = [BLACK]
+    studio.generators.verdicts = [OutputCheck.BLACK]
     outcome = await (await studio.painting.start(RED)).wait()
     assert isinstance(outcome, JobFailed)
     assert "black" in outcome.message
     assert await studio.painting.pictures() == []
-    studio.generators.verdicts = [NAN]
+    studio.generators.verdicts = [OutputCheck.NOT_FINITE]
     job = await studio.painting.start(replace(RED, count=2))
     outcome = await job.wait()
     assert isinstance(outcome, JobFinished)
     assert "1 of 2 came to nothing" in outcome.message
     assert [picture.seed for picture in studio.painting.results(job.id)] == [8]
     spoilt = [event for event in studio.events if isinstance(event, JobSpoilt)]
-    assert [(event.seed, event.verdict) for event in spoilt] == [(7, BLACK), (7, NAN)]
+    assert [(event.seed, event.verdict) for event in spoilt] == [
+        (7, OutputCheck.BLACK),
+        (7, OutputCheck.NOT_FINITE),
+    ]
     job = await studio.painting.again(job.id, new_seed=True)
     assert isinstance(await job.wait(), JobFinished)
 

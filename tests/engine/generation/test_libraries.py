@@ -60,7 +60,7 @@ class GreenBook(Package):
 @pytest.fixture
 async def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StudioKit]:
     """A studio whose library is the storybook alone; no trained matcher, for the fake's texts."""
-    monkeypatch.setattr("cache.storybook._put_matcher", lambda db, before, new: 0)
+    monkeypatch.setattr("cache.collections._put_matcher", lambda db, before, new: 0)
     settings = EngineSettings(home=tmp_path / "home")
     cache = await Cache.open(settings.home)
     opened = StudioKit(cache, settings, GreenBook(gallery=tmp_path / "book"))
@@ -121,7 +121,7 @@ async def test_beside_ones_own_pictures_each_query_finds_what_was_painted_for_it
 async def test_the_first_picture_of_a_new_home_joins_the_storybook(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cache.storybook._put_matcher", lambda db, before, new: 0)
+    monkeypatch.setattr("cache.collections._put_matcher", lambda db, before, new: 0)
     settings = EngineSettings(home=tmp_path / "home")
     cache = await Cache.open(settings.home)
     kit = StudioKit(cache, settings, GreenBook(gallery=tmp_path / "book"))

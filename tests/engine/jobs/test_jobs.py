@@ -25,13 +25,14 @@ from engine.events import (
     Report,
 )
 from engine.jobs.jobs import Jobs
+from engine.states import JobKind
 
 
 @dataclass
 class GatedWork:
     """Work that ends when the test opens its gate."""
 
-    kind: str = "download"
+    kind: JobKind = JobKind.DOWNLOAD
     title: str = "a job"
     request: str = "{}"
     error: Exception | None = None
@@ -54,7 +55,7 @@ class GatedWork:
 async def in_line(jobs: Jobs, count: int) -> None:
     """Let the loop run until so many jobs wait for their turn."""
     async with asyncio.timeout(20):
-        while len(jobs.waiting("generate")) < count:  # noqa: ASYNC110
+        while len(jobs.waiting(JobKind.GENERATE)) < count:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 
@@ -120,7 +121,7 @@ async def test_a_job_cancelled_at_once_never_starts(jobs: Jobs, cache: Cache) ->
 
 
 async def test_index_jobs_run_one_after_another_and_others_beside_them(jobs: Jobs) -> None:
-    first, second, other = GatedWork(kind="index"), GatedWork(kind="index"), GatedWork()
+    first, second, other = GatedWork(kind=JobKind.INDEX), GatedWork(kind=JobKind.INDEX), GatedWork()
     jobs.start(first)
     waiting = jobs.start(second)
     jobs.start(other)
@@ -134,7 +135,7 @@ async def test_index_jobs_run_one_after_another_and_others_beside_them(jobs: Job
 
 
 async def test_a_queued_job_can_be_cancelled_without_touching_the_running_one(jobs: Jobs) -> None:
-    first, second = GatedWork(kind="index"), GatedWork(kind="index")
+    first, second = GatedWork(kind=JobKind.INDEX), GatedWork(kind=JobKind.INDEX)
     running, queued = jobs.start(first), jobs.start(second)
     await first.entered.wait()
     queued.cancel()
@@ -215,24 +216,24 @@ async def test_a_message_with_a_name_that_is_no_text_is_remembered(
 async def test_waiting_jobs_are_moved_and_say_so(jobs: Jobs) -> None:
     events: list[JobEvent] = []
     jobs.subscribe(events.append)
-    works = [GatedWork(kind="generate") for _ in range(3)]
+    works = [GatedWork(kind=JobKind.GENERATE) for _ in range(3)]
     first, second, third = (jobs.start(work) for work in works)
     await works[0].entered.wait()
     await in_line(jobs, 2)
     assert jobs.move(third.id, -1)
-    assert jobs.waiting("generate") == (third.id, second.id)
+    assert jobs.waiting(JobKind.GENERATE) == (third.id, second.id)
     assert events[-1] == JobMoved(job_id=third.id, place=1)
     assert not jobs.move(first.id, 1)
     assert not jobs.move(999, 1)
-    urgent = jobs.start(GatedWork(kind="generate"), priority=1)
+    urgent = jobs.start(GatedWork(kind=JobKind.GENERATE), priority=1)
     await in_line(jobs, 3)
-    assert jobs.waiting("generate")[0] == urgent.id
+    assert jobs.waiting(JobKind.GENERATE)[0] == urgent.id
 
 
 async def test_what_the_end_of_the_program_stops_is_remembered_as_lost(
     jobs: Jobs, cache: Cache
 ) -> None:
-    works = [GatedWork(kind="generate", request=f"{n}") for n in range(3)]
+    works = [GatedWork(kind=JobKind.GENERATE, request=f"{n}") for n in range(3)]
     running, waiting, cancelled = (jobs.start(work) for work in works)
     cancelled.cancel()
     await cancelled.wait()

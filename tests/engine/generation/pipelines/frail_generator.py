@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.states import OutputCheck
 from engine.workers import denoising as painter
 from engine.workers import generator
 from engine.workers.denoising import Size, Watcher
@@ -36,7 +37,9 @@ class FrailPainter(painter.Painter):
         latents = super()._denoise(task, size, watcher, previewer)
         return latents * torch.nan if "not a number" in task.prompt else latents
 
-    def _decode(self, latents: torch.Tensor, notes: list[str]) -> tuple[NDArray[np.uint8], str]:
+    def _decode(
+        self, latents: torch.Tensor, notes: list[str]
+    ) -> tuple[NDArray[np.uint8], OutputCheck]:
         if "while decoding" in self._prompt:
             self._fail()
         return super()._decode(latents, notes)
