@@ -139,7 +139,8 @@ class HostApp(App[None]):
         self.notify(notice.message, title=notice.title, severity=notice.severity, markup=False)
 
     def action_jobs(self) -> None:
-        self.push_screen(JobsScreen(self.session))
+        if not isinstance(self.screen, JobsScreen):
+            self.push_screen(JobsScreen(self.session))
 
     def action_cancel_job(self, job_id: int | None = None) -> None:
         self.jobs.cancel(job_id)
