@@ -18,7 +18,15 @@ from cache.pictures import show
 from cache.sql import revision
 from cache.store import Cache
 from cache.texts import get_texts
-from engine.comparing.sheet import Cell, Comparison, Line, Row, Sheet, SwapResult, long_name
+from engine.comparing.sheet import (
+    Comparison,
+    ComparisonSheet,
+    Description,
+    DescriptionScores,
+    PictureScores,
+    SwapResult,
+    long_name,
+)
 from engine.errors import EmptyLibraryError, RequestError
 from engine.evaluation.sources import read_pictures
 from engine.evaluation.swaps import Variant, variants
@@ -115,7 +123,7 @@ class _Asked:
 class _Ground:
     """A sheet with all its lines scored in one space."""
 
-    sheet: Sheet
+    sheet: ComparisonSheet
     asked: _Asked
     scored: tuple[_Scored, ...]
     ids: tuple[int, ...]
@@ -162,7 +170,7 @@ class Comparer:
             )
 
     async def compare(
-        self, sheet: Sheet, *, swaps: bool = False, offline: bool = False
+        self, sheet: ComparisonSheet, *, swaps: bool = False, offline: bool = False
     ) -> Comparison:
         """Score every line. Raises RequestError for a picture that is not in the library, and
         what a search raises."""
@@ -180,12 +188,12 @@ class Comparer:
         return replace(found, swaps=await self._swapped(ground, range(len(sheet.lines))))
 
     async def swap(
-        self, sheet: Sheet, numbers: Sequence[int], *, offline: bool = False
+        self, sheet: ComparisonSheet, numbers: Sequence[int], *, offline: bool = False
     ) -> tuple[SwapResult, ...]:
         """Score the variants of some lines, by their places; raises as `compare` does."""
         return await self._swapped(await self._ground(sheet, offline), numbers)
 
-    async def _ground(self, sheet: Sheet, offline: bool) -> _Ground:
+    async def _ground(self, sheet: ComparisonSheet, offline: bool) -> _Ground:
         check(sheet)
         lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
         sheet = replace(sheet, lines=lines)
@@ -246,17 +254,17 @@ class Comparer:
             self._known.popitem(last=False)
         return found
 
-    async def _rows(self, ground: _Ground) -> tuple[Row, ...]:
+    async def _rows(self, ground: _Ground) -> tuple[DescriptionScores, ...]:
         sheet, scored = ground.sheet, ground.scored
         texts = [line.text for line in sheet.lines]
         known = await self._cache.read(get_texts, scored[0].encoder, texts)
-        latest: dict[str, Row] = {}
+        latest: dict[str, DescriptionScores] = {}
         rows = []
         for line, each in zip(sheet.lines, scored, strict=True):
             language = language_of(line.text)
             before = latest.get(language)
             record = known.get(line.text)
-            row = Row(
+            row = DescriptionScores(
                 text=line.text,
                 pair=line.pair,
                 language=language,
@@ -296,7 +304,7 @@ class Comparer:
         return tuple(results)
 
 
-def check(sheet: Sheet) -> None:
+def check(sheet: ComparisonSheet) -> None:
     """Raise RequestError for a sheet that has nothing to compare."""
     if not sheet.pictures:
         raise RequestError("a comparison needs a picture")
@@ -304,7 +312,9 @@ def check(sheet: Sheet) -> None:
         raise RequestError("a comparison needs descriptions, and none of them empty")
 
 
-def chosen(line: Line, lines: Sequence[Line], scenes: Sequence[Scene] = ()) -> list[Variant]:
+def chosen(
+    line: Description, lines: Sequence[Description], scenes: Sequence[Scene] = ()
+) -> list[Variant]:
     """At most MOST_SWAPS variants that no other line tells, each attribute before any twice.
 
     By the grammar of the storybook where the scenes of the pictures are known and the text is
@@ -320,9 +330,9 @@ def chosen(line: Line, lines: Sequence[Line], scenes: Sequence[Scene] = ()) -> l
     return [variant for _, variant in sorted(ordered, key=lambda pair: pair[0])][:MOST_SWAPS]
 
 
-def _cell(scores: Scores, place: int, before: Cell | None) -> Cell:
+def _cell(scores: Scores, place: int, before: PictureScores | None) -> PictureScores:
     cosine, match = float(scores.cosine[place]), float(scores.match[place])
-    return Cell(
+    return PictureScores(
         cosine=cosine,
         match=match,
         cosine_rank=rank_of(scores, ScorerKind.COSINE, place),

@@ -23,7 +23,7 @@ STORYBOOK = "storybook"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Right:
+class RightPairs:
     """The pairs of a text and a picture that belong together, sorted by text, each once."""
 
     text: IdArray
@@ -32,16 +32,16 @@ class Right:
     """Index of the picture, [P]."""
 
     @classmethod
-    def of(cls, text: IdArray | list[int], picture: IdArray | list[int]) -> Right:
+    def of(cls, text: IdArray | list[int], picture: IdArray | list[int]) -> RightPairs:
         """Sort pairs and drop repeated ones."""
         texts, pictures = np.asarray(text, np.int64), np.asarray(picture, np.int64)
         width = int(pictures.max(initial=0)) + 1
         first, second = np.divmod(np.unique(texts * width + pictures), width)
         return cls(text=first, picture=second)
 
-    def flipped(self) -> Right:
+    def flipped(self) -> RightPairs:
         """The same pairs for picture -> text: texts and pictures change places."""
-        return Right.of(self.picture, self.text)
+        return RightPairs.of(self.picture, self.text)
 
     def mask(self, texts: int, pictures: int) -> NDArray[np.bool_]:
         """The pairs as a matrix, [texts, pictures]."""
@@ -51,7 +51,7 @@ class Right:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class LabelledQuery:
     """A text that some pictures answer, or none: right is to retrieve, or to generate."""
 
     text: str
@@ -65,7 +65,7 @@ class Query:
         """Some picture answers it."""
         return bool(self.answers)
 
-    def narrowed(self, new_picture: IdArray) -> Query:
+    def narrowed(self, new_picture: IdArray) -> LabelledQuery:
         """The query among the pictures that have a new index; -1 stands for those left out.
 
         One that no picture is left for is asked all the same, and is absent then.
@@ -96,12 +96,12 @@ class Data:
     pictures: tuple[str, ...]
     """Names or paths, as the data gives them: untrusted text."""
     texts: tuple[str, ...]
-    right: Right
+    right: RightPairs
     wordings: tuple[tuple[str, ...], ...] = ()
     """What is embedded for each text, their mean standing for it; empty for the text alone."""
     groups: tuple[str, ...] = ()
     """The group of each text, for figures apart; empty for none."""
-    queries: tuple[Query, ...] = ()
+    queries: tuple[LabelledQuery, ...] = ()
     """Known to be answered or not; none where each text is asked with and without its pictures."""
     swapped: tuple[SwappedPair, ...] = ()
 
@@ -129,7 +129,7 @@ class Data:
             kind=self.kind,
             pictures=tuple(self.pictures[i] for i in pictures),
             texts=tuple(self.texts[i] for i in texts),
-            right=Right.of(text[kept], picture[kept]),
+            right=RightPairs.of(text[kept], picture[kept]),
             wordings=tuple(self.wordings[i] for i in texts) if self.wordings else (),
             groups=tuple(self.groups[i] for i in texts) if self.groups else (),
             queries=tuple(query.narrowed(new_picture) for query in self.queries),

@@ -44,7 +44,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spoken:
+class EmbeddedTexts:
     """The embeddings of texts, as far as they could be had."""
 
     vectors: Mapping[str, FloatArray]
@@ -69,7 +69,7 @@ async def embed_all(
     progress: Progress,
     *,
     offline: bool,
-) -> Spoken:
+) -> EmbeddedTexts:
     """Embed texts in batches that are kept as they come, so that an interrupted run goes on.
 
     Without a model, or offline, the texts that the cache does not know are left out; the error
@@ -88,7 +88,7 @@ async def embed_all(
         if not known:
             raise _none_known(error, encoder, len(wanted)) from error
     left = tuple(text for text in wanted if text not in known)
-    return Spoken(
+    return EmbeddedTexts(
         vectors={text: known[text].vector for text in wanted if text in known},
         missing=left,
         cut=sum(1 for record in known.values() if record.lost),
@@ -120,7 +120,7 @@ MOST_SCORES = 400_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Material:
+class EmbeddedData:
     """What takes part, embedded."""
 
     encoder: EncoderRecord
@@ -153,7 +153,7 @@ class Gathering:
         self._request = request
         self.notes: list[str] = []
 
-    async def gather(self, job_id: int, report: Report) -> Material:
+    async def gather(self, job_id: int, report: Report) -> EmbeddedData:
         """Read, choose, embed. Raises RequestError, EmptyLibraryError, and what models raise."""
         progress = Progress(job_id, report)
         progress.tell("reading the data", 0)
@@ -268,7 +268,7 @@ def _material(
     encoder: EncoderRecord,
     pictures: Mapping[int, FloatArray],
     spoken: Mapping[str, FloatArray],
-) -> Material:
+) -> EmbeddedData:
     texts = [_mean(data, index, spoken) for index in range(len(data.texts))]
     kept = np.array([i for i, vector in enumerate(texts) if vector is not None], np.int64)
     seen = np.array(sorted(pictures), np.int64)
@@ -285,7 +285,7 @@ def _material(
             f"{len(kept):,} texts with {len(seen):,} pictures are too many to score at once",
             hint="Take a part of the pictures: --limit 5000",
         )
-    return Material(
+    return EmbeddedData(
         encoder=encoder,
         data=narrowed,
         texts=matrix([vector for vector in texts if vector is not None], encoder.dim),

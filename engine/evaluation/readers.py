@@ -19,8 +19,8 @@ from engine.evaluation.data import (
     PRESENT,
     WORDS,
     Data,
-    Query,
-    Right,
+    LabelledQuery,
+    RightPairs,
     SwappedPair,
 )
 from engine.evaluation.swaps import random_variant
@@ -75,20 +75,20 @@ def captions_data(name: str, rows: list[Captioned], *, swaps: bool, seed: int) -
         kind=CAPTIONS,
         pictures=tuple(pictures),
         texts=tuple(row.text for row in own),
-        right=Right.of(list(range(len(own))), [pictures[row.picture] for row in own]),
+        right=RightPairs.of(list(range(len(own))), [pictures[row.picture] for row in own]),
         queries=_queries(rows, pictures),
         swapped=_swapped(own, pictures, Random(seed)) if swaps else (),
     )
 
 
-def _queries(rows: list[Captioned], pictures: dict[str, int]) -> tuple[Query, ...]:
+def _queries(rows: list[Captioned], pictures: dict[str, int]) -> tuple[LabelledQuery, ...]:
     """What is present and absent, where the file says what is absent."""
     if all(row.picture for row in rows):
         return ()
     return tuple(
-        Query(text=row.text, answers=(pictures[row.picture],), kind=PRESENT)
+        LabelledQuery(text=row.text, answers=(pictures[row.picture],), kind=PRESENT)
         if row.picture
-        else Query(text=row.text, answers=(), kind=ABSENT)
+        else LabelledQuery(text=row.text, answers=(), kind=ABSENT)
         for row in rows
     )
 
@@ -216,7 +216,7 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
         kind=CLASSES,
         pictures=tuple(str(path) for _, paths in held for path in paths),
         texts=tuple(words),
-        right=Right.of(owners, list(range(len(owners)))),
+        right=RightPairs.of(owners, list(range(len(owners)))),
         wordings=tuple(tuple(t.replace("{}", word) for t in templates) for word in words),
     )
 
@@ -254,13 +254,16 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
         kind=WORDS,
         pictures=tuple(told),
         texts=tuple(held),
-        right=Right.of(
+        right=RightPairs.of(
             [number for number, found in enumerate(held.values()) for _ in found],
             [picture for found in held.values() for picture in found],
         ),
         queries=(
-            *(Query(text=t, answers=tuple(found), kind=PRESENT) for t, found in held.items()),
-            *(Query(text=text, answers=(), kind=ABSENT) for text in absent),
+            *(
+                LabelledQuery(text=t, answers=tuple(found), kind=PRESENT)
+                for t, found in held.items()
+            ),
+            *(LabelledQuery(text=text, answers=(), kind=ABSENT) for text in absent),
         ),
     )
 

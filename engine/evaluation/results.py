@@ -16,7 +16,7 @@ from engine.states import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class GroupFigures:
     """Figures of a part of the queries."""
 
     name: str
@@ -27,7 +27,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrieval:
+class RetrievalFigures:
     """How one scorer finds the right answers in one direction."""
 
     scorer: str
@@ -50,11 +50,11 @@ class Retrieval:
     """Part of all right answers among the first ten, mean over queries."""
     rights: float
     """Right answers a query, on average."""
-    groups: tuple[Group, ...] = ()
+    groups: tuple[GroupFigures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
+class PairedDifference:
     """Two scorers on the same queries."""
 
     one: str
@@ -68,7 +68,7 @@ class Paired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swap:
+class SwapFigures:
     """How one scorer tells true texts from the same with one thing exchanged."""
 
     scorer: str
@@ -113,7 +113,7 @@ class CalibrationFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class EvaluationHead:
     """An evaluation in a list: what it was made on, and two figures of each scorer."""
 
     id: int
@@ -125,7 +125,7 @@ class Head:
     """Of each scorer: name, recall@1 and mAP, text -> picture."""
 
     @classmethod
-    def of(cls, found: Evaluation) -> Head:
+    def of(cls, found: Evaluation) -> EvaluationHead:
         """The head of an evaluation that is at hand."""
         return cls(
             id=found.id,
@@ -159,9 +159,9 @@ class Evaluation:
     request: str
     """JSON."""
     notes: tuple[str, ...]
-    retrieval: tuple[Retrieval, ...]
-    paired: tuple[Paired, ...]
-    swaps: tuple[Swap, ...]
+    retrieval: tuple[RetrievalFigures, ...]
+    paired: tuple[PairedDifference, ...]
+    swaps: tuple[SwapFigures, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
 
@@ -209,11 +209,11 @@ def from_body(body: str, *, evaluation_id: int, created_at: float) -> Evaluation
     return read_as(Evaluation, values)
 
 
-def head_of_body(body: str, *, evaluation_id: int, created_at: float) -> Head:
+def head_of_body(body: str, *, evaluation_id: int, created_at: float) -> EvaluationHead:
     """What a list shows of a row. Raises as `from_body` does."""
     values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
     values |= {name: [] for name in LATER}
-    return Head.of(read_as(Evaluation, values))
+    return EvaluationHead.of(read_as(Evaluation, values))
 
 
 def read_as(kind: type[T], value: object) -> T:
@@ -267,9 +267,9 @@ def records(evaluation: Evaluation) -> Iterator[Record]:
 
 
 def figure_records(
-    retrieval: Iterable[Retrieval],
-    paired: Iterable[Paired],
-    swaps: Iterable[Swap],
+    retrieval: Iterable[RetrievalFigures],
+    paired: Iterable[PairedDifference],
+    swaps: Iterable[SwapFigures],
     routing: Iterable[RoutingFigures],
     calibration: Iterable[CalibrationFigures],
 ) -> Iterator[Record]:
@@ -297,7 +297,7 @@ def head(evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def _recall(found: Retrieval) -> dict[str, object]:
+def _recall(found: RetrievalFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "direction": found.direction,
@@ -324,7 +324,7 @@ def _recall(found: Retrieval) -> dict[str, object]:
     }
 
 
-def _paired(found: Paired) -> dict[str, object]:
+def _paired(found: PairedDifference) -> dict[str, object]:
     return {
         "one": found.one,
         "other": found.other,
@@ -335,7 +335,7 @@ def _paired(found: Paired) -> dict[str, object]:
     }
 
 
-def _swap(found: Swap) -> dict[str, object]:
+def _swap(found: SwapFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "pairs": found.pairs,

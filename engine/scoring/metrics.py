@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.data import Right
+from engine.evaluation.data import RightPairs
 from engine.results import FloatArray, IdArray
 from engine.uncollected import uncollected
 
@@ -46,7 +46,7 @@ class Ranked:
     """Number of right answers, [Q]."""
 
 
-def rank_queries(scores: FloatArray, right: Right) -> Ranked:
+def rank_queries(scores: FloatArray, right: RightPairs) -> Ranked:
     """Rank the right answers of each row of [queries, candidates]; `right.text` is the row."""
     return summarised(right.text, right_ranks(scores, right))
 
@@ -71,7 +71,7 @@ def summarised(query: IdArray, ranks: IdArray) -> Ranked:
     )
 
 
-def right_ranks(scores: FloatArray, right: Right) -> IdArray:
+def right_ranks(scores: FloatArray, right: RightPairs) -> IdArray:
     """The rank, from 1, of every right pair in its row of [queries, candidates]: [P]."""
     ranks = np.empty(len(right.text), np.int64)
     rows, start, counts = np.unique(right.text, return_index=True, return_counts=True)

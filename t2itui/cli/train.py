@@ -21,7 +21,7 @@ from t2itui.cli.support.output import Output
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.training.report import TrainingReport
-    from engine.training.run import Trained
+    from engine.training.run import TrainedMatcher
 
 
 @click.command()
@@ -129,7 +129,7 @@ def command(
     context.run(output, work, with_jobs=True)
 
 
-def write_trained(found: Trained, output: Output) -> None:
+def write_trained(found: TrainedMatcher, output: Output) -> None:
     """Write what a training came to."""
     from t2itui.text.evaluations import write_training_report
 

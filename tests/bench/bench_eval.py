@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.evaluation.data import CAPTIONS, Data, Right, SwappedPair
+from engine.evaluation.data import CAPTIONS, Data, RightPairs, SwappedPair
 from engine.evaluation.measure import DirectedQueries, retrieval, swap
 from engine.results import FloatArray
 from engine.scoring.metrics import rank_queries, transposed
@@ -39,7 +39,7 @@ def main() -> None:
         kind=CAPTIONS,
         pictures=tuple(map(str, range(PICTURES))),
         texts=tuple(map(str, range(TEXTS))),
-        right=Right.of(np.arange(TEXTS), owner),
+        right=RightPairs.of(np.arange(TEXTS), owner),
     )
     there, back = DirectedQueries.texts(data, 0, 0), DirectedQueries.pictures(data, 0, 0)
 

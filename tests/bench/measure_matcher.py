@@ -18,7 +18,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.data import Right
+from engine.evaluation.data import RightPairs
 from engine.evaluation.readers import read_captions, words_data
 from engine.results import FloatArray, IdArray
 from engine.scoring.metrics import Ranked, rank_queries
@@ -97,7 +97,7 @@ def fit_fold(
         checkpoint="",
         tell=lambda *_: None,
     )
-    right = Right.of(*np.nonzero(truth[:, is_held_out]))
+    right = RightPairs.of(*np.nonzero(truth[:, is_held_out]))
     cosine = np.ascontiguousarray(texts @ pictures[is_held_out].T)
     return rank_queries(found.scores, right), rank_queries(cosine, right)
 

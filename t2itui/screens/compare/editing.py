@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual import getters, on
 
-from engine.comparing.sheet import Line, Sheet
+from engine.comparing.sheet import ComparisonSheet, Description
 from engine.search.query import normalise
 from t2itui.screens.compare.files import SheetFiles
 from t2itui.screens.compare.heatmap import Heatmap, RowInput
@@ -19,16 +19,16 @@ from t2itui.screens.compare.heatmap import Heatmap, RowInput
 if TYPE_CHECKING:
     from t2itui.session import Session
 
-    Lines = tuple[Line, ...]
+    Lines = tuple[Description, ...]
 
 
 def tidy(lines: Lines) -> Lines:
     """The lines of a pair side by side, where the first of them stood; a lone one is no pair."""
-    members: dict[int, list[Line]] = {}
+    members: dict[int, list[Description]] = {}
     for line in lines:
         if line.pair is not None:
             members.setdefault(line.pair, []).append(line)
-    found: list[Line] = []
+    found: list[Description] = []
     for line in lines:
         if line.pair is None:
             found.append(line)
@@ -53,13 +53,13 @@ def changed(lines: Lines, place: int, text: str) -> Lines:
     return (*lines[:place], replace(lines[place], text=text), *lines[place + 1 :])
 
 
-def added(lines: Lines, after: int, line: Line) -> tuple[Lines, int]:
+def added(lines: Lines, after: int, line: Description) -> tuple[Lines, int]:
     """A line added below another one and its pair, and where it stands."""
     place = group(lines, after).stop if lines else 0
     return (*lines[:place], line, *lines[place:]), place
 
 
-def paired(lines: Lines, place: int, line: Line) -> tuple[Lines, int]:
+def paired(lines: Lines, place: int, line: Description) -> tuple[Lines, int]:
     """A line added as the pair of another one, and where it stands; that one must have none."""
     number = max((each.pair or 0 for each in lines), default=0) + 1
     two = (replace(lines[place], pair=number), replace(line, pair=number))
@@ -100,9 +100,9 @@ class SheetEditing(SheetFiles):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.past: list[Sheet] = []
+        self.past: list[ComparisonSheet] = []
         """Sheets from before each change, the last one at the end."""
-        self.draft: tuple[tuple[Line, ...], int] | None = None
+        self.draft: tuple[tuple[Description, ...], int] | None = None
         """Lines with one that is not written yet, and where that stands."""
 
     @abstractmethod
@@ -121,10 +121,14 @@ class SheetEditing(SheetFiles):
 
     def begin(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
         """Compare these; what was on the screen can be had back."""
-        lines = tuple(Line(text=text) for text in texts)
-        self.take(Sheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1)
+        lines = tuple(Description(text=text) for text in texts)
+        self.take(
+            ComparisonSheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1
+        )
 
-    def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
+    def take(
+        self, sheet: ComparisonSheet, row: int | None = None, column: int | None = None
+    ) -> None:
         """Show another sheet, its cursor at a place, and score it."""
         lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
         sheet = replace(sheet, lines=tidy(lines))
@@ -132,7 +136,9 @@ class SheetEditing(SheetFiles):
             self.past = [*self.past[1 - PAST :], self.sheet]
             self._put(sheet, row, column)
 
-    def _put(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
+    def _put(
+        self, sheet: ComparisonSheet, row: int | None = None, column: int | None = None
+    ) -> None:
         self.line.action_drop()
         self.sheet = sheet
         self.show()
@@ -151,14 +157,14 @@ class SheetEditing(SheetFiles):
 
     def action_add(self) -> None:
         """Add a description below the one under the cursor and its pair."""
-        self._write(*added(self.sheet.lines, self.heatmap.row, Line(text="")))
+        self._write(*added(self.sheet.lines, self.heatmap.row, Description(text="")))
 
     def action_pair(self) -> None:
         """Add the pair of the description under the cursor."""
         if self.sheet.lines and not self.has_pair:
-            self._write(*paired(self.sheet.lines, self.heatmap.row, Line(text="")))
+            self._write(*paired(self.sheet.lines, self.heatmap.row, Description(text="")))
 
-    def _write(self, lines: tuple[Line, ...], place: int) -> None:
+    def _write(self, lines: tuple[Description, ...], place: int) -> None:
         self.draft = lines, place
         self.show()
         self.heatmap.go(place, 0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 
-from engine.comparing.sheet import Sheet, load_sheet, save_sheet
+from engine.comparing.sheet import ComparisonSheet, load_sheet, save_sheet
 from engine.errors import EngineError, T2IError
 from engine.file_types import SUFFIXES
 from t2itui.screens.common.base import AppScreen
@@ -35,7 +35,7 @@ class AddPicture(FileDialog[str]):
     LABEL = "Picture"
     HELP = "It must be indexed. A name will do where the library has one file of that name."
 
-    def __init__(self, home: Path | None, sheet: Sheet) -> None:
+    def __init__(self, home: Path | None, sheet: ComparisonSheet) -> None:
         super().__init__(home)
         self._sheet = sheet
 
@@ -55,7 +55,9 @@ class AddPicture(FileDialog[str]):
 
     def command(self, answer: str) -> str:
         pictures = (*self._sheet.pictures, answer)
-        sheet = Sheet(pictures=pictures, lines=self._sheet.lines, encoder=self._sheet.encoder)
+        sheet = ComparisonSheet(
+            pictures=pictures, lines=self._sheet.lines, encoder=self._sheet.encoder
+        )
         return compare_command(self._home, sheet)
 
 
@@ -76,7 +78,9 @@ class WriteSheet(WriteFile):
 
     OPTION: ClassVar[str]
 
-    def __init__(self, home: Path | None, sheet: Sheet, proposed: Path, own: Path | None) -> None:
+    def __init__(
+        self, home: Path | None, sheet: ComparisonSheet, proposed: Path, own: Path | None
+    ) -> None:
         super().__init__(home, proposed, own)
         self._sheet = sheet
 
@@ -116,7 +120,7 @@ class SheetFiles(AppScreen):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.sheet = Sheet(pictures=(), lines=())
+        self.sheet = ComparisonSheet(pictures=(), lines=())
         """What is compared."""
         self._own: Path | None = None
         """The file that it was opened from, or saved to."""
@@ -129,7 +133,9 @@ class SheetFiles(AppScreen):
         """The number of the picture under the cursor."""
 
     @abstractmethod
-    def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
+    def take(
+        self, sheet: ComparisonSheet, row: int | None = None, column: int | None = None
+    ) -> None:
         """Show another sheet."""
 
     @work(group="file")

@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
-from engine.comparing.sheet import Sheet
+from engine.comparing.sheet import ComparisonSheet
 from engine.errors import T2IError
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.compare.editing import SheetEditing
@@ -104,7 +104,7 @@ class CompareScreen(SheetEditing):
     class Compared(Message, bubble=False):
         """A sheet was scored."""
 
-        def __init__(self, sheet: Sheet, found: Comparison) -> None:
+        def __init__(self, sheet: ComparisonSheet, found: Comparison) -> None:
             super().__init__()
             self.sheet = sheet
             self.found = found
@@ -234,7 +234,7 @@ class CompareScreen(SheetEditing):
         self._compare(self.sheet)
 
     @work(exclusive=True, group="compare")
-    async def _compare(self, sheet: Sheet) -> None:
+    async def _compare(self, sheet: ComparisonSheet) -> None:
         engine = self.session.engine
         if engine is None:
             return

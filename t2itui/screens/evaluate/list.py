@@ -27,7 +27,7 @@ from t2itui.widgets.sheet import Column, Row, Sheet
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.evaluation.evaluator import Evaluator
-    from engine.evaluation.results import Evaluation, Head
+    from engine.evaluation.results import Evaluation, EvaluationHead
     from engine.events import JobEvent
     from t2itui.session import Session
 
@@ -84,7 +84,7 @@ def job_row(view: JobView) -> Row:
     )
 
 
-def head_row(head: Head, marked: Collection[int]) -> Row:
+def head_row(head: EvaluationHead, marked: Collection[int]) -> Row:
     """The row of a kept evaluation."""
     figures = {name: f"{r1:.3f} {precision:.3f}" for name, r1, precision in head.figures}
     return Row(
@@ -148,7 +148,7 @@ class EvaluationsScreen(PagedScreen):
     class Read(Message):
         """Evaluations were read."""
 
-        def __init__(self, heads: Sequence[Head], *, offset: int) -> None:
+        def __init__(self, heads: Sequence[EvaluationHead], *, offset: int) -> None:
             self.heads = heads
             self.offset = offset
             super().__init__()
@@ -165,7 +165,7 @@ class EvaluationsScreen(PagedScreen):
         super().__init__(session)
         actions = ("edit", "again", "mark", "change", "save_plot", "delete")
         self._watched = BindingWatch(self, (*actions, "cancel", "copy_command", "toggle_plots"))
-        self.heads: dict[str, Head] = {}
+        self.heads: dict[str, EvaluationHead] = {}
         self.marked: list[int] = []
         """Ids, the one marked first at the start; two at most."""
         self._wanted = ""
@@ -211,12 +211,12 @@ class EvaluationsScreen(PagedScreen):
     @on(Read)
     def take_page(self, message: Read) -> None:
         """Show the list, or more of it."""
-        from engine.evaluation.results import Head
+        from engine.evaluation.results import EvaluationHead
 
         if message.offset == 0:
             self.heads = {}
             if self._unkept is not None:
-                self.heads[UNKEPT] = Head.of(self._unkept)
+                self.heads[UNKEPT] = EvaluationHead.of(self._unkept)
         self.heads.update({str(head.id): head for head in message.heads})
         self.is_last = len(message.heads) < PAGE
         self.show_rows()
@@ -238,7 +238,7 @@ class EvaluationsScreen(PagedScreen):
             self.sheet.select(wanted)
 
     @property
-    def current(self) -> Head | None:
+    def current(self) -> EvaluationHead | None:
         """The kept evaluation under the cursor."""
         row = self.sheet.current
         return self.heads.get(row.key) if row is not None else None
@@ -267,7 +267,7 @@ class EvaluationsScreen(PagedScreen):
         if head is not None:
             self.read_on(len(self.heads))
 
-    def _show_head(self, head: Head) -> None:
+    def _show_head(self, head: EvaluationHead) -> None:
         wanted = (head.id, self.pair)
         if head.id == 0 and self._unkept is not None:
             self.detail.show(self._unkept, None)

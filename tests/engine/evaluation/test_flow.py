@@ -12,7 +12,7 @@ from engine.errors import EngineError, RequestError
 from engine.evaluation.context import text_backgrounds
 from engine.evaluation.measure import score_pairs, score_texts
 from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.results import Head, records
+from engine.evaluation.results import EvaluationHead, records
 from engine.events import JobCancelled, JobFailed, JobProgress
 from engine.requests import SearchRequest
 from engine.scoring.embedding_matrix import EmbeddingMatrix
@@ -42,7 +42,7 @@ async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -
         assert await engine.evaluator.get(found.id) == found
         assert await engine.evaluator.entries() == [found]
         assert await engine.evaluator.entries(containing="nothing like it") == []
-        assert await engine.evaluator.heads(9, containing="RESULTS") == [Head.of(found)]
+        assert await engine.evaluator.heads(9, containing="RESULTS") == [EvaluationHead.of(found)]
         assert await engine.evaluator.heads(9, 1) == []
         assert EvaluateRequest.from_json(found.request) == request
         await engine.evaluator.forget(found.id)

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from engine.comparing.sheet import Line, load_sheet
+from engine.comparing.sheet import Description, load_sheet
 from t2itui.screens.common.dialogs import Dialog
 from t2itui.screens.compare.files import AddPicture, ExportComparison, OpenSheet, SaveSheet
 from t2itui.widgets.path_input import PathInput
@@ -74,7 +74,11 @@ async def test_a_comparison_is_saved_and_opened_again(home: Path) -> None:
         screen = await begun(pilot, ("red_00.png",), (RED, GREEN))
         screen.sheet = screen.sheet.__class__(
             pictures=screen.sheet.pictures,
-            lines=(Line(text=RED, pair=1), Line(text=CHINESE, pair=1), Line(text=GREEN)),
+            lines=(
+                Description(text=RED, pair=1),
+                Description(text=CHINESE, pair=1),
+                Description(text=GREEN),
+            ),
         )
         await pilot.press("S")
         target = Path.cwd() / "mine.json"
