@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.results import IdArray
+from engine.scoring.metrics import RightPairs
 
 CAPTIONS = "captions"
 """Each text was written for one picture, or some."""
@@ -20,34 +20,6 @@ PRESENT, ABSENT = "present", "absent"
 """Kinds of queries: some picture answers, none does."""
 STORYBOOK = "storybook"
 """Drawn scenes: what each text states is known to be true or false of every picture."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RightPairs:
-    """The pairs of a text and a picture that belong together, sorted by text, each once."""
-
-    text: IdArray
-    """Index of the text, [P]."""
-    picture: IdArray
-    """Index of the picture, [P]."""
-
-    @classmethod
-    def of(cls, text: IdArray | list[int], picture: IdArray | list[int]) -> RightPairs:
-        """Sort pairs and drop repeated ones."""
-        texts, pictures = np.asarray(text, np.int64), np.asarray(picture, np.int64)
-        width = int(pictures.max(initial=0)) + 1
-        first, second = np.divmod(np.unique(texts * width + pictures), width)
-        return cls(text=first, picture=second)
-
-    def flipped(self) -> RightPairs:
-        """The same pairs for picture -> text: texts and pictures change places."""
-        return RightPairs.of(self.picture, self.text)
-
-    def mask(self, texts: int, pictures: int) -> NDArray[np.bool_]:
-        """The pairs as a matrix, [texts, pictures]."""
-        mask = np.zeros((texts, pictures), bool)
-        mask[self.text, self.picture] = True
-        return mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

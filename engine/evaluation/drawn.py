@@ -7,7 +7,8 @@ from random import Random
 
 import numpy as np
 
-from engine.evaluation.data import STORYBOOK, Data, LabelledQuery, RightPairs, SwappedPair
+from engine.evaluation.data import STORYBOOK, Data, LabelledQuery, SwappedPair
+from engine.scoring.metrics import RightPairs
 from engine.storybook.captions import LEVELS, Caption, Language, caption
 from engine.storybook.claims import Claim
 from engine.storybook.measures import swapped_claims, wording

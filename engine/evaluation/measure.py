@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.data import Data, RightPairs, SwappedPair
+from engine.evaluation.data import Data, SwappedPair
 from engine.evaluation.embeddings import EmbeddedData, matrix
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
@@ -25,6 +25,7 @@ from engine.results import FloatArray, IdArray
 from engine.scoring.match import MatchContext
 from engine.scoring.metrics import (
     Ranked,
+    RightPairs,
     auc,
     brier,
     calibration_error,

@@ -20,11 +20,11 @@ from engine.evaluation.data import (
     WORDS,
     Data,
     LabelledQuery,
-    RightPairs,
     SwappedPair,
 )
 from engine.evaluation.swaps import random_variant
 from engine.file_types import SUFFIXES
+from engine.scoring.metrics import RightPairs
 
 MOST_SWAPS = 2000
 _PICTURE = ("image", "picture", "file", "filename", "file_name", "filepath", "path", "image_name",

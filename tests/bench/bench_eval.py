@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.evaluation.data import CAPTIONS, Data, RightPairs, SwappedPair
+from engine.evaluation.data import CAPTIONS, Data, SwappedPair
 from engine.evaluation.measure import DirectedQueries, retrieval, swap
 from engine.results import FloatArray
-from engine.scoring.metrics import rank_queries, transposed
+from engine.scoring.metrics import RightPairs, rank_queries, transposed
 from engine.scoring.resampling import drawn_weights, paired_difference
 
 PICTURES, TEXTS, DIM = 1000, 5000, 512

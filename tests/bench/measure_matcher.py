@@ -18,10 +18,9 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.data import RightPairs
 from engine.evaluation.readers import read_captions, words_data
 from engine.results import FloatArray, IdArray
-from engine.scoring.metrics import Ranked, rank_queries
+from engine.scoring.metrics import Ranked, RightPairs, rank_queries
 from engine.scoring.resampling import draw, means, paired_difference
 from engine.workers.training_run import run
 from tests.e2e.real_vectors import FOLDER, load

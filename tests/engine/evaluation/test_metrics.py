@@ -7,12 +7,13 @@ import pytest
 from scipy import stats
 from sklearn import calibration, metrics
 
-from engine.evaluation.data import RightPairs, SwappedPair
+from engine.evaluation.data import SwappedPair
 from engine.evaluation.measure import calibration as calibration_of
 from engine.evaluation.measure import left_out, swap
 from engine.results import FloatArray
 from engine.scoring.metrics import (
     Floats,
+    RightPairs,
     auc,
     brier,
     calibration_error,

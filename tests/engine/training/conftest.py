@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from cache.embeddings import EncoderRecord
-from engine.evaluation.data import CAPTIONS, Data, RightPairs
+from engine.evaluation.data import CAPTIONS, Data
 from engine.evaluation.embeddings import EmbeddedData
+from engine.scoring.metrics import RightPairs
 
 
 @pytest.fixture
