@@ -78,7 +78,7 @@ class SwapResult:
     cosine: float
     """That of the true text minus that of the false one."""
     match: float
-    """Difference of the log odds: probabilities near 1 would hide it."""
+    """Difference of the logits: probabilities near 1 would hide it."""
 
     @property
     def told_apart(self) -> tuple[bool, bool]:
@@ -136,8 +136,8 @@ def write_text(path: Path, text: str) -> None:
 
 def short_name(path: str) -> str:
     """What stands for a path in a sheet: `storybook/0004.webp` on every machine, else the path."""
-    place = PurePath(path)
-    return f"{STORYBOOK}/{place.name}" if place.parent == GALLERY else path
+    pure = PurePath(path)
+    return f"{STORYBOOK}/{pure.name}" if pure.parent == GALLERY else path
 
 
 def long_name(name: str) -> str:
@@ -148,8 +148,8 @@ def long_name(name: str) -> str:
     path = Path(name).expanduser()
     if path.exists():
         return str(path.absolute())
-    place = PurePath(name)
-    return str(GALLERY / place.name) if str(place.parent) == STORYBOOK else name
+    pure = PurePath(name)
+    return str(GALLERY / pure.name) if str(pure.parent) == STORYBOOK else name
 
 
 def example(number: int) -> ComparisonSheet:

@@ -9,17 +9,10 @@ import numpy as np
 
 from engine.results import IdArray
 from engine.scoring.metrics import RightPairs
+from engine.states import DataKind
 
-CAPTIONS = "captions"
-"""Each text was written for one picture, or some."""
-CLASSES = "classes"
-"""Each text stands for a folder of pictures."""
-WORDS = "words"
-"""Each text is a word that the captions of some pictures hold."""
 PRESENT, ABSENT = "present", "absent"
 """Kinds of queries: some picture answers, none does."""
-STORYBOOK = "storybook"
-"""Drawn scenes: what each text states is known to be true or false of every picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +56,7 @@ class Data:
     """A set to evaluate on."""
 
     name: str
-    kind: str
-    """CAPTIONS, CLASSES, WORDS or STORYBOOK."""
+    kind: DataKind
     pictures: tuple[str, ...]
     """Names or paths, as the data gives them: untrusted text."""
     texts: tuple[str, ...]
@@ -92,8 +84,8 @@ class Data:
 
     def narrowed(self, pictures: IdArray, texts: IdArray) -> Data:
         """The part of the data with these pictures and texts (ascending indices)."""
-        new_picture = _places(pictures, len(self.pictures))
-        new_text = _places(texts, len(self.texts))
+        new_picture = _new_indices(pictures, len(self.pictures))
+        new_text = _new_indices(texts, len(self.texts))
         text, picture = new_text[self.right.text], new_picture[self.right.picture]
         kept = (text >= 0) & (picture >= 0)
         return Data(
@@ -118,8 +110,8 @@ class Data:
         )
 
 
-def _places(kept: IdArray, count: int) -> IdArray:
+def _new_indices(kept: IdArray, count: int) -> IdArray:
     """The new index of each of `count` things; -1 for one that is left out."""
-    places = np.full(count, -1, np.int64)
-    places[kept] = np.arange(len(kept))
-    return places
+    indices = np.full(count, -1, np.int64)
+    indices[kept] = np.arange(len(kept))
+    return indices

@@ -7,8 +7,9 @@ from random import Random
 
 import numpy as np
 
-from engine.evaluation.data import STORYBOOK, Data, LabelledQuery, SwappedPair
+from engine.evaluation.data import Data, LabelledQuery, SwappedPair
 from engine.scoring.metrics import RightPairs
+from engine.states import DataKind
 from engine.storybook.captions import LEVELS, Caption, Language, caption
 from engine.storybook.claims import Claim
 from engine.storybook.measures import swapped_claims, wording
@@ -33,7 +34,7 @@ def storybook_data(language: str = "") -> Data:
     picture, text = np.nonzero(true)
     return Data(
         name="storybook",
-        kind=STORYBOOK,
+        kind=DataKind.STORYBOOK,
         pictures=tuple(str(GALLERY / record.file) for record in records),
         texts=tuple(each.text for each in captions),
         right=RightPairs.of(text, picture),

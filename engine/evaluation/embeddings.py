@@ -151,7 +151,7 @@ class Gathering:
         self._indexer = indexer
         self._texts = texts
         self._request = request
-        self.notes: list[str] = []
+        self.warnings: list[str] = []
 
     async def gather(self, job_id: int, report: Report) -> EmbeddedData:
         """Read, choose, embed. Raises RequestError, EmptyLibraryError, and what models raise."""
@@ -176,12 +176,12 @@ class Gathering:
             self._cache, self._texts, encoder, wanted, progress, offline=offline
         )
         if found.missing:
-            self.notes.append(
+            self.warnings.append(
                 f"{len(found.missing):,} of {len(wanted):,} texts are left out: the cache does not"
                 f" know them and no model could start: {some(found.missing)}"
             )
         if found.cut:
-            self.notes.append(f"the encoder cut words off {found.cut:,} texts")
+            self.warnings.append(f"the encoder cut words off {found.cut:,} texts")
         return found.vectors
 
     async def _pictures(
@@ -204,7 +204,7 @@ class Gathering:
                 hint="Say where they lie: --images DIR; or index them: t2itui index DIR",
             )
         if lacking:
-            self.notes.append(
+            self.warnings.append(
                 f"{len(lacking):,} of {len(data.pictures):,} pictures are left out: they have no"
                 f" embedding by {encoder.id}: {some(lacking)}"
             )
@@ -228,7 +228,7 @@ class Gathering:
         try:
             await self._encoders.describe(source)
         except ModelMissingError as error:
-            self.notes.append(f"pictures cannot be indexed: {error.message}")
+            self.warnings.append(f"pictures cannot be indexed: {error.message}")
             return False
         said = f"{lacking:,} pictures are not indexed with {encoder.id} yet: indexing {folder}"
         report(JobNote(job_id=job_id, message=said))

@@ -36,7 +36,7 @@ from engine.library.progress import Progress
 from engine.models.encoders import Encoders
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
-from engine.states import JobKind
+from engine.states import DataKind, JobKind
 
 
 class EvaluationRun:
@@ -59,8 +59,8 @@ class EvaluationRun:
         context, match = await match_context(
             self._cache, self._embedder, material, request.scorers, offline=request.offline
         )
-        for note in self._gathering.notes:
-            report(JobNote(job_id=job_id, message=note))
+        for warning in self._gathering.warnings:
+            report(JobNote(job_id=job_id, message=warning))
         progress, total = Progress(job_id, report), steps_of(material, request.scorers)
         pulse = Pulse(lambda done: progress.tell("scoring", done, total, unit="texts"))
         progress.tell("scoring", 0, total, unit="texts")
@@ -91,7 +91,7 @@ class EvaluationRun:
             pictures=len(material.data.pictures),
             seconds=seconds,
             request=self._request.as_json(),
-            notes=tuple(self._gathering.notes),
+            warnings=tuple(self._gathering.warnings),
             retrieval=tuple(figures.retrieval),
             paired=tuple(figures.paired),
             swaps=tuple(figures.swaps),
@@ -111,7 +111,7 @@ def check(request: EvaluateRequest) -> None:
             f"the threshold {request.threshold:g} is not between 0 and 1", field="threshold"
         )
     has_captions = request.data != STORYBOOK_WORD and not Path(request.data).is_dir()
-    if request.queries == "words" and not has_captions:
+    if request.queries == DataKind.WORDS and not has_captions:
         raise RequestError(
             f"class words are looked for in captions, and {request.data} has no file of them",
             field="queries",

@@ -14,10 +14,7 @@ from random import Random
 from engine.errors import RequestError
 from engine.evaluation.data import (
     ABSENT,
-    CAPTIONS,
-    CLASSES,
     PRESENT,
-    WORDS,
     Data,
     LabelledQuery,
     SwappedPair,
@@ -25,6 +22,7 @@ from engine.evaluation.data import (
 from engine.evaluation.swaps import random_variant
 from engine.file_types import SUFFIXES
 from engine.scoring.metrics import RightPairs
+from engine.states import DataKind
 
 MOST_SWAPS = 2000
 _PICTURE = ("image", "picture", "file", "filename", "file_name", "filepath", "path", "image_name",
@@ -72,7 +70,7 @@ def captions_data(name: str, rows: list[Captioned], *, swaps: bool, seed: int) -
     pictures = {name: index for index, name in enumerate(dict.fromkeys(r.picture for r in own))}
     return Data(
         name=name,
-        kind=CAPTIONS,
+        kind=DataKind.CAPTIONS,
         pictures=tuple(pictures),
         texts=tuple(row.text for row in own),
         right=RightPairs.of(list(range(len(own))), [pictures[row.picture] for row in own]),
@@ -96,13 +94,13 @@ def _queries(rows: list[Captioned], pictures: dict[str, int]) -> tuple[LabelledQ
 def _swapped(
     rows: list[Captioned], pictures: dict[str, int], random: Random
 ) -> tuple[SwappedPair, ...]:
-    told: dict[str, list[str]] = {}
+    said_of: dict[str, list[str]] = {}
     for row in rows:
-        told.setdefault(row.picture, []).append(row.text)
+        said_of.setdefault(row.picture, []).append(row.text)
     chosen = rows if len(rows) <= MOST_SWAPS else random.sample(rows, MOST_SWAPS)
     pairs = []
     for row in chosen:
-        variant = random_variant(row.text, told[row.picture], random)
+        variant = random_variant(row.text, said_of[row.picture], random)
         if variant is not None:
             pairs.append(
                 SwappedPair(
@@ -172,8 +170,8 @@ def _json_rows(path: Path, content: str) -> Iterator[Captioned]:
 
 def _karpathy(held: dict[str, list[dict[str, object]]]) -> Iterator[Captioned]:
     for image in held["images"]:
-        place = str(image.get("filepath") or "")
-        name = f"{place}/{image['filename']}" if place else str(image["filename"])
+        folder = str(image.get("filepath") or "")
+        name = f"{folder}/{image['filename']}" if folder else str(image["filename"])
         sentences = image["sentences"]
         if not isinstance(sentences, list):
             raise TypeError("sentences are not a list")
@@ -213,7 +211,7 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
     owners = [number for number, (_, paths) in enumerate(held) for _ in paths]
     return Data(
         name=folder.name or str(folder),
-        kind=CLASSES,
+        kind=DataKind.CLASSES,
         pictures=tuple(str(path) for _, paths in held for path in paths),
         texts=tuple(words),
         right=RightPairs.of(owners, list(range(len(owners)))),
@@ -227,11 +225,11 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
     An article at the start of a text is not looked for, a text with a sense in brackets is left
     out, and a word is held by a caption in which it, or its plural in -s or -es, stands whole.
     """
-    told: dict[str, list[str]] = {}
+    said_of: dict[str, list[str]] = {}
     for row in rows:
         if row.picture:
-            told.setdefault(row.picture, []).append(row.text.lower())
-    spaced = [f" {re.sub(r'[^a-z]+', ' ', ' '.join(some))} " for some in told.values()]
+            said_of.setdefault(row.picture, []).append(row.text.lower())
+    spaced = [f" {re.sub(r'[^a-z]+', ' ', ' '.join(some))} " for some in said_of.values()]
     held: dict[str, list[int]] = {}
     absent = []
     for text in dict.fromkeys(texts):
@@ -251,8 +249,8 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
         )
     return Data(
         name=name,
-        kind=WORDS,
-        pictures=tuple(told),
+        kind=DataKind.WORDS,
+        pictures=tuple(said_of),
         texts=tuple(held),
         right=RightPairs.of(
             [number for number, found in enumerate(held.values()) for _ in found],

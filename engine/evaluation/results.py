@@ -158,7 +158,8 @@ class Evaluation:
     seconds: float
     request: str
     """JSON."""
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    """What was left out or cut off."""
     retrieval: tuple[RetrievalFigures, ...]
     paired: tuple[PairedDifference, ...]
     swaps: tuple[SwapFigures, ...]
@@ -198,22 +199,30 @@ T = TypeVar("T")
 
 def as_body(evaluation: Evaluation) -> str:
     """The JSON of an evaluation, without its id and time, which the row holds."""
-    values = asdict(evaluation)
+    values = {_STORED_AS.get(name, name): value for name, value in asdict(evaluation).items()}
     del values["id"], values["created_at"]
     return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
 
 def from_body(body: str, *, evaluation_id: int, created_at: float) -> Evaluation:
     """The evaluation of a row. Raises ValueError, KeyError or TypeError where it is not one."""
-    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
-    return read_as(Evaluation, values)
+    return read_as(Evaluation, _values_of(body, evaluation_id, created_at))
 
 
 def head_of_body(body: str, *, evaluation_id: int, created_at: float) -> EvaluationHead:
     """What a list shows of a row. Raises as `from_body` does."""
-    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
-    values |= {name: [] for name in LATER}
+    values = _values_of(body, evaluation_id, created_at) | {name: [] for name in LATER}
     return EvaluationHead.of(read_as(Evaluation, values))
+
+
+_STORED_AS = {"warnings": "notes"}
+"""The names of fields in a body, where they are others than here."""
+
+
+def _values_of(body: str, evaluation_id: int, created_at: float) -> dict[str, object]:
+    named = {stored: name for name, stored in _STORED_AS.items()}
+    values = {named.get(name, name): value for name, value in json.loads(body).items()}
+    return {**values, "id": evaluation_id, "created_at": created_at}
 
 
 def read_as(kind: type[T], value: object) -> T:
@@ -293,7 +302,7 @@ def head(evaluation: Evaluation) -> dict[str, object]:
         "texts": evaluation.texts,
         "pictures": evaluation.pictures,
         "seconds": evaluation.seconds,
-        "notes": list(evaluation.notes),
+        "notes": list(evaluation.warnings),
     }
 
 

@@ -161,8 +161,8 @@ class TrainingRun:
         """Train, measure on the held-out pictures, and keep what does better than no training."""
         began = time.perf_counter()
         material = await self._gathering.gather(job_id, report)
-        for note in self._gathering.notes:
-            report(JobNote(job_id=job_id, message=note))
+        for warning in self._gathering.warnings:
+            report(JobNote(job_id=job_id, message=warning))
         if self._request.data == STORYBOOK_WORD and self._request.drawn:
             learned = await self._learn_drawn(material, job_id, report)
         else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.evaluation.request import QUERIES
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import (
     encoder_option,
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 @images_option
 @click.option(
     "--queries",
-    type=click.Choice(["captions", "words"]),
-    default="captions",
+    type=click.Choice(QUERIES),
+    default=QUERIES[0],
     show_default=True,
     help="Learn from captions, or from class words that occur in them.",
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.states import Direction
+from engine.states import DataKind, Direction
 from t2itui.text.plain import plain
 from t2itui.text.plots import plot_lines, reliability_plot, routing_plot
 from t2itui.text.tables import LineWriter, write_table
@@ -80,7 +80,7 @@ def write_training_report(
 def _write_direction(found: Evaluation, direction: str, output: LineWriter) -> None:
     rows = [each for each in found.retrieval if each.direction == direction]
     write_retrieval(rows, direction, output)
-    if found.kind == "classes" and direction == Direction.PICTURE_TO_TEXT:
+    if found.kind == DataKind.CLASSES and direction == Direction.PICTURE_TO_TEXT:
         output.line("  r@k is top-k accuracy here: one class is right", dim=True)
     for paired in (each for each in found.paired if each.direction == direction):
         output.line(f"  {difference(paired)}", dim=paired.p > 0.05)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
 from engine.jobs.codec import Order
 from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
-from engine.states import Synthetic, VectorLayout
+from engine.states import DataKind, Synthetic, VectorLayout
 from engine.training.request import TrainRequest
 from t2itui.settings import home_folder
 from t2itui.text.words import scope_name
@@ -273,7 +273,7 @@ def evaluate_command(home: Path | None, request: EvaluateRequest) -> str:
         ("--encoder", request.encoder),
         *_scorers(request.scorers),
         ("--threshold", f"{request.threshold:g}"),
-        ("--queries", None if request.queries == "captions" else request.queries),
+        ("--queries", None if request.queries == DataKind.CAPTIONS else request.queries),
         ("--words", request.words),
         ("--split", None if request.split == "test" else request.split),
         ("--language", request.language or None),

@@ -43,7 +43,7 @@ def evaluation(
         pictures=1000,
         seconds=12.5,
         request=EvaluateRequest(data=data, limit=number).as_json(),
-        notes=(f"3 texts are left out: '{EVIL}'",),
+        warnings=(f"3 texts are left out: '{EVIL}'",),
         retrieval=tuple(
             retrieval(name, direction, value)
             for name, value in (("cosine", cosine), ("match", match))

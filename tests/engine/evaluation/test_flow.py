@@ -106,7 +106,7 @@ async def test_texts_that_cannot_be_embedded_are_named_and_left_out(tmp_path: Pa
         assert "5 of 90 texts are left out" in notes[0]
         assert "'a red thing 28 of kind 1'" in notes[0]
         assert "and 2 more" in notes[0]
-        assert found.notes == tuple(notes)
+        assert found.warnings == tuple(notes)
 
 
 async def test_where_no_text_is_known_it_says_what_to_do(tmp_path: Path) -> None:
