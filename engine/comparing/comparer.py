@@ -154,6 +154,7 @@ class Comparer:
                 raise RequestError(
                     f"{name} is not in the library",
                     hint="Index its folder first: t2itui index DIR",
+                    field="pictures",
                 )
         return tuple(ids[number] for number in range(len(names)))
 
@@ -226,6 +227,7 @@ class Comparer:
             raise RequestError(
                 "pictures of the storybook are ranked among themselves, not among your own",
                 hint="Compare them apart.",
+                field="pictures",
             )
         if self._storybook is None or are_built_in == {False}:
             return Filters()
@@ -311,9 +313,9 @@ class Comparer:
 def check(sheet: ComparisonSheet) -> None:
     """Raise RequestError for a sheet that has nothing to compare."""
     if not sheet.pictures:
-        raise RequestError("a comparison needs a picture")
+        raise RequestError("a comparison needs a picture", field="pictures")
     if not sheet.lines or not all(line.text.strip() for line in sheet.lines):
-        raise RequestError("a comparison needs descriptions, and none of them empty")
+        raise RequestError("a comparison needs descriptions, and none of them empty", field="lines")
 
 
 def chosen(

@@ -284,6 +284,7 @@ def _material(
         raise RequestError(
             f"{len(kept):,} texts with {len(seen):,} pictures are too many to score at once",
             hint="Take a part of the pictures: --limit 5000",
+            field="limit",
         )
     return EmbeddedData(
         encoder=encoder,

@@ -49,7 +49,7 @@ def read_captions(path: Path, split: str) -> list[Captioned]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} cannot be read as text: {error}") from error
+        raise RequestError(f"{path} cannot be read as text: {error}", field="data") from error
     rows = list(_rows(path, content))
     kept = [row for row in rows if row.text]
     if split and any(row.split for row in kept):
@@ -57,10 +57,14 @@ def read_captions(path: Path, split: str) -> list[Captioned]:
         kept = [row for row in kept if row.split == split]
         if not kept:
             raise RequestError(
-                f"{path} has no split {split!r}", hint=f"There are: {', '.join(splits)}"
+                f"{path} has no split {split!r}",
+                hint=f"There are: {', '.join(splits)}",
+                field="split",
             )
     if not any(row.picture for row in kept):
-        raise RequestError(f"{path} holds no captions", hint=f"Known are: {_FORMATS}.")
+        raise RequestError(
+            f"{path} holds no captions", hint=f"Known are: {_FORMATS}.", field="data"
+        )
     return kept
 
 
@@ -130,7 +134,9 @@ def _token_rows(path: Path, content: str) -> Iterator[Captioned]:
             continue
         found = _TOKEN.fullmatch(line)
         if found is None:
-            raise RequestError(f"{path}, line {number}: expected NAME#N, a tab and a caption")
+            raise RequestError(
+                f"{path}, line {number}: expected NAME#N, a tab and a caption", field="data"
+            )
         yield Captioned(found["picture"], found["text"].strip())
 
 
@@ -145,6 +151,7 @@ def _csv_rows(path: Path, content: str, first: str) -> Iterator[Captioned]:
             f"{path} is not {_FORMATS}",
             hint="A CSV file needs a head with a column `image` and a column `caption`; a split"
             " and captions without an image, which no picture answers, are understood too.",
+            field="data",
         )
     split = names.get("split", "")
     for row in reader:
@@ -165,6 +172,7 @@ def _json_rows(path: Path, content: str) -> Iterator[Captioned]:
             f"{path} is not {_FORMATS}: {type(error).__name__} {error}",
             hint="Karpathy's JSON holds `images` with `filename` and `sentences`; COCO's holds"
             " `images` with `id` and `file_name`, and `annotations` with `image_id` and `caption`.",
+            field="data",
         ) from error
 
 
@@ -195,7 +203,9 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
     """
     for template in templates:
         if "{}" not in template:
-            raise RequestError(f"the template {template!r} has no place {{}} for a name")
+            raise RequestError(
+                f"the template {template!r} has no place {{}} for a name", field="templates"
+            )
     held = [
         (below.name, sorted(path for path in below.rglob("*") if _is_picture(path)))
         for below in sorted(folder.absolute().iterdir())
@@ -206,6 +216,7 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
         raise RequestError(
             f"{folder} has no folders of pictures in it",
             hint="Evaluation takes a folder with a folder of pictures for each class.",
+            field="data",
         )
     words = [names.get(name, name.replace("_", " ").strip()) for name, _ in held]
     owners = [number for number, (_, paths) in enumerate(held) for _ in paths]
@@ -246,6 +257,7 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
         raise RequestError(
             "none of the words occurs in the captions",
             hint="--words FILE names them, one a line; without it the imported texts are taken.",
+            field="words",
         )
     return Data(
         name=name,
@@ -271,10 +283,10 @@ def read_words(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} cannot be read as text: {error}") from error
+        raise RequestError(f"{path} cannot be read as text: {error}", field="words") from error
     words = [line.strip() for line in lines if line.strip()]
     if not words:
-        raise RequestError(f"{path} holds no words")
+        raise RequestError(f"{path} holds no words", field="words")
     return words
 
 

@@ -93,6 +93,7 @@ def read_raw(request: EvaluateRequest) -> Raw:
         raise RequestError(
             f"there is no file or folder {path}",
             hint="DATA is a file of captions, a folder of classes, or the word storybook.",
+            field="data",
         )
     rows = read_captions(path, request.split)
     swaps = request.swaps and request.queries == DataKind.CAPTIONS

@@ -67,6 +67,7 @@ def split(material: EmbeddedData, validation: float, held_out: float, seed: int)
         raise RequestError(
             f"{count:,} pictures are too few to learn from: each part needs {FEWEST}",
             hint="Give more pictures.",
+            field="data",
         )
     train, watched, reported = (part_of(material, pictures) for pictures in kept)
     return DataSplit(train=train, validation=watched, held_out=reported)

@@ -181,12 +181,17 @@ def write_file(weights: bytes, target: Path) -> None:
 
 def check(request: TrainRequest) -> None:
     """Raise RequestError for numbers that make no sense."""
-    if not 0 < request.validation < 1 or not 0 < request.held_out < 1:
-        raise RequestError("the validation and held-out parts lie between 0 and 1")
+    for field in ("validation", "held_out"):
+        if not 0 < getattr(request, field) < 1:
+            message = "the validation and held-out parts lie between 0 and 1"
+            raise RequestError(message, field=field)
     if request.validation + request.held_out > 0.9:
-        raise RequestError("the validation and held-out parts leave nothing to learn from")
-    if request.hidden < 4 or request.epochs < 0:
-        raise RequestError("a matcher needs 4 hidden units or more, and no negative epochs")
+        message = "the validation and held-out parts leave nothing to learn from"
+        raise RequestError(message, field="held_out")
+    for field, least in (("hidden", 4), ("epochs", 0)):
+        if getattr(request, field) < least:
+            message = "a matcher needs 4 hidden units or more, and no negative epochs"
+            raise RequestError(message, field=field)
 
 
 def _encoder_of(weights: bytes) -> str:

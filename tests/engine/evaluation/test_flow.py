@@ -234,24 +234,30 @@ async def test_requests_that_make_no_sense_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("fields", "words", "field"),
     [
-        ({"data": "/none.token"}, "no file or folder"),
-        ({"scorers": ("bogus",)}, "no scorer"),
-        ({"scorers": ()}, "needs a scorer"),
-        ({"queries": "words", "words": Path("/none.txt")}, "cannot be read"),
-        ({"queries": "words", "data": "storybook"}, "looked for in captions"),
-        ({"encoder": "made-up/none"}, "made-up/none"),
+        ({"data": "/none.token"}, "no file or folder", "data"),
+        ({"scorers": ("bogus",)}, "no scorer", "scorers"),
+        ({"scorers": ("two-branch",)}, "no scorer", "scorers"),
+        ({"scorers": ()}, "needs a scorer", "scorers"),
+        ({"threshold": 1.5}, "between 0 and 1", "threshold"),
+        ({"limit": 0}, "less than 1", "limit"),
+        ({"resamples": -1}, "negative", "resamples"),
+        ({"language": "fr"}, "not written in 'fr'", "language"),
+        ({"queries": "words", "words": Path("/none.txt")}, "cannot be read", "words"),
+        ({"queries": "words", "data": "storybook"}, "looked for in captions", "queries"),
+        ({"encoder": "made-up/none"}, "made-up/none", ""),
     ],
 )
-async def test_a_request_is_refused_before_any_work(
-    tmp_path: Path, fields: dict[str, object], words: str
+async def test_a_request_is_refused_before_any_work_with_the_field_at_fault(
+    tmp_path: Path, fields: dict[str, object], words: str, field: str
 ) -> None:
     asked: dict[str, object] = {"data": str(write_data(tmp_path)), "encoder": ENCODER}
     async with opened(tmp_path) as engine:
         await engine.evaluator.check(EvaluateRequest(**asked))  # type: ignore[arg-type]
-        with pytest.raises(EngineError, match=words):
+        with pytest.raises(EngineError, match=words) as caught:
             await engine.evaluator.check(EvaluateRequest(**asked | fields))  # type: ignore[arg-type]
+    assert caught.value.field == field
 
 
 async def test_a_request_with_everything_in_it_can_be_read_again(tmp_path: Path) -> None:
