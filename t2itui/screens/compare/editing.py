@@ -17,6 +17,8 @@ from t2itui.screens.compare.files import SheetFiles
 from t2itui.screens.compare.heatmap import Heatmap, RowInput
 
 if TYPE_CHECKING:
+    from t2itui.session import Session
+
     Lines = tuple[Line, ...]
 
 
@@ -96,8 +98,8 @@ class SheetEditing(SheetFiles):
     heatmap = getters.query_one(Heatmap)
     line = getters.query_one(RowInput)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.past: list[Sheet] = []
         """Sheets from before each change, the last one at the end."""
         self.draft: tuple[tuple[Line, ...], int] | None = None

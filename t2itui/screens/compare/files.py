@@ -21,6 +21,7 @@ from t2itui.widgets.path_input import PathInput
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison
+    from t2itui.session import Session
 
 
 EXPORTS = (".png", ".svg", ".pdf", ".csv", ".json")
@@ -113,8 +114,8 @@ class SheetFiles(AppScreen):
     SUBJECT = "The comparison"
     found: Comparison | None
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.sheet = Sheet(pictures=(), lines=())
         """What is compared."""
         self._own: Path | None = None
@@ -134,8 +135,8 @@ class SheetFiles(AppScreen):
     @work(group="file")
     async def action_add_picture(self) -> None:
         """Ask for a picture of the library and add it."""
-        engine = self.t2i.engine
-        name = await self.app.push_screen_wait(AddPicture(self.t2i.home, self.sheet))
+        engine = self.session.engine
+        name = await self.app.push_screen_wait(AddPicture(self.session.home, self.sheet))
         if name is None or engine is None:
             return
         from engine.comparing.sheet import short_name
@@ -170,7 +171,7 @@ class SheetFiles(AppScreen):
     @work(group="file")
     async def action_open(self) -> None:
         """Ask for a file and show what was saved in it."""
-        path = await self.app.push_screen_wait(OpenSheet(self.t2i.home))
+        path = await self.app.push_screen_wait(OpenSheet(self.session.home))
         if path is None:
             return
         try:
@@ -188,7 +189,7 @@ class SheetFiles(AppScreen):
         proposed = self._own
         if proposed is None:
             proposed = await asyncio.to_thread(self._proposed, ".json")
-        dialog = SaveSheet(self.t2i.home, sheet, proposed, self._own)
+        dialog = SaveSheet(self.session.home, sheet, proposed, self._own)
         path = await self.app.push_screen_wait(dialog)
         if path is None:
             return
@@ -207,7 +208,7 @@ class SheetFiles(AppScreen):
         if found is None:
             return
         proposed = await asyncio.to_thread(self._proposed, ".png")
-        dialog = ExportComparison(self.t2i.home, sheet, proposed, None)
+        dialog = ExportComparison(self.session.home, sheet, proposed, None)
         path = await self.app.push_screen_wait(dialog)
         if path is None:
             return

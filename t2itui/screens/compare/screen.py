@@ -16,12 +16,13 @@ from textual.widgets import ContentSwitcher, Static
 
 from engine.comparing.sheet import Sheet
 from engine.errors import T2IError
-from t2itui.screens.common.base import HEIGHTS, WIDTHS, Offered
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.compare.editing import SheetEditing
 from t2itui.screens.compare.heatmap import Heatmap, RowInput
 from t2itui.screens.compare.keys import COMPARE_KEYS
 from t2itui.screens.compare.pair import PairDetail, PairView
 from t2itui.screens.search.waiting import Waiting
+from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
 from t2itui.text.heat_table import HeatTable
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
@@ -30,6 +31,7 @@ from t2itui.widgets.basics import Backdrop, Panel
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison
+    from t2itui.session import Session
 
 
 WELCOME = (
@@ -121,15 +123,15 @@ class CompareScreen(SheetEditing):
             super().__init__()
             self.thumbnails = thumbnails
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.found: Comparison | None = None
         """The scores that came last; of a sheet that has changed, those that still hold."""
         self.scorer = "match"
         """What several pictures are compared by."""
         self._thumbnails: dict[str, bytes] = {}
         self.waiting = Waiting(self, self._show_waiting)
-        self._offered = Offered(
+        self._watched = BindingWatch(
             self, (*NEEDS_LINE, *NEEDS_SCORES, "scorer", "drop_picture", "save", "undo")
         )
 
@@ -148,8 +150,13 @@ class CompareScreen(SheetEditing):
 
     def on_mount(self) -> None:
         self.panel.show_text("Compare", WELCOME)
-        self.watch(self.t2i, "engine", self.compare)
+        self.until_unmount(self.session.when_open(self.compare))
         self.show()
+
+    def fulfil(self, intent: ShowScreen) -> None:
+        """Compare what another screen asks to be compared."""
+        if isinstance(intent, ComparePictures):
+            self.begin(intent.pictures, intent.texts)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the sheet as it is."""
@@ -191,7 +198,7 @@ class CompareScreen(SheetEditing):
         self.body.current = "welcome" if is_empty else "table"
         self.heatmap.show(HeatTable.of(lines, sheet.pictures, self.found, self.scorer))
         self._show_what()
-        self._offered.follow()
+        self._watched.follow()
 
     def _show_what(self) -> None:
         sheet, found = self.sheet, self.found
@@ -218,7 +225,7 @@ class CompareScreen(SheetEditing):
         self.problem.display = False
         self._stop_waiting()
         self.workers.cancel_group(self, "compare")
-        if self.t2i.engine is None or not self.sheet.pictures:
+        if self.session.engine is None or not self.sheet.pictures:
             return
         self._see(self.sheet.pictures)
         if not self.sheet.lines:
@@ -228,7 +235,7 @@ class CompareScreen(SheetEditing):
 
     @work(exclusive=True, group="compare")
     async def _compare(self, sheet: Sheet) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
@@ -241,7 +248,7 @@ class CompareScreen(SheetEditing):
     @work(exclusive=True, group="pictures")
     async def _see(self, pictures: tuple[str, ...]) -> None:
         """Read the thumbnails that are not here yet; what is wrong with a picture is told once."""
-        engine = self.t2i.engine
+        engine = self.session.engine
         missing = [name for name in pictures if name not in self._thumbnails]
         if engine is None or not missing:
             return
@@ -265,7 +272,7 @@ class CompareScreen(SheetEditing):
             self.found = message.found
             self.show()
             self._show_pair()
-            self.t2i.update_status()
+            self.session.send(RefreshStatus())
 
     @on(Seen)
     def show_pictures(self, message: Seen) -> None:
@@ -284,7 +291,7 @@ class CompareScreen(SheetEditing):
         self.problem.display = True
 
     def _show_waiting(self, seconds: float) -> None:
-        words = f"{scoring_words(self.t2i.engine)} {seconds:.0f} s  esc stops"
+        words = f"{scoring_words(self.session.engine)} {seconds:.0f} s  esc stops"
         self.state.update(Content(words))
 
     def _stop_waiting(self) -> None:
@@ -315,7 +322,7 @@ class CompareScreen(SheetEditing):
         """Show the pair under the cursor."""
         sheet = self.sheet
         if self.draft is None:
-            self._offered.follow()
+            self._watched.follow()
         self._show_what()
         name = sheet.pictures[self.picture] if sheet.pictures else ""
         self.detail.show_picture(name, self._thumbnails.get(name))
@@ -339,7 +346,7 @@ class CompareScreen(SheetEditing):
 
         assert self.found is not None
         place = self.heatmap.row, self.picture
-        screen = PairScreen(self.found, self.sheet, place, self._thumbnails)
+        screen = PairScreen(self.session, self.found, self.sheet, place, self._thumbnails)
         self.app.push_screen(screen, self._come_back)
 
     def _come_back(self, place: tuple[int, int] | None) -> None:
@@ -360,10 +367,10 @@ class CompareScreen(SheetEditing):
         """Exchange one thing at a time in each description and see which scorer notices."""
         from t2itui.screens.compare.swaps import SwapScreen
 
-        self.app.push_screen(SwapScreen(self.sheet))
+        self.app.push_screen(SwapScreen(self.session, self.sheet))
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that repeats the screen."""
-        command = compare_command(self.t2i.home, self.sheet)
+        command = compare_command(self.session.home, self.sheet)
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)

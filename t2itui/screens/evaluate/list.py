@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -16,7 +16,7 @@ from textual.message import Message
 from engine.errors import T2IError
 from engine.events import JobFinished
 from engine.states import JobState
-from t2itui.screens.common.base import HEIGHTS, WIDTHS, Offered
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.common.paged import PAGE, PagedScreen
 from t2itui.screens.evaluate.detail import NOTHING_YET, EvaluationDetail, Pane, job_story
 from t2itui.screens.jobs.board import JobView
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.evaluation.evaluator import Evaluator
     from engine.evaluation.results import Evaluation, Head
     from engine.events import JobEvent
+    from t2itui.session import Session
 
 
 EVALUATING = "evaluate"
@@ -160,10 +161,10 @@ class EvaluationsScreen(PagedScreen):
             self.pair = pair
             super().__init__()
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         actions = ("edit", "again", "mark", "change", "save_plot", "delete")
-        self._offered = Offered(self, (*actions, "cancel", "copy_command", "toggle_plots"))
+        self._watched = BindingWatch(self, (*actions, "cancel", "copy_command", "toggle_plots"))
         self.heads: dict[str, Head] = {}
         self.marked: list[int] = []
         """Ids, the one marked first at the start; two at most."""
@@ -173,7 +174,6 @@ class EvaluationsScreen(PagedScreen):
         """What the detail was last asked to show."""
         self._unkept: Evaluation | None = None
         """The last result of a job that the cache could not keep."""
-        self._unsubscribe: Callable[[], None] = lambda: None
 
     @property
     def listing(self) -> Sheet:
@@ -184,27 +184,24 @@ class EvaluationsScreen(PagedScreen):
             with Vertical(id="kept"):
                 yield from self.compose_filter("words of the data or encoder")
                 yield Evaluations(COLUMNS, empty=self.EMPTY)
-            yield EvaluationDetail(in_letters=self.t2i.graphics.protocol == "text")
+            yield EvaluationDetail(in_letters=self.session.graphics.protocol == "text")
 
     def on_mount(self) -> None:
-        self._unsubscribe = self.t2i.job_board.subscribe(self.follow_board)
-        self.t2i.job_events.subscribe(self, self.follow_job)
-        self.watch(self.t2i, "engine", self.take_engine)
+        self.until_unmount(self.session.board.subscribe(self.follow_board))
+        self.until_unmount(self.session.job_events.subscribe(self.follow_job))
+        self.until_unmount(self.session.when_open(self.take_engine))
         self.detail.show_words(Content(""))
         self.sheet.focus()
-
-    def on_unmount(self) -> None:
-        self._unsubscribe()
 
     # The list
 
     @work(exclusive=True, group="evaluations")
     async def read_page(self, offset: int, containing: str) -> None:
         """Read evaluations beside the screen."""
-        if self.t2i.engine is None:
+        if self.session.engine is None:
             return
         try:
-            part = await evaluator_of(self.t2i.engine)
+            part = await evaluator_of(self.session.engine)
             heads = await part.heads(PAGE, offset, containing)
         except T2IError as error:
             self.tell_error(error)
@@ -231,7 +228,7 @@ class EvaluationsScreen(PagedScreen):
 
     def show_rows(self) -> None:
         """Show jobs and kept evaluations as they are now."""
-        jobs = shown_jobs(self.t2i.job_board.views)
+        jobs = shown_jobs(self.session.board.views)
         self.say_count(len(self.heads))
         rows = [job_row(view) for view in jobs]
         rows += [head_row(head, self.marked) for head in self.heads.values()]
@@ -250,13 +247,13 @@ class EvaluationsScreen(PagedScreen):
     def current_job(self) -> JobView | None:
         """The job under the cursor."""
         row = self.sheet.current
-        views = self.t2i.job_board.views if row is not None else ()
+        views = self.session.board.views if row is not None else ()
         return next((view for view in views if row and job_key(view.job_id) == row.key), None)
 
     @on(Sheet.Highlighted)
     def show_current(self) -> None:
         """Show what is under the cursor in full."""
-        self._offered.follow()
+        self._watched.follow()
         head, job = self.current, self.current_job
         if job is not None:
             self._shown = ()
@@ -281,10 +278,10 @@ class EvaluationsScreen(PagedScreen):
     @work(exclusive=True, group="evaluation")
     async def open(self, evaluation_id: int, pair: tuple[int, int] | None) -> None:
         """Read an evaluation beside the screen, and those that are compared."""
-        if self.t2i.engine is None:
+        if self.session.engine is None:
             return
         try:
-            part = await evaluator_of(self.t2i.engine)
+            part = await evaluator_of(self.session.engine)
             found = await part.get(evaluation_id)
             both = None if pair is None else (await part.get(pair[0]), await part.get(pair[1]))
         except T2IError as error:
@@ -297,7 +294,7 @@ class EvaluationsScreen(PagedScreen):
         """Show the figures, if the cursor is still there."""
         if self.current is not None and self.current.id == message.found.id:
             self.detail.show(message.found, message.pair)
-            self._offered.follow()
+            self._watched.follow()
 
     # Comparing two
 
@@ -334,7 +331,7 @@ class EvaluationsScreen(PagedScreen):
 
     @on(EvaluationDetail.TabShown)
     def follow_tab(self) -> None:
-        self._offered.follow()
+        self._watched.follow()
         if self.current is not None:
             self._show_head(self.current)
 
@@ -349,8 +346,8 @@ class EvaluationsScreen(PagedScreen):
 
     def follow_job(self, event: JobEvent) -> None:
         """Read the list anew when an evaluation is done, and go to its row."""
-        view = self.t2i.job_board.find(event.job_id)
-        engine = self.t2i.engine
+        view = self.session.board.find(event.job_id)
+        engine = self.session.engine
         if not isinstance(event, JobFinished) or view is None or engine is None:
             return
         if view.kind == EVALUATING:

@@ -15,6 +15,7 @@ from engine.evaluation.request import EvaluateRequest
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.evaluate.form import STORYBOOK, EvaluateForm, SavePlot
 from t2itui.screens.evaluate.list import EvaluationsScreen, evaluator_of, job_key
+from t2itui.session import CancelJob
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
 
@@ -91,7 +92,7 @@ class EvaluateScreen(EvaluationsScreen):
 
     def action_new(self) -> None:
         """Ask what to evaluate."""
-        threshold = self.t2i.settings.threshold
+        threshold = self.session.settings.threshold
         self.ask(EvaluateRequest(data=STORYBOOK, threshold=threshold))
 
     @work(group="ask")
@@ -107,12 +108,12 @@ class EvaluateScreen(EvaluationsScreen):
         request, job = await self._request(), self.current_job
         if request is not None:
             if job is not None:
-                self.t2i.job_board.dismiss(job.job_id)
+                self.session.board.dismiss(job.job_id)
             self.post_message(self.Asked(request))
 
     async def _request(self) -> EvaluateRequest | None:
         """What was asked for the row under the cursor; says so where that cannot be read."""
-        head, view, engine = self.current, self.current_job, self.t2i.engine
+        head, view, engine = self.current, self.current_job, self.session.engine
         if engine is None:
             return None
         try:
@@ -131,7 +132,7 @@ class EvaluateScreen(EvaluationsScreen):
     @work(group="form")
     async def ask(self, request: EvaluateRequest) -> None:
         """Show the form, and evaluate what it says."""
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
@@ -141,7 +142,7 @@ class EvaluateScreen(EvaluationsScreen):
             self.tell_error(error)
             return
         encoders = [record.id for record in known]
-        form = EvaluateForm(engine, request, encoders=encoders, home=self.t2i.home)
+        form = EvaluateForm(engine, request, encoders=encoders, home=self.session.home)
         answer = await self.app.push_screen_wait(form)
         if answer is not None:
             self.post_message(self.Asked(answer))
@@ -149,17 +150,17 @@ class EvaluateScreen(EvaluationsScreen):
     @on(Asked)
     def start(self, message: Asked) -> None:
         """Start the job; the cursor goes to its row."""
-        if self.t2i.engine is not None:
-            job = self.t2i.engine.evaluate(message.request)
+        if self.session.engine is not None:
+            job = self.session.engine.evaluate(message.request)
             self._wanted = job_key(job.id)
 
     def action_cancel(self) -> None:
         """Cancel the job under the cursor, or take what came of it out of sight."""
         job = self.current_job
         if job is not None and job.is_active:
-            self.t2i.action_cancel_job(job.job_id)
+            self.session.send(CancelJob(job.job_id))
         elif job is not None:
-            self.t2i.job_board.dismiss(job.job_id)
+            self.session.board.dismiss(job.job_id)
 
     # What can be done with one that is kept
 
@@ -187,14 +188,14 @@ class EvaluateScreen(EvaluationsScreen):
     @work(group="delete")
     async def action_delete(self) -> None:
         """Delete the evaluation under the cursor, if the person is sure."""
-        head, engine = self.current, self.t2i.engine
+        head, engine = self.current, self.session.engine
         if head is None or engine is None:
             return
         question = Confirm(
             f"Delete evaluation {head.id} of {head.data!r}?",
             "Its figures cannot be shown or compared any more; embeddings stay.",
             go="Delete (enter)",
-            command=twins.forget_evaluation_command(self.t2i.home, head.id),
+            command=twins.forget_evaluation_command(self.session.home, head.id),
         )
         if not await self.app.push_screen_wait(question):
             return
@@ -209,10 +210,10 @@ class EvaluateScreen(EvaluationsScreen):
     @work(group="plot")
     async def action_save_plot(self) -> None:
         """Draw the figures of the evaluation under the cursor into a file."""
-        head, engine = self.current, self.t2i.engine
+        head, engine = self.current, self.session.engine
         if head is None or engine is None:
             return
-        path = await self.app.push_screen_wait(SavePlot(head.id, home=self.t2i.home))
+        path = await self.app.push_screen_wait(SavePlot(head.id, home=self.session.home))
         if path is None:
             return
         try:
@@ -225,7 +226,7 @@ class EvaluateScreen(EvaluationsScreen):
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that shows what is on the screen."""
-        home, head = self.t2i.home, self.current
+        home, head = self.session.home, self.current
         if head is None:
             self.action_copy_asking()
         elif self.detail.tab == "change" and self.pair is not None:
@@ -238,7 +239,7 @@ class EvaluateScreen(EvaluationsScreen):
         """Put the command on the clipboard that evaluates the same again."""
         request = await self._request()
         if request is not None:
-            self._copy(twins.evaluate_command(self.t2i.home, request))
+            self._copy(twins.evaluate_command(self.session.home, request))
 
     def _copy(self, command: str) -> None:
         self.app.copy_to_clipboard(command)

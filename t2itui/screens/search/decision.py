@@ -20,6 +20,7 @@ from t2itui.text.words import duration_words, filter_words
 if TYPE_CHECKING:
     from engine.results import SearchResult
     from t2itui.screens.search.listing import Listing
+    from t2itui.session import Session
 
 
 ROOMY = 110
@@ -42,8 +43,8 @@ class DecisionActions(PictureActions):
 
     route_line = getters.query_one(RouteLine)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._rest: Timer | None = None
 
     @abstractmethod
@@ -78,7 +79,7 @@ class DecisionActions(PictureActions):
         listing = self.results.listing
         if listing is None:
             return
-        self.t2i.remember(
+        self.session.remember(
             threshold=listing.threshold, scorer=listing.scorer, hide_below=listing.hide_below
         )
         self.show_route(listing)
@@ -100,12 +101,12 @@ class DecisionActions(PictureActions):
 
     @work(exclusive=True, group="record")
     async def _record(self, listing: Listing, threshold: float, scorer: str) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
             result = await engine.searcher.record(
-                listing.result, threshold=threshold, scorer=scorer, top=self.t2i.settings.top
+                listing.result, threshold=threshold, scorer=scorer, top=self.session.settings.top
             )
         except T2IError as error:
             self.notify(

@@ -205,7 +205,7 @@ class OfferLine(Static):
                 "Nothing passes.  ",
                 button("g", "paint it", "screen.paint"),
                 "  ",
-                button("G", "choose how", "app.paint_form"),
+                button("G", "choose how", "app.edit_prompt"),
                 "  ",
                 button("d", "no, thanks", "screen.decline"),
                 (f"  {plain(prompt)}", "$foreground-muted"),
