@@ -175,7 +175,7 @@ class Engine:
         if not self.cache.read_only and (self.settings.home / FOLDER).is_dir():
             from engine.generation.store import recover
 
-            await recover(self.cache, self.settings.home)
+            await recover(self.cache, self.settings)
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """Answer a query and keep the receipt."""

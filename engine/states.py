@@ -41,6 +41,58 @@ class JobState(StrEnum):
         return self in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
 
 
+class ScorerKind(StrEnum):
+    """The scorers that the program tells apart; engine/scoring/registry.py has them all."""
+
+    COSINE = "cosine"
+    MATCH = "match"
+    """The probability that a picture answers: by the matcher in force, else label-free."""
+    LABEL_FREE = "label-free"
+    MATCHER = "matcher"
+    """The matcher alone, without what labels did to it."""
+    TWO_BRANCH = "two-branch"
+    FUSION = "fusion"
+
+
+class Direction(StrEnum):
+    """What is asked of a data set, and what is to be found."""
+
+    TEXT_TO_PICTURE = "text_to_picture"
+    PICTURE_TO_TEXT = "picture_to_text"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.value.replace("_to_", " -> ")
+
+
+class Device(StrEnum):
+    """Where a model runs."""
+
+    AUTO = "auto"
+    """The fastest that is there."""
+    CUDA = "cuda"
+    MPS = "mps"
+    CPU = "cpu"
+
+
+class NumberFormat(StrEnum):
+    """How a model keeps its numbers."""
+
+    AUTO = "auto"
+    """The fastest that the device has of its own."""
+    BF16 = "bf16"
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+class VectorLayout(StrEnum):
+    """How exported vectors lie on the disk."""
+
+    NPZ = "npz"
+    CLIP_RETRIEVAL = "clip-retrieval"
+
+
 class ProcessState(StrEnum):
     """What a model process is doing."""
 
@@ -48,6 +100,29 @@ class ProcessState(StrEnum):
     LOADING = "loading"
     READY = "ready"
     BUSY = "busy"
+
+
+class CheckState(StrEnum):
+    """How a check of `doctor` came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class ModelKind(StrEnum):
+    """What a model is for."""
+
+    ENCODER = "encoder"
+    GENERATOR = "generator"
+
+
+class Synthetic(StrEnum):
+    """Whether generated pictures take part in a search."""
+
+    SHOW = "show"
+    HIDE = "hide"
+    ONLY = "only"
 
 
 class OutputCheck(StrEnum):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import RequestError
-from engine.library.folders import SUFFIXES
+from engine.file_types import SUFFIXES
 from engine.search.query import BY_CONTENT, Term, parse
 
 DDIM = "ddim"
@@ -146,4 +146,4 @@ def texts_of(query: str) -> tuple[str, ...]:
 
 def _is_picture(term: Term) -> bool:
     raw = term.raw.lower()
-    return raw.startswith(BY_CONTENT) or raw.endswith(tuple(SUFFIXES))
+    return raw.startswith(BY_CONTENT) or raw.endswith(SUFFIXES)

@@ -34,32 +34,30 @@ from engine.jobs.codec import Order
 from engine.models.encoders import Encoders
 from engine.models.input_spec import InputSpec, prepare
 from engine.models.progress import Painted
-from engine.search.prompt_scores import Judge, Verdict
-from engine.search.text_embedder import Texts
+from engine.search.prompt_scores import PromptScore, PromptScorer
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.states import OutputCheck
 from engine.thumbnails import thumbnail
 
-_THUMBNAIL_SIDE = 320
 
-
-async def recover(cache: Cache, home: Path) -> int:
+async def recover(cache: Cache, settings: EngineSettings) -> int:
     """Bring files and rows together after a crash; returns how many pictures were entered."""
     try:
-        strays = await cache.write(sweep, home)
+        strays = await cache.write(sweep, settings.home)
     except CacheError:
         # Another instance is busy, or nothing can be written: the next start will do it.
         return 0
-    return sum([await adopt(cache, home, path) for path in strays])
+    return sum([await adopt(cache, settings, path) for path in strays])
 
 
-async def adopt(cache: Cache, home: Path, path: Path) -> bool:
+async def adopt(cache: Cache, settings: EngineSettings, path: Path) -> bool:
     """Enter the picture of a stray file by the recipe in it; whether that could be done.
 
     A file whose content is not what its name says is damaged, and is deleted.
     """
     try:
-        data, picture, recipe = await asyncio.to_thread(_read, path)
+        data, picture, recipe = await asyncio.to_thread(_read, path, settings.thumbnail_side)
     except (PictureError, OSError, ValueError, SyntaxError):
         return False
     if not recipe.request_key or recipe.seed is None:
@@ -77,20 +75,20 @@ async def adopt(cache: Cache, home: Path, path: Path) -> bool:
         seconds=0.0,
     )
     try:
-        await cache.write(keep_generated, home, new, picture, data)
+        await cache.write(keep_generated, settings.home, new, picture, data)
     except CacheError:
         return False
     return True
 
 
-def _read(path: Path) -> tuple[bytes, NewPicture, Recipe]:
+def _read(path: Path, thumbnail_side: int) -> tuple[bytes, NewPicture, Recipe]:
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != path.stem:
         path.unlink()
         raise ValueError("its content is not what its name says")
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
-    return data, new_picture(data, pixels, _THUMBNAIL_SIDE), read_recipe(path)
+    return data, new_picture(data, pixels, thumbnail_side), read_recipe(path)
 
 
 _EMBEDDED_ALONG = 32
@@ -101,7 +99,7 @@ _EMBEDDED_ALONG = 32
 class Judged:
     """What was made of a picture after it was kept."""
 
-    verdict: Verdict | None
+    verdict: PromptScore | None
     """None where no encoder could be asked."""
     remarks: tuple[str, ...] = ()
     is_new: bool = False
@@ -112,13 +110,13 @@ class Keeper:
     """Keeps painted pictures, and says how well they fit their prompts."""
 
     def __init__(
-        self, cache: Cache, encoders: Encoders, judge: Judge, settings: EngineSettings
+        self, cache: Cache, encoders: Encoders, judge: PromptScorer, settings: EngineSettings
     ) -> None:
         self._cache = cache
         self._encoders = encoders
         self._judge = judge
         self._settings = settings
-        self._texts = Texts(cache, encoders)
+        self._texts = TextEmbedder(cache, encoders)
 
     async def keep(
         self, painted: Painted, recipe: Recipe, order: Order, job_id: int
@@ -220,7 +218,7 @@ class Keeper:
         await self._cache.write(_enter, space, ids, vectors)
         return True
 
-    async def _note(self, record: GeneratedRecord, verdict: Verdict) -> None:
+    async def _note(self, record: GeneratedRecord, verdict: PromptScore) -> None:
         with suppress(CacheError):
             # The scores can be had again.
             await self._cache.write(

@@ -6,8 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.requests import HIDE, ONLY, SHOW
-from engine.states import ProcessState
+from engine.states import ProcessState, Synthetic
 from engine.storybook.shipped import GALLERY
 from t2itui.text.plain import plain
 
@@ -78,7 +77,10 @@ def scoring_words(engine: Engine | None) -> str:
     return "loading the encoder…" if is_loading else "scoring…"
 
 
-SYNTHETIC_WORDS = {HIDE: "without painted", ONLY: "painted only"}
+SYNTHETIC_WORDS: dict[str, str] = {
+    Synthetic.HIDE: "without painted",
+    Synthetic.ONLY: "painted only",
+}
 
 FOLDER_ROOM = 24
 """Characters of a folder in a line that says other things too; its end tells most."""
@@ -92,7 +94,7 @@ def filter_words(filters: Filters) -> str:
     words += [f"since {date_words(filters.since)}"] if filters.since is not None else []
     words += [f"until {date_words(filters.until)}"] if filters.until is not None else []
     words += [f"min {filters.min_side} px"] if filters.min_side else []
-    words += [SYNTHETIC_WORDS[filters.synthetic]] if filters.synthetic != SHOW else []
+    words += [SYNTHETIC_WORDS[filters.synthetic]] if filters.synthetic != Synthetic.SHOW else []
     return " ".join(words)
 
 

@@ -26,6 +26,7 @@ from t2itui.screens.jobs.controller import JobsController
 from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.session import Intent, Notice, Session, ShowJobs
+from t2itui.status import Status
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -105,6 +106,7 @@ class HostApp(App[None]):
         self.fake = engine
         self.graphics = Graphics(protocol="halfcell", reason="a test")
         self.session = Session(graphics=self.graphics)
+        self.session.show_status(Status())
         self.jobs = JobsController(self.session)
         self.first_screen = screen
         self.sent: list[Intent] = []
@@ -139,7 +141,8 @@ class HostApp(App[None]):
         self.notify(notice.message, title=notice.title, severity=notice.severity, markup=False)
 
     def action_jobs(self) -> None:
-        self.push_screen(JobsScreen(self.session))
+        if not isinstance(self.screen, JobsScreen):
+            self.push_screen(JobsScreen(self.session))
 
     def action_cancel_job(self, job_id: int | None = None) -> None:
         self.jobs.cancel(job_id)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from engine.comparing.sheet import Sheet, example, load_sheet, save_sheet, short_name
-from engine.library.folders import SUFFIXES
+from engine.file_types import SUFFIXES
 from t2itui.screens.common.dialogs import FileDialog, FormError, ReadFile, WriteFile
 from t2itui.text.shell_commands import compare_command
 from t2itui.widgets.path_input import PathInput
@@ -37,7 +37,7 @@ class AddPicture(FileDialog[str]):
         return PathInput(
             placeholder="~/horse.jpg, horse.jpg or storybook/0004.webp",
             folders_only=False,
-            suffixes=tuple(SUFFIXES),
+            suffixes=SUFFIXES,
             id="target",
         )
 

@@ -19,6 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from engine.errors import EngineError, RequestError
+from engine.file_types import SUFFIXES
 from engine.generation.request import MAX_STEPS, SCHEDULERS, GenerateRequest, Lora
 from engine.jobs.codec import Order
 from engine.models.generator_info import GeneratorFacts
@@ -119,7 +120,6 @@ def facts_words(facts: GeneratorFacts) -> str:
 
 
 PREVIEWS = "Without previews a picture shows when it is done; this is kept."
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".bmp", ".gif", ".tiff")
 
 
 class Described(Message, bubble=False):

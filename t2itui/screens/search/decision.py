@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from engine.errors import T2IError
+from engine.scoring.registry import scorer_after
 from t2itui.screens.search.lines import RouteLine
 from t2itui.screens.search.pictures import PictureActions
 from t2itui.screens.search.results import FINE, Results
@@ -129,7 +130,7 @@ class DecisionActions(PictureActions):
         """Rank by the other scorer."""
         listing = self.results.listing
         if listing is not None:
-            self.results.rank_by("cosine" if listing.scorer == "match" else "match")
+            self.results.rank_by(scorer_after(listing.scorer))
 
     def action_hide(self) -> None:
         """Hide what is below the threshold, or dim it."""

@@ -18,7 +18,7 @@ from t2itui.text import shell_commands as twins
 from t2itui.text.words import counted
 
 if TYPE_CHECKING:
-    from engine.search.labels import Labelled
+    from engine.search.labels import LabelSummary
     from t2itui.screens.search.listing import Listing
     from t2itui.session import Session
 
@@ -45,7 +45,7 @@ class Judgement:
 class JudgingBegun(Message, bubble=False):
     """The answer on the screen can be judged."""
 
-    def __init__(self, text: str, encoder_id: str, state: Labelled) -> None:
+    def __init__(self, text: str, encoder_id: str, state: LabelSummary) -> None:
         super().__init__()
         self.text = text
         self.encoder_id = encoder_id
@@ -64,7 +64,7 @@ class LabelsRead(Message, bubble=False):
 class LabelsKept(Message, bubble=False):
     """A judgement was kept or taken back, and the calibrations follow it."""
 
-    def __init__(self, state: Labelled) -> None:
+    def __init__(self, state: LabelSummary) -> None:
         super().__init__()
         self.state = state
 
@@ -150,7 +150,7 @@ class LabelActions(EarlyLoading):
             return
         labels = engine.searcher.labels
         try:
-            case = await labels.case(query, picture_id, encoder_id=encoder_id, offline=True)
+            case = await labels.resolve(query, picture_id, encoder_id=encoder_id, offline=True)
             said = await labels.said_for(query, encoder_id=encoder_id)
             state = await labels.state(encoder_id)
         except T2IError as error:

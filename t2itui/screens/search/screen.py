@@ -218,7 +218,7 @@ class SearchScreen(Beginning):
         self.results.show(listing)
         self.results.grid.show_marks(self.selection.picture_ids)
         self.show_body("results")
-        self.notes.show(listing.result.notes)
+        self.notes.show(listing.result.warnings)
         self.show_route(listing)
         self.show_labels(listing)
         self.offer_painting(listing)

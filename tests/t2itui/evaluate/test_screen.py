@@ -377,7 +377,7 @@ async def test_the_form_says_what_the_engine_refuses_at_the_line(engine: Evaluat
             ("threshold", "the threshold 7 is not between 0 and 1"),
             ("language", "the storybook is not written in 'fr': en or zh"),
             ("by-words", "class words are looked for in captions"),
-            ("limit", "resamples and limit are not to be negative"),
+            ("limit", "the limit is not to be less than 1"),
         ):
             engine.evaluator.refusal = RequestError(message)
             form.data.line.focus()
