@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -10,6 +11,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
+from engine.errors import T2IError
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.text.plain import plain
 from t2itui.widgets.basics import Backdrop
@@ -17,7 +19,6 @@ from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.errors import T2IError
     from engine.generation.request import GenerateRequest
     from t2itui.session import Session, ShowScreen, Unsubscribe
 
@@ -95,6 +96,14 @@ class AppScreen(Screen[None], Backdrop):
         """Say what went wrong and what to do."""
         text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
         self.notify(text, title=self.SUBJECT, severity="error", markup=False)
+
+    @contextmanager
+    def errors_told(self) -> Iterator[None]:
+        """Say what goes wrong in the block, which ends there."""
+        try:
+            yield
+        except T2IError as error:
+            self.tell_error(error)
 
 
 class BindingWatch:

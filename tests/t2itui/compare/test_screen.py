@@ -91,7 +91,7 @@ async def test_the_example_shows_at_once_and_escape_stops_the_wait_for_its_score
         assert screen.sheet == example(0)
         assert [line.split()[0] for line in drawn(screen)[1:3]] == ["╭", "╰"]
         await until(pilot, lambda: "esc stops" in str(screen.state.content))
-        await until(pilot, lambda: bool(screen._thumbnails))
+        await until(pilot, lambda: bool(screen.scores.thumbnails))
         await pilot.press("escape")
         assert not screen.is_waiting
         assert "stopped" in str(screen.state.content)
