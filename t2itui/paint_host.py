@@ -72,10 +72,10 @@ class PaintHost(JobHost):
     class Wanted(Message):
         """The form is to be shown with a request in it."""
 
-        def __init__(self, request: GenerateRequest, remarks: Sequence[str]) -> None:
+        def __init__(self, request: GenerateRequest, warnings: Sequence[str]) -> None:
             super().__init__()
             self.request = request
-            self.remarks = remarks
+            self.warnings = warnings
 
     class JobStarted(Message):
         """A job was started from the form or from another job."""
@@ -101,7 +101,7 @@ class PaintHost(JobHost):
         from t2itui.screens.generate.screen import PaintingScreen
 
         if job_id is None:
-            view = self.job_board.painting
+            view = self.job_board.latest_generation
             if view is None:
                 self.notify("Nothing was painted in this session; j lists earlier jobs.")
                 return
@@ -120,16 +120,16 @@ class PaintHost(JobHost):
 
     @on(Wanted)
     def show_wanted_form(self, message: Wanted) -> None:
-        self.show_form(message.request, message.remarks)
+        self.show_form(message.request, message.warnings)
 
-    def show_form(self, request: GenerateRequest, remarks: Sequence[str] = ()) -> None:
+    def show_form(self, request: GenerateRequest, warnings: Sequence[str] = ()) -> None:
         """Ask what to paint, starting with a request."""
         from t2itui.screens.generate.form import PaintForm
 
         if self.engine is not None and not isinstance(self.screen, PaintForm):
             request = replace(request, preview=self.settings.previews)
             form = PaintForm(
-                self.engine, request, remarks, library=self.paint_library() or "", home=self.home
+                self.engine, request, warnings, library=self.paint_library() or "", home=self.home
             )
             self.push_screen(form, self._take_answer)
 
@@ -153,7 +153,7 @@ class PaintHost(JobHost):
             return
         request = replace(request, preview=self.settings.previews)
         try:
-            job = await self.engine.painting.start(request, library=library, fresh=fresh)
+            job = await self.engine.generate(request, library=library, fresh=fresh)
         except T2IError as error:
             self.tell_problem("Not painted", error)
         else:
@@ -165,7 +165,7 @@ class PaintHost(JobHost):
         if self.engine is None:
             return
         try:
-            job = await self.engine.painting.again(
+            job = await self.engine.generation.again(
                 job_id, new_seed=new_seed, preview=self.settings.previews
             )
         except T2IError as error:
@@ -175,7 +175,7 @@ class PaintHost(JobHost):
 
     def action_another_seed(self) -> None:
         """Paint what was painted last with another seed, and show that."""
-        view = self.job_board.painting
+        view = self.job_board.latest_generation
         if view is None:
             self.notify("Nothing was painted in this session; j lists earlier jobs.")
         elif view.is_active:
@@ -195,7 +195,7 @@ class PaintHost(JobHost):
         if self.engine is None:
             return
         try:
-            recipe = await self.engine.painting.recipe(picture_id)
+            recipe = await self.engine.generation.recipe(picture_id)
         except T2IError as error:
             self.tell_problem("No recipe", error)
         else:

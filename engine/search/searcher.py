@@ -25,7 +25,7 @@ from engine.search import warnings as notes
 from engine.search.answers import Answers
 from engine.search.labels import Labels
 from engine.search.pictures import Pictures, absolute
-from engine.search.prompt_scores import Judge
+from engine.search.prompt_scores import PromptScorer
 from engine.search.query import quote
 from engine.search.receipts import Basis, Stored, filters_as_json, pack, receipt_id, unpack
 from engine.search.resolve import Case, Cases, check, check_scorer
@@ -62,7 +62,7 @@ class Searcher:
         self._pictures = Pictures(cache, encoders, self._texts, settings)
         self._cases = Cases(cache, self._pictures, settings, storybook)
         self._answers = Answers(cache, self._texts, self._pictures, self._cases)
-        self.judge = Judge(cache, self._cases, self._answers)
+        self.prompt_scorer = PromptScorer(cache, self._texts, self._cases, self._answers)
         """Scores pictures against texts, without a receipt."""
         self.labels = Labels(cache, self._texts, self._pictures, self._cases, self._answers)
         """What a person says of pictures."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.evaluation.request import COSINE, MATCH, TEMPLATES, EvaluateRequest
-from engine.jobs.codec import Order
+from engine.generation.request import GenerationSpec
 from engine.requests import SHOW, ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
 from engine.training.request import TrainRequest
 from t2itui.settings import home_folder
@@ -136,7 +136,7 @@ def download_command(home: Path | None, model_id: str) -> str:
     return program(home, "models", "get", model_id)
 
 
-def generate_command(home: Path | None, order: Order) -> str:
+def generate_command(home: Path | None, order: GenerationSpec) -> str:
     """Return the command that paints the same pictures."""
     request = order.request
     seed = order.drawn if request.seed is None and order.fresh else request.seed

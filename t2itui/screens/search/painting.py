@@ -15,7 +15,7 @@ from engine.events import (
     JobEvent,
     JobFailed,
     JobFinished,
-    JobScored,
+    PictureScored,
 )
 from engine.requests import SYNTHETIC
 from engine.states import JobState, Route
@@ -55,7 +55,7 @@ class PaintingActions(StorybookActions):
         super().__init__()
         self._jobs: dict[int, str] = {}
         """The query that each job paints for."""
-        self._scored: dict[int, JobScored] = {}
+        self._scored: dict[int, PictureScored] = {}
         """The best picture of each of these jobs."""
         self._awaits_paint = False
         """The person has asked a query; its answer may start a painting by itself."""
@@ -119,7 +119,7 @@ class PaintingActions(StorybookActions):
         if engine is None:
             return
         try:
-            job = await engine.painting.again(
+            job = await engine.generation.again(
                 job_id, new_seed=True, preview=self.t2i.settings.previews
             )
         except T2IError as error:
@@ -140,9 +140,9 @@ class PaintingActions(StorybookActions):
             return
         try:
             receipt = await self._kept(listing)
-            request = request or engine.painting.request_for(receipt)
+            request = request or engine.request_for(receipt)
             request = replace(request, preview=self.t2i.settings.previews)
-            job = await engine.painting.start(request, receipt=receipt)
+            job = await engine.generate(request, receipt=receipt)
         except T2IError as error:
             self.post_message(Refused(error))
         else:
@@ -165,7 +165,7 @@ class PaintingActions(StorybookActions):
         return result.receipt
 
     @on(Painting)
-    def follow_painting(self, message: Painting) -> None:
+    def follow_generation(self, message: Painting) -> None:
         self._jobs[message.job_id] = message.query
         view = self.t2i.job_board.find(message.job_id)
         if view is not None and not view.is_active:
@@ -188,9 +188,9 @@ class PaintingActions(StorybookActions):
     def follow_painting_job(self, event: JobEvent) -> None:
         """Keep the line in step with a job, and search again once its picture can be found."""
         match event:
-            case JobScored():
+            case PictureScored():
                 best = self._scored.get(event.job_id)
-                if best is None or event.match > best.match:
+                if best is None or event.score.match > best.score.match:
                     self._scored[event.job_id] = event
             case JobFinished():
                 self._follow_end(event.job_id, JobState.DONE, event.message)
@@ -210,7 +210,7 @@ class PaintingActions(StorybookActions):
             self.ask_again()
         else:
             view = self.t2i.job_board.find(job_id)
-            is_spoilt = view is not None and bool(view.painting.spoilt)
+            is_spoilt = view is not None and bool(view.generation.rejected)
             self.offer_line.show_ended(job_id, message, is_spoilt=is_spoilt)
 
     def _show_revealed(self, listing: Listing) -> bool:
@@ -219,7 +219,7 @@ class PaintingActions(StorybookActions):
         scored = None if job_id is None else self._scored.get(job_id)
         if job_id is None or scored is None or self._jobs[job_id] != self._query:
             return False
-        index = listing.index_of(scored.picture_id)
+        index = listing.index_of(scored.picture.picture_id)
         position = None if index is None else listing.position(index)
         if index is None or position is None:
             return False
@@ -231,7 +231,7 @@ class PaintingActions(StorybookActions):
             total=len(listing),
             match=float(listing.scores.match[index]),
             passes=listing.passes(index),
-            new=view is None or not all(each.cached for each in view.painting.painted),
+            new=view is None or not all(each.cached for each in view.generation.pictures),
         )
         return True
 
@@ -249,11 +249,11 @@ class PaintingActions(StorybookActions):
     async def _decline(self, listing: Listing) -> None:
         engine = self.t2i.engine
         if engine is not None:
-            await engine.painting.decline(await self._kept(listing))
+            await engine.generation.decline(await self._kept(listing))
 
     def prompt(self) -> tuple[str, str]:
         """What the query on the screen says is to be painted, and what is not."""
-        from engine.generation.request import prompts_of
+        from engine.search.query import prompts_of
 
         try:
             return prompts_of(self._query)

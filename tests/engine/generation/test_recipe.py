@@ -18,7 +18,6 @@ from engine.generation.png_metadata import (
     read_recipe,
 )
 from engine.generation.recipe import Recipe, UsedLora, from_json, request_from, to_json
-from engine.generation.request import DPM, EULER_A
 
 PIXELS = np.arange(8 * 12 * 3, dtype=np.uint8).reshape(8, 12, 3)
 RECIPE = Recipe(
@@ -29,13 +28,13 @@ RECIPE = Recipe(
     guidance=7.5,
     width=512,
     height=384,
-    scheduler=DPM,
+    scheduler="dpm++",
     model="some/painter",
     loras=(UsedLora(name="ink", weight=0.8, sha256="ab" * 32),),
     strength=0.55,
     device="cpu",
     dtype="bf16",
-    steps_down=("attention in slices",),
+    memory_fallbacks=("attention in slices",),
     request_key="k" * 64,
 )
 WEB_UI = (
@@ -76,7 +75,7 @@ def test_what_another_tool_wrote_is_understood(tmp_path: Path) -> None:
         guidance=6.5,
         width=640,
         height=448,
-        scheduler=DPM,
+        scheduler="dpm++",
         model="odd, name",
         loras=(UsedLora(name="ink", weight=0.7),),
     )
@@ -100,9 +99,9 @@ def test_the_plain_form_goes_there_and_back() -> None:
     assert (expected.negative, expected.seed, expected.scheduler) == (
         "blur,\nnoise",
         RECIPE.seed,
-        DPM,
+        "dpm++",
     )
-    assert parse_parameters("Steps: 4, Sampler: Euler a, Seed: 1").scheduler == EULER_A
+    assert parse_parameters("Steps: 4, Sampler: Euler a, Seed: 1").scheduler == "euler-a"
     assert parse_parameters("only words: no steps").prompt == "only words: no steps"
 
 
