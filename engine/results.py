@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.states import Route
+from engine.states import CheckState, ModelKind, Route
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IdArray: TypeAlias = NDArray[np.int64]
@@ -138,8 +138,7 @@ class ModelStatus:
     """An encoder or a generator as `models` lists it."""
 
     id: str
-    kind: str
-    """encoder or generator."""
+    kind: ModelKind
     known: bool
     """In the program's own list."""
     location: str
@@ -157,7 +156,6 @@ class Check:
     """One line of `doctor`."""
 
     name: str
-    state: str
-    """ok, warning or error."""
+    state: CheckState
     message: str
     hint: str = ""

@@ -41,6 +41,33 @@ class JobState(StrEnum):
         return self in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
 
 
+class Device(StrEnum):
+    """Where a model runs."""
+
+    AUTO = "auto"
+    """The fastest that is there."""
+    CUDA = "cuda"
+    MPS = "mps"
+    CPU = "cpu"
+
+
+class NumberFormat(StrEnum):
+    """How a model keeps its numbers."""
+
+    AUTO = "auto"
+    """The fastest that the device has of its own."""
+    BF16 = "bf16"
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+class VectorLayout(StrEnum):
+    """How exported vectors lie on the disk."""
+
+    NPZ = "npz"
+    CLIP_RETRIEVAL = "clip-retrieval"
+
+
 class ProcessState(StrEnum):
     """What a model process is doing."""
 
@@ -61,6 +88,29 @@ class GenerationPhase(StrEnum):
     """A denoising step is done."""
     DECODING = "decoding"
     """All steps are done; the latents become a picture."""
+
+
+class CheckState(StrEnum):
+    """How a check of `doctor` came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class ModelKind(StrEnum):
+    """What a model is for."""
+
+    ENCODER = "encoder"
+    GENERATOR = "generator"
+
+
+class Synthetic(StrEnum):
+    """Whether generated pictures take part in a search."""
+
+    SHOW = "show"
+    HIDE = "hide"
+    ONLY = "only"
 
 
 class OutputCheck(StrEnum):

@@ -9,7 +9,14 @@ from pathlib import Path
 import platformdirs
 import tomli_w
 
-from engine.settings import DEFAULT_ENCODER, DEFAULT_GENERATOR, EngineSettings
+from engine.settings import (
+    DEFAULT_ENCODER,
+    DEFAULT_GENERATOR,
+    DEFAULT_IDLE_SECONDS,
+    DEFAULT_THRESHOLD,
+    EngineSettings,
+)
+from engine.states import Device, NumberFormat, Synthetic
 
 HOME_VARIABLE = "T2ITUI_HOME"
 
@@ -31,10 +38,10 @@ def settings_file(home: Path) -> Path:
 CHOICES = {
     "scorer": ("match", "cosine"),
     "graphics": ("auto", "kitty", "sixel", "halfcell", "text"),
-    "device": ("auto", "cuda", "mps", "cpu"),
-    "dtype": ("auto", "bf16", "fp16", "fp32"),
+    "device": tuple(device.value for device in Device),
+    "dtype": tuple(each.value for each in NumberFormat),
     "generate": ("ask", "now", "never"),
-    "synthetic": ("show", "hide", "only"),
+    "synthetic": tuple(each.value for each in Synthetic),
 }
 
 
@@ -48,7 +55,7 @@ class AppSettings:
 
     theme: str = "textual-dark"
     """Any of Textual's themes."""
-    threshold: float = 0.5
+    threshold: float = DEFAULT_THRESHOLD
     """The probability at which `match` counts as an answer."""
     scorer: str = "match"
     """What ranks results: match or cosine."""
@@ -68,11 +75,11 @@ class AppSettings:
     """What is being painted is shown as it comes about."""
     generate: str = "ask"
     """What the app does where nothing passes: ask whether to paint, paint now, or never."""
-    synthetic: str = "show"
+    synthetic: str = Synthetic.SHOW
     """Whether painted pictures take part in searches: show, hide, or only they."""
-    device: str = "auto"
-    dtype: str = "auto"
-    idle_seconds: float = 600.0
+    device: str = Device.AUTO
+    dtype: str = NumberFormat.AUTO
+    idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model without work for so long gives its memory back; 0 keeps it."""
 
     def __post_init__(self) -> None:

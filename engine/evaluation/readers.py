@@ -24,7 +24,7 @@ from engine.evaluation.data import (
     SwappedPair,
 )
 from engine.evaluation.swaps import random_variant
-from engine.library.folders import SUFFIXES
+from engine.file_types import SUFFIXES
 
 MOST_SWAPS = 2000
 _PICTURE = ("image", "picture", "file", "filename", "file_name", "filepath", "path", "image_name",

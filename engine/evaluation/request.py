@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.requests import DEFAULT_THRESHOLD
+from engine.settings import DEFAULT_THRESHOLD
 
 COSINE, MATCH, LABEL_FREE, FUSION = "cosine", "match", "label-free", "fusion"
 SCORERS = (COSINE, MATCH, LABEL_FREE, FUSION)

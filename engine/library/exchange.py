@@ -27,7 +27,7 @@ from engine.library.progress import Progress
 from engine.library.vector_files import Array, Named, write_folder, write_npz
 from engine.requests import ExportRequest, ImportRequest
 from engine.settings import EngineSettings
-from engine.states import JobKind
+from engine.states import JobKind, VectorLayout
 
 _SHOWN_AT_ONCE = 4096
 
@@ -96,14 +96,14 @@ class ExportRun:
             lambda done: self._progress.tell("writing", done, max(size, done), unit="bytes")
         )
         self._progress.tell("writing", 0, size, unit="bytes")
-        if self._request.layout == "clip-retrieval":
-            write = _folder_writer(target, pictures, texts, pulse)
-        elif self._request.layout == "npz":
-            write = _npz_writer(target, pictures, texts, pulse)
-        else:
+        writer = _WRITERS.get(self._request.layout)
+        if writer is None:
             raise RequestError(
-                f"There is no layout {self._request.layout}", hint="Use npz or clip-retrieval."
+                f"There is no layout {self._request.layout}",
+                hint=f"Use {' or '.join(VectorLayout)}.",
+                field="layout",
             )
+        write = writer(target, pictures, texts, pulse)
         return await on_thread(write, pulse, wait=True)
 
 
@@ -151,6 +151,12 @@ def _npz_writer(
         return written
 
     return write
+
+
+_WRITERS: dict[str, Callable[..., Callable[[], Sequence[Path]]]] = {
+    VectorLayout.NPZ: _npz_writer,
+    VectorLayout.CLIP_RETRIEVAL: _folder_writer,
+}
 
 
 class Exchange:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from engine.errors import RequestError
+from engine.file_types import SUFFIXES
 from engine.storybook.shipped import STORYBOOK
 
 
@@ -25,14 +26,7 @@ def is_text(path: str) -> bool:
     return True
 
 
-SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"),
-        *(".tif", ".tiff", ".avif", ".heic", ".heif", ".hif"),
-    )
-)
-"""Names that promise a picture; what a file holds decides how it is decoded."""
-
+_SUFFIXES = frozenset(SUFFIXES)
 Found: TypeAlias = tuple[str, int, int]
 """Path, bytes, mtime in nanoseconds. A tuple: there may be a million."""
 
@@ -80,7 +74,7 @@ def _visit(path: str, seen: list[str]) -> Folder:
             continue
         try:
             suffix = name[name.rfind(".") :]
-            if suffix not in SUFFIXES and suffix.lower() not in SUFFIXES:
+            if suffix not in _SUFFIXES and suffix.lower() not in _SUFFIXES:
                 is_folder = entry.is_dir()
             elif entry.is_file():
                 status = entry.stat()

@@ -16,9 +16,8 @@ from engine.models.generators import Generators
 from engine.results import ModelStatus
 from engine.scoring.matcher import matcher_words
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER, DEFAULT_GENERATOR
+from engine.states import ModelKind
 from engine.storybook.shipped import PAINTER
-
-ENCODER = "encoder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +131,7 @@ def _used(use: _Use, encoders: Encoders) -> ModelStatus:
     location = encoders.locate(source) if source else None
     return ModelStatus(
         id=use.record.id,
-        kind=ENCODER,
+        kind=ModelKind.ENCODER,
         known=model is not None,
         location=str(location or ""),
         indexed=use.indexed,
@@ -145,7 +144,7 @@ def _used(use: _Use, encoders: Encoders) -> ModelStatus:
 def _unused(model: KnownModel, encoders: Encoders) -> ModelStatus:
     return ModelStatus(
         id=model.id,
-        kind=ENCODER,
+        kind=ModelKind.ENCODER,
         known=True,
         location=str(encoders.locate(model.id) or ""),
         indexed=0,
@@ -165,7 +164,7 @@ async def _configured_encoder(encoders: Encoders) -> ModelStatus | None:
             return None
         return ModelStatus(
             id=source,
-            kind=ENCODER,
+            kind=ModelKind.ENCODER,
             known=False,
             location="",
             indexed=0,
@@ -175,7 +174,7 @@ async def _configured_encoder(encoders: Encoders) -> ModelStatus | None:
         )
     return ModelStatus(
         id=facts.id,
-        kind=ENCODER,
+        kind=ModelKind.ENCODER,
         known=False,
         location=str(facts.folder),
         indexed=0,
@@ -183,9 +182,6 @@ async def _configured_encoder(encoders: Encoders) -> ModelStatus | None:
         matcher="",
         note="of the settings",
     )
-
-
-GENERATOR = "generator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +234,7 @@ def _status(model: KnownGenerator, generators: Generators) -> ModelStatus:
 def _listed(name: str, *, note: str, location: str = "", known: bool = False) -> ModelStatus:
     return ModelStatus(
         id=name,
-        kind=GENERATOR,
+        kind=ModelKind.GENERATOR,
         known=known,
         location=location,
         indexed=0,

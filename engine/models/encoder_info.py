@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths as places
-from engine.models.families import family_of, width_of
+from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
 from engine.models.json_files import read_json
 from engine.models.messages import Json
@@ -36,7 +36,7 @@ class EncoderFacts:
     folder: Path
     """Where its files are."""
     family: str
-    """clip, chinese_clip or siglip."""
+    """The name of its entry in FAMILIES."""
     dim: int
     """Numbers in a vector."""
     logit_scale: float
@@ -67,7 +67,7 @@ def read_facts(source: str, identity: str) -> EncoderFacts:
         dim=width_of(config, family),
         logit_scale=_DEFAULT_LOGIT_SCALE if scale is None else float(np.exp(scale)),
         logit_bias=read_scalar(folder, "logit_bias"),
-        languages=family.languages,
+        languages=languages_of(config, family),
         spec=read_input_spec(folder),
     )
 

@@ -14,8 +14,8 @@ from cache.embeddings import EncoderRecord, vectors_of
 from cache.pictures import find_by_sha, pictures_at, show
 from cache.store import Cache
 from engine.errors import OfflineError, PictureError, RequestError
+from engine.file_types import SUFFIXES
 from engine.library.decoders import Decoder, PoolSettings, Refused
-from engine.library.folders import SUFFIXES
 from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray

@@ -12,7 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from engine.errors import RequestError
-from engine.library.folders import SUFFIXES
+from engine.file_types import SUFFIXES
 
 MAX_LENGTH = 10_000
 MAX_TERMS = 32

@@ -12,9 +12,9 @@ from cache.errors import CacheError
 from cache.receipts import ReceiptRecord, delete_receipts, get_receipt, list_receipts, touch_receipt
 from cache.store import Cache
 from engine.errors import EngineError, RequestError
-from engine.requests import SHOW, Filters
+from engine.requests import Filters
 from engine.results import Note, Receipt, ResultRow, SearchResult
-from engine.states import Route
+from engine.states import Route, Synthetic
 
 FORMULA = 2
 """One more whenever scores or routes of the same request come out differently."""
@@ -67,7 +67,7 @@ def filters_as_json(filters: Filters) -> dict[str, object]:
         "since": filters.since,
         "until": filters.until,
         "min_side": filters.min_side,
-        "synthetic": "" if filters.synthetic == SHOW else filters.synthetic,
+        "synthetic": "" if filters.synthetic == Synthetic.SHOW else filters.synthetic,
     }
     return {name: value for name, value in found.items() if value}
 

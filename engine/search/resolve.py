@@ -24,13 +24,14 @@ from cache.texts import get_texts
 from engine.errors import EmptyLibraryError, EngineError, RequestError
 from engine.language import language_of, unread
 from engine.library.collections import Storybook
-from engine.requests import ONLY, SHOW, SYNTHETIC, Filters, SearchRequest
+from engine.requests import Filters, SearchRequest
 from engine.results import IdArray
 from engine.scoring.ranking import SCORERS
 from engine.search.pictures import Pictures, Reference
 from engine.search.query import Query, Term, parse, plain_text
 from engine.search.receipts import Basis
 from engine.settings import EngineSettings
+from engine.states import Synthetic
 
 
 def _none() -> IdArray:
@@ -334,7 +335,9 @@ class Cases:
             since=filters.since,
             until=filters.until,
             min_side=filters.min_side,
-            synthetic=None if filters.synthetic == SHOW else filters.synthetic == ONLY,
+            synthetic=None
+            if filters.synthetic == Synthetic.SHOW
+            else filters.synthetic == Synthetic.ONLY,
             painted_for=STORYBOOK if self._names_storybook(filters) else "",
         )
         indices = np.flatnonzero(np.isin(picture_ids, inside, assume_unique=True) & ~out)
@@ -361,10 +364,10 @@ def check(request: SearchRequest) -> None:
     if not 0 <= request.threshold <= 1 or math.isnan(request.threshold):
         raise RequestError(f"the threshold {request.threshold:g} is not between 0 and 1")
     check_scorer(request.scorer)
-    if request.filters.synthetic not in SYNTHETIC:
+    if request.filters.synthetic not in tuple(Synthetic):
         raise RequestError(
             f"painted pictures cannot be {request.filters.synthetic!r}",
-            hint=f"Take one of {', '.join(SYNTHETIC)}.",
+            hint=f"Take one of {', '.join(tuple(Synthetic))}.",
         )
     if request.top < 0:
         raise RequestError(f"{request.top} results make no sense: 0 means all")

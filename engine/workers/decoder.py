@@ -15,6 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cache.embeddings import short_hash
 from engine.errors import PictureError
+from engine.file_types import FORMATS, REDUCED
 from engine.models.input_spec import SHORTEST_EDGE_CROP, InputSpec, prepare
 from engine.models.messages import Json, Reply
 from engine.thumbnails import thumbnail
@@ -29,9 +30,6 @@ except ImportError:
 
 # The size is checked here, against the setting; Pillow's own check only knows a warning first.
 Image.MAX_IMAGE_PIXELS = None
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF")
-"""The Pillow plugins that may see a file; its content decides, not its name."""
 
 _DEEP_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
 _ORIENTATION = 0x0112
@@ -101,7 +99,7 @@ def _decode(source: BinaryIO, max_pixels: int, enough: int, *, partial: bool) ->
         )
     kind = (image.format or "").lower()
     with image:
-        reduced = image.format in {"JPEG", "MPO"} and _reduce(image, enough)
+        reduced = image.format in REDUCED and _reduce(image, enough)
         image.load()
         orientation = _orientation(image)
         upright = _upright(_rgb(image), orientation)

@@ -12,12 +12,20 @@ from pathlib import Path
 import torch
 
 from engine.errors import ModelUnusableError
+from engine.states import Device, NumberFormat
 
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
+DTYPES: dict[str, torch.dtype] = {
+    NumberFormat.BF16: torch.bfloat16,
+    NumberFormat.FP16: torch.float16,
+    NumberFormat.FP32: torch.float32,
+}
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
-_NATIVE = {"bf16": "_is_mkldnn_bf16_supported", "fp16": "_is_mkldnn_fp16_supported"}
+_NATIVE: dict[str, str] = {
+    NumberFormat.BF16: "_is_mkldnn_bf16_supported",
+    NumberFormat.FP16: "_is_mkldnn_fp16_supported",
+}
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "alloc_cpu", "cannot allocate memory")
 
 
@@ -35,22 +43,22 @@ class Choice:
     @property
     def key(self) -> str:
         """Tells this device from the machine's others: two GPUs are two devices."""
-        if self.device != "cuda":
+        if self.device != Device.CUDA:
             return self.device
         return f"cuda-{torch.cuda.get_device_properties('cuda').uuid}"
 
 
 def choose(device: str, dtype: str) -> Choice:
-    """Settle `auto` for either; raise ModelUnusableError for a device that is not there."""
+    """Resolve `auto` for either; raise ModelUnusableError for a device that is not there."""
     present = _present()
-    if device == "auto":
+    if device == Device.AUTO:
         device = present[0]
     if device not in present:
         raise ModelUnusableError(
             f"this machine has no {device} device that PyTorch {torch.__version__} can use",
             hint=f"Set the device to auto or {present[0]}.",
         )
-    if dtype == "auto":
+    if dtype == NumberFormat.AUTO:
         dtype = _fastest(device)
     return Choice(device=device, dtype=dtype, name=_name(device))
 
@@ -76,23 +84,24 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def free_cache(device: str) -> None:
     """Give back the memory that torch holds in reserve."""
-    if device == "cuda":
+    if device == Device.CUDA:
         torch.cuda.empty_cache()
-    elif device == "mps":
+    elif device == Device.MPS:
         torch.mps.empty_cache()
 
 
 def _present() -> list[str]:
-    found = ["cuda"] if torch.cuda.is_available() else []
+    found: list[str] = [Device.CUDA] if torch.cuda.is_available() else []
     if torch.backends.mps.is_available():
-        found.append("mps")
-    return [*found, "cpu"]
+        found.append(Device.MPS)
+    return [*found, Device.CPU]
 
 
 def _fastest(device: str) -> str:
-    if device == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "bf16" if device == "cpu" and _cpu_has_bf16() else "fp32"
+    if device == Device.CUDA:
+        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return NumberFormat.BF16 if has_bf16 else NumberFormat.FP16
+    return NumberFormat.BF16 if device == Device.CPU and _cpu_has_bf16() else NumberFormat.FP32
 
 
 def _cpu_has_bf16() -> bool:
@@ -105,9 +114,9 @@ def _cpu_has_bf16() -> bool:
 
 
 def _name(device: str) -> str:
-    if device == "cuda":
+    if device == Device.CUDA:
         return str(torch.cuda.get_device_name())
-    if device == "mps":
+    if device == Device.MPS:
         return "Apple GPU"
     return f"CPU with {torch.get_num_threads()} threads"
 

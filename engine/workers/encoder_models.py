@@ -3,7 +3,8 @@
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -12,19 +13,15 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from tokenizers import Regex, normalizers
-from transformers import PreTrainedTokenizerFast
-from transformers.models.bert.tokenization_bert import BertTokenizer
-from transformers.models.chinese_clip.modeling_chinese_clip import ChineseCLIPModel
-from transformers.models.clip.modeling_clip import CLIPModel
-from transformers.models.clip.tokenization_clip import CLIPTokenizer
-from transformers.models.siglip.modeling_siglip import SiglipModel
 from transformers.utils import logging
 
 from engine.errors import EngineError, ModelUnusableError, OutOfMemoryError
-from engine.models.families import CHINESE_CLIP, CLIP, SIGLIP, Family, family_of
+from engine.models.families import Family, family_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
 from engine.models.json_files import read_json
 from engine.results import FloatArray
+from engine.states import Device, NumberFormat
+from engine.uncollected import uncollected
 from engine.workers.device import DTYPES, Choice, free_cache, is_out_of_memory
 
 Items = TypeVar("Items", bound=Sequence[object] | np.ndarray)
@@ -79,7 +76,6 @@ class Batches:
 Tokenizer: TypeAlias = Any
 """A fast tokenizer of transformers."""
 
-# SigLIP was trained on text without ASCII punctuation, SigLIP 2 on lower case alone.
 _PUNCTUATION = r"[!-/:-@\[-`{-~]"
 
 
@@ -104,7 +100,7 @@ class TextInput:
 
     def __init__(self, folder: Path, family: Family, limit: int) -> None:
         self._tokenizer = _load(folder, family)
-        self._pads_to_limit = family.is_siglip
+        self._pads_to_limit = family.pads_texts
         self.limit = min(limit, int(self._tokenizer.model_max_length))
         """Tokens that the tower reads, with the marks at both ends."""
 
@@ -149,31 +145,39 @@ def _joins(character: str) -> bool:
 
 def _load(folder: Path, family: Family) -> Tokenizer:
     try:
-        if family.name == CLIP:
-            return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-        if family.name == CHINESE_CLIP:
-            return BertTokenizer.from_pretrained(folder, local_files_only=True)
-        return _load_siglip(folder, family)
+        tokenizer = _class(family.tokenizer).from_pretrained(folder, local_files_only=True)
+        _normalize(tokenizer, family)
+        return tokenizer
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelUnusableError(
             f"the tokenizer in {folder} cannot be used: {error}", hint="Fetch the model again."
         ) from error
 
 
-def _load_siglip(folder: Path, family: Family) -> Tokenizer:
-    tokenizer: Tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    steps: list[normalizers.Normalizer] = [normalizers.Lowercase()]
-    if not family.keeps_punctuation:
+def _normalize(tokenizer: Tokenizer, family: Family) -> None:
+    """Do to texts, before the tokenizer's own steps, what was done to those of the training."""
+    steps: list[normalizers.Normalizer] = []
+    if family.lowers_case:
+        steps.append(normalizers.Lowercase())
+    if family.drops_punctuation:
         steps += [
             normalizers.Replace(Regex(_PUNCTUATION), ""),
             normalizers.Replace(Regex(r"\s+"), " "),
             normalizers.Strip(),
         ]
+    if not steps:
+        return
     backend = tokenizer.backend_tokenizer
     if backend.normalizer is not None:
         steps.append(backend.normalizer)
     backend.normalizer = normalizers.Sequence(steps)
-    return tokenizer
+
+
+def _class(name: str) -> Any:  # noqa: ANN401 - whatever class a family names
+    """Return the class that `module:class` names; only what the model at hand needs is loaded."""
+    module, _, attribute = name.partition(":")
+    with uncollected():
+        return getattr(import_module(module), attribute)
 
 
 MIN_AGREEMENT = 0.999
@@ -182,10 +186,9 @@ MIN_AGREEMENT = 0.999
 Model: TypeAlias = Any
 """A transformers model with two towers."""
 
-_CLASSES: dict[str, Model] = {CLIP: CLIPModel, CHINESE_CLIP: ChineseCLIPModel, SIGLIP: SiglipModel}
 _HINT = "Fetch the model again."
-_PICTURES = {"cuda": 128, "mps": 32, "cpu": 8}
-_TEXTS = {"cuda": 512, "mps": 64, "cpu": 32}
+_PICTURES = {Device.CUDA: 128, Device.MPS: 32, Device.CPU: 8}
+_TEXTS = {Device.CUDA: 512, Device.MPS: 64, Device.CPU: 32}
 _PROBE_TEXTS = (
     "a dog",
     "two people ride a red bicycle along the beach at sunset",
@@ -198,23 +201,19 @@ class Towers:
     """A loaded encoder; vectors come out at unit length."""
 
     def __init__(
-        self, model: Model, text_input: TextInput, spec: InputSpec, choice: Choice
+        self, model: Model, text_input: TextInput, spec: InputSpec, choice: Choice, dim: int
     ) -> None:
         self._model = model
         self._text_input = text_input
         self._spec = spec
-        self._pictures = Batches(_PICTURES[choice.device], choice.device)
-        self._texts = Batches(_TEXTS[choice.device], choice.device)
+        self._pictures = Batches(_PICTURES[Device(choice.device)], choice.device)
+        self._texts = Batches(_TEXTS[Device(choice.device)], choice.device)
         self.choice = choice
         self.agreement: float | None = None
         """Smallest cosine to fp32 over probe pictures and texts; None where fp32 is in use."""
         self.notes: list[str] = []
-        config = model.config
-        self.dim = int(
-            config.text_config.projection_size
-            if isinstance(model, SiglipModel)
-            else config.projection_dim
-        )
+        self.dim = dim
+        """Numbers in a vector."""
 
     def tokenize(self, texts: Sequence[str]) -> Tokenized:
         """Cut texts to the length of the text tower."""
@@ -244,7 +243,7 @@ class Towers:
         if self.agreement >= MIN_AGREEMENT:
             return
         self._model = whole
-        self.choice = Choice(device=self.choice.device, dtype="fp32", name=self.choice.name)
+        self.choice = replace(self.choice, dtype=NumberFormat.FP32)
         self.notes.append(
             f"{dtype} agrees with fp32 only to {self.agreement:.4f} here, so fp32 is used"
         )
@@ -277,12 +276,12 @@ def load_towers(folder: Path, choice: Choice, report: Callable[[str], None]) -> 
     config = read_json(folder / "config.json") or {}
     family = family_of(config, read_json(folder / "tokenizer_config.json") or {})
     report("loading the weights")
-    model = _place(_load_model(folder, _CLASSES[family.name]), choice.device)
+    model = _place(_load_model(folder, _class(family.model)), choice.device)
     limit = int(model.config.text_config.max_position_embeddings)
     text_input = TextInput(folder, family, limit)
     first = Choice(device=choice.device, dtype=choice.dtype, name=choice.name)
-    towers = Towers(model, text_input, read_input_spec(folder), first)
-    if choice.dtype != "fp32":
+    towers = Towers(model, text_input, read_input_spec(folder), first, width_of(config, family))
+    if choice.dtype != NumberFormat.FP32:
         report(f"checking {choice.dtype}")
         towers.shorten(choice.dtype)
     return towers

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.states import VectorLayout
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
     from engine.engine import Engine
 
-_LAYOUTS = ("npz", "clip-retrieval")
+
+# Of members click would show the names.
+_LAYOUTS = [layout.value for layout in VectorLayout]
 
 
 @click.group()
@@ -83,7 +86,7 @@ def import_vectors(
 @command.command("export")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--encoder", required=True, metavar="ID", help="Whose vectors.")
-@click.option("--layout", type=click.Choice(_LAYOUTS), default="npz", show_default=True)
+@click.option("--layout", type=click.Choice(_LAYOUTS), default=_LAYOUTS[0], show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
 @pass_context
 def export_vectors(

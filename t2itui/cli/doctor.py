@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.states import CheckState
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from engine.results import Check
     from engine.settings import EngineSettings
 
-_MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+_MARKS = {
+    CheckState.OK: "ok     ",
+    CheckState.WARNING: "warning",
+    CheckState.ERROR: "ERROR  ",
+}
 
 
 @click.command()
@@ -34,7 +39,7 @@ def command(context: Context, as_json: bool) -> None:
     checks = [check_terminal(settings.graphics)]
     checks += asyncio.run(_examine(settings.engine(context.home)))
     write_checks(checks, output)
-    broken = any(check.state == "error" for check in checks)
+    broken = any(check.state is CheckState.ERROR for check in checks)
     raise SystemExit(int(Exit.COULD_NOT if broken else Exit.ANSWERED))
 
 
@@ -61,7 +66,7 @@ def check_terminal(wanted: str) -> Check:
         hint = "Pictures need a terminal with colours; --graphics halfcell tries nevertheless."
     return Check(
         name="terminal",
-        state="warning" if graphics.protocol == "text" else "ok",
+        state=CheckState.WARNING if graphics.protocol == "text" else CheckState.OK,
         message=f"pictures as {graphics.protocol}: {graphics.reason}",
         hint=hint,
     )
@@ -74,5 +79,5 @@ def write_checks(checks: Iterable[Check], output: Output) -> None:
             output.record("check", asdict(check))
             continue
         output.line(f"{_MARKS[check.state]}  {check.name:<10} {plain(check.message)}")
-        if check.hint and check.state != "ok":
+        if check.hint and check.state is not CheckState.OK:
             output.line(f"         {'':<10} {plain(check.hint)}", dim=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -173,20 +174,40 @@ def _look_back(
     plots: tuple[Path, ...],
 ) -> None:
     async def work(engine: Engine) -> Exit:
-        from t2itui.text.evaluations import write_change, write_list
-
         if is_list:
-            write_list(await engine.evaluator.entries(1000, containing), output)
+            _write_list(await engine.evaluator.entries(1000, containing), output)
         elif show is not None:
             write(await engine.evaluator.get(show), plots, output)
         elif compare is not None:
             before, after = [await engine.evaluator.get(number) for number in compare]
-            write_change(before, after, output)
+            _write_change(before, after, output)
         elif forget is not None:
             await engine.evaluator.forget(forget)
         return Exit.ANSWERED
 
     context.run(output, work)
+
+
+def _write_list(entries: Sequence[Evaluation], output: Output) -> None:
+    from engine.evaluation.results import head
+    from t2itui.text.evaluations import write_list
+
+    if not output.as_json:
+        write_list(entries, output)
+        return
+    for each in entries:
+        output.record("evaluation", head(each))
+
+
+def _write_change(before: Evaluation, after: Evaluation, output: Output) -> None:
+    from t2itui.text.evaluations import changes_of, write_change
+
+    if not output.as_json:
+        write_change(before, after, output)
+        return
+    for name, old, new in changes_of(before, after):
+        values = {"figure": name, "before": old, "after": new, "change": new - old}
+        output.record("change", values)
 
 
 async def _evaluate(

@@ -131,6 +131,8 @@ def command(
 
 def write_trained(found: Trained, output: Output) -> None:
     """Write what a training came to."""
+    from t2itui.text.evaluations import write_training_report
+
     report = found.report
     if output.as_json:
         for kind, values in report_records(report):
@@ -149,7 +151,7 @@ def write_trained(found: Trained, output: Output) -> None:
             },
         )
         return
-    write_report(report, output)
+    write_training_report(report, output)
     if found.id is None:
         output.line("not kept: it does no better than the match without labels; --force keeps it")
     else:
@@ -167,24 +169,3 @@ def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]
         report.retrieval, paired, report.swaps, report.routing, report.calibration
     )
     return [*(("scenes", asdict(figure)) for figure in report.scenes), *figures]
-
-
-def write_report(report: TrainingReport, output: Output) -> None:
-    """Write the figures of a matcher on its held-out pictures."""
-    from t2itui.text.evaluations import difference, write_decisions, write_retrieval, write_scenes
-    from t2itui.text.plain import plain
-
-    learned, watched, held_out = report.pictures
-    output.line(
-        f"{plain(report.data)}, {plain(report.encoder)}: {learned:,} pictures learned from,"
-        f" {watched:,} to stop by, {held_out:,} held out; {report.epochs} epochs on"
-        f" {report.device}, {report.seconds:.0f} s",
-        bold=True,
-    )
-    write_scenes(report, output)
-    for direction in ("text_to_picture", "picture_to_text"):
-        rows = [each for each in report.retrieval if each.direction == direction]
-        write_retrieval(rows, direction, output)
-    for paired in (*report.against_label_free, *report.against_cosine):
-        output.line(f"  {paired.direction.replace('_', ' ')}: {difference(paired)}")
-    write_decisions(report, output)

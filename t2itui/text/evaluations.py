@@ -1,4 +1,4 @@
-"""Evaluations as tables and bars of text, for pipes, screen readers and terminals alike."""
+"""Evaluations and reports of trainings as tables, for pipes, screen readers and terminals alike."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from engine.evaluation.over_time import MEASURES, figures_of
 from t2itui.text.plain import plain
-from t2itui.text.plots import curve_lines, reliability_lines
+from t2itui.text.plots import plot_lines, reliability_plot, routing_plot
+from t2itui.text.tables import LineWriter, write_table
 
 if TYPE_CHECKING:
     from engine.evaluation.results import Evaluation, Paired, Retrieval
     from engine.scoring.resampling import Interval
     from engine.training.report import TrainingReport
-    from t2itui.cli.support.output import Output
 
 
 _WAYS = {"text_to_picture": "text -> picture", "picture_to_text": "picture -> text"}
@@ -31,7 +31,7 @@ SCENE_WORDS = {
 }
 
 
-def write_evaluation(found: Evaluation, output: Output) -> None:
+def write_evaluation(found: Evaluation, output: LineWriter) -> None:
     """Write everything that was measured."""
     output.line(
         f"{plain(found.data)}: {found.texts:,} texts, {found.pictures:,} pictures", bold=True
@@ -45,20 +45,42 @@ def write_evaluation(found: Evaluation, output: Output) -> None:
     write_decisions(found, output)
 
 
-def write_directions(found: Evaluation, output: Output) -> None:
+def write_directions(found: Evaluation, output: LineWriter) -> None:
     """Write recall both ways, what sets the scorers apart, and the groups of queries."""
     for direction in dict.fromkeys(each.direction for each in found.retrieval):
         _write_direction(found, direction, output)
 
 
-def write_decisions(found: Evaluation | TrainingReport, output: Output) -> None:
+def write_decisions(
+    found: Evaluation | TrainingReport, output: LineWriter, *, with_plots: bool = True
+) -> None:
     """Write what does not concern the order of pictures: swaps, routing, calibration."""
     write_swaps(found, output)
-    write_routing(found, output)
-    write_calibration(found, output)
+    write_routing(found, output, with_plots=with_plots)
+    write_calibration(found, output, with_plots=with_plots)
 
 
-def _write_direction(found: Evaluation, direction: str, output: Output) -> None:
+def write_training_report(
+    report: TrainingReport, output: LineWriter, *, with_plots: bool = True
+) -> None:
+    """Write the figures of a matcher on its held-out pictures."""
+    learned, watched, held_out = report.pictures
+    output.line(
+        f"{plain(report.data)}, {plain(report.encoder)}: {learned:,} pictures learned from,"
+        f" {watched:,} to stop by, {held_out:,} held out; {report.epochs} epochs on"
+        f" {report.device}, {report.seconds:.0f} s",
+        bold=True,
+    )
+    write_scenes(report, output)
+    for direction in _WAYS:
+        rows = [each for each in report.retrieval if each.direction == direction]
+        write_retrieval(rows, direction, output)
+    for paired in (*report.against_label_free, *report.against_cosine):
+        output.line(f"  {paired.direction.replace('_', ' ')}: {difference(paired)}")
+    write_decisions(report, output, with_plots=with_plots)
+
+
+def _write_direction(found: Evaluation, direction: str, output: LineWriter) -> None:
     rows = [each for each in found.retrieval if each.direction == direction]
     write_retrieval(rows, direction, output)
     if found.kind == "classes" and direction == "picture_to_text":
@@ -69,7 +91,7 @@ def _write_direction(found: Evaluation, direction: str, output: Output) -> None:
         _write_groups(rows, output)
 
 
-def write_retrieval(rows: Sequence[Retrieval], direction: str, output: Output) -> None:
+def write_retrieval(rows: Sequence[Retrieval], direction: str, output: LineWriter) -> None:
     """Write the recall of some scorers in one direction."""
     first = rows[0]
     output.line()
@@ -79,7 +101,7 @@ def write_retrieval(rows: Sequence[Retrieval], direction: str, output: Output) -
         bold=True,
     )
     head = ("scorer", "r@1", "r@5", "r@10", "median rank", "mAP", "95 % of r@1")
-    output.table(head, [_retrieval_row(each) for each in rows], left="scorer")
+    write_table(output, head, [_retrieval_row(each) for each in rows], left="scorer")
 
 
 def _retrieval_row(each: Retrieval) -> tuple[str, ...]:
@@ -94,7 +116,7 @@ def _retrieval_row(each: Retrieval) -> tuple[str, ...]:
     )
 
 
-def _write_groups(rows: Sequence[Retrieval], output: Output) -> None:
+def _write_groups(rows: Sequence[Retrieval], output: LineWriter) -> None:
     names = [f"{each.scorer} {measure}" for each in rows for measure in ("r@1", "mAP")]
     head = ("group", "queries", *names, "")
     cells = [
@@ -110,7 +132,7 @@ def _write_groups(rows: Sequence[Retrieval], output: Output) -> None:
         )
         for i, group in enumerate(rows[0].groups)
     ]
-    output.table(head, cells, left="group")
+    write_table(output, head, cells, left="group")
 
 
 def difference(paired: Paired) -> str:
@@ -123,7 +145,7 @@ def difference(paired: Paired) -> str:
     )
 
 
-def write_scenes(report: TrainingReport, output: Output) -> None:
+def write_scenes(report: TrainingReport, output: LineWriter) -> None:
     """Write the figures on held-out scenes beside those of the matcher that ships."""
     if not report.scenes:
         return
@@ -138,10 +160,10 @@ def write_scenes(report: TrainingReport, output: Output) -> None:
         )
         for each in report.scenes
     ]
-    output.table(("figure", "match", "shipped", "cosine"), rows, left="figure")
+    write_table(output, ("figure", "match", "shipped", "cosine"), rows, left="figure")
 
 
-def write_swaps(found: Evaluation | TrainingReport, output: Output) -> None:
+def write_swaps(found: Evaluation | TrainingReport, output: LineWriter) -> None:
     """Write how well true texts are told from swapped ones, over all and by attribute."""
     if not found.swaps:
         return
@@ -151,7 +173,7 @@ def write_swaps(found: Evaluation | TrainingReport, output: Output) -> None:
         (each.scorer, f"{each.auc.value:.3f}", _bounds(each.auc), f"{each.told_apart:.3f}")
         for each in found.swaps
     ]
-    output.table(("scorer", "AUC", "95 %", "told apart"), rows, left="scorer")
+    write_table(output, ("scorer", "AUC", "95 %", "told apart"), rows, left="scorer")
     output.line()
     output.line("told apart, by what was swapped", bold=True)
     by_name = [
@@ -159,13 +181,13 @@ def write_swaps(found: Evaluation | TrainingReport, output: Output) -> None:
         for i, (name, count, _) in enumerate(found.swaps[0].attributes)
     ]
     head = ("swapped", "pairs", *(each.scorer for each in found.swaps), "")
-    output.table(head, by_name, left="swapped")
+    write_table(output, head, by_name, left="swapped")
 
 
 def write_routing(
-    found: Evaluation | TrainingReport, output: Output, *, with_curves: bool = True
+    found: Evaluation | TrainingReport, output: LineWriter, *, with_plots: bool = True
 ) -> None:
-    """Write where queries are sent at the threshold and at the best one, and the curves."""
+    """Write where queries are sent at the threshold and at the best one."""
     if not found.routing:
         return
     first = found.routing[0]
@@ -189,19 +211,20 @@ def write_routing(
                     )
                 )
     head = ("scorer", "threshold", "precision", "recall", "accuracy")
-    output.table(head, rows, left="scorer")
+    write_table(output, head, rows, left="scorer")
     for each in found.routing:
         kinds = ", ".join(f"{name} {share:.3f} of {count}" for name, count, share in each.kinds)
         where = "best" if each.at is None else f"{each.at.threshold:g}"
         output.line(f"  {each.scorer} at {where}: right for {kinds}")
-        for line in curve_lines(each) if with_curves else ():
+        plot = routing_plot(each) if with_plots else None
+        for line in plot_lines(plot) if plot is not None else ():
             output.line(f"  {line}")
 
 
 def write_calibration(
-    found: Evaluation | TrainingReport, output: Output, *, with_diagrams: bool = True
+    found: Evaluation | TrainingReport, output: LineWriter, *, with_plots: bool = True
 ) -> None:
-    """Write the calibration errors, and the reliability diagrams."""
+    """Write the calibration errors, and how often pairs belong together at each probability."""
     for each in found.calibration:
         output.line()
         output.line(
@@ -209,18 +232,18 @@ def write_calibration(
             f" Brier {each.brier:.3f}, {each.pairs:,} pairs, half of them right",
             bold=True,
         )
-        for line in reliability_lines(each) if with_diagrams else ():
+        rows = [
+            (f"{bar.predicted:.3f}", f"{bar.observed:.3f}", f"{bar.count:,}", "")
+            for bar in each.bins
+            if bar.count
+        ]
+        write_table(output, ("predicted", "observed", "pairs", ""), rows)
+        for line in plot_lines(reliability_plot(each)) if with_plots else ():
             output.line(f"  {line}")
 
 
-def write_list(entries: Sequence[Evaluation], output: Output) -> None:
+def write_list(entries: Sequence[Evaluation], output: LineWriter) -> None:
     """Write evaluations, one a line."""
-    if output.as_json:
-        from engine.evaluation.results import head as head_of
-
-        for each in entries:
-            output.record("evaluation", head_of(each))
-        return
     if not entries:
         output.say("no evaluations yet: t2itui eval DATA makes one")
         return
@@ -241,17 +264,11 @@ def write_list(entries: Sequence[Evaluation], output: Output) -> None:
         for each in entries
     ]
     head = ("id", "time", "encoder", "match", "r@1, text -> picture", "size", "data")
-    output.table(head, rows, left="encoder match r@1, text -> picture")
+    write_table(output, head, rows, left="encoder match r@1, text -> picture")
 
 
-def write_change(before: Evaluation, after: Evaluation, output: Output) -> None:
+def write_change(before: Evaluation, after: Evaluation, output: LineWriter) -> None:
     """Write what changed from one evaluation to another, figure by figure."""
-    changes = changes_of(before, after)
-    if output.as_json:
-        for name, old, new in changes:
-            values = {"figure": name, "before": old, "after": new, "change": new - old}
-            output.record("change", values)
-        return
     for name, each in (("before", before), ("after", after)):
         output.line(
             f"{name}: {each.id}  {plain(each.data)}  {plain(each.encoder)}  {plain(each.match)}"
@@ -260,9 +277,10 @@ def write_change(before: Evaluation, after: Evaluation, output: Output) -> None:
     if (before.data, before.texts, before.pictures) != (after.data, after.texts, after.pictures):
         output.say("note: these were not made on the same texts and pictures")
     rows = [
-        (name, f"{old:.3f}", f"{new:.3f}", f"{new - old:+.3f}", "") for name, old, new in changes
+        (name, f"{old:.3f}", f"{new:.3f}", f"{new - old:+.3f}", "")
+        for name, old, new in changes_of(before, after)
     ]
-    output.table(("figure", "before", "after", "change", ""), rows, left="figure")
+    write_table(output, ("figure", "before", "after", "change", ""), rows, left="figure")
 
 
 def changes_of(before: Evaluation, after: Evaluation) -> list[tuple[str, float, float]]:

@@ -1,164 +1,45 @@
-"""Plots made of text: a routing curve, a reliability diagram, and lines over steps.
+"""Plots of evaluations and trainings: what is in them, and drawing them with characters.
 
-The plots of an evaluation: what is in them, and drawing them with the characters of a cell.
-
-Each line has a letter of its own beside its colour. Drawing takes tens of milliseconds, and so does
-the import of the library: call `draw` on a thread.
+Each line has a letter of its own beside its colour. In colours lines are fine dots with their
+letters along them; without colours, for pipes and screens of text, they are made of their letters.
+The import of the library takes a tenth of a second: screens call `draw` on a thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from engine.evaluation.results import Calibration, Evaluation, Routing
-
-
-WIDTH, HEIGHT = 64, 9
-_BAR = 30
-
-
-def curve_lines(routing: Routing) -> list[str]:
-    """Precision (p), recall (r) and accuracy (a) over all thresholds; | marks the best one.
-
-    A line above says the same in words.
-    """
-    points = routing.curve
-    if len(points) < 2:
-        return []
-    low, high = points[0].threshold, points[-1].threshold
-    span = (high - low) or 1.0
-    cells = [[" "] * WIDTH for _ in range(HEIGHT)]
-
-    def column(threshold: float) -> int:
-        return round((threshold - low) / span * (WIDTH - 1))
-
-    best = column(routing.best.threshold)
-    for row in cells:
-        row[best] = "|"
-    for point in points:
-        values = (("p", point.precision), ("r", point.recall), ("a", point.accuracy))
-        for mark, value in values:
-            cells[round((1 - value) * (HEIGHT - 1))][column(point.threshold)] = mark
-    lines = [
-        f"{routing.scorer} over thresholds: p precision, r recall, a accuracy;"
-        f" | best {routing.best.threshold:.3f}"
-    ]
-    for number, row in enumerate(cells):
-        lines.append(f"{1 - number / (HEIGHT - 1):4.2f} {''.join(row).rstrip()}")
-    left, right = f"{low:.3f}", f"{high:.3f}"
-    lines.append("     " + left + right.rjust(WIDTH - len(left)))
-    return lines
-
-
-def reliability_lines(calibration: Calibration) -> list[str]:
-    """For each bin of probability: what was predicted, what was observed, how many pairs."""
-    lines = ["predicted  observed" + " " * (_BAR - 6) + "pairs"]
-    for bar in calibration.bins:
-        if not bar.count:
-            continue
-        filled = round(bar.observed * _BAR)
-        cells = ["#"] * filled + ["."] * (_BAR - filled)
-        expected = min(round(bar.predicted * _BAR), _BAR - 1)
-        cells[expected] = "|"
-        lines.append(f"{bar.predicted:9.3f}  {bar.observed:.3f} {''.join(cells)} {bar.count:>8,}")
-    lines.append("(| where the bar should end)")
-    return lines
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """Values over steps, drawn with one mark."""
-
-    mark: str
-    points: Sequence[tuple[float, float]]
-    """Ascending steps with their values."""
-
-
-def series_lines(
-    series: Sequence[Series],
-    *,
-    title: str,
-    end: float,
-    width: int,
-    height: int,
-) -> list[str]:
-    """Lines over steps from 0 to `end`, in `height` lines of `width` cells with title and axes.
-
-    The title and the numbers at the axes say what the marks stand for.
-    """
-    values = [value for each in series for _, value in each.points]
-    rows, columns = height - 2, width - _AXIS
-    if not values or rows < 2 or columns < 8:
-        return [title[:width]]
-    low, high = _bounds(values)
-    digits = 3 if high - low < 0.1 else 2
-    cells = [[" "] * columns for _ in range(rows)]
-    for each in series:
-        for column, value in _columns_of(each.points, end or 1.0, columns):
-            row = round((high - value) / (high - low) * (rows - 1))
-            cells[min(max(row, 0), rows - 1)][column] = each.mark
-    lines = [title[:width]]
-    for number, row_cells in enumerate(cells):
-        label = (
-            f"{high - (high - low) * number / (rows - 1):.{digits}f}"
-            if number % 2 == 0 or number == rows - 1
-            else ""
-        )
-        lines.append(f"{label:>{_AXIS - 1}} {''.join(row_cells).rstrip()}")
-    left, right = "0", f"{end:,.0f}"
-    return [*lines, " " * _AXIS + left + right.rjust(columns - len(left))]
-
-
-_AXIS = 6
-"""Cells of the numbers at the left."""
-
-
-def _bounds(values: Sequence[float]) -> tuple[float, float]:
-    """The least and greatest value, a little apart where all are the same."""
-    low, high = min(values), max(values)
-    return (low, high) if high - low > 0.02 else (low - 0.01, low + 0.02)
-
-
-def _columns_of(
-    points: Sequence[tuple[float, float]], end: float, columns: int
-) -> Iterator[tuple[int, float]]:
-    """The columns between the first and the last point, each with the value on the line there."""
-    if not points:
-        return
-
-    def column(step: float) -> int:
-        return min(max(round(step / end * (columns - 1)), 0), columns - 1)
-
-    yield column(points[0][0]), points[0][1]
-    for (step, value), (later, next_value) in pairwise(points):
-        first, last = column(step), column(later)
-        for at in range(first + 1, last + 1):
-            yield at, value + (next_value - value) * (at - first) / (last - first)
-
+    from engine.evaluation.results import Calibration, Routing
 
 Rgb: TypeAlias = tuple[int, int, int]
+Points: TypeAlias = Sequence[tuple[float, float]]
 
 INK, FAINT = "foreground", "foreground-muted"
 COLOURS = (INK, FAINT, "text-primary", "text-success", "text-warning")
 """Names of the theme's colours that lines and words have."""
 LETTERS = 7
 """So many letters stand along a line."""
-
 EDGE = 0.1
-"""Part of the width at either side where words stand beside their place."""
+"""Part of the width at either side where words stand beside their position."""
+LEAST_SPAN = 0.02
+"""Of values that are nearly the same the axis shows so much, lest noise look like news."""
+AXIS = 8
+"""Cells of the values at the left and of the frame."""
+WIDTH, HEIGHT = 72, 14
+"""Of a plot in a pipe."""
 
+# plotext has one figure for the whole program.
 _one_at_a_time = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Curve:
     """One line of a plot."""
 
     letter: str
@@ -173,21 +54,21 @@ class Plot:
     """Values over something."""
 
     title: str
-    across: str
-    """What the horizontal axis counts."""
-    lines: tuple[Line, ...]
+    curves: tuple[Curve, ...]
+    across: str = ""
+    """What the horizontal axis counts; empty where the title says it."""
     uprights: tuple[tuple[str, float], ...] = ()
     """Vertical lines: a word, and where."""
     bounds: tuple[float, float] = (0.0, 1.0)
     """The least and the greatest value there is room for."""
+    end: float | None = None
+    """Where the horizontal axis ends, if it begins at 0; else it spans what there is."""
 
 
-def routing_plots(found: Evaluation) -> tuple[Plot, ...]:
-    """Precision, recall and accuracy of each scorer over all thresholds, the best one marked."""
-    return tuple(_routing(each) for each in found.routing if len(each.curve) > 1)
-
-
-def _routing(routing: Routing) -> Plot:
+def routing_plot(routing: Routing) -> Plot | None:
+    """Precision, recall and accuracy of a scorer over all thresholds, the best one marked."""
+    if len(routing.curve) < 2:
+        return None
     best = routing.best
     named = (
         ("p", "precision", "text-warning"),
@@ -200,8 +81,8 @@ def _routing(routing: Routing) -> Plot:
     return Plot(
         title=f"{routing.scorer}: best {best.threshold:.3f}, accuracy {best.accuracy:.3f}",
         across="threshold (p precision, r recall, a accuracy)",
-        lines=tuple(
-            Line(
+        curves=tuple(
+            Curve(
                 letter=letter,
                 points=tuple((point.threshold, getattr(point, name)) for point in routing.curve),
                 colour=colour,
@@ -212,19 +93,21 @@ def _routing(routing: Routing) -> Plot:
     )
 
 
-def reliability_plots(found: Evaluation) -> tuple[Plot, ...]:
+def routing_plots(routings: Sequence[Routing]) -> tuple[Plot, ...]:
+    """The curves of each scorer that has any."""
+    plots = (routing_plot(each) for each in routings)
+    return tuple(plot for plot in plots if plot is not None)
+
+
+def reliability_plot(calibration: Calibration) -> Plot:
     """How often pairs belong together where a scorer says that they do with a probability."""
-    return tuple(_reliability(each) for each in found.calibration)
-
-
-def _reliability(calibration: Calibration) -> Plot:
     full = [bar for bar in calibration.bins if bar.count]
     return Plot(
         title=f"{calibration.scorer}: expected calibration error {calibration.error:.3f}",
         across="predicted (o observed; the faint line is where it should be)",
-        lines=(
-            Line(letter="", points=((0.0, 0.0), (1.0, 1.0)), colour=FAINT),
-            Line(
+        curves=(
+            Curve(letter="", points=((0.0, 0.0), (1.0, 1.0)), colour=FAINT),
+            Curve(
                 letter="o",
                 points=tuple((bar.predicted, bar.observed) for bar in full),
                 colour="text-primary",
@@ -233,43 +116,120 @@ def _reliability(calibration: Calibration) -> Plot:
     )
 
 
-def draw(plot: Plot, width: int, height: int, colours: Mapping[str, Rgb]) -> Text:
-    """Draw a plot in so many cells."""
+def loss_plot(losses: Points, steps: float) -> Plot:
+    """The loss of a training over its steps."""
+    return _over_steps("l loss", {"l": (losses, "text-warning")}, steps)
+
+
+def validation_plot(precisions: Points, recalls: Points, steps: float) -> Plot:
+    """The figures that a training watches, over its steps."""
+    curves = {"r": (recalls, "text-primary"), "m": (precisions, "text-success")}
+    return _over_steps("validation: m mAP, r recall@1", curves, steps)
+
+
+def _over_steps(title: str, curves: Mapping[str, tuple[Points, str]], steps: float) -> Plot:
+    values = [value for points, _ in curves.values() for _, value in points]
+    return Plot(
+        title=title,
+        curves=tuple(
+            Curve(letter=letter, points=tuple(points), colour=colour)
+            for letter, (points, colour) in curves.items()
+        ),
+        bounds=_bounds(values) if values else (0.0, 1.0),
+        end=steps or 1.0,
+    )
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    """The least and the greatest value, apart from one another where all are the same."""
+    low, high = min(values), max(values)
+    room = max(0.0, LEAST_SPAN - (high - low)) / 2
+    return low - room, high + room
+
+
+def draw(plot: Plot, width: int, height: int, colours: Mapping[str, Rgb] | None) -> Text:
+    """Draw a plot in so many cells; without colours its lines are made of letters."""
     from rich.text import Text
-    from textual_plotext import Plot as Figure
+
+    if colours is None:
+        return Text("\n".join(plot_lines(plot, width, height)))
+    return Text.from_ansi(_build(plot, width, height, colours))
+
+
+def plot_lines(plot: Plot, width: int = WIDTH, height: int = HEIGHT) -> list[str]:
+    """Draw a plot in ASCII, as pipes and screen readers take it."""
+    from plotext import uncolorize
+
+    built = uncolorize(_build(plot, width, height, None))
+    return [line.rstrip() for line in built.splitlines()]
+
+
+def _build(plot: Plot, width: int, height: int, colours: Mapping[str, Rgb] | None) -> str:
+    import plotext
 
     with _one_at_a_time:
-        figure = Figure()
-        figure.canvas_color(colours["background"])
-        figure.axes_color(colours["background"])
-        figure.ticks_color(colours[INK])
-        figure.title(plot.title)
-        figure.xlabel(plot.across)
+        plotext.clear_figure()
+        # The figure is as large as it is told to be, whatever terminal there is.
+        plotext.limit_size(False, False)
+        plotext.plot_size(width, height)
+        # Words that are wider than the lines' own room would be left out.
+        plotext.title(plot.title[: width - AXIS])
+        if plot.across:
+            plotext.xlabel(plot.across[: width - AXIS])
+        if plot.end is not None:
+            plotext.xlim(0, plot.end)
+            plotext.xticks([0, plot.end], ["0", f"{plot.end:,.0f}"])
         low, high = plot.bounds
         middle = (low + high) / 2
-        figure.ylim(low, high)
-        figure.yticks([low, middle, high], [_short(each) for each in (low, middle, high)])
-        for line in plot.lines:
-            xs, ys = [x for x, _ in line.points], [y for _, y in line.points]
-            figure.plot(xs, ys, marker="braille", color=colours[line.colour])
-        for number, (word, place) in enumerate(plot.uprights):
-            figure.vline(place, colours[INK])
-            figure.text(
-                word,
-                place,
-                0.5 - number / 4,
-                color=colours[INK],
-                background=colours["background"],
-                alignment=_side(place, plot),
-            )
-        for number, line in enumerate(plot.lines):
-            if line.letter:
-                some = lettered(line.points, number)
-                xs, ys = [x for x, _ in some], [y for _, y in some]
-                figure.scatter(xs, ys, marker=line.letter, color=colours[line.colour])
-        # `plotsize` asks the terminal how large it is, which a widget is not.
-        figure._set_size(width, height)
-        return Text.from_ansi(figure.build())
+        plotext.ylim(low, high)
+        plotext.yticks([low, middle, high], [_short(each) for each in (low, middle, high)])
+        if colours is None:
+            _draw_letters(plot)
+        else:
+            _draw_dots(plot, colours)
+        return str(plotext.build())
+
+
+def _draw_letters(plot: Plot) -> None:
+    import plotext
+
+    plotext.theme("clear")
+    plotext.frame(False)
+    low, high = plot.bounds
+    for _, position in plot.uprights:
+        plotext.plot([position, position], [low, high], marker="|")
+    for curve in plot.curves:
+        plotext.plot(*_axes(curve.points), marker=curve.letter or ".")
+
+
+def _draw_dots(plot: Plot, colours: Mapping[str, Rgb]) -> None:
+    import plotext
+
+    ground = colours["background"]
+    plotext.canvas_color(ground)
+    plotext.axes_color(ground)
+    plotext.ticks_color(colours[INK])
+    for curve in plot.curves:
+        plotext.plot(*_axes(curve.points), marker="braille", color=colours[curve.colour])
+    low, high = plot.bounds
+    for number, (word, position) in enumerate(plot.uprights):
+        plotext.vline(position, colours[INK])
+        plotext.text(
+            word,
+            position,
+            (low + high) / 2 - number * (high - low) / 4,
+            color=colours[INK],
+            background=ground,
+            alignment=_side(position, plot),
+        )
+    for number, curve in enumerate(plot.curves):
+        if curve.letter:
+            some = lettered(curve.points, number)
+            plotext.scatter(*_axes(some), marker=curve.letter, color=colours[curve.colour])
+
+
+def _axes(points: Points) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
 
 
 def _short(value: float) -> str:
@@ -278,14 +238,14 @@ def _short(value: float) -> str:
     return text.removeprefix("0") or "0"
 
 
-def _side(place: float, plot: Plot) -> Literal["left", "center", "right"]:
-    """How a word stands at a place, so that neither edge cuts it."""
-    xs = [x for line in plot.lines for x, _ in line.points]
-    share = (place - min(xs)) / ((max(xs) - min(xs)) or 1.0)
+def _side(position: float, plot: Plot) -> Literal["left", "center", "right"]:
+    """How a word stands at a position, so that neither edge cuts it."""
+    xs = [x for curve in plot.curves for x, _ in curve.points]
+    share = (position - min(xs)) / ((max(xs) - min(xs)) or 1.0)
     return "left" if share < EDGE else "right" if share > 1 - EDGE else "center"
 
 
-def lettered(points: Sequence[tuple[float, float]], number: int) -> list[tuple[float, float]]:
+def lettered(points: Points, number: int) -> list[tuple[float, float]]:
     """The points of a line that get its letter; all, where they are few.
 
     Lines of another number have theirs elsewhere, so that they do not hide one another.
@@ -293,5 +253,5 @@ def lettered(points: Sequence[tuple[float, float]], number: int) -> list[tuple[f
     if len(points) <= 2 * LETTERS:
         return list(points)
     low, high = points[0][0], points[-1][0]
-    places = [low + (high - low) * (i + (number + 1) / 4) / LETTERS for i in range(LETTERS)]
-    return [min(points, key=lambda point: abs(point[0] - place)) for place in places]
+    positions = [low + (high - low) * (i + (number + 1) / 4) / LETTERS for i in range(LETTERS)]
+    return [min(points, key=lambda point: abs(point[0] - position)) for position in positions]

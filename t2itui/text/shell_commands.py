@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from engine.evaluation.request import COSINE, MATCH, TEMPLATES, EvaluateRequest
 from engine.generation.request import GenerationSpec
-from engine.requests import SHOW, ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
+from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
+from engine.states import Synthetic, VectorLayout
 from engine.training.request import TrainRequest
 from t2itui.settings import home_folder
 from t2itui.text.words import scope_name
@@ -67,7 +68,9 @@ def filter_options(filters: Filters) -> list[str]:
         if moment is not None:
             words += [name, datetime.fromtimestamp(moment).strftime("%Y-%m-%dT%H:%M:%S")]
     words += ["--min-side", str(filters.min_side)] if filters.min_side else []
-    return [*words, "--synthetic", filters.synthetic] if filters.synthetic != SHOW else words
+    return (
+        [*words, "--synthetic", filters.synthetic] if filters.synthetic != Synthetic.SHOW else words
+    )
 
 
 def request_of(receipt: Receipt, *, top: int) -> SearchRequest:
@@ -90,7 +93,7 @@ def filters_of(kept: Mapping[str, object]) -> Filters:
         since=float(since) if isinstance(since, int | float) else None,
         until=float(until) if isinstance(until, int | float) else None,
         min_side=min_side if isinstance(min_side, int) else 0,
-        synthetic=synthetic if isinstance(synthetic, str) else SHOW,
+        synthetic=synthetic if isinstance(synthetic, str) else Synthetic.SHOW,
     )
 
 
@@ -127,7 +130,7 @@ def import_command(home: Path | None, request: ImportRequest) -> str:
 def export_command(home: Path | None, request: ExportRequest) -> str:
     """Return the command that exports the same vectors."""
     words = ["cache", "export", "--encoder", request.encoder_id]
-    words += ["--layout", request.layout] if request.layout != "npz" else []
+    words += ["--layout", request.layout] if request.layout != VectorLayout.NPZ else []
     return program(home, *words, str(request.target))
 
 

@@ -6,13 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.requests import HIDE, ONLY, SHOW
-from engine.states import ProcessState
+from engine.states import ProcessState, Synthetic
 from engine.storybook.shipped import GALLERY
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from engine.events import JobProgress
     from engine.requests import Filters
 
 
@@ -47,6 +47,22 @@ def duration_words(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def rate_words(event: JobProgress) -> str:
+    """Return '12.3 pictures/s  0:40 left', as far as it is known."""
+    if not event.rate:
+        return ""
+    if event.unit == "bytes":
+        speed = f"{event.rate / 1e6:.1f} MB/s"
+    elif event.unit == "steps" and event.rate < 1:
+        speed = f"{1 / event.rate:.1f} s a step"
+    else:
+        speed = f"{event.rate:.1f} {event.unit}/s"
+    if event.eta_s is None:
+        return speed
+    minutes, seconds = divmod(round(event.eta_s), 60)
+    return f"{speed}  {minutes}:{seconds:02} left"
+
+
 def when_words(moment: float) -> str:
     """Return a Unix time as a local date and time; empty for 0, which stands for never."""
     if not moment:
@@ -61,7 +77,10 @@ def scoring_words(engine: Engine | None) -> str:
     return "loading the encoder…" if is_loading else "scoring…"
 
 
-SYNTHETIC_WORDS = {HIDE: "without painted", ONLY: "painted only"}
+SYNTHETIC_WORDS: dict[str, str] = {
+    Synthetic.HIDE: "without painted",
+    Synthetic.ONLY: "painted only",
+}
 
 FOLDER_ROOM = 24
 """Characters of a folder in a line that says other things too; its end tells most."""
@@ -75,7 +94,7 @@ def filter_words(filters: Filters) -> str:
     words += [f"since {date_words(filters.since)}"] if filters.since is not None else []
     words += [f"until {date_words(filters.until)}"] if filters.until is not None else []
     words += [f"min {filters.min_side} px"] if filters.min_side else []
-    words += [SYNTHETIC_WORDS[filters.synthetic]] if filters.synthetic != SHOW else []
+    words += [SYNTHETIC_WORDS[filters.synthetic]] if filters.synthetic != Synthetic.SHOW else []
     return " ".join(words)
 
 

@@ -60,6 +60,10 @@ class Pulse:
         self.figures[f"{name} wall"] = max(wall for wall, _ in self._gaps) * 1000
         self.figures[f"{name} used"] = max(used for _, used in self._gaps) * 1000
 
+    async def rest(self, seconds: float = 0.02) -> None:
+        """Let the loop work."""
+        await asyncio.sleep(seconds)
+
     def stop(self) -> None:
         """End the measuring."""
         self._task.cancel()

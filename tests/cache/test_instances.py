@@ -104,7 +104,7 @@ def test_two_instances_that_block_each_other_at_birth_both_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "cache.connect.sqlite3.connect", partial(sqlite3.connect, factory=Contended)
+        "cache.connection.sqlite3.connect", partial(sqlite3.connect, factory=Contended)
     )
     db = open_database(tmp_path / "cache.sqlite3")
     assert db.execute("pragma journal_mode").fetchone() == ("wal",)

@@ -21,7 +21,7 @@ from cache.jobs import (
 
 def foreign_token(*, boot: str | None = None, host: str | None = None) -> str:
     """The name of a process that has ended."""
-    code = "from cache.liveness import own_token; print(own_token())"
+    code = "from cache.jobs import own_token; print(own_token())"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -75,7 +75,7 @@ def test_unfinished_jobs_of_a_dead_process_are_lost(db: Database, state: str) ->
 
 
 def test_a_process_is_alive_until_it_ends() -> None:
-    code = "from cache.liveness import own_token; print(own_token(), flush=True); input()"
+    code = "from cache.jobs import own_token; print(own_token(), flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -84,9 +84,9 @@ def test_a_file_of_the_first_schema_keeps_its_pictures_and_receipts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "cache.sqlite3"
-    monkeypatch.setattr("cache.connect.SCHEMA_VERSION", 1)
-    monkeypatch.setattr("cache.migrations._GENERATED", ())
-    monkeypatch.setattr("cache.connect.migrations.apply", _first_only(migrations.apply))
+    monkeypatch.setattr("cache.connection.SCHEMA_VERSION", 1)
+    monkeypatch.setattr("cache.schema._GENERATED", ())
+    monkeypatch.setattr("cache.connection.migrations.apply", _first_only(migrations.apply))
     db = open_database(path)
     assert "generated" not in db.table_names()
     assert "labels" not in db.table_names()
@@ -113,7 +113,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "cache.sqlite3"
-    monkeypatch.setattr("cache.migrations._DECISIONS", ("create table counters (x", "nonsense"))
+    monkeypatch.setattr("cache.schema._DECISIONS", ("create table counters (x", "nonsense"))
     with pytest.raises(sqlite3.OperationalError):
         open_database(path)
     monkeypatch.undo()

@@ -31,6 +31,7 @@ from engine.events import (
 from engine.states import GenerationPhase
 from t2itui.cli.support.context import Exit
 from t2itui.text.plain import plain
+from t2itui.text.words import rate_words
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -218,22 +219,6 @@ def training_words(event: TrainingProgress) -> str:
     """'loss 0.412  validation mAP 0.903  recall@1 0.871', as far as it is known."""
     loss = f"loss {event.loss:.3f}  " if event.loss else ""
     return f"{loss}validation mAP {event.average_precision:.3f}  recall@1 {event.recall:.3f}"
-
-
-def rate_words(event: JobProgress) -> str:
-    """'12.3 pictures/s  0:40 left', as far as it is known."""
-    if not event.rate:
-        return ""
-    if event.unit == "bytes":
-        speed = f"{event.rate / 1e6:.1f} MB/s"
-    elif event.unit == "steps" and event.rate < 1:
-        speed = f"{1 / event.rate:.1f} s a step"
-    else:
-        speed = f"{event.rate:.1f} {event.unit}/s"
-    if event.eta_s is None:
-        return speed
-    minutes, seconds = divmod(round(event.eta_s), 60)
-    return f"{speed}  {minutes}:{seconds:02} left"
 
 
 def _progress_bar() -> Progress:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from t2itui.text.plain import plain
+from t2itui.text.tables import write_table
 
 _UNSAFE = [*range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _ESCAPES = {code: f"\\u{code:04x}" for code in [*_UNSAFE, *range(0xD800, 0xE000)]}
@@ -42,17 +43,5 @@ class Output:
             click.echo("  " + plain(hint), err=True)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], *, left: str = "") -> None:
-        """Write columns as wide as their longest cell; names in `left` are set to the left.
-
-        The last column is not padded, so that long paths can be copied whole.
-        """
-        from rich.cells import cell_len
-
-        cells = [list(head), *([plain(cell) for cell in row] for row in rows)]
-        widths = [max(cell_len(row[column]) for row in cells) for column in range(len(head))]
-        for index, row in enumerate(cells):
-            parts = []
-            for name, text, width in zip(head[:-1], row[:-1], widths[:-1], strict=True):
-                gap = " " * (width - cell_len(text))
-                parts.append(text + gap if name in left.split() else gap + text)
-            self.line("  ".join([*parts, row[-1]]).rstrip(), dim=index == 0)
+        """Write columns as wide as their longest cell; names in `left` are set to the left."""
+        write_table(self, head, rows, left=left)

@@ -12,7 +12,7 @@ from textual import work
 
 from engine.comparing.sheet import Sheet, load_sheet, save_sheet
 from engine.errors import EngineError, T2IError
-from engine.library.folders import SUFFIXES
+from engine.file_types import SUFFIXES
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.common.dialogs import FileDialog, FormError, ReadFile, WriteFile
 from t2itui.text.plain import plain
@@ -42,7 +42,7 @@ class AddPicture(FileDialog[str]):
         return PathInput(
             placeholder="~/horse.jpg, horse.jpg or storybook/0004.webp",
             folders_only=False,
-            suffixes=tuple(SUFFIXES),
+            suffixes=SUFFIXES,
             id="target",
         )
 

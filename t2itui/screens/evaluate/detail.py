@@ -1,19 +1,16 @@
-"""A plot that is drawn beside the screen and anew whenever its room or the theme changes."""
+"""What is under the cursor of the Evaluate screen: figures in tabs, or how far a job is."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on, work
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.color import Color, ColorParseError
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.theme import Theme
 from textual.widgets import Static, Tab, Tabs
 
 from engine.states import JobState
@@ -27,76 +24,13 @@ from t2itui.text.evaluations import (
     write_swaps,
 )
 from t2itui.text.plain import plain
-from t2itui.text.plots import COLOURS, Plot, Rgb, draw, reliability_plots, routing_plots
-from t2itui.text.rich_output import Written
+from t2itui.text.plots import Plot, reliability_plot, routing_plots
+from t2itui.text.tables import RichOutput
 from t2itui.text.words import duration_words, when_words
+from t2itui.widgets.plots import PlotRow
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from engine.evaluation.results import Evaluation
-
-
-LEAST_WIDTH, LEAST_HEIGHT = 24, 7
-
-
-class PlotView(Static):
-    """Shows a plot in all the room that it has."""
-
-    ALLOW_SELECT = False
-
-    class Drawn(Message, bubble=False):
-        """The plot was drawn."""
-
-        def __init__(self, text: Text) -> None:
-            super().__init__()
-            self.text = text
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.plot: Plot | None = None
-
-    def on_mount(self) -> None:
-        self.app.theme_changed_signal.subscribe(self, self._take_theme)
-
-    def _take_theme(self, theme: Theme) -> None:
-        self.call_after_refresh(self.draw_anew)
-
-    def show(self, plot: Plot) -> None:
-        """Show another plot."""
-        if plot != self.plot:
-            self.plot = plot
-            self.draw_anew()
-
-    def on_resize(self) -> None:
-        self.draw_anew()
-
-    def draw_anew(self) -> None:
-        """Draw, where there is something to draw and room for it."""
-        width, height = self.size
-        if self.plot is not None and width >= LEAST_WIDTH and height >= LEAST_HEIGHT:
-            self._draw(self.plot, width, height, self._colours())
-
-    def _colours(self) -> dict[str, Rgb]:
-        """The colours of the theme that plots are drawn with."""
-        background = self.background_colors[1]
-        colours = {"background": background.rgb}
-        for name in COLOURS:
-            try:
-                colour = Color.parse(self.app.theme_variables.get(name, ""))
-            except ColorParseError:
-                colour = background.get_contrast_text()
-            colours[name] = background.blend(colour, colour.a).rgb
-        return colours
-
-    @work(exclusive=True, group="plot")
-    async def _draw(self, plot: Plot, width: int, height: int, colours: dict[str, Rgb]) -> None:
-        text = await asyncio.to_thread(draw, plot, width, height, colours)
-        self.post_message(self.Drawn(text))
-
-    @on(Drawn)
-    def take_drawn(self, message: Drawn) -> None:
-        self.update(message.text)
 
 
 BAR = 40
@@ -183,8 +117,8 @@ HOW_TO_COMPARE = (
 )
 MOST_PLOTS = 3
 """Scorers that can be told where to draw a line: cosine, match and label-free."""
-PLOT_HEIGHT = 16
-LEAST_PLOT_HEIGHT = 9
+HEADING_LINES = 3
+"""What stands above plots in sight."""
 
 
 class Pane(VerticalScroll):
@@ -227,30 +161,20 @@ class EvaluationDetail(Vertical):
         & Pane { height: 1fr; padding: 0 1; overflow: auto auto; scrollbar-size: 1 1; }
         & Pane > Static { width: auto; min-width: 100%; }
         & Pane > #words { width: 100%; }
-        & #plots { height: auto; display: none; }
-        & #plots.-shown { display: block; }
-        & PlotView { width: 1fr; max-width: 100; height: 12; display: none; }
-        & PlotView.-shown { display: block; }
-        & #plots.-stacked { layout: vertical; }
-        & #plots.-stacked PlotView { width: 100%; }
     }
     """
-    ROOM_BESIDE = 84
-    """Cells from which on two plots stand beside each other."""
-
     tabs = getters.query_one(Tabs)
     pane = getters.query_one(Pane)
     words = getters.query_one("#words", Static)
     tables = getters.query_one("#tables", Static)
-    plots = getters.query_one("#plots", Horizontal)
+    plots = getters.query_one(PlotRow)
 
     class TabShown(Message):
         """Another tab came to the front."""
 
-    def __init__(self, *, drawn: bool) -> None:
+    def __init__(self, *, in_letters: bool) -> None:
         super().__init__()
-        self.drawn = drawn
-        """Plots are drawn; else they are text."""
+        self._in_letters = in_letters
         self.evaluation: Evaluation | None = None
         self.pair: tuple[Evaluation, Evaluation] | None = None
         """What the Change tab compares, the earlier one first."""
@@ -259,9 +183,7 @@ class EvaluationDetail(Vertical):
         yield Tabs(*(Tab(label, id=name) for name, label in TABS.items()))
         with Pane():
             yield Static(id="words")
-            with Horizontal(id="plots"):
-                for _ in range(MOST_PLOTS):
-                    yield PlotView()
+            yield PlotRow(MOST_PLOTS, in_letters=self._in_letters)
             yield Static(id="tables")
 
     @property
@@ -279,7 +201,7 @@ class EvaluationDetail(Vertical):
         """Show words in place of an evaluation."""
         self.evaluation = self.pair = None
         self.tabs.display = False
-        self.plots.set_class(False, "-shown")
+        self.plots.show(())
         self._say(words)
         self.tables.update("")
 
@@ -292,10 +214,11 @@ class EvaluationDetail(Vertical):
         names = list(TABS)
         self.tabs.active = names[(names.index(self.tab) + places) % len(names)]
 
-    def toggle_plots(self) -> None:
-        """Draw plots, or give them as text."""
-        self.drawn = not self.drawn
+    def toggle_plots(self) -> bool:
+        """Draw plots in colours, or of letters; returns whether they are of letters now."""
+        self.plots.in_letters = not self.plots.in_letters
         self._refresh(from_top=True)
+        return self.plots.in_letters
 
     @on(Tabs.TabActivated)
     def _turned(self, message: Tabs.TabActivated) -> None:
@@ -311,31 +234,31 @@ class EvaluationDetail(Vertical):
         if found is None:
             return
         self.tabs.display = True
-        drawn = self._plots(found) if self.drawn else ()
-        written = Written()
+        output = RichOutput()
         match self.tab:
             case "retrieval":
-                write_directions(found, written)
+                write_directions(found, output)
             case "swaps":
-                write_swaps(found, written)
+                write_swaps(found, output)
             case "routing":
-                write_routing(found, written, with_curves=not drawn)
+                write_routing(found, output, with_plots=False)
             case "calibration":
-                write_calibration(found, written, with_diagrams=not drawn)
+                write_calibration(found, output, with_plots=False)
             case "change" if self.pair is not None:
-                write_change(*self.pair, written)
+                write_change(*self.pair, output)
         self._say(self._said(found))
-        self._show_plots(drawn)
-        self.tables.update(written.content)
+        self.plots.show(self._plots(found))
+        self._fit_plots()
+        self.tables.update(output.content)
         if from_top:
             self.pane.scroll_home(animate=False)
 
     def _plots(self, found: Evaluation) -> tuple[Plot, ...]:
         match self.tab:
             case "routing":
-                return routing_plots(found)
+                return routing_plots(found.routing)
             case "calibration":
-                return reliability_plots(found)
+                return tuple(map(reliability_plot, found.calibration))
         return ()
 
     def _said(self, found: Evaluation) -> Content:
@@ -351,21 +274,9 @@ class EvaluationDetail(Vertical):
                 return Content(HOW_TO_COMPARE)
         return Content("")
 
-    def _show_plots(self, drawn: tuple[Plot, ...]) -> None:
-        self.plots.set_class(bool(drawn), "-shown")
-        for index, view in enumerate(self.plots.query(PlotView)):
-            view.set_class(index < len(drawn), "-shown")
-            if index < len(drawn):
-                view.show(drawn[index])
-        self._fit_plots()
-
     def _fit_plots(self) -> None:
-        """Side by side where there is room; never higher than what is in sight at once."""
-        shown = sum(view.has_class("-shown") for view in self.plots.query(PlotView))
-        self.plots.set_class(self.size.width < self.ROOM_BESIDE / 2 * shown, "-stacked")
-        height = max(LEAST_PLOT_HEIGHT, min(PLOT_HEIGHT, self.size.height - 3))
-        for view in self.plots.query(PlotView):
-            view.styles.height = height
+        """Never higher than what is in sight at once."""
+        self.plots.fit(self.size.width, self.size.height - HEADING_LINES)
 
 
 def about(found: Evaluation) -> Content:

@@ -184,7 +184,7 @@ class EvaluationsScreen(PagedScreen):
             with Vertical(id="kept"):
                 yield from self.compose_filter("words of the data or encoder")
                 yield Evaluations(COLUMNS, empty=self.EMPTY)
-            yield EvaluationDetail(drawn=self.t2i.graphics.protocol != "text")
+            yield EvaluationDetail(in_letters=self.t2i.graphics.protocol == "text")
 
     def on_mount(self) -> None:
         self._unsubscribe = self.t2i.job_board.subscribe(self.follow_board)
@@ -328,9 +328,9 @@ class EvaluationsScreen(PagedScreen):
         self.detail.turn(places)
 
     def action_toggle_plots(self) -> None:
-        """Draw plots, or give them as text."""
-        self.detail.toggle_plots()
-        self.notify("drawn" if self.detail.drawn else "as text", title="Plots", timeout=2)
+        """Draw plots in colours, or of letters."""
+        is_text = self.detail.toggle_plots()
+        self.notify("as text" if is_text else "drawn", title="Plots", timeout=2)
 
     @on(EvaluationDetail.TabShown)
     def follow_tab(self) -> None:

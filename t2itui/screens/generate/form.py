@@ -19,6 +19,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
 from engine.errors import EngineError
+from engine.file_types import SUFFIXES
 from engine.generation.request import MAX_STEPS, GenerateRequest, GenerationSpec
 from engine.models.generator_info import GeneratorInfo
 from engine.models.parameters import Lora
@@ -105,7 +106,6 @@ def generator_words(info: GeneratorInfo) -> str:
 
 
 PREVIEWS = "Without previews a picture shows when it is done; this is kept."
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".bmp", ".gif", ".tiff")
 
 
 class Described(Message, bubble=False):

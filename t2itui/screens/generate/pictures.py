@@ -8,6 +8,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.settings import DEFAULT_THRESHOLD
 from t2itui.graphics.drawing import Drawn
 from t2itui.graphics.picture import Picture
 from t2itui.text.plain import plain
@@ -47,7 +48,7 @@ class PaintedSide(Vertical):
         cosine: float | None = None,
         *,
         top: float = 1.0,
-        threshold: float = 0.5,
+        threshold: float = DEFAULT_THRESHOLD,
     ) -> None:
         """Say what it is, with its scores where it has some; `top` is a full bar of cosine."""
         self._title = plain(title)

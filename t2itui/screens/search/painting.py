@@ -17,8 +17,7 @@ from engine.events import (
     JobFinished,
     PictureScored,
 )
-from engine.requests import SYNTHETIC
-from engine.states import JobState, Route
+from engine.states import JobState, Route, Synthetic
 from t2itui.screens.search.lines import OfferLine
 from t2itui.screens.search.storybook import StorybookActions
 from t2itui.text.words import STORYBOOK, duration_words
@@ -266,8 +265,8 @@ class PaintingActions(StorybookActions):
 
     def action_synthetic(self) -> None:
         """Let painted pictures take part, leave them out, or show them alone."""
-        at = SYNTHETIC.index(self.filters.synthetic)
-        chosen = SYNTHETIC[(at + 1) % len(SYNTHETIC)]
+        at = tuple(Synthetic).index(self.filters.synthetic)
+        chosen = tuple(Synthetic)[(at + 1) % len(tuple(Synthetic))]
         self.t2i.remember(synthetic=chosen)
         self.take_filters(replace(self.filters, synthetic=chosen))
 

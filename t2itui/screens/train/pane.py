@@ -1,35 +1,50 @@
-"""A training as the screens show it, folded out of its events."""
+"""A training at work: its stage in words, and below them what it watches as curves."""
 
 from __future__ import annotations
 
+from textual import getters
+from textual.app import ComposeResult
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from engine.events import TrainingProgress
 from engine.states import JobState
-from t2itui.cli.support.follow import rate_words
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.views import TrainingView
 from t2itui.text.plain import plain
-from t2itui.text.plots import Series, series_lines
+from t2itui.text.plots import Plot, loss_plot, validation_plot
+from t2itui.text.words import rate_words
+from t2itui.widgets.plots import PlotRow
 
-TWO_PLOTS = 64
+ROOM_FOR_BOTH = 64
 """Cells from which on both plots stand side by side."""
-GAP = 2
-LOSS, PRECISION, RECALL = "•", "m", "r"
-TONES = {LOSS: "$warning", PRECISION: "$success", RECALL: "$primary"}
 
 
-class TrainingPane(Static):
+class TrainingPane(Vertical):
     """Follows one job."""
 
     DEFAULT_CSS = """
-    TrainingPane { padding: 0 1; height: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+    TrainingPane {
+        padding: 0 1;
+        height: 1fr;
+        & > Static { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
+        & > PlotRow { height: 1fr; }
+        & > PlotRow > PlotView { height: 1fr; max-height: 16; }
+    }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    stage = getters.query_one("#stage", Static)
+    plots = getters.query_one(PlotRow)
+
+    def __init__(self, *, in_letters: bool, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._in_letters = in_letters
         self._view: JobView | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="stage")
+        yield PlotRow(2, in_letters=self._in_letters)
 
     def follow(self, view: JobView) -> None:
         """Show how far a job is by now."""
@@ -41,14 +56,15 @@ class TrainingPane(Static):
         self._show()
 
     def _show(self) -> None:
-        width, height = self.content_size
-        if self._view is None or not width:
+        if self._view is None or not self.size.width:
             return
         lines = [Content(plain(line)) for line in stage_lines(self._view)]
-        view = self._view.training
-        if view.last is not None:
-            lines += plots(view, view.last, width, height - len(lines))
-        self.update(Content("\n").join(lines[:height]), layout=False)
+        self.stage.update(Content("\n").join(lines))
+        training = self._view.training
+        if training.last is None:
+            self.plots.show(())
+        else:
+            self.plots.show(training_plots(training, training.last, self.size.width))
 
 
 def stage_lines(view: JobView) -> list[str]:
@@ -91,40 +107,9 @@ def _stopping_words(last: TrainingProgress) -> str:
     return f"; no gain for {last.since} of {last.patience} epochs"
 
 
-def plots(view: TrainingView, last: TrainingProgress, width: int, height: int) -> list[Content]:
-    """Both curves side by side, or validation alone where that is too narrow."""
-    rows = min(height, 16)
-    loss = [Series(mark=LOSS, points=view.losses)]
-    watched = [
-        Series(mark=RECALL, points=view.recalls),
-        Series(mark=PRECISION, points=view.precisions),
-    ]
-    two = width >= TWO_PLOTS
-    each = (width - GAP) // 2 if two else width
-    right = series_lines(
-        watched,
-        title=f"validation: mAP {PRECISION}, recall@1 {RECALL}",
-        end=last.steps,
-        width=each,
-        height=rows,
-    )
-    if not two:
-        return [_toned(line) for line in right]
-    left = series_lines(loss, title=f"loss {LOSS}", end=last.steps, width=each, height=rows)
-    left += [""] * (len(right) - len(left))
-    right += [""] * (len(left) - len(right))
-    return [
-        Content.assemble(_toned(one.ljust(each)), " " * GAP, _toned(other))
-        for one, other in zip(left, right, strict=True)
-    ]
-
-
-def _toned(line: str) -> Content:
-    """A line of a plot in colours; words of titles stay as they are."""
-    if line[:1].strip() and not line[:1].isdigit():
-        return Content.styled(line, "$text-muted")
-    text = Content(line)
-    for at, character in enumerate(line):
-        if character in TONES:
-            text = text.stylize(TONES[character], at, at + 1)
-    return text
+def training_plots(view: TrainingView, last: TrainingProgress, width: int) -> tuple[Plot, ...]:
+    """Loss and validation, or validation alone where that is too narrow."""
+    validation = validation_plot(view.precisions, view.recalls, last.steps)
+    if width < ROOM_FOR_BOTH:
+        return (validation,)
+    return loss_plot(view.losses, last.steps), validation

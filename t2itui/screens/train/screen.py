@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -29,13 +29,16 @@ from t2itui.screens.train.state import (
     matcher_detail,
     matcher_row,
     read_state,
+    report_plots,
     training_detail,
     training_row,
     trainings,
 )
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
+from t2itui.text.plots import Plot
 from t2itui.text.words import counted
+from t2itui.widgets.plots import PlotRow
 from t2itui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -86,8 +89,33 @@ ABOUT = (
 )
 
 
-class Report(VerticalScroll):
-    """What there is to read about the row under the cursor."""
+MOST_PLOTS = 6
+"""Of a report: three scorers, each with a curve over thresholds and one of its probabilities."""
+
+
+class ReportView(VerticalScroll):
+    """Shows what there is to read about the row under the cursor."""
+
+    words = getters.query_one(Static)
+    plots = getters.query_one(PlotRow)
+
+    def __init__(self, *, in_letters: bool, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._in_letters = in_letters
+
+    def compose(self) -> ComposeResult:
+        yield Static()
+        yield PlotRow(MOST_PLOTS, in_letters=self._in_letters)
+
+    def show(self, words: Content | str, plots: Sequence[Plot] = ()) -> None:
+        """Show something else, from its beginning."""
+        self.words.update(words)
+        self.plots.show(plots)
+        self.on_resize()
+        self.scroll_home(animate=False)
+
+    def on_resize(self) -> None:
+        self.plots.fit(self.size.width, self.size.height)
 
 
 class TrainScreen(AppScreen):
@@ -100,9 +128,9 @@ class TrainScreen(AppScreen):
         & #in-force { height: auto; max-height: 2; padding: 0 1; color: $text-muted; }
         & Sheet { height: 4; }
         & ContentSwitcher { height: 1fr; border-top: solid $panel; }
-        & Report { padding: 0 1; scrollbar-size-vertical: 1; }
-        & Report > Static { height: auto; }
-        & Report:focus { background: $boost; }
+        & ReportView { padding: 0 1; scrollbar-size-vertical: 1; }
+        & ReportView > Static { height: auto; }
+        & ReportView:focus { background: $boost; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = TRAIN_KEYS
@@ -110,7 +138,7 @@ class TrainScreen(AppScreen):
     sheet = getters.query_one(Sheet)
     below = getters.query_one(ContentSwitcher)
     pane = getters.query_one(TrainingPane)
-    report = getters.query_one("Report > Static", Static)
+    report = getters.query_one(ReportView)
 
     class Read(Message, bubble=False):
         """Matchers and trainings were read."""
@@ -149,12 +177,12 @@ class TrainScreen(AppScreen):
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def compose_body(self) -> ComposeResult:
+        in_letters = self.t2i.graphics.protocol == "text"
         yield Static("opening the library…", id="in-force")
         yield Sheet(COLUMNS, empty=EMPTY)
         with ContentSwitcher(initial="report"):
-            with Report(id="report"):
-                yield Static()
-            yield TrainingPane(id="pane")
+            yield ReportView(in_letters=in_letters, id="report")
+            yield TrainingPane(in_letters=in_letters, id="pane")
 
     def on_mount(self) -> None:
         self._unsubscribe = self.t2i.job_board.subscribe(self.show)
@@ -257,10 +285,12 @@ class TrainScreen(AppScreen):
             return
         self._shown = about
         if training is not None:
-            self.report.update(training_detail(training))
+            report = training.trained.report if training.trained is not None else None
+            self.report.show(training_detail(training), report_plots(report))
+        elif matcher is not None:
+            self.report.show(matcher_detail(matcher), report_plots(matcher.report))
         else:
-            self.report.update(matcher_detail(matcher) if matcher is not None else ABOUT)
-        self.query_one(Report).scroll_home(animate=False)
+            self.report.show(ABOUT)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the row under the cursor."""
@@ -455,7 +485,7 @@ class TrainScreen(AppScreen):
 
     def action_read(self) -> None:
         """Go into the report, or back to the list."""
-        (self.sheet if isinstance(self.focused, Report) else self.query_one(Report)).focus()
+        (self.sheet if self.report.has_focus else self.report).focus()
 
     def action_copy_command(self) -> None:
         """Copy the command that does the same as the row under the cursor."""

@@ -14,6 +14,8 @@ from engine.states import JobKind, JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS
 from t2itui.text.plain import plain
+from t2itui.text.plots import Plot, reliability_plot, routing_plots
+from t2itui.text.tables import RichOutput
 from t2itui.text.words import counted, when_words
 from t2itui.widgets.sheet import Column, Row
 
@@ -285,13 +287,19 @@ def matcher_detail(matcher: KeptMatcher) -> Content:
 
 def report_content(report: TrainingReport, sentence: str) -> Content:
     """A verdict and the figures below it."""
-    from t2itui.cli.train import write_report
-    from t2itui.text.rich_output import Written
+    from t2itui.text.evaluations import write_training_report
 
-    written = Written()
-    written.line(sentence, bold=True)
-    write_report(report, written)
-    return written.content
+    output = RichOutput()
+    output.line(sentence, bold=True)
+    write_training_report(report, output, with_plots=False)
+    return output.content
+
+
+def report_plots(report: TrainingReport | None) -> tuple[Plot, ...]:
+    """Where queries are sent at every threshold, and how often a probability is right."""
+    if report is None:
+        return ()
+    return (*routing_plots(report.routing), *map(reliability_plot, report.calibration))
 
 
 def training_detail(training: Training) -> Content:

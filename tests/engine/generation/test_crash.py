@@ -1,13 +1,16 @@
 """Kills, and two instances: no row without its file, no picture lost."""
 
 import asyncio
+import io
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sqlite_utils import Database
 
 from cache.content_files import content_path, contents, write_content
@@ -15,6 +18,7 @@ from cache.errors import CacheBusyError
 from cache.files import put_files
 from cache.generated import NewGenerated, keep_generated, list_generated, seen, sweep
 from cache.library import counts
+from cache.pictures import thumbnails
 from cache.store import Cache
 from engine.engine import Engine
 from engine.events import JobFinished
@@ -65,6 +69,19 @@ async def test_a_stray_file_that_is_no_picture_of_ours_makes_no_row(
     assert await recover_orphans(studio.cache, studio.settings) == 0
     assert path.exists() == (damage == "no recipe")
     assert (await studio.cache.read(counts)).synthetic == 0
+
+
+async def test_a_stray_picture_is_entered_with_a_thumbnail_of_the_settings_size(
+    studio: StudioKit,
+) -> None:
+    settings = replace(studio.settings, thumbnail_side=24)
+    pixels = np.zeros((64, 48, 3), np.uint8)
+    write_content(settings.home, encode_png(pixels, Recipe(prompt="x", seed=1, request_key="k")))
+    assert await recover_orphans(studio.cache, settings) == 1
+    (record,) = await studio.cache.read(list_generated, settings.home, 9)
+    (stored,) = (await studio.cache.read(thumbnails, [record.picture_id or 0])).values()
+    with Image.open(io.BytesIO(stored)) as small:
+        assert small.size == (18, 24)
 
 
 def test_a_sweep_waits_for_the_instance_that_is_between_file_and_row(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from engine.events import JobProgress
-from t2itui.cli.support.follow import rate_words
+from t2itui.text.words import rate_words
 
 SCRIPT = """
 from engine.events import JobNote, JobProgress

@@ -15,7 +15,7 @@ from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.library.screen import LibraryScreen
 from tests.t2itui.fake_library import FakeEngine, HostApp
 from tests.t2itui.fakes import made_up_thumbnail
-from tests.t2itui.test_history import receipt, row
+from tests.t2itui.history.test_screen import receipt, row
 
 Compare = Callable[..., bool]
 

@@ -11,7 +11,8 @@ from engine.events import JobFinished
 from engine.training.request import TrainRequest
 from engine.training.run import Trained
 from t2itui.screens.train.form import TrainForm
-from t2itui.screens.train.screen import Report, TrainScreen
+from t2itui.screens.train.screen import TrainScreen
+from t2itui.widgets.plots import PlotView
 from tests.t2itui.fake_library import HostApp
 from tests.t2itui.fakes import until
 from tests.t2itui.made_up_trainings import CLIP, TrainingEngine, fit, matcher, training_report
@@ -53,6 +54,8 @@ async def fitted(pilot: Pilot[None], engine: TrainingEngine) -> TrainScreen:
     await ready(pilot)
     await pilot.press("home")
     await until(pilot, lambda: screen.below.current == "pane")
+    drawn = screen.pane.query(PlotView)
+    await until(pilot, lambda: all("┤" in str(view.render()) for view in drawn))
     return await ready(pilot)
 
 
@@ -107,11 +110,11 @@ async def test_the_report_of_another_row_is_read_from_its_beginning(size: tuple[
     app = HostApp(with_matchers(), TrainScreen)
     async with app.run_test(size=size) as pilot:
         screen = await ready(pilot)
-        report = screen.query_one(Report)
+        report = screen.report
         await pilot.press("tab", "end")
         await until(pilot, lambda: report.scroll_y > 0 and report.scroll_y == report.max_scroll_y)
         await pilot.press("tab", "down")
-        await until(pilot, lambda: "Kept as matcher 2" in str(screen.report.content))
+        await until(pilot, lambda: "Kept as matcher 2" in str(screen.report.words.content))
         await until(pilot, lambda: report.scroll_y == 0)
 
 
@@ -123,23 +126,24 @@ async def test_every_figure_that_is_drawn_is_said_in_words_or_stands_in_a_table(
     app = HostApp(engine, TrainScreen)
     async with app.run_test(size=size) as pilot:
         screen = await fitted(pilot, engine)
-        told = str(screen.pane.content)
+        told = str(screen.pane.stage.content)
         assert "epoch 4 of 10, step 157 of 400   loss 0.196" in told
         assert "validation mAP 0.650 (best 0.650), recall@1 0.557" in told
         assert "no gain for 2 of 3 epochs" in told
-        assert "loss •" in told and "validation: mAP m, recall@1 r" in told
+        drawn = [str(view.render()) for view in screen.pane.query(PlotView)]
+        assert "l loss" in drawn[0] and "validation: m mAP, r recall@1" in drawn[1]
 
         engine.training.by_job[1] = Trained(id=None, weights=b"", report=training_report(0.5))
         engine.jobs.tell(JobFinished(job_id=1, message="done", seconds=1.0))
-        await until(pilot, lambda: "Not kept" in str(screen.report.content))
-        report = " ".join(str(screen.report.content).split())
+        await until(pilot, lambda: "Not kept" in str(screen.report.words.content))
+        report = " ".join(str(screen.report.words.content).split())
         for part in (
             "match 0.500 0.600 0.700 2 0.550 0.480-0.520",
             "text to picture: match - label-free, r@1: -0.070 (-0.090 to -0.050, p = 0.004)",
             "match 0.910 0.890-0.930 0.950",
             "match at 0.500 0.910 0.710 0.810",
-            "match over thresholds: p precision, r recall, a accuracy; | best 0.930",
+            "match best 0.930 0.980 0.780 0.880",
             "expected calibration error 0.037, Brier 0.061",
-            "0.500 0.455 ############",
+            "0.500 0.455 50",
         ):
             assert part in report, part

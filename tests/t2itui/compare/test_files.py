@@ -14,7 +14,7 @@ from engine.comparing.sheet import Line, load_sheet
 from t2itui.screens.common.dialogs import Dialog
 from t2itui.screens.compare.files import AddPicture, ExportComparison, OpenSheet, SaveSheet
 from t2itui.widgets.path_input import PathInput
-from tests.t2itui.compare_library import (
+from tests.t2itui.compare.compare_library import (
     CHINESE,
     GREEN,
     RED,

@@ -16,10 +16,10 @@ from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProg
 from engine.records import JobRecord
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE
-from t2itui.screens.evaluate.detail import PlotView
 from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
 from t2itui.screens.evaluate.screen import EvaluateScreen
 from t2itui.screens.jobs.screen import JobsScreen
+from t2itui.widgets.plots import PlotView
 from tests.t2itui.fake_library import HostApp, settled
 from tests.t2itui.fakes import until
 from tests.t2itui.made_up_evaluations import EVIL, EvaluatingEngine, evaluation
@@ -116,18 +116,19 @@ async def test_every_plot_has_a_text_form(engine: EvaluatingEngine) -> None:
     async with shown(engine, (120, 36)) as (pilot, screen):
         await pilot.press("right", "right")
         await until(pilot, lambda: len(plots(screen)) == 2)
-        assert "over thresholds" not in figures(screen)
+        await until(pilot, lambda: all("best" in plot for plot in plots(screen)))
+        assert not any(plot.isascii() for plot in plots(screen))
         await pilot.press("p")
-        await ready(pilot)
-        assert plots(screen) == []
-        assert "match over thresholds: p precision, r recall, a accuracy; | best 0.930" in figures(
-            screen
-        )
+        await until(pilot, lambda: all(plot.isascii() for plot in plots(screen)))
+        plot = plots(screen)[1]
+        assert "match: best 0.930" in plot and "p precision, r recall, a accuracy" in plot
+        assert "ppp" in plot and "rrr" in plot, "lines are made of their letters"
         await pilot.press("right")
-        await ready(pilot)
-        assert "0.500  0.455 ############" in figures(screen)
+        await until(pilot, lambda: any("o observed" in plot for plot in plots(screen)))
+        assert all(plot.isascii() for plot in plots(screen))
+        assert "0.500     0.455" in figures(screen)
         await pilot.press("p")
-        await until(pilot, lambda: len(plots(screen)) == 1)
+        await until(pilot, lambda: not any(plot.isascii() for plot in plots(screen)))
 
 
 async def test_two_marked_evaluations_are_compared_the_older_one_first(

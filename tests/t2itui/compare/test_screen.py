@@ -14,7 +14,7 @@ from t2itui.graphics.picture import Picture
 from t2itui.screens.compare.pair import PairScreen
 from t2itui.screens.compare.screen import CompareScreen
 from t2itui.screens.compare.swaps import SwapScreen
-from tests.t2itui.compare_library import (
+from tests.t2itui.compare.compare_library import (
     BLUE,
     CHINESE,
     GREEN,

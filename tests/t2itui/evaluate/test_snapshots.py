@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-from t2itui.screens.evaluate.detail import PlotView
 from t2itui.screens.evaluate.screen import EvaluateScreen
+from t2itui.widgets.plots import PlotView
+from tests.t2itui.evaluate.test_screen import ready
 from tests.t2itui.fake_library import HostApp
 from tests.t2itui.fakes import until
 from tests.t2itui.made_up_evaluations import EvaluatingEngine, evaluation
-from tests.t2itui.test_evaluate_screen import ready
 
 Compare = Callable[..., bool]
 

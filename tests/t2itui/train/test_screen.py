@@ -82,7 +82,7 @@ def rows(screen: TrainScreen) -> list[str]:
 
 
 def report(screen: TrainScreen) -> str:
-    return str(screen.report.content)
+    return str(screen.report.words.content)
 
 
 def in_force(screen: TrainScreen) -> str:
@@ -91,7 +91,7 @@ def in_force(screen: TrainScreen) -> str:
 
 def said(screen: TrainScreen) -> str:
     assert screen.below.current == "pane"
-    return str(screen.query_one(TrainingPane).content)
+    return str(screen.query_one(TrainingPane).stage.content)
 
 
 async def form(pilot: Pilot[None]) -> TrainForm:

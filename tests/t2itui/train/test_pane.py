@@ -19,8 +19,7 @@ from engine.training.request import TrainRequest
 from t2itui.screens.jobs.again import again_command, read_request
 from t2itui.screens.jobs.board import JobBoard, JobView
 from t2itui.screens.jobs.views import MOST_POINTS, TrainingView
-from t2itui.screens.train.pane import plots, stage_lines
-from t2itui.text.plots import Series, series_lines
+from t2itui.screens.train.pane import stage_lines, training_plots
 
 
 def told(stage: str = "step", step: int = 1, **changed: object) -> TrainingProgress:
@@ -116,33 +115,14 @@ def test_before_and_after_the_fit_the_stage_is_said() -> None:
     assert "waits" in stage_lines(JobView(job_id=2, state=JobState.QUEUED))[0]
 
 
-def test_a_plot_has_its_line_its_bounds_and_its_steps() -> None:
-    series = [Series(mark="*", points=[(0, 1.0), (50, 0.5), (100, 0.0)])]
-    lines = series_lines(series, title="loss *", end=100, width=30, height=7)
-    assert lines[0] == "loss *"
-    assert [line[:5].strip() for line in lines[1:-1]] == ["1.00", "", "0.50", "", "0.00"]
-    marked = {at for line in lines[1:-1] for at, mark in enumerate(line) if mark == "*"}
-    assert marked == set(range(6, 30)), "the line has no holes"
-    assert lines[1].index("*") < lines[-2].index("*")
-    assert lines[-1].split() == ["0", "100"]
-    assert all(len(line) <= 30 for line in lines)
-
-
-def test_what_has_no_room_or_no_values_is_a_title() -> None:
-    assert series_lines([], title="loss", end=10, width=30, height=8) == ["loss"]
-    series = [Series(mark="*", points=[(0, 1.0)])]
-    assert series_lines(series, title="loss", end=10, width=30, height=3) == ["loss"]
-
-
 @pytest.mark.parametrize(("width", "two"), [(60, False), (78, True), (118, True)])
 def test_loss_stands_beside_validation_where_there_is_room(width: int, two: bool) -> None:
     view = folded(*(told(step=step, loss=1 / step) for step in range(1, 50)))
     assert view.last is not None
-    lines = plots(view, view.last, width, 9)
-    assert len(lines) == 9
-    assert ("loss •" in lines[0].plain) is two
-    assert "validation: mAP m, recall@1 r" in lines[0].plain
-    assert max(len(line.plain) for line in lines) <= width
+    plots = training_plots(view, view.last, width)
+    assert ("l loss" in [plot.title for plot in plots]) is two
+    assert plots[-1].title == "validation: m mAP, r recall@1"
+    assert {plot.end for plot in plots} == {400}
 
 
 def test_a_training_is_started_again_from_what_the_cache_remembers() -> None:

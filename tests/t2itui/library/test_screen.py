@@ -11,7 +11,7 @@ from engine.errors import CacheReadOnlyError
 from engine.events import JobFinished
 from engine.records import EncoderRecord, FailureRecord, FolderRecord
 from engine.results import ModelStatus
-from engine.states import JobKind
+from engine.states import JobKind, ModelKind
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.library.forms import AddFolder, ImportVectors
 from t2itui.screens.library.screen import LibraryScreen
@@ -30,7 +30,7 @@ def folder(path: str, pictures: int = 10, scanned_at: float = 1.7e9) -> FolderRe
 def model(encoder_id: str, *, location: str = "", indexed: int = 0) -> ModelStatus:
     return ModelStatus(
         id=encoder_id,
-        kind="encoder",
+        kind=ModelKind.ENCODER,
         known=True,
         location=location,
         indexed=indexed,
