@@ -112,7 +112,7 @@ class Engine:
             jobs=self.jobs,
             generators=self.generators,
             encoders=self.encoders,
-            scorer=self.searcher.prompt_scorer,
+            scorer=self.searcher.prompts,
             storybook=self.storybook,
             settings=self.settings,
         )

@@ -107,9 +107,9 @@ def test_the_plain_form_goes_there_and_back() -> None:
 
 def test_an_unknown_sampler_is_told_and_left_to_the_model() -> None:
     recipe = parse_parameters("x\nSteps: 4, Sampler: Heun, Seed: 1")
-    request, remarks = request_from(recipe)
+    request, warnings = request_from(recipe)
     assert request.scheduler is None
-    assert remarks == ["the sampler Heun is not known here"]
+    assert warnings == ["the sampler Heun is not known here"]
 
 
 def test_a_recipe_becomes_the_request_that_repeats_it(tmp_path: Path) -> None:
@@ -128,16 +128,16 @@ def test_a_recipe_becomes_the_request_that_repeats_it(tmp_path: Path) -> None:
         ),
         private=True,
     )
-    request, remarks = request_from(from_json(notes, private=True))
-    assert remarks == []
+    request, warnings = request_from(from_json(notes, private=True))
+    assert warnings == []
     assert (request.model, request.seed, request.strength) == ("/models/own", 3, 0.3)
     assert [entry.path for entry in request.loras] == [lora]
     assert request.start_picture == start
     lora.unlink()
     start.unlink()
-    request, remarks = request_from(from_json(notes, private=True), model="other")
+    request, warnings = request_from(from_json(notes, private=True), model="other")
     assert (request.loras, request.start_picture) == ((), None)
-    assert len(remarks) == 2
+    assert len(warnings) == 2
 
 
 def test_a_picture_tells_nothing_of_the_machine_and_cannot_name_files_of_the_next_one() -> None:
