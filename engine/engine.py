@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
     from engine.training.request import TrainRequest
-    from engine.training.training import Training
+    from engine.training.training import MatcherTraining
 
 
 class Engine:
@@ -112,17 +112,17 @@ class Engine:
             jobs=self.jobs,
             generators=self.generators,
             encoders=self.encoders,
-            scorer=self.searcher.prompts,
+            scorer=self.searcher.prompt_scorer,
             storybook=self.storybook,
             settings=self.settings,
         )
 
     @cached_property
-    def training(self) -> Training:
+    def training(self) -> MatcherTraining:
         """Matchers of one's own."""
-        from engine.training.training import Training
+        from engine.training.training import MatcherTraining
 
-        return Training(
+        return MatcherTraining(
             self.cache, self.encoders, self.indexer, self.settings, self.searcher.labels.refit
         )
 

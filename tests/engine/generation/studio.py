@@ -215,7 +215,7 @@ class StudioKit:
             jobs=self.jobs,
             generators=self.generators,
             encoders=self.encoders,
-            scorer=self.searcher.prompts,
+            scorer=self.searcher.prompt_scorer,
             storybook=self.storybook,
             settings=settings,
         )
