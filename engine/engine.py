@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
     from engine.training.request import TrainRequest
-    from engine.training.training import Training
+    from engine.training.training import MatcherTraining
 
 
 class Engine:
@@ -118,11 +118,11 @@ class Engine:
         )
 
     @cached_property
-    def training(self) -> Training:
+    def training(self) -> MatcherTraining:
         """Matchers of one's own."""
-        from engine.training.training import Training
+        from engine.training.training import MatcherTraining
 
-        return Training(
+        return MatcherTraining(
             self.cache, self.encoders, self.indexer, self.settings, self.searcher.labels.refit
         )
 

@@ -54,6 +54,19 @@ class ScorerKind(StrEnum):
     FUSION = "fusion"
 
 
+class DataKind(StrEnum):
+    """What the texts of a data set are."""
+
+    CAPTIONS = "captions"
+    """Each was written for one picture, or some."""
+    CLASSES = "classes"
+    """Each stands for a folder of pictures."""
+    WORDS = "words"
+    """Each is a word that the captions of some pictures hold."""
+    STORYBOOK = "storybook"
+    """Rendered scenes: what each states is known to be true or false of every picture."""
+
+
 class Direction(StrEnum):
     """What is asked of a data set, and what is to be found."""
 

@@ -63,7 +63,7 @@ class Painting:
         self._studio = Studio(
             cache=cache,
             generators=generators,
-            keeper=Keeper(cache, encoders, searcher.prompts, settings),
+            keeper=Keeper(cache, encoders, searcher.prompt_scorer, settings),
             home=settings.home,
         )
         self._works: dict[int, PaintWork] = {}

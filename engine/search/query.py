@@ -65,13 +65,18 @@ def parse(query: str) -> Query:
     """Understand a query. Raises RequestError that points at the column at fault, from 1."""
     if len(query) > MAX_LENGTH:
         raise RequestError(
-            f"the query has {len(query):,} characters: at most {MAX_LENGTH:,} will do"
+            f"the query has {len(query):,} characters: at most {MAX_LENGTH:,} will do",
+            field="query",
         )
     for column, character in enumerate(query, 1):
         if _is_forbidden(character):
-            raise RequestError(f"column {column}: a control character, U+{ord(character):04X}")
+            raise RequestError(
+                f"column {column}: a control character, U+{ord(character):04X}", field="query"
+            )
     if not query.strip():
-        raise RequestError("the query is empty", hint='Describe a picture, such as "a dog".')
+        raise RequestError(
+            "the query is empty", hint='Describe a picture, such as "a dog".', field="query"
+        )
     if not _START.match(query):
         return plain_text(query)
     return Query(terms=_terms(query))
@@ -103,11 +108,12 @@ def _terms(query: str) -> tuple[Term, ...]:
             raise RequestError(
                 f"column {at + 1}: expected + or - before the next term",
                 hint="To search for the words as they stand, leave the quotes out.",
+                field="query",
             )
         term, at = _term(query, at, 1.0 if sign is None else sign)
         terms.append(term)
         if len(terms) > MAX_TERMS:
-            raise RequestError(f"column {term.column}: more than {MAX_TERMS} terms")
+            raise RequestError(f"column {term.column}: more than {MAX_TERMS} terms", field="query")
         at = _skip(query, at)
     return tuple(terms)
 
@@ -119,19 +125,21 @@ def _term(query: str, at: int, sign: float) -> tuple[Term, int]:
         weight, at = float(number[1]), number.end()
         if not 0.001 <= weight <= 1000:
             raise RequestError(
-                f"column {number.start() + 1}: a weight must lie between 0.001 and 1000"
+                f"column {number.start() + 1}: a weight must lie between 0.001 and 1000",
+                field="query",
             )
     if at >= len(query) or query[at] not in '"“”':
         raise RequestError(
             f"column {at + 1}: expected a quoted text or picture",
             hint='A mix looks like this: "a dog" + 0.5*"snow" - "grass"',
+            field="query",
         )
     quoted = _QUOTED.match(query, at)
     if quoted is None:
-        raise RequestError(f"column {at + 1}: this quote is not closed")
+        raise RequestError(f"column {at + 1}: this quote is not closed", field="query")
     raw = re.sub(r"\\(.)", r"\1", quoted[1])
     if not raw.strip():
-        raise RequestError(f"column {at + 1}: nothing between the quotes")
+        raise RequestError(f"column {at + 1}: nothing between the quotes", field="query")
     return Term(weight=sign * weight, raw=raw, column=at + 1, quoted=True), quoted.end()
 
 

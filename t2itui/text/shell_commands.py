@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
 from engine.jobs.codec import Order
 from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
-from engine.states import Synthetic, VectorLayout
+from engine.states import DataKind, Synthetic, VectorLayout
 from engine.training.request import TrainRequest
 from t2itui.settings import home_folder
 from t2itui.text.words import scope_name
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Line, Sheet
+    from engine.comparing.sheet import ComparisonSheet, Description
     from engine.results import Receipt
 
 
@@ -33,7 +33,7 @@ def search_command(home: Path | None, request: SearchRequest) -> str:
     return program(home, *words)
 
 
-def compare_command(home: Path | None, sheet: Sheet | None, *options: str) -> str:
+def compare_command(home: Path | None, sheet: ComparisonSheet | None, *options: str) -> str:
     """Return the command line that compares what is on the sheet; without one, with options."""
     words = ["compare", *options]
     if sheet is not None:
@@ -44,7 +44,7 @@ def compare_command(home: Path | None, sheet: Sheet | None, *options: str) -> st
     return program(home, *words)
 
 
-def _line_options(lines: tuple[Line, ...]) -> list[str]:
+def _line_options(lines: tuple[Description, ...]) -> list[str]:
     """Options in the order of the lines; those of a pair stand together."""
     words: list[str] = []
     place = 0
@@ -273,7 +273,7 @@ def evaluate_command(home: Path | None, request: EvaluateRequest) -> str:
         ("--encoder", request.encoder),
         *_scorers(request.scorers),
         ("--threshold", f"{request.threshold:g}"),
-        ("--queries", None if request.queries == "captions" else request.queries),
+        ("--queries", None if request.queries == DataKind.CAPTIONS else request.queries),
         ("--words", request.words),
         ("--split", None if request.split == "test" else request.split),
         ("--language", request.language or None),

@@ -19,6 +19,7 @@ from textual.widgets import Label, Static
 from engine.errors import EngineError, RequestError, T2IError
 from engine.evaluation.request import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
+from engine.states import DataKind
 from t2itui.screens.common.dialogs import Dialog, FieldError, FormError, WriteFile, line
 from t2itui.text.shell_commands import evaluate_command, show_command
 from t2itui.widgets.basics import Tick
@@ -116,7 +117,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
                 yield Tick(name, name in first.scorers, id=f"by-{name}")
         with Horizontal():
             yield Label("Ask by")
-            by_words = first.queries == "words"
+            by_words = first.queries == DataKind.WORDS
             yield Tick("class words, not captions", by_words, id="by-words")
             yield Tick("swapped captions too", first.swaps, id="swaps")
         yield self._path("Words file", "words", first.words, "the imported texts")
@@ -156,7 +157,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             data=self._data(),
             images=self.images.path,
             encoder=self._value("encoder") or None,
-            queries="words" if by_words else "captions",
+            queries=DataKind.WORDS if by_words else DataKind.CAPTIONS,
             words=self.words.path if by_words else None,
             scorers=self._scorers(),
             threshold=self._first.threshold if threshold is None else threshold,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.search.labels import LabelSummary
     from engine.training.report import TrainingReport
     from engine.training.request import TrainRequest
-    from engine.training.run import Trained
+    from engine.training.run import TrainedMatcher
 
 
 COLUMNS = (
@@ -64,7 +64,7 @@ class ListedTraining:
     """None until it has begun."""
     view: JobView | None
     """None for one of an earlier session."""
-    trained: Trained | None
+    trained: TrainedMatcher | None
     """What came of it; None while nothing has."""
     began_at: float = 0.0
 
