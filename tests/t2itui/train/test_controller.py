@@ -11,7 +11,7 @@ from engine.engine import Engine
 from engine.errors import EngineError
 from engine.events import JobCancelled, JobEvent
 from engine.training.request import TrainRequest
-from engine.training.run import Trained
+from engine.training.run import TrainedMatcher
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.train.controller import TrainController
 from t2itui.screens.train.list import matcher_key, training_key
@@ -67,7 +67,7 @@ async def test_the_cursor_follows_a_training_that_became_a_matcher(
     controller = await controller_of(engine)
     controller.follow_end(1, training_key(1))
     assert controller.wanted == "", "nothing came of it"
-    engine.training.by_job[1] = Trained(id=4, weights=b"", report=training_report())
+    engine.training.by_job[1] = TrainedMatcher(id=4, weights=b"", report=training_report())
     controller.follow_end(1, matcher_key(2))
     assert controller.wanted == "", "the person is elsewhere"
     controller.follow_end(1, training_key(1))
@@ -79,7 +79,7 @@ async def test_what_did_no_better_can_be_kept_and_matchers_be_exported(
 ) -> None:
     controller = await controller_of(engine)
     controller.start(REQUEST)
-    engine.training.by_job[1] = Trained(id=None, weights=b"", report=training_report(0.5))
+    engine.training.by_job[1] = TrainedMatcher(id=None, weights=b"", report=training_report(0.5))
     controller.rows()
     assert controller.offers("keep", training_key(1))
     assert not controller.offers("export", training_key(1))
