@@ -115,6 +115,19 @@ class ProcessState(StrEnum):
     BUSY = "busy"
 
 
+class GenerationPhase(StrEnum):
+    """What a generation is at."""
+
+    WAITING = "waiting"
+    """Another instance of the program generates on the device; the job goes on once it is free."""
+    LOADING = "loading"
+    """A generator is on its way into memory."""
+    STEP = "step"
+    """A denoising step is done."""
+    DECODING = "decoding"
+    """All steps are done; the latents become a picture."""
+
+
 class CheckState(StrEnum):
     """How a check of `doctor` came out."""
 

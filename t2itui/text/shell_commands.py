@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
-from engine.jobs.codec import Order
+from engine.generation.request import GenerationSpec
 from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
 from engine.states import DataKind, Synthetic, VectorLayout
 from engine.training.request import TrainRequest
@@ -139,10 +139,10 @@ def download_command(home: Path | None, model_id: str) -> str:
     return program(home, "models", "get", model_id)
 
 
-def generate_command(home: Path | None, order: Order) -> str:
+def generate_command(home: Path | None, spec: GenerationSpec) -> str:
     """Return the command that paints the same pictures."""
-    request = order.request
-    seed = order.drawn if request.seed is None and order.fresh else request.seed
+    request = spec.request
+    seed = spec.drawn if request.seed is None and spec.fresh else request.seed
     size = f"{request.width}x{request.height}" if request.width and request.height else None
     options: list[tuple[str, object]] = [
         ("--negative", request.negative or None),
@@ -156,7 +156,7 @@ def generate_command(home: Path | None, order: Order) -> str:
         *(("--lora", f"{lora.path}:{lora.weight:g}") for lora in request.loras),
         ("--start", request.start_picture),
         ("--strength", f"{request.strength:g}" if request.start_picture else None),
-        ("--in", order.library or None),
+        ("--in", spec.library or None),
     ]
     words = [word for name, value in options if value is not None for word in (name, str(value))]
     words += ["--"] if request.prompt.startswith("-") else []
