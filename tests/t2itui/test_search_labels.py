@@ -129,7 +129,7 @@ async def test_all_labels_of_an_encoder_are_forgotten_if_the_person_is_sure(home
         await until(pilot, lambda: "match calibrated by 3" in line(screen))
         await pilot.press("F")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
-        twin = str(app.screen.query_one("#twin", Static).content)
+        twin = str(app.screen.query_one("#command", Static).content)
         assert f"label --forget --encoder {ENCODER}" in twin
         before = screen.results.listing
         await pilot.press("enter")
