@@ -27,7 +27,7 @@ async def judging(pilot: Pilot[None]) -> SearchScreen:
     """Begin to judge the answer on the screen."""
     screen = await answered(pilot)
     await pilot.press("l")
-    await until(pilot, lambda: screen.is_judging)
+    await until(pilot, lambda: screen.labels.is_labelling)
     return screen
 
 
@@ -38,7 +38,7 @@ async def kept(screen: SearchScreen) -> list[tuple[str, bool]]:
 
 
 def line(screen: SearchScreen) -> str:
-    return str(screen.judge_line.content)
+    return str(screen.label_line.content)
 
 
 def first_line(screen: SearchScreen, card: int) -> str:
@@ -61,13 +61,13 @@ async def test_y_and_n_label_one_picture_after_the_other_and_calibrate_match(
         told = "2 labels, 1 fit; match calibrated by 2"
         told = told if size[0] >= 100 else "2 labels, calibrated"
         await until(pilot, lambda: told in line(screen))
-        assert screen.judge_line.region.height == 1
+        assert screen.label_line.region.height == 1
         assert "[fits]" in first_line(screen, 0)
         assert "[not]" in first_line(screen, 1)
         await pilot.press("escape")
         await until(pilot, lambda: screen.results.listing is not before)
-        assert not screen.is_judging
-        assert not screen.judge_line.display
+        assert not screen.labels.is_labelling
+        assert not screen.label_line.display
         listing = screen.results.listing
         assert listing is not None
         assert listing.result.receipt.matcher.endswith(", calibrated by 2 labels")
@@ -99,7 +99,7 @@ async def test_the_keys_of_judging_mean_what_they_always_do_outside_of_it(home: 
         await pilot.press("y")
         assert app.clipboard.endswith("'something green'")
         await pilot.press("l")
-        await until(pilot, lambda: screen.is_judging)
+        await until(pilot, lambda: screen.labels.is_labelling)
         before = app.clipboard
         await pilot.press("y")
         assert app.clipboard == before
@@ -118,7 +118,7 @@ async def test_pictures_and_mixes_are_not_judged_by(home: Path) -> None:
         await pilot.press("l")
         await until(pilot, lambda: bool(app._notifications))
         assert "plain description" in next(iter(app._notifications)).message
-        assert not screen.is_judging
+        assert not screen.labels.is_labelling
 
 
 async def test_all_labels_of_an_encoder_are_forgotten_if_the_person_is_sure(home: Path) -> None:

@@ -16,12 +16,11 @@ from textual.widgets import ContentSwitcher, Static
 
 from engine.comparing.sheet import Sheet
 from engine.errors import T2IError
-from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch, Waiting
 from t2itui.screens.compare.editing import SheetEditing
 from t2itui.screens.compare.heatmap import Heatmap, RowInput
 from t2itui.screens.compare.keys import COMPARE_KEYS
 from t2itui.screens.compare.pair import PairDetail, PairView
-from t2itui.screens.search.waiting import Waiting
 from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
 from t2itui.text.heat_table import HeatTable
 from t2itui.text.plain import plain

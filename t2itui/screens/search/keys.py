@@ -2,18 +2,18 @@
 
 from textual.binding import Binding, BindingType
 
-LEAVE = "Stop waiting, leave off judging, or leave the query line"
+LEAVE = "Stop waiting, leave off labelling, or leave the query line"
 
 THRESHOLD = Binding.Group("Threshold", compact=True)
 
 SEARCH_KEYS: list[BindingType] = [
-    Binding("y", "judge(True)", "Fits", id="search.fits", tooltip="The picture fits"),
-    Binding("n", "judge(False)", "Does not", id="search.misfits", tooltip="It does not fit"),
+    Binding("y", "label(True)", "Fits", id="search.fits", tooltip="The picture fits"),
+    Binding("n", "label(False)", "Does not", id="search.misfits", tooltip="It does not fit"),
     Binding(
         "u,backspace",
-        "unjudge",
+        "undo_label",
         "Undo",
-        id="search.unjudge",
+        id="search.undo_label",
         tooltip="Take the last y or n back",
     ),
     Binding(
@@ -22,13 +22,6 @@ SEARCH_KEYS: list[BindingType] = [
         "Command",
         id="search.copy_label",
         tooltip="Copy the command of the last y or n",
-    ),
-    Binding(
-        "F",
-        "forget_labels",
-        "Forget labels",
-        id="search.forget_labels",
-        tooltip="Take back every y and n about this encoder's match",
     ),
     Binding("slash", "ask", "Query", id="search.ask", key_display="/", tooltip="Type a query"),
     Binding("escape", "leave", "Leave", id="search.leave", show=False, tooltip=LEAVE),
@@ -88,7 +81,7 @@ SEARCH_KEYS: list[BindingType] = [
         tooltip="Compare this picture, or the marked ones, with descriptions",
     ),
     Binding(
-        "g", "paint", "Paint", id="search.paint", tooltip="Paint the query, whatever its route"
+        "g", "generate", "Paint", id="search.paint", tooltip="Paint the query, whatever its route"
     ),
     Binding(
         "d",
@@ -127,10 +120,10 @@ SEARCH_KEYS: list[BindingType] = [
     ),
     Binding(
         "l",
-        "start_judging",
+        "start_labelling",
         "Label",
         id="search.label",
-        tooltip="Judge: say with y and n which pictures fit, to calibrate match",
+        tooltip="Label: say with y and n which pictures fit, to calibrate match",
     ),
     Binding(
         "y", "copy_command", "Copy", id="search.copy", tooltip="Copy the command that repeats this"

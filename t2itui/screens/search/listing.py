@@ -90,6 +90,12 @@ class Listing:
         )
 
     @property
+    def next_scorer(self) -> str:
+        """The scorer after the one that ranks."""
+        names: tuple[str, ...] = ranking.SCORERS
+        return names[(names.index(self.scorer) + 1) % len(names)]
+
+    @property
     def shown(self) -> IdArray:
         """Indices into the scores of the pictures that are listed, best first."""
         order = self._order(self.scorer)
