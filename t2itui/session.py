@@ -173,6 +173,20 @@ class TaskHost(Protocol):
         """Show what the work came to, in the turn of the screen: work changes no widget."""
 
 
+class Stoppable(Protocol):
+    """A timer."""
+
+    def stop(self) -> None:
+        """Do not call any more."""
+
+
+class TimerHost(TaskHost, Protocol):
+    """Also calls back after a while."""
+
+    def set_timer(self, delay: float, callback: Callable[[], object]) -> Stoppable:
+        """Call back once, after so many seconds."""
+
+
 class Selection:
     """The pictures that a person marked, with their paths, in the order they were marked."""
 

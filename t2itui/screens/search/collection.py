@@ -10,7 +10,7 @@ from engine.errors import CacheError, T2IError
 from engine.events import LibraryChanged
 from engine.storybook.shipped import GALLERY
 from t2itui.screens.search.asking import AskingController
-from t2itui.session import RefreshStatus
+from t2itui.session import RefreshStatus, Stoppable, TimerHost
 from t2itui.text.words import STORYBOOK
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from engine.events import JobEvent
     from engine.records import LibraryCounts
     from engine.requests import Filters
-    from t2itui.screens.search.decision import Stoppable, TimerHost
     from t2itui.session import Session
 
 REFRESH_S = 0.5

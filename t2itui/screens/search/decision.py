@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import T2IError
-from t2itui.session import TaskHost
+from t2itui.session import Stoppable, TimerHost
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -17,20 +16,6 @@ if TYPE_CHECKING:
 
 REST_S = 1.0
 """A threshold that rests so long is a decision and gets its receipt."""
-
-
-class Stoppable(Protocol):
-    """A timer."""
-
-    def stop(self) -> None:
-        """Do not call any more."""
-
-
-class TimerHost(TaskHost, Protocol):
-    """Also calls back after a while."""
-
-    def set_timer(self, delay: float, callback: Callable[[], object]) -> Stoppable:
-        """Call back once, after so many seconds."""
 
 
 class DecidedView(Protocol):
