@@ -8,10 +8,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.search.screen import SearchScreen
 from tests.t2itui.fakes import answered, until
-from tests.t2itui.real_library import ENCODER, make_library, real_app
+from tests.t2itui.real_library import make_library, real_app
 
 SIZES = [(80, 24), (120, 36)]
 
@@ -119,22 +118,3 @@ async def test_pictures_and_mixes_are_not_judged_by(home: Path) -> None:
         await until(pilot, lambda: bool(app._notifications))
         assert "plain description" in next(iter(app._notifications)).message
         assert not screen.labels.is_labelling
-
-
-async def test_all_labels_of_an_encoder_are_forgotten_if_the_person_is_sure(home: Path) -> None:
-    app = real_app(home, start_query="something green")
-    async with app.run_test(size=(120, 36)) as pilot:
-        screen = await judging(pilot)
-        await pilot.press("n", "n", "n")
-        await until(pilot, lambda: "match calibrated by 3" in line(screen))
-        await pilot.press("F")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
-        twin = str(app.screen.query_one("#twin", Static).content)
-        assert f"label --forget --encoder {ENCODER}" in twin
-        before = screen.results.listing
-        await pilot.press("enter")
-        await until(pilot, lambda: screen.results.listing is not before)
-        assert await kept(screen) == []
-        assert screen.results.listing is not None
-        assert "calibrated" not in screen.results.listing.result.receipt.matcher
-        assert "[not]" not in first_line(screen, 0)
