@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.settings import DEFAULT_THRESHOLD
+from engine.states import DataKind, ScorerKind
 
-COSINE, MATCH, LABEL_FREE, FUSION = "cosine", "match", "label-free", "fusion"
-SCORERS = (COSINE, MATCH, LABEL_FREE, FUSION)
-"""`match` is the matcher in force; `fusion` adds the reciprocal ranks of cosine and match."""
+QUERIES = (DataKind.CAPTIONS.value, DataKind.WORDS.value)
+"""What captioned pictures can be asked by."""
+DEFAULT_SCORERS = (ScorerKind.COSINE, ScorerKind.MATCH)
 
 TEMPLATES = ("a photo of a {}.", "a {}.", "a close-up photo of a {}.", "a photo of the {}.")
 """What is said of a class; the mean of their embeddings stands for it."""
@@ -26,7 +27,7 @@ class EvaluateRequest:
     """Where the pictures lie; None looks beside the data."""
     encoder: str | None = None
     """Encoder id, hub id or folder; None takes the one that knows most of the pictures."""
-    queries: str = "captions"
+    queries: str = DataKind.CAPTIONS
     """captions, or words: class words that occur in captions."""
     words: Path | None = None
     """The words, one a line; None takes the texts that were imported for the encoder."""
@@ -34,7 +35,7 @@ class EvaluateRequest:
     """Of data that is split; empty for all of it."""
     language: str = ""
     """Of the storybook's texts: en, zh or empty for both."""
-    scorers: tuple[str, ...] = (COSINE, MATCH)
+    scorers: tuple[str, ...] = DEFAULT_SCORERS
     threshold: float = DEFAULT_THRESHOLD
     limit: int | None = None
     """Take at most so many pictures, at random."""

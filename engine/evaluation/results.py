@@ -12,13 +12,11 @@ from typing import TypeVar, get_args, get_origin, get_type_hints
 
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
-
-TEXT_TO_PICTURE, PICTURE_TO_TEXT = "text_to_picture", "picture_to_text"
-DIRECTIONS = (TEXT_TO_PICTURE, PICTURE_TO_TEXT)
+from engine.states import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class GroupFigures:
     """Figures of a part of the queries."""
 
     name: str
@@ -29,7 +27,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrieval:
+class RetrievalFigures:
     """How one scorer finds the right answers in one direction."""
 
     scorer: str
@@ -52,11 +50,11 @@ class Retrieval:
     """Part of all right answers among the first ten, mean over queries."""
     rights: float
     """Right answers a query, on average."""
-    groups: tuple[Group, ...] = ()
+    groups: tuple[GroupFigures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
+class PairedDifference:
     """Two scorers on the same queries."""
 
     one: str
@@ -70,7 +68,7 @@ class Paired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swap:
+class SwapFigures:
     """How one scorer tells true texts from the same with one thing exchanged."""
 
     scorer: str
@@ -84,7 +82,7 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
+class RoutingFigures:
     """How the best score of a query tells whether some picture answers it."""
 
     scorer: str
@@ -103,7 +101,7 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class CalibrationFigures:
     """Whether probabilities are what they say, on right pairs and as many wrong ones."""
 
     scorer: str
@@ -115,7 +113,7 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class EvaluationHead:
     """An evaluation in a list: what it was made on, and two figures of each scorer."""
 
     id: int
@@ -127,7 +125,7 @@ class Head:
     """Of each scorer: name, recall@1 and mAP, text -> picture."""
 
     @classmethod
-    def of(cls, found: Evaluation) -> Head:
+    def of(cls, found: Evaluation) -> EvaluationHead:
         """The head of an evaluation that is at hand."""
         return cls(
             id=found.id,
@@ -138,7 +136,7 @@ class Head:
             figures=tuple(
                 (each.scorer, each.r1.value, each.average_precision.value)
                 for each in found.retrieval
-                if each.direction == TEXT_TO_PICTURE
+                if each.direction == Direction.TEXT_TO_PICTURE
             ),
         )
 
@@ -160,12 +158,37 @@ class Evaluation:
     seconds: float
     request: str
     """JSON."""
-    notes: tuple[str, ...]
-    retrieval: tuple[Retrieval, ...]
-    paired: tuple[Paired, ...]
-    swaps: tuple[Swap, ...]
-    routing: tuple[Routing, ...]
-    calibration: tuple[Calibration, ...]
+    warnings: tuple[str, ...]
+    """What was left out or cut off."""
+    retrieval: tuple[RetrievalFigures, ...]
+    paired: tuple[PairedDifference, ...]
+    swaps: tuple[SwapFigures, ...]
+    routing: tuple[RoutingFigures, ...]
+    calibration: tuple[CalibrationFigures, ...]
+
+
+def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
+    """The figures of an evaluation by scorer and name."""
+    figures: dict[tuple[str, str], float] = {}
+    for each in found.retrieval:
+        way = Direction(each.direction).words
+        for name, value in (
+            ("r@1", each.r1),
+            ("r@5", each.r5),
+            ("r@10", each.r10),
+            ("median rank", each.median_rank),
+            ("mAP", each.average_precision),
+        ):
+            figures[each.scorer, f"{way}, {name}"] = value.value
+    for swap in found.swaps:
+        figures[swap.scorer, "swaps, AUC"] = swap.auc.value
+    for routing in found.routing:
+        if routing.at is not None:
+            figures[routing.scorer, "routing, accuracy"] = routing.at.accuracy
+        figures[routing.scorer, "routing, best accuracy"] = routing.best.accuracy
+    for calibration in found.calibration:
+        figures[calibration.scorer, "calibration error"] = calibration.error
+    return figures
 
 
 LATER = ("paired", "swaps", "routing", "calibration")
@@ -176,22 +199,30 @@ T = TypeVar("T")
 
 def as_body(evaluation: Evaluation) -> str:
     """The JSON of an evaluation, without its id and time, which the row holds."""
-    values = asdict(evaluation)
+    values = {_STORED_AS.get(name, name): value for name, value in asdict(evaluation).items()}
     del values["id"], values["created_at"]
     return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
 
 def from_body(body: str, *, evaluation_id: int, created_at: float) -> Evaluation:
     """The evaluation of a row. Raises ValueError, KeyError or TypeError where it is not one."""
-    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
-    return read_as(Evaluation, values)
+    return read_as(Evaluation, _values_of(body, evaluation_id, created_at))
 
 
-def head_of_body(body: str, *, evaluation_id: int, created_at: float) -> Head:
+def head_of_body(body: str, *, evaluation_id: int, created_at: float) -> EvaluationHead:
     """What a list shows of a row. Raises as `from_body` does."""
-    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
-    values |= {name: [] for name in LATER}
-    return Head.of(read_as(Evaluation, values))
+    values = _values_of(body, evaluation_id, created_at) | {name: [] for name in LATER}
+    return EvaluationHead.of(read_as(Evaluation, values))
+
+
+_STORED_AS = {"warnings": "notes"}
+"""The names of fields in a body, where they are others than here."""
+
+
+def _values_of(body: str, evaluation_id: int, created_at: float) -> dict[str, object]:
+    named = {stored: name for name, stored in _STORED_AS.items()}
+    values = {named.get(name, name): value for name, value in json.loads(body).items()}
+    return {**values, "id": evaluation_id, "created_at": created_at}
 
 
 def read_as(kind: type[T], value: object) -> T:
@@ -245,11 +276,11 @@ def records(evaluation: Evaluation) -> Iterator[Record]:
 
 
 def figure_records(
-    retrieval: Iterable[Retrieval],
-    paired: Iterable[Paired],
-    swaps: Iterable[Swap],
-    routing: Iterable[Routing],
-    calibration: Iterable[Calibration],
+    retrieval: Iterable[RetrievalFigures],
+    paired: Iterable[PairedDifference],
+    swaps: Iterable[SwapFigures],
+    routing: Iterable[RoutingFigures],
+    calibration: Iterable[CalibrationFigures],
 ) -> Iterator[Record]:
     """The type and fields of the lines of all figures."""
     yield from (("recall", _recall(each)) for each in retrieval)
@@ -271,11 +302,11 @@ def head(evaluation: Evaluation) -> dict[str, object]:
         "texts": evaluation.texts,
         "pictures": evaluation.pictures,
         "seconds": evaluation.seconds,
-        "notes": list(evaluation.notes),
+        "notes": list(evaluation.warnings),
     }
 
 
-def _recall(found: Retrieval) -> dict[str, object]:
+def _recall(found: RetrievalFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "direction": found.direction,
@@ -302,7 +333,7 @@ def _recall(found: Retrieval) -> dict[str, object]:
     }
 
 
-def _paired(found: Paired) -> dict[str, object]:
+def _paired(found: PairedDifference) -> dict[str, object]:
     return {
         "one": found.one,
         "other": found.other,
@@ -313,7 +344,7 @@ def _paired(found: Paired) -> dict[str, object]:
     }
 
 
-def _swap(found: Swap) -> dict[str, object]:
+def _swap(found: SwapFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "pairs": found.pairs,
@@ -325,7 +356,7 @@ def _swap(found: Swap) -> dict[str, object]:
     }
 
 
-def _routing(found: Routing) -> dict[str, object]:
+def _routing(found: RoutingFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "protocol": found.protocol,
@@ -344,7 +375,7 @@ def _routing(found: Routing) -> dict[str, object]:
     }
 
 
-def _calibration(found: Calibration) -> dict[str, object]:
+def _calibration(found: CalibrationFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "pairs": found.pairs,

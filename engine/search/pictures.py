@@ -20,7 +20,7 @@ from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 from engine.search.query import BY_CONTENT, Term
-from engine.search.text_embedder import Texts
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -47,7 +47,7 @@ class Pictures:
     """Tells which picture a term names, and gets its embedding."""
 
     def __init__(
-        self, cache: Cache, encoders: Encoders, texts: Texts, settings: EngineSettings
+        self, cache: Cache, encoders: Encoders, texts: TextEmbedder, settings: EngineSettings
     ) -> None:
         self._cache = cache
         self._encoders = encoders
@@ -78,6 +78,7 @@ class Pictures:
         raise RequestError(
             f"column {term.column}: there is no picture {raw}, on the disk or in the library",
             hint="Give the path from the root, or from the current folder.",
+            field="query",
         )
 
     async def name_of(self, picture_id: int) -> str:
@@ -115,7 +116,9 @@ class Pictures:
         sha256 = raw.removeprefix(BY_CONTENT)
         found = await self._cache.read(find_by_sha, [sha256])
         if sha256 not in found:
-            raise RequestError(f"column {term.column}: the library has no picture {raw}")
+            raise RequestError(
+                f"column {term.column}: the library has no picture {raw}", field="query"
+            )
         return Reference(name=raw, picture_id=found[sha256], sha256=sha256)
 
     async def _of_library(self, picture_id: int, name: str) -> Reference:

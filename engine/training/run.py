@@ -18,10 +18,9 @@ from cache.embeddings import EncoderRecord
 from cache.matchers import add_matcher
 from cache.store import Cache
 from engine.errors import RequestError
-from engine.evaluation.embeddings import Gathering, Material
-from engine.evaluation.ground import label_free_scorer
+from engine.evaluation.context import text_backgrounds
+from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Measuring
-from engine.evaluation.scorers import CosineScorer, GivenScorer, MatcherScorer, Scorer
 from engine.evaluation.sources import STORYBOOK_WORD
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
 from engine.jobs.threads import Pulse, on_thread
@@ -31,11 +30,14 @@ from engine.models.encoders import Encoders
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray, IdArray
+from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, read_matcher
-from engine.search.text_embedder import Texts
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
+from engine.states import ScorerKind
 from engine.training.drawn import REPORT, REPORTED, TRAIN, VALIDATION, WATCHED, Drawing, Drawn
-from engine.training.report import Sizes, TrainingReport, make_report
+from engine.training.report import SplitSizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
 
 FEWEST = 4
@@ -43,15 +45,15 @@ FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class DataSplit:
     """The three parts of gathered data."""
 
-    train: Material
-    validation: Material
-    held_out: Material
+    train: EmbeddedData
+    validation: EmbeddedData
+    held_out: EmbeddedData
 
 
-def split(material: Material, validation: float, held_out: float, seed: int) -> Parts:
+def split(material: EmbeddedData, validation: float, held_out: float, seed: int) -> DataSplit:
     """Deal the pictures out at random; texts follow the pictures that they are right for.
 
     Raises RequestError where a part comes out too small.
@@ -65,12 +67,13 @@ def split(material: Material, validation: float, held_out: float, seed: int) -> 
         raise RequestError(
             f"{count:,} pictures are too few to learn from: each part needs {FEWEST}",
             hint="Give more pictures.",
+            field="data",
         )
     train, watched, reported = (part_of(material, pictures) for pictures in kept)
-    return Parts(train=train, validation=watched, held_out=reported)
+    return DataSplit(train=train, validation=watched, held_out=reported)
 
 
-def part_of(material: Material, pictures: IdArray) -> Material:
+def part_of(material: EmbeddedData, pictures: IdArray) -> EmbeddedData:
     """The part of the material with these pictures, and the texts that are right for one."""
     data = material.data
     texts = np.unique(data.right.text[np.isin(data.right.picture, pictures)])
@@ -83,7 +86,7 @@ def part_of(material: Material, pictures: IdArray) -> Material:
     )
 
 
-def as_arrays(part: Material) -> list[NDArray[np.generic]]:
+def as_arrays(part: EmbeddedData) -> list[NDArray[np.generic]]:
     """What crosses to the process that trains, in its order."""
     data = part.data
     pairs = [pair for pair in data.swapped if pair.false in part.spoken]
@@ -111,13 +114,12 @@ DRAWERS = ("drawer", "drawer-2")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For products so small that more threads spend longer waiting for each other."""
 SILENCE_S = 600.0
-TWO_BRANCH = "two-branch"
 _STAGES = {"starting": "starting the trainer", "measuring": "measuring"}
 """What the trainer does besides learning, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Trained:
+class TrainedMatcher:
     """A matcher with what was measured of it, kept or not."""
 
     id: int | None
@@ -133,11 +135,11 @@ class _Learned:
     fitted: Reply
     rival: Reply | None
     """A two-branch network's scores of what is held out."""
-    held_out: Material
-    sizes: Sizes
+    held_out: EmbeddedData
+    sizes: SplitSizes
 
 
-class Run:
+class TrainingRun:
     """One training."""
 
     def __init__(
@@ -152,24 +154,24 @@ class Run:
         self._encoders = encoders
         self._settings = settings
         self._request = request
-        self._texts = Texts(cache, encoders)
+        self._embedder = TextEmbedder(cache, encoders)
         evaluation = request.as_evaluation()
-        self._gathering = Gathering(cache, encoders, indexer, self._texts, evaluation)
+        self._gathering = Gathering(cache, encoders, indexer, self._embedder, evaluation)
 
-    async def carry_out(self, job_id: int, report: Report) -> Trained:
+    async def carry_out(self, job_id: int, report: Report) -> TrainedMatcher:
         """Train, measure on the held-out pictures, and keep what does better than no training."""
         began = time.perf_counter()
         material = await self._gathering.gather(job_id, report)
-        for note in self._gathering.notes:
-            report(JobNote(job_id=job_id, message=note))
+        for warning in self._gathering.warnings:
+            report(JobNote(job_id=job_id, message=warning))
         if self._request.data == STORYBOOK_WORD and self._request.drawn:
             learned = await self._learn_drawn(material, job_id, report)
         else:
             learned = await self._learn(material, job_id, report)
         encoder_id = material.encoder.id
         matcher = read_matcher(_file(learned.fitted, encoder_id, "{}"), encoder_id)
-        scorers = await self._scorers(learned.held_out, matcher, learned.rival)
-        measuring = await self._measure(scorers, learned.held_out, job_id, report)
+        context = await self._context(learned.held_out, matcher)
+        measuring = await self._measure(learned, context, job_id, report)
         found = make_report(
             self._request,
             learned.held_out,
@@ -180,18 +182,20 @@ class Run:
         )
         return await self._keep(found, learned.fitted, encoder_id)
 
-    async def _learn(self, material: Material, job_id: int, report: Report) -> _Learned:
+    async def _learn(self, material: EmbeddedData, job_id: int, report: Report) -> _Learned:
         """Learn from a part of the data, hold another one out."""
         request = self._request
         parts = split(material, request.validation, request.held_out, request.seed)
         rival = None
         async with self._worker(MODULE, "trainer") as worker:
-            fitted = await self._fit(worker, "matcher", parts, job_id, report)
+            fitted = await self._fit(worker, ScorerKind.MATCHER, parts, job_id, report)
             if request.with_two_branch:
-                rival = await self._fit(worker, TWO_BRANCH, parts, job_id, report)
-        return _Learned(fitted=fitted, rival=rival, held_out=parts.held_out, sizes=Sizes.of(parts))
+                rival = await self._fit(worker, ScorerKind.TWO_BRANCH, parts, job_id, report)
+        return _Learned(
+            fitted=fitted, rival=rival, held_out=parts.held_out, sizes=SplitSizes.of(parts)
+        )
 
-    async def _learn_drawn(self, material: Material, job_id: int, report: Report) -> _Learned:
+    async def _learn_drawn(self, material: EmbeddedData, job_id: int, report: Report) -> _Learned:
         """Learn from scenes drawn for it; hold others and all of the storybook's gallery out."""
         request, encoder, data = self._request, material.encoder, material.data
         train, watched, reported = await self._draw(encoder, Progress(job_id, report))
@@ -211,9 +215,9 @@ class Run:
                 "fit_drawn",
                 fields,
                 arrays,
-                on_event=lambda event: _pass_on(event, "matcher", job_id, report),
+                on_event=lambda event: _pass_on(event, ScorerKind.MATCHER, job_id, report),
             )
-        sizes = Sizes(
+        sizes = SplitSizes(
             pictures=(len(train.pictures), len(watched.pictures), len(data.pictures)),
             texts=(len(train.texts), len(watched.texts), len(data.texts)),
         )
@@ -223,7 +227,7 @@ class Run:
         """Scenes to learn from, to calibrate on and to report on, embedded."""
         drawn = self._request.drawn
         counts = {TRAIN: drawn, VALIDATION: min(WATCHED, drawn), REPORT: min(REPORTED, drawn)}
-        source = await self._texts.check(encoder)
+        source = await self._embedder.check(encoder)
         async with AsyncExitStack() as stack:
             workers = [
                 await stack.enter_async_context(self._worker(DRAWER, name, ONE_THREAD))
@@ -255,7 +259,7 @@ class Run:
         return {"hidden": request.hidden, "epochs": request.epochs, "seed": request.seed}
 
     async def _fit(
-        self, worker: WorkerProcess, kind: str, parts: Parts, job_id: int, report: Report
+        self, worker: WorkerProcess, kind: str, parts: DataSplit, job_id: int, report: Report
     ) -> Reply:
         settings = self._fit_settings()
         arrays = [
@@ -273,43 +277,39 @@ class Run:
 
         return await worker.call("fit", fields, arrays, on_event=hear)
 
-    async def _scorers(self, part: Material, matcher: Matcher, rival: Reply | None) -> list[Scorer]:
-        columns = np.ascontiguousarray(part.pictures.T)
-        label_free = await label_free_scorer(
-            self._texts, part, columns, "label-free", offline=self._request.offline
+    async def _context(self, part: EmbeddedData, matcher: Matcher) -> MatchContext:
+        offline = self._request.offline
+        return MatchContext(
+            matrix=EmbeddingMatrix.of(part.pictures),
+            logit_scale=part.encoder.logit_scale,
+            matcher=matcher,
+            backgrounds=await text_backgrounds(self._embedder, part.encoder, offline=offline),
         )
-        scorers: list[Scorer] = [
-            CosineScorer(columns=columns),
-            label_free,
-            MatcherScorer(columns=columns, matcher=matcher),
-        ]
-        if rival is not None:
-            scores = np.asarray(rival.arrays[-1], np.float32)
-            scorers.append(GivenScorer(texts=part.texts, scores=scores, name=TWO_BRANCH))
-        return scorers
 
     async def _measure(
-        self, scorers: Sequence[Scorer], part: Material, job_id: int, report: Report
+        self, learned: _Learned, context: MatchContext, job_id: int, report: Report
     ) -> Measuring:
-        names = (*(scorer.name for scorer in scorers), "fusion")
         pulse = Pulse(lambda _: None)
         report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
         asked = self._request.as_evaluation()
+        given: dict[str, FloatArray] = {}
+        if learned.rival is not None:
+            given[ScorerKind.TWO_BRANCH] = np.asarray(learned.rival.arrays[-1], np.float32)
 
         def work() -> Measuring:
-            measuring = Measuring(part, asked, pulse.advance, names=names)
-            measuring.run(scorers)
+            measuring = Measuring(learned.held_out, context, asked, pulse.advance)
+            measuring.run((*asked.scorers, *given, ScorerKind.FUSION), given)
             return measuring
 
         return await on_thread(work, pulse, wait=True)
 
-    async def _keep(self, found: TrainingReport, fitted: Reply, encoder_id: str) -> Trained:
+    async def _keep(self, found: TrainingReport, fitted: Reply, encoder_id: str) -> TrainedMatcher:
         text = found.as_json()
         weights = _file(fitted, encoder_id, text)
         kept = None
         if found.is_better or self._request.force:
             kept = await self._cache.write(add_matcher, encoder_id, weights, text)
-        return Trained(id=kept, weights=weights, report=found)
+        return TrainedMatcher(id=kept, weights=weights, report=found)
 
 
 def _file(fitted: Reply, encoder_id: str, report: str) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.scoring.registry import search_scorers
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import waiting_for_models
 from t2itui.cli.support.output import Output
@@ -35,7 +36,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @click.option(
     "--top", type=click.IntRange(min=0), default=20, show_default=True, help="Pictures; 0 for all."
 )
-@click.option("--scorer", type=click.Choice(["match", "cosine"]), help="What ranks.")
+@click.option("--scorer", type=click.Choice(search_scorers()), help="What ranks.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Of match, for an answer.")
 @click.option(
     "--in",
@@ -150,7 +151,7 @@ async def _is_wanted(engine: Engine, generate: str, receipt: Receipt, output: Ou
         return False
     if _confirmed():
         return True
-    await engine.painting.decline(receipt)
+    await engine.generation.decline(receipt)
     return False
 
 
@@ -167,15 +168,15 @@ def _confirmed() -> bool:
 
 async def _paint(engine: Engine, receipt: Receipt, output: Output, *, only_path: bool) -> Exit:
     """Paint for a decision; the picture answers it if its match passes the threshold."""
-    from t2itui.cli.support.follow import best_of, follow_painting
+    from t2itui.cli.support.follow import best_of, follow_generation
 
-    request = replace(engine.painting.request_for(receipt), preview=output.as_json)
-    job = await engine.painting.start(request, receipt=receipt)
-    code = await follow_painting(engine, job, output, quiet=only_path)
+    request = replace(engine.request_for(receipt), preview=output.as_json)
+    job = await engine.generate(request, receipt=receipt)
+    code = await follow_generation(engine, job, output, quiet=only_path)
     if code is not Exit.ANSWERED:
         return code
-    best = best_of(engine.painting.results(job.id))
-    if best.match is None or best.match < receipt.threshold:
+    best = best_of(engine.generation.results(job.id))
+    if best.score is None or best.score.match < receipt.threshold:
         return Exit.NOTHING_PASSED
     if only_path:
         output.line(plain(best.path))
@@ -198,7 +199,7 @@ def _write_paths(result: SearchResult, end: str) -> None:
 def write_json(result: SearchResult, output: Output) -> None:
     """Write a decision and its rows as JSON lines."""
     output.record("receipt", receipt_json(result.receipt, cached=result.cached))
-    for note in result.notes:
+    for note in result.warnings:
         output.say(f"note: {note.message} {note.hint}".rstrip())
     for row in result.rows:
         output.record("result", row_json(row))
@@ -251,7 +252,7 @@ def write_answer(result: SearchResult, output: Output) -> None:
     if receipt.job is not None:
         result_of = f": sha256 {receipt.result}" if receipt.result else ""
         output.line(f"job {receipt.job} painted for it{result_of}", dim=True)
-    for note in result.notes:
+    for note in result.warnings:
         output.say(f"note: {note.message} {note.hint}".rstrip())
     width = len(str(len(result.rows)))
     for row in result.rows:

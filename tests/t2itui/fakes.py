@@ -21,7 +21,7 @@ from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
 from engine.records import JobRecord, LibraryCounts
 from engine.requests import IndexRequest, SearchRequest
-from engine.results import Note, Receipt, Scores, SearchResult, Shown
+from engine.results import Receipt, Scores, SearchResult, SearchWarning, Shown
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
@@ -121,7 +121,7 @@ class FakeSearcher:
     """Answers every query with the same scores, or the error it was given."""
 
     scores: Scores
-    notes: tuple[Note, ...] = ()
+    notes: tuple[SearchWarning, ...] = ()
     error: EngineError | None = None
     gate: asyncio.Event | None = None
     """Where there is one, an answer waits for it."""
@@ -147,7 +147,7 @@ class FakeSearcher:
             rows=(),
             cached=True,
             seconds=0.002,
-            notes=self.notes,
+            warnings=self.notes,
             scores=self.scores,
         )
 

@@ -7,19 +7,18 @@ from dataclasses import dataclass, field, replace
 from engine.errors import EngineError, RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
-    DIRECTIONS,
-    Calibration,
+    CalibrationFigures,
     Evaluation,
-    Group,
-    Head,
-    Paired,
-    Retrieval,
-    Routing,
-    Swap,
+    EvaluationHead,
+    GroupFigures,
+    PairedDifference,
+    RetrievalFigures,
+    RoutingFigures,
+    SwapFigures,
 )
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
-from engine.states import JobKind
+from engine.states import Direction, JobKind
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 
 EVIL = "\x1b]0;evil\x07"
@@ -44,24 +43,24 @@ def evaluation(
         pictures=1000,
         seconds=12.5,
         request=EvaluateRequest(data=data, limit=number).as_json(),
-        notes=(f"3 texts are left out: '{EVIL}'",),
+        warnings=(f"3 texts are left out: '{EVIL}'",),
         retrieval=tuple(
             retrieval(name, direction, value)
             for name, value in (("cosine", cosine), ("match", match))
-            for direction in DIRECTIONS
+            for direction in Direction
         ),
         paired=(
-            Paired(
+            PairedDifference(
                 one="match",
                 other="cosine",
-                direction=DIRECTIONS[0],
+                direction=Direction.TEXT_TO_PICTURE,
                 measure="r@1",
                 difference=interval(match - cosine),
                 p=0.004,
             ),
         ),
         swaps=(
-            Swap(
+            SwapFigures(
                 scorer="match",
                 pairs=40,
                 auc=interval(0.91),
@@ -74,7 +73,7 @@ def evaluation(
             routing("match", best=decision(0.93, 0.88), at=decision(0.5, 0.81)),
         ),
         calibration=(
-            Calibration(
+            CalibrationFigures(
                 scorer="match",
                 pairs=400,
                 error=0.037,
@@ -85,8 +84,8 @@ def evaluation(
     )
 
 
-def retrieval(scorer: str, direction: str, value: float) -> Retrieval:
-    return Retrieval(
+def retrieval(scorer: str, direction: str, value: float) -> RetrievalFigures:
+    return RetrievalFigures(
         scorer=scorer,
         direction=direction,
         queries=5000,
@@ -99,7 +98,7 @@ def retrieval(scorer: str, direction: str, value: float) -> Retrieval:
         average_precision=interval(value + 0.05),
         share10=0.5,
         rights=1.0,
-        groups=(Group(name="level 1", queries=9, r1=value, r10=0.9, average_precision=0.5),),
+        groups=(GroupFigures(name="level 1", queries=9, r1=value, r10=0.9, average_precision=0.5),),
     )
 
 
@@ -109,8 +108,8 @@ def decision(threshold: float, accuracy: float) -> Decision:
     )
 
 
-def routing(scorer: str, *, best: Decision, at: Decision | None) -> Routing:
-    return Routing(
+def routing(scorer: str, *, best: Decision, at: Decision | None) -> RoutingFigures:
+    return RoutingFigures(
         scorer=scorer,
         protocol="left out",
         present=5000,
@@ -131,8 +130,10 @@ class FakeEvaluator:
     refusal: EngineError | None = None
     """What is wrong with the next request."""
 
-    async def heads(self, limit: int, offset: int = 0, containing: str = "") -> list[Head]:
-        found = [Head.of(each) for each in reversed(self.kept) if containing in each.data]
+    async def heads(
+        self, limit: int, offset: int = 0, containing: str = ""
+    ) -> list[EvaluationHead]:
+        found = [EvaluationHead.of(each) for each in reversed(self.kept) if containing in each.data]
         return found[offset : offset + limit]
 
     async def get(self, evaluation_id: int) -> Evaluation:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from engine.errors import ModelMissingError, OfflineError
 from engine.events import LibraryChanged
 from engine.models.encoders import WorkerState
-from engine.results import Note
+from engine.results import SearchWarning
 from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
@@ -132,7 +132,7 @@ async def test_an_error_after_an_answer_takes_its_place() -> None:
 
 async def test_notes_of_an_answer_are_shown_with_what_to_do() -> None:
     engine = FakeEngine()
-    engine.searcher.notes = (Note(message="cut after: a red", hint="write less"),)
+    engine.searcher.notes = (SearchWarning(message="cut after: a red", hint="write less"),)
     async with fake_app(engine, start_query="long").run_test(size=(120, 36)) as pilot:
         screen = await answered(pilot)
         notes = screen.query_one(WarningsLine)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -14,6 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 from textual.worker import Worker
 
+from engine.errors import T2IError
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.text.plain import plain
 from t2itui.widgets.basics import Backdrop
@@ -21,7 +23,6 @@ from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.errors import T2IError
     from engine.generation.request import GenerateRequest
     from t2itui.session import Session, ShowScreen, Unsubscribe, Work
 
@@ -108,6 +109,14 @@ class AppScreen(Screen[None], Backdrop):
         """Say what went wrong and what to do."""
         text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
         self.notify(text, title=self.SUBJECT, severity="error", markup=False)
+
+    @contextmanager
+    def errors_told(self) -> Iterator[None]:
+        """Say what goes wrong in the block, which ends there."""
+        try:
+            yield
+        except T2IError as error:
+            self.tell_error(error)
 
 
 class BindingWatch:

@@ -17,7 +17,9 @@ from textual.message import Message
 from textual.widgets import Label, Static
 
 from engine.errors import EngineError, RequestError, T2IError
-from engine.evaluation.request import SCORERS, EvaluateRequest
+from engine.evaluation.request import EvaluateRequest
+from engine.scoring.registry import evaluated_scorers
+from engine.states import DataKind
 from t2itui.screens.common.dialogs import Dialog, FieldError, FormError, WriteFile, line
 from t2itui.text.shell_commands import evaluate_command, show_command
 from t2itui.widgets.basics import Tick
@@ -111,11 +113,11 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         )
         with Horizontal():
             yield Label("Scorers")
-            for name in SCORERS:
+            for name in evaluated_scorers():
                 yield Tick(name, name in first.scorers, id=f"by-{name}")
         with Horizontal():
             yield Label("Ask by")
-            by_words = first.queries == "words"
+            by_words = first.queries == DataKind.WORDS
             yield Tick("class words, not captions", by_words, id="by-words")
             yield Tick("swapped captions too", first.swaps, id="swaps")
         yield self._path("Words file", "words", first.words, "the imported texts")
@@ -155,7 +157,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             data=self._data(),
             images=self.images.path,
             encoder=self._value("encoder") or None,
-            queries="words" if by_words else "captions",
+            queries=DataKind.WORDS if by_words else DataKind.CAPTIONS,
             words=self.words.path if by_words else None,
             scorers=self._scorers(),
             threshold=self._first.threshold if threshold is None else threshold,
@@ -173,7 +175,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
 
     def _scorers(self) -> tuple[str, ...]:
         """Those ticked, in the order of the request before, from which the first is the rule."""
-        ordered = (*self._first.scorers, *SCORERS)
+        ordered = (*self._first.scorers, *evaluated_scorers())
         chosen = tuple(name for name in dict.fromkeys(ordered) if self._box(f"by-{name}"))
         if not chosen:
             raise FieldError("by-cosine", "tick a scorer")

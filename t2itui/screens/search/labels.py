@@ -12,7 +12,7 @@ from t2itui.session import TaskHost
 from t2itui.text.shell_commands import label_command, labels_command
 
 if TYPE_CHECKING:
-    from engine.search.labels import Labelled
+    from engine.search.labels import LabelSummary
     from t2itui.screens.search.card import CardContent
     from t2itui.screens.search.listing import Listing
     from t2itui.session import Session
@@ -63,7 +63,7 @@ class LabelledResults(Protocol):
 class LabelView(Protocol):
     """The line that says what is labelled."""
 
-    def show(self, text: str, state: Labelled | None) -> None:
+    def show(self, text: str, state: LabelSummary | None) -> None:
         """Say what is labelled and what came of it."""
 
     def clear(self) -> None:
@@ -152,7 +152,7 @@ class LabelController:
             return
         labels = engine.searcher.labels
         try:
-            case = await labels.case(query, picture_id, encoder_id=encoder_id, offline=True)
+            case = await labels.resolve(query, picture_id, encoder_id=encoder_id, offline=True)
             said = await labels.said_for(query, encoder_id=encoder_id)
             state = await labels.state(encoder_id)
         except T2IError as error:
@@ -161,7 +161,7 @@ class LabelController:
             self._host.call_later(self._take_labels, query, said)
             self._host.call_later(self._begin, case.texts[0], encoder_id, state)
 
-    def _begin(self, text: str, encoder_id: str, state: Labelled) -> None:
+    def _begin(self, text: str, encoder_id: str, state: LabelSummary) -> None:
         self._text, self._encoder_id = text, encoder_id
         self._given = []
         self._line.show(text, state)
@@ -225,7 +225,7 @@ class LabelController:
         else:
             self._host.call_later(self._show_kept, state)
 
-    def _show_kept(self, state: Labelled) -> None:
+    def _show_kept(self, state: LabelSummary) -> None:
         self._finish_one()
         if self.is_labelling and state.encoder_id == self._encoder_id:
             self._line.show(self._text, state)

@@ -14,8 +14,8 @@ from t2itui.text.words import counted, duration_words, filter_words
 from t2itui.widgets.score_bar import number
 
 if TYPE_CHECKING:
-    from engine.results import Note
-    from engine.search.labels import Labelled
+    from engine.results import SearchWarning
+    from engine.search.labels import LabelSummary
     from t2itui.screens.search.listing import Listing
 
 
@@ -104,10 +104,10 @@ class WarningsLine(Static):
 
     def __init__(self) -> None:
         super().__init__()
-        self._warnings: tuple[Note, ...] = ()
+        self._warnings: tuple[SearchWarning, ...] = ()
         self._offer = ""
 
-    def show(self, warnings: tuple[Note, ...]) -> None:
+    def show(self, warnings: tuple[SearchWarning, ...]) -> None:
         """Show the warnings of an answer; what was offered before is gone."""
         self._warnings, self._offer = warnings, ""
         self._show()
@@ -151,9 +151,9 @@ class LabelLine(Static):
     def __init__(self) -> None:
         super().__init__()
         self._text = ""
-        self._state: Labelled | None = None
+        self._state: LabelSummary | None = None
 
-    def show(self, text: str, state: Labelled | None) -> None:
+    def show(self, text: str, state: LabelSummary | None) -> None:
         """Say what is labelled and what came of it; None while that is not known."""
         self._text, self._state = text, state
         self.display = True
@@ -188,7 +188,7 @@ class LabelLine(Static):
         self.update("")
 
 
-def state_words(state: Labelled | None, *, short: bool = False) -> str:
+def state_words(state: LabelSummary | None, *, short: bool = False) -> str:
     """'14 labels, 9 fit; match calibrated by 14'."""
     if state is None:
         return ""

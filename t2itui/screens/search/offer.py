@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import RequestError, T2IError
-from engine.events import JobCancelled, JobEvent, JobFailed, JobFinished, JobScored
+from engine.events import JobCancelled, JobEvent, JobFailed, JobFinished, PictureScored
 from engine.states import JobState, Route
 from t2itui.screens.search.decision import record
 from t2itui.session import TaskHost
@@ -73,7 +73,7 @@ class OfferController:
         self._ask_again = ask_again
         self._jobs: dict[int, str] = {}
         """The query that each job generates for."""
-        self._scored: dict[int, JobScored] = {}
+        self._scored: dict[int, PictureScored] = {}
         """The best picture of each of these jobs."""
         self._is_asked = False
         """A person has asked the query that is being answered; generation may start by itself."""
@@ -152,9 +152,9 @@ class OfferController:
             return
         try:
             receipt = await self._recorded(engine, listing)
-            request = request or engine.painting.request_for(receipt)
+            request = request or engine.request_for(receipt)
             request = replace(request, preview=self._session.settings.previews)
-            job = await engine.painting.start(request, receipt=receipt)
+            job = await engine.generate(request, receipt=receipt)
         except T2IError as error:
             self._host.call_later(self._line.show_problem, error.message, error.hint)
         else:
@@ -166,7 +166,7 @@ class OfferController:
             return
         previews = self._session.settings.previews
         try:
-            job = await engine.painting.again(job_id, new_seed=True, preview=previews)
+            job = await engine.generation.again(job_id, new_seed=True, preview=previews)
         except T2IError as error:
             self._host.call_later(self._line.show_problem, error.message, error.hint)
         else:
@@ -192,7 +192,7 @@ class OfferController:
     async def _decline(self, listing: Listing) -> None:
         engine = self._session.engine
         if engine is not None:
-            await engine.painting.decline(await self._recorded(engine, listing))
+            await engine.generation.decline(await self._recorded(engine, listing))
 
     # Following
 
@@ -207,9 +207,9 @@ class OfferController:
     def follow_event(self, event: JobEvent) -> None:
         """Keep the line in step with a job, and search again once its picture can be found."""
         match event:
-            case JobScored():
+            case PictureScored():
                 best = self._scored.get(event.job_id)
-                if best is None or event.match > best.match:
+                if best is None or event.score.match > best.score.match:
                     self._scored[event.job_id] = event
             case JobFinished():
                 self._follow_end(event.job_id, JobState.DONE, event.message)
@@ -229,7 +229,7 @@ class OfferController:
             self._ask_again()
         else:
             view = self._session.board.find(job_id)
-            is_rejected = view is not None and bool(view.painting.spoilt)
+            is_rejected = view is not None and bool(view.generation.rejected)
             self._line.show_ended(job_id, message, is_rejected=is_rejected)
 
     def _reveal(self, listing: Listing) -> bool:
@@ -238,7 +238,7 @@ class OfferController:
         scored = None if job_id is None else self._scored.get(job_id)
         if job_id is None or scored is None or self._jobs[job_id] != self._query:
             return False
-        index = listing.index_of(scored.picture_id)
+        index = listing.index_of(scored.picture.picture_id)
         position = None if index is None else listing.position(index)
         if index is None or position is None:
             return False
@@ -250,6 +250,6 @@ class OfferController:
             total=len(listing),
             match=float(listing.scores.match[index]),
             passes=listing.passes(index),
-            new=view is None or not all(each.cached for each in view.painting.painted),
+            new=view is None or not all(each.cached for each in view.generation.pictures),
         )
         return True

@@ -100,7 +100,7 @@ class PictureController:
     def compare(self, results: PicturedResults) -> None:
         """Compare the marked pictures, or else the selected one, with what the query says."""
         from engine.comparing.sheet import short_name
-        from engine.generation.request import texts_of
+        from engine.search.query import texts_of
 
         content, listing = results.content, results.listing
         paths = [*self._session.selection] or ([content.shown.path] if content is not None else [])

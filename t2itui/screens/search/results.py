@@ -161,11 +161,6 @@ class Results(Backdrop):
         self._changed(listing)
         self.grid.select(0)
 
-    def rank_by_next(self) -> None:
-        """Order the pictures by the scorer after the one they are ordered by."""
-        if self.listing is not None:
-            self.rank_by(self.listing.next_scorer)
-
     def hide_below(self, hide: bool) -> None:
         """Hide what is below the threshold, or show it dimmed."""
         if self.listing is not None:

@@ -15,6 +15,7 @@ from textual.widgets import ContentSwitcher, Input
 from engine.errors import EmptyLibraryError, ModelMissingError, T2IError
 from engine.events import JobFailed
 from engine.requests import Filters
+from engine.scoring.registry import scorer_after
 from engine.states import ProcessState, Synthetic
 from t2itui.screens.common.base import AppScreen, Waiting
 from t2itui.screens.search.asking import SEARCHING, AskingController, EarlyLoader
@@ -243,7 +244,7 @@ class SearchScreen(AppScreen):
         self.results.show(listing)
         self.results.show_selection(self.session.selection.picture_ids)
         self.show_body(BodyPart.RESULTS)
-        self.warnings.show(listing.result.notes)
+        self.warnings.show(listing.result.warnings)
         self.route_line.show_decision(listing)
         self.labels.show_answer(listing)
         self.offer.follow(listing)
@@ -424,7 +425,8 @@ class SearchScreen(AppScreen):
 
     def action_scorer(self) -> None:
         """Rank by the other scorer."""
-        self.results.rank_by_next()
+        if self.results.listing is not None:
+            self.results.rank_by(scorer_after(self.results.listing.scorer))
 
     def action_hide(self) -> None:
         """Hide what is below the threshold, or dim it."""

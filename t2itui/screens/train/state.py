@@ -22,10 +22,10 @@ from t2itui.widgets.sheet import Column, Row
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.records import MatcherRecord
-    from engine.search.labels import Labelled
+    from engine.search.labels import LabelSummary
     from engine.training.report import TrainingReport
     from engine.training.request import TrainRequest
-    from engine.training.run import Trained
+    from engine.training.run import TrainedMatcher
 
 
 COLUMNS = (
@@ -70,7 +70,7 @@ class Training:
     """None until it has begun."""
     view: JobView | None
     """None for one of an earlier session."""
-    trained: Trained | None
+    trained: TrainedMatcher | None
     """What came of it; None while nothing has."""
     began_at: float = 0.0
 
@@ -98,7 +98,7 @@ class TrainState:
     """Newest first."""
     lost: tuple[Training, ...]
     """Trainings that the end of the program stopped."""
-    labelled: Mapping[str, Labelled]
+    labelled: Mapping[str, LabelSummary]
     """What labels did, by encoder id; of every encoder that has pictures."""
 
 
