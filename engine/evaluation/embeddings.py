@@ -53,14 +53,6 @@ class EmbeddedTexts:
     """Texts of which the tower cut words off."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Seen:
-    """The embeddings of pictures by index in the data, as far as the cache has them."""
-
-    vectors: Mapping[int, FloatArray]
-    missing: tuple[int, ...]
-
-
 async def embed_all(
     cache: Cache,
     texts: TextEmbedder,

@@ -31,15 +31,9 @@ if TYPE_CHECKING:
 
 STORYBOOK = "storybook"
 SUFFIXES = (".token", ".txt", ".json", ".csv", ".tsv")
-PLACES = (
-    ("threshold", "threshold"),
-    ("language", "language"),
-    ("storybook is not written", "language"),
-    ("limit", "limit"),
-    ("class words", "by-words"),
-    ("word", "words"),
-)
-"""A word of an error, and the line of the form that it is about; the first that fits counts."""
+LINES = {name: name for name in ("threshold", "language", "limit", "words")}
+LINES["queries"] = "by-words"
+"""The line of the form for the field that an error is about; the data's for any other."""
 CHECKING = "reading the data…"
 
 
@@ -208,15 +202,12 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             self.dismiss(message.request)
         else:
             words = f"{error.message}. {error.hint}".replace("..", ".").strip()
-            self.show_problem(FieldError(place_of(error), words))
+            self.show_problem(FieldError(line_of(error), words))
 
 
-def place_of(error: T2IError) -> str:
+def line_of(error: T2IError) -> str:
     """The line that an error is about: the encoder's where a model is at fault."""
-    if not isinstance(error, RequestError):
-        return "encoder"
-    message = error.message.lower()
-    return next((place for word, place in PLACES if word in message), "data")
+    return LINES.get(error.field, "data") if isinstance(error, RequestError) else "encoder"
 
 
 class PlotChecked(Message, bubble=False):
