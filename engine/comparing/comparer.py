@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from cache.collections import storybook_ids
+from cache.collections import collection_ids
 from cache.pictures import show
 from cache.sql import revision
 from cache.store import Cache
@@ -23,7 +23,7 @@ from engine.errors import EmptyLibraryError, RequestError
 from engine.evaluation.sources import read_pictures
 from engine.evaluation.swaps import Variant, variants
 from engine.language import language_of
-from engine.library.collections import Storybook
+from engine.library.collections import BuiltInCollection
 from engine.requests import Filters, SearchRequest
 from engine.results import Scores
 from engine.scoring.ranking import rank_of
@@ -127,7 +127,7 @@ class Comparer:
     """Compares; keeps no receipt."""
 
     def __init__(
-        self, cache: Cache, searcher: Searcher, storybook: Storybook | None = None
+        self, cache: Cache, searcher: Searcher, storybook: BuiltInCollection | None = None
     ) -> None:
         self._cache = cache
         self._searcher = searcher
@@ -209,7 +209,7 @@ class Comparer:
 
     async def _scope(self, ids: Sequence[int]) -> Filters:
         """What the pictures are ranked among: the storybook for its own, else what is searched."""
-        built_in = await self._cache.read(storybook_ids)
+        built_in = await self._cache.read(collection_ids)
         are_built_in = {picture_id in built_in for picture_id in ids}
         if len(are_built_in) > 1:
             raise RequestError(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from cache.collections import find_storybook
+from cache.collections import find_collection
 from cache.embeddings import EncoderRecord
 from cache.labels import CalibrationRecord, list_calibrations
 from cache.matchers import newest_matcher
@@ -69,7 +69,7 @@ async def matcher_of(cache: Cache, encoder: EncoderRecord) -> tuple[Matcher | No
     """The matcher in force for an encoder, and its name; the storybook's ships with it."""
     record = await cache.read(newest_matcher, encoder.id)
     if record is not None:
-        book = await cache.read(find_storybook)
+        book = await cache.read(find_collection)
         name = matcher_words(record.id, None if book is None else book.matcher_id)
         return read_matcher(record.weights, encoder.id), name
     try:

@@ -29,7 +29,7 @@ from engine.generation.request import GenerateRequest, checked, prompts_of
 from engine.generation.store import Keeper
 from engine.jobs.codec import Order, draw_seed, order_from_json, with_new_seed
 from engine.jobs.jobs import Job, Jobs
-from engine.library.collections import Storybook
+from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
 from engine.models.generators import Generators
 from engine.models.paths import STORYBOOK as BUILT_IN
@@ -52,7 +52,7 @@ class Painting:
         generators: Generators,
         encoders: Encoders,
         searcher: Searcher,
-        storybook: Storybook,
+        storybook: BuiltInCollection,
         settings: EngineSettings,
     ) -> None:
         self._cache = cache

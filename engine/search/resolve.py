@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sqlite_utils import Database
 
-from cache.collections import StorybookRecord, find_storybook, has_own_pictures, storybook_ids
+from cache.collections import CollectionRecord, find_collection, has_own_pictures, collection_ids
 from cache.embeddings import EncoderRecord, count_embeddings_of, encoders
 from cache.errors import CacheError
 from cache.generated import STORYBOOK
@@ -23,7 +23,7 @@ from cache.store import Cache
 from cache.texts import get_texts
 from engine.errors import EmptyLibraryError, EngineError, RequestError
 from engine.language import language_of, unread
-from engine.library.collections import Storybook
+from engine.library.collections import BuiltInCollection
 from engine.requests import Filters, SearchRequest
 from engine.results import IdArray
 from engine.scoring.ranking import SCORERS
@@ -89,7 +89,7 @@ def read_offer(db: Database) -> Offer:
     newest: dict[str, int] = {}
     for matcher in matchers(db):
         newest.setdefault(matcher.encoder_id, matcher.id)
-    book = find_storybook(db)
+    book = find_collection(db)
     return Offer(
         revision=revision(db),
         pictures=counted.pictures,
@@ -102,8 +102,8 @@ def read_offer(db: Database) -> Offer:
     )
 
 
-def _read_storybook(db: Database, record: StorybookRecord | None) -> StorybookScope | None:
-    ids = storybook_ids(db)
+def _read_storybook(db: Database, record: CollectionRecord | None) -> StorybookScope | None:
+    ids = collection_ids(db)
     if record is None or not len(ids) or not has_own_pictures(db):
         return None
     return StorybookScope(
@@ -236,7 +236,7 @@ class Cases:
         cache: Cache,
         pictures: Pictures,
         settings: EngineSettings,
-        storybook: Storybook | None = None,
+        storybook: BuiltInCollection | None = None,
     ) -> None:
         self._cache = cache
         self._pictures = pictures

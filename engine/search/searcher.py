@@ -16,7 +16,7 @@ from cache.pictures import ShownPicture, show
 from cache.receipts import get_receipt, put_receipt, touch_receipt
 from cache.store import Cache
 from engine.errors import RequestError
-from engine.library.collections import Storybook
+from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
 from engine.results import IdArray, Note, Receipt, ResultRow, Scores, SearchResult
@@ -54,7 +54,7 @@ class Searcher:
         cache: Cache,
         encoders: Encoders,
         settings: EngineSettings,
-        storybook: Storybook | None = None,
+        storybook: BuiltInCollection | None = None,
     ) -> None:
         self._cache = cache
         self._encoders = encoders

@@ -23,7 +23,7 @@ from random import Random
 
 import numpy as np
 
-from cache.collections import storybook_ids
+from cache.collections import collection_ids
 from cache.embeddings import vectors_of
 from cache.matchers import newest_matcher
 from cache.texts import TextRecord
@@ -128,7 +128,7 @@ async def score(engine: Engine, texts: list[str]) -> dict[str, Scores]:
     kept = await engine.cache.read(newest_matcher, encoder.id)
     assert kept is not None
     matcher = read_matcher(kept.weights, encoder.id)
-    ids = await engine.cache.read(storybook_ids)
+    ids = await engine.cache.read(collection_ids)
     vectors = await engine.cache.read(vectors_of, encoder.id, ids.tolist())
     columns = np.ascontiguousarray(np.stack([vectors[each] for each in ids.tolist()]).T)
     return {

@@ -18,7 +18,7 @@ from engine.events import JobEvent
 from engine.generation.generation import Painting
 from engine.generation.request import SCHEDULERS, GenerateRequest
 from engine.jobs.jobs import Jobs
-from engine.library.collections import Package, Storybook
+from engine.library.collections import BuiltInCollection
 from engine.models.encoder_info import EncoderFacts
 from engine.models.encoders import Encoders, TextEmbeddings
 from engine.models.generator_info import EPSILON, Defaults, GeneratorFacts
@@ -191,7 +191,7 @@ class StudioKit:
         self.settings = settings
         self.encoders = ColourEncoders(settings)
         self.generators = ColourGenerators(settings)
-        self.storybook = Storybook(cache, package)
+        self.storybook = BuiltInCollection(cache, package)
         book = self.storybook if package is not None else None
         self.searcher = Searcher(cache, self.encoders, settings, book)
         self.jobs = Jobs(cache)

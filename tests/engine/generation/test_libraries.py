@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cache.collections import NewStorybook, storybook_ids
+from cache.collections import NewCollection, collection_ids
 from cache.files import SeenFile
 from cache.library import counts
 from cache.pictures import NewPicture
@@ -14,7 +14,7 @@ from cache.store import Cache
 from engine.errors import EmptyLibraryError, RequestError
 from engine.events import JobFinished
 from engine.generation.request import GenerateRequest
-from engine.library.collections import Package
+from engine.collections import Collection
 from engine.requests import Filters, SearchRequest
 from engine.settings import EngineSettings
 from engine.states import Route
@@ -31,8 +31,8 @@ class GreenBook(Package):
     def version(self) -> str:
         return "1"
 
-    def read(self) -> NewStorybook:
-        return NewStorybook(
+    def read(self) -> NewCollection:
+        return NewCollection(
             folder=self.folder,
             version="1",
             files=[(self._file(number), self._picture(number)) for number in range(COUNT)],
@@ -114,7 +114,7 @@ async def test_beside_ones_own_pictures_each_query_finds_what_was_painted_for_it
     assert for_own not in {row.path for row in book.rows}
     assert for_book not in {row.path for row in own.rows}
     held = await kit.cache.read(counts)
-    assert held.storybook == len(await kit.cache.read(storybook_ids)) == COUNT + 1
+    assert held.storybook == len(await kit.cache.read(collection_ids)) == COUNT + 1
     assert held.embedded == {"made-up/book": COUNT + 1, "made-up/colours": 13}
 
 

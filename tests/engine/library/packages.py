@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save, save_file
 
-from engine.library.collections import Package
+from engine.collections import Collection
 from engine.storybook.records import RECORDS
 
 DIM = 8
