@@ -172,7 +172,7 @@ def _put_matcher(db: Database, before: CollectionRecord | None, new: NewCollecti
 
 
 def _leave_space(db: Database, before: CollectionRecord, picture_ids: Sequence[int]) -> bool:
-    """Drop what an encoder made of the built-in collection, and the encoder if it made nothing else.
+    """Drop what an encoder made of the collection, and the encoder if it made nothing else.
 
     Returns whether it made nothing else.
     """

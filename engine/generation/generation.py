@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cache.errors import CacheError
 from cache.generated import (
-    STORYBOOK,
     GeneratedRecord,
     find_generated,
     list_generated,
@@ -32,7 +31,6 @@ from engine.jobs.jobs import Job, Jobs
 from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
 from engine.models.generators import Generators
-from engine.models.paths import STORYBOOK as BUILT_IN
 from engine.results import Receipt
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
@@ -52,13 +50,13 @@ class Painting:
         generators: Generators,
         encoders: Encoders,
         searcher: Searcher,
-        storybook: BuiltInCollection,
+        collection: BuiltInCollection,
         settings: EngineSettings,
     ) -> None:
         self._cache = cache
         self._jobs = jobs
         self._generators = generators
-        self._storybook = storybook
+        self._collection = collection
         self._home = settings.home
         self._studio = Studio(
             cache=cache,
@@ -114,7 +112,8 @@ class Painting:
 
     def resume(self, order: Order, *, priority: int = 0) -> Job:
         """Queue what was ordered before; what is impossible about it by now fails the job."""
-        folders = (self._storybook.folder,) if order.library == STORYBOOK else ()
+        built_in = self._collection
+        folders = (built_in.folder,) if order.library == built_in.about.name else ()
         source = self.source(order.request, order.library)
         work = PaintWork(self._studio, order, source=source, folders=folders)
         job = self._jobs.start(work, priority=priority)
@@ -183,8 +182,9 @@ class Painting:
         """Which generator paints a request: the one it names, or that of the library."""
         if request.model is not None:
             return request.model
-        if library == STORYBOOK and self._generators.locate(BUILT_IN) is not None:
-            return BUILT_IN
+        built_in = self._collection.about.name
+        if library == built_in and self._generators.locate(built_in) is not None:
+            return built_in
         return self._generators.configured
 
     async def _check(self, order: Order) -> None:
@@ -193,30 +193,30 @@ class Painting:
         try:
             facts = await self._generators.describe(source)
         except ModelMissingError as error:
-            if order.request.model is not None or self._generators.locate(BUILT_IN) is None:
+            about = self._collection.about
+            if order.request.model is not None or self._generators.locate(about.name) is None:
                 raise
-            hint = f"{error.hint}\nThe built-in painter draws simple animals: --model {BUILT_IN}"
+            hint = f"{error.hint}\n{about.generator_hint}: --model {about.name}"
             raise ModelMissingError(error.message, hint=hint) from error
         await asyncio.to_thread(settle, order.request, facts)
 
     async def _library(self, receipt: Receipt | None, named: str | None) -> str:
         """Whose pictures a new one joins: those that the decision was about, unless named."""
+        built_in = self._collection.about.name
         try:
-            state = await self._storybook.prepare(asked=named == STORYBOOK)
+            state = await self._collection.prepare(asked=named == built_in)
         except (CacheError, EngineError):
-            # A storybook that cannot be entered is no library; the picture has one all the same.
-            state = await self._storybook.state()
-        if named == STORYBOOK and state.folder is None:
-            raise RequestError(
-                "the storybook is left out", hint="Take it back: t2itui library --storybook on"
-            )
+            # What cannot be entered is no library; the picture has one all the same.
+            state = await self._collection.state()
+            if named == built_in and state.folder is None:
+                raise
         if named is not None or state.folder is None:
             return named or ""
         kept = receipt.filters.get("folders", []) if receipt else []
         folders = [Path(str(folder)) for folder in kept] if isinstance(kept, list) else []
         if any(folder.is_relative_to(state.folder) for folder in folders):
-            return STORYBOOK
-        return STORYBOOK if state.is_alone and not folders else ""
+            return built_in
+        return built_in if state.is_alone and not folders else ""
 
     async def _record(self, job_id: int) -> JobRecord:
         for record in await self._cache.read(list_jobs, _REMEMBERED_JOBS):

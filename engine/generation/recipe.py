@@ -103,7 +103,7 @@ class Recipe:
     dtype: str = ""
     steps_down: tuple[str, ...] = ()
     library: str = ""
-    """Whose pictures it joined: empty for a person's own, else 'storybook'."""
+    """Whose pictures it joined: empty for a person's own, else a collection's name."""
     request_key: str = ""
     """What the cache finds the picture by, together with the seed."""
     remarks: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ class Order:
     fresh: bool = False
     """Paint even what the cache has."""
     library: str = ""
-    """Empty for a person's own pictures, else 'storybook'."""
+    """Empty for a person's own pictures, else a collection's name."""
     receipt_id: str | None = None
     """The decision that it is painted for."""
 

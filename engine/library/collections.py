@@ -21,11 +21,11 @@ from sqlite_utils import Database
 
 from cache.collections import (
     NewCollection,
+    collection_ids,
     find_collection,
     has_own_pictures,
     leave_collection_out,
     put_collection,
-    collection_ids,
 )
 from cache.embeddings import EncoderRecord
 from cache.files import SeenFile

@@ -140,4 +140,3 @@ def _covers(other: str, root: str, *, before: bool) -> bool:
     if other == root:
         return before
     return os.path.commonpath((other, root)) == other
-

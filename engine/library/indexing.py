@@ -111,7 +111,9 @@ class Run:
             for record in await self._cache.read(encoders):
                 if record.id == self._source:
                     return Target(record=record, spec=None, absence=error)
-            raise ModelMissingError(error.message, hint=f"{error.hint}\n{BUILT_IN.instead}") from error
+            raise ModelMissingError(
+                error.message, hint=f"{error.hint}\n{BUILT_IN.instead}"
+            ) from error
         if self._source == BUILT_IN.name:
             self._report(JobNote(job_id=self._job_id, message=BUILT_IN.limits))
         record = EncoderRecord(

@@ -198,9 +198,7 @@ KNOWN_GENERATORS = (
         id="SimianLuo/LCM_Dreamshaper_v7", note="paints in four steps; about 4.2 GB, in fp32"
     ),
 )
-BUILTIN_GENERATOR = KnownGenerator(
-    id=BUILT_IN.name, note=BUILT_IN.generator_note
-)
+BUILTIN_GENERATOR = KnownGenerator(id=BUILT_IN.name, note=BUILT_IN.generator_note)
 
 
 async def generator_statuses(generators: Generators) -> list[ModelStatus]:

@@ -13,6 +13,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from engine.collections import BUILT_IN
 from engine.errors import ModelUnusableError
 from engine.results import FloatArray
 
@@ -64,8 +65,8 @@ class Matcher:
 
 
 def matcher_words(matcher_id: int, shipped: int | None) -> str:
-    """Name a matcher for people: the one that ships is the storybook's, others have a number."""
-    return "storybook's matcher" if matcher_id == shipped else f"matcher {matcher_id}"
+    """Name a matcher for people: the one that ships by its collection, others by number."""
+    return BUILT_IN.matcher_name if matcher_id == shipped else f"matcher {matcher_id}"
 
 
 def read_matcher(weights: bytes, encoder_id: str) -> Matcher:

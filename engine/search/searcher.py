@@ -54,13 +54,13 @@ class Searcher:
         cache: Cache,
         encoders: Encoders,
         settings: EngineSettings,
-        storybook: BuiltInCollection | None = None,
+        collection: BuiltInCollection | None = None,
     ) -> None:
         self._cache = cache
         self._encoders = encoders
         self._texts = Texts(cache, encoders)
         self._pictures = Pictures(cache, encoders, self._texts, settings)
-        self._cases = Cases(cache, self._pictures, settings, storybook)
+        self._cases = Cases(cache, self._pictures, settings, collection)
         self._answers = Answers(cache, self._texts, self._pictures, self._cases)
         self.judge = Judge(cache, self._cases, self._answers)
         """Scores pictures against texts, without a receipt."""

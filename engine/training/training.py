@@ -106,9 +106,9 @@ class Training:
         return await self._cache.read(matchers)
 
     async def shipped(self) -> int | None:
-        """The id of the matcher that came with the storybook; None where that is left out."""
-        book = await self._cache.read(find_collection)
-        return None if book is None else book.matcher_id
+        """The id of the matcher that ships; None where its collection is left out."""
+        entered = await self._cache.read(find_collection)
+        return None if entered is None else entered.matcher_id
 
     async def export(self, matcher_id: int, target: Path) -> None:
         """Write a matcher, its report inside, as safetensors. Raises RequestError, EngineError."""

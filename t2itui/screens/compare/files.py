@@ -138,14 +138,14 @@ class SheetFiles(AppScreen):
         name = await self.app.push_screen_wait(AddPicture(self.t2i.home, self.sheet))
         if name is None or engine is None:
             return
-        from engine.comparing.sheet import short_name
+        from engine.collections import BUILT_IN
 
         try:
             await engine.comparer.find([name])
         except T2IError as error:
             self.tell_error(error)
             return
-        pictures = (*self.sheet.pictures, short_name(name))
+        pictures = (*self.sheet.pictures, BUILT_IN.short_name(name))
         if len(set(pictures)) < len(pictures):
             self.notify("That picture is in the comparison already.")
             return
@@ -161,7 +161,7 @@ class SheetFiles(AppScreen):
     @work(exclusive=True, group="file")
     async def action_example(self) -> None:
         """Show the next example on the storybook."""
-        from engine.comparing.sheet import example
+        from engine.comparing.known_scenes import example
 
         number, self._examples = self._examples, self._examples + 1
         self._own = None

@@ -10,10 +10,11 @@ from textual import on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from engine.collections import BUILT_IN
 from engine.errors import CacheError, T2IError
 from engine.evaluation.request import EvaluateRequest
 from t2itui.screens.common.dialogs import Confirm
-from t2itui.screens.evaluate.form import STORYBOOK, EvaluateForm, SavePlot
+from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
 from t2itui.screens.evaluate.list import EvaluationsScreen, evaluator_of, job_key
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
@@ -92,7 +93,7 @@ class EvaluateScreen(EvaluationsScreen):
     def action_new(self) -> None:
         """Ask what to evaluate."""
         threshold = self.t2i.settings.threshold
-        self.ask(EvaluateRequest(data=STORYBOOK, threshold=threshold))
+        self.ask(EvaluateRequest(data=BUILT_IN.name, threshold=threshold))
 
     @work(group="ask")
     async def action_edit(self) -> None:

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tab, Tabs
 
+from engine.collections import BUILT_IN
 from engine.errors import T2IError
 from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
 from engine.requests import ImportRequest, IndexRequest
@@ -21,7 +22,6 @@ from t2itui.screens.common.base import HEIGHTS, AppScreen, Offered
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.library.forms import AddFolder, ImportVectors
 from t2itui.screens.library.state import (
-    BUILTIN,
     ENCODER_COLUMNS,
     FAILURE_COLUMNS,
     FOLDER_COLUMNS,
@@ -317,12 +317,12 @@ class LibraryScreen(AppScreen):
         if engine is None:
             return
         try:
-            state = await engine.storybook.state()
+            state = await engine.collection.state()
             if state.folder is None:
-                state = await engine.storybook.bring_back()
+                state = await engine.collection.bring_back()
                 self.notify(f"{state.pictures:,} drawn pictures are in", title="Storybook")
             elif await self.app.push_screen_wait(self._leave_out_question(state.pictures)):
-                await engine.storybook.leave_out()
+                await engine.collection.leave_out()
                 self.notify("It is left out until b takes it back", title="Storybook")
         except T2IError as error:
             self.tell_error(error)
@@ -338,7 +338,7 @@ class LibraryScreen(AppScreen):
         )
 
     def _is_builtin(self, row: Row | None) -> bool:
-        return row is not None and row.cells[0] == BUILTIN
+        return row is not None and row.cells[0] == BUILT_IN.label
 
     def action_import(self) -> None:
         """Ask for vectors made elsewhere."""

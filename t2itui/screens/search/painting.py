@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from textual import getters, on, work
 from textual.message import Message
 
+from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError, T2IError
 from engine.events import (
     JobCancelled,
@@ -20,7 +21,7 @@ from engine.events import (
 from engine.states import JobState, Route, Synthetic
 from t2itui.screens.search.lines import OfferLine
 from t2itui.screens.search.storybook import StorybookActions
-from t2itui.text.words import STORYBOOK, duration_words
+from t2itui.text.words import duration_words
 
 if TYPE_CHECKING:
     from engine.generation.request import GenerateRequest
@@ -261,7 +262,7 @@ class PaintingActions(StorybookActions):
 
     def paint_library(self) -> str:
         """Whose pictures a new one joins: the storybook's where that is searched."""
-        return STORYBOOK if self.is_in_storybook and self.has_pictures else ""
+        return BUILT_IN.name if self.is_in_storybook and self.has_pictures else ""
 
     def action_synthetic(self) -> None:
         """Let painted pictures take part, leave them out, or show them alone."""

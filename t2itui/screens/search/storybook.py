@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 
+from engine.collections import BUILT_IN
 from engine.errors import CacheError
 from engine.requests import Filters
-from engine.storybook.shipped import GALLERY
 from t2itui.screens.search.decision import DecisionActions
 from t2itui.screens.search.lines import NotesLine
 from t2itui.screens.search.suggestions import SuggestionStrip
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.records import LibraryCounts
 
 
-ONLY_STORYBOOK = (GALLERY,)
+ONLY_STORYBOOK = (BUILT_IN.folder,)
 
 
 class StorybookActions(DecisionActions):
@@ -73,7 +73,7 @@ class StorybookActions(DecisionActions):
 
     def count_libraries(self, counts: LibraryCounts) -> None:
         """Take note of what there is to search."""
-        self._own, self._drawn = counts.own, counts.storybook
+        self._own, self._drawn = counts.own, counts.built_in
         self.has_begun = True
         self.follow_library()
 

@@ -14,6 +14,7 @@ from cache.content_files import content_path
 from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
 from cache.pictures import add_names
 from cache.store import Cache
+from engine.collections import BUILT_IN, Collection
 from engine.events import JobEvent
 from engine.generation.generation import Painting
 from engine.generation.request import SCHEDULERS, GenerateRequest
@@ -185,14 +186,14 @@ class StudioKit:
     """Everything around painting, over a real cache."""
 
     def __init__(
-        self, cache: Cache, settings: EngineSettings, package: Package | None = None
+        self, cache: Cache, settings: EngineSettings, collection: Collection | None = None
     ) -> None:
         self.cache = cache
         self.settings = settings
         self.encoders = ColourEncoders(settings)
         self.generators = ColourGenerators(settings)
-        self.storybook = BuiltInCollection(cache, package)
-        book = self.storybook if package is not None else None
+        self.collection = BuiltInCollection(cache, collection or BUILT_IN)
+        book = self.collection if collection is not None else None
         self.searcher = Searcher(cache, self.encoders, settings, book)
         self.jobs = Jobs(cache)
         self.events: list[JobEvent] = []
@@ -203,7 +204,7 @@ class StudioKit:
             generators=self.generators,
             encoders=self.encoders,
             searcher=self.searcher,
-            storybook=self.storybook,
+            collection=self.collection,
             settings=settings,
         )
 

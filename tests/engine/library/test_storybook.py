@@ -24,6 +24,7 @@ from cache.matchers import add_matcher, newest_matcher
 from cache.pictures import add_picture
 from cache.store import Cache
 from cache.texts import get_texts
+from engine.collections import Collection
 from engine.errors import EngineError, RequestError
 from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
@@ -38,7 +39,7 @@ HORSE = SearchRequest(query="a horse", offline=True)
 
 
 @pytest.fixture
-def package(tmp_path: Path) -> Package:
+def package(tmp_path: Path) -> Collection:
     return make_package(tmp_path / "one")
 
 
@@ -49,7 +50,7 @@ async def cache(tmp_path: Path) -> AsyncIterator[Cache]:
     await cache.aclose()
 
 
-def searcher_over(cache: Cache, package: Package) -> Searcher:
+def searcher_over(cache: Cache, package: Collection) -> Searcher:
     settings = EngineSettings(home=cache.home)
     return Searcher(cache, Encoders(settings), settings, BuiltInCollection(cache, package))
 
@@ -71,13 +72,13 @@ async def counted(cache: Cache) -> LibraryCounts:
 
 
 async def test_an_empty_cache_gets_it_once_with_thumbnails_vectors_texts_and_matcher(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
     book = BuiltInCollection(cache, package)
     state = await book.prepare()
-    assert (state.folder, state.pictures, state.is_alone) == (package.gallery, 4, True)
+    assert (state.folder, state.pictures, state.is_alone) == (package.folder, 4, True)
     held = await counted(cache)
-    assert (held.pictures, held.storybook, held.own) == (4, 4, 0)
+    assert (held.pictures, held.built_in, held.own) == (4, 4, 0)
     assert held.embedded == {"book@1": 4}
     assert await cache.read(lambda db: len(get_texts(db, "book@1", ["a horse", "a cow"]))) == 2
     revision = await cache.read(lambda db: db.execute("select value from counters").fetchone())
@@ -88,16 +89,18 @@ async def test_an_empty_cache_gets_it_once_with_thumbnails_vectors_texts_and_mat
 
 
 async def test_a_query_on_an_empty_cache_is_answered_by_it_without_a_model(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
     result = await searcher_over(cache, package).search(HORSE)
     assert result.receipt.encoder == "book@1"
     assert result.receipt.considered == 4
     assert result.cached
-    assert Path(result.rows[0].path).parent == package.gallery
+    assert Path(result.rows[0].path).parent == package.folder
 
 
-async def test_left_out_it_stays_out_until_it_is_taken_back(cache: Cache, package: Package) -> None:
+async def test_left_out_it_stays_out_until_it_is_taken_back(
+    cache: Cache, package: Collection
+) -> None:
     book = BuiltInCollection(cache, package)
     await book.prepare()
     assert await book.leave_out() == 4
@@ -106,7 +109,7 @@ async def test_left_out_it_stays_out_until_it_is_taken_back(cache: Cache, packag
     assert (held.pictures, held.embedded) == (0, {})
     with pytest.raises(RequestError, match="left out") as caught:
         await searcher_over(cache, package).search(
-            replace(HORSE, filters=Filters(folders=(package.gallery,)))
+            replace(HORSE, filters=Filters(folders=(package.folder,)))
         )
     assert "t2itui library --storybook on" in caught.value.hint
     assert (await book.bring_back()).pictures == 4
@@ -114,7 +117,7 @@ async def test_left_out_it_stays_out_until_it_is_taken_back(cache: Cache, packag
 
 @pytest.mark.parametrize("own_encoder", ["own/clip", "book@1"])
 async def test_beside_own_pictures_it_answers_only_when_named(
-    cache: Cache, package: Package, own_encoder: str
+    cache: Cache, package: Collection, own_encoder: str
 ) -> None:
     book, searcher = BuiltInCollection(cache, package), searcher_over(cache, package)
     await book.prepare()
@@ -122,7 +125,7 @@ async def test_beside_own_pictures_it_answers_only_when_named(
     like_own = await searcher.like(own, SearchRequest(query=""))
     assert [row.path for row in like_own.rows] == ["/own/0.jpg"]
     assert not any("took no part" in note.message for note in like_own.notes)
-    named = replace(HORSE, filters=Filters(folders=(package.gallery,)))
+    named = replace(HORSE, filters=Filters(folders=(package.folder,)))
     answer = await searcher.search(named)
     assert answer.receipt.considered == 4
     assert answer.receipt.encoder == "book@1"
@@ -131,23 +134,23 @@ async def test_beside_own_pictures_it_answers_only_when_named(
 
 
 async def test_a_cache_with_own_pictures_gets_it_only_when_it_is_named(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
     await cache.write(add_own, "own/clip")
     book = BuiltInCollection(cache, package)
     assert (await book.prepare()).folder is None
-    named = replace(HORSE, filters=Filters(folders=(package.gallery,)))
+    named = replace(HORSE, filters=Filters(folders=(package.folder,)))
     assert (await searcher_over(cache, package).search(named)).receipt.considered == 4
 
 
 async def test_other_weights_replace_vectors_texts_and_matcher_and_keep_the_pictures(
-    cache: Cache, package: Package, tmp_path: Path
+    cache: Cache, package: Collection, tmp_path: Path
 ) -> None:
     await BuiltInCollection(cache, package).prepare()
     before = await cache.read(lambda db: db.execute("select id, sha256 from pictures").fetchall())
     newer = make_package(tmp_path / "two", encoder_id="book@22")
     state = await BuiltInCollection(cache, newer).prepare()
-    assert (state.folder, state.encoder_id) == (newer.gallery, "book@22")
+    assert (state.folder, state.encoder_id) == (newer.folder, "book@22")
     assert before == await cache.read(
         lambda db: db.execute("select id, sha256 from pictures").fetchall()
     )
@@ -160,7 +163,7 @@ async def test_other_weights_replace_vectors_texts_and_matcher_and_keep_the_pict
 
 
 async def test_own_pictures_keep_their_vectors_when_the_weights_change(
-    cache: Cache, package: Package, tmp_path: Path
+    cache: Cache, package: Collection, tmp_path: Path
 ) -> None:
     await BuiltInCollection(cache, package).prepare()
     await cache.write(add_own, "book@1")
@@ -171,7 +174,7 @@ async def test_own_pictures_keep_their_vectors_when_the_weights_change(
 
 
 async def test_fewer_pictures_in_a_newer_one_leave_none_behind(
-    cache: Cache, package: Package, tmp_path: Path
+    cache: Cache, package: Collection, tmp_path: Path
 ) -> None:
     await BuiltInCollection(cache, package).prepare()
     newer = make_package(tmp_path / "two", count=3)
@@ -180,7 +183,7 @@ async def test_fewer_pictures_in_a_newer_one_leave_none_behind(
 
 
 async def test_a_matcher_that_a_person_trained_stays_in_force(
-    cache: Cache, package: Package, tmp_path: Path
+    cache: Cache, package: Collection, tmp_path: Path
 ) -> None:
     await BuiltInCollection(cache, package).prepare()
     trained = await cache.write(add_matcher, "book@1", make_matcher("book@1", seed=5), "{}")
@@ -192,7 +195,7 @@ async def test_a_matcher_that_a_person_trained_stays_in_force(
 
 
 async def test_receipts_name_the_matcher_that_ships_and_number_a_trained_one(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
     searcher = searcher_over(cache, package)
     asked = SearchRequest(query="a horse", offline=True)
@@ -205,7 +208,7 @@ async def test_receipts_name_the_matcher_that_ships_and_number_a_trained_one(
 
 
 async def test_a_cache_that_cannot_be_written_answers_with_what_it_has(
-    package: Package, tmp_path: Path
+    package: Collection, tmp_path: Path
 ) -> None:
     empty = await Cache.open(tmp_path / "empty")
     await empty.aclose()
@@ -225,7 +228,7 @@ async def test_a_cache_that_cannot_be_written_answers_with_what_it_has(
 
 
 async def test_damaged_files_are_an_error_on_an_empty_cache_and_nothing_beside_own_pictures(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
     package.vectors.write_bytes(b"no vectors")
     with pytest.raises(EngineError, match="cannot be used") as caught:
@@ -274,7 +277,7 @@ def kill_half_way(home: Path) -> None:
 
 
 async def test_a_kill_in_the_middle_leaves_nothing_and_the_next_start_enters_it(
-    tmp_path: Path, package: Package
+    tmp_path: Path, package: Collection
 ) -> None:
     home = tmp_path / "home"
     await asyncio.to_thread(kill_half_way, home)
