@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.collections import BUILT_IN
 from engine.results import IdArray
 
 CAPTIONS = "captions"
@@ -18,7 +19,7 @@ WORDS = "words"
 """Each text is a word that the captions of some pictures hold."""
 PRESENT, ABSENT = "present", "absent"
 """Kinds of queries: some picture answers, none does."""
-STORYBOOK = "storybook"
+SCENES = BUILT_IN.name
 """Drawn scenes: what each text states is known to be true or false of every picture."""
 
 
@@ -92,7 +93,7 @@ class Data:
 
     name: str
     kind: str
-    """CAPTIONS, CLASSES, WORDS or STORYBOOK."""
+    """CAPTIONS, CLASSES, WORDS or SCENES."""
     pictures: tuple[str, ...]
     """Names or paths, as the data gives them: untrusted text."""
     texts: tuple[str, ...]

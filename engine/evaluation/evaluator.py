@@ -21,6 +21,7 @@ from cache.evaluations import (
     list_evaluations,
 )
 from cache.store import Cache
+from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.evaluation.embeddings import Gathering, Material
 from engine.evaluation.ground import check_scorers, make_scorers
@@ -29,7 +30,7 @@ from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.readers import read_words
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation, Head, as_body, from_body, head_of_body
-from engine.evaluation.sources import STORYBOOK_WORD, choose_encoder, read_raw
+from engine.evaluation.sources import choose_encoder, read_raw
 from engine.events import JobNote, Report
 from engine.jobs.jobs import JobWork
 from engine.jobs.threads import Pulse, on_thread
@@ -105,13 +106,17 @@ def check(request: EvaluateRequest) -> None:
         raise RequestError("an evaluation needs a scorer")
     if not 0 <= request.threshold <= 1:
         raise RequestError(f"the threshold {request.threshold:g} is not between 0 and 1")
-    has_captions = request.data != STORYBOOK_WORD and not Path(request.data).is_dir()
+    has_captions = request.data != BUILT_IN.name and not Path(request.data).is_dir()
     if request.queries == "words" and not has_captions:
         raise RequestError(
             f"class words are looked for in captions, and {request.data} has no file of them"
         )
-    if request.language not in ("", "en", "zh"):
-        raise RequestError(f"the storybook is not written in {request.language!r}: en or zh")
+    if request.language not in ("", *BUILT_IN.languages):
+        raise RequestError(
+            f"the {BUILT_IN.name} is not written in {request.language!r}:"
+            f" {' or '.join(BUILT_IN.languages)}",
+            field="language",
+        )
     if request.resamples < 0 or (request.limit is not None and request.limit < 1):
         raise RequestError("resamples and limit are not to be negative")
 
@@ -164,7 +169,7 @@ class Evaluator:
         Raises RequestError for what makes no sense, and what describing the encoder raises.
         """
         check(request)
-        if request.data != STORYBOOK_WORD:
+        if request.data != BUILT_IN.name:
             await asyncio.to_thread(read_raw, request)
         if request.words is not None:
             await asyncio.to_thread(read_words, request.words)

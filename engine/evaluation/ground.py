@@ -13,6 +13,7 @@ from cache.embeddings import EncoderRecord
 from cache.labels import CalibrationRecord, list_calibrations
 from cache.matchers import newest_matcher
 from cache.store import Cache
+from engine.collections import BUILT_IN
 from engine.errors import ModelUnusableError, RequestError
 from engine.evaluation.embeddings import Material
 from engine.evaluation.request import COSINE, FUSION, LABEL_FREE, MATCH, SCORERS, EvaluateRequest
@@ -21,7 +22,6 @@ from engine.results import FloatArray
 from engine.scoring.matcher import Matcher, matcher_words, read_matcher
 from engine.search.answers import calibrated_by, scorer_name
 from engine.search.text_embedder import Texts
-from engine.storybook.shipped import MATCHER
 
 
 def check_scorers(names: Sequence[str]) -> None:
@@ -66,14 +66,14 @@ async def make_scorers(
 
 
 async def matcher_of(cache: Cache, encoder: EncoderRecord) -> tuple[Matcher | None, str]:
-    """The matcher in force for an encoder, and its name; the storybook's ships with it."""
+    """The matcher in force for an encoder, and its name; that of a collection ships with it."""
     record = await cache.read(newest_matcher, encoder.id)
     if record is not None:
-        book = await cache.read(find_collection)
-        name = matcher_words(record.id, None if book is None else book.matcher_id)
+        entered = await cache.read(find_collection)
+        name = matcher_words(record.id, None if entered is None else entered.matcher_id)
         return read_matcher(record.weights, encoder.id), name
     try:
-        return read_matcher(MATCHER.read_bytes(), encoder.id), "storybook's matcher"
+        return read_matcher(BUILT_IN.matcher.read_bytes(), encoder.id), BUILT_IN.matcher_name
     except (ModelUnusableError, OSError):
         return None, LABEL_FREE
 
