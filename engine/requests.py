@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.settings import DEFAULT_THRESHOLD
-from engine.states import Synthetic, VectorLayout
+from engine.states import ScorerKind, Synthetic, VectorLayout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,8 @@ class SearchRequest:
     query: str
     top: int = 20
     """How many pictures the receipt keeps; 0 keeps all."""
-    scorer: str = "match"
-    """What ranks: cosine or match."""
+    scorer: str = ScorerKind.MATCH
+    """What ranks: the name of one of engine/scoring/registry.py that ranks searches."""
     threshold: float = DEFAULT_THRESHOLD
     filters: Filters = Filters()
     encoder_id: str | None = None

@@ -1,6 +1,7 @@
 """What the engine answers: values without a widget, tensor or connection."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -81,18 +82,20 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scores:
-    """Both scores of every picture in scope; aligned read-only arrays, in picture-id order."""
+    """The scores of every picture in scope; aligned read-only arrays, in picture-id order."""
 
     picture_ids: IdArray
     cosine: FloatArray
     match: FloatArray
     """Probabilities."""
     match_logit: FloatArray
-    """Log odds of `match`: orders pictures whose probabilities round to the same number."""
+    """The logit of `match`: orders pictures whose probabilities round to the same number."""
+    others: Mapping[str, FloatArray] = field(default_factory=dict)
+    """What further scorers give, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class SearchWarning:
     """Something the person should know about an answer: cut text, a language not read."""
 
     message: str
@@ -108,7 +111,7 @@ class SearchResult:
     cached: bool
     """No model took part."""
     seconds: float
-    notes: tuple[Note, ...] = ()
+    warnings: tuple[SearchWarning, ...] = ()
     scores: Scores | None = None
 
 

@@ -41,6 +41,31 @@ class JobState(StrEnum):
         return self in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
 
 
+class ScorerKind(StrEnum):
+    """The scorers that the program tells apart; engine/scoring/registry.py has them all."""
+
+    COSINE = "cosine"
+    MATCH = "match"
+    """The probability that a picture answers: by the matcher in force, else label-free."""
+    LABEL_FREE = "label-free"
+    MATCHER = "matcher"
+    """The matcher alone, without what labels did to it."""
+    TWO_BRANCH = "two-branch"
+    FUSION = "fusion"
+
+
+class Direction(StrEnum):
+    """What is asked of a data set, and what is to be found."""
+
+    TEXT_TO_PICTURE = "text_to_picture"
+    PICTURE_TO_TEXT = "picture_to_text"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.value.replace("_to_", " -> ")
+
+
 class Device(StrEnum):
     """Where a model runs."""
 

@@ -1,4 +1,4 @@
-"""Textual messages that carry the engine's news, and wishes of one screen to another."""
+"""Textual messages that carry the engine's news into the app's own queue."""
 
 from __future__ import annotations
 
@@ -44,28 +44,3 @@ class JobReported(Message):
             and isinstance(message.event, JobProgress)
             and self.event.job_id == message.event.job_id
         )
-
-
-class SearchWanted(Message):
-    """Somebody asks the app to show the Search screen with this query."""
-
-    def __init__(self, query: str) -> None:
-        super().__init__()
-        self.query = query
-
-
-class ReplayWanted(Message):
-    """Somebody asks the app to show the answer of a stored receipt on the Search screen."""
-
-    def __init__(self, receipt_id: str) -> None:
-        super().__init__()
-        self.receipt_id = receipt_id
-
-
-class CompareWanted(Message):
-    """Somebody asks the app to compare pictures with texts on the Compare screen."""
-
-    def __init__(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
-        super().__init__()
-        self.pictures = pictures
-        self.texts = texts

@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 import tomli_w
 
+from engine.scoring.registry import DEFAULT_SCORER, search_scorers
 from engine.settings import (
     DEFAULT_ENCODER,
     DEFAULT_GENERATOR,
@@ -36,7 +37,7 @@ def settings_file(home: Path) -> Path:
 
 
 CHOICES = {
-    "scorer": ("match", "cosine"),
+    "scorer": search_scorers(),
     "graphics": ("auto", "kitty", "sixel", "halfcell", "text"),
     "device": tuple(device.value for device in Device),
     "dtype": tuple(each.value for each in NumberFormat),
@@ -57,7 +58,7 @@ class AppSettings:
     """Any of Textual's themes."""
     threshold: float = DEFAULT_THRESHOLD
     """The probability at which `match` counts as an answer."""
-    scorer: str = "match"
+    scorer: str = DEFAULT_SCORER
     """What ranks results: match or cosine."""
     graphics: str = "auto"
     """auto, kitty, sixel, halfcell or text."""

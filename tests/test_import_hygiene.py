@@ -75,7 +75,7 @@ FIRST_PAINT = """
 import asyncio, contextlib, pathlib, os
 from t2itui.app import T2ITuiApp
 from t2itui.graphics import detect
-from t2itui.settings import AppSettings
+from t2itui.session import Session
 
 @contextlib.asynccontextmanager
 async def never():
@@ -84,7 +84,7 @@ async def never():
 
 async def main():
     home = pathlib.Path(os.environ["T2ITUI_HOME"])
-    app = T2ITuiApp(never, graphics=detect("text"), settings=AppSettings(), home=home)
+    app = T2ITuiApp(never, Session(graphics=detect("text"), home=home))
     async with app.run_test() as pilot:
         await pilot.pause()
         assert app.screen.is_current
@@ -104,6 +104,7 @@ import asyncio, pathlib, os
 from engine.engine import Engine
 from t2itui.app import T2ITuiApp
 from t2itui.graphics import detect
+from t2itui.session import Session
 from t2itui.settings import AppSettings
 
 async def main():
@@ -111,10 +112,10 @@ async def main():
     settings = AppSettings()
     app = T2ITuiApp(
         lambda: Engine.open(settings.engine(home)),
-        graphics=detect("text"), settings=settings, home=home,
+        Session(graphics=detect("text"), settings=settings, home=home),
     )
     async with app.run_test(size=(120, 36)) as pilot:
-        screen = app.query_search()
+        screen = app.screen
         while screen.body.current != "results":
             await pilot.pause(0.02)
         await pilot.press("ctrl+n")

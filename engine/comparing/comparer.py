@@ -30,6 +30,7 @@ from engine.results import Scores
 from engine.scoring.ranking import rank_of
 from engine.search.query import normalise, quote
 from engine.search.searcher import Searcher
+from engine.states import ScorerKind
 
 _PIECES = re.compile(r"[\u3400-\u9fff]|[\w'-]+|[^\w\s]")
 
@@ -300,8 +301,8 @@ def _cell(scores: Scores, place: int, before: Cell | None) -> Cell:
     return Cell(
         cosine=cosine,
         match=match,
-        cosine_rank=rank_of(scores, "cosine", place),
-        match_rank=rank_of(scores, "match", place),
+        cosine_rank=rank_of(scores, ScorerKind.COSINE, place),
+        match_rank=rank_of(scores, ScorerKind.MATCH, place),
         cosine_change=None if before is None else cosine - before.cosine,
         match_change=None if before is None else match - before.match,
     )

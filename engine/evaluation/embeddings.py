@@ -37,7 +37,7 @@ from engine.library.progress import Progress
 from engine.models.encoders import Encoders
 from engine.requests import IndexRequest
 from engine.results import FloatArray
-from engine.search.text_embedder import Texts
+from engine.search.text_embedder import TextEmbedder
 
 TEXT_BATCH = 256
 _NAMED = 3
@@ -63,7 +63,7 @@ class Seen:
 
 async def embed_all(
     cache: Cache,
-    texts: Texts,
+    texts: TextEmbedder,
     encoder: EncoderRecord,
     wanted: Sequence[str],
     progress: Progress,
@@ -143,7 +143,7 @@ class Gathering:
         cache: Cache,
         encoders: Encoders,
         indexer: Indexer,
-        texts: Texts,
+        texts: TextEmbedder,
         request: EvaluateRequest,
     ) -> None:
         self._cache = cache

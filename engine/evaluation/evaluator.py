@@ -16,17 +16,15 @@ from cache.evaluations import (
     EvaluationRecord,
     add_evaluation,
     delete_evaluation,
-    evaluations_of,
     find_evaluation,
     list_evaluations,
 )
 from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
+from engine.evaluation.context import match_context
 from engine.evaluation.embeddings import Gathering, Material
-from engine.evaluation.ground import check_scorers, make_scorers
 from engine.evaluation.measure import Figures, Measuring, steps_of
-from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.readers import read_words
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation, Head, as_body, from_body, head_of_body
@@ -37,7 +35,8 @@ from engine.jobs.threads import Pulse, on_thread
 from engine.library.indexing import Indexer
 from engine.library.progress import Progress
 from engine.models.encoders import Encoders
-from engine.search.text_embedder import Texts
+from engine.scoring.registry import check_scorer, evaluated_scorers
+from engine.search.text_embedder import TextEmbedder
 from engine.states import JobKind
 
 
@@ -48,8 +47,8 @@ class Run:
         self, cache: Cache, encoders: Encoders, indexer: Indexer, request: EvaluateRequest
     ) -> None:
         self._cache = cache
-        self._texts = Texts(cache, encoders)
-        self._gathering = Gathering(cache, encoders, indexer, self._texts, request)
+        self._embedder = TextEmbedder(cache, encoders)
+        self._gathering = Gathering(cache, encoders, indexer, self._embedder, request)
         self._request = request
 
     async def carry_out(self, job_id: int, report: Report) -> Evaluation:
@@ -57,15 +56,18 @@ class Run:
         began = time.perf_counter()
         check(self._request)
         material = await self._gathering.gather(job_id, report)
-        scorers, match = await make_scorers(self._cache, self._texts, material, self._request)
+        request = self._request
+        context, match = await match_context(
+            self._cache, self._embedder, material, request.scorers, offline=request.offline
+        )
         for note in self._gathering.notes:
             report(JobNote(job_id=job_id, message=note))
-        progress, total = Progress(job_id, report), steps_of(material, scorers)
+        progress, total = Progress(job_id, report), steps_of(material, request.scorers)
         pulse = Pulse(lambda done: progress.tell("scoring", done, total, unit="texts"))
         progress.tell("scoring", 0, total, unit="texts")
 
         def work() -> Figures:
-            return Measuring(material, self._request, pulse.advance).run(scorers)
+            return Measuring(material, context, request, pulse.advance).run(request.scorers)
 
         figures = await on_thread(work, pulse, wait=True)
         found = self._evaluation(material, match, figures, time.perf_counter() - began)
@@ -101,24 +103,30 @@ class Run:
 
 def check(request: EvaluateRequest) -> None:
     """Raise RequestError for numbers and names that make no sense."""
-    check_scorers(request.scorers)
+    for name in request.scorers:
+        check_scorer(name, evaluated_scorers(), field="scorers")
     if not request.scorers:
-        raise RequestError("an evaluation needs a scorer")
+        raise RequestError("an evaluation needs a scorer", field="scorers")
     if not 0 <= request.threshold <= 1:
-        raise RequestError(f"the threshold {request.threshold:g} is not between 0 and 1")
+        raise RequestError(
+            f"the threshold {request.threshold:g} is not between 0 and 1", field="threshold"
+        )
     has_captions = request.data != BUILT_IN.name and not Path(request.data).is_dir()
     if request.queries == "words" and not has_captions:
         raise RequestError(
-            f"class words are looked for in captions, and {request.data} has no file of them"
+            f"class words are looked for in captions, and {request.data} has no file of them",
+            field="queries",
         )
     if request.language not in ("", *BUILT_IN.languages):
+        written = " or ".join(BUILT_IN.languages)
         raise RequestError(
-            f"the {BUILT_IN.name} is not written in {request.language!r}:"
-            f" {' or '.join(BUILT_IN.languages)}",
+            f"the {BUILT_IN.name} is not written in {request.language!r}: {written}",
             field="language",
         )
-    if request.resamples < 0 or (request.limit is not None and request.limit < 1):
-        raise RequestError("resamples and limit are not to be negative")
+    if request.resamples < 0:
+        raise RequestError("resamples are not to be negative", field="resamples")
+    if request.limit is not None and request.limit < 1:
+        raise RequestError("the limit is not to be less than 1", field="limit")
 
 
 def _add(db: Database, found: Evaluation) -> Evaluation:
@@ -133,9 +141,6 @@ def _add(db: Database, found: Evaluation) -> Evaluation:
 
 
 Read = TypeVar("Read", covariant=True)
-
-MOST_OVER_TIME = 200
-"""So many evaluations of the same data are looked back on."""
 
 
 class Evaluator:
@@ -188,10 +193,6 @@ class Evaluator:
         """An evaluation made before. Raises RequestError where there is none of that id."""
         return await self._cache.read(_get, evaluation_id)
 
-    async def over_time(self, evaluation_id: int) -> OverTime:
-        """How figures went over all evaluations of the same data. Raises RequestError as `get`."""
-        return await self._cache.read(_over_time, evaluation_id)
-
     async def forget(self, evaluation_id: int) -> None:
         """Drop an evaluation. Raises RequestError where there is none of that id."""
         if not await self._cache.write(delete_evaluation, evaluation_id):
@@ -242,12 +243,6 @@ def _entries(db: Database, limit: int, containing: str) -> list[Evaluation]:
 def _heads(db: Database, limit: int, offset: int, containing: str) -> list[Head]:
     records = list_evaluations(db, limit=limit, offset=offset, containing=containing)
     return _readable(records, head_of_body)
-
-
-def _over_time(db: Database, evaluation_id: int) -> OverTime:
-    found = _get(db, evaluation_id)
-    records = evaluations_of(db, found.data, limit=MOST_OVER_TIME)
-    return over_time(found, _readable(records, from_body))
 
 
 class _Reader(Protocol[Read]):

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.data import Data, Right, SwappedPair
 from engine.evaluation.embeddings import Material, matrix
-from engine.evaluation.request import COSINE, FUSION, MATCH, EvaluateRequest
+from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
-    PICTURE_TO_TEXT,
-    TEXT_TO_PICTURE,
-    Calibration,
+    CalibrationFigures,
     Group,
     Paired,
     Retrieval,
-    Routing,
+    RoutingFigures,
     Swap,
 )
-from engine.evaluation.scorers import GivenScorer, Scorer, fused
 from engine.language import language_of
 from engine.results import FloatArray, IdArray
+from engine.scoring.match import MatchContext
 from engine.scoring.metrics import (
     Ranked,
     auc,
@@ -36,14 +35,16 @@ from engine.scoring.metrics import (
     resampled_auc,
     transposed,
 )
-from engine.scoring.ranking import probability
+from engine.scoring.ranking import fused, probability
+from engine.scoring.registry import Scorer, find_scorer, parts_of
 from engine.scoring.resampling import Draws, draw, means, median, of_resamples, paired_difference
+from engine.states import Direction
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Direction:
+class DirectedQueries:
     """One way to ask of a data set, the same for every scorer."""
 
     name: str
@@ -54,12 +55,12 @@ class Direction:
     groups: tuple[str, ...] = ()
 
     @classmethod
-    def texts(cls, data: Data, resamples: int, seed: int) -> Direction:
+    def texts(cls, data: Data, resamples: int, seed: int) -> DirectedQueries:
         """Text -> picture; captions of one picture are drawn together."""
         queries, first = np.unique(data.right.text, return_index=True)
         cluster = data.right.picture[first] if data.single_right else queries
         return cls(
-            name=TEXT_TO_PICTURE,
+            name=Direction.TEXT_TO_PICTURE,
             right=data.right,
             candidates=len(data.pictures),
             draws=draw(cluster, resamples, seed),
@@ -67,18 +68,20 @@ class Direction:
         )
 
     @classmethod
-    def pictures(cls, data: Data, resamples: int, seed: int) -> Direction:
+    def pictures(cls, data: Data, resamples: int, seed: int) -> DirectedQueries:
         """Picture -> text."""
         right = data.right.flipped()
         return cls(
-            name=PICTURE_TO_TEXT,
+            name=Direction.PICTURE_TO_TEXT,
             right=right,
             candidates=len(data.texts),
             draws=draw(np.unique(right.text), resamples, seed),
         )
 
 
-def retrieval(scorer: str, scores: FloatArray, direction: Direction) -> tuple[Retrieval, Ranked]:
+def retrieval(
+    scorer: str, scores: FloatArray, direction: DirectedQueries
+) -> tuple[Retrieval, Ranked]:
     """Ranks and their figures, from scores [queries, candidates]."""
     ranked = rank_queries(scores, direction.right)
     draws = direction.draws
@@ -104,7 +107,7 @@ def retrieval(scorer: str, scores: FloatArray, direction: Direction) -> tuple[Re
 
 
 def paired(
-    one: str, other: str, ranks: tuple[Ranked, Ranked], direction: Direction
+    one: str, other: str, ranks: tuple[Ranked, Ranked], direction: DirectedQueries
 ) -> tuple[Paired, ...]:
     """`one` against `other` on the same queries: r@1, and mAP where there are several right."""
     mine, theirs = ranks
@@ -162,13 +165,13 @@ def routing(
     *,
     protocol: str,
     threshold: float | None,
-) -> Routing:
+) -> RoutingFigures:
     """Decisions from the best score of each query, [Q]."""
     points, most = curve(best, present)
     at = None if threshold is None else decide(best, present, threshold)
     right = (best >= (at or most).threshold) == present
     names = np.array(kinds)
-    return Routing(
+    return RoutingFigures(
         scorer=scorer,
         protocol=protocol,
         present=int(present.sum()),
@@ -199,16 +202,16 @@ def left_out(scores: FloatArray, right: Right) -> tuple[Floats, NDArray[np.bool_
     return best, present, ["present"] * len(queries) + ["absent"] * len(rest)
 
 
-def calibration(scorer: str, odds: FloatArray, right: Right, seed: int) -> Calibration:
-    """Right pairs, and for each a random wrong picture of its text; from log odds [texts, N]."""
-    chosen = _wrong(odds.shape, right, np.random.default_rng(seed))
+def calibration(scorer: str, logits: FloatArray, right: Right, seed: int) -> CalibrationFigures:
+    """Right pairs, and for each a random wrong picture of its text; from logits [texts, N]."""
+    chosen = _wrong(logits.shape, right, np.random.default_rng(seed))
     kept = chosen >= 0
-    wrong = odds[right.text[kept], chosen[kept]]
-    both = np.concatenate([odds[right.text, right.picture], wrong])
+    wrong = logits[right.text[kept], chosen[kept]]
+    both = np.concatenate([logits[right.text, right.picture], wrong])
     label = np.arange(len(both)) < len(right.text)
     chance = probability(both).astype(np.float64)
     bins = reliability(chance, label)
-    return Calibration(
+    return CalibrationFigures(
         scorer=scorer,
         pairs=len(both),
         error=calibration_error(bins),
@@ -257,6 +260,52 @@ def _drawn(owners: IdArray, random: np.random.Generator) -> IdArray:
 
 
 Step = Callable[[int], None]
+"""Hears how many texts were scored; may raise to stop."""
+BLOCK = 256
+_NONE_GIVEN: Mapping[str, FloatArray] = MappingProxyType({})
+
+
+def score_texts(
+    scorer: Scorer,
+    context: MatchContext,
+    texts: FloatArray,
+    languages: Sequence[str],
+    step: Step = lambda _: None,
+) -> FloatArray:
+    """Scores of unit texts [t, dim] for every picture, [t, N]."""
+    logits, columns = scorer.logits, context.matrix.columns
+    if logits is None:
+        raise ValueError(f"{scorer.name} scores no texts by itself")
+    scores = np.empty((len(texts), columns.shape[1]), np.float32)
+    for start in range(0, len(texts), BLOCK):
+        cosines = texts[start : start + BLOCK] @ columns
+        for row, cosine in enumerate(cosines, start):
+            scores[row] = logits(context, texts[row], cosine, languages[row])
+        step(len(cosines))
+    return scores
+
+
+def score_pairs(
+    scorer: Scorer,
+    context: MatchContext,
+    texts: FloatArray,
+    languages: Sequence[str],
+    pictures: IdArray,
+    step: Step = lambda _: None,
+) -> FloatArray:
+    """Scores of texts [n, dim], each for one picture by its index, [n]."""
+    scores = np.empty(len(texts), np.float32)
+    for start in range(0, len(texts), BLOCK):
+        part = slice(start, start + BLOCK)
+        rows, spoken, indices = texts[part], languages[part], pictures[part]
+        found = None
+        if scorer.pair_logits is not None:
+            found = scorer.pair_logits(context, rows, context.matrix.vectors(indices), spoken)
+        if found is None:
+            found = score_texts(scorer, context, rows, spoken)[np.arange(len(rows)), indices]
+        scores[part] = found
+        step(len(rows))
+    return scores
 
 
 @dataclass(slots=True, kw_only=True)
@@ -266,14 +315,14 @@ class Figures:
     retrieval: list[Retrieval] = field(default_factory=list)
     paired: list[Paired] = field(default_factory=list)
     swaps: list[Swap] = field(default_factory=list)
-    routing: list[Routing] = field(default_factory=list)
-    calibration: list[Calibration] = field(default_factory=list)
+    routing: list[RoutingFigures] = field(default_factory=list)
+    calibration: list[CalibrationFigures] = field(default_factory=list)
 
 
-def steps_of(material: Material, scorers: Sequence[Scorer]) -> int:
+def steps_of(material: Material, names: Sequence[str]) -> int:
     """How many texts all scorers together have to score."""
     asked = Asked.of(material)
-    return len(scorers) * (len(asked.vectors) + 2 * len(asked.swapped))
+    return len(parts_of(names)) * (len(asked.vectors) + 2 * len(asked.swapped))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -321,43 +370,51 @@ class Measuring:
     def __init__(
         self,
         material: Material,
+        context: MatchContext,
         request: EvaluateRequest,
         step: Step,
-        names: Sequence[str] | None = None,
     ) -> None:
-        self._names = tuple(request.scorers if names is None else names)
         self._material = material
+        self._context = context
         self._request = request
         self._step = step
         self._asked = Asked.of(material)
         data = material.data
         self._directions = (
-            Direction.texts(data, request.resamples, request.seed),
-            Direction.pictures(data, request.resamples, request.seed),
+            DirectedQueries.texts(data, request.resamples, request.seed),
+            DirectedQueries.pictures(data, request.resamples, request.seed),
         )
         self._ranks: dict[tuple[str, str], Ranked] = {}
         self.figures = Figures()
 
-    def run(self, scorers: Sequence[Scorer]) -> Figures:
-        """Everything, for every scorer."""
+    def run(self, names: Sequence[str], given: Mapping[str, FloatArray] = _NONE_GIVEN) -> Figures:
+        """Everything, for scorers of the registry; the first is what others are compared with.
+
+        `given` holds scores of the data's texts for every picture, made elsewhere, by scorer.
+        """
+        names = tuple(dict.fromkeys(names))
+        fusions = [scorer for scorer in map(find_scorer, names) if scorer.fuses]
+        fused_parts = {part for fusion in fusions for part in fusion.fuses}
         kept: dict[str, FloatArray] = {}
-        for scorer in scorers:
-            is_given = isinstance(scorer, GivenScorer)
-            count = self._asked.texts if is_given else len(self._asked.vectors)
-            vectors, languages = self._asked.vectors[:count], self._asked.languages[:count]
-            scores = scorer.score(vectors, languages, self._step)
+        for scorer in map(find_scorer, parts_of(names)):
+            scores = given.get(scorer.name)
+            if scores is None:
+                asked = self._asked
+                scores = score_texts(
+                    scorer, self._context, asked.vectors, asked.languages, self._step
+                )
             own = scores[: self._asked.texts]
-            if scorer.name in self._names:
+            if scorer.name in names:
                 self._retrieval(scorer.name, own, transposed(own))
-                if not is_given:
+                if scorer.name not in given:
                     self._decisions(scorer, scores)
-            if FUSION in self._names and scorer.name in (COSINE, MATCH):
+            if scorer.name in fused_parts:
                 kept[scorer.name] = own
-        if len(kept) == 2:
-            there = fused(kept[COSINE], kept[MATCH])
-            back = fused(transposed(kept[COSINE]), transposed(kept[MATCH]))
-            self._retrieval(FUSION, there, back)
-        self._compare()
+        for fusion in fusions:
+            one, other = (kept[part] for part in fusion.fuses)
+            back = fused(transposed(one), transposed(other))
+            self._retrieval(fusion.name, fused(one, other), back)
+        self._compare(names)
         return self.figures
 
     def _retrieval(self, name: str, there: FloatArray, back: FloatArray) -> None:
@@ -366,20 +423,20 @@ class Measuring:
             self.figures.retrieval.append(found)
             self._ranks[name, direction.name] = ranked
 
-    def _compare(self) -> None:
+    def _compare(self, names: Sequence[str]) -> None:
         """Every scorer against the first."""
-        first, *others = self._names
+        first, *others = names
         for direction in self._directions:
             for other in others:
                 self.figures.paired += self.against(other, first, direction)
 
-    def against(self, one: str, other: str, direction: Direction) -> tuple[Paired, ...]:
+    def against(self, one: str, other: str, direction: DirectedQueries) -> tuple[Paired, ...]:
         """Two scorers on the same queries."""
         ranks = self._ranks[one, direction.name], self._ranks[other, direction.name]
         return paired(one, other, ranks, direction)
 
     @property
-    def directions(self) -> tuple[Direction, Direction]:
+    def directions(self) -> tuple[DirectedQueries, DirectedQueries]:
         """Text -> picture and picture -> text."""
         return self._directions
 
@@ -387,7 +444,7 @@ class Measuring:
         data, request = self._material.data, self._request
         self._swaps(scorer)
         self._route(scorer, scores)
-        if scorer.is_probability:
+        if scorer.gives_probability:
             own, right = scores[: self._asked.texts], data.right
             found = calibration(scorer.name, own, right, request.seed)
             self.figures.calibration.append(found)
@@ -401,9 +458,9 @@ class Measuring:
             own = scores[: asked.texts]
             best, present, kinds = left_out(own, data.right)
             protocol = "left out"
-        if scorer.is_probability:
+        if scorer.gives_probability:
             best = probability(best.astype(np.float32)).astype(np.float64)
-        threshold = self._request.threshold if scorer.is_probability else None
+        threshold = self._request.threshold if scorer.gives_probability else None
         self.figures.routing.append(
             routing(scorer.name, best, present, kinds, protocol=protocol, threshold=threshold)
         )
@@ -418,7 +475,7 @@ class Measuring:
         for texts in ([pair.true for pair in pairs], [pair.false for pair in pairs]):
             vectors = np.stack([spoken[text] for text in texts])
             languages = [language_of(text) for text in texts]
-            found = scorer.pairs(vectors, languages, pictures, self._step)
+            found = score_pairs(scorer, self._context, vectors, languages, pictures, self._step)
             scored.append(found.astype(np.float64))
         good, bad = scored
         request = self._request

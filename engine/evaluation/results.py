@@ -12,9 +12,7 @@ from typing import TypeVar, get_args, get_origin, get_type_hints
 
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
-
-TEXT_TO_PICTURE, PICTURE_TO_TEXT = "text_to_picture", "picture_to_text"
-DIRECTIONS = (TEXT_TO_PICTURE, PICTURE_TO_TEXT)
+from engine.states import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +82,7 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
+class RoutingFigures:
     """How the best score of a query tells whether some picture answers it."""
 
     scorer: str
@@ -103,7 +101,7 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class CalibrationFigures:
     """Whether probabilities are what they say, on right pairs and as many wrong ones."""
 
     scorer: str
@@ -138,7 +136,7 @@ class Head:
             figures=tuple(
                 (each.scorer, each.r1.value, each.average_precision.value)
                 for each in found.retrieval
-                if each.direction == TEXT_TO_PICTURE
+                if each.direction == Direction.TEXT_TO_PICTURE
             ),
         )
 
@@ -164,8 +162,32 @@ class Evaluation:
     retrieval: tuple[Retrieval, ...]
     paired: tuple[Paired, ...]
     swaps: tuple[Swap, ...]
-    routing: tuple[Routing, ...]
-    calibration: tuple[Calibration, ...]
+    routing: tuple[RoutingFigures, ...]
+    calibration: tuple[CalibrationFigures, ...]
+
+
+def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
+    """The figures of an evaluation by scorer and name."""
+    figures: dict[tuple[str, str], float] = {}
+    for each in found.retrieval:
+        way = Direction(each.direction).words
+        for name, value in (
+            ("r@1", each.r1),
+            ("r@5", each.r5),
+            ("r@10", each.r10),
+            ("median rank", each.median_rank),
+            ("mAP", each.average_precision),
+        ):
+            figures[each.scorer, f"{way}, {name}"] = value.value
+    for swap in found.swaps:
+        figures[swap.scorer, "swaps, AUC"] = swap.auc.value
+    for routing in found.routing:
+        if routing.at is not None:
+            figures[routing.scorer, "routing, accuracy"] = routing.at.accuracy
+        figures[routing.scorer, "routing, best accuracy"] = routing.best.accuracy
+    for calibration in found.calibration:
+        figures[calibration.scorer, "calibration error"] = calibration.error
+    return figures
 
 
 LATER = ("paired", "swaps", "routing", "calibration")
@@ -248,8 +270,8 @@ def figure_records(
     retrieval: Iterable[Retrieval],
     paired: Iterable[Paired],
     swaps: Iterable[Swap],
-    routing: Iterable[Routing],
-    calibration: Iterable[Calibration],
+    routing: Iterable[RoutingFigures],
+    calibration: Iterable[CalibrationFigures],
 ) -> Iterator[Record]:
     """The type and fields of the lines of all figures."""
     yield from (("recall", _recall(each)) for each in retrieval)
@@ -325,7 +347,7 @@ def _swap(found: Swap) -> dict[str, object]:
     }
 
 
-def _routing(found: Routing) -> dict[str, object]:
+def _routing(found: RoutingFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "protocol": found.protocol,
@@ -344,7 +366,7 @@ def _routing(found: Routing) -> dict[str, object]:
     }
 
 
-def _calibration(found: Calibration) -> dict[str, object]:
+def _calibration(found: CalibrationFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "pairs": found.pairs,

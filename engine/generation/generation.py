@@ -61,7 +61,7 @@ class Painting:
         self._studio = Studio(
             cache=cache,
             generators=generators,
-            keeper=Keeper(cache, encoders, searcher.judge, settings),
+            keeper=Keeper(cache, encoders, searcher.prompts, settings),
             home=settings.home,
         )
         self._works: dict[int, PaintWork] = {}

@@ -45,7 +45,7 @@ from engine.models.progress import (
     SteppedDown,
     Waiting,
 )
-from engine.search.prompt_scores import Verdict
+from engine.search.prompt_scores import PromptScore
 from engine.states import JobKind, OutputCheck
 
 WAITS = "waiting for another t2itui that paints"
@@ -199,7 +199,9 @@ def spoilt(painted: Painted, job_id: int, report: Report, place: int, count: int
     )
 
 
-def scored(record: GeneratedRecord, verdict: Verdict | None, job_id: int, report: Report) -> None:
+def scored(
+    record: GeneratedRecord, verdict: PromptScore | None, job_id: int, report: Report
+) -> None:
     """Tell how a picture fits its prompt: by now, or as it was noted before."""
     if verdict is None and record.match is None:
         return
@@ -221,7 +223,9 @@ def scored(record: GeneratedRecord, verdict: Verdict | None, job_id: int, report
     )
 
 
-def finished(record: GeneratedRecord, verdict: Verdict | None, *, cached: bool) -> PaintedPicture:
+def finished(
+    record: GeneratedRecord, verdict: PromptScore | None, *, cached: bool
+) -> PaintedPicture:
     """A picture when all was done about it."""
     return PaintedPicture(
         picture_id=record.picture_id or 0,

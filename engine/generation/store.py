@@ -34,8 +34,8 @@ from engine.jobs.codec import Order
 from engine.models.encoders import Encoders
 from engine.models.input_spec import InputSpec, prepare
 from engine.models.progress import Painted
-from engine.search.prompt_scores import Judge, Verdict
-from engine.search.text_embedder import Texts
+from engine.search.prompt_scores import PromptScore, PromptScorer
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.states import OutputCheck
 from engine.thumbnails import thumbnail
@@ -99,7 +99,7 @@ _EMBEDDED_ALONG = 32
 class Judged:
     """What was made of a picture after it was kept."""
 
-    verdict: Verdict | None
+    verdict: PromptScore | None
     """None where no encoder could be asked."""
     remarks: tuple[str, ...] = ()
     is_new: bool = False
@@ -110,13 +110,13 @@ class Keeper:
     """Keeps painted pictures, and says how well they fit their prompts."""
 
     def __init__(
-        self, cache: Cache, encoders: Encoders, judge: Judge, settings: EngineSettings
+        self, cache: Cache, encoders: Encoders, judge: PromptScorer, settings: EngineSettings
     ) -> None:
         self._cache = cache
         self._encoders = encoders
         self._judge = judge
         self._settings = settings
-        self._texts = Texts(cache, encoders)
+        self._texts = TextEmbedder(cache, encoders)
 
     async def keep(
         self, painted: Painted, recipe: Recipe, order: Order, job_id: int
@@ -218,7 +218,7 @@ class Keeper:
         await self._cache.write(_enter, space, ids, vectors)
         return True
 
-    async def _note(self, record: GeneratedRecord, verdict: Verdict) -> None:
+    async def _note(self, record: GeneratedRecord, verdict: PromptScore) -> None:
         with suppress(CacheError):
             # The scores can be had again.
             await self._cache.write(

@@ -202,7 +202,9 @@ class BuiltInCollection:
             state = await self.state()
             if state.is_left_out and asked:
                 name, take_back = self.about.name, self.about.take_back
-                raise RequestError(f"the {name} is left out", hint=f"Take it back: {take_back}")
+                raise RequestError(
+                    f"the {name} is left out", hint=f"Take it back: {take_back}", field="folders"
+                )
             if state.is_left_out or (state.folder is None and not (asked or state.is_alone)):
                 return state
             version = await asyncio.to_thread(version_of, self.about)

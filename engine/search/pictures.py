@@ -20,7 +20,7 @@ from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 from engine.search.query import BY_CONTENT, Term
-from engine.search.text_embedder import Texts
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
@@ -47,7 +47,7 @@ class Pictures:
     """Tells which picture a term names, and gets its embedding."""
 
     def __init__(
-        self, cache: Cache, encoders: Encoders, texts: Texts, settings: EngineSettings
+        self, cache: Cache, encoders: Encoders, texts: TextEmbedder, settings: EngineSettings
     ) -> None:
         self._cache = cache
         self._encoders = encoders

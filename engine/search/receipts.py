@@ -13,9 +13,12 @@ from cache.receipts import ReceiptRecord, delete_receipts, get_receipt, list_rec
 from cache.store import Cache
 from engine.errors import EngineError, RequestError
 from engine.requests import Filters
-from engine.results import Note, Receipt, ResultRow, SearchResult
+from engine.results import Receipt, ResultRow, SearchResult, SearchWarning
 from engine.states import Route, Synthetic
 
+ROUGH, PARTIAL = "rough", "partial"
+"""What a key says of a `match` that is a guess for want of a background; and of one that may be
+another as soon as the model may start that embeds the prompts still unknown."""
 FORMULA = 2
 """One more whenever scores or routes of the same request come out differently."""
 
@@ -24,16 +27,16 @@ _SEQUEL = ("override", "job", "result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredDecision:
     """A decision as it comes back: byte for byte what was put in."""
 
     receipt: Receipt
     rows: tuple[ResultRow, ...]
-    notes: tuple[Note, ...]
+    warnings: tuple[SearchWarning, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
+class ReceiptKey:
     """Everything a decision depends on, the scores' part of it."""
 
     query: str
@@ -47,11 +50,11 @@ class Basis:
     revision: int
 
 
-def receipt_id(basis: Basis, *, scorer: str, threshold: float, top: int) -> str:
+def receipt_id(key: ReceiptKey, *, scorer: str, threshold: float, top: int) -> str:
     """12 hex digits of the SHA-256 of all that the decision depends on."""
     whole = {
-        **asdict(basis),
-        "filters": filters_as_json(basis.filters),
+        **asdict(key),
+        "filters": filters_as_json(key.filters),
         "formula": FORMULA,
         "scorer": scorer,
         "threshold": float(threshold),
@@ -77,13 +80,13 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def pack(stored: Stored) -> ReceiptRecord:
+def pack(stored: StoredDecision) -> ReceiptRecord:
     """The row that keeps a decision."""
     receipt = stored.receipt
     body = {
         "receipt": {k: v for k, v in asdict(receipt).items() if k not in _SEQUEL},
         "rows": [asdict(row) for row in stored.rows],
-        "notes": [asdict(note) for note in stored.notes],
+        "notes": [asdict(each) for each in stored.warnings],
     }
     return ReceiptRecord(
         id=receipt.id,
@@ -97,12 +100,12 @@ def pack(stored: Stored) -> ReceiptRecord:
     )
 
 
-def unpack(record: ReceiptRecord) -> Stored:
+def unpack(record: ReceiptRecord) -> StoredDecision:
     """The decision that a row keeps. Raises EngineError where the body cannot be understood."""
     override = record.sequel.override
     try:
         body = json.loads(record.body)
-        return Stored(
+        return StoredDecision(
             receipt=replace(
                 _receipt(body["receipt"]),
                 override=None if override is None else Route(override),
@@ -110,7 +113,7 @@ def unpack(record: ReceiptRecord) -> Stored:
                 result=record.sequel.result,
             ),
             rows=tuple(ResultRow(**row) for row in body["rows"]),
-            notes=tuple(Note(**note) for note in body["notes"]),
+            warnings=tuple(SearchWarning(**each) for each in body["notes"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EngineError(
@@ -169,7 +172,7 @@ class History:
             rows=stored.rows,
             cached=True,
             seconds=time.perf_counter() - started,
-            notes=stored.notes,
+            warnings=stored.warnings,
         )
 
     async def forget(self, receipt_ids: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the library has to offer a query, and which encoder is to answer it."""
+"""Queries, understood: what the library has to offer them, and which encoder is to answer."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ from engine.language import language_of, unread
 from engine.library.collections import BuiltInCollection
 from engine.requests import Filters, SearchRequest
 from engine.results import IdArray
-from engine.scoring.ranking import SCORERS
+from engine.scoring.match import matcher_scorer
+from engine.scoring.registry import check_scorer, search_scorers
 from engine.search.pictures import Pictures, Reference
 from engine.search.query import Query, Term, parse, plain_text
-from engine.search.receipts import Basis
+from engine.search.receipts import ReceiptKey
 from engine.settings import EngineSettings
-from engine.states import Synthetic
+from engine.states import ScorerKind, Synthetic
 
 
 def _none() -> IdArray:
@@ -39,7 +40,7 @@ def _none() -> IdArray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Offer:
+class LibrarySnapshot:
     """The encoders with pictures, at one revision of the library."""
 
     revision: int
@@ -58,23 +59,14 @@ class Offer:
     left_out: IdArray = field(default_factory=_none)
     """Sorted ids of pictures that take no part."""
 
-    def calibration(self, encoder_id: str, scorer: str) -> CalibrationRecord | None:
-        """What labels did to a scorer of an encoder; None where they did nothing."""
-        found = (
-            each
-            for each in self.calibrations
-            if (each.encoder_id, each.scorer) == (encoder_id, scorer)
-        )
-        return next(found, None)
-
-    def labelled(self, encoder_id: str) -> int:
-        """A number for the state of an encoder's calibrations; 0 where there is none."""
-        return max((c.id for c in self.calibrations if c.encoder_id == encoder_id), default=0)
+    def calibrations_of(self, encoder_id: str) -> tuple[CalibrationRecord, ...]:
+        """What labels did to the scorers of an encoder."""
+        return tuple(each for each in self.calibrations if each.encoder_id == encoder_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CollectionScope:
-    """The built-in collection's part of an offer."""
+    """The built-in collection's part of a snapshot."""
 
     folder: Path
     picture_ids: IdArray
@@ -83,14 +75,14 @@ class CollectionScope:
     """By encoder id."""
 
 
-def read_offer(db: Database) -> Offer:
+def read_snapshot(db: Database) -> LibrarySnapshot:
     """Read what there is to choose from."""
     counted = counts(db)
     newest: dict[str, int] = {}
     for matcher in matchers(db):
         newest.setdefault(matcher.encoder_id, matcher.id)
     shipped = find_collection(db)
-    return Offer(
+    return LibrarySnapshot(
         revision=revision(db),
         pictures=counted.pictures,
         encoders={record.id: record for record in encoders(db) if counted.embedded.get(record.id)},
@@ -113,35 +105,33 @@ def _read_scope(db: Database, record: CollectionRecord | None) -> CollectionScop
     )
 
 
-def offer_for(offer: Offer, folders: Sequence[Path]) -> Offer:
-    """The part of an offer that a query scoped to `folders` is about.
+def scoped_snapshot(snapshot: LibrarySnapshot, folders: Sequence[Path]) -> LibrarySnapshot:
+    """The part of a snapshot that a query scoped to `folders` is about.
 
     The built-in collection and a person's own pictures never answer together, unless folders of
     both are named; without any, the person's own pictures answer.
     """
-    built_in = offer.collection
+    built_in = snapshot.collection
     if built_in is None:
-        return offer
+        return snapshot
     named = [folder for folder in folders if folder.is_relative_to(built_in.folder)]
     if not named:
-        own = {n: count - built_in.embedded.get(n, 0) for n, count in offer.embedded.items()}
-        return _narrowed(
-            offer,
-            offer.pictures - len(built_in.picture_ids),
-            own,
-            built_in.picture_ids,
-        )
+        own = {n: count - built_in.embedded.get(n, 0) for n, count in snapshot.embedded.items()}
+        pictures = snapshot.pictures - len(built_in.picture_ids)
+        return _narrowed(snapshot, pictures, own, built_in.picture_ids)
     if len(named) < len(folders):
-        return offer
-    return _narrowed(offer, len(built_in.picture_ids), built_in.embedded, _none())
+        return snapshot
+    return _narrowed(snapshot, len(built_in.picture_ids), built_in.embedded, _none())
 
 
-def _narrowed(offer: Offer, pictures: int, embedded: Mapping[str, int], left_out: IdArray) -> Offer:
+def _narrowed(
+    snapshot: LibrarySnapshot, pictures: int, embedded: Mapping[str, int], left_out: IdArray
+) -> LibrarySnapshot:
     return replace(
-        offer,
+        snapshot,
         pictures=pictures,
         embedded=embedded,
-        encoders={name: record for name, record in offer.encoders.items() if embedded.get(name)},
+        encoders={name: record for name, record in snapshot.encoders.items() if embedded.get(name)},
         left_out=left_out,
     )
 
@@ -156,7 +146,7 @@ def known_texts(db: Database, encoder_ids: Collection[str], texts: Sequence[str]
 
 
 def choose_encoder(
-    offer: Offer,
+    snapshot: LibrarySnapshot,
     texts: Sequence[str],
     *,
     wanted: str | None,
@@ -170,40 +160,38 @@ def choose_encoder(
 
     Raises EmptyLibraryError where no picture has an embedding, RequestError for an unknown id.
     """
-    if not offer.encoders:
+    if not snapshot.encoders:
         raise EmptyLibraryError(
             "the library has no picture to search",
             hint=f"Index a folder: t2itui index DIR. Or take the {BUILT_IN.name} back,"
             f" {BUILT_IN.summary}: {BUILT_IN.take_back}",
         )
     if wanted is not None:
-        if wanted in offer.encoders:
-            return offer.encoders[wanted]
+        if wanted in snapshot.encoders:
+            return snapshot.encoders[wanted]
         raise RequestError(
             f"no picture is indexed with the encoder {wanted}",
-            hint=f"There are: {', '.join(offer.encoders)}",
+            hint=f"There are: {', '.join(snapshot.encoders)}",
+            field="encoder_id",
         )
 
     def badness(record: EncoderRecord) -> tuple[bool, int, int, bool, str]:
         return (
             ready is not None and record.id not in ready,
             len(unread(texts, record.languages)),
-            -offer.embedded[record.id],
+            -snapshot.embedded[record.id],
             preferred not in (record.id, record.source),
             record.id,
         )
 
-    return min(offer.encoders.values(), key=badness)
+    return min(snapshot.encoders.values(), key=badness)
 
-
-LABEL_FREE = "label-free"
-ROUGH = "rough"
 
 _NO_REFERENCE: tuple[Reference | None, ...] = (None,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class ResolvedQuery:
     """A request that can be answered."""
 
     request: SearchRequest
@@ -211,8 +199,8 @@ class Case:
     references: tuple[Reference | None, ...]
     """The picture that each term names; None for a text."""
     encoder: EncoderRecord
-    offer: Offer
-    basis: Basis
+    snapshot: LibrarySnapshot
+    key: ReceiptKey
     matcher_id: int | None = None
     """The trained matcher that scores this query; it knows texts, not pictures."""
 
@@ -229,7 +217,7 @@ class Case:
         return known[0] if known else self.encoder.languages[0]
 
 
-class Cases:
+class QueryResolver:
     """Understands requests; reads the cache, starts no model."""
 
     def __init__(
@@ -243,11 +231,11 @@ class Cases:
         self._pictures = pictures
         self._settings = settings
         self._collection = collection
-        self._offer: Offer | None = None
+        self._snapshot: LibrarySnapshot | None = None
 
-    async def open(
+    async def resolve(
         self, request: SearchRequest, *, as_text: bool = False, everywhere: bool = False
-    ) -> Case:
+    ) -> ResolvedQuery:
         """Understand a request. Raises RequestError, EmptyLibraryError, PictureError.
 
         With `as_text` the query is a text as it stands, whatever it looks like; `everywhere` takes
@@ -258,44 +246,45 @@ class Cases:
         query, references = plain_text(request.query), _NO_REFERENCE
         if not as_text:
             query, references = await self._understand(parse(request.query))
-        offer = await self.offer()
+        snapshot = await self.snapshot()
         if not everywhere:
-            offer = offer_for(offer, request.filters.folders)
+            snapshot = scoped_snapshot(snapshot, request.filters.folders)
         texts = texts_of(query, references)
         ready = None
         if request.offline:
-            ready = await self._cache.read(known_texts, tuple(offer.encoders), texts)
+            ready = await self._cache.read(known_texts, tuple(snapshot.encoders), texts)
         encoder = choose_encoder(
-            offer,
+            snapshot,
             texts,
             wanted=request.encoder_id,
             preferred=self._settings.encoder,
             ready=ready,
         )
-        matcher = offer.matchers.get(encoder.id) if texts and not any(references) else None
-        basis = Basis(
+        matcher = snapshot.matchers.get(encoder.id) if texts and not any(references) else None
+        calibrations = snapshot.calibrations_of(encoder.id) if texts else ()
+        key = ReceiptKey(
             query=str(query),
             pictures=tuple(reference.identity for reference in references if reference),
             encoder=encoder.id,
-            match=_match(matcher, offer.labelled(encoder.id) if texts else 0),
+            match=_match_of_key(matcher, max((each.id for each in calibrations), default=0)),
             filters=request.filters,
-            revision=offer.revision,
+            revision=snapshot.revision,
         )
-        return Case(
+        return ResolvedQuery(
             request=request,
             query=query,
             references=references,
             encoder=encoder,
-            offer=offer,
-            basis=basis,
+            snapshot=snapshot,
+            key=key,
             matcher_id=matcher,
         )
 
-    async def offer(self) -> Offer:
+    async def snapshot(self) -> LibrarySnapshot:
         """What the library offers now; counted again only when it has changed."""
-        if self._offer is None or self._offer.revision != await self._cache.read(revision):
-            self._offer = await self._cache.read(read_offer)
-        return self._offer
+        if self._snapshot is None or self._snapshot.revision != await self._cache.read(revision):
+            self._snapshot = await self._cache.read(read_snapshot)
+        return self._snapshot
 
     async def _prepare_collection(self, filters: Filters) -> None:
         """See to it that the built-in collection is there where the answer may lie in it.
@@ -305,7 +294,7 @@ class Cases:
         if self._collection is None:
             return
         asked = self._collection.is_named_by(filters.folders)
-        if not asked and self._offer is not None and self._offer.pictures:
+        if not asked and self._snapshot is not None and self._snapshot.pictures:
             return
         try:
             await self._collection.prepare(asked=asked)
@@ -316,13 +305,13 @@ class Cases:
                 raise
 
     async def in_scope(
-        self, filters: Filters, picture_ids: IdArray, offer: Offer
+        self, filters: Filters, picture_ids: IdArray, snapshot: LibrarySnapshot
     ) -> IdArray | None:
         """Indices of the pictures that the filters let in; None for all of them.
 
         Raises EmptyLibraryError where there is none.
         """
-        out = np.isin(picture_ids, offer.left_out, assume_unique=True)
+        out = np.isin(picture_ids, snapshot.left_out, assume_unique=True)
         if filters == Filters():
             return np.flatnonzero(~out) if out.any() else None
         inside = await self._cache.read(
@@ -361,23 +350,18 @@ class Cases:
 def check(request: SearchRequest) -> None:
     """Raise RequestError for numbers and names that make no sense."""
     if not 0 <= request.threshold <= 1 or math.isnan(request.threshold):
-        raise RequestError(f"the threshold {request.threshold:g} is not between 0 and 1")
-    check_scorer(request.scorer)
+        raise RequestError(
+            f"the threshold {request.threshold:g} is not between 0 and 1", field="threshold"
+        )
+    check_scorer(request.scorer, search_scorers())
     if request.filters.synthetic not in tuple(Synthetic):
         raise RequestError(
             f"painted pictures cannot be {request.filters.synthetic!r}",
             hint=f"Take one of {', '.join(tuple(Synthetic))}.",
+            field="synthetic",
         )
     if request.top < 0:
-        raise RequestError(f"{request.top} results make no sense: 0 means all")
-
-
-def check_scorer(scorer: str) -> None:
-    """Raise RequestError for a scorer that does not exist."""
-    if scorer not in SCORERS:
-        raise RequestError(
-            f"no scorer is called {scorer!r}", hint=f"There are: {', '.join(SCORERS)}"
-        )
+        raise RequestError(f"{request.top} results make no sense: 0 means all", field="top")
 
 
 def texts_of(query: Query, references: Sequence[Reference | None]) -> tuple[str, ...]:
@@ -386,10 +370,10 @@ def texts_of(query: Query, references: Sequence[Reference | None]) -> tuple[str,
     return tuple(term.text for term, reference in pairs if reference is None)
 
 
-def _match(matcher_id: int | None, labelled: int) -> str:
-    """What a basis says of `match`."""
-    name = LABEL_FREE if matcher_id is None else f"matcher {matcher_id}"
-    return f"{name}, calibration {labelled}" if labelled else name
+def _match_of_key(matcher_id: int | None, calibration_id: int) -> str:
+    """What a receipt key says of `match`; 0 stands for no calibration."""
+    name = ScorerKind.LABEL_FREE.value if matcher_id is None else matcher_scorer(matcher_id)
+    return f"{name}, calibration {calibration_id}" if calibration_id else name
 
 
 def _named(term: Term, reference: Reference | None) -> Term:

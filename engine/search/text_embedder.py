@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
@@ -17,27 +16,13 @@ from cache.texts import TextRecord, get_texts, imported_texts, put_texts
 from engine.errors import ModelMissingError, ModelUnusableError, OfflineError
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
+from engine.scoring.label_free import BackgroundPrompts
 
-BANK_SIZE = 200
-"""Background texts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bank:
-    """Background texts of one encoder, as far as they are known."""
-
-    vectors: FloatArray
-    """Of the random texts, [B, dim]."""
-    rivals: FloatArray
-    """Of the rivals, [R, dim]."""
-    listed: int
-    """How many rivals there would be if all were known."""
-    used_model: bool
-    is_lasting: bool
-    """Asking again brings no more of them: all are known, or there is no model here to ask."""
+RANDOM_PROMPTS = 200
+"""How many of them there are in each language."""
 
 
-class Texts:
+class TextEmbedder:
     """Reads and embeds texts; starts a model only where the cache does not know a text."""
 
     def __init__(self, cache: Cache, encoders: Encoders) -> None:
@@ -63,12 +48,16 @@ class Texts:
             )
         return known | await self._run_model(encoder, missing), True
 
-    async def bank(self, encoder: EncoderRecord, language: str, *, offline: bool) -> Bank:
-        """The random texts and the rivals; imported texts stand in for unknown random ones.
+    async def background_prompts(
+        self, encoder: EncoderRecord, language: str, *, offline: bool
+    ) -> BackgroundPrompts:
+        """The random prompts and the rivals; imported texts stand in for unknown random ones.
 
         The model embeds what is missing where it is on this machine and may start.
         """
-        shipped, listed = _spoken(background_texts(), language), _spoken(rival_texts(), language)
+        if language not in random_prompts():
+            language = "en"
+        shipped, listed = random_prompts()[language], rival_prompts()[language]
         known = dict(await self._cache.read(get_texts, encoder.id, (*shipped, *listed)))
         missing = [text for text in dict.fromkeys((*shipped, *listed)) if text not in known]
         is_here = bool(missing) and self._is_here(encoder)
@@ -78,11 +67,12 @@ class Texts:
         if len(random) < len(shipped):
             imported = await self._cache.read(imported_texts, encoder.id)
             others = sorted((item for item in imported if item.text not in random), key=_shuffled)
-            random |= {item.text: item for item in others[: BANK_SIZE - len(random)]}
-        return Bank(
-            vectors=_stacked([random[text] for text in sorted(random)], encoder.dim),
+            random |= {item.text: item for item in others[: RANDOM_PROMPTS - len(random)]}
+        return BackgroundPrompts(
+            random=_stacked([random[text] for text in sorted(random)], encoder.dim),
             rivals=_stacked([known[text] for text in listed if text in known], encoder.dim),
             listed=len(listed),
+            language=language,
             used_model=is_here and not offline,
             is_lasting=not (is_here and offline),
         )
@@ -135,13 +125,13 @@ class Texts:
 
 
 @cache
-def background_texts() -> Mapping[str, tuple[str, ...]]:
+def random_prompts() -> Mapping[str, tuple[str, ...]]:
     """The shipped random texts by language: the same 200 things in each."""
     return _read("background.tsv")
 
 
 @cache
-def rival_texts() -> Mapping[str, tuple[str, ...]]:
+def rival_prompts() -> Mapping[str, tuple[str, ...]]:
     """The shipped rivals by language: the same things in each (see scoring.label_free)."""
     return _read("rivals.tsv")
 
@@ -150,10 +140,6 @@ def _read(name: str) -> Mapping[str, tuple[str, ...]]:
     lines = (resources.files("engine") / "data" / name).read_text(encoding="utf-8").splitlines()
     english, chinese = zip(*(line.split("\t") for line in lines), strict=True)
     return {"en": english, "zh": chinese}
-
-
-def _spoken(texts: Mapping[str, tuple[str, ...]], language: str) -> tuple[str, ...]:
-    return texts.get(language, texts["en"])
 
 
 def _stacked(records: Sequence[TextRecord], dim: int) -> FloatArray:

@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from cache.embeddings import EncoderRecord
 from cache.texts import TextRecord
 from engine.language import NAMES, unread
-from engine.results import Note
+from engine.results import SearchWarning
+from engine.scoring.label_free import ENOUGH
+from engine.scoring.match import MatchContext
 from engine.settings import CHINESE_ENCODER
 
 
-def language_notes(texts: Sequence[str], encoder: EncoderRecord) -> tuple[Note, ...]:
+def of_languages(texts: Sequence[str], encoder: EncoderRecord) -> tuple[SearchWarning, ...]:
     """Name the languages that the encoder does not read, and what adds one that does."""
     return tuple(
-        Note(
+        SearchWarning(
             message=f"{encoder.id} does not read {NAMES[language]}: its ranking means little.",
             hint=f"t2itui models get {CHINESE_ENCODER}, then"
             f" t2itui index DIR --encoder {CHINESE_ENCODER}"
@@ -23,10 +25,10 @@ def language_notes(texts: Sequence[str], encoder: EncoderRecord) -> tuple[Note, 
     )
 
 
-def cut_notes(texts: Mapping[str, TextRecord]) -> tuple[Note, ...]:
+def of_cut_texts(texts: Mapping[str, TextRecord]) -> tuple[SearchWarning, ...]:
     """Tell which words were beyond what the text tower takes."""
     return tuple(
-        Note(
+        SearchWarning(
             message=f"The encoder read the first part only; it lost: {record.lost}",
             hint="Say the same in fewer words.",
         )
@@ -35,12 +37,12 @@ def cut_notes(texts: Mapping[str, TextRecord]) -> tuple[Note, ...]:
     )
 
 
-def coverage_note(encoder: EncoderRecord, embedded: int, pictures: int) -> tuple[Note, ...]:
+def of_coverage(encoder: EncoderRecord, embedded: int, pictures: int) -> tuple[SearchWarning, ...]:
     """Tell how many pictures took no part because the encoder has not seen them."""
     if embedded >= pictures:
         return ()
     return (
-        Note(
+        SearchWarning(
             message=f"{pictures - embedded:,} of {pictures:,} pictures are not indexed with"
             f" {encoder.id} and took no part.",
             hint=f"t2itui index DIR --encoder {encoder.source or encoder.id}",
@@ -48,17 +50,18 @@ def coverage_note(encoder: EncoderRecord, embedded: int, pictures: int) -> tuple
     )
 
 
-def rough_note(known: int, enough: int) -> tuple[Note, ...]:
+def of_rough_match(context: MatchContext) -> tuple[SearchWarning, ...]:
     """Tell that `match` is no more than a guess for want of a background."""
+    known = len(context.background().vectors)
     return (
-        Note(
-            message=f"match is rough: it needs {enough} texts or pictures to compare with,"
+        SearchWarning(
+            message=f"match is rough: it needs {ENOUGH} texts or pictures to compare with,"
             f" and {known} are known.",
             hint="Rank by cosine, or let the encoder's model run once.",
         ),
     )
 
 
-def unkept_note(reason: str) -> tuple[Note, ...]:
+def of_unkept_receipt(reason: str) -> tuple[SearchWarning, ...]:
     """Tell that the answer could not be stored."""
-    return (Note(message=f"No receipt was kept: {reason}"),)
+    return (SearchWarning(message=f"No receipt was kept: {reason}"),)

@@ -19,10 +19,9 @@ from cache.matchers import add_matcher
 from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
+from engine.evaluation.context import text_backgrounds
 from engine.evaluation.embeddings import Gathering, Material
-from engine.evaluation.ground import label_free_scorer
 from engine.evaluation.measure import Measuring
-from engine.evaluation.scorers import CosineScorer, GivenScorer, MatcherScorer, Scorer
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
 from engine.jobs.threads import Pulse, on_thread
 from engine.library.indexing import Indexer
@@ -31,9 +30,12 @@ from engine.models.encoders import Encoders
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray, IdArray
+from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, read_matcher
-from engine.search.text_embedder import Texts
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
+from engine.states import ScorerKind
 from engine.training.drawn import REPORT, REPORTED, TRAIN, VALIDATION, WATCHED, Drawing, Drawn
 from engine.training.report import Sizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
@@ -111,7 +113,6 @@ DRAWERS = ("drawer", "drawer-2")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """For products so small that more threads spend longer waiting for each other."""
 SILENCE_S = 600.0
-TWO_BRANCH = "two-branch"
 _STAGES = {"starting": "starting the trainer", "measuring": "measuring"}
 """What the trainer does besides learning, in words."""
 
@@ -152,9 +153,9 @@ class Run:
         self._encoders = encoders
         self._settings = settings
         self._request = request
-        self._texts = Texts(cache, encoders)
+        self._embedder = TextEmbedder(cache, encoders)
         evaluation = request.as_evaluation()
-        self._gathering = Gathering(cache, encoders, indexer, self._texts, evaluation)
+        self._gathering = Gathering(cache, encoders, indexer, self._embedder, evaluation)
 
     async def carry_out(self, job_id: int, report: Report) -> Trained:
         """Train, measure on the held-out pictures, and keep what does better than no training."""
@@ -168,8 +169,8 @@ class Run:
             learned = await self._learn(material, job_id, report)
         encoder_id = material.encoder.id
         matcher = read_matcher(_file(learned.fitted, encoder_id, "{}"), encoder_id)
-        scorers = await self._scorers(learned.held_out, matcher, learned.rival)
-        measuring = await self._measure(scorers, learned.held_out, job_id, report)
+        context = await self._context(learned.held_out, matcher)
+        measuring = await self._measure(learned, context, job_id, report)
         found = make_report(
             self._request,
             learned.held_out,
@@ -186,9 +187,9 @@ class Run:
         parts = split(material, request.validation, request.held_out, request.seed)
         rival = None
         async with self._worker(MODULE, "trainer") as worker:
-            fitted = await self._fit(worker, "matcher", parts, job_id, report)
+            fitted = await self._fit(worker, ScorerKind.MATCHER, parts, job_id, report)
             if request.with_two_branch:
-                rival = await self._fit(worker, TWO_BRANCH, parts, job_id, report)
+                rival = await self._fit(worker, ScorerKind.TWO_BRANCH, parts, job_id, report)
         return _Learned(fitted=fitted, rival=rival, held_out=parts.held_out, sizes=Sizes.of(parts))
 
     async def _learn_drawn(self, material: Material, job_id: int, report: Report) -> _Learned:
@@ -211,7 +212,7 @@ class Run:
                 "fit_drawn",
                 fields,
                 arrays,
-                on_event=lambda event: _pass_on(event, "matcher", job_id, report),
+                on_event=lambda event: _pass_on(event, ScorerKind.MATCHER, job_id, report),
             )
         sizes = Sizes(
             pictures=(len(train.pictures), len(watched.pictures), len(data.pictures)),
@@ -223,7 +224,7 @@ class Run:
         """Scenes to learn from, to calibrate on and to report on, embedded."""
         drawn = self._request.drawn
         counts = {TRAIN: drawn, VALIDATION: min(WATCHED, drawn), REPORT: min(REPORTED, drawn)}
-        source = await self._texts.check(encoder)
+        source = await self._embedder.check(encoder)
         async with AsyncExitStack() as stack:
             workers = [
                 await stack.enter_async_context(self._worker(DRAWER, name, ONE_THREAD))
@@ -273,32 +274,28 @@ class Run:
 
         return await worker.call("fit", fields, arrays, on_event=hear)
 
-    async def _scorers(self, part: Material, matcher: Matcher, rival: Reply | None) -> list[Scorer]:
-        columns = np.ascontiguousarray(part.pictures.T)
-        label_free = await label_free_scorer(
-            self._texts, part, columns, "label-free", offline=self._request.offline
+    async def _context(self, part: Material, matcher: Matcher) -> MatchContext:
+        offline = self._request.offline
+        return MatchContext(
+            matrix=EmbeddingMatrix.of(part.pictures),
+            logit_scale=part.encoder.logit_scale,
+            matcher=matcher,
+            backgrounds=await text_backgrounds(self._embedder, part.encoder, offline=offline),
         )
-        scorers: list[Scorer] = [
-            CosineScorer(columns=columns),
-            label_free,
-            MatcherScorer(columns=columns, matcher=matcher),
-        ]
-        if rival is not None:
-            scores = np.asarray(rival.arrays[-1], np.float32)
-            scorers.append(GivenScorer(texts=part.texts, scores=scores, name=TWO_BRANCH))
-        return scorers
 
     async def _measure(
-        self, scorers: Sequence[Scorer], part: Material, job_id: int, report: Report
+        self, learned: _Learned, context: MatchContext, job_id: int, report: Report
     ) -> Measuring:
-        names = (*(scorer.name for scorer in scorers), "fusion")
         pulse = Pulse(lambda _: None)
         report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
         asked = self._request.as_evaluation()
+        given: dict[str, FloatArray] = {}
+        if learned.rival is not None:
+            given[ScorerKind.TWO_BRANCH] = np.asarray(learned.rival.arrays[-1], np.float32)
 
         def work() -> Measuring:
-            measuring = Measuring(part, asked, pulse.advance, names=names)
-            measuring.run(scorers)
+            measuring = Measuring(learned.held_out, context, asked, pulse.advance)
+            measuring.run((*asked.scorers, *given, ScorerKind.FUSION), given)
             return measuring
 
         return await on_thread(work, pulse, wait=True)

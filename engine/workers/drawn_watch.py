@@ -73,7 +73,7 @@ class Watch:
         """How well weights do on pairs that are not learned from."""
         matcher = Matcher(**asdict(weights), encoder_id="", report="")
         columns = np.ascontiguousarray(self._pictures.T)
-        scores = np.stack([matcher.log_odds(text, columns) for text in self._texts])
+        scores = np.stack([matcher.logits(text, columns) for text in self._texts])
         found = measured(torch.from_numpy(scores), self._right)
         odds = torch.from_numpy(pair_logits(weights, self._pairs))
         return replace(found, apart=area(odds, torch.from_numpy(self._pairs.label)))

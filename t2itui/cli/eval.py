@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.scoring.registry import evaluated_scorers
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import (
     encoder_option,
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from engine.evaluation.request import EvaluateRequest
     from engine.evaluation.results import Evaluation
 
-_SCORERS = ("cosine", "match", "label-free", "fusion")
-
 
 @click.command()
 @click.argument("data", required=False)
@@ -36,7 +35,7 @@ _SCORERS = ("cosine", "match", "label-free", "fusion")
     "--scorer",
     "scorers",
     multiple=True,
-    type=click.Choice(_SCORERS),
+    type=click.Choice(evaluated_scorers()),
     help="May be given several times; the first is what others are compared with.  "
     "[default: cosine, match]",
 )
@@ -122,7 +121,7 @@ def command(
       t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
       t2itui eval animals/ --template "a photo of a {}" --class-name cane=dog
     """
-    from engine.evaluation.request import COSINE, MATCH, TEMPLATES, EvaluateRequest
+    from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
 
     one_of = (data, is_list or None, show, compare, forget)
     if sum(each is not None for each in one_of) != 1:
@@ -135,7 +134,7 @@ def command(
         data=data,
         images=None if images is None else images.absolute(),
         encoder=encoder,
-        scorers=tuple(dict.fromkeys(scorers)) or (COSINE, MATCH),
+        scorers=tuple(dict.fromkeys(scorers)) or DEFAULT_SCORERS,
         threshold=context.settings().threshold if threshold is None else threshold,
         queries=queries,
         words=words,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.evaluation.over_time import MEASURES, figures_of
+from engine.states import Direction
 from t2itui.text.plain import plain
 from t2itui.text.plots import plot_lines, reliability_plot, routing_plot
 from t2itui.text.tables import LineWriter, write_table
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from engine.evaluation.results import Evaluation, Paired, Retrieval
     from engine.scoring.resampling import Interval
     from engine.training.report import TrainingReport
-
-
-_WAYS = {"text_to_picture": "text -> picture", "picture_to_text": "picture -> text"}
 
 
 SCENE_WORDS = {
@@ -72,7 +69,7 @@ def write_training_report(
         bold=True,
     )
     write_scenes(report, output)
-    for direction in _WAYS:
+    for direction in Direction:
         rows = [each for each in report.retrieval if each.direction == direction]
         write_retrieval(rows, direction, output)
     for paired in (*report.against_label_free, *report.against_cosine):
@@ -83,7 +80,7 @@ def write_training_report(
 def _write_direction(found: Evaluation, direction: str, output: LineWriter) -> None:
     rows = [each for each in found.retrieval if each.direction == direction]
     write_retrieval(rows, direction, output)
-    if found.kind == "classes" and direction == "picture_to_text":
+    if found.kind == "classes" and direction == Direction.PICTURE_TO_TEXT:
         output.line("  r@k is top-k accuracy here: one class is right", dim=True)
     for paired in (each for each in found.paired if each.direction == direction):
         output.line(f"  {difference(paired)}", dim=paired.p > 0.05)
@@ -96,8 +93,9 @@ def write_retrieval(rows: Sequence[Retrieval], direction: str, output: LineWrite
     first = rows[0]
     output.line()
     rights = f", {first.rights:.1f} right ones each" if first.rights > 1 else ""
+    way = Direction(direction).words
     output.line(
-        f"{_WAYS[direction]}: {first.queries:,} queries, {first.candidates:,} candidates{rights}",
+        f"{way}: {first.queries:,} queries, {first.candidates:,} candidates{rights}",
         bold=True,
     )
     head = ("scorer", "r@1", "r@5", "r@10", "median rank", "mAP", "95 % of r@1")
@@ -285,11 +283,13 @@ def write_change(before: Evaluation, after: Evaluation, output: LineWriter) -> N
 
 def changes_of(before: Evaluation, after: Evaluation) -> list[tuple[str, float, float]]:
     """The figures that both evaluations have: name, before, after."""
+    from engine.evaluation.results import figures_of
+
     old, new = figures_of(before), figures_of(after)
     return [
-        (f"{scorer}, {MEASURES[measure]}", old[scorer, measure], value)
-        for (scorer, measure), value in new.items()
-        if (scorer, measure) in old
+        (f"{scorer}, {name}", old[scorer, name], value)
+        for (scorer, name), value in new.items()
+        if (scorer, name) in old
     ]
 
 

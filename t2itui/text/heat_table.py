@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 SCORERS = ("match", "cosine")
+"""Begin the names of a cell's figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +77,25 @@ class HeatTable:
         )
 
 
+def other_scorer(scorer: str) -> str:
+    """The scorer after this one."""
+    return SCORERS[(SCORERS.index(scorer) + 1) % len(SCORERS)]
+
+
 def score_of(cell: Cell, scorer: str) -> float:
     """The score of a scorer."""
-    return cell.match if scorer == "match" else cell.cosine
+    return float(getattr(cell, scorer))
 
 
 def rank_of(cell: Cell, scorer: str) -> int:
     """The rank under a scorer."""
-    return cell.match_rank if scorer == "match" else cell.cosine_rank
+    return int(getattr(cell, f"{scorer}_rank"))
 
 
 def change_of(cell: Cell, scorer: str) -> float | None:
     """The change of a scorer's score."""
-    return cell.match_change if scorer == "match" else cell.cosine_change
+    change: float | None = getattr(cell, f"{scorer}_change")
+    return change
 
 
 def digits(score: float) -> str:

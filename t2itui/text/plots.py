@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from engine.evaluation.results import Calibration, Routing
+    from engine.evaluation.results import CalibrationFigures, RoutingFigures
 
 Rgb: TypeAlias = tuple[int, int, int]
 Points: TypeAlias = Sequence[tuple[float, float]]
@@ -65,7 +65,7 @@ class Plot:
     """Where the horizontal axis ends, if it begins at 0; else it spans what there is."""
 
 
-def routing_plot(routing: Routing) -> Plot | None:
+def routing_plot(routing: RoutingFigures) -> Plot | None:
     """Precision, recall and accuracy of a scorer over all thresholds, the best one marked."""
     if len(routing.curve) < 2:
         return None
@@ -93,13 +93,13 @@ def routing_plot(routing: Routing) -> Plot | None:
     )
 
 
-def routing_plots(routings: Sequence[Routing]) -> tuple[Plot, ...]:
+def routing_plots(routings: Sequence[RoutingFigures]) -> tuple[Plot, ...]:
     """The curves of each scorer that has any."""
     plots = (routing_plot(each) for each in routings)
     return tuple(plot for plot in plots if plot is not None)
 
 
-def reliability_plot(calibration: Calibration) -> Plot:
+def reliability_plot(calibration: CalibrationFigures) -> Plot:
     """How often pairs belong together where a scorer says that they do with a probability."""
     full = [bar for bar in calibration.bins if bar.count]
     return Plot(

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.evaluation.request import COSINE, MATCH, TEMPLATES, EvaluateRequest
+from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
 from engine.jobs.codec import Order
 from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
 from engine.states import Synthetic, VectorLayout
@@ -290,7 +290,7 @@ def evaluate_command(home: Path | None, request: EvaluateRequest) -> str:
 
 
 def _scorers(names: tuple[str, ...]) -> list[tuple[str, object]]:
-    return [] if names == (COSINE, MATCH) else [("--scorer", name) for name in names]
+    return [] if names == DEFAULT_SCORERS else [("--scorer", name) for name in names]
 
 
 def show_command(home: Path | None, evaluation_id: int, *, plot: Path | None = None) -> str:

@@ -32,7 +32,7 @@ from engine.engine import Engine
 from engine.results import Scores
 from engine.scoring.matcher import read_matcher
 from engine.scoring.ranking import make_scores, rank_of, ranked_values
-from engine.search.text_embedder import Texts
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.storybook.captions import Caption, Language
 from engine.storybook.ladder import ladder, say
@@ -119,7 +119,7 @@ def texts_of(record: Record, language: Language) -> list[str]:
 async def score(engine: Engine, texts: list[str]) -> dict[str, Scores]:
     """The scores of all pictures for each text, as a search makes them."""
     (encoder,) = await engine.library.encoders()
-    embedder = Texts(engine.cache, engine.encoders)
+    embedder = TextEmbedder(engine.cache, engine.encoders)
     known: dict[str, TextRecord] = {}
     for start in range(0, len(texts), BATCH):
         found, _ = await embedder.embed(encoder, texts[start : start + BATCH], offline=False)
@@ -132,7 +132,7 @@ async def score(engine: Engine, texts: list[str]) -> dict[str, Scores]:
     vectors = await engine.cache.read(vectors_of, encoder.id, ids.tolist())
     columns = np.ascontiguousarray(np.stack([vectors[each] for each in ids.tolist()]).T)
     return {
-        text: make_scores(ids, record.vector @ columns, matcher.log_odds(record.vector, columns))
+        text: make_scores(ids, record.vector @ columns, matcher.logits(record.vector, columns))
         for text, record in known.items()
     }
 

@@ -67,7 +67,7 @@ async def test_what_is_there_is_retrieved_and_what_is_not_is_generated(
 
 async def test_the_first_pictures_of_a_dog_are_dogs(searcher: Searcher) -> None:
     real = load()
-    for scorer in ranking.SCORERS:
+    for scorer in ranking.ALWAYS_SCORED:
         request = SearchRequest(query="a dog", top=20, scorer=scorer, offline=True)
         rows = (await searcher.search(request)).rows
         assert sum("dog" in real.captions[Path(row.path).name] for row in rows) >= 19

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
-from textual.reactive import var
 from textual.screen import Screen
-from textual.signal import Signal
 
 from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobStarted
 from engine.records import EncoderRecord, FailureRecord, FolderRecord, JobRecord, LibraryCounts
@@ -21,10 +20,12 @@ from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
 from engine.settings import EngineSettings
 from engine.states import JobKind, JobState
 from t2itui.graphics.capability import Graphics
-from t2itui.job_host import JobHost
-from t2itui.messages import EngineReady, JobReported, ReplayWanted
+from t2itui.messages import JobReported
+from t2itui.screens.common.base import AppScreen
+from t2itui.screens.jobs.controller import JobsController
+from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.jobs.strip import JobsStrip
-from t2itui.settings import AppSettings
+from t2itui.session import Intent, Notice, Session, ShowJobs
 from t2itui.status import Status
 
 if TYPE_CHECKING:
@@ -90,43 +91,64 @@ class FakeJobs:
         return self.earlier[:limit]
 
 
-class HostApp(JobHost):
+class HostApp(App[None]):
     """The smallest app that can hold a screen, or the jobs strip alone."""
 
-    status: var[Status] = var(Status(), init=False)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "cancel_job", "Cancel job", show=False),
+        Binding("j", "jobs", "Jobs", show=False),
+    ]
 
     def __init__(
-        self, engine: FakeEngine, screen: Callable[[], Screen[None]] | None = None
+        self, engine: FakeEngine, screen: Callable[[Session], AppScreen] | None = None
     ) -> None:
         super().__init__()
-        self.job_events: Signal[JobEvent] = Signal(self, "job_events")
         self.fake = engine
-        self.settings = AppSettings()
         self.graphics = Graphics(protocol="halfcell", reason="a test")
-        self.home: Path | None = None
+        self.session = Session(graphics=self.graphics)
+        self.session.show_status(Status())
+        self.jobs = JobsController(self.session)
         self.first_screen = screen
-        self.replayed: list[str] = []
+        self.sent: list[Intent] = []
+        """What screens asked for."""
+        self.session.intents.subscribe(self.note_intent)
+        self.session.notices.subscribe(self.show_notice)
 
     def compose(self) -> ComposeResult:
-        yield JobsStrip()
+        yield JobsStrip(self.session.board)
 
     async def on_mount(self) -> None:
         if self.first_screen is not None:
-            await self.push_screen(self.first_screen())
+            await self.push_screen(self.first_screen(self.session))
         self.fake.jobs.subscribe(self.pass_on)
-        self.engine = cast("Engine", self.fake)
-        self.post_message(EngineReady(self.engine))
+        engine = cast("Engine", self.fake)
+        self.session.open(engine)
+        await self.jobs.report_lost(engine)
 
     def pass_on(self, event: JobEvent) -> None:
         self.post_message(JobReported(event))
 
     @on(JobReported)
-    def publish(self, message: JobReported) -> None:
-        self.job_events.publish(message.event)
+    def take_event(self, message: JobReported) -> None:
+        self.session.take_event(message.event)
 
-    @on(ReplayWanted)
-    def note_replay(self, message: ReplayWanted) -> None:
-        self.replayed.append(message.receipt_id)
+    def note_intent(self, intent: Intent) -> None:
+        self.sent.append(intent)
+        if isinstance(intent, ShowJobs):
+            self.action_jobs()
+
+    def show_notice(self, notice: Notice) -> None:
+        self.notify(notice.message, title=notice.title, severity=notice.severity, markup=False)
+
+    def action_jobs(self) -> None:
+        if not isinstance(self.screen, JobsScreen):
+            self.push_screen(JobsScreen(self.session))
+
+    def action_cancel_job(self, job_id: int | None = None) -> None:
+        self.jobs.cancel(job_id)
+
+    def action_dismiss_job(self, job_id: int | None = None) -> None:
+        self.jobs.dismiss(job_id)
 
 
 Shown = TypeVar("Shown", bound=Screen[None])

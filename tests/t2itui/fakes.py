@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image, ImageDraw
+from textual.app import App
 from textual.pilot import Pilot
 
 from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
 from engine.records import JobRecord, LibraryCounts
 from engine.requests import IndexRequest, SearchRequest
-from engine.results import Note, Receipt, Scores, SearchResult, Shown
+from engine.results import Receipt, Scores, SearchResult, SearchWarning, Shown
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
@@ -28,6 +29,7 @@ from engine.states import JobKind
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.search.screen import SearchScreen
+from t2itui.session import Session
 from t2itui.settings import AppSettings
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ class FakeSearcher:
     """Answers every query with the same scores, or the error it was given."""
 
     scores: Scores
-    notes: tuple[Note, ...] = ()
+    notes: tuple[SearchWarning, ...] = ()
     error: EngineError | None = None
     gate: asyncio.Event | None = None
     """Where there is one, an answer waits for it."""
@@ -145,7 +147,7 @@ class FakeSearcher:
             rows=(),
             cached=True,
             seconds=0.002,
-            notes=self.notes,
+            warnings=self.notes,
             scores=self.scores,
         )
 
@@ -235,7 +237,7 @@ class FakeEncoders:
         return self.folder
 
 
-class FakeStorybook:
+class FakeCollection:
     """Left out, so that the made-up pictures are the library."""
 
     async def prepare(self) -> None:
@@ -261,7 +263,7 @@ class FakeEngine:
         self.history = FakeHistory(queries)
         self.jobs = FakeJobs()
         self.encoders = FakeEncoders()
-        self.storybook = FakeStorybook()
+        self.collection = FakeCollection()
         self.indexed: list[IndexRequest] = []
         self.downloaded: list[str] = []
 
@@ -284,11 +286,19 @@ class FakeEngine:
 
 
 def fake_app(
-    engine: FakeEngine, *, settings: AppSettings | None = None, start_query: str | None = None
+    engine: FakeEngine, *, settings: AppSettings | None = None, start_query: str = ""
 ) -> T2ITuiApp:
     """The app over a made-up engine, its pictures drawn with half cells."""
     graphics = Graphics(protocol="halfcell", reason="a test")
-    return T2ITuiApp(engine.opener(), graphics=graphics, settings=settings, start_query=start_query)
+    session = Session(graphics=graphics, settings=settings, start_query=start_query)
+    return T2ITuiApp(engine.opener(), session)
+
+
+def search_screen(app: App[None]) -> SearchScreen:
+    """The Search screen, which is there as long as the app runs."""
+    screen = app._screen_stacks["search"][0]
+    assert isinstance(screen, SearchScreen)
+    return screen
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
@@ -303,9 +313,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
 
 async def answered(pilot: Pilot[None]) -> SearchScreen:
     """Wait for an answer with all cards filled, and return the screen that shows it."""
-    app = pilot.app
-    assert isinstance(app, T2ITuiApp)
-    screen = app.query_search()
+    screen = search_screen(pilot.app)
     await until(pilot, lambda: screen.body.current == "results" and not screen.is_waiting)
     await until(pilot, lambda: is_filled(screen))
     return screen

@@ -16,6 +16,7 @@ from engine.settings import EngineSettings
 from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics, ProtocolName
+from t2itui.session import Session
 from t2itui.settings import AppSettings
 from tests.engine.generation.studio import ColourEncoders, ColourGenerators, green, space
 
@@ -67,15 +68,9 @@ def painting_app(
     def opener() -> AbstractAsyncContextManager[Engine]:
         return _open(engine_settings, models)
 
-    return (
-        T2ITuiApp(
-            opener,
-            graphics=Graphics(protocol=protocol, reason="a test"),
-            settings=settings or AppSettings(),
-            home=home,
-        ),
-        models,
-    )
+    graphics = Graphics(protocol=protocol, reason="a test")
+    session = Session(graphics=graphics, settings=settings, home=home)
+    return T2ITuiApp(opener, session), models
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from engine.states import OutputCheck, Route
 from t2itui.app import T2ITuiApp
 from t2itui.screens.search.screen import SearchScreen
 from t2itui.settings import AppSettings
-from tests.t2itui.fakes import until
+from tests.t2itui.fakes import search_screen, until
 from tests.t2itui.painting_app import PICTURES, fill, painting_app
 
 SIZE = (120, 36)
@@ -30,8 +30,8 @@ async def ask(pilot: Pilot[None], query: str) -> SearchScreen:
     """Ask a query and wait for its answer."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    screen = app.query_search()
-    await until(pilot, lambda: app.engine is not None and screen.has_begun)
+    screen = search_screen(app)
+    await until(pilot, lambda: app.session.engine is not None and screen.has_begun)
     screen.search_for(query)
     await until(pilot, lambda: query_of(screen) == query and not screen.is_waiting)
     return screen
@@ -52,8 +52,8 @@ def said(screen: SearchScreen) -> str:
 
 async def receipts(app: T2ITuiApp) -> list[Receipt]:
     """All of them, the newest first."""
-    assert app.engine is not None
-    return await app.engine.history.entries(limit=9, offset=0)
+    assert app.session.engine is not None
+    return await app.session.engine.history.entries(limit=9, offset=0)
 
 
 async def test_what_nothing_shows_is_painted_on_a_key_and_then_found_in_the_grid(
@@ -191,7 +191,7 @@ async def test_painted_pictures_are_hidden_or_shown_alone_by_a_key(home: Path) -
         await pilot.press("v")
         await until(pilot, lambda: total(screen) == 1)
         assert "painted only" in str(screen.route_line.content)
-        assert app.settings.synthetic == "only"
+        assert app.session.settings.synthetic == "only"
         await pilot.press("v")
         await until(pilot, lambda: total(screen) == PICTURES + 1)
 

@@ -100,7 +100,7 @@ async def test_a_threshold_that_rests_gets_its_receipt_once_and_is_remembered() 
         await until(pilot, lambda: screen.results.detail.receipt is not None)
         assert engine.searcher.recorded == [(0.53, "match")]
         assert screen.results.detail.receipt != first
-        assert app.settings.threshold == 0.53
+        assert app.session.settings.threshold == 0.53
 
 
 def test_a_single_picture_among_thousands_is_still_a_bar() -> None:

@@ -144,7 +144,7 @@ async def test_the_copied_command_names_the_home_and_the_filters(
     async with app.run_test(size=(80, 24)) as pilot:
         await answered(pilot)
         assert isinstance(app, T2ITuiApp)
-        app.home = other
+        app.session.home = other
         await pilot.press("y")
         await until(pilot, lambda: app.clipboard.startswith(f"t2itui --home {other} search"))
 

@@ -32,7 +32,7 @@ async def judging(pilot: Pilot[None]) -> SearchScreen:
 
 
 async def kept(screen: SearchScreen) -> list[tuple[str, bool]]:
-    engine = screen.t2i.engine
+    engine = screen.session.engine
     assert engine is not None
     return [(each.text, each.fits) for each in await engine.searcher.labels.entries()]
 

@@ -119,7 +119,7 @@ async def test_every_theme_of_the_key_can_be_chosen_and_comes_round() -> None:
             await pilot.pause()
             seen.append(app.theme)
         assert sorted(seen) == sorted(THEMES)
-        assert app.settings.theme == app.theme == "textual-dark"
+        assert app.session.settings.theme == app.theme == "textual-dark"
 
 
 async def test_without_colour_passing_is_still_told_apart(

@@ -57,7 +57,7 @@ def shares(
 def verdict(matcher: Matcher, texts: Vectors, pictures: Vectors) -> dict[str, float]:
     """The matcher's mean probability for each text and its picture, and the share that passes."""
     odds = [
-        matcher.log_odds(text, picture[:, None])[0]
+        matcher.logits(text, picture[:, None])[0]
         for text, picture in zip(texts, pictures, strict=True)
     ]
     match = probability(np.asarray(odds, np.float32))

@@ -58,7 +58,7 @@ def every_log_odds(weights: MatcherWeights, texts: Floats, pictures: Floats) -> 
     """Log odds of every text with every picture, [texts, pictures], as a search scores them."""
     matcher = Matcher(**asdict(weights), encoder_id="", report="")
     columns = np.ascontiguousarray(pictures.T)
-    return np.stack([matcher.log_odds(text, columns) for text in texts])
+    return np.stack([matcher.logits(text, columns) for text in texts])
 
 
 def swaps(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
+from engine.errors import T2IError
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.text.plain import plain
 from t2itui.widgets.basics import Backdrop
@@ -17,8 +19,8 @@ from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from engine.errors import T2IError
-    from t2itui.app import T2ITuiApp
+    from engine.generation.request import GenerateRequest
+    from t2itui.session import Session, ShowScreen, Unsubscribe
 
 
 HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (18, "-tall")]
@@ -49,33 +51,62 @@ class AppScreen(Screen[None], Backdrop):
     PREVIEW_IN_STRIP: ClassVar[bool] = True
     """The jobs strip has a small preview; not where the screen shows it large."""
 
-    @property
-    def t2i(self) -> T2ITuiApp:
-        """The app, with its engine, settings and job events."""
-        return cast("T2ITuiApp", self.app)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        """The engine, the settings, the jobs, and what screens ask of each other."""
+        self._subscriptions: list[Unsubscribe] = []
 
     def compose(self) -> ComposeResult:
-        yield TopBar(self.MODE)
+        yield TopBar(self.MODE, self.session)
         yield from self.compose_body()
-        yield JobsStrip(with_preview=self.PREVIEW_IN_STRIP)
+        yield JobsStrip(self.session.board, with_preview=self.PREVIEW_IN_STRIP)
         yield KeyLine()
         yield Static(f"t2itui needs {LEAST_WIDTH} x {LEAST_HEIGHT}", id="too-small")
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets between the top line and the jobs strip."""
+        yield from ()
 
     def on_resize(self, event: events.Resize) -> None:
         small = event.size.width < LEAST_WIDTH or event.size.height < LEAST_HEIGHT
         self.set_class(small, "-too-small")
 
-    def compose_body(self) -> ComposeResult:
-        """The widgets between the top line and the jobs strip."""
-        yield from ()
+    def until_unmount(self, unsubscribe: Unsubscribe) -> None:
+        """End a subscription when the screen goes."""
+        self._subscriptions.append(unsubscribe)
+
+    def on_unmount(self) -> None:
+        for unsubscribe in self._subscriptions:
+            unsubscribe()
+        self._subscriptions.clear()
+
+    def fulfil(self, intent: ShowScreen) -> None:
+        """Do what another screen asked for; the app has brought this one to the front."""
+
+    def take_request(self, request: GenerateRequest) -> bool:
+        """Generate what the form over this screen asked for; False leaves it to the app."""
+        return False
+
+    def take_another_seed(self) -> bool:
+        """Generate what belongs to the screen with another seed; False leaves it to the app."""
+        return False
 
     def tell_error(self, error: T2IError) -> None:
         """Say what went wrong and what to do."""
         text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
         self.notify(text, title=self.SUBJECT, severity="error", markup=False)
 
+    @contextmanager
+    def errors_told(self) -> Iterator[None]:
+        """Say what goes wrong in the block, which ends there."""
+        try:
+            yield
+        except T2IError as error:
+            self.tell_error(error)
 
-class Offered:
+
+class BindingWatch:
     """Remembers which of a screen's actions were offered last."""
 
     def __init__(self, screen: Screen[None], actions: Sequence[str]) -> None:

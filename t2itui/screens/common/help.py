@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from textwrap import wrap
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.app import ComposeResult
@@ -23,7 +23,7 @@ from t2itui.widgets.basics import Backdrop
 from t2itui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
-    from t2itui.app import T2ITuiApp
+    from t2itui.session import Session
 
 
 Compose = Callable[[int], Sequence[Content]]
@@ -93,8 +93,9 @@ class HelpScreen(Screen[None], Backdrop):
         Binding("escape,question_mark,q", "app.pop_screen", "Back", id="help.back", tooltip="Back")
     ]
 
-    def __init__(self, front: DOMNode) -> None:
+    def __init__(self, front: DOMNode, session: Session) -> None:
         super().__init__()
+        self._session = session
         self._sections = gather(front)
 
     def compose(self) -> ComposeResult:
@@ -115,12 +116,11 @@ class HelpScreen(Screen[None], Backdrop):
         return lines
 
     def _about(self) -> list[str]:
-        app = cast("T2ITuiApp", self.app)
-        graphics = app.graphics
+        graphics, home = self._session.graphics, self._session.home
         terminal = f" in {graphics.terminal}" if graphics.terminal else ""
         lines = [f"Pictures: {graphics.protocol}{terminal}; {graphics.reason}."]
-        if app.home is not None:
-            lines.append(f"Library and settings: {app.home}")
+        if home is not None:
+            lines.append(f"Library and settings: {home}")
         return [plain(line) for line in lines]
 
 

@@ -1,23 +1,17 @@
-"""What can be done to the descriptions of a comparison; pairs stay together in all of it.
+"""Editing a comparison: its descriptions, whose pairs stay together, and what can be undone.
 
 Every function takes lines as `tidy` leaves them and gives lines as it would leave them.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from textual import getters, on
+from typing import TypeAlias
 
 from engine.comparing.sheet import Line, Sheet
 from engine.search.query import normalise
-from t2itui.screens.compare.files import SheetFiles
-from t2itui.screens.compare.heatmap import Heatmap, RowInput
 
-if TYPE_CHECKING:
-    Lines = tuple[Line, ...]
+Lines: TypeAlias = tuple[Line, ...]
 
 
 def tidy(lines: Lines) -> Lines:
@@ -37,44 +31,44 @@ def tidy(lines: Lines) -> Lines:
     return tuple(found)
 
 
-def group(lines: Lines, place: int) -> range:
-    """The places of a line and of what is paired with it."""
-    pair = lines[place].pair
+def group(lines: Lines, index: int) -> range:
+    """The indices of a line and of what is paired with it."""
+    pair = lines[index].pair
     if pair is None:
-        return range(place, place + 1)
-    places = [at for at, line in enumerate(lines) if line.pair == pair]
-    return range(places[0], places[-1] + 1)
+        return range(index, index + 1)
+    indices = [at for at, line in enumerate(lines) if line.pair == pair]
+    return range(indices[0], indices[-1] + 1)
 
 
-def changed(lines: Lines, place: int, text: str) -> Lines:
+def changed(lines: Lines, index: int, text: str) -> Lines:
     """A line with another text."""
-    return (*lines[:place], replace(lines[place], text=text), *lines[place + 1 :])
+    return (*lines[:index], replace(lines[index], text=text), *lines[index + 1 :])
 
 
 def added(lines: Lines, after: int, line: Line) -> tuple[Lines, int]:
     """A line added below another one and its pair, and where it stands."""
-    place = group(lines, after).stop if lines else 0
-    return (*lines[:place], line, *lines[place:]), place
+    index = group(lines, after).stop if lines else 0
+    return (*lines[:index], line, *lines[index:]), index
 
 
-def paired(lines: Lines, place: int, line: Line) -> tuple[Lines, int]:
+def paired(lines: Lines, index: int, line: Line) -> tuple[Lines, int]:
     """A line added as the pair of another one, and where it stands; that one must have none."""
     number = max((each.pair or 0 for each in lines), default=0) + 1
-    two = (replace(lines[place], pair=number), replace(line, pair=number))
-    return (*lines[:place], *two, *lines[place + 1 :]), place + 1
+    two = (replace(lines[index], pair=number), replace(line, pair=number))
+    return (*lines[:index], *two, *lines[index + 1 :]), index + 1
 
 
-def removed(lines: Lines, place: int) -> Lines:
+def removed(lines: Lines, index: int) -> Lines:
     """One line less."""
-    return tidy((*lines[:place], *lines[place + 1 :]))
+    return tidy((*lines[:index], *lines[index + 1 :]))
 
 
-def moved(lines: Lines, place: int, by: int) -> tuple[Lines, int]:
+def moved(lines: Lines, index: int, by: int) -> tuple[Lines, int]:
     """A line and its pair moved up (-1) or down (1) past what stands there, and where it stands."""
-    mine = group(lines, place)
+    mine = group(lines, index)
     beside = mine.start - 1 if by < 0 else mine.stop
     if not 0 <= beside < len(lines):
-        return lines, place
+        return lines, index
     theirs = group(lines, beside)
     first, second = (theirs, mine) if by < 0 else (mine, theirs)
     swapped = (
@@ -83,118 +77,119 @@ def moved(lines: Lines, place: int, by: int) -> tuple[Lines, int]:
         *(lines[at] for at in first),
         *lines[second.stop :],
     )
-    return swapped, place + by * len(theirs)
+    return swapped, index + by * len(theirs)
 
 
-PAST = 50
-"""Changes that can be taken back."""
+MOST_UNDONE = 50
+"""Changes that can be undone."""
 
 
-class SheetEditing(SheetFiles):
-    """Changes a sheet in place."""
-
-    heatmap = getters.query_one(Heatmap)
-    line = getters.query_one(RowInput)
+class SheetEditor:
+    """Holds the sheet that is compared, the description being written, and earlier sheets."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.past: list[Sheet] = []
+        self.sheet = Sheet(pictures=(), lines=())
+        """What is compared."""
+        self._past: list[Sheet] = []
         """Sheets from before each change, the last one at the end."""
-        self.draft: tuple[tuple[Line, ...], int] | None = None
-        """Lines with one that is not written yet, and where that stands."""
-
-    @abstractmethod
-    def show(self) -> None:
-        """Draw the sheet, or the first steps where it is empty."""
-
-    @abstractmethod
-    def compare(self) -> None:
-        """Score the sheet, if it has pictures and descriptions and the engine is there."""
+        self._draft: tuple[Lines, int] | None = None
+        """Lines with one that is being written, and where that stands."""
 
     @property
-    def has_pair(self) -> bool:
-        """The description under the cursor has its pair in another language."""
-        lines, row = self.sheet.lines, self.heatmap.row
-        return row < len(lines) and lines[row].pair is not None
+    def lines(self) -> Lines:
+        """The descriptions, with the one being written where there is one."""
+        return self.sheet.lines if self._draft is None else self._draft[0]
 
-    def begin(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
-        """Compare these; what was on the screen can be had back."""
-        lines = tuple(Line(text=text) for text in texts)
-        self.take(Sheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1)
+    @property
+    def is_empty(self) -> bool:
+        """There is nothing to show."""
+        return not (self.sheet.pictures or self.lines)
 
-    def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
-        """Show another sheet, its cursor at a place, and score it."""
+    @property
+    def draft_index(self) -> int | None:
+        """Where the description stands that is being written."""
+        return None if self._draft is None else self._draft[1]
+
+    @property
+    def can_undo(self) -> bool:
+        """There was another sheet before."""
+        return bool(self._past)
+
+    def has_pair(self, row: int) -> bool:
+        """Whether a description has its pair in another language."""
+        return row < len(self.sheet.lines) and self.sheet.lines[row].pair is not None
+
+    def take(self, sheet: Sheet) -> bool:
+        """Edit another sheet from now on; False where it is the same."""
         lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
         sheet = replace(sheet, lines=tidy(lines))
-        if sheet != self.sheet:
-            self.past = [*self.past[1 - PAST :], self.sheet]
-            self._put(sheet, row, column)
+        if sheet == self.sheet:
+            return False
+        self._past = [*self._past[1 - MOST_UNDONE :], self.sheet]
+        self.sheet, self._draft = sheet, None
+        return True
 
-    def _put(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
-        self.line.action_drop()
-        self.sheet = sheet
-        self.show()
-        self.heatmap.go(
-            self.heatmap.row if row is None else row,
-            self.heatmap.column if column is None else column,
-        )
-        if sheet.pictures or sheet.lines:
-            self.heatmap.focus()
-        self.compare()
+    def undo(self) -> bool:
+        """Have the sheet back from before the last change; False where there was none."""
+        if not self._past:
+            return False
+        self.sheet, self._draft = self._past.pop(), None
+        return True
 
-    def action_edit(self) -> None:
-        """Change the description under the cursor."""
+    # Writing
+
+    def edit(self, row: int) -> None:
+        """Begin to write a description anew."""
         if self.sheet.lines:
-            self._write(self.sheet.lines, self.heatmap.row)
+            self._draft = self.sheet.lines, row
 
-    def action_add(self) -> None:
-        """Add a description below the one under the cursor and its pair."""
-        self._write(*added(self.sheet.lines, self.heatmap.row, Line(text="")))
+    def add(self, row: int) -> None:
+        """Begin to write a description below another one and its pair."""
+        self._draft = added(self.sheet.lines, row, Line(text=""))
 
-    def action_pair(self) -> None:
-        """Add the pair of the description under the cursor."""
-        if self.sheet.lines and not self.has_pair:
-            self._write(*paired(self.sheet.lines, self.heatmap.row, Line(text="")))
+    def pair(self, row: int) -> None:
+        """Begin to write the pair of a description, if it has none."""
+        if self.sheet.lines and not self.has_pair(row):
+            self._draft = paired(self.sheet.lines, row, Line(text=""))
 
-    def _write(self, lines: tuple[Line, ...], place: int) -> None:
-        self.draft = lines, place
-        self.show()
-        self.heatmap.go(place, 0)
-        self.call_after_refresh(self._open_line)
+    def finish(self, text: str | None) -> bool:
+        """End writing, with None as it was before; without words there is no description.
 
-    def _open_line(self) -> None:
-        if self.draft is not None:
-            lines, place = self.draft
-            self.line.open(lines[place].text, self.heatmap.text_region(place))
+        Returns whether the sheet has changed.
+        """
+        if self._draft is None:
+            return False
+        (lines, index), self._draft = self._draft, None
+        text = lines[index].text if text is None else normalise(text)
+        lines = changed(lines, index, text) if text else removed(lines, index)
+        return self.take(replace(self.sheet, lines=lines))
 
-    @on(RowInput.Done)
-    def take_text(self, message: RowInput.Done) -> None:
-        """Keep what was written; a description without words is none."""
-        if self.draft is None:
-            return
-        (lines, place), self.draft = self.draft, None
-        text = normalise(message.text) if message.text is not None else None
-        kept = lines[place].text if text is None else text
-        lines = changed(lines, place, kept) if kept else removed(lines, place)
-        self.heatmap.focus()
-        if lines == self.sheet.lines:
-            self.show()
-        else:
-            self.take(replace(self.sheet, lines=lines), row=place)
+    # Other changes
 
-    def action_delete(self) -> None:
-        """Delete the description under the cursor."""
-        if self.sheet.lines:
-            lines = removed(self.sheet.lines, self.heatmap.row)
-            self.take(replace(self.sheet, lines=lines))
+    def delete(self, row: int) -> bool:
+        """Delete a description; False where there is none."""
+        if not self.sheet.lines:
+            return False
+        return self.take(replace(self.sheet, lines=removed(self.sheet.lines, row)))
 
-    def action_move(self, by: int) -> None:
-        """Move the description under the cursor, and its pair."""
-        if self.sheet.lines:
-            lines, row = moved(self.sheet.lines, self.heatmap.row, by)
-            self.take(replace(self.sheet, lines=lines), row=row)
+    def move(self, row: int, by: int) -> int | None:
+        """Move a description and its pair; returns where it stands then, None if nowhere else."""
+        if not self.sheet.lines:
+            return None
+        lines, moved_to = moved(self.sheet.lines, row, by)
+        return moved_to if self.take(replace(self.sheet, lines=lines)) else None
 
-    def action_undo(self) -> None:
-        """Take the last change back."""
-        if self.past:
-            self._put(self.past.pop())
+    def add_picture(self, name: str) -> bool:
+        """Add a picture as the last one; False where it is there already."""
+        pictures = (*self.sheet.pictures, name)
+        if len(set(pictures)) < len(pictures):
+            return False
+        return self.take(replace(self.sheet, pictures=pictures))
+
+    def drop_picture(self, index: int) -> bool:
+        """Take a picture out; False where there is none."""
+        pictures = self.sheet.pictures
+        if not pictures:
+            return False
+        pictures = (*pictures[:index], *pictures[index + 1 :])
+        return self.take(replace(self.sheet, pictures=pictures))

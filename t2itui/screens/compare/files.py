@@ -1,26 +1,22 @@
-"""Dialogs of the Compare screen: which picture to add, which file to read or write."""
+"""Files of a comparison: which picture to add, which sheet to open or save, what to export."""
 
 from __future__ import annotations
 
 import asyncio
-from abc import abstractmethod
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from textual import work
-
+from engine.collections import BUILT_IN
 from engine.comparing.sheet import Sheet, load_sheet, save_sheet
-from engine.errors import EngineError, T2IError
 from engine.file_types import SUFFIXES
-from t2itui.screens.common.base import AppScreen
 from t2itui.screens.common.dialogs import FileDialog, FormError, ReadFile, WriteFile
-from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
 from t2itui.widgets.path_input import PathInput
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison
+    from t2itui.session import Session
 
 
 EXPORTS = (".png", ".svg", ".pdf", ".csv", ".json")
@@ -107,121 +103,77 @@ class ExportComparison(WriteSheet):
         return target
 
 
-class SheetFiles(AppScreen):
-    """Fills a sheet and writes it down."""
+Ask: TypeAlias = Callable[[FileDialog[Any]], Awaitable[Any]]
+"""Shows a dialog and gives its answer; None where the person thought better of it."""
 
-    SUBJECT = "The comparison"
-    found: Comparison | None
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.sheet = Sheet(pictures=(), lines=())
-        """What is compared."""
+class SheetFiles:
+    """Asks for files and names, and reads or writes what they stand for.
+
+    What cannot be found, read or written is raised as T2IError.
+    """
+
+    def __init__(self, session: Session, ask: Ask) -> None:
+        self._session = session
+        self._ask = ask
         self._own: Path | None = None
-        """The file that it was opened from, or saved to."""
+        """The file that the sheet was opened from, or saved to."""
         self._examples = 0
-        """Examples shown so far."""
+        """Examples given so far."""
 
-    @property
-    @abstractmethod
-    def picture(self) -> int:
-        """The number of the picture under the cursor."""
-
-    @abstractmethod
-    def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
-        """Show another sheet."""
-
-    @work(group="file")
-    async def action_add_picture(self) -> None:
-        """Ask for a picture of the library and add it."""
-        engine = self.t2i.engine
-        name = await self.app.push_screen_wait(AddPicture(self.t2i.home, self.sheet))
+    async def ask_picture(self, sheet: Sheet) -> str | None:
+        """Ask for a picture of the library and return what a sheet calls it."""
+        engine = self._session.engine
+        name = await self._ask(AddPicture(self._session.home, sheet))
         if name is None or engine is None:
-            return
-        from engine.collections import BUILT_IN
+            return None
+        await engine.comparer.find([name])
+        return BUILT_IN.short_name(name)
 
-        try:
-            await engine.comparer.find([name])
-        except T2IError as error:
-            self.tell_error(error)
-            return
-        pictures = (*self.sheet.pictures, BUILT_IN.short_name(name))
-        if len(set(pictures)) < len(pictures):
-            self.notify("That picture is in the comparison already.")
-            return
-        self.take(replace(self.sheet, pictures=pictures), column=len(pictures))
-
-    def action_drop_picture(self) -> None:
-        """Take the picture under the cursor out."""
-        if self.sheet.pictures:
-            place = self.picture
-            pictures = (*self.sheet.pictures[:place], *self.sheet.pictures[place + 1 :])
-            self.take(replace(self.sheet, pictures=pictures))
-
-    @work(exclusive=True, group="file")
-    async def action_example(self) -> None:
-        """Show the next example on the storybook."""
+    async def next_example(self) -> Sheet:
+        """The next example on pictures whose scenes are known."""
         from engine.comparing.known_scenes import example
 
         number, self._examples = self._examples, self._examples + 1
         self._own = None
-        self.take(await asyncio.to_thread(example, number), row=0, column=1)
+        return await asyncio.to_thread(example, number)
 
-    @work(group="file")
-    async def action_open(self) -> None:
-        """Ask for a file and show what was saved in it."""
-        path = await self.app.push_screen_wait(OpenSheet(self.t2i.home))
+    async def open(self) -> Sheet | None:
+        """Ask for a file and read what was saved in it."""
+        path = await self._ask(OpenSheet(self._session.home))
         if path is None:
-            return
-        try:
-            sheet = await asyncio.to_thread(load_sheet, path)
-        except EngineError as error:
-            self.tell_error(error)
-            return
+            return None
+        sheet = await asyncio.to_thread(load_sheet, path)
         self._own = path
-        self.take(sheet, row=0, column=1)
+        return sheet
 
-    @work(group="file")
-    async def action_save(self) -> None:
-        """Ask for a file and keep pictures and descriptions in it."""
-        sheet = self.sheet
-        proposed = self._own
+    async def save(self, sheet: Sheet) -> Path | None:
+        """Ask for a file and write pictures and descriptions into it."""
+        own = self._own
+        proposed = own
         if proposed is None:
-            proposed = await asyncio.to_thread(self._proposed, ".json")
-        dialog = SaveSheet(self.t2i.home, sheet, proposed, self._own)
-        path = await self.app.push_screen_wait(dialog)
-        if path is None:
-            return
-        try:
+            proposed = await asyncio.to_thread(_proposed, sheet, ".json")
+        path: Path | None = await self._ask(SaveSheet(self._session.home, sheet, proposed, own))
+        if path is not None:
             await asyncio.to_thread(save_sheet, sheet, path)
-        except EngineError as error:
-            self.tell_error(error)
-            return
-        self._own = path
-        self.notify(plain(str(path)), title="Saved", markup=False)
+            self._own = path
+        return path
 
-    @work(group="file")
-    async def action_export(self) -> None:
+    async def export(self, found: Comparison, sheet: Sheet) -> Path | None:
         """Ask for a file and write the result in the kind that its name says."""
-        found, sheet = self.found, self.sheet
-        if found is None:
-            return
-        proposed = await asyncio.to_thread(self._proposed, ".png")
-        dialog = ExportComparison(self.t2i.home, sheet, proposed, None)
-        path = await self.app.push_screen_wait(dialog)
-        if path is None:
-            return
-        from engine.comparing.files import check_exports, export
+        proposed = await asyncio.to_thread(_proposed, sheet, ".png")
+        path: Path | None = await self._ask(
+            ExportComparison(self._session.home, sheet, proposed, None)
+        )
+        if path is not None:
+            from engine.comparing.files import check_exports, export
 
-        try:
             await asyncio.to_thread(check_exports, (path,))
             await asyncio.to_thread(export, found, path)
-        except EngineError as error:
-            self.tell_error(error)
-        else:
-            self.notify(plain(str(path)), title="Exported", markup=False)
+        return path
 
-    def _proposed(self, suffix: str) -> Path:
-        """A name in the current folder after the first picture."""
-        first = self.sheet.pictures[0] if self.sheet.pictures else "comparison"
-        return Path.cwd() / f"{PurePath(first).stem}{suffix}"
+
+def _proposed(sheet: Sheet, suffix: str) -> Path:
+    """A name in the current folder after the first picture."""
+    first = sheet.pictures[0] if sheet.pictures else "comparison"
+    return Path.cwd() / f"{PurePath(first).stem}{suffix}"

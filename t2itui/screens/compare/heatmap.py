@@ -1,4 +1,4 @@
-"""How a heatmap divides its width."""
+"""The heatmap: how it divides its width, how it is drawn, and the line written over it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import ClassVar, Literal
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Container
 from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
@@ -33,7 +35,7 @@ ROOM_FOR_ADDED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class HeatField:
     """A part of each line."""
 
     kind: Kind
@@ -43,7 +45,7 @@ class Field:
     """Which heat it belongs to, from 0."""
 
 
-def lay_out(table: HeatTable, width: int, first: int = 0) -> tuple[Field, ...]:
+def lay_out(table: HeatTable, width: int, first: int = 0) -> tuple[HeatField, ...]:
     """Fields from left to right; of many pictures those from `first` on that there is room for."""
     if table.is_single:
         widths = _single(len(table.columns), width)
@@ -55,7 +57,7 @@ def lay_out(table: HeatTable, width: int, first: int = 0) -> tuple[Field, ...]:
         parts = [("text", left - left * 2 // 5, 0), ("added", left * 2 // 5, 0)]
     fields, x = [], GUTTER
     for kind, cells, column in (*parts, *widths):
-        fields.append(Field(kind=kind, x=x, width=cells, column=column))
+        fields.append(HeatField(kind=kind, x=x, width=cells, column=column))
         x += cells
     return tuple(fields)
 
@@ -181,7 +183,7 @@ class Heatmap(Rows):
         self._follow()
 
     @property
-    def fields(self) -> tuple[Field, ...]:
+    def fields(self) -> tuple[HeatField, ...]:
         """What stands where in each line."""
         return lay_out(self.table, self.size.width, self._first)
 
@@ -209,7 +211,7 @@ class Heatmap(Rows):
             return Strip.blank(width, self.rich_style)
         return Strip(parts).adjust_cell_length(width, self.rich_style)
 
-    def _heading(self, field: Field) -> str:
+    def _heading(self, field: HeatField) -> str:
         if field.kind == "heat":
             name = self.table.columns[field.column]
             return fit(fit(name, field.width - 1, keep_end=True, right=True), field.width)
@@ -226,14 +228,16 @@ class Heatmap(Rows):
         """The colour of a component's text alone."""
         return Style(color=self.get_component_rich_style(name).color)
 
-    def _is_under(self, row: int, field: Field) -> bool:
+    def _is_under(self, row: int, field: HeatField) -> bool:
         """The cursor is on this field."""
         if row != self.row:
             return False
         at = {"text": 0, "heat": field.column + 1}.get(field.kind)
         return at == self.column
 
-    def _field(self, field: Field, row: HeatRow, ground: Style, *, is_under: bool) -> list[Segment]:
+    def _field(
+        self, field: HeatField, row: HeatRow, ground: Style, *, is_under: bool
+    ) -> list[Segment]:
         heat = row.heats[field.column] if row.heats else None
         muted = ground + self._ink("rows--muted")
         match field.kind:
@@ -257,7 +261,7 @@ class Heatmap(Rows):
         return [Segment(fit(words, field.width, right=True), muted)]
 
     def _heat(
-        self, field: Field, heat: Heat | None, ground: Style, *, is_under: bool
+        self, field: HeatField, heat: Heat | None, ground: Style, *, is_under: bool
     ) -> list[Segment]:
         """A coloured block with the number in it, and a cell's width of space before it."""
         words = UNKNOWN if heat is None else digits(heat.score)
@@ -363,3 +367,16 @@ class RowInput(Input):
 
     def on_blur(self) -> None:
         self._close(self.value)
+
+
+class HeatmapBoard(Container):
+    """The heatmap, and over it the line in which a description is written."""
+
+    DEFAULT_CSS = """
+    HeatmapBoard { layers: base edit; width: 1fr; height: 1fr; }
+    HeatmapBoard > Heatmap { width: 1fr; height: 1fr; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Heatmap()
+        yield RowInput()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from textual import getters, on, work
@@ -31,7 +31,7 @@ from t2itui.widgets.score_bar import score_line
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison, Row, Sheet, SwapResult
-    from t2itui.app import T2ITuiApp
+    from t2itui.session import Session
 
 
 COLOURS = {"match": "$success", "cosine": "$primary"}
@@ -197,9 +197,15 @@ class PairScreen(ModalScreen[Place]):
             self.problem = problem
 
     def __init__(
-        self, found: Comparison, sheet: Sheet, place: Place, thumbnails: Mapping[str, bytes]
+        self,
+        session: Session,
+        found: Comparison,
+        sheet: Sheet,
+        place: Place,
+        thumbnails: Mapping[str, bytes],
     ) -> None:
         super().__init__()
+        self.session = session
         self._found = found
         self._sheet = sheet
         self._place = place
@@ -207,11 +213,6 @@ class PairScreen(ModalScreen[Place]):
         self._shown = ""
         """The picture on the screen."""
         self._tested: dict[str, tuple[SwapResult, ...]] = {}
-
-    @property
-    def t2i(self) -> T2ITuiApp:
-        """The app, with its engine."""
-        return cast("T2ITuiApp", self.app)
 
     def compose(self) -> ComposeResult:
         with Container(id="pair"):
@@ -264,7 +265,7 @@ class PairScreen(ModalScreen[Place]):
 
     @work(exclusive=True, group="picture")
     async def _read(self, name: str) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
@@ -282,7 +283,7 @@ class PairScreen(ModalScreen[Place]):
 
     @work(exclusive=True, group="swaps")
     async def _test(self, row: int) -> None:
-        engine, text = self.t2i.engine, self._found.rows[row].text
+        engine, text = self.session.engine, self._found.rows[row].text
         if engine is None:
             return
         try:
@@ -323,7 +324,7 @@ class PairScreen(ModalScreen[Place]):
             lines=(self._sheet.lines[row],),
             encoder=self._sheet.encoder,
         )
-        command = compare_command(self.t2i.home, one, "--swaps")
+        command = compare_command(self.session.home, one, "--swaps")
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -14,22 +14,25 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
-from engine.comparing.sheet import Sheet
+from engine.comparing.sheet import Line, Sheet
 from engine.errors import T2IError
-from t2itui.screens.common.base import HEIGHTS, WIDTHS, Offered
-from t2itui.screens.compare.editing import SheetEditing
-from t2itui.screens.compare.heatmap import Heatmap, RowInput
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
+from t2itui.screens.compare.editing import SheetEditor
+from t2itui.screens.compare.files import SheetFiles
+from t2itui.screens.compare.heatmap import Heatmap, HeatmapBoard, RowInput
 from t2itui.screens.compare.keys import COMPARE_KEYS
 from t2itui.screens.compare.pair import PairDetail, PairView
+from t2itui.screens.compare.scores import SheetScores
 from t2itui.screens.search.waiting import Waiting
-from t2itui.text.heat_table import HeatTable
+from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
-from t2itui.text.words import counted, scoring_words
+from t2itui.text.words import scoring_words
 from t2itui.widgets.basics import Backdrop, Panel
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison
+    from t2itui.session import Session
 
 
 WELCOME = (
@@ -46,23 +49,15 @@ NEEDS_LINE = frozenset({"edit", "pair", "delete", "move"})
 NEEDS_SCORES = frozenset({"swaps", "export"})
 
 
-class Body(ContentSwitcher, Backdrop):
+class CompareBody(ContentSwitcher, Backdrop):
     """The first steps, or the heatmap."""
 
 
-class Board(Container):
-    """The heatmap, and over it the line in which a description is written."""
-
-    DEFAULT_CSS = """
-    Board { layers: base edit; width: 1fr; height: 1fr; }
-    Board > Heatmap { width: 1fr; height: 1fr; }
-    """
-
-
-class CompareScreen(SheetEditing):
+class CompareScreen(AppScreen):
     """Shows a sheet with its scores and lets the person change it."""
 
     MODE = "compare"
+    SUBJECT = "The comparison"
     VERTICAL_BREAKPOINTS = HEIGHTS
     HORIZONTAL_BREAKPOINTS = WIDTHS
     DEFAULT_CSS = """
@@ -92,7 +87,9 @@ class CompareScreen(SheetEditing):
     """
     BINDINGS: ClassVar[list[BindingType]] = COMPARE_KEYS
 
-    body = getters.query_one("#body", ContentSwitcher)
+    body = getters.query_one(CompareBody)
+    heatmap = getters.query_one(Heatmap)
+    line = getters.query_one(RowInput)
     panel = getters.query_one(Panel)
     detail = getters.query_one(PairDetail)
     what = getters.query_one("#what", Static)
@@ -121,15 +118,13 @@ class CompareScreen(SheetEditing):
             super().__init__()
             self.thumbnails = thumbnails
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: Comparison | None = None
-        """The scores that came last; of a sheet that has changed, those that still hold."""
-        self.scorer = "match"
-        """What several pictures are compared by."""
-        self._thumbnails: dict[str, bytes] = {}
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.editor = SheetEditor()
+        self.scores = SheetScores(session)
+        self.files = SheetFiles(session, lambda dialog: self.app.push_screen_wait(dialog))
         self.waiting = Waiting(self, self._show_waiting)
-        self._offered = Offered(
+        self._watched = BindingWatch(
             self, (*NEEDS_LINE, *NEEDS_SCORES, "scorer", "drop_picture", "save", "undo")
         )
 
@@ -138,41 +133,55 @@ class CompareScreen(SheetEditing):
             yield Static(id="what")
             yield Static(id="state")
         yield Static(id="problem")
-        with Body(initial="welcome", id="body"):
+        with CompareBody(initial="welcome", id="body"):
             yield Panel(id="welcome")
             with Container(id="table"):
-                with Board():
-                    yield Heatmap()
-                    yield RowInput()
+                yield HeatmapBoard()
                 yield PairDetail()
 
     def on_mount(self) -> None:
         self.panel.show_text("Compare", WELCOME)
-        self.watch(self.t2i, "engine", self.compare)
+        self.until_unmount(self.session.when_open(self.compare))
         self.show()
+
+    def fulfil(self, intent: ShowScreen) -> None:
+        """Compare what another screen asks to be compared."""
+        if isinstance(intent, ComparePictures):
+            self.begin(intent.pictures, intent.texts)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the sheet as it is."""
+        sheet = self.sheet
         if action in NEEDS_LINE:
-            has_pair = action == "pair" and self.has_pair
-            return bool(self.sheet.lines) and not has_pair
+            has_pair = action == "pair" and self.editor.has_pair(self.heatmap.row)
+            return bool(sheet.lines) and not has_pair
         if action in NEEDS_SCORES:
             return self.is_scored
-        if action == "scorer":
-            return len(self.sheet.pictures) > 1
-        if action == "drop_picture":
-            return bool(self.sheet.pictures)
-        if action == "save":
-            return bool(self.sheet.pictures or self.sheet.lines)
-        return bool(self.past) if action == "undo" else True
+        match action:
+            case "scorer":
+                return len(sheet.pictures) > 1
+            case "drop_picture":
+                return bool(sheet.pictures)
+            case "save":
+                return bool(sheet.pictures or sheet.lines)
+            case "undo":
+                return self.editor.can_undo
+        return True
+
+    @property
+    def sheet(self) -> Sheet:
+        """What is compared."""
+        return self.editor.sheet
+
+    @property
+    def found(self) -> Comparison | None:
+        """The scores that came last."""
+        return self.scores.found
 
     @property
     def is_scored(self) -> bool:
         """Every line on the screen has its scores."""
-        found, sheet = self.found, self.sheet
-        if found is None or found.pictures != sheet.pictures or not sheet.lines:
-            return False
-        return tuple(row.text for row in found.rows) == tuple(line.text for line in sheet.lines)
+        return self.scores.cover(self.sheet)
 
     @property
     def picture(self) -> int:
@@ -183,33 +192,37 @@ class CompareScreen(SheetEditing):
 
     # What is shown
 
+    def begin(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
+        """Compare these; what was on the screen can be had back."""
+        lines = tuple(Line(text=text) for text in texts)
+        self.take(Sheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1)
+
+    def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
+        """Compare another sheet, the cursor at a row and a column or where it was."""
+        if self.editor.take(sheet):
+            self.show_sheet(row, column)
+
+    def show_sheet(self, row: int | None = None, column: int | None = None) -> None:
+        """Show a sheet that has changed, and score it."""
+        self.line.action_drop()
+        self.show()
+        self.heatmap.go(
+            self.heatmap.row if row is None else row,
+            self.heatmap.column if column is None else column,
+        )
+        if not self.editor.is_empty:
+            self.heatmap.focus()
+        self.compare()
+
     def show(self) -> None:
         """Draw the sheet, or the first steps where it is empty."""
-        sheet = self.sheet
-        lines = sheet.lines if self.draft is None else self.draft[0]
-        is_empty = not (sheet.pictures or lines)
-        self.body.current = "welcome" if is_empty else "table"
-        self.heatmap.show(HeatTable.of(lines, sheet.pictures, self.found, self.scorer))
+        self.body.current = "welcome" if self.editor.is_empty else "table"
+        self.heatmap.show(self.scores.table(self.sheet, self.editor.lines))
         self._show_what()
-        self._offered.follow()
+        self._watched.follow()
 
     def _show_what(self) -> None:
-        sheet, found = self.sheet, self.found
-        if not sheet.pictures and not sheet.lines:
-            words = ""
-        elif not sheet.pictures:
-            words = "no picture yet: p adds one"
-        else:
-            names = PurePath(sheet.pictures[self.picture]).name
-            if len(sheet.pictures) > 1:
-                names = f"{len(sheet.pictures)} pictures by {self.scorer} · {names}"
-            words = f"{names} · {counted(len(sheet.lines), 'description')}"
-            if not sheet.lines:
-                words = f"{names} · no description yet: a adds one"
-            elif found is not None and found.pictures == sheet.pictures:
-                encoder = found.encoder.rpartition("/")[2].partition("@")[0]
-                words += f" · among {found.library:,} · {encoder} · match: {found.match}"
-        self.what.update(Content(plain(words)))
+        self.what.update(Content(plain(self.scores.words(self.sheet, self.picture))))
 
     # Scoring
 
@@ -218,7 +231,7 @@ class CompareScreen(SheetEditing):
         self.problem.display = False
         self._stop_waiting()
         self.workers.cancel_group(self, "compare")
-        if self.t2i.engine is None or not self.sheet.pictures:
+        if self.session.engine is None or not self.sheet.pictures:
             return
         self._see(self.sheet.pictures)
         if not self.sheet.lines:
@@ -228,48 +241,34 @@ class CompareScreen(SheetEditing):
 
     @work(exclusive=True, group="compare")
     async def _compare(self, sheet: Sheet) -> None:
-        engine = self.t2i.engine
-        if engine is None:
-            return
         try:
-            found = await engine.comparer.compare(sheet)
+            found = await self.scores.compare(sheet)
         except T2IError as error:
             self.post_message(self.Failed(error))
         else:
-            self.post_message(self.Compared(sheet, found))
+            if found is not None:
+                self.post_message(self.Compared(sheet, found))
 
     @work(exclusive=True, group="pictures")
     async def _see(self, pictures: tuple[str, ...]) -> None:
         """Read the thumbnails that are not here yet; what is wrong with a picture is told once."""
-        engine = self.t2i.engine
-        missing = [name for name in pictures if name not in self._thumbnails]
-        if engine is None or not missing:
-            return
         try:
-            ids = await engine.comparer.find(missing)
-            found = await engine.library.thumbnails(ids)
+            self.post_message(self.Seen(await self.scores.read_thumbnails(pictures)))
         except T2IError as error:
             self.post_message(self.Failed(error))
-            return
-        by_name = {
-            name: found[picture_id]
-            for name, picture_id in zip(missing, ids, strict=True)
-            if picture_id in found
-        }
-        self.post_message(self.Seen(by_name))
 
     @on(Compared)
     def show_scores(self, message: Compared) -> None:
         if message.sheet == self.sheet:
             self._stop_waiting()
-            self.found = message.found
+            self.scores.found = message.found
             self.show()
             self._show_pair()
-            self.t2i.update_status()
+            self.session.send(RefreshStatus())
 
     @on(Seen)
     def show_pictures(self, message: Seen) -> None:
-        self._thumbnails |= message.thumbnails
+        self.scores.thumbnails |= message.thumbnails
         self._show_pair()
 
     @on(Failed)
@@ -284,7 +283,7 @@ class CompareScreen(SheetEditing):
         self.problem.display = True
 
     def _show_waiting(self, seconds: float) -> None:
-        words = f"{scoring_words(self.t2i.engine)} {seconds:.0f} s  esc stops"
+        words = f"{scoring_words(self.session.engine)} {seconds:.0f} s  esc stops"
         self.state.update(Content(words))
 
     def _stop_waiting(self) -> None:
@@ -305,7 +304,7 @@ class CompareScreen(SheetEditing):
 
     def action_again(self) -> None:
         """Compare again, in the library as it is now."""
-        self._thumbnails.clear()
+        self.scores.thumbnails.clear()
         self.compare()
 
     # Walking
@@ -314,16 +313,15 @@ class CompareScreen(SheetEditing):
     def _show_pair(self) -> None:
         """Show the pair under the cursor."""
         sheet = self.sheet
-        if self.draft is None:
-            self._offered.follow()
+        if self.editor.draft_index is None:
+            self._watched.follow()
         self._show_what()
         name = sheet.pictures[self.picture] if sheet.pictures else ""
-        self.detail.show_picture(name, self._thumbnails.get(name))
+        self.detail.show_picture(name, self.scores.thumbnails.get(name))
         rows = self.heatmap.table.rows
         text = rows[self.heatmap.row].text if rows else ""
-        view = None
-        if self.found is not None and self.found.pictures == sheet.pictures:
-            view = PairView.of(self.found, text, self.picture)
+        found = self.scores.of(sheet)
+        view = None if found is None else PairView.of(found, text, self.picture)
         self.detail.show_pair(text, view)
 
     @on(Heatmap.Opened)
@@ -338,32 +336,138 @@ class CompareScreen(SheetEditing):
         from t2itui.screens.compare.pair import PairScreen
 
         assert self.found is not None
-        place = self.heatmap.row, self.picture
-        screen = PairScreen(self.found, self.sheet, place, self._thumbnails)
+        position = self.heatmap.row, self.picture
+        screen = PairScreen(self.session, self.found, self.sheet, position, self.scores.thumbnails)
         self.app.push_screen(screen, self._come_back)
 
-    def _come_back(self, place: tuple[int, int] | None) -> None:
+    def _come_back(self, position: tuple[int, int] | None) -> None:
         """Put the cursor on the pair that was shown last."""
-        if place is not None:
-            row, picture = place
+        if position is not None:
+            row, picture = position
             is_single = len(self.sheet.pictures) == 1
             self.heatmap.go(row, self.heatmap.column if is_single else picture + 1)
 
-    # What is shown of it
+    # Editing
+
+    def action_edit(self) -> None:
+        """Change the description under the cursor."""
+        self.editor.edit(self.heatmap.row)
+        self._write()
+
+    def action_add(self) -> None:
+        """Add a description below the one under the cursor and its pair."""
+        self.editor.add(self.heatmap.row)
+        self._write()
+
+    def action_pair(self) -> None:
+        """Add the pair of the description under the cursor."""
+        self.editor.pair(self.heatmap.row)
+        self._write()
+
+    def _write(self) -> None:
+        if self.editor.draft_index is not None:
+            self.show()
+            self.heatmap.go(self.editor.draft_index, 0)
+            self.call_after_refresh(self._open_line)
+
+    def _open_line(self) -> None:
+        row = self.editor.draft_index
+        if row is not None:
+            self.line.open(self.editor.lines[row].text, self.heatmap.text_region(row))
+
+    @on(RowInput.Done)
+    def take_text(self, message: RowInput.Done) -> None:
+        """Take what was written."""
+        row = self.editor.draft_index
+        if row is None:
+            return
+        has_changed = self.editor.finish(message.text)
+        self.heatmap.focus()
+        if has_changed:
+            self.show_sheet(row)
+        else:
+            self.show()
+
+    def action_delete(self) -> None:
+        """Delete the description under the cursor."""
+        if self.editor.delete(self.heatmap.row):
+            self.show_sheet()
+
+    def action_move(self, by: int) -> None:
+        """Move the description under the cursor, and its pair."""
+        row = self.editor.move(self.heatmap.row, by)
+        if row is not None:
+            self.show_sheet(row)
+
+    def action_undo(self) -> None:
+        """Undo the last change."""
+        if self.editor.undo():
+            self.show_sheet()
+
+    def action_drop_picture(self) -> None:
+        """Take the picture under the cursor out."""
+        if self.editor.drop_picture(self.picture):
+            self.show_sheet()
+
+    # Files
+
+    @work(group="file")
+    async def action_add_picture(self) -> None:
+        """Ask for a picture of the library and add it."""
+        with self.errors_told():
+            name = await self.files.ask_picture(self.sheet)
+            if name is None:
+                return
+            if self.editor.add_picture(name):
+                self.show_sheet(column=len(self.sheet.pictures))
+            else:
+                self.notify("That picture is in the comparison already.")
+
+    @work(exclusive=True, group="file")
+    async def action_example(self) -> None:
+        """Show the next example on the storybook."""
+        self.take(await self.files.next_example(), row=0, column=1)
+
+    @work(group="file")
+    async def action_open(self) -> None:
+        """Ask for a file and show what was saved in it."""
+        with self.errors_told():
+            sheet = await self.files.open()
+            if sheet is not None:
+                self.take(sheet, row=0, column=1)
+
+    @work(group="file")
+    async def action_save(self) -> None:
+        """Ask for a file and keep pictures and descriptions in it."""
+        with self.errors_told():
+            self._tell_file("Saved", await self.files.save(self.sheet))
+
+    @work(group="file")
+    async def action_export(self) -> None:
+        """Ask for a file and write the result in the kind that its name says."""
+        if self.found is not None:
+            with self.errors_told():
+                self._tell_file("Exported", await self.files.export(self.found, self.sheet))
+
+    def _tell_file(self, done: str, path: Path | None) -> None:
+        if path is not None:
+            self.notify(plain(str(path)), title=done, markup=False)
+
+    # Other views
 
     def action_scorer(self) -> None:
         """Compare several pictures by the other scorer."""
-        self.scorer = "cosine" if self.scorer == "match" else "match"
+        self.scores.turn_scorer()
         self.show()
 
     def action_swaps(self) -> None:
         """Exchange one thing at a time in each description and see which scorer notices."""
         from t2itui.screens.compare.swaps import SwapScreen
 
-        self.app.push_screen(SwapScreen(self.sheet))
+        self.app.push_screen(SwapScreen(self.session, self.sheet))
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that repeats the screen."""
-        command = compare_command(self.t2i.home, self.sheet)
+        command = compare_command(self.session.home, self.sheet)
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)

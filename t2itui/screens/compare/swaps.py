@@ -24,6 +24,7 @@ from t2itui.widgets.sheet import Sheet as Table
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Sheet, SwapResult
+    from t2itui.session import Session
 
 
 SWAP_COLUMNS = (
@@ -107,8 +108,8 @@ class SwapScreen(AppScreen):
             super().__init__()
             self.error = error
 
-    def __init__(self, sheet: Sheet) -> None:
-        super().__init__()
+    def __init__(self, session: Session, sheet: Sheet) -> None:
+        super().__init__(session)
         self._sheet = sheet
         self._waiting: Timer | None = None
 
@@ -124,7 +125,7 @@ class SwapScreen(AppScreen):
 
     def _show_waiting(self) -> None:
         lines = counted(len(self._sheet.lines), "description")
-        words = f"variants of {lines}: {scoring_words(self.t2i.engine)}  esc stops"
+        words = f"variants of {lines}: {scoring_words(self.session.engine)}  esc stops"
         self.totals.update(Content(words))
 
     def _stop_waiting(self) -> None:
@@ -133,7 +134,7 @@ class SwapScreen(AppScreen):
 
     @work(exclusive=True, group="swaps")
     async def _test(self) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         places = range(len(self._sheet.lines))
@@ -164,6 +165,6 @@ class SwapScreen(AppScreen):
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that makes the same test."""
-        command = compare_command(self.t2i.home, self._sheet, "--swaps")
+        command = compare_command(self.session.home, self._sheet, "--swaps")
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)

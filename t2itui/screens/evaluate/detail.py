@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, Tab, Tabs
 
 from engine.states import JobState
+from t2itui.screens.evaluate.keys import FIGURES_KEYS
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, bar, figures
 from t2itui.text.evaluations import (
@@ -121,30 +122,10 @@ HEADING_LINES = 3
 """What stands above plots in sight."""
 
 
-class Pane(VerticalScroll):
+class FiguresPane(VerticalScroll):
     """What a tab shows; scrolls by the keys once it has the focus."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "To the list", id="evaluate.to_list", tooltip="To the list"),
-        Binding("left", "screen.tab(-1)", "Tab left", show=False),
-        Binding("right", "screen.tab(1)", "Tab right", show=False),
-        Binding(
-            "shift+left",
-            "scroll_left",
-            "Sideways",
-            id="evaluate.scroll_left",
-            show=False,
-            tooltip="Scroll wide tables to the left",
-        ),
-        Binding(
-            "shift+right",
-            "scroll_right",
-            "Sideways",
-            id="evaluate.scroll_right",
-            show=False,
-            tooltip="Scroll wide tables to the right",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = FIGURES_KEYS
 
     class Left(Message):
         """The person goes back to the list."""
@@ -158,13 +139,13 @@ class EvaluationDetail(Vertical):
 
     DEFAULT_CSS = """
     EvaluationDetail {
-        & Pane { height: 1fr; padding: 0 1; overflow: auto auto; scrollbar-size: 1 1; }
-        & Pane > Static { width: auto; min-width: 100%; }
-        & Pane > #words { width: 100%; }
+        & FiguresPane { height: 1fr; padding: 0 1; overflow: auto auto; scrollbar-size: 1 1; }
+        & FiguresPane > Static { width: auto; min-width: 100%; }
+        & FiguresPane > #words { width: 100%; }
     }
     """
     tabs = getters.query_one(Tabs)
-    pane = getters.query_one(Pane)
+    pane = getters.query_one(FiguresPane)
     words = getters.query_one("#words", Static)
     tables = getters.query_one("#tables", Static)
     plots = getters.query_one(PlotRow)
@@ -181,7 +162,7 @@ class EvaluationDetail(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Tabs(*(Tab(label, id=name) for name, label in TABS.items()))
-        with Pane():
+        with FiguresPane():
             yield Static(id="words")
             yield PlotRow(MOST_PLOTS, in_letters=self._in_letters)
             yield Static(id="tables")
@@ -209,10 +190,10 @@ class EvaluationDetail(Vertical):
         self.words.update(words)
         self.words.display = bool(words.plain)
 
-    def turn(self, places: int) -> None:
+    def turn(self, tabs: int) -> None:
         """Bring the next or the previous tab to the front."""
         names = list(TABS)
-        self.tabs.active = names[(names.index(self.tab) + places) % len(names)]
+        self.tabs.active = names[(names.index(self.tab) + tabs) % len(names)]
 
     def toggle_plots(self) -> bool:
         """Draw plots in colours, or of letters; returns whether they are of letters now."""

@@ -18,7 +18,8 @@ from textual.widgets import Label, Static
 
 from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError, T2IError
-from engine.evaluation.request import SCORERS, EvaluateRequest
+from engine.evaluation.request import EvaluateRequest
+from engine.scoring.registry import evaluated_scorers
 from t2itui.screens.common.dialogs import Dialog, FieldError, FormError, WriteFile, line
 from t2itui.text.shell_commands import evaluate_command, show_command
 from t2itui.widgets.basics import Tick
@@ -111,7 +112,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         )
         with Horizontal():
             yield Label("Scorers")
-            for name in SCORERS:
+            for name in evaluated_scorers():
                 yield Tick(name, name in first.scorers, id=f"by-{name}")
         with Horizontal():
             yield Label("Ask by")
@@ -173,7 +174,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
 
     def _scorers(self) -> tuple[str, ...]:
         """Those ticked, in the order of the request before, from which the first is the rule."""
-        ordered = (*self._first.scorers, *SCORERS)
+        ordered = (*self._first.scorers, *evaluated_scorers())
         chosen = tuple(name for name in dict.fromkeys(ordered) if self._box(f"by-{name}"))
         if not chosen:
             raise FieldError("by-cosine", "tick a scorer")

@@ -1,85 +1,101 @@
-"""The keys of the Evaluate screen."""
+"""The Evaluate screen: evaluations as a list, and the figures of the one under the cursor."""
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
-from textual.binding import Binding, BindingType
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
 from textual.message import Message
 
 from engine.collections import BUILT_IN
-from engine.errors import CacheError, T2IError
+from engine.errors import T2IError
 from engine.evaluation.request import EvaluateRequest
+from engine.events import JobFinished
+from engine.states import JobKind
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.common.paged import PAGE, PagedScreen
+from t2itui.screens.evaluate.controller import EvaluationsController
+from t2itui.screens.evaluate.detail import NOTHING_YET, EvaluationDetail, FiguresPane, job_story
 from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
-from t2itui.screens.evaluate.list import EvaluationsScreen, evaluator_of, job_key
+from t2itui.screens.evaluate.keys import EVALUATE_KEYS
+from t2itui.screens.evaluate.list import COLUMNS, EvaluationList, EvaluationsSheet, job_key
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
+from t2itui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
-    from engine.evaluation.results import Evaluation
+    from engine.evaluation.results import Evaluation, Head
+    from engine.events import JobEvent
+    from t2itui.screens.jobs.board import JobView
+    from t2itui.session import Session
 
 
-KEYS: list[BindingType] = [
-    Binding("n", "new", "New", id="evaluate.new", tooltip="Evaluate data: the storybook or yours"),
-    Binding("e", "edit", "Edit", id="evaluate.edit", tooltip="Evaluate the same in another way"),
-    Binding(
-        "r",
-        "again",
-        "Again",
-        id="evaluate.again",
-        tooltip="Evaluate the same again; what was embedded is kept",
-    ),
-    Binding(
-        "space", "mark", "Mark", id="evaluate.mark", tooltip="Mark this one to compare it (two)"
-    ),
-    Binding("c", "change", "Change", id="evaluate.change", tooltip="Show what changed between two"),
-    Binding(
-        "p",
-        "toggle_plots",
-        "Plots",
-        id="evaluate.plots",
-        tooltip="Draw plots, or give them as text",
-    ),
-    Binding("s", "save_plot", "Save", id="evaluate.save", tooltip="Draw the figures into a file"),
-    Binding("d,delete", "delete", "Delete", id="evaluate.delete", tooltip="Delete this evaluation"),
-    Binding("y", "copy_command", "Command", id="evaluate.copy", tooltip="Copy the shell command"),
-    Binding(
-        "Y",
-        "copy_asking",
-        "Command to evaluate",
-        id="evaluate.copy_asking",
-        show=False,
-        tooltip="Copy the shell command that evaluates the same again",
-    ),
-    Binding(
-        "slash",
-        "filter",
-        "Filter",
-        id="evaluate.filter",
-        key_display="/",
-        tooltip="Narrow the list by data or encoder",
-    ),
-    Binding("x", "cancel", "Cancel", id="evaluate.cancel", tooltip="Cancel this evaluation"),
-    Binding(
-        "left", "tab(-1)", "Tab left", id="evaluate.left", show=False, tooltip="Figures before"
-    ),
-    Binding(
-        "right", "tab(1)", "Tab right", id="evaluate.right", show=False, tooltip="The next figures"
-    ),
-]
+ROOMY_HEIGHTS = [*HEIGHTS, (32, "-roomy")]
+BROAD_WIDTHS = [*WIDTHS, (170, "-broad")]
+WATCHED = (
+    "edit",
+    "again",
+    "mark",
+    "change",
+    "save_plot",
+    "delete",
+    "cancel",
+    "copy_command",
+    "toggle_plots",
+)
+"""Actions that the footer offers for some rows only."""
 
 
-OTHER_VERSION = "another version of t2itui wrote down what was asked"
+class EvaluateScreen(PagedScreen):
+    """Lists jobs and evaluations, makes new ones, and shows what is under the cursor."""
 
+    MODE = "evaluate"
+    SUBJECT = "Evaluate"
+    NOUN = "evaluation"
+    EMPTY = "No evaluation yet: n makes one."
+    NOTHING_FOUND = "No evaluation of such data."
+    VERTICAL_BREAKPOINTS = ROOMY_HEIGHTS
+    HORIZONTAL_BREAKPOINTS = BROAD_WIDTHS
+    DEFAULT_CSS = """
+    EvaluateScreen {
+        & #evaluations { height: 1fr; layout: vertical; }
+        & #kept { height: 7; }
+        & Sheet { height: 1fr; }
+        & EvaluationDetail { height: 1fr; border-top: solid $panel; }
+        &.-short #kept { height: 1fr; }
+        &.-short EvaluationDetail { display: none; }
+        &.-roomy #kept { height: 11; }
+        &.-broad #evaluations { layout: horizontal; }
+        &.-broad #kept { width: 84; height: 1fr; }
+        &.-broad EvaluationDetail { border-top: none; border-left: solid $panel; width: 1fr; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = EVALUATE_KEYS
 
-class EvaluateScreen(EvaluationsScreen):
-    """Makes evaluations, and does what can be done with those that were kept."""
+    sheet = getters.query_one(EvaluationsSheet)
+    detail = getters.query_one(EvaluationDetail)
 
-    BINDINGS: ClassVar[list[BindingType]] = KEYS
+    class Read(Message):
+        """Evaluations were read."""
+
+        def __init__(self, heads: Sequence[Head], *, offset: int) -> None:
+            self.heads = heads
+            self.offset = offset
+            super().__init__()
+
+    class Opened(Message):
+        """An evaluation was read in full, and what it can be compared with."""
+
+        def __init__(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
+            self.found = found
+            self.pair = pair
+            super().__init__()
 
     class Asked(Message):
         """An evaluation is to be made; the parts of the engine for it are loaded."""
@@ -88,11 +104,172 @@ class EvaluateScreen(EvaluationsScreen):
             self.request = request
             super().__init__()
 
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.controller = EvaluationsController(session)
+        self.evaluations = EvaluationList()
+        self._watched = BindingWatch(self, WATCHED)
+        self._shown: tuple[object, ...] = ()
+        """What the detail was last asked to show."""
+
+    @property
+    def listing(self) -> Sheet:
+        return self.sheet
+
+    def compose_body(self) -> ComposeResult:
+        with Container(id="evaluations"):
+            with Vertical(id="kept"):
+                yield from self.compose_filter("words of the data or encoder")
+                yield EvaluationsSheet(COLUMNS, empty=self.EMPTY)
+            yield EvaluationDetail(in_letters=self.session.graphics.protocol == "text")
+
+    def on_mount(self) -> None:
+        self.until_unmount(self.session.board.subscribe(self.follow_board))
+        self.until_unmount(self.session.job_events.subscribe(self.follow_job))
+        self.until_unmount(self.session.when_open(self.take_engine))
+        self.detail.show_words(Content(""))
+        self.sheet.focus()
+
+    # The list
+
+    @work(exclusive=True, group="evaluations")
+    async def read_page(self, offset: int, containing: str) -> None:
+        """Read evaluations beside the screen."""
+        if self.session.engine is None:
+            return
+        with self.errors_told():
+            heads = await self.controller.read(PAGE, offset, containing)
+            self.post_message(self.Read(heads, offset=offset))
+
+    @on(Read)
+    def take_page(self, message: Read) -> None:
+        """Show the list, or more of it."""
+        self.evaluations.take(message.heads, offset=message.offset)
+        self.is_last = len(message.heads) < PAGE
+        self.show_rows()
+
+    def follow_board(self) -> None:
+        """Follow the jobs while the screen is in front; everything is read when it comes there."""
+        if self.is_current:
+            self.show_rows()
+
+    def follow_job(self, event: JobEvent) -> None:
+        """Read the list anew when an evaluation is done, and go to its row."""
+        view = self.session.board.find(event.job_id)
+        if not isinstance(event, JobFinished) or view is None or self.session.engine is None:
+            return
+        found = self.controller.result_of(event.job_id) if view.kind is JobKind.EVALUATE else None
+        if found is not None:
+            self.evaluations.go_to_result(found)
+            self.load()
+
+    def show_rows(self) -> None:
+        """Show jobs and kept evaluations as they are now."""
+        self.say_count(len(self.evaluations.heads))
+        rows = self.evaluations.rows(self.session.board.views)
+        self.sheet.show(rows)
+        wanted = self.evaluations.take_wanted(rows)
+        if wanted:
+            self.sheet.select(wanted)
+
+    # What is under the cursor
+
+    @property
+    def current(self) -> Head | None:
+        """The kept evaluation under the cursor."""
+        row = self.sheet.current
+        return self.evaluations.heads.get(row.key) if row is not None else None
+
+    @property
+    def current_job(self) -> JobView | None:
+        """The job under the cursor."""
+        row = self.sheet.current
+        views = self.session.board.views if row is not None else ()
+        return next((view for view in views if row and job_key(view.job_id) == row.key), None)
+
+    @property
+    def pair(self) -> tuple[int, int] | None:
+        """Ids of the two evaluations that can be compared, the older one first."""
+        return self.evaluations.pair(self.current)
+
+    @on(Sheet.Highlighted)
+    def show_current(self) -> None:
+        """Show what is under the cursor in full."""
+        self._watched.follow()
+        head, job = self.current, self.current_job
+        if job is not None:
+            self._shown = ()
+            self.detail.show_words(job_story(job))
+        elif head is None:
+            self._shown = ()
+            is_empty = self.is_last and not self.filter_line.value
+            self.detail.show_words(NOTHING_YET if is_empty else Content(""))
+        else:
+            self._show_head(head)
+            self.read_on(len(self.evaluations.heads))
+
+    def _show_head(self, head: Head) -> None:
+        wanted = (head.id, self.pair)
+        if head.id == 0 and self.evaluations.unkept is not None:
+            self.detail.show(self.evaluations.unkept, None)
+        elif wanted != self._shown:
+            self._shown = wanted
+            self.open(head.id, self.pair)
+
+    @work(exclusive=True, group="evaluation")
+    async def open(self, evaluation_id: int, pair: tuple[int, int] | None) -> None:
+        """Read an evaluation beside the screen, and those that are compared."""
+        if self.session.engine is None:
+            return
+        with self.errors_told():
+            self.post_message(self.Opened(*await self.controller.open(evaluation_id, pair)))
+
+    @on(Opened)
+    def show_opened(self, message: Opened) -> None:
+        """Show the figures, if the cursor is still there."""
+        if self.current is not None and self.current.id == message.found.id:
+            self.detail.show(message.found, message.pair)
+            self._watched.follow()
+
+    def action_mark(self) -> None:
+        """Mark the evaluation under the cursor, or take its mark away; two can be marked."""
+        if self.current is not None:
+            self.evaluations.toggle_mark(self.current.id)
+            self.show_rows()
+
+    def action_change(self) -> None:
+        """Bring what changed to the front."""
+        self.detail.tabs.active = "change"
+
+    def action_tab(self, tabs: int) -> None:
+        """Go to other figures."""
+        self.detail.turn(tabs)
+
+    def action_toggle_plots(self) -> None:
+        """Draw plots in colours, or of letters."""
+        is_text = self.detail.toggle_plots()
+        self.notify("as text" if is_text else "drawn", title="Plots", timeout=2)
+
+    @on(EvaluationDetail.TabShown)
+    def follow_tab(self) -> None:
+        self._watched.follow()
+        if self.current is not None:
+            self._show_head(self.current)
+
+    @on(Sheet.Chosen)
+    def go_to_figures(self) -> None:
+        """Let the keys scroll the figures."""
+        self.detail.pane.focus()
+
+    @on(FiguresPane.Left)
+    def leave_figures(self) -> None:
+        self.sheet.focus()
+
     # Making evaluations
 
     def action_new(self) -> None:
         """Ask what to evaluate."""
-        threshold = self.t2i.settings.threshold
+        threshold = self.session.settings.threshold
         self.ask(EvaluateRequest(data=BUILT_IN.name, threshold=threshold))
 
     @work(group="ask")
@@ -108,59 +285,39 @@ class EvaluateScreen(EvaluationsScreen):
         request, job = await self._request(), self.current_job
         if request is not None:
             if job is not None:
-                self.t2i.job_board.dismiss(job.job_id)
+                self.session.board.dismiss(job.job_id)
             self.post_message(self.Asked(request))
 
     async def _request(self) -> EvaluateRequest | None:
         """What was asked for the row under the cursor; says so where that cannot be read."""
-        head, view, engine = self.current, self.current_job, self.t2i.engine
-        if engine is None:
-            return None
         try:
-            if view is not None:
-                job = engine.jobs.find(view.job_id)
-                return None if job is None else EvaluateRequest.from_json(job.request)
-            if head is not None:
-                found = await (await evaluator_of(engine)).get(head.id)
-                return EvaluateRequest.from_json(found.request)
+            return await self.controller.request_of(self.current, self.current_job)
         except T2IError as error:
             self.tell_error(error)
-        except (ValueError, TypeError, KeyError):
-            self.notify(OTHER_VERSION, title="Evaluate", severity="warning")
-        return None
+            return None
 
     @work(group="form")
     async def ask(self, request: EvaluateRequest) -> None:
         """Show the form, and evaluate what it says."""
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
-        try:
-            await evaluator_of(engine)
-            known = await engine.library.encoders()
-        except CacheError as error:
-            self.tell_error(error)
-            return
-        encoders = [record.id for record in known]
-        form = EvaluateForm(engine, request, encoders=encoders, home=self.t2i.home)
-        answer = await self.app.push_screen_wait(form)
-        if answer is not None:
-            self.post_message(self.Asked(answer))
+        with self.errors_told():
+            encoders = await self.controller.encoders()
+            form = EvaluateForm(engine, request, encoders=encoders, home=self.session.home)
+            answer = await self.app.push_screen_wait(form)
+            if answer is not None:
+                self.post_message(self.Asked(answer))
 
     @on(Asked)
     def start(self, message: Asked) -> None:
         """Start the job; the cursor goes to its row."""
-        if self.t2i.engine is not None:
-            job = self.t2i.engine.evaluate(message.request)
-            self._wanted = job_key(job.id)
+        self.evaluations.go_to_job(self.controller.start(message.request))
 
     def action_cancel(self) -> None:
         """Cancel the job under the cursor, or take what came of it out of sight."""
-        job = self.current_job
-        if job is not None and job.is_active:
-            self.t2i.action_cancel_job(job.job_id)
-        elif job is not None:
-            self.t2i.job_board.dismiss(job.job_id)
+        if self.current_job is not None:
+            self.controller.cancel(self.current_job)
 
     # What can be done with one that is kept
 
@@ -188,45 +345,38 @@ class EvaluateScreen(EvaluationsScreen):
     @work(group="delete")
     async def action_delete(self) -> None:
         """Delete the evaluation under the cursor, if the person is sure."""
-        head, engine = self.current, self.t2i.engine
-        if head is None or engine is None:
+        head = self.current
+        if head is None:
             return
         question = Confirm(
             f"Delete evaluation {head.id} of {head.data!r}?",
             "Its figures cannot be shown or compared any more; embeddings stay.",
             go="Delete (enter)",
-            command=twins.forget_evaluation_command(self.t2i.home, head.id),
+            command=twins.forget_evaluation_command(self.session.home, head.id),
         )
         if not await self.app.push_screen_wait(question):
             return
-        try:
-            await engine.evaluator.forget(head.id)
-        except T2IError as error:
-            self.tell_error(error)
-        else:
-            self.marked = [each for each in self.marked if each != head.id]
+        with self.errors_told():
+            await self.controller.delete(head.id)
+            self.evaluations.drop_mark(head.id)
             self.load()
 
     @work(group="plot")
     async def action_save_plot(self) -> None:
         """Draw the figures of the evaluation under the cursor into a file."""
-        head, engine = self.current, self.t2i.engine
-        if head is None or engine is None:
+        head = self.current
+        if head is None:
             return
-        path = await self.app.push_screen_wait(SavePlot(head.id, home=self.t2i.home))
+        path = await self.app.push_screen_wait(SavePlot(head.id, home=self.session.home))
         if path is None:
             return
-        try:
-            found = await engine.evaluator.get(head.id)
-            await asyncio.to_thread(_draw, found, path)
-        except T2IError as error:
-            self.tell_error(error)
-        else:
+        with self.errors_told():
+            await self.controller.draw(head.id, path)
             self.notify(plain(str(path)), title="Drawn", markup=False)
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that shows what is on the screen."""
-        home, head = self.t2i.home, self.current
+        home, head = self.session.home, self.current
         if head is None:
             self.action_copy_asking()
         elif self.detail.tab == "change" and self.pair is not None:
@@ -239,14 +389,8 @@ class EvaluateScreen(EvaluationsScreen):
         """Put the command on the clipboard that evaluates the same again."""
         request = await self._request()
         if request is not None:
-            self._copy(twins.evaluate_command(self.t2i.home, request))
+            self._copy(twins.evaluate_command(self.session.home, request))
 
     def _copy(self, command: str) -> None:
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)
-
-
-def _draw(found: Evaluation, path: Path) -> None:
-    from engine.evaluation.plots import draw_evaluation
-
-    draw_evaluation(found, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +18,7 @@ from textual.widgets import Static
 
 from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
-from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, Offered
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
 from t2itui.screens.generate.known import (
     Known,
     from_record,
@@ -32,6 +32,7 @@ from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, progress_line, with_button
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.screens.jobs.views import PaintedView, as_ppm
+from t2itui.session import CancelJob, EditRequest, RepeatGeneration, Session, StartGeneration
 from t2itui.text.plain import plain
 from t2itui.widgets.basics import Backdrop
 
@@ -151,18 +152,17 @@ class PaintingScreen(AppScreen):
             self.painted = painted
             self.best = best
 
-    def __init__(self, job_id: int) -> None:
-        super().__init__()
+    def __init__(self, session: Session, job_id: int) -> None:
+        super().__init__(session)
         self.job_id = job_id
         self.known: Known | None = None
         self._place = 0
         """Which of several painted pictures is shown."""
         self._shown: int | None = None
         """Id of the painted picture that is shown, or being fetched."""
-        self._offered = Offered(self, _CHANGING)
+        self._watched = BindingWatch(self, _CHANGING)
         self._texts: dict[str, Content] = {}
         """What stands in each widget, so that none is laid out anew for nothing."""
-        self._unsubscribe: Callable[[], None] = lambda: None
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="heading")
@@ -178,8 +178,8 @@ class PaintingScreen(AppScreen):
     def on_mount(self) -> None:
         self.best.display = False
         self.query_one(JobsStrip).leave_out(self.job_id)
-        self._unsubscribe = self.t2i.job_board.subscribe(self.show)
-        self.watch(self.t2i, "engine", self.take_engine)
+        self.until_unmount(self.session.board.subscribe(self.show))
+        self.until_unmount(self.session.when_open(self.take_engine))
         self.show()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -189,9 +189,6 @@ class PaintingScreen(AppScreen):
     def take_engine(self) -> None:
         """Read as soon as the engine is open."""
         self.load()
-
-    def on_unmount(self) -> None:
-        self._unsubscribe()
 
     def follow_job(self, job_id: int) -> None:
         """Show another job."""
@@ -207,7 +204,7 @@ class PaintingScreen(AppScreen):
     @work(exclusive=True, group="known")
     async def load(self) -> None:
         """Read what the cache knows of the job."""
-        engine, job_id = self.t2i.engine, self.job_id
+        engine, job_id = self.session.engine, self.job_id
         if engine is None:
             return
         try:
@@ -217,7 +214,7 @@ class PaintingScreen(AppScreen):
             order = await engine.painting.order(job_id)
             kept = await engine.painting.pictures()
         except T2IError as error:
-            self.t2i.tell_problem("Painting", error)
+            self.session.report_error("Painting", error)
             return
         mine = [from_record(each) for each in kept if each.job_id == job_id and each.path]
         source = engine.painting.source(order.request, order.library)
@@ -238,7 +235,7 @@ class PaintingScreen(AppScreen):
     @property
     def view(self) -> JobView | None:
         """The job, if it is of this session."""
-        return self.t2i.job_board.find(self.job_id)
+        return self.session.board.find(self.job_id)
 
     @property
     def state(self) -> JobState | None:
@@ -270,7 +267,7 @@ class PaintingScreen(AppScreen):
         self._show_how()
         self._show_side()
         self._show_pictures()
-        self._offered.follow()
+        self._watched.follow()
 
     def _show_heading(self) -> None:
         title = self.view.title if self.view is not None else ""
@@ -305,7 +302,7 @@ class PaintingScreen(AppScreen):
         if view is None:
             return "" if self.known is None else self.known.record.message
         if view.state is JobState.QUEUED:
-            engine = self.t2i.engine
+            engine = self.session.engine
             waiting = engine.jobs.waiting(JobKind.GENERATE) if engine is not None else ()
             place = waiting.index(view.job_id) + 1 if view.job_id in waiting else 1
             return f"Waits: number {place} of {max(place, len(waiting))} in the queue; K, J move it"
@@ -365,7 +362,7 @@ class PaintingScreen(AppScreen):
         return "no preview yet" if self.state is JobState.RUNNING else ""
 
     def _show_scores(self, picture: PaintedView) -> None:
-        best, threshold = picture.best, self.t2i.settings.threshold
+        best, threshold = picture.best, self.session.settings.threshold
         cosines = [each for each in (picture.cosine, best and best.cosine) if each]
         top = max(cosines, default=1.0)
         place, count = self.pictures.index(picture) + 1, len(self.pictures)
@@ -384,7 +381,7 @@ class PaintingScreen(AppScreen):
 
     @work(exclusive=True, group="pictures")
     async def _fetch(self, picture: PaintedView) -> None:
-        engine, best = self.t2i.engine, picture.best
+        engine, best = self.session.engine, picture.best
         if engine is None:
             return
         painted = await asyncio.to_thread(_read, Path(picture.path))
@@ -437,15 +434,15 @@ class PaintingScreen(AppScreen):
 
     def action_cancel(self) -> None:
         """Cancel this job."""
-        self.t2i.action_cancel_job(self.job_id)
+        self.session.send(CancelJob(self.job_id))
 
     def action_again(self) -> None:
         """Run it again as it was; what was painted before comes from the cache."""
-        self.t2i.paint_again(self.job_id)
+        self.session.send(RepeatGeneration(self.job_id))
 
     def action_another(self) -> None:
         """Paint the same with another seed."""
-        self.t2i.paint_again(self.job_id, new_seed=True)
+        self.session.send(RepeatGeneration(self.job_id, new_seed=True))
 
     def action_more_steps(self) -> None:
         """Paint the picture on the screen again with twice the steps."""
@@ -456,19 +453,19 @@ class PaintingScreen(AppScreen):
         steps = request.steps or (settled.steps if settled is not None else 0)
         if steps:
             wanted = replace(request, steps=steps * 2, seed=picture.seed, count=1)
-            self.t2i.start_painting(wanted, library=known.order.library)
+            self.session.send(StartGeneration(wanted, known.order.library))
 
     def action_vary(self) -> None:
         """Paint a variation of the picture on the screen; the form asks how far from it."""
         if self.known is not None and self.picture is not None:
             start = Path(self.picture.path)
             request = replace(self.known.order.request, start_picture=start, seed=None, count=1)
-            self.t2i.show_form(replace(request, width=None, height=None))
+            self.session.send(EditRequest(replace(request, width=None, height=None)))
 
     def action_edit(self) -> None:
         """Put what was asked into the form."""
         if self.known is not None:
-            self.t2i.show_form(self.known.order.request)
+            self.session.send(EditRequest(self.known.order.request))
 
     def action_turn(self, by: int) -> None:
         """Show another of several pictures."""
@@ -477,13 +474,13 @@ class PaintingScreen(AppScreen):
 
     def action_move(self, places: int) -> None:
         """Move the job in the queue."""
-        if self.t2i.engine is not None:
-            self.t2i.engine.jobs.move(self.job_id, places)
+        if self.session.engine is not None:
+            self.session.engine.jobs.move(self.job_id, places)
 
     @work(group="dismiss")
     async def action_drop(self) -> None:
         """Ask no more whether to run it again."""
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is not None:
             await engine.painting.dismiss([self.job_id])
             self.load()
@@ -493,7 +490,7 @@ class PaintingScreen(AppScreen):
         from t2itui.text.shell_commands import generate_command
 
         if self.known is not None:
-            command = generate_command(self.t2i.home, self.known.order)
+            command = generate_command(self.session.home, self.known.order)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Command copied", markup=False)
 

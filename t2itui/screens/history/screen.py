@@ -16,10 +16,10 @@ from textual.widgets import Static
 
 from engine.errors import T2IError
 from t2itui.graphics.picture import Picture
-from t2itui.messages import ReplayWanted, SearchWanted
-from t2itui.screens.common.base import HEIGHTS, WIDTHS, Offered
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE, PagedScreen
+from t2itui.session import OpenSearch, ReplayReceipt
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
 from t2itui.text.words import when_words
@@ -27,6 +27,7 @@ from t2itui.widgets.sheet import Column, Row, Sheet, fit
 
 if TYPE_CHECKING:
     from engine.results import Receipt, ResultRow, SearchResult
+    from t2itui.session import Session
 
 
 PICTURES = 3
@@ -229,9 +230,9 @@ class HistoryScreen(PagedScreen):
             self.thumbnails = thumbnails
             super().__init__()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._offered = Offered(self, ("search_again", "delete", "copy_command"))
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._watched = BindingWatch(self, ("search_again", "delete", "copy_command"))
         self.receipts: dict[str, Receipt] = {}
 
     @property
@@ -245,16 +246,16 @@ class HistoryScreen(PagedScreen):
             yield ReceiptDetail()
 
     def on_mount(self) -> None:
-        self.watch(self.t2i, "engine", self.take_engine)
+        self.until_unmount(self.session.when_open(self.take_engine))
         self.sheet.focus()
 
     @work(exclusive=True, group="history")
     async def read_page(self, offset: int, containing: str) -> None:
         """Read receipts beside the screen."""
-        if self.t2i.engine is None:
+        if self.session.engine is None:
             return
         try:
-            found = await self.t2i.engine.history.entries(PAGE, offset, containing)
+            found = await self.session.engine.history.entries(PAGE, offset, containing)
         except T2IError as error:
             self.tell_error(error)
         else:
@@ -279,7 +280,7 @@ class HistoryScreen(PagedScreen):
     @on(Sheet.Highlighted)
     def show_current(self) -> None:
         """Show the decision under the cursor in full."""
-        self._offered.follow()
+        self._watched.follow()
         if self.current is None:
             self.detail.clear()
             return
@@ -290,7 +291,7 @@ class HistoryScreen(PagedScreen):
     @work(exclusive=True, group="receipt")
     async def open(self, receipt_id: str) -> None:
         """Read the results of a receipt beside the screen."""
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
@@ -319,24 +320,24 @@ class HistoryScreen(PagedScreen):
     def replay(self) -> None:
         """Show the answer of the receipt on the Search screen."""
         if self.current is not None:
-            self.app.post_message(ReplayWanted(self.current.id))
+            self.session.send(ReplayReceipt(self.current.id))
 
     def action_search_again(self) -> None:
         """Ask the same of the library as it is now."""
         if self.current is not None:
-            self.app.post_message(SearchWanted(self.current.query))
+            self.session.send(OpenSearch(self.current.query))
 
     @work(group="delete")
     async def action_delete(self) -> None:
         """Delete the receipt under the cursor, if the person is sure."""
-        receipt, engine = self.current, self.t2i.engine
+        receipt, engine = self.current, self.session.engine
         if receipt is None or engine is None:
             return
         question = Confirm(
             f"Delete the receipt of {receipt.query!r}?",
             "The query can be asked again; this answer cannot be replayed any more.",
             go="Delete (enter)",
-            command=twins.forget_receipt_command(self.t2i.home, receipt.id),
+            command=twins.forget_receipt_command(self.session.home, receipt.id),
         )
         if not await self.app.push_screen_wait(question):
             return
@@ -350,6 +351,6 @@ class HistoryScreen(PagedScreen):
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that replays the receipt."""
         if self.current is not None:
-            command = twins.replay_command(self.t2i.home, self.current.id)
+            command = twins.replay_command(self.session.home, self.current.id)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Copied", markup=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,16 +17,18 @@ from textual.widgets import Static
 from engine.errors import CacheError
 from engine.jobs.codec import Order
 from engine.states import JobState
-from t2itui.screens.common.base import HEIGHTS, AppScreen, Offered
+from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.jobs.again import Request, again_command, read_request, start_again
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, figures
+from t2itui.session import CancelJob, RepeatGeneration, WatchJob
 from t2itui.text.plain import plain
 from t2itui.text.words import when_words
 from t2itui.widgets.sheet import Column, Row, Sheet
 
 if TYPE_CHECKING:
     from engine.records import JobRecord
+    from t2itui.session import Session
 
 
 COLUMNS = (
@@ -207,9 +209,9 @@ class JobsScreen(AppScreen):
             self.records = records
             super().__init__()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._offered = Offered(
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._watched = BindingWatch(
             self, ("cancel", "again", "another", "drop", "copy_command", "move")
         )
         self.jobs: dict[str, ListedJob] = {}
@@ -218,7 +220,6 @@ class JobsScreen(AppScreen):
         """Jobs whose rows were asked for: a full or read-only cache never has them."""
         self._started = ""
         """Key of the job that was started here and has not been listed yet."""
-        self._unsubscribe: Callable[[], None] = lambda: None
 
     def compose_body(self) -> ComposeResult:
         yield Static("Jobs of this and earlier sessions", id="heading")
@@ -227,24 +228,21 @@ class JobsScreen(AppScreen):
             yield Static()
 
     def on_mount(self) -> None:
-        self._unsubscribe = self.t2i.job_board.subscribe(self.show)
-        self.watch(self.t2i, "engine", self.take_engine)
+        self.until_unmount(self.session.board.subscribe(self.show))
+        self.until_unmount(self.session.when_open(self.take_engine))
         self.sheet.focus()
 
     def take_engine(self) -> None:
         """Read as soon as the engine is open."""
         self.load()
 
-    def on_unmount(self) -> None:
-        self._unsubscribe()
-
     @work(exclusive=True, group="jobs")
     async def load(self) -> None:
         """Read what the cache remembers beside the screen."""
-        if self.t2i.engine is None:
+        if self.session.engine is None:
             return
         try:
-            records = await self.t2i.engine.jobs.remembered(REMEMBERED)
+            records = await self.session.engine.jobs.remembered(REMEMBERED)
         except CacheError as error:
             self.notify(plain(error.message), title="Jobs", severity="error", markup=False)
         else:
@@ -257,7 +255,7 @@ class JobsScreen(AppScreen):
 
     def show(self) -> None:
         """List the board's jobs and the remembered ones."""
-        views = self.t2i.job_board.views
+        views = self.session.board.views
         unknown = {view.job_id for view in views} - {record.id for record in self._records}
         if unknown - self._missed and self._records:
             self._missed |= unknown
@@ -279,7 +277,7 @@ class JobsScreen(AppScreen):
     def tell_story(self) -> None:
         """Say in full how the job under the cursor went."""
         self.story.update(story(self.current) if self.current is not None else "")
-        self._offered.follow()
+        self._watched.follow()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the job under the cursor."""
@@ -312,47 +310,47 @@ class JobsScreen(AppScreen):
     def action_cancel(self) -> None:
         """Cancel the job under the cursor."""
         if self.current is not None:
-            self.t2i.action_cancel_job(self.current.job_id)
+            self.session.send(CancelJob(self.current.job_id))
 
     @on(Sheet.Chosen)
     def choose(self) -> None:
         """Show a painting job large; start another job again, if it is over."""
         job = self.current
         if job is not None and isinstance(job.request, Order):
-            self.t2i.action_watch(job.job_id)
+            self.session.send(WatchJob(job.job_id))
         else:
             self.action_again()
 
     def action_move(self, places: int) -> None:
         """Move the waiting job under the cursor in its queue."""
-        if self.current is not None and self.t2i.engine is not None:
-            self.t2i.engine.jobs.move(self.current.job_id, places)
+        if self.current is not None and self.session.engine is not None:
+            self.session.engine.jobs.move(self.current.job_id, places)
 
     @work(group="dismiss")
     async def action_drop(self) -> None:
         """Ask no more whether to run an unfinished painting again."""
-        job, engine = self.current, self.t2i.engine
+        job, engine = self.current, self.session.engine
         if job is not None and engine is not None:
             await engine.painting.dismiss([job.job_id])
             self.load()
 
     def action_again(self) -> None:
         """Start the job under the cursor again, if it is over."""
-        job, engine = self.current, self.t2i.engine
+        job, engine = self.current, self.session.engine
         if job is not None and job.can_run_again and isinstance(job.request, Order):
-            self.t2i.paint_again(job.job_id)
+            self.session.send(RepeatGeneration(job.job_id))
         elif job is not None and engine is not None and job.request and job.can_run_again:
             self._started = str(start_again(engine, job.request).id)
 
     def action_another(self) -> None:
         """Paint what the job under the cursor painted with another seed."""
         if self.current is not None:
-            self.t2i.paint_again(self.current.job_id, new_seed=True)
+            self.session.send(RepeatGeneration(self.current.job_id, new_seed=True))
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that does the same."""
         if self.current is not None and self.current.request is not None:
-            command = again_command(self.t2i.home, self.current.request)
+            command = again_command(self.session.home, self.current.request)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Copied", markup=False)
 

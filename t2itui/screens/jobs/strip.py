@@ -9,7 +9,6 @@ from textual.geometry import Size
 from textual.timer import Timer
 from textual.widget import Widget
 
-from t2itui.job_host import JobHost
 from t2itui.screens.generate.pictures import LivePicture
 from t2itui.screens.jobs.board import JobBoard, JobView
 from t2itui.screens.jobs.line import job_line, summary_line
@@ -37,12 +36,12 @@ class JobsStrip(Widget):
     }
     """
 
-    app = getters.app(JobHost)
     picture = getters.query_one(LivePicture)
 
-    def __init__(self, *, with_preview: bool = True) -> None:
+    def __init__(self, board: JobBoard, *, with_preview: bool = True) -> None:
         """Without a preview where the screen shows it large."""
         super().__init__()
+        self._board = board
         self._with_preview = with_preview
         self._left_out: int | None = None
         self._lines = 0
@@ -53,10 +52,6 @@ class JobsStrip(Widget):
 
     def compose(self) -> ComposeResult:
         yield LivePicture()
-
-    @property
-    def _board(self) -> JobBoard:
-        return self.app.job_board
 
     @property
     def _is_roomy(self) -> bool:

@@ -18,7 +18,7 @@ from engine.collections import BUILT_IN
 from engine.errors import T2IError
 from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
 from engine.requests import ImportRequest, IndexRequest
-from t2itui.screens.common.base import HEIGHTS, AppScreen, Offered
+from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.library.forms import AddFolder, ImportVectors
 from t2itui.screens.library.state import (
@@ -34,6 +34,7 @@ from t2itui.screens.library.state import (
     tables,
     totals,
 )
+from t2itui.session import RefreshStatus
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
 from t2itui.widgets.sheet import Row, Sheet
@@ -41,6 +42,7 @@ from t2itui.widgets.sheet import Row, Sheet
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.events import JobEvent
+    from t2itui.session import Session
 
 
 RELOAD_S = 1.0
@@ -127,9 +129,11 @@ class LibraryScreen(AppScreen):
             self.state = state
             super().__init__()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._offered = Offered(self, ("rescan", "rescan_all", "forget", "download", "copy_path"))
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._watched = BindingWatch(
+            self, ("rescan", "rescan_all", "forget", "download", "copy_path")
+        )
         self.state: LibraryState | None = None
         self._due: Timer | None = None
 
@@ -150,8 +154,8 @@ class LibraryScreen(AppScreen):
         yield Static(id="row")
 
     def on_mount(self) -> None:
-        self.watch(self.t2i, "engine", self.take_engine)
-        self.t2i.job_events.subscribe(self, self.follow_job)
+        self.until_unmount(self.session.when_open(self.take_engine))
+        self.until_unmount(self.session.job_events.subscribe(self.follow_job))
         self.sheet.focus()
 
     def take_engine(self) -> None:
@@ -169,7 +173,7 @@ class LibraryScreen(AppScreen):
     @property
     def engine(self) -> Engine | None:
         """The engine, once it is open."""
-        return self.t2i.engine
+        return self.session.engine
 
     def follow_job(self, event: JobEvent) -> None:
         """Read anew when a job has changed something, soon but not at every batch."""
@@ -201,7 +205,7 @@ class LibraryScreen(AppScreen):
             self.query_one(f"#{name}", Sheet).show(found)
             label = f"{TABS[name]} {len(found):,}" if found else TABS[name]
             self.query_one(f"Tab#{name}", Tab).label = Content(label)
-        self._offered.follow()
+        self._watched.follow()
 
     @on(Tabs.TabActivated)
     def show_tab(self, message: Tabs.TabActivated) -> None:
@@ -210,7 +214,7 @@ class LibraryScreen(AppScreen):
         if had_focus:
             self.sheet.focus()
         self.show_row()
-        self._offered.follow()
+        self._watched.follow()
 
     @on(Sheet.Highlighted)
     def show_row(self) -> None:
@@ -219,7 +223,7 @@ class LibraryScreen(AppScreen):
         self.query_one("#row", Static).update(
             Content(detail(self.sheet.id or "", row)) if row is not None else ""
         )
-        self._offered.follow()
+        self._watched.follow()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the table in front."""
@@ -253,7 +257,7 @@ class LibraryScreen(AppScreen):
             self.action_storybook()
             return
         dialog = AddFolder(
-            self.t2i.home,
+            self.session.home,
             models=self.state.models,
             default_encoder=self.engine.settings.encoder,
             folder=message.row.key if message is not None else "",
@@ -298,7 +302,7 @@ class LibraryScreen(AppScreen):
             f"{row.cells[1]} pictures leave the library with their embeddings, unless another "
             "folder holds them too. The files stay where they are.",
             go="Forget (enter)",
-            command=twins.forget_command(self.t2i.home, Path(row.key)),
+            command=twins.forget_command(self.session.home, Path(row.key)),
         )
         if not await self.app.push_screen_wait(question):
             return
@@ -327,14 +331,14 @@ class LibraryScreen(AppScreen):
         except T2IError as error:
             self.tell_error(error)
         self.load()
-        self.t2i.update_status()
+        self.session.send(RefreshStatus())
 
     def _leave_out_question(self, pictures: int) -> Confirm:
         return Confirm(
             "Leave the storybook out?",
             f"{pictures:,} drawn pictures leave the library. b takes them back at any time.",
             go="Leave out (enter)",
-            command=twins.storybook_command(self.t2i.home, on=False),
+            command=twins.storybook_command(self.session.home, on=False),
         )
 
     def _is_builtin(self, row: Row | None) -> bool:
@@ -342,7 +346,7 @@ class LibraryScreen(AppScreen):
 
     def action_import(self) -> None:
         """Ask for vectors made elsewhere."""
-        self.app.push_screen(ImportVectors(self.t2i.home), self.import_vectors)
+        self.app.push_screen(ImportVectors(self.session.home), self.import_vectors)
 
     def import_vectors(self, request: ImportRequest | None) -> None:
         """Start to import, if it is wanted."""
@@ -371,7 +375,7 @@ class LibraryScreen(AppScreen):
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that does what this table is for."""
-        row, home = self.sheet.current, self.t2i.home
+        row, home = self.sheet.current, self.session.home
         match self.switcher.current:
             case "folders" if self._is_builtin(row):
                 command = twins.storybook_command(home, on=False)

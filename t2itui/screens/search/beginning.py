@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.events import JobEvent
     from engine.records import LibraryCounts
     from engine.requests import SearchRequest
+    from t2itui.session import Session
 
 
 REFRESH_S = 0.5
@@ -54,8 +55,8 @@ class Beginning(LabelActions):
     panel = getters.query_one(Panel)
     first_start = getters.query_one(FirstStart)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.request: SearchRequest | None = None
         """What was asked last, answered or not."""
         self._due: Timer | None = None
@@ -65,10 +66,10 @@ class Beginning(LabelActions):
     def answer(self, request: SearchRequest) -> object:
         """Have the library ranked beside the screen."""
 
-    def take_engine(self, engine: Engine | None) -> None:
+    def take_engine(self) -> None:
         """Begin as soon as the engine is open."""
-        if engine is not None:
-            self._begin(engine)
+        if self.session.engine is not None:
+            self._begin(self.session.engine)
 
     @work(exclusive=True, group="begin")
     async def _begin(self, engine: Engine) -> None:
@@ -89,7 +90,7 @@ class Beginning(LabelActions):
     @work(group="count")
     async def look_again(self) -> None:
         """Count what there is to search, and follow a library that came or went."""
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None or not self.has_begun:
             return
         try:
@@ -113,8 +114,8 @@ class Beginning(LabelActions):
             self._show_greeting(message.counts.own, message.queries)
         if self.request is not None:
             self.answer(self.request)
-        elif self.t2i.start_query:
-            self.search_for(self.t2i.start_query)
+        elif self.session.start_query:
+            self.search_for(self.session.start_query)
         elif not message.counts.own:
             self.open_storybook()
 
@@ -170,5 +171,5 @@ class Beginning(LabelActions):
         self._due = None
         if any(worker.group == "search" and worker.is_running for worker in self.workers):
             self._due = self.set_timer(REFRESH_S, self._begin_anew)
-        elif self.results.listing is None and self.t2i.engine is not None:
-            self._begin(self.t2i.engine)
+        elif self.results.listing is None and self.session.engine is not None:
+            self._begin(self.session.engine)

@@ -10,6 +10,7 @@ from textual.message import Message
 from textual.timer import Timer
 
 from engine.errors import T2IError
+from engine.scoring.registry import scorer_after
 from t2itui.screens.search.lines import RouteLine
 from t2itui.screens.search.pictures import PictureActions
 from t2itui.screens.search.results import FINE, Results
@@ -20,6 +21,7 @@ from t2itui.text.words import duration_words, filter_words
 if TYPE_CHECKING:
     from engine.results import SearchResult
     from t2itui.screens.search.listing import Listing
+    from t2itui.session import Session
 
 
 ROOMY = 110
@@ -42,8 +44,8 @@ class DecisionActions(PictureActions):
 
     route_line = getters.query_one(RouteLine)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._rest: Timer | None = None
 
     @abstractmethod
@@ -78,7 +80,7 @@ class DecisionActions(PictureActions):
         listing = self.results.listing
         if listing is None:
             return
-        self.t2i.remember(
+        self.session.remember(
             threshold=listing.threshold, scorer=listing.scorer, hide_below=listing.hide_below
         )
         self.show_route(listing)
@@ -100,12 +102,12 @@ class DecisionActions(PictureActions):
 
     @work(exclusive=True, group="record")
     async def _record(self, listing: Listing, threshold: float, scorer: str) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
             result = await engine.searcher.record(
-                listing.result, threshold=threshold, scorer=scorer, top=self.t2i.settings.top
+                listing.result, threshold=threshold, scorer=scorer, top=self.session.settings.top
             )
         except T2IError as error:
             self.notify(
@@ -128,7 +130,7 @@ class DecisionActions(PictureActions):
         """Rank by the other scorer."""
         listing = self.results.listing
         if listing is not None:
-            self.results.rank_by("cosine" if listing.scorer == "match" else "match")
+            self.results.rank_by(scorer_after(listing.scorer))
 
     def action_hide(self) -> None:
         """Hide what is below the threshold, or dim it."""

@@ -20,7 +20,7 @@ from t2itui.text.plain import plain
 from t2itui.widgets.path_input import PathInput
 
 if TYPE_CHECKING:
-    from t2itui.app import T2ITuiApp
+    from t2itui.session import Session
 
 
 WELCOME = """\
@@ -76,9 +76,9 @@ class FirstStart(Middle):
     outcome = getters.query_one("#outcome", Static)
     download = getters.query_one("#download", Button)
 
-    def __init__(self, app: T2ITuiApp, *, id: str | None = None) -> None:
+    def __init__(self, session: Session, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._t2i = app
+        self.session = session
         self._wanted: Path | None = None
         """A folder that waits for the encoder."""
 
@@ -111,7 +111,7 @@ class FirstStart(Middle):
 
     def _begin(self, folder: Path) -> None:
         """Index a folder, or say that the encoder has to be fetched first."""
-        engine = self._t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         encoder = engine.settings.encoder
@@ -140,7 +140,7 @@ class FirstStart(Middle):
 
     @work(exclusive=True)
     async def _download_for(self, folder: Path) -> None:
-        engine = self._t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         job = engine.download(engine.settings.encoder)
@@ -157,9 +157,9 @@ class FirstStart(Middle):
     async def _import(self) -> None:
         from t2itui.screens.library.forms import ImportVectors
 
-        request = await self.app.push_screen_wait(ImportVectors(self._t2i.home))
-        if request is not None and self._t2i.engine is not None:
-            self._t2i.engine.import_vectors(request)
+        request = await self.app.push_screen_wait(ImportVectors(self.session.home))
+        if request is not None and self.session.engine is not None:
+            self.session.engine.import_vectors(request)
 
     def say_failure(self, message: str, hint: str) -> None:
         """Show why the last attempt failed and what to do."""

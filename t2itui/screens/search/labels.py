@@ -18,8 +18,9 @@ from t2itui.text import shell_commands as twins
 from t2itui.text.words import counted
 
 if TYPE_CHECKING:
-    from engine.search.labels import Labelled
+    from engine.search.labels import LabelSummary
     from t2itui.screens.search.listing import Listing
+    from t2itui.session import Session
 
 
 JUDGING = frozenset({"judge", "unjudge", "copy_label", "forget_labels"})
@@ -44,7 +45,7 @@ class Judgement:
 class JudgingBegun(Message, bubble=False):
     """The answer on the screen can be judged."""
 
-    def __init__(self, text: str, encoder_id: str, state: Labelled) -> None:
+    def __init__(self, text: str, encoder_id: str, state: LabelSummary) -> None:
         super().__init__()
         self.text = text
         self.encoder_id = encoder_id
@@ -63,7 +64,7 @@ class LabelsRead(Message, bubble=False):
 class LabelsKept(Message, bubble=False):
     """A judgement was kept or taken back, and the calibrations follow it."""
 
-    def __init__(self, state: Labelled) -> None:
+    def __init__(self, state: LabelSummary) -> None:
         super().__init__()
         self.state = state
 
@@ -81,8 +82,8 @@ class LabelActions(EarlyLoading):
 
     judge_line = getters.query_one(JudgeLine)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._said: dict[int, bool] = {}
         """What a person said of pictures, by id, for the description on the screen."""
         self._judged_text = ""
@@ -117,7 +118,7 @@ class LabelActions(EarlyLoading):
 
     @work(exclusive=True, group="labels")
     async def _read_labels(self, query: str, encoder_id: str) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
@@ -144,12 +145,12 @@ class LabelActions(EarlyLoading):
 
     @work(exclusive=True, group="labels")
     async def _begin_judging(self, query: str, encoder_id: str, picture_id: int) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         labels = engine.searcher.labels
         try:
-            case = await labels.case(query, picture_id, encoder_id=encoder_id, offline=True)
+            case = await labels.resolve(query, picture_id, encoder_id=encoder_id, offline=True)
             said = await labels.said_for(query, encoder_id=encoder_id)
             state = await labels.state(encoder_id)
         except T2IError as error:
@@ -209,7 +210,7 @@ class LabelActions(EarlyLoading):
     async def _keep_label(
         self, text: str, encoder_id: str, picture_id: int, fits: bool | None
     ) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         labels = engine.searcher.labels
@@ -232,7 +233,7 @@ class LabelActions(EarlyLoading):
     @on(LabelsFailed)
     def tell_failure(self, message: LabelsFailed) -> None:
         self._settle_label()
-        self.t2i.tell_problem("Labels", message.error)
+        self.session.report_error("Labels", message.error)
 
     def _settle_label(self) -> None:
         self._pending = max(0, self._pending - 1)
@@ -260,7 +261,7 @@ class LabelActions(EarlyLoading):
 
     def action_copy_label(self) -> None:
         """Copy the command of the last judgement, or the one that lists them."""
-        home, encoder_id = self.t2i.home, self._judged_encoder
+        home, encoder_id = self.session.home, self._judged_encoder
         command = twins.labels_command(home, encoder_id)
         if self._judgements and self._judgements[-1].path:
             last = self._judgements[-1]
@@ -272,7 +273,7 @@ class LabelActions(EarlyLoading):
     @work(group="forget-labels")
     async def action_forget_labels(self) -> None:
         """Take back every label about this encoder's match, if the person is sure."""
-        engine, encoder_id = self.t2i.engine, self._judged_encoder
+        engine, encoder_id = self.session.engine, self._judged_encoder
         if engine is None:
             return
         labels = engine.searcher.labels
@@ -282,7 +283,7 @@ class LabelActions(EarlyLoading):
                 f"Forget what you said of {counted(count, 'picture')}?",
                 f"All labels of {encoder_id} go, for every description, and match is as it was.",
                 go="Forget (enter)",
-                command=twins.forget_labels_command(self.t2i.home, encoder_id),
+                command=twins.forget_labels_command(self.session.home, encoder_id),
             )
             if not await self.app.push_screen_wait(question):
                 return

@@ -12,8 +12,8 @@ from t2itui.text.words import counted
 from t2itui.widgets.score_bar import number
 
 if TYPE_CHECKING:
-    from engine.results import Note
-    from engine.search.labels import Labelled
+    from engine.results import SearchWarning
+    from engine.search.labels import LabelSummary
 
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -78,10 +78,10 @@ class NotesLine(Static):
 
     def __init__(self) -> None:
         super().__init__()
-        self._notes: tuple[Note, ...] = ()
+        self._notes: tuple[SearchWarning, ...] = ()
         self._offer = ""
 
-    def show(self, notes: tuple[Note, ...]) -> None:
+    def show(self, notes: tuple[SearchWarning, ...]) -> None:
         """Show the notes of an answer; what was offered before is gone."""
         self._notes, self._offer = notes, ""
         self._show()
@@ -125,9 +125,9 @@ class JudgeLine(Static):
     def __init__(self) -> None:
         super().__init__()
         self._text = ""
-        self._state: Labelled | None = None
+        self._state: LabelSummary | None = None
 
-    def show(self, text: str, state: Labelled | None) -> None:
+    def show(self, text: str, state: LabelSummary | None) -> None:
         """Say what is judged and what came of it; None while that is not known."""
         self._text, self._state = text, state
         self.display = True
@@ -162,7 +162,7 @@ class JudgeLine(Static):
         self.update("")
 
 
-def state_words(state: Labelled | None, *, short: bool = False) -> str:
+def state_words(state: LabelSummary | None, *, short: bool = False) -> str:
     """'14 labels, 9 fit; match calibrated by 14'."""
     if state is None:
         return ""
@@ -205,7 +205,7 @@ class OfferLine(Static):
                 "Nothing passes.  ",
                 button("g", "paint it", "screen.paint"),
                 "  ",
-                button("G", "choose how", "app.paint_form"),
+                button("G", "choose how", "app.edit_prompt"),
                 "  ",
                 button("d", "no, thanks", "screen.decline"),
                 (f"  {plain(prompt)}", "$foreground-muted"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.results import IdArray, Scores, SearchResult
 from engine.scoring import ranking
+from engine.states import ScorerKind
 
 
 class Listing:
@@ -49,7 +50,7 @@ class Listing:
 
     def prepare(self) -> Listing:
         """Compute both orders and ranks; worth a thread when the library is large."""
-        for scorer in ranking.SCORERS:
+        for scorer in ranking.scorers_of(self.scores):
             self._rank_array(scorer)
         self.lowest_cosine, self.highest_cosine  # noqa: B018
         return self
@@ -76,12 +77,12 @@ class Listing:
         return ranking.passed(self.scores, self.threshold)
 
     @property
-    def routing(self) -> ranking.Routing:
+    def routing(self) -> ranking.RouteDecision:
         """The route under the threshold as it stands."""
         if not self.is_stored:
             return ranking.route(self.scores, self.threshold)
         receipt = self.result.receipt
-        return ranking.Routing(
+        return ranking.RouteDecision(
             route=receipt.route,
             reason=receipt.reason,
             passed=receipt.passed,
@@ -95,7 +96,7 @@ class Listing:
         order = self._order(self.scorer)
         if not self.hide_below:
             return order
-        if self.scorer == "match":
+        if self.scorer == ScorerKind.MATCH:
             return order[: self.passed]
         return order[ranking.passing(self.scores, self.threshold)[order]]
 
@@ -170,8 +171,12 @@ def _scores_of_rows(result: SearchResult) -> Scores:
     match = np.array([row.match for row in rows], dtype=np.float64)
     with np.errstate(divide="ignore"):
         logit = np.log(match) - np.log1p(-match)
+    # Only cosine and match are in the rows; what another scorer ranked has their ranks.
+    ranks = np.array([-row.rank for row in rows], dtype=np.float32)
+    ranked_by = result.receipt.ranked_by
     return ranking.make_scores(
         np.array([row.picture_id for row in rows], dtype=np.int64),
         np.array([row.cosine for row in rows], dtype=np.float32),
         logit.astype(np.float32),
+        {} if ranked_by in ranking.ALWAYS_SCORED else {ranked_by: ranks},
     )

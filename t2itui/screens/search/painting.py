@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from textual import getters, on, work
 from textual.message import Message
 
-from engine.collections import BUILT_IN
-from engine.errors import EngineError, RequestError, T2IError
+from engine.errors import RequestError, T2IError
 from engine.events import (
     JobCancelled,
     JobEvent,
@@ -21,12 +20,14 @@ from engine.events import (
 from engine.states import JobState, Route, Synthetic
 from t2itui.screens.search.lines import OfferLine
 from t2itui.screens.search.storybook import StorybookActions
+from t2itui.session import EditRecipe
 from t2itui.text.words import duration_words
 
 if TYPE_CHECKING:
     from engine.generation.request import GenerateRequest
     from engine.results import Receipt
     from t2itui.screens.search.listing import Listing
+    from t2itui.session import Session
 
 
 class Painting(Message, bubble=False):
@@ -51,8 +52,8 @@ class PaintingActions(StorybookActions):
 
     offer_line = getters.query_one(OfferLine)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._jobs: dict[int, str] = {}
         """The query that each job paints for."""
         self._scored: dict[int, JobScored] = {}
@@ -76,23 +77,27 @@ class PaintingActions(StorybookActions):
         job_id = self._job_of(listing.result.receipt.query)
         if job_id is not None:
             self.offer_line.show_painting(job_id)
-        elif not self._lacks(listing) or self.t2i.settings.generate == "never":
+        elif not self._lacks(listing) or self.session.settings.generate == "never":
             self.offer_line.clear()
-        elif self.t2i.settings.generate == "now" and asked:
+        elif self.session.settings.generate == "now" and asked:
             self.action_paint()
         else:
-            self.offer_line.offer(self.prompt()[0])
+            self.offer_line.offer(self.session.prompts[0])
         self.refresh_bindings()
 
     def _lacks(self, listing: Listing) -> bool:
         """Nothing passes, it can be painted, and the person has not said no."""
         said_no = listing.result.receipt.override == Route.RETRIEVE
-        return listing.routing.route == Route.GENERATE and not said_no and bool(self.prompt()[0])
+        return (
+            listing.routing.route == Route.GENERATE
+            and not said_no
+            and bool(self.session.prompts[0])
+        )
 
     def _job_of(self, query: str) -> int | None:
         """The job that paints for a query at the moment."""
         for job_id, asked in self._jobs.items():
-            view = self.t2i.job_board.find(job_id)
+            view = self.session.board.find(job_id)
             if asked == query and view is not None and view.is_active:
                 return job_id
         return None
@@ -105,7 +110,7 @@ class PaintingActions(StorybookActions):
         if listing is not None:
             self._paint(listing, None)
 
-    def paint_another(self) -> bool:
+    def take_another_seed(self) -> bool:
         """Paint what was painted for this query with another seed; False where nothing was."""
         jobs = [job_id for job_id, asked in self._jobs.items() if asked == self._query]
         if not jobs or self._job_of(self._query) is not None:
@@ -115,33 +120,35 @@ class PaintingActions(StorybookActions):
 
     @work(group="paint")
     async def _paint_another(self, job_id: int, query: str) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
             job = await engine.painting.again(
-                job_id, new_seed=True, preview=self.t2i.settings.previews
+                job_id, new_seed=True, preview=self.session.settings.previews
             )
         except T2IError as error:
             self.post_message(Refused(error))
         else:
             self.post_message(Painting(job.id, query))
 
-    def paint(self, request: GenerateRequest) -> None:
-        """Paint as a person chose, for the decision on the screen."""
-        listing = self.results.listing
-        if listing is not None:
-            self._paint(listing, request)
+    def take_request(self, request: GenerateRequest) -> bool:
+        """Paint as a person chose for the decision on the screen, if the request is about that."""
+        listing, prompt = self.results.listing, self.session.prompts[0]
+        if listing is None or not prompt or request.prompt != prompt:
+            return False
+        self._paint(listing, request)
+        return True
 
     @work(group="paint")
     async def _paint(self, listing: Listing, request: GenerateRequest | None) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
             receipt = await self._kept(listing)
             request = request or engine.painting.request_for(receipt)
-            request = replace(request, preview=self.t2i.settings.previews)
+            request = replace(request, preview=self.session.settings.previews)
             job = await engine.painting.start(request, receipt=receipt)
         except T2IError as error:
             self.post_message(Refused(error))
@@ -150,7 +157,7 @@ class PaintingActions(StorybookActions):
 
     async def _kept(self, listing: Listing) -> Receipt:
         """The receipt of the decision as it stands; examples and moved thresholds get theirs."""
-        engine, receipt = self.t2i.engine, listing.result.receipt
+        engine, receipt = self.session.engine, listing.result.receipt
         if engine is None or listing.is_stored:
             return receipt
         try:
@@ -158,7 +165,7 @@ class PaintingActions(StorybookActions):
                 listing.result,
                 threshold=listing.threshold,
                 scorer=listing.scorer,
-                top=self.t2i.settings.top,
+                top=self.session.settings.top,
             )
         except RequestError:
             return receipt  # Too old to be routed anew: the decision as it was made.
@@ -167,7 +174,7 @@ class PaintingActions(StorybookActions):
     @on(Painting)
     def follow_painting(self, message: Painting) -> None:
         self._jobs[message.job_id] = message.query
-        view = self.t2i.job_board.find(message.job_id)
+        view = self.session.board.find(message.job_id)
         if view is not None and not view.is_active:
             self._follow_end(message.job_id, view.state, view.message)
         elif message.query == self._query:
@@ -209,7 +216,7 @@ class PaintingActions(StorybookActions):
             self._reveal = job_id
             self.ask_again()
         else:
-            view = self.t2i.job_board.find(job_id)
+            view = self.session.board.find(job_id)
             is_spoilt = view is not None and bool(view.painting.spoilt)
             self.offer_line.show_ended(job_id, message, is_spoilt=is_spoilt)
 
@@ -224,7 +231,7 @@ class PaintingActions(StorybookActions):
         if index is None or position is None:
             return False
         self.results.grid.select(position)
-        view = self.t2i.job_board.find(job_id)
+        view = self.session.board.find(job_id)
         self.offer_line.show_painted(
             job_id,
             rank=listing.rank(index, listing.scorer),
@@ -247,32 +254,19 @@ class PaintingActions(StorybookActions):
 
     @work(group="paint")
     async def _decline(self, listing: Listing) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is not None:
             await engine.painting.decline(await self._kept(listing))
-
-    def prompt(self) -> tuple[str, str]:
-        """What the query on the screen says is to be painted, and what is not."""
-        from engine.generation.request import prompts_of
-
-        try:
-            return prompts_of(self._query)
-        except EngineError:
-            return "", ""
-
-    def paint_library(self) -> str:
-        """Whose pictures a new one joins: the storybook's where that is searched."""
-        return BUILT_IN.name if self.is_in_storybook and self.has_pictures else ""
 
     def action_synthetic(self) -> None:
         """Let painted pictures take part, leave them out, or show them alone."""
         at = tuple(Synthetic).index(self.filters.synthetic)
         chosen = tuple(Synthetic)[(at + 1) % len(tuple(Synthetic))]
-        self.t2i.remember(synthetic=chosen)
+        self.session.remember(synthetic=chosen)
         self.take_filters(replace(self.filters, synthetic=chosen))
 
     def action_recipe(self) -> None:
         """Read how the selected picture was painted into the form."""
         content = self.selected_picture()
         if content is not None:
-            self.t2i.paint_from(content.shown.picture_id)
+            self.session.send(EditRecipe(content.shown.picture_id))

@@ -19,12 +19,11 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.errors import CacheError
-from t2itui.marks import Marks
-from t2itui.messages import CompareWanted
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.search.card import CardContent
 from t2itui.screens.search.grid import ResultGrid
 from t2itui.screens.search.results import Results
+from t2itui.session import ComparePictures, Selection, Session
 from t2itui.text.plain import plain
 from t2itui.text.words import counted
 from t2itui.widgets.key_line import KeyLine
@@ -76,9 +75,9 @@ class MarkedScreen(Screen[None]):
     heading = getters.query_one("#heading", Static)
     paths = getters.query_one(OptionList)
 
-    def __init__(self, marks: Marks) -> None:
+    def __init__(self, selection: Selection) -> None:
         super().__init__()
-        self._marks = marks
+        self._selection = selection
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading")
@@ -91,29 +90,29 @@ class MarkedScreen(Screen[None]):
 
     def _show(self) -> None:
         self.heading.update(
-            f"{counted(len(self._marks), 'marked picture')}"
-            if len(self._marks)
+            f"{counted(len(self._selection), 'marked picture')}"
+            if len(self._selection)
             else "No picture is marked: space marks the selected one"
         )
         at = self.paths.highlighted
-        self.paths.set_options([Option(Content(plain(path))) for path in self._marks])
-        if len(self._marks):
-            self.paths.highlighted = min(at or 0, len(self._marks) - 1)
+        self.paths.set_options([Option(Content(plain(path))) for path in self._selection])
+        if len(self._selection):
+            self.paths.highlighted = min(at or 0, len(self._selection) - 1)
 
     def action_copy(self) -> None:
         """Copy all paths, one a line."""
-        self.app.copy_to_clipboard("\n".join(self._marks))
-        self.notify(f"{counted(len(self._marks), 'path')} copied")
+        self.app.copy_to_clipboard("\n".join(self._selection))
+        self.notify(f"{counted(len(self._selection), 'path')} copied")
 
     def action_unmark(self) -> None:
         """Unmark the highlighted picture."""
         if self.paths.highlighted is not None:
-            self._marks.remove(self.paths.highlighted)
+            self._selection.remove(self.paths.highlighted)
             self._show()
 
     def action_clear(self) -> None:
         """Unmark all."""
-        self._marks.clear()
+        self._selection.clear()
         self._show()
 
     def action_leave(self) -> None:
@@ -126,13 +125,13 @@ class PictureActions(AppScreen):
 
     results = getters.query_one(Results)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.marks = Marks()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.selection = session.selection
 
     async def fetch(self, picture_ids: Sequence[int]) -> Mapping[int, CardContent]:
         """Names and thumbnails of pictures out of the cache; nothing where it cannot be read."""
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return {}
         try:
@@ -160,17 +159,17 @@ class PictureActions(AppScreen):
         content = self.selected_picture()
         if content is None:
             return
-        self.marks.toggle(content.shown.picture_id, content.shown.path)
-        self.results.grid.show_marks(self.marks.picture_ids)
+        self.selection.toggle(content.shown.picture_id, content.shown.path)
+        self.results.grid.show_marks(self.selection.picture_ids)
 
     def action_marked(self) -> None:
         """List the marked pictures."""
         pass
 
         def show_marks(_: None) -> None:
-            self.results.grid.show_marks(self.marks.picture_ids)
+            self.results.grid.show_marks(self.selection.picture_ids)
 
-        self.app.push_screen(MarkedScreen(self.marks), show_marks)
+        self.app.push_screen(MarkedScreen(self.selection), show_marks)
 
     def action_compare(self) -> None:
         """Compare the marked pictures, or else the selected one, with what the query says."""
@@ -178,11 +177,11 @@ class PictureActions(AppScreen):
         from engine.generation.request import texts_of
 
         content, listing = self.selected_picture(), self.results.listing
-        paths = [*self.marks] or ([content.shown.path] if content is not None else [])
+        paths = [*self.selection] or ([content.shown.path] if content is not None else [])
         pictures = tuple(BUILT_IN.short_name(path) for path in paths if path)
         if pictures and listing is not None:
             texts = texts_of(listing.result.receipt.query)
-            self.app.post_message(CompareWanted(pictures, texts))
+            self.session.send(ComparePictures(pictures, texts))
 
     @on(ResultGrid.Opened)
     def view(self, message: ResultGrid.Opened) -> None:

@@ -24,6 +24,7 @@ from t2itui.screens.search.query_line import QueryInput, QueryLine
 from t2itui.screens.search.results import Results
 from t2itui.screens.search.suggestions import SuggestionStrip
 from t2itui.screens.search.waiting import Waiting
+from t2itui.session import OpenEngine, OpenSearch, RefreshStatus, ReplayReceipt, ShowScreen
 from t2itui.text.shell_commands import request_of, search_command
 from t2itui.text.words import filter_words
 from t2itui.widgets.basics import Backdrop, Panel
@@ -31,6 +32,7 @@ from t2itui.widgets.basics import Backdrop, Panel
 if TYPE_CHECKING:
     from engine.results import SearchResult
     from t2itui.screens.search.listing import Listing
+    from t2itui.session import Session
 
 
 NEEDS_ANSWER = frozenset(
@@ -57,8 +59,8 @@ class SearchScreen(Beginning):
     MODE = "search"
     BINDINGS: ClassVar[list[BindingType]] = SEARCH_KEYS
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.waiting = Waiting(self, self._show_waiting)
         self._shown_query = ""
         """What stood in the query line when it was asked; other text since means typing."""
@@ -73,13 +75,24 @@ class SearchScreen(Beginning):
         with Body(initial="panel", id="body"):
             yield Panel(id="panel")
             yield Results(self.fetch, id="results")
-            yield FirstStart(self.t2i, id="first-start")
+            yield FirstStart(self.session, id="first-start")
 
     def on_mount(self) -> None:
-        self.filters = Filters(synthetic=self.t2i.settings.synthetic)
-        self.watch(self.t2i, "engine", self.take_engine)
-        self.t2i.job_events.subscribe(self, self.follow_job)
+        self.filters = Filters(synthetic=self.session.settings.synthetic)
+        self.until_unmount(self.session.when_open(self.take_engine))
+        self.until_unmount(self.session.job_events.subscribe(self.follow_job))
+        self.until_unmount(self.session.open_failed.subscribe(self.show_error))
         self.query_line.input.focus()
+
+    def fulfil(self, intent: ShowScreen) -> None:
+        """Answer a query, or show a stored answer, that another screen asks for."""
+        match intent:
+            case OpenSearch(query):
+                self.search_for(query)
+            case ReplayReceipt(receipt_id):
+                self.replay(receipt_id)
+            case _:
+                pass
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what works now: most keys need an answer, and the query line must be left first."""
@@ -117,7 +130,7 @@ class SearchScreen(Beginning):
         self._ask(self._request_for(query), is_example=True)
 
     def _request_for(self, query: str) -> SearchRequest:
-        settings = self.t2i.settings
+        settings = self.session.settings
         self.query_line.show_query(query)
         return SearchRequest(
             query=query,
@@ -136,12 +149,12 @@ class SearchScreen(Beginning):
 
     @work(exclusive=True, group="search")
     async def _replay(self, receipt_id: str) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
             result = await engine.history.replay(receipt_id)
-            listing = await asyncio.to_thread(_list, result, self.t2i.settings.hide_below)
+            listing = await asyncio.to_thread(_list, result, self.session.settings.hide_below)
         except T2IError as error:
             self.post_message(Failed(error))
         else:
@@ -161,7 +174,7 @@ class SearchScreen(Beginning):
         self._shown_query = self.query_line.input.value
         self.stop_resting()
         self.waiting.begin()
-        if self.t2i.engine is not None:
+        if self.session.engine is not None:
             self.answer(request, like, is_example=is_example)
 
     @work(exclusive=True, group="search")
@@ -169,7 +182,7 @@ class SearchScreen(Beginning):
         self, request: SearchRequest, like: int | None = None, *, is_example: bool = False
     ) -> None:
         """Have the library ranked beside the screen."""
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
@@ -179,7 +192,7 @@ class SearchScreen(Beginning):
                 result = await engine.searcher.scored(request)
             else:
                 result = await engine.searcher.like(like, request)
-            listing = await asyncio.to_thread(_list, result, self.t2i.settings.hide_below)
+            listing = await asyncio.to_thread(_list, result, self.session.settings.hide_below)
         except T2IError as error:
             self.post_message(Failed(error))
         else:
@@ -190,8 +203,9 @@ class SearchScreen(Beginning):
         listing = message.listing
         self.waiting.stop()
         receipt = listing.result.receipt
+        self.session.query = receipt.query
         if listing.is_stored or self.request is None:
-            self.request = request_of(receipt, top=self.t2i.settings.top)
+            self.request = request_of(receipt, top=self.session.settings.top)
         self.request = replace(self.request, query=receipt.query)
         self.filters = self.request.filters
         if self.query_line.input.value == self._shown_query:
@@ -202,13 +216,13 @@ class SearchScreen(Beginning):
                 self.call_after_refresh(self.results.grid.focus)
         self.results.suit(self.body.size)
         self.results.show(listing)
-        self.results.grid.show_marks(self.marks.picture_ids)
+        self.results.grid.show_marks(self.selection.picture_ids)
         self.show_body("results")
-        self.notes.show(listing.result.notes)
+        self.notes.show(listing.result.warnings)
         self.show_route(listing)
         self.show_labels(listing)
         self.offer_painting(listing)
-        self.t2i.update_status()
+        self.session.send(RefreshStatus())
 
     @on(Failed)
     def fail(self, message: Failed) -> None:
@@ -219,7 +233,7 @@ class SearchScreen(Beginning):
         self.waiting.stop()
         self.notes.show(())
         self.offer_line.clear()
-        if isinstance(error, EmptyLibraryError) and not self.t2i.status.pictures:
+        if isinstance(error, EmptyLibraryError) and not self.session.status.pictures:
             self.show_first_start()
             return
         keys = "r  tries again      /  edits the query"
@@ -236,7 +250,7 @@ class SearchScreen(Beginning):
     # Waiting
 
     def _show_waiting(self, seconds: float) -> None:
-        engine, what = self.t2i.engine, "searching"
+        engine, what = self.session.engine, "searching"
         if engine is None:
             what = "opening the cache"
         else:
@@ -299,7 +313,7 @@ class SearchScreen(Beginning):
         request, listing = replace(self.request, filters=filters), self.results.listing
         if listing is not None:
             request = replace(request, threshold=listing.threshold, scorer=listing.scorer)
-        return search_command(self.t2i.home, request)
+        return search_command(self.session.home, request)
 
     def action_copy_command(self) -> None:
         """Copy the shell command that repeats the screen."""
@@ -325,8 +339,8 @@ class SearchScreen(Beginning):
 
     def action_again(self) -> None:
         """Search again, over the library as it is now; open it where that failed before."""
-        if self.t2i.engine is None:
-            self.t2i.open_engine()
+        if self.session.engine is None:
+            self.session.send(OpenEngine())
         if self.request is not None:
             self.results.grid.forget_contents()
             self._ask(self.request)

@@ -14,9 +14,11 @@ from engine.requests import Filters
 from t2itui.screens.search.decision import DecisionActions
 from t2itui.screens.search.lines import NotesLine
 from t2itui.screens.search.suggestions import SuggestionStrip
+from t2itui.session import RefreshStatus
 
 if TYPE_CHECKING:
     from engine.records import LibraryCounts
+    from t2itui.session import Session
 
 
 ONLY_STORYBOOK = (BUILT_IN.folder,)
@@ -28,8 +30,8 @@ class StorybookActions(DecisionActions):
     strip = getters.query_one(SuggestionStrip)
     notes = getters.query_one(NotesLine)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.filters = Filters()
         """What the next query is asked with."""
         self._own = 0
@@ -84,7 +86,7 @@ class StorybookActions(DecisionActions):
 
     @work(group="count")
     async def _count_again(self) -> None:
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         try:
@@ -121,7 +123,9 @@ class StorybookActions(DecisionActions):
         """Say which library is searched from now on."""
         if not self.offers_suggestions:
             self.strip.close()
-        self.t2i.update_status()
+        searches_gallery = self.is_in_storybook and self.has_pictures
+        self.session.collection = BUILT_IN.name if searches_gallery else ""
+        self.session.send(RefreshStatus())
         self.refresh_bindings()
 
     @work(group="add")
@@ -129,11 +133,11 @@ class StorybookActions(DecisionActions):
         """Ask for a folder of the person's own pictures and index it."""
         from t2itui.screens.library.forms import AddFolder
 
-        engine = self.t2i.engine
+        engine = self.session.engine
         if engine is None:
             return
         dialog = AddFolder(
-            self.t2i.home,
+            self.session.home,
             models=await engine.models(),
             default_encoder=engine.settings.encoder,
         )

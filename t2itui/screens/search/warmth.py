@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import on, work
 from textual.widgets import Input
 
@@ -9,6 +11,9 @@ from engine.errors import T2IError
 from engine.requests import SearchRequest
 from t2itui.screens.search.painting import PaintingActions
 from t2itui.screens.search.query_line import QueryLine
+
+if TYPE_CHECKING:
+    from t2itui.session import Session
 
 
 class EarlyLoading(PaintingActions):
@@ -18,8 +23,8 @@ class EarlyLoading(PaintingActions):
     takes no model.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._is_expecting = False
         """A new query is being typed; its model is on its way."""
 
@@ -41,10 +46,10 @@ class EarlyLoading(PaintingActions):
     @work(exclusive=True, group="early")
     async def _load_early(self, text: str) -> None:
         """Ask for the model; whatever is wrong with it is told when the query is asked."""
-        if self.t2i.engine is None:
+        if self.session.engine is None:
             return
         request = SearchRequest(query=text, filters=self.filters)
         try:
-            await self.t2i.engine.searcher.warm_up(request)
+            await self.session.engine.searcher.warm_up(request)
         except T2IError as error:
             self.log.info(f"no model was loaded early: {error}")

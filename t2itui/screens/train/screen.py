@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,7 +16,7 @@ from textual.widgets import ContentSwitcher, Static
 
 from engine.errors import T2IError
 from engine.states import JobKind
-from t2itui.screens.common.base import HEIGHTS, AppScreen, Offered
+from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.train.pane import TrainingPane
 from t2itui.screens.train.state import (
@@ -34,6 +34,7 @@ from t2itui.screens.train.state import (
     training_row,
     trainings,
 )
+from t2itui.session import CancelJob
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
 from t2itui.text.plots import Plot
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.events import JobEvent
     from engine.training.request import TrainRequest
+    from t2itui.session import Session
 
 
 TRAIN_KEYS: list[BindingType] = [
@@ -163,9 +165,9 @@ class TrainScreen(AppScreen):
             super().__init__()
             self.error = error
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._offered = Offered(
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._watched = BindingWatch(
             self, ("again", "keep", "cancel", "export", "delete", "forget_labels")
         )
         self.state: TrainState | None = None
@@ -174,10 +176,9 @@ class TrainScreen(AppScreen):
         """Key of the row to go to when it is listed."""
         self._shown: object = None
         """What the report is about, so that nothing is written anew for nothing."""
-        self._unsubscribe: Callable[[], None] = lambda: None
 
     def compose_body(self) -> ComposeResult:
-        in_letters = self.t2i.graphics.protocol == "text"
+        in_letters = self.session.graphics.protocol == "text"
         yield Static("opening the library…", id="in-force")
         yield Sheet(COLUMNS, empty=EMPTY)
         with ContentSwitcher(initial="report"):
@@ -185,17 +186,14 @@ class TrainScreen(AppScreen):
             yield TrainingPane(in_letters=in_letters, id="pane")
 
     def on_mount(self) -> None:
-        self._unsubscribe = self.t2i.job_board.subscribe(self.show)
-        self.watch(self.t2i, "engine", self.take_engine)
-        self.t2i.job_events.subscribe(self, self.follow_job)
+        self.until_unmount(self.session.board.subscribe(self.show))
+        self.until_unmount(self.session.when_open(self.take_engine))
+        self.until_unmount(self.session.job_events.subscribe(self.follow_job))
         self.sheet.focus()
 
     def take_engine(self) -> None:
         """Read as soon as the engine is open."""
         self.load()
-
-    def on_unmount(self) -> None:
-        self._unsubscribe()
 
     def on_screen_resume(self) -> None:
         self.load()
@@ -203,13 +201,13 @@ class TrainScreen(AppScreen):
     @property
     def engine(self) -> Engine | None:
         """The engine, once it is open."""
-        return self.t2i.engine
+        return self.session.engine
 
     def follow_job(self, event: JobEvent) -> None:
         """Read anew when a training has ended: there may be another matcher."""
         from engine.events import JobCancelled, JobFailed, JobFinished
 
-        view = self.t2i.job_board.find(event.job_id)
+        view = self.session.board.find(event.job_id)
         ended = isinstance(event, JobFinished | JobFailed | JobCancelled)
         if ended and view is not None and view.kind is JobKind.TRAIN:
             self._go_to_outcome(event.job_id)
@@ -242,7 +240,7 @@ class TrainScreen(AppScreen):
         """List trainings and matchers as they are now."""
         if self.state is None or self.engine is None:
             return
-        found = trainings(self.engine, self.t2i.job_board.views, self.state)
+        found = trainings(self.engine, self.session.board.views, self.state)
         self.trainings = {f"job:{each.job_id}": each for each in found}
         rows = [*map(training_row, found), *map(matcher_row, self.state.matchers)]
         # As high as the list, as long as that leaves the most to what is below it.
@@ -274,7 +272,7 @@ class TrainScreen(AppScreen):
     def show_current(self) -> None:
         """Show the curves of a training at work, the report of anything else."""
         training, matcher = self.training, self.matcher
-        self._offered.follow()
+        self._watched.follow()
         if training is not None and training.is_active and training.view is not None:
             self.below.current = "pane"
             self.pane.follow(training.view)
@@ -328,7 +326,7 @@ class TrainScreen(AppScreen):
             return
         known = tuple(self.state.labelled) if self.state is not None else ()
         first = self._request()
-        self.app.push_screen(TrainForm(self.t2i.home, encoders=known, first=first), self.start)
+        self.app.push_screen(TrainForm(self.session.home, encoders=known, first=first), self.start)
 
     @on(Sheet.Chosen)
     def choose(self) -> None:
@@ -365,7 +363,7 @@ class TrainScreen(AppScreen):
     def action_cancel(self) -> None:
         """Stop the training under the cursor."""
         if self.training is not None:
-            self.t2i.action_cancel_job(self.training.job_id)
+            self.session.send(CancelJob(self.training.job_id))
 
     def action_keep(self) -> None:
         """Keep what was trained although it does no better."""
@@ -399,7 +397,7 @@ class TrainScreen(AppScreen):
             if target is not None:
                 self._change(engine.training.export(matcher.id, target), f"{target} is written")
 
-        self.app.push_screen(ExportMatcher(self.t2i.home, matcher.id), write)
+        self.app.push_screen(ExportMatcher(self.session.home, matcher.id), write)
 
     def action_import(self) -> None:
         """Ask for a file with a matcher."""
@@ -413,7 +411,7 @@ class TrainScreen(AppScreen):
             if source is not None:
                 self._import(engine, source)
 
-        self.app.push_screen(ImportMatcher(self.t2i.home), take)
+        self.app.push_screen(ImportMatcher(self.session.home), take)
 
     @work(group="change")
     async def _import(self, engine: Engine, source: Path) -> None:
@@ -440,7 +438,7 @@ class TrainScreen(AppScreen):
             f"Delete matcher {matcher.id} for {matcher.encoder_id}?",
             f"{consequence} Export it first (e) if you may want it back.",
             go="Delete (enter)",
-            command=twins.remove_matcher_command(self.t2i.home, matcher.id),
+            command=twins.remove_matcher_command(self.session.home, matcher.id),
         )
         if await self.app.push_screen_wait(question):
             self._change(engine.training.remove(matcher.id), f"Matcher {matcher.id} is deleted")
@@ -455,7 +453,7 @@ class TrainScreen(AppScreen):
             f"Forget what you said of {counted(count, 'picture')}?",
             f"The match of {matcher.encoder_id} is then as it was before the first y or n.",
             go="Forget (enter)",
-            command=twins.forget_labels_command(self.t2i.home, matcher.encoder_id),
+            command=twins.forget_labels_command(self.session.home, matcher.encoder_id),
         )
         if await self.app.push_screen_wait(question):
             forgetting = engine.searcher.labels.forget(matcher.encoder_id)
@@ -479,7 +477,7 @@ class TrainScreen(AppScreen):
 
     @on(Failed)
     def tell_problem(self, message: Failed) -> None:
-        self.t2i.tell_problem("Matchers", message.error)
+        self.session.report_error("Matchers", message.error)
 
     # The rest
 
@@ -489,7 +487,7 @@ class TrainScreen(AppScreen):
 
     def action_copy_command(self) -> None:
         """Copy the command that does the same as the row under the cursor."""
-        home, request = self.t2i.home, self._request()
+        home, request = self.session.home, self._request()
         command = twins.models_command(home)
         if request is not None:
             command = twins.train_command(home, request)

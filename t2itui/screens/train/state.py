@@ -22,7 +22,7 @@ from t2itui.widgets.sheet import Column, Row
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.records import MatcherRecord
-    from engine.search.labels import Labelled
+    from engine.search.labels import LabelSummary
     from engine.training.report import TrainingReport
     from engine.training.request import TrainRequest
     from engine.training.run import Trained
@@ -98,7 +98,7 @@ class TrainState:
     """Newest first."""
     lost: tuple[Training, ...]
     """Trainings that the end of the program stopped."""
-    labelled: Mapping[str, Labelled]
+    labelled: Mapping[str, LabelSummary]
     """What labels did, by encoder id; of every encoder that has pictures."""
 
 

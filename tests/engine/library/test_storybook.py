@@ -124,13 +124,13 @@ async def test_beside_own_pictures_it_answers_only_when_named(
     own = await cache.write(add_own, own_encoder)
     like_own = await searcher.like(own, SearchRequest(query=""))
     assert [row.path for row in like_own.rows] == ["/own/0.jpg"]
-    assert not any("took no part" in note.message for note in like_own.notes)
+    assert not any("took no part" in note.message for note in like_own.warnings)
     named = replace(HORSE, filters=Filters(folders=(package.folder,)))
     answer = await searcher.search(named)
     assert answer.receipt.considered == 4
     assert answer.receipt.encoder == "book@1"
     assert not any(row.path == "/own/0.jpg" for row in answer.rows)
-    assert not answer.notes
+    assert not answer.warnings
 
 
 async def test_a_cache_with_own_pictures_gets_it_only_when_it_is_named(

@@ -18,10 +18,10 @@ DOG = SearchRequest(query="a dog", offline=True)
 async def test_a_replay_is_what_was_answered(searcher: Searcher, cache: Cache) -> None:
     result = await searcher.search(DOG)
     replayed = await History(cache).replay(result.receipt.id)
-    assert (replayed.receipt, replayed.rows, replayed.notes) == (
+    assert (replayed.receipt, replayed.rows, replayed.warnings) == (
         result.receipt,
         result.rows,
-        result.notes,
+        result.warnings,
     )
     assert replayed.cached
     assert replayed.scores is None

@@ -101,7 +101,7 @@ def test_matcher_and_vectors_belong_to_the_encoder_and_route_the_suggestions() -
     }
     columns = np.ascontiguousarray(vectors.T)
     for text, vector in zip(queries, encoder.embed_texts(list(queries)), strict=True):
-        odds = matcher.log_odds(vector, columns)
+        odds = matcher.logits(vector, columns)
         assert bool(odds.max() >= 0) is queries[text], text
         if queries[text]:
             horse = Claim(subjects=(Subject(animal="horse", colour="brown", action="eating"),))

@@ -47,7 +47,7 @@ async def shown(pilot: Pilot[None]) -> CompareScreen:
     """The screen, empty, once the engine is open."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(pilot, lambda: app.engine is not None)
+    await until(pilot, lambda: app.session.engine is not None)
     await app.switch_mode("compare")
     await pilot.pause()
     screen = app.screen

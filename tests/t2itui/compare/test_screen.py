@@ -79,20 +79,20 @@ async def test_the_example_shows_at_once_and_escape_stops_the_wait_for_its_score
     app = real_app(home)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await shown(pilot)
-        assert app.engine is not None
+        assert app.session.engine is not None
 
         async def never(sheet: Sheet) -> Comparison:
             await asyncio.Event().wait()
             raise AssertionError
 
-        monkeypatch.setattr(app.engine.comparer, "compare", never)
-        await app.engine.collection.prepare(asked=True)
+        monkeypatch.setattr(app.session.engine.comparer, "compare", never)
+        await app.session.engine.collection.prepare(asked=True)
         await pilot.press("n")
         await until(pilot, lambda: bool(screen.sheet.lines))
         assert screen.sheet == example(0)
         assert [line.split()[0] for line in drawn(screen)[1:3]] == ["╭", "╰"]
         await until(pilot, lambda: "esc stops" in str(screen.state.content))
-        await until(pilot, lambda: bool(screen._thumbnails))
+        await until(pilot, lambda: bool(screen.scores.thumbnails))
         await pilot.press("escape")
         assert not screen.is_waiting
         assert "stopped" in str(screen.state.content)
@@ -122,7 +122,7 @@ async def test_all_marked_pictures_come_and_stand_side_by_side(home: Path) -> No
         await pilot.press("space", "right")
         await until(pilot, lambda: search.selected_picture() is not None)
         await pilot.press("space")
-        marked = tuple(search.marks)
+        marked = tuple(search.selection)
         assert len(marked) == 2
         await pilot.press("c")
         await until(pilot, lambda: isinstance(app.screen, CompareScreen))

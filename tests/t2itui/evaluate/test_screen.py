@@ -145,7 +145,7 @@ async def test_two_marked_evaluations_are_compared_the_older_one_first(
         assert pilot.app.clipboard == "t2itui eval --compare 1 3"
         await pilot.press("space")
         await ready(pilot)
-        assert screen.marked == [3], "one mark is left; the cursor stands for the other"
+        assert screen.evaluations.marked == [3], "one mark is left; the cursor stands for the other"
         assert "before: 1" in figures(screen)
         await pilot.press("up")
         await ready(pilot)
@@ -156,7 +156,7 @@ async def test_a_third_mark_takes_the_first_one_away(engine: EvaluatingEngine) -
     async with shown(engine) as (pilot, screen):
         await pilot.press("space", "down", "space", "down", "space")
         await ready(pilot)
-        assert screen.marked == [2, 1]
+        assert screen.evaluations.marked == [2, 1]
 
 
 async def test_the_list_narrows_as_one_types(engine: EvaluatingEngine) -> None:
@@ -190,7 +190,7 @@ async def test_deleting_asks_first(engine: EvaluatingEngine) -> None:
         await pilot.press("enter")
         await ready(pilot)
         assert [row.key for row in screen.sheet.rows] == ["2", "1"]
-        assert screen.marked == []
+        assert screen.evaluations.marked == []
 
 
 async def test_commands_are_copied(engine: EvaluatingEngine) -> None:
@@ -298,7 +298,7 @@ async def test_a_result_that_could_not_be_kept_is_shown_all_the_same(
         await until(pilot, lambda: "told apart" in figures(screen))
         await pilot.press("d", "space", "s")
         await pilot.pause()
-        assert screen.marked == [] and isinstance(pilot.app.screen, EvaluateScreen)
+        assert screen.evaluations.marked == [] and isinstance(pilot.app.screen, EvaluateScreen)
 
 
 async def test_x_cancels_and_a_cancelled_evaluation_can_go_on(engine: EvaluatingEngine) -> None:
@@ -377,7 +377,7 @@ async def test_the_form_says_what_the_engine_refuses_at_the_line(engine: Evaluat
             ("threshold", "the threshold 7 is not between 0 and 1"),
             ("language", "the storybook is not written in 'fr': en or zh"),
             ("by-words", "class words are looked for in captions"),
-            ("limit", "resamples and limit are not to be negative"),
+            ("limit", "the limit is not to be less than 1"),
         ):
             engine.evaluator.refusal = RequestError(message)
             form.data.line.focus()

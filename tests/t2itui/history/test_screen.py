@@ -13,6 +13,7 @@ from t2itui.graphics.picture import Picture
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE
 from t2itui.screens.history.screen import HistoryScreen
+from t2itui.session import ReplayReceipt
 from tests.t2itui.fake_library import FakeEngine, HostApp, settled
 
 
@@ -101,7 +102,7 @@ async def test_enter_asks_for_the_receipt_under_the_cursor(engine: FakeEngine) -
         await ready(pilot)
         await pilot.press("down", "enter")
         await pilot.pause()
-        assert app.replayed == [f"{2:012x}"]
+        assert app.sent == [ReplayReceipt(f"{2:012x}")]
 
 
 async def test_the_detail_tells_the_reason_and_the_results_without_control_characters(

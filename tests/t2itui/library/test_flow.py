@@ -23,8 +23,9 @@ from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.screens.library.forms import AddFolder, ImportVectors
 from t2itui.screens.library.screen import LibraryScreen
+from t2itui.session import Session
 from t2itui.widgets.sheet import Sheet
-from tests.t2itui.fakes import answered, until
+from tests.t2itui.fakes import answered, search_screen, until
 from tests.t2itui.painted_library import DemoLibrary, paint
 from tests.tiny_models import save_tiny_clip
 
@@ -50,14 +51,14 @@ def app_of(home: Path, encoder: str = "") -> T2ITuiApp:
             await engine.collection.leave_out()
             yield engine
 
-    return T2ITuiApp(open_engine, graphics=HALF_CELLS, home=home)
+    return T2ITuiApp(open_engine, Session(graphics=HALF_CELLS, home=home))
 
 
 async def library(pilot: Pilot[None]) -> LibraryScreen:
     """Go to the Library screen and wait for its first reading."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(pilot, lambda: app.engine is not None)
+    await until(pilot, lambda: app.session.engine is not None)
     await pilot.press("f6")
     await until(pilot, lambda: isinstance(app.screen, LibraryScreen))
     screen = app.screen
@@ -76,8 +77,8 @@ async def ended(pilot: Pilot[None], job: Job) -> Outcome:
 
 
 def last_job(app: T2ITuiApp) -> Job:
-    assert app.engine is not None
-    return app.engine.jobs.list()[-1]
+    assert app.session.engine is not None
+    return app.session.engine.jobs.list()[-1]
 
 
 def lines(sheet: Sheet) -> list[str]:
@@ -112,7 +113,7 @@ async def test_imported_vectors_are_listed_searched_and_replayed_without_a_model
         assert "label-free" in mine
 
         await pilot.press("f2")
-        app.query_search().search_for("a dog")
+        search_screen(app).search_for("a dog")
         search = await answered(pilot)
         assert search.results.listing is not None
         asked = search.results.listing.result.receipt
@@ -128,8 +129,8 @@ async def test_imported_vectors_are_listed_searched_and_replayed_without_a_model
         search = await answered(pilot)
         assert search.results.listing is not None
         assert search.results.listing.result.receipt == asked
-        assert app.engine is not None
-        assert all(not state.device for state in app.engine.encoders.state())
+        assert app.session.engine is not None
+        assert all(not state.device for state in app.session.engine.encoders.state())
 
 
 async def test_a_cancelled_job_runs_again_and_the_library_follows_what_happens_on_disk(
@@ -171,9 +172,9 @@ async def test_a_cancelled_job_runs_again_and_the_library_follows_what_happens_o
         (folder / "bad.jpg").unlink()
         next(folder.iterdir()).unlink()
         # The configured encoder is not on this machine; the folder is scanned with its own.
-        assert app.engine is not None
+        assert app.session.engine is not None
         request = IndexRequest(folders=(folder,), encoder=str(small_clip))
-        assert isinstance(await ended(pilot, app.engine.index(request)), JobFinished)
+        assert isinstance(await ended(pilot, app.session.engine.index(request)), JobFinished)
         await until(pilot, lambda: len(screen.query_one("#vanished", Sheet).rows) == 1)
         assert len(screen.query_one("#failures", Sheet).rows) == 0
 
@@ -193,7 +194,7 @@ async def test_an_absent_model_fails_the_job_with_the_way_out(
     app = app_of(tmp_path / "home", encoder="nobody/nothing")
     async with app.run_test(size=(200, 50)) as pilot:
         screen = await library(pilot)
-        assert app.engine is not None
+        assert app.session.engine is not None
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, AddFolder))
         form = app.screen

@@ -27,6 +27,7 @@ from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.train.form import ExportMatcher, ImportMatcher, TrainForm
 from t2itui.screens.train.pane import TrainingPane
 from t2itui.screens.train.screen import TrainScreen
+from t2itui.session import Session
 from tests.engine.evaluation.libraries import ENCODER, opened, write_data
 from tests.engine.matchers import random_matcher
 from tests.t2itui.fakes import until
@@ -43,7 +44,7 @@ def app_of(folder: Path) -> T2ITuiApp:
             await engine.collection.leave_out()
             yield engine
 
-    return T2ITuiApp(open_engine, graphics=HALF_CELLS, home=folder / "home")
+    return T2ITuiApp(open_engine, Session(graphics=HALF_CELLS, home=folder / "home"))
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ async def train_screen(pilot: Pilot[None]) -> TrainScreen:
     """Go to the Train screen and wait for its first reading."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(pilot, lambda: app.engine is not None)
+    await until(pilot, lambda: app.session.engine is not None)
     await pilot.press("f5")
     await until(pilot, lambda: isinstance(app.screen, TrainScreen))
     screen = app.screen
@@ -168,7 +169,7 @@ async def test_a_training_is_followed_kept_exported_deleted_and_taken_in_again(
         assert "running" in rows(screen)[0] or "queued" in rows(screen)[0]
         await until(pilot, lambda: screen.below.current == "pane")
         assert isinstance(await last_job(screen).wait(), JobFinished)
-        view = app.job_board.views[-1]
+        view = app.session.board.views[-1]
         assert len(view.training.losses) >= 2
         await until(pilot, lambda: screen.matcher is not None)
         kept = screen.matcher
@@ -217,7 +218,7 @@ async def test_a_cancelled_training_says_that_r_goes_on_and_does(
         screen = await train_screen(pilot)
         screen.start(TrainRequest(data=str(data), hidden=8, epochs=2))
         job = last_job(screen)
-        app.engine.jobs.subscribe(  # type: ignore[union-attr]
+        app.session.engine.jobs.subscribe(  # type: ignore[union-attr]
             lambda event: (
                 job.cancel()
                 if isinstance(event, JobProgress) and event.stage == "starting the trainer"

@@ -1,12 +1,13 @@
-"""The embeddings of the library as one resident matrix an encoder, loaded again when it changes."""
+"""Embeddings at work: of a query, one term or several, and of the library as a resident matrix."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from sqlite_utils import Database
@@ -14,18 +15,42 @@ from sqlite_utils import Database
 from cache.embeddings import load_matrix
 from cache.sql import revision
 from cache.store import Cache
+from engine.errors import RequestError
 from engine.results import FloatArray, IdArray
-from engine.scoring.label_free import Background, prepare
 
 MOST_RESIDENT = 2
 """Encoders whose matrices stay in memory: a person switches between two, not among ten."""
-MOST_BACKGROUNDS = 3
-"""Texts in two languages, and pictures."""
+MOST_DERIVED = 3
+"""Backgrounds of texts in two languages, and of pictures."""
 _TILE = 256
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WeightedTerm:
+    """One term of a query, embedded."""
+
+    weight: float
+    vector: FloatArray
+    """Unit length, [dim]."""
+    is_picture: bool
+
+
+def combine(terms: Sequence[WeightedTerm]) -> FloatArray:
+    """The embedding of a query: the weighted sum of its terms at unit length, [dim].
+
+    Raises RequestError where it vanishes.
+    """
+    total = sum((term.weight * term.vector for term in terms), np.zeros_like(terms[0].vector))
+    length = float(np.linalg.norm(total))
+    if length < 1e-4 * sum(abs(term.weight) for term in terms):
+        raise RequestError("the terms of the query cancel each other out", field="query")
+    return np.asarray(total / length, np.float32)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Resident:
+class EmbeddingMatrix:
     """All embeddings of one encoder at one revision of the library, in picture-id order."""
 
     revision: int
@@ -33,8 +58,14 @@ class Resident:
     """[N], ascending."""
     columns: FloatArray
     """[dim, N]: one picture a column, so that a product with a query reads memory in order."""
-    _backgrounds: OrderedDict[Hashable, Background] = field(default_factory=OrderedDict)
+    _derived: OrderedDict[Hashable, object] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, vectors: FloatArray, picture_ids: IdArray | None = None) -> EmbeddingMatrix:
+        """Pictures that are no library: rows [N, dim], numbered from 0 unless they have ids."""
+        ids = np.arange(len(vectors), dtype=np.int64) if picture_ids is None else picture_ids
+        return cls(revision=0, picture_ids=ids, columns=np.ascontiguousarray(vectors.T))
 
     @property
     def count(self) -> int:
@@ -45,27 +76,27 @@ class Resident:
         """The embeddings of some pictures, [n, dim]."""
         return np.ascontiguousarray(self.columns[:, indices].T)
 
-    def background(self, key: Hashable, vectors: FloatArray, scale: float) -> Background:
-        """The background of these vectors [B, dim], kept under `key`; computed the first time."""
+    def derived(self, key: Hashable, compute: Callable[[FloatArray], T]) -> T:
+        """What is computed from the columns, kept under a key that says what it is."""
         with self._lock:
-            found = self._backgrounds.get(key)
-            if found is None:
-                found = self._backgrounds[key] = prepare(vectors, self.columns, scale)
-            self._backgrounds.move_to_end(key)
-            while len(self._backgrounds) > MOST_BACKGROUNDS:
-                self._backgrounds.popitem(last=False)
-            return found
+            if key not in self._derived:
+                self._derived[key] = compute(self.columns)
+            self._derived.move_to_end(key)
+            found = self._derived[key]
+            while len(self._derived) > MOST_DERIVED:
+                self._derived.popitem(last=False)
+            return found  # type: ignore[return-value]
 
 
-class Matrices:
+class EmbeddingMatrices:
     """Hands out resident matrices; a matrix is loaded in threads, once for all who wait."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._resident: OrderedDict[str, Resident] = OrderedDict()
+        self._resident: OrderedDict[str, EmbeddingMatrix] = OrderedDict()
         self._lock = asyncio.Lock()
 
-    async def get(self, encoder_id: str, at_revision: int) -> Resident:
+    async def get(self, encoder_id: str, at_revision: int) -> EmbeddingMatrix:
         """The matrix of an encoder, no older than a revision of the library."""
         async with self._lock:
             found = self._resident.get(encoder_id)
@@ -96,8 +127,8 @@ def _load(db: Database, encoder_id: str) -> tuple[int, IdArray, FloatArray]:
     return revision(db), ids, vectors
 
 
-def _arrange(at: int, ids: IdArray, vectors: FloatArray) -> Resident:
+def _arrange(at: int, ids: IdArray, vectors: FloatArray) -> EmbeddingMatrix:
     order = np.argsort(ids, kind="stable")
     columns, picture_ids = arrange(vectors, order), ids[order]
     columns.flags.writeable = picture_ids.flags.writeable = False
-    return Resident(revision=at, picture_ids=picture_ids, columns=columns)
+    return EmbeddingMatrix(revision=at, picture_ids=picture_ids, columns=columns)
