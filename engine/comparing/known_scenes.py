@@ -6,7 +6,7 @@ from pathlib import PurePath
 from random import Random
 
 from engine.collections import BUILT_IN
-from engine.comparing.sheet import Line, Sheet
+from engine.comparing.sheet import ComparisonSheet, Description
 from engine.storybook.captions import Language
 from engine.storybook.exchanges import exchanges as exchanges
 from engine.storybook.ladder import ladder
@@ -29,7 +29,7 @@ def _scenes() -> dict[str, Scene]:
     return {record.file: record.scene for record in read_records(BUILT_IN.folder)}
 
 
-def example(number: int) -> Sheet:
+def example(number: int) -> ComparisonSheet:
     """The example of a number from 0 on; each is about another picture, and they begin again.
 
     Five descriptions of growing detail, each in English and Chinese. It reads the disk.
@@ -37,10 +37,10 @@ def example(number: int) -> Sheet:
     records = list(examples())
     record = records[number % len(records)]
     pairs = zip(*(ladder(record.scene, language) for language in Language), strict=True)
-    return Sheet(
+    return ComparisonSheet(
         pictures=(BUILT_IN.short_name(str(BUILT_IN.folder / record.file)),),
         lines=tuple(
-            Line(text=caption.text, pair=pair)
+            Description(text=caption.text, pair=pair)
             for pair, two in enumerate(pairs, 1)
             for caption in two
         ),

@@ -13,7 +13,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Description:
     """One description."""
 
     text: str
@@ -22,17 +22,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
+class ComparisonSheet:
     """Pictures and descriptions to compare."""
 
     pictures: tuple[str, ...]
     """Paths, or names that the library knows."""
-    lines: tuple[Line, ...]
+    lines: tuple[Description, ...]
     encoder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class PictureScores:
     """One description and one picture."""
 
     cosine: float
@@ -46,7 +46,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class DescriptionScores:
     """One description and what was made of it."""
 
     text: str
@@ -58,7 +58,7 @@ class Row:
     """0 where unknown: an imported text."""
     lost: str
     """The words that the tower cut off."""
-    cells: tuple[Cell, ...]
+    cells: tuple[PictureScores, ...]
     """One for each picture."""
 
 
@@ -74,7 +74,7 @@ class SwapResult:
     cosine: float
     """That of the true text minus that of the false one."""
     match: float
-    """Difference of the log odds: probabilities near 1 would hide it."""
+    """Difference of the logits: probabilities near 1 would hide it."""
 
     @property
     def told_apart(self) -> tuple[bool, bool]:
@@ -92,26 +92,27 @@ class Comparison:
     """What `match` was."""
     library: int
     """Pictures that were ranked."""
-    rows: tuple[Row, ...]
+    rows: tuple[DescriptionScores, ...]
     swaps: tuple[SwapResult, ...] = ()
 
 
-def save_sheet(sheet: Sheet, path: Path) -> None:
+def save_sheet(sheet: ComparisonSheet, path: Path) -> None:
     """Write a sheet as JSON. Raises EngineError where it cannot be written."""
     values = {"version": VERSION, **asdict(sheet)}
     write_text(path, json.dumps(values, ensure_ascii=False, indent=1) + "\n")
 
 
-def load_sheet(path: Path) -> Sheet:
+def load_sheet(path: Path) -> ComparisonSheet:
     """Read a sheet. Raises RequestError where the file is none, or a newer program's."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values["version"] > VERSION:
             raise RequestError(f"{path} was written by a newer version of t2itui")
-        return Sheet(
+        return ComparisonSheet(
             pictures=tuple(str(picture) for picture in values["pictures"]),
             lines=tuple(
-                Line(text=str(line["text"]), pair=line.get("pair")) for line in values["lines"]
+                Description(text=str(line["text"]), pair=line.get("pair"))
+                for line in values["lines"]
             ),
             encoder=values.get("encoder"),
         )

@@ -20,7 +20,7 @@ from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.evaluation.context import text_backgrounds
-from engine.evaluation.embeddings import Gathering, Material
+from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Measuring
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
 from engine.jobs.threads import Pulse, on_thread
@@ -37,7 +37,7 @@ from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.states import ScorerKind
 from engine.training.drawn import REPORT, REPORTED, TRAIN, VALIDATION, WATCHED, Drawing, Drawn
-from engine.training.report import Sizes, TrainingReport, make_report
+from engine.training.report import SplitSizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
 
 FEWEST = 4
@@ -45,15 +45,15 @@ FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class DataSplit:
     """The three parts of gathered data."""
 
-    train: Material
-    validation: Material
-    held_out: Material
+    train: EmbeddedData
+    validation: EmbeddedData
+    held_out: EmbeddedData
 
 
-def split(material: Material, validation: float, held_out: float, seed: int) -> Parts:
+def split(material: EmbeddedData, validation: float, held_out: float, seed: int) -> DataSplit:
     """Deal the pictures out at random; texts follow the pictures that they are right for.
 
     Raises RequestError where a part comes out too small.
@@ -67,12 +67,13 @@ def split(material: Material, validation: float, held_out: float, seed: int) -> 
         raise RequestError(
             f"{count:,} pictures are too few to learn from: each part needs {FEWEST}",
             hint="Give more pictures.",
+            field="data",
         )
     train, watched, reported = (part_of(material, pictures) for pictures in kept)
-    return Parts(train=train, validation=watched, held_out=reported)
+    return DataSplit(train=train, validation=watched, held_out=reported)
 
 
-def part_of(material: Material, pictures: IdArray) -> Material:
+def part_of(material: EmbeddedData, pictures: IdArray) -> EmbeddedData:
     """The part of the material with these pictures, and the texts that are right for one."""
     data = material.data
     texts = np.unique(data.right.text[np.isin(data.right.picture, pictures)])
@@ -85,7 +86,7 @@ def part_of(material: Material, pictures: IdArray) -> Material:
     )
 
 
-def as_arrays(part: Material) -> list[NDArray[np.generic]]:
+def as_arrays(part: EmbeddedData) -> list[NDArray[np.generic]]:
     """What crosses to the process that trains, in its order."""
     data = part.data
     pairs = [pair for pair in data.swapped if pair.false in part.spoken]
@@ -118,7 +119,7 @@ _STAGES = {"starting": "starting the trainer", "measuring": "measuring"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Trained:
+class TrainedMatcher:
     """A matcher with what was measured of it, kept or not."""
 
     id: int | None
@@ -134,11 +135,11 @@ class _Learned:
     fitted: Reply
     rival: Reply | None
     """A two-branch network's scores of what is held out."""
-    held_out: Material
-    sizes: Sizes
+    held_out: EmbeddedData
+    sizes: SplitSizes
 
 
-class Run:
+class TrainingRun:
     """One training."""
 
     def __init__(
@@ -157,12 +158,12 @@ class Run:
         evaluation = request.as_evaluation()
         self._gathering = Gathering(cache, encoders, indexer, self._embedder, evaluation)
 
-    async def carry_out(self, job_id: int, report: Report) -> Trained:
+    async def carry_out(self, job_id: int, report: Report) -> TrainedMatcher:
         """Train, measure on the held-out pictures, and keep what does better than no training."""
         began = time.perf_counter()
         material = await self._gathering.gather(job_id, report)
-        for note in self._gathering.notes:
-            report(JobNote(job_id=job_id, message=note))
+        for warning in self._gathering.warnings:
+            report(JobNote(job_id=job_id, message=warning))
         if self._request.data == BUILT_IN.name and self._request.drawn:
             learned = await self._learn_drawn(material, job_id, report)
         else:
@@ -181,7 +182,7 @@ class Run:
         )
         return await self._keep(found, learned.fitted, encoder_id)
 
-    async def _learn(self, material: Material, job_id: int, report: Report) -> _Learned:
+    async def _learn(self, material: EmbeddedData, job_id: int, report: Report) -> _Learned:
         """Learn from a part of the data, hold another one out."""
         request = self._request
         parts = split(material, request.validation, request.held_out, request.seed)
@@ -190,9 +191,11 @@ class Run:
             fitted = await self._fit(worker, ScorerKind.MATCHER, parts, job_id, report)
             if request.with_two_branch:
                 rival = await self._fit(worker, ScorerKind.TWO_BRANCH, parts, job_id, report)
-        return _Learned(fitted=fitted, rival=rival, held_out=parts.held_out, sizes=Sizes.of(parts))
+        return _Learned(
+            fitted=fitted, rival=rival, held_out=parts.held_out, sizes=SplitSizes.of(parts)
+        )
 
-    async def _learn_drawn(self, material: Material, job_id: int, report: Report) -> _Learned:
+    async def _learn_drawn(self, material: EmbeddedData, job_id: int, report: Report) -> _Learned:
         """Learn from scenes drawn for it; hold others and all of the storybook's gallery out."""
         request, encoder, data = self._request, material.encoder, material.data
         train, watched, reported = await self._draw(encoder, Progress(job_id, report))
@@ -214,7 +217,7 @@ class Run:
                 arrays,
                 on_event=lambda event: _pass_on(event, ScorerKind.MATCHER, job_id, report),
             )
-        sizes = Sizes(
+        sizes = SplitSizes(
             pictures=(len(train.pictures), len(watched.pictures), len(data.pictures)),
             texts=(len(train.texts), len(watched.texts), len(data.texts)),
         )
@@ -256,7 +259,7 @@ class Run:
         return {"hidden": request.hidden, "epochs": request.epochs, "seed": request.seed}
 
     async def _fit(
-        self, worker: WorkerProcess, kind: str, parts: Parts, job_id: int, report: Report
+        self, worker: WorkerProcess, kind: str, parts: DataSplit, job_id: int, report: Report
     ) -> Reply:
         settings = self._fit_settings()
         arrays = [
@@ -274,7 +277,7 @@ class Run:
 
         return await worker.call("fit", fields, arrays, on_event=hear)
 
-    async def _context(self, part: Material, matcher: Matcher) -> MatchContext:
+    async def _context(self, part: EmbeddedData, matcher: Matcher) -> MatchContext:
         offline = self._request.offline
         return MatchContext(
             matrix=EmbeddingMatrix.of(part.pictures),
@@ -300,13 +303,13 @@ class Run:
 
         return await on_thread(work, pulse, wait=True)
 
-    async def _keep(self, found: TrainingReport, fitted: Reply, encoder_id: str) -> Trained:
+    async def _keep(self, found: TrainingReport, fitted: Reply, encoder_id: str) -> TrainedMatcher:
         text = found.as_json()
         weights = _file(fitted, encoder_id, text)
         kept = None
         if found.is_better or self._request.force:
             kept = await self._cache.write(add_matcher, encoder_id, weights, text)
-        return Trained(id=kept, weights=weights, report=found)
+        return TrainedMatcher(id=kept, weights=weights, report=found)
 
 
 def _file(fitted: Reply, encoder_id: str, report: str) -> bytes:

@@ -8,7 +8,11 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from engine.collections import BUILT_IN
-from engine.comparing.sheet import Sheet, load_sheet, save_sheet
+from engine.comparing.sheet import (
+    ComparisonSheet,
+    load_sheet,
+    save_sheet,
+)
 from engine.file_types import SUFFIXES
 from t2itui.screens.common.dialogs import FileDialog, FormError, ReadFile, WriteFile
 from t2itui.text.shell_commands import compare_command
@@ -30,7 +34,7 @@ class AddPicture(FileDialog[str]):
     LABEL = "Picture"
     HELP = "It must be indexed. A name will do where the library has one file of that name."
 
-    def __init__(self, home: Path | None, sheet: Sheet) -> None:
+    def __init__(self, home: Path | None, sheet: ComparisonSheet) -> None:
         super().__init__(home)
         self._sheet = sheet
 
@@ -50,7 +54,9 @@ class AddPicture(FileDialog[str]):
 
     def command(self, answer: str) -> str:
         pictures = (*self._sheet.pictures, answer)
-        sheet = Sheet(pictures=pictures, lines=self._sheet.lines, encoder=self._sheet.encoder)
+        sheet = ComparisonSheet(
+            pictures=pictures, lines=self._sheet.lines, encoder=self._sheet.encoder
+        )
         return compare_command(self._home, sheet)
 
 
@@ -71,7 +77,9 @@ class WriteSheet(WriteFile):
 
     OPTION: ClassVar[str]
 
-    def __init__(self, home: Path | None, sheet: Sheet, proposed: Path, own: Path | None) -> None:
+    def __init__(
+        self, home: Path | None, sheet: ComparisonSheet, proposed: Path, own: Path | None
+    ) -> None:
         super().__init__(home, proposed, own)
         self._sheet = sheet
 
@@ -121,7 +129,7 @@ class SheetFiles:
         self._examples = 0
         """Examples given so far."""
 
-    async def ask_picture(self, sheet: Sheet) -> str | None:
+    async def ask_picture(self, sheet: ComparisonSheet) -> str | None:
         """Ask for a picture of the library and return what a sheet calls it."""
         engine = self._session.engine
         name = await self._ask(AddPicture(self._session.home, sheet))
@@ -130,7 +138,7 @@ class SheetFiles:
         await engine.comparer.find([name])
         return BUILT_IN.short_name(name)
 
-    async def next_example(self) -> Sheet:
+    async def next_example(self) -> ComparisonSheet:
         """The next example on pictures whose scenes are known."""
         from engine.comparing.known_scenes import example
 
@@ -138,7 +146,7 @@ class SheetFiles:
         self._own = None
         return await asyncio.to_thread(example, number)
 
-    async def open(self) -> Sheet | None:
+    async def open(self) -> ComparisonSheet | None:
         """Ask for a file and read what was saved in it."""
         path = await self._ask(OpenSheet(self._session.home))
         if path is None:
@@ -147,7 +155,7 @@ class SheetFiles:
         self._own = path
         return sheet
 
-    async def save(self, sheet: Sheet) -> Path | None:
+    async def save(self, sheet: ComparisonSheet) -> Path | None:
         """Ask for a file and write pictures and descriptions into it."""
         own = self._own
         proposed = own
@@ -159,7 +167,7 @@ class SheetFiles:
             self._own = path
         return path
 
-    async def export(self, found: Comparison, sheet: Sheet) -> Path | None:
+    async def export(self, found: Comparison, sheet: ComparisonSheet) -> Path | None:
         """Ask for a file and write the result in the kind that its name says."""
         proposed = await asyncio.to_thread(_proposed, sheet, ".png")
         path: Path | None = await self._ask(
@@ -173,7 +181,7 @@ class SheetFiles:
         return path
 
 
-def _proposed(sheet: Sheet, suffix: str) -> Path:
+def _proposed(sheet: ComparisonSheet, suffix: str) -> Path:
     """A name in the current folder after the first picture."""
     first = sheet.pictures[0] if sheet.pictures else "comparison"
     return Path.cwd() / f"{PurePath(first).stem}{suffix}"
