@@ -1,4 +1,4 @@
-"""What there is to search: one's own pictures, the storybook, or nothing yet."""
+"""What there is to search: one's own pictures, the built-in collection, or nothing yet."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from engine.collections import BUILT_IN
 from engine.errors import CacheError, T2IError
 from engine.events import LibraryChanged
-from engine.storybook.shipped import GALLERY
 from t2itui.screens.search.asking import AskingController
 from t2itui.session import RefreshStatus, Stoppable, TimerHost
-from t2itui.text.words import STORYBOOK
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 REFRESH_S = 0.5
 """A library that keeps changing is looked at so often, and not at every batch."""
 PAST_QUERIES = 200
-ONLY_STORYBOOK = (GALLERY,)
+ONLY_BUILT_IN = (BUILT_IN.folder,)
 CHANGED = "The library changed: r searches again"
-OWN_PICTURES = "Your own pictures are coming in: r searches them, b the storybook"
+OWN_PICTURES = f"Your own pictures are coming in: r searches them, b the {BUILT_IN.name}"
 
 
 class SuggestionView(Protocol):
@@ -82,7 +81,7 @@ class LibraryView(TimerHost, Protocol):
 
 
 class LibraryController:
-    """Counts what there is to search, begins with it, and suggests queries for the storybook."""
+    """Counts what there is to search, begins with it, and suggests queries for the built-in collection."""
 
     def __init__(
         self,
@@ -98,25 +97,25 @@ class LibraryController:
         self._own = 0
         """Pictures that are the person's own."""
         self._shipped = 0
-        """Pictures of the storybook."""
+        """Pictures of the built-in collection."""
         self._due: Stoppable | None = None
         """Runs while a changed library waits to be looked at."""
         self.has_begun = False
         """They have been counted."""
 
     @property
-    def is_in_storybook(self) -> bool:
-        """The next query is put to the storybook alone."""
-        return self._asking.filters.folders == ONLY_STORYBOOK or not self._own
+    def is_in_built_in(self) -> bool:
+        """The next query is put to the built-in collection alone."""
+        return self._asking.filters.folders == ONLY_BUILT_IN or not self._own
 
     @property
     def offers_suggestions(self) -> bool:
         """There are queries to suggest."""
-        return self.is_in_storybook and bool(self._shipped)
+        return self.is_in_built_in and bool(self._shipped)
 
     @property
     def has_both(self) -> bool:
-        """The storybook can be searched beside the person's own pictures."""
+        """The built-in collection can be searched beside the person's own pictures."""
         return bool(self._own)
 
     @property
@@ -134,7 +133,7 @@ class LibraryController:
 
     async def _prepare(self, engine: Engine) -> None:
         try:
-            await engine.storybook.prepare()
+            await engine.collection.prepare()
             counts = await engine.library.counts()
             past = await engine.history.entries(limit=PAST_QUERIES, offset=0, containing="")
         except T2IError as error:
@@ -159,7 +158,7 @@ class LibraryController:
             self._asking.show_example(self._strip.first())
 
     def _take_counts(self, counts: LibraryCounts) -> None:
-        self._own, self._shipped = counts.own, counts.storybook
+        self._own, self._shipped = counts.own, counts.built_in
         self.has_begun = True
         self.follow_filters()
 
@@ -217,7 +216,7 @@ class LibraryController:
         self._take_counts(counts)
         self._view.offer_refresh(OWN_PICTURES)
 
-    # The storybook
+    # The built-in collection
 
     def suggest(self) -> None:
         """Answer the next suggestion."""
@@ -227,16 +226,16 @@ class LibraryController:
 
     @property
     def other_filters(self) -> Filters:
-        """The filters that lead to the storybook, or back to the person's own pictures."""
+        """The filters that lead to the built-in collection, or back to the person's own pictures."""
         filters = self._asking.filters
-        is_there = filters.folders == ONLY_STORYBOOK
-        return replace(filters, folders=() if is_there else ONLY_STORYBOOK)
+        is_there = filters.folders == ONLY_BUILT_IN
+        return replace(filters, folders=() if is_there else ONLY_BUILT_IN)
 
     def follow_filters(self) -> None:
         """Tell everyone which collection is searched from now on."""
         if not self.offers_suggestions:
             self._strip.close()
-        is_shipped = self.is_in_storybook and self.has_pictures
-        self._session.collection = STORYBOOK if is_shipped else ""
+        is_shipped = self.is_in_built_in and self.has_pictures
+        self._session.collection = BUILT_IN.name if is_shipped else ""
         self._session.send(RefreshStatus())
         self._view.follow_library()

@@ -99,12 +99,12 @@ class PictureController:
 
     def compare(self, results: PicturedResults) -> None:
         """Compare the marked pictures, or else the selected one, with what the query says."""
-        from engine.comparing.sheet import short_name
+        from engine.collections import BUILT_IN
         from engine.search.query import texts_of
 
         content, listing = results.content, results.listing
         paths = [*self._session.selection] or ([content.shown.path] if content is not None else [])
-        pictures = tuple(short_name(path) for path in paths if path)
+        pictures = tuple(BUILT_IN.short_name(path) for path in paths if path)
         if pictures and listing is not None:
             texts = texts_of(listing.result.receipt.query)
             self._session.send(ComparePictures(pictures, texts))

@@ -30,7 +30,7 @@ from t2itui.screens.search.asking import AskingController, EarlyLoader
 from t2itui.screens.search.card import CardContent
 from t2itui.screens.search.collection import (
     CHANGED,
-    ONLY_STORYBOOK,
+    ONLY_BUILT_IN,
     OWN_PICTURES,
     LibraryController,
 )
@@ -690,7 +690,7 @@ class LibraryDesk(Desk):
             failures=0,
             embedded={},
             bytes_on_disk=0,
-            storybook=self.shipped,
+            built_in=self.shipped,
         )
 
     async def begin(self) -> LibraryDesk:
@@ -733,7 +733,7 @@ async def test_a_key_goes_to_the_storybook_and_back() -> None:
     desk = await LibraryDesk(own=5, shipped=600).begin()
     desk.asking.ask_among(desk.library.other_filters)
     desk.library.follow_filters()
-    assert desk.asking.filters.folders == ONLY_STORYBOOK
+    assert desk.asking.filters.folders == ONLY_BUILT_IN
     assert desk.session.collection == "storybook"
     assert desk.library.offers_suggestions
     desk.asking.ask_among(desk.library.other_filters)
