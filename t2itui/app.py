@@ -428,7 +428,7 @@ class T2ITuiApp(App[None]):
                 status = await read_status(
                     session.engine,
                     self.graphics.protocol,
-                    in_storybook=bool(session.collection),
+                    in_built_in=bool(session.collection),
                 )
                 session.show_status(status)
                 await asyncio.sleep(STATUS_S)

@@ -81,7 +81,7 @@ class LibraryView(TimerHost, Protocol):
 
 
 class LibraryController:
-    """Counts what there is to search, begins with it, and suggests queries for the built-in collection."""
+    """Counts what there is to search, begins with it, and suggests queries."""
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ class LibraryController:
 
     @property
     def other_filters(self) -> Filters:
-        """The filters that lead to the built-in collection, or back to the person's own pictures."""
+        """The filters that lead to the built-in collection, or back to one's own pictures."""
         filters = self._asking.filters
         is_there = filters.folders == ONLY_BUILT_IN
         return replace(filters, folders=() if is_there else ONLY_BUILT_IN)

@@ -2,6 +2,8 @@
 
 from textual.binding import Binding, BindingType
 
+from engine.collections import BUILT_IN
+
 LEAVE = "Stop waiting, leave off labelling, or leave the query line"
 
 THRESHOLD = Binding.Group("Threshold", compact=True)
@@ -153,7 +155,7 @@ SEARCH_KEYS: list[BindingType] = [
         "Example",
         id="search.suggest",
         show=False,
-        tooltip="Ask the storybook the next suggested query",
+        tooltip=f"Ask the {BUILT_IN.name} the next suggested query",
     ),
     Binding(
         "a,ctrl+o",
@@ -165,11 +167,11 @@ SEARCH_KEYS: list[BindingType] = [
     ),
     Binding(
         "b",
-        "storybook",
-        "Storybook",
+        "switch_collection",
+        BUILT_IN.title,
         id="search.storybook",
         show=False,
-        tooltip="Search the storybook, or your own pictures again",
+        tooltip=f"Search the {BUILT_IN.name}, or your own pictures again",
     ),
     Binding(
         "r",

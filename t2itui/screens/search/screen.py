@@ -390,8 +390,8 @@ class SearchScreen(AppScreen):
         """Answer the next suggestion."""
         self.library.suggest()
 
-    def action_storybook(self) -> None:
-        """Search the storybook, or the person's own pictures again."""
+    def action_switch_collection(self) -> None:
+        """Search the built-in collection, or the person's own pictures again."""
         self.take_filters(self.library.other_filters)
 
     def action_copy_command(self) -> None:
@@ -499,7 +499,7 @@ class SearchScreen(AppScreen):
 
 OFFERED: dict[str, Callable[[SearchScreen], bool]] = {
     "suggest": lambda screen: screen.library.offers_suggestions,
-    "storybook": lambda screen: screen.library.has_both,
+    "switch_collection": lambda screen: screen.library.has_both,
     "filter": lambda screen: screen.body.current != BodyPart.FIRST_START,
     "add": lambda screen: screen.body.current != BodyPart.FIRST_START,
     "decline": lambda screen: screen.offer_line.is_offer,
