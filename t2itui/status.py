@@ -26,7 +26,7 @@ class Status:
 async def read_status(engine: Engine, graphics: str, *, in_built_in: bool = False) -> Status:
     """Ask the engine for the figures; none of them starts a model.
 
-    They are of the person's own pictures where there are any, unless the built-in ones are searched.
+    They are of the person's own pictures where there are any, unless the others are searched.
     """
     counts = await engine.library.counts()
     embedded, own = dict(counts.embedded), counts.own

@@ -29,7 +29,7 @@ Your library is empty. t2itui ranks your own pictures by what you describe, and 
 Name a folder of pictures and press Enter. It is read in the background with all its folders; your \
 files are never changed, and you can search as soon as the first pictures are in.
 
-The storybook, drawn pictures to try everything on, is left out: b on the Library screen (F3) \
+The storybook, drawn pictures to try everything on, is left out: b on the Library screen (F6) \
 takes it back."""
 
 
