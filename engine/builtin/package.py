@@ -17,7 +17,7 @@ from cache.storybook import NewStorybook
 from engine.errors import EngineError
 from engine.models.places import STORYBOOK
 from engine.storybook import shipped
-from engine.storybook.records import RECORDS
+from engine.storybook.shipped import RECORDS
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 

@@ -28,8 +28,8 @@ from engine.results import Scores
 from engine.scoring.ranking import rank_of
 from engine.search.query import normalise, quote
 from engine.search.searcher import Searcher
-from engine.storybook.exchanges import exchanges
-from engine.storybook.scene import Scene
+from engine.storybook.captions import exchanges
+from engine.storybook.scenes import Scene
 from engine.variants import Variant, variants
 
 MOST_SWAPS = 6

@@ -6,10 +6,9 @@ from random import Random
 
 from engine.comparing.names import short_name
 from engine.comparing.sheet import Line, Sheet
-from engine.storybook.captions import Language
-from engine.storybook.ladder import ladder
-from engine.storybook.records import Record, read_records
-from engine.storybook.shipped import GALLERY
+from engine.storybook.captions import ladder
+from engine.storybook.shipped import GALLERY, Record, read_records
+from engine.storybook.wording import Language
 
 
 def example(number: int) -> Sheet:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import PurePath
 
-from engine.storybook.records import read_records
-from engine.storybook.scene import Scene
-from engine.storybook.shipped import GALLERY
+from engine.storybook.scenes import Scene
+from engine.storybook.shipped import GALLERY, read_records
 
 
 def scenes_of(paths: Sequence[str]) -> tuple[Scene, ...]:

@@ -17,14 +17,13 @@ from cache.texts import imported_texts
 from engine.errors import RequestError
 from engine.evaluation.captions import Captioned, captions_data, read_captions
 from engine.evaluation.data import Data
-from engine.evaluation.drawn import storybook_data
 from engine.evaluation.embed import read_pictures
+from engine.evaluation.gallery import storybook_data
 from engine.evaluation.labels import classes_data, read_words, words_data
 from engine.evaluation.request import EvaluateRequest
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
-from engine.storybook.records import read_records
-from engine.storybook.shipped import ENCODER, GALLERY, VECTORS
+from engine.storybook.shipped import ENCODER, GALLERY, VECTORS, read_records
 
 STORYBOOK_WORD = "storybook"
 _BESIDE = (

@@ -6,31 +6,26 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from cache.matchers import add_matcher
-from cache.records import EncoderRecord
 from cache.store import Cache
 from engine.evaluation.figures import Measuring
 from engine.evaluation.gather import Gathering, Material
 from engine.evaluation.ground import label_free_scorer
 from engine.evaluation.scorers import CosineScorer, GivenScorer, MatcherScorer, Scorer
-from engine.evaluation.sources import STORYBOOK_WORD
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
 from engine.indexing.indexer import Indexer
-from engine.indexing.progress import Progress
 from engine.models.encoders import Encoders
 from engine.models.process import WorkerProcess
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.search.texts import Texts
 from engine.settings import EngineSettings
-from engine.training.drawn import REPORT, REPORTED, TRAIN, VALIDATION, WATCHED, Drawing, Drawn
 from engine.training.report import Sizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
 from engine.training.split import Parts, as_arrays, split
@@ -38,11 +33,6 @@ from engine.vectors.pulse import Pulse, on_thread
 from engine.wire import Json, Reply
 
 MODULE = "engine.workers.trainer"
-DRAWER = "engine.workers.drawer"
-DRAWERS = ("drawer", "drawer-2")
-"""Processes that draw scenes, by log; two are about as fast as one encoder."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""For products so small that more threads spend longer waiting for each other."""
 SILENCE_S = 600.0
 TWO_BRANCH = "two-branch"
 _STAGES = {"starting": "starting the trainer", "measuring": "measuring"}
@@ -95,10 +85,7 @@ class Run:
         material = await self._gathering.gather(job_id, report)
         for note in self._gathering.notes:
             report(JobNote(job_id=job_id, message=note))
-        if self._request.data == STORYBOOK_WORD and self._request.drawn:
-            learned = await self._learn_drawn(material, job_id, report)
-        else:
-            learned = await self._learn(material, job_id, report)
+        learned = await self._learn(material, job_id, report)
         encoder_id = material.encoder.id
         matcher = read_matcher(_file(learned.fitted, encoder_id, "{}"), encoder_id)
         scorers = await self._scorers(learned.held_out, matcher, learned.rival)
@@ -118,65 +105,19 @@ class Run:
         request = self._request
         parts = split(material, request.validation, request.held_out, request.seed)
         rival = None
-        async with self._worker(MODULE, "trainer") as worker:
+        async with self._worker() as worker:
             fitted = await self._fit(worker, "matcher", parts, job_id, report)
             if request.with_two_branch:
                 rival = await self._fit(worker, TWO_BRANCH, parts, job_id, report)
         return _Learned(fitted=fitted, rival=rival, held_out=parts.held_out, sizes=Sizes.of(parts))
 
-    async def _learn_drawn(self, material: Material, job_id: int, report: Report) -> _Learned:
-        """Learn from scenes drawn for it; hold others and all of the storybook's gallery out."""
-        request, encoder, data = self._request, material.encoder, material.data
-        train, watched, reported = await self._draw(encoder, Progress(job_id, report))
-        fields: dict[str, Json] = {
-            "settings": self._fit_settings(),
-            "encoder": encoder.id,
-            TRAIN: train.count,
-            VALIDATION: watched.count,
-            REPORT: reported.count,
-        }
-        arrays = [vectors for each in (train, watched, reported) for vectors in each.vectors]
-        # A part of the gallery says nothing of queries that all of it answers.
-        is_whole = request.limit is None
-        arrays.append(material.pictures if is_whole else material.pictures[:0])
-        async with self._worker(MODULE, "trainer", ONE_THREAD) as worker:
-            fitted = await worker.call(
-                "fit_drawn",
-                fields,
-                arrays,
-                on_event=lambda event: _pass_on(event, "matcher", job_id, report),
-            )
-        sizes = Sizes(
-            pictures=(len(train.pictures), len(watched.pictures), len(data.pictures)),
-            texts=(len(train.texts), len(watched.texts), len(data.texts)),
-        )
-        return _Learned(fitted=fitted, rival=None, held_out=material, sizes=sizes)
-
-    async def _draw(self, encoder: EncoderRecord, progress: Progress) -> list[Drawn]:
-        """Scenes to learn from, to calibrate on and to report on, embedded."""
-        drawn = self._request.drawn
-        counts = {TRAIN: drawn, VALIDATION: min(WATCHED, drawn), REPORT: min(REPORTED, drawn)}
-        source = await self._texts.check(encoder)
-        async with AsyncExitStack() as stack:
-            workers = [
-                await stack.enter_async_context(self._worker(DRAWER, name, ONE_THREAD))
-                for name in DRAWERS
-            ]
-            folder = self._settings.home / "drawn"
-            drawing = Drawing(self._encoders, source, workers, progress, folder)
-            found = await drawing.draw(counts)
-        return [found[name] for name in counts]
-
     @asynccontextmanager
-    async def _worker(
-        self, module: str, name: str, environment: Mapping[str, str] = MappingProxyType({})
-    ) -> AsyncIterator[WorkerProcess]:
+    async def _worker(self) -> AsyncIterator[WorkerProcess]:
         worker = WorkerProcess(
-            module,
+            MODULE,
             args=(self._settings.device,),
-            log=self._settings.home / "logs" / f"{name}.log",
+            log=self._settings.home / "logs" / "trainer.log",
             silence_s=SILENCE_S,
-            environment=environment,
         )
         try:
             yield worker

@@ -1,6 +1,6 @@
 """Where the time of `t2itui train storybook` goes, and how near the shipped matcher it comes.
 
-    python -m tests.bench.measure_training [DRAWN] [--again]
+    python -m tests.bench.measure_training
 
 CPU seconds are those of the program and of every process that it starts, by what the program said
 it was doing at the time and by process; they are sampled four times a second, and the total beside
@@ -24,7 +24,6 @@ two.
 import asyncio
 import os
 import resource
-import sys
 import tempfile
 import threading
 import time
@@ -103,10 +102,8 @@ def _cpu() -> float:
     return sum(each.ru_utime + each.ru_stime for each in both)
 
 
-async def train(home: Path, drawn: int | None) -> tuple[Meter, TrainingReport]:
+async def train(home: Path) -> tuple[Meter, TrainingReport]:
     request = TrainRequest(data="storybook", force=True)
-    if drawn is not None:
-        request = TrainRequest(data="storybook", force=True, drawn=drawn)
     with Meter() as meter:
         async with Engine.open(EngineSettings(home=home)) as engine:
             await engine.storybook.prepare()
@@ -148,12 +145,10 @@ def _of(meter: Meter, stage: str) -> dict[str, float]:
 
 
 def main() -> None:
-    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(2 if "--again" in sys.argv else 1):
-            before, began = _cpu(), time.perf_counter()
-            meter, report = asyncio.run(train(Path(folder), numbers[0] if numbers else None))
-            show(meter, report, _cpu() - before, time.perf_counter() - began)
+        before, began = _cpu(), time.perf_counter()
+        meter, report = asyncio.run(train(Path(folder)))
+        show(meter, report, _cpu() - before, time.perf_counter() - began)
 
 
 if __name__ == "__main__":

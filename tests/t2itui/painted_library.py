@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.requests import ImportRequest
-from engine.storybook.render import render
-from engine.storybook.scene import Scene, sample_scene
+from engine.storybook.scenes import Scene, sample_scene
 from engine.storybook.vocabulary import ANIMALS
+from tools.storybook.renderer.render import render
 
 ENCODER_ID = "storybook-demo"
 PICTURES = 90

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import RequestError
 from engine.evaluation.captions import Captioned, captions_data, read_captions
-from engine.evaluation.drawn import storybook_data
+from engine.evaluation.gallery import storybook_data
 from engine.evaluation.labels import classes_data, words_data
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.sources import read_raw, roots_of

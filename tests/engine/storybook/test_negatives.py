@@ -4,12 +4,11 @@ from random import Random
 
 import pytest
 
-from engine.storybook.captions import Language, claim_of, full_claim
-from engine.storybook.claims import is_true
-from engine.storybook.foreign import FOREIGN, HELD_OUT, foreign_caption
-from engine.storybook.negatives import absent, recombined, swapped
-from engine.storybook.scene import sample_scene
-from engine.storybook.words import EN_ANIMAL, ZH_ANIMAL
+from engine.storybook.captions import FOREIGN, HELD_OUT, claim_of, foreign_caption, full_claim
+from engine.storybook.claims import absent, is_true, recombined, swapped
+from engine.storybook.scenes import sample_scene
+from engine.storybook.vocabulary import EN_ANIMAL, ZH_ANIMAL
+from engine.storybook.wording import Language
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])

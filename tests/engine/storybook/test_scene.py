@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from engine.storybook.scene import (
+from engine.storybook.scenes import (
     UNSEEN_PAIRS,
     UNSEEN_TRIPLES,
     Animal,

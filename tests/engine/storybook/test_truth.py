@@ -5,9 +5,16 @@ from random import Random
 import numpy as np
 
 from engine.storybook.captions import claim_of, partial_claim
-from engine.storybook.claims import Claim, Subject, is_true, without_colour
-from engine.storybook.negatives import absent, recombined, swapped
-from engine.storybook.scene import sample_scene
+from engine.storybook.claims import (
+    Claim,
+    Subject,
+    absent,
+    is_true,
+    recombined,
+    swapped,
+    without_colour,
+)
+from engine.storybook.scenes import sample_scene
 from engine.storybook.truth import truth_matrix
 
 SCENES = [sample_scene(seed) for seed in range(60)]
