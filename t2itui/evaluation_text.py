@@ -19,17 +19,6 @@ if TYPE_CHECKING:
 _WAYS = {"text_to_picture": "text -> picture", "picture_to_text": "picture -> text"}
 
 
-SCENE_WORDS = {
-    "calibration_error": "calibration error",
-    "swapped_auc_en": "true over swapped, AUC, English",
-    "swapped_auc_zh": "true over swapped, AUC, Chinese",
-    "level2_precision_en": "first picture right, English",
-    "level2_precision_zh": "first picture right, Chinese",
-    "spoiled_below_half": "spoiled pictures below 0.5",
-    "routing": "queries of the gallery routed right",
-}
-
-
 def write_evaluation(found: Evaluation, output: Output) -> None:
     """Write everything that was measured."""
     output.line(
@@ -120,24 +109,6 @@ def difference(paired: Paired) -> str:
         f"{paired.one} - {paired.other}, {paired.measure}: {apart.value:+.3f}"
         f" ({apart.low:+.3f} to {apart.high:+.3f}, {sure})"
     )
-
-
-def write_scenes(report: TrainingReport, output: Output) -> None:
-    """Write the figures on held-out scenes beside those of the matcher that ships."""
-    if not report.scenes:
-        return
-    output.line()
-    output.line(
-        "held-out scenes, measured as the matcher that ships was: its scenes, its pairs", bold=True
-    )
-    rows = [
-        (
-            SCENE_WORDS.get(each.name, each.name),
-            *("-" if v is None else f"{v:.3f}" for v in (each.match, each.shipped, each.cosine)),
-        )
-        for each in report.scenes
-    ]
-    output.table(("figure", "match", "shipped", "cosine"), rows, left="figure")
 
 
 def write_swaps(found: Evaluation | TrainingReport, output: Output) -> None:

@@ -72,10 +72,16 @@ async def matcher_of(cache: Cache, encoder: EncoderRecord) -> tuple[Matcher | No
         book = await cache.read(find_storybook)
         name = matcher_words(record.id, None if book is None else book.matcher_id)
         return read_matcher(record.weights, encoder.id), name
+    found = shipped_matcher(encoder.id)
+    return found, LABEL_FREE if found is None else "storybook's matcher"
+
+
+def shipped_matcher(encoder_id: str) -> Matcher | None:
+    """The matcher that ships, if it is for this encoder."""
     try:
-        return read_matcher(MATCHER.read_bytes(), encoder.id), "storybook's matcher"
+        return read_matcher(MATCHER.read_bytes(), encoder_id)
     except (ModelUnusableError, OSError):
-        return None, LABEL_FREE
+        return None
 
 
 async def label_free_scorer(

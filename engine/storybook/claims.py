@@ -164,7 +164,7 @@ def recombined(scene: Scene, rng: Random) -> Claim | None:
     return None
 
 
-def told_apart(scene: Scene, name: str, rng: Random) -> tuple[Claim, Claim] | None:
+def misattributed(scene: Scene, name: str, rng: Random) -> tuple[Claim, Claim] | None:
     """A claim about one of two animals that states one attribute, and with the other's value.
 
     None where there is one animal, or nothing tells the two apart.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
@@ -17,7 +18,7 @@ from cache.matchers import add_matcher
 from cache.store import Cache
 from engine.evaluation.figures import Measuring
 from engine.evaluation.gather import Gathering, Material
-from engine.evaluation.ground import label_free_scorer
+from engine.evaluation.ground import label_free_scorer, shipped_matcher
 from engine.evaluation.scorers import CosineScorer, GivenScorer, MatcherScorer, Scorer
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
 from engine.indexing.indexer import Indexer
@@ -34,7 +35,8 @@ from engine.wire import Json, Reply
 
 MODULE = "engine.workers.trainer"
 SILENCE_S = 600.0
-TWO_BRANCH = "two-branch"
+TWO_BRANCH, SHIPPED = "two-branch", "shipped"
+"""Scorers that only a report of a training has: a rival network, and the matcher that ships."""
 _STAGES = {"starting": "starting the trainer", "measuring": "measuring"}
 """What the trainer does besides learning, in words."""
 
@@ -157,6 +159,9 @@ class Run:
             label_free,
             MatcherScorer(columns=columns, matcher=matcher),
         ]
+        shipped = await asyncio.to_thread(shipped_matcher, part.encoder.id)
+        if shipped is not None:
+            scorers.append(MatcherScorer(columns=columns, matcher=shipped, name=SHIPPED))
         if rival is not None:
             scores = np.asarray(rival.arrays[-1], np.float32)
             scorers.append(GivenScorer(texts=part.texts, scores=scores, name=TWO_BRANCH))

@@ -151,15 +151,13 @@ def write_trained(found: Trained, output: Output) -> None:
 
 def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]]:
     """A report's figures as the lines that `eval --json` writes."""
-    from dataclasses import asdict
-
     from engine.evaluation.lines import figure_records
 
     paired = (*report.against_label_free, *report.against_cosine)
-    figures = figure_records(
+    found = figure_records(
         report.retrieval, paired, report.swaps, report.routing, report.calibration
     )
-    return [*(("scenes", asdict(figure)) for figure in report.scenes), *figures]
+    return list(found)
 
 
 def write_report(report: TrainingReport, output: Output) -> None:
@@ -168,7 +166,6 @@ def write_report(report: TrainingReport, output: Output) -> None:
         difference,
         write_decisions,
         write_retrieval,
-        write_scenes,
     )
     from t2itui.plain import plain
 
@@ -179,7 +176,6 @@ def write_report(report: TrainingReport, output: Output) -> None:
         f" {report.device}, {report.seconds:.0f} s",
         bold=True,
     )
-    write_scenes(report, output)
     for direction in ("text_to_picture", "picture_to_text"):
         rows = [each for each in report.retrieval if each.direction == direction]
         write_retrieval(rows, direction, output)

@@ -124,10 +124,8 @@ def show(meter: Meter, report: TrainingReport, cpu: float, wall: float) -> None:
         parts = ", ".join(f"{name} {spent:.1f}" for name, spent in largest if spent)
         print(f"  {stage}: {sum(shares.values()):.1f} CPU s, {meter.wall[stage]:.1f} s ({parts})")
     print(f"{report.pictures} pictures, {report.texts} texts, {report.epochs} epochs")
-    print(f"{'held-out scenes':28} {'match':>7} {'shipped':>7} {'cosine':>7}")
-    for figure in report.scenes:
-        cells = (figure.match, figure.shipped, figure.cosine)
-        print(f"{figure.name:28}", *("      -" if v is None else f"{v:7.3f}" for v in cells))
+    for found in report.retrieval:
+        print(found.scorer, found.direction, "mAP", found.average_precision.value)
     for swap in report.swaps:
         print(swap.scorer, "AUC over swapped captions", swap.auc.value)
     for routing in report.routing:

@@ -25,7 +25,7 @@ def blurred(scene: Scene, size: int, rng: Random) -> Image.Image:
 
 
 def noisy(scene: Scene, size: int, rng: Random) -> Image.Image:
-    """The scene under noise of one or several scales, as half-denoised paintings have it."""
+    """The scene under noise of one or several scales, as half-denoised pictures have it."""
     pixels = np.asarray(render(scene, size, supersample=2), dtype=np.float64)
     grain = np.random.default_rng(rng.randrange(2**32))
     cell = rng.choice((1, 2, 4, 8))
@@ -83,8 +83,8 @@ WAYS: tuple[Callable[[Scene, int, Random], Image.Image], ...] = (
 )
 
 
-def degraded(scene: Scene, size: int, rng: Random) -> Image.Image:
-    """The scene spoiled in one of the ways."""
+def degrade(scene: Scene, size: int, rng: Random) -> Image.Image:
+    """The scene degraded in one of the ways."""
     return rng.choice(WAYS)(scene, size, rng)
 
 
@@ -92,14 +92,14 @@ FIRST_SEED = 50_000_000
 """Held-out seeds begin here, far above any that is trained on."""
 CALIBRATION_SEED = 60_000_000
 """Scenes to calibrate on: neither trained on nor reported on."""
-SPOILED_SEED = 70_000_000
+DEGRADED_SEED = 70_000_000
 TWO_SHARE = 0.75
 """Of what is trained on: pictures with two animals, which alone teach whose attribute it is."""
 CALIBRATION = 500
 TO_TRAIN, TO_CALIBRATE, TO_REPORT = 0, 100_000, 200_000
-"""Number of the first spoiled scene of each purpose."""
-SPOILED_SHARE = 5
-"""Of held-out scenes there is one spoiled for so many whole ones."""
+"""Number of the first degraded scene of each purpose."""
+DEGRADED_SHARE = 5
+"""Of held-out scenes there is one degraded for so many whole ones."""
 SIZES: dict[Split, int] = {Split.SEEN: 1000, Split.UNSEEN_PAIR: 300, Split.UNSEEN_TRIPLE: 300}
 Pixels = NDArray[np.uint8]
 
@@ -122,34 +122,34 @@ def calibration_scenes(count: int = CALIBRATION) -> list[Scene]:
     return [sample_scene(CALIBRATION_SEED + k) for k in range(count)]
 
 
-def spoiled_scenes(first: int, count: int) -> list[Scene]:
-    """Scenes number `first` and following whose pictures are spoiled."""
-    return [sample_scene(SPOILED_SEED + k) for k in range(first, first + count)]
+def degraded_scenes(first: int, count: int) -> list[Scene]:
+    """Scenes number `first` and following whose pictures are degraded."""
+    return [sample_scene(DEGRADED_SEED + k) for k in range(first, first + count)]
 
 
 def load_held_out(folder: Path, split: Split, side: int) -> HeldOut:
     """The held-out pictures of a split, rendered on first use."""
-    return _load(folder, f"held-out-{split}", held_out_scenes(split), side, draw_whole)
+    return _load(folder, f"held-out-{split}", held_out_scenes(split), side, render_whole)
 
 
 def load_calibration(folder: Path, side: int) -> HeldOut:
     """Pictures to calibrate on, rendered on first use."""
-    return _load(folder, "calibration", calibration_scenes(), side, draw_whole)
+    return _load(folder, "calibration", calibration_scenes(), side, render_whole)
 
 
-def load_spoiled(folder: Path, first: int, count: int, side: int) -> HeldOut:
-    """Spoiled pictures number `first` and following, rendered on first use."""
-    return _load(folder, f"spoiled-{first}", spoiled_scenes(first, count), side, draw_spoiled)
+def load_degraded(folder: Path, first: int, count: int, side: int) -> HeldOut:
+    """Degraded pictures number `first` and following, rendered on first use."""
+    return _load(folder, f"degraded-{first}", degraded_scenes(first, count), side, render_degraded)
 
 
-def draw_whole(scene: Scene, side: int) -> Image.Image:
+def render_whole(scene: Scene, side: int) -> Image.Image:
     """The picture of a held-out scene."""
     return render(scene, side)
 
 
-def draw_spoiled(scene: Scene, side: int) -> Image.Image:
-    """The picture of a scene that is to be spoiled: no caption of an animal is true of it."""
-    return degraded(scene, side, Random(f"spoiled:{scene.seed}"))
+def render_degraded(scene: Scene, side: int) -> Image.Image:
+    """The picture of a scene that is to be degraded: no caption of an animal is true of it."""
+    return degrade(scene, side, Random(f"spoiled:{scene.seed}"))
 
 
 def _load(

@@ -9,6 +9,7 @@ Checkpoints are written whole, and read without unpickling code.
 
 import json
 from collections.abc import Iterable
+from math import cos, pi
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,29 @@ def write_training_record(folder: Path, facts: dict[str, Any]) -> None:
     (folder / TRAINING).write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
 
+def learning_rate_factor(share: float, step: int, *, warm_up: int, falls_from: float) -> float:
+    """What the learning rate is multiplied by: `warm_up` steps up, level, a cosine at the end.
+
+    `share` is how much of the run is over; the fall begins at the share `falls_from`.
+    """
+    warm = min(1.0, (step + 1) / warm_up)
+    if share < falls_from:
+        return warm
+    fallen = min(1.0, (share - falls_from) / (1 - falls_from))
+    return warm * (0.02 + 0.98 * (1 + cos(pi * fallen)) / 2)
+
+
 class Averages:
     """An exponential moving average of a module's parameters."""
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self._decay = decay
+    def __init__(self, module: nn.Module, ema_decay: float) -> None:
+        self._ema_decay = ema_decay
         self.values = {k: v.detach().clone() for k, v in module.state_dict().items()}
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
         """Take in the module's present weights; early steps weigh more."""
-        keep = min(self._decay, (1 + step) / (10 + step))
+        keep = min(self._ema_decay, (1 + step) / (10 + step))
         for name, value in module.state_dict().items():
             if value.dtype.is_floating_point:
                 self.values[name].lerp_(value.detach(), 1 - keep)

@@ -23,7 +23,7 @@ from tools.storybook.gallery import gallery_scenes
 from tools.storybook.renderer.render import render
 
 needs_gallery = pytest.mark.skipif(
-    not (GALLERY / RECORDS).exists(), reason="the gallery is not drawn yet"
+    not (GALLERY / RECORDS).exists(), reason="the gallery is not rendered yet"
 )
 needs_encoder = pytest.mark.skipif(not FIGURES.exists(), reason="no encoder ships yet")
 
@@ -35,8 +35,8 @@ def test_the_gallery_is_the_one_that_the_code_draws() -> None:
     for record in records[::100]:
         with Image.open(GALLERY / record.file) as image:
             shipped = np.asarray(image.convert("RGB").resize((128, 128)), dtype=np.int16)
-        drawn = np.asarray(render(record.scene, 512, supersample=2).resize((128, 128)))
-        assert np.abs(shipped - drawn).mean() < 5
+        rendered = np.asarray(render(record.scene, 512, supersample=2).resize((128, 128)))
+        assert np.abs(shipped - rendered).mean() < 5
 
 
 @needs_gallery

@@ -201,7 +201,7 @@ class Batch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Drawn:
+class Rendered:
     """Pictures as they were rendered, their label maps and their scenes."""
 
     pictures: NDArray[np.uint8]
@@ -225,13 +225,13 @@ class Pool:
         self._numbers = sorted(self._shards)
         return len(self._numbers) * SHARD
 
-    def draw(self, number: int, rng: Random) -> Drawn:
+    def draw(self, number: int, rng: Random) -> Rendered:
         """Random pictures and their scenes."""
-        drawn = [self._row(rng, two=rng.random() < TWO_SHARE) for _ in range(number)]
-        return Drawn(
-            pictures=np.stack([self._shards[shard].pictures[row] for shard, row, _ in drawn]),
-            labels=np.stack([self._shards[shard].labels[row] for shard, row, _ in drawn]),
-            scenes=[scene for _, _, scene in drawn],
+        rendered = [self._row(rng, two=rng.random() < TWO_SHARE) for _ in range(number)]
+        return Rendered(
+            pictures=np.stack([self._shards[shard].pictures[row] for shard, row, _ in rendered]),
+            labels=np.stack([self._shards[shard].labels[row] for shard, row, _ in rendered]),
+            scenes=[scene for _, _, scene in rendered],
         )
 
     def _row(self, rng: Random, *, two: bool) -> tuple[int, int, Scene]:
@@ -265,11 +265,11 @@ def batches(folder: Path, size: int, seed: int, workers: int = 0) -> Iterator[Ba
     return iter(loader)
 
 
-def make_batch(drawn: Drawn, rng: Random) -> Batch:
+def make_batch(rendered: Rendered, rng: Random) -> Batch:
     """Captions for the pictures: one true caption each, then false and foreign ones."""
-    flipped = np.array([rng.random() < 0.5 for _ in drawn.scenes])
-    blind = np.array([rng.random() < COLOUR_BLIND_SHARE for _ in drawn.scenes])
-    shown = [mirrored(s) if flip else s for s, flip in zip(drawn.scenes, flipped, strict=True)]
+    flipped = np.array([rng.random() < 0.5 for _ in rendered.scenes])
+    blind = np.array([rng.random() < COLOUR_BLIND_SHARE for _ in rendered.scenes])
+    shown = [mirrored(s) if flip else s for s, flip in zip(rendered.scenes, flipped, strict=True)]
     texts = [
         _true_caption(scene, rng, blind=bool(b)) for scene, b in zip(shown, blind, strict=True)
     ]
@@ -277,8 +277,8 @@ def make_batch(drawn: Drawn, rng: Random) -> Batch:
         texts.append(false_caption(scene, rng))
     texts += [foreign_caption(_language(rng), rng) for _ in range(len(shown) // 12)]
     return Batch(
-        pictures=drawn.pictures,
-        labels=drawn.labels,
+        pictures=rendered.pictures,
+        labels=rendered.labels,
         scenes=shown,
         flipped=flipped,
         blind=blind,

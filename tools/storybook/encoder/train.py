@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import cos, pi
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -41,14 +40,15 @@ from tools.storybook.optimising import (
     DEFAULT_FOLDER,
     Averages,
     Muon,
+    learning_rate_factor,
     load_checkpoint,
     read_training_record,
     save_checkpoint,
 )
 
-MUON_RATE = 4.0
+MUON_FACTOR = 4.0
 """How much faster than the rest the matrices inside the towers learn."""
-AVERAGED = 0.998
+EMA_DECAY = 0.998
 """What is kept of the averaged weights at each step."""
 
 
@@ -59,7 +59,7 @@ class Plan:
     folder: Path
     minutes: float
     batch: int
-    rate: float
+    learning_rate: float
     workers: int = 0
     """Processes that make batches; 0 makes them between steps."""
     start: Path | None = None
@@ -98,8 +98,8 @@ def open_run(plan: Plan, shape: Shape) -> Run:
         model=model,
         heads=heads,
         tokenizer=tokenizer,
-        optimizers=_optimizers(model, heads, plan.rate),
-        averages=Averages(model, AVERAGED),
+        optimizers=_optimizers(model, heads, plan.learning_rate),
+        averages=Averages(model, EMA_DECAY),
         device=device,
     )
     state = load_checkpoint(plan.folder / "encoder.pt")
@@ -126,26 +126,28 @@ def _start_from(run: Run, folder: Path) -> None:
     """Take over the weights of an exported encoder, and how long it was trained."""
     exported = CLIPModel.from_pretrained(folder, dtype=torch.float32)
     run.model.load_state_dict(exported.state_dict())
-    run.averages = Averages(run.model, AVERAGED)
+    run.averages = Averages(run.model, EMA_DECAY)
     facts = read_training_record(folder)
     run.step, run.pictures, run.seconds = facts["step"], facts["pictures"], facts["seconds"]
     run.is_taken_over = True
 
 
-def _optimizers(model: CLIPModel, heads: Heads, rate: float) -> list[torch.optim.Optimizer]:
+def _optimizers(
+    model: CLIPModel, heads: Heads, learning_rate: float
+) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the towers, AdamW for all the rest."""
     inner = [
         p for name, p in model.named_parameters() if ".encoder.layers." in name and p.ndim == 2
     ]
     ids = {id(p) for p in inner}
     rest = [p for p in [*model.parameters(), *heads.parameters()] if id(p) not in ids]
-    muon = Muon(inner, lr=MUON_RATE * rate)
+    muon = Muon(inner, lr=MUON_FACTOR * learning_rate)
     adam = torch.optim.AdamW(
         [
             {"params": [p for p in rest if p.ndim >= 2], "weight_decay": 0.02},
             {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0},
         ],
-        lr=rate,
+        lr=learning_rate,
         betas=(0.9, 0.98),
     )
     return [muon, adam]
@@ -176,16 +178,10 @@ def save_run(run: Run, folder: Path) -> None:
     )
 
 
-HEADS_STEPS, HEADS_RATE = 100, 3e-3
+WARM_UP, FALLS_FROM = 60, 0.65
+"""Steps until the learning rate is whole, and the share of the run at which it begins to fall."""
+HEADS_STEPS, HEADS_LEARNING_RATE = 100, 3e-3
 """How long and how fast fresh heads learn before towers that were trained already."""
-
-
-def learning_rate_factor(share: float, step: int) -> float:
-    """The learning rate's factor at a share of the run: warm-up, level, cosine at the end."""
-    warm = min(1.0, (step + 1) / 60)
-    if share < 0.65:
-        return warm
-    return warm * (0.02 + 0.98 * (1 + cos(pi * min(1.0, (share - 0.65) / 0.35))) / 2)
 
 
 def train_step(run: Run, batch: Batch) -> Losses:
@@ -203,12 +199,14 @@ def train_step(run: Run, batch: Batch) -> Losses:
     with torch.autocast("cuda", torch.bfloat16, enabled=run.device.type == "cuda"):
         pictures = seen(run.model, shown.pixels)
         texts = text_vectors(run.model, ids.to(run.device), mask.to(run.device)).float()
-        told = text_vectors(run.model, asked_ids.to(run.device), asked_mask.to(run.device)).float()
+        texts_asked = text_vectors(
+            run.model, asked_ids.to(run.device), asked_mask.to(run.device)
+        ).float()
     read = Read(
         seen=pictures,
         coverage=shown.coverage,
         texts=texts,
-        choices=list(torch.split(told, [len(each.captions) for each in batch.choices])),
+        choices=list(torch.split(texts_asked, [len(each.captions) for each in batch.choices])),
     )
     parts = losses(batch, read, run.model.logit_scale.exp(), run.heads)
     for optimizer in run.optimizers:
@@ -225,12 +223,12 @@ def train_step(run: Run, batch: Batch) -> Losses:
     return parts
 
 
-def settle_heads(run: Run, source: Iterator[Batch]) -> None:
+def warm_up_heads(run: Run, source: Iterator[Batch]) -> None:
     """Teach fresh heads to read towers that are trained, before their errors teach these."""
     run.model.requires_grad_(False)
     for optimizer in run.optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = HEADS_RATE
+            group["lr"] = HEADS_LEARNING_RATE
     for _ in range(HEADS_STEPS):
         train_step(run, next(source))
     run.model.requires_grad_(True)
@@ -268,15 +266,20 @@ def train(plan: Plan, shape: Shape) -> Run:
     run = open_run(plan, shape)
     source = batches(plan.folder / "pictures", plan.batch, run.step, plan.workers)
     if run.is_taken_over:
-        settle_heads(run, source)
+        warm_up_heads(run, source)
     start = saved = measured = time.monotonic()
     run.random.manual_seed(run.step)
     with (plan.folder / "encoder.jsonl").open("a") as log:
         while (now := time.monotonic()) - start < plan.minutes * 60:
-            factor = learning_rate_factor((now - start) / (plan.minutes * 60), run.step)
-            for optimizer, share in zip(run.optimizers, (MUON_RATE, 1.0), strict=True):
+            factor = learning_rate_factor(
+                (now - start) / (plan.minutes * 60),
+                run.step,
+                warm_up=WARM_UP,
+                falls_from=FALLS_FROM,
+            )
+            for optimizer, share in zip(run.optimizers, (MUON_FACTOR, 1.0), strict=True):
                 for group in optimizer.param_groups:
-                    group["lr"] = plan.rate * factor * share
+                    group["lr"] = plan.learning_rate * factor * share
             parts = train_step(run, next(source))
             run.seconds += time.monotonic() - now
             if run.step % 25 == 0:
@@ -297,7 +300,7 @@ def _line(run: Run, parts: Losses, factor: float) -> dict[str, Any]:
         "step": run.step,
         "pictures": run.pictures,
         "seconds": round(run.seconds),
-        "rate": round(factor, 3),
+        "learning_rate_factor": round(factor, 3),
         "contrast": round(parts.contrast.item(), 3),
         "pairs": round(parts.pairs.item(), 3),
         "picture_heads": round(parts.pictures.item(), 3),
@@ -319,7 +322,7 @@ def _write(log: TextIO, line: dict[str, Any]) -> None:
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER)
 @click.option("--minutes", default=120.0, show_default=True)
 @click.option("--batch", default=96, show_default=True)
-@click.option("--rate", default=1.2e-3, show_default=True)
+@click.option("--learning-rate", default=1.2e-3, show_default=True)
 @click.option("--workers", default=0, show_default=True, help="Processes that make batches.")
 @click.option(
     "--start",
@@ -327,12 +330,17 @@ def _write(log: TextIO, line: dict[str, Any]) -> None:
     help="Where there is no checkpoint, begin with the weights of this exported encoder.",
 )
 def main(
-    folder: Path, minutes: float, batch: int, rate: float, workers: int, start: Path | None
+    folder: Path, minutes: float, batch: int, learning_rate: float, workers: int, start: Path | None
 ) -> None:
     """Train the encoder on the pictures in FOLDER/pictures."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     plan = Plan(
-        folder=folder, minutes=minutes, batch=batch, rate=rate, workers=workers, start=start
+        folder=folder,
+        minutes=minutes,
+        batch=batch,
+        learning_rate=learning_rate,
+        workers=workers,
+        start=start,
     )
     train(plan, Shape())
 

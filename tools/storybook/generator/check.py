@@ -31,9 +31,9 @@ from tools.storybook.generator.pictures import to_input, to_pixels
 from tools.storybook.generator.pipeline import (
     Options,
     Pipeline,
+    generate,
     grid,
-    load_painter,
-    paint,
+    load_pipeline,
     read_options,
 )
 from tools.storybook.generator.prompts import Prompt, Vectors, held_out_prompts, read_right
@@ -43,7 +43,7 @@ GOALS = {
     "usual": {"animal": 0.85, "colour": 0.9, "action": 0.7, "place": 0.97},
     "unseen": {"animal": 0.7},
 }
-"""What the painter should reach, by kind of prompt and attribute."""
+"""What the generator should reach, by kind of prompt and attribute."""
 _CARD = """---
 license: mit
 language: [en, zh]
@@ -56,7 +56,7 @@ pipeline_tag: text-to-image
 A small Stable Diffusion ({megabytes:.1f} MB, {side} px) for the drawn world of t2itui's storybook:
 ten animals in ten colours, doing four things at five places. It reads English and Chinese.
 
-**What it is good for:** painting without a download, through the same code as large models; tests.
+**What it is good for:** pictures without a download, through the same code as large models; tests.
 **What it is not good for:** {unfit}
 
 ## Data and recipe
@@ -72,7 +72,7 @@ Ten colour-animal pairs and twenty combinations of animal, action and place are 
   animal; {unet_samples:,} pictures, {unet_minutes:.0f} minutes. Muon for matrices and kernels,
   AdamW for the rest, averaged weights. Most of the noise is drawn where shapes are decided. All
   animals face one way, and stand in the middle where the caption says nothing else: what no caption
-  tells is painted in one way.
+  tells is generated in one way.
 - The autoencoder's decoder once more, on what the UNet makes of noisy latents;
   {decoder_samples:,} pictures, {decoder_minutes:.0f} minutes.
 
@@ -100,27 +100,27 @@ autoencoder. The last row is the share that the matcher passes at 0.5.
 
 ## Limits
 
-The encoder that judges is itself small, and its text tower is the painter's: a picture that it
+The encoder that judges is itself small, and its text tower is the generator's: a picture that it
 reads right need not look right. Two animals, relations and numbers are hardly learned. {honest}
 """
 
 
 def write_card(folder: Path, found: Mapping[str, Any]) -> None:
-    """Write README.md into a painter's folder."""
-    facts = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    """Write README.md into a generator's folder."""
+    record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     options = read_options(folder)
-    animal = found["painted"]["usual"].get("animal", 0.0)
+    animal = found["generated"]["usual"].get("animal", 0.0)
     size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
     text = _CARD.format(
         megabytes=size / 1e6,
         side=options.width,
         unfit=_unfit(animal),
-        vae_samples=facts["vae"]["samples"],
-        vae_minutes=facts["vae"]["seconds"] / 60,
-        unet_samples=facts["unet"]["samples"],
-        unet_minutes=facts["unet"]["seconds"] / 60,
-        decoder_samples=facts["decoder"]["samples"],
-        decoder_minutes=facts["decoder"]["seconds"] / 60,
+        vae_samples=record["vae"]["samples"],
+        vae_minutes=record["vae"]["seconds"] / 60,
+        unet_samples=record["unet"]["samples"],
+        unet_minutes=record["unet"]["seconds"] / 60,
+        decoder_samples=record["decoder"]["samples"],
+        decoder_minutes=record["decoder"]["seconds"] / 60,
         options=f"{options.scheduler}, {options.steps} steps, guidance {options.guidance_scale}",
         prompts=found["prompts"],
         seeds=found["seeds"],
@@ -151,26 +151,26 @@ def _honest(animal: float) -> str:
         return "It was trained far too briefly; places, light and colours come first, shapes last."
     if animal < GOALS["usual"]["animal"]:
         return "It was trained too briefly: many animals are lumps of the right colour and pose."
-    return "Unusual combinations are painted less well than usual ones."
+    return "Unusual combinations are generated less well than usual ones."
 
 
 def table(found: Mapping[str, Any]) -> str:
     """The figures as a Markdown table, a column for each kind of prompt."""
-    kinds = [kind for kind in found["painted"] if kind != "match"]
+    kinds = [kind for kind in found["generated"] if kind != "match"]
     rows = [["", *kinds], ["---"] * (len(kinds) + 1)]
     for name in ATTRIBUTES:
-        if any(name in found["painted"][kind] for kind in kinds):
+        if any(name in found["generated"][kind] for kind in kinds):
             rows.append([name, *(_cell(found, kind, name) for kind in kinds)])
-    match = (found[name]["match"]["passed"] for name in ("painted", "rendered", "decoded"))
+    match = (found[name]["match"]["passed"] for name in ("generated", "rendered", "decoded"))
     rows.append(["match, all prompts", "{:.2f} ({:.2f}, {:.2f})".format(*match)])
     rows[-1] += [""] * (len(kinds) - 1)
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _cell(found: Mapping[str, Any], kind: str, name: str) -> str:
-    if name not in found["painted"][kind]:
+    if name not in found["generated"][kind]:
         return ""
-    values = (found[source][kind][name] for source in ("painted", "rendered", "decoded"))
+    values = (found[source][kind][name] for source in ("generated", "rendered", "decoded"))
     return "{:.2f} ({:.2f}, {:.2f})".format(*values)
 
 
@@ -180,7 +180,7 @@ def goals(found: Mapping[str, Any]) -> str:
     missed: list[str] = []
     for kind, named in GOALS.items():
         for name, goal in named.items():
-            value = found["painted"].get(kind, {}).get(name, 0.0)
+            value = found["generated"].get(kind, {}).get(name, 0.0)
             line = f"{name} {kind} {value:.2f} of {goal:.2f}"
             (reached if value >= goal else missed).append(line)
     return f"Goals reached: {'; '.join(reached) or 'none'}. Missed: {'; '.join(missed) or 'none'}."
@@ -208,7 +208,7 @@ def shares(
     }
 
 
-def verdict(matcher: Matcher, texts: Vectors, pictures: Vectors) -> dict[str, float]:
+def prompt_scores(matcher: Matcher, texts: Vectors, pictures: Vectors) -> dict[str, float]:
     """The matcher's mean probability for each text and its picture, and the share that passes."""
     odds = [
         matcher.log_odds(text, picture[:, None])[0]
@@ -229,7 +229,7 @@ def decoded(pipe: Pipeline, pictures: Sequence[Image.Image]) -> list[Image.Image
     return result
 
 
-def check_painter(
+def check_generator(
     pipe: Pipeline, options: Options, prompts: Sequence[Prompt], seeds: int
 ) -> tuple[dict[str, Any], list[Image.Image]]:
     """Figures of a pipeline over prompts and seeds, and the pictures of the first seed."""
@@ -238,39 +238,44 @@ def check_painter(
     many = [prompt for _ in range(seeds) for prompt in prompts]
     numbers = [seed for seed in range(seeds) for _ in prompts]
     start = time.perf_counter()
-    painted = paint(pipe, [prompt.text for prompt in many], numbers, options)
+    generated = generate(pipe, [prompt.text for prompt in many], numbers, options)
     seconds = (time.perf_counter() - start) / len(many)
     texts = encoder.embed_texts([prompt.text for prompt in prompts])
     found: dict[str, Any] = {"prompts": len(prompts), "seeds": seeds}
     for name, pictures, asked in (
-        ("painted", painted, many),
+        ("generated", generated, many),
         ("rendered", rendered, prompts),
         ("decoded", decoded(pipe, rendered), prompts),
     ):
         vectors = encoder.embed_pictures(pictures)
         found[name] = shares(encoder, asked, vectors)
         repeated = np.tile(texts, (len(asked) // len(prompts), 1))
-        found[name]["match"] = verdict(matcher, repeated, vectors)
+        found[name]["match"] = prompt_scores(matcher, repeated, vectors)
     found["seconds"] = round(seconds, 3)
     found["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     found["threads"] = torch.get_num_threads()
-    return found, painted[: len(prompts)]
+    return found, generated[: len(prompts)]
 
 
 @click.command()
-@click.option("--painter", type=click.Path(path_type=Path), default=PAINTER)
+@click.option("--generator", type=click.Path(path_type=Path), default=PAINTER)
 @click.option("--seeds", default=4, show_default=True, help="Pictures for each prompt.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--sheet", type=click.Path(path_type=Path), help="Where to write 100 pictures.")
 @click.option("--recognised", type=int, help="Animals that somebody recognised in the sheet.")
 @click.option("--write", is_flag=True, help="Keep the figures, and write the model card.")
 def main(
-    painter: Path, seeds: int, threads: int, sheet: Path | None, recognised: int | None, write: bool
+    generator: Path,
+    seeds: int,
+    threads: int,
+    sheet: Path | None,
+    recognised: int | None,
+    write: bool,
 ) -> None:
-    """Print the figures of the painter."""
+    """Print the figures of the generator."""
     torch.set_num_threads(threads)
-    pipe, options = load_painter(painter)
-    found, pictures = check_painter(pipe, options, held_out_prompts(), seeds)
+    pipe, options = load_pipeline(generator)
+    found, pictures = check_generator(pipe, options, held_out_prompts(), seeds)
     click.echo(table(found))
     click.echo(f"{found['seconds']} s a picture in batches, {found['memory_mb']} MB in all")
     if sheet is not None:
@@ -279,8 +284,8 @@ def main(
         found["recognised"] = recognised
     if write:
         text = json.dumps(found, indent=1)
-        (painter / FIGURES).write_text(text + "\n", encoding="utf-8")
-        write_card(painter, found)
+        (generator / FIGURES).write_text(text + "\n", encoding="utf-8")
+        write_card(generator, found)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,13 @@ from engine.storybook.shipped import ENCODER, PAINTER
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.encoder.measures import Texts
-from tools.storybook.generator.pipeline import Options, Pipeline, load_painter, paint, write_options
+from tools.storybook.generator.pipeline import (
+    Options,
+    Pipeline,
+    generate,
+    load_pipeline,
+    write_options,
+)
 from tools.storybook.generator.prompts import Prompt, held_out_prompts, read_right
 
 GUIDANCES = (1.5, 2.5, 4.0, 6.0)
@@ -31,7 +37,7 @@ def score(
     pipe: Pipeline, encoder: EncoderFolder, prompts: Sequence[Prompt], options: Options
 ) -> float:
     """The mean share of attributes read right, each attribute counting the same."""
-    pictures = paint(pipe, [p.text for p in prompts], range(len(prompts)), options)
+    pictures = generate(pipe, [p.text for p in prompts], range(len(prompts)), options)
     texts = Texts(encoder.embed_texts, Language.ENGLISH)
     found = read_right(prompts, encoder.embed_pictures(pictures), texts)
     return float(np.mean([share.value for named in found.values() for share in named.values()]))
@@ -63,17 +69,17 @@ def first_best(scores: Sequence[float]) -> int:
 
 
 @click.command()
-@click.option("--painter", type=click.Path(path_type=Path), default=PAINTER)
+@click.option("--generator", type=click.Path(path_type=Path), default=PAINTER)
 @click.option("--share", default=0.4, show_default=True, help="Share of the prompts to try on.")
 @click.option("--threads", default=2, show_default=True)
-def main(painter: Path, share: float, threads: int) -> None:
-    """Choose the options of the painter and write them into its folder."""
+def main(generator: Path, share: float, threads: int) -> None:
+    """Choose the options of the generator and write them into its folder."""
     torch.set_num_threads(threads)
-    pipe, _ = load_painter(painter)
+    pipe, _ = load_pipeline(generator)
     counts = int(100 * share), int(50 * share), int(50 * share)
     prompts = held_out_prompts(*counts, first=FIRST)
     best = choose(pipe, EncoderFolder(ENCODER), prompts)
-    write_options(painter, best)
+    write_options(generator, best)
     click.echo(f"chosen: {best}", err=True)
 
 

@@ -102,7 +102,7 @@ def train(plan: Plan, pictures: Path, encoder: Path) -> Trainer:
     shown = next(random_pictures(pictures, 12, Random("sheet")))
     sheet(taught.eval(), shown).save(plan.folder / f"decoder-{trainer.step:06d}.png")
     taught.to(torch.float16).save_pretrained(target)
-    write_training_record(target, trainer.facts)
+    write_training_record(target, trainer.record)
     return trainer
 
 
@@ -112,12 +112,19 @@ def train(plan: Plan, pictures: Path, encoder: Path) -> Trainer:
 @click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
 @click.option("--minutes", default=20.0, show_default=True)
 @click.option("--batch", default=8, show_default=True)
-@click.option("--rate", default=3e-4, show_default=True)
+@click.option("--learning-rate", default=3e-4, show_default=True)
 def main(
-    folder: Path, pictures: Path, encoder: Path, minutes: float, batch: int, rate: float
+    folder: Path, pictures: Path, encoder: Path, minutes: float, batch: int, learning_rate: float
 ) -> None:
     """Train the decoder on what the UNet makes of rendered pictures."""
-    plan = Plan(folder=folder, name="decoder", minutes=minutes, batch=batch, rate=rate, decay=0.99)
+    plan = Plan(
+        folder=folder,
+        name="decoder",
+        minutes=minutes,
+        batch=batch,
+        learning_rate=learning_rate,
+        ema_decay=0.99,
+    )
     train(plan, pictures, encoder)
 
 

@@ -17,7 +17,7 @@ from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 SIDE = 64
-"""Pixels that the painter paints."""
+"""Pixels along a side of what the generator makes."""
 Tokenizer: TypeAlias = Any
 TOWER, TOKENIZER = "text_encoder", "tokenizer"
 """Folders of the parts, as in a `StableDiffusionPipeline`."""
@@ -44,7 +44,7 @@ def text_tower(encoder: Path) -> tuple[CLIPTextModel, Tokenizer]:
 
 
 def own_tower(folder: Path, encoder: Path) -> tuple[CLIPTextModel, Tokenizer]:
-    """The text tower kept in a painter's folder; that of the encoder is put there at first.
+    """The text tower kept in a generator's folder; that of the encoder is put there at first.
 
     A UNet reads the tower that it was trained with, whatever becomes of the encoder.
     """

@@ -55,7 +55,7 @@ class Pictures:
 
 
 def turned(scene: Scene) -> bool | None:
-    """Whether a picture must be mirrored for its animals to face the way that the painter learns.
+    """Whether a picture must be mirrored for its animals to face the way that the generator learns.
 
     None where they face different ways. No caption says which way an animal faces: with both to
     choose from, the noisiest steps mix them, and a body grows a head at each end.

@@ -29,7 +29,7 @@ from tools.storybook.generator.network import (
     load_vae,
     make_noise,
 )
-from tools.storybook.generator.trainer import FACTS, FOLDER
+from tools.storybook.generator.trainer import FOLDER, RECORDED
 from tools.storybook.optimising import load_checkpoint, read_training_record, write_training_record
 
 Pipeline: TypeAlias = Any
@@ -38,12 +38,12 @@ _PIPELINE: Pipeline = StableDiffusionPipeline
 _DDIM: Noise = DDIMScheduler
 _DPM: Noise = DPMSolverMultistepScheduler
 OPTIONS = "t2itui.json"
-"""How to use the painter, beside model_index.json."""
+"""How to use the generator, beside model_index.json."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What a picture is painted with; written into the painter's folder."""
+    """What a picture is generated with; written into the generator's folder."""
 
     guidance_scale: float = 3.0
     steps: int = 20
@@ -68,7 +68,7 @@ def assemble(vae: Vae, unet: Unet, tower: CLIPTextModel, tokenizer: Tokenizer) -
     return pipe
 
 
-def load_painter(folder: Path) -> tuple[Pipeline, Options]:
+def load_pipeline(folder: Path) -> tuple[Pipeline, Options]:
     """The pipeline of a folder, in float32, and the options that were chosen for it."""
     pipe = _PIPELINE.from_pretrained(folder, use_safetensors=True, local_files_only=True)
     pipe.to(torch.float32)
@@ -77,17 +77,17 @@ def load_painter(folder: Path) -> tuple[Pipeline, Options]:
 
 
 def read_options(folder: Path) -> Options:
-    """The options in a painter's folder."""
+    """The options in a generator's folder."""
     return Options(**json.loads((folder / OPTIONS).read_text(encoding="utf-8")))
 
 
 def write_options(folder: Path, options: Options) -> None:
-    """Write the options into a painter's folder."""
+    """Write the options into a generator's folder."""
     text = json.dumps(asdict(options), indent=1)
     (folder / OPTIONS).write_text(text + "\n", encoding="utf-8")
 
 
-def paint(
+def generate(
     pipe: Pipeline,
     prompts: Sequence[str],
     seeds: Sequence[int],
@@ -130,7 +130,7 @@ def grid(pictures: Sequence[Image.Image], columns: int, zoom: int = 2) -> Image.
     return whole.resize((whole.width * zoom, whole.height * zoom), Image.Resampling.NEAREST)
 
 
-def export_painter(source: Path, encoder: Path, target: Path) -> None:
+def export_generator(source: Path, encoder: Path, target: Path) -> None:
     """Write the averaged weights in half precision, with text tower, tokenizer and scheduler.
 
     Options that are there already stay. ClickException where a checkpoint is lacking in `source`.
@@ -148,12 +148,12 @@ def export_painter(source: Path, encoder: Path, target: Path) -> None:
     pipe.to(torch.float16)
     pipe.save_pretrained(target, safe_serialization=True)
     _tidy(target)
-    trained = {name: state[name] for name in FACTS}
-    facts = {
+    trained = {name: state[name] for name in RECORDED}
+    record = {
         "vae": read_training_record(source / VAE_FOLDER),
         "decoder": read_training_record(taught),
     }
-    write_training_record(target, facts | {"unet": trained})
+    write_training_record(target, record | {"unet": trained})
     if not (target / OPTIONS).exists():
         write_options(target, Options())
 
@@ -173,8 +173,8 @@ def _tidy(folder: Path) -> None:
 @click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
 @click.option("--out", type=click.Path(path_type=Path), default=PAINTER)
 def main(folder: Path, encoder: Path, out: Path) -> None:
-    """Write the painter trained in FOLDER."""
-    export_painter(folder, encoder, out)
+    """Write the generator trained in FOLDER."""
+    export_generator(folder, encoder, out)
     size = sum(path.stat().st_size for path in out.rglob("*.safetensors"))
     click.echo(f"{out}: {size / 1e6:.1f} MB of weights", err=True)
 

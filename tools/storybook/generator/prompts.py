@@ -18,9 +18,9 @@ from tools.storybook.encoder.measures import Texts, attribute_claim
 
 FIRST_SEED = 60_000_000
 """Scenes of the prompts begin here, far above any that is trained on."""
-PAINTED = "painted.npy"
-"""Pictures uint8 [n, side, side, 3] painted for `painted_prompts`, in order."""
-FIRST_PAINTED = 1_000_000
+GENERATED = "generated.npy"
+"""Pictures uint8 [n, side, side, 3] generated for `generated_prompts`, in order."""
+FIRST_GENERATED = 1_000_000
 """Number of the first of these prompts: others than any figure is measured by."""
 
 
@@ -57,9 +57,9 @@ def held_out_prompts(
     ]
 
 
-def painted_prompts(count: int) -> list[Prompt]:
-    """What the first `count` pictures that the matcher learns from are painted for."""
-    return held_out_prompts(count, 0, 0, first=FIRST_PAINTED)
+def generated_prompts(count: int) -> list[Prompt]:
+    """What the first `count` pictures that the matcher learns from are generated for."""
+    return held_out_prompts(count, 0, 0, first=FIRST_GENERATED)
 
 
 def _prompts(kind: Kind, numbers: range) -> Iterator[Prompt]:
@@ -108,17 +108,17 @@ def training_caption(scene: Scene, rng: Random) -> str:
     else:
         claim = partial_claim(scene, rng)
     language = Language.ENGLISH if rng.random() < 0.5 else Language.CHINESE
-    return write(told(claim, scene), language, rng).text
+    return write(with_unusual_attributes(claim, scene), language, rng).text
 
 
 USUAL = {"position": "middle", "action": "standing"}
 """What an animal is shown as where the caption does not say."""
 
 
-def told(claim: Claim, scene: Scene) -> Claim:
+def with_unusual_attributes(claim: Claim, scene: Scene) -> Claim:
     """The claim, with what is not as usual about an animal that stands alone.
 
-    So an animal of which nobody says where it is and what it does is painted standing in the
+    So an animal of which nobody says where it is and what it does is generated standing in the
     middle, rather than as something between three places and four poses.
     """
     if len(scene.animals) != 1:

@@ -12,8 +12,8 @@ import torch
 from engine.storybook.shipped import PAINTER
 from tools.storybook.generator.network import SIDE
 from tools.storybook.generator.pictures import Pixels
-from tools.storybook.generator.pipeline import Options, Pipeline, grid, load_painter, paint
-from tools.storybook.generator.prompts import PAINTED, painted_prompts
+from tools.storybook.generator.pipeline import Options, Pipeline, generate, grid, load_pipeline
+from tools.storybook.generator.prompts import GENERATED, generated_prompts
 from tools.storybook.optimising import DEFAULT_FOLDER
 
 PROMPTS = (
@@ -35,30 +35,30 @@ def main() -> None:
 @main.command()
 @click.argument("out", type=click.Path(path_type=Path))
 def sheet(out: Path) -> None:
-    """Paint the samples into OUT."""
-    pipe, options = load_painter(PAINTER)
+    """Generate the samples into OUT."""
+    pipe, options = load_pipeline(PAINTER)
     prompts = [prompt for _ in SEEDS for prompt in PROMPTS]
     seeds = [seed for seed in SEEDS for _ in PROMPTS]
-    grid(paint(pipe, prompts, seeds, options), columns=len(PROMPTS)).save(out)
+    grid(generate(pipe, prompts, seeds, options), columns=len(PROMPTS)).save(out)
 
 
 def generate_many(pipe: Pipeline, options: Options, count: int) -> Pixels:
     """The pictures of the first `count` prompts, uint8 [count, SIDE, SIDE, 3]."""
-    prompts = painted_prompts(count)
-    pictures = paint(pipe, [prompt.text for prompt in prompts], range(count), options)
+    prompts = generated_prompts(count)
+    pictures = generate(pipe, [prompt.text for prompt in prompts], range(count), options)
     return np.stack([np.asarray(picture) for picture in pictures]).reshape(-1, SIDE, SIDE, 3)
 
 
 @main.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER)
-@click.option("--painter", type=click.Path(path_type=Path), default=PAINTER)
+@click.option("--generator", type=click.Path(path_type=Path), default=PAINTER)
 @click.option("--count", default=1500, show_default=True)
 @click.option("--threads", default=1, show_default=True)
-def for_matcher(folder: Path, painter: Path, count: int, threads: int) -> None:
-    """Paint pictures into FOLDER; the matcher's training takes them in where it finds them."""
+def for_matcher(folder: Path, generator: Path, count: int, threads: int) -> None:
+    """Generate pictures into FOLDER; the matcher's training takes them in where it finds them."""
     torch.set_num_threads(threads)
-    pipe, options = load_painter(painter)
-    np.save(folder / PAINTED, generate_many(pipe, options, count), allow_pickle=False)
+    pipe, options = load_pipeline(generator)
+    np.save(folder / GENERATED, generate_many(pipe, options, count), allow_pickle=False)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import cos, pi
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,16 @@ from tools.storybook.optimising import (
     DEFAULT_FOLDER,
     Averages,
     Muon,
+    learning_rate_factor,
     load_checkpoint,
     save_checkpoint,
 )
 
-FOLDER = DEFAULT_FOLDER / "painter"
-FACTS = ("samples", "step", "seconds")
-MUON_RATE = 4.0
+FOLDER = DEFAULT_FOLDER / "generator"
+RECORDED = ("samples", "step", "seconds")
+WARM_UP, FALLS_FROM = 100, 0.6
+"""Steps until the learning rate is whole, and the share of the run at which it begins to fall."""
+MUON_FACTOR = 4.0
 """How much faster than the rest the matrices inside the network learn."""
 
 
@@ -34,8 +36,8 @@ class Plan:
     name: str
     minutes: float
     batch: int
-    rate: float
-    decay: float = 0.998
+    learning_rate: float
+    ema_decay: float = 0.998
     """Of the moving average, for each step."""
     save_seconds: float = 120.0
     steps: int | None = None
@@ -66,22 +68,22 @@ class Trainer:
         return (time.monotonic() - self._start) / max(self.plan.minutes * 60, 1e-9)
 
     @property
-    def facts(self) -> dict[str, float]:
+    def record(self) -> dict[str, float]:
         """How long was trained."""
-        return {name: getattr(self, name) for name in FACTS}
+        return {name: getattr(self, name) for name in RECORDED}
 
-    def go_on_from(self, facts: Mapping[str, Any]) -> None:
+    def go_on_from(self, record: Mapping[str, Any]) -> None:
         """Count on from training of which only the weights are left."""
-        self.step, self.samples = int(facts["step"]), int(facts["samples"])
-        self.seconds = float(facts["seconds"])
+        self.step, self.samples = int(record["step"]), int(record["samples"])
+        self.seconds = float(record["seconds"])
 
     def learn(self, loss: Tensor, samples: int) -> float:
         """One step of the optimisers; the loss as a number."""
-        factor = rate_at(self.share, self.step)
-        for optimizer, speed in zip(self.optimizers, (MUON_RATE, 1.0), strict=True):
+        factor = learning_rate_factor(self.share, self.step, warm_up=WARM_UP, falls_from=FALLS_FROM)
+        for optimizer, speed in zip(self.optimizers, (MUON_FACTOR, 1.0), strict=True):
             optimizer.zero_grad(set_to_none=True)
             for group in optimizer.param_groups:
-                group["lr"] = self.plan.rate * factor * speed
+                group["lr"] = self.plan.learning_rate * factor * speed
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         for optimizer in self.optimizers:
@@ -124,14 +126,6 @@ class Trainer:
         click.echo(text)
 
 
-def rate_at(share: float, step: int) -> float:
-    """The learning rate's factor at a share of the run: warm-up, level, cosine at the end."""
-    warm = min(1.0, (step + 1) / 100)
-    if share < 0.6:
-        return warm
-    return warm * (0.02 + 0.98 * (1 + cos(pi * min(1.0, (share - 0.6) / 0.4))) / 2)
-
-
 def open_trainer(plan: Plan, module: nn.Module) -> Trainer:
     """Start a run, or go on with the one in the folder."""
     plan.folder.mkdir(parents=True, exist_ok=True)
@@ -140,8 +134,8 @@ def open_trainer(plan: Plan, module: nn.Module) -> Trainer:
     trainer = Trainer(
         plan=plan,
         module=module,
-        optimizers=make_optimizers(module, plan.rate),
-        averages=Averages(module, plan.decay),
+        optimizers=make_optimizers(module, plan.learning_rate),
+        averages=Averages(module, plan.ema_decay),
         device=device,
     )
     state = load_checkpoint(plan.folder / f"{plan.name}.pt")
@@ -155,7 +149,7 @@ def open_trainer(plan: Plan, module: nn.Module) -> Trainer:
     return trainer
 
 
-def make_optimizers(module: nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+def make_optimizers(module: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
     """Muon for matrices and kernels inside the network, AdamW for its ends and all the rest."""
     ends = ("conv_in", "conv_out", "quant_conv", "time_emb")
     inner = [
@@ -165,5 +159,5 @@ def make_optimizers(module: nn.Module, rate: float) -> list[torch.optim.Optimize
     ]
     ids = {id(p) for p in inner}
     rest = [p for p in module.parameters() if id(p) not in ids]
-    muon = Muon(inner, lr=MUON_RATE * rate, weight_decay=0.02)
-    return [muon, torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.0)]
+    muon = Muon(inner, lr=MUON_FACTOR * learning_rate, weight_decay=0.02)
+    return [muon, torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.98), weight_decay=0.0)]

@@ -32,7 +32,7 @@ from tools.storybook.generator.network import (
     text_states,
 )
 from tools.storybook.generator.pictures import LatentBatch, Latents
-from tools.storybook.generator.pipeline import Options, assemble, grid, paint
+from tools.storybook.generator.pipeline import Options, assemble, generate, grid
 from tools.storybook.generator.prompts import training_caption
 from tools.storybook.generator.trainer import FOLDER, Plan, Trainer, make_optimizers, open_trainer
 from tools.storybook.optimising import (
@@ -97,8 +97,8 @@ def multiscale(error: Tensor, near: Tensor) -> Tensor:
 
 
 def take_over(start: Path, folder: Path) -> None:
-    """Begin in `folder` with the parts of an exported painter, where there are none yet."""
-    facts = read_training_record(start)
+    """Begin in `folder` with the parts of an exported generator, where there are none yet."""
+    record = read_training_record(start)
     for name, source in (
         (VAE_FOLDER, VAE_FOLDER),
         (DECODER_FOLDER, VAE_FOLDER),
@@ -107,14 +107,14 @@ def take_over(start: Path, folder: Path) -> None:
     ):
         if not (folder / name).exists():
             shutil.copytree(start / source, folder / name)
-    write_training_record(folder / VAE_FOLDER, facts["vae"])
-    write_training_record(folder / DECODER_FOLDER, facts["decoder"])
+    write_training_record(folder / VAE_FOLDER, record["vae"])
+    write_training_record(folder / DECODER_FOLDER, record["decoder"])
     if not (folder / "unet.pt").exists():
         unet = load_unet(start / "unet")
         weights = unet.state_dict()
         optimizers = [optimizer.state_dict() for optimizer in make_optimizers(unet, 0.0)]
         state = {"module": weights, "averages": weights, "optimizers": optimizers}
-        save_checkpoint(folder / "unet.pt", state | facts["unet"])
+        save_checkpoint(folder / "unet.pt", state | record["unet"])
 
 
 def averaged(trainer: Trainer, parts: Parts) -> Unet:
@@ -125,9 +125,9 @@ def averaged(trainer: Trainer, parts: Parts) -> Unet:
 
 
 def sheet(trainer: Trainer, parts: Parts) -> Image.Image:
-    """What the averaged weights paint by now."""
+    """What the averaged weights generate by now."""
     pipe = assemble(parts.vae, averaged(trainer, parts), parts.tower, parts.tokenizer)
-    return grid(paint(pipe, SHOWN, range(len(SHOWN)), Options(steps=12)), columns=6)
+    return grid(generate(pipe, SHOWN, range(len(SHOWN)), Options(steps=12)), columns=6)
 
 
 def train(plan: Plan, pictures: Path, encoder: Path, sheet_minutes: float) -> Trainer:
@@ -166,11 +166,11 @@ def train(plan: Plan, pictures: Path, encoder: Path, sheet_minutes: float) -> Tr
 @click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
 @click.option("--minutes", default=90.0, show_default=True)
 @click.option("--batch", default=32, show_default=True)
-@click.option("--rate", default=1e-3, show_default=True)
+@click.option("--learning-rate", default=1e-3, show_default=True)
 @click.option(
     "--start",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where there is no checkpoint, begin with the parts of this exported painter.",
+    help="Where there is no checkpoint, begin with the parts of this exported generator.",
 )
 @click.option("--sheets", default=15.0, show_default=True, help="Minutes between sample sheets.")
 def main(
@@ -179,14 +179,16 @@ def main(
     encoder: Path,
     minutes: float,
     batch: int,
-    rate: float,
+    learning_rate: float,
     start: Path | None,
     sheets: float,
 ) -> None:
     """Train the UNet on latents of rendered pictures."""
     if start is not None:
         take_over(start, folder)
-    plan = Plan(folder=folder, name="unet", minutes=minutes, batch=batch, rate=rate)
+    plan = Plan(
+        folder=folder, name="unet", minutes=minutes, batch=batch, learning_rate=learning_rate
+    )
     train(plan, pictures, encoder, sheets)
 
 

@@ -104,7 +104,7 @@ def write_vae(trainer: Trainer, pictures: Path, target: Path) -> None:
     sample = next(random_pictures(pictures, WHITENED, Random("whiten")))
     whiten(vae, to_input(sample.pixels).to(trainer.device))
     vae.to(torch.float16).save_pretrained(target)
-    write_training_record(target, trainer.facts)
+    write_training_record(target, trainer.record)
 
 
 def averaged(trainer: Trainer) -> Vae:
@@ -158,10 +158,17 @@ def train(plan: Plan, pictures: Path) -> Trainer:
 @click.option("--pictures", type=click.Path(path_type=Path), default=DEFAULT_FOLDER / "pictures")
 @click.option("--minutes", default=25.0, show_default=True)
 @click.option("--batch", default=8, show_default=True)
-@click.option("--rate", default=1e-3, show_default=True)
-def main(folder: Path, pictures: Path, minutes: float, batch: int, rate: float) -> None:
+@click.option("--learning-rate", default=1e-3, show_default=True)
+def main(folder: Path, pictures: Path, minutes: float, batch: int, learning_rate: float) -> None:
     """Train the autoencoder on rendered pictures."""
-    plan = Plan(folder=folder, name="vae", minutes=minutes, batch=batch, rate=rate, decay=0.99)
+    plan = Plan(
+        folder=folder,
+        name="vae",
+        minutes=minutes,
+        batch=batch,
+        learning_rate=learning_rate,
+        ema_decay=0.99,
+    )
     train(plan, pictures)
 
 

@@ -1,10 +1,9 @@
-"""Fits a matcher on pairs that are all labelled, right or wrong; nothing is drawn beside them.
+"""Fits a matcher on pairs that are all labelled, right or wrong; nothing is added beside them.
 
 For data whose every wrong pair is known to be wrong and was chosen on purpose; all other data is
 for `engine.workers.fitting`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,17 +46,13 @@ class MatcherWeights:
     b2: Floats
 
 
-Heard = Callable[[int, int, float, MatcherWeights | None], None]
-"""Gets the steps done, all steps and the loss; after each epoch the weights too. May raise."""
-
-
 def features(texts: Tensor, pictures: Tensor) -> Tensor:
     """x = [t; i; |t - i|; t * i] of unit vectors [n, d]: [n, 4 d]."""
     return torch.cat([texts, pictures, (texts - pictures).abs(), texts * pictures], dim=-1)
 
 
-def fit_matcher(train: Pairs, fit: Fit, heard: Heard | None = None) -> MatcherWeights:
-    """Fit by binary cross-entropy over a cycle of rates.
+def fit_matcher(train: Pairs, fit: Fit) -> MatcherWeights:
+    """Fit by binary cross-entropy over one cycle of learning rates.
 
     The numbers of x differ a hundredfold in size; they are brought to mean 0 and deviation 1, and
     the weights then changed so that x needs no such treatment any more.
@@ -75,7 +70,6 @@ def fit_matcher(train: Pairs, fit: Fit, heard: Heard | None = None) -> MatcherWe
     mean, deviation = x.mean(0), x.std(0).clamp(min=1e-4)
     steps = fit.epochs * -(-len(label) // fit.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=fit.rate, total_steps=steps)
-    done = 0
     for _ in range(fit.epochs):
         order = random.permutation(len(label))
         for start in range(0, len(order), fit.batch):
@@ -88,11 +82,6 @@ def fit_matcher(train: Pairs, fit: Fit, heard: Heard | None = None) -> MatcherWe
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-            done += 1
-            if heard is not None:
-                heard(done, steps, loss.item(), None)
-        if heard is not None:
-            heard(done, steps, loss.item(), _written(first, second, mean, deviation))
     return _written(first, second, mean, deviation)
 
 

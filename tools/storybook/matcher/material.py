@@ -14,23 +14,23 @@ from tools.storybook.encoder.batches import Pool
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.encoder.measures import Texts
 from tools.storybook.encoder.network import SIDE
-from tools.storybook.generator.prompts import PAINTED, Prompt, painted_prompts, read_one
+from tools.storybook.generator.prompts import GENERATED, Prompt, generated_prompts, read_one
 from tools.storybook.held_out import (
-    SPOILED_SHARE,
+    DEGRADED_SHARE,
     TO_CALIBRATE,
     TO_REPORT,
     TO_TRAIN,
     HeldOut,
     load_calibration,
+    load_degraded,
     load_held_out,
-    load_spoiled,
 )
 from tools.storybook.matcher.fit import Floats, MatcherWeights, Pairs, pair_logits
-from tools.storybook.matcher.pairs import PairList, add_painted, hard_pairs, pairs_of
+from tools.storybook.matcher.pairs import PairList, add_generated, hard_pairs, pairs_of
 
-SPOILED = 1500
+DEGRADED = 1500
 HELD_OUT = 5
-"""One in so many painted pictures is for the report."""
+"""One in so many generated pictures is for the report."""
 MINED_CAPTIONS, MINED_PICTURES, CANDIDATES = 12_000, 2500, 16
 
 
@@ -40,7 +40,7 @@ class Material:
 
     made: PairList
     scenes: Sequence[Scene]
-    """Those of the whole pictures; in `pictures` spoiled ones follow, then painted ones."""
+    """Those of the whole pictures; in `pictures` degraded ones follow, then generated ones."""
     texts: Floats
     pictures: Floats
 
@@ -57,36 +57,36 @@ class Material:
 
     @property
     def whole(self) -> Floats:
-        """Vectors of the pictures that are not spoiled."""
+        """Vectors of the pictures that are not degraded."""
         return self.pictures[: len(self.scenes)]
 
 
 def to_train_on(folder: Path, encoder: EncoderFolder, count: int) -> Material:
-    """Pairs about `count` of the pictures that the encoder was trained on, and spoiled ones."""
-    drawn = Pool(folder / "pictures").draw(count, Random("matcher"))
-    whole = HeldOut(scenes=drawn.scenes, pictures=drawn.pictures)
-    spoiled = load_spoiled(folder, TO_TRAIN, SPOILED, SIDE)
-    material = _gathered(encoder, whole, spoiled, held_out=False)
-    return with_painted(material, encoder, load_painted(folder, encoder, held_out=False))
+    """Pairs about `count` of the pictures that the encoder was trained on, and degraded ones."""
+    rendered = Pool(folder / "pictures").draw(count, Random("matcher"))
+    whole = HeldOut(scenes=rendered.scenes, pictures=rendered.pictures)
+    degraded = load_degraded(folder, TO_TRAIN, DEGRADED, SIDE)
+    material = _gathered(encoder, whole, degraded, held_out=False)
+    return with_generated(material, encoder, load_generated(folder, encoder, held_out=False))
 
 
 def to_calibrate_on(folder: Path, encoder: EncoderFolder) -> Material:
     """Pairs about pictures that are seen in neither training nor report."""
     whole = load_calibration(folder, SIDE)
-    spoiled = load_spoiled(folder, TO_CALIBRATE, len(whole.scenes) // SPOILED_SHARE, SIDE)
-    return with_hard(_gathered(encoder, whole, spoiled, held_out=True))
+    degraded = load_degraded(folder, TO_CALIBRATE, len(whole.scenes) // DEGRADED_SHARE, SIDE)
+    return with_hard(_gathered(encoder, whole, degraded, held_out=True))
 
 
 def to_report_on(folder: Path, encoder: EncoderFolder) -> Material:
     """Pairs about the held-out scenes that the encoder is measured on too."""
     whole = load_held_out(folder, Split.SEEN, SIDE)
-    spoiled = load_spoiled(folder, TO_REPORT, len(whole.scenes) // SPOILED_SHARE, SIDE)
-    return with_hard(_gathered(encoder, whole, spoiled, held_out=True))
+    degraded = load_degraded(folder, TO_REPORT, len(whole.scenes) // DEGRADED_SHARE, SIDE)
+    return with_hard(_gathered(encoder, whole, degraded, held_out=True))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Painted:
-    """Pictures that a painter painted for prompts."""
+class Generated:
+    """Pictures that a generator generated for prompts."""
 
     prompts: Sequence[Prompt]
     vectors: Floats
@@ -94,14 +94,14 @@ class Painted:
     """Whether the encoder reads all that the prompt states."""
 
 
-def load_painted(folder: Path, encoder: EncoderFolder, *, held_out: bool) -> Painted | None:
-    """What `painter.painted` left in the folder: one in HELD_OUT for the report, or the others."""
-    path = folder / PAINTED
+def load_generated(folder: Path, encoder: EncoderFolder, *, held_out: bool) -> Generated | None:
+    """What `generator.samples` left there: one in HELD_OUT for the report, or the others."""
+    path = folder / GENERATED
     if not path.exists():
         return None
     pixels = np.load(path, mmap_mode="r", allow_pickle=False)
     rows = [row for row in range(len(pixels)) if (row % HELD_OUT == 0) is held_out]
-    every = painted_prompts(len(pixels))
+    every = generated_prompts(len(pixels))
     prompts = [every[row] for row in rows]
     vectors = encoder.embed_pictures([Image.fromarray(pixels[row]) for row in rows])
     texts = Texts(encoder.embed_texts, Language.ENGLISH)
@@ -109,29 +109,33 @@ def load_painted(folder: Path, encoder: EncoderFolder, *, held_out: bool) -> Pai
         all(read_one(prompt, vector, texts).values())
         for prompt, vector in zip(prompts, vectors, strict=True)
     ]
-    return Painted(prompts=prompts, vectors=vectors, right=right)
+    return Generated(prompts=prompts, vectors=vectors, right=right)
 
 
-def with_painted(material: Material, encoder: EncoderFolder, painted: Painted | None) -> Material:
-    """With pairs of painted pictures and their prompts, where there are any."""
-    if painted is None:
+def with_generated(
+    material: Material, encoder: EncoderFolder, generated: Generated | None
+) -> Material:
+    """With pairs of generated pictures and their prompts, where there are any."""
+    if generated is None:
         return material
     made, before = material.made, len(material.made.captions)
-    add_painted(made, painted.prompts, painted.right, first=len(material.pictures))
-    told = encoder.embed_texts([caption.text for caption in made.captions[before:]])
+    add_generated(made, generated.prompts, generated.right, first=len(material.pictures))
+    with_unusual_attributes = encoder.embed_texts(
+        [caption.text for caption in made.captions[before:]]
+    )
     return replace(
         material,
-        texts=np.concatenate([material.texts, told]),
-        pictures=np.concatenate([material.pictures, painted.vectors]),
+        texts=np.concatenate([material.texts, with_unusual_attributes]),
+        pictures=np.concatenate([material.pictures, generated.vectors]),
     )
 
 
 def _gathered(
-    encoder: EncoderFolder, whole: HeldOut, spoiled: HeldOut, *, held_out: bool
+    encoder: EncoderFolder, whole: HeldOut, degraded: HeldOut, *, held_out: bool
 ) -> Material:
-    made = pairs_of(whole.scenes, spoiled.scenes, held_out=held_out)
+    made = pairs_of(whole.scenes, degraded.scenes, held_out=held_out)
     pictures = encoder.embed_pictures(
-        [Image.fromarray(pixels) for some in (whole, spoiled) for pixels in some.pictures]
+        [Image.fromarray(pixels) for some in (whole, degraded) for pixels in some.pictures]
     )
     texts = encoder.embed_texts([caption.text for caption in made.captions])
     return Material(made=made, scenes=whole.scenes, texts=texts, pictures=pictures)

@@ -15,10 +15,10 @@ from engine.storybook.claims import (
     Subject,
     absent,
     is_true,
+    misattributed,
     recombined,
     seen_claim,
     swapped,
-    told_apart,
 )
 from engine.storybook.scenes import Scene
 from engine.storybook.truth import truth_matrix
@@ -81,19 +81,19 @@ class PairList:
 
 
 def pairs_of(
-    scenes: Sequence[Scene], spoiled: Sequence[Scene], *, held_out: bool, number: int = 0
+    scenes: Sequence[Scene], degraded: Sequence[Scene], *, held_out: bool, number: int = 0
 ) -> PairList:
     """`make_pairs`, the same whenever it is asked for the same; `number` tells sets apart."""
     seed = f"pairs:{held_out}:{len(scenes)}" + (f":{number}" if number else "")
-    return make_pairs(scenes, spoiled, Random(seed), held_out=held_out)
+    return make_pairs(scenes, degraded, Random(seed), held_out=held_out)
 
 
 def make_pairs(
-    scenes: Sequence[Scene], spoiled: Sequence[Scene], rng: Random, *, held_out: bool
+    scenes: Sequence[Scene], degraded: Sequence[Scene], rng: Random, *, held_out: bool
 ) -> PairList:
-    """Captions for pictures of `scenes`, in order, followed by pictures of `spoiled` scenes.
+    """Captions for pictures of `scenes`, in order, followed by pictures of `degraded` scenes.
 
-    Captions of spoiled pictures are false, whatever their scenes hold.
+    Captions of degraded pictures are false, whatever their scenes hold.
     """
     made = PairList()
     for picture, scene in enumerate(scenes):
@@ -106,21 +106,21 @@ def make_pairs(
                 made.add(caption, picture, holds)
         caption = rng.choice(_true(rng.choice(scenes), rng))
         made.add(caption, picture, is_true(caption.claim, scene))
-    for number, scene in enumerate(spoiled):
+    for number, scene in enumerate(degraded):
         for _ in range(3):
             made.add(_about_animals(scene, rng), len(scenes) + number, False)
     return made
 
 
-def add_painted(
+def add_generated(
     made: PairList, prompts: Sequence[Prompt], right: Sequence[bool], *, first: int
 ) -> None:
-    """Add painted pictures, whose numbers begin at `first`, with their prompts.
+    """Add generated pictures, whose numbers begin at `first`, with their prompts.
 
     A prompt is true of a picture from which all that it states is read; then the prompt with one
     attribute exchanged is false of it.
     """
-    rng = Random("painted")
+    rng = Random("generated")
     for number, (prompt, is_right) in enumerate(zip(prompts, right, strict=True)):
         caption = Caption(text=prompt.text, language=prompt.language, claim=prompt.claim)
         made.add(caption, first + number, is_right)
@@ -203,7 +203,7 @@ def _false(scene: Scene, rng: Random, *, held_out: bool) -> list[Caption]:
         pair = swapped(claim, scene, rng)
         claims.append(pair[0] if pair else None)
     for name in rng.sample(("colour", "action", "position"), 2):
-        apart = told_apart(scene, name, rng)
+        apart = misattributed(scene, name, rng)
         claims.append(apart[1] if apart else None)
     claims += [recombined(scene, rng), absent(scene, rng)]
     foreign = foreign_caption(_language(rng), rng, held_out=held_out)

@@ -24,7 +24,7 @@ from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.encoder.measures import EmbedTexts, Texts
 from tools.storybook.held_out import CALIBRATION
 from tools.storybook.matcher.fit import Floats, MatcherWeights, Pairs, pair_logits
-from tools.storybook.matcher.material import Material, Painted
+from tools.storybook.matcher.material import Generated, Material
 from tools.storybook.matcher.pairs import STEP, VAGUE
 
 
@@ -145,9 +145,9 @@ def matcher_report(
     held_out: Material,
     gallery: Path,
     photos: Path | None = None,
-    painted: Painted | None = None,
+    generated: Generated | None = None,
 ) -> dict[str, object]:
-    """What the matcher does on held-out scenes, the gallery, photos and painted pictures."""
+    """What the matcher does on held-out scenes, the gallery, photos and generated pictures."""
     report: dict[str, object] = {"calibration_scenes": CALIBRATION}
     report |= scenes_report(weights, encoder.embed_texts, held_out)
     records = list(read_records(gallery))
@@ -155,8 +155,8 @@ def matcher_report(
     pictures = encoder.embed_pictures(images)
     queries = routing_queries([record.scene for record in records])
     report["routing"] = asdict(routed(weights, encoder.embed_texts, queries, pictures))
-    if painted is not None:
-        report["painted"] = painted_figures(weights, encoder, painted)
+    if generated is not None:
+        report["generated"] = generated_figures(weights, encoder, generated)
     paths = pictures_in(photos) if photos is not None else []
     if paths:
         report["photos"] = photo_figures(weights, encoder, paths, held_out)
@@ -166,7 +166,7 @@ def matcher_report(
 def scenes_report(
     weights: MatcherWeights, embed_texts: EmbedTexts, held_out: Material
 ) -> dict[str, object]:
-    """What the matcher does on held-out scenes: calibration, swaps, rankings, spoiled pictures."""
+    """What the matcher does on held-out scenes: calibration, swaps, rankings, degraded pictures."""
     pairs = held_out.pairs()
     match = probability(pair_logits(weights, pairs))
     report: dict[str, object] = {
@@ -180,8 +180,8 @@ def scenes_report(
         claims = level2_claims(held_out.scenes)
         ranked = rankings(weights, claims, held_out.scenes, held_out.whole, texts)
         report[f"level2_precision_{language}"] = asdict(ranked)
-    spoiled = match[pairs.picture >= len(held_out.scenes)]
-    report["spoiled_below_half"] = float((spoiled < 0.5).mean())
+    degraded = match[pairs.picture >= len(held_out.scenes)]
+    report["degraded_below_half"] = float((degraded < 0.5).mean())
     return report
 
 
@@ -193,23 +193,23 @@ def routed(
     return routing(queries, every_pair(weights, texts, pictures))
 
 
-def painted_figures(
-    weights: MatcherWeights, encoder: EncoderFolder, painted: Painted
+def generated_figures(
+    weights: MatcherWeights, encoder: EncoderFolder, generated: Generated
 ) -> dict[str, float]:
-    """How often painted pictures pass for their prompts: those that are read right, and others."""
-    texts = encoder.embed_texts([prompt.text for prompt in painted.prompts])
+    """How often generated pictures pass for their prompts, those that are read right and others."""
+    texts = encoder.embed_texts([prompt.text for prompt in generated.prompts])
     rows = np.arange(len(texts))
     pairs = Pairs(
         texts=texts,
-        pictures=painted.vectors,
+        pictures=generated.vectors,
         text=rows,
         picture=rows,
-        label=np.asarray(painted.right, np.float32),
+        label=np.asarray(generated.right, np.float32),
     )
     passed = pair_logits(weights, pairs) >= 0.0
-    right = np.asarray(painted.right)
+    right = np.asarray(generated.right)
     return {
-        "painted": float(len(right)),
+        "generated": float(len(right)),
         "right": float(right.mean()),
         "right_passed": float(passed[right].mean()) if right.any() else 0.0,
         "wrong_passed": float(passed[~right].mean()) if not right.all() else 0.0,
@@ -270,10 +270,10 @@ figures below are of others again, seen in neither.
 | --- | --- |
 | held-out pairs, about half of them a caption's nearest false picture | {pairs:,} |
 | expected calibration error | {ece:.3f} |
-| spoiled pictures below 0.5 | {spoiled:.3f} |
+| degraded pictures below 0.5 | {degraded:.3f} |
 | 300 queries of the gallery routed right at 0.5 | {routing:.3f} |
 | of these: satisfied, absent, foreign | {satisfied:.3f}, {absent:.3f}, {foreign:.3f} |
-{photos}{painted}
+{photos}{generated}
 Limits: those of its encoder. Where that cannot tell whose colour or action it is, match stays below
 0.5 rather than above it.
 """
@@ -284,8 +284,8 @@ with an animal's name {names_passed:.3f} pass 0.5, and {any_name_passed:.3f} of 
 any of the twenty names; of all pairs with a level-2 caption {captions_passed:.3f} pass.
 """
 
-_PAINTED = """
-Pictures that `painter-storybook` painted for {painted:.0f} prompts: from {right:.3f} of them the
+_GENERATED = """
+Pictures that `painter-storybook` made for {generated:.0f} prompts: from {right:.3f} of them the
 encoder reads all that the prompt states; of these {right_passed:.3f} pass 0.5 for their prompt, of
 the others {wrong_passed:.3f}. Others like them were among its pairs.
 """
@@ -294,7 +294,7 @@ the others {wrong_passed:.3f}. Others like them were among its pairs.
 def matcher_card(report: Mapping[str, Any]) -> str:
     """The matcher's model card, from its report."""
     routing = report["routing"]
-    photos, painted = report.get("photos"), report.get("painted")
+    photos, generated = report.get("photos"), report.get("generated")
     swapped = {name: report[f"swapped_auc_{name}"] for name in ("en", "zh")}
     first = {name: report[f"level2_precision_{name}"] for name in ("en", "zh")}
     return _MATCHER_CARD.format(
@@ -303,10 +303,10 @@ def matcher_card(report: Mapping[str, Any]) -> str:
         calibration=report["calibration_scenes"],
         pairs=report["pairs"],
         ece=report["calibration_error"],
-        spoiled=report["spoiled_below_half"],
+        degraded=report["degraded_below_half"],
         routing=routing["accuracy"],
         photos="" if photos is None else _PHOTOS.format(**photos),
-        painted="" if painted is None else _PAINTED.format(**painted),
+        generated="" if generated is None else _GENERATED.format(**generated),
         **routing["by_kind"],
         **{f"{name}_{score}": value for name, of in swapped.items() for score, value in of.items()},
         **{f"{name}_first": of["match"] for name, of in first.items()},

@@ -4,7 +4,6 @@ It is fitted twice: the second time also on what the first fit believed wrongly.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.matcher.fit import MatcherWeights, calibrated, fit_matcher
 from tools.storybook.matcher.material import (
     Material,
-    load_painted,
+    load_generated,
     mine,
     to_calibrate_on,
     to_report_on,
@@ -31,24 +30,15 @@ from tools.storybook.optimising import DEFAULT_FOLDER
 FIT = Fit(hidden=256, epochs=14, batch=1024, rate=2e-3, decay=0.05, dropout=0.3)
 MINED = 1
 """Hard false pairs for each caption that is mined with."""
-Heard = Callable[[int, int, int, float, MatcherWeights | None], None]
-"""Gets the round, from 1, and then what a fit tells."""
 
 
-def _silent(*_: object) -> None:
-    """Nobody watches."""
-
-
-def fit_in_rounds(
-    train: Material, fit: Fit = FIT, rounds: int = 2, heard: Heard = _silent
-) -> MatcherWeights:
+def fit_in_rounds(train: Material, fit: Fit = FIT, rounds: int = 2) -> MatcherWeights:
     """Fit, add the false pairs that this matcher believes most, and fit again."""
     early = replace(fit, epochs=max(1, fit.epochs // 2))
     for number in range(1, rounds):
-        pairs = train.pairs(taught=True)
-        believed = fit_matcher(pairs, early, lambda *told: heard(number, *told))  # noqa: B023
+        believed = fit_matcher(train.pairs(taught=True), early)
         mine(train, believed, keep=MINED, seed=number - 1)
-    return fit_matcher(train.pairs(taught=True), fit, lambda *told: heard(rounds, *told))
+    return fit_matcher(train.pairs(taught=True), fit)
 
 
 def save_matcher(weights: MatcherWeights, encoder: Path, report: object, path: Path) -> None:
@@ -89,9 +79,9 @@ def main(
     calibration = to_calibrate_on(folder, loaded)
     click.echo(f"Fitting {len(train.made.pairs):,} pairs, then harder ones", err=True)
     weights = calibrated(fit_in_rounds(train), calibration.pairs())
-    painted = load_painted(folder, loaded, held_out=True)
+    generated = load_generated(folder, loaded, held_out=True)
     held_out = to_report_on(folder, loaded)
-    report = matcher_report(weights, loaded, held_out, gallery, photos, painted)
+    report = matcher_report(weights, loaded, held_out, gallery, photos, generated)
     click.echo(json.dumps(report, ensure_ascii=False, indent=2))
     save_matcher(weights, encoder, report, out)
     out.with_suffix(".md").write_text(matcher_card(report), encoding="utf-8")

@@ -37,7 +37,9 @@ class Frame:
         return on_canvas
 
 
-def paint(image: Image.Image, sketch: Sketch, frame: Frame, rim: Colour | None = None) -> None:
+def draw_sketch(
+    image: Image.Image, sketch: Sketch, frame: Frame, rim: Colour | None = None
+) -> None:
     """Draw the sketch; `rim` first draws a thin light edge around all of it."""
     draw = ImageDraw.Draw(image)
     if rim is not None:
@@ -46,10 +48,10 @@ def paint(image: Image.Image, sketch: Sketch, frame: Frame, rim: Colour | None =
                 for path in part.paths:
                     _fill(draw, frame.pixels(offset(path, part.line / 2 + 0.8)), rim)
     for part in sketch.parts:
-        _paint_part(image, draw, part, frame)
+        _draw_part(image, draw, part, frame)
 
 
-def paint_label(labels: Image.Image, sketch: Sketch, frame: Frame, label: int) -> None:
+def draw_label(labels: Image.Image, sketch: Sketch, frame: Frame, label: int) -> None:
     """Draw where the sketch lies: `label` on the animal, 0 where food or effects cover it."""
     draw = ImageDraw.Draw(labels)
     for part in sketch.parts:
@@ -58,7 +60,7 @@ def paint_label(labels: Image.Image, sketch: Sketch, frame: Frame, label: int) -
             draw.polygon(_points(frame.pixels(grown)), fill=label if part.body else 0)
 
 
-def _paint_part(image: Image.Image, draw: ImageDraw.ImageDraw, part: Part, frame: Frame) -> None:
+def _draw_part(image: Image.Image, draw: ImageDraw.ImageDraw, part: Part, frame: Frame) -> None:
     if part.outline is not None:
         grow = [part.line / 2 * normals(path) for path in part.paths]
         for path, edge in zip(part.paths, grow, strict=True):
@@ -154,14 +156,14 @@ class _Placed:
 
 def render(scene: Scene, size: int = 128, *, supersample: int = 4) -> Image.Image:
     """The picture of a scene, size x size pixels, RGB."""
-    canvas = _paint_scene(scene, size * supersample, _layout(scene))
+    canvas = _draw_scene(scene, size * supersample, _layout(scene))
     return canvas.resize((size, size), Image.Resampling.BOX)
 
 
 def render_backdrop(scene: Scene, size: int = 128, *, supersample: int = 4) -> Image.Image:
     """The picture of a scene that its animals have left, with all else where it was."""
     layout = replace(_layout(scene), shadows=Sketch(ink=(0, 0, 0)), animals=())
-    canvas = _paint_scene(scene, size * supersample, layout)
+    canvas = _draw_scene(scene, size * supersample, layout)
     return canvas.resize((size, size), Image.Resampling.BOX)
 
 
@@ -169,16 +171,16 @@ def render_with_masks(scene: Scene, size: int = 128, *, supersample: int = 4) ->
     """The picture and, for each animal, the share of each pixel that it covers."""
     side = size * supersample
     layout = _layout(scene)
-    labels = _paint_labels(layout, side)
+    labels = _draw_labels(layout, side)
     return Rendering(
-        image=_paint_scene(scene, side, layout).resize((size, size), Image.Resampling.BOX),
+        image=_draw_scene(scene, side, layout).resize((size, size), Image.Resampling.BOX),
         masks=tuple(_mask(labels, k, size) for k in range(1, len(layout.animals) + 1)),
     )
 
 
 def label_map(scene: Scene, size: int) -> NDArray[np.uint8]:
     """Which animal lies where, [size, size]: 0 none, 1 the first, 2 the second."""
-    labels = _paint_labels(_layout(scene), 4 * size)
+    labels = _draw_labels(_layout(scene), 4 * size)
     return np.asarray(labels.resize((size, size), Image.Resampling.NEAREST), dtype=np.uint8)
 
 
@@ -187,11 +189,11 @@ def facings(scene: Scene) -> tuple[bool, ...]:
     return tuple(placed.mirrored for placed in _layout(scene).animals)
 
 
-def _paint_labels(layout: "_Layout", side: int) -> Image.Image:
+def _draw_labels(layout: "_Layout", side: int) -> Image.Image:
     labels = Image.new("L", (side, side), 0)
     for number, placed in enumerate(layout.animals, start=1):
-        paint_label(labels, placed.sketch, placed.frame(side), number)
-    paint_label(labels, layout.front, _canvas_frame(side), 0)
+        draw_label(labels, placed.sketch, placed.frame(side), number)
+    draw_label(labels, layout.front, _canvas_frame(side), 0)
     return labels
 
 
@@ -268,13 +270,13 @@ def _canvas_frame(side: int) -> Frame:
     return Frame(x=0.0, y=float(side), scale=side / 100.0)
 
 
-def _paint_scene(scene: Scene, side: int, layout: _Layout) -> Image.Image:
+def _draw_scene(scene: Scene, side: int, layout: _Layout) -> Image.Image:
     image = sky_image(scene.time, side, HORIZON[scene.place])
     frame = _canvas_frame(side)
     for sketch in (layout.sky, layout.place, layout.behind, layout.shadows):
-        paint(image, sketch, frame)
+        draw_sketch(image, sketch, frame)
     for placed in layout.animals:
         rim = RIM if scene.time == "night" else None
-        paint(image, placed.sketch, placed.frame(side), rim)
-    paint(image, layout.front, frame)
+        draw_sketch(image, placed.sketch, placed.frame(side), rim)
+    draw_sketch(image, layout.front, frame)
     return image

@@ -41,8 +41,8 @@ def render_shard(folder: Path, number: int) -> None:
     if not labels.exists():
         _save(labels, np.stack([label_map(scene, LABEL_SIDE) for scene in scenes]))
     if not pictures.exists():
-        drawn = [np.asarray(render(scene, SIDE, supersample=3)) for scene in scenes]
-        _save(pictures, np.stack(drawn))
+        rendered = [np.asarray(render(scene, SIDE, supersample=3)) for scene in scenes]
+        _save(pictures, np.stack(rendered))
 
 
 def _save(path: Path, array: NDArray[np.uint8]) -> None:

@@ -14,7 +14,7 @@ from engine.storybook.wording import Language, write
 from tools.storybook.encoder.batches import (
     ASKED,
     Batch,
-    Drawn,
+    Rendered,
     ask,
     augmented,
     false_caption,
@@ -39,12 +39,12 @@ from tools.storybook.encoder.network import Seen
 SCENES = [sample_scene(seed) for seed in range(24)]
 
 
-def drawn(scenes: list[Scene]) -> Drawn:
+def rendered(scenes: list[Scene]) -> Rendered:
     """Blank pictures whose left half is the first animal."""
     labels = np.zeros((len(scenes), 28, 28), dtype=np.uint8)
     labels[:, :, :14] = 1
     pictures = np.zeros((len(scenes), 112, 112, 3), dtype=np.uint8)
-    return Drawn(pictures=pictures, labels=labels, scenes=scenes)
+    return Rendered(pictures=pictures, labels=labels, scenes=scenes)
 
 
 def test_a_full_claim_and_its_scene_have_the_same_targets_where_the_claim_speaks() -> None:
@@ -70,7 +70,7 @@ def test_pairs_kept_from_training_weigh_nothing() -> None:
 
 
 def test_a_batch_says_exactly_which_caption_is_true_of_which_picture() -> None:
-    batch = make_batch(drawn(SCENES), Random(1))
+    batch = make_batch(rendered(SCENES), Random(1))
     for i, scene in enumerate(batch.scenes):
         for j, caption in enumerate(batch.texts):
             if batch.truth[i, j] >= 0:
@@ -82,7 +82,7 @@ def test_a_batch_says_exactly_which_caption_is_true_of_which_picture() -> None:
 
 
 def test_flipped_pictures_are_described_as_they_are_shown() -> None:
-    batch = make_batch(drawn(SCENES), Random(2))
+    batch = make_batch(rendered(SCENES), Random(2))
     for before, after, flipped in zip(SCENES, batch.scenes, batch.flipped, strict=True):
         assert after == (mirrored(before) if flipped else before)
 
@@ -112,7 +112,7 @@ def test_the_losses_fall_when_vectors_agree_with_the_truth() -> None:
     """Unit vectors that point the same way for true pairs must cost less than random ones."""
     torch.manual_seed(0)
     scenes: list[Scene] = SCENES[:8]
-    batch = make_batch(drawn(scenes), Random(3))
+    batch = make_batch(rendered(scenes), Random(3))
     heads, count = Heads(64, 48), len(batch.texts)
     random = torch.nn.functional.normalize(torch.randn(8, 64), dim=-1)
     other = torch.nn.functional.normalize(torch.randn(count, 64), dim=-1)
@@ -136,7 +136,7 @@ def test_the_losses_fall_when_vectors_agree_with_the_truth() -> None:
 def test_a_patch_is_asked_for_the_animal_that_covers_it_where_it_is_shown() -> None:
     """A head that answers with the first animal on the left half is right, mirrored or not."""
     scenes = [scene for scene in SCENES if len(scene.animals) == 1]
-    batch = make_batch(drawn(scenes), Random(4))
+    batch = make_batch(rendered(scenes), Random(4))
     shown = augmented(
         torch.from_numpy(batch.pictures),
         torch.from_numpy(batch.labels),
@@ -178,7 +178,7 @@ def test_a_patch_is_asked_whose_colour_and_action_it_shows() -> None:
     The animal of each patch is named in its state by the place of one large number.
     """
     pairs = [scene for scene in SCENES if len(scene.animals) == 2]
-    batch = make_batch(drawn(pairs), Random(8))
+    batch = make_batch(rendered(pairs), Random(8))
     coverage = torch.zeros(len(pairs), 2, 6, 6)
     coverage[:, 0, :, :3] = coverage[:, 1, :, 3:] = 1.0
     width = sum(PAIR_SIZES)
@@ -256,9 +256,9 @@ def test_choosing_the_other_animals_value_costs_much() -> None:
 
     costs = []
     for mine, theirs in ((one.colour, other.colour), (other.colour, one.colour)):
-        told = texts.clone()
-        told[place(one, mine)] = told[place(other, theirs)] = picture[0]
-        costs.append(choice_loss(picture, told, choices, torch.tensor(10.0)).item())
+        texts_asked = texts.clone()
+        texts_asked[place(one, mine)] = texts_asked[place(other, theirs)] = picture[0]
+        costs.append(choice_loss(picture, texts_asked, choices, torch.tensor(10.0)).item())
     assert costs[0] < 0.01 < 5.0 < costs[1]
 
 
@@ -277,7 +277,7 @@ def test_another_true_caption_does_not_count_against_a_picture() -> None:
     """Two pictures of one scene, told apart by nothing, cost no more than one of them."""
     scene = SCENES[0]
     batch = replace(
-        make_batch(drawn([scene, scene]), Random(5)),
+        make_batch(rendered([scene, scene]), Random(5)),
         texts=[write(full_claim(scene), Language.ENGLISH, Random(k)) for k in range(2)],
         truth=np.ones((2, 2), dtype=np.int8),
     )

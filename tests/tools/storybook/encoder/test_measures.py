@@ -59,7 +59,7 @@ def test_an_encoder_whose_texts_are_its_pictures_finds_them() -> None:
 def test_scenes_of_two_animals_are_counted_apart() -> None:
     """An encoder that reads the first animal alone is right of one, and often wrong of two."""
 
-    def told(scene: Scene) -> list[str]:
+    def texts_asked(scene: Scene) -> list[str]:
         first = scene.animals[0]
         return [first.animal, first.colour, "grey" if first.colour == "gray" else first.colour]
 
@@ -72,7 +72,9 @@ def test_scenes_of_two_animals_are_counted_apart() -> None:
                 row[words.setdefault(word, len(words))] = 1.0
         return unit(rows)
 
-    figures = measure(SCENES, embed([" ".join(told(s)) for s in SCENES]), embed, Language.ENGLISH)
+    figures = measure(
+        SCENES, embed([" ".join(texts_asked(s)) for s in SCENES]), embed, Language.ENGLISH
+    )
     assert figures.alone["colour"] > 0.9
     assert 0.4 < figures.of_two["colour"] < 0.75
 

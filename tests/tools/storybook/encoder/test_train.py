@@ -16,13 +16,12 @@ from tools.storybook.encoder.network import Shape, embed_texts
 from tools.storybook.encoder.tokenizer import train_tokenizer
 from tools.storybook.encoder.train import (
     Plan,
-    learning_rate_factor,
     open_run,
     save_run,
-    settle_heads,
     train_step,
+    warm_up_heads,
 )
-from tools.storybook.optimising import load_checkpoint
+from tools.storybook.optimising import learning_rate_factor, load_checkpoint
 from tools.storybook.renderer import shards
 
 SMALL = Shape(vision_width=64, vision_layers=1, text_width=64, text_layers=1, joint=32)
@@ -37,7 +36,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     (tmp_path / "pictures").mkdir()
     shards.render_shard(tmp_path / "pictures", 0)
     train_tokenizer(60).save_pretrained(tmp_path / "tokenizer")
-    return Plan(folder=tmp_path, minutes=1.0, batch=12, rate=1e-3)
+    return Plan(folder=tmp_path, minutes=1.0, batch=12, learning_rate=1e-3)
 
 
 def test_a_run_learns_is_interrupted_and_goes_on_where_it_was(plan: Plan) -> None:
@@ -74,7 +73,7 @@ def test_a_run_without_a_checkpoint_starts_from_exported_weights_and_settles_its
     for name, value in first.averages.values.items():
         assert torch.allclose(before[name], value, atol=2e-3)
     heads = run.heads.read.weight.clone()
-    settle_heads(run, source)
+    warm_up_heads(run, source)
     assert not torch.equal(heads, run.heads.read.weight)
     for name, value in run.model.state_dict().items():
         if name != "logit_scale":
@@ -107,9 +106,12 @@ def test_without_a_checkpoint_there_is_nothing_to_go_on_from(tmp_path: Path) -> 
 
 
 def test_the_rate_warms_up_stays_and_falls() -> None:
-    assert learning_rate_factor(0.0, 0) < 0.05
-    assert learning_rate_factor(0.1, 1000) == learning_rate_factor(0.6, 5000) == 1.0
-    assert learning_rate_factor(1.0, 9000) == pytest.approx(0.02)
+    def factor(share: float, step: int) -> float:
+        return learning_rate_factor(share, step, warm_up=60, falls_from=0.65)
+
+    assert factor(0.0, 0) < 0.05
+    assert factor(0.1, 1000) == factor(0.6, 5000) == 1.0
+    assert factor(1.0, 9000) == pytest.approx(0.02)
 
 
 def test_a_finished_shard_is_kept(plan: Plan) -> None:
@@ -121,7 +123,7 @@ def test_a_finished_shard_is_kept(plan: Plan) -> None:
 
 
 def test_training_stops_after_its_minutes_and_leaves_a_checkpoint(plan: Plan) -> None:
-    short = Plan(folder=plan.folder, minutes=0.0, batch=4, rate=1e-3)
+    short = Plan(folder=plan.folder, minutes=0.0, batch=4, learning_rate=1e-3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "report", lambda run, folder: {"step": run.step})
         train.train(short, SMALL)

@@ -1,4 +1,4 @@
-"""A painter of the real shapes, trained for a few steps by the real scripts."""
+"""A generator of the real shapes, trained for a few steps by the real scripts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class Trained:
 
     pictures: Path
     folder: Path
-    painter: Path
+    generator: Path
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +28,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one very small shard."""
     folder = tmp_path_factory.mktemp("pictures")
     scenes = [sample_scene(row) for row in range(COUNT)]
-    drawn = np.stack([np.asarray(render(scene, SIDE, supersample=1)) for scene in scenes])
-    np.save(shard_path(folder, 0), drawn, allow_pickle=False)
+    rendered = np.stack([np.asarray(render(scene, SIDE, supersample=1)) for scene in scenes])
+    np.save(shard_path(folder, 0), rendered, allow_pickle=False)
     labels = np.stack([label_map(scene, LABEL_SIDE) for scene in scenes])
     np.save(labels_path(folder, 0), labels, allow_pickle=False)
     return folder
@@ -41,22 +41,22 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained
     import torch
 
     from tools.storybook.generator import decoder, unet, vae
-    from tools.storybook.generator.pipeline import export_painter
+    from tools.storybook.generator.pipeline import export_generator
     from tools.storybook.generator.trainer import Plan
 
     torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("painter")
+    folder = tmp_path_factory.mktemp("generator")
     short = pytest.MonkeyPatch()
     short.setattr(vae, "WHITENED", 4)
     short.setattr(unet, "SHOWN", unet.SHOWN[:1])
     for steps in (1, 3):
-        plan = Plan(folder=folder, name="vae", minutes=1, batch=2, rate=1e-3, steps=steps)
+        plan = Plan(folder=folder, name="vae", minutes=1, batch=2, learning_rate=1e-3, steps=steps)
         vae.train(plan, pictures)
     for steps in (1, 3):
-        plan = Plan(folder=folder, name="unet", minutes=1, batch=2, rate=1e-3, steps=steps)
+        plan = Plan(folder=folder, name="unet", minutes=1, batch=2, learning_rate=1e-3, steps=steps)
         unet.train(plan, pictures, ENCODER, sheet_minutes=10)
-    plan = Plan(folder=folder, name="decoder", minutes=1, batch=2, rate=1e-3, steps=2)
+    plan = Plan(folder=folder, name="decoder", minutes=1, batch=2, learning_rate=1e-3, steps=2)
     decoder.train(plan, pictures, ENCODER)
     short.undo()
-    export_painter(folder, ENCODER, folder / "out")
-    return Trained(pictures=pictures, folder=folder, painter=folder / "out")
+    export_generator(folder, ENCODER, folder / "out")
+    return Trained(pictures=pictures, folder=folder, generator=folder / "out")

@@ -1,4 +1,4 @@
-"""What the painter is measured by: prompts, readings, choices, and the card."""
+"""What the generator is measured by: prompts, readings, choices, and the card."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -91,7 +91,7 @@ def figures() -> dict[str, Any]:
     named = shares | {"match": {"mean": 0.3, "passed": 0.25}}
     return {
         "prompts": 200, "seeds": 1, "seconds": 0.5, "threads": 2,
-        "painted": named, "rendered": named, "decoded": named,
+        "generated": named, "rendered": named, "decoded": named,
     }  # fmt: skip
 
 
@@ -107,6 +107,6 @@ def test_the_card_says_which_goals_were_missed(figures: dict[str, Any], tmp_path
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "17 steps" in card and "1,000 pictures" in card and table(figures) in card
     assert "cannot be recognised" not in card
-    figures["painted"]["usual"]["animal"] = 0.2
+    figures["generated"]["usual"]["animal"] = 0.2
     write_card(tmp_path, figures)
     assert "cannot be recognised" in (tmp_path / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The painter's training scripts, run for a few steps on a few pictures."""
+"""The generator's training scripts, run for a few steps on a few pictures."""
 
 import json
 from dataclasses import replace
@@ -41,13 +41,13 @@ from tools.storybook.generator.pictures import (
 )
 from tools.storybook.generator.pipeline import (
     Options,
-    export_painter,
-    load_painter,
-    paint,
+    export_generator,
+    generate,
+    load_pipeline,
     read_options,
     write_options,
 )
-from tools.storybook.generator.prompts import told, training_caption
+from tools.storybook.generator.prompts import training_caption, with_unusual_attributes
 from tools.storybook.generator.trainer import Plan
 from tools.storybook.generator.vae import whiten
 from tools.storybook.optimising import load_checkpoint
@@ -66,29 +66,29 @@ def test_a_run_goes_on_from_its_checkpoint_and_leaves_a_sheet_and_a_vae(trained:
             f"{name}-000001.png",
             f"{name}-000003.png",
         }
-    facts = json.loads((trained.painter / "training.json").read_text())
-    assert facts["vae"]["samples"] == facts["unet"]["samples"] == 6
-    assert facts["decoder"]["samples"] == 4
+    record = json.loads((trained.generator / "training.json").read_text())
+    assert record["vae"]["samples"] == record["unet"]["samples"] == 6
+    assert record["decoder"]["samples"] == 4
 
 
 def test_the_decoder_learns_and_latents_stay_what_they_are(trained: Trained) -> None:
     first, taught = (load_vae(trained.folder / name).state_dict() for name in (VAE, DECODER))
     changed = {name.split(".")[0] for name in first if not torch.equal(first[name], taught[name])}
     assert changed == {"decoder", "post_quant_conv"}
-    shipped = load_vae(trained.painter / "vae").state_dict()
+    shipped = load_vae(trained.generator / "vae").state_dict()
     assert all(torch.equal(shipped[name], value) for name, value in taught.items())
 
 
 def test_a_decoder_is_taught_further_where_only_its_weights_are_left(
     trained: Trained, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "painter"
-    unet.take_over(trained.painter, folder)
-    plan = Plan(folder=folder, name="decoder", minutes=1, batch=2, rate=0.0, steps=3)
+    folder = tmp_path / "generator"
+    unet.take_over(trained.generator, folder)
+    plan = Plan(folder=folder, name="decoder", minutes=1, batch=2, learning_rate=0.0, steps=3)
     found = decoder.train(plan, trained.pictures, ENCODER)
     assert (found.step, found.samples) == (3, 6)
     before, after = (
-        load_vae(path).state_dict() for path in (trained.painter / VAE, folder / DECODER)
+        load_vae(path).state_dict() for path in (trained.generator / VAE, folder / DECODER)
     )
     assert all(torch.allclose(after[name], value) for name, value in before.items())
 
@@ -107,12 +107,12 @@ def test_a_unet_that_knows_brings_latents_back() -> None:
     assert found.abs().max() < 1e-4
 
 
-def test_an_exported_painter_is_trained_on_with_its_own_tower(
+def test_an_exported_generator_is_trained_on_with_its_own_tower(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unet, "SHOWN", unet.SHOWN[:1])
-    unet.take_over(trained.painter, tmp_path)
-    plan = Plan(folder=tmp_path, name="unet", minutes=1, batch=2, rate=1e-3, steps=4)
+    unet.take_over(trained.generator, tmp_path)
+    plan = Plan(folder=tmp_path, name="unet", minutes=1, batch=2, learning_rate=1e-3, steps=4)
     begun = load_checkpoint(tmp_path / "unet.pt")
     assert begun is not None
     exported = load_checkpoint(trained.folder / "unet.pt")
@@ -122,45 +122,47 @@ def test_an_exported_painter_is_trained_on_with_its_own_tower(
     nowhere = tmp_path / "no encoder is needed"
     trainer = unet.train(plan, trained.pictures, nowhere, sheet_minutes=10)
     assert (trainer.step, trainer.samples) == (4, 8)
-    export_painter(tmp_path, nowhere, tmp_path / "out")
-    facts = json.loads((tmp_path / "out" / "training.json").read_text())
-    assert (facts["vae"]["samples"], facts["unet"]["samples"]) == (6, 8)
-    unet.take_over(trained.painter, tmp_path)
+    export_generator(tmp_path, nowhere, tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert (record["vae"]["samples"], record["unet"]["samples"]) == (6, 8)
+    unet.take_over(trained.generator, tmp_path)
     kept = load_checkpoint(tmp_path / "unet.pt")
     assert kept is not None and kept["samples"] == 8
 
 
 def test_the_folder_is_a_pipeline_of_small_half_precision_weights(trained: Trained) -> None:
-    index = json.loads((trained.painter / "model_index.json").read_text())
+    index = json.loads((trained.generator / "model_index.json").read_text())
     assert index["_class_name"] == "StableDiffusionPipeline"
     assert index["safety_checker"] == [None, None]
-    weights = sum(path.stat().st_size for path in trained.painter.rglob("*.safetensors"))
+    weights = sum(path.stat().st_size for path in trained.generator.rglob("*.safetensors"))
     assert weights < 40e6
-    assert not list(trained.painter.rglob("*.bin"))
-    written = b"".join(path.read_bytes() for path in trained.painter.rglob("*.json"))
+    assert not list(trained.generator.rglob("*.bin"))
+    written = b"".join(path.read_bytes() for path in trained.generator.rglob("*.json"))
     assert str(Path.home()).encode() not in written and str(trained.folder).encode() not in written
 
 
-def test_a_seed_paints_the_same_picture_again_whatever_else_is_painted(trained: Trained) -> None:
-    pipe, options = load_painter(trained.painter)
+def test_a_seed_generates_the_same_picture_again_whatever_else_is_generated(
+    trained: Trained,
+) -> None:
+    pipe, options = load_pipeline(trained.generator)
     short = replace(options, steps=2)
-    first = paint(pipe, ["a brown dog", "一只猫"], [5, 6], short, batch=1)
-    again, _ = load_painter(trained.painter)
-    second = paint(again, ["a brown dog", "一只猫"], [5, 7], short, batch=1)
+    first = generate(pipe, ["a brown dog", "一只猫"], [5, 6], short, batch=1)
+    again, _ = load_pipeline(trained.generator)
+    second = generate(again, ["a brown dog", "一只猫"], [5, 7], short, batch=1)
     assert first[0].size == (64, 64)
     assert first[0].tobytes() == second[0].tobytes()
     assert first[1].tobytes() != second[1].tobytes()
 
 
 def test_both_schedulers_negative_prompts_and_img2img_work(trained: Trained) -> None:
-    pipe, options = load_painter(trained.painter)
+    pipe, options = load_pipeline(trained.generator)
     ddim, dpm = (
-        paint(pipe, ["a dog"], [1], replace(options, steps=3, scheduler=name))[0]
+        generate(pipe, ["a dog"], [1], replace(options, steps=3, scheduler=name))[0]
         for name in ("ddim", "dpm++")
     )
     assert ddim.tobytes() != dpm.tobytes()
 
-    def painted(negative: str) -> bytes:
+    def generated(negative: str) -> bytes:
         noise = torch.Generator().manual_seed(1)
         found = pipe(
             "a dog", negative_prompt=negative, num_inference_steps=2, generator=noise,
@@ -168,7 +170,7 @@ def test_both_schedulers_negative_prompts_and_img2img_work(trained: Trained) -> 
         )  # fmt: skip
         return bytes(found.images[0].tobytes())
 
-    assert painted("night") != painted("")
+    assert generated("night") != generated("")
     img2img: Any = StableDiffusionImg2ImgPipeline
     other = img2img(**pipe.components, requires_safety_checker=False)
     other.set_progress_bar_config(disable=True)
@@ -179,7 +181,7 @@ def test_both_schedulers_negative_prompts_and_img2img_work(trained: Trained) -> 
 
 def test_options_stay_when_weights_are_exported_again(trained: Trained, tmp_path: Path) -> None:
     write_options(tmp_path, Options(steps=7, guidance_scale=2.0))
-    export_painter(trained.folder, ENCODER, tmp_path)
+    export_generator(trained.folder, ENCODER, tmp_path)
     assert read_options(tmp_path).steps == 7
 
 
@@ -285,11 +287,11 @@ def test_an_animal_of_which_nothing_else_is_said_stands_in_the_middle() -> None:
     claim = Claim(subjects=(Subject(animal="dog"),), place="snow")
     scenes = [sample_scene(seed, two_share=0.0) for seed in range(60)]
     for scene in scenes:
-        animal, found = scene.animals[0], told(claim, scene).subjects[0]
+        animal, found = scene.animals[0], with_unusual_attributes(claim, scene).subjects[0]
         assert found.position == (None if animal.position == "middle" else animal.position)
         assert found.action == (None if animal.action == "standing" else animal.action)
     two = next(s for s in map(sample_scene, range(99)) if len(s.animals) == 2)
-    assert told(claim, two) == claim
+    assert with_unusual_attributes(claim, two) == claim
 
 
 def test_a_mirrored_picture_comes_with_the_mirrored_scene(pictures: Path) -> None:

@@ -1,13 +1,13 @@
-"""What painted pictures teach the matcher."""
+"""What generated pictures teach the matcher."""
 
 from engine.storybook.claims import is_true
-from tools.storybook.generator.prompts import painted_prompts
-from tools.storybook.matcher.pairs import PairList, add_painted
+from tools.storybook.generator.prompts import generated_prompts
+from tools.storybook.matcher.pairs import PairList, add_generated
 
 
 def test_a_prompt_is_true_of_the_pictures_that_are_read_right_and_of_no_other() -> None:
-    prompts, made = painted_prompts(4), PairList()
-    add_painted(made, prompts, [True, False, True, False], first=10)
+    prompts, made = generated_prompts(4), PairList()
+    add_generated(made, prompts, [True, False, True, False], first=10)
     own = {
         picture: label
         for number, picture, label in made.pairs

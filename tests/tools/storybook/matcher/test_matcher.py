@@ -70,10 +70,10 @@ def test_features_are_in_the_order_of_the_formula() -> None:
     assert features(t, i)[0].tolist() == pytest.approx(expected)
 
 
-def test_pairs_carry_the_truth_and_spoiled_pictures_are_never_true() -> None:
+def test_pairs_carry_the_truth_and_degraded_pictures_are_never_true() -> None:
     scenes = [sample_scene(seed) for seed in range(40)]
-    spoiled = [sample_scene(seed) for seed in range(100, 110)]
-    made = make_pairs(scenes, spoiled, Random(0), held_out=False)
+    degraded = [sample_scene(seed) for seed in range(100, 110)]
+    made = make_pairs(scenes, degraded, Random(0), held_out=False)
     for caption, picture, label in made.pairs:
         if picture < len(scenes):
             assert label == is_true(made.captions[caption].claim, scenes[picture])

@@ -101,7 +101,7 @@ def test_masks_leave_the_picture_as_it_is() -> None:
     assert render_with_masks(scene, 64).image.tobytes() == render(scene, 64).tobytes()
 
 
-def test_combinations_kept_from_training_can_be_drawn() -> None:
+def test_combinations_kept_from_training_can_be_rendered() -> None:
     for split in (Split.UNSEEN_PAIR, Split.UNSEEN_TRIPLE):
         assert np.asarray(render(sample_scene(1, split), 32)).std() > 20
 
