@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
 
 import numpy as np
 
 from engine.evaluation.data import STORYBOOK, Data, Query, Right, SwappedPair
-from engine.storybook.captions import LEVELS, caption
+from engine.storybook.captions import LEVELS, captions_of
 from engine.storybook.claims import Claim
 from engine.storybook.queries import routing_queries, swapped_claims
 from engine.storybook.scenes import Scene
@@ -44,13 +43,12 @@ def storybook_data(language: str = "") -> Data:
 def _captions(
     records: Sequence[Record], languages: Sequence[Language]
 ) -> tuple[list[Caption], list[str]]:
-    """Every caption once, with what it states; drawn again as the records drew them."""
+    """Every caption once, with what it states: the texts of the records."""
     found: dict[str, tuple[Caption, str]] = {}
     for record in records:
         for language in languages:
-            for level in LEVELS:
-                random = Random(f"{record.file}:{language}:{level}")
-                each = caption(record.scene, level, language, random)
+            own = captions_of(record.file, record.scene, language)
+            for level, each in zip(LEVELS, own, strict=True):
                 found.setdefault(each.text, (each, f"{language} level {level}"))
     return [each for each, _ in found.values()], [group for _, group in found.values()]
 

@@ -17,8 +17,6 @@ from engine.storybook.vocabulary import (
     ATTRIBUTES,
     FOREIGN_CHINESE,
     FOREIGN_ENGLISH,
-    HELD_OUT_CHINESE,
-    HELD_OUT_ENGLISH,
 )
 from engine.storybook.wording import Caption, Language, write, write_plainly
 from engine.variants import Variant, with_article
@@ -89,6 +87,13 @@ def _partial_subject(animal: Animal, rng: Random) -> Subject:
 def caption(scene: Scene, level: int, language: Language, rng: Random) -> Caption:
     """A true caption of the scene."""
     return write(claim_of(scene, level, rng), language, rng)
+
+
+def captions_of(file: str, scene: Scene, language: Language) -> tuple[Caption, ...]:
+    """The captions of a picture of the gallery, one a level; the file's name decides the words."""
+    return tuple(
+        caption(scene, level, language, Random(f"{file}:{language}:{level}")) for level in LEVELS
+    )
 
 
 def ladder_claims(scene: Scene) -> tuple[Claim, ...]:
@@ -207,21 +212,13 @@ def _put(text: str, hit: re.Match[str], attribute: str, phrase: str, value: str)
     return Variant(text=changed, attribute=attribute, old=hit[0], new=phrase)
 
 
-FOREIGN = {Language.ENGLISH: FOREIGN_ENGLISH, Language.CHINESE: FOREIGN_CHINESE}
-HELD_OUT = {
-    Language.ENGLISH: HELD_OUT_ENGLISH,
-    Language.CHINESE: HELD_OUT_CHINESE,
-}
+FOREIGN_THINGS = {Language.ENGLISH: FOREIGN_ENGLISH, Language.CHINESE: FOREIGN_CHINESE}
 
 
-def foreign_caption(language: Language, rng: Random, *, held_out: bool = False) -> Caption:
+def foreign_caption(thing: str, language: Language, rng: Random) -> Caption:
     """A caption that names a thing of another world, often at a place of this one."""
-    thing = rng.choice((HELD_OUT if held_out else FOREIGN)[language])
-    if not held_out and rng.random() < 0.12:
-        thing = _invented(rng) if language is Language.ENGLISH else thing
-    english = language is Language.ENGLISH
-    text = _english_foreign(thing, rng) if english else _chinese_foreign(thing, rng)
-    return Caption(text=text, language=language, claim=Claim(foreign=True))
+    word = _english_foreign if language is Language.ENGLISH else _chinese_foreign
+    return Caption(text=word(thing, rng), language=language, claim=Claim(foreign=True))
 
 
 def _english_foreign(thing: str, rng: Random) -> str:
@@ -247,11 +244,3 @@ def _chinese_foreign(thing: str, rng: Random) -> str:
         place = rng.choice(rng.choice(list(vocabulary.ZH_PLACE.values())))
         text = f"{place}有{text}" if rng.random() < 0.5 else f"{text}在{place}"
     return text
-
-
-def _invented(rng: Random) -> str:
-    """A pronounceable word that no language has, so that any unknown word is met as foreign."""
-    onset, core, end = "bcdfghjklmnprstvwz", "aeiou", ("", "n", "r", "s", "t", "x", "ng", "ck")
-    return "".join(
-        rng.choice(onset) + rng.choice(core) + rng.choice(end) for _ in range(rng.randint(1, 3))
-    )

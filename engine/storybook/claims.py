@@ -1,14 +1,11 @@
-"""Claims about scenes: what a caption states, whether that holds, and how to make it false."""
+"""Claims about scenes: what a caption states, whether that holds, and one thing exchanged."""
 
 from dataclasses import dataclass, replace
 from itertools import permutations
 from random import Random
 
-from engine.storybook.scenes import UNSEEN_PAIRS, UNSEEN_TRIPLES, Animal, Scene
-from engine.storybook.vocabulary import (
-    ANIMALS,
-    ATTRIBUTES,
-)
+from engine.storybook.scenes import Animal, Scene
+from engine.storybook.vocabulary import ATTRIBUTES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,19 +84,6 @@ def is_true(claim: Claim, scene: Scene) -> bool:
     )
 
 
-def seen_claim(claim: Claim) -> bool:
-    """Whether the claim names no combination that is kept from training."""
-    return not any(
-        (s.animal, s.colour) in UNSEEN_PAIRS or (s.animal, s.action, claim.place) in UNSEEN_TRIPLES
-        for s in claim.subjects
-    )
-
-
-def without_colour(claim: Claim) -> Claim:
-    """The claim as it reads to someone who sees no colours."""
-    return replace(claim, subjects=tuple(replace(s, colour=None) for s in claim.subjects))
-
-
 def full_subject(animal: Animal) -> Subject:
     """Everything that can be stated of an animal."""
     return Subject(
@@ -139,60 +123,3 @@ def _exchanged(claim: Claim, name: str, index: int, value: str) -> Claim:
     subject = claim.subjects[index]
     new = subject.with_value(name, value)
     return replace(claim, subjects=(*claim.subjects[:index], new, *claim.subjects[index + 1 :]))
-
-
-def recombined(scene: Scene, rng: Random) -> Claim | None:
-    """One animal with an attribute of the other; None unless that is false of the scene."""
-    if len(scene.animals) != 2:
-        return None
-    one, other = rng.sample(scene.animals, 2)
-    mine, theirs = full_subject(one).stated(), full_subject(other).stated()
-    names = ["colour", "action", "position"]
-    rng.shuffle(names)
-    for name in names:
-        if mine[name] == theirs[name]:
-            continue
-        subject = Subject(
-            animal=one.animal,
-            colour=theirs["colour"] if name == "colour" else _maybe(one.colour, rng),
-            action=theirs["action"] if name == "action" else _maybe(one.action, rng),
-            position=theirs["position"] if name == "position" else None,
-        )
-        claim = Claim(subjects=(subject,))
-        if not is_true(claim, scene):
-            return claim
-    return None
-
-
-def misattributed(scene: Scene, name: str, rng: Random) -> tuple[Claim, Claim] | None:
-    """A claim about one of two animals that states one attribute, and with the other's value.
-
-    None where there is one animal, or nothing tells the two apart.
-    """
-    if len(scene.animals) != 2:
-        return None
-    one, other = rng.sample(scene.animals, 2)
-    theirs = full_subject(other).stated()[name]
-    true = Subject(animal=one.animal).with_value(name, full_subject(one).stated()[name])
-    claims = Claim(subjects=(true,)), Claim(subjects=(true.with_value(name, theirs),))
-    return None if is_true(claims[1], scene) else claims
-
-
-def absent(scene: Scene, rng: Random) -> Claim:
-    """An animal that the scene does not hold, with attributes of one that it does."""
-    present = {animal.animal for animal in scene.animals}
-    like = rng.choice(scene.animals)
-    return Claim(
-        subjects=(
-            Subject(
-                animal=rng.choice([animal for animal in ANIMALS if animal not in present]),
-                colour=_maybe(like.colour, rng),
-                action=_maybe(like.action, rng),
-            ),
-        ),
-        place=_maybe(scene.place, rng),
-    )
-
-
-def _maybe(value: str, rng: Random) -> str | None:
-    return value if rng.random() < 0.6 else None

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from engine.storybook.captions import claim_of, foreign_caption, partial_claim
+from engine.storybook.captions import FOREIGN_THINGS, claim_of, foreign_caption, partial_claim
 from engine.storybook.claims import Claim, Subject, is_true, swapped
 from engine.storybook.scenes import UNSEEN_PAIRS, Scene
 from engine.storybook.suggestions import SUGGESTIONS
@@ -77,16 +77,11 @@ def _foreign(rng: Random) -> list[Query]:
         )
     ]
     fixed.append(Caption(text="一座火山", language=Language.CHINESE, claim=Claim(foreign=True)))
-    more = [
-        foreign_caption(_language(number), rng, held_out=True)
-        for number in range(FOREIGN - len(fixed))
-    ]
+    more = []
+    for number in range(FOREIGN - len(fixed)):
+        language = _language(number)
+        more.append(foreign_caption(rng.choice(FOREIGN_THINGS[language]), language, rng))
     return [Query(caption=caption, kind="foreign") for caption in (*fixed, *more)]
-
-
-def level2_claims(scenes: Sequence[Scene]) -> list[Claim]:
-    """One level-2 claim of each scene, each claim once."""
-    return list(dict.fromkeys(claim_of(s, 2, Random(f"{s.seed}:level2")) for s in scenes))
 
 
 def swapped_claims(scenes: Sequence[Scene]) -> tuple[list[Claim], list[Claim]]:

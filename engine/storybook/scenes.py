@@ -1,8 +1,6 @@
-"""A scene of the storybook: which animals, doing what, where and when; sampling and splits."""
+"""A scene of the storybook: which animals, doing what, where and when."""
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from random import Random
+from dataclasses import dataclass
 
 from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES, POSITIONS, PROPS, TIMES
 
@@ -45,17 +43,6 @@ class Scene:
             raise ValueError(f"one animal, or one left and one right: {positions}")
 
 
-class Split(StrEnum):
-    """Which combinations a sampled scene may hold."""
-
-    SEEN = "seen"
-    """Only combinations that training and the gallery use."""
-    UNSEEN_PAIR = "unseen-pair"
-    """At least one animal in a colour it never has in training."""
-    UNSEEN_TRIPLE = "unseen-triple"
-    """At least one animal doing what it never does at that place in training."""
-
-
 UNSEEN_PAIRS = frozenset(
     {
         ("dog", "blue"), ("cat", "red"), ("horse", "pink"), ("elephant", "purple"),
@@ -64,6 +51,7 @@ UNSEEN_PAIRS = frozenset(
     }
 )  # fmt: skip
 """Colours kept from an animal in the gallery and all training: each animal and colour once."""
+
 UNSEEN_TRIPLES = frozenset(
     {
         ("dog", "sleeping", "snow"), ("dog", "eating", "forest"),
@@ -79,69 +67,6 @@ UNSEEN_TRIPLES = frozenset(
     }
 )  # fmt: skip
 """Animal, action and place kept out of the gallery and all training."""
-
-
-def unseen_pair(animal: Animal) -> bool:
-    """Whether training never shows this animal in this colour."""
-    return (animal.animal, animal.colour) in UNSEEN_PAIRS
-
-
-def unseen_triple(animal: Animal, place: str) -> bool:
-    """Whether training never shows this animal doing this at this place."""
-    return (animal.animal, animal.action, place) in UNSEEN_TRIPLES
-
-
-def split_of(scene: Scene) -> Split:
-    """The split a scene belongs to; an unseen pair counts before an unseen triple."""
-    if any(unseen_pair(animal) for animal in scene.animals):
-        return Split.UNSEEN_PAIR
-    if any(unseen_triple(animal, scene.place) for animal in scene.animals):
-        return Split.UNSEEN_TRIPLE
-    return Split.SEEN
-
-
-def sample_scene(seed: int, split: Split = Split.SEEN, *, two_share: float = 0.4) -> Scene:
-    """A scene drawn uniformly from a split; `two_share` of the scenes hold two animals."""
-    rng = Random(f"storybook:{split}:{seed}")
-    while True:
-        scene = _draw(rng, seed, split, two=rng.random() < two_share)
-        if split_of(scene) is split:
-            return scene
-
-
-def _draw(rng: Random, seed: int, split: Split, *, two: bool) -> Scene:
-    positions = ("left", "right") if two else (rng.choice(POSITIONS),)
-    animals = [
-        Animal(
-            animal=rng.choice(ANIMALS),
-            colour=rng.choice(COLOURS),
-            action=rng.choice(ACTIONS),
-            position=position,
-        )
-        for position in positions
-    ]
-    place = rng.choice(PLACES)
-    chosen = rng.randrange(len(animals))
-    if split is Split.UNSEEN_PAIR:
-        kind, colour = rng.choice(sorted(UNSEEN_PAIRS))
-        animals[chosen] = replace(animals[chosen], animal=kind, colour=colour)
-    elif split is Split.UNSEEN_TRIPLE:
-        kind, action, place = rng.choice(sorted(UNSEEN_TRIPLES))
-        animals[chosen] = replace(animals[chosen], animal=kind, action=action)
-    return Scene(
-        animals=tuple(animals),
-        place=place,
-        time=rng.choice(TIMES),
-        prop=rng.choice(PROPS),
-        seed=seed,
-    )
-
-
-def mirrored(scene: Scene) -> Scene:
-    """The scene whose picture is this one's mirror image (up to what the seed decides)."""
-    other = {"left": "right", "middle": "middle", "right": "left"}
-    animals = tuple(replace(a, position=other[a.position]) for a in scene.animals)
-    return replace(scene, animals=animals)
 
 
 def _check(value: str, allowed: tuple[str, ...]) -> None:

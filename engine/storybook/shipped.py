@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
-from engine.storybook.captions import LEVELS, caption
 from engine.storybook.scenes import Animal, Scene
 from engine.storybook.wording import Language
 
@@ -37,28 +35,6 @@ class Record:
     file: str
     scene: Scene
     captions: Mapping[Language, tuple[str, ...]]
-
-
-def make_record(file: str, scene: Scene) -> Record:
-    """The record of a picture, with one caption for each level and language."""
-    return Record(
-        file=file,
-        scene=scene,
-        captions={
-            language: tuple(
-                caption(scene, level, language, Random(f"{file}:{language}:{level}")).text
-                for level in LEVELS
-            )
-            for language in Language
-        },
-    )
-
-
-def write_line(record: Record) -> str:
-    """The record as one line of JSON."""
-    fields = {"file": record.file} | asdict(record.scene)
-    fields["captions"] = {str(language): list(some) for language, some in record.captions.items()}
-    return json.dumps(fields, ensure_ascii=False)
 
 
 def read_line(line: str) -> Record:

@@ -7,15 +7,7 @@ from numpy.typing import NDArray
 
 from engine.storybook.claims import Claim, Subject
 from engine.storybook.scenes import Animal, Scene
-from engine.storybook.vocabulary import (
-    ACTIONS,
-    ANIMALS,
-    COLOURS,
-    PLACES,
-    POSITIONS,
-    PROPS,
-    TIMES,
-)
+from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES, POSITIONS, PROPS, TIMES
 
 _UNSTATED, _MISSING = -1, -2
 _NOBODY = (_MISSING,) * 4

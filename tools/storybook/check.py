@@ -12,7 +12,6 @@ import torch
 from safetensors.numpy import load_file
 
 from engine.storybook.queries import routing_queries
-from engine.storybook.scenes import Split
 from engine.storybook.shipped import ENCODER, FIGURES, GALLERY, MATCHER, VECTORS, read_records
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder
@@ -22,6 +21,7 @@ from tools.storybook.matcher.fit import MatcherWeights
 from tools.storybook.matcher.material import to_report_on
 from tools.storybook.matcher.report import every_pair, matcher_report, routing, swaps
 from tools.storybook.renderer.render import render
+from tools.storybook.sampling import Split
 
 SCENES = 100
 """Of the subset."""

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -24,22 +24,24 @@ from safetensors.numpy import save_file
 
 from engine.models.facts import hash_folder, read_facts
 from engine.settings import EngineSettings
+from engine.storybook.captions import captions_of
 from engine.storybook.claims import Claim
-from engine.storybook.scenes import Scene, Split, sample_scene, split_of
+from engine.storybook.scenes import Scene
 from engine.storybook.shipped import (
     ENCODER,
     GALLERY,
     RECORDS,
     THUMBNAILS,
     VECTORS,
-    make_record,
+    Record,
     read_records,
-    write_line,
 )
 from engine.storybook.suggestions import SUGGESTIONS, first_texts
+from engine.storybook.wording import Language
 from engine.thumbnails import thumbnail
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.renderer.render import render
+from tools.storybook.sampling import Split, sample_scene, split_of
 
 COUNT, SIDE, QUALITY = 600, 512, 80
 FIRST_SEED = 20_000_000
@@ -101,6 +103,25 @@ def _answering(claim: Claim, seed: int) -> Scene:
         if split_of(changed) is Split.SEEN:
             return changed
     raise ValueError(f"no scene that training may see satisfies {claim}")
+
+
+def make_record(file: str, scene: Scene) -> Record:
+    """The record of a picture, with one caption for each level and language."""
+    return Record(
+        file=file,
+        scene=scene,
+        captions={
+            language: tuple(each.text for each in captions_of(file, scene, language))
+            for language in Language
+        },
+    )
+
+
+def write_line(record: Record) -> str:
+    """The record as one line of JSON."""
+    fields = {"file": record.file} | asdict(record.scene)
+    fields["captions"] = {str(language): list(some) for language, some in record.captions.items()}
+    return json.dumps(fields, ensure_ascii=False)
 
 
 def _render_one(folder: Path, numbered: tuple[int, Scene]) -> str:

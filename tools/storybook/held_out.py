@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from engine.storybook.scenes import Scene, Split, sample_scene
+from engine.storybook.scenes import Scene
 from tools.storybook.renderer.render import render, render_backdrop
+from tools.storybook.sampling import Split, sample_scene
 
 
 def blurred(scene: Scene, size: int, rng: Random) -> Image.Image:

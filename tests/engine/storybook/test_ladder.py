@@ -7,8 +7,9 @@ import pytest
 
 from engine.storybook.captions import exchanges, ladder, ladder_claims
 from engine.storybook.claims import is_true, swapped
-from engine.storybook.scenes import Animal, Scene, sample_scene
+from engine.storybook.scenes import Animal, Scene
 from engine.storybook.wording import Language, write_plainly
+from tools.storybook.sampling import sample_scene
 
 SCENES = [sample_scene(seed) for seed in range(40)]
 

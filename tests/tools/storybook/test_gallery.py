@@ -6,12 +6,19 @@ import pytest
 from PIL import Image
 
 from engine.storybook.claims import is_true
-from engine.storybook.scenes import Split, sample_scene, split_of
-from engine.storybook.shipped import make_record, read_line, read_records, write_line
+from engine.storybook.shipped import read_line, read_records
 from engine.storybook.suggestions import SUGGESTIONS, Suggestion
 from engine.storybook.vocabulary import ACTIONS, ANIMALS
 from engine.storybook.wording import Language
-from tools.storybook.gallery import COUNT, FOR_EACH_SUGGESTION, gallery_scenes, write_gallery
+from tools.storybook.gallery import (
+    COUNT,
+    FOR_EACH_SUGGESTION,
+    gallery_scenes,
+    make_record,
+    write_gallery,
+    write_line,
+)
+from tools.storybook.sampling import Split, sample_scene, split_of
 
 SCENES = gallery_scenes()
 

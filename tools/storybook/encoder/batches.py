@@ -6,7 +6,7 @@ other's value is among the wrong ones, and that is the only one which is hard to
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -18,25 +18,17 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from engine.storybook.captions import claim_of, foreign_caption, full_claim, partial_claim
-from engine.storybook.claims import (
-    Claim,
-    Subject,
-    absent,
-    full_subject,
-    is_true,
-    recombined,
-    seen_claim,
-    swapped,
-    without_colour,
-)
-from engine.storybook.scenes import UNSEEN_PAIRS, Scene, mirrored, sample_scene
+from engine.storybook.captions import claim_of, full_claim, partial_claim
+from engine.storybook.claims import Claim, Subject, full_subject, is_true, swapped
+from engine.storybook.scenes import UNSEEN_PAIRS, Scene
 from engine.storybook.truth import truth_matrix
 from engine.storybook.vocabulary import ANIMALS, ATTRIBUTES
 from engine.storybook.wording import Caption, Language, write
 from tools.storybook.encoder.network import PATCH, SIDE, normalised
 from tools.storybook.held_out import TWO_SHARE
+from tools.storybook.negatives import absent, recombined, sample_foreign, seen_claim
 from tools.storybook.renderer.shards import SHARD, Shard, finished_shards, load_shard
+from tools.storybook.sampling import mirrored, sample_scene
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -275,7 +267,7 @@ def make_batch(rendered: Rendered, rng: Random) -> Batch:
     ]
     for scene in rng.sample(shown, len(shown) // 3):
         texts.append(false_caption(scene, rng))
-    texts += [foreign_caption(_language(rng), rng) for _ in range(len(shown) // 12)]
+    texts += [sample_foreign(_language(rng), rng) for _ in range(len(shown) // 12)]
     return Batch(
         pictures=rendered.pictures,
         labels=rendered.labels,
@@ -337,3 +329,8 @@ def _swap(scene: Scene, rng: Random) -> Claim | None:
     base = rng.choice((full_claim(scene), claim_of(scene, 2, rng), partial_claim(scene, rng)))
     pair = swapped(base, scene, rng)
     return None if pair is None else pair[0]
+
+
+def without_colour(claim: Claim) -> Claim:
+    """The claim as it reads to someone who sees no colours."""
+    return replace(claim, subjects=tuple(replace(s, colour=None) for s in claim.subjects))

@@ -16,14 +16,20 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from engine.evaluation.decisions import auc
-from engine.storybook.captions import full_claim
+from engine.storybook.captions import claim_of, full_claim
 from engine.storybook.claims import Claim, Subject, is_true
-from engine.storybook.queries import level2_claims, swapped_claims
+from engine.storybook.queries import swapped_claims
 from engine.storybook.scenes import Animal, Scene
 from engine.storybook.vocabulary import ATTRIBUTES
 from engine.storybook.wording import Language, fixed_wording
 from tools.storybook.encoder.network import SIDE
 from tools.storybook.optimising import read_training_record
+
+
+def level2_claims(scenes: Sequence[Scene]) -> list[Claim]:
+    """One level-2 claim of each scene, each claim once."""
+    return list(dict.fromkeys(claim_of(s, 2, Random(f"{s.seed}:level2")) for s in scenes))
+
 
 Vectors = NDArray[np.float32]
 Answers = NDArray[np.int8]

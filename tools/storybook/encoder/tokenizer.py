@@ -13,9 +13,10 @@ from random import Random
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
-from engine.storybook.captions import LEVELS, caption, foreign_caption, partial_claim
-from engine.storybook.scenes import sample_scene
+from engine.storybook.captions import LEVELS, caption, partial_claim
 from engine.storybook.wording import Language, write
+from tools.storybook.negatives import sample_foreign
+from tools.storybook.sampling import sample_scene
 
 START, END, PAD = "<|startoftext|>", "<|endoftext|>", "<|pad|>"
 ENGLISH_TOKENS = 1600
@@ -32,7 +33,7 @@ def corpus(language: Language, count: int) -> Iterator[str]:
         scene = sample_scene(seed)
         yield caption(scene, rng.choice(LEVELS), language, rng).text
         yield write(partial_claim(scene, rng), language, rng).text
-        yield foreign_caption(language, rng).text
+        yield sample_foreign(language, rng).text
 
 
 def train_tokenizer(count: int = 6000) -> CLIPTokenizer:

@@ -18,7 +18,6 @@ import torch
 from transformers import CLIPModel, PreTrainedTokenizerBase
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
-from engine.storybook.scenes import Split
 from engine.storybook.wording import Language
 from tools.storybook.encoder.batches import Batch, augmented, batches
 from tools.storybook.encoder.heads import Heads
@@ -45,6 +44,7 @@ from tools.storybook.optimising import (
     read_training_record,
     save_checkpoint,
 )
+from tools.storybook.sampling import Split
 
 MUON_FACTOR = 4.0
 """How much faster than the rest the matrices inside the towers learn."""

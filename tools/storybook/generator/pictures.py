@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from engine.storybook.scenes import Scene, mirrored, sample_scene
+from engine.storybook.scenes import Scene
 from tools.storybook.generator.network import SIDE, Vae
 from tools.storybook.renderer.render import facings
 from tools.storybook.renderer.shards import SHARD, Shard, finished_shards, load_shard
+from tools.storybook.sampling import mirrored, sample_scene
 
 Pixels = NDArray[np.uint8]
 

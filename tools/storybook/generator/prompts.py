@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from engine.storybook.captions import claim_of, full_claim, partial_claim
 from engine.storybook.claims import Claim, Subject
-from engine.storybook.scenes import Scene, Split, sample_scene
+from engine.storybook.scenes import Scene
 from engine.storybook.vocabulary import ATTRIBUTES
 from engine.storybook.wording import Language, write
 from tools.storybook.encoder.measures import Texts, attribute_claim
+from tools.storybook.sampling import Split, sample_scene
 
 FIRST_SEED = 60_000_000
 """Scenes of the prompts begin here, far above any that is trained on."""

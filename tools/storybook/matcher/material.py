@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 from PIL import Image
 
-from engine.storybook.scenes import Scene, Split
+from engine.storybook.scenes import Scene
 from engine.storybook.wording import Language
 from tools.storybook.encoder.batches import Pool
 from tools.storybook.encoder.folder import EncoderFolder
@@ -27,6 +27,7 @@ from tools.storybook.held_out import (
 )
 from tools.storybook.matcher.fit import Floats, MatcherWeights, Pairs, pair_logits
 from tools.storybook.matcher.pairs import PairList, add_generated, hard_pairs, pairs_of
+from tools.storybook.sampling import Split
 
 DEGRADED = 1500
 HELD_OUT = 5

@@ -8,22 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import FloatArray
-from engine.storybook.captions import claim_of, foreign_caption, full_claim, partial_claim
+from engine.storybook.captions import claim_of, full_claim, partial_claim
 from engine.storybook.captions import ladder_claims as ladder_claims
-from engine.storybook.claims import (
-    Claim,
-    Subject,
-    absent,
-    is_true,
-    misattributed,
-    recombined,
-    seen_claim,
-    swapped,
-)
+from engine.storybook.claims import Claim, Subject, is_true, swapped
 from engine.storybook.scenes import Scene
 from engine.storybook.truth import truth_matrix
 from engine.storybook.wording import Caption, Language, write, write_plainly
 from tools.storybook.generator.prompts import Prompt
+from tools.storybook.negatives import absent, misattributed, recombined, sample_foreign, seen_claim
 
 VAGUE, STEP = 0.2, 0.4
 """What a true claim of one attribute lacks to 1, and which part of that each further one leaves."""
@@ -206,5 +198,5 @@ def _false(scene: Scene, rng: Random, *, held_out: bool) -> list[Caption]:
         apart = misattributed(scene, name, rng)
         claims.append(apart[1] if apart else None)
     claims += [recombined(scene, rng), absent(scene, rng)]
-    foreign = foreign_caption(_language(rng), rng, held_out=held_out)
+    foreign = sample_foreign(_language(rng), rng, held_out=held_out)
     return [*_written(claims, rng), *([foreign] if rng.random() < 0.6 else [])]

@@ -14,14 +14,14 @@ from engine.evaluation.decisions import auc, calibration_error, reliability
 from engine.scoring.matcher import Matcher
 from engine.storybook.captions import claim_of
 from engine.storybook.claims import Claim, Subject
-from engine.storybook.queries import Query, level2_claims, routing_queries, swapped_claims
+from engine.storybook.queries import Query, routing_queries, swapped_claims
 from engine.storybook.scenes import Scene
 from engine.storybook.shipped import read_records
 from engine.storybook.truth import truth_matrix
 from engine.storybook.vocabulary import ANIMALS
 from engine.storybook.wording import Language, write
 from tools.storybook.encoder.folder import EncoderFolder
-from tools.storybook.encoder.measures import EmbedTexts, Texts
+from tools.storybook.encoder.measures import EmbedTexts, Texts, level2_claims
 from tools.storybook.held_out import CALIBRATION
 from tools.storybook.matcher.fit import Floats, MatcherWeights, Pairs, pair_logits
 from tools.storybook.matcher.material import Generated, Material

@@ -15,8 +15,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.storybook.scenes import sample_scene
 from tools.storybook.renderer.render import label_map, render
+from tools.storybook.sampling import sample_scene
 
 SHARD = 1000
 SIDE = 112

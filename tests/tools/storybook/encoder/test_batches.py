@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from engine.storybook.captions import full_claim
-from engine.storybook.claims import Claim, Subject, is_true, seen_claim
-from engine.storybook.scenes import UNSEEN_PAIRS, Animal, Scene, mirrored, sample_scene
+from engine.storybook.claims import Claim, Subject, is_true
+from engine.storybook.scenes import UNSEEN_PAIRS, Animal, Scene
 from engine.storybook.vocabulary import ANIMALS, COLOURS
 from engine.storybook.wording import Language, write
 from tools.storybook.encoder.batches import (
@@ -35,6 +35,8 @@ from tools.storybook.encoder.heads import (
 )
 from tools.storybook.encoder.losses import Read, choice_loss, losses
 from tools.storybook.encoder.network import Seen
+from tools.storybook.negatives import seen_claim
+from tools.storybook.sampling import mirrored, sample_scene
 
 SCENES = [sample_scene(seed) for seed in range(24)]
 

@@ -10,10 +10,11 @@ from engine.evaluation.decisions import auc
 from engine.storybook.captions import full_claim
 from engine.storybook.claims import is_true
 from engine.storybook.queries import routing_queries
-from engine.storybook.scenes import Scene, sample_scene
+from engine.storybook.scenes import Scene
 from engine.storybook.wording import Language, write
 from tools.storybook.encoder.measures import Vectors, measure
 from tools.storybook.gallery import gallery_scenes
+from tools.storybook.sampling import sample_scene
 
 SCENES = [sample_scene(900_000 + seed) for seed in range(120)]
 

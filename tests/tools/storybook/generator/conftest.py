@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.storybook.scenes import sample_scene
 from engine.storybook.shipped import ENCODER
 from tools.storybook.renderer.render import label_map, render
 from tools.storybook.renderer.shards import LABEL_SIDE, SIDE, labels_path, shard_path
+from tools.storybook.sampling import sample_scene
 
 COUNT = 6
 

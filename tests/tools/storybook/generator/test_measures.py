@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from engine.storybook.claims import Claim, is_true
-from engine.storybook.scenes import Split, split_of
 from engine.storybook.wording import Language
 from tools.storybook.encoder.measures import Texts
 from tools.storybook.generator.check import goals, table, write_card
@@ -23,6 +22,7 @@ from tools.storybook.generator.prompts import (
     value_claims,
 )
 from tools.storybook.optimising import write_training_record
+from tools.storybook.sampling import Split, split_of
 
 PROMPTS = held_out_prompts(40, 20, 20)
 

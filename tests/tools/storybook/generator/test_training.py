@@ -14,7 +14,7 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 
 from engine.storybook.claims import Claim, Subject
-from engine.storybook.scenes import Animal, Scene, mirrored, sample_scene
+from engine.storybook.scenes import Animal, Scene
 from engine.storybook.shipped import ENCODER
 from engine.storybook.wording import Caption, Language
 from tests.tools.storybook.generator.conftest import COUNT, Trained
@@ -53,6 +53,7 @@ from tools.storybook.generator.vae import whiten
 from tools.storybook.optimising import load_checkpoint
 from tools.storybook.renderer.render import facings
 from tools.storybook.renderer.shards import load_shard
+from tools.storybook.sampling import mirrored, sample_scene
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """diffusers' own, in setting the steps of DPM-Solver."""

@@ -9,7 +9,6 @@ import torch
 from engine.storybook.captions import full_claim, ladder_claims
 from engine.storybook.claims import is_true
 from engine.storybook.queries import routing_queries
-from engine.storybook.scenes import sample_scene
 from engine.workers.fitting import Fit
 from tools.storybook.matcher import pairs
 from tools.storybook.matcher.fit import (
@@ -24,6 +23,7 @@ from tools.storybook.matcher.fit import (
 from tools.storybook.matcher.material import Material, mine
 from tools.storybook.matcher.pairs import hard_pairs, make_pairs, target
 from tools.storybook.matcher.report import every_pair, expected_error, probability, routing
+from tools.storybook.sampling import sample_scene
 
 
 def unit(rows: int, width: int, random: np.random.Generator) -> Floats:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.storybook.scenes import Animal, Scene, Split, sample_scene
+from engine.storybook.scenes import Animal, Scene
 from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES, PROPS, TIMES
 from tools.storybook.renderer.colours import BODY
 from tools.storybook.renderer.render import facings, label_map, render, render_with_masks
+from tools.storybook.sampling import Split, sample_scene
 
 
 def one(animal: str = "cat", colour: str = "orange", action: str = "standing") -> Scene:

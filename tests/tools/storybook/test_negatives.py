@@ -4,11 +4,12 @@ from random import Random
 
 import pytest
 
-from engine.storybook.captions import FOREIGN, HELD_OUT, claim_of, foreign_caption, full_claim
-from engine.storybook.claims import absent, is_true, recombined, swapped
-from engine.storybook.scenes import sample_scene
+from engine.storybook.captions import FOREIGN_THINGS, claim_of, full_claim
+from engine.storybook.claims import is_true, swapped
 from engine.storybook.vocabulary import EN_ANIMAL, ZH_ANIMAL
 from engine.storybook.wording import Language
+from tools.storybook.negatives import TRAINING_THINGS, absent, recombined, sample_foreign
+from tools.storybook.sampling import sample_scene
 
 
 @pytest.mark.parametrize("level", [1, 2, 3])
@@ -59,13 +60,13 @@ def test_an_absent_subject_is_not_in_the_scene() -> None:
 @pytest.mark.parametrize("language", list(Language))
 def test_foreign_captions_name_something_and_are_never_true(language: Language) -> None:
     for seed in range(100):
-        made = foreign_caption(language, Random(seed))
+        made = sample_foreign(language, Random(seed))
         assert made.text
         assert not is_true(made.claim, sample_scene(seed))
 
 
 def test_held_out_words_are_in_no_training_list_and_no_animal_is_foreign() -> None:
     for language in Language:
-        assert not set(HELD_OUT[language]) & set(FOREIGN[language])
+        assert not set(FOREIGN_THINGS[language]) & set(TRAINING_THINGS[language])
     known = {word for words in (EN_ANIMAL, ZH_ANIMAL) for some in words.values() for word in some}
-    assert not known & {word for some in FOREIGN.values() for word in some}
+    assert not known & {word for some in TRAINING_THINGS.values() for word in some}
