@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from cache.translate import unwritable
+from cache.connection import unwritable
 
 FOLDER = "generated"
 SUFFIX = ".png"

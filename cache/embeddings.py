@@ -1,17 +1,102 @@
-"""Picture embeddings: blocks of vectors in one blob each, read back as one matrix."""
+"""Encoders and their picture embeddings: blocks of vectors in one blob each, read as one matrix."""
 
+from __future__ import annotations
+
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from cache.counters import bump
-from cache.encoders import dimension, encoders, put_encoder
-from cache.errors import CacheMismatchError
-from cache.records import Vectors
-from cache.sql import listed
+from cache.errors import CacheError, CacheMismatchError
+from cache.sql import bump, listed
+
+Vectors: TypeAlias = NDArray[np.float32]
+"""Embeddings, one a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderRecord:
+    """A space of embeddings: everything that makes two vectors comparable."""
+
+    id: str
+    """Hub id or folder name, with a revision where one is known; vectors of two ids never mix."""
+    dim: int
+    logit_scale: float
+    """The factor that turns a cosine into a logit; 100 for OpenAI's CLIP."""
+    source: str
+    """Where to load the model from (hub id or folder); empty for imported vectors only."""
+    languages: tuple[str, ...] = ("en",)
+
+
+def put_encoder(db: Database, record: EncoderRecord) -> None:
+    """Enter an encoder, or bring what is known of it up to date; a known source is kept.
+
+    Raises CacheMismatchError where vectors of another dimension are kept under its id.
+    """
+    known = find_encoder(db, record.id)
+    if known is not None and known.dim != record.dim and _is_used(db, record.id):
+        raise CacheMismatchError(
+            f"{record.id} has vectors of {known.dim} numbers in the cache, not {record.dim}",
+            hint="Give the other vectors an encoder id of their own.",
+        )
+    db.execute(
+        "insert into encoders (id, dim, logit_scale, source, languages) values (?, ?, ?, ?, ?)"
+        " on conflict (id) do update set dim = excluded.dim, logit_scale = excluded.logit_scale,"
+        " source = iif(excluded.source = '', source, excluded.source),"
+        " languages = excluded.languages",
+        [
+            record.id,
+            record.dim,
+            record.logit_scale,
+            record.source,
+            json.dumps(record.languages),
+        ],
+    )
+    if find_encoder(db, record.id) != known:
+        bump(db)
+
+
+def encoders(db: Database) -> list[EncoderRecord]:
+    """Every encoder the cache knows, in id order."""
+    rows = db.execute("select id, dim, logit_scale, source, languages from encoders order by id")
+    return [
+        EncoderRecord(
+            id=row[0],
+            dim=row[1],
+            logit_scale=row[2],
+            source=row[3],
+            languages=tuple(json.loads(row[4])),
+        )
+        for row in rows
+    ]
+
+
+def find_encoder(db: Database, encoder_id: str) -> EncoderRecord | None:
+    """The encoder of that id, if the cache knows it."""
+    return next((record for record in encoders(db) if record.id == encoder_id), None)
+
+
+def dimension(db: Database, encoder_id: str) -> int:
+    """Numbers in a vector of that encoder; raises CacheError for an unknown one."""
+    row = db.execute("select dim from encoders where id = ?", [encoder_id]).fetchone()
+    if row is None:
+        raise CacheError(f"The cache knows no encoder {encoder_id}")
+    return int(row[0])
+
+
+def _is_used(db: Database, encoder_id: str) -> bool:
+    row = db.execute(
+        "select exists (select 1 from blocks where encoder_id = ?)"
+        " or exists (select 1 from texts where encoder_id = ?)",
+        [encoder_id, encoder_id],
+    ).fetchone()
+    return bool(row[0])
+
 
 __all__ = [
     "BLOCK_ROWS",
@@ -230,3 +315,18 @@ def _small_blocks(db: Database, encoder_id: str, dim: int) -> list[tuple[int, in
         " where encoder_id = ? and length(vectors) < 4 * ? * ?",
         [dim, encoder_id, dim, BLOCK_ROWS],
     ).fetchall()
+
+
+def short_hash(sha256: str) -> int:
+    """The first 64 bits of a SHA-256 in hex, as a signed integer."""
+    return int.from_bytes(bytes.fromhex(sha256[:16]), "big", signed=True)
+
+
+def embedded_hashes(db: Database, encoder_id: str) -> NDArray[np.int64]:
+    """The sorted short hashes of all pictures with content and an embedding of that encoder."""
+    rows = db.execute(
+        "select p.sha256 from embeddings e join pictures p on p.id = e.picture_id"
+        " where e.encoder_id = ? and p.sha256 is not null",
+        [encoder_id],
+    )
+    return np.sort(np.fromiter((short_hash(row[0]) for row in rows), dtype=np.int64))

@@ -1,4 +1,7 @@
-"""What can go wrong in the cache.
+"""The root of all the program's errors, and what can go wrong in the cache.
+
+T2IError
+└── CacheError, and what engine/errors.py adds
 
 CacheError
 ├── CacheReadOnlyError   the file or its folder cannot be written
@@ -10,13 +13,25 @@ CacheError
 """
 
 
-class CacheError(Exception):
-    """Base of the cache's errors: what happened, and what the person can do about it."""
+class T2IError(Exception):
+    """What happened, what the person can do about it, and which field of a form it is about.
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    Caught once, where a command or a screen meets the person.
+    """
+
+    exit_code = 3
+    """What a command exits with: it could not be done."""
+
+    def __init__(self, message: str, *, hint: str = "", field: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.field = field
+        """The name of a request's field; empty where the error is about no one of them."""
+
+
+class CacheError(T2IError):
+    """Base of the cache's errors."""
 
 
 class CacheReadOnlyError(CacheError):

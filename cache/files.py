@@ -1,13 +1,49 @@
 """Paths that hold pictures, and the root folders that were indexed."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from cache.counters import bump
-from cache.orphans import drop_orphans
-from cache.records import FolderRecord, SeenFile
-from cache.sql import at_or_below, many
+from cache.pictures import drop_orphans
+from cache.sql import at_or_below, bump, many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenFile:
+    """A file as a scan found it: enough to tell whether it changed."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRecord:
+    """A file that could not be read, not to be tried again until it changes."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    reason: str
+    failed_at: float
+    """Unix time, seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderRecord:
+    """An indexed root folder."""
+
+    path: str
+    pictures: int
+    """Different pictures that files below it hold now."""
+    vanished: int
+    """Files below it that a scan did not find any more."""
+    failures: int
+    scanned_at: float
+    """Unix time of the last complete scan; 0 if there was none."""
+    is_builtin: bool = False
+    """It is the storybook's, and nobody scans it."""
 
 
 def known_files(db: Database, root: str) -> dict[str, tuple[int, int, int, bool]]:
@@ -113,3 +149,36 @@ def forget_folder(db: Database, path: str) -> int:
         dropped = drop_orphans(db)
         bump(db)
     return dropped
+
+
+def failures(db: Database, root: str | None = None) -> list[FailureRecord]:
+    """Every failure, or those at or below a root, in path order."""
+    sql = "select path, size, mtime_ns, reason, failed_at from failures"
+    if root is None:
+        rows = db.execute(f"{sql} order by path")
+    else:
+        rows = db.execute(
+            f"{sql} where path = ? or path >= ? and path < ? order by path", at_or_below(root)
+        )
+    return [
+        FailureRecord(path=row[0], size=row[1], mtime_ns=row[2], reason=row[3], failed_at=row[4])
+        for row in rows
+    ]
+
+
+def put_failures(db: Database, records: Iterable[FailureRecord]) -> None:
+    """Enter failures; a later one of the same path takes the place of the earlier."""
+    many(
+        db,
+        "insert or replace into failures (path, size, mtime_ns, reason, failed_at)"
+        " values (?, ?, ?, ?, ?)",
+        (
+            (record.path, record.size, record.mtime_ns, record.reason, record.failed_at)
+            for record in records
+        ),
+    )
+
+
+def clear_failures(db: Database, paths: Iterable[str]) -> None:
+    """Strike paths from the ledger: they were read, or are gone."""
+    many(db, "delete from failures where path = ?", ((path,) for path in paths))

@@ -5,15 +5,70 @@ The write lock keeps instances apart: while one writes a file and its row, no ot
 
 import time
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache.content_files import content_root, path_in, write_content
-from cache.contents import add_picture
-from cache.files import put_files
-from cache.records import GeneratedRecord, NewGenerated, NewPicture, SeenFile
+from cache.content_files import content_root, contents, is_ours, is_partial, path_in, write_content
+from cache.files import SeenFile, mark_vanished, put_files
+from cache.pictures import NewPicture, add_picture, drop_pictures
+from cache.sql import bump, listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGenerated:
+    """What is known of a painted picture before anything has looked at it."""
+
+    request_key: str
+    """Hash of everything but the seed that decides the picture."""
+    model_id: str
+    prompt: str
+    recipe: str
+    """JSON; the engine writes and reads it."""
+    seed: int
+    verdict: str
+    """fine, or what is wrong with the picture."""
+    library: str
+    """What it was painted for: empty for a person's own pictures, else 'storybook'."""
+    job_id: int
+    receipt_id: str | None
+    seconds: float
+    """What painting took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedRecord:
+    """A picture that was painted, or an attempt that gave none worth keeping."""
+
+    id: int
+    request_key: str
+    model_id: str
+    prompt: str
+    recipe: str
+    seed: int
+    verdict: str
+    library: str
+    picture_id: int | None
+    """None where nothing was kept."""
+    sha256: str | None
+    width: int
+    """Pixels, as `height`; 0 where nothing was kept."""
+    height: int
+    path: str
+    """Of its file; empty where nothing was kept."""
+    job_id: int
+    receipt_id: str | None
+    encoder_id: str
+    """Of the encoder in whose space it was scored; empty before that."""
+    matcher: str
+    """What `match` meant then."""
+    cosine: float | None
+    """With its prompt; None while it was not scored."""
+    match: float | None
+    seconds: float
+    created_at: float
+
 
 STORYBOOK = "storybook"
 """The library of pictures that were painted for a query of the built-in one."""
@@ -137,3 +192,84 @@ def seen(path: Path) -> SeenFile:
     """The file as it is now."""
     status = path.stat()
     return SeenFile(path=str(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+_WITH_PICTURE = "g.picture_id is not null"
+
+
+def remove_generated(db: Database, home: Path, picture_ids: Sequence[int]) -> int:
+    """Take painted pictures out of the library and delete their files; returns how many.
+
+    One that another path holds as well stays in the library under that path.
+    """
+    wanted = set(picture_ids)
+    paths = {
+        record.path: record.picture_id
+        for record in records(db, home, _WITH_PICTURE, [])
+        if record.picture_id in wanted
+    }
+    ids = {picture_id for picture_id in paths.values() if picture_id is not None}
+    with db.atomic():
+        for table, column, values in (
+            ("generated", "picture_id", listed(ids)),
+            ("files", "path", listed(paths)),
+        ):
+            db.execute(
+                f"delete from {table} where {column} in (select value from json_each(?))", [values]
+            )
+        drop_pictures(db, sorted(ids - _held(db, ids)))
+        bump(db)
+    # Last, so that an error above leaves every file where its row says it is.
+    for path in paths:
+        Path(path).unlink(missing_ok=True)
+    return len(ids)
+
+
+def sweep(db: Database, home: Path) -> list[Path]:
+    """Bring rows and files together again; returns the files that have no row.
+
+    What a writer left unfinished is deleted. Rows follow a home folder that was moved, and know
+    which files are gone. Runs under the write lock, so that no other instance is in the middle.
+    """
+    root, there = content_root(home), contents(home)
+    rows = db.execute(
+        "select distinct p.sha256, p.id from generated g join pictures p on p.id = g.picture_id"
+    )
+    expected = {path_in(root, sha256): int(picture_id) for sha256, picture_id in rows.fetchall()}
+    strays = [Path(path) for path in sorted(there - expected.keys()) if is_ours(Path(path))]
+    for path in strays:
+        if is_partial(path):
+            path.unlink(missing_ok=True)
+    _follow(db, expected, there)
+    return [path for path in strays if not is_partial(path)]
+
+
+def _held(db: Database, picture_ids: set[int]) -> set[int]:
+    rows = db.execute(
+        "select distinct picture_id from files where picture_id in"
+        " (select value from json_each(?))",
+        [listed(picture_ids)],
+    )
+    return {int(row[0]) for row in rows}
+
+
+def _follow(db: Database, expected: dict[str, int], there: set[str]) -> None:
+    """Let file rows say where the files of painted pictures lie now, and whether they do."""
+    rows = db.execute(
+        "select path, present from files where picture_id in (select picture_id from generated)"
+    ).fetchall()
+    present = {path for path, is_present in rows if is_present}
+    returned = (expected.keys() & there) - present
+    put_files(db, [(seen(Path(path)), expected[path]) for path in sorted(returned)])
+    moved = [path for path, _ in rows if path not in expected and _is_left(Path(path))]
+    if moved:
+        db.execute(
+            "delete from files where path in (select value from json_each(?))", [listed(moved)]
+        )
+        bump(db)
+    mark_vanished(db, sorted((expected.keys() & present) - there))
+
+
+def _is_left(path: Path) -> bool:
+    """A place in a home folder where there is none any more."""
+    return is_ours(path) and not path.exists()

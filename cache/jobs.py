@@ -1,12 +1,31 @@
 """Background tasks as the cache remembers them, so that a later start shows what became of them."""
 
+import os
+import socket
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache.liveness import is_alive, own_token
-from cache.records import JobRecord
 from cache.sql import listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A background task as the cache remembers it."""
+
+    id: int
+    kind: str
+    title: str
+    state: str
+    """queued, running, done, failed or cancelled; 'lost' where the process died before the end."""
+    created_at: float
+    updated_at: float
+    request: str
+    """JSON, enough to start it again."""
+    message: str
+
 
 LOST = "The program ended before this was done"
 
@@ -78,3 +97,46 @@ def mark_lost(db: Database) -> int:
         [LOST, listed(gone)],
     )
     return len(gone)
+
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+def own_token() -> str:
+    """This process's name: machine, start of the machine, process id, start of the process.
+
+    The last two parts keep a process id that was given again from passing for the first.
+    """
+    pid = os.getpid()
+    return f"{socket.gethostname()} {_boot()} {pid} {_started(pid)}"
+
+
+def is_alive(token: str) -> bool:
+    """Whether the process that `own_token` named may still run; another machine's may."""
+    host, boot, pid, started = token.split(" ")
+    if host != socket.gethostname():
+        return True
+    return boot == _boot() and _exists(int(pid)) and started in ("-", _started(int(pid)))
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _boot() -> str:
+    return _BOOT.read_text().strip() if _BOOT.exists() else "-"
+
+
+def _started(pid: int) -> str:
+    """Clock ticks from the start of the machine; "-" where there is no /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "-"
+    return fields[19]

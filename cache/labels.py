@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from cache.counters import bump
+from cache.sql import bump
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

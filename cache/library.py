@@ -1,13 +1,40 @@
-"""How much the cache holds."""
+"""The library's revision: one more whenever an answer computed before may be out of date."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache.embeddings import count_embeddings
-from cache.encoders import encoders
-from cache.records import LibraryCounts
-from cache.storybook import storybook_ids
+from cache.collections import storybook_ids
+from cache.embeddings import count_embeddings, encoders
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryCounts:
+    """How much the cache holds."""
+
+    pictures: int
+    present: int
+    """Pictures that a file holds now."""
+    vanished: int
+    """Pictures whose files a scan did not find any more."""
+    partial: int
+    synthetic: int
+    failures: int
+    embedded: dict[str, int]
+    """Pictures with an embedding, by encoder id."""
+    bytes_on_disk: int
+    """Size of the cache itself."""
+    named: int = 0
+    """Pictures known only by the name they were imported under."""
+    storybook: int = 0
+    """Pictures of the built-in library that no other folder holds."""
+
+    @property
+    def own(self) -> int:
+        """Pictures that are not of the built-in library."""
+        return self.pictures - self.storybook
+
 
 _COUNTS = """
 select count(*),

@@ -1,12 +1,26 @@
 """Trained matchers, each bound to one encoder."""
 
 import time
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from cache.counters import bump
 from cache.labels import drop_calibrations
-from cache.records import MatcherRecord
+from cache.sql import bump
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatcherRecord:
+    """A trained matcher: its weights and what was measured of it."""
+
+    id: int
+    encoder_id: str
+    created_at: float
+    weights: bytes
+    """A whole safetensors file."""
+    report: str
+    """JSON."""
+
 
 _SELECT = "select id, encoder_id, created_at, weights, report from matchers"
 

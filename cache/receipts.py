@@ -1,11 +1,42 @@
 """Receipts: decisions made, kept so that they repeat byte for byte."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from cache.records import ReceiptRecord, SequelRecord
 from cache.sql import listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequelRecord:
+    """What came of a decision after it was made."""
+
+    override: str | None = None
+    """What a person did against the route."""
+    job_id: int | None = None
+    """The job that painted for it."""
+    result: str | None = None
+    """SHA-256 of the picture that was painted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptRecord:
+    """The stored record of one decision."""
+
+    id: str
+    """The first 12 hex digits of the SHA-256 of everything the decision depended on."""
+    query: str
+    encoder_id: str
+    route: str
+    created_at: float
+    used_at: float
+    uses: int
+    body: str
+    """Canonical JSON of the decision and its results; the engine writes and reads it."""
+    sequel: SequelRecord = SequelRecord()
+    """Not part of the decision, and may change after it."""
+
 
 _SELECT = """
 select id, query, encoder_id, route, created_at, used_at, uses, body, override, job_id, result

@@ -10,9 +10,15 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 
-from cache.connect import BUSY_SECONDS, FILE_NAME, open_database, open_reader
+from cache.connection import (
+    BUSY_SECONDS,
+    FILE_NAME,
+    open_database,
+    open_reader,
+    translated,
+    unwritable,
+)
 from cache.errors import CacheError, CacheFullError, CacheReadOnlyError
-from cache.translate import translated, unwritable
 
 __all__ = ["Cache", "open_database"]
 

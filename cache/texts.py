@@ -1,15 +1,28 @@
 """Text embeddings: queries asked before, and texts imported with their vectors."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sqlite_utils import Database
 
-from cache.counters import bump
-from cache.embeddings import check_vectors
-from cache.encoders import dimension
-from cache.records import TextRecord
-from cache.sql import listed, many
+from cache.embeddings import Vectors, check_vectors, dimension
+from cache.sql import bump, listed, many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRecord:
+    """The embedding of a text under one encoder."""
+
+    text: str
+    vector: Vectors
+    """Unit length, shape (dim,)."""
+    tokens: int
+    """Tokens of the whole text; 0 where it was imported."""
+    lost: str
+    """The words that the tower cut off; empty when it read them all."""
+    imported: bool
+
 
 _COLUMNS = "text, vector, tokens, lost, imported"
 

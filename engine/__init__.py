@@ -1,7 +1,11 @@
 """The headless engine: indexing, search, scoring and routing over the cache.
 
-The names below are imported on first use, so that importing one module of the engine, as the
-start of the app does, does not import all of it.
+    async with Engine.open(EngineSettings(home=Path("~/pictures-home").expanduser())) as engine:
+        result = await engine.search(SearchRequest(query="a red horse"))
+
+The names below are what a notebook needs; the other events, results and errors are in the modules
+`engine.events`, `engine.results` and `engine.errors`. They are imported on first use, so that
+importing one module of the engine, as the start of the app does, does not import all of it.
 """
 
 from importlib import import_module
@@ -9,33 +13,106 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.errors import EngineError
-    from engine.generation.request import GenerateRequest
-    from engine.requests import Filters, IndexRequest, SearchRequest
+    from engine.errors import (
+        CacheError,
+        EmptyLibraryError,
+        EngineError,
+        ModelMissingError,
+        RequestError,
+        T2IError,
+    )
+    from engine.evaluation.request import EvaluateRequest
+    from engine.events import (
+        JobCancelled,
+        JobEvent,
+        JobFailed,
+        JobFinished,
+        JobNote,
+        JobProgress,
+    )
+    from engine.generation.request import GenerateRequest, Lora
+    from engine.jobs.jobs import Job
+    from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
+    from engine.results import Receipt, ResultRow, Scores, SearchResult
     from engine.settings import EngineSettings
+    from engine.states import JobKind, JobState, Route
+    from engine.training.request import TrainRequest
 
 __all__ = [
+    "CacheError",
+    "EmptyLibraryError",
     "Engine",
     "EngineError",
     "EngineSettings",
+    "EvaluateRequest",
+    "ExportRequest",
     "Filters",
     "GenerateRequest",
+    "ImportRequest",
     "IndexRequest",
+    "Job",
+    "JobCancelled",
+    "JobEvent",
+    "JobFailed",
+    "JobFinished",
+    "JobKind",
+    "JobNote",
+    "JobProgress",
+    "JobState",
+    "Lora",
+    "ModelMissingError",
+    "Receipt",
+    "RequestError",
+    "ResultRow",
+    "Route",
+    "Scores",
     "SearchRequest",
+    "SearchResult",
+    "T2IError",
+    "TrainRequest",
 ]
 
 _HOMES = {
-    "Engine": "engine.engine",
-    "EngineError": "engine.errors",
-    "EngineSettings": "engine.settings",
-    "Filters": "engine.requests",
-    "GenerateRequest": "engine.generation.request",
-    "IndexRequest": "engine.requests",
-    "SearchRequest": "engine.requests",
+    "engine.engine": ("Engine",),
+    "engine.errors": (
+        "CacheError",
+        "EmptyLibraryError",
+        "EngineError",
+        "ModelMissingError",
+        "RequestError",
+        "T2IError",
+    ),
+    "engine.evaluation.request": ("EvaluateRequest",),
+    "engine.events": (
+        "JobCancelled",
+        "JobEvent",
+        "JobFailed",
+        "JobFinished",
+        "JobNote",
+        "JobProgress",
+    ),
+    "engine.generation.request": ("GenerateRequest", "Lora"),
+    "engine.jobs.jobs": ("Job",),
+    "engine.requests": (
+        "ExportRequest",
+        "Filters",
+        "ImportRequest",
+        "IndexRequest",
+        "SearchRequest",
+    ),
+    "engine.results": ("Receipt", "ResultRow", "Scores", "SearchResult"),
+    "engine.settings": ("EngineSettings",),
+    "engine.states": ("JobKind", "JobState", "Route"),
+    "engine.training.request": ("TrainRequest",),
 }
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

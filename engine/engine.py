@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 
 from cache.content_files import FOLDER
 from cache.store import Cache
-from engine.jobs import Job, Jobs
-from engine.library import Library
+from engine.jobs.jobs import Job, Jobs
+from engine.library.library import Library
 from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
-    from engine.builtin.storybook import Storybook
-    from engine.comparing.compare import Comparer
+    from engine.comparing.comparer import Comparer
     from engine.evaluation.evaluator import Evaluator
     from engine.evaluation.request import EvaluateRequest
-    from engine.exchange import Exchange
-    from engine.generation.generators import Generators
-    from engine.generation.painting import Painting
+    from engine.generation.generation import Painting
     from engine.generation.request import GenerateRequest
-    from engine.indexing.indexer import Indexer
+    from engine.library.collections import Storybook
+    from engine.library.exchange import Exchange
+    from engine.library.indexing import Indexer
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
+    from engine.models.generators import Generators
     from engine.requests import ExportRequest, ImportRequest, IndexRequest, SearchRequest
     from engine.results import Check, ModelStatus, SearchResult
-    from engine.search.history import History
+    from engine.search.receipts import History
     from engine.search.searcher import Searcher
     from engine.training.request import TrainRequest
     from engine.training.training import Training
@@ -56,7 +56,7 @@ class Engine:
     @cached_property
     def storybook(self) -> Storybook:
         """The built-in library."""
-        from engine.builtin.storybook import Storybook
+        from engine.library.collections import Storybook
 
         return Storybook(self.cache)
 
@@ -70,21 +70,21 @@ class Engine:
     @cached_property
     def history(self) -> History:
         """Decisions made before."""
-        from engine.search.history import History
+        from engine.search.receipts import History
 
         return History(self.cache)
 
     @cached_property
     def indexer(self) -> Indexer:
         """Folders into the library."""
-        from engine.indexing.indexer import Indexer
+        from engine.library.indexing import Indexer
 
         return Indexer(self.cache, self.encoders, self.settings)
 
     @cached_property
     def comparer(self) -> Comparer:
         """Descriptions of growing detail against pictures."""
-        from engine.comparing.compare import Comparer
+        from engine.comparing.comparer import Comparer
 
         return Comparer(self.cache, self.searcher, self.storybook)
 
@@ -98,14 +98,14 @@ class Engine:
     @cached_property
     def generators(self) -> Generators:
         """The generator process."""
-        from engine.generation.generators import Generators
+        from engine.models.generators import Generators
 
         return Generators(self.settings)
 
     @cached_property
     def painting(self) -> Painting:
         """Pictures for what the library lacks."""
-        from engine.generation.painting import Painting
+        from engine.generation.generation import Painting
 
         return Painting(
             cache=self.cache,
@@ -129,7 +129,7 @@ class Engine:
     @cached_property
     def exchange(self) -> Exchange:
         """Vectors from and for elsewhere."""
-        from engine.exchange import Exchange
+        from engine.library.exchange import Exchange
 
         return Exchange(self.cache, self.settings)
 
@@ -173,9 +173,9 @@ class Engine:
     async def _recover_painted(self) -> None:
         """Bring painted files and their rows together where a crash parted them."""
         if not self.cache.read_only and (self.settings.home / FOLDER).is_dir():
-            from engine.generation.adopt import recover
+            from engine.generation.store import recover
 
-            await recover(self.cache, self.settings.home)
+            await recover(self.cache, self.settings)
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """Answer a query and keep the receipt."""
@@ -211,18 +211,18 @@ class Engine:
 
     async def models(self) -> list[ModelStatus]:
         """List the encoders that are known, on this machine or in the library."""
-        from engine.models.catalog import statuses
+        from engine.models.catalog import encoder_statuses
 
-        return await statuses(self.cache, self.encoders)
+        return await encoder_statuses(self.cache, self.encoders)
 
     async def generator_models(self) -> list[ModelStatus]:
         """List the generators that are known, on this machine or in the settings."""
-        from engine.generation.catalog import statuses
+        from engine.models.catalog import generator_statuses
 
-        return await statuses(self.generators)
+        return await generator_statuses(self.generators)
 
     async def doctor(self) -> Sequence[Check]:
         """Check device, models, cache and disk."""
         from engine.doctor import examine
 
-        return await examine(self)
+        return await examine(self.settings, self.cache, self.encoders, self.generators)

@@ -1,4 +1,4 @@
-"""What can go wrong in the engine.
+"""What can go wrong in the engine, beside the cache's errors; all have the root T2IError.
 
 EngineError
 ├── RequestError          the request makes no sense: a wrong query, threshold or filter
@@ -14,18 +14,24 @@ EngineError
 └── VectorsError          imported vectors are malformed
 """
 
+from cache.errors import CacheBusyError as CacheBusyError
+from cache.errors import CacheDamagedError as CacheDamagedError
+from cache.errors import CacheError as CacheError
+from cache.errors import CacheFullError as CacheFullError
+from cache.errors import CacheMismatchError as CacheMismatchError
+from cache.errors import CacheReadOnlyError as CacheReadOnlyError
+from cache.errors import CacheTooNewError as CacheTooNewError
+from cache.errors import T2IError as T2IError
 
-class EngineError(Exception):
-    """Base of the engine's errors: what happened, and what the person can do about it."""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+class EngineError(T2IError):
+    """Base of the engine's errors."""
 
 
 class RequestError(EngineError):
     """A request that cannot be carried out as it stands."""
+
+    exit_code = 2
 
 
 class EmptyLibraryError(EngineError):

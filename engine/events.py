@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from engine.states import JobKind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
@@ -16,8 +18,7 @@ class JobEvent:
 class JobQueued(JobEvent):
     """A job was accepted and waits for its turn."""
 
-    kind: str
-    """index, download, import, export; later generate, train, evaluate."""
+    kind: JobKind
     title: str
 
 

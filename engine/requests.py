@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_THRESHOLD = 0.5
-"""The probability at which `match` counts as an answer."""
-
-SHOW, HIDE, ONLY = "show", "hide", "only"
-SYNTHETIC = (SHOW, HIDE, ONLY)
+from engine.settings import DEFAULT_THRESHOLD
+from engine.states import ScorerKind, Synthetic, VectorLayout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +18,7 @@ class Filters:
     until: float | None = None
     min_side: int = 0
     """Pixels of the shorter edge."""
-    synthetic: str = SHOW
+    synthetic: str = Synthetic.SHOW
     """Whether painted pictures take part: show, hide, or only they."""
 
 
@@ -32,8 +29,8 @@ class SearchRequest:
     query: str
     top: int = 20
     """How many pictures the receipt keeps; 0 keeps all."""
-    scorer: str = "match"
-    """What ranks: cosine or match."""
+    scorer: str = ScorerKind.MATCH
+    """What ranks: the name of one of engine/scoring/registry.py that ranks searches."""
     threshold: float = DEFAULT_THRESHOLD
     filters: Filters = Filters()
     encoder_id: str | None = None
@@ -77,5 +74,5 @@ class ExportRequest:
     encoder_id: str
     target: Path
     """A `.npz` file, or a folder for clip-retrieval's layout."""
-    layout: str = "npz"
+    layout: str = VectorLayout.NPZ
     """npz or clip-retrieval."""

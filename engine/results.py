@@ -1,13 +1,13 @@
 """What the engine answers: values without a widget, tensor or connection."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.routes import GENERATE as GENERATE
-from engine.routes import RETRIEVE as RETRIEVE
+from engine.states import CheckState, ModelKind, Route
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IdArray: TypeAlias = NDArray[np.int64]
@@ -60,8 +60,7 @@ class Receipt:
     """What `match` means here: 'label-free (...)' or the name of a trained matcher."""
     ranked_by: str
     threshold: float
-    route: str
-    """RETRIEVE or GENERATE."""
+    route: Route
     reason: str
     best_cosine: float
     best_match: float
@@ -72,8 +71,8 @@ class Receipt:
     histogram: tuple[int, ...]
     """Counts of `match` in HISTOGRAM_BINS equal bins over [0, 1]."""
     filters: dict[str, object]
-    override: str | None = None
-    """What a person did against the route, RETRIEVE or GENERATE; None where nothing."""
+    override: Route | None = None
+    """What a person did against the route; None where nothing."""
     job: int | None = None
     """The job that painted for this decision."""
     result: str | None = None
@@ -83,18 +82,20 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Scores:
-    """Both scores of every picture in scope; aligned read-only arrays, in picture-id order."""
+    """The scores of every picture in scope; aligned read-only arrays, in picture-id order."""
 
     picture_ids: IdArray
     cosine: FloatArray
     match: FloatArray
     """Probabilities."""
     match_logit: FloatArray
-    """Log odds of `match`: orders pictures whose probabilities round to the same number."""
+    """The logit of `match`: orders pictures whose probabilities round to the same number."""
+    others: Mapping[str, FloatArray] = field(default_factory=dict)
+    """What further scorers give, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class SearchWarning:
     """Something the person should know about an answer: cut text, a language not read."""
 
     message: str
@@ -110,7 +111,7 @@ class SearchResult:
     cached: bool
     """No model took part."""
     seconds: float
-    notes: tuple[Note, ...] = ()
+    warnings: tuple[SearchWarning, ...] = ()
     scores: Scores | None = None
 
 
@@ -140,8 +141,7 @@ class ModelStatus:
     """An encoder or a generator as `models` lists it."""
 
     id: str
-    kind: str
-    """encoder or generator."""
+    kind: ModelKind
     known: bool
     """In the program's own list."""
     location: str
@@ -159,7 +159,6 @@ class Check:
     """One line of `doctor`."""
 
     name: str
-    state: str
-    """ok, warning or error."""
+    state: CheckState
     message: str
     hint: str = ""

@@ -3,14 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.states import Device, NumberFormat
+
+DEFAULT_THRESHOLD = 0.5
+"""The probability at which `match` counts as an answer."""
 DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
 CHINESE_ENCODER = "OFA-Sys/chinese-clip-vit-base-patch16"
 DEFAULT_GENERATOR = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+DEFAULT_IDLE_SECONDS = 600.0
+DEFAULT_THUMBNAIL_SIDE = 320
+"""Pixels of the longer edge: a thumbnail of so many still fits one or two pages of the cache."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """Places, models and limits."""
+    """Folders, models and limits."""
 
     home: Path
     """Holds the cache, generated pictures and worker logs."""
@@ -20,15 +27,15 @@ class EngineSettings:
     """Hub id, local folder or `.safetensors` file of what paints for a person's own library."""
     taesd: Path | None = None
     """Folder of a tiny decoder in diffusers format, for finer previews than the linear ones."""
-    device: str = "auto"
+    device: str = Device.AUTO
     """auto, cuda, mps or cpu."""
-    dtype: str = "auto"
+    dtype: str = NumberFormat.AUTO
     """auto, bf16, fp16 or fp32."""
-    idle_seconds: float = 600.0
+    idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model process without work for so long gives its memory back; 0 keeps it."""
     decoders: int = 0
     """Processes that read pictures; 0 chooses by the number of cores."""
     max_pixels: int = 200_000_000
     """Larger pictures are refused: they would need gigabytes to decode."""
-    thumbnail_side: int = 320
+    thumbnail_side: int = DEFAULT_THUMBNAIL_SIDE
     """Pixels of a thumbnail's longer edge."""

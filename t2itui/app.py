@@ -1,12 +1,14 @@
-"""The app: opens the engine after the first paint, holds the screens, remembers the settings."""
+"""The app: opens the engine after the first paint, holds the screens, does what they ask for."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -14,38 +16,40 @@ from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
-from textual.reactive import var
 from textual.screen import ModalScreen, Screen
-from textual.signal import Signal
 from textual.timer import Timer
 from textual.worker import WorkerFailed
 
-from cache.errors import CacheError
-from engine.errors import EngineError
-from t2itui.collector import calm_collector
+from engine.errors import T2IError
 from t2itui.graphics.picture import free_pictures
-from t2itui.messages import (
-    CompareWanted,
-    EngineFailed,
-    EngineReady,
-    JobReported,
-    ReplayWanted,
-    SearchWanted,
+from t2itui.messages import EngineFailed, EngineReady, JobReported
+from t2itui.screens.common.base import AppScreen
+from t2itui.screens.generate.controller import GenerationController
+from t2itui.screens.jobs.controller import JobsController
+from t2itui.screens.search.screen import SearchScreen
+from t2itui.session import (
+    ComparePictures,
+    EditRequest,
+    Intent,
+    Notice,
+    OpenEngine,
+    OpenSearch,
+    RefreshStatus,
+    ReplayReceipt,
+    Session,
+    ShowJobs,
+    ShowScreen,
+    WatchJob,
 )
-from t2itui.paint_host import PaintHost
-from t2itui.screens.search import SearchScreen
-from t2itui.settings import AppSettings, save
-from t2itui.status import Status, read_status
+from t2itui.status import read_status
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from engine.engine import Engine
     from engine.events import JobEvent
     from engine.generation.request import GenerateRequest
-    from t2itui.graphics.capability import Graphics
 
-OpenEngine = Callable[[], AbstractAsyncContextManager["Engine"]]
+OpenResources = Callable[[], AbstractAsyncContextManager["Engine"]]
 """Called in a thread, so that what it imports does not hold up the screen."""
 
 THEMES = (
@@ -59,61 +63,124 @@ THEMES = (
 )
 """What the theme key goes through; the command palette offers the others too."""
 
-
 CRASHED = 3
 """The exit code after an unexpected error: what was wanted could not be done."""
-
 STATUS_S = 0.25
 """The least time between two readings of the top line's figures."""
 SAVE_S = 0.5
 """Settings are written once they have rested so long, and on the way out."""
+COLLECTOR_THRESHOLDS = (5_000, 10, 100)
+"""Objects, then collections of each generation; Python's own 700, 10, 10 walk all too often.
+
+With more objects the youngest generation alone takes longer than a key may.
+"""
+NEEDS_FRONT = frozenset({"go", "edit_prompt", "watch", "another_seed", "unload"})
+"""Actions that are not offered behind a dialog."""
+
+SCREEN_OF: dict[type[ShowScreen], str] = {
+    OpenSearch: "search",
+    ReplayReceipt: "search",
+    ComparePictures: "compare",
+}
+"""The mode of the screen that fulfils each intent."""
 
 
-def _compare_screen() -> Screen[None]:
-    from t2itui.screens.compare import CompareScreen
+def _compare_screen(session: Session) -> AppScreen:
+    from t2itui.screens.compare.screen import CompareScreen
 
-    return CompareScreen()
-
-
-def _evaluate_screen() -> Screen[None]:
-    from t2itui.screens.evaluate import EvaluateScreen
-
-    return EvaluateScreen()
+    return CompareScreen(session)
 
 
-def _train_screen() -> Screen[None]:
-    from t2itui.screens.train import TrainScreen
+def _evaluate_screen(session: Session) -> AppScreen:
+    from t2itui.screens.evaluate.screen import EvaluateScreen
 
-    return TrainScreen()
-
-
-def _library_screen() -> Screen[None]:
-    from t2itui.screens.library import LibraryScreen
-
-    return LibraryScreen()
+    return EvaluateScreen(session)
 
 
-def _history_screen() -> Screen[None]:
-    from t2itui.screens.history import HistoryScreen
+def _train_screen(session: Session) -> AppScreen:
+    from t2itui.screens.train.screen import TrainScreen
 
-    return HistoryScreen()
+    return TrainScreen(session)
 
 
-class T2ITuiApp(PaintHost):
+def _library_screen(session: Session) -> AppScreen:
+    from t2itui.screens.library.screen import LibraryScreen
+
+    return LibraryScreen(session)
+
+
+def _history_screen(session: Session) -> AppScreen:
+    from t2itui.screens.history.screen import HistoryScreen
+
+    return HistoryScreen(session)
+
+
+SCREENS: dict[str, Callable[[Session], AppScreen]] = {
+    "search": SearchScreen,
+    "compare": _compare_screen,
+    "evaluate": _evaluate_screen,
+    "train": _train_screen,
+    "library": _library_screen,
+    "history": _history_screen,
+}
+"""What stands behind each of the keys 1 to 6; all but the first are imported when wanted."""
+
+
+class T2ITuiApp(App[None]):
     """Search your own pictures by description, in the terminal."""
 
     TITLE = "t2itui"
     CSS_PATH = "t2itui.tcss"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
-        "search": SearchScreen,
-        "compare": _compare_screen,
-        "evaluate": _evaluate_screen,
-        "train": _train_screen,
-        "library": _library_screen,
-        "history": _history_screen,
-    }
     DEFAULT_MODE = "search"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "x",
+            "cancel_job",
+            "Cancel job",
+            id="app.cancel_job",
+            tooltip="Cancel the running job, or take its outcome out of sight",
+            show=False,
+        ),
+        Binding(
+            "j",
+            "jobs",
+            "Jobs",
+            id="app.jobs",
+            tooltip="Show the jobs of this and earlier sessions",
+            show=False,
+        ),
+        Binding(
+            "G",
+            "edit_prompt",
+            "Paint…",
+            id="app.paint_form",
+            tooltip="Paint a picture: prompt, seed, steps, size and the rest",
+            show=False,
+        ),
+        Binding(
+            "w",
+            "watch",
+            "Watch painting",
+            id="app.watch",
+            tooltip="Show the picture that is being painted, or was painted last",
+            show=False,
+        ),
+        Binding(
+            "N",
+            "another_seed",
+            "Another seed",
+            id="app.another_seed",
+            tooltip="Paint what was painted last with another seed",
+            show=False,
+        ),
+        Binding(
+            "U",
+            "unload",
+            "Unload generator",
+            id="app.unload",
+            tooltip="Free the memory of the model that paints",
+            show=False,
+        ),
         Binding(
             "1,f2",
             "go('search')",
@@ -181,28 +248,20 @@ class T2ITuiApp(PaintHost):
         Binding("q,ctrl+q", "quit", "Quit", id="app.quit", show=False, tooltip="Leave t2itui"),
     ]
 
-    status: var[Status] = var(Status(), init=False)
-    """What the top line shows; screens watch it."""
-
-    def __init__(
-        self,
-        open_engine: OpenEngine,
-        *,
-        graphics: Graphics,
-        settings: AppSettings | None = None,
-        home: Path | None = None,
-        start_query: str | None = None,
-    ) -> None:
+    def __init__(self, open_engine: OpenResources, session: Session) -> None:
         super().__init__()
-        self.graphics = graphics
-        """How pictures are drawn."""
-        self.settings = settings or AppSettings()
-        """What the app remembers; change it through `remember`."""
-        self.home = home
-        """Where the settings are kept; None keeps them for this run only."""
-        self.job_events: Signal[JobEvent] = Signal(self, "job_events")
-        """Every event of every job; subscribe on mount."""
-        self.start_query = start_query
+        for mode, make in SCREENS.items():
+            self.add_mode(mode, partial(make, session))
+        self.session = session
+        self.jobs = JobsController(session)
+        self.generation = GenerationController(
+            session, lambda work: self.run_worker(work, group="generation")
+        )
+        self.graphics = session.graphics
+        """How pictures are drawn; their widgets look here."""
+        session.intents.subscribe(self._fulfil)
+        session.notices.subscribe(self._show_notice)
+        session.settings_changed.subscribe(lambda _: self._save_soon())
         self._open_engine = open_engine
         self._resources = AsyncExitStack()
         self._unsaved: Timer | None = None
@@ -211,10 +270,11 @@ class T2ITuiApp(PaintHost):
         self._last_words: tuple[str, ...] = ()
 
     def on_mount(self) -> None:
-        if self.settings.theme in self.available_themes:
-            self.theme = self.settings.theme
-        self.theme_changed_signal.subscribe(self, lambda theme: self._theme_chosen(theme.name))
-        self.status = Status(graphics=self.graphics.protocol)
+        if self.session.settings.theme in self.available_themes:
+            self.theme = self.session.settings.theme
+        self.theme_changed_signal.subscribe(
+            self, lambda theme: self.session.remember(theme=theme.name)
+        )
         self.call_after_refresh(self.open_engine)
 
     def on_exit_app(self) -> None:
@@ -237,7 +297,7 @@ class T2ITuiApp(PaintHost):
             self._exception = error
             self._exception_event.set()
             cause = error.error if isinstance(error, WorkerFailed) else error
-            self._last_words = last_words(self.home, cause)
+            self._last_words = last_words(self.session.home, cause)
         self._close_messages_no_wait()
 
     def _print_error_renderables(self) -> None:
@@ -247,6 +307,8 @@ class T2ITuiApp(PaintHost):
             print(line, file=sys.__stderr__)
         self._last_words = ()
 
+    # The engine and its jobs
+
     @work(group="engine")
     async def open_engine(self) -> None:
         """Import and open the engine beside the running screen."""
@@ -254,7 +316,7 @@ class T2ITuiApp(PaintHost):
             opening = await asyncio.to_thread(self._open_engine)
             engine = await self._resources.enter_async_context(opening)
             await asyncio.to_thread(_import_parts, engine)
-        except (EngineError, CacheError) as error:
+        except T2IError as error:
             self.post_message(EngineFailed(error))
         else:
             self.post_message(EngineReady(engine))
@@ -262,7 +324,8 @@ class T2ITuiApp(PaintHost):
     @on(EngineReady)
     def take_engine(self, message: EngineReady) -> None:
         message.engine.jobs.subscribe(self._report_job)
-        self.engine = message.engine
+        self.session.open(message.engine)
+        self.run_worker(self.jobs.report_lost(message.engine), group="lost")
         self.update_status()
         if not self.is_headless:
             calm_collector()
@@ -270,66 +333,81 @@ class T2ITuiApp(PaintHost):
     def _report_job(self, event: JobEvent) -> None:
         self.post_message(JobReported(event))
 
-    @on(EngineFailed)
-    def show_failure(self, message: EngineFailed) -> None:
-        if self.is_running:
-            self.query_search().show_error(message.error)
-
     @on(JobReported)
     def pass_job_event_on(self, message: JobReported) -> None:
-        from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
+        self.session.take_event(message.event)
 
-        self.job_events.publish(message.event)
-        if isinstance(message.event, LibraryChanged | JobFinished | JobFailed | JobCancelled):
-            self.update_status()
+    @on(EngineFailed)
+    def pass_failure_on(self, message: EngineFailed) -> None:
+        self.session.open_failed.publish(message.error)
 
-    @on(SearchWanted)
-    async def go_and_search(self, message: SearchWanted) -> None:
-        await self.switch_mode("search")
-        self.query_search().search_for(message.query)
+    # What screens ask for
 
-    @on(ReplayWanted)
-    async def go_and_replay(self, message: ReplayWanted) -> None:
-        await self.switch_mode("search")
-        self.query_search().replay(message.receipt_id)
+    def _fulfil(self, intent: Intent) -> None:
+        match intent:
+            case OpenSearch() | ReplayReceipt() | ComparePictures():
+                self.call_later(self._show_screen, intent)
+            case ShowJobs():
+                self.call_later(self.action_jobs)
+            case WatchJob(job_id):
+                self.call_later(self._show_job, job_id)
+            case EditRequest():
+                self.call_later(self._show_form, intent)
+            case OpenEngine():
+                self.open_engine()
+            case RefreshStatus():
+                self.update_status()
+            case _:
+                pass  # The controllers see to it.
 
-    @on(CompareWanted)
-    async def go_and_compare(self, message: CompareWanted) -> None:
-        from t2itui.screens.compare import CompareScreen
+    async def _show_screen(self, intent: ShowScreen) -> None:
+        await self.switch_mode(SCREEN_OF[type(intent)])
+        screen = self.screen_stack[0]
+        assert isinstance(screen, AppScreen)
+        screen.fulfil(intent)
 
-        await self.switch_mode("compare")
-        screen = self._screen_stacks["compare"][0]
-        assert isinstance(screen, CompareScreen)
-        screen.begin(message.pictures, message.texts)
+    def _show_job(self, job_id: int) -> None:
+        from t2itui.screens.generate.screen import PaintingScreen
 
-    def query_search(self) -> SearchScreen:
-        """The Search screen, which exists as long as the app runs; on the way out it goes first."""
-        screen = self._screen_stacks["search"][0]
-        assert isinstance(screen, SearchScreen)
-        return screen
-
-    def first_prompt(self) -> tuple[str, str]:
-        """What the form starts with: what the query on the Search screen says."""
-        return self.query_search().prompt()
-
-    def paint_library(self) -> str:
-        """The storybook where that is searched, else the person's own pictures."""
-        return self.query_search().paint_library()
-
-    def take_form(self, request: GenerateRequest | None) -> None:
-        """Paint what the form asks for; for the decision on the screen if it is about that."""
-        search = self.query_search()
-        is_about = request is not None and request.prompt == search.prompt()[0]
-        if request is not None and self.screen is search and is_about and search.prompt()[0]:
-            search.paint(request)
+        if isinstance(self.screen, PaintingScreen):
+            self.screen.follow_job(job_id)
         else:
-            super().take_form(request)
+            self.push_screen(PaintingScreen(self.session, job_id))
 
-    def action_another_seed(self) -> None:
-        """Paint with another seed; what is painted for the answer on the screen joins it there."""
-        search = self.query_search()
-        if self.screen is not search or not search.paint_another():
-            super().action_another_seed()
+    def _show_form(self, wanted: EditRequest) -> None:
+        from t2itui.screens.generate.form import PaintForm
+
+        session = self.session
+        if session.engine is None or isinstance(self.screen, PaintForm):
+            return
+        form = PaintForm(
+            session.engine,
+            replace(wanted.request, preview=session.settings.previews),
+            wanted.remarks,
+            library=session.collection,
+            home=session.home,
+        )
+        self.push_screen(form, self._take_form)
+
+    def _take_form(self, request: GenerateRequest | None) -> None:
+        """Generate what the form asks for; the screen in front may do that in its own way."""
+        if request is None:
+            return
+        self.session.remember(previews=request.preview)
+        front = self.screen
+        if not (isinstance(front, AppScreen) and front.take_request(request)):
+            self.generation.accept(request)
+
+    def _show_notice(self, notice: Notice) -> None:
+        self.notify(
+            "\n".join(plain(line) for line in notice.message.split("\n")),
+            title=plain(notice.title),
+            severity=notice.severity,
+            timeout=notice.seconds,
+            markup=False,
+        )
+
+    # Status and settings
 
     def update_status(self) -> None:
         """Read the figures of the top line anew; one reading at a time, and one after it."""
@@ -340,24 +418,21 @@ class T2ITuiApp(PaintHost):
 
     @work(group="status")
     async def _read_status(self) -> None:
+        session = self.session
         try:
-            while self._is_status_stale and self.engine is not None and self.is_running:
+            while self._is_status_stale and session.engine is not None and self.is_running:
                 self._is_status_stale = False
-                self.status = await read_status(
-                    self.engine,
+                status = await read_status(
+                    session.engine,
                     self.graphics.protocol,
-                    in_storybook=self.query_search().is_in_storybook,
+                    in_storybook=bool(session.collection),
                 )
+                session.show_status(status)
                 await asyncio.sleep(STATUS_S)
         finally:
             self._is_reading_status = False
 
-    def remember(self, **changes: object) -> None:
-        """Change settings and keep them; a home that cannot be written changes this run only."""
-        changed = replace(self.settings, **changes)  # type: ignore[arg-type]
-        if changed == self.settings:
-            return
-        self.settings = changed
+    def _save_soon(self) -> None:
         if self._unsaved is not None:
             self._unsaved.stop()
         self._unsaved = self.set_timer(SAVE_S, self._save_settings)
@@ -368,12 +443,18 @@ class T2ITuiApp(PaintHost):
         await asyncio.to_thread(self._write_settings)
 
     def _write_settings(self) -> None:
-        if self.home is None:
-            return
         try:
-            save(self.home, self.settings)
+            self.session.save_settings()
         except OSError as error:
             self.log.warning(f"settings not kept: {error}")
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer no help on the help screen, and no other screen behind a dialog."""
+        if action == "keys":
+            return type(self.screen).__name__ != "HelpScreen"
+        return not (action in NEEDS_FRONT and isinstance(self.screen, ModalScreen))
 
     def action_go(self, mode: str) -> None:
         """Show another screen; a screen laid over this one goes first."""
@@ -383,26 +464,52 @@ class T2ITuiApp(PaintHost):
 
     def action_keys(self) -> None:
         """Show every key of the screen in front."""
-        from t2itui.screens.help import HelpScreen
+        from t2itui.screens.common.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.screen))
+            self.push_screen(HelpScreen(self.screen, self.session))
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer no help on the help screen, and no other screen behind a dialog."""
-        if action == "keys":
-            return type(self.screen).__name__ != "HelpScreen"
-        over = {"go", "paint_form", "watch", "another_seed", "unload"}
-        return not (action in over and isinstance(self.screen, ModalScreen))
+    def action_jobs(self) -> None:
+        """Show all jobs."""
+        from t2itui.screens.jobs.screen import JobsScreen
+
+        if not isinstance(self.screen, JobsScreen):
+            self.push_screen(JobsScreen(self.session))
+
+    def action_cancel_job(self, job_id: int | None = None) -> None:
+        """Cancel a job; without an id the one that runs, or, where several run, ask which."""
+        self.jobs.cancel(job_id)
+
+    def action_dismiss_job(self, job_id: int | None = None) -> None:
+        """Take an outcome, or all of them, out of sight."""
+        self.jobs.dismiss(job_id)
+
+    def action_edit_prompt(self) -> None:
+        """Ask what to generate, starting with the query on the Search screen."""
+        self.generation.edit_prompt()
+
+    def action_watch(self, job_id: int | None = None) -> None:
+        """Show a generation job large; without an id the one at work, or the last one."""
+        if job_id is None:
+            self.generation.watch()
+        else:
+            self._show_job(job_id)
+
+    def action_another_seed(self) -> None:
+        """Generate what was generated last with another seed, unless the screen has its own."""
+        front = self.screen
+        if not (isinstance(front, AppScreen) and front.take_another_seed()):
+            self.generation.another_seed()
+
+    def action_unload(self) -> None:
+        """Free the generator's memory and say how much that gave."""
+        self.run_worker(self.generation.unload(), group="unload")
 
     def action_next_theme(self) -> None:
         """Go to the next theme of the short list."""
         at = THEMES.index(self.theme) if self.theme in THEMES else -1
         self.theme = THEMES[(at + 1) % len(THEMES)]
         self.notify(self.theme, title="Theme", timeout=2)
-
-    def _theme_chosen(self, name: str) -> None:
-        self.remember(theme=name)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Offer every action of the screen in front in the command palette."""
@@ -450,3 +557,13 @@ def _action_caller(app: App[None], action: str, node: DOMNode) -> Callable[[], N
         app.call_later(run)
 
     return call
+
+
+def calm_collector() -> None:
+    """Leave what exists now out of all later garbage collections, and collect more rarely.
+
+    A full collection walks every widget and style there is: 150 ms on 120 x 36 cells, on every
+    tenth key. What is left out is the app itself, which lives as long as the process.
+    """
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from t2itui import __version__
-from t2itui.plain import plain
+from t2itui.text.plain import plain
 
 MOST_BYTES = 1_000_000
 """A log that has grown beyond this starts anew."""

@@ -1,4 +1,4 @@
-"""Textual messages that carry the engine's news, and wishes of one screen to another."""
+"""Textual messages that carry the engine's news into the app's own queue."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from cache.errors import CacheError
     from engine.engine import Engine
-    from engine.errors import EngineError
+    from engine.errors import T2IError
     from engine.events import JobEvent
 
 
@@ -24,7 +23,7 @@ class EngineReady(Message):
 class EngineFailed(Message):
     """The cache could not be opened."""
 
-    def __init__(self, error: EngineError | CacheError) -> None:
+    def __init__(self, error: T2IError) -> None:
         super().__init__()
         self.error = error
 
@@ -45,28 +44,3 @@ class JobReported(Message):
             and isinstance(message.event, JobProgress)
             and self.event.job_id == message.event.job_id
         )
-
-
-class SearchWanted(Message):
-    """Somebody asks the app to show the Search screen with this query."""
-
-    def __init__(self, query: str) -> None:
-        super().__init__()
-        self.query = query
-
-
-class ReplayWanted(Message):
-    """Somebody asks the app to show the answer of a stored receipt on the Search screen."""
-
-    def __init__(self, receipt_id: str) -> None:
-        super().__init__()
-        self.receipt_id = receipt_id
-
-
-class CompareWanted(Message):
-    """Somebody asks the app to compare pictures with texts on the Compare screen."""
-
-    def __init__(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
-        super().__init__()
-        self.pictures = pictures
-        self.texts = texts

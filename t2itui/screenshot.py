@@ -28,6 +28,8 @@ from textual.worker import WorkerCancelled
 
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
+from t2itui.screens.search.query_line import QueryInput
+from t2itui.session import Session
 from t2itui.settings import AppSettings
 
 if TYPE_CHECKING:
@@ -84,15 +86,12 @@ async def screenshot(
         def open_engine() -> AbstractAsyncContextManager[Engine]:
             return steady_engine(place)
 
-        app = T2ITuiApp(
-            open_engine,
-            graphics=GRAPHICS,
-            settings=AppSettings(theme=theme),
-            start_query=query or None,
-        )
+        settings = AppSettings(theme=theme)
+        session = Session(graphics=GRAPHICS, settings=settings, start_query=query)
+        app = T2ITuiApp(open_engine, session)
         async with app.run_test(size=size) as pilot:
             # A cursor that blinks would never come to rest.
-            app.query_search().query_line.input.cursor_blink = False
+            app.screen.query_one(QueryInput).cursor_blink = False
             await settled(pilot)
             for key in keys:
                 await pilot.press(key)

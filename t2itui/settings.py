@@ -1,4 +1,4 @@
-"""What a person can set and the app remembers: `settings.toml` in the home folder."""
+"""Where the program keeps what it keeps."""
 
 import os
 import tempfile
@@ -6,18 +6,43 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import platformdirs
 import tomli_w
 
-from engine.settings import DEFAULT_ENCODER, DEFAULT_GENERATOR, EngineSettings
-from t2itui.paths import settings_file
+from engine.scoring.registry import DEFAULT_SCORER, search_scorers
+from engine.settings import (
+    DEFAULT_ENCODER,
+    DEFAULT_GENERATOR,
+    DEFAULT_IDLE_SECONDS,
+    DEFAULT_THRESHOLD,
+    EngineSettings,
+)
+from engine.states import Device, NumberFormat, Synthetic
+
+HOME_VARIABLE = "T2ITUI_HOME"
+
+
+def home_folder(chosen: Path | None = None) -> Path:
+    """The folder of the cache, settings and logs: `chosen`, `T2ITUI_HOME`, or the platform's."""
+    if chosen is not None:
+        return chosen.expanduser().absolute()
+    if from_environment := os.environ.get(HOME_VARIABLE):
+        return Path(from_environment).expanduser().absolute()
+    return platformdirs.user_data_path("t2itui", appauthor=False)
+
+
+def settings_file(home: Path) -> Path:
+    """The settings that the app remembers and a person may edit."""
+    return home / "settings.toml"
+
 
 CHOICES = {
-    "scorer": ("match", "cosine"),
+    "scorer": search_scorers(),
     "graphics": ("auto", "kitty", "sixel", "halfcell", "text"),
-    "device": ("auto", "cuda", "mps", "cpu"),
-    "dtype": ("auto", "bf16", "fp16", "fp32"),
+    "device": tuple(device.value for device in Device),
+    "dtype": tuple(each.value for each in NumberFormat),
     "generate": ("ask", "now", "never"),
-    "synthetic": ("show", "hide", "only"),
+    "synthetic": tuple(each.value for each in Synthetic),
 }
 
 
@@ -31,9 +56,9 @@ class AppSettings:
 
     theme: str = "textual-dark"
     """Any of Textual's themes."""
-    threshold: float = 0.5
+    threshold: float = DEFAULT_THRESHOLD
     """The probability at which `match` counts as an answer."""
-    scorer: str = "match"
+    scorer: str = DEFAULT_SCORER
     """What ranks results: match or cosine."""
     graphics: str = "auto"
     """auto, kitty, sixel, halfcell or text."""
@@ -51,11 +76,11 @@ class AppSettings:
     """What is being painted is shown as it comes about."""
     generate: str = "ask"
     """What the app does where nothing passes: ask whether to paint, paint now, or never."""
-    synthetic: str = "show"
+    synthetic: str = Synthetic.SHOW
     """Whether painted pictures take part in searches: show, hide, or only they."""
-    device: str = "auto"
-    dtype: str = "auto"
-    idle_seconds: float = 600.0
+    device: str = Device.AUTO
+    dtype: str = NumberFormat.AUTO
+    idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model without work for so long gives its memory back; 0 keeps it."""
 
     def __post_init__(self) -> None:

@@ -52,7 +52,10 @@ def run_command(*arguments: str) -> str:
         ("engine.evaluation.evaluator", HEAVY | APP),
         ("engine.workers.decoder", HEAVY | APP),
         ("t2itui.app", HEAVY | {"engine.engine", "engine.workers", "sqlite_utils"}),
-        ("t2itui.screens.evaluate", HEAVY | {"numpy", "plotext", "matplotlib", "sqlite_utils"}),
+        (
+            "t2itui.screens.evaluate.screen",
+            HEAVY | {"numpy", "plotext", "matplotlib", "sqlite_utils"},
+        ),
         ("t2itui.cli.main", HEAVY | {"textual", "numpy", "PIL", "engine", "sqlite_utils"}),
     ],
 )
@@ -71,7 +74,7 @@ FIRST_PAINT = """
 import asyncio, contextlib, pathlib, os
 from t2itui.app import T2ITuiApp
 from t2itui.graphics import detect
-from t2itui.settings import AppSettings
+from t2itui.session import Session
 
 @contextlib.asynccontextmanager
 async def never():
@@ -80,7 +83,7 @@ async def never():
 
 async def main():
     home = pathlib.Path(os.environ["T2ITUI_HOME"])
-    app = T2ITuiApp(never, graphics=detect("text"), settings=AppSettings(), home=home)
+    app = T2ITuiApp(never, Session(graphics=detect("text"), home=home))
     async with app.run_test() as pilot:
         await pilot.pause()
         assert app.screen.is_current
@@ -91,7 +94,7 @@ asyncio.run(main())
 
 def test_the_first_paint_imports_neither_models_nor_numpy_nor_the_cache(tmp_path: Path) -> None:
     loaded = modules_after(FIRST_PAINT, tmp_path)
-    assert "t2itui.screens.search" in loaded
+    assert "t2itui.screens.search.screen" in loaded
     assert (HEAVY | {"numpy", "PIL", "sqlite_utils", "engine.engine"}).isdisjoint(loaded)
 
 
@@ -100,6 +103,7 @@ import asyncio, pathlib, os
 from engine.engine import Engine
 from t2itui.app import T2ITuiApp
 from t2itui.graphics import detect
+from t2itui.session import Session
 from t2itui.settings import AppSettings
 
 async def main():
@@ -107,10 +111,10 @@ async def main():
     settings = AppSettings()
     app = T2ITuiApp(
         lambda: Engine.open(settings.engine(home)),
-        graphics=detect("text"), settings=settings, home=home,
+        Session(graphics=detect("text"), settings=settings, home=home),
     )
     async with app.run_test(size=(120, 36)) as pilot:
-        screen = app.query_search()
+        screen = app.screen
         while screen.body.current != "results":
             await pilot.pause(0.02)
         await pilot.press("ctrl+n")
@@ -123,7 +127,7 @@ asyncio.run(main())
 
 def test_a_first_start_and_a_suggested_query_import_no_model_library(tmp_path: Path) -> None:
     loaded = modules_after(FIRST_START, tmp_path / "home")
-    assert "engine.builtin.package" in loaded
+    assert "engine.library.collections" in loaded
     assert HEAVY.isdisjoint(loaded)
 
 

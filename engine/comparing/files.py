@@ -13,8 +13,10 @@ from pathlib import Path, PurePath
 from engine.comparing.sheet import Comparison, write_text
 from engine.errors import RequestError
 from engine.evaluation.plots import KINDS, check_plots, new_figure, save
+from engine.states import ScorerKind
 
 TABLES = (".csv", ".json")
+COMPARED: tuple[str, ...] = (ScorerKind.COSINE, ScorerKind.MATCH)
 _HEAD = ("description", "pair", "language", "added", "tokens", "cut", "picture", "cosine", "match",
          "cosine_rank", "match_rank", "cosine_change", "match_change")  # fmt: skip
 
@@ -57,7 +59,7 @@ def draw(found: Comparison, path: Path) -> None:
 
     Colours span what each scorer gives to the pictures shown; the numbers say how much that is.
     """
-    columns = [(name, i) for i in range(len(found.pictures)) for name in ("cosine", "match")]
+    columns = [(name, i) for i in range(len(found.pictures)) for name in COMPARED]
     values = [[getattr(row.cells[i], name) for name, i in columns] for row in found.rows]
     figure = new_figure((2.5 + 0.9 * len(columns) + 3.5, 1.6 + 0.45 * len(found.rows)))
     axes = figure.subplots()
@@ -100,7 +102,7 @@ def _fonts() -> list[str]:
 def _shares(values: list[list[float]], columns: list[tuple[str, int]]) -> list[list[float]]:
     """Each value's place between the lowest and the highest of its scorer."""
     low, high = {}, {}
-    for name in ("cosine", "match"):
+    for name in COMPARED:
         every = [line[x] for line in values for x, (each, _) in enumerate(columns) if each == name]
         low[name], high[name] = min(every), max(every)
     return [

@@ -1,40 +1,143 @@
-"""Evaluations as jobs, and those made before."""
+"""Carries an evaluation out: embeddings, scores, figures, and their row in the cache."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 from typing import Protocol, TypeVar
 
 from sqlite_utils import Database
 
+from cache.errors import CacheError
 from cache.evaluations import (
     EvaluationRecord,
+    add_evaluation,
     delete_evaluation,
-    evaluations_of,
     find_evaluation,
     list_evaluations,
 )
 from cache.store import Cache
 from engine.errors import RequestError
-from engine.evaluation.labels import read_words
-from engine.evaluation.over_time import OverTime, over_time
+from engine.evaluation.context import match_context
+from engine.evaluation.embeddings import Gathering, Material
+from engine.evaluation.measure import Figures, Measuring, steps_of
+from engine.evaluation.readers import read_words
 from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.results import Evaluation, Head
-from engine.evaluation.run import Run, check
+from engine.evaluation.results import Evaluation, Head, as_body, from_body, head_of_body
 from engine.evaluation.sources import STORYBOOK_WORD, choose_encoder, read_raw
-from engine.evaluation.stored import from_body, head_of_body
-from engine.events import Report
-from engine.indexing.indexer import Indexer
-from engine.jobs import JobWork
+from engine.events import JobNote, Report
+from engine.jobs.jobs import JobWork
+from engine.jobs.threads import Pulse, on_thread
+from engine.library.indexing import Indexer
+from engine.library.progress import Progress
 from engine.models.encoders import Encoders
+from engine.scoring.registry import check_scorer, evaluated_scorers
+from engine.search.text_embedder import TextEmbedder
+from engine.states import JobKind
+
+
+class Run:
+    """One evaluation."""
+
+    def __init__(
+        self, cache: Cache, encoders: Encoders, indexer: Indexer, request: EvaluateRequest
+    ) -> None:
+        self._cache = cache
+        self._embedder = TextEmbedder(cache, encoders)
+        self._gathering = Gathering(cache, encoders, indexer, self._embedder, request)
+        self._request = request
+
+    async def carry_out(self, job_id: int, report: Report) -> Evaluation:
+        """Evaluate and keep the result; cancelling keeps the embeddings made so far."""
+        began = time.perf_counter()
+        check(self._request)
+        material = await self._gathering.gather(job_id, report)
+        request = self._request
+        context, match = await match_context(
+            self._cache, self._embedder, material, request.scorers, offline=request.offline
+        )
+        for note in self._gathering.notes:
+            report(JobNote(job_id=job_id, message=note))
+        progress, total = Progress(job_id, report), steps_of(material, request.scorers)
+        pulse = Pulse(lambda done: progress.tell("scoring", done, total, unit="texts"))
+        progress.tell("scoring", 0, total, unit="texts")
+
+        def work() -> Figures:
+            return Measuring(material, context, request, pulse.advance).run(request.scorers)
+
+        figures = await on_thread(work, pulse, wait=True)
+        found = self._evaluation(material, match, figures, time.perf_counter() - began)
+        try:
+            return await self._cache.write(_add, found)
+        except CacheError as error:
+            message = f"the result could not be kept: {error.message}"
+            report(JobNote(job_id=job_id, message=message))
+            return found
+
+    def _evaluation(
+        self, material: Material, match: str, figures: Figures, seconds: float
+    ) -> Evaluation:
+        return Evaluation(
+            id=0,
+            created_at=time.time(),
+            data=material.data.name,
+            kind=material.data.kind,
+            encoder=material.encoder.id,
+            match=match,
+            texts=len(material.data.texts),
+            pictures=len(material.data.pictures),
+            seconds=seconds,
+            request=self._request.as_json(),
+            notes=tuple(self._gathering.notes),
+            retrieval=tuple(figures.retrieval),
+            paired=tuple(figures.paired),
+            swaps=tuple(figures.swaps),
+            routing=tuple(figures.routing),
+            calibration=tuple(figures.calibration),
+        )
+
+
+def check(request: EvaluateRequest) -> None:
+    """Raise RequestError for numbers and names that make no sense."""
+    for name in request.scorers:
+        check_scorer(name, evaluated_scorers(), field="scorers")
+    if not request.scorers:
+        raise RequestError("an evaluation needs a scorer", field="scorers")
+    if not 0 <= request.threshold <= 1:
+        raise RequestError(
+            f"the threshold {request.threshold:g} is not between 0 and 1", field="threshold"
+        )
+    has_captions = request.data != STORYBOOK_WORD and not Path(request.data).is_dir()
+    if request.queries == "words" and not has_captions:
+        raise RequestError(
+            f"class words are looked for in captions, and {request.data} has no file of them",
+            field="queries",
+        )
+    if request.language not in ("", "en", "zh"):
+        raise RequestError(
+            f"the storybook is not written in {request.language!r}: en or zh", field="language"
+        )
+    if request.resamples < 0:
+        raise RequestError("resamples are not to be negative", field="resamples")
+    if request.limit is not None and request.limit < 1:
+        raise RequestError("the limit is not to be less than 1", field="limit")
+
+
+def _add(db: Database, found: Evaluation) -> Evaluation:
+    number = add_evaluation(
+        db,
+        created_at=found.created_at,
+        data=found.data,
+        encoder_id=found.encoder,
+        body=as_body(found),
+    )
+    return replace(found, id=number)
+
 
 Read = TypeVar("Read", covariant=True)
-
-MOST_OVER_TIME = 200
-"""So many evaluations of the same data are looked back on."""
 
 
 class Evaluator:
@@ -87,10 +190,6 @@ class Evaluator:
         """An evaluation made before. Raises RequestError where there is none of that id."""
         return await self._cache.read(_get, evaluation_id)
 
-    async def over_time(self, evaluation_id: int) -> OverTime:
-        """How figures went over all evaluations of the same data. Raises RequestError as `get`."""
-        return await self._cache.read(_over_time, evaluation_id)
-
     async def forget(self, evaluation_id: int) -> None:
         """Drop an evaluation. Raises RequestError where there is none of that id."""
         if not await self._cache.write(delete_evaluation, evaluation_id):
@@ -105,8 +204,8 @@ class EvaluateJob:
     asked: EvaluateRequest
 
     @property
-    def kind(self) -> str:
-        return "evaluate"
+    def kind(self) -> JobKind:
+        return JobKind.EVALUATE
 
     @property
     def title(self) -> str:
@@ -141,12 +240,6 @@ def _entries(db: Database, limit: int, containing: str) -> list[Evaluation]:
 def _heads(db: Database, limit: int, offset: int, containing: str) -> list[Head]:
     records = list_evaluations(db, limit=limit, offset=offset, containing=containing)
     return _readable(records, head_of_body)
-
-
-def _over_time(db: Database, evaluation_id: int) -> OverTime:
-    found = _get(db, evaluation_id)
-    records = evaluations_of(db, found.data, limit=MOST_OVER_TIME)
-    return over_time(found, _readable(records, from_body))
 
 
 class _Reader(Protocol[Read]):

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.bootstrap import Draws, draw, means, median, of_resamples, paired_difference
 from engine.evaluation.data import Data, Right, SwappedPair
-from engine.evaluation.decisions import (
+from engine.evaluation.embeddings import Material, matrix
+from engine.evaluation.request import EvaluateRequest
+from engine.evaluation.results import (
+    CalibrationFigures,
+    Group,
+    Paired,
+    Retrieval,
+    RoutingFigures,
+    Swap,
+)
+from engine.language import language_of
+from engine.results import FloatArray, IdArray
+from engine.scoring.match import MatchContext
+from engine.scoring.metrics import (
+    Ranked,
     auc,
     brier,
     calibration_error,
     curve,
     decide,
+    rank_queries,
     reliability,
     resampled_auc,
+    transposed,
 )
-from engine.evaluation.ranks import Ranked, rank_queries
-from engine.evaluation.results import (
-    PICTURE_TO_TEXT,
-    TEXT_TO_PICTURE,
-    Calibration,
-    Group,
-    Paired,
-    Retrieval,
-    Routing,
-    Swap,
-)
-from engine.results import FloatArray, IdArray
-from engine.scoring.ranking import probability
+from engine.scoring.ranking import fused, probability
+from engine.scoring.registry import Scorer, find_scorer, parts_of
+from engine.scoring.resampling import Draws, draw, means, median, of_resamples, paired_difference
+from engine.states import Direction
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Direction:
+class DirectedQueries:
     """One way to ask of a data set, the same for every scorer."""
 
     name: str
@@ -48,12 +55,12 @@ class Direction:
     groups: tuple[str, ...] = ()
 
     @classmethod
-    def texts(cls, data: Data, resamples: int, seed: int) -> Direction:
+    def texts(cls, data: Data, resamples: int, seed: int) -> DirectedQueries:
         """Text -> picture; captions of one picture are drawn together."""
         queries, first = np.unique(data.right.text, return_index=True)
         cluster = data.right.picture[first] if data.single_right else queries
         return cls(
-            name=TEXT_TO_PICTURE,
+            name=Direction.TEXT_TO_PICTURE,
             right=data.right,
             candidates=len(data.pictures),
             draws=draw(cluster, resamples, seed),
@@ -61,18 +68,20 @@ class Direction:
         )
 
     @classmethod
-    def pictures(cls, data: Data, resamples: int, seed: int) -> Direction:
+    def pictures(cls, data: Data, resamples: int, seed: int) -> DirectedQueries:
         """Picture -> text."""
         right = data.right.flipped()
         return cls(
-            name=PICTURE_TO_TEXT,
+            name=Direction.PICTURE_TO_TEXT,
             right=right,
             candidates=len(data.texts),
             draws=draw(np.unique(right.text), resamples, seed),
         )
 
 
-def retrieval(scorer: str, scores: FloatArray, direction: Direction) -> tuple[Retrieval, Ranked]:
+def retrieval(
+    scorer: str, scores: FloatArray, direction: DirectedQueries
+) -> tuple[Retrieval, Ranked]:
     """Ranks and their figures, from scores [queries, candidates]."""
     ranked = rank_queries(scores, direction.right)
     draws = direction.draws
@@ -98,7 +107,7 @@ def retrieval(scorer: str, scores: FloatArray, direction: Direction) -> tuple[Re
 
 
 def paired(
-    one: str, other: str, ranks: tuple[Ranked, Ranked], direction: Direction
+    one: str, other: str, ranks: tuple[Ranked, Ranked], direction: DirectedQueries
 ) -> tuple[Paired, ...]:
     """`one` against `other` on the same queries: r@1, and mAP where there are several right."""
     mine, theirs = ranks
@@ -156,13 +165,13 @@ def routing(
     *,
     protocol: str,
     threshold: float | None,
-) -> Routing:
+) -> RoutingFigures:
     """Decisions from the best score of each query, [Q]."""
     points, most = curve(best, present)
     at = None if threshold is None else decide(best, present, threshold)
     right = (best >= (at or most).threshold) == present
     names = np.array(kinds)
-    return Routing(
+    return RoutingFigures(
         scorer=scorer,
         protocol=protocol,
         present=int(present.sum()),
@@ -193,16 +202,16 @@ def left_out(scores: FloatArray, right: Right) -> tuple[Floats, NDArray[np.bool_
     return best, present, ["present"] * len(queries) + ["absent"] * len(rest)
 
 
-def calibration(scorer: str, odds: FloatArray, right: Right, seed: int) -> Calibration:
-    """Right pairs, and for each a random wrong picture of its text; from log odds [texts, N]."""
-    chosen = _wrong(odds.shape, right, np.random.default_rng(seed))
+def calibration(scorer: str, logits: FloatArray, right: Right, seed: int) -> CalibrationFigures:
+    """Right pairs, and for each a random wrong picture of its text; from logits [texts, N]."""
+    chosen = _wrong(logits.shape, right, np.random.default_rng(seed))
     kept = chosen >= 0
-    wrong = odds[right.text[kept], chosen[kept]]
-    both = np.concatenate([odds[right.text, right.picture], wrong])
+    wrong = logits[right.text[kept], chosen[kept]]
+    both = np.concatenate([logits[right.text, right.picture], wrong])
     label = np.arange(len(both)) < len(right.text)
     chance = probability(both).astype(np.float64)
     bins = reliability(chance, label)
-    return Calibration(
+    return CalibrationFigures(
         scorer=scorer,
         pairs=len(both),
         error=calibration_error(bins),
@@ -248,3 +257,234 @@ def _drawn(owners: IdArray, random: np.random.Generator) -> IdArray:
     offsets = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     rows: IdArray = order[np.repeat(start[drawn], sizes) + offsets]
     return rows
+
+
+Step = Callable[[int], None]
+"""Hears how many texts were scored; may raise to stop."""
+BLOCK = 256
+_NONE_GIVEN: Mapping[str, FloatArray] = MappingProxyType({})
+
+
+def score_texts(
+    scorer: Scorer,
+    context: MatchContext,
+    texts: FloatArray,
+    languages: Sequence[str],
+    step: Step = lambda _: None,
+) -> FloatArray:
+    """Scores of unit texts [t, dim] for every picture, [t, N]."""
+    logits, columns = scorer.logits, context.matrix.columns
+    if logits is None:
+        raise ValueError(f"{scorer.name} scores no texts by itself")
+    scores = np.empty((len(texts), columns.shape[1]), np.float32)
+    for start in range(0, len(texts), BLOCK):
+        cosines = texts[start : start + BLOCK] @ columns
+        for row, cosine in enumerate(cosines, start):
+            scores[row] = logits(context, texts[row], cosine, languages[row])
+        step(len(cosines))
+    return scores
+
+
+def score_pairs(
+    scorer: Scorer,
+    context: MatchContext,
+    texts: FloatArray,
+    languages: Sequence[str],
+    pictures: IdArray,
+    step: Step = lambda _: None,
+) -> FloatArray:
+    """Scores of texts [n, dim], each for one picture by its index, [n]."""
+    scores = np.empty(len(texts), np.float32)
+    for start in range(0, len(texts), BLOCK):
+        part = slice(start, start + BLOCK)
+        rows, spoken, indices = texts[part], languages[part], pictures[part]
+        found = None
+        if scorer.pair_logits is not None:
+            found = scorer.pair_logits(context, rows, context.matrix.vectors(indices), spoken)
+        if found is None:
+            found = score_texts(scorer, context, rows, spoken)[np.arange(len(rows)), indices]
+        scores[part] = found
+        step(len(rows))
+    return scores
+
+
+@dataclass(slots=True, kw_only=True)
+class Figures:
+    """What was measured so far."""
+
+    retrieval: list[Retrieval] = field(default_factory=list)
+    paired: list[Paired] = field(default_factory=list)
+    swaps: list[Swap] = field(default_factory=list)
+    routing: list[RoutingFigures] = field(default_factory=list)
+    calibration: list[CalibrationFigures] = field(default_factory=list)
+
+    def add(self, others: Figures, scorer: str) -> None:
+        """Take in the figures of one other scorer under a name of its own."""
+        self.retrieval += [replace(each, scorer=scorer) for each in others.retrieval]
+        self.swaps += [replace(each, scorer=scorer) for each in others.swaps]
+        self.routing += [replace(each, scorer=scorer) for each in others.routing]
+        self.calibration += [replace(each, scorer=scorer) for each in others.calibration]
+
+
+def steps_of(material: Material, names: Sequence[str]) -> int:
+    """How many texts all scorers together have to score."""
+    asked = Asked.of(material)
+    return len(parts_of(names)) * (len(asked.vectors) + 2 * len(asked.swapped))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """The texts that are scored against every picture: those of the data, then other queries."""
+
+    vectors: FloatArray
+    languages: tuple[str, ...]
+    texts: int
+    """So many first ones are the data's."""
+    queries: tuple[int, ...]
+    """The row of each labelled query whose text could be embedded."""
+    present: NDArray[np.bool_]
+    kinds: tuple[str, ...]
+    swapped: tuple[int, ...]
+    """Indices of the swapped pairs of which both texts could be embedded."""
+
+    @classmethod
+    def of(cls, material: Material) -> Asked:
+        """Take the texts together."""
+        data, spoken = material.data, material.spoken
+        rows = {} if data.wordings else {text: row for row, text in enumerate(data.texts)}
+        queries = [query for query in data.queries if query.text in rows or query.text in spoken]
+        more = [text for text in dict.fromkeys(q.text for q in queries) if text not in rows]
+        rows |= {text: len(data.texts) + number for number, text in enumerate(more)}
+        extra = matrix([spoken[text] for text in more], material.texts.shape[1])
+        return cls(
+            vectors=np.concatenate([material.texts, extra]),
+            languages=(*material.languages, *map(language_of, more)),
+            texts=len(data.texts),
+            queries=tuple(rows[query.text] for query in queries),
+            present=np.array([query.present for query in queries], bool),
+            kinds=tuple(query.kind for query in queries),
+            swapped=tuple(
+                number
+                for number, pair in enumerate(data.swapped)
+                if pair.true in spoken and pair.false in spoken
+            ),
+        )
+
+
+class Measuring:
+    """Scores and measures; `step` hears how many texts were scored and may raise to stop."""
+
+    def __init__(
+        self,
+        material: Material,
+        context: MatchContext,
+        request: EvaluateRequest,
+        step: Step,
+    ) -> None:
+        self._material = material
+        self._context = context
+        self._request = request
+        self._step = step
+        self._asked = Asked.of(material)
+        data = material.data
+        self._directions = (
+            DirectedQueries.texts(data, request.resamples, request.seed),
+            DirectedQueries.pictures(data, request.resamples, request.seed),
+        )
+        self._ranks: dict[tuple[str, str], Ranked] = {}
+        self.figures = Figures()
+
+    def run(self, names: Sequence[str], given: Mapping[str, FloatArray] = _NONE_GIVEN) -> Figures:
+        """Everything, for scorers of the registry; the first is what others are compared with.
+
+        `given` holds scores of the data's texts for every picture, made elsewhere, by scorer.
+        """
+        names = tuple(dict.fromkeys(names))
+        fusions = [scorer for scorer in map(find_scorer, names) if scorer.fuses]
+        fused_parts = {part for fusion in fusions for part in fusion.fuses}
+        kept: dict[str, FloatArray] = {}
+        for scorer in map(find_scorer, parts_of(names)):
+            scores = given.get(scorer.name)
+            if scores is None:
+                asked = self._asked
+                scores = score_texts(
+                    scorer, self._context, asked.vectors, asked.languages, self._step
+                )
+            own = scores[: self._asked.texts]
+            if scorer.name in names:
+                self._retrieval(scorer.name, own, transposed(own))
+                if scorer.name not in given:
+                    self._decisions(scorer, scores)
+            if scorer.name in fused_parts:
+                kept[scorer.name] = own
+        for fusion in fusions:
+            one, other = (kept[part] for part in fusion.fuses)
+            back = fused(transposed(one), transposed(other))
+            self._retrieval(fusion.name, fused(one, other), back)
+        self._compare(names)
+        return self.figures
+
+    def _retrieval(self, name: str, there: FloatArray, back: FloatArray) -> None:
+        for scores, direction in zip((there, back), self._directions, strict=True):
+            found, ranked = retrieval(name, scores, direction)
+            self.figures.retrieval.append(found)
+            self._ranks[name, direction.name] = ranked
+
+    def _compare(self, names: Sequence[str]) -> None:
+        """Every scorer against the first."""
+        first, *others = names
+        for direction in self._directions:
+            for other in others:
+                self.figures.paired += self.against(other, first, direction)
+
+    def against(self, one: str, other: str, direction: DirectedQueries) -> tuple[Paired, ...]:
+        """Two scorers on the same queries."""
+        ranks = self._ranks[one, direction.name], self._ranks[other, direction.name]
+        return paired(one, other, ranks, direction)
+
+    @property
+    def directions(self) -> tuple[DirectedQueries, DirectedQueries]:
+        """Text -> picture and picture -> text."""
+        return self._directions
+
+    def _decisions(self, scorer: Scorer, scores: FloatArray) -> None:
+        data, request = self._material.data, self._request
+        self._swaps(scorer)
+        self._route(scorer, scores)
+        if scorer.gives_probability:
+            own, right = scores[: self._asked.texts], data.right
+            found = calibration(scorer.name, own, right, request.seed)
+            self.figures.calibration.append(found)
+
+    def _route(self, scorer: Scorer, scores: FloatArray) -> None:
+        asked, data = self._asked, self._material.data
+        if asked.present.any() and not asked.present.all():
+            best = scores[list(asked.queries)].max(axis=1).astype(np.float64)
+            present, kinds, protocol = asked.present, list(asked.kinds), "labelled"
+        else:
+            own = scores[: asked.texts]
+            best, present, kinds = left_out(own, data.right)
+            protocol = "left out"
+        if scorer.gives_probability:
+            best = probability(best.astype(np.float32)).astype(np.float64)
+        threshold = self._request.threshold if scorer.gives_probability else None
+        self.figures.routing.append(
+            routing(scorer.name, best, present, kinds, protocol=protocol, threshold=threshold)
+        )
+
+    def _swaps(self, scorer: Scorer) -> None:
+        pairs = [self._material.data.swapped[number] for number in self._asked.swapped]
+        if not pairs:
+            return
+        spoken = self._material.spoken
+        pictures = np.array([pair.picture for pair in pairs], np.int64)
+        scored = []
+        for texts in ([pair.true for pair in pairs], [pair.false for pair in pairs]):
+            vectors = np.stack([spoken[text] for text in texts])
+            languages = [language_of(text) for text in texts]
+            found = score_pairs(scorer, self._context, vectors, languages, pictures, self._step)
+            scored.append(found.astype(np.float64))
+        good, bad = scored
+        request = self._request
+        found_swap = swap(scorer.name, good, bad, pairs, request.resamples, request.seed)
+        self.figures.swaps.append(found_swap)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, RequestError
-from engine.evaluation.over_time import MEASURES, OverTime
-from engine.evaluation.results import Evaluation, Routing
+from engine.evaluation.results import Evaluation, RoutingFigures
+from engine.states import Direction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,20 +70,6 @@ def draw_evaluation(found: Evaluation, path: Path) -> None:
     save(figure, path)
 
 
-def draw_over_time(found: OverTime, measure: str, path: Path) -> None:
-    """One figure of every scorer over the time of the evaluations."""
-    figure = new_figure((7, 3.8))
-    axes = figure.subplots()
-    for scorer, points in found.series(measure).items():
-        times = [datetime.fromtimestamp(when) for when, _ in points]
-        axes.plot(times, [value for _, value in points], marker="o", label=scorer)  # type: ignore[arg-type]
-    axes.set(title=MEASURES[measure])
-    axes.legend(fontsize="small")
-    figure.autofmt_xdate()
-    figure.suptitle(found.data.replace("$", r"\$"))
-    save(figure, path)
-
-
 def _draw_recall(axes: Axes, found: Evaluation) -> None:
     for each in found.retrieval:
         values = (each.r1, each.r5, each.r10)
@@ -96,7 +81,7 @@ def _draw_recall(axes: Axes, found: Evaluation) -> None:
                 [max(one.high - one.value, 0) for one in values],
             ],
             marker="o",
-            linestyle="-" if each.direction == "text_to_picture" else "--",
+            linestyle="-" if each.direction == Direction.TEXT_TO_PICTURE else "--",
             capsize=3,
             label=f"{each.scorer}, {each.direction.replace('_', ' ')}",
         )
@@ -104,7 +89,7 @@ def _draw_recall(axes: Axes, found: Evaluation) -> None:
     axes.legend(fontsize="small")
 
 
-def _draw_routing(axes: Axes, routing: Routing) -> None:
+def _draw_routing(axes: Axes, routing: RoutingFigures) -> None:
     thresholds = [point.threshold for point in routing.curve]
     for name in ("precision", "recall", "accuracy"):
         axes.plot(thresholds, [getattr(point, name) for point in routing.curve], label=name)

@@ -6,11 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.requests import DEFAULT_THRESHOLD
+from engine.settings import DEFAULT_THRESHOLD
+from engine.states import ScorerKind
 
-COSINE, MATCH, LABEL_FREE, FUSION = "cosine", "match", "label-free", "fusion"
-SCORERS = (COSINE, MATCH, LABEL_FREE, FUSION)
-"""`match` is the matcher in force; `fusion` adds the reciprocal ranks of cosine and match."""
+DEFAULT_SCORERS = (ScorerKind.COSINE, ScorerKind.MATCH)
 
 TEMPLATES = ("a photo of a {}.", "a {}.", "a close-up photo of a {}.", "a photo of the {}.")
 """What is said of a class; the mean of their embeddings stands for it."""
@@ -34,7 +33,7 @@ class EvaluateRequest:
     """Of data that is split; empty for all of it."""
     language: str = ""
     """Of the storybook's texts: en, zh or empty for both."""
-    scorers: tuple[str, ...] = (COSINE, MATCH)
+    scorers: tuple[str, ...] = DEFAULT_SCORERS
     threshold: float = DEFAULT_THRESHOLD
     limit: int | None = None
     """Take at most so many pictures, at random."""

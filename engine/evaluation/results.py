@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from functools import lru_cache
+from typing import TypeVar, get_args, get_origin, get_type_hints
 
-from engine.evaluation.bootstrap import Interval
-from engine.evaluation.decisions import Bin, Decision
-
-TEXT_TO_PICTURE, PICTURE_TO_TEXT = "text_to_picture", "picture_to_text"
-DIRECTIONS = (TEXT_TO_PICTURE, PICTURE_TO_TEXT)
+from engine.scoring.metrics import Bin, Decision
+from engine.scoring.resampling import Interval
+from engine.states import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
+class RoutingFigures:
     """How the best score of a query tells whether some picture answers it."""
 
     scorer: str
@@ -97,7 +101,7 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class CalibrationFigures:
     """Whether probabilities are what they say, on right pairs and as many wrong ones."""
 
     scorer: str
@@ -132,7 +136,7 @@ class Head:
             figures=tuple(
                 (each.scorer, each.r1.value, each.average_precision.value)
                 for each in found.retrieval
-                if each.direction == TEXT_TO_PICTURE
+                if each.direction == Direction.TEXT_TO_PICTURE
             ),
         )
 
@@ -158,5 +162,224 @@ class Evaluation:
     retrieval: tuple[Retrieval, ...]
     paired: tuple[Paired, ...]
     swaps: tuple[Swap, ...]
-    routing: tuple[Routing, ...]
-    calibration: tuple[Calibration, ...]
+    routing: tuple[RoutingFigures, ...]
+    calibration: tuple[CalibrationFigures, ...]
+
+
+def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
+    """The figures of an evaluation by scorer and name."""
+    figures: dict[tuple[str, str], float] = {}
+    for each in found.retrieval:
+        way = Direction(each.direction).words
+        for name, value in (
+            ("r@1", each.r1),
+            ("r@5", each.r5),
+            ("r@10", each.r10),
+            ("median rank", each.median_rank),
+            ("mAP", each.average_precision),
+        ):
+            figures[each.scorer, f"{way}, {name}"] = value.value
+    for swap in found.swaps:
+        figures[swap.scorer, "swaps, AUC"] = swap.auc.value
+    for routing in found.routing:
+        if routing.at is not None:
+            figures[routing.scorer, "routing, accuracy"] = routing.at.accuracy
+        figures[routing.scorer, "routing, best accuracy"] = routing.best.accuracy
+    for calibration in found.calibration:
+        figures[calibration.scorer, "calibration error"] = calibration.error
+    return figures
+
+
+LATER = ("paired", "swaps", "routing", "calibration")
+"""What a list does not show: most of a body, and slow to read."""
+
+T = TypeVar("T")
+
+
+def as_body(evaluation: Evaluation) -> str:
+    """The JSON of an evaluation, without its id and time, which the row holds."""
+    values = asdict(evaluation)
+    del values["id"], values["created_at"]
+    return json.dumps(values, ensure_ascii=False, allow_nan=False)
+
+
+def from_body(body: str, *, evaluation_id: int, created_at: float) -> Evaluation:
+    """The evaluation of a row. Raises ValueError, KeyError or TypeError where it is not one."""
+    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
+    return read_as(Evaluation, values)
+
+
+def head_of_body(body: str, *, evaluation_id: int, created_at: float) -> Head:
+    """What a list shows of a row. Raises as `from_body` does."""
+    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
+    values |= {name: [] for name in LATER}
+    return Head.of(read_as(Evaluation, values))
+
+
+def read_as(kind: type[T], value: object) -> T:
+    """Build a dataclass from plain values, field by field; unknown fields are ignored."""
+    if not isinstance(value, dict):
+        raise TypeError(f"expected the fields of {kind.__name__}")
+    hints = _hints(kind)  # type: ignore[arg-type]
+    named = {
+        field.name: _as(hints[field.name], value[field.name])
+        for field in fields(kind)  # type: ignore[arg-type]
+        if field.name in value
+    }
+    return kind(**named)
+
+
+@lru_cache(maxsize=64)
+def _hints(kind: type) -> dict[str, object]:
+    return get_type_hints(kind)
+
+
+def _as(hint: object, value: object) -> object:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is tuple and isinstance(value, list):
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_as(arguments[0], each) for each in value)
+        return tuple(_as(one, each) for one, each in zip(arguments, value, strict=True))
+    if origin in (types.UnionType, typing.Union):
+        rest = [each for each in arguments if each is not type(None)]
+        return None if value is None else _as(rest[0], value)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return read_as(hint, value)
+    if hint is float and isinstance(value, int | float):
+        return float(value)
+    return value
+
+
+Record = tuple[str, dict[str, object]]
+
+
+def records(evaluation: Evaluation) -> Iterator[Record]:
+    """The type and fields of every line: first recall, then paired, swap, routing, calibration,
+    and at the end what the evaluation was made on."""
+    yield from figure_records(
+        evaluation.retrieval,
+        evaluation.paired,
+        evaluation.swaps,
+        evaluation.routing,
+        evaluation.calibration,
+    )
+    yield "evaluation", head(evaluation)
+
+
+def figure_records(
+    retrieval: Iterable[Retrieval],
+    paired: Iterable[Paired],
+    swaps: Iterable[Swap],
+    routing: Iterable[RoutingFigures],
+    calibration: Iterable[CalibrationFigures],
+) -> Iterator[Record]:
+    """The type and fields of the lines of all figures."""
+    yield from (("recall", _recall(each)) for each in retrieval)
+    yield from (("paired", _paired(each)) for each in paired)
+    yield from (("swap", _swap(each)) for each in swaps)
+    yield from (("routing", _routing(each)) for each in routing)
+    yield from (("calibration", _calibration(each)) for each in calibration)
+
+
+def head(evaluation: Evaluation) -> dict[str, object]:
+    """What the evaluation was made on."""
+    return {
+        "id": evaluation.id,
+        "created_at": evaluation.created_at,
+        "data": evaluation.data,
+        "kind": evaluation.kind,
+        "encoder": evaluation.encoder,
+        "match": evaluation.match,
+        "texts": evaluation.texts,
+        "pictures": evaluation.pictures,
+        "seconds": evaluation.seconds,
+        "notes": list(evaluation.notes),
+    }
+
+
+def _recall(found: Retrieval) -> dict[str, object]:
+    return {
+        "scorer": found.scorer,
+        "direction": found.direction,
+        "queries": found.queries,
+        "candidates": found.candidates,
+        **_with_bounds("r@1", found.r1),
+        **_with_bounds("r@5", found.r5),
+        **_with_bounds("r@10", found.r10),
+        **_with_bounds("median_rank", found.median_rank),
+        **_with_bounds("mrr", found.mrr),
+        **_with_bounds("map", found.average_precision),
+        "share@10": found.share10,
+        "rights": found.rights,
+        "groups": [
+            {
+                "name": group.name,
+                "queries": group.queries,
+                "r@1": group.r1,
+                "r@10": group.r10,
+                "map": group.average_precision,
+            }
+            for group in found.groups
+        ],
+    }
+
+
+def _paired(found: Paired) -> dict[str, object]:
+    return {
+        "one": found.one,
+        "other": found.other,
+        "direction": found.direction,
+        "measure": found.measure,
+        **_with_bounds("difference", found.difference),
+        "p": found.p,
+    }
+
+
+def _swap(found: Swap) -> dict[str, object]:
+    return {
+        "scorer": found.scorer,
+        "pairs": found.pairs,
+        **_with_bounds("auc", found.auc),
+        "told_apart": found.told_apart,
+        "attributes": {
+            name: {"pairs": pairs, "told_apart": share} for name, pairs, share in found.attributes
+        },
+    }
+
+
+def _routing(found: RoutingFigures) -> dict[str, object]:
+    return {
+        "scorer": found.scorer,
+        "protocol": found.protocol,
+        "present": found.present,
+        "absent": found.absent,
+        **_decision(found.at),
+        "best": _decision(found.best),
+        "kinds": {
+            name: {"queries": queries, "accuracy": accuracy}
+            for name, queries, accuracy in found.kinds
+        },
+        "curve": [
+            [point.threshold, point.precision, point.recall, point.accuracy]
+            for point in found.curve
+        ],
+    }
+
+
+def _calibration(found: CalibrationFigures) -> dict[str, object]:
+    return {
+        "scorer": found.scorer,
+        "pairs": found.pairs,
+        "ece": found.error,
+        "brier": found.brier,
+        "bins": [[bar.count, bar.predicted, bar.observed] for bar in found.bins],
+    }
+
+
+def _decision(found: Decision | None) -> dict[str, object]:
+    names = ("threshold", "precision", "recall", "accuracy")
+    return {name: None if found is None else getattr(found, name) for name in names}
+
+
+def _with_bounds(name: str, found: Interval) -> dict[str, object]:
+    return {name: found.value, f"{name}_interval": [found.low, found.high]}

@@ -4,26 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from safetensors import safe_open
+from sqlite_utils import Database
 
-from cache.embeddings import put_encoder
-from cache.encoders import encoders
-from cache.records import EncoderRecord
+from cache.embeddings import EncoderRecord, encoders, put_encoder, vectors_of
+from cache.pictures import pictures_at
 from cache.store import Cache
 from cache.texts import imported_texts
-from engine.errors import RequestError
-from engine.evaluation.captions import Captioned, captions_data, read_captions
+from engine.errors import (
+    RequestError,
+)
 from engine.evaluation.data import Data
-from engine.evaluation.embed import read_pictures
 from engine.evaluation.gallery import storybook_data
-from engine.evaluation.labels import classes_data, read_words, words_data
+from engine.evaluation.readers import (
+    Captioned,
+    captions_data,
+    classes_data,
+    read_captions,
+    read_words,
+    words_data,
+)
 from engine.evaluation.request import EvaluateRequest
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 from engine.storybook.shipped import ENCODER, GALLERY, VECTORS, read_records
+
+
+def read_pictures(
+    db: Database, encoder_id: str | None, names: Sequence[str], roots: Sequence[Path]
+) -> tuple[dict[int, int], dict[int, FloatArray]]:
+    """Picture ids by index in `names`, and embeddings by picture id.
+
+    A name is looked for below each root, then as it stands, then as the only file of that name
+    in the library.
+    """
+    ids: dict[int, int] = {}
+    for root in (*roots, None):
+        left = [index for index in range(len(names)) if index not in ids]
+        paths = [str(root / names[i]) if root is not None else names[i] for i in left]
+        found = pictures_at(db, paths)
+        pairs = zip(left, paths, strict=True)
+        ids |= {index: found[path] for index, path in pairs if path in found}
+    if len(ids) < len(names):
+        by_name = _by_name(db)
+        for index in range(len(names)):
+            several = by_name.get(PurePath(names[index]).name, ())
+            if index not in ids and len(several) == 1:
+                ids[index] = next(iter(several))
+    vectors = {} if encoder_id is None else vectors_of(db, encoder_id, sorted({*ids.values()}))
+    return ids, vectors
+
+
+def _by_name(db: Database) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for path, picture_id in db.execute("select path, picture_id from files"):
+        found.setdefault(PurePath(path).name, set()).add(int(picture_id))
+    return found
+
 
 STORYBOOK_WORD = "storybook"
 _BESIDE = (

@@ -1,32 +1,246 @@
-"""The job that paints: what is known comes from the cache, what is not from the generator."""
+"""What the generator reports, as events of a job."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cache.errors import CacheError, CacheFullError
-from cache.generated import find_generated, painted_for
-from cache.receipts import put_sequel
-from cache.records import GeneratedRecord, SequelRecord
+from cache.generated import GeneratedRecord, find_generated, painted_for
+from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
 from engine.errors import SpoiltError
-from engine.events import JobNote, JobProgress, LibraryChanged, Report
-from engine.generation import told
-from engine.generation.digest import digest
-from engine.generation.generators import Generators
-from engine.generation.keep import Keeper
-from engine.generation.painted import FINE
-from engine.generation.recipe import Digests, recipe_of
-from engine.generation.relay import Relay
-from engine.generation.saved import Order, order_to_json
-from engine.generation.settled import Settled, settle
+from engine.events import (
+    JobDecoding,
+    JobKept,
+    JobLoading,
+    JobNote,
+    JobPreview,
+    JobProgress,
+    JobScored,
+    JobSpoilt,
+    JobStep,
+    JobSteppedDown,
+    JobWaiting,
+    LibraryChanged,
+    Report,
+)
+from engine.generation.parameters import Settled, settle
+from engine.generation.recipe import Digests, digest, recipe_of
+from engine.generation.store import Keeper
+from engine.jobs.codec import Order, order_to_json
+from engine.models.generators import Generators
+from engine.models.progress import (
+    Decoding,
+    Loading,
+    Painted,
+    PaintEvent,
+    Preview,
+    Step,
+    SteppedDown,
+    Waiting,
+)
+from engine.search.prompt_scores import PromptScore
+from engine.states import JobKind, OutputCheck
 
-KIND = "generate"
+WAITS = "waiting for another t2itui that paints"
+PREVIEW_S = 0.1
+"""Previews that come sooner after one another are dropped."""
+
+
+class Relay:
+    """Turns the reports on one picture into events of a job."""
+
+    def __init__(
+        self,
+        job_id: int,
+        report: Report,
+        *,
+        picture: int,
+        pictures: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._job_id = job_id
+        self._report = report
+        self._picture = picture
+        self._pictures = pictures
+        self._clock = clock
+        self._previewed = -PREVIEW_S
+        self._steps = 0
+        self._is_waiting = False
+
+    def take(self, event: PaintEvent) -> None:
+        """Pass one report on."""
+        was_waiting, self._is_waiting = self._is_waiting, isinstance(event, Waiting)
+        match event:
+            case Waiting() if not was_waiting:
+                self._report(JobWaiting(job_id=self._job_id, stage=WAITS, done=0, total=0))
+            case Loading():
+                self._loading(event)
+            case Step():
+                self._step(event)
+            case Preview():
+                self._preview(event)
+            case Decoding():
+                self._decoding()
+            case SteppedDown(what=what, why=why):
+                message = f"{what}: {why}" if why else what
+                self._report(JobSteppedDown(job_id=self._job_id, message=message, what=what))
+
+    def _loading(self, event: Loading) -> None:
+        self._report(
+            JobLoading(
+                job_id=self._job_id,
+                stage=event.stage,
+                done=event.done,
+                total=event.total,
+                unit="bytes",
+            )
+        )
+
+    def _step(self, event: Step) -> None:
+        self._steps = event.total
+        self._report(
+            JobStep(
+                job_id=self._job_id,
+                stage=self._numbered("painting"),
+                done=event.step,
+                total=event.total,
+                unit="steps",
+                rate=1 / event.seconds_a_step if event.seconds_a_step > 0 else 0.0,
+                eta_s=event.eta_s,
+                picture=self._picture,
+                pictures=self._pictures,
+                seconds_a_step=event.seconds_a_step,
+            )
+        )
+
+    def _preview(self, event: Preview) -> None:
+        now = self._clock()
+        if now - self._previewed >= PREVIEW_S:
+            self._previewed = now
+            self._report(
+                JobPreview(
+                    job_id=self._job_id, rgb=event.rgb, width=event.width, height=event.height
+                )
+            )
+
+    def _decoding(self) -> None:
+        self._report(
+            JobDecoding(
+                job_id=self._job_id,
+                stage=self._numbered("decoding"),
+                done=self._steps,
+                total=self._steps,
+                unit="steps",
+            )
+        )
+
+    def _numbered(self, stage: str) -> str:
+        if self._pictures == 1:
+            return stage
+        return f"{stage} {self._picture} of {self._pictures}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintedPicture:
+    """One picture of a job, when all was done about it."""
+
+    picture_id: int
+    path: str
+    sha256: str
+    seed: int
+    width: int
+    height: int
+    cosine: float | None
+    """With its prompt; None where no encoder could be asked."""
+    match: float | None
+    seconds: float
+    """What painting took, whenever that was."""
+    cached: bool
+
+
+def kept(
+    record: GeneratedRecord, job_id: int, report: Report, place: int, count: int, *, cached: bool
+) -> None:
+    """Tell that a picture is in the library."""
+    report(
+        JobKept(
+            job_id=job_id,
+            picture=place,
+            pictures=count,
+            picture_id=record.picture_id or 0,
+            path=record.path,
+            seed=record.seed,
+            width=record.width,
+            height=record.height,
+            seconds=record.seconds,
+            cached=cached,
+        )
+    )
+
+
+def spoilt(painted: Painted, job_id: int, report: Report, place: int, count: int) -> None:
+    """Tell that a picture came to nothing."""
+    report(
+        JobSpoilt(
+            job_id=job_id,
+            picture=place,
+            pictures=count,
+            seed=painted.seed,
+            verdict=painted.verdict,
+            message=painted.verdict.message,
+        )
+    )
+
+
+def scored(
+    record: GeneratedRecord, verdict: PromptScore | None, job_id: int, report: Report
+) -> None:
+    """Tell how a picture fits its prompt: by now, or as it was noted before."""
+    if verdict is None and record.match is None:
+        return
+    best = verdict.best if verdict else None
+    report(
+        JobScored(
+            job_id=job_id,
+            picture_id=record.picture_id or 0,
+            seed=record.seed,
+            encoder=verdict.encoder_id if verdict else record.encoder_id,
+            matcher=verdict.matcher if verdict else record.matcher,
+            cosine=(verdict.cosine if verdict else record.cosine) or 0.0,
+            match=(verdict.match if verdict else record.match) or 0.0,
+            best_picture_id=best.picture_id if best else None,
+            best_path=best.path if best else "",
+            best_cosine=best.cosine if best else 0.0,
+            best_match=best.match if best else 0.0,
+        )
+    )
+
+
+def finished(
+    record: GeneratedRecord, verdict: PromptScore | None, *, cached: bool
+) -> PaintedPicture:
+    """A picture when all was done about it."""
+    return PaintedPicture(
+        picture_id=record.picture_id or 0,
+        path=record.path,
+        sha256=record.sha256 or "",
+        seed=record.seed,
+        width=record.width,
+        height=record.height,
+        cosine=verdict.cosine if verdict else record.cosine,
+        match=verdict.match if verdict else record.match,
+        seconds=record.seconds,
+        cached=cached,
+    )
+
+
 ROOM = 20_000_000
 """Bytes that must be free before minutes are spent on a picture."""
 
@@ -50,16 +264,16 @@ class _Plan:
 class PaintWork:
     """Paints the pictures of one order; see JobWork."""
 
-    kind = KIND
+    kind = JobKind.GENERATE
 
     def __init__(
         self, studio: Studio, order: Order, *, source: str, folders: tuple[Path, ...] = ()
     ) -> None:
         self.order = order
-        self.pictures: list[told.PaintedPicture] = []
+        self.pictures: list[PaintedPicture] = []
         """What has been done so far."""
-        self.spoilt: list[str] = []
-        """The verdict on each picture that came to nothing."""
+        self.spoilt: list[OutputCheck] = []
+        """What was found in each picture that came to nothing."""
         self._studio = studio
         self._source = source
         self._folders = folders
@@ -130,18 +344,18 @@ class PaintWork:
             library=self.order.library,
         )
         record = await studio.keeper.keep(painted, recipe, self.order, job_id)
-        if painted.verdict == FINE:
+        if painted.verdict is OutputCheck.FINE:
             report(LibraryChanged(job_id=job_id, added=1))
             return record
         self.spoilt.append(painted.verdict)
-        told.spoilt(painted, job_id, report, place, count)
+        spoilt(painted, job_id, report, place, count)
         return None
 
     async def _finish(
         self, record: GeneratedRecord, place: int, cached: bool, job_id: int, report: Report
     ) -> None:
         """Tell of a kept picture, and score it."""
-        told.kept(record, job_id, report, place, self.order.request.count, cached=cached)
+        kept(record, job_id, report, place, self.order.request.count, cached=cached)
         await self._tell_receipt(SequelRecord(job_id=job_id, result=record.sha256))
         report(JobProgress(job_id=job_id, stage="scoring", done=0, total=0))
         judged = await self._studio.keeper.judge(record, self._folders)
@@ -149,8 +363,8 @@ class PaintWork:
             report(JobNote(job_id=job_id, message=remark))
         if judged.is_new:
             report(LibraryChanged(job_id=job_id, added=0))
-        told.scored(record, judged.verdict, job_id, report)
-        self.pictures.append(told.finished(record, judged.verdict, cached=cached))
+        scored(record, judged.verdict, job_id, report)
+        self.pictures.append(finished(record, judged.verdict, cached=cached))
 
     async def _check_room(self) -> None:
         """Fail before the work rather than after it, where nothing could be kept."""
@@ -172,7 +386,7 @@ class PaintWork:
     def _closing(self) -> str:
         done, count = self.pictures, self.order.request.count
         if not done:
-            reasons = ", ".join(told.SPOILT.get(verdict, verdict) for verdict in set(self.spoilt))
+            reasons = ", ".join(check.message for check in dict.fromkeys(self.spoilt))
             raise SpoiltError(
                 f"no picture: {reasons}", hint="Another seed or another prompt may do better."
             )

@@ -1,125 +1,110 @@
-"""The `parameters` text that painting tools write into their pictures, as A1111's web UI has it.
-
-the prompt, over any number of lines <lora:name:0.8>
-Negative prompt: what it should not show
-Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 7, Size: 512x512, Model: a-name
-"""
+"""A request with nothing left open: what a model really does, and what a recipe records."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
+import math
+from dataclasses import dataclass
+from pathlib import Path
 
-from engine.generation.recipe import Recipe, UsedLora, clean
-from engine.generation.request import DDIM, DPM, EULER_A, LCM
+from engine.errors import RequestError
+from engine.generation.request import LCM, MAX_SIDE, GenerateRequest, Lora, checked
+from engine.models.generator_info import GeneratorFacts
 
-MAX_LENGTH = 64_000
-"""Characters; what is longer is no prompt."""
-
-SAMPLERS = {DDIM: "DDIM", DPM: "DPM++ 2M Karras", EULER_A: "Euler a", LCM: "LCM"}
-_SCHEDULERS = {
-    **{name.lower(): ours for ours, name in SAMPLERS.items()},
-    # Karras' sigmas were a field of their own for a while.
-    "dpm++ 2m": DPM,
-}
-_NEGATIVE = "Negative prompt:"
-_PAIR = re.compile(r'\s*(\w[\w \-/]{0,40}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
-_LORA = re.compile(r"<lora:([^:<>]{1,200}):([-+]?[0-9.]{1,12})>")
-_FEWEST = 3
-"""A last line with fewer pairs belongs to the prompt."""
+_ORIENTATION = 274
+_LYING = (5, 6, 7, 8)
+_MAX_SHAPE = MAX_SIDE // 64 * 64
+_LCM_STEPS = 50
+"""The steps that latent consistency models were distilled from."""
 
 
-def format_parameters(recipe: Recipe) -> str:
-    """Write a recipe as other tools read it; what they have no word for is left out."""
-    prompt = recipe.prompt + "".join(
-        f" <lora:{lora.name}:{lora.weight:g}>" for lora in recipe.loras
-    )
-    size = f"{recipe.width}x{recipe.height}" if recipe.width and recipe.height else None
-    pairs = {
-        "Steps": recipe.steps,
-        "Sampler": SAMPLERS.get(recipe.scheduler or "", recipe.scheduler),
-        "CFG scale": None if recipe.guidance is None else f"{recipe.guidance:g}",
-        "Seed": recipe.seed,
-        "Size": size,
-        "Model": recipe.model or None,
-        "Denoising strength": None if recipe.strength is None else f"{recipe.strength:g}",
-        "Version": "t2itui",
-    }
-    last = ", ".join(f"{name}: {_quoted(v)}" for name, v in pairs.items() if v is not None)
-    negative = [f"{_NEGATIVE} {recipe.negative}"] if recipe.negative else []
-    return "\n".join([prompt, *negative, last])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A checked request for one picture with the model's defaults filled in."""
+
+    model_id: str
+    prompt: str
+    negative: str
+    steps: int
+    guidance: float
+    width: int
+    height: int
+    scheduler: str
+    loras: tuple[Lora, ...]
+    start_picture: Path | None
+    strength: float
 
 
-def parse_parameters(text: str) -> Recipe:
-    """Understand a `parameters` text, whoever wrote it; raise ValueError where it is none."""
-    if len(text) > MAX_LENGTH:
-        raise ValueError(f"it has {len(text):,} characters")
-    *lines, last = clean(text).strip().split("\n")
-    pairs = {match[1]: _unquoted(match[2]) for match in _PAIR.finditer(last)}
-    if len(pairs) < _FEWEST:
-        lines, pairs = [*lines, last], {}
-    start = next((i for i, line in enumerate(lines) if line.startswith(_NEGATIVE)), len(lines))
-    prompt = "\n".join(lines[:start]).strip()
-    negative = "\n".join(lines[start:]).removeprefix(_NEGATIVE).strip()
-    if not prompt and not pairs:
-        raise ValueError("it is empty")
-    return _recipe(prompt, negative, pairs)
+def settle(request: GenerateRequest, facts: GeneratorFacts) -> Settled:
+    """Fill in what `request` leaves open; raise RequestError for what the model cannot do.
 
-
-def _recipe(prompt: str, negative: str, pairs: Mapping[str, str]) -> Recipe:
-    loras = tuple(
-        UsedLora(name=name, weight=_number(weight) or 0.0) for name, weight in _LORA.findall(prompt)
-    )
-    scheduler, remarks = _scheduler(pairs)
-    size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", pairs.get("Size", ""))
-    return Recipe(
-        prompt=re.sub(r"\s*" + _LORA.pattern, "", prompt).strip(),
-        negative=negative,
-        seed=_whole(pairs.get("Seed")),
-        steps=_whole(pairs.get("Steps")),
-        guidance=_number(pairs.get("CFG scale")),
-        width=int(size[1]) if size else None,
-        height=int(size[2]) if size else None,
+    A variation without a size keeps the shape of its start picture, in about the model's area.
+    """
+    checked(request)
+    defaults = facts.defaults
+    scheduler = request.scheduler or defaults.scheduler
+    if scheduler not in facts.schedulers and not (scheduler == LCM and request.loras):
+        raise RequestError(
+            f"{facts.id} was not made for the scheduler {scheduler}",
+            hint=f"Take one of {', '.join(facts.schedulers)}, or add an LCM LoRA.",
+        )
+    width, height = defaults.width, defaults.height
+    if request.start_picture is not None and request.width is None and request.height is None:
+        width, height = _shape_of(request.start_picture, facts)
+    settled = Settled(
+        model_id=facts.id,
+        prompt=request.prompt,
+        negative=request.negative,
+        steps=request.steps or defaults.steps,
+        guidance=defaults.guidance if request.guidance is None else request.guidance,
+        width=request.width or width,
+        height=request.height or height,
         scheduler=scheduler,
-        model=pairs.get("Model", ""),
-        loras=loras,
-        strength=_number(pairs.get("Denoising strength")),
-        remarks=remarks,
+        loras=request.loras,
+        start_picture=request.start_picture,
+        strength=request.strength,
     )
+    _check_size(settled, facts)
+    _check_strength(settled)
+    if scheduler == LCM and settled.steps > _LCM_STEPS:
+        raise RequestError(f"{LCM} takes at most {_LCM_STEPS} steps", hint="4 to 8 do.")
+    return settled
 
 
-def _scheduler(pairs: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
-    """Our name for a sampler, and a remark where there is none."""
-    sampler = pairs.get("Sampler", "")
-    kind = pairs.get("Schedule type", "")
-    for name in (f"{sampler} {kind}", sampler):
-        if name.strip().lower() in _SCHEDULERS:
-            return _SCHEDULERS[name.strip().lower()], ()
-    return None, ((f"the sampler {sampler} is not known here",) if sampler else ())
+def _shape_of(picture: Path, facts: GeneratorFacts) -> tuple[int, int]:
+    """Return the picture's shape in the model's usual area, in its multiples of pixels."""
+    from PIL import Image
+
+    try:
+        with Image.open(picture) as image:
+            width, height = image.size
+            if image.getexif().get(_ORIENTATION, 1) in _LYING:
+                width, height = height, width
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise RequestError(f"{picture} cannot be read as a picture: {error}") from error
+    scale = math.sqrt(facts.defaults.width * facts.defaults.height / (width * height))
+    sides = (round(side * scale / facts.multiple) * facts.multiple for side in (width, height))
+    across, down = (min(max(side, facts.smallest), _MAX_SHAPE) for side in sides)
+    return across, down
 
 
-def _quoted(value: object) -> str:
-    text = str(value)
-    return json.dumps(text, ensure_ascii=False) if re.search(r'[,:\n"]', text) else text
+def _check_size(settled: Settled, facts: GeneratorFacts) -> None:
+    for name, side in (("width", settled.width), ("height", settled.height)):
+        if side < facts.smallest:
+            raise RequestError(
+                f"a {name} of {side} pixels is too small for {facts.id}",
+                hint=f"Take at least {facts.smallest}.",
+            )
+        if side % facts.multiple:
+            near = max(facts.smallest, round(side / facts.multiple) * facts.multiple)
+            raise RequestError(
+                f"the {name} must be a multiple of {facts.multiple} for {facts.id}, and is {side}",
+                hint=f"{near} would do.",
+            )
 
 
-def _unquoted(text: str) -> str:
-    if text[:1] == '"' and len(text) > 1:
-        try:
-            return str(json.loads(text))
-        except ValueError:
-            return text
-    return text.strip()
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text and re.fullmatch(r"\d{1,19}", text) else None
-
-
-def _number(text: str | None) -> float | None:
-    return (
-        float(text)
-        if text and re.fullmatch(r"[-+]?(\d{1,9}(\.\d{0,9})?|\.\d{1,9})", text)
-        else None
-    )
+def _check_strength(settled: Settled) -> None:
+    if settled.start_picture is not None and int(settled.steps * settled.strength) < 1:
+        raise RequestError(
+            f"{settled.steps} steps at strength {settled.strength:g} leave none to paint with",
+            hint="Take more steps or a greater strength.",
+        )

@@ -4,20 +4,20 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from cache.embeddings import count_embeddings
-from cache.encoders import encoders as cached_encoders
+from cache.collections import find_storybook
+from cache.embeddings import EncoderRecord, count_embeddings
+from cache.embeddings import encoders as cached_encoders
 from cache.matchers import newest_matcher
-from cache.records import EncoderRecord
 from cache.store import Cache
-from cache.storybook import find_storybook
 from engine.errors import EngineError
-from engine.models import places
+from engine.models import paths as places
 from engine.models.encoders import Encoders
+from engine.models.generators import Generators
 from engine.results import ModelStatus
 from engine.scoring.matcher import matcher_words
-from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER
-
-ENCODER = "encoder"
+from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER, DEFAULT_GENERATOR
+from engine.states import ModelKind
+from engine.storybook.shipped import PAINTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class KnownModel:
     """What it is good for, and what comes over the network."""
 
 
-KNOWN = (
+KNOWN_ENCODERS = (
     KnownModel(id=DEFAULT_ENCODER, languages=("en",), note="the default; about 605 MB"),
     KnownModel(
         id="openai/clip-vit-base-patch16",
@@ -66,7 +66,7 @@ KNOWN = (
 )
 
 
-BUILTIN = KnownModel(
+BUILTIN_ENCODER = KnownModel(
     id=places.STORYBOOK,
     languages=("en", "zh"),
     note="built in; knows ten drawn animals, not photographs",
@@ -82,7 +82,7 @@ class _Use:
     matcher: str
 
 
-async def statuses(cache: Cache, encoders: Encoders) -> list[ModelStatus]:
+async def encoder_statuses(cache: Cache, encoders: Encoders) -> list[ModelStatus]:
     """List the encoders in the library, then the others of this machine, then the other known.
 
     Starts no model and reads nothing from the network.
@@ -90,21 +90,21 @@ async def statuses(cache: Cache, encoders: Encoders) -> list[ModelStatus]:
     uses = await cache.read(_uses)
     listed = [_used(use, encoders) for use in uses]
     ids = {status.id for status in listed}
-    configured = await _configured(encoders)
-    if configured is not None and configured.id not in ids | {model.id for model in KNOWN}:
+    configured = await _configured_encoder(encoders)
+    if configured is not None and configured.id not in ids | {model.id for model in KNOWN_ENCODERS}:
         listed.append(configured)
-    listed += [_unused(model, encoders) for model in KNOWN if model.id not in ids]
+    listed += [_unused(model, encoders) for model in KNOWN_ENCODERS if model.id not in ids]
     if places.STORYBOOK not in {use.record.source for use in uses} | {encoders.configured}:
-        listed.append(_unused(BUILTIN, encoders))
+        listed.append(_unused(BUILTIN_ENCODER, encoders))
     return sorted(listed, key=lambda status: (not status.indexed, not status.location))
 
 
 def known(model_id: str) -> KnownModel | None:
     """Return what is known of a model, whatever its revision."""
-    if model_id == BUILTIN.id:
-        return BUILTIN
+    if model_id == BUILTIN_ENCODER.id:
+        return BUILTIN_ENCODER
     name = places.split_revision(model_id)[0]
-    return next((model for model in KNOWN if model.id == name), None)
+    return next((model for model in KNOWN_ENCODERS if model.id == name), None)
 
 
 def _uses(db: Database) -> list[_Use]:
@@ -127,11 +127,11 @@ def _matcher(db: Database, encoder_id: str) -> str:
 
 def _used(use: _Use, encoders: Encoders) -> ModelStatus:
     source = use.record.source
-    model = BUILTIN if source == BUILTIN.id else known(use.record.id)
+    model = BUILTIN_ENCODER if source == BUILTIN_ENCODER.id else known(use.record.id)
     location = encoders.locate(source) if source else None
     return ModelStatus(
         id=use.record.id,
-        kind=ENCODER,
+        kind=ModelKind.ENCODER,
         known=model is not None,
         location=str(location or ""),
         indexed=use.indexed,
@@ -144,7 +144,7 @@ def _used(use: _Use, encoders: Encoders) -> ModelStatus:
 def _unused(model: KnownModel, encoders: Encoders) -> ModelStatus:
     return ModelStatus(
         id=model.id,
-        kind=ENCODER,
+        kind=ModelKind.ENCODER,
         known=True,
         location=str(encoders.locate(model.id) or ""),
         indexed=0,
@@ -154,7 +154,7 @@ def _unused(model: KnownModel, encoders: Encoders) -> ModelStatus:
     )
 
 
-async def _configured(encoders: Encoders) -> ModelStatus | None:
+async def _configured_encoder(encoders: Encoders) -> ModelStatus | None:
     """Describe the encoder of the settings; one that cannot be used is listed with the reason."""
     source = encoders.configured
     try:
@@ -164,7 +164,7 @@ async def _configured(encoders: Encoders) -> ModelStatus | None:
             return None
         return ModelStatus(
             id=source,
-            kind=ENCODER,
+            kind=ModelKind.ENCODER,
             known=False,
             location="",
             indexed=0,
@@ -174,11 +174,71 @@ async def _configured(encoders: Encoders) -> ModelStatus | None:
         )
     return ModelStatus(
         id=facts.id,
-        kind=ENCODER,
+        kind=ModelKind.ENCODER,
         known=False,
         location=str(facts.folder),
         indexed=0,
         languages=facts.languages,
         matcher="",
         note="of the settings",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownGenerator:
+    """A model of the hub in a format that the program can paint with."""
+
+    id: str
+    note: str
+    """What it is good for, and what comes over the network."""
+
+
+KNOWN_GENERATORS = (
+    KnownGenerator(id=DEFAULT_GENERATOR, note="the default; about 2.1 GB"),
+    KnownGenerator(id="Lykon/dreamshaper-8", note="livelier than the default; about 2.1 GB"),
+    KnownGenerator(
+        id="SimianLuo/LCM_Dreamshaper_v7", note="paints in four steps; about 4.2 GB, in fp32"
+    ),
+)
+BUILTIN_GENERATOR = KnownGenerator(
+    id=places.STORYBOOK, note="built in; paints the storybook's animals, not photographs"
+)
+
+
+async def generator_statuses(generators: Generators) -> list[ModelStatus]:
+    """List the generators of this machine, then the other known ones; starts no process."""
+    listed = []
+    if PAINTER.is_dir():
+        listed.append(_status(BUILTIN_GENERATOR, generators))
+    if generators.configured not in {model.id for model in (*KNOWN_GENERATORS, BUILTIN_GENERATOR)}:
+        listed.append(await _configured_generator(generators))
+    listed += [_status(model, generators) for model in KNOWN_GENERATORS]
+    return sorted(listed, key=lambda status: not status.location)
+
+
+async def _configured_generator(generators: Generators) -> ModelStatus:
+    """Describe the generator of the settings; one that cannot be used is listed with the reason."""
+    source = generators.configured
+    try:
+        facts = await generators.describe(source)
+    except EngineError as error:
+        return _listed(source, note=error.message)
+    return _listed(facts.id, location=str(facts.path), note="of the settings")
+
+
+def _status(model: KnownGenerator, generators: Generators) -> ModelStatus:
+    location = str(generators.locate(model.id) or "")
+    return _listed(model.id, location=location, note=model.note, known=True)
+
+
+def _listed(name: str, *, note: str, location: str = "", known: bool = False) -> ModelStatus:
+    return ModelStatus(
+        id=name,
+        kind=ModelKind.GENERATOR,
+        known=known,
+        location=location,
+        indexed=0,
+        languages=(),
+        matcher="",
+        note=note,
     )

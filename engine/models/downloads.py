@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from engine.errors import RequestError
 from engine.events import JobNote, JobProgress, Report
-from engine.jobs import JobWork
-from engine.models import places
+from engine.jobs.jobs import JobWork
+from engine.models import paths as places
+from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.settings import EngineSettings
-from engine.wire import Json, Reply
+from engine.states import JobKind
 
 MODULE = "engine.workers.fetcher"
 
@@ -38,7 +39,7 @@ class Downloads:
 class Download:
     """One model on its way; cancelling keeps what has arrived."""
 
-    kind = "download"
+    kind = JobKind.DOWNLOAD
 
     def __init__(self, model_id: str, settings: EngineSettings) -> None:
         self.title = f"fetching {model_id}"

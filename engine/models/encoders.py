@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import EngineError
-from engine.models import places
-from engine.models.facts import EncoderFacts, read_facts
-from engine.models.identity import identify
+from engine.models import paths as places
+from engine.models.encoder_info import EncoderFacts, identify, read_facts
+from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray
 from engine.settings import EngineSettings
-from engine.wire import Json, Reply
+from engine.states import ProcessState
 
 MODULE = "engine.workers.encoder"
 TEXT_PRIORITY = 0
@@ -61,8 +61,7 @@ class WorkerState:
     """What the process of one encoder is doing."""
 
     source: str
-    state: str
-    """off, loading, ready or busy."""
+    state: ProcessState
     device: str = ""
     """Empty while the model is not loaded."""
     dtype: str = ""
@@ -85,7 +84,7 @@ class Encoders:
     def locate(self, source: str) -> Path | None:
         """Return the folder that holds the files of a model; None where they are not here."""
         try:
-            return places.find(source)
+            return places.find_encoder(source)
         except EngineError:
             return None
 
@@ -213,12 +212,12 @@ class _Host:
         """Return what the process is doing."""
         source, pid = self._facts.source, self.worker.pid
         if self._loading is not None and not self._loading.done():
-            return WorkerState(source=source, state="loading", pid=pid)
+            return WorkerState(source=source, state=ProcessState.LOADING, pid=pid)
         if pid is None or self._loaded is None or self._loaded.pid != pid:
-            return WorkerState(source=source, state="off")
+            return WorkerState(source=source, state=ProcessState.OFF)
         return WorkerState(
             source=source,
-            state="busy" if self.worker.is_busy else "ready",
+            state=ProcessState.BUSY if self.worker.is_busy else ProcessState.READY,
             device=self._loaded.device,
             dtype=self._loaded.dtype,
             pid=pid,

@@ -1,69 +1,153 @@
-"""The kinds of encoder that the program can run, told apart by their configuration."""
+"""The families of encoders that the program can run: one table, and what follows from it.
+
+Adding a family means adding an entry to FAMILIES: how its configuration is told apart, which
+classes of transformers load it, how its texts are read, and how its pictures are prepared where
+its files do not say.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.errors import ModelUnusableError
-from engine.wire import Json, Reply, WireError
+from engine.models.messages import Json, Reply, WireError
 
-CLIP = "clip"
-CHINESE_CLIP = "chinese_clip"
-SIGLIP = "siglip"
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureDefaults:
+    """How pictures are prepared where the preprocessor configuration does not say."""
+
+    processor: str
+    """Stands in the name of the image processor, in lower case."""
+    mean: Triple
+    """Per channel, red green blue; subtracted after scaling."""
+    std: Triple
+    is_squashed: bool = False
+    """Both edges are scaled, and a size given as one number is that of a square."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """A kind of encoder and what follows from it."""
+    """A family of encoders and what follows from it."""
 
     name: str
-    """CLIP, CHINESE_CLIP or SIGLIP."""
+    """The `model_type` in config.json."""
     languages: tuple[str, ...]
     """What its texts may be written in, most fluent first."""
-    keeps_punctuation: bool = True
-    """False where the text tower was trained without."""
+    model: str
+    """The class in transformers with both towers, as `module:class`."""
+    tokenizer: str
+    """The class in transformers of its tokenizer, as `module:class`."""
+    tokenizer_names: tuple[str, ...] = ("",)
+    """Beginnings of `tokenizer_class` in tokenizer_config.json that tell it from its siblings."""
+    width: tuple[tuple[str, ...], ...] = (("projection_dim",),)
+    """Where config.json has the dimension of the shared space: paths, the first that is there."""
+    usual_width: int = 512
+    pads_texts: bool = False
+    """Its text tower reads texts padded to full length, without a mask."""
+    lowers_case: bool = False
+    """The program lowers the case of its texts, as in training; else its tokenizer does."""
+    drops_punctuation: bool = False
+    """Its text tower was trained on texts without ASCII punctuation."""
+    pictures: PictureDefaults | None = None
+    """None where the defaults of CLIP hold."""
 
-    @property
-    def is_siglip(self) -> bool:
-        """It scores pairs with a sigmoid, and reads texts padded to full length."""
-        return self.name == SIGLIP
+
+CLIP_PICTURES = PictureDefaults(
+    processor="clip",
+    mean=(0.48145466, 0.4578275, 0.40821073),
+    std=(0.26862954, 0.26130258, 0.27577711),
+)
+_SIGLIP_PICTURES = PictureDefaults(
+    processor="siglip", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), is_squashed=True
+)
+_SIGLIP_MODEL = "transformers.models.siglip.modeling_siglip:SiglipModel"
+_SIGLIP_WIDTH = (("text_config", "projection_size"), ("text_config", "hidden_size"))
+
+FAMILIES = (
+    Family(
+        name="clip",
+        languages=("en",),
+        model="transformers.models.clip.modeling_clip:CLIPModel",
+        tokenizer="transformers.models.clip.tokenization_clip:CLIPTokenizer",
+    ),
+    Family(
+        name="chinese_clip",
+        languages=("zh",),
+        model="transformers.models.chinese_clip.modeling_chinese_clip:ChineseCLIPModel",
+        tokenizer="transformers.models.bert.tokenization_bert:BertTokenizer",
+    ),
+    # SigLIP 2 has the model type of SigLIP, and reads many languages with Gemma's tokenizer.
+    Family(
+        name="siglip",
+        languages=("en", "zh"),
+        model=_SIGLIP_MODEL,
+        tokenizer="transformers:PreTrainedTokenizerFast",
+        tokenizer_names=("Gemma", "Siglip2"),
+        width=_SIGLIP_WIDTH,
+        usual_width=768,
+        pads_texts=True,
+        lowers_case=True,
+        pictures=_SIGLIP_PICTURES,
+    ),
+    Family(
+        name="siglip",
+        languages=("en",),
+        model=_SIGLIP_MODEL,
+        tokenizer="transformers:PreTrainedTokenizerFast",
+        width=_SIGLIP_WIDTH,
+        usual_width=768,
+        pads_texts=True,
+        lowers_case=True,
+        drops_punctuation=True,
+        pictures=_SIGLIP_PICTURES,
+    ),
+)
 
 
 def family_of(config: Mapping[str, Json], tokenizer: Mapping[str, Json]) -> Family:
     """Return the family of a model with this config.json and tokenizer_config.json.
 
-    A list `languages` in config.json says what the model reads where the family does not.
     Raises ModelUnusableError for models of another kind.
     """
-    kind = config.get("model_type")
-    is_gemma = str(tokenizer.get("tokenizer_class")).startswith(("Gemma", "Siglip2"))
-    if kind == CLIP:
-        return Family(name=CLIP, languages=_languages(config, ("en",)))
-    if kind == CHINESE_CLIP:
-        return Family(name=CHINESE_CLIP, languages=_languages(config, ("zh",)))
-    if kind == SIGLIP:
-        languages = _languages(config, ("en", "zh") if is_gemma else ("en",))
-        return Family(name=SIGLIP, languages=languages, keeps_punctuation=is_gemma)
+    kind, name = config.get("model_type"), str(tokenizer.get("tokenizer_class"))
+    for family in FAMILIES:
+        if family.name == kind and name.startswith(family.tokenizer_names):
+            return family
     raise ModelUnusableError(
         f"a model of type {kind} is no encoder that this program knows",
         hint="CLIP, Chinese-CLIP and SigLIP models of fixed resolution can be used.",
     )
 
 
-def width_of(config: Mapping[str, Json], family: Family) -> int:
-    """Return the dimension of the space that both towers share."""
-    try:
-        if not family.is_siglip:
-            return Reply(fields={"projection_dim": 512, **config}).whole("projection_dim")
-        text = config.get("text_config")
-        fields = {"hidden_size": 768, **(text if isinstance(text, Mapping) else {})}
-        name = "projection_size" if "projection_size" in fields else "hidden_size"
-        return Reply(fields=fields).whole(name)
-    except WireError as error:
-        raise ModelUnusableError(f"config.json has a width that is none: {error}") from error
-
-
-def _languages(config: Mapping[str, Json], usual: tuple[str, ...]) -> tuple[str, ...]:
+def languages_of(config: Mapping[str, Json], family: Family) -> tuple[str, ...]:
+    """Return what a model reads: a list `languages` in config.json, else what its family does."""
     found = config.get("languages")
     if isinstance(found, Sequence) and not isinstance(found, str):
-        return tuple(str(language) for language in found) or usual
-    return usual
+        return tuple(str(language) for language in found) or family.languages
+    return family.languages
+
+
+def width_of(config: Mapping[str, Json], family: Family) -> int:
+    """Return the dimension of the space that both towers share."""
+    for path in family.width:
+        node: Mapping[str, Json] = config
+        for key in path[:-1]:
+            child = node.get(key)
+            node = child if isinstance(child, Mapping) else {}
+        if path[-1] in node:
+            try:
+                return Reply(fields=node).whole(path[-1])
+            except WireError as error:
+                raise ModelUnusableError(
+                    f"config.json has a width that is none: {error}"
+                ) from error
+    return family.usual_width
+
+
+def picture_defaults(processor: str) -> PictureDefaults:
+    """Return the defaults of an image processor by its name; those of CLIP for any other."""
+    known = [family.pictures for family in FAMILIES if family.pictures is not None]
+    name = processor.lower()
+    return next((entry for entry in known if entry.processor in name), CLIP_PICTURES)

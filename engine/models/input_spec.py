@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.errors import ModelUnusableError
+from engine.models.families import CLIP_PICTURES, picture_defaults
 from engine.models.json_files import read_json
-from engine.wire import Json
+from engine.models.messages import Json
 
 SHORTEST_EDGE_CROP = "shortest_edge_crop"
 SQUASH = "squash"
-
-_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +36,9 @@ class InputSpec:
     """A Pillow filter."""
     scale: float = 1 / 255
     """Factor that brings a byte into the range of mean and std."""
-    mean: tuple[float, ...] = _CLIP_MEAN
+    mean: tuple[float, ...] = CLIP_PICTURES.mean
     """Per channel, red green blue; subtracted after scaling."""
-    std: tuple[float, ...] = _CLIP_STD
+    std: tuple[float, ...] = CLIP_PICTURES.std
 
 
 def read_input_spec(folder: Path) -> InputSpec:
@@ -96,17 +94,15 @@ def _rgb(image: Image.Image) -> Image.Image:
 def _spec(found: Mapping[str, Json]) -> InputSpec:
     if not found.get("do_resize", True):
         raise ValueError("pictures are not resized")
-    kind = f"{found.get('image_processor_type')} {found.get('processor_class')}"
-    is_siglip = "siglip" in kind.lower()
-    height, width, shortest = _size(found.get("size", 224), as_square=is_siglip)
-    if found.get("do_center_crop", not is_siglip):
+    usual = picture_defaults(f"{found.get('image_processor_type')} {found.get('processor_class')}")
+    height, width, shortest = _size(found.get("size", 224), as_square=usual.is_squashed)
+    if found.get("do_center_crop", not usual.is_squashed):
         crop_height, crop_width, _ = _size(found.get("crop_size", 224), as_square=True)
         if not shortest and (height, width) != (crop_height, crop_width):
             raise ValueError("squashed pictures are cropped")
         height, width = crop_height, crop_width
     elif shortest:
         raise ValueError("shortest_edge without a crop leaves pictures of any shape")
-    mean, std = ((0.5,) * 3, (0.5,) * 3) if is_siglip else (_CLIP_MEAN, _CLIP_STD)
     if not found.get("do_normalize", True):
         found = {**found, "image_mean": (0.0,) * 3, "image_std": (1.0,) * 3}
     scale = found.get("rescale_factor", 1 / 255)
@@ -117,8 +113,8 @@ def _spec(found: Mapping[str, Json]) -> InputSpec:
         shortest_edge=shortest,
         resample=_whole(found.get("resample", Image.Resampling.BICUBIC.value)),
         scale=_number(scale) if found.get("do_rescale", True) else 1.0,
-        mean=_three(found.get("image_mean") or mean),
-        std=_three(found.get("image_std") or std),
+        mean=_three(found.get("image_mean") or usual.mean),
+        std=_three(found.get("image_std") or usual.std),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import ModelUnusableError
-from engine.wire import Json
+from engine.models.messages import Json
 
 
 def read_json(path: Path) -> Mapping[str, Json] | None:

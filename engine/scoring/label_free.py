@@ -9,7 +9,8 @@ with s the encoder's logit scale: the softmax weight by which CLIP itself classi
 library and not about one picture:
 
 - A text is weighed against rivals: class words chosen so that words a library has come out above
-  words it lacks (engine/data/rivals.tsv). Mixes and pictures are weighed against random ones.
+  words it lacks (engine/data/rivals.tsv). Mixes and pictures are weighed against random ones
+  (engine/data/background.tsv, pictures spread over the library).
 - Of the background, the tenth that is nearest to the query is left out, and whatever equals it: 'a
   puppy' is no argument against 'a dog'. Of rivals, only those of the tenth that are SYNONYM
   standard deviations nearer to the query than rivals are to each other.
@@ -47,12 +48,16 @@ passes for 96 % of absent words among 114 pictures, 85 % among 914 and 78 % amon
 of 0.8 makes that 93 %, and one of 0.9, 97 %. A large library wants a higher threshold.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import FloatArray
+from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
 
 LEFT_OUT = 0.1
 """The part of the background, nearest to the query, that does not count against it."""
@@ -66,12 +71,149 @@ SAME = 0.9999
 """The cosine from which on two vectors count as equal."""
 ENOUGH = 16
 """Fewer background vectors than these say too little."""
+BACKGROUND_PICTURES = 200
+"""Pictures of the library, spread evenly over it, that stand against a picture as a query."""
 
+_STEP = 37
+"""Terms of a query take their background from so many rows further on, never the same twice."""
 _TINY = np.float32(1e-30)
+
+
+def _nothing() -> FloatArray:
+    return np.zeros((0, 0), np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BackgroundPrompts:
+    """Texts that queries of a language are weighed against, embedded as far as they are known."""
+
+    random: FloatArray
+    """Of the random ones, [B, dim]."""
+    rivals: FloatArray
+    """Of the class words, [R, dim]."""
+    listed: int
+    """How many rivals there would be if all were known."""
+    language: str
+    """In which they are written: English where there are none in the language of the query."""
+    used_model: bool = False
+    is_lasting: bool = True
+    """Asking again brings no more of them: all are known, or there is no model here to ask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Background:
+    """What queries of one kind are weighed against."""
+
+    vectors: FloatArray
+    """Unit length, [B, dim]."""
+    random: FloatArray = field(default_factory=_nothing)
+    """What the prior is measured against, [n, dim]; nothing where there is no prior."""
+    bias: float = 0.0
+    """What else speaks for a query, in nats."""
+    are_rivals: bool = False
+    key: Hashable | None = None
+    """The same for all queries that have this background; None where no other has it."""
+    scorer: str = ""
+    """What labels calibrate with this background; empty where they cannot."""
+
+    @property
+    def is_rough(self) -> bool:
+        """It is too small to say anything."""
+        return len(self.vectors) < ENOUGH
+
+
+def text_background(prompts: BackgroundPrompts, language: str) -> Background:
+    """What single texts are weighed against: rivals where enough are known, else random ones."""
+    are_rivals = min(len(prompts.rivals), len(prompts.random)) >= ENOUGH
+    vectors = prompts.rivals if are_rivals else prompts.random
+    kind = "rivals" if are_rivals else "texts"
+    is_certain = prompts.is_lasting and len(vectors) >= ENOUGH
+    return Background(
+        vectors=vectors,
+        random=prompts.random,
+        bias=rival_bias(len(vectors), prompts.listed) if are_rivals else 0.0,
+        are_rivals=are_rivals,
+        key=("texts", prompts.language, are_rivals, len(vectors)),
+        scorer=f"label-free, {len(vectors)} {language} {kind}" if is_certain else "",
+    )
+
+
+def query_background(
+    terms: Sequence[WeightedTerm],
+    prompts: BackgroundPrompts | None,
+    matrix: EmbeddingMatrix,
+    language: str,
+) -> Background:
+    """What a query is weighed against.
+
+    Pictures stand against pictures. The background of several terms is the same combination of
+    random texts and pictures, so that it differs from the query in what it says and not in how it
+    is made.
+    """
+    has_pictures = any(term.is_picture for term in terms)
+    is_single = len(terms) == 1 and terms[0].weight > 0
+    if prompts is not None and is_single and not has_pictures:
+        return text_background(prompts, language)
+    texts = np.zeros((0, len(terms[0].vector)), np.float32) if prompts is None else prompts.random
+    pictures = spread_pictures(matrix) if has_pictures else texts[:0]
+    if is_single:
+        return Background(vectors=pictures, key="pictures")
+    kinds = [pictures if term.is_picture else texts for term in terms]
+    vectors = _combined(terms, kinds)
+    return Background(vectors=vectors, random=texts[:0] if has_pictures else vectors)
+
+
+def spread_pictures(matrix: EmbeddingMatrix) -> FloatArray:
+    """Background pictures [B, dim]: the same ones as long as the library stays as it is."""
+    count = min(BACKGROUND_PICTURES, matrix.count)
+    indices = np.linspace(0, matrix.count - 1, count).astype(np.int64)
+    return matrix.vectors(np.unique(indices))
+
+
+def _combined(terms: Sequence[WeightedTerm], kinds: Sequence[FloatArray]) -> FloatArray:
+    """The combination of the terms over rows of their kinds [b, dim], at unit length."""
+    size = min(len(kind) for kind in kinds)
+    total = np.zeros((size, len(terms[0].vector)), np.float32)
+    for position, (term, kind) in enumerate(zip(terms, kinds, strict=True)):
+        total += np.float32(term.weight) * np.roll(kind, -_STEP * position, axis=0)[:size]
+    lengths = np.linalg.norm(total, axis=1, keepdims=True)
+    kept = lengths[:, 0] > 1e-6
+    combined: FloatArray = total[kept] / lengths[kept]
+    return combined
+
+
+def match_logits(
+    background: Background,
+    matrix: EmbeddingMatrix,
+    query: FloatArray,
+    cosine: FloatArray,
+    scale: float,
+) -> FloatArray:
+    """The match logit of a query [dim] for every picture, float32 [N].
+
+    `cosine` [N] are the products of the query with the matrix, `scale` is the encoder's.
+    """
+    if background.is_rough:
+        return rough_logits(cosine, scale)
+    if background.key is None:
+        prepared = prepare(background.vectors, matrix.columns, scale)
+    else:
+        prepared = matrix.derived(
+            background.key, lambda columns: prepare(background.vectors, columns, scale)
+        )
+    prior = prior_of(background.random, query) if len(background.random) else 0.0
+    return softmax_logits(
+        prepared,
+        query,
+        cosine,
+        matrix.columns,
+        bias=prior + background.bias,
+        are_rivals=background.are_rivals,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PreparedBackground:
     """What does not depend on the query, of one background over one library."""
 
     vectors: FloatArray
@@ -87,17 +229,17 @@ class Background:
     scale: float
 
 
-def prepare(vectors: FloatArray, columns: FloatArray, scale: float) -> Background:
+def prepare(vectors: FloatArray, columns: FloatArray, scale: float) -> PreparedBackground:
     """Weigh B background vectors [B, dim] against N pictures, given as columns [dim, N].
 
     Where a background vector is the picture itself, it does not count for that picture.
     """
-    weights = _logits(vectors, columns, scale)
+    weights = _scaled_cosines(vectors, columns, scale)
     peak = np.maximum(weights.max(axis=0), np.float32(-scale))
     weights -= peak
     np.exp(weights, out=weights)
     between = (vectors @ vectors.T)[~np.eye(len(vectors), dtype=np.bool_)]
-    return Background(
+    return PreparedBackground(
         vectors=vectors,
         weights=weights,
         peak=peak,
@@ -107,19 +249,19 @@ def prepare(vectors: FloatArray, columns: FloatArray, scale: float) -> Backgroun
     )
 
 
-def log_odds(
-    background: Background,
+def softmax_logits(
+    background: PreparedBackground,
     query: FloatArray,
     cosine: FloatArray,
     columns: FloatArray,
     *,
-    shift: float = 0.0,
+    bias: float = 0.0,
     are_rivals: bool = False,
 ) -> FloatArray:
-    """The log odds of `match` for N pictures, float32 [N].
+    """The match logits of N pictures, float32 [N].
 
     `query` is of unit length [dim]; `cosine` [N] are its products with the columns [dim, N] that
-    the background was prepared for. `shift`, in nats, is what else speaks for the query. Of a
+    the background was prepared for. `bias`, in nats, is what else speaks for the query. Of a
     random background the nearest tenth is left out, of rivals only what means the same.
     """
     beyond = background.near if are_rivals else -1.0
@@ -131,8 +273,8 @@ def log_odds(
         faint = np.flatnonzero(total < _TINY)
         if len(faint):
             log_total[faint] = _log_total(background, kept, columns[:, faint])
-    odds: FloatArray = np.float32(background.scale) * cosine - log_total + np.float32(shift)
-    return odds
+    logits: FloatArray = np.float32(background.scale) * cosine - log_total + np.float32(bias)
+    return logits
 
 
 def kept_of(vectors: FloatArray, query: FloatArray, *, beyond: float = -1.0) -> NDArray[np.bool_]:
@@ -147,7 +289,7 @@ def kept_of(vectors: FloatArray, query: FloatArray, *, beyond: float = -1.0) -> 
     return kept
 
 
-def rival_shift(known: int, listed: int) -> float:
+def rival_bias(known: int, listed: int) -> float:
     """What speaks against every query in nats, where so many of the listed rivals are known."""
     return -MARGIN - float(np.log(listed / known))
 
@@ -164,22 +306,24 @@ def prior_of(vectors: FloatArray, query: FloatArray) -> float:
     return float(np.clip(score, -PRIOR_LIMIT, PRIOR_LIMIT))
 
 
-def rough_log_odds(cosine: FloatArray, scale: float) -> FloatArray:
-    """Log odds where there is no background: against 200 texts of the mean cosine, [N]."""
-    odds: FloatArray = np.float32(scale) * (cosine - cosine.mean()) - np.float32(np.log(200))
-    return odds
+def rough_logits(cosine: FloatArray, scale: float) -> FloatArray:
+    """Match logits where there is no background: against 200 texts of the mean cosine, [N]."""
+    logits: FloatArray = np.float32(scale) * (cosine - cosine.mean()) - np.float32(np.log(200))
+    return logits
 
 
-def _log_total(background: Background, kept: NDArray[np.bool_], columns: FloatArray) -> FloatArray:
+def _log_total(
+    background: PreparedBackground, kept: NDArray[np.bool_], columns: FloatArray
+) -> FloatArray:
     """The log of the sum over the kept background, where all of it is far below the peak."""
-    logits = _logits(background.vectors[kept], columns, background.scale)
+    logits = _scaled_cosines(background.vectors[kept], columns, background.scale)
     lowest = np.float32(-background.scale)
     peak = logits.max(axis=0, initial=lowest)
     total = np.maximum(np.exp(logits - peak).sum(axis=0), _TINY)
     return np.asarray(peak + np.log(total), np.float32)
 
 
-def _logits(vectors: FloatArray, columns: FloatArray, scale: float) -> FloatArray:
+def _scaled_cosines(vectors: FloatArray, columns: FloatArray, scale: float) -> FloatArray:
     logits = np.asarray((np.float32(scale) * vectors) @ columns, np.float32)
     logits[logits >= np.float32(scale * SAME)] = -np.inf
     return logits

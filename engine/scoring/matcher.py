@@ -43,13 +43,13 @@ class Matcher:
         """Numbers in an embedding."""
         return int(self.w1.shape[1]) // 4
 
-    def log_odds(self, text: FloatArray, columns: FloatArray) -> FloatArray:
-        """Log odds of a text [dim] for N pictures, given as columns [dim, N]; float32 [N]."""
+    def logits(self, text: FloatArray, columns: FloatArray) -> FloatArray:
+        """Match logits of a text [dim] for N pictures, given as columns [dim, N]; float32 [N]."""
         w_text, w_picture, w_difference, w_product = np.split(self.w1, 4, axis=1)
         constant = (w_text @ text + self.b1)[:, None]
         w_both = w_picture + w_product * text
         count = columns.shape[1]
-        odds = np.empty(count, np.float32)
+        logits = np.empty(count, np.float32)
         difference = np.empty((self.dim, min(CHUNK, count)), np.float32)
         for start in range(0, count, CHUNK):
             part = columns[:, start : start + CHUNK]
@@ -59,13 +59,27 @@ class Matcher:
             hidden += w_difference @ apart
             hidden += constant
             np.maximum(hidden, 0, out=hidden)
-            odds[start : start + CHUNK] = (self.w2 @ hidden)[0] + self.b2
-        return odds
+            logits[start : start + CHUNK] = (self.w2 @ hidden)[0] + self.b2
+        return logits
+
+    def pair_logits(self, texts: FloatArray, pictures: FloatArray) -> FloatArray:
+        """Match logits of n texts, each for one picture, rows [n, dim] of both; float32 [n]."""
+        logits = np.empty(len(texts), np.float32)
+        for start in range(0, len(texts), CHUNK):
+            t, i = texts[start : start + CHUNK], pictures[start : start + CHUNK]
+            x = np.concatenate([t, i, np.abs(t - i), t * i], axis=1)
+            hidden = np.maximum(x @ self.w1.T + self.b1, 0)
+            logits[start : start + CHUNK] = (hidden @ self.w2.T + self.b2)[:, 0]
+        return logits
 
 
-def matcher_words(matcher_id: int, shipped: int | None) -> str:
-    """Name a matcher for people: the one that ships is the storybook's, others have a number."""
-    return "storybook's matcher" if matcher_id == shipped else f"matcher {matcher_id}"
+def matcher_words(matcher_id: int | None, shipped: int | None) -> str:
+    """Name a matcher for people: the one that ships is the storybook's, others have a number.
+
+    One without an id is the one that ships, read from its file.
+    """
+    is_shipped = matcher_id is None or matcher_id == shipped
+    return "storybook's matcher" if is_shipped else f"matcher {matcher_id}"
 
 
 def read_matcher(weights: bytes, encoder_id: str) -> Matcher:

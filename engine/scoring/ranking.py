@@ -3,36 +3,27 @@
 Nothing here reads or waits: the app calls it at every press of a key.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.results import (
-    GENERATE,
-    HISTOGRAM_BINS,
-    RETRIEVE,
-    FloatArray,
-    IdArray,
-    Scores,
-)
+from engine.results import HISTOGRAM_BINS, FloatArray, IdArray, Scores
+from engine.states import Route, ScorerKind
 
-Scorer: TypeAlias = Literal["cosine", "match"]
-COSINE: Scorer = "cosine"
-MATCH: Scorer = "match"
-SCORERS: tuple[Scorer, ...] = (COSINE, MATCH)
+FUSION_CONSTANT = 60
+"""The k of reciprocal rank fusion (Cormack et al. 2009)."""
 
 _INDEX_BITS = np.uint64(32)
 _INDEX_MASK = np.uint64(0xFFFF_FFFF)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
+class RouteDecision:
     """What is to be done about a query, and the figures that say so."""
 
-    route: str
-    """RETRIEVE or GENERATE."""
+    route: Route
     reason: str
     """A sentence for people."""
     passed: int
@@ -41,36 +32,61 @@ class Routing:
     best_match: float
 
 
-def make_scores(picture_ids: IdArray, cosine: FloatArray, match_logit: FloatArray) -> Scores:
-    """Bind both scores of N pictures, sorted by id, as read-only arrays of shape (N,).
+def make_scores(
+    picture_ids: IdArray,
+    cosine: FloatArray,
+    match_logit: FloatArray,
+    others: Mapping[str, FloatArray] | None = None,
+) -> Scores:
+    """Bind the scores of N pictures, sorted by id, as read-only arrays of shape (N,).
 
     A score that is not a number becomes the worst there is, so that it ranks last and never
-    passes.
+    passes. `others` holds those of further scorers, by name.
     """
     cosine = np.nan_to_num(cosine.astype(np.float32, copy=False), nan=-1, posinf=-1, neginf=-1)
-    logit = match_logit.astype(np.float32, copy=True)
-    logit[np.isnan(logit)] = -np.inf
+    logit = _never_nan(match_logit)
     scores = Scores(
-        picture_ids=picture_ids, cosine=cosine, match=probability(logit), match_logit=logit
+        picture_ids=picture_ids,
+        cosine=cosine,
+        match=probability(logit),
+        match_logit=logit,
+        others={name: _never_nan(values) for name, values in (others or {}).items()},
     )
-    for array in (scores.cosine, scores.match, scores.match_logit):
+    for array in (scores.cosine, scores.match, scores.match_logit, *scores.others.values()):
         array.flags.writeable = False
     return scores
 
 
+def _never_nan(values: FloatArray) -> FloatArray:
+    values = values.astype(np.float32, copy=True)
+    values[np.isnan(values)] = -np.inf
+    return values
+
+
 def probability(logit: FloatArray) -> FloatArray:
-    """The logistic function of float32 log odds, without overflow, in float32."""
+    """The logistic function of float32 logits, without overflow, in float32."""
     small = np.exp(-np.abs(logit))
     return np.where(logit >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
 
 
+ALWAYS_SCORED = (ScorerKind.COSINE, ScorerKind.MATCH)
+"""The scorers whose scores every answer and every row of a receipt has."""
+
+
+def scorers_of(scores: Scores) -> tuple[str, ...]:
+    """The names of the scorers that pictures can be ranked by."""
+    return (*ALWAYS_SCORED, *scores.others)
+
+
 def ranked_values(scores: Scores, scorer: str) -> FloatArray:
-    """What `scorer` sorts by: cosines, or the log odds of `match`. Raises ValueError."""
-    if scorer == COSINE:
+    """What `scorer` sorts by: cosines, or logits. Raises ValueError where it scored nothing."""
+    if scorer == ScorerKind.COSINE:
         return scores.cosine
-    if scorer == MATCH:
+    if scorer == ScorerKind.MATCH:
         return scores.match_logit
-    raise ValueError(f"no scorer is called {scorer!r}")
+    if scorer not in scores.others:
+        raise ValueError(f"no scorer is called {scorer!r}")
+    return scores.others[scorer]
 
 
 def order(scores: Scores, scorer: str) -> IdArray:
@@ -98,6 +114,17 @@ def rank_of(scores: Scores, scorer: str, index: int) -> int:
     return int(np.count_nonzero(values > value) + np.count_nonzero(values[:index] == value)) + 1
 
 
+def fused(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Reciprocal rank fusion of the rows of two [queries, candidates] score matrices."""
+    total = np.zeros(one.shape, np.float32)
+    for scores in (one, other):
+        order = np.argsort(-scores, axis=1, kind="stable")
+        ranks: IdArray = np.empty_like(order)
+        np.put_along_axis(ranks, order, np.arange(1, scores.shape[1] + 1)[None, :], axis=1)
+        total += (1 / (FUSION_CONSTANT + ranks)).astype(np.float32)
+    return total
+
+
 def passing(scores: Scores, threshold: float) -> NDArray[np.bool_]:
     """Which pictures have a `match` at or above `threshold`. Shape (N,)."""
     # A float64 scalar makes the comparison the same as that of the numbers a receipt holds.
@@ -115,7 +142,7 @@ def histogram(scores: Scores) -> tuple[int, ...]:
     return tuple(np.bincount(bins, minlength=HISTOGRAM_BINS).tolist())
 
 
-def route(scores: Scores, threshold: float) -> Routing:
+def route(scores: Scores, threshold: float) -> RouteDecision:
     """Decide: pictures at or above the threshold answer the query; if none, one is generated."""
     count = len(scores.picture_ids)
     passes = passed(scores, threshold)
@@ -127,8 +154,8 @@ def route(scores: Scores, threshold: float) -> Routing:
         shown_best, shown_threshold = _told_apart(best_match, threshold)
         reason = f"none of {_pictures(count)} has a match of {shown_threshold}: "
         reason += f"the best is {shown_best}"
-    return Routing(
-        route=RETRIEVE if passes else GENERATE,
+    return RouteDecision(
+        route=Route.RETRIEVE if passes else Route.GENERATE,
         reason=reason,
         passed=passes,
         best_cosine=float(scores.cosine.max()) if count else 0.0,

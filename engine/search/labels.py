@@ -23,22 +23,21 @@ from cache.labels import (
     put_calibrations,
     put_label,
 )
-from cache.pictures import show
-from cache.records import ShownPicture
+from cache.pictures import ShownPicture, show
 from cache.store import Cache
 from engine.errors import EngineError, RequestError
 from engine.requests import SearchRequest
 from engine.results import FloatArray
 from engine.scoring.calibration import fit_calibration
-from engine.search.answer import Answers
-from engine.search.case import Case, Cases
 from engine.search.pictures import Pictures
 from engine.search.query import Term, parse
-from engine.search.texts import Texts
+from engine.search.resolve import QueryResolver, ResolvedQuery
+from engine.search.scored_query import QueryScoring
+from engine.search.text_embedder import TextEmbedder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
+class RelevanceLabel:
     """A judgement, with the path of its picture."""
 
     encoder_id: str
@@ -51,7 +50,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
+class LabelSummary:
     """What the labels of an encoder come to."""
 
     encoder_id: str
@@ -67,51 +66,57 @@ class Labelled:
         return self.fitting + self.not_fitting
 
 
-class Labels:
+class RelevanceLabels:
     """Keeps labels and fits calibrations to them; no model takes part."""
 
     def __init__(
-        self, cache: Cache, texts: Texts, pictures: Pictures, cases: Cases, answers: Answers
+        self,
+        cache: Cache,
+        embedder: TextEmbedder,
+        pictures: Pictures,
+        resolver: QueryResolver,
+        scoring: QueryScoring,
     ) -> None:
         self._cache = cache
-        self._texts = texts
+        self._embedder = embedder
         self._pictures = pictures
-        self._cases = cases
-        self._answers = answers
+        self._resolver = resolver
+        self._scoring = scoring
         self._fitting = asyncio.Lock()
 
-    async def case(
+    async def resolve(
         self, query: str, picture_id: int, *, encoder_id: str | None = None, offline: bool = False
-    ) -> Case:
-        """Understand a query that a picture is to be judged by, and embed its text.
+    ) -> ResolvedQuery:
+        """Understand a query that a picture is to be labelled for, and embed its text.
 
         Without an encoder it is the one that answers the query, if it has seen the picture, else
         one that has. Raises RequestError for a query that is no plain description or a picture
         that nothing has seen, and what a search raises.
         """
         request = SearchRequest(query=query, encoder_id=encoder_id, offline=offline)
-        case = await self._cases.open(request, everywhere=encoder_id is not None)
-        if len(case.query.terms) != 1 or not case.texts or case.query.terms[0].weight < 0:
+        found = await self._resolver.resolve(request, everywhere=encoder_id is not None)
+        if len(found.query.terms) != 1 or not found.texts or found.query.terms[0].weight < 0:
             raise RequestError(
                 "only a plain description can be judged by, no picture and no mix",
                 hint="Search for one description, and judge its pictures.",
+                field="query",
             )
         embedded = await self._cache.read(encoders_of, picture_id)
-        if case.encoder.id not in embedded:
+        if found.encoder.id not in embedded:
             if encoder_id is not None or not embedded:
-                raise RequestError(f"the picture has no embedding by {case.encoder.id}")
+                raise RequestError(f"the picture has no embedding by {found.encoder.id}")
             request = replace(request, encoder_id=embedded[0])
-            case = await self._cases.open(request, everywhere=True)
-        await self._texts.embed(case.encoder, case.texts, offline=offline)
-        return case
+            found = await self._resolver.resolve(request, everywhere=True)
+        await self._embedder.embed(found.encoder, found.texts, offline=offline)
+        return found
 
-    async def put(self, text: str, picture_id: int, *, fits: bool, encoder_id: str) -> Labelled:
+    async def put(self, text: str, picture_id: int, *, fits: bool, encoder_id: str) -> LabelSummary:
         """Note whether a text fits a picture, and calibrate anew."""
         await self._cache.write(put_label, encoder_id, text, picture_id, fits=fits)
         await self.refit(encoder_id)
         return await self.state(encoder_id)
 
-    async def drop(self, text: str, picture_id: int, *, encoder_id: str) -> Labelled:
+    async def drop(self, text: str, picture_id: int, *, encoder_id: str) -> LabelSummary:
         """Take a judgement back, and calibrate anew."""
         await self._cache.write(drop_label, encoder_id, text, picture_id)
         await self.refit(encoder_id)
@@ -123,7 +128,7 @@ class Labels:
         await self.refit(encoder_id)
         return dropped
 
-    async def entries(self, encoder_id: str | None = None) -> list[Label]:
+    async def entries(self, encoder_id: str | None = None) -> list[RelevanceLabel]:
         """The labels of an encoder, or all, oldest first."""
         return await self._cache.read(_read_labels, encoder_id)
 
@@ -139,7 +144,7 @@ class Labels:
             return {}
         return await self.said(terms[0].text, encoder_id=encoder_id)
 
-    async def state(self, encoder_id: str) -> Labelled:
+    async def state(self, encoder_id: str) -> LabelSummary:
         """What the labels of an encoder come to."""
         return await self._cache.read(_read_state, encoder_id)
 
@@ -161,16 +166,16 @@ class Labels:
                 by_text[label.text].append(label)
             scored: dict[str, list[tuple[FloatArray, NDArray[np.bool_]]]] = defaultdict(list)
             for text, some in by_text.items():
-                scorer, odds, fits = await self._scored(text, some)
-                if scorer and len(odds):
-                    scored[scorer].append((odds, fits))
+                scorer, logits, fits = await self._scored(text, some)
+                if scorer and len(logits):
+                    scored[scorer].append((logits, fits))
             found = [_calibration(scorer, parts) for scorer, parts in scored.items()]
             await self._cache.write(put_calibrations, encoder_id, found)
 
     async def _scored(
         self, text: str, labels: Sequence[LabelRecord]
     ) -> tuple[str, FloatArray, NDArray[np.bool_]]:
-        """The scorer of a text, its log odds for the labelled pictures, and what was said."""
+        """The scorer of a text, its logits for the labelled pictures, and what was said."""
         encoder_id = labels[0].encoder_id
         nothing = "", np.zeros(0, np.float32), np.zeros(0, np.bool_)
         ids = [label.picture_id for label in labels]
@@ -180,15 +185,15 @@ class Labels:
             return nothing
         request = SearchRequest(query=text, encoder_id=encoder_id, offline=True)
         try:
-            case = await self._cases.open(request, as_text=True, everywhere=True)
-            scorer, odds = await self._answers.uncalibrated(
-                case,
+            query = await self._resolver.resolve(request, as_text=True, everywhere=True)
+            scorer, logits = await self._scoring.uncalibrated(
+                query,
                 np.array([label.picture_id for label in kept], np.int64),
                 np.stack([vectors[label.picture_id] for label in kept]),
             )
         except EngineError:
             return nothing  # Its text or its encoder is not known any more.
-        return scorer, odds, np.array([label.fits for label in kept], np.bool_)
+        return scorer, logits, np.array([label.fits for label in kept], np.bool_)
 
 
 def _path(shown: Mapping[int, ShownPicture], picture_id: int) -> str:
@@ -199,15 +204,15 @@ def _path(shown: Mapping[int, ShownPicture], picture_id: int) -> str:
 def _calibration(
     scorer: str, parts: Sequence[tuple[FloatArray, NDArray[np.bool_]]]
 ) -> NewCalibration:
-    odds = np.concatenate([odds for odds, _ in parts])
-    scale, shift = fit_calibration(odds, np.concatenate([fits for _, fits in parts]))
-    return NewCalibration(scorer=scorer, scale=scale, shift=shift, labels=len(odds))
+    logits = np.concatenate([each for each, _ in parts])
+    scale, bias = fit_calibration(logits, np.concatenate([fits for _, fits in parts]))
+    return NewCalibration(scorer=scorer, scale=scale, shift=bias, labels=len(logits))
 
 
-def _read_state(db: Database, encoder_id: str) -> Labelled:
+def _read_state(db: Database, encoder_id: str) -> LabelSummary:
     labels = list_labels(db, encoder_id)
     fitting = sum(label.fits for label in labels)
-    return Labelled(
+    return LabelSummary(
         encoder_id=encoder_id,
         fitting=fitting,
         not_fitting=len(labels) - fitting,
@@ -215,11 +220,11 @@ def _read_state(db: Database, encoder_id: str) -> Labelled:
     )
 
 
-def _read_labels(db: Database, encoder_id: str | None) -> list[Label]:
+def _read_labels(db: Database, encoder_id: str | None) -> list[RelevanceLabel]:
     labels = list_labels(db, encoder_id)
     shown = {each.picture.id: each for each in show(db, [label.picture_id for label in labels])}
     return [
-        Label(
+        RelevanceLabel(
             encoder_id=label.encoder_id,
             text=label.text,
             picture_id=label.picture_id,

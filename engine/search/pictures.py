@@ -10,23 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.embeddings import vectors_of
-from cache.paths import pictures_at
-from cache.pictures import find_by_sha, show
-from cache.records import EncoderRecord
+from cache.embeddings import EncoderRecord, vectors_of
+from cache.pictures import find_by_sha, pictures_at, show
 from cache.store import Cache
 from engine.errors import OfflineError, PictureError, RequestError
-from engine.indexing.plan import FileTask
-from engine.indexing.pool import Decoder, PoolSettings, Refused
-from engine.indexing.walk import SUFFIXES
+from engine.file_types import SUFFIXES
+from engine.library.decoders import Decoder, PoolSettings, Refused
+from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
-from engine.search.query import Term
-from engine.search.texts import Texts
+from engine.search.query import BY_CONTENT, Term
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 
-BY_CONTENT = "sha256:"
-"""Starts a term that names a picture of the library by the first digits of its hash."""
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -51,7 +47,7 @@ class Pictures:
     """Tells which picture a term names, and gets its embedding."""
 
     def __init__(
-        self, cache: Cache, encoders: Encoders, texts: Texts, settings: EngineSettings
+        self, cache: Cache, encoders: Encoders, texts: TextEmbedder, settings: EngineSettings
     ) -> None:
         self._cache = cache
         self._encoders = encoders

@@ -16,6 +16,9 @@ from engine.errors import RequestError
 MAX_LENGTH = 10_000
 MAX_TERMS = 32
 
+BY_CONTENT = "sha256:"
+"""Starts a term that names a picture of the library by the first digits of its hash."""
+
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _START = re.compile(rf'\s*[+\-−]?\s*(?:{_NUMBER}\s*[*×]\s*)?["“”]')
 _WEIGHT = re.compile(rf"({_NUMBER})\s*[*×]\s*")

@@ -1,15 +1,24 @@
 """Receipts on their way into and out of the cache: canonical JSON, named by what they depend on."""
 
+from __future__ import annotations
+
 import hashlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
-from cache.records import ReceiptRecord
-from engine.errors import EngineError
-from engine.requests import SHOW, Filters
-from engine.results import Note, Receipt, ResultRow
+from cache.errors import CacheError
+from cache.receipts import ReceiptRecord, delete_receipts, get_receipt, list_receipts, touch_receipt
+from cache.store import Cache
+from engine.errors import EngineError, RequestError
+from engine.requests import Filters
+from engine.results import Receipt, ResultRow, SearchResult, SearchWarning
+from engine.states import Route, Synthetic
 
+ROUGH, PARTIAL = "rough", "partial"
+"""What a key says of a `match` that is a guess for want of a background; and of one that may be
+another as soon as the model may start that embeds the prompts still unknown."""
 FORMULA = 2
 """One more whenever scores or routes of the same request come out differently."""
 
@@ -18,16 +27,16 @@ _SEQUEL = ("override", "job", "result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class StoredDecision:
     """A decision as it comes back: byte for byte what was put in."""
 
     receipt: Receipt
     rows: tuple[ResultRow, ...]
-    notes: tuple[Note, ...]
+    warnings: tuple[SearchWarning, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
+class ReceiptKey:
     """Everything a decision depends on, the scores' part of it."""
 
     query: str
@@ -41,11 +50,11 @@ class Basis:
     revision: int
 
 
-def receipt_id(basis: Basis, *, scorer: str, threshold: float, top: int) -> str:
+def receipt_id(key: ReceiptKey, *, scorer: str, threshold: float, top: int) -> str:
     """12 hex digits of the SHA-256 of all that the decision depends on."""
     whole = {
-        **asdict(basis),
-        "filters": filters_as_json(basis.filters),
+        **asdict(key),
+        "filters": filters_as_json(key.filters),
         "formula": FORMULA,
         "scorer": scorer,
         "threshold": float(threshold),
@@ -61,7 +70,7 @@ def filters_as_json(filters: Filters) -> dict[str, object]:
         "since": filters.since,
         "until": filters.until,
         "min_side": filters.min_side,
-        "synthetic": "" if filters.synthetic == SHOW else filters.synthetic,
+        "synthetic": "" if filters.synthetic == Synthetic.SHOW else filters.synthetic,
     }
     return {name: value for name, value in found.items() if value}
 
@@ -71,13 +80,13 @@ def canonical(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def pack(stored: Stored) -> ReceiptRecord:
+def pack(stored: StoredDecision) -> ReceiptRecord:
     """The row that keeps a decision."""
     receipt = stored.receipt
     body = {
         "receipt": {k: v for k, v in asdict(receipt).items() if k not in _SEQUEL},
         "rows": [asdict(row) for row in stored.rows],
-        "notes": [asdict(note) for note in stored.notes],
+        "notes": [asdict(each) for each in stored.warnings],
     }
     return ReceiptRecord(
         id=receipt.id,
@@ -91,19 +100,20 @@ def pack(stored: Stored) -> ReceiptRecord:
     )
 
 
-def unpack(record: ReceiptRecord) -> Stored:
+def unpack(record: ReceiptRecord) -> StoredDecision:
     """The decision that a row keeps. Raises EngineError where the body cannot be understood."""
+    override = record.sequel.override
     try:
         body = json.loads(record.body)
-        return Stored(
+        return StoredDecision(
             receipt=replace(
                 _receipt(body["receipt"]),
-                override=record.sequel.override,
+                override=None if override is None else Route(override),
                 job=record.sequel.job_id,
                 result=record.sequel.result,
             ),
             rows=tuple(ResultRow(**row) for row in body["rows"]),
-            notes=tuple(Note(**note) for note in body["notes"]),
+            warnings=tuple(SearchWarning(**each) for each in body["notes"]),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EngineError(
@@ -117,5 +127,61 @@ def _receipt(found: Mapping[str, object]) -> Receipt:
     unknown = set(found) - known
     if unknown:
         raise ValueError(f"unknown fields {sorted(unknown)}")
-    values = {**found, "histogram": tuple(int(n) for n in found["histogram"])}  # type: ignore[attr-defined]
+    bins: list[int] = found["histogram"]  # type: ignore[assignment]
+    values = {**found, "route": Route(str(found["route"])), "histogram": tuple(map(int, bins))}
     return Receipt(**values)  # type: ignore[arg-type]
+
+
+class History:
+    """The receipts of the cache."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    async def entries(
+        self, limit: int = 50, offset: int = 0, containing: str = ""
+    ) -> list[Receipt]:
+        """Receipts whose query contains a text, last used first; damaged ones are left out."""
+        records = await self._cache.read(
+            list_receipts, limit=limit, offset=offset, containing=containing
+        )
+        receipts = []
+        for record in records:
+            try:
+                receipts.append(unpack(record).receipt)
+            except EngineError:
+                continue
+        return receipts
+
+    async def replay(self, receipt_id: str, *, note_use: bool = True) -> SearchResult:
+        """A decision as it was stored, byte for byte; a mere look at it is no use of it.
+
+        Raises RequestError where there is none of that id, EngineError where it is damaged.
+        """
+        started = time.perf_counter()
+        record = await self._cache.read(get_receipt, receipt_id)
+        if record is None:
+            raise RequestError(
+                f"there is no receipt {receipt_id}", hint="t2itui history lists the receipts."
+            )
+        stored = unpack(record)
+        if note_use and not self._cache.read_only:
+            await self._touch(receipt_id)
+        return SearchResult(
+            receipt=stored.receipt,
+            rows=stored.rows,
+            cached=True,
+            seconds=time.perf_counter() - started,
+            warnings=stored.warnings,
+        )
+
+    async def forget(self, receipt_ids: Sequence[str]) -> None:
+        """Delete receipts; unknown ids do no harm."""
+        await self._cache.write(delete_receipts, list(receipt_ids))
+
+    async def _touch(self, receipt_id: str) -> None:
+        try:
+            await self._cache.write(touch_receipt, receipt_id, time.time())
+        except CacheError:
+            # That it was used again is worth less than the answer.
+            return

@@ -12,30 +12,37 @@ import numpy as np
 from sqlite_utils import Database
 
 from cache.errors import CacheError
-from cache.pictures import show
+from cache.pictures import ShownPicture, show
 from cache.receipts import get_receipt, put_receipt, touch_receipt
-from cache.records import ShownPicture
 from cache.store import Cache
-from engine.builtin.storybook import Storybook
 from engine.errors import RequestError
+from engine.library.collections import Storybook
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
-from engine.results import IdArray, Note, Receipt, ResultRow, Scores, SearchResult
+from engine.results import IdArray, Receipt, ResultRow, Scores, SearchResult, SearchWarning
 from engine.scoring import ranking
-from engine.search import notes
-from engine.search.answer import Answers
-from engine.search.case import Case, Cases, check, check_scorer
-from engine.search.judge import Judge
-from engine.search.labels import Labels
+from engine.scoring.registry import check_scorer, search_scorers
+from engine.search import warnings
+from engine.search.labels import RelevanceLabels
 from engine.search.pictures import Pictures, absolute
+from engine.search.prompt_scores import PromptScorer
 from engine.search.query import quote
-from engine.search.receipts import Basis, Stored, filters_as_json, pack, receipt_id, unpack
-from engine.search.texts import Texts
+from engine.search.receipts import (
+    ReceiptKey,
+    StoredDecision,
+    filters_as_json,
+    pack,
+    receipt_id,
+    unpack,
+)
+from engine.search.resolve import QueryResolver, ResolvedQuery, check
+from engine.search.scored_query import QueryScoring
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 
 _NONE: IdArray = np.empty(0, np.int64)
 _REMEMBERED = 16
-"""Results whose basis is remembered, so that they can be routed anew."""
+"""Results whose key is remembered, so that they can be routed anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +66,17 @@ class Searcher:
     ) -> None:
         self._cache = cache
         self._encoders = encoders
-        self._texts = Texts(cache, encoders)
-        self._pictures = Pictures(cache, encoders, self._texts, settings)
-        self._cases = Cases(cache, self._pictures, settings, storybook)
-        self._answers = Answers(cache, self._texts, self._pictures, self._cases)
-        self.judge = Judge(cache, self._cases, self._answers)
+        self._embedder = TextEmbedder(cache, encoders)
+        self._pictures = Pictures(cache, encoders, self._embedder, settings)
+        self._resolver = QueryResolver(cache, self._pictures, settings, storybook)
+        self._scoring = QueryScoring(cache, self._embedder, self._pictures, self._resolver)
+        self.prompts = PromptScorer(cache, self._resolver, self._scoring)
         """Scores pictures against texts, without a receipt."""
-        self.labels = Labels(cache, self._texts, self._pictures, self._cases, self._answers)
+        self.labels = RelevanceLabels(
+            cache, self._embedder, self._pictures, self._resolver, self._scoring
+        )
         """What a person says of pictures."""
-        self._bases: OrderedDict[str, Basis] = OrderedDict()
+        self._keys: OrderedDict[str, ReceiptKey] = OrderedDict()
         self._order: tuple[Scores, str, IdArray] | None = None
 
     async def search(self, request: SearchRequest) -> SearchResult:
@@ -77,21 +86,21 @@ class Searcher:
         what models raise.
         """
         started = time.perf_counter()
-        case = await self._cases.open(request)
-        stored = await self._replayed(case, request)
+        query = await self._resolver.resolve(request)
+        stored = await self._replayed(query)
         if stored is not None:
             return _result(stored, cached=True, scores=None, started=started)
-        return await self._answer(case, started)
+        return await self._answer(query, started)
 
     async def scored(self, request: SearchRequest) -> SearchResult:
         """Answer a query with the scores of every picture in scope; raises as `search` does."""
         started = time.perf_counter()
-        return await self._answer(await self._cases.open(request), started)
+        return await self._answer(await self._resolver.resolve(request), started)
 
     async def preview(self, request: SearchRequest) -> SearchResult:
         """Answer a query that nobody asked: as `scored` does, but without keeping the receipt."""
         started = time.perf_counter()
-        return await self._answer(await self._cases.open(request), started, keep=False)
+        return await self._answer(await self._resolver.resolve(request), started, keep=False)
 
     async def warm_up(self, request: SearchRequest) -> None:
         """Load the model that a text would be asked of, if it is on this machine.
@@ -101,7 +110,7 @@ class Searcher:
         """
         if request.offline:
             return
-        source = (await self._cases.open(request, as_text=True)).encoder.source
+        source = (await self._resolver.resolve(request, as_text=True)).encoder.source
         if source and await asyncio.to_thread(self._encoders.locate, source) is not None:
             await self._encoders.load(source)
 
@@ -126,12 +135,12 @@ class Searcher:
         """
         started = time.perf_counter()
         old, scores = result.receipt, result.scores
-        basis = self._bases.get(old.id)
+        key = self._keys.get(old.id)
         check(SearchRequest(query=old.query, threshold=threshold, scorer=scorer, top=top))
-        if scores is None or basis is None:
+        if scores is None or key is None:
             raise RequestError("this result can no longer be routed anew", hint="Search again.")
         decision = _Decision(scorer=scorer, threshold=threshold, top=top)
-        stored = await self._decide(basis, old.matcher, scores, decision, result.notes)
+        stored = await self._decide(key, old.matcher, scores, decision, result.warnings)
         return _result(stored, cached=True, scores=scores, started=started)
 
     async def rows(
@@ -141,30 +150,31 @@ class Searcher:
 
         Of a result without scores, those that its receipt keeps.
         """
-        check_scorer(scorer)
+        check_scorer(scorer, search_scorers())
         if result.scores is None:
             return result.rows[max(start, 0) : stop]
         return await self._rows(result.scores, scorer, max(start, 0), stop)
 
-    async def _answer(self, case: Case, started: float, *, keep: bool = True) -> SearchResult:
-        answer = await self._answers.compute(case)
-        basis = replace(case.basis, match=answer.match, revision=answer.revision)
-        request = case.request
+    async def _answer(
+        self, query: ResolvedQuery, started: float, *, keep: bool = True
+    ) -> SearchResult:
+        found, request = await self._scoring.score(query), query.request
         decision = _Decision(scorer=request.scorer, threshold=request.threshold, top=request.top)
         stored = await self._decide(
-            basis, answer.matcher, answer.scores, decision, answer.notes, keep=keep
+            found.key, found.matcher, found.scores, decision, found.warnings, keep=keep
         )
-        return _result(stored, cached=not answer.used_model, scores=answer.scores, started=started)
+        return _result(stored, cached=not found.used_model, scores=found.scores, started=started)
 
-    async def _replayed(self, case: Case, request: SearchRequest) -> Stored | None:
-        """The stored decision of a case, with the use counted."""
+    async def _replayed(self, query: ResolvedQuery) -> StoredDecision | None:
+        """The stored decision of a query, with the use counted."""
+        request = query.request
         name = receipt_id(
-            case.basis, scorer=request.scorer, threshold=request.threshold, top=request.top
+            query.key, scorer=request.scorer, threshold=request.threshold, top=request.top
         )
         stored = await self._cache.read(_get, name)
         if stored is None:
             return None
-        self._remember(name, case.basis)
+        self._remember(name, query.key)
         if not self._cache.read_only:
             await self._touch(name)
         return stored
@@ -178,27 +188,27 @@ class Searcher:
 
     async def _decide(
         self,
-        basis: Basis,
+        key: ReceiptKey,
         matcher: str,
         scores: Scores,
         decision: _Decision,
-        told: tuple[Note, ...],
+        found_warnings: tuple[SearchWarning, ...],
         *,
         keep: bool = True,
-    ) -> Stored:
+    ) -> StoredDecision:
         name = receipt_id(
-            basis, scorer=decision.scorer, threshold=decision.threshold, top=decision.top
+            key, scorer=decision.scorer, threshold=decision.threshold, top=decision.top
         )
-        self._remember(name, basis)
+        self._remember(name, key)
         known = await self._cache.read(_get, name)
         if known is not None:
             return known
         routing = ranking.route(scores, decision.threshold)
-        stored = Stored(
+        stored = StoredDecision(
             receipt=Receipt(
                 id=name,
-                query=basis.query,
-                encoder=basis.encoder,
+                query=key.query,
+                encoder=key.encoder,
                 matcher=matcher,
                 ranked_by=decision.scorer,
                 threshold=decision.threshold,
@@ -209,21 +219,23 @@ class Searcher:
                 passed=routing.passed,
                 considered=len(scores.picture_ids),
                 histogram=ranking.histogram(scores),
-                filters=filters_as_json(basis.filters),
+                filters=filters_as_json(key.filters),
                 override=None,
                 created_at=time.time(),
             ),
             rows=await self._rows(scores, decision.scorer, 0, decision.top or None),
-            notes=told,
+            warnings=found_warnings,
         )
         return await self._keep(stored) if keep else stored
 
-    async def _keep(self, stored: Stored) -> Stored:
+    async def _keep(self, stored: StoredDecision) -> StoredDecision:
         """Store a decision; what was stored first under its name is the decision."""
         try:
             return await self._cache.write(_put, stored)
         except CacheError as error:
-            return replace(stored, notes=(*stored.notes, *notes.unkept_note(error.message)))
+            return replace(
+                stored, warnings=(*stored.warnings, *warnings.of_unkept_receipt(error.message))
+            )
 
     async def _rows(
         self, scores: Scores, scorer: str, start: int, stop: int | None
@@ -239,19 +251,19 @@ class Searcher:
             self._order = scores, scorer, ranking.order(scores, scorer)
         return self._order[2]
 
-    def _remember(self, name: str, basis: Basis) -> None:
-        self._bases[name] = basis
-        self._bases.move_to_end(name)
-        while len(self._bases) > _REMEMBERED:
-            self._bases.popitem(last=False)
+    def _remember(self, name: str, key: ReceiptKey) -> None:
+        self._keys[name] = key
+        self._keys.move_to_end(name)
+        while len(self._keys) > _REMEMBERED:
+            self._keys.popitem(last=False)
 
 
-def _get(db: Database, name: str) -> Stored | None:
+def _get(db: Database, name: str) -> StoredDecision | None:
     record = get_receipt(db, name)
     return None if record is None else unpack(record)
 
 
-def _put(db: Database, stored: Stored) -> Stored:
+def _put(db: Database, stored: StoredDecision) -> StoredDecision:
     put_receipt(db, pack(stored))
     return _get(db, stored.receipt.id) or stored
 
@@ -278,12 +290,14 @@ def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> R
     )
 
 
-def _result(stored: Stored, *, cached: bool, scores: Scores | None, started: float) -> SearchResult:
+def _result(
+    stored: StoredDecision, *, cached: bool, scores: Scores | None, started: float
+) -> SearchResult:
     return SearchResult(
         receipt=stored.receipt,
         rows=stored.rows,
         cached=cached,
         seconds=time.perf_counter() - started,
-        notes=stored.notes,
+        warnings=stored.warnings,
         scores=scores,
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
+from engine.evaluation.swaps import Variant, with_article
 from engine.storybook import vocabulary
 from engine.storybook.claims import Claim, Subject, full_subject
 from engine.storybook.scenes import Animal, Scene
@@ -19,7 +20,6 @@ from engine.storybook.vocabulary import (
     FOREIGN_ENGLISH,
 )
 from engine.storybook.wording import Caption, Language, write, write_plainly
-from engine.variants import Variant, with_article
 
 LEVELS = (1, 2, 3)
 

@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from engine.evaluation.figures import Measuring
-from engine.evaluation.gather import Material
-from engine.evaluation.results import Calibration, Paired, Retrieval, Routing, Swap
-from engine.evaluation.stored import read_as
+from engine.evaluation.embeddings import Material
+from engine.evaluation.measure import Measuring
+from engine.evaluation.results import (
+    CalibrationFigures,
+    Paired,
+    Retrieval,
+    RoutingFigures,
+    Swap,
+    read_as,
+)
+from engine.models.messages import Reply
+from engine.states import Direction, ScorerKind
 from engine.training.request import TrainRequest
-from engine.training.split import Parts
-from engine.wire import Reply
+
+if TYPE_CHECKING:
+    from engine.training.run import Parts
 
 VERSION = 1
 
@@ -39,14 +49,14 @@ class TrainingReport:
     against_label_free: tuple[Paired, ...]
     against_cosine: tuple[Paired, ...]
     swaps: tuple[Swap, ...]
-    routing: tuple[Routing, ...]
-    calibration: tuple[Calibration, ...]
+    routing: tuple[RoutingFigures, ...]
+    calibration: tuple[CalibrationFigures, ...]
 
     def as_json(self) -> str:
         """What is kept."""
         return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
 
-    def of(self, scorer: str, direction: str = "text_to_picture") -> Retrieval:
+    def of(self, scorer: str, direction: str = Direction.TEXT_TO_PICTURE) -> Retrieval:
         """The figures of a scorer."""
         found = (
             each for each in self.retrieval if (each.scorer, each.direction) == (scorer, direction)
@@ -87,7 +97,7 @@ def make_report(
     by_scorer = {
         each.scorer: each.average_precision.value
         for each in figures.retrieval
-        if each.direction == "text_to_picture"
+        if each.direction == Direction.TEXT_TO_PICTURE
     }
     return TrainingReport(
         version=VERSION,
@@ -100,10 +110,10 @@ def make_report(
         validation_map=fitted.number("validation_map"),
         seconds=seconds,
         device=fitted.text("device"),
-        is_better=by_scorer["match"] > by_scorer["label-free"],
+        is_better=by_scorer[ScorerKind.MATCH] > by_scorer[ScorerKind.LABEL_FREE],
         retrieval=tuple(figures.retrieval),
-        against_label_free=tuple(_against(measuring, "label-free")),
-        against_cosine=tuple(_against(measuring, "cosine")),
+        against_label_free=tuple(_against(measuring, ScorerKind.LABEL_FREE)),
+        against_cosine=tuple(_against(measuring, ScorerKind.COSINE)),
         swaps=tuple(figures.swaps),
         routing=tuple(figures.routing),
         calibration=tuple(figures.calibration),
@@ -112,7 +122,7 @@ def make_report(
 
 def _against(measuring: Measuring, other: str) -> Iterator[Paired]:
     for direction in measuring.directions:
-        yield from measuring.against("match", other, direction)
+        yield from measuring.against(ScorerKind.MATCH, other, direction)
 
 
 def read_report(text: str) -> TrainingReport | None:
@@ -130,7 +140,8 @@ def summary(text: str) -> str:
     if report is None:
         return "shipped or made elsewhere"
     match, label_free, cosine = (
-        report.of(name).average_precision.value for name in ("match", "label-free", "cosine")
+        report.of(name).average_precision.value
+        for name in (ScorerKind.MATCH, ScorerKind.LABEL_FREE, ScorerKind.COSINE)
     )
     return (
         f"mAP {match:.3f} (label-free {label_free:.3f}, cosine {cosine:.3f}) on"

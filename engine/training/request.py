@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.evaluation.request import TEMPLATES, EvaluateRequest
+from engine.states import ScorerKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,5 +72,5 @@ class TrainRequest:
             seed=self.seed,
             offline=self.offline,
             resamples=self.resamples,
-            scorers=("cosine", "label-free", "match"),
+            scorers=(ScorerKind.COSINE, ScorerKind.LABEL_FREE, ScorerKind.MATCH),
         )

@@ -1,4 +1,4 @@
-"""Carries a training out: data, split, fit in a model process, report, and what is kept."""
+"""Splits data by picture, never by caption, into what is learned from, watched, and reported on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import safetensors.numpy
@@ -16,27 +16,96 @@ from numpy.typing import NDArray
 
 from cache.matchers import add_matcher
 from cache.store import Cache
-from engine.evaluation.figures import Measuring
-from engine.evaluation.gather import Gathering, Material
-from engine.evaluation.ground import label_free_scorer, shipped_matcher
-from engine.evaluation.scorers import CosineScorer, GivenScorer, MatcherScorer, Scorer
+from engine.errors import RequestError
+from engine.evaluation.context import shipped_matcher, text_backgrounds
+from engine.evaluation.embeddings import Gathering, Material
+from engine.evaluation.measure import Measuring
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
-from engine.indexing.indexer import Indexer
+from engine.jobs.threads import Pulse, on_thread
+from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
+from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
+from engine.results import FloatArray, IdArray
+from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, read_matcher
-from engine.search.texts import Texts
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
+from engine.states import ScorerKind
 from engine.training.report import Sizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
-from engine.training.split import Parts, as_arrays, split
-from engine.vectors.pulse import Pulse, on_thread
-from engine.wire import Json, Reply
+
+FEWEST = 4
+"""Pictures that each part needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The three parts of gathered data."""
+
+    train: Material
+    validation: Material
+    held_out: Material
+
+
+def split(material: Material, validation: float, held_out: float, seed: int) -> Parts:
+    """Deal the pictures out at random; texts follow the pictures that they are right for.
+
+    Raises RequestError where a part comes out too small.
+    """
+    count = len(material.data.pictures)
+    order = np.random.default_rng(seed).permutation(count)
+    first = round(held_out * count)
+    second = first + round(validation * count)
+    kept = [np.sort(part) for part in (order[second:], order[first:second], order[:first])]
+    if min(map(len, kept)) < FEWEST:
+        raise RequestError(
+            f"{count:,} pictures are too few to learn from: each part needs {FEWEST}",
+            hint="Give more pictures.",
+        )
+    train, watched, reported = (part_of(material, pictures) for pictures in kept)
+    return Parts(train=train, validation=watched, held_out=reported)
+
+
+def part_of(material: Material, pictures: IdArray) -> Material:
+    """The part of the material with these pictures, and the texts that are right for one."""
+    data = material.data
+    texts = np.unique(data.right.text[np.isin(data.right.picture, pictures)])
+    return replace(
+        material,
+        data=data.narrowed(pictures, texts),
+        texts=material.texts[texts],
+        languages=tuple(material.languages[index] for index in texts),
+        pictures=material.pictures[pictures],
+    )
+
+
+def as_arrays(part: Material) -> list[NDArray[np.generic]]:
+    """What crosses to the process that trains, in its order."""
+    data = part.data
+    pairs = [pair for pair in data.swapped if pair.false in part.spoken]
+    false = [part.spoken[pair.false] for pair in pairs]
+    return [
+        part.texts,
+        part.pictures,
+        data.right.text,
+        data.right.picture,
+        _stacked(false, part.texts.shape[1]),
+        np.array([pair.picture for pair in pairs], np.int64),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int64),
+    ]
+
+
+def _stacked(vectors: Sequence[FloatArray], dim: int) -> FloatArray:
+    return np.stack(vectors) if vectors else np.zeros((0, dim), np.float32)
+
 
 MODULE = "engine.workers.trainer"
 SILENCE_S = 600.0
-TWO_BRANCH, SHIPPED = "two-branch", "shipped"
-"""Scorers that only a report of a training has: a rival network, and the matcher that ships."""
+SHIPPED = "shipped"
+"""The matcher that ships, in a report beside another for its encoder."""
 _STAGES = {"starting": "starting the trainer", "measuring": "measuring"}
 """What the trainer does besides learning, in words."""
 
@@ -77,9 +146,9 @@ class Run:
         self._encoders = encoders
         self._settings = settings
         self._request = request
-        self._texts = Texts(cache, encoders)
+        self._embedder = TextEmbedder(cache, encoders)
         evaluation = request.as_evaluation()
-        self._gathering = Gathering(cache, encoders, indexer, self._texts, evaluation)
+        self._gathering = Gathering(cache, encoders, indexer, self._embedder, evaluation)
 
     async def carry_out(self, job_id: int, report: Report) -> Trained:
         """Train, measure on the held-out pictures, and keep what does better than no training."""
@@ -90,8 +159,8 @@ class Run:
         learned = await self._learn(material, job_id, report)
         encoder_id = material.encoder.id
         matcher = read_matcher(_file(learned.fitted, encoder_id, "{}"), encoder_id)
-        scorers = await self._scorers(learned.held_out, matcher, learned.rival)
-        measuring = await self._measure(scorers, learned.held_out, job_id, report)
+        context = await self._context(learned.held_out, matcher)
+        measuring = await self._measure(learned, context, job_id, report)
         found = make_report(
             self._request,
             learned.held_out,
@@ -108,9 +177,9 @@ class Run:
         parts = split(material, request.validation, request.held_out, request.seed)
         rival = None
         async with self._worker() as worker:
-            fitted = await self._fit(worker, "matcher", parts, job_id, report)
+            fitted = await self._fit(worker, ScorerKind.MATCHER, parts, job_id, report)
             if request.with_two_branch:
-                rival = await self._fit(worker, TWO_BRANCH, parts, job_id, report)
+                rival = await self._fit(worker, ScorerKind.TWO_BRANCH, parts, job_id, report)
         return _Learned(fitted=fitted, rival=rival, held_out=parts.held_out, sizes=Sizes.of(parts))
 
     @asynccontextmanager
@@ -149,35 +218,35 @@ class Run:
 
         return await worker.call("fit", fields, arrays, on_event=hear)
 
-    async def _scorers(self, part: Material, matcher: Matcher, rival: Reply | None) -> list[Scorer]:
-        columns = np.ascontiguousarray(part.pictures.T)
-        label_free = await label_free_scorer(
-            self._texts, part, columns, "label-free", offline=self._request.offline
+    async def _context(self, part: Material, matcher: Matcher) -> MatchContext:
+        offline = self._request.offline
+        return MatchContext(
+            matrix=EmbeddingMatrix.of(part.pictures),
+            logit_scale=part.encoder.logit_scale,
+            matcher=matcher,
+            backgrounds=await text_backgrounds(self._embedder, part.encoder, offline=offline),
         )
-        scorers: list[Scorer] = [
-            CosineScorer(columns=columns),
-            label_free,
-            MatcherScorer(columns=columns, matcher=matcher),
-        ]
-        shipped = await asyncio.to_thread(shipped_matcher, part.encoder.id)
-        if shipped is not None:
-            scorers.append(MatcherScorer(columns=columns, matcher=shipped, name=SHIPPED))
-        if rival is not None:
-            scores = np.asarray(rival.arrays[-1], np.float32)
-            scorers.append(GivenScorer(texts=part.texts, scores=scores, name=TWO_BRANCH))
-        return scorers
 
     async def _measure(
-        self, scorers: Sequence[Scorer], part: Material, job_id: int, report: Report
+        self, learned: _Learned, context: MatchContext, job_id: int, report: Report
     ) -> Measuring:
-        names = (*(scorer.name for scorer in scorers), "fusion")
         pulse = Pulse(lambda _: None)
         report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
         asked = self._request.as_evaluation()
+        given: dict[str, FloatArray] = {}
+        if learned.rival is not None:
+            given[ScorerKind.TWO_BRANCH] = np.asarray(learned.rival.arrays[-1], np.float32)
+
+        shipped = await asyncio.to_thread(shipped_matcher, learned.held_out.encoder.id)
 
         def work() -> Measuring:
-            measuring = Measuring(part, asked, pulse.advance, names=names)
-            measuring.run(scorers)
+            measuring = Measuring(learned.held_out, context, asked, pulse.advance)
+            measuring.run((*asked.scorers, *given, ScorerKind.FUSION), given)
+            if shipped is not None:
+                beside = replace(context, matcher=shipped)
+                other = Measuring(learned.held_out, beside, asked, pulse.advance)
+                other.run((ScorerKind.MATCH,))
+                measuring.figures.add(other.figures, SHIPPED)
             return measuring
 
         return await on_thread(work, pulse, wait=True)

@@ -10,22 +10,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TypeAlias
 
-from cache.encoders import find_encoder
-from cache.matchers import add_matcher, matchers, remove_matcher
-from cache.records import MatcherRecord
+from cache.collections import find_storybook
+from cache.embeddings import find_encoder
+from cache.matchers import MatcherRecord, add_matcher, matchers, remove_matcher
 from cache.store import Cache
-from cache.storybook import find_storybook
 from engine.errors import EngineError, ModelUnusableError, RequestError
 from engine.events import Report
-from engine.indexing.indexer import Indexer
-from engine.jobs import JobWork
+from engine.files import replaced
+from engine.jobs.jobs import JobWork
+from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.scoring.matcher import read_matcher
 from engine.settings import EngineSettings
+from engine.states import JobKind
 from engine.training.report import summary
 from engine.training.request import TrainRequest
 from engine.training.run import Run, Trained
-from engine.vectors.atomic import replaced
 
 Refit: TypeAlias = Callable[[str], Awaitable[None]]
 """Called with an encoder's id."""
@@ -155,8 +155,8 @@ class TrainJob:
     asked: TrainRequest
 
     @property
-    def kind(self) -> str:
-        return "train"
+    def kind(self) -> JobKind:
+        return JobKind.TRAIN
 
     @property
     def title(self) -> str:

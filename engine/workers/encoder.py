@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.models.messages import Reply
 from engine.uncollected import uncollected
-from engine.wire import Reply
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
-    from engine.workers.clip import Towers
+    from engine.workers.encoder_models import Towers
 
 
 class Encoder:
@@ -72,8 +72,8 @@ class Encoder:
         if self._loaded is None:
             call.report(stage="starting the model process")
             with uncollected():
-                from engine.workers.clip import load_towers
                 from engine.workers.device import choose
+                from engine.workers.encoder_models import load_towers
             choice = choose(self._device, self._dtype)
             self._loaded = load_towers(self._folder, choice, lambda stage: call.report(stage=stage))
         return self._loaded

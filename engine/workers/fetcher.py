@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import DownloadError
-from engine.generation.places import INDEX
-from engine.generation.reading import need_known_classes
 from engine.models.families import family_of
+from engine.models.generator_info import need_known_classes
 from engine.models.json_files import read_json
-from engine.wire import Reply
+from engine.models.messages import Reply
+from engine.models.paths import INDEX
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def fetch(call: Call) -> Reply:
     """Bring all files of a model into the hub's cache."""
     from huggingface_hub import HfApi, constants
 
-    from engine.workers.blobs import fetch_file
-    from engine.workers.hub import plan
+    from engine.workers.hub import fetch_file, plan
 
     cache, model = Path(sys.argv[1]), call.request.text("model")
     with _translated(model, constants.ENDPOINT):

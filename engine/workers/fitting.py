@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.workers.learned import Matcher, TwoBranch
+from engine.scoring.calibration import fit_platt
+from engine.workers.matcher_modules import Matcher, TwoBranch
 from engine.workers.pairs import Batch, Mined, Pairs, draw, even_pairs, listed_pairs, mine
 
 SIDE = 1024
@@ -310,32 +311,16 @@ def mined_by(model: nn.Module, pairs: Pairs) -> Mined:
     return mine(pairs, lambda texts: texts @ pairs.pictures.T)
 
 
-def calibration(logits: Tensor, label: Tensor) -> tuple[float, float]:
-    """Scale and shift that make log odds right on held-out pairs (Platt 1999)."""
-    values = torch.tensor([1.0, 0.0], device=logits.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([values], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        scaled = logits * values[0] + values[1]
-        loss = functional.binary_cross_entropy_with_logits(scaled, label)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
-    return values[0].item(), values[1].item()
-
-
 @torch.no_grad()
 def logits_of(model: nn.Module, batch: Batch) -> Tensor:
-    """Log odds of a batch of pairs."""
+    """Match logits of a batch of pairs."""
     model.eval()
     parts = zip(torch.split(batch.texts, 8192), torch.split(batch.pictures, 8192), strict=True)
     return torch.cat([model(texts, pictures) for texts, pictures in parts])
 
 
 def calibrated(model: nn.Module, validation: Pairs, fit: Fit) -> tuple[float, float]:
-    """Scale and shift from validation pairs; never turned around.
+    """Scale and bias from validation pairs; never turned around.
 
     Half of them are right, unless there are enough false ones to say how common right ones are.
     """
@@ -343,8 +328,9 @@ def calibrated(model: nn.Module, validation: Pairs, fit: Fit) -> tuple[float, fl
         batch = listed_pairs(validation)
     else:
         batch = even_pairs(validation, mined_by(model, validation), fit.seed)
-    scale, shift = calibration(logits_of(model, batch), batch.label)
-    return (scale, shift) if np.isfinite(scale + shift) and scale > 0 else (1.0, 0.0)
+    logits, label = (tensor.cpu().numpy() for tensor in (logits_of(model, batch), batch.label))
+    scale, bias = fit_platt(logits, label > 0.5)
+    return (scale, bias) if np.isfinite(scale + bias) and scale > 0 else (1.0, 0.0)
 
 
 def _copied(model: nn.Module) -> dict[str, Tensor]:

@@ -16,14 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.models.messages import Reply
 from engine.uncollected import uncollected
-from engine.wire import Reply
-from engine.workers.device_lock import DeviceLock
+from engine.workers.device import DeviceLock
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
     from engine.workers.device import Choice
-    from engine.workers.hosted import Hosted
+    from engine.workers.loaded_pipeline import Hosted
 
 SIGN_S = 1.0
 """Who waits for the device gives a sign of life so often."""
@@ -83,7 +83,7 @@ class Generator:
         if self._choice is None:
             call.report(event="loading", stage="starting the model process", done=0, total=0)
             with uncollected():
-                import engine.workers.hosted
+                import engine.workers.loaded_pipeline
             choice = engine.workers.device.choose(self._device, self._dtype)
             if choice.device == "cpu" and self._dtype == "auto":
                 # On CPUs that know bf16 a UNet takes as long in it, and a small one twice as long.
@@ -98,7 +98,7 @@ class Generator:
         self._hosted = None
         gc.collect()
         from engine.workers.device import free_cache
-        from engine.workers.hosted import Hosted
+        from engine.workers.loaded_pipeline import Hosted
 
         call.check()
         free_cache(choice.device)

@@ -11,9 +11,9 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import BinaryIO, TypeAlias
 
-from engine import wire
 from engine.errors import EngineError, OutOfMemoryError
-from engine.wire import Json, Reply
+from engine.models import messages as wire
+from engine.models.messages import Json, Reply
 
 _PR_SET_PDEATHSIG = 1
 _F_SETPIPE_SZ = 1031

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.wire import Json, Reply
+from engine.models.messages import Json, Reply
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from engine.wire import Json
+from engine.models.messages import Json
+from engine.states import ScorerKind
 from engine.workers.fitting import (
     Fit,
     Measured,
@@ -26,7 +27,7 @@ from engine.workers.fitting import (
     mined_by,
     sampled,
 )
-from engine.workers.learned import Matcher, TwoBranch
+from engine.workers.matcher_modules import Matcher, TwoBranch
 from engine.workers.pairs import as_pairs
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -42,7 +43,7 @@ class Found:
     arrays: dict[str, NDArray[np.float32]]
     """The weights of a matcher's file; empty for other kinds."""
     scores: NDArray[np.float32]
-    """Calibrated log odds of the texts and pictures that were to be scored, [T, N]."""
+    """Calibrated logits of the texts and pictures that were to be scored, [T, N]."""
 
 
 def run(
@@ -74,9 +75,9 @@ def run(
     mined = mined_by(model, pairs)
     save = (lambda _: None) if path is None else _saver(path)
     fit_epochs(state, pairs, looked_at, mined, fit, tell, save)
-    scale, shift = calibrated(model, watched, fit)
+    scale, bias = calibrated(model, watched, fit)
     texts, pictures = (torch.from_numpy(array.copy()).to(device) for array in scored)
-    scores = every(model, texts, pictures) * scale + shift
+    scores = every(model, texts, pictures) * scale + bias
     if path is not None:
         path.unlink(missing_ok=True)
     return Found(
@@ -85,15 +86,15 @@ def run(
             "validation_map": state.best.average_precision,
             "validation_recall": state.best.recall,
             "scale": scale,
-            "shift": shift,
+            "bias": bias,
         },
-        arrays=_scaled(model.weights(), scale, shift) if isinstance(model, Matcher) else {},
+        arrays=_scaled(model.weights(), scale, bias) if isinstance(model, Matcher) else {},
         scores=scores.float().cpu().numpy(),
     )
 
 
 def _model(kind: str, dim: int, fit: Fit) -> nn.Module:
-    if kind == "two-branch":
+    if kind == ScorerKind.TWO_BRANCH:
         return TwoBranch(dim, min(fit.hidden, dim), fit.dropout)
     # Two of the hidden units hold the metric.
     return Matcher(dim, fit.hidden - 2, fit.dropout)
@@ -107,10 +108,10 @@ def _state(model: nn.Module, fit: Fit) -> State:
 
 
 def _scaled(
-    arrays: dict[str, NDArray[np.float32]], scale: float, shift: float
+    arrays: dict[str, NDArray[np.float32]], scale: float, bias: float
 ) -> dict[str, NDArray[np.float32]]:
-    """A matcher whose log odds are scaled and shifted."""
-    changed = {"w2": arrays["w2"] * scale, "b2": arrays["b2"] * scale + shift}
+    """A matcher whose logits are scaled and biased."""
+    changed = {"w2": arrays["w2"] * scale, "b2": arrays["b2"] * scale + bias}
     return {name: array.astype(np.float32) for name, array in (arrays | changed).items()}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit
+from t2itui.cli.support.context import Context, Exit
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -28,12 +28,14 @@ def open_app(context: Context) -> None:
 
     graphics = detect(None if settings.graphics == "auto" else settings.graphics)
     from t2itui.app import T2ITuiApp
+    from t2itui.session import Session
 
     def open_engine() -> AbstractAsyncContextManager[Engine]:
         from engine.engine import Engine
 
         return Engine.open(settings.engine(context.home))
 
-    app = T2ITuiApp(open_engine, graphics=graphics, settings=settings, home=context.home)
+    session = Session(graphics=graphics, settings=settings, home=context.home)
+    app = T2ITuiApp(open_engine, session)
     app.run()
     raise SystemExit(app.return_code or int(Exit.ANSWERED))

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
+from engine.states import VectorLayout
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
     from engine.engine import Engine
 
-_LAYOUTS = ("npz", "clip-retrieval")
+
+# Of members click would show the names.
+_LAYOUTS = [layout.value for layout in VectorLayout]
 
 
 @click.group()
@@ -60,7 +63,7 @@ def import_vectors(
     listed by name.
     """
     from engine.requests import ImportRequest
-    from t2itui.cli.follow import follow
+    from t2itui.cli.support.follow import follow
 
     if pictures is None and texts is None:
         raise click.UsageError("give --pictures, --texts or both")
@@ -83,7 +86,7 @@ def import_vectors(
 @command.command("export")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--encoder", required=True, metavar="ID", help="Whose vectors.")
-@click.option("--layout", type=click.Choice(_LAYOUTS), default="npz", show_default=True)
+@click.option("--layout", type=click.Choice(_LAYOUTS), default=_LAYOUTS[0], show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
 @pass_context
 def export_vectors(
@@ -91,7 +94,7 @@ def export_vectors(
 ) -> None:
     """Write the vectors of one encoder to TARGET: a .npz file, or a folder for clip-retrieval."""
     from engine.requests import ExportRequest
-    from t2itui.cli.follow import follow
+    from t2itui.cli.support.follow import follow
 
     output = Output(as_json=as_json)
     request = ExportRequest(encoder_id=encoder, target=target.absolute(), layout=layout)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
-from t2itui.plain import plain
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Cell, Comparison, Sheet
@@ -102,7 +102,7 @@ def command(
         )
 
     async def work(engine: Engine) -> Exit:
-        from t2itui.cli.waiting import waiting_for_models
+        from t2itui.cli.support.options import waiting_for_models
 
         check_exports(exports)
         asked = gathered()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
-from t2itui.plain import plain
+from engine.states import CheckState
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from engine.results import Check
     from engine.settings import EngineSettings
 
-_MARKS = {"ok": "ok     ", "warning": "warning", "error": "ERROR  "}
+_MARKS = {
+    CheckState.OK: "ok     ",
+    CheckState.WARNING: "warning",
+    CheckState.ERROR: "ERROR  ",
+}
 
 
 @click.command()
@@ -34,14 +39,14 @@ def command(context: Context, as_json: bool) -> None:
     checks = [check_terminal(settings.graphics)]
     checks += asyncio.run(_examine(settings.engine(context.home)))
     write_checks(checks, output)
-    broken = any(check.state == "error" for check in checks)
+    broken = any(check.state is CheckState.ERROR for check in checks)
     raise SystemExit(int(Exit.COULD_NOT if broken else Exit.ANSWERED))
 
 
 async def _examine(settings: EngineSettings) -> Sequence[Check]:
-    from cache.errors import CacheError
     from engine.doctor import examine_unopened
     from engine.engine import Engine
+    from engine.errors import CacheError
 
     try:
         async with Engine.open(settings, with_jobs=False) as engine:
@@ -61,7 +66,7 @@ def check_terminal(wanted: str) -> Check:
         hint = "Pictures need a terminal with colours; --graphics halfcell tries nevertheless."
     return Check(
         name="terminal",
-        state="warning" if graphics.protocol == "text" else "ok",
+        state=CheckState.WARNING if graphics.protocol == "text" else CheckState.OK,
         message=f"pictures as {graphics.protocol}: {graphics.reason}",
         hint=hint,
     )
@@ -74,5 +79,5 @@ def write_checks(checks: Iterable[Check], output: Output) -> None:
             output.record("check", asdict(check))
             continue
         output.line(f"{_MARKS[check.state]}  {check.name:<10} {plain(check.message)}")
-        if check.hint and check.state != "ok":
+        if check.hint and check.state is not CheckState.OK:
             output.line(f"         {'':<10} {plain(check.hint)}", dim=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.data_options import (
+from engine.scoring.registry import evaluated_scorers
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.options import (
     encoder_option,
     images_option,
     language_option,
@@ -16,18 +18,13 @@ from t2itui.cli.data_options import (
     seed_option,
     words_option,
 )
-from t2itui.cli.output import Output
-from t2itui.plain import plain
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.evaluation.request import EvaluateRequest
     from engine.evaluation.results import Evaluation
-
-_SCORERS = ("cosine", "match", "label-free", "fusion")
-_THERE = ("r@1", "r@5", "r@10", "median-rank", "map")
-_BACK = tuple(f"back-{name}" for name in _THERE)
-_MEASURES = (*_THERE, *_BACK, "swaps-auc", "routing", "routing-best", "calibration")
 
 
 @click.command()
@@ -38,7 +35,7 @@ _MEASURES = (*_THERE, *_BACK, "swaps-auc", "routing", "routing-best", "calibrati
     "--scorer",
     "scorers",
     multiple=True,
-    type=click.Choice(_SCORERS),
+    type=click.Choice(evaluated_scorers()),
     help="May be given several times; the first is what others are compared with.  "
     "[default: cosine, match]",
 )
@@ -84,19 +81,6 @@ _MEASURES = (*_THERE, *_BACK, "swaps-auc", "routing", "routing-best", "calibrati
 @click.option("--containing", default="", metavar="TEXT", help="Only those whose data has TEXT.")
 @click.option("--show", type=int, metavar="ID", help="Show an evaluation made before.")
 @click.option("--compare", nargs=2, type=int, metavar="A B", help="Show what changed from A to B.")
-@click.option(
-    "--trend",
-    type=int,
-    metavar="ID",
-    help="Show how a figure went over all evaluations of the data that this one has.",
-)
-@click.option(
-    "--measure",
-    type=click.Choice(_MEASURES),
-    default="r@1",
-    show_default=True,
-    help="The figure of --trend; back- stands for picture -> text.",
-)
 @click.option("--forget", type=int, metavar="ID", help="Drop an evaluation made before.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
 @pass_context
@@ -123,8 +107,6 @@ def command(
     containing: str,
     show: int | None,
     compare: tuple[int, int] | None,
-    trend: int | None,
-    measure: str,
     forget: int | None,
     as_json: bool,
 ) -> None:
@@ -139,17 +121,12 @@ def command(
       t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
       t2itui eval animals/ --template "a photo of a {}" --class-name cane=dog
     """
-    from engine.evaluation.request import COSINE, MATCH, TEMPLATES, EvaluateRequest
+    from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
 
-    one_of = (data, is_list or None, show, compare, trend, forget)
+    one_of = (data, is_list or None, show, compare, forget)
     if sum(each is not None for each in one_of) != 1:
-        raise click.UsageError(
-            "give DATA, or one of --list, --show, --compare, --trend and --forget"
-        )
+        raise click.UsageError("give DATA, or one of --list, --show, --compare and --forget")
     output = Output(as_json=as_json)
-    if trend is not None:
-        _look_over_time(context, output, trend, measure, plots)
-        return
     if data is None:
         _look_back(context, output, is_list, containing, show, compare, forget, plots)
         return
@@ -157,7 +134,7 @@ def command(
         data=data,
         images=None if images is None else images.absolute(),
         encoder=encoder,
-        scorers=tuple(dict.fromkeys(scorers)) or (COSINE, MATCH),
+        scorers=tuple(dict.fromkeys(scorers)) or DEFAULT_SCORERS,
         threshold=context.settings().threshold if threshold is None else threshold,
         queries=queries,
         words=words,
@@ -196,15 +173,13 @@ def _look_back(
     plots: tuple[Path, ...],
 ) -> None:
     async def work(engine: Engine) -> Exit:
-        from t2itui.evaluation_text import write_change, write_list
-
         if is_list:
-            write_list(await engine.evaluator.entries(1000, containing), output)
+            _write_list(await engine.evaluator.entries(1000, containing), output)
         elif show is not None:
             write(await engine.evaluator.get(show), plots, output)
         elif compare is not None:
             before, after = [await engine.evaluator.get(number) for number in compare]
-            write_change(before, after, output)
+            _write_change(before, after, output)
         elif forget is not None:
             await engine.evaluator.forget(forget)
         return Exit.ANSWERED
@@ -212,34 +187,32 @@ def _look_back(
     context.run(output, work)
 
 
-def _look_over_time(
-    context: Context, output: Output, trend: int, measure: str, plots: tuple[Path, ...]
-) -> None:
-    async def work(engine: Engine) -> Exit:
-        from engine.errors import RequestError
-        from t2itui.evaluation_trend import write_trend
+def _write_list(entries: Sequence[Evaluation], output: Output) -> None:
+    from engine.evaluation.results import head
+    from t2itui.text.evaluations import write_list
 
-        found = await engine.evaluator.over_time(trend)
-        if measure not in found.measures:
-            has = ", ".join(found.measures)
-            raise RequestError(f"{measure} was not measured", hint=f"Measured: {has}")
-        write_trend(found, measure, output)
-        if plots:
-            from engine.evaluation.plots import check_plots, draw_over_time
+    if not output.as_json:
+        write_list(entries, output)
+        return
+    for each in entries:
+        output.record("evaluation", head(each))
 
-            check_plots(plots)
-            for path in plots:
-                draw_over_time(found, measure, path)
-                output.say(f"drawn: {plain(str(path))}")
-        return Exit.ANSWERED
 
-    context.run(output, work)
+def _write_change(before: Evaluation, after: Evaluation, output: Output) -> None:
+    from t2itui.text.evaluations import changes_of, write_change
+
+    if not output.as_json:
+        write_change(before, after, output)
+        return
+    for name, old, new in changes_of(before, after):
+        values = {"figure": name, "before": old, "after": new, "change": new - old}
+        output.record("change", values)
 
 
 async def _evaluate(
     engine: Engine, request: EvaluateRequest, plots: tuple[Path, ...], output: Output
 ) -> Exit:
-    from t2itui.cli.follow import follow
+    from t2itui.cli.support.follow import follow
 
     if plots:
         from engine.evaluation.plots import check_plots
@@ -255,8 +228,8 @@ async def _evaluate(
 
 def write(found: Evaluation, plots: tuple[Path, ...], output: Output) -> None:
     """Write an evaluation, as JSON lines or tables, and draw it into files."""
-    from engine.evaluation.lines import records
-    from t2itui.evaluation_text import write_evaluation
+    from engine.evaluation.results import records
+    from t2itui.text.evaluations import write_evaluation
 
     if output.as_json:
         for kind, values in records(found):

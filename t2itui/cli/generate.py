@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
-from t2itui.plain import plain
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.generation.request import GenerateRequest, Lora
-    from engine.jobs import Job
+    from engine.jobs.jobs import Job
 
 _PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -126,7 +126,7 @@ def command(
     picture = source.absolute() if source else None
 
     async def work(engine: Engine) -> Exit:
-        from t2itui.cli.painting import best_of, follow_painting
+        from t2itui.cli.support.follow import best_of, follow_painting
 
         if again is not None:
             preview = as_json and not no_preview

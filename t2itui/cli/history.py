@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
     from engine.engine import Engine

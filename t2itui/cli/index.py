@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
 
 
 @click.command()
@@ -44,7 +44,7 @@ def command(
     """
     from engine.engine import Engine
     from engine.requests import IndexRequest
-    from t2itui.cli.follow import follow
+    from t2itui.cli.support.follow import follow
 
     output = Output(as_json=as_json)
     request = IndexRequest(

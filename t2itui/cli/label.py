@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
-from t2itui.plain import plain
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.search.labels import Label, Labelled
+    from engine.search.labels import LabelSummary, RelevanceLabel
 
 
 @click.command()
@@ -66,7 +66,7 @@ def command(
             write_forgotten(encoder or "", dropped, output)
             return Exit.ANSWERED if dropped else Exit.NOTHING_PASSED
         picture_id = await labels.picture(picture or "")
-        case = await labels.case(text or "", picture_id, encoder_id=encoder, offline=offline)
+        case = await labels.resolve(text or "", picture_id, encoder_id=encoder, offline=offline)
         said, encoder_id = case.texts[0], case.encoder.id
         if fits == "undo":
             state = await labels.drop(said, picture_id, encoder_id=encoder_id)
@@ -78,11 +78,11 @@ def command(
     context.run(output, work)
 
 
-def _encoders(entries: list[Label]) -> list[str]:
+def _encoders(entries: list[RelevanceLabel]) -> list[str]:
     return list(dict.fromkeys(each.encoder_id for each in entries))
 
 
-def write_labels(entries: list[Label], states: list[Labelled], output: Output) -> None:
+def write_labels(entries: list[RelevanceLabel], states: list[LabelSummary], output: Output) -> None:
     """Write labels, one a line, oldest first, and then what they did to `match`."""
     if not entries:
         output.say("no labels yet: t2itui label TEXT PICTURE --yes makes one, or l in the app")
@@ -106,7 +106,7 @@ def write_labels(entries: list[Label], states: list[Labelled], output: Output) -
         write_state(state, output)
 
 
-def write_state(state: Labelled, output: Output) -> None:
+def write_state(state: LabelSummary, output: Output) -> None:
     """Write how many labels an encoder has and what they did to its scorers."""
     if output.as_json:
         values = {

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
-from t2itui.plain import plain
-from t2itui.scope_names import STORYBOOK, scope_folder
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
+from t2itui.text.words import STORYBOOK, scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -73,13 +73,13 @@ def command(
         elif vanished:
             await _write_vanished(engine, output)
         elif folder is not None:
-            return await _forget(engine, folder, output)
+            await _forget(engine, folder, output)
         elif storybook is not None:
             await _turn_storybook(engine, output, on=storybook == "on")
         elif painted:
             await _write_painted(engine, output)
         elif removed:
-            return await _remove(engine, [str(path.absolute()) for path in removed], output)
+            await _remove(engine, [str(path.absolute()) for path in removed], output)
         else:
             await _write_overview(engine, output)
         return Exit.ANSWERED
@@ -109,14 +109,14 @@ async def _write_vanished(engine: Engine, output: Output) -> None:
         output.say("nothing vanished")
 
 
-async def _forget(engine: Engine, folder: Path, output: Output) -> Exit:
+async def _forget(engine: Engine, folder: Path, output: Output) -> None:
+    from engine.errors import RequestError
+
     known = [record.path for record in await engine.library.folders()]
     if str(folder) not in known:
-        output.error("RequestError", f"{folder} is no folder of the library", "\n  ".join(known))
-        return Exit.WRONG_USAGE
+        raise RequestError(f"{folder} is no folder of the library", hint="\n  ".join(known))
     dropped = await engine.library.forget(folder)
     output.say(f"dropped {dropped} pictures; the files stay where they are")
-    return Exit.ANSWERED
 
 
 async def _write_painted(engine: Engine, output: Output) -> None:
@@ -138,15 +138,15 @@ async def _write_painted(engine: Engine, output: Output) -> None:
         output.say("nothing was painted yet: t2itui generate PROMPT")
 
 
-async def _remove(engine: Engine, paths: list[str], output: Output) -> Exit:
+async def _remove(engine: Engine, paths: list[str], output: Output) -> None:
+    from engine.errors import RequestError
+
     known = {record.path: record.picture_id for record in await engine.painting.pictures(-1)}
     if unknown := [path for path in paths if path not in known]:
         hint = "t2itui library --painted lists them; other files are never deleted."
-        output.error("RequestError", f"{unknown[0]} is no picture painted here", hint)
-        return Exit.WRONG_USAGE
+        raise RequestError(f"{unknown[0]} is no picture painted here", hint=hint)
     ids = [picture_id for path in paths if (picture_id := known[path]) is not None]
     output.say(f"removed {await engine.painting.remove(ids)} painted pictures")
-    return Exit.ANSWERED
 
 
 async def _turn_storybook(engine: Engine, output: Output, *, on: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from t2itui import __version__
-from t2itui.cli.context import Context, pass_context
+from t2itui.cli.support.context import Context, pass_context
 
 COMMANDS = {
     "index": "Bring folders of pictures into the library.",

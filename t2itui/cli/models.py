@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
-    from cache.records import MatcherRecord
     from engine.engine import Engine
+    from engine.records import MatcherRecord
     from engine.results import ModelStatus
 
 
@@ -149,7 +149,7 @@ def remove(context: Context, matcher_id: int) -> None:
 @pass_context
 def get(context: Context, model_id: str, as_json: bool) -> None:
     """Download the model with this hub ID; Ctrl-C stops it, the next run goes on."""
-    from t2itui.cli.follow import follow
+    from t2itui.cli.support.follow import follow
 
     output = Output(as_json=as_json)
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.output import Output
-from t2itui.cli.waiting import waiting_for_models
-from t2itui.plain import plain
-from t2itui.scope_names import scope_folder
+from engine.scoring.registry import search_scorers
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.options import waiting_for_models
+from t2itui.cli.support.output import Output
+from t2itui.text.plain import plain
+from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -35,7 +36,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @click.option(
     "--top", type=click.IntRange(min=0), default=20, show_default=True, help="Pictures; 0 for all."
 )
-@click.option("--scorer", type=click.Choice(["match", "cosine"]), help="What ranks.")
+@click.option("--scorer", type=click.Choice(search_scorers()), help="What ranks.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Of match, for an answer.")
 @click.option(
     "--in",
@@ -167,7 +168,7 @@ def _confirmed() -> bool:
 
 async def _paint(engine: Engine, receipt: Receipt, output: Output, *, only_path: bool) -> Exit:
     """Paint for a decision; the picture answers it if its match passes the threshold."""
-    from t2itui.cli.painting import best_of, follow_painting
+    from t2itui.cli.support.follow import best_of, follow_painting
 
     request = replace(engine.painting.request_for(receipt), preview=output.as_json)
     job = await engine.painting.start(request, receipt=receipt)
@@ -198,7 +199,7 @@ def _write_paths(result: SearchResult, end: str) -> None:
 def write_json(result: SearchResult, output: Output) -> None:
     """Write a decision and its rows as JSON lines."""
     output.record("receipt", receipt_json(result.receipt, cached=result.cached))
-    for note in result.notes:
+    for note in result.warnings:
         output.say(f"note: {note.message} {note.hint}".rstrip())
     for row in result.rows:
         output.record("result", row_json(row))
@@ -251,7 +252,7 @@ def write_answer(result: SearchResult, output: Output) -> None:
     if receipt.job is not None:
         result_of = f": sha256 {receipt.result}" if receipt.result else ""
         output.line(f"job {receipt.job} painted for it{result_of}", dim=True)
-    for note in result.notes:
+    for note in result.warnings:
         output.say(f"note: {note.message} {note.hint}".rstrip())
     width = len(str(len(result.rows)))
     for row in result.rows:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.context import Context, Exit, pass_context
-from t2itui.cli.data_options import (
+from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.options import (
     encoder_option,
     images_option,
     language_option,
@@ -16,7 +16,7 @@ from t2itui.cli.data_options import (
     seed_option,
     words_option,
 )
-from t2itui.cli.output import Output
+from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -105,7 +105,7 @@ def command(
     )
 
     async def work(engine: Engine) -> Exit:
-        from t2itui.cli.follow import follow
+        from t2itui.cli.support.follow import follow
 
         job = engine.train(request)
         code = await follow(engine, job, output, quiet=True)
@@ -124,6 +124,8 @@ def command(
 
 def write_trained(found: Trained, output: Output) -> None:
     """Write what a training came to."""
+    from t2itui.text.evaluations import write_training_report
+
     report = found.report
     if output.as_json:
         for kind, values in report_records(report):
@@ -142,7 +144,7 @@ def write_trained(found: Trained, output: Output) -> None:
             },
         )
         return
-    write_report(report, output)
+    write_training_report(report, output)
     if found.id is None:
         output.line("not kept: it does no better than the match without labels; --force keeps it")
     else:
@@ -151,34 +153,10 @@ def write_trained(found: Trained, output: Output) -> None:
 
 def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]]:
     """A report's figures as the lines that `eval --json` writes."""
-    from engine.evaluation.lines import figure_records
+    from engine.evaluation.results import figure_records
 
     paired = (*report.against_label_free, *report.against_cosine)
     found = figure_records(
         report.retrieval, paired, report.swaps, report.routing, report.calibration
     )
     return list(found)
-
-
-def write_report(report: TrainingReport, output: Output) -> None:
-    """Write the figures of a matcher on its held-out pictures."""
-    from t2itui.evaluation_text import (
-        difference,
-        write_decisions,
-        write_retrieval,
-    )
-    from t2itui.plain import plain
-
-    learned, watched, held_out = report.pictures
-    output.line(
-        f"{plain(report.data)}, {plain(report.encoder)}: {learned:,} pictures learned from,"
-        f" {watched:,} to stop by, {held_out:,} held out; {report.epochs} epochs on"
-        f" {report.device}, {report.seconds:.0f} s",
-        bold=True,
-    )
-    for direction in ("text_to_picture", "picture_to_text"):
-        rows = [each for each in report.retrieval if each.direction == direction]
-        write_retrieval(rows, direction, output)
-    for paired in (*report.against_label_free, *report.against_cosine):
-        output.line(f"  {paired.direction.replace('_', ' ')}: {difference(paired)}")
-    write_decisions(report, output)

@@ -1,4 +1,4 @@
-"""A picture's way from its bytes into the terminal, for whichever widget has a place for it."""
+"""Which drawings of a widget the terminal itself holds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,33 @@ from textual.widget import Widget
 from t2itui.graphics.art import RGB, Art, Line, Recipe, UnreadablePictureError
 from t2itui.graphics.capability import HALF_CELLS, Graphics
 from t2itui.graphics.frame import Reason, frame
-from t2itui.graphics.memory import TerminalMemory
+
+
+class TerminalMemory:
+    """Uploads each drawing once, and has the terminal forget it when it is no longer shown."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._held: set[str] = set()
+
+    def hold(self, art: Art) -> None:
+        """Have the drawing uploaded before its strips are printed."""
+        if art.upload and art.remove not in self._held:
+            self._write(art.upload)
+            self._held.add(art.remove)
+
+    def free(self, art: Art) -> None:
+        """Have the terminal forget one drawing."""
+        if art.remove in self._held:
+            self._write(art.remove)
+            self._held.discard(art.remove)
+
+    def free_all(self) -> None:
+        """Have the terminal forget everything; what is shown again is uploaded again."""
+        for remove in self._held:
+            self._write(remove)
+        self._held.clear()
+
 
 ARTIST = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
 """The one thread that decodes and draws; more would only fight for the interpreter."""
@@ -236,7 +262,7 @@ class Drawing:
         def draw_if_still_wanted() -> Art | None:
             if self._data is not data or self._drawing != recipe:
                 return None
-            from t2itui.graphics.artist import draw
+            from t2itui.graphics.encoding import draw
 
             return draw(data, recipe, graphics, console)
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-from t2itui.plain import plain
+from t2itui.text.plain import plain
 
 Reason = Literal["text", "empty", "loading", "missing", "broken"]
 SYMBOLS: dict[Reason, str] = {

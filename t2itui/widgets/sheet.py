@@ -1,19 +1,100 @@
-"""A table for very many rows: it draws the lines in sight and nothing else."""
+"""How a sheet divides its width among columns and fits untrusted text into cells."""
 
+from __future__ import annotations
+
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, overload
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
+from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from t2itui.widgets.rows import Rows
-from t2itui.widgets.sheet_layout import Column, column_widths, fit, lay_out
+from t2itui.text.plain import plain
+
+GAP = 2
+ELLIPSIS = "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a sheet; a share of 0 keeps it at its width."""
+
+    title: str
+    width: int
+    """Cells; the least it is drawn with."""
+    share: int = 0
+    """Its part of the cells that are left over."""
+    right: bool = False
+    """Numbers stand at the right."""
+    keep_end: bool = False
+    """Cut at the start, as paths are: their end tells them apart."""
+    priority: int = 0
+    """Columns with the highest number go first when the sheet is narrow; 0 never goes."""
+
+
+def column_widths(columns: Sequence[Column], width: int) -> tuple[int, ...]:
+    """Return the cells of each column in `width` cells, gaps apart; 0 hides a column."""
+    shown = set(range(len(columns)))
+    by_priority = sorted(shown, key=lambda index: -columns[index].priority)
+    for index in by_priority:
+        if needed(columns, shown) <= width or columns[index].priority == 0:
+            break
+        shown.discard(index)
+    left = max(0, width - needed(columns, shown))
+    shares = sum(columns[index].share for index in shown)
+    widths = []
+    for index, column in enumerate(columns):
+        if index not in shown:
+            widths.append(0)
+            continue
+        extra = left * column.share // shares if column.share else 0
+        left -= extra
+        shares -= column.share
+        widths.append(column.width + extra)
+    return tuple(widths)
+
+
+def needed(columns: Sequence[Column], shown: set[int]) -> int:
+    """Return the cells that the `shown` columns take at their least."""
+    return sum(columns[index].width for index in shown) + GAP * max(0, len(shown) - 1)
+
+
+def fit(text: str, width: int, *, right: bool = False, keep_end: bool = False) -> str:
+    """Return `text`, made safe, as exactly `width` cells."""
+    safe = plain(text)
+    length = cell_len(safe)
+    if length <= width:
+        padding = " " * (width - length)
+        return padding + safe if right else safe + padding
+    if width <= 1:
+        return ELLIPSIS[:width]
+    if not keep_end:
+        return set_cell_size(set_cell_size(safe, width - 1).rstrip() + ELLIPSIS, width)
+    start = len(safe)
+    cells = 0
+    while start and cells + cell_len(safe[start - 1]) <= width - 1:
+        start -= 1
+        cells += cell_len(safe[start])
+    return set_cell_size(ELLIPSIS + safe[start:], width)
+
+
+def lay_out(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    """Return one line of the sheet."""
+    return (" " * GAP).join(
+        fit(cell, width, right=column.right, keep_end=column.keep_end)
+        for cell, column, width in zip(cells, columns, widths, strict=True)
+        if width
+    )
+
 
 TONES = {
     "muted": "rows--muted",
@@ -55,6 +136,66 @@ class LazyRows(Sequence[Row]):
         return self._make(range(len(self))[index])
 
 
+class Rows(ScrollView, can_focus=True):
+    """Rows under a heading that stays; which of them is under the cursor is its heirs' business."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "rows--heading",
+        "rows--cursor",
+        "rows--muted",
+        "rows--warning",
+    }
+    DEFAULT_CSS = """
+    Rows {
+        background: $surface;
+        color: $foreground;
+        scrollbar-size-vertical: 1;
+        overflow-x: hidden;
+        overflow-y: auto;
+        & > .rows--heading { text-style: bold; color: $text-muted; background: $panel; }
+        & > .rows--cursor {
+            background: $block-cursor-blurred-background;
+            color: $block-cursor-blurred-foreground;
+        }
+        & > .rows--muted { color: $text-muted; }
+        & > .rows--warning { color: $text-warning; }
+        &:focus > .rows--cursor {
+            background: $block-cursor-background;
+            color: $block-cursor-foreground;
+            text-style: $block-cursor-text-style;
+        }
+    }
+    """
+
+    @property
+    @abstractmethod
+    def row_count(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def page(self) -> int:
+        """Rows that the page keys go on by: one less than are in sight."""
+        return max(1, self.size.height - 2)
+
+    def fit_rows(self) -> None:
+        """Let the widget scroll over all its rows."""
+        self.virtual_size = Size(self.size.width, self.row_count + 1)
+
+    def bring_into_sight(self, row: int) -> None:
+        """Scroll just so far that a row is seen, in the frame that shows the cursor there."""
+        in_sight = max(1, self.size.height - 1)
+        # Forced: Textual scrolls only what has a scrollbar already, and new rows have none yet.
+        if row < self.scroll_offset.y:
+            self.scroll_to(y=row, animate=False, immediate=True, force=True)
+        elif row >= self.scroll_offset.y + in_sight:
+            self.scroll_to(y=row - in_sight + 1, animate=False, immediate=True, force=True)
+
+    def row_at(self, y: int) -> int | None:
+        """Return the index of the row drawn at line `y` of the widget, if there is one."""
+        index = y - 1 + self.scroll_offset.y
+        return index if y > 0 and index < self.row_count else None
+
+
 class Sheet(Rows):
     """Shows rows under a heading, with one row under the cursor."""
 
@@ -87,25 +228,25 @@ class Sheet(Rows):
     class Highlighted(Message):
         """The cursor came to another row, or the rows changed; None where there is none."""
 
-        def __init__(self, sheet: "Sheet", row: Row | None) -> None:
+        def __init__(self, sheet: Sheet, row: Row | None) -> None:
             self.sheet = sheet
             self.row = row
             super().__init__()
 
         @property
-        def control(self) -> "Sheet":
+        def control(self) -> Sheet:
             return self.sheet
 
     class Chosen(Message):
         """Enter or a second click on the row under the cursor."""
 
-        def __init__(self, sheet: "Sheet", row: Row) -> None:
+        def __init__(self, sheet: Sheet, row: Row) -> None:
             self.sheet = sheet
             self.row = row
             super().__init__()
 
         @property
-        def control(self) -> "Sheet":
+        def control(self) -> Sheet:
             return self.sheet
 
     def __init__(self, columns: Sequence[Column], *, empty: str, id: str | None = None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.app import ComposeResult
@@ -10,11 +11,11 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from t2itui.plain import plain
 from t2itui.status import Status
+from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
-    from t2itui.app import T2ITuiApp
+    from t2itui.session import Session
 
 SCREENS = (
     ("search", "1", "Search"),
@@ -93,9 +94,11 @@ class TopBar(Horizontal):
     }
     """
 
-    def __init__(self, front: str) -> None:
+    def __init__(self, front: str, session: Session) -> None:
         super().__init__()
         self._front = front
+        self._session = session
+        self._unsubscribe: Callable[[], None] = lambda: None
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < NARROW, "-narrow")
@@ -107,4 +110,9 @@ class TopBar(Horizontal):
         yield StatusText()
 
     def on_mount(self) -> None:
-        self.watch(cast("T2ITuiApp", self.app), "status", self.query_one(StatusText).show)
+        text = self.query_one(StatusText)
+        text.show(self._session.status)
+        self._unsubscribe = self._session.status_changed.subscribe(text.show)
+
+    def on_unmount(self) -> None:
+        self._unsubscribe()

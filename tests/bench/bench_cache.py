@@ -15,11 +15,16 @@ from typing import TypeVar
 import numpy as np
 from sqlite_utils import Database
 
-from cache.connect import open_database, open_reader
-from cache.embeddings import BLOCK_ROWS, add_embeddings, load_matrix
-from cache.encoders import put_encoder
+from cache.connection import open_database, open_reader
+from cache.embeddings import (
+    BLOCK_ROWS,
+    EncoderRecord,
+    Vectors,
+    add_embeddings,
+    load_matrix,
+    put_encoder,
+)
 from cache.pictures import add_names
-from cache.records import EncoderRecord, Vectors
 
 DIM = 512
 BATCH = 32

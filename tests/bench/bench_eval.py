@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.evaluation.bootstrap import drawn_weights, paired_difference
 from engine.evaluation.data import CAPTIONS, Data, Right, SwappedPair
-from engine.evaluation.measure import Direction, retrieval, swap
-from engine.evaluation.ranks import rank_queries, transposed
+from engine.evaluation.measure import DirectedQueries, retrieval, swap
 from engine.results import FloatArray
+from engine.scoring.metrics import rank_queries, transposed
+from engine.scoring.resampling import drawn_weights, paired_difference
 
 PICTURES, TEXTS, DIM = 1000, 5000, 512
 
@@ -41,7 +41,7 @@ def main() -> None:
         texts=tuple(map(str, range(TEXTS))),
         right=Right.of(np.arange(TEXTS), owner),
     )
-    there, back = Direction.texts(data, 0, 0), Direction.pictures(data, 0, 0)
+    there, back = DirectedQueries.texts(data, 0, 0), DirectedQueries.pictures(data, 0, 0)
 
     def products() -> None:
         np.matmul(texts, pictures.T)
@@ -55,7 +55,10 @@ def main() -> None:
     def everything() -> None:
         drawn_weights.cache_clear()
         scores = texts @ pictures.T
-        for matrix, make in ((scores, Direction.texts), (transposed(scores), Direction.pictures)):
+        for matrix, make in (
+            (scores, DirectedQueries.texts),
+            (transposed(scores), DirectedQueries.pictures),
+        ):
             retrieval("cosine", matrix, make(data, 1000, 0))
 
     floor = best_of(products)
@@ -65,7 +68,7 @@ def main() -> None:
         print(f"  {name}: {taken:.0f} ms, {taken / floor:.2f} x the products")
     scores = texts @ pictures.T
     _, ranked = retrieval("cosine", scores, there)
-    draws = Direction.texts(data, 1000, 0).draws
+    draws = DirectedQueries.texts(data, 1000, 0).draws
     values = ranked.precision
     taken = best_of(lambda: paired_difference(values, values[::-1].copy(), draws))
     print(f"  paired test: {taken:.0f} ms, {taken / floor:.2f} x the products")

@@ -14,10 +14,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine.generation.events import PaintEvent, Step
-from engine.generation.facts import GeneratorFacts
-from engine.generation.generators import Generators
 from engine.generation.request import GenerateRequest
+from engine.models.generator_info import GeneratorFacts
+from engine.models.generators import Generators
+from engine.models.progress import PaintEvent, Step
 from engine.settings import EngineSettings
 from tests.bench.bench_encoder import Stalls
 

@@ -17,9 +17,9 @@ from usearch.index import search as usearch_search
 
 from engine.results import FloatArray
 from engine.scoring import label_free, ranking
+from engine.scoring.embedding_matrix import arrange
 from engine.scoring.matcher import Matcher
-from engine.search.matrix import arrange
-from engine.search.texts import BANK_SIZE, rival_texts
+from engine.search.text_embedder import RANDOM_PROMPTS, rival_prompts
 
 DIM, HIDDEN, TOP = 512, 256, 10
 
@@ -60,7 +60,7 @@ def measure(count: int) -> None:
     """Print one size."""
     rows, query = random_unit(count, 1), random_unit(1, 2)[0]
     columns, matcher = arrange(rows, np.arange(count)), random_matcher()
-    random, bank = random_unit(BANK_SIZE, 3), random_unit(len(rival_texts()["en"]), 4)
+    random, bank = random_unit(RANDOM_PROMPTS, 3), random_unit(len(rival_prompts()["en"]), 4)
     ids = np.arange(count, dtype=np.int64)
     index = faiss.IndexFlatIP(DIM)
     index.add(rows)
@@ -80,14 +80,16 @@ def measure(count: int) -> None:
     def engine_label_free() -> object:
         cosine = query @ columns
         prior = label_free.prior_of(random, query)
-        odds = label_free.log_odds(background, query, cosine, columns, shift=prior, are_rivals=True)
-        return decide(cosine, odds)
+        logits = label_free.softmax_logits(
+            background, query, cosine, columns, bias=prior, are_rivals=True
+        )
+        return decide(cosine, logits)
 
     def engine_matcher() -> object:
-        return decide(query @ columns, matcher.log_odds(query, columns))
+        return decide(query @ columns, matcher.logits(query, columns))
 
-    def decide(cosine: FloatArray, odds: FloatArray) -> object:
-        scores = ranking.make_scores(ids, cosine, odds)
+    def decide(cosine: FloatArray, logits: FloatArray) -> object:
+        scores = ranking.make_scores(ids, cosine, logits)
         ranking.route(scores, 0.5)
         return ranking.histogram(scores), ranking.top(scores, "match", TOP)
 

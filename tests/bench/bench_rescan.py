@@ -13,17 +13,16 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache.embeddings import add_embeddings, put_encoder
-from cache.files import known_files, put_files
-from cache.pictures import add_picture
-from cache.records import EncoderRecord, NewPicture, SeenFile
+from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
+from cache.files import SeenFile, known_files, put_files
+from cache.pictures import NewPicture, add_picture
 from cache.store import Cache
 from engine.events import JobFinished
-from engine.indexing.indexer import Indexer
-from engine.jobs import Jobs
+from engine.jobs.jobs import Jobs
+from engine.library.indexing import Indexer
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
-from tests.engine.indexing.pictures import FakeEncoders, fill
+from tests.engine.library.pictures import FakeEncoders, fill
 
 PER_FOLDER = 500
 TICK_S = 0.001

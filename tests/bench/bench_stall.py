@@ -21,9 +21,11 @@ from engine.engine import Engine
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import PROTOCOLS, Graphics, ProtocolName
-from t2itui.widgets.card import Card
+from t2itui.screens.search.card import Card
+from t2itui.session import Session
 from tests.bench.big_library import QUERY, build
 from tests.bench.on_pty import CELL, run_on_pty
+from tests.t2itui.fakes import search_screen
 
 RESULTS = 10_000
 PAGES = 40
@@ -60,6 +62,10 @@ class Pulse:
         self.figures[f"{name} wall"] = max(wall for wall, _ in self._gaps) * 1000
         self.figures[f"{name} used"] = max(used for _, used in self._gaps) * 1000
 
+    async def rest(self, seconds: float = 0.02) -> None:
+        """Let the loop work."""
+        await asyncio.sleep(seconds)
+
     def stop(self) -> None:
         """End the measuring."""
         self._task.cancel()
@@ -69,7 +75,7 @@ async def filled(app: T2ITuiApp) -> None:
     """Wait until every card in sight has its picture or its words."""
     while True:
         await asyncio.sleep(0.02)
-        grid = app.query_search().results.grid
+        grid = search_screen(app).results.grid
         is_full = len(grid.cards) == grid.shape.slots
         if is_full and all(_has_settled(card) for card in grid.cards):
             return
@@ -83,13 +89,13 @@ async def drive(pilot: Pilot[object], write_to: int) -> None:
     """Search, page, jump and open the help, and write down how long the loop stood still."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    while app.engine is None:  # noqa: ASYNC110 - the app offers no event to wait for
+    while app.session.engine is None:  # noqa: ASYNC110 - the app offers no event to wait for
         await asyncio.sleep(0.02)
     pulse = Pulse()
     async with pulse.phase("first fill"):
-        app.query_search().search_for(QUERY)
+        search_screen(app).search_for(QUERY)
         await filled(app)
-    app.query_search().query_one("ResultGrid").focus()
+    search_screen(app).query_one("ResultGrid").focus()
     async with pulse.phase("paging"):
         for _ in range(PAGES):
             app.simulate_key("pagedown")
@@ -123,7 +129,7 @@ def child(home: str, protocol: ProtocolName, write_to: int) -> None:
     async def pilot(pilot: Pilot[object]) -> None:
         await drive(pilot, write_to)
 
-    T2ITuiApp(open_engine, graphics=graphics).run(auto_pilot=pilot)
+    T2ITuiApp(open_engine, Session(graphics=graphics)).run(auto_pilot=pilot)
 
 
 def main(protocols: list[str]) -> None:

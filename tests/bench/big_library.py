@@ -8,13 +8,11 @@ import numpy as np
 from PIL import Image
 from sqlite_utils import Database
 
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
-from cache.files import put_files
-from cache.pictures import add_picture
-from cache.records import EncoderRecord, NewPicture, SeenFile, TextRecord
+from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
+from cache.files import SeenFile, put_files
+from cache.pictures import NewPicture, add_picture
 from cache.store import Cache
-from cache.texts import put_texts
+from cache.texts import TextRecord, put_texts
 from tests.shared_data import DATA
 
 ENCODER = EncoderRecord(id="bench", dim=512, logit_scale=100.0, source="")

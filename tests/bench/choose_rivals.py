@@ -23,7 +23,7 @@ import numpy as np
 
 from engine.results import FloatArray, IdArray
 from engine.scoring import label_free
-from engine.search.texts import background_texts, rival_texts
+from engine.search.text_embedder import random_prompts, rival_prompts
 from tests.bench.measure_background import Lab, auc, tuning_words
 from tests.e2e.class_words import ABSENT, CLEARLY_ABSENT, CLEARLY_PRESENT, PRESENT
 from tests.e2e.real_vectors import load
@@ -41,7 +41,7 @@ class Chooser:
 
     def __init__(self, lab: Lab) -> None:
         vectors = lab.real.vectors[:1203]
-        random = lab.bank(background_texts()["en"])
+        random = lab.bank(random_prompts()["en"])
         prepared = label_free.prepare(random, lab.columns, SCALE)
         prior = np.array([label_free.prior_of(random, vector) for vector in vectors])
         logits = np.float32(SCALE) * vectors @ lab.columns
@@ -95,7 +95,7 @@ def equal_error(present: FloatArray, absent: FloatArray) -> float:
 
 def best_odds(lab: Lab, words: Sequence[str], rivals: Sequence[int]) -> FloatArray:
     """Best log odds of each word without a margin, over the mean of the rivals' weights."""
-    odds = lab.odds(words, lab.real.vectors[list(rivals)], against=background_texts()["en"])
+    odds = lab.odds(words, lab.real.vectors[list(rivals)], against=random_prompts()["en"])
     best: FloatArray = odds.max(axis=1) + np.float32(np.log(len(rivals)))
     return best
 
@@ -139,7 +139,7 @@ def main() -> None:
         print("\n".join(texts))
         return
     print(f"tuning: {len(present)} present, {len(absent)} absent; {len(among)} may be rivals")
-    print(f"chosen: {len(rivals)}; the same as shipped: {texts == sorted(rival_texts()['en'])}")
+    print(f"chosen: {len(rivals)}; the same as shipped: {texts == sorted(rival_prompts()['en'])}")
     out = held_out(lab, chooser, (present, absent), among)
     margin = equal_error(*out) - np.log(len(rivals))
     print(f"tuning words held out: AUC {auc(*out):.3f}, equal error at a margin of {margin:.2f}")

@@ -17,9 +17,8 @@ def measure_gpu() -> None:
     if not torch.cuda.is_available():
         print("no GPU: the measurements at Stable Diffusion 1.5's size are left out")
         return
+    from engine.workers.denoising import DECODING, PAINTING, Ladder, Painter
     from engine.workers.device import Choice
-    from engine.workers.ladder import DECODING, PAINTING, Ladder
-    from engine.workers.painter import Painter
 
     pipe = full_size().to("cuda", torch.bfloat16)
     bare_pace = pace(lambda: paint_bare(pipe))
@@ -93,8 +92,7 @@ def paint_bare(pipe: Pipeline) -> None:
 def paint(painter: Any) -> None:  # noqa: ANN401
     """Paint as the generator's process does."""
     from engine.generation.request import DPM
-    from engine.workers.ladder import Size
-    from engine.workers.painter import Task
+    from engine.workers.denoising import Size, Task
 
     task = Task(
         prompt="a red horse",

@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.results import FloatArray
 from engine.scoring import label_free
-from engine.search.texts import background_texts, rival_texts
+from engine.search.text_embedder import random_prompts, rival_prompts
 from tests.e2e.class_words import (
     ABSENT,
     CLEARLY_ABSENT,
@@ -62,7 +62,7 @@ class Lab:
         scale: float = 100.0,
         *,
         against: Sequence[str] = (),
-        shift: float = 0.0,
+        bias: float = 0.0,
     ) -> FloatArray:
         """Log odds [words, pictures]; the bank is of rivals where texts for the prior are given."""
         background = label_free.prepare(bank, self.columns, scale)
@@ -71,12 +71,12 @@ class Lab:
         for word in words:
             query = self.real.vectors[self.index[f"a {word}"]]
             found.append(
-                label_free.log_odds(
+                label_free.softmax_logits(
                     background,
                     query,
                     query @ self.columns,
                     self.columns,
-                    shift=label_free.prior_of(random, query) + shift,
+                    bias=label_free.prior_of(random, query) + bias,
                     are_rivals=bool(against),
                 )
             )
@@ -84,8 +84,8 @@ class Lab:
 
     def shipped(self, words: Sequence[str]) -> FloatArray:
         """Log odds as the program has them, [words, pictures]."""
-        rivals = self.bank(rival_texts()["en"])
-        return self.odds(words, rivals, against=background_texts()["en"], shift=-label_free.MARGIN)
+        rivals = self.bank(rival_prompts()["en"])
+        return self.odds(words, rivals, against=random_prompts()["en"], bias=-label_free.MARGIN)
 
     def bank(self, texts: Sequence[str]) -> FloatArray:
         """The vectors of texts."""
@@ -122,7 +122,7 @@ def line(lab: Lab, name: str, bank: FloatArray | None, words: tuple[list[str], l
 
 def settings(lab: Lab, words: tuple[list[str], list[str]]) -> None:
     """Print what each choice does to the words for tuning."""
-    shipped = lab.bank(background_texts()["en"])
+    shipped = lab.bank(random_prompts()["en"])
     every = lab.real.vectors[:1203]
     draws = [np.random.default_rng(seed).permutation(1203) for seed in range(3)]
     print(f"tuning: {len(words[0])} present, {len(words[1])} absent words")
@@ -201,7 +201,7 @@ def pictures(lab: Lab) -> None:
         counts, alike, others = [], [], []
         for query in range(5, len(words), 23):
             vector = real.pictures[query]
-            odds = label_free.log_odds(background, vector, vector @ columns, columns)
+            odds = label_free.softmax_logits(background, vector, vector @ columns, columns)
             odds[query] = -np.inf
             passing = np.flatnonzero(odds >= 0)
             counts.append(len(passing))

@@ -23,16 +23,16 @@ from random import Random
 
 import numpy as np
 
+from cache.collections import storybook_ids
 from cache.embeddings import vectors_of
 from cache.matchers import newest_matcher
-from cache.records import TextRecord
-from cache.storybook import storybook_ids
-from engine.comparing.names import short_name
+from cache.texts import TextRecord
+from engine.comparing.sheet import short_name
 from engine.engine import Engine
 from engine.results import Scores
 from engine.scoring.matcher import read_matcher
 from engine.scoring.ranking import make_scores, rank_of, ranked_values
-from engine.search.texts import Texts
+from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.storybook.captions import ladder
 from engine.storybook.claims import swapped
@@ -118,7 +118,7 @@ def texts_of(record: Record, language: Language) -> list[str]:
 async def score(engine: Engine, texts: list[str]) -> dict[str, Scores]:
     """The scores of all pictures for each text, as a search makes them."""
     (encoder,) = await engine.library.encoders()
-    embedder = Texts(engine.cache, engine.encoders)
+    embedder = TextEmbedder(engine.cache, engine.encoders)
     known: dict[str, TextRecord] = {}
     for start in range(0, len(texts), BATCH):
         found, _ = await embedder.embed(encoder, texts[start : start + BATCH], offline=False)
@@ -131,7 +131,7 @@ async def score(engine: Engine, texts: list[str]) -> dict[str, Scores]:
     vectors = await engine.cache.read(vectors_of, encoder.id, ids.tolist())
     columns = np.ascontiguousarray(np.stack([vectors[each] for each in ids.tolist()]).T)
     return {
-        text: make_scores(ids, record.vector @ columns, matcher.log_odds(record.vector, columns))
+        text: make_scores(ids, record.vector @ columns, matcher.logits(record.vector, columns))
         for text, record in known.items()
     }
 

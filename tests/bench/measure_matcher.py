@@ -18,12 +18,11 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.bootstrap import draw, means, paired_difference
-from engine.evaluation.captions import read_captions
 from engine.evaluation.data import Right
-from engine.evaluation.labels import words_data
-from engine.evaluation.ranks import Ranked, rank_queries
+from engine.evaluation.readers import read_captions, words_data
 from engine.results import FloatArray, IdArray
+from engine.scoring.metrics import Ranked, rank_queries
+from engine.scoring.resampling import draw, means, paired_difference
 from engine.workers.training_run import run
 from tests.e2e.real_vectors import FOLDER, load
 

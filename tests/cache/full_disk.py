@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from cache.connection import quick_check
 from cache.errors import CacheError
-from cache.health import quick_check
-from cache.pictures import add_picture, counts
-from cache.records import NewPicture
+from cache.library import counts
+from cache.pictures import NewPicture, add_picture
 from cache.store import Cache
 
 

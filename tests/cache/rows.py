@@ -3,11 +3,9 @@
 import numpy as np
 from sqlite_utils import Database
 
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
-from cache.files import put_files
-from cache.pictures import add_picture
-from cache.records import EncoderRecord, NewPicture, SeenFile, Vectors
+from cache.embeddings import EncoderRecord, Vectors, add_embeddings, put_encoder
+from cache.files import SeenFile, put_files
+from cache.pictures import NewPicture, add_picture
 
 DIM = 8
 CLIP = EncoderRecord(id="clip", dim=DIM, logit_scale=100.0, source="hub/clip")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cache.counters import bump
 from cache.errors import CacheDamagedError, CacheError, CacheReadOnlyError
-from cache.pictures import add_picture, counts, thumbnails
+from cache.library import counts
+from cache.pictures import add_picture, thumbnails
+from cache.sql import bump
 from cache.store import Cache
 from tests.cache.rows import new_picture
 

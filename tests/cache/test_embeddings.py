@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from cache.counters import revision
 from cache.embeddings import (
     BLOCK_ROWS,
     add_embeddings,
     compact,
     load_matrix,
     missing,
+    put_encoder,
     vectors_of,
 )
-from cache.encoders import put_encoder
 from cache.errors import CacheError, CacheMismatchError
 from cache.files import forget_folder, mark_vanished
 from cache.pictures import add_names
+from cache.sql import revision
 from tests.cache.rows import CLIP, DIM, OTHER, embed, put_picture, unit_vectors
 
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 from sqlite_utils import Database
 
-from cache.counters import revision
-from cache.encoders import encoders, find_encoder, put_encoder
+from cache.embeddings import encoders, find_encoder, put_encoder
 from cache.errors import CacheMismatchError
-from cache.records import TextRecord
-from cache.texts import put_texts
+from cache.sql import revision
+from cache.texts import TextRecord, put_texts
 from tests.cache.rows import CLIP, OTHER, embed, put_picture, unit_vectors
 
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from sqlite_utils import Database
 
-from cache.failures import clear_failures, failures, put_failures
-from cache.records import FailureRecord
+from cache.files import FailureRecord, clear_failures, failures, put_failures
 
 CORRUPT = FailureRecord(path="/a/1.jpg", size=10, mtime_ns=20, reason="corrupt", failed_at=1.5)
 

@@ -3,22 +3,24 @@
 import pytest
 from sqlite_utils import Database
 
-from cache.counters import revision
 from cache.embeddings import load_matrix
-from cache.failures import failures, put_failures
 from cache.files import (
+    FailureRecord,
+    FolderRecord,
+    SeenFile,
+    failures,
     finish_scan,
     folders,
     forget_folder,
     known_files,
     mark_vanished,
+    put_failures,
     put_files,
     put_folder,
     vanished_paths,
 )
-from cache.paths import pictures_at
-from cache.pictures import add_name, add_picture, find_by_sha, show, thumbnails
-from cache.records import FailureRecord, FolderRecord, SeenFile
+from cache.pictures import add_name, add_picture, find_by_sha, pictures_at, show, thumbnails
+from cache.sql import revision
 from tests.cache.rows import CLIP, embed, new_picture, put_picture
 
 

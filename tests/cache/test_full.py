@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from cache.connection import quick_check
 from cache.errors import CacheFullError
-from cache.health import quick_check
-from cache.pictures import counts
+from cache.library import counts
 from cache.store import Cache
 from tests.cache.full_disk import add_batch
 

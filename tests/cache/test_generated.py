@@ -8,10 +8,11 @@ import pytest
 from sqlite_utils import Database
 
 from cache.content_files import content_path, write_content
-from cache.counters import revision
 from cache.errors import CacheReadOnlyError
 from cache.files import put_files, vanished_paths
 from cache.generated import (
+    GeneratedRecord,
+    NewGenerated,
     count_generated,
     find_generated,
     keep_generated,
@@ -19,12 +20,13 @@ from cache.generated import (
     note_scores,
     painted_for,
     recipe_of,
+    remove_generated,
     seen,
+    sweep,
 )
-from cache.generated_upkeep import remove_generated, sweep
 from cache.library import counts
-from cache.pictures import add_picture, show
-from cache.records import GeneratedRecord, NewGenerated, NewPicture
+from cache.pictures import NewPicture, add_picture, show
+from cache.sql import revision
 from cache.store import Cache
 from tests.cache.rows import CLIP, embed
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from sqlite_utils import Database
 
-from cache.hashes import embedded_hashes, short_hash
+from cache.embeddings import embedded_hashes, short_hash
 from cache.pictures import add_name, add_picture
 from tests.cache.rows import CLIP, OTHER, embed, new_picture
 

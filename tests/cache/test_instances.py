@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from cache.counters import bump, revision
+from cache.connection import quick_check
 from cache.embeddings import load_matrix
 from cache.errors import CacheBusyError
-from cache.health import quick_check
-from cache.pictures import counts
+from cache.library import counts
+from cache.sql import bump, revision
 from cache.store import Cache, open_database
 from tests.cache.rows import CLIP
 from tests.cache.test_kill import start_writer
@@ -104,7 +104,7 @@ def test_two_instances_that_block_each_other_at_birth_both_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "cache.connect.sqlite3.connect", partial(sqlite3.connect, factory=Contended)
+        "cache.connection.sqlite3.connect", partial(sqlite3.connect, factory=Contended)
     )
     db = open_database(tmp_path / "cache.sqlite3")
     assert db.execute("pragma journal_mode").fetchone() == ("wal",)

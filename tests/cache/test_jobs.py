@@ -7,13 +7,21 @@ import sys
 import pytest
 from sqlite_utils import Database
 
-from cache.jobs import add_job, claim_ids, list_jobs, mark_lost, release_ids, set_job
-from cache.liveness import is_alive, own_token
+from cache.jobs import (
+    add_job,
+    claim_ids,
+    is_alive,
+    list_jobs,
+    mark_lost,
+    own_token,
+    release_ids,
+    set_job,
+)
 
 
 def foreign_token(*, boot: str | None = None, host: str | None = None) -> str:
     """The name of a process that has ended."""
-    code = "from cache.liveness import own_token; print(own_token())"
+    code = "from cache.jobs import own_token; print(own_token())"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
@@ -67,7 +75,7 @@ def test_unfinished_jobs_of_a_dead_process_are_lost(db: Database, state: str) ->
 
 
 def test_a_process_is_alive_until_it_ends() -> None:
-    code = "from cache.liveness import own_token; print(own_token(), flush=True); input()"
+    code = "from cache.jobs import own_token; print(own_token(), flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -11,7 +11,8 @@ import pytest
 
 from cache.embeddings import load_matrix, missing
 from cache.jobs import list_jobs, mark_lost
-from cache.pictures import counts, scope, thumbnails
+from cache.library import counts
+from cache.pictures import scope, thumbnails
 from cache.store import open_database
 from tests.cache.rows import CLIP, unit_vectors
 from tests.cache.writer import BATCH

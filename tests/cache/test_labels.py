@@ -2,8 +2,7 @@
 
 from sqlite_utils import Database
 
-from cache.counters import revision
-from cache.encoders import put_encoder
+from cache.embeddings import put_encoder
 from cache.labels import (
     NewCalibration,
     drop_label,
@@ -14,7 +13,8 @@ from cache.labels import (
     put_label,
 )
 from cache.matchers import add_matcher, matchers, remove_matcher
-from cache.orphans import drop_pictures
+from cache.pictures import drop_pictures
+from cache.sql import revision
 from tests.cache.rows import CLIP, OTHER, put_picture
 
 

@@ -2,9 +2,9 @@
 
 from sqlite_utils import Database
 
-from cache.counters import revision
-from cache.encoders import put_encoder
+from cache.embeddings import put_encoder
 from cache.matchers import add_matcher, matchers, newest_matcher
+from cache.sql import revision
 from tests.cache.rows import CLIP, OTHER
 
 

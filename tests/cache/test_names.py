@@ -4,9 +4,8 @@ import numpy as np
 from sqlite_utils import Database
 
 from cache.embeddings import load_matrix, vectors_of
-from cache.files import put_files
+from cache.files import SeenFile, put_files
 from cache.pictures import add_name, add_names, add_picture, adopt, find_by_sha, show, thumbnails
-from cache.records import SeenFile
 from tests.cache.rows import CLIP, OTHER, embed, new_picture, put_picture
 
 

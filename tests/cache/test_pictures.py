@@ -3,11 +3,10 @@
 import pytest
 from sqlite_utils import Database
 
-from cache.counters import revision
-from cache.failures import put_failures
-from cache.files import mark_vanished
-from cache.pictures import add_name, add_picture, counts, find_by_sha, show, thumbnails
-from cache.records import FailureRecord, LibraryCounts
+from cache.files import FailureRecord, mark_vanished, put_failures
+from cache.library import LibraryCounts, counts
+from cache.pictures import add_name, add_picture, find_by_sha, show, thumbnails
+from cache.sql import revision
 from tests.cache.rows import CLIP, OTHER, embed, new_picture, put_picture
 
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from sqlite_utils import Database
 
-from cache.counters import revision
 from cache.receipts import (
+    ReceiptRecord,
+    SequelRecord,
     delete_receipts,
     get_receipt,
     list_receipts,
@@ -13,7 +14,7 @@ from cache.receipts import (
     put_sequel,
     touch_receipt,
 )
-from cache.records import ReceiptRecord, SequelRecord
+from cache.sql import revision
 
 DOG = ReceiptRecord(
     id="0123456789ab",

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from cache.counters import bump, revision
 from cache.errors import CacheError
-from cache.pictures import add_picture, counts
+from cache.library import counts
+from cache.pictures import add_picture
+from cache.sql import bump, revision
 from cache.store import Cache
 from tests.cache.rows import new_picture
 

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from cache.counters import revision
-from cache.encoders import put_encoder
+from cache.embeddings import put_encoder
 from cache.errors import CacheMismatchError
-from cache.records import TextRecord
-from cache.texts import get_texts, imported_texts, put_texts
+from cache.sql import revision
+from cache.texts import TextRecord, get_texts, imported_texts, put_texts
 from tests.cache.rows import CLIP, DIM, OTHER, unit_vectors
 
 

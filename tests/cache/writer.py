@@ -6,8 +6,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
+from cache.embeddings import add_embeddings, put_encoder
 from cache.jobs import add_job, set_job
 from cache.store import Cache
 from tests.cache.rows import CLIP, put_picture, unit_vectors

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.records import Vectors
+from cache.embeddings import Vectors
 from cache.store import Cache
 from engine.events import JobEvent, LibraryChanged
-from engine.indexing.indexer import Indexer
-from engine.jobs import Jobs
+from engine.jobs.jobs import Jobs
+from engine.library.indexing import Indexer
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
-from tests.engine.indexing.pictures import FakeEncoders
+from tests.engine.library.pictures import FakeEncoders
 
 BATCH = 8
 

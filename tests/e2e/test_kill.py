@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 from sqlite_utils import Database
 
-from cache.connect import FILE_NAME
+from cache.connection import FILE_NAME
 from cache.embeddings import load_matrix
 from cache.store import open_database
 from tests.e2e.index_run import BATCH
-from tests.engine.indexing.pictures import SPEC, vectors_of
+from tests.engine.library.pictures import SPEC, vectors_of
 
 ROUNDS = 20
 PICTURES = 400

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache.records import EncoderRecord
+from cache.embeddings import EncoderRecord
 from cache.store import Cache
 from engine.requests import SearchRequest
-from engine.results import GENERATE, RETRIEVE
 from engine.scoring import ranking
 from engine.search.searcher import Searcher
+from engine.states import Route
 from tests.e2e.class_words import (
     ABSENT,
     CLEARLY_ABSENT,
@@ -53,7 +53,8 @@ def test_the_class_words_are_the_ones_that_the_caption_counts_choose() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "route"), [("a dog", RETRIEVE), ("a piano", GENERATE), ("a pizza", GENERATE)]
+    ("query", "route"),
+    [("a dog", Route.RETRIEVE), ("a piano", Route.GENERATE), ("a pizza", Route.GENERATE)],
 )
 async def test_what_is_there_is_retrieved_and_what_is_not_is_generated(
     searcher: Searcher, query: str, route: str
@@ -66,7 +67,7 @@ async def test_what_is_there_is_retrieved_and_what_is_not_is_generated(
 
 async def test_the_first_pictures_of_a_dog_are_dogs(searcher: Searcher) -> None:
     real = load()
-    for scorer in ranking.SCORERS:
+    for scorer in ranking.ALWAYS_SCORED:
         request = SearchRequest(query="a dog", top=20, scorer=scorer, offline=True)
         rows = (await searcher.search(request)).rows
         assert sum("dog" in real.captions[Path(row.path).name] for row in rows) >= 19
@@ -102,8 +103,8 @@ async def routed(searcher: Searcher, words: tuple[str, ...], route: str) -> int:
 
 
 async def test_nine_in_ten_clear_words_are_routed_right(searcher: Searcher) -> None:
-    found = await routed(searcher, CLEARLY_PRESENT, RETRIEVE)
-    lacking = await routed(searcher, CLEARLY_ABSENT, GENERATE)
+    found = await routed(searcher, CLEARLY_PRESENT, Route.RETRIEVE)
+    lacking = await routed(searcher, CLEARLY_ABSENT, Route.GENERATE)
     assert found + lacking >= 54
     assert min(found, lacking) >= 26
 
@@ -112,8 +113,8 @@ async def test_words_chosen_by_caption_counts_alone_are_routed_as_measured(
     searcher: Searcher,
 ) -> None:
     """Fewer than of the clear ones: captions leave unsaid, and name what pictures hardly show."""
-    assert await routed(searcher, PRESENT, RETRIEVE) >= 26
-    assert await routed(searcher, ABSENT, GENERATE) >= 23
+    assert await routed(searcher, PRESENT, Route.RETRIEVE) >= 26
+    assert await routed(searcher, ABSENT, Route.GENERATE) >= 23
 
 
 def average_precision(relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:

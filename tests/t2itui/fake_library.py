@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
-from textual.reactive import var
 from textual.screen import Screen
-from textual.signal import Signal
 
-from cache.records import EncoderRecord, FailureRecord, FolderRecord, JobRecord, LibraryCounts
 from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobStarted
+from engine.records import EncoderRecord, FailureRecord, FolderRecord, JobRecord, LibraryCounts
 from engine.requests import ImportRequest, IndexRequest
 from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
 from engine.settings import EngineSettings
+from engine.states import JobKind, JobState
 from t2itui.graphics.capability import Graphics
-from t2itui.job_host import JobHost
-from t2itui.messages import EngineReady, JobReported, ReplayWanted
-from t2itui.settings import AppSettings
+from t2itui.messages import JobReported
+from t2itui.screens.common.base import AppScreen
+from t2itui.screens.jobs.controller import JobsController
+from t2itui.screens.jobs.screen import JobsScreen
+from t2itui.screens.jobs.strip import JobsStrip
+from t2itui.session import Intent, Notice, Session, ShowJobs
 from t2itui.status import Status
-from t2itui.widgets.jobs_strip import JobsStrip
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -33,18 +35,18 @@ if TYPE_CHECKING:
 class FakeJob:
     """A job that does what the test tells it to."""
 
-    def __init__(self, job_id: int, kind: str, title: str, request: str = "") -> None:
+    def __init__(self, job_id: int, kind: JobKind, title: str, request: str = "") -> None:
         self.id = job_id
         self.request = request
         self.kind = kind
         self.title = title
-        self.state = "running"
+        self.state = JobState.RUNNING
         self.progress = None
         self.cancels = 0
 
     @property
     def is_active(self) -> bool:
-        return self.state in {"queued", "running"}
+        return self.state.is_active
 
     def cancel(self) -> None:
         self.cancels += 1
@@ -59,7 +61,7 @@ class FakeJobs:
     jobs: dict[int, FakeJob] = field(default_factory=dict)
     listeners: list[Callable[[JobEvent], None]] = field(default_factory=list)
 
-    def begin(self, kind: str, title: str, request: str = "") -> FakeJob:
+    def begin(self, kind: JobKind, title: str, request: str = "") -> FakeJob:
         job = FakeJob(len(self.jobs) + 1, kind, title, request)
         self.jobs[job.id] = job
         self.tell(JobQueued(job_id=job.id, kind=kind, title=title))
@@ -68,9 +70,9 @@ class FakeJobs:
 
     def tell(self, event: JobEvent) -> None:
         if isinstance(event, JobFinished):
-            self.jobs[event.job_id].state = "done"
+            self.jobs[event.job_id].state = JobState.DONE
         if isinstance(event, JobCancelled):
-            self.jobs[event.job_id].state = "cancelled"
+            self.jobs[event.job_id].state = JobState.CANCELLED
         for listener in self.listeners:
             listener(event)
 
@@ -89,43 +91,64 @@ class FakeJobs:
         return self.earlier[:limit]
 
 
-class HostApp(JobHost):
+class HostApp(App[None]):
     """The smallest app that can hold a screen, or the jobs strip alone."""
 
-    status: var[Status] = var(Status(), init=False)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "cancel_job", "Cancel job", show=False),
+        Binding("j", "jobs", "Jobs", show=False),
+    ]
 
     def __init__(
-        self, engine: FakeEngine, screen: Callable[[], Screen[None]] | None = None
+        self, engine: FakeEngine, screen: Callable[[Session], AppScreen] | None = None
     ) -> None:
         super().__init__()
-        self.job_events: Signal[JobEvent] = Signal(self, "job_events")
         self.fake = engine
-        self.settings = AppSettings()
         self.graphics = Graphics(protocol="halfcell", reason="a test")
-        self.home: Path | None = None
+        self.session = Session(graphics=self.graphics)
+        self.session.show_status(Status())
+        self.jobs = JobsController(self.session)
         self.first_screen = screen
-        self.replayed: list[str] = []
+        self.sent: list[Intent] = []
+        """What screens asked for."""
+        self.session.intents.subscribe(self.note_intent)
+        self.session.notices.subscribe(self.show_notice)
 
     def compose(self) -> ComposeResult:
-        yield JobsStrip()
+        yield JobsStrip(self.session.board)
 
     async def on_mount(self) -> None:
         if self.first_screen is not None:
-            await self.push_screen(self.first_screen())
+            await self.push_screen(self.first_screen(self.session))
         self.fake.jobs.subscribe(self.pass_on)
-        self.engine = cast("Engine", self.fake)
-        self.post_message(EngineReady(self.engine))
+        engine = cast("Engine", self.fake)
+        self.session.open(engine)
+        await self.jobs.report_lost(engine)
 
     def pass_on(self, event: JobEvent) -> None:
         self.post_message(JobReported(event))
 
     @on(JobReported)
-    def publish(self, message: JobReported) -> None:
-        self.job_events.publish(message.event)
+    def take_event(self, message: JobReported) -> None:
+        self.session.take_event(message.event)
 
-    @on(ReplayWanted)
-    def note_replay(self, message: ReplayWanted) -> None:
-        self.replayed.append(message.receipt_id)
+    def note_intent(self, intent: Intent) -> None:
+        self.sent.append(intent)
+        if isinstance(intent, ShowJobs):
+            self.action_jobs()
+
+    def show_notice(self, notice: Notice) -> None:
+        self.notify(notice.message, title=notice.title, severity=notice.severity, markup=False)
+
+    def action_jobs(self) -> None:
+        if not isinstance(self.screen, JobsScreen):
+            self.push_screen(JobsScreen(self.session))
+
+    def action_cancel_job(self, job_id: int | None = None) -> None:
+        self.jobs.cancel(job_id)
+
+    def action_dismiss_job(self, job_id: int | None = None) -> None:
+        self.jobs.dismiss(job_id)
 
 
 Shown = TypeVar("Shown", bound=Screen[None])
@@ -232,12 +255,12 @@ class FakeEngine:
 
     def index(self, request: IndexRequest) -> FakeJob:
         self.indexed.append(request)
-        return self.jobs.begin("index", f"index {request.folders[0]}")
+        return self.jobs.begin(JobKind.INDEX, f"index {request.folders[0]}")
 
     def import_vectors(self, request: ImportRequest) -> FakeJob:
         self.imported.append(request)
-        return self.jobs.begin("import", f"import vectors of {request.encoder_id}")
+        return self.jobs.begin(JobKind.IMPORT, f"import vectors of {request.encoder_id}")
 
     def download(self, model_id: str) -> FakeJob:
         self.downloaded.append(model_id)
-        return self.jobs.begin("download", f"download {model_id}")
+        return self.jobs.begin(JobKind.DOWNLOAD, f"download {model_id}")

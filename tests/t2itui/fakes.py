@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image, ImageDraw
+from textual.app import App
 from textual.pilot import Pilot
 
-from cache.records import JobRecord, LibraryCounts
 from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
+from engine.records import JobRecord, LibraryCounts
 from engine.requests import IndexRequest, SearchRequest
-from engine.results import Note, Receipt, Scores, SearchResult, Shown
+from engine.results import Receipt, Scores, SearchResult, SearchWarning, Shown
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
+from engine.states import JobKind
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
-from t2itui.screens.search import SearchScreen
+from t2itui.screens.search.screen import SearchScreen
+from t2itui.session import Session
 from t2itui.settings import AppSettings
 
 if TYPE_CHECKING:
@@ -118,7 +121,7 @@ class FakeSearcher:
     """Answers every query with the same scores, or the error it was given."""
 
     scores: Scores
-    notes: tuple[Note, ...] = ()
+    notes: tuple[SearchWarning, ...] = ()
     error: EngineError | None = None
     gate: asyncio.Event | None = None
     """Where there is one, an answer waits for it."""
@@ -144,7 +147,7 @@ class FakeSearcher:
             rows=(),
             cached=True,
             seconds=0.002,
-            notes=self.notes,
+            warnings=self.notes,
             scores=self.scores,
         )
 
@@ -266,7 +269,7 @@ class FakeEngine:
 
     def index(self, request: IndexRequest) -> None:
         self.indexed.append(request)
-        self.jobs.report(JobQueued(job_id=1, kind="index", title=str(request.folders[0])))
+        self.jobs.report(JobQueued(job_id=1, kind=JobKind.INDEX, title=str(request.folders[0])))
 
     def download(self, model_id: str) -> FakeDownload:
         self.downloaded.append(model_id)
@@ -283,11 +286,19 @@ class FakeEngine:
 
 
 def fake_app(
-    engine: FakeEngine, *, settings: AppSettings | None = None, start_query: str | None = None
+    engine: FakeEngine, *, settings: AppSettings | None = None, start_query: str = ""
 ) -> T2ITuiApp:
     """The app over a made-up engine, its pictures drawn with half cells."""
     graphics = Graphics(protocol="halfcell", reason="a test")
-    return T2ITuiApp(engine.opener(), graphics=graphics, settings=settings, start_query=start_query)
+    session = Session(graphics=graphics, settings=settings, start_query=start_query)
+    return T2ITuiApp(engine.opener(), session)
+
+
+def search_screen(app: App[None]) -> SearchScreen:
+    """The Search screen, which is there as long as the app runs."""
+    screen = app._screen_stacks["search"][0]
+    assert isinstance(screen, SearchScreen)
+    return screen
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
@@ -302,9 +313,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
 
 async def answered(pilot: Pilot[None]) -> SearchScreen:
     """Wait for an answer with all cards filled, and return the screen that shows it."""
-    app = pilot.app
-    assert isinstance(app, T2ITuiApp)
-    screen = app.query_search()
+    screen = search_screen(pilot.app)
     await until(pilot, lambda: screen.body.current == "results" and not screen.is_waiting)
     await until(pilot, lambda: is_filled(screen))
     return screen

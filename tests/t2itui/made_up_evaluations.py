@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from engine.errors import EngineError, RequestError
-from engine.evaluation.bootstrap import Interval
-from engine.evaluation.decisions import Bin, Decision
-from engine.evaluation.over_time import OverTime, over_time
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
-    DIRECTIONS,
-    Calibration,
+    CalibrationFigures,
     Evaluation,
     Group,
     Head,
     Paired,
     Retrieval,
-    Routing,
+    RoutingFigures,
     Swap,
 )
+from engine.scoring.metrics import Bin, Decision
+from engine.scoring.resampling import Interval
+from engine.states import Direction, JobKind
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 
 EVIL = "\x1b]0;evil\x07"
@@ -48,13 +47,13 @@ def evaluation(
         retrieval=tuple(
             retrieval(name, direction, value)
             for name, value in (("cosine", cosine), ("match", match))
-            for direction in DIRECTIONS
+            for direction in Direction
         ),
         paired=(
             Paired(
                 one="match",
                 other="cosine",
-                direction=DIRECTIONS[0],
+                direction=Direction.TEXT_TO_PICTURE,
                 measure="r@1",
                 difference=interval(match - cosine),
                 p=0.004,
@@ -74,7 +73,7 @@ def evaluation(
             routing("match", best=decision(0.93, 0.88), at=decision(0.5, 0.81)),
         ),
         calibration=(
-            Calibration(
+            CalibrationFigures(
                 scorer="match",
                 pairs=400,
                 error=0.037,
@@ -109,8 +108,8 @@ def decision(threshold: float, accuracy: float) -> Decision:
     )
 
 
-def routing(scorer: str, *, best: Decision, at: Decision | None) -> Routing:
-    return Routing(
+def routing(scorer: str, *, best: Decision, at: Decision | None) -> RoutingFigures:
+    return RoutingFigures(
         scorer=scorer,
         protocol="left out",
         present=5000,
@@ -141,9 +140,6 @@ class FakeEvaluator:
                 return each
         raise RequestError(f"there is no evaluation {evaluation_id}")
 
-    async def over_time(self, evaluation_id: int) -> OverTime:
-        return over_time(await self.get(evaluation_id), self.kept)
-
     async def forget(self, evaluation_id: int) -> None:
         self.kept = [each for each in self.kept if each.id != evaluation_id]
 
@@ -164,7 +160,7 @@ class EvaluatingEngine(FakeEngine):
 
     def evaluate(self, request: EvaluateRequest) -> FakeJob:
         self.asked.append(request)
-        return self.jobs.begin("evaluate", f"evaluate {request.data}", request.as_json())
+        return self.jobs.begin(JobKind.EVALUATE, f"evaluate {request.data}", request.as_json())
 
     def found(self, job_id: int, *, keep: bool = True) -> Evaluation:
         """What a job comes to; it is kept, or cannot be."""

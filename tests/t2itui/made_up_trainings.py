@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
-from cache.records import MatcherRecord
-from engine.evaluation.results import DIRECTIONS
 from engine.events import TrainingProgress
-from engine.search.labels import Labelled
+from engine.records import MatcherRecord
+from engine.search.labels import LabelSummary
+from engine.states import Direction, JobKind
 from engine.training.report import VERSION, TrainingReport
 from engine.training.request import TrainRequest
 from engine.training.run import Trained
@@ -39,7 +39,7 @@ def training_report(match: float = 0.63, free: float = 0.57) -> TrainingReport:
         retrieval=tuple(
             retrieval(name, direction, value)
             for name, value in (("cosine", 0.55), ("label-free", free), ("match", match))
-            for direction in DIRECTIONS
+            for direction in Direction
         ),
         against_label_free=tuple(
             replace(each, other="label-free", difference=interval(match - free))
@@ -108,8 +108,8 @@ class FakeTraining:
 class FakeLabels:
     """Nobody said anything of a picture."""
 
-    async def state(self, encoder_id: str) -> Labelled:
-        return Labelled(encoder_id=encoder_id, fitting=0, not_fitting=0, calibrations=())
+    async def state(self, encoder_id: str) -> LabelSummary:
+        return LabelSummary(encoder_id=encoder_id, fitting=0, not_fitting=0, calibrations=())
 
 
 @dataclass
@@ -121,4 +121,6 @@ class TrainingEngine(FakeEngine):
 
     def train(self, request: TrainRequest) -> FakeJob:
         self.training.requests[len(self.jobs.jobs) + 1] = request
-        return self.jobs.begin("train", f"train a matcher on {request.data}", request.as_json())
+        return self.jobs.begin(
+            JobKind.TRAIN, f"train a matcher on {request.data}", request.as_json()
+        )

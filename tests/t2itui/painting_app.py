@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
-from cache.names import add_names
+from cache.collections import leave_storybook_out
+from cache.embeddings import add_embeddings, put_encoder
+from cache.pictures import add_names
 from cache.store import Cache
-from cache.storybook import leave_storybook_out
 from engine.engine import Engine
-from engine.generation.generators import GeneratorState, Unloaded
+from engine.models.generators import GeneratorState, Unloaded
 from engine.settings import EngineSettings
+from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics, ProtocolName
+from t2itui.session import Session
 from t2itui.settings import AppSettings
 from tests.engine.generation.studio import ColourEncoders, ColourGenerators, green, space
 
@@ -29,7 +30,9 @@ class AppGenerators(ColourGenerators):
     unloads: Unloaded | None = None
 
     def state(self) -> GeneratorState:
-        return GeneratorState(state="off" if self.unloads is None else "ready")
+        return GeneratorState(
+            state=ProcessState.OFF if self.unloads is None else ProcessState.READY
+        )
 
     async def unload(self) -> Unloaded:
         assert self.unloads is not None
@@ -65,15 +68,9 @@ def painting_app(
     def opener() -> AbstractAsyncContextManager[Engine]:
         return _open(engine_settings, models)
 
-    return (
-        T2ITuiApp(
-            opener,
-            graphics=Graphics(protocol=protocol, reason="a test"),
-            settings=settings or AppSettings(),
-            home=home,
-        ),
-        models,
-    )
+    graphics = Graphics(protocol=protocol, reason="a test")
+    session = Session(graphics=graphics, settings=settings, home=home)
+    return T2ITuiApp(opener, session), models
 
 
 @asynccontextmanager

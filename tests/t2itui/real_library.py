@@ -13,6 +13,7 @@ from engine.requests import ImportRequest
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
+from t2itui.session import Session
 
 ENCODER = "made-up/colours"
 COLOURS = ("red", "green", "blue")
@@ -61,10 +62,9 @@ async def make_library(home: Path, folder: Path) -> None:
         await engine.import_vectors(request).wait()
 
 
-def real_app(home: Path, *, start_query: str | None = None) -> T2ITuiApp:
+def real_app(home: Path, *, start_query: str = "") -> T2ITuiApp:
     """The app over the real engine at `home`."""
     settings = EngineSettings(home=home)
     graphics = Graphics(protocol="halfcell", reason="a test")
-    return T2ITuiApp(
-        lambda: Engine.open(settings), graphics=graphics, home=home, start_query=start_query
-    )
+    session = Session(graphics=graphics, home=home, start_query=start_query)
+    return T2ITuiApp(lambda: Engine.open(settings), session)

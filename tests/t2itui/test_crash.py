@@ -24,7 +24,7 @@ from pathlib import Path
 from tests.t2itui.fakes import FakeEngine, fake_app
 
 app = fake_app(FakeEngine(60))
-app.home = Path(sys.argv[1])
+app.session.home = Path(sys.argv[1])
 
 def fail():
     password = "a local value"

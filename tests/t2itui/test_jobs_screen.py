@@ -6,20 +6,21 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from cache.records import JobRecord
 from cache.store import Cache
 from engine.events import JobFinished, JobNote, JobProgress
-from engine.exchange import Exchange
 from engine.generation.request import GenerateRequest, Lora
-from engine.generation.saved import Order, order_to_json
-from engine.indexing.indexer import Indexer
-from engine.jobs import JobWork
+from engine.jobs.codec import Order, order_to_json
+from engine.jobs.jobs import JobWork
+from engine.library.exchange import Exchange
+from engine.library.indexing import Indexer
 from engine.models.downloads import Downloads
 from engine.models.encoders import Encoders
+from engine.records import JobRecord
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from engine.settings import EngineSettings
-from t2itui.job_again import DownloadRequest, again_command, read_request
-from t2itui.screens.jobs import JobsScreen
+from engine.states import JobKind
+from t2itui.screens.jobs.again import DownloadRequest, again_command, read_request
+from t2itui.screens.jobs.screen import JobsScreen
 from tests.t2itui.fake_library import FakeEngine, HostApp, settled
 
 INDEX = json.dumps(
@@ -99,8 +100,8 @@ async def test_a_running_job_tells_its_progress_and_notes_and_can_be_cancelled_t
     app = HostApp(engine, JobsScreen)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
-        first = engine.jobs.begin("index", "index ~/a")
-        second = engine.jobs.begin("download", "download b")
+        first = engine.jobs.begin(JobKind.INDEX, "index ~/a")
+        second = engine.jobs.begin(JobKind.DOWNLOAD, "download b")
         engine.jobs.tell(
             JobProgress(job_id=second.id, stage="downloading", done=5, total=10, unit="bytes")
         )
@@ -144,7 +145,7 @@ async def test_an_outcome_replaces_the_progress_of_its_job() -> None:
     app = HostApp(engine, JobsScreen)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
-        job = engine.jobs.begin("index", "index ~/a")
+        job = engine.jobs.begin(JobKind.INDEX, "index ~/a")
         engine.jobs.tell(JobFinished(job_id=job.id, message="7 pictures in 2 s.", seconds=2))
         await ready(pilot)
         assert "✔ done" in listed(screen)[0] and "7 pictures in 2 s." in listed(screen)[0]

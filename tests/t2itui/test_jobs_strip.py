@@ -13,9 +13,10 @@ from engine.events import (
     JobQueued,
     JobStarted,
 )
-from t2itui.job_board import SHOWN_S, JobBoard
-from t2itui.widgets.job_line import figures
-from t2itui.widgets.jobs_strip import JobsStrip
+from engine.states import JobKind, JobState
+from t2itui.screens.jobs.board import SHOWN_S, JobBoard
+from t2itui.screens.jobs.line import figures
+from t2itui.screens.jobs.strip import JobsStrip
 from tests.t2itui.fake_library import FakeEngine, HostApp
 
 
@@ -59,7 +60,7 @@ async def test_a_running_job_shows_how_far_it_is_how_fast_and_how_long_it_will_t
     engine = FakeEngine()
     app = HostApp(engine)
     async with app.run_test(size=(120, 36)) as pilot:
-        job = engine.jobs.begin("index", "index ~/farm")
+        job = engine.jobs.begin(JobKind.INDEX, "index ~/farm")
         engine.jobs.tell(progress(job.id, 1250))
         await pilot.pause()
         (line,) = lines(app)
@@ -74,7 +75,7 @@ async def test_a_narrow_line_keeps_the_cancel_key_and_never_overflows(width: int
     engine = FakeEngine()
     app = HostApp(engine)
     async with app.run_test(size=(width, 24)) as pilot:
-        job = engine.jobs.begin("index", "index /very/long/folder/名前/of/pictures")
+        job = engine.jobs.begin(JobKind.INDEX, "index /very/long/folder/名前/of/pictures")
         engine.jobs.tell(progress(job.id, 1250))
         await pilot.pause()
         content = app.query_one(JobsStrip).render()
@@ -89,7 +90,7 @@ async def test_a_long_outcome_never_loses_its_state_or_overflows(width: int) -> 
     engine = FakeEngine()
     app = HostApp(engine)
     async with app.run_test(size=(width, 24)) as pilot:
-        job = engine.jobs.begin("index", "index /very/long/folder/of/pictures/名前/and/more")
+        job = engine.jobs.begin(JobKind.INDEX, "index /very/long/folder/of/pictures/名前/and/more")
         engine.jobs.tell(JobFinished(job_id=job.id, message="9 files: " + "new " * 30, seconds=1))
         await pilot.pause()
         content = app.query_one(JobsStrip).render()
@@ -101,7 +102,7 @@ async def test_the_key_cancels_the_one_job_that_runs_and_says_so_until_it_stops(
     engine = FakeEngine()
     app = HostApp(engine)
     async with app.run_test() as pilot:
-        job = engine.jobs.begin("index", "index ~/farm")
+        job = engine.jobs.begin(JobKind.INDEX, "index ~/farm")
         await pilot.pause()
         await pilot.press("x")
         assert job.cancels == 1
@@ -116,8 +117,8 @@ async def test_a_click_cancels_the_job_whose_line_was_clicked() -> None:
     engine = FakeEngine()
     app = HostApp(engine)
     async with app.run_test(size=(120, 36)) as pilot:
-        first = engine.jobs.begin("download", "download a")
-        second = engine.jobs.begin("download", "download b")
+        first = engine.jobs.begin(JobKind.DOWNLOAD, "download a")
+        second = engine.jobs.begin(JobKind.DOWNLOAD, "download b")
         await pilot.pause()
         await pilot.click(JobsStrip, offset=(116, 1))
         assert (first.cancels, second.cancels) == (0, 1)
@@ -128,7 +129,7 @@ async def test_many_jobs_or_a_low_terminal_make_one_line() -> None:
     app = HostApp(engine)
     async with app.run_test(size=(80, 24)) as pilot:
         for name in "ab":
-            engine.jobs.begin("download", f"download {name}")
+            engine.jobs.begin(JobKind.DOWNLOAD, f"download {name}")
         await pilot.pause()
         assert len(lines(app)) == 1
         assert "2 jobs: 2 running" in lines(app)[0]
@@ -141,7 +142,7 @@ async def test_a_failure_stays_with_its_hint_until_it_is_dismissed() -> None:
     engine = FakeEngine()
     app = HostApp(engine)
     async with app.run_test(size=(120, 36)) as pilot:
-        job = engine.jobs.begin("index", "index ~/farm")
+        job = engine.jobs.begin(JobKind.INDEX, "index ~/farm")
         engine.jobs.tell(
             JobFailed(
                 job_id=job.id, message="The disk is full.", hint="Make room and run it again."
@@ -151,7 +152,7 @@ async def test_a_failure_stays_with_its_hint_until_it_is_dismissed() -> None:
         assert (
             "✖ failed  index ~/farm  The disk is full. Make room and run it again." in lines(app)[0]
         )
-        job.state = "failed"
+        job.state = JobState.FAILED
         await pilot.press("x")
         assert lines(app) == []
 
@@ -160,7 +161,7 @@ def test_an_outcome_leaves_by_itself_and_a_failure_does_not() -> None:
     clock = Clock()
     board = JobBoard(clock)
     for job_id in (1, 2):
-        board.apply(JobQueued(job_id=job_id, kind="index", title="index"))
+        board.apply(JobQueued(job_id=job_id, kind=JobKind.INDEX, title="index"))
         board.apply(JobStarted(job_id=job_id))
     board.apply(JobFinished(job_id=1, message="12 pictures.", seconds=2.0))
     board.apply(JobFailed(job_id=2, message="no"))
@@ -173,7 +174,7 @@ def test_an_outcome_leaves_by_itself_and_a_failure_does_not() -> None:
 
 def test_the_board_keeps_the_notes_of_a_job() -> None:
     board = JobBoard(Clock())
-    board.apply(JobQueued(job_id=1, kind="index", title="index"))
+    board.apply(JobQueued(job_id=1, kind=JobKind.INDEX, title="index"))
     board.apply(JobNote(job_id=1, message="one"))
     board.apply(JobNote(job_id=1, message="two"))
     view = board.find(1)
@@ -185,7 +186,7 @@ async def test_control_characters_of_a_file_name_never_reach_the_terminal() -> N
     engine = FakeEngine()
     app = HostApp(engine)
     async with app.run_test() as pilot:
-        engine.jobs.begin("index", "index \x1b[31m[bold]evil[/]")
+        engine.jobs.begin(JobKind.INDEX, "index \x1b[31m[bold]evil[/]")
         await pilot.pause()
         assert "\x1b" not in lines(app)[0]
         assert "[bold]evil" in lines(app)[0]

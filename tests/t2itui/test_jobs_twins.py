@@ -10,10 +10,10 @@ import pytest
 
 from engine.evaluation.request import EvaluateRequest
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
-from t2itui import evaluation_twins
-from t2itui import job_twins as twins
-from t2itui.cli.context import Context
 from t2itui.cli.main import cli
+from t2itui.cli.support.context import Context
+from t2itui.text import shell_commands as evaluation_twins
+from t2itui.text import shell_commands as twins
 
 FOLDER = Path(__file__).parent
 FILE = Path(__file__)
@@ -62,8 +62,8 @@ EVERYTHING = EvaluateRequest(
         evaluation_twins.evaluate_command(None, EvaluateRequest(data="storybook")),
         evaluation_twins.evaluate_command(FOLDER, EVERYTHING),
         evaluation_twins.show_command(None, 3, plot=FOLDER / "x.png"),
-        evaluation_twins.compare_command(None, 1, 2),
-        evaluation_twins.forget_command(FOLDER, 3),
+        evaluation_twins.compare_evaluations_command(None, 1, 2),
+        evaluation_twins.forget_evaluation_command(FOLDER, 3),
         twins.library_command(None),
         twins.failures_command(None),
         twins.vanished_command(None),

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from cache.errors import CacheError
+from engine.errors import CacheError
 from t2itui.messages import EngineFailed
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
@@ -24,7 +24,7 @@ async def test_figures_and_errors_that_come_when_the_screens_are_gone_are_left_a
         assert engine.library.gate is not None
         engine.library.gate.set()
         await app.workers.wait_for_complete()
-        app.show_failure(EngineFailed(CacheError("the disk is gone")))
+        app.pass_failure_on(EngineFailed(CacheError("the disk is gone")))
 
     async with app.run_test(size=(80, 24)) as pilot:
         await answered(pilot)

@@ -11,12 +11,18 @@ from textual.widgets import Input, Static
 from engine.errors import RequestError
 from engine.generation.request import GenerateRequest, Lora, checked
 from t2itui.app import T2ITuiApp
-from t2itui.paint_fields import loras_text, place_of, read_loras, read_size, size_text
-from t2itui.screens.paint_form import PaintForm
-from t2itui.screens.painting import PaintingScreen
+from t2itui.screens.generate.form import (
+    PaintForm,
+    loras_text,
+    place_of,
+    read_loras,
+    read_size,
+    size_text,
+)
+from t2itui.screens.generate.screen import PaintingScreen
 from t2itui.settings import load
-from t2itui.widgets.tick import Tick
-from tests.t2itui.fakes import until
+from t2itui.widgets.basics import Tick
+from tests.t2itui.fakes import search_screen, until
 from tests.t2itui.painting_app import fill, painting_app
 from tests.t2itui.test_painting import ask, said
 
@@ -93,7 +99,7 @@ async def test_previews_are_switched_off_in_the_form_for_all_paintings_and_for_t
         await until(pilot, lambda: not box.value)
         models.generators.gate.is_open.clear()
         await pilot.press("enter")
-        await until(pilot, lambda: app.job_board.painting is not None)
+        await until(pilot, lambda: app.session.board.painting is not None)
         await pilot.press("escape", "w")
         await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
         shown = app.screen
@@ -127,7 +133,7 @@ async def test_a_prompt_of_ones_own_opens_the_job(tmp_path: Path) -> None:
     app, models = painting_app(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         assert isinstance(app, T2ITuiApp)
-        await until(pilot, lambda: app.engine is not None and app.query_search().has_begun)
+        await until(pilot, lambda: app.session.engine is not None and search_screen(app).has_begun)
         await pilot.press("escape", "5")
         form = await open_form(pilot)
         await pilot.press("enter")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from engine.generation.painted import BLACK, BLOCKED, NAN
-from engine.results import GENERATE, RETRIEVE, Receipt
+from engine.results import Receipt
+from engine.states import OutputCheck, Route
 from t2itui.app import T2ITuiApp
-from t2itui.screens.search import SearchScreen
+from t2itui.screens.search.screen import SearchScreen
 from t2itui.settings import AppSettings
-from tests.t2itui.fakes import until
+from tests.t2itui.fakes import search_screen, until
 from tests.t2itui.painting_app import PICTURES, fill, painting_app
 
 SIZE = (120, 36)
@@ -30,8 +30,8 @@ async def ask(pilot: Pilot[None], query: str) -> SearchScreen:
     """Ask a query and wait for its answer."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    screen = app.query_search()
-    await until(pilot, lambda: app.engine is not None and screen.has_begun)
+    screen = search_screen(app)
+    await until(pilot, lambda: app.session.engine is not None and screen.has_begun)
     screen.search_for(query)
     await until(pilot, lambda: query_of(screen) == query and not screen.is_waiting)
     return screen
@@ -52,8 +52,8 @@ def said(screen: SearchScreen) -> str:
 
 async def receipts(app: T2ITuiApp) -> list[Receipt]:
     """All of them, the newest first."""
-    assert app.engine is not None
-    return await app.engine.history.entries(limit=9, offset=0)
+    assert app.session.engine is not None
+    return await app.session.engine.history.entries(limit=9, offset=0)
 
 
 async def test_what_nothing_shows_is_painted_on_a_key_and_then_found_in_the_grid(
@@ -74,7 +74,7 @@ async def test_what_nothing_shows_is_painted_on_a_key_and_then_found_in_the_grid
         await until(pilot, lambda: screen.results.grid.cards[0].name.startswith("painted"))
         assert "retrieve" in str(screen.route_line.content)
         noted = [each for each in await receipts(app) if each.job]
-        assert noted[0].result is not None and noted[0].route == GENERATE
+        assert noted[0].result is not None and noted[0].route == Route.GENERATE
 
 
 async def test_a_query_that_was_answered_is_painted_too_and_the_receipt_says_against_what(
@@ -87,7 +87,7 @@ async def test_a_query_that_was_answered_is_painted_too_and_the_receipt_says_aga
         await pilot.press("g")
         await until(pilot, lambda: "Painted" in said(screen))
         past = [each for each in await receipts(app) if each.job]
-        assert [(each.route, each.override) for each in past] == [(RETRIEVE, GENERATE)]
+        assert [(each.route, each.override) for each in past] == [(Route.RETRIEVE, Route.GENERATE)]
 
 
 async def test_no_thanks_takes_the_offer_away_and_is_kept(home: Path) -> None:
@@ -97,7 +97,7 @@ async def test_no_thanks_takes_the_offer_away_and_is_kept(home: Path) -> None:
         await pilot.press("d")
         await until(pilot, lambda: said(screen) == "")
         await app.workers.wait_for_complete()
-        assert (await receipts(app))[0].override == RETRIEVE
+        assert (await receipts(app))[0].override == Route.RETRIEVE
         await pilot.press("r")
         await pilot.pause()
         await until(pilot, lambda: not screen.is_waiting)
@@ -123,10 +123,14 @@ async def test_by_the_setting_it_is_painted_at_once_or_never_offered(home: Path)
 
 @pytest.mark.parametrize(
     ("verdict", "words"),
-    [(BLACK, "it came out black"), (NAN, "computed no numbers"), (BLOCKED, "checker blocked it")],
+    [
+        (OutputCheck.BLACK, "it came out black"),
+        (OutputCheck.NOT_FINITE, "computed no numbers"),
+        (OutputCheck.BLOCKED, "checker blocked it"),
+    ],
 )
 async def test_a_spoilt_picture_is_named_and_a_key_paints_with_another_seed(
-    home: Path, verdict: str, words: str
+    home: Path, verdict: OutputCheck, words: str
 ) -> None:
     app, models = painting_app(home)
     models.generators.verdicts = [verdict]
@@ -187,7 +191,7 @@ async def test_painted_pictures_are_hidden_or_shown_alone_by_a_key(home: Path) -
         await pilot.press("v")
         await until(pilot, lambda: total(screen) == 1)
         assert "painted only" in str(screen.route_line.content)
-        assert app.settings.synthetic == "only"
+        assert app.session.settings.synthetic == "only"
         await pilot.press("v")
         await until(pilot, lambda: total(screen) == PICTURES + 1)
 

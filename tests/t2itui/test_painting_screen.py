@@ -8,16 +8,17 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.generation.generators import MemoryUse, Unloaded
-from engine.generation.painted import BLACK
 from engine.generation.request import GenerateRequest
+from engine.models.generators import MemoryUse, Unloaded
+from engine.states import JobKind, OutputCheck
 from t2itui.app import T2ITuiApp
-from t2itui.screens.jobs import JobsScreen
-from t2itui.screens.paint_form import PaintForm
-from t2itui.screens.painting import PaintingScreen
-from t2itui.widgets.jobs_strip import JobsStrip
+from t2itui.screens.generate.form import PaintForm
+from t2itui.screens.generate.screen import PaintingScreen
+from t2itui.screens.jobs.screen import JobsScreen
+from t2itui.screens.jobs.strip import JobsStrip
+from t2itui.session import StartGeneration
 from t2itui.widgets.key_line import KeyLine
-from tests.t2itui.fakes import until
+from tests.t2itui.fakes import search_screen, until
 from tests.t2itui.painting_app import fill, painting_app
 
 SIZE = (120, 36)
@@ -36,8 +37,8 @@ async def open_job(pilot: Pilot[None], request: GenerateRequest = RED) -> Painti
     """Start a job from the form's way and return the screen that shows it."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(pilot, lambda: app.engine is not None and app.query_search().has_begun)
-    app.start_painting(request)
+    await until(pilot, lambda: app.session.engine is not None and search_screen(app).has_begun)
+    app.session.send(StartGeneration(request))
     await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
     screen = app.screen
     assert isinstance(screen, PaintingScreen)
@@ -118,7 +119,7 @@ async def test_another_seed_and_more_steps_are_jobs_of_their_own(home: Path) -> 
 
 async def test_a_spoilt_picture_is_no_success_and_a_key_tries_another_seed(home: Path) -> None:
     app, models = painting_app(home)
-    models.generators.verdicts = [BLACK]
+    models.generators.verdicts = [OutputCheck.BLACK]
     async with app.run_test(size=SIZE) as pilot:
         screen = await open_job(pilot)
         await until(pilot, lambda: screen.state == "failed")
@@ -127,7 +128,7 @@ async def test_a_spoilt_picture_is_no_success_and_a_key_tries_another_seed(home:
         await pilot.press("n")
         await finished(pilot, screen)
         await pilot.press("escape")
-        await until(pilot, lambda: app.screen is app.query_search())
+        await until(pilot, lambda: app.screen is search_screen(app))
         app.screen.set_focus(None)  # The query line would take the letter.
         await pilot.press("j")
         await until(pilot, lambda: isinstance(app.screen, JobsScreen) and len(app.screen.jobs) == 2)
@@ -181,7 +182,7 @@ async def test_the_command_paints_the_same_and_a_click_on_the_strip_leads_to_the
         assert app.clipboard == f"t2itui --home {home} generate --seed 7 'a red house'"
         await until(pilot, lambda: screen.state == "done")
         await pilot.press("escape")
-        await until(pilot, lambda: app.screen is app.query_search())
+        await until(pilot, lambda: app.screen is search_screen(app))
         assert [each.title for each in app.get_system_commands(app.screen)].count(
             "Watch painting  (w)"
         ) == 1
@@ -214,13 +215,13 @@ async def test_waiting_jobs_change_places(home: Path) -> None:
         await open_job(pilot)
         await open_job(pilot, GenerateRequest(prompt="a blue door"))
         screen = await open_job(pilot, GenerateRequest(prompt="a blue car"))
-        assert app.engine is not None
-        queue = app.engine.jobs.waiting("generate")
+        assert app.session.engine is not None
+        queue = app.session.engine.jobs.waiting(JobKind.GENERATE)
         assert queue[-1] == screen.job_id and len(queue) == 2
         await until(pilot, lambda: "number 2 of 2" in text(screen, "how"))
         await pilot.press("K")
         await until(pilot, lambda: "number 1 of 2" in text(screen, "how"))
-        assert app.engine.jobs.waiting("generate") == queue[::-1]
+        assert app.session.engine.jobs.waiting(JobKind.GENERATE) == queue[::-1]
 
 
 async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_more(
@@ -233,8 +234,8 @@ async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_m
         await open_job(pilot, GenerateRequest(prompt="a blue door", seed=3))
     app, models = painting_app(home)
     async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: app.engine is not None and app.query_search().has_begun)
-        assert app.engine is not None
+        await until(pilot, lambda: app.session.engine is not None and search_screen(app).has_begun)
+        assert app.session.engine is not None
         await pilot.press("escape", "j")
         await until(pilot, lambda: isinstance(app.screen, JobsScreen) and bool(app.screen.jobs))
         await pilot.press("home", "enter")
@@ -245,11 +246,11 @@ async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_m
         assert "a blue door" in text(screen, "parameters")
         await pilot.press("d")
         await until(pilot, lambda: screen.state == "cancelled")
-        left = await app.engine.painting.unfinished()
+        left = await app.session.engine.painting.unfinished()
         assert [record.title for record in left] == ["paint a red house"]
         screen.follow_job(left[0].id)
         await until(pilot, lambda: "Not finished" in text(screen, "how"))
         await pilot.press("r")
         await finished(pilot, screen)
-        assert await app.engine.painting.unfinished() == []
+        assert await app.session.engine.painting.unfinished() == []
         assert models.generators.seeds == [7]

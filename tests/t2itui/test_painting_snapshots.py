@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from cache.records import GeneratedRecord, JobRecord
 from engine.events import (
     JobFinished,
     JobKept,
@@ -20,14 +19,16 @@ from engine.events import (
     JobSteppedDown,
 )
 from engine.generation.request import GenerateRequest
-from engine.generation.saved import Order, order_to_json
+from engine.jobs.codec import Order, order_to_json
+from engine.records import GeneratedRecord, JobRecord
 from engine.settings import EngineSettings
+from engine.states import JobKind
 from t2itui.app import T2ITuiApp
-from t2itui.painting_view import as_ppm
-from t2itui.screens.painting import PaintingScreen
-from t2itui.widgets.jobs_strip import JobsStrip
+from t2itui.screens.generate.screen import PaintingScreen
+from t2itui.screens.jobs.strip import JobsStrip
+from t2itui.screens.jobs.views import as_ppm
 from tests.engine.generation.studio import ColourGenerators
-from tests.t2itui.fakes import FakeEngine, FakeJobs, fake_app, until
+from tests.t2itui.fakes import FakeEngine, FakeJobs, fake_app, search_screen, until
 
 Compare = Callable[..., bool]
 ORDER = Order(
@@ -55,7 +56,7 @@ class RememberingJobs(FakeJobs):
         return [
             JobRecord(
                 id=1,
-                kind="generate",
+                kind=JobKind.GENERATE,
                 title="paint a purple elephant in the snow",
                 state="running",
                 created_at=1.7e9,
@@ -103,14 +104,14 @@ async def begin(pilot: Pilot[None], engine: PaintingEngine) -> T2ITuiApp:
     """Report a job in the middle of its steps."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(pilot, lambda: app.engine is not None and app.query_search().has_begun)
-    engine.jobs.report(JobQueued(job_id=1, kind="generate", title="paint a purple elephant"))
+    await until(pilot, lambda: app.session.engine is not None and search_screen(app).has_begun)
+    engine.jobs.report(JobQueued(job_id=1, kind=JobKind.GENERATE, title="paint a purple elephant"))
     engine.jobs.report(JobStarted(job_id=1))
     engine.jobs.report(JobSteppedDown(job_id=1, message="attention in slices", what="attention"))
     engine.jobs.report(step(1))
     engine.jobs.report(step(14))
     engine.jobs.report(preview(200))
-    await until(pilot, lambda: app.job_board.painting is not None)
+    await until(pilot, lambda: app.session.board.painting is not None)
     return app
 
 

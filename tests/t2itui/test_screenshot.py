@@ -6,8 +6,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
+from t2itui.screens.search.suggestions import tour
 from t2itui.screenshot import main
-from t2itui.suggested import tour
 
 
 def words(svg: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textual.widgets import Static
 
 from engine.scoring import ranking
+from t2itui.screens.search.histogram import Histogram, columns_of
 from t2itui.settings import AppSettings
-from t2itui.widgets.histogram import Histogram, columns_of
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
 SIZE = (120, 36)
@@ -100,7 +100,7 @@ async def test_a_threshold_that_rests_gets_its_receipt_once_and_is_remembered() 
         await until(pilot, lambda: screen.results.detail.receipt is not None)
         assert engine.searcher.recorded == [(0.53, "match")]
         assert screen.results.detail.receipt != first
-        assert app.settings.threshold == 0.53
+        assert app.session.settings.threshold == 0.53
 
 
 def test_a_single_picture_among_thousands_is_still_a_bar() -> None:

@@ -12,11 +12,11 @@ from textual.widgets import Button, Input, Static
 from engine.errors import EmptyLibraryError
 from engine.requests import Filters, SearchRequest
 from t2itui.app import T2ITuiApp
-from t2itui.filter_words import date_words, filter_words, read_date
-from t2itui.paths import HOME_VARIABLE
-from t2itui.screens.filter_form import FilterForm
-from t2itui.screens.search import SearchScreen
-from t2itui.twin import search_command
+from t2itui.screens.search.filter_form import FilterForm
+from t2itui.screens.search.screen import SearchScreen
+from t2itui.settings import HOME_VARIABLE
+from t2itui.text.shell_commands import search_command
+from t2itui.text.words import date_words, filter_words, read_date
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
 NEW_YEAR = datetime(2025, 1, 1).timestamp()
@@ -144,7 +144,7 @@ async def test_the_copied_command_names_the_home_and_the_filters(
     async with app.run_test(size=(80, 24)) as pilot:
         await answered(pilot)
         assert isinstance(app, T2ITuiApp)
-        app.home = other
+        app.session.home = other
         await pilot.press("y")
         await until(pilot, lambda: app.clipboard.startswith(f"t2itui --home {other} search"))
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from textual.widgets import Static
 
 from engine.events import JobFailed, LibraryChanged
-from t2itui.screens.first_start import FirstStart
-from t2itui.screens.import_vectors import ImportVectors
-from t2itui.widgets.panel import Panel
-from tests.t2itui.fakes import FakeEngine, fake_app, until
+from t2itui.screens.library.forms import ImportVectors
+from t2itui.screens.search.first_start import FirstStart
+from t2itui.widgets.basics import Panel
+from tests.t2itui.fakes import FakeEngine, fake_app, search_screen, until
 
 SIZE = (80, 24)
 
@@ -19,7 +19,7 @@ async def test_naming_a_folder_starts_to_index_it(tmp_path: Path) -> None:
     engine = FakeEngine(0)
     app = fake_app(engine)
     async with app.run_test(size=SIZE) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: screen.body.current == "first-start")
         await until(pilot, lambda: screen.first_start.folder.line.has_focus)
         screen.first_start.folder.take(str(tmp_path))
@@ -32,7 +32,7 @@ async def test_the_first_pictures_open_the_way_to_searching(tmp_path: Path) -> N
     engine = FakeEngine(0)
     app = fake_app(engine)
     async with app.run_test(size=SIZE) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: screen.body.current == "first-start")
         engine.library.pictures = 32
         engine.jobs.report(LibraryChanged(job_id=1, added=32))
@@ -45,7 +45,7 @@ async def test_a_path_that_is_no_folder_is_refused_by_name(tmp_path: Path) -> No
     engine = FakeEngine(0)
     app = fake_app(engine)
     async with app.run_test(size=SIZE) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: screen.body.current == "first-start")
         screen.first_start.folder.take(str(tmp_path / "nothing"))
         screen.first_start.folder.line.focus()
@@ -61,7 +61,7 @@ async def test_a_missing_encoder_is_downloaded_on_a_key_and_the_folder_indexed(
     engine.encoders.folder = None
     app = fake_app(engine)
     async with app.run_test(size=SIZE) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: screen.body.current == "first-start")
         screen.first_start.folder.take(str(tmp_path))
         screen.first_start.folder.line.focus()
@@ -77,7 +77,7 @@ async def test_a_failed_job_says_why_and_what_to_do() -> None:
     engine = FakeEngine(0)
     app = fake_app(engine)
     async with app.run_test(size=SIZE) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: screen.body.current == "first-start")
         engine.jobs.report(JobFailed(job_id=1, message="the disk is full", hint="make room"))
         await until(pilot, lambda: "make room" in outcome(screen.first_start))
@@ -87,7 +87,7 @@ async def test_a_failed_job_says_why_and_what_to_do() -> None:
 async def test_vectors_can_be_imported_instead() -> None:
     app = fake_app(FakeEngine(0))
     async with app.run_test(size=SIZE) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: screen.body.current == "first-start")
         screen.first_start.folder.line.focus()
         await pilot.press("ctrl+o")

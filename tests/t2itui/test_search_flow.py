@@ -12,16 +12,17 @@ from textual.widgets import Static
 from engine.errors import ModelMissingError, OfflineError
 from engine.events import LibraryChanged
 from engine.models.encoders import WorkerState
-from engine.results import Note
+from engine.results import SearchWarning
+from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
-from t2itui.screens.search_beginning import REFRESH_S
+from t2itui.screens.search.beginning import REFRESH_S
+from t2itui.screens.search.lines import NotesLine, RouteLine
+from t2itui.session import Session
 from t2itui.settings import AppSettings
-from t2itui.widgets.notes_line import NotesLine
-from t2itui.widgets.panel import Panel
-from t2itui.widgets.route_line import RouteLine
+from t2itui.widgets.basics import Panel
 from t2itui.widgets.top_bar import StatusText
-from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
+from tests.t2itui.fakes import FakeEngine, answered, fake_app, search_screen, until
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -76,7 +77,7 @@ async def test_up_brings_back_earlier_queries_and_down_the_draft() -> None:
     engine = FakeEngine(queries=["a cat", "two horses"])
     app = fake_app(engine)
     async with app.run_test(size=(120, 36)) as pilot:
-        line = app.query_search().query_line.input
+        line = search_screen(app).query_line.input
         await until(pilot, lambda: "Lately" in words(pilot.app.query_one("Panel Static", Static)))
         await pilot.press(*"sno", "up")
         assert line.value == "a cat"
@@ -91,7 +92,7 @@ async def test_escape_stops_waiting_and_a_later_answer_is_not_shown() -> None:
     engine.searcher.gate = asyncio.Event()
     app = fake_app(engine, start_query="a dog")
     async with app.run_test(size=(120, 36)) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: "searching" in words(screen.route_line))
         await pilot.press("escape")
         assert not screen.is_waiting
@@ -108,7 +109,7 @@ async def test_a_missing_model_is_said_in_the_results_place_with_what_to_do() ->
     )
     app = fake_app(engine, start_query="a dog")
     async with app.run_test(size=(120, 36)) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: screen.panel.has_class("-error"))
         text = words(screen.panel.query_one(Static))
         assert "Model missing" in text
@@ -131,7 +132,7 @@ async def test_an_error_after_an_answer_takes_its_place() -> None:
 
 async def test_notes_of_an_answer_are_shown_with_what_to_do() -> None:
     engine = FakeEngine()
-    engine.searcher.notes = (Note(message="cut after: a red", hint="write less"),)
+    engine.searcher.notes = (SearchWarning(message="cut after: a red", hint="write less"),)
     async with fake_app(engine, start_query="long").run_test(size=(120, 36)) as pilot:
         screen = await answered(pilot)
         notes = screen.query_one(NotesLine)
@@ -156,14 +157,14 @@ async def test_a_changed_library_offers_to_search_again() -> None:
 async def test_a_model_being_loaded_is_named_while_it_is_waited_for() -> None:
     engine = FakeEngine()
     engine.searcher.gate = asyncio.Event()
-    engine.encoders.states = (WorkerState(source="openai/clip", state="loading"),)
+    engine.encoders.states = (WorkerState(source="openai/clip", state=ProcessState.LOADING),)
     app = fake_app(engine, start_query="a dog")
     async with app.run_test(size=(120, 36)) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: "loading openai/clip… 0 s" in words(screen.route_line))
         assert "esc cancels" in words(screen.route_line)
         engine.encoders.states = (
-            WorkerState(source="openai/clip", state="ready", device="cpu", dtype="bf16"),
+            WorkerState(source="openai/clip", state=ProcessState.READY, device="cpu", dtype="bf16"),
         )
         engine.searcher.gate.set()
         await answered(pilot)
@@ -180,10 +181,12 @@ async def test_a_query_typed_before_the_library_is_open_is_answered_then() -> No
         async with engine.opener()() as opened:
             yield opened
 
-    app = T2ITuiApp(lambda: open_late(), graphics=Graphics(protocol="text", reason="a test"))
+    app = T2ITuiApp(
+        lambda: open_late(), Session(graphics=Graphics(protocol="text", reason="a test"))
+    )
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press(*"a dog", "enter")
-        await until(pilot, lambda: "opening the cache" in words(app.query_search().route_line))
+        await until(pilot, lambda: "opening the cache" in words(search_screen(app).route_line))
         opening.set()
         await answered(pilot)
         assert [request.query for request in engine.searcher.asked] == ["a dog"]

@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from t2itui.screens.form import Confirm
-from t2itui.screens.search import SearchScreen
+from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.search.screen import SearchScreen
 from tests.t2itui.fakes import answered, until
 from tests.t2itui.real_library import ENCODER, make_library, real_app
 
@@ -32,7 +32,7 @@ async def judging(pilot: Pilot[None]) -> SearchScreen:
 
 
 async def kept(screen: SearchScreen) -> list[tuple[str, bool]]:
-    engine = screen.t2i.engine
+    engine = screen.session.engine
     assert engine is not None
     return [(each.text, each.fits) for each in await engine.searcher.labels.entries()]
 

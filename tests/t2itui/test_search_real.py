@@ -8,10 +8,10 @@ import pytest
 from textual.widgets import Static
 
 from t2itui import settings
-from t2itui.messages import ReplayWanted
-from t2itui.screens.history import HistoryScreen
-from t2itui.screens.search import SearchScreen
-from tests.t2itui.fakes import answered, until
+from t2itui.screens.history.screen import HistoryScreen
+from t2itui.screens.search.screen import SearchScreen
+from t2itui.session import ReplayReceipt
+from tests.t2itui.fakes import answered, search_screen, until
 from tests.t2itui.real_library import EACH, make_library, real_app
 
 SIZE = (120, 36)
@@ -53,7 +53,7 @@ async def test_more_like_this_and_a_mix_are_answered_and_named_in_the_line(home:
 async def test_a_word_that_needs_a_model_is_refused_with_what_to_do(home: Path) -> None:
     app = real_app(home, start_query="a word never embedded")
     async with app.run_test(size=SIZE) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: screen.panel.has_class("-error"))
         assert not screen.is_waiting
 
@@ -69,7 +69,7 @@ async def test_a_moved_threshold_is_in_the_history_and_replays_from_there(home: 
         assert moved.threshold == pytest.approx(0.6)
         await pilot.press("6")
         await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
-        app.post_message(ReplayWanted(moved.id))
+        app.session.send(ReplayReceipt(moved.id))
         await until(pilot, lambda: isinstance(app.screen, SearchScreen))
         await until(pilot, lambda: "stored" in str(screen.route_line.content))
         assert screen.results.detail.receipt == moved
@@ -98,7 +98,7 @@ async def test_a_library_that_cannot_be_opened_is_an_error_on_the_screen(tmp_pat
     (tmp_path / "cache.sqlite3").write_bytes(b"this is no database" * 1000)
     app = real_app(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
-        screen = app.query_search()
+        screen = search_screen(app)
         await until(pilot, lambda: screen.panel.has_class("-error"))
 
 

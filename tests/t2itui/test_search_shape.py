@@ -10,12 +10,12 @@ from textual.widgets import Input
 
 from t2itui.app import THEMES
 from t2itui.graphics.picture import Picture
-from t2itui.screens.help import HelpScreen, gather
+from t2itui.screens.common.help import HelpScreen, gather
+from t2itui.screens.search.card import CardColumn
+from t2itui.screens.search.detail import Detail
+from t2itui.screens.search.grid import fit
+from t2itui.screens.search.histogram import Histogram
 from t2itui.settings import AppSettings
-from t2itui.widgets.card_column import CardColumn
-from t2itui.widgets.detail import Detail
-from t2itui.widgets.grid_shape import fit
-from t2itui.widgets.histogram import Histogram
 from t2itui.widgets.key_line import KeyLine
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
@@ -119,7 +119,7 @@ async def test_every_theme_of_the_key_can_be_chosen_and_comes_round() -> None:
             await pilot.pause()
             seen.append(app.theme)
         assert sorted(seen) == sorted(THEMES)
-        assert app.settings.theme == app.theme == "textual-dark"
+        assert app.session.settings.theme == app.theme == "textual-dark"
 
 
 async def test_without_colour_passing_is_still_told_apart(

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from t2itui.screens.add_folder import AddFolder
-from t2itui.screens.filter_form import FilterForm
-from t2itui.screens.library import LibraryScreen
-from t2itui.screens.search import SearchScreen
-from t2itui.suggested import tour
+from t2itui.screens.library.forms import AddFolder
+from t2itui.screens.library.screen import LibraryScreen
+from t2itui.screens.search.filter_form import FilterForm
+from t2itui.screens.search.screen import SearchScreen
+from t2itui.screens.search.suggestions import SuggestionChip, tour
 from t2itui.widgets.key_line import KeyLine
-from t2itui.widgets.suggestion_strip import SuggestionChip
 from tests.t2itui.fakes import answered, until
 from tests.t2itui.real_library import make_library, real_app
 
@@ -52,10 +51,12 @@ async def test_the_first_start_shows_the_storybook_and_a_key_runs_the_next_sugge
         assert (listing.total, query_of(screen)) == (600, tour()[0].query)
         assert listing.passed > 0
         assert screen.strip.display
-        await until(pilot, lambda: app.status.is_storybook and app.status.pictures == 600)
-        assert app.engine is not None
-        assert not app.engine.encoders.state(), "no model takes part"
-        assert not await app.engine.history.entries(), "nobody asked anything yet"
+        await until(
+            pilot, lambda: app.session.status.is_storybook and app.session.status.pictures == 600
+        )
+        assert app.session.engine is not None
+        assert not app.session.engine.encoders.state(), "no model takes part"
+        assert not await app.session.engine.history.entries(), "nobody asked anything yet"
 
         line = screen.query_line.input
         assert line.has_focus
@@ -134,8 +135,8 @@ async def test_own_pictures_are_asked_for_by_a_key_and_refused_without_an_encode
         form.encoder.value = "storybook"
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, AddFolder))
-        assert app.engine is not None
-        assert [job.kind for job in app.engine.jobs.list()] == ["index"]
+        assert app.session.engine is not None
+        assert [job.kind for job in app.session.engine.jobs.list()] == ["index"]
 
 
 async def test_beside_own_pictures_a_key_goes_to_the_storybook_and_back(tmp_path: Path) -> None:
@@ -152,7 +153,7 @@ async def test_beside_own_pictures_a_key_goes_to_the_storybook_and_back(tmp_path
         await until(pilot, lambda: query_of(screen) == "snow")
         assert screen.results.listing is not None
         assert screen.results.listing.total == 600
-        await until(pilot, lambda: app.status.is_storybook)
+        await until(pilot, lambda: app.session.status.is_storybook)
         assert "--in storybook" in screen._command(screen.filters)
         await pilot.press("f")
         await until(pilot, lambda: isinstance(app.screen, FilterForm))
@@ -162,7 +163,7 @@ async def test_beside_own_pictures_a_key_goes_to_the_storybook_and_back(tmp_path
         await pilot.press("escape")
         await pilot.press("b")
         await until(pilot, lambda: screen.panel.has_class("-error"))
-        await until(pilot, lambda: not app.status.is_storybook)
+        await until(pilot, lambda: not app.session.status.is_storybook)
 
 
 async def test_the_library_screen_leaves_it_out_and_takes_it_back(tmp_path: Path) -> None:

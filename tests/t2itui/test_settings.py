@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from t2itui.paths import home_folder, settings_file
-from t2itui.settings import AppSettings, SettingsError, load, save
+from t2itui.settings import AppSettings, SettingsError, home_folder, load, save, settings_file
 
 
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:

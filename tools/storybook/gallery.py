@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
 
-from engine.models.facts import hash_folder, read_facts
+from engine.models.encoder_info import hash_folder, read_facts
 from engine.settings import EngineSettings
 from engine.storybook.captions import captions_of
 from engine.storybook.claims import Claim

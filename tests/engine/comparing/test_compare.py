@@ -9,12 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.comparing.compare import chosen
-from engine.comparing.example import example, examples
+from engine.comparing.comparer import added, chosen, scenes_of
 from engine.comparing.files import as_csv, check_exports, export
-from engine.comparing.phrases import added
-from engine.comparing.scenes import scenes_of
-from engine.comparing.sheet import Comparison, Line, Sheet, load_sheet, save_sheet
+from engine.comparing.sheet import (
+    Comparison,
+    Line,
+    Sheet,
+    example,
+    examples,
+    load_sheet,
+    save_sheet,
+)
 from engine.errors import OfflineError, RequestError
 from engine.requests import SearchRequest
 from engine.results import SearchResult

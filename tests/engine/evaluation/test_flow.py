@@ -5,18 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cache.embeddings import load_matrix
-from cache.encoders import find_encoder
+from cache.embeddings import find_encoder, load_matrix
 from cache.matchers import add_matcher
 from cache.texts import get_texts
 from engine.errors import EngineError, RequestError
-from engine.evaluation.lines import records
+from engine.evaluation.context import text_backgrounds
+from engine.evaluation.measure import score_pairs, score_texts
 from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.results import Head
-from engine.evaluation.scorers import Ground, LabelFreeScorer, fused
+from engine.evaluation.results import Head, records
 from engine.events import JobCancelled, JobFailed, JobProgress
 from engine.requests import SearchRequest
-from engine.search.texts import Texts
+from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.match import MatchContext
+from engine.scoring.ranking import fused
+from engine.scoring.registry import find_scorer
+from engine.search.text_embedder import TextEmbedder
+from engine.states import ScorerKind
 from tests.engine.evaluation.libraries import (
     CAPTIONS,
     ENCODER,
@@ -133,22 +137,55 @@ async def test_label_free_scores_are_those_of_a_search(tmp_path: Path) -> None:
         record = await engine.cache.read(find_encoder, ENCODER)
         assert record is not None
         ids, vectors = await engine.cache.read(load_matrix, ENCODER)
-        columns = np.ascontiguousarray(vectors[np.argsort(ids)].T)
-        bank = await Texts(engine.cache, engine.encoders).bank(record, "en", offline=True)
-        scorer = LabelFreeScorer(
-            columns=columns,
-            grounds={"": Ground.of(bank, columns, record.logit_scale)},
-            scale=record.logit_scale,
+        embedder = TextEmbedder(engine.cache, engine.encoders)
+        context = MatchContext(
+            matrix=EmbeddingMatrix.of(vectors[np.argsort(ids)]),
+            logit_scale=record.logit_scale,
+            backgrounds=await text_backgrounds(embedder, record, offline=True),
         )
+        scorer = find_scorer(ScorerKind.LABEL_FREE)
         known = await engine.cache.read(get_texts, ENCODER, texts)
         embedded = np.stack([known[text].vector for text in texts])
-        odds = scorer.score(embedded, ["en", "en"], lambda _: None)
-        for text, row in zip(texts, odds, strict=True):
+        logits = score_texts(scorer, context, embedded, ["en", "en"])
+        for text, row in zip(texts, logits, strict=True):
             result = await engine.searcher.scored(SearchRequest(query=text, offline=True))
             assert result.scores is not None
             np.testing.assert_allclose(row, result.scores.match_logit, atol=1e-4)
-        pairs = scorer.pairs(embedded, ["en", "en"], np.array([3, 7]), lambda _: None)
-        np.testing.assert_allclose(pairs, odds[[0, 1], [3, 7]], atol=1e-5)
+        pairs = score_pairs(scorer, context, embedded, ["en", "en"], np.array([3, 7]))
+        np.testing.assert_allclose(pairs, logits[[0, 1], [3, 7]], atol=1e-5)
+
+
+async def test_without_a_matcher_match_and_label_free_are_both_measured(tmp_path: Path) -> None:
+    data = write_data(tmp_path)
+    scorers = ("label-free", "match", "fusion")
+    request = EvaluateRequest(data=str(data), scorers=scorers, swaps=False, resamples=0)
+    async with opened(tmp_path) as engine:
+        found, _ = await evaluated(engine, request)
+    by_name = {each.scorer: each for each in found.retrieval}
+    assert tuple(by_name) == scorers
+    assert by_name["label-free"].r1 == by_name["match"].r1
+    assert {(each.one, each.other) for each in found.paired} == {
+        ("match", "label-free"),
+        ("fusion", "label-free"),
+    }
+
+
+@pytest.mark.parametrize("trained", [False, True])
+async def test_match_is_evaluated_as_labels_calibrate_it(tmp_path: Path, trained: bool) -> None:
+    data = write_data(tmp_path)
+    text = "a red thing 3 of kind 1"
+    async with opened(tmp_path) as engine:
+        if trained:
+            await engine.cache.write(add_matcher, ENCODER, random_matcher(ENCODER, 48), "{}")
+        request = EvaluateRequest(data=str(data), scorers=("match",), swaps=False, resamples=0)
+        before, _ = await evaluated(engine, request)
+        answer = await engine.searcher.scored(SearchRequest(query=text, offline=True))
+        for row in answer.rows[:4]:
+            await engine.searcher.labels.put(text, row.picture_id, fits=False, encoder_id=ENCODER)
+        after, _ = await evaluated(engine, request)
+    assert after.match == f"{before.match}, calibrated by 4 labels"
+    assert after.calibration[0].brier != before.calibration[0].brier
+    assert after.retrieval[0].r1 == before.retrieval[0].r1
 
 
 async def test_a_trained_matcher_is_match_and_label_free_stands_beside_it(tmp_path: Path) -> None:

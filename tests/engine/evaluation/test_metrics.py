@@ -7,22 +7,24 @@ import pytest
 from scipy import stats
 from sklearn import calibration, metrics
 
-from engine.evaluation.bootstrap import draw, means, median, paired_difference
 from engine.evaluation.data import Right, SwappedPair
-from engine.evaluation.decisions import (
+from engine.evaluation.measure import calibration as calibration_of
+from engine.evaluation.measure import left_out, swap
+from engine.results import FloatArray
+from engine.scoring.metrics import (
     Floats,
     auc,
     brier,
     calibration_error,
     curve,
     decide,
+    rank_queries,
     reliability,
     resampled_auc,
+    right_ranks,
+    transposed,
 )
-from engine.evaluation.measure import calibration as calibration_of
-from engine.evaluation.measure import left_out, swap
-from engine.evaluation.ranks import rank_queries, right_ranks, transposed
-from engine.results import FloatArray
+from engine.scoring.resampling import draw, means, median, paired_difference
 
 QUERIES, CANDIDATES = 60, 200
 

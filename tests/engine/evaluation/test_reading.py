@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 
 from engine.errors import RequestError
-from engine.evaluation.captions import Captioned, captions_data, read_captions
 from engine.evaluation.gallery import storybook_data
-from engine.evaluation.labels import classes_data, words_data
+from engine.evaluation.readers import (
+    Captioned,
+    captions_data,
+    classes_data,
+    read_captions,
+    words_data,
+)
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.sources import read_raw, roots_of
 from tests.shared_data import DATA, needs

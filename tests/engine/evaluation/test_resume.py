@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.engine import Engine
-from engine.evaluation.embed import TEXT_BATCH
+from engine.evaluation.embeddings import TEXT_BATCH
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFinished
 from engine.models.encoders import TextEmbeddings

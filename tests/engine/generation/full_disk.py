@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import engine.generation.job as job_module
+from cache.connection import quick_check
 from cache.content_files import contents
 from cache.generated import list_generated
-from cache.health import quick_check
 from cache.store import Cache
 from engine.events import JobCancelled, JobFailed, JobFinished
 from engine.generation.request import GenerateRequest

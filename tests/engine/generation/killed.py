@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from sqlite_utils import Database
 
-from cache.records import NewPicture
+from cache.pictures import NewPicture
 from cache.store import Cache
 from engine.generation.request import GenerateRequest
 from engine.settings import EngineSettings

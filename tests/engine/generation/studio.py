@@ -11,27 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.content_files import content_path
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
-from cache.names import add_names
-from cache.records import EncoderRecord
+from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
+from cache.pictures import add_names
 from cache.store import Cache
-from engine.builtin.package import Package
-from engine.builtin.storybook import Storybook
 from engine.events import JobEvent
-from engine.generation.events import Decoding, Loading, OnPaintEvent, Preview, Step
-from engine.generation.facts import EPSILON, Defaults, GeneratorFacts
-from engine.generation.generators import Generators
-from engine.generation.painted import FINE, Painted
-from engine.generation.painting import Painting
+from engine.generation.generation import Painting
 from engine.generation.request import SCHEDULERS, GenerateRequest
-from engine.jobs import Jobs
+from engine.jobs.jobs import Jobs
+from engine.library.collections import Package, Storybook
+from engine.models.encoder_info import EncoderFacts
 from engine.models.encoders import Encoders, TextEmbeddings
-from engine.models.facts import EncoderFacts
+from engine.models.generator_info import EPSILON, Defaults, GeneratorFacts
+from engine.models.generators import Generators
 from engine.models.input_spec import SQUASH, InputSpec
+from engine.models.progress import Decoding, Loading, OnPaintEvent, Painted, Preview, Step
 from engine.results import FloatArray
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
+from engine.states import OutputCheck
 from tests.engine.search.libraries import unit
 
 COLOURS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}
@@ -111,7 +108,7 @@ class ColourGenerators(Generators):
         super().__init__(settings)
         self.gate = Gate()
         self.gate.is_open.set()
-        self.verdicts: list[str] = []
+        self.verdicts: list[OutputCheck] = []
         """On the next pictures; those after them are fine."""
         self.seeds: list[int] = []
         self.sources: list[str | None] = []
@@ -170,7 +167,7 @@ class ColourGenerators(Generators):
         pixels[0, 0] = seed % 251
         return Painted(
             pixels=pixels,
-            verdict=self.verdicts.pop(0) if self.verdicts else FINE,
+            verdict=self.verdicts.pop(0) if self.verdicts else OutputCheck.FINE,
             model_id=request.model or self.configured,
             seed=seed,
             steps=steps,

@@ -1,30 +1,31 @@
 """Kills, and two instances: no row without its file, no picture lost."""
 
 import asyncio
+import io
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sqlite_utils import Database
 
 from cache.content_files import content_path, contents, write_content
 from cache.errors import CacheBusyError
 from cache.files import put_files
-from cache.generated import keep_generated, list_generated, seen
-from cache.generated_upkeep import sweep
+from cache.generated import NewGenerated, keep_generated, list_generated, seen, sweep
 from cache.library import counts
-from cache.records import NewGenerated
+from cache.pictures import thumbnails
 from cache.store import Cache
 from engine.engine import Engine
 from engine.events import JobFinished
-from engine.generation.adopt import recover
-from engine.generation.keep import new_picture
-from engine.generation.picture_file import encode_png
+from engine.generation.png_metadata import encode_png
 from engine.generation.recipe import Recipe
 from engine.generation.request import GenerateRequest
+from engine.generation.store import new_picture, recover
 from engine.settings import EngineSettings
 from tests.engine.generation.studio import StudioKit
 
@@ -65,9 +66,22 @@ async def test_a_stray_file_that_is_no_picture_of_ours_makes_no_row(
     path = write_content(home, b"not a picture at all")
     if damage == "cut":
         path.write_bytes(b"not a pic")
-    assert await recover(studio.cache, home) == 0
+    assert await recover(studio.cache, studio.settings) == 0
     assert path.exists() == (damage == "no recipe")
     assert (await studio.cache.read(counts)).synthetic == 0
+
+
+async def test_a_stray_picture_is_entered_with_a_thumbnail_of_the_settings_size(
+    studio: StudioKit,
+) -> None:
+    settings = replace(studio.settings, thumbnail_side=24)
+    pixels = np.zeros((64, 48, 3), np.uint8)
+    write_content(settings.home, encode_png(pixels, Recipe(prompt="x", seed=1, request_key="k")))
+    assert await recover(studio.cache, settings) == 1
+    (record,) = await studio.cache.read(list_generated, settings.home, 9)
+    (stored,) = (await studio.cache.read(thumbnails, [record.picture_id or 0])).values()
+    with Image.open(io.BytesIO(stored)) as small:
+        assert small.size == (18, 24)
 
 
 def test_a_sweep_waits_for_the_instance_that_is_between_file_and_row(tmp_path: Path) -> None:
@@ -93,7 +107,7 @@ async def _sweep_beside_a_writer(home: Path) -> None:
     await asyncio.to_thread(written.wait, 60)
     with pytest.raises(CacheBusyError):
         await second.write(sweep, home)
-    assert await recover(second, home) == 0
+    assert await recover(second, EngineSettings(home=home)) == 0
     assert content_path(home, picture.sha256).exists()
     swept.set()
     await writing

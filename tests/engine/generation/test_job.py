@@ -24,12 +24,11 @@ from engine.events import (
     JobStep,
     LibraryChanged,
 )
-from engine.generation.facts import GeneratorFacts
-from engine.generation.painted import BLACK, NAN
-from engine.generation.picture_file import read_recipe
+from engine.generation.png_metadata import read_recipe
 from engine.generation.request import GenerateRequest
+from engine.models.generator_info import GeneratorFacts
 from engine.requests import Filters, SearchRequest
-from engine.results import GENERATE, RETRIEVE
+from engine.states import OutputCheck, Route
 from tests.engine.generation.studio import StudioKit, stored
 
 RED = GenerateRequest(prompt="a red ball", seed=7)
@@ -69,18 +68,18 @@ async def test_what_was_painted_for_a_query_answers_it_the_next_time(
     studio: StudioKit, query: str
 ) -> None:
     before = await studio.searcher.search(SearchRequest(query=query))
-    assert before.receipt.route == GENERATE
+    assert before.receipt.route == Route.GENERATE
     request = studio.painting.request_for(before.receipt)
     job = await studio.painting.start(request, receipt=before.receipt)
     await job.wait()
     (picture,) = studio.painting.results(job.id)
     after = await studio.searcher.search(SearchRequest(query=query))
-    assert after.receipt.route == RETRIEVE
+    assert after.receipt.route == Route.RETRIEVE
     best = after.rows[0]
     assert (best.path, best.sha256, best.synthetic) == (picture.path, picture.sha256, True)
     assert (best.cosine, best.match) == (picture.cosine, picture.match)
     hidden = SearchRequest(query=query, filters=Filters(synthetic="hide"))
-    assert (await studio.searcher.search(hidden)).receipt.route == GENERATE
+    assert (await studio.searcher.search(hidden)).receipt.route == Route.GENERATE
     only = SearchRequest(query=query, filters=Filters(synthetic="only"))
     assert [row.picture_id for row in (await studio.searcher.search(only)).rows] == [
         picture.picture_id
@@ -95,17 +94,17 @@ async def test_painting_against_the_route_is_an_override_and_leaves_the_receipt_
     studio: StudioKit,
 ) -> None:
     result = await studio.searcher.search(SearchRequest(query="something green"))
-    assert result.receipt.route == RETRIEVE
+    assert result.receipt.route == Route.RETRIEVE
     job = await studio.painting.start(replace(RED, prompt="x"), receipt=result.receipt)
     await job.wait()
-    from engine.search.history import History
+    from engine.search.receipts import History
 
     replayed = await History(studio.cache).replay(result.receipt.id)
-    assert (replayed.receipt.override, replayed.receipt.job) == (GENERATE, job.id)
+    assert (replayed.receipt.override, replayed.receipt.job) == (Route.GENERATE, job.id)
     assert replayed.rows == result.rows
     await studio.painting.decline(result.receipt)
     again = await History(studio.cache).replay(result.receipt.id)
-    assert again.receipt.override == RETRIEVE
+    assert again.receipt.override == Route.RETRIEVE
 
 
 async def test_the_same_request_with_the_same_model_comes_from_the_cache_and_says_so(
@@ -170,19 +169,22 @@ async def test_the_file_holds_the_recipe_and_is_named_by_its_content(studio: Stu
 
 
 async def test_spoilt_pictures_are_named_and_never_kept(studio: StudioKit) -> None:
-    studio.generators.verdicts = [BLACK]
+    studio.generators.verdicts = [OutputCheck.BLACK]
     outcome = await (await studio.painting.start(RED)).wait()
     assert isinstance(outcome, JobFailed)
     assert "black" in outcome.message
     assert await studio.painting.pictures() == []
-    studio.generators.verdicts = [NAN]
+    studio.generators.verdicts = [OutputCheck.NOT_FINITE]
     job = await studio.painting.start(replace(RED, count=2))
     outcome = await job.wait()
     assert isinstance(outcome, JobFinished)
     assert "1 of 2 came to nothing" in outcome.message
     assert [picture.seed for picture in studio.painting.results(job.id)] == [8]
     spoilt = [event for event in studio.events if isinstance(event, JobSpoilt)]
-    assert [(event.seed, event.verdict) for event in spoilt] == [(7, BLACK), (7, NAN)]
+    assert [(event.seed, event.verdict) for event in spoilt] == [
+        (7, OutputCheck.BLACK),
+        (7, OutputCheck.NOT_FINITE),
+    ]
     job = await studio.painting.again(job.id, new_seed=True)
     assert isinstance(await job.wait(), JobFinished)
 
@@ -318,6 +320,6 @@ async def test_a_job_waits_for_nobody_else(studio: StudioKit) -> None:
     job = await studio.painting.start(RED)
     await studio.generators.gate.entered.wait()
     result = await asyncio.wait_for(studio.searcher.search(SearchRequest(query="green")), 30)
-    assert result.receipt.route == RETRIEVE
+    assert result.receipt.route == Route.RETRIEVE
     studio.generators.gate.is_open.set()
     await job.wait()

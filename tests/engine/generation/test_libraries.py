@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from cache.collections import NewStorybook, storybook_ids
+from cache.files import SeenFile
 from cache.library import counts
-from cache.records import NewPicture, SeenFile
+from cache.pictures import NewPicture
 from cache.store import Cache
-from cache.storybook import NewStorybook, storybook_ids
-from engine.builtin.package import Package
 from engine.errors import EmptyLibraryError, RequestError
 from engine.events import JobFinished
 from engine.generation.request import GenerateRequest
+from engine.library.collections import Package
 from engine.requests import Filters, SearchRequest
-from engine.results import GENERATE, RETRIEVE
 from engine.settings import EngineSettings
+from engine.states import Route
 from tests.engine.generation.studio import StudioKit, green, space
 
 COUNT = 40
@@ -59,7 +60,7 @@ class GreenBook(Package):
 @pytest.fixture
 async def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StudioKit]:
     """A studio whose library is the storybook alone; no trained matcher, for the fake's texts."""
-    monkeypatch.setattr("cache.storybook._put_matcher", lambda db, before, new: 0)
+    monkeypatch.setattr("cache.collections._put_matcher", lambda db, before, new: 0)
     settings = EngineSettings(home=tmp_path / "home")
     cache = await Cache.open(settings.home)
     opened = StudioKit(cache, settings, GreenBook(gallery=tmp_path / "book"))
@@ -78,7 +79,7 @@ def asked(kit: StudioKit, *, in_book: bool) -> SearchRequest:
 async def paint_for(kit: StudioKit, request: SearchRequest) -> str:
     """Search, paint what is lacking, and return the path of the picture."""
     result = await kit.searcher.search(request)
-    assert result.receipt.route == GENERATE
+    assert result.receipt.route == Route.GENERATE
     job = await kit.painting.start(kit.painting.request_for(result.receipt), receipt=result.receipt)
     assert isinstance(await job.wait(), JobFinished)
     return kit.painting.results(job.id)[0].path
@@ -90,13 +91,13 @@ async def test_what_is_painted_while_the_storybook_is_alone_belongs_to_it_for_go
     path = await paint_for(kit, asked(kit, in_book=False))
     for in_book in (False, True):
         result = await kit.searcher.search(asked(kit, in_book=in_book))
-        assert (result.receipt.route, result.rows[0].path) == (RETRIEVE, path)
+        assert (result.receipt.route, result.rows[0].path) == (Route.RETRIEVE, path)
     await kit.fill()
     own = await kit.searcher.search(asked(kit, in_book=False))
-    assert (own.receipt.route, own.receipt.encoder) == (GENERATE, "made-up/colours")
+    assert (own.receipt.route, own.receipt.encoder) == (Route.GENERATE, "made-up/colours")
     assert path not in {row.path for row in own.rows}
     again = await kit.searcher.search(asked(kit, in_book=True))
-    assert (again.receipt.route, again.rows[0].path) == (RETRIEVE, path)
+    assert (again.receipt.route, again.rows[0].path) == (Route.RETRIEVE, path)
 
 
 async def test_beside_ones_own_pictures_each_query_finds_what_was_painted_for_it(
@@ -104,7 +105,7 @@ async def test_beside_ones_own_pictures_each_query_finds_what_was_painted_for_it
 ) -> None:
     await kit.fill()
     for_book = await paint_for(kit, asked(kit, in_book=True))
-    assert (await kit.searcher.search(asked(kit, in_book=False))).receipt.route == GENERATE
+    assert (await kit.searcher.search(asked(kit, in_book=False))).receipt.route == Route.GENERATE
     for_own = await paint_for(kit, asked(kit, in_book=False))
     book = await kit.searcher.search(asked(kit, in_book=True))
     own = await kit.searcher.search(asked(kit, in_book=False))
@@ -120,7 +121,7 @@ async def test_beside_ones_own_pictures_each_query_finds_what_was_painted_for_it
 async def test_the_first_picture_of_a_new_home_joins_the_storybook(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cache.storybook._put_matcher", lambda db, before, new: 0)
+    monkeypatch.setattr("cache.collections._put_matcher", lambda db, before, new: 0)
     settings = EngineSettings(home=tmp_path / "home")
     cache = await Cache.open(settings.home)
     kit = StudioKit(cache, settings, GreenBook(gallery=tmp_path / "book"))

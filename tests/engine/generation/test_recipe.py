@@ -11,8 +11,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from engine.errors import PictureError
-from engine.generation.parameters import format_parameters, parse_parameters
-from engine.generation.picture_file import encode_png, read_recipe
+from engine.generation.png_metadata import (
+    encode_png,
+    format_parameters,
+    parse_parameters,
+    read_recipe,
+)
 from engine.generation.recipe import Recipe, UsedLora, from_json, request_from, to_json
 from engine.generation.request import DPM, EULER_A
 

@@ -1,8 +1,8 @@
 """The generator's reports as events of a job."""
 
 from engine.events import JobEvent, JobLoading, JobPreview, JobStep, JobSteppedDown, JobWaiting
-from engine.generation.events import Loading, Preview, Step, SteppedDown, Waiting
-from engine.generation.relay import Relay
+from engine.generation.job import Relay
+from engine.models.progress import Loading, Preview, Step, SteppedDown, Waiting
 
 PREVIEW = Preview(rgb=bytes(12), width=2, height=2)
 

@@ -6,7 +6,7 @@ import threading
 import time
 
 from engine.errors import ModelMissingError
-from engine.wire import Reply
+from engine.models.messages import Reply
 from engine.workers.loop import Call, serve
 
 

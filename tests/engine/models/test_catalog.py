@@ -9,13 +9,11 @@ import pytest
 import pytest_asyncio
 from sqlite_utils import Database
 
-from cache.contents import add_picture
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
+from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
 from cache.matchers import add_matcher
-from cache.records import EncoderRecord, NewPicture
+from cache.pictures import NewPicture, add_picture
 from cache.store import Cache
-from engine.models.catalog import KNOWN, known, statuses
+from engine.models.catalog import KNOWN_ENCODERS, encoder_statuses, known
 from engine.models.encoders import Encoders
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER, EngineSettings
 from engine.storybook.shipped import ENCODER
@@ -46,9 +44,9 @@ def embed_one(db: Database, encoder_id: str, source: str) -> None:
 
 
 async def test_an_empty_machine_lists_what_is_known(cache: Cache, tmp_path: Path) -> None:
-    found = await statuses(cache, Encoders(EngineSettings(home=tmp_path / "home")))
+    found = await encoder_statuses(cache, Encoders(EngineSettings(home=tmp_path / "home")))
     builtin, *others = found
-    assert [status.id for status in others] == [model.id for model in KNOWN]
+    assert [status.id for status in others] == [model.id for model in KNOWN_ENCODERS]
     assert not any(status.location or status.indexed for status in others)
     assert (builtin.id, builtin.location) == ("storybook", str(ENCODER))
     assert "not photographs" in builtin.note
@@ -64,12 +62,12 @@ async def test_what_is_indexed_comes_first_and_what_is_here_second(
     await cache.write(add_matcher, DEFAULT_ENCODER, b"weights", "{}")
     await cache.write(embed_one, "clip@01234567", str(tiny / "clip"))
     settings = EngineSettings(home=tmp_path / "home", encoder=str(tiny / "siglip"))
-    found = await statuses(cache, Encoders(settings))
+    found = await encoder_statuses(cache, Encoders(settings))
     ids = [status.id for status in found]
     assert set(ids[:2]) == {DEFAULT_ENCODER, "clip@01234567"}
     (of_settings,) = [name for name in ids if name.startswith("siglip@")]
     assert set(ids[2:4]) == {CHINESE_ENCODER, of_settings}
-    assert len(ids) == len(set(ids)) == len(KNOWN) + 3
+    assert len(ids) == len(set(ids)) == len(KNOWN_ENCODERS) + 3
 
     by_id = {status.id: status for status in found}
     assert (by_id[DEFAULT_ENCODER].matcher, by_id[DEFAULT_ENCODER].location) == ("matcher 1", "")
@@ -82,5 +80,5 @@ async def test_a_configured_encoder_that_cannot_be_used_says_why(
     cache: Cache, tmp_path: Path
 ) -> None:
     settings = EngineSettings(home=tmp_path / "home", encoder=str(tmp_path / "nothing"))
-    found = {status.id: status for status in await statuses(cache, Encoders(settings))}
+    found = {status.id: status for status in await encoder_statuses(cache, Encoders(settings))}
     assert "there is no model" in found[settings.encoder].note

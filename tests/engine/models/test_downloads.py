@@ -9,9 +9,9 @@ import pytest
 
 from engine.errors import DownloadError, EngineError, ModelUnusableError, RequestError
 from engine.events import JobEvent, JobNote, JobProgress
-from engine.generation.generators import Generators
 from engine.models.downloads import Download, Downloads, Pace
 from engine.models.encoders import Encoders
+from engine.models.generators import Generators
 from engine.settings import EngineSettings
 from tests.engine.models.fake_hub import FakeHub, Server
 from tests.engine.models.waiting import until

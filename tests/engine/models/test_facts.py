@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelMissingError, ModelUnusableError
-from engine.models import places
+from engine.models import paths as places
+from engine.models.encoder_info import read_scalar
 from engine.models.encoders import Encoders
-from engine.models.facts import read_scalar
 from engine.settings import EngineSettings
 
 ID = "openai/clip-vit-base-patch32"
@@ -122,7 +122,7 @@ async def test_the_hash_of_a_folder_is_remembered_between_starts(
     tiny: Path, tmp_path: Path, encoders: Encoders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await encoders.describe(str(tiny / "clip"))
-    monkeypatch.setattr("engine.models.identity.hash_folder", None)
+    monkeypatch.setattr("engine.models.encoder_info.hash_folder", None)
     again = Encoders(EngineSettings(home=tmp_path / "home"))
     assert await again.describe(str(tiny / "clip")) == first
     (tmp_path / "home" / "encoders.json").write_text("[broken")

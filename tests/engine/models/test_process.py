@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 
 from engine.errors import EngineError, ModelMissingError, WorkerDiedError
+from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
-from engine.wire import Json, Reply
 
 MODULE = "tests.engine.models.odd_worker"
 

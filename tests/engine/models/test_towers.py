@@ -12,9 +12,8 @@ from safetensors.torch import load_file, save_file
 from engine.errors import EngineError, ModelUnusableError, OutOfMemoryError
 from engine.results import FloatArray
 from engine.workers import device
-from engine.workers.batches import Batches
-from engine.workers.clip import Towers, load_towers
 from engine.workers.device import Choice, choose
+from engine.workers.encoder_models import Batches, Towers, load_towers
 from tests.tiny_models import save_tiny_clip
 
 FP32 = Choice(device="cpu", dtype="fp32", name="CPU")

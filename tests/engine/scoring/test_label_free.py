@@ -29,7 +29,7 @@ def engine_log_odds(
 ) -> FloatArray:
     columns = np.ascontiguousarray(pictures.T)
     prepared = label_free.prepare(background, columns, scale)
-    return label_free.log_odds(prepared, query, query @ columns, columns)
+    return label_free.softmax_logits(prepared, query, query @ columns, columns)
 
 
 @given(st.integers(0, 1000), st.integers(16, 60), st.sampled_from([1.0, 10.0, 100.0]))
@@ -100,8 +100,8 @@ def test_a_shift_shifts_every_picture_alike() -> None:
     columns = np.ascontiguousarray(pictures.T)
     prepared = label_free.prepare(background, columns, 100)
     cosine = query @ columns
-    without = label_free.log_odds(prepared, query, cosine, columns)
-    shifted = label_free.log_odds(prepared, query, cosine, columns, shift=-1.25)
+    without = label_free.softmax_logits(prepared, query, cosine, columns)
+    shifted = label_free.softmax_logits(prepared, query, cosine, columns, bias=-1.25)
     assert shifted - without == pytest.approx(np.full(30, -1.25), abs=1e-4)
 
 
@@ -112,7 +112,7 @@ def test_all_rivals_count_that_say_something_else(seed: int, scale: float) -> No
     query = unit(rivals[:1] + 0.05 * noise(1, seed=seed + 2))[0]
     columns = np.ascontiguousarray(pictures.T)
     prepared = label_free.prepare(rivals, columns, scale)
-    found = label_free.log_odds(prepared, query, query @ columns, columns, are_rivals=True)
+    found = label_free.softmax_logits(prepared, query, query @ columns, columns, are_rivals=True)
     between = (rivals @ rivals.T)[np.triu_indices(40, 1)]
     same = rivals @ query >= between.mean() + label_free.SYNONYM * between.std()
     assert same[0] and same.sum() <= 4
@@ -135,18 +135,18 @@ def test_rivals_far_from_the_query_all_count() -> None:
     rivals, columns = noise(40), np.ascontiguousarray(noise(30, seed=1).T)
     query = -rivals.sum(axis=0) / np.linalg.norm(rivals.sum(axis=0))
     prepared = label_free.prepare(rivals, columns, 100)
-    found = label_free.log_odds(prepared, query, query @ columns, columns, are_rivals=True)
+    found = label_free.softmax_logits(prepared, query, query @ columns, columns, are_rivals=True)
     logits = 100 * (columns.T.astype(np.float64) @ rivals.T)
     expected = 100 * (query @ columns) - np.logaddexp.reduce(logits, axis=1)
     assert found == pytest.approx(expected, abs=1e-3)
 
 
 def test_half_of_the_rivals_weigh_as_much_as_all() -> None:
-    assert label_free.rival_shift(100, 100) == -label_free.MARGIN
-    twice = label_free.rival_shift(50, 100) - label_free.rival_shift(100, 100)
+    assert label_free.rival_bias(100, 100) == -label_free.MARGIN
+    twice = label_free.rival_bias(50, 100) - label_free.rival_bias(100, 100)
     assert twice == pytest.approx(-np.log(2))
 
 
 def test_without_a_background_the_order_is_that_of_the_cosine() -> None:
     cosine = np.array([0.1, 0.3, 0.2], np.float32)
-    assert np.argsort(label_free.rough_log_odds(cosine, 100)).tolist() == [0, 2, 1]
+    assert np.argsort(label_free.rough_logits(cosine, 100)).tolist() == [0, 2, 1]

@@ -39,7 +39,7 @@ def plain_match(weights: dict[str, FloatArray], text: FloatArray, picture: Float
 def test_the_split_over_a_library_equals_the_plain_formula(seed: int, count: int) -> None:
     weights, text, pictures = tensors(seed), noise(1, seed=seed)[0], noise(count, seed=seed + 1)
     matcher = read_matcher(saved(weights), "made-up/clip")
-    found = probability(matcher.log_odds(text, np.ascontiguousarray(pictures.T)))
+    found = probability(matcher.logits(text, np.ascontiguousarray(pictures.T)))
     expected = [plain_match(weights, text, picture) for picture in pictures]
     assert found == pytest.approx(expected, abs=1e-6)
 
@@ -47,9 +47,9 @@ def test_the_split_over_a_library_equals_the_plain_formula(seed: int, count: int
 def test_chunks_join_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
     matcher = read_matcher(saved(tensors()), "made-up/clip")
     columns = np.ascontiguousarray(noise(25).T)
-    whole = matcher.log_odds(noise(1, seed=3)[0], columns)
+    whole = matcher.logits(noise(1, seed=3)[0], columns)
     monkeypatch.setattr(module, "CHUNK", 7)
-    assert matcher.log_odds(noise(1, seed=3)[0], columns) == pytest.approx(whole, abs=1e-5)
+    assert matcher.logits(noise(1, seed=3)[0], columns) == pytest.approx(whole, abs=1e-5)
 
 
 def test_the_matcher_of_another_encoder_is_refused() -> None:

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.results import GENERATE, HISTOGRAM_BINS, RETRIEVE, Scores
+from engine.results import HISTOGRAM_BINS, Scores
 from engine.scoring import ranking
+from engine.states import Route
 
 FINITE = st.floats(-40, 40, width=32)
 LOGITS = st.lists(st.one_of(FINITE, st.sampled_from([0.0, -0.0, 1.0, -1.0])), max_size=60)
@@ -60,7 +61,9 @@ def test_passed_agrees_with_the_numbers_of_the_rows(logits: list[float], thresho
     scores = scores_of(logits)
     expected = sum(float(match) >= threshold for match in scores.match)
     assert ranking.passed(scores, threshold) == expected
-    assert ranking.route(scores, threshold).route == (RETRIEVE if expected else GENERATE)
+    assert ranking.route(scores, threshold).route == (
+        Route.RETRIEVE if expected else Route.GENERATE
+    )
 
 
 def test_a_match_that_float32_rounds_below_the_threshold_does_not_pass() -> None:
@@ -116,4 +119,4 @@ def test_the_reason_names_counts_and_tells_close_numbers_apart() -> None:
 
 def test_no_pictures_route_to_generation() -> None:
     routing = ranking.route(scores_of([]), 0.0)
-    assert (routing.route, routing.best_match, routing.passed) == (GENERATE, 0.0, 0)
+    assert (routing.route, routing.best_match, routing.passed) == (Route.GENERATE, 0.0, 0)

@@ -5,12 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
-from cache.names import add_names
-from cache.records import EncoderRecord, TextRecord, Vectors
+from cache.embeddings import EncoderRecord, Vectors, add_embeddings, put_encoder
+from cache.pictures import add_names
 from cache.store import Cache
-from cache.texts import put_texts
+from cache.texts import TextRecord, put_texts
 from engine.models.encoders import Encoders
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings

@@ -9,7 +9,7 @@ from cache.receipts import get_receipt, put_receipt
 from cache.store import Cache
 from engine.errors import EngineError, RequestError
 from engine.requests import SearchRequest
-from engine.search.history import History
+from engine.search.receipts import History
 from engine.search.searcher import Searcher
 
 DOG = SearchRequest(query="a dog", offline=True)
@@ -18,10 +18,10 @@ DOG = SearchRequest(query="a dog", offline=True)
 async def test_a_replay_is_what_was_answered(searcher: Searcher, cache: Cache) -> None:
     result = await searcher.search(DOG)
     replayed = await History(cache).replay(result.receipt.id)
-    assert (replayed.receipt, replayed.rows, replayed.notes) == (
+    assert (replayed.receipt, replayed.rows, replayed.warnings) == (
         result.receipt,
         result.rows,
-        result.notes,
+        result.warnings,
     )
     assert replayed.cached
     assert replayed.scores is None
@@ -81,7 +81,7 @@ async def test_a_damaged_receipt_is_an_error_with_a_way_out(
 
 
 def test_neither_replay_nor_search_imports_a_model_library() -> None:
-    code = "import sys, engine.search.history, engine.search.searcher; print(*sys.modules)"
+    code = "import sys, engine.search.receipts, engine.search.searcher; print(*sys.modules)"
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()

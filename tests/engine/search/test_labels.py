@@ -10,7 +10,7 @@ from cache.store import Cache
 from engine.errors import RequestError
 from engine.requests import SearchRequest
 from engine.results import SearchResult
-from engine.search.history import History
+from engine.search.receipts import History
 from engine.search.searcher import Searcher
 from tests.engine.matchers import random_matcher
 from tests.engine.search.libraries import ENCODER
@@ -96,10 +96,10 @@ async def test_pictures_and_mixes_are_neither_judged_by_nor_calibrated(
     searcher: Searcher, ids: list[int]
 ) -> None:
     with pytest.raises(RequestError, match="plain description"):
-        await searcher.labels.case('"a dog" + "snow"', ids[0], offline=True)
+        await searcher.labels.resolve('"a dog" + "snow"', ids[0], offline=True)
     with pytest.raises(RequestError, match="plain description"):
-        await searcher.labels.case('"/photos/a/01.jpg"', ids[0], offline=True)
-    case = await searcher.labels.case("  a   dog ", ids[0], offline=True)
+        await searcher.labels.resolve('"/photos/a/01.jpg"', ids[0], offline=True)
+    case = await searcher.labels.resolve("  a   dog ", ids[0], offline=True)
     assert case.texts == ("a dog",)
     await judge(searcher, ids[:3], fits=True)
     mixed = await searcher.scored(replace(DOG, query='"a dog" + "snow"'))

@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cache.embeddings import add_embeddings
-from cache.encoders import put_encoder
-from cache.names import add_names
-from cache.records import EncoderRecord, TextRecord
+from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
+from cache.pictures import add_names
 from cache.store import Cache
-from cache.texts import get_texts, put_texts
+from cache.texts import TextRecord, get_texts, put_texts
 from engine.errors import ModelUnusableError, PictureError
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
 from engine.search.searcher import Searcher
-from engine.search.texts import background_texts, rival_texts
+from engine.search.text_embedder import random_prompts, rival_prompts
 from engine.settings import EngineSettings
 from tests.engine.search.libraries import noise
 from tests.tiny_models import save_tiny_clip
@@ -72,9 +70,9 @@ async def test_a_new_text_starts_the_model_once_and_then_never(
     first = await searcher.scored(SearchRequest(query="a red horse in the snow"))
     assert not first.cached
     assert encoders.state()[0].pid == warm.pid
-    rivals = rival_texts()["en"]
+    rivals = rival_prompts()["en"]
     assert first.receipt.matcher == f"label-free ({len(rivals)} rival texts)"
-    bank = {*background_texts()["en"], *rivals}
+    bank = {*random_prompts()["en"], *rivals}
     assert len(await cache.read(get_texts, space.id, sorted(bank))) == len(bank)
     await encoders.unload()
     again = await searcher.scored(SearchRequest(query="a red horse in the snow", offline=True))
@@ -99,7 +97,7 @@ async def test_an_answer_for_want_of_texts_does_not_stand_for_later_ones(
         return result.receipt.matcher
 
     request = SearchRequest(query="a red horse in the snow", offline=True)
-    random, rivals = background_texts()["en"], rival_texts()["en"]
+    random, rivals = random_prompts()["en"], rival_prompts()["en"]
     await learn(["a red horse in the snow"], 1)
     assert await asked() == "label-free (rough)"
     await learn(random, 2)
@@ -113,8 +111,8 @@ async def test_words_beyond_the_tower_are_named(
 ) -> None:
     searcher = Searcher(cache, encoders, settings)
     result = await searcher.search(SearchRequest(query="a dog " * 10 + "zebra"))
-    assert result.notes[0].message.endswith("zebra")
-    assert "lost" in result.notes[0].message
+    assert result.warnings[0].message.endswith("zebra")
+    assert "lost" in result.warnings[0].message
 
 
 async def test_a_picture_on_the_disk_is_read_by_the_model(

@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from cache.embeddings import vectors_of
 from cache.matchers import add_matcher
-from cache.names import add_name
+from cache.pictures import add_name
 from cache.receipts import list_receipts
 from cache.store import Cache
 from cache.texts import get_texts
@@ -21,10 +21,11 @@ from engine.errors import (
     RequestError,
 )
 from engine.requests import Filters, SearchRequest
-from engine.results import GENERATE, RETRIEVE, FloatArray, Scores, SearchResult
+from engine.results import FloatArray, Scores, SearchResult
 from engine.scoring import label_free, ranking
 from engine.search.searcher import Searcher
-from engine.search.texts import rival_texts
+from engine.search.text_embedder import rival_prompts
+from engine.states import Route
 from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of
 
 DOG = SearchRequest(query="a dog", offline=True)
@@ -59,7 +60,7 @@ async def test_rows_and_receipt_follow_from_the_scores(searcher: Searcher) -> No
     assert receipt.histogram == ranking.histogram(scores)
     assert receipt.considered == 60
     assert receipt.passed == sum(match >= 0.5 for match in scores.match)
-    assert receipt.route == (RETRIEVE if receipt.passed else GENERATE)
+    assert receipt.route == (Route.RETRIEVE if receipt.passed else Route.GENERATE)
     assert receipt.matcher == "label-free (43 background texts)"
 
 
@@ -68,7 +69,11 @@ async def test_the_same_question_is_answered_by_its_receipt(searcher: Searcher) 
     again = await searcher.search(DOG)
     assert first.scores is not None
     assert again.scores is None
-    assert (again.receipt, again.rows, again.notes) == (first.receipt, first.rows, first.notes)
+    assert (again.receipt, again.rows, again.warnings) == (
+        first.receipt,
+        first.rows,
+        first.warnings,
+    )
     assert again.cached
 
 
@@ -111,7 +116,7 @@ async def test_moving_the_threshold_keeps_a_new_receipt(searcher: Searcher, cach
     result = await searcher.scored(DOG)
     best = result.receipt.best_match
     moved = await searcher.record(result, threshold=best, scorer="cosine", top=5)
-    assert moved.receipt.route == RETRIEVE
+    assert moved.receipt.route == Route.RETRIEVE
     assert moved.receipt.ranked_by == "cosine"
     assert len(moved.rows) == 5
     assert moved.rows[0].cosine == moved.receipt.best_cosine
@@ -215,9 +220,9 @@ async def test_chinese_is_answered_with_the_command_that_adds_an_encoder(
 ) -> None:
     await fill(cache, [], noise(0), ["一只狗"], noise(1, seed=5))
     result = await searcher.search(replace(DOG, query="一只狗"))
-    assert result.notes[0].message.startswith("made-up/clip does not read Chinese")
-    assert "t2itui models get OFA-Sys/chinese-clip-vit-base-patch16" in result.notes[0].hint
-    assert (await searcher.search(replace(DOG, query="一只狗"))).notes == result.notes
+    assert result.warnings[0].message.startswith("made-up/clip does not read Chinese")
+    assert "t2itui models get OFA-Sys/chinese-clip-vit-base-patch16" in result.warnings[0].hint
+    assert (await searcher.search(replace(DOG, query="一只狗"))).warnings == result.warnings
 
 
 async def test_new_chinese_text_names_the_encoder_that_is_lacking(searcher: Searcher) -> None:
@@ -235,7 +240,7 @@ async def test_an_encoder_that_reads_chinese_answers_chinese(
     await fill(cache, names, noise(20, seed=7), ["一只狗"], noise(1, seed=5), other)
     chinese = await searcher.search(replace(DOG, query="一只狗"))
     assert chinese.receipt.encoder == "made-up/chinese"
-    assert any("40 of 60 pictures are not indexed" in note.message for note in chinese.notes)
+    assert any("40 of 60 pictures are not indexed" in note.message for note in chinese.warnings)
     assert (await searcher.search(DOG)).receipt.encoder == "made-up/clip"
 
 
@@ -290,7 +295,7 @@ async def test_few_background_texts_make_a_rough_match_and_are_told(cache: Cache
     searcher = searcher_of(cache, cache.home)
     result = await searcher.search(DOG)
     assert result.receipt.matcher == "label-free (rough)"
-    assert result.notes[-1].message == (
+    assert result.warnings[-1].message == (
         "match is rough: it needs 16 texts or pictures to compare with, and 2 are known."
     )
     await fill(cache, [], noise(0), [f"thing {n}" for n in range(30)], noise(30, seed=3))
@@ -298,7 +303,7 @@ async def test_few_background_texts_make_a_rough_match_and_are_told(cache: Cache
 
 
 async def test_rivals_are_found_by_name_among_imported_texts(cache: Cache) -> None:
-    texts = ["a dog", *rival_texts()["en"][:20], *(f"thing {n}" for n in range(30))]
+    texts = ["a dog", *rival_prompts()["en"][:20], *(f"thing {n}" for n in range(30))]
     names = [f"{number}.jpg" for number in range(30)]
     await fill(cache, names, noise(30), texts, noise(51, seed=1))
     searcher = searcher_of(cache, cache.home)
@@ -309,7 +314,7 @@ async def test_rivals_are_found_by_name_among_imported_texts(cache: Cache) -> No
     logits = 100 * noise(30) @ np.stack(rivals).T.astype(np.float64)
     shift = label_free.prior_of(noise(51, seed=1), dog)
     assert abs(shift) > 0.05
-    shift += label_free.rival_shift(20, len(rival_texts()["en"]))
+    shift += label_free.rival_bias(20, len(rival_prompts()["en"]))
     expected = 100 * noise(30) @ dog - np.logaddexp.reduce(logits, axis=1) + shift
     match = scores_of(result).match
     assert match == pytest.approx(1 / (1 + np.exp(-expected)), rel=1e-3)
@@ -355,7 +360,7 @@ async def test_a_cache_that_cannot_be_written_still_answers(
         readonly = searcher_of(reader, cache.home)
         assert (await readonly.search(DOG)).receipt == kept.receipt
         snow = await readonly.search(replace(DOG, query="snow"))
-        assert snow.notes[-1].message.startswith("No receipt was kept")
+        assert snow.warnings[-1].message.startswith("No receipt was kept")
         assert len(snow.rows) == 20
     finally:
         await reader.aclose()
@@ -367,4 +372,4 @@ async def test_a_picture_without_an_embedding_takes_no_part(
     await cache.write(add_name, "/photos/a/later.jpg")
     result = await searcher.search(DOG)
     assert result.receipt.considered == 60
-    assert "1 of 61 pictures are not indexed" in result.notes[0].message
+    assert "1 of 61 pictures are not indexed" in result.warnings[0].message

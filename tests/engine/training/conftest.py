@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cache.records import EncoderRecord
+from cache.embeddings import EncoderRecord
 from engine.evaluation.data import CAPTIONS, Data, Right
-from engine.evaluation.gather import Material
+from engine.evaluation.embeddings import Material
 
 
 @pytest.fixture

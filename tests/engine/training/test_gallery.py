@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cache.records import EncoderRecord
+from cache.embeddings import EncoderRecord
 from engine.engine import Engine
+from engine.evaluation.embeddings import Material
 from engine.evaluation.gallery import storybook_data
-from engine.evaluation.gather import Material
 from engine.events import JobEvent, JobFinished, JobProgress
 from engine.results import FloatArray
 from engine.settings import EngineSettings
@@ -19,7 +19,7 @@ from engine.storybook.scenes import Scene
 from engine.storybook.shipped import GALLERY, read_records
 from engine.storybook.wording import Language, fixed_wording
 from engine.training.request import TrainRequest
-from engine.training.split import as_arrays, split
+from engine.training.run import as_arrays, split
 
 SCENES = {record.file: record.scene for record in read_records(GALLERY)}
 

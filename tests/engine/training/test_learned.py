@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from engine.scoring.matcher import read_matcher
-from engine.workers.fitting import Told, calibration, every, measured
-from engine.workers.learned import Matcher, TwoBranch
+from engine.workers.fitting import Told, every, measured
+from engine.workers.matcher_modules import Matcher, TwoBranch
 from engine.workers.pairs import Pairs, as_pairs, draw, even_pairs, mine
 from engine.workers.training_run import Found, run
 
@@ -86,7 +86,7 @@ def test_what_is_written_down_scores_as_what_was_trained() -> None:
     assert matcher.w1.shape == (16, 4 * DIM)
     held_out = arrays(2)
     columns = np.ascontiguousarray(held_out["pictures"].astype(np.float32).T)
-    rows = [matcher.log_odds(text, columns) for text in held_out["texts"].astype(np.float32)]
+    rows = [matcher.logits(text, columns) for text in held_out["texts"].astype(np.float32)]
     np.testing.assert_allclose(np.stack(rows), found.scores, atol=2e-3)
 
 
@@ -156,12 +156,3 @@ def test_a_batch_holds_right_random_mined_and_swapped_pairs() -> None:
     assert not batch.label[-10:].any()
     even = even_pairs(pairs, mined, seed=0)
     assert float(even.label.mean()) == pytest.approx(0.5, abs=0.02)
-
-
-def test_calibration_makes_log_odds_right() -> None:
-    random = torch.Generator().manual_seed(0)
-    truth = 2 * torch.randn(20_000, generator=random) + 0.5
-    label = (torch.rand(20_000, generator=random) < torch.sigmoid(truth)).float()
-    scale, shift = calibration(truth / 4 - 1, label)
-    assert scale == pytest.approx(4, rel=0.1)
-    assert shift == pytest.approx(4, rel=0.15)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.comparing.sheet import Line, Sheet
-from t2itui.twin import compare_command
+from t2itui.text.shell_commands import compare_command
 from tests.t2itui.cli.conftest import RunCli, json_lines
 
 

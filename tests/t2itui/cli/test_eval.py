@@ -104,36 +104,11 @@ def test_evaluations_are_listed_shown_compared_and_forgotten(
     assert "there is no evaluation 1" in gone.stderr
 
 
-def test_a_figure_is_followed_over_all_evaluations_of_the_data(
-    data: str, run_cli: RunCli, tmp_path: Path
-) -> None:
-    for limit in ("9", "20", "20"):
-        run_cli("eval", data, "--no-swaps", "--resamples", "20", "--limit", limit)
-    lines = json_lines(run_cli("eval", "--trend", "3", "--measure", "map", "--json"))
-    assert [(line["type"], line["id"], line["scorer"]) for line in lines] == [
-        ("trend", 2, "cosine"),
-        ("trend", 2, "match"),
-        ("trend", 3, "cosine"),
-        ("trend", 3, "match"),
-    ]
-    recall = json_lines(run_cli("eval", "--show", "3", "--json"))[0]
-    assert lines[2]["value"] == recall["map"]
-    svg = tmp_path / "trend.svg"
-    done = run_cli("eval", "--trend", "2", "--plot", str(svg))
-    assert done.exit_code == 0, done.output
-    assert "text -> picture, r@1, 2 evaluations" in done.stdout and done.stdout.isascii()
-    assert b"<svg" in svg.read_bytes()[:1000]
-    done = run_cli("eval", "--trend", "2", "--measure", "swaps-auc")
-    assert done.exit_code == 2 and "not measured" in done.stderr
-    assert run_cli("eval", "--trend", "2", "--plot", "x.bmp").exit_code == 2
-
-
 @pytest.mark.parametrize(
     "arguments",
     [
         (),
         ("storybook", "--list"),
-        ("--list", "--trend", "1"),
         ("--list", "--show", "1"),
         ("x", "--class-name", "dog"),
     ],

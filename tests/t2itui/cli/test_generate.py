@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.engine import Engine
-from engine.generation.events import OnPaintEvent, Waiting
-from engine.generation.painted import BLACK, Painted
 from engine.generation.request import GenerateRequest
+from engine.models.progress import OnPaintEvent, Painted, Waiting
 from engine.settings import EngineSettings
+from engine.states import OutputCheck
 from t2itui.cli.main import cli
 from tests.engine.generation.studio import ColourEncoders, ColourGenerators
 from tests.t2itui.cli.conftest import RunCli, json_lines
@@ -145,7 +145,7 @@ def test_wrong_usage_is_told_and_paints_nothing(
 def test_a_spoilt_picture_is_an_error_with_a_way_out(
     paint: RunCli, generators: ColourGenerators
 ) -> None:
-    generators.verdicts = [BLACK]
+    generators.verdicts = [OutputCheck.BLACK]
     result = paint("generate", "a red ball", "--json")
     assert result.exit_code == 3
     assert last(result)["type"] == "error"

@@ -3,7 +3,7 @@ from tests.t2itui.cli.test_follow import drawn_on_a_terminal
 SCRIPT = """
 import asyncio
 from types import SimpleNamespace
-from t2itui.cli import waiting
+from t2itui.cli.support import options as waiting
 
 waiting.QUIET_S = {quiet}
 asked = asyncio.Event()

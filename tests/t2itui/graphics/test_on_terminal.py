@@ -96,5 +96,5 @@ def test_removing_the_widget_frees_the_picture() -> None:
 
 def test_sixel_rows_are_written_once_and_step_past_the_picture() -> None:
     screen = run((r"\x1b\[20C.*" * 10, "x"), sixel=True).screen
-    rows = re.findall(r"\x1b7\x1bP0;1;0q[^\x1b]*\x1b\\\x1b8\x1b\[20C", screen)
+    rows = re.findall(r"\x1b7\x1bP0;0;0q[^\x1b]*\x1b\\\x1b8\x1b\[20C", screen)
     assert len(rows) == 10

@@ -24,7 +24,7 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
 
 def decode(sequence: str) -> Pixels:
     """Red, green and blue in percent of each pixel; -1 where nothing was drawn."""
-    header = re.match(r'\x1bP0;1;0q"1;1;(\d+);(\d+)(.*)\x1b\\$', sequence, re.DOTALL)
+    header = re.match(r'\x1bP0;[01];0q"1;1;(\d+);(\d+)(.*)\x1b\\$', sequence, re.DOTALL)
     assert header
     width, height = int(header[1]), int(header[2])
     drawn = np.full((-(-height // 6) * 6, width, 3), -1, np.int16)

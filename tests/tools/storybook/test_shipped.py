@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
-from engine.models.facts import hash_folder
+from engine.models.encoder_info import hash_folder
 from engine.scoring.matcher import read_matcher
 from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.shipped import (
@@ -108,7 +108,7 @@ def test_matcher_and_vectors_belong_to_the_encoder_and_route_the_suggestions() -
     }
     columns = np.ascontiguousarray(vectors.T)
     for text, vector in zip(queries, encoder.embed_texts(list(queries)), strict=True):
-        odds = matcher.log_odds(vector, columns)
+        odds = matcher.logits(vector, columns)
         assert bool(odds.max() >= 0) is queries[text], text
         if queries[text]:
             horse = Claim(subjects=(Subject(animal="horse", colour="brown", action="eating"),))

@@ -16,8 +16,8 @@ from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 from engine.models.input_spec import prepare, read_input_spec
 from engine.storybook.shipped import ENCODER
-from engine.workers.clip import Towers, load_towers
 from engine.workers.device import Choice
+from engine.workers.encoder_models import Towers, load_towers
 from tools.storybook.encoder.network import MEAN, SIDE, STD, Shape, build_encoder
 from tools.storybook.optimising import DEFAULT_FOLDER, load_checkpoint, write_training_record
 

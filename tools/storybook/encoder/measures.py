@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from engine.evaluation.decisions import auc
+from engine.scoring.metrics import auc
 from engine.storybook.captions import claim_of, full_claim
 from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.queries import swapped_claims

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine.models.facts import hash_folder, read_facts
+from engine.models.encoder_info import hash_folder, read_facts
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import probability
 from engine.storybook.shipped import ENCODER, MATCHER, PAINTER
@@ -211,7 +211,7 @@ def shares(
 def prompt_scores(matcher: Matcher, texts: Vectors, pictures: Vectors) -> dict[str, float]:
     """The matcher's mean probability for each text and its picture, and the share that passes."""
     odds = [
-        matcher.log_odds(text, picture[:, None])[0]
+        matcher.logits(text, picture[:, None])[0]
         for text, picture in zip(texts, pictures, strict=True)
     ]
     match = probability(np.asarray(odds, np.float32))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.workers.fitting import Fit, calibration
+from engine.scoring.calibration import fit_platt
+from engine.workers.fitting import Fit
 
 Floats = NDArray[np.float32]
 SAMPLE = 20_000
@@ -103,9 +104,8 @@ def _written(
 def calibrated(weights: MatcherWeights, pairs: Pairs) -> MatcherWeights:
     """The matcher whose probabilities are right on these pairs; fit it on others than these."""
     logits, label = pair_logits(weights, pairs), pairs.label
-    found = calibration(torch.from_numpy(logits), torch.from_numpy(label))
-    scale, shift = map(np.float32, found)
-    return replace(weights, w2=weights.w2 * scale, b2=weights.b2 * scale + shift)
+    scale, bias = map(np.float32, fit_platt(logits, label > 0.5))
+    return replace(weights, w2=weights.w2 * scale, b2=weights.b2 * scale + bias)
 
 
 def pair_logits(weights: MatcherWeights, pairs: Pairs, batch: int = 20_000) -> Floats:

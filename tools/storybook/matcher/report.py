@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.evaluation.decisions import auc, calibration_error, reliability
 from engine.scoring.matcher import Matcher
+from engine.scoring.metrics import auc, calibration_error, reliability
 from engine.storybook.captions import claim_of
 from engine.storybook.claims import Claim, Subject
 from engine.storybook.queries import Query, routing_queries, swapped_claims
@@ -70,7 +70,7 @@ def every_log_odds(weights: MatcherWeights, texts: Floats, pictures: Floats) -> 
     """Log odds of every text with every picture, [texts, pictures], as a search scores them."""
     matcher = Matcher(**asdict(weights), encoder_id="", report="")
     columns = np.ascontiguousarray(pictures.T)
-    return np.stack([matcher.log_odds(text, columns) for text in texts])
+    return np.stack([matcher.logits(text, columns) for text in texts])
 
 
 def swaps(

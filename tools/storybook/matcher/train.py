@@ -11,7 +11,7 @@ import click
 import torch
 from safetensors.numpy import save_file
 
-from engine.models.facts import hash_folder
+from engine.models.encoder_info import hash_folder
 from engine.storybook.shipped import ENCODER, GALLERY, MATCHER
 from engine.workers.fitting import Fit
 from tools.storybook.encoder.folder import EncoderFolder

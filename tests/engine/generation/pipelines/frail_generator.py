@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.workers import generator, painter
-from engine.workers.ladder import Size
+from engine.states import OutputCheck
+from engine.workers import denoising as painter
+from engine.workers import generator
+from engine.workers.denoising import Size, Watcher
 from engine.workers.previews import Previewer
-from engine.workers.steps import Watcher
 
 
 class FrailPainter(painter.Painter):
@@ -36,7 +37,9 @@ class FrailPainter(painter.Painter):
         latents = super()._denoise(task, size, watcher, previewer)
         return latents * torch.nan if "not a number" in task.prompt else latents
 
-    def _decode(self, latents: torch.Tensor, notes: list[str]) -> tuple[NDArray[np.uint8], str]:
+    def _decode(
+        self, latents: torch.Tensor, notes: list[str]
+    ) -> tuple[NDArray[np.uint8], OutputCheck]:
         if "while decoding" in self._prompt:
             self._fail()
         return super()._decode(latents, notes)
@@ -48,7 +51,7 @@ class FrailPainter(painter.Painter):
 
 
 if __name__ == "__main__":
-    from engine.workers import hosted
+    from engine.workers import loaded_pipeline as hosted
 
     hosted.Painter = FrailPainter  # type: ignore[attr-defined]
     generator.main()

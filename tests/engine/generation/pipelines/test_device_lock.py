@@ -14,13 +14,13 @@ import pytest
 import pytest_asyncio
 
 from engine.errors import WorkerDiedError
-from engine.generation.events import Loading, PaintEvent, Step, Waiting
-from engine.generation.generators import Generators
-from engine.generation.painted import FINE, Painted
 from engine.generation.request import GenerateRequest
+from engine.models.generators import Generators
 from engine.models.process import GRACE_S
+from engine.models.progress import Loading, Painted, PaintEvent, Step, Waiting
 from engine.settings import EngineSettings
-from engine.workers.device_lock import DeviceLock
+from engine.states import OutputCheck
+from engine.workers.device import DeviceLock
 from tests.engine.models.waiting import PATIENCE_S, until
 
 ON_MODULE = pytest.mark.asyncio(loop_scope="module")
@@ -84,7 +84,7 @@ async def test_a_second_instance_waits_until_the_first_has_stopped(
 ) -> None:
     painting, waiting = await one_paints_and_one_waits(*instances)
     painting.cancel()
-    assert (await finished(waiting)).verdict == FINE
+    assert (await finished(waiting)).verdict == OutputCheck.FINE
     second = instances[1]
     last = max(i for i, event in enumerate(second.events) if isinstance(event, Waiting))
     assert isinstance(second.events[last + 1], Loading), "that the waiting is over is told"
@@ -103,8 +103,8 @@ async def test_who_waits_can_be_cancelled_and_leaves_its_place(
     assert waiting.cancelled()
     painting.cancel()
     await asyncio.wait([painting])
-    assert (await finished(first.start(SHORT))).verdict == FINE
-    assert (await finished(second.start(SHORT))).verdict == FINE
+    assert (await finished(first.start(SHORT))).verdict == OutputCheck.FINE
+    assert (await finished(second.start(SHORT))).verdict == OutputCheck.FINE
     assert second.generators.state().pid == pid, "waiting is stopped without ending the process"
 
 
@@ -115,7 +115,7 @@ async def test_a_killed_holder_lets_go(instances: tuple[Instance, Instance]) -> 
     pid = first.generators.state().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    assert (await finished(waiting)).verdict == FINE
+    assert (await finished(waiting)).verdict == OutputCheck.FINE
     with pytest.raises(WorkerDiedError):
         await painting
 
@@ -123,7 +123,7 @@ async def test_a_killed_holder_lets_go(instances: tuple[Instance, Instance]) -> 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from engine.workers.device_lock import DeviceLock
+from engine.workers.device import DeviceLock
 
 def waits():
     print("waits", flush=True)

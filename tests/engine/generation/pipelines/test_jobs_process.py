@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cache.collections import leave_storybook_out
 from cache.errors import CacheFullError
-from cache.storybook import leave_storybook_out
 from engine.engine import Engine
 from engine.events import JobEvent, JobFailed, JobFinished, JobKept, JobStarted, JobStep
-from engine.generation.picture_file import read_recipe
+from engine.generation.png_metadata import read_recipe
 from engine.generation.request import GenerateRequest
 from engine.settings import EngineSettings
 

@@ -22,14 +22,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.errors import ModelUnusableError, OutOfMemoryError, PictureError
-from engine.generation.painted import BLACK, BLOCKED, FINE, NAN
-from engine.generation.reading import read_facts
 from engine.generation.request import DDIM, DPM, EULER_A, LCM
+from engine.models.generator_info import read_facts
+from engine.states import OutputCheck
+from engine.workers.denoising import DECODING, PAINTING, Ladder, Painter, Size, Task
 from engine.workers.device import Choice, is_native
-from engine.workers.ladder import DECODING, PAINTING, Ladder, Size
-from engine.workers.loras import LoraFile
-from engine.workers.painter import Painter, Task
-from engine.workers.pipelines import Source, load_pipeline, settle_dtype
+from engine.workers.pipelines import LoraFile, Source, load_pipeline, settle_dtype
 from engine.workers.previews import Previewer, linear_map
 from engine.workers.schedulers import make_scheduler
 from tests.tiny_diffusion import quiet, save_safety_checker, save_tiny_diffusion
@@ -118,7 +116,7 @@ def painter(loaded: Pipeline) -> Painter:
 
 def paint(painter: Painter, **changes: object) -> Pixels:
     result = painter.paint(replace(TASK, **changes), Notes(), None)  # type: ignore[arg-type]
-    assert result.verdict == FINE
+    assert result.verdict == OutputCheck.FINE
     return result.pixels
 
 
@@ -409,14 +407,14 @@ def test_latents_and_pictures_that_are_no_numbers_are_labelled(painter: Painter)
     weight = painter.pipe.vae.decoder.conv_out.bias
     with torch.no_grad():
         weight.fill_(float("nan"))
-    assert painter.paint(TASK, Notes(), None).verdict == NAN
+    assert painter.paint(TASK, Notes(), None).verdict == OutputCheck.NOT_FINITE
     with torch.no_grad():
         weight.fill_(-1e6)
-    assert painter.paint(TASK, Notes(), None).verdict == BLACK
+    assert painter.paint(TASK, Notes(), None).verdict == OutputCheck.BLACK
     with torch.no_grad():
         painter.pipe.unet.conv_out.bias.fill_(float("inf"))
     result = painter.paint(TASK, Notes(), None)
-    assert (result.verdict, result.pixels.shape) == (NAN, (64, 64, 3))
+    assert (result.verdict, result.pixels.shape) == (OutputCheck.NOT_FINITE, (64, 64, 3))
 
 
 def test_a_decoder_that_overflows_in_half_precision_is_run_in_fp32(
@@ -428,12 +426,14 @@ def test_a_decoder_that_overflows_in_half_precision_is_run_in_fp32(
         pipe.vae.post_quant_conv.bias.fill_(60000.0)
     painter = Painter(pipe, Choice(device="cpu", dtype="fp16", name=""), Ladder(pipe, "cpu"))
     result = painter.paint(TASK, Notes(), None)
-    assert result.verdict == FINE
+    assert result.verdict == OutputCheck.FINE
     assert "fp32" in result.notes[0]
     assert pipe.vae.dtype == torch.float16
 
 
-@pytest.mark.parametrize(("blocks", "verdict"), [(True, BLOCKED), (False, FINE)])
+@pytest.mark.parametrize(
+    ("blocks", "verdict"), [(True, OutputCheck.BLOCKED), (False, OutputCheck.FINE)]
+)
 def test_what_the_models_own_checker_objects_to_is_blocked(
     blocks: bool, verdict: str, tiny: Path, tmp_path: Path
 ) -> None:

@@ -15,19 +15,12 @@ import pytest
 import pytest_asyncio
 
 from engine.errors import ModelMissingError, OutOfMemoryError, RequestError, WorkerDiedError
-from engine.generation.events import (
-    Decoding,
-    Loading,
-    PaintEvent,
-    Preview,
-    Step,
-    SteppedDown,
-)
-from engine.generation.generators import Generators
-from engine.generation.painted import FINE, NAN
 from engine.generation.request import GenerateRequest
+from engine.models.generators import Generators
 from engine.models.process import GRACE_S
+from engine.models.progress import Decoding, Loading, PaintEvent, Preview, Step, SteppedDown
 from engine.settings import EngineSettings
+from engine.states import OutputCheck
 from tests.engine.models.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -108,7 +101,11 @@ async def test_the_first_picture_tells_of_loading_steps_previews_and_decoding(
         states.add(generators.state().state)
 
     painted = await generators.paint(request(), 7, listen)
-    assert (painted.verdict, painted.pixels.shape, painted.seed) == (FINE, (64, 64, 3), 7)
+    assert (painted.verdict, painted.pixels.shape, painted.seed) == (
+        OutputCheck.FINE,
+        (64, 64, 3),
+        7,
+    )
     assert (painted.device, painted.dtype, painted.steps) == ("cpu", "fp32", 3)
     assert painted.model_id == (await generators.describe(generators.configured)).id
 
@@ -146,7 +143,7 @@ async def test_cancelling_at_a_step_stops_the_work_and_keeps_the_model(
         generators, long, lambda event: isinstance(event, Step) and event.step == 3
     )
     assert not any(isinstance(event, Decoding) for event in events)
-    assert (await generators.paint(request(), 7)).verdict == FINE
+    assert (await generators.paint(request(), 7)).verdict == OutputCheck.FINE
     assert generators.state().pid == pid
 
 
@@ -163,14 +160,14 @@ async def test_cancelling_while_another_model_loads_keeps_the_process(
     events = list[PaintEvent]()
     painted = await generators.paint(request(model=other), 7, events.append)
     assert any(isinstance(event, Loading) and event.done > 0 for event in events), "it had stopped"
-    assert (painted.verdict, generators.state().pid) == (FINE, pid)
+    assert (painted.verdict, generators.state().pid) == (OutputCheck.FINE, pid)
     assert generators.state().model_id == painted.model_id
     assert painted.model_id.startswith("other@")
 
 
 async def test_cancelling_while_it_decodes_frees_the_caller(generators: Generators) -> None:
     await cancelled_at(generators, request(), lambda event: isinstance(event, Decoding))
-    assert (await generators.paint(request(), 7)).verdict == FINE
+    assert (await generators.paint(request(), 7)).verdict == OutputCheck.FINE
 
 
 async def test_a_want_of_memory_is_told_and_the_picture_comes_smaller(
@@ -198,11 +195,13 @@ async def test_a_want_of_memory_while_decoding_takes_the_other_steps_down(
     assert painted.pixels.shape == (64, 88, 3)
     with pytest.raises(OutOfMemoryError, match="even 64 x 64"):
         await generators.paint(request(prompt="out of memory 9 times"), 7)
-    assert (await generators.paint(request(), 7)).verdict == FINE
+    assert (await generators.paint(request(), 7)).verdict == OutputCheck.FINE
 
 
 async def test_latents_that_are_no_numbers_are_labelled(generators: Generators) -> None:
-    assert (await generators.paint(request(prompt="not a number"), 7)).verdict == NAN
+    assert (
+        await generators.paint(request(prompt="not a number"), 7)
+    ).verdict == OutputCheck.NOT_FINITE
 
 
 async def test_a_process_that_is_killed_fails_its_picture_and_comes_again(
@@ -216,7 +215,7 @@ async def test_a_process_that_is_killed_fails_its_picture_and_comes_again(
     with pytest.raises(WorkerDiedError, match="killed"):
         await generators.paint(request(), 1, kill)
     assert generators.state().state == "off"
-    assert (await generators.paint(request(), 7)).verdict == FINE
+    assert (await generators.paint(request(), 7)).verdict == OutputCheck.FINE
 
 
 async def test_unloading_shows_what_it_gave_back(generators: Generators) -> None:
@@ -237,7 +236,7 @@ async def test_killing_the_program_leaves_no_generator_behind(
     program = f"""
         import asyncio
         from pathlib import Path
-        from engine.generation.generators import Generators
+        from engine.models.generators import Generators
         from engine.settings import EngineSettings
 
         async def main():

@@ -10,9 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from engine.errors import ModelMissingError, ModelUnusableError
-from engine.generation.facts import V_PREDICTION, GeneratorFacts
-from engine.generation.reading import read_facts
 from engine.generation.request import DPM, EULER_A, LCM
+from engine.models.generator_info import V_PREDICTION, GeneratorFacts, read_facts
 from engine.settings import DEFAULT_GENERATOR
 from tests.tiny_diffusion import save_safety_checker
 

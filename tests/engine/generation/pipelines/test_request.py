@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from engine.errors import RequestError
-from engine.generation.facts import EPSILON, Defaults, GeneratorFacts
+from engine.generation.parameters import settle
 from engine.generation.request import DDIM, DPM, EULER_A, LCM, GenerateRequest, Lora, checked
-from engine.generation.settled import settle
+from engine.models.generator_info import EPSILON, Defaults, GeneratorFacts
 
 REQUEST = GenerateRequest(prompt="a red horse")
 FACTS = GeneratorFacts(

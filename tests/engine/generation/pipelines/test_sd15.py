@@ -10,16 +10,14 @@ import pytest
 import torch
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
-from engine.generation.checkpoints import read_header
-from engine.generation.events import Decoding, PaintEvent, Step
-from engine.generation.generators import Generators
-from engine.generation.painted import FINE, Painted
-from engine.generation.reading import read_facts
 from engine.generation.request import GenerateRequest, Lora
+from engine.models.generator_info import read_facts, read_header
+from engine.models.generators import Generators
+from engine.models.progress import Decoding, Painted, PaintEvent, Step
 from engine.settings import EngineSettings
+from engine.states import OutputCheck
 from engine.workers.device import is_native
-from engine.workers.loras import LoraFile, Loras
-from engine.workers.pipelines import Source, load_pipeline
+from engine.workers.pipelines import LoraFile, Loras, Source, load_pipeline
 from tests.sd15 import VOCABULARY, save_sd15
 
 pytestmark = [
@@ -91,7 +89,7 @@ async def test_it_paints_in_its_process_from_either_and_with_a_lora_of_another_t
             prompt="a red dog", steps=2, width=64, height=64, preview=False, **changes
         )
         painted = await generators.paint(request, SEED, events.append)
-        assert (painted.verdict, painted.pixels.shape) == (FINE, (64, 64, 3))
+        assert (painted.verdict, painted.pixels.shape) == (OutputCheck.FINE, (64, 64, 3))
         assert [event.step for event in events if isinstance(event, Step)] == [1, 2]
         assert isinstance(events[-1], Decoding)
         is_kept = painted.device != "cpu" or is_native(dtype)

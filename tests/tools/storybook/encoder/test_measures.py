@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from engine.evaluation.decisions import auc
+from engine.scoring.metrics import auc
 from engine.storybook.captions import full_claim
 from engine.storybook.claims import is_true
 from engine.storybook.queries import routing_queries

@@ -1,0 +1,342 @@
+"""What one description says that another does not."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from functools import cache
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from cache.collections import storybook_ids
+from cache.pictures import show
+from cache.sql import revision
+from cache.store import Cache
+from cache.texts import get_texts
+from engine.comparing.sheet import Cell, Comparison, Line, Row, Sheet, SwapResult, long_name
+from engine.errors import EmptyLibraryError, RequestError
+from engine.evaluation.sources import read_pictures
+from engine.evaluation.swaps import Variant, variants
+from engine.language import language_of
+from engine.library.collections import Storybook
+from engine.requests import Filters, SearchRequest
+from engine.results import Scores
+from engine.scoring.ranking import rank_of
+from engine.search.query import normalise, quote
+from engine.search.searcher import Searcher
+from engine.states import ScorerKind
+from engine.storybook.captions import exchanges
+from engine.storybook.scenes import Scene
+from engine.storybook.shipped import GALLERY, read_records
+
+_PIECES = re.compile(r"[\u3400-\u9fff]|[\w'-]+|[^\w\s]")
+
+
+def added(before: str, now: str) -> str:
+    """The words of `now` that are new against `before`, in order; ' ... ' stands between gaps.
+
+    Chinese is compared character by character.
+    """
+    old, new = _PIECES.findall(before), _PIECES.findall(now)
+    matcher = SequenceMatcher(None, _keys(old), _keys(new), autojunk=False)
+    runs = [
+        _joined(new[start:stop])
+        for kind, _, _, start, stop in matcher.get_opcodes()
+        if kind in ("insert", "replace")
+    ]
+    return " ... ".join(run for run in runs if run)
+
+
+def _keys(pieces: list[str]) -> list[str]:
+    """What makes pieces the same: not their case, and not which article the next word takes."""
+    return ["a" if piece.lower() == "an" else piece.lower() for piece in pieces]
+
+
+def _joined(pieces: list[str]) -> str:
+    text = ""
+    for piece in pieces:
+        gap = text and not (_is_chinese(text[-1]) or _is_chinese(piece))
+        text += f" {piece}" if gap and (piece[0].isalnum()) else piece
+    return text.strip(" ,.，。、")
+
+
+def _is_chinese(piece: str) -> bool:
+    return "\u3400" <= piece[0] <= "\u9fff"
+
+
+def scenes_of(paths: Sequence[str]) -> tuple[Scene, ...]:
+    """The scenes of pictures by path; none where one of them is not the storybook's.
+
+    It may read the disk.
+    """
+    if any(PurePath(path).parent != GALLERY for path in paths):
+        return ()
+    return tuple(_scenes()[PurePath(path).name] for path in paths)
+
+
+@cache
+def _scenes() -> dict[str, Scene]:
+    return {record.file: record.scene for record in read_records(GALLERY)}
+
+
+MOST_SWAPS = 6
+"""Variants tried of each line, each attribute once before any twice."""
+KEPT_SCORES = 2_000_000
+"""Scores remembered of earlier texts, so that a sheet with one line changed scores one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Scored:
+    """A text with the scores of the library."""
+
+    text: str
+    scores: Scores
+    encoder: str
+    match: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the scores of a text depend on."""
+
+    encoder: str | None
+    filters: Filters
+    offline: bool
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ground:
+    """A sheet with all its lines scored in one space."""
+
+    sheet: Sheet
+    asked: _Asked
+    scored: tuple[_Scored, ...]
+    ids: tuple[int, ...]
+    """Of the pictures."""
+    places: tuple[int, ...]
+    """The index of each picture among the scores."""
+
+
+class Comparer:
+    """Compares; keeps no receipt."""
+
+    def __init__(
+        self, cache: Cache, searcher: Searcher, storybook: Storybook | None = None
+    ) -> None:
+        self._cache = cache
+        self._searcher = searcher
+        self._storybook = storybook
+        self._known: OrderedDict[tuple[str, _Asked], _Scored] = OrderedDict()
+
+    async def find(self, names: Sequence[str]) -> tuple[int, ...]:
+        """The ids of pictures by path or name. Raises RequestError for one that is not there."""
+        here = (await asyncio.to_thread(Path.cwd),)
+        paths = [await asyncio.to_thread(long_name, name) for name in names]
+        await self._prepare_storybook(paths)
+        ids, _ = await self._cache.read(read_pictures, None, paths, here)
+        for number, name in enumerate(names):
+            if number not in ids:
+                raise RequestError(
+                    f"{name} is not in the library",
+                    hint="Index its folder first: t2itui index DIR",
+                )
+        return tuple(ids[number] for number in range(len(names)))
+
+    async def _prepare_storybook(self, paths: Sequence[str]) -> None:
+        """See to it that the built-in library is there where one of its pictures is named."""
+        if self._storybook is None:
+            return
+        folder = self._storybook.folder
+        asked = any(PurePath(path).parent == folder for path in paths)
+        state = await self._storybook.prepare(asked=asked)
+        if asked and state.is_left_out:
+            raise RequestError(
+                "the storybook is left out", hint="Take it back: t2itui library --storybook on"
+            )
+
+    async def compare(
+        self, sheet: Sheet, *, swaps: bool = False, offline: bool = False
+    ) -> Comparison:
+        """Score every line. Raises RequestError for a picture that is not in the library, and
+        what a search raises."""
+        ground = await self._ground(sheet, offline)
+        first = ground.scored[0]
+        found = Comparison(
+            pictures=sheet.pictures,
+            encoder=first.encoder,
+            match=first.match,
+            library=len(first.scores.picture_ids),
+            rows=await self._rows(ground),
+        )
+        if not swaps:
+            return found
+        return replace(found, swaps=await self._swapped(ground, range(len(sheet.lines))))
+
+    async def swap(
+        self, sheet: Sheet, numbers: Sequence[int], *, offline: bool = False
+    ) -> tuple[SwapResult, ...]:
+        """Score the variants of some lines, by their places; raises as `compare` does."""
+        return await self._swapped(await self._ground(sheet, offline), numbers)
+
+    async def _ground(self, sheet: Sheet, offline: bool) -> _Ground:
+        check(sheet)
+        lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
+        sheet = replace(sheet, lines=lines)
+        ids = await self.find(sheet.pictures)
+        asked = _Asked(
+            encoder=sheet.encoder,
+            filters=await self._scope(ids),
+            offline=offline,
+            revision=await self._cache.read(revision),
+        )
+        first = await self._score(lines[0].text, asked)
+        # Every line is scored in the space of the first one's encoder, or none could be compared.
+        asked = replace(asked, encoder=first.encoder)
+        others = [await self._score(line.text, asked) for line in lines[1:]]
+        return _Ground(
+            sheet=replace(sheet, encoder=first.encoder),
+            asked=asked,
+            scored=(first, *others),
+            ids=ids,
+            places=tuple(_place(first, *pair) for pair in zip(sheet.pictures, ids, strict=True)),
+        )
+
+    async def _scope(self, ids: Sequence[int]) -> Filters:
+        """What the pictures are ranked among: the storybook for its own, else what is searched."""
+        built_in = await self._cache.read(storybook_ids)
+        are_built_in = {picture_id in built_in for picture_id in ids}
+        if len(are_built_in) > 1:
+            raise RequestError(
+                "pictures of the storybook are ranked among themselves, not among your own",
+                hint="Compare them apart.",
+            )
+        if self._storybook is None or are_built_in == {False}:
+            return Filters()
+        return Filters(folders=(self._storybook.folder,))
+
+    async def _score(self, text: str, asked: _Asked) -> _Scored:
+        """Score a text, or remember the scores that it had."""
+        key = text, asked
+        if key in self._known:
+            self._known.move_to_end(key)
+            return self._known[key]
+        request = SearchRequest(
+            query=quote(text),
+            encoder_id=asked.encoder,
+            filters=asked.filters,
+            offline=asked.offline,
+        )
+        result = await self._searcher.preview(request)
+        if result.scores is None:
+            raise RequestError(f"{text!r} was answered without scores")
+        receipt = result.receipt
+        found = _Scored(
+            text=text, scores=result.scores, encoder=receipt.encoder, match=receipt.matcher
+        )
+        self._known[key] = self._known[text, replace(asked, encoder=found.encoder)] = found
+        size = len(found.scores.picture_ids)
+        while len(self._known) > 2 and size * len(self._known) > KEPT_SCORES:
+            self._known.popitem(last=False)
+        return found
+
+    async def _rows(self, ground: _Ground) -> tuple[Row, ...]:
+        sheet, scored = ground.sheet, ground.scored
+        texts = [line.text for line in sheet.lines]
+        known = await self._cache.read(get_texts, scored[0].encoder, texts)
+        latest: dict[str, Row] = {}
+        rows = []
+        for line, each in zip(sheet.lines, scored, strict=True):
+            language = language_of(line.text)
+            before = latest.get(language)
+            record = known.get(line.text)
+            row = Row(
+                text=line.text,
+                pair=line.pair,
+                language=language,
+                added=added(before.text if before else "", line.text),
+                tokens=record.tokens if record else 0,
+                lost=record.lost if record else "",
+                cells=tuple(
+                    _cell(each.scores, place, before.cells[number] if before else None)
+                    for number, place in enumerate(ground.places)
+                ),
+            )
+            latest[language] = row
+            rows.append(row)
+        return tuple(rows)
+
+    async def _swapped(self, ground: _Ground, numbers: Sequence[int]) -> tuple[SwapResult, ...]:
+        results = []
+        lines = ground.sheet.lines
+        shown = await self._cache.read(show, ground.ids)
+        files = [each.file.path for each in shown if each.file is not None]
+        scenes = await asyncio.to_thread(scenes_of, files)
+        for number in numbers:
+            true = ground.scored[number].scores
+            for variant in chosen(lines[number], lines, scenes):
+                false = (await self._score(variant.text, ground.asked)).scores
+                results += [
+                    SwapResult(
+                        text=lines[number].text,
+                        false=variant.text,
+                        attribute=variant.attribute,
+                        picture=picture,
+                        cosine=float(true.cosine[place] - false.cosine[place]),
+                        match=float(true.match_logit[place] - false.match_logit[place]),
+                    )
+                    for picture, place in enumerate(ground.places)
+                ]
+        return tuple(results)
+
+
+def check(sheet: Sheet) -> None:
+    """Raise RequestError for a sheet that has nothing to compare."""
+    if not sheet.pictures:
+        raise RequestError("a comparison needs a picture")
+    if not sheet.lines or not all(line.text.strip() for line in sheet.lines):
+        raise RequestError("a comparison needs descriptions, and none of them empty")
+
+
+def chosen(line: Line, lines: Sequence[Line], scenes: Sequence[Scene] = ()) -> list[Variant]:
+    """At most MOST_SWAPS variants that no other line tells, each attribute before any twice.
+
+    By the grammar of the storybook where the scenes of the pictures are known and the text is
+    in its words; else by word lists.
+    """
+    every = exchanges(line.text, scenes) if scenes else []
+    every = every or variants(line.text, [other.text for other in lines])
+    seen: dict[str, int] = {}
+    ordered = []
+    for variant in every:
+        number = seen[variant.attribute] = seen.get(variant.attribute, 0) + 1
+        ordered.append((number, variant))
+    return [variant for _, variant in sorted(ordered, key=lambda pair: pair[0])][:MOST_SWAPS]
+
+
+def _cell(scores: Scores, place: int, before: Cell | None) -> Cell:
+    cosine, match = float(scores.cosine[place]), float(scores.match[place])
+    return Cell(
+        cosine=cosine,
+        match=match,
+        cosine_rank=rank_of(scores, ScorerKind.COSINE, place),
+        match_rank=rank_of(scores, ScorerKind.MATCH, place),
+        cosine_change=None if before is None else cosine - before.cosine,
+        match_change=None if before is None else match - before.match,
+    )
+
+
+def _place(first: _Scored, name: str, picture_id: int) -> int:
+    """The index of a picture among scores."""
+    ids = first.scores.picture_ids
+    if not np.isin(picture_id, ids):
+        raise EmptyLibraryError(
+            f"{name} has no embedding by {first.encoder}",
+            hint=f"Index it with that encoder: t2itui index DIR --encoder {first.encoder}",
+        )
+    return int(np.searchsorted(ids, picture_id))

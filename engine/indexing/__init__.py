@@ -1,1 +1,0 @@
-"""Brings folders of pictures into the library."""

@@ -1,0 +1,1 @@
+"""Background jobs, their queue, and what is kept of them."""

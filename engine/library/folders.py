@@ -1,0 +1,150 @@
+"""Finds picture files below folders, in order, reading nothing but the folders themselves."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from pathlib import Path
+from typing import TypeAlias
+
+from engine.errors import RequestError
+from engine.file_types import SUFFIXES
+from engine.storybook.shipped import STORYBOOK
+
+
+def readable(path: str) -> str:
+    """The path as text that can be stored: bytes that are no UTF-8 become `\\xNN`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_SUFFIXES = frozenset(SUFFIXES)
+Found: TypeAlias = tuple[str, int, int]
+"""Path, bytes, mtime in nanoseconds. A tuple: there may be a million."""
+
+_by_name = attrgetter("name")
+
+
+@dataclass(slots=True)
+class Folder:
+    """What one folder holds, itself only."""
+
+    path: str
+    files: list[Found] = field(default_factory=list)
+    odd: list[tuple[str, str]] = field(default_factory=list)
+    """Path and reason of things that have a picture's name and cannot be one."""
+    folders: list[str] = field(default_factory=list)
+    error: str = ""
+    """Why it could not be read, or not all of it."""
+
+
+def walk(roots: Sequence[str], stop: threading.Event) -> Iterator[Folder]:
+    """Yield every folder at or below the roots: names in order, hidden ones left out.
+
+    Links to folders are followed unless they lead to something walked anyway. Ends early when
+    `stop` is set.
+    """
+    seen = [os.path.realpath(root) for root in roots]
+    waiting = list(reversed(roots))
+    while waiting and not stop.is_set():
+        folder = _visit(waiting.pop(), seen)
+        waiting.extend(reversed(folder.folders))
+        yield folder
+
+
+def _visit(path: str, seen: list[str]) -> Folder:
+    folder = Folder(path)
+    try:
+        with os.scandir(path) as entries:
+            ordered = sorted(entries, key=_by_name)
+    except OSError as error:
+        folder.error = error.strerror or str(error)
+        return folder
+    for entry in ordered:
+        name = entry.name
+        if name[0] == ".":
+            continue
+        try:
+            suffix = name[name.rfind(".") :]
+            if suffix not in _SUFFIXES and suffix.lower() not in _SUFFIXES:
+                is_folder = entry.is_dir()
+            elif entry.is_file():
+                status = entry.stat()
+                folder.files.append((entry.path, status.st_size, status.st_mtime_ns))
+                continue
+            elif not (is_folder := entry.is_dir()):
+                folder.odd.append((entry.path, _oddity(entry)))
+            if is_folder and not (entry.is_symlink() and _leads_back(entry.path, seen)):
+                folder.folders.append(entry.path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            folder.error = error.strerror or str(error)
+    return folder
+
+
+def _oddity(entry: "os.DirEntry[str]") -> str:
+    if entry.is_symlink():
+        return "it is a link that leads nowhere"
+    return "it is neither a file nor a folder"
+
+
+def _leads_back(link: str, seen: list[str]) -> bool:
+    """Whether a link leads into, or above, what is walked under another name."""
+    target = os.path.realpath(link)
+    for known in seen:
+        if os.path.commonpath((target, known)) in (target, known):
+            return True
+    seen.append(target)
+    return False
+
+
+def check_roots(folders: Sequence[Path]) -> list[str]:
+    """Return absolute paths, those inside one another left out.
+
+    Raises RequestError for what is no folder or cannot be stored as text.
+    """
+    if not folders:
+        raise RequestError("No folder to index", hint="Name one: t2itui index DIR")
+    # resolve() would follow links: paths are kept as the person wrote them.
+    roots = [_check(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
+    return [
+        root
+        for index, root in enumerate(roots)
+        if not any(_covers(other, root, before=at < index) for at, other in enumerate(roots))
+    ]
+
+
+def _check(path: str) -> str:
+    name = readable(path)
+    if name != path:
+        raise RequestError(f"The name of {name} is not valid UTF-8", hint="Rename the folder.")
+    if not Path(path).exists():
+        raise RequestError(
+            f"There is no folder {path}",
+            hint="Check the name, or that its disk is mounted; what is known of it is kept.",
+        )
+    if not Path(path).is_dir():
+        raise RequestError(f"{path} is a file", hint="Name the folder that holds it.")
+    return path
+
+
+def _covers(other: str, root: str, *, before: bool) -> bool:
+    if other == root:
+        return before
+    return os.path.commonpath((other, root)) == other
+
+
+LIMITS = (
+    "The storybook's encoder knows its own drawings: ten animals with their colours, actions and"
+    " places. On photographs its ranking means little."
+)
+INSTEAD = f"{LIMITS}\nTo try it all the same: t2itui index DIR --encoder {STORYBOOK}"

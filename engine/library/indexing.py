@@ -1,0 +1,329 @@
+"""One index run from the request to its summary."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.embeddings import EncoderRecord, Vectors, compact, embedded_hashes, encoders, missing
+from cache.files import FailureRecord, failures, finish_scan, known_files, put_folder
+from cache.store import Cache
+from engine.errors import ModelMissingError
+from engine.events import JobNote, LibraryChanged, Report
+from engine.jobs.jobs import JobWork
+from engine.library.decoders import PoolSettings, open_decoders, sensible_count
+from engine.library.folders import INSTEAD, LIMITS, check_roots, readable, walk
+from engine.library.pipeline import Pipeline, Written, write_scan
+from engine.library.plan import FileTask, Known, Plan, evenly, make_plan
+from engine.library.progress import INTERVAL_S, Progress
+from engine.models.input_spec import InputSpec
+from engine.models.paths import STORYBOOK
+from engine.requests import IndexRequest
+from engine.results import IndexSummary
+from engine.settings import EngineSettings
+from engine.states import JobKind
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from engine.models.encoder_info import EncoderFacts
+    from engine.models.encoders import LoadedEncoder
+
+
+_NOTES = 5
+"""Unreadable folders that are named; more are only counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The space that pictures are embedded in."""
+
+    record: EncoderRecord
+    spec: InputSpec | None
+    """None where only imported vectors are at hand."""
+    absence: ModelMissingError | None = None
+    """Why there is no model."""
+
+
+class Run:
+    """Carries out one request."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        host: EncoderHost,
+        settings: EngineSettings,
+        thread: ThreadPoolExecutor,
+        request: IndexRequest,
+    ) -> None:
+        self._cache = cache
+        self._host = host
+        self._settings = settings
+        self._thread = thread
+        self._request = request
+        self._source = request.encoder or settings.encoder
+        self._summary = IndexSummary()
+        self._is_loaded = False
+        self._done = 0
+        self._total = 0
+
+    async def carry_out(self, job_id: int, report: Report) -> IndexSummary:
+        """Index the folders.
+
+        Raises RequestError for a wrong folder, and ModelMissingError: before anything is read
+        where nothing can be embedded, at the end where imported vectors covered only a part.
+        """
+        self._job_id, self._report = job_id, report
+        self._progress = Progress(job_id, report)
+        began = time.monotonic()
+        roots = await asyncio.to_thread(check_roots, self._request.folders)
+        target = await self._target()
+        await self._cache.write(_enter, roots)
+        plan = await self._scan(roots, target)
+        await self._cache.write(write_scan, plan)
+        self._note_scan(plan)
+        left = await self._read(plan, target) if plan.tasks else 0
+        now = time.time()
+        for root in roots:
+            await self._cache.write(finish_scan, root, now)
+        if self._summary.embedded:
+            await self._cache.write(compact, target.record.id)
+        if left and target.absence is not None:
+            raise ModelMissingError(
+                f"{left} of {plan.found} pictures have no embedding of {target.record.id}, and"
+                f" the model is not on this machine: they were left out",
+                hint=target.absence.hint,
+            ) from target.absence
+        return replace(self._summary, seconds=time.monotonic() - began)
+
+    async def _target(self) -> Target:
+        try:
+            facts = await self._host.describe(self._source)
+        except ModelMissingError as error:
+            for record in await self._cache.read(encoders):
+                if record.id == self._source:
+                    return Target(record=record, spec=None, absence=error)
+            raise ModelMissingError(error.message, hint=f"{error.hint}\n{INSTEAD}") from error
+        if self._source == STORYBOOK:
+            self._report(JobNote(job_id=self._job_id, message=LIMITS))
+        record = EncoderRecord(
+            id=facts.id,
+            dim=facts.dim,
+            logit_scale=facts.logit_scale,
+            source=facts.source,
+            languages=facts.languages,
+        )
+        return Target(record=record, spec=facts.spec)
+
+    async def _scan(self, roots: list[str], target: Target) -> Plan:
+        """Walk and plan on the thread, telling meanwhile how many files were found."""
+        self._progress.tell("walking", 0, unit="files")
+        known = await self._known(roots, target)
+        plan, stop = Plan(), threading.Event()
+        request = self._request
+        choose = (
+            evenly(roots, request.per_class, request.seed)
+            if request.per_class is not None
+            else None
+        )
+        loop = asyncio.get_running_loop()
+        planning = loop.run_in_executor(
+            self._thread, make_plan, plan, walk(roots, stop), known, choose
+        )
+        try:
+            while not planning.done():
+                await asyncio.wait([planning], timeout=INTERVAL_S)
+                self._progress.tell("walking", plan.found, unit="files")
+            await planning
+        finally:
+            stop.set()
+        self._lacking = await self._embed_what_returned(plan, target)
+        return plan
+
+    async def _known(self, roots: list[str], target: Target) -> Known:
+        """Ask in small steps, between which searches may read."""
+        files: dict[str, tuple[int, int, int, bool]] = {}
+        ledger: dict[str, FailureRecord] = {}
+        for root in roots:
+            files |= await self._cache.read(known_files, root)
+            ledger |= {entry.path: entry for entry in await self._cache.read(failures, root)}
+        lacking = await self._cache.read(missing, target.record.id)
+        return Known(files=files, failures=ledger, missing=frozenset(lacking))
+
+    async def _embed_what_returned(self, plan: Plan, target: Target) -> frozenset[int]:
+        """Plan to read files that are back but lack an embedding; return all pictures that do."""
+        ids = [picture_id for _, picture_id in plan.returned]
+        ids += [task.adopts for task in plan.tasks if task.adopts is not None]
+        lacking = frozenset(await self._cache.read(missing, target.record.id, ids))
+        for seen, picture_id in plan.returned:
+            if picture_id in lacking:
+                task = FileTask(seen.path, seen.size, seen.mtime_ns, None, True, False)
+                plan.tasks.append(task)
+        return lacking
+
+    def _note_scan(self, plan: Plan) -> None:
+        self._summary = IndexSummary(
+            found=plan.found,
+            unchanged=plan.unchanged,
+            reused=len(plan.returned),
+            known_bad=plan.known_bad,
+            failed=len(plan.failures),
+            vanished=len(plan.vanished),
+            unreadable_folders=len(plan.unreadable),
+        )
+        for path, reason in plan.unreadable[:_NOTES]:
+            note = f"{readable(path)} could not be read ({reason}); what is known of it is kept"
+            self._report(JobNote(job_id=self._job_id, message=note))
+        if plan.returned or plan.vanished:
+            self._report(LibraryChanged(job_id=self._job_id, added=len(plan.returned)))
+
+    async def _read(self, plan: Plan, target: Target) -> int:
+        """Read, embed and commit; return how many pictures stayed without an embedding."""
+        self._total = len(plan.tasks)
+        settings = PoolSettings(
+            count=min(sensible_count(self._settings.decoders), self._total),
+            log=self._settings.home / "logs" / "decoder.log",
+            spec=target.spec,
+            max_pixels=self._settings.max_pixels,
+            thumbnail_side=self._settings.thumbnail_side,
+            known=await self._cache.read(embedded_hashes, target.record.id),
+        )
+        pipeline = Pipeline(
+            self._cache,
+            target.record,
+            None if target.spec is None else self._embed,
+            self,
+            lacking=self._lacking,
+            batch_size=self._request.batch_size,
+        )
+        self._progress.tell("indexing", 0, self._total, unit="files")
+        async with open_decoders(settings) as decoders:
+            await pipeline.run(plan.tasks, decoders)
+        return pipeline.without_vector
+
+    async def _embed(self, pixels: NDArray[np.uint8]) -> Vectors:
+        if not self._is_loaded:
+            self._progress.tell("loading the encoder", self._done, self._total, unit="files")
+            loaded = await self._host.load(self._source)
+            for message in loaded.notes:
+                self._report(JobNote(job_id=self._job_id, message=message))
+            self._is_loaded = True
+        return await self._host.embed_pixels(self._source, pixels)
+
+    def file_done(self, path: str) -> None:
+        """Count a file that was read and, where needed, embedded."""
+        self._done += 1
+        self._progress.tell("indexing", self._done, self._total, unit="files", detail=path)
+
+    def batch_written(self, written: Written) -> None:
+        """Count a committed batch and let searches know."""
+        before = self._summary
+        self._summary = replace(
+            before,
+            added=before.added + written.added,
+            reused=before.reused + written.reused,
+            embedded=before.embedded + written.embedded,
+            partial=before.partial + written.partial,
+            failed=before.failed + written.failed,
+        )
+        self._report(LibraryChanged(job_id=self._job_id, added=written.embedded))
+
+
+def _enter(db: Database, roots: list[str]) -> None:
+    for root in roots:
+        put_folder(db, root)
+
+
+def sentence(summary: IndexSummary) -> str:
+    """Say what was found and done, leaving out what did not happen."""
+    parts = [
+        _part(summary.added, "new"),
+        _part(summary.reused, "moved, copied or embedded anew"),
+        _part(summary.unchanged, "unchanged"),
+        _part(summary.partial, "cut short and indexed in part"),
+        _part(summary.failed, "unreadable and listed by `t2itui library --failures`"),
+        _part(summary.known_bad, "known to be bad"),
+        _part(summary.vanished, "vanished"),
+    ]
+    what = ", ".join(part for part in parts if part) or "no pictures"
+    folders = summary.unreadable_folders
+    blind = f"; {folders} folder{'s' * (folders != 1)} could not be read" if folders else ""
+    files = f"{summary.found} file{'s' * (summary.found != 1)}"
+    return f"{files} in {summary.seconds:.1f} s: {what}{blind}."
+
+
+def _part(count: int, what: str) -> str:
+    return f"{count} {what}" if count else ""
+
+
+class EncoderHost(Protocol):
+    """What indexing needs of the encoders."""
+
+    async def describe(self, source: str) -> EncoderFacts: ...
+
+    async def load(self, source: str) -> LoadedEncoder: ...
+
+    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> Vectors: ...
+
+
+class Indexer:
+    """Makes index jobs; the folders are walked on its one thread."""
+
+    def __init__(self, cache: Cache, encoders: EncoderHost, settings: EngineSettings) -> None:
+        self._cache = cache
+        self._encoders = encoders
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="walk")
+
+    def job(self, request: IndexRequest) -> JobWork:
+        """Return the work of indexing the folders of `request`; see `Run` for what it does."""
+        return IndexJob(self, request)
+
+    async def run(self, request: IndexRequest, job_id: int, report: Report) -> str:
+        """Index the folders of `request` and return the closing sentence."""
+        run = Run(self._cache, self._encoders, self._settings, self._thread, request)
+        return sentence(await run.carry_out(job_id, report))
+
+    async def aclose(self) -> None:
+        """Let go of the thread; jobs must have ended."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexJob:
+    """Index some folders, as a job."""
+
+    indexer: Indexer
+    asked: IndexRequest
+
+    @property
+    def kind(self) -> JobKind:
+        return JobKind.INDEX
+
+    @property
+    def title(self) -> str:
+        return "index " + ", ".join(readable(str(folder)) for folder in self.asked.folders)
+
+    @property
+    def request(self) -> str:
+        asked = self.asked
+        return json.dumps(
+            {
+                "folders": [str(folder) for folder in asked.folders],
+                "encoder": asked.encoder,
+                "per_class": asked.per_class,
+                "seed": asked.seed,
+                "batch_size": asked.batch_size,
+            }
+        )
+
+    async def run(self, job_id: int, report: Report) -> str:
+        return await self.indexer.run(self.asked, job_id, report)

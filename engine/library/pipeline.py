@@ -1,0 +1,272 @@
+"""Writes what an index run learns, each batch in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from cache.embeddings import EncoderRecord, Vectors, add_embeddings, put_encoder
+from cache.files import (
+    FailureRecord,
+    SeenFile,
+    clear_failures,
+    mark_vanished,
+    put_failures,
+    put_files,
+)
+from cache.pictures import add_picture, adopt, find_by_sha
+from cache.store import Cache
+from engine.errors import OutOfMemoryError
+from engine.library.decoders import Decoder, Outcome, Read, Refused
+from engine.library.plan import FileTask, Plan
+
+RETRY = -1
+"""Stands for the size of a file in the ledger that is to be tried again in any case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Item:
+    """A file on its way into the cache, with its embedding if it needs one."""
+
+    read: Read
+    vector: Vectors | None = None
+    """Unit length, [dim]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """What one transaction takes."""
+
+    items: Sequence[Item]
+    refused: Sequence[Refused]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a batch changed, in files."""
+
+    added: int = 0
+    reused: int = 0
+    embedded: int = 0
+    partial: int = 0
+    failed: int = 0
+
+
+def write_scan(db: Database, plan: Plan) -> None:
+    """Write what a scan found out without reading a file."""
+    put_files(db, plan.returned)
+    mark_vanished(db, plan.vanished)
+    put_failures(db, plan.failures)
+    clear_failures(db, plan.forgiven)
+
+
+def write_batch(db: Database, encoder: EncoderRecord, batch: Batch) -> Written:
+    """Enter pictures, files, embeddings and failures together."""
+    known = find_by_sha(db, (item.read.sha256 for item in batch.items))
+    files: list[tuple[SeenFile, int]] = []
+    vectors: dict[int, Vectors] = {}
+    added: set[int] = set()
+    for item in batch.items:
+        picture_id = _picture(db, item.read, known)
+        if picture_id is None:
+            continue
+        if item.read.sha256 not in known:
+            added.add(picture_id)
+        files.append((_seen(item.read), picture_id))
+        if item.vector is not None:
+            vectors[picture_id] = item.vector
+    put_files(db, files)
+    embedded = 0
+    if vectors:
+        put_encoder(db, encoder)
+        embedded = add_embeddings(db, encoder.id, list(vectors), np.stack(list(vectors.values())))
+    clear_failures(db, [item.read.task.path for item in batch.items if item.read.task.was_bad])
+    _refuse(db, batch.refused)
+    return Written(
+        added=len(added),
+        reused=len(files) - len(added),
+        embedded=embedded,
+        partial=sum(1 for item in batch.items if item.read.new and item.read.new.partial),
+        failed=len(batch.refused),
+    )
+
+
+def _picture(db: Database, read: Read, known: dict[str, int]) -> int | None:
+    """The id of the content that was read; None where it was forgotten in the meantime."""
+    if read.new is None:
+        return known.get(read.sha256)
+    if read.task.adopts is not None:
+        return adopt(db, read.task.adopts, read.new)
+    return add_picture(db, read.new)
+
+
+def _seen(read: Read) -> SeenFile:
+    return SeenFile(path=read.task.path, size=read.size, mtime_ns=read.mtime_ns)
+
+
+def _refuse(db: Database, refused: Sequence[Refused]) -> None:
+    now = time.time()
+    put_failures(
+        db,
+        [
+            FailureRecord(
+                path=entry.task.path,
+                size=entry.task.size if entry.is_final else RETRY,
+                mtime_ns=entry.task.mtime_ns,
+                reason=entry.reason,
+                failed_at=now,
+            )
+            for entry in refused
+        ],
+    )
+    # What a path held is not there any more once it holds something that is no picture.
+    mark_vanished(
+        db, [entry.task.path for entry in refused if entry.is_final and entry.task.was_known]
+    )
+
+
+LONGEST_CALL_S = 0.5
+"""A text query may have to wait for one call with pictures."""
+LONGEST_BATCH_S = 10.0
+"""A batch is committed after so long even if it is not full."""
+_FIRST_CALL = 4
+
+
+class Embed(Protocol):
+    """Pictures to unit vectors, in the encoder's process."""
+
+    async def __call__(self, pixels: NDArray[np.uint8]) -> Vectors:
+        """Embed uint8 [n, H, W, 3] as float32 [n, dim]."""
+        ...
+
+
+class Listener(Protocol):
+    """What the pipeline tells while it works."""
+
+    def file_done(self, path: str) -> None: ...
+
+    def batch_written(self, written: Written) -> None: ...
+
+
+class Pipeline:
+    """Carries the tasks of one run from the disk into the cache."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        encoder: EncoderRecord,
+        embed: Embed | None,
+        listener: Listener,
+        *,
+        lacking: frozenset[int],
+        batch_size: int,
+    ) -> None:
+        self._cache = cache
+        self._encoder = encoder
+        self._embed = embed
+        self._listener = listener
+        self._lacking = lacking
+        self._batch_size = batch_size
+        self._call_size = min(_FIRST_CALL, batch_size)
+        self._queue: asyncio.Queue[Outcome] = asyncio.Queue(maxsize=2 * batch_size)
+        self._embedded: set[str] = set()
+        self._items: list[Item] = []
+        self._refused: list[Refused] = []
+        self._batch_began = 0.0
+        self.without_vector = 0
+        """Pictures left for another run because no encoder is at hand."""
+
+    async def run(self, tasks: Sequence[FileTask], decoders: Sequence[Decoder]) -> None:
+        """Index the files; cancelling it leaves what is committed."""
+        waiting = iter(tasks)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for decoder in decoders:
+                    group.create_task(self._read(decoder, waiting))
+                await self._consume(len(tasks))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _read(self, decoder: Decoder, waiting: Iterator[FileTask]) -> None:
+        for task in waiting:
+            await self._queue.put(await decoder.read(task))
+
+    async def _consume(self, left: int) -> None:
+        while left:
+            outcomes = [await self._queue.get()]
+            limit = min(self._call_size, self._batch_size - len(self._items) - len(self._refused))
+            while len(outcomes) < limit and not self._queue.empty():
+                outcomes.append(self._queue.get_nowait())
+            left -= len(outcomes)
+            await self._take(outcomes)
+            if self._is_full() or not left:
+                await self._write()
+
+    async def _take(self, outcomes: Sequence[Outcome]) -> None:
+        """Embed what needs it and put all into the batch."""
+        reads = [outcome for outcome in outcomes if isinstance(outcome, Read)]
+        is_first = not (self._items or self._refused)
+        self._refused += [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+        needing = [read for read in reads if self._needs_vector(read)]
+        vectors = await self._vectors([read.pixels for read in needing if read.pixels is not None])
+        by_hash = {read.sha256: vector for read, vector in zip(needing, vectors, strict=True)}
+        for read in reads:
+            self.without_vector += self._stays_without(read)
+            if read.new is not None or read.is_known:
+                self._items.append(Item(read=read, vector=by_hash.pop(read.sha256, None)))
+        if is_first:
+            self._batch_began = time.monotonic()
+        for outcome in outcomes:
+            self._listener.file_done(outcome.task.path)
+
+    def _needs_vector(self, read: Read) -> bool:
+        if read.pixels is None or read.sha256 in self._embedded:
+            return False
+        if read.task.adopts is not None and read.task.adopts not in self._lacking:
+            return False
+        self._embedded.add(read.sha256)
+        return True
+
+    def _stays_without(self, read: Read) -> bool:
+        if read.task.adopts is not None:
+            return self._embed is None and read.task.adopts in self._lacking
+        return read.new is None and not read.is_known
+
+    async def _vectors(self, pictures: Sequence[NDArray[np.uint8]]) -> Sequence[Vectors]:
+        """Embed pictures in calls that take about LONGEST_CALL_S at most."""
+        vectors: list[Vectors] = []
+        while len(vectors) < len(pictures) and self._embed is not None:
+            part = pictures[len(vectors) : len(vectors) + self._call_size]
+            began = time.monotonic()
+            try:
+                vectors.extend(await self._embed(np.stack(part)))
+            except OutOfMemoryError:
+                if self._call_size == 1:
+                    raise
+                self._call_size = max(1, self._call_size // 2)
+                continue
+            self._adapt(len(part), time.monotonic() - began)
+        return vectors
+
+    def _adapt(self, count: int, seconds: float) -> None:
+        if seconds > LONGEST_CALL_S:
+            self._call_size = max(1, count // 2)
+        elif seconds < LONGEST_CALL_S / 2 and count == self._call_size:
+            self._call_size = min(self._batch_size, 2 * count)
+
+    def _is_full(self) -> bool:
+        is_late = time.monotonic() - self._batch_began > LONGEST_BATCH_S
+        return is_late or len(self._items) + len(self._refused) >= self._batch_size
+
+    async def _write(self) -> None:
+        """Commit the batch before the next one begins: an interruption costs one at most."""
+        batch = Batch(items=self._items, refused=self._refused)
+        self._listener.batch_written(await self._cache.write(write_batch, self._encoder, batch))
+        self._items, self._refused = [], []

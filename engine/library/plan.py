@@ -1,0 +1,163 @@
+"""Compares what lies on the disk with what the cache knows, and says what is to be read."""
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from cache.files import FailureRecord, SeenFile
+from engine.library.folders import Folder, Found, is_text, readable
+
+
+@dataclass(frozen=True, slots=True)
+class FileTask:
+    """A file to be read."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    adopts: int | None
+    """The picture that was imported under this path, and has no content yet."""
+    was_known: bool
+    """The path has a row, which is out of date if the file turns out bad."""
+    was_bad: bool
+    """The path is in the failure ledger, to be struck from it if the file is good now."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a scan found; grows while the scan runs."""
+
+    found: int = 0
+    unchanged: int = 0
+    known_bad: int = 0
+    tasks: list[FileTask] = field(default_factory=list)
+    returned: list[tuple[SeenFile, int]] = field(default_factory=list)
+    """Files that had vanished and are back as they were, with their picture."""
+    failures: list[FailureRecord] = field(default_factory=list)
+    """New ones, of things that need no reading to be refused."""
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    """Folders and why they could not be read."""
+    vanished: list[str] = field(default_factory=list)
+    forgiven: list[str] = field(default_factory=list)
+    """Paths in the ledger that are gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the cache knows below the roots, and which pictures lack an embedding."""
+
+    files: dict[str, tuple[int, int, int, bool]]
+    """Path -> size, mtime_ns, picture id, present. Used up by the planning."""
+    failures: Mapping[str, FailureRecord]
+    missing: frozenset[int]
+
+
+Choose = Callable[[str, list[Found]], list[Found]]
+"""Takes a folder and its files; returns those to be indexed."""
+
+
+def evenly(roots: Iterable[str], per_class: int, seed: int) -> Choose:
+    """Choose at most `per_class` files of each folder; the same seed chooses the same ones."""
+    bases = tuple(roots)
+
+    def choose(folder: str, files: list[Found]) -> list[Found]:
+        if len(files) <= per_class:
+            return files
+        base = next(root for root in bases if os.path.commonpath((root, folder)) == root)
+        generator = random.Random(f"{seed}:{os.path.relpath(folder, base)}")
+        return sorted(generator.sample(files, per_class))
+
+    return choose
+
+
+def make_plan(
+    plan: Plan, folders: Iterable[Folder], known: Known, choose: Choose | None = None
+) -> None:
+    """Fill in `plan` from the folders, which may be watched from another thread meanwhile."""
+    blind: list[str] = []
+    struck = dict(known.failures)
+    for folder in folders:
+        if folder.error:
+            plan.unreadable.append((folder.path, folder.error))
+            blind.append(folder.path.rstrip("/") + "/")
+        files = folder.files
+        if choose is not None:
+            for path, _, _ in files:
+                struck.pop(path, None)
+            chosen = choose(folder.path, files)
+            _keep_rest(files, chosen, known)
+            files = chosen
+        _compare(plan, files, known, struck)
+        for path, reason in folder.odd:
+            _refuse(plan, struck, (path, 0, 0), reason)
+    prefixes = tuple(blind)
+    plan.vanished = [
+        path for path, row in known.files.items() if row[3] and not path.startswith(prefixes)
+    ]
+    plan.forgiven = [path for path in struck if not path.startswith(prefixes)]
+
+
+def _keep_rest(files: list[Found], chosen: list[Found], known: Known) -> None:
+    """Files that were not chosen are still there: they must not count as vanished."""
+    taken = {path for path, _, _ in chosen}
+    for path, _, _ in files:
+        if path not in taken:
+            known.files.pop(path, None)
+
+
+def _compare(
+    plan: Plan, files: list[Found], known: Known, struck: dict[str, FailureRecord]
+) -> None:
+    plan.found += len(files)
+    rows, missing = known.files, known.missing
+    for found in files:
+        path, size, mtime_ns = found
+        row = rows.pop(path, None)
+        if row is None or row[0] != size or row[1] != mtime_ns:
+            _look_closer(plan, found, row, known, struck)
+        elif row[2] in missing:
+            plan.tasks.append(FileTask(path, size, mtime_ns, None, True, False))
+        elif row[3]:
+            plan.unchanged += 1
+        else:
+            seen = SeenFile(path=path, size=size, mtime_ns=mtime_ns)
+            plan.returned.append((seen, row[2]))
+
+
+def _look_closer(
+    plan: Plan,
+    found: Found,
+    row: tuple[int, int, int, bool] | None,
+    known: Known,
+    struck: dict[str, FailureRecord],
+) -> None:
+    """Plan a file that is new, changed, in the ledger, or known by name alone."""
+    path, size, mtime_ns = found
+    if row is None and not is_text(path):
+        _refuse(plan, struck, found, "its name is not valid UTF-8: rename it")
+        return
+    failure = known.failures.get(path)
+    struck.pop(path, None)
+    if failure is not None and (failure.size, failure.mtime_ns) == (size, mtime_ns):
+        plan.known_bad += 1
+        return
+    by_name = row is not None and row[:2] == (0, 0) and not row[3]
+    adopts = row[2] if row is not None and by_name else None
+    was_known = row is not None and not by_name
+    plan.tasks.append(FileTask(path, size, mtime_ns, adopts, was_known, failure is not None))
+
+
+def _refuse(plan: Plan, struck: dict[str, FailureRecord], found: Found, reason: str) -> None:
+    """Enter something in the ledger unread, unless it is there already."""
+    name = readable(found[0])
+    failure = struck.pop(name, None)
+    if failure is not None and (failure.size, failure.mtime_ns) == found[1:]:
+        plan.known_bad += 1
+        return
+    plan.failures.append(
+        FailureRecord(
+            path=name, size=found[1], mtime_ns=found[2], reason=reason, failed_at=time.time()
+        )
+    )

@@ -1,0 +1,318 @@
+"""Named vectors as files hold them, checked before anything is done with them.
+
+clip-retrieval's layout: `img_emb/*.npy`, `text_emb/*.npy` and `metadata/*.parquet`.
+
+The files of one number belong together, row by row.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.embeddings import Vectors
+from engine.errors import VectorsError
+from engine.files import replaced
+from engine.jobs.threads import Pulse
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
+
+
+Array: TypeAlias = NDArray[np.generic]
+
+_UNIT_ERROR = 1e-6
+"""Vectors this close to unit length are taken as they are, so that a round trip changes no bit."""
+_ROWS_AT_ONCE = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Named:
+    """Names, of pictures or texts, with a unit vector each."""
+
+    names: Sequence[str]
+    vectors: Vectors
+    """Unit length, [n, dim]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One array of vectors in a file, read when its turn comes."""
+
+    where: str
+    """The file, for messages."""
+    rows: int
+    dim: int
+    read: Callable[[Pulse], Named]
+    """Reads and checks all of it, counting rows; a matter of seconds for a million."""
+
+
+def part_of(
+    where: str,
+    names: Callable[[], Sequence[str]],
+    vectors: Array,
+    *,
+    skip_unnamed: bool = False,
+) -> Part:
+    """Describe an array that may still lie on the disk; `read` checks names and values.
+
+    With `skip_unnamed`, rows whose name is blank are left out, else refused. Raises VectorsError
+    unless it is a matrix of floating-point numbers.
+    """
+    if vectors.ndim != 2 or not np.issubdtype(vectors.dtype, np.floating):
+        raise VectorsError(
+            f"{where}: expected vectors as a matrix of floating-point numbers, found"
+            f" {vectors.dtype} of shape {vectors.shape}"
+        )
+    rows, dim = vectors.shape
+    if dim == 0:
+        raise VectorsError(f"{where}: the vectors have no numbers")
+
+    def read(pulse: Pulse) -> Named:
+        listed = names()
+        if len(listed) != rows:
+            raise VectorsError(f"{where}: {len(listed)} names for {rows} vectors")
+        named = [row for row, name in enumerate(listed) if name.strip()]
+        if skip_unnamed and len(named) < rows:
+            kept = [listed[row] for row in named]
+            return Named(names=kept, vectors=unit(where, kept, vectors[named], pulse))
+        check_names(where, listed)
+        return Named(names=listed, vectors=unit(where, listed, vectors, pulse))
+
+    return Part(where=where, rows=rows, dim=dim, read=read)
+
+
+def texts_of(where: str, array: Array) -> list[str]:
+    """The strings of a one-dimensional array of text or UTF-8 bytes, or VectorsError."""
+    if array.ndim != 1 or (array.dtype.kind not in "US" and array.size):
+        raise VectorsError(
+            f"{where}: expected names as a list of text, found {array.dtype} of shape {array.shape}"
+        )
+    names = array.tolist()
+    try:
+        return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    except UnicodeDecodeError as error:
+        raise VectorsError(f"{where}: a name is not valid UTF-8") from error
+
+
+def check_names(where: str, names: Sequence[str]) -> None:
+    """Refuse what cannot be stored as text or names nothing; raises VectorsError."""
+    for row, name in enumerate(names):
+        if not name.strip():
+            raise VectorsError(f"{where}: row {row} has an empty name")
+        if "\0" in name or not _is_text(name):
+            raise VectorsError(f"{where}: the name in row {row} is not valid text")
+
+
+def unit(where: str, names: Sequence[str], vectors: Array, pulse: Pulse) -> Vectors:
+    """The vectors as float32 of unit length; VectorsError names the first that has no direction."""
+    units = np.empty(vectors.shape, np.float32)
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        _unit_rows(where, names[part], start, np.asarray(vectors[part]), units[part])
+        pulse.advance(len(units[part]))
+    return units
+
+
+def _unit_rows(
+    where: str, names: Sequence[str], start: int, vectors: Array, units: Vectors
+) -> None:
+    exact = vectors.astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", exact, exact))
+    for wrong, what in (
+        (~np.isfinite(lengths), "has values that are not finite"),
+        (lengths < 1e-12, "is all zeros: it has no direction"),
+    ):
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise VectorsError(
+                f"{where}: the vector of {names[row]!r} (row {start + row}) {what}",
+                hint="Leave such rows out and import again.",
+            )
+    off = np.abs(lengths - 1.0) > _UNIT_ERROR
+    exact[off] /= lengths[off, None]
+    units[:] = exact
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_UNREADABLE = (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, zlib.error)
+
+
+def read_npz(path: Path, names: str) -> list[Part]:
+    """The vectors of a `.npz` with an array `vector` and one of names; nothing is unpickled.
+
+    Raises VectorsError for anything else.
+    """
+    arrays = _arrays(path, names)
+    labels = texts_of(f"{path.name}, {names}", arrays[names])
+    return [part_of(path.name, lambda: labels, arrays["vector"])]
+
+
+def _arrays(path: Path, names: str) -> dict[str, Array]:
+    wanted = (names, "vector")
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            found = list(archive.files)
+            if set(wanted) <= set(found):
+                return {name: archive[name] for name in wanted}
+    except FileNotFoundError as error:
+        raise VectorsError(f"There is no file {path}") from error
+    except (*_UNREADABLE, AttributeError, TypeError) as error:
+        raise VectorsError(
+            f"{path} cannot be read as a .npz file: {_reason(path, error)}",
+            hint=f"Write it with numpy.savez(path, {names}=..., vector=...), names as text.",
+        ) from error
+    raise VectorsError(
+        f"{path} has the arrays {', '.join(found) or 'none'}; `{names}` and `vector` are needed",
+    )
+
+
+def _reason(path: Path, error: BaseException) -> str:
+    """Why numpy refused a file; its own words would advise to unpickle it."""
+    if not zipfile.is_zipfile(path):
+        return "it is something else, or cut short"
+    if "pickle" in str(error):
+        return "it holds Python objects, which are never loaded"
+    return str(error)
+
+
+def write_npz(path: Path, arrays: Mapping[str, Array], pulse: Pulse) -> None:
+    """Write arrays as `numpy.savez` does, under a temporary name until they are on the disk."""
+    with replaced(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                write_array(member, array, pulse)
+
+
+def write_array(file: IO[bytes], array: Array, pulse: Pulse) -> None:
+    """Write an array in numpy's own format, a piece at a time."""
+    np.lib.format.write_array(pulse.file(file), np.ascontiguousarray(array), allow_pickle=False)
+
+
+ROWS_PER_FILE = 100_000
+TEXTS_FILE = "texts.npz"
+"""Texts that belong to no picture; clip-retrieval itself has no place for them."""
+
+_PICTURE_COLUMNS = ("image_path", "url")
+_TEXT_COLUMNS = ("caption",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What a folder holds."""
+
+    pictures: Sequence[Part]
+    texts: Sequence[Part]
+
+
+def read_folder(folder: Path) -> Layout:
+    """Find the vectors of a folder and check that each file has its names.
+
+    Raises VectorsError where something is missing or does not fit, or where pyarrow is.
+    """
+    if not (folder / "img_emb").is_dir() and not (folder / "text_emb").is_dir():
+        raise VectorsError(
+            f"{folder} has neither img_emb nor text_emb",
+            hint="Name the folder that clip-retrieval wrote, the one that holds img_emb.",
+        )
+    texts = _parts(folder, "text_emb", _TEXT_COLUMNS)
+    if (folder / TEXTS_FILE).is_file():
+        texts += read_npz(folder / TEXTS_FILE, "text")
+    return Layout(pictures=_parts(folder, "img_emb", _PICTURE_COLUMNS), texts=texts)
+
+
+def write_folder(folder: Path, pictures: Named, texts: Named | None, pulse: Pulse) -> None:
+    """Write pictures, and texts where there are any, into an existing empty folder."""
+    arrow, parquet = _arrow("pyarrow"), _arrow("pyarrow.parquet")
+    for name in ("img_emb", "metadata"):
+        (folder / name).mkdir()
+    for number, start in enumerate(range(0, len(pictures.names), ROWS_PER_FILE)):
+        part = slice(start, start + ROWS_PER_FILE)
+        with (folder / "img_emb" / f"img_emb_{number}.npy").open("wb") as file:
+            write_array(file, pictures.vectors[part], pulse)
+        table = arrow.table({"image_path": list(pictures.names[part])})
+        parquet.write_table(table, folder / "metadata" / f"metadata_{number}.parquet")
+    if texts is not None:
+        arrays: dict[str, Array] = {"text": np.array(texts.names), "vector": texts.vectors}
+        write_npz(folder / TEXTS_FILE, arrays, pulse)
+
+
+def _parts(folder: Path, kind: str, columns: Sequence[str]) -> list[Part]:
+    return [_part(folder, kind, path, columns) for path in _numbered(folder / kind, ".npy")]
+
+
+def _part(folder: Path, kind: str, path: Path, columns: Sequence[str]) -> Part:
+    number = path.stem.removeprefix(f"{kind}_")
+    metadata = folder / "metadata" / f"metadata_{number}.parquet"
+    where = f"{kind}/{path.name}"
+    if not metadata.is_file():
+        raise VectorsError(f"{where} has no names: {metadata} is missing")
+    column = _column(metadata, columns)
+    try:
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise VectorsError(f"{path} cannot be read as a .npy file: {error}") from error
+    skip_unnamed = kind == "text_emb"
+    return part_of(where, lambda: _names(metadata, column), vectors, skip_unnamed=skip_unnamed)
+
+
+def _column(metadata: Path, columns: Sequence[str]) -> str:
+    found = _parquet(metadata).schema_arrow.names
+    for column in columns:
+        if column in found:
+            return column
+    raise VectorsError(
+        f"{metadata} has no column {' or '.join(columns)}; it has {', '.join(found) or 'none'}"
+    )
+
+
+def _names(metadata: Path, column: str) -> list[str]:
+    values = _parquet(metadata).read(columns=[column]).column(0).to_pylist()
+    return ["" if value is None else str(value) for value in values]
+
+
+def _parquet(metadata: Path) -> ParquetFile:
+    arrow = _arrow("pyarrow")
+    try:
+        return _arrow("pyarrow.parquet").ParquetFile(metadata)
+    except (arrow.ArrowException, OSError) as error:
+        raise VectorsError(f"{metadata} cannot be read as a parquet file: {error}") from error
+
+
+def _arrow(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise VectorsError(
+            "clip-retrieval keeps names in parquet files, and pyarrow is not installed",
+            hint="Install it: pip install 't2itui[parquet]'",
+        ) from error
+
+
+def _numbered(folder: Path, suffix: str) -> list[Path]:
+    """The files of a folder by the number in their names, which sorts 10 after 9."""
+    if not folder.is_dir():
+        return []
+
+    def number(path: Path) -> tuple[int, str]:
+        digits = re.search(r"(\d+)$", path.stem)
+        return (int(digits[1]) if digits else -1, path.name)
+
+    return sorted((path for path in folder.iterdir() if path.suffix == suffix), key=number)

@@ -1,0 +1,199 @@
+"""What there is to know of an encoder without running it, read from its files."""
+
+import contextlib
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.errors import ModelMissingError, ModelUnusableError
+from engine.models import paths as places
+from engine.models.families import family_of, languages_of, width_of
+from engine.models.input_spec import InputSpec, read_input_spec
+from engine.models.json_files import read_json
+from engine.models.messages import Json
+
+_DEFAULT_LOGIT_SCALE = 100.0
+_HEADER_LIMIT = 100 << 20
+_SCALARS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_HASHED = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json")
+_ALSO_HASHED = ("tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderFacts:
+    """An encoder on this machine."""
+
+    id: str
+    """The encoder id: vectors of two ids are never compared."""
+    source: str
+    """Hub id or folder, as it was asked for."""
+    folder: Path
+    """Where its files are."""
+    family: str
+    """The name of its entry in FAMILIES."""
+    dim: int
+    """Numbers in a vector."""
+    logit_scale: float
+    """The factor, already out of the logarithm, that turns a cosine into a logit."""
+    logit_bias: float | None
+    """What is added to the logit; only SigLIP has one."""
+    languages: tuple[str, ...]
+    """What its texts may be written in."""
+    spec: InputSpec
+    """How it wants its pictures."""
+
+
+def read_facts(source: str, identity: str) -> EncoderFacts:
+    """Read the facts of the model that `source` names; an empty `identity` stands for its hub id.
+
+    Raises ModelMissingError where it is not on this machine, ModelUnusableError where its files
+    are of an unknown kind, damaged or pickled.
+    """
+    folder = require(source)
+    config = read_json(folder / "config.json") or {}
+    family = family_of(config, read_json(folder / "tokenizer_config.json") or {})
+    scale = read_scalar(folder, "logit_scale")
+    return EncoderFacts(
+        id=identity or source,
+        source=source,
+        folder=folder,
+        family=family.name,
+        dim=width_of(config, family),
+        logit_scale=_DEFAULT_LOGIT_SCALE if scale is None else float(np.exp(scale)),
+        logit_bias=read_scalar(folder, "logit_bias"),
+        languages=languages_of(config, family),
+        spec=read_input_spec(folder),
+    )
+
+
+def require(source: str) -> Path:
+    """Return the folder with the files of a model, or raise what is wrong and what to do."""
+    found = places.find_encoder(source)
+    if found is not None:
+        return found
+    folder = places.as_folder(source)
+    pickled = [folder] if folder else sorted(places.repository(source).glob("snapshots/*"))
+    for place in pickled:
+        if names := places.pickled_files(place):
+            raise ModelUnusableError(
+                f"{source} has its weights only in {names[0]}, a pickle, which can run any program "
+                "when it is loaded; it is not opened",
+                hint=f"Put a model.safetensors beside it in {place}."
+                if folder
+                else f"Fetch its safetensors version: t2itui models get {source}",
+            )
+    if folder is not None:
+        raise ModelMissingError(
+            f"there is no model in {folder}: it needs config.json and model.safetensors",
+            hint="Name a folder in Hugging Face format, or a model id of the hub.",
+        )
+    raise ModelMissingError(
+        f"{source} is not on this machine; looked in {places.repository(source)}",
+        hint=f"t2itui models get {source}",
+    )
+
+
+def hash_folder(folder: Path) -> str:
+    """Return 8 hex digits over everything that decides about the vectors; reads all weights."""
+    digest = hashlib.sha256()
+    for file in [folder / name for name in _HASHED + _ALSO_HASHED] + places.weight_files(folder):
+        if file.is_file():
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256")
+            digest.update(f"{file.name} {content.hexdigest()}\n".encode())
+    return digest.hexdigest()[:8]
+
+
+def read_scalar(folder: Path, name: str) -> float | None:
+    """Return one number from the weights without reading the rest; None where it has no such."""
+    for file in places.weight_files(folder):
+        entry, start = _header_entry(file, name)
+        if not isinstance(entry, Mapping):
+            continue
+        offsets, dtype = entry.get("data_offsets"), _SCALARS.get(str(entry.get("dtype")))
+        if dtype is None or not isinstance(offsets, list):
+            return None
+        with file.open("rb") as stream:
+            stream.seek(start + int(offsets[0]))
+            value = np.frombuffer(stream.read(np.dtype(dtype).itemsize), dtype)
+        if dtype == "<u2":
+            value = (value.astype(np.uint32) << 16).view(np.float32)
+        return float(value[0])
+    return None
+
+
+def _header_entry(file: Path, name: str) -> tuple[Json, int]:
+    """Return what the header of a safetensors file says of a tensor, and where its data begin."""
+    try:
+        with file.open("rb") as stream:
+            (size,) = struct.unpack("<Q", stream.read(8))
+            if size > _HEADER_LIMIT:
+                raise ValueError(f"a header of {size} bytes")
+            header = json.loads(stream.read(size))
+        return header.get(name), 8 + size
+    except (OSError, ValueError, struct.error, AttributeError) as error:
+        raise ModelUnusableError(
+            f"{file} is no safetensors file: {error}", hint="Fetch the model again."
+        ) from error
+
+
+def identify(source: str, memory: Path) -> str:
+    """Return the encoder id of `source`: a hub id as it is, for a folder `name@hash`.
+
+    Hashing reads all weights, so the result is kept in the file `memory` until a file changes.
+    Raises ModelMissingError or ModelUnusableError where there is no usable model.
+    """
+    folder = require(source)
+    if places.as_folder(source) is None:
+        return source
+    return remembered(folder, memory, lambda: f"{folder.name}@{hash_folder(folder)}")
+
+
+def remembered(place: Path, memory: Path, identity: Callable[[], str]) -> str:
+    """Return what `identity` says of a folder or file, kept in `memory` until a file changes."""
+    stamp = _stamp(place)
+    known = _recall(memory)
+    if known.get(stamp) is None:
+        try:
+            known[stamp] = identity()
+        except OSError as error:
+            raise ModelUnusableError(f"{place} cannot be read: {error}") from error
+        _remember(memory, known)
+    return known[stamp]
+
+
+def _stamp(place: Path) -> str:
+    """Return a text that changes when the file, or any file in the folder, does."""
+    entries = []
+    for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+        with contextlib.suppress(OSError):
+            facts = file.stat()
+            entries.append(
+                [str(file.relative_to(place)), facts.st_size, facts.st_mtime_ns, facts.st_ino]
+            )
+    return json.dumps([str(place.resolve()), entries])
+
+
+def _recall(memory: Path) -> dict[str, str]:
+    try:
+        content = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {key: value for key, value in content.items() if isinstance(value, str)}
+
+
+def _remember(memory: Path, known: dict[str, str]) -> None:
+    """Replace the file in one step; a place that cannot be written only costs time later."""
+    newest = dict(list(known.items())[-50:])
+    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        partial.write_text(json.dumps(newest), encoding="utf-8")
+        partial.replace(memory)

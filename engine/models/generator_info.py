@@ -1,0 +1,304 @@
+"""What there is to know of a generator without running it."""
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.errors import ModelMissingError, ModelUnusableError
+from engine.generation.request import DDIM, DPM, EULER_A, LCM, SCHEDULERS
+from engine.models import paths as places
+from engine.models.encoder_info import remembered
+from engine.models.json_files import read_json
+from engine.models.messages import Json, Reply, WireError
+
+EPSILON = "epsilon"
+V_PREDICTION = "v_prediction"
+SAMPLE = "sample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What a model paints with where the request does not say."""
+
+    steps: int
+    guidance: float
+    scheduler: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorFacts:
+    """A generator on this machine."""
+
+    id: str
+    """Hub id as it is; `name@hash` for a folder or file of one's own."""
+    source: str
+    """Hub id, folder or file, as it was asked for."""
+    path: Path
+    """The folder or the single file with its weights."""
+    family: str
+    """sd1, or sd2 where the text tower is OpenCLIP's; LoRA files fit one of them."""
+    prediction_type: str
+    """What the UNet predicts: epsilon, v_prediction or sample."""
+    defaults: Defaults
+    multiple: int
+    """Pixels that width and height must be multiples of."""
+    smallest: int
+    """Pixels of the shortest side that the UNet can work on."""
+    schedulers: tuple[str, ...]
+    """The names of request.SCHEDULERS that fit the model."""
+    variant: str
+    """fp16 or bf16 where only such files are there; empty for the plain ones."""
+    size_bytes: int
+    """Of all weights that are loaded."""
+    has_safety_checker: bool
+    config: Path = Path()
+    """The folder with configurations and tokenizer; `path` itself where that is one."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of the weights by part; empty for a single file."""
+
+
+SD1 = "sd1"
+SD2 = "sd2"
+CONFIGURATIONS = {
+    SD1: (
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "runwayml/stable-diffusion-v1-5",
+        "CompVis/stable-diffusion-v1-4",
+    ),
+    SD2: ("stabilityai/stable-diffusion-2-1", "stabilityai/stable-diffusion-2"),
+}
+"""The models of the hub whose configurations fit a family's checkpoints."""
+
+_HEADER_LIMIT = 100 << 20
+_INPUT = "model.diffusion_model.input_blocks.0.0.weight"
+_LATENT_CHANNELS = 4
+
+
+def family_of(path: Path) -> str:
+    """Return SD1 or SD2; raise ModelUnusableError for a checkpoint of another kind."""
+    header = read_header(path)
+    entry = header.get(_INPUT)
+    if not isinstance(entry, Mapping):
+        raise ModelUnusableError(
+            f"{path} is no Stable Diffusion checkpoint: it has no weights of a UNet",
+            hint="A LoRA goes beside a model, with --lora; other families cannot be painted with.",
+        )
+    if any(name.startswith("conditioner.embedders.") for name in header):
+        raise ModelUnusableError(
+            f"{path} is a Stable Diffusion XL checkpoint, which this program cannot paint with",
+            hint="Stable Diffusion 1.x and 2.x checkpoints can be used.",
+        )
+    shape = entry.get("shape")
+    if not isinstance(shape, list) or shape[1:2] != [_LATENT_CHANNELS]:
+        raise ModelUnusableError(
+            f"{path} was made for filling in parts of pictures, not for painting whole ones",
+            hint="Take the version of the model that is not for inpainting.",
+        )
+    return SD2 if any(name.startswith("cond_stage_model.model.") for name in header) else SD1
+
+
+def config_of(path: Path, family: str) -> Path:
+    """Return a folder with configurations and tokenizer for a checkpoint.
+
+    A diffusers folder of the same name beside it, the folder it lies in, or what the hub's cache
+    has of the family's own model. Raises ModelMissingError where there is none.
+    """
+    for folder in (path.with_suffix(""), path.parent):
+        if (folder / places.INDEX).is_file():
+            return folder
+    for source in CONFIGURATIONS[family]:
+        for folder in places.configurations(source):
+            return folder
+    source = CONFIGURATIONS[family][0]
+    raise ModelMissingError(
+        f"{path.name} holds weights alone, and the configurations that it needs, those of "
+        f"{source}, are not on this machine",
+        hint=f"t2itui models get {source}, or put a diffusers folder {path.with_suffix('')} beside",
+    )
+
+
+def read_header(path: Path) -> Mapping[str, Json]:
+    """Return the names, types and shapes in a safetensors file; ModelUnusableError if none."""
+    try:
+        with path.open("rb") as stream:
+            (size,) = struct.unpack("<Q", stream.read(8))
+            if size > _HEADER_LIMIT:
+                raise ValueError(f"a header of {size} bytes")
+            header = json.loads(stream.read(size))
+        if not isinstance(header, dict):
+            raise ValueError("a header that is no object")
+    except (OSError, ValueError, struct.error) as error:
+        raise ModelUnusableError(
+            f"{path} is no safetensors file: {error}", hint="Fetch the model again."
+        ) from error
+    return header
+
+
+OWN_DEFAULTS = "t2itui.json"
+"""In a model's folder: steps, guidance_scale, scheduler, width and height to paint with."""
+
+_PIPELINES = ("StableDiffusionPipeline", "LatentConsistencyModelPipeline")
+_TEXT_TOWERS = ("CLIPTextModel",)
+_PREDICTIONS = (EPSILON, V_PREDICTION, SAMPLE)
+_STEPS = {DDIM: 50, DPM: 25, EULER_A: 30, LCM: 4}
+_GUIDANCE = 7.5
+_LCM_GUIDANCE = 1.0
+_PIPELINE_MULTIPLE = 8
+_SD1_WIDTH = 768
+
+
+def read_facts(source: str, memory: Path) -> GeneratorFacts:
+    """Return the facts of the generator that `source` names.
+
+    A folder or file of one's own is known by a hash of its content, kept in the file `memory`.
+    Raises ModelMissingError where it is not on this machine, ModelUnusableError where its files
+    are of another kind, damaged or pickled.
+    """
+    path = places.require(source)
+    config = path if path.is_dir() else config_of(path, family_of(path))
+    try:
+        return _facts(source, path, config, memory)
+    except WireError as error:
+        raise ModelUnusableError(
+            f"the configuration in {config} cannot be used: {error}", hint="Fetch the model again."
+        ) from error
+
+
+def _facts(source: str, path: Path, config: Path, memory: Path) -> GeneratorFacts:
+    index = _object(config / places.INDEX)
+    need_known_classes(index, config)
+    unet, vae = _object(config / "unet" / "config.json"), _object(config / "vae" / "config.json")
+    scheduler = _object(config / "scheduler" / "scheduler_config.json")
+    variant = places.variant_of(path) or ""
+    parts = {} if path.is_file() else _parts(path, index, variant)
+    factor = 2 ** (len(_list(vae, "block_out_channels")) - 1)
+    depth = len(_list(unet, "block_out_channels")) - 1
+    schedulers = _schedulers(index, unet)
+    text = read_json(config / "text_encoder" / "config.json") or {}
+    return GeneratorFacts(
+        id=_identity(source, path, memory),
+        source=source,
+        path=path,
+        family=family_of(path) if path.is_file() else _family(text),
+        prediction_type=_prediction(scheduler),
+        defaults=_defaults(path, config, unet, factor, schedulers),
+        multiple=math.lcm(_PIPELINE_MULTIPLE, factor),
+        smallest=factor * 2**depth,
+        schedulers=schedulers,
+        variant=variant,
+        size_bytes=path.stat().st_size if path.is_file() else sum(parts.values()),
+        has_safety_checker=places.CHECKER in parts,
+        config=config,
+        parts=parts,
+    )
+
+
+def _identity(source: str, path: Path, memory: Path) -> str:
+    if places.as_path(source) is None:
+        return source
+    return remembered(path, memory, lambda: f"{path.stem}@{_digest(path)}")
+
+
+def _digest(path: Path) -> str:
+    """Return 8 hex digits over everything that decides about the pictures."""
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    for file in files:
+        if file.is_file() and file.suffix in (".json", ".txt", places.SUFFIX):
+            with file.open("rb") as stream:
+                content = hashlib.file_digest(stream, "sha256").hexdigest()
+            name = file.relative_to(path) if path.is_dir() else ""
+            digest.update(f"{name} {content}\n".encode())
+    return digest.hexdigest()[:8]
+
+
+def need_known_classes(index: Mapping[str, Json], folder: Path) -> None:
+    """Refuse other pipelines, and folders that name classes of their own to be run."""
+    kind = index.get("_class_name")
+    tower = index.get("text_encoder")
+    name = tower[-1] if isinstance(tower, Sequence) and tower else None
+    if kind not in _PIPELINES or name not in _TEXT_TOWERS:
+        raise ModelUnusableError(
+            f"{folder} holds a {kind} with a text tower {name}, which this program cannot paint "
+            "with",
+            hint="Stable Diffusion 1.x and 2.x models can be used.",
+        )
+
+
+def _parts(path: Path, index: Mapping[str, Json], variant: str) -> dict[str, int]:
+    checker = index.get(places.CHECKER)
+    names = list(places.PARTS)
+    if isinstance(checker, Sequence) and checker and checker[0]:
+        names.append(places.CHECKER)
+    files = {name: places.weights(path, name, variant) for name in names}
+    return {name: sum(f.stat().st_size for f in found) for name, found in files.items() if found}
+
+
+def _schedulers(index: Mapping[str, Json], unet: Mapping[str, Json]) -> tuple[str, ...]:
+    """LCM steps fit models that were distilled for them, and those take no other."""
+    own = index.get("scheduler")
+    is_lcm = isinstance(own, Sequence) and "LCMScheduler" in own
+    if is_lcm or unet.get("time_cond_proj_dim") is not None:
+        return (LCM,)
+    return (DDIM, DPM, EULER_A)
+
+
+def _family(text: Mapping[str, Json]) -> str:
+    width = text.get("hidden_size", _SD1_WIDTH)
+    return SD2 if isinstance(width, int) and width > _SD1_WIDTH else SD1
+
+
+def _prediction(scheduler: Mapping[str, Json]) -> str:
+    found = scheduler.get("prediction_type", EPSILON)
+    if found not in _PREDICTIONS:
+        raise ModelUnusableError(f"a model that predicts {found} cannot be painted with")
+    return str(found)
+
+
+def _defaults(
+    path: Path, config: Path, unet: Mapping[str, Json], factor: int, schedulers: tuple[str, ...]
+) -> Defaults:
+    own = read_json((path if path.is_dir() else config) / OWN_DEFAULTS) or {}
+    size = unet.get("sample_size", 64)
+    height, width = size if isinstance(size, list) else (size, size)
+    usual = DPM if DPM in schedulers else schedulers[0]
+    scheduler = str(own.get("scheduler", usual))
+    if scheduler not in SCHEDULERS:
+        raise WireError(f"{OWN_DEFAULTS} names no scheduler: {scheduler}")
+    fields = Reply(
+        fields={
+            "width": _pixels(width, factor),
+            "height": _pixels(height, factor),
+            "steps": _STEPS[scheduler],
+            "guidance_scale": _LCM_GUIDANCE if scheduler == LCM else _GUIDANCE,
+            **own,
+        }
+    )
+    return Defaults(
+        steps=fields.whole("steps"),
+        guidance=fields.number("guidance_scale"),
+        scheduler=scheduler,
+        width=fields.whole("width"),
+        height=fields.whole("height"),
+    )
+
+
+def _pixels(cells: Json, factor: int) -> int:
+    return Reply(fields={"sample_size": cells}).whole("sample_size") * factor
+
+
+def _object(path: Path) -> Mapping[str, Json]:
+    found = read_json(path)
+    if found is None:
+        raise ModelUnusableError(f"{path} is missing", hint="Fetch the model again.")
+    return found
+
+
+def _list(config: Mapping[str, Json], name: str) -> Sequence[Json]:
+    return Reply(fields=config).items(name)

@@ -1,0 +1,216 @@
+"""Where the files of a model lie: a folder of one's own, or the cache of the Hugging Face hub."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from engine.errors import ModelMissingError, ModelUnusableError
+from engine.models.json_files import read_json
+from engine.storybook.shipped import ENCODER, PAINTER
+from engine.storybook.shipped import STORYBOOK as STORYBOOK
+
+_HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*(?:@[\w-][\w./-]*)?")
+_INDEX = "model.safetensors.index.json"
+_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+def hub_cache() -> Path:
+    """Return the folder of the hub's cache, by the environment variables that the hub reads."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{home}/huggingface"
+    legacy = os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
+    return Path(os.path.expandvars(os.environ.get("HF_HUB_CACHE") or legacy)).expanduser()
+
+
+def split_revision(source: str) -> tuple[str, str]:
+    """Split `id@revision`; the revision is empty where none is pinned."""
+    name, _, revision = source.partition("@")
+    return name, revision
+
+
+def is_hub_id(source: str) -> bool:
+    """Tell whether `source` could name a model on the hub."""
+    return _HUB_ID.fullmatch(source) is not None and ".." not in source and "--" not in source
+
+
+def as_folder(source: str) -> Path | None:
+    """Return the folder that `source` means; None where it is the id of a model on the hub."""
+    if source == STORYBOOK:
+        return ENCODER
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError:
+        path = Path(source)
+    is_path = source.startswith((".", "~", os.sep)) or not is_hub_id(source)
+    return path.absolute() if is_path or (path / "config.json").is_file() else None
+
+
+def repository(source: str) -> Path:
+    """Return the folder in the hub's cache that holds every revision of a model."""
+    return hub_cache() / ("models--" + split_revision(source)[0].replace("/", "--"))
+
+
+def find_encoder(source: str) -> Path | None:
+    """Return the folder that holds a complete copy of the model; None where there is none."""
+    folder = as_folder(source)
+    if folder is not None:
+        return folder if is_complete(folder) else None
+    return next(filter(is_complete, snapshots(source)), None)
+
+
+def is_complete(folder: Path) -> bool:
+    """Tell whether the folder has a configuration and all weights, as safetensors."""
+    return (folder / "config.json").is_file() and bool(weight_files(folder))
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the safetensors files of a model; none unless all of them are there.
+
+    Raises ModelUnusableError where the list of the parts is malformed.
+    """
+    single = folder / "model.safetensors"
+    if single.is_file():
+        return [single]
+    index = read_json(folder / _INDEX)
+    if index is None:
+        return []
+    parts = index.get("weight_map")
+    if not isinstance(parts, dict) or not all(_is_plain_name(part) for part in parts.values()):
+        raise ModelUnusableError(f"{folder / _INDEX} does not name the parts of the weights")
+    files = [folder / str(name) for name in sorted(set(parts.values()))]
+    return files if all(file.is_file() for file in files) else []
+
+
+def pickled_files(folder: Path) -> list[str]:
+    """Return the names of the weights that only unpickling could load."""
+    return sorted(file.name for pattern in _PICKLED for file in folder.glob(pattern))
+
+
+def _is_plain_name(name: object) -> bool:
+    return isinstance(name, str) and Path(name).name == name
+
+
+def snapshots(source: str) -> Iterator[Path]:
+    """Yield the folders in the hub's cache that may hold a model, the likeliest first.
+
+    Those of the revision that `source` pins; without one, main's and then the others.
+    """
+    model, revision = repository(source), split_revision(source)[1]
+    refs = model / "refs"
+    if revision:
+        yield model / "snapshots" / (_commit(refs / revision) or revision)
+        return
+    commit = _commit(refs / "main")
+    if commit:
+        yield model / "snapshots" / commit
+    yield from sorted((model / "snapshots").glob("*"))
+
+
+def _commit(ref: Path) -> str:
+    try:
+        return ref.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+INDEX = "model_index.json"
+SUFFIX = ".safetensors"
+PARTS = {
+    "text_encoder": "model",
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+}
+"""What every pipeline has, and what the weights are called."""
+CHECKER = "safety_checker"
+VARIANTS = ("", "fp16", "bf16")
+"""In the order of preference where several are there: the plain files lose nothing."""
+
+_PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+
+
+def as_path(source: str) -> Path | None:
+    """Return the folder or file that `source` means; None where it is a model id of the hub."""
+    if source == STORYBOOK:
+        return PAINTER
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError:
+        path = Path(source)
+    is_path = source.startswith((".", "~", os.sep)) or not is_hub_id(source)
+    is_path = is_path or path.suffix.lower() in (SUFFIX, *_PICKLES) or (path / INDEX).is_file()
+    return path.absolute() if is_path else None
+
+
+def find_generator(source: str) -> Path | None:
+    """Return the folder or file with all weights of a generator; None where there is none."""
+    path = as_path(source)
+    if path is not None:
+        return path if _is_whole(path) else None
+    return next(filter(is_pipeline, snapshots(source)), None)
+
+
+def require(source: str) -> Path:
+    """Return the folder or file of a generator, or raise what is wrong and what to do."""
+    found = find_generator(source)
+    if found is not None:
+        return found
+    path = as_path(source)
+    if path is None:
+        raise ModelMissingError(
+            f"{source} is not on this machine; looked in {repository(source)}",
+            hint=f"t2itui models get {source}",
+        )
+    if path.suffix.lower() in _PICKLES:
+        raise ModelUnusableError(
+            f"{path} is a pickle, which can run any program when it is loaded; it is not opened",
+            hint="Look for a .safetensors version of the model.",
+        )
+    if pickled := sorted(path.glob("unet/*.bin")):
+        raise ModelUnusableError(
+            f"{path} has its weights only in {pickled[0].name}, a pickle, which can run any "
+            "program when it is loaded; it is not opened",
+            hint="Look for a version of the model with safetensors files.",
+        )
+    raise ModelMissingError(
+        f"there is no generator in {path}: it needs {INDEX} and safetensors files of "
+        f"{', '.join(PARTS)}",
+        hint="Name a diffusers folder, a .safetensors checkpoint, or a model id of the hub.",
+    )
+
+
+def is_pipeline(folder: Path) -> bool:
+    """Tell whether a folder holds a whole pipeline, in some variant."""
+    return (folder / INDEX).is_file() and variant_of(folder) is not None
+
+
+def variant_of(folder: Path) -> str | None:
+    """Return the first of VARIANTS in which all parts are there; None where no variant is whole."""
+    for variant in VARIANTS:
+        if all(weights(folder, part, variant) for part in PARTS):
+            return variant
+    return None
+
+
+def weights(folder: Path, part: str, variant: str) -> list[Path]:
+    """Return the safetensors files of a part; none where they are not all there."""
+    stem = PARTS.get(part, "model")
+    name = f"{stem}.{variant}" if variant else stem
+    single = folder / part / f"{name}{SUFFIX}"
+    if single.is_file():
+        return [single]
+    pieces = sorted((folder / part).glob(f"{name}-?????-of-?????{SUFFIX}"))
+    return pieces if pieces and len(pieces) == int(pieces[0].stem[-5:]) else []
+
+
+def configurations(source: str) -> Iterator[Path]:
+    """Yield the folders in the hub's cache that hold at least the configurations of a model."""
+    for snapshot in snapshots(source):
+        if (snapshot / INDEX).is_file():
+            yield snapshot
+
+
+def _is_whole(path: Path) -> bool:
+    if path.suffix.lower() == SUFFIX:
+        return path.is_file()
+    return is_pipeline(path)

@@ -1,0 +1,134 @@
+"""Embeddings at work: of a query, one term or several, and of the library as a resident matrix."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from sqlite_utils import Database
+
+from cache.embeddings import load_matrix
+from cache.sql import revision
+from cache.store import Cache
+from engine.errors import RequestError
+from engine.results import FloatArray, IdArray
+
+MOST_RESIDENT = 2
+"""Encoders whose matrices stay in memory: a person switches between two, not among ten."""
+MOST_DERIVED = 3
+"""Backgrounds of texts in two languages, and of pictures."""
+_TILE = 256
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WeightedTerm:
+    """One term of a query, embedded."""
+
+    weight: float
+    vector: FloatArray
+    """Unit length, [dim]."""
+    is_picture: bool
+
+
+def combine(terms: Sequence[WeightedTerm]) -> FloatArray:
+    """The embedding of a query: the weighted sum of its terms at unit length, [dim].
+
+    Raises RequestError where it vanishes.
+    """
+    total = sum((term.weight * term.vector for term in terms), np.zeros_like(terms[0].vector))
+    length = float(np.linalg.norm(total))
+    if length < 1e-4 * sum(abs(term.weight) for term in terms):
+        raise RequestError("the terms of the query cancel each other out", field="query")
+    return np.asarray(total / length, np.float32)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class EmbeddingMatrix:
+    """All embeddings of one encoder at one revision of the library, in picture-id order."""
+
+    revision: int
+    picture_ids: IdArray
+    """[N], ascending."""
+    columns: FloatArray
+    """[dim, N]: one picture a column, so that a product with a query reads memory in order."""
+    _derived: OrderedDict[Hashable, object] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def of(cls, vectors: FloatArray, picture_ids: IdArray | None = None) -> EmbeddingMatrix:
+        """Pictures that are no library: rows [N, dim], numbered from 0 unless they have ids."""
+        ids = np.arange(len(vectors), dtype=np.int64) if picture_ids is None else picture_ids
+        return cls(revision=0, picture_ids=ids, columns=np.ascontiguousarray(vectors.T))
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        return len(self.picture_ids)
+
+    def vectors(self, indices: IdArray) -> FloatArray:
+        """The embeddings of some pictures, [n, dim]."""
+        return np.ascontiguousarray(self.columns[:, indices].T)
+
+    def derived(self, key: Hashable, compute: Callable[[FloatArray], T]) -> T:
+        """What is computed from the columns, kept under a key that says what it is."""
+        with self._lock:
+            if key not in self._derived:
+                self._derived[key] = compute(self.columns)
+            self._derived.move_to_end(key)
+            found = self._derived[key]
+            while len(self._derived) > MOST_DERIVED:
+                self._derived.popitem(last=False)
+            return found  # type: ignore[return-value]
+
+
+class EmbeddingMatrices:
+    """Hands out resident matrices; a matrix is loaded in threads, once for all who wait."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._resident: OrderedDict[str, EmbeddingMatrix] = OrderedDict()
+        self._lock = asyncio.Lock()
+
+    async def get(self, encoder_id: str, at_revision: int) -> EmbeddingMatrix:
+        """The matrix of an encoder, no older than a revision of the library."""
+        async with self._lock:
+            found = self._resident.get(encoder_id)
+            if found is None or found.revision < at_revision:
+                # Dropped first: two generations of a large matrix need not fit into memory.
+                self._resident.pop(encoder_id, None)
+                at, ids, vectors = await self._cache.read(_load, encoder_id)
+                found = await asyncio.to_thread(_arrange, at, ids, vectors)
+                self._resident[encoder_id] = found
+            self._resident.move_to_end(encoder_id)
+            while len(self._resident) > MOST_RESIDENT:
+                self._resident.popitem(last=False)
+            return found
+
+
+def arrange(vectors: FloatArray, order: IdArray) -> FloatArray:
+    """Rows [N, dim] in a new order, as the columns of a contiguous matrix [dim, N]."""
+    count, dim = len(order), vectors.shape[1]
+    columns = np.empty((dim, count), np.float32)
+    for start in range(0, count, _TILE):
+        tile = order[start : start + _TILE]
+        columns[:, start : start + len(tile)] = vectors[tile].T
+    return columns
+
+
+def _load(db: Database, encoder_id: str) -> tuple[int, IdArray, FloatArray]:
+    ids, vectors = load_matrix(db, encoder_id)
+    return revision(db), ids, vectors
+
+
+def _arrange(at: int, ids: IdArray, vectors: FloatArray) -> EmbeddingMatrix:
+    order = np.argsort(ids, kind="stable")
+    columns, picture_ids = arrange(vectors, order), ids[order]
+    columns.flags.writeable = picture_ids.flags.writeable = False
+    return EmbeddingMatrix(revision=at, picture_ids=picture_ids, columns=columns)

@@ -1,0 +1,99 @@
+"""How a picture of the library fits a text, scored exactly as a search scores it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cache.embeddings import EncoderRecord
+from cache.pictures import show
+from cache.store import Cache
+from engine.requests import Filters, SearchRequest
+from engine.results import Scores
+from engine.scoring import ranking
+from engine.search.resolve import QueryResolver
+from engine.search.scored_query import QueryScoring
+from engine.states import ScorerKind
+
+_LOOKED_AT = 50
+"""Of the best pictures: the first of them that was not painted stands beside a painted one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPicture:
+    """A picture with its scores."""
+
+    picture_id: int
+    path: str
+    cosine: float
+    match: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptScore:
+    """How a picture fits a text."""
+
+    encoder_id: str
+    matcher: str
+    """What `match` means here."""
+    cosine: float
+    match: float
+    best: ScoredPicture | None
+    """The best picture that was not painted."""
+
+
+class PromptScorer:
+    """Scores pictures against texts that are no queries: no receipt is kept."""
+
+    def __init__(self, cache: Cache, resolver: QueryResolver, scoring: QueryScoring) -> None:
+        self._cache = cache
+        self._resolver = resolver
+        self._scoring = scoring
+
+    async def spaces(self, text: str, folders: tuple[Path, ...]) -> list[EncoderRecord]:
+        """The encoders of a library, the one first that answers a query of this text.
+
+        `folders` names the library as a search does. Raises EmptyLibraryError where it has none.
+        """
+        query = await self._resolver.resolve(_request(text, folders), as_text=True)
+        found = query.snapshot.encoders.items()
+        return [query.encoder, *(record for name, record in found if name != query.encoder.id)]
+
+    async def score(
+        self, text: str, picture_id: int, *, encoder_id: str, folders: tuple[Path, ...]
+    ) -> PromptScore | None:
+        """Score a picture; None where it has no embedding. Raises what a search raises."""
+        request = _request(text, folders, encoder_id)
+        query = await self._resolver.resolve(request, as_text=True)
+        found = await self._scoring.score(query)
+        scores = found.scores
+        index = int(np.searchsorted(scores.picture_ids, picture_id))
+        if index >= len(scores.picture_ids) or scores.picture_ids[index] != picture_id:
+            return None
+        return PromptScore(
+            encoder_id=encoder_id,
+            matcher=found.matcher,
+            cosine=float(scores.cosine[index]),
+            match=float(scores.match[index]),
+            best=await self._best(scores),
+        )
+
+    async def _best(self, scores: Scores) -> ScoredPicture | None:
+        indices = ranking.top(scores, ScorerKind.MATCH, _LOOKED_AT).tolist()
+        by_id = {int(scores.picture_ids[index]): index for index in indices}
+        for found in await self._cache.read(show, list(by_id)):
+            if not found.picture.synthetic:
+                index = by_id[found.picture.id]
+                return ScoredPicture(
+                    picture_id=found.picture.id,
+                    path=found.file.path if found.file else "",
+                    cosine=float(scores.cosine[index]),
+                    match=float(scores.match[index]),
+                )
+        return None
+
+
+def _request(text: str, folders: tuple[Path, ...], encoder_id: str | None = None) -> SearchRequest:
+    return SearchRequest(query=text, filters=Filters(folders=folders), encoder_id=encoder_id)

@@ -1,0 +1,211 @@
+"""The scores of a resolved query: its embedding, against every picture, by every search scorer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+
+from cache.matchers import newest_matcher
+from cache.store import Cache
+from engine.errors import EngineError, ModelMissingError, ModelUnusableError, OfflineError
+from engine.results import FloatArray, IdArray, Scores, SearchWarning
+from engine.scoring import label_free
+from engine.scoring.embedding_matrix import (
+    EmbeddingMatrices,
+    EmbeddingMatrix,
+    WeightedTerm,
+    combine,
+)
+from engine.scoring.match import MatchContext
+from engine.scoring.matcher import Matcher, read_matcher
+from engine.scoring.ranking import make_scores
+from engine.scoring.registry import find_scorer, need_background, search_scorers
+from engine.search import warnings
+from engine.search.pictures import Pictures
+from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey
+from engine.search.resolve import QueryResolver, ResolvedQuery
+from engine.search.text_embedder import TextEmbedder
+from engine.states import ScorerKind
+
+IN_LOOP = 2_000
+"""So few pictures are scored at once; more, in a thread, while the event loop goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScoredQuery:
+    """The scores of a query, and what they rest on."""
+
+    scores: Scores
+    key: ReceiptKey
+    """That of the query, with what `match` and the library were when it was scored."""
+    matcher: str
+    """For people: what `match` means here."""
+    used_model: bool
+    warnings: tuple[SearchWarning, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Embedded:
+    """A query in the space of its encoder, and what it is held against there."""
+
+    vector: FloatArray
+    context: MatchContext
+    is_lasting: bool = True
+    """Asking again brings no other background."""
+    used_model: bool = False
+
+
+class QueryScoring:
+    """Scores resolved queries."""
+
+    def __init__(
+        self, cache: Cache, embedder: TextEmbedder, pictures: Pictures, resolver: QueryResolver
+    ) -> None:
+        self._cache = cache
+        self._embedder = embedder
+        self._pictures = pictures
+        self._resolver = resolver
+        self._matrices = EmbeddingMatrices(cache)
+        self._matchers: dict[tuple[str, int, int], Matcher] = {}
+
+    async def score(self, query: ResolvedQuery) -> ScoredQuery:
+        """Score every picture in scope. Raises what texts, pictures and models raise."""
+        terms, used_model, cut = await self._terms(query)
+        matrix = await self._matrices.get(query.encoder.id, query.key.revision)
+        embedded = await self._embedded(query, terms, matrix)
+        rows = await self._resolver.in_scope(
+            query.request.filters, matrix.picture_ids, query.snapshot
+        )
+        if matrix.count > IN_LOOP:
+            scores = await asyncio.to_thread(_scores, embedded, rows)
+        else:
+            scores = _scores(embedded, rows)
+        context, snapshot = embedded.context, query.snapshot
+        return ScoredQuery(
+            scores=scores,
+            key=replace(query.key, match=_match_of_key(query, embedded), revision=matrix.revision),
+            matcher=context.shown_name(shipped=snapshot.shipped_matcher, kind=_kind(query)),
+            used_model=used_model or embedded.used_model,
+            warnings=(
+                *warnings.of_languages(query.texts, query.encoder),
+                *cut,
+                *warnings.of_coverage(
+                    query.encoder, snapshot.embedded[query.encoder.id], snapshot.pictures
+                ),
+                *(warnings.of_rough_match(context) if context.is_rough() else ()),
+            ),
+        )
+
+    async def uncalibrated(
+        self, query: ResolvedQuery, picture_ids: IdArray, vectors: FloatArray
+    ) -> tuple[str, FloatArray]:
+        """The match logits of some pictures [n], as they are without labels, and the exact scorer.
+
+        The scorer is empty where none can be calibrated for this query. The pictures come with
+        their unit vectors [n, dim]. Raises what `score` raises.
+        """
+        terms, _, _ = await self._terms(query)
+        matrix = EmbeddingMatrix.of(vectors, picture_ids)
+        embedded = await self._embedded(query, terms, matrix)
+        context = replace(embedded.context, calibrations=())
+        logits = _scores(replace(embedded, context=context), None).match_logit
+        return context.calibrated_scorer(), logits
+
+    async def _terms(
+        self, query: ResolvedQuery
+    ) -> tuple[list[WeightedTerm], bool, tuple[SearchWarning, ...]]:
+        offline = query.request.offline
+        try:
+            texts, used_model = await self._embedder.embed(
+                query.encoder, query.texts, offline=offline
+            )
+        except (OfflineError, ModelMissingError) as error:
+            raise _with_language(error, query) from error
+        terms = []
+        for term, reference in zip(query.query.terms, query.references, strict=True):
+            if reference is None:
+                vector = texts[term.text].vector
+            else:
+                vector, ran = await self._pictures.embed(query.encoder, reference, offline=offline)
+                used_model = used_model or ran
+            is_picture = reference is not None
+            terms.append(WeightedTerm(weight=term.weight, vector=vector, is_picture=is_picture))
+        return terms, used_model, warnings.of_cut_texts(texts)
+
+    async def _embedded(
+        self, query: ResolvedQuery, terms: list[WeightedTerm], matrix: EmbeddingMatrix
+    ) -> _Embedded:
+        context = MatchContext(
+            matrix=matrix,
+            logit_scale=query.encoder.logit_scale,
+            calibrations=query.snapshot.calibrations_of(query.encoder.id),
+        )
+        if query.matcher_id is not None:
+            matcher = await self._matcher(query, query.matcher_id)
+            context = replace(context, matcher=matcher, matcher_id=query.matcher_id)
+            if not need_background(search_scorers(), has_matcher=True):
+                return _Embedded(vector=combine(terms), context=context)
+        prompts = None
+        if query.texts:
+            prompts = await self._embedder.background_prompts(
+                query.encoder, query.language, offline=query.request.offline
+            )
+        background = label_free.query_background(terms, prompts, matrix, query.language)
+        return _Embedded(
+            vector=combine(terms),
+            context=replace(context, backgrounds={"": background}),
+            is_lasting=prompts is None or prompts.is_lasting,
+            used_model=prompts is not None and prompts.used_model,
+        )
+
+    async def _matcher(self, query: ResolvedQuery, matcher_id: int) -> Matcher:
+        # An id may be given again, but not at the same revision.
+        key = query.encoder.id, matcher_id, query.snapshot.revision
+        if key not in self._matchers:
+            record = await self._cache.read(newest_matcher, query.encoder.id)
+            if record is None:
+                raise ModelUnusableError(f"the matcher of {query.encoder.id} is gone")
+            self._matchers = {key: read_matcher(record.weights, query.encoder.id)}
+            if self._matchers[key].dim != query.encoder.dim:
+                raise ModelUnusableError(
+                    f"the matcher takes vectors of {self._matchers[key].dim} numbers, and"
+                    f" {query.encoder.id} makes {query.encoder.dim}"
+                )
+        return self._matchers[key]
+
+
+def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:
+    """The scores of all pictures, or of some rows."""
+    context = embedded.context
+    matrix, cosine = context.matrix, embedded.vector @ context.matrix.columns
+    found = {}
+    for name in search_scorers():
+        logits = find_scorer(name).logits
+        assert logits is not None, f"{name} ranks searches and scores nothing"
+        found[name] = logits(context, embedded.vector, cosine, "")
+    picture_ids = matrix.picture_ids
+    if rows is not None:
+        picture_ids = picture_ids[rows]
+        found = {name: values[rows] for name, values in found.items()}
+    cosine, match = found.pop(ScorerKind.COSINE), found.pop(ScorerKind.MATCH)
+    return make_scores(picture_ids, cosine, match, found)
+
+
+def _with_language(error: EngineError, query: ResolvedQuery) -> EngineError:
+    """The error, with what else stands between the query and an answer."""
+    found = warnings.of_languages(query.texts, query.encoder)
+    hints = [error.hint, *(f"{each.message} {each.hint}" for each in found)]
+    return type(error)(error.message, hint="\n".join(hints))
+
+
+def _match_of_key(query: ResolvedQuery, embedded: _Embedded) -> str:
+    if embedded.context.is_rough():
+        return ROUGH
+    return query.key.match if embedded.is_lasting else PARTIAL
+
+
+def _kind(query: ResolvedQuery) -> str:
+    """What the background of a query is made of, for people."""
+    if len(query.references) > 1:
+        return "mixes"
+    return "pictures" if query.references[0] else "texts"

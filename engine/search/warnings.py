@@ -1,0 +1,67 @@
+"""What a person should know about an answer."""
+
+from collections.abc import Mapping, Sequence
+
+from cache.embeddings import EncoderRecord
+from cache.texts import TextRecord
+from engine.language import NAMES, unread
+from engine.results import SearchWarning
+from engine.scoring.label_free import ENOUGH
+from engine.scoring.match import MatchContext
+from engine.settings import CHINESE_ENCODER
+
+
+def of_languages(texts: Sequence[str], encoder: EncoderRecord) -> tuple[SearchWarning, ...]:
+    """Name the languages that the encoder does not read, and what adds one that does."""
+    return tuple(
+        SearchWarning(
+            message=f"{encoder.id} does not read {NAMES[language]}: its ranking means little.",
+            hint=f"t2itui models get {CHINESE_ENCODER}, then"
+            f" t2itui index DIR --encoder {CHINESE_ENCODER}"
+            if language == "zh"
+            else "Ask in English.",
+        )
+        for language in unread(texts, encoder.languages)
+    )
+
+
+def of_cut_texts(texts: Mapping[str, TextRecord]) -> tuple[SearchWarning, ...]:
+    """Tell which words were beyond what the text tower takes."""
+    return tuple(
+        SearchWarning(
+            message=f"The encoder read the first part only; it lost: {record.lost}",
+            hint="Say the same in fewer words.",
+        )
+        for record in texts.values()
+        if record.lost
+    )
+
+
+def of_coverage(encoder: EncoderRecord, embedded: int, pictures: int) -> tuple[SearchWarning, ...]:
+    """Tell how many pictures took no part because the encoder has not seen them."""
+    if embedded >= pictures:
+        return ()
+    return (
+        SearchWarning(
+            message=f"{pictures - embedded:,} of {pictures:,} pictures are not indexed with"
+            f" {encoder.id} and took no part.",
+            hint=f"t2itui index DIR --encoder {encoder.source or encoder.id}",
+        ),
+    )
+
+
+def of_rough_match(context: MatchContext) -> tuple[SearchWarning, ...]:
+    """Tell that `match` is no more than a guess for want of a background."""
+    known = len(context.background().vectors)
+    return (
+        SearchWarning(
+            message=f"match is rough: it needs {ENOUGH} texts or pictures to compare with,"
+            f" and {known} are known.",
+            hint="Rank by cosine, or let the encoder's model run once.",
+        ),
+    )
+
+
+def of_unkept_receipt(reason: str) -> tuple[SearchWarning, ...]:
+    """Tell that the answer could not be stored."""
+    return (SearchWarning(message=f"No receipt was kept: {reason}"),)

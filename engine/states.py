@@ -1,0 +1,150 @@
+"""The states and kinds that the engine tells apart; as text they stand in the cache and in JSON."""
+
+from enum import StrEnum
+
+
+class Route(StrEnum):
+    """What is done about a query."""
+
+    RETRIEVE = "retrieve"
+    GENERATE = "generate"
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    INDEX = "index"
+    IMPORT = "import"
+    EXPORT = "export"
+    DOWNLOAD = "download"
+    GENERATE = "generate"
+    EVALUATE = "evaluate"
+    TRAIN = "train"
+
+
+class JobState(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    """A person stopped it, and its work has not ended yet; the cache does not know this one."""
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    """The program that ran it ended before it did."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it waits or works."""
+        return self in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+
+
+class ScorerKind(StrEnum):
+    """The scorers that the program tells apart; engine/scoring/registry.py has them all."""
+
+    COSINE = "cosine"
+    MATCH = "match"
+    """The probability that a picture answers: by the matcher in force, else label-free."""
+    LABEL_FREE = "label-free"
+    MATCHER = "matcher"
+    """The matcher alone, without what labels did to it."""
+    TWO_BRANCH = "two-branch"
+    FUSION = "fusion"
+
+
+class Direction(StrEnum):
+    """What is asked of a data set, and what is to be found."""
+
+    TEXT_TO_PICTURE = "text_to_picture"
+    PICTURE_TO_TEXT = "picture_to_text"
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.value.replace("_to_", " -> ")
+
+
+class Device(StrEnum):
+    """Where a model runs."""
+
+    AUTO = "auto"
+    """The fastest that is there."""
+    CUDA = "cuda"
+    MPS = "mps"
+    CPU = "cpu"
+
+
+class NumberFormat(StrEnum):
+    """How a model keeps its numbers."""
+
+    AUTO = "auto"
+    """The fastest that the device has of its own."""
+    BF16 = "bf16"
+    FP16 = "fp16"
+    FP32 = "fp32"
+
+
+class VectorLayout(StrEnum):
+    """How exported vectors lie on the disk."""
+
+    NPZ = "npz"
+    CLIP_RETRIEVAL = "clip-retrieval"
+
+
+class ProcessState(StrEnum):
+    """What a model process is doing."""
+
+    OFF = "off"
+    LOADING = "loading"
+    READY = "ready"
+    BUSY = "busy"
+
+
+class CheckState(StrEnum):
+    """How a check of `doctor` came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class ModelKind(StrEnum):
+    """What a model is for."""
+
+    ENCODER = "encoder"
+    GENERATOR = "generator"
+
+
+class Synthetic(StrEnum):
+    """Whether generated pictures take part in a search."""
+
+    SHOW = "show"
+    HIDE = "hide"
+    ONLY = "only"
+
+
+class OutputCheck(StrEnum):
+    """What was found in a picture that a generator made; only FINE ones are stored."""
+
+    FINE = "fine"
+    BLACK = "black"
+    """No pixel is lit."""
+    NOT_FINITE = "nan"
+    """The model computed no numbers."""
+    BLOCKED = "blocked"
+    """The model's own safety checker blocked it."""
+
+    @property
+    def message(self) -> str:
+        """What is said of it, to follow a name or a colon."""
+        return _FINDINGS[self]
+
+
+_FINDINGS = {
+    OutputCheck.FINE: "it is fine",
+    OutputCheck.BLACK: "it came out black",
+    OutputCheck.NOT_FINITE: "the model computed no numbers",
+    OutputCheck.BLOCKED: "the model's safety checker blocked it",
+}

@@ -1,0 +1,348 @@
+"""Work in batches that shrink when the memory does not hold them."""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from tokenizers import Regex, normalizers
+from transformers.utils import logging
+
+from engine.errors import EngineError, ModelUnusableError, OutOfMemoryError
+from engine.models.families import Family, family_of, width_of
+from engine.models.input_spec import InputSpec, read_input_spec
+from engine.models.json_files import read_json
+from engine.results import FloatArray
+from engine.states import Device, NumberFormat
+from engine.uncollected import uncollected
+from engine.workers.device import DTYPES, Choice, free_cache, is_out_of_memory
+
+Items = TypeVar("Items", bound=Sequence[object] | np.ndarray)
+
+
+class Batches:
+    """Runs a tower over any number of items, `size` at a time.
+
+    When a batch does not fit in memory the size is halved, for good, down to one item.
+    """
+
+    def __init__(self, size: int, device: str) -> None:
+        self.size = size
+        self._device = device
+
+    def run(
+        self,
+        items: Items,
+        embed: Callable[[Items], FloatArray],
+        check: Callable[[], None],
+        dim: int,
+    ) -> FloatArray:
+        """Return float32 [len(items), dim]; `check` is called before each batch and may raise.
+
+        Raises OutOfMemoryError where not even one item fits.
+        """
+        rows = np.empty((len(items), dim), np.float32)
+        start = 0
+        while start < len(items):
+            check()
+            batch: Items = items[start : start + self.size]  # type: ignore[assignment]
+            try:
+                rows[start : start + len(batch)] = embed(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._shrink(len(batch), error)
+                continue
+            start += len(batch)
+        return rows
+
+    def _shrink(self, size: int, error: Exception) -> None:
+        free_cache(self._device)
+        if size == 1:
+            raise OutOfMemoryError(
+                f"not even one item fits in the memory of {self._device}: {error}",
+                hint="Close other programs that use it, or set the device to cpu.",
+            ) from error
+        self.size = size // 2
+
+
+Tokenizer: TypeAlias = Any
+"""A fast tokenizer of transformers."""
+
+_PUNCTUATION = r"[!-/:-@\[-`{-~]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokenized:
+    """Texts as a tower takes them."""
+
+    ids: list[list[int]]
+    """Cut to the tower's length, not padded."""
+    counts: list[int]
+    """Tokens of each whole text, with the marks at its ends."""
+    lost: list[str]
+    """The words of each text that were cut off; empty where none were."""
+
+
+class TextInput:
+    """The tokenizer of one model.
+
+    Texts are encoded whole and cut here, keeping the mark at the end: the result equals
+    `truncation=True` of transformers, and the place of the cut is known.
+    """
+
+    def __init__(self, folder: Path, family: Family, limit: int) -> None:
+        self._tokenizer = _load(folder, family)
+        self._pads_to_limit = family.pads_texts
+        self.limit = min(limit, int(self._tokenizer.model_max_length))
+        """Tokens that the tower reads, with the marks at both ends."""
+
+    def tokenize(self, texts: Sequence[str]) -> Tokenized:
+        """Encode `texts`."""
+        texts = [text.encode(errors="replace").decode() for text in texts]
+        encoded: Any = self._tokenizer(
+            texts, return_offsets_mapping=True, truncation=False, verbose=False
+        )
+        ids, lost = [], []
+        for text, whole, offsets in zip(
+            texts, encoded["input_ids"], encoded["offset_mapping"], strict=True
+        ):
+            is_cut = len(whole) > self.limit
+            ids.append([*whole[: self.limit - 1], whole[-1]] if is_cut else whole)
+            lost.append(_words_from(text, offsets[self.limit - 1][0]) if is_cut else "")
+        return Tokenized(ids=ids, counts=[len(whole) for whole in encoded["input_ids"]], lost=lost)
+
+    def pad(self, ids: Sequence[list[int]]) -> dict[str, torch.Tensor]:
+        """Return the keyword arguments of the tower, int64 [n, length]."""
+        length = self.limit if self._pads_to_limit else max(map(len, ids))
+        padding = self._tokenizer.pad_token_id or 0
+        padded = [row + [padding] * (length - len(row)) for row in ids]
+        inputs = {"input_ids": torch.tensor(padded)}
+        if not self._pads_to_limit:
+            mask = [[1] * len(row) + [0] * (length - len(row)) for row in ids]
+            inputs["attention_mask"] = torch.tensor(mask)
+        return inputs
+
+
+def _words_from(text: str, start: int) -> str:
+    """Return `text` from the word that the character at `start` belongs to."""
+    while 0 < start < len(text) and _joins(text[start - 1]) and _joins(text[start]):
+        start -= 1
+    return text[start:].strip()
+
+
+def _joins(character: str) -> bool:
+    """Tell whether a character is part of a longer word; Chinese characters stand alone."""
+    return character.isalnum() and not "\u2e80" <= character <= "\u9fff"
+
+
+def _load(folder: Path, family: Family) -> Tokenizer:
+    try:
+        tokenizer = _class(family.tokenizer).from_pretrained(folder, local_files_only=True)
+        _normalize(tokenizer, family)
+        return tokenizer
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelUnusableError(
+            f"the tokenizer in {folder} cannot be used: {error}", hint="Fetch the model again."
+        ) from error
+
+
+def _normalize(tokenizer: Tokenizer, family: Family) -> None:
+    """Do to texts, before the tokenizer's own steps, what was done to those of the training."""
+    steps: list[normalizers.Normalizer] = []
+    if family.lowers_case:
+        steps.append(normalizers.Lowercase())
+    if family.drops_punctuation:
+        steps += [
+            normalizers.Replace(Regex(_PUNCTUATION), ""),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Strip(),
+        ]
+    if not steps:
+        return
+    backend = tokenizer.backend_tokenizer
+    if backend.normalizer is not None:
+        steps.append(backend.normalizer)
+    backend.normalizer = normalizers.Sequence(steps)
+
+
+def _class(name: str) -> Any:  # noqa: ANN401 - whatever class a family names
+    """Return the class that `module:class` names; only what the model at hand needs is loaded."""
+    module, _, attribute = name.partition(":")
+    with uncollected():
+        return getattr(import_module(module), attribute)
+
+
+MIN_AGREEMENT = 0.999
+"""Cosine between the vectors in a short number format and in fp32, below which fp32 is used."""
+
+Model: TypeAlias = Any
+"""A transformers model with two towers."""
+
+_HINT = "Fetch the model again."
+_PICTURES = {Device.CUDA: 128, Device.MPS: 32, Device.CPU: 8}
+_TEXTS = {Device.CUDA: 512, Device.MPS: 64, Device.CPU: 32}
+_PROBE_TEXTS = (
+    "a dog",
+    "two people ride a red bicycle along the beach at sunset",
+    "雪地里的一匹马",
+    "42",
+)
+
+
+class Towers:
+    """A loaded encoder; vectors come out at unit length."""
+
+    def __init__(
+        self, model: Model, text_input: TextInput, spec: InputSpec, choice: Choice, dim: int
+    ) -> None:
+        self._model = model
+        self._text_input = text_input
+        self._spec = spec
+        self._pictures = Batches(_PICTURES[Device(choice.device)], choice.device)
+        self._texts = Batches(_TEXTS[Device(choice.device)], choice.device)
+        self.choice = choice
+        self.agreement: float | None = None
+        """Smallest cosine to fp32 over probe pictures and texts; None where fp32 is in use."""
+        self.notes: list[str] = []
+        self.dim = dim
+        """Numbers in a vector."""
+
+    def tokenize(self, texts: Sequence[str]) -> Tokenized:
+        """Cut texts to the length of the text tower."""
+        return self._text_input.tokenize(texts)
+
+    def embed_texts(self, ids: list[list[int]], check: Callable[[], None]) -> FloatArray:
+        """Return float32 [n, dim] for tokenized texts; `check` is called between batches."""
+        # Texts of one length share a batch: padding to the longest of it would cost half the time.
+        order = sorted(range(len(ids)), key=lambda row: len(ids[row]))
+        rows = self._texts.run([ids[row] for row in order], self._embed_ids, check, self.dim)
+        vectors = np.empty_like(rows)
+        vectors[order] = rows
+        return vectors
+
+    def embed_pixels(self, pixels: NDArray[np.uint8], check: Callable[[], None]) -> FloatArray:
+        """Return float32 [n, dim] for prepared pictures, uint8 [n, height, width, 3]."""
+        expected = (self._spec.height, self._spec.width, 3)
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != expected:
+            raise EngineError(f"pictures of shape {pixels.shape[1:]} came in place of {expected}")
+        return self._pictures.run(pixels, self._embed_pictures, check, self.dim)
+
+    def shorten(self, dtype: str) -> None:
+        """Change to a short number format if it gives the same vectors, and note it if not."""
+        whole, expected = self._model, self._probe()
+        self._model = copy.deepcopy(whole).to(DTYPES[dtype])
+        self.agreement = float((self._probe() * expected).sum(1).min())
+        if self.agreement >= MIN_AGREEMENT:
+            return
+        self._model = whole
+        self.choice = replace(self.choice, dtype=NumberFormat.FP32)
+        self.notes.append(
+            f"{dtype} agrees with fp32 only to {self.agreement:.4f} here, so fp32 is used"
+        )
+
+    def _probe(self) -> FloatArray:
+        pixels = _probe_pictures(self._spec.height, self._spec.width)
+        ids = self.tokenize(_PROBE_TEXTS).ids
+        return np.concatenate([self._embed_pictures(pixels), self._embed_ids(ids)])
+
+    @torch.inference_mode()
+    def _embed_ids(self, ids: list[list[int]]) -> FloatArray:
+        inputs = {k: v.to(self.choice.device) for k, v in self._text_input.pad(ids).items()}
+        return _unit(self._model.get_text_features(**inputs).pooler_output)
+
+    @torch.inference_mode()
+    def _embed_pictures(self, pixels: NDArray[np.uint8]) -> FloatArray:
+        values = torch.from_numpy(pixels).to(self.choice.device).permute(0, 3, 1, 2).float()
+        mean = torch.tensor(self._spec.mean, device=values.device).view(1, 3, 1, 1)
+        std = torch.tensor(self._spec.std, device=values.device).view(1, 3, 1, 1)
+        values = (values * self._spec.scale - mean) / std
+        return _unit(self._model.get_image_features(values.to(self._model.dtype)).pooler_output)
+
+
+def load_towers(folder: Path, choice: Choice, report: Callable[[str], None]) -> Towers:
+    """Load the model in `folder` from safetensors alone; `report` gets what is being done.
+
+    Raises ModelUnusableError where the files are of another kind, damaged or incomplete.
+    """
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    config = read_json(folder / "config.json") or {}
+    family = family_of(config, read_json(folder / "tokenizer_config.json") or {})
+    report("loading the weights")
+    model = _place(_load_model(folder, _class(family.model)), choice.device)
+    limit = int(model.config.text_config.max_position_embeddings)
+    text_input = TextInput(folder, family, limit)
+    first = Choice(device=choice.device, dtype=choice.dtype, name=choice.name)
+    towers = Towers(model, text_input, read_input_spec(folder), first, width_of(config, family))
+    if choice.dtype != NumberFormat.FP32:
+        report(f"checking {choice.dtype}")
+        towers.shorten(choice.dtype)
+    return towers
+
+
+def _load_model(folder: Path, kind: Model) -> Model:
+    try:
+        model, info = kind.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        LookupError,
+        TypeError,
+        ImportError,
+        SafetensorError,
+    ) as error:
+        raise ModelUnusableError(f"{folder} cannot be loaded: {error}", hint=_HINT) from error
+    missing = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
+    if missing:
+        raise ModelUnusableError(
+            f"the weights in {folder} are incomplete: {len(missing)} are missing or of another "
+            f"shape, such as {missing[0]}",
+            hint=_HINT,
+        )
+    return model.eval()
+
+
+def _place(model: Model, device: str) -> Model:
+    try:
+        return model.to(device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"the model does not fit in the memory of {device}: {error}",
+            hint="Close other programs, take a smaller model, or set the device to cpu.",
+        ) from error
+
+
+def _unit(features: torch.Tensor) -> FloatArray:
+    """Return the rows at unit length; raise where a row has no direction."""
+    vectors: FloatArray = features.float().cpu().numpy()
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        raise EngineError("the encoder gave vectors that are no numbers")
+    unit: FloatArray = vectors / lengths
+    return unit
+
+
+def _probe_pictures(height: int, width: int) -> NDArray[np.uint8]:
+    """Return four smooth pictures and four of noise, the same at every start."""
+    noise = np.random.default_rng(0).random((8, height, width, 3))
+    down, across = np.mgrid[0:height, 0:width]
+    for number in range(4):
+        wave = np.sin((number + 1) * math.pi * (down / height + across / width))
+        noise[number] = 0.9 * (wave[..., None] + 1) / 2 + 0.1 * noise[number]
+    return (noise * 255).astype(np.uint8)

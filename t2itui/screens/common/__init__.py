@@ -1,0 +1,1 @@
+"""What screens share: their frame, dialogs, help and lists."""

@@ -1,0 +1,195 @@
+"""Editing a comparison: its descriptions, whose pairs stay together, and what can be undone.
+
+Every function takes lines as `tidy` leaves them and gives lines as it would leave them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeAlias
+
+from engine.comparing.sheet import Line, Sheet
+from engine.search.query import normalise
+
+Lines: TypeAlias = tuple[Line, ...]
+
+
+def tidy(lines: Lines) -> Lines:
+    """The lines of a pair side by side, where the first of them stood; a lone one is no pair."""
+    members: dict[int, list[Line]] = {}
+    for line in lines:
+        if line.pair is not None:
+            members.setdefault(line.pair, []).append(line)
+    found: list[Line] = []
+    for line in lines:
+        if line.pair is None:
+            found.append(line)
+        elif len(two := members.pop(line.pair, [])) > 1:
+            found += two
+        else:
+            found += [replace(each, pair=None) for each in two]
+    return tuple(found)
+
+
+def group(lines: Lines, index: int) -> range:
+    """The indices of a line and of what is paired with it."""
+    pair = lines[index].pair
+    if pair is None:
+        return range(index, index + 1)
+    indices = [at for at, line in enumerate(lines) if line.pair == pair]
+    return range(indices[0], indices[-1] + 1)
+
+
+def changed(lines: Lines, index: int, text: str) -> Lines:
+    """A line with another text."""
+    return (*lines[:index], replace(lines[index], text=text), *lines[index + 1 :])
+
+
+def added(lines: Lines, after: int, line: Line) -> tuple[Lines, int]:
+    """A line added below another one and its pair, and where it stands."""
+    index = group(lines, after).stop if lines else 0
+    return (*lines[:index], line, *lines[index:]), index
+
+
+def paired(lines: Lines, index: int, line: Line) -> tuple[Lines, int]:
+    """A line added as the pair of another one, and where it stands; that one must have none."""
+    number = max((each.pair or 0 for each in lines), default=0) + 1
+    two = (replace(lines[index], pair=number), replace(line, pair=number))
+    return (*lines[:index], *two, *lines[index + 1 :]), index + 1
+
+
+def removed(lines: Lines, index: int) -> Lines:
+    """One line less."""
+    return tidy((*lines[:index], *lines[index + 1 :]))
+
+
+def moved(lines: Lines, index: int, by: int) -> tuple[Lines, int]:
+    """A line and its pair moved up (-1) or down (1) past what stands there, and where it stands."""
+    mine = group(lines, index)
+    beside = mine.start - 1 if by < 0 else mine.stop
+    if not 0 <= beside < len(lines):
+        return lines, index
+    theirs = group(lines, beside)
+    first, second = (theirs, mine) if by < 0 else (mine, theirs)
+    swapped = (
+        *lines[: first.start],
+        *(lines[at] for at in second),
+        *(lines[at] for at in first),
+        *lines[second.stop :],
+    )
+    return swapped, index + by * len(theirs)
+
+
+MOST_UNDONE = 50
+"""Changes that can be undone."""
+
+
+class SheetEditor:
+    """Holds the sheet that is compared, the description being written, and earlier sheets."""
+
+    def __init__(self) -> None:
+        self.sheet = Sheet(pictures=(), lines=())
+        """What is compared."""
+        self._past: list[Sheet] = []
+        """Sheets from before each change, the last one at the end."""
+        self._draft: tuple[Lines, int] | None = None
+        """Lines with one that is being written, and where that stands."""
+
+    @property
+    def lines(self) -> Lines:
+        """The descriptions, with the one being written where there is one."""
+        return self.sheet.lines if self._draft is None else self._draft[0]
+
+    @property
+    def is_empty(self) -> bool:
+        """There is nothing to show."""
+        return not (self.sheet.pictures or self.lines)
+
+    @property
+    def draft_index(self) -> int | None:
+        """Where the description stands that is being written."""
+        return None if self._draft is None else self._draft[1]
+
+    @property
+    def can_undo(self) -> bool:
+        """There was another sheet before."""
+        return bool(self._past)
+
+    def has_pair(self, row: int) -> bool:
+        """Whether a description has its pair in another language."""
+        return row < len(self.sheet.lines) and self.sheet.lines[row].pair is not None
+
+    def take(self, sheet: Sheet) -> bool:
+        """Edit another sheet from now on; False where it is the same."""
+        lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
+        sheet = replace(sheet, lines=tidy(lines))
+        if sheet == self.sheet:
+            return False
+        self._past = [*self._past[1 - MOST_UNDONE :], self.sheet]
+        self.sheet, self._draft = sheet, None
+        return True
+
+    def undo(self) -> bool:
+        """Have the sheet back from before the last change; False where there was none."""
+        if not self._past:
+            return False
+        self.sheet, self._draft = self._past.pop(), None
+        return True
+
+    # Writing
+
+    def edit(self, row: int) -> None:
+        """Begin to write a description anew."""
+        if self.sheet.lines:
+            self._draft = self.sheet.lines, row
+
+    def add(self, row: int) -> None:
+        """Begin to write a description below another one and its pair."""
+        self._draft = added(self.sheet.lines, row, Line(text=""))
+
+    def pair(self, row: int) -> None:
+        """Begin to write the pair of a description, if it has none."""
+        if self.sheet.lines and not self.has_pair(row):
+            self._draft = paired(self.sheet.lines, row, Line(text=""))
+
+    def finish(self, text: str | None) -> bool:
+        """End writing, with None as it was before; without words there is no description.
+
+        Returns whether the sheet has changed.
+        """
+        if self._draft is None:
+            return False
+        (lines, index), self._draft = self._draft, None
+        text = lines[index].text if text is None else normalise(text)
+        lines = changed(lines, index, text) if text else removed(lines, index)
+        return self.take(replace(self.sheet, lines=lines))
+
+    # Other changes
+
+    def delete(self, row: int) -> bool:
+        """Delete a description; False where there is none."""
+        if not self.sheet.lines:
+            return False
+        return self.take(replace(self.sheet, lines=removed(self.sheet.lines, row)))
+
+    def move(self, row: int, by: int) -> int | None:
+        """Move a description and its pair; returns where it stands then, None if nowhere else."""
+        if not self.sheet.lines:
+            return None
+        lines, moved_to = moved(self.sheet.lines, row, by)
+        return moved_to if self.take(replace(self.sheet, lines=lines)) else None
+
+    def add_picture(self, name: str) -> bool:
+        """Add a picture as the last one; False where it is there already."""
+        pictures = (*self.sheet.pictures, name)
+        if len(set(pictures)) < len(pictures):
+            return False
+        return self.take(replace(self.sheet, pictures=pictures))
+
+    def drop_picture(self, index: int) -> bool:
+        """Take a picture out; False where there is none."""
+        pictures = self.sheet.pictures
+        if not pictures:
+            return False
+        pictures = (*pictures[:index], *pictures[index + 1 :])
+        return self.take(replace(self.sheet, pictures=pictures))

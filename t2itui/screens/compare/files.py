@@ -1,0 +1,176 @@
+"""Files of a comparison: which picture to add, which sheet to open or save, what to export."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from engine.comparing.sheet import Sheet, example, load_sheet, save_sheet, short_name
+from engine.file_types import SUFFIXES
+from t2itui.screens.common.dialogs import FileDialog, FormError, ReadFile, WriteFile
+from t2itui.text.shell_commands import compare_command
+from t2itui.widgets.path_input import PathInput
+
+if TYPE_CHECKING:
+    from engine.comparing.sheet import Comparison
+    from t2itui.session import Session
+
+
+EXPORTS = (".png", ".svg", ".pdf", ".csv", ".json")
+
+
+class AddPicture(FileDialog[str]):
+    """A picture of the library, by path or by name."""
+
+    HEADING = "Add a picture"
+    GO = "Add (enter)"
+    LABEL = "Picture"
+    HELP = "It must be indexed. A name will do where the library has one file of that name."
+
+    def __init__(self, home: Path | None, sheet: Sheet) -> None:
+        super().__init__(home)
+        self._sheet = sheet
+
+    def field(self) -> PathInput:
+        return PathInput(
+            placeholder="~/horse.jpg, horse.jpg or storybook/0004.webp",
+            folders_only=False,
+            suffixes=SUFFIXES,
+            id="target",
+        )
+
+    def read(self) -> str:
+        name = self.target.line.value.strip()
+        if not name:
+            raise FormError("name a picture")
+        return name
+
+    def command(self, answer: str) -> str:
+        pictures = (*self._sheet.pictures, answer)
+        sheet = Sheet(pictures=pictures, lines=self._sheet.lines, encoder=self._sheet.encoder)
+        return compare_command(self._home, sheet)
+
+
+class OpenSheet(ReadFile):
+    """A comparison that was saved before."""
+
+    HEADING = "Open a comparison"
+    GO = "Open (enter)"
+    PLACEHOLDER = "~/horse.json"
+    SUFFIXES = (".json",)
+
+    def command(self, answer: Path) -> str:
+        return compare_command(self._home, None, "--sheet", str(answer))
+
+
+class WriteSheet(WriteFile):
+    """A file for a comparison; its own may be written again."""
+
+    OPTION: ClassVar[str]
+
+    def __init__(self, home: Path | None, sheet: Sheet, proposed: Path, own: Path | None) -> None:
+        super().__init__(home, proposed, own)
+        self._sheet = sheet
+
+    def command(self, answer: Path) -> str:
+        return compare_command(self._home, self._sheet, self.OPTION, str(answer))
+
+
+class SaveSheet(WriteSheet):
+    """Where pictures and descriptions are to be kept."""
+
+    HEADING = "Save the comparison"
+    GO = "Save (enter)"
+    OPTION = "--save"
+    HELP = "A small JSON file with the pictures' names and the descriptions; o opens it again."
+
+
+class ExportComparison(WriteSheet):
+    """Where the result is to go, and as what."""
+
+    HEADING = "Export the result"
+    GO = "Export (enter)"
+    OPTION = "--export"
+    HELP = "The end of the name says what it becomes: .png, .svg or .pdf a heatmap, .csv, .json."
+
+    def read(self) -> Path:
+        target = super().read()
+        if target.suffix.lower() not in EXPORTS:
+            raise FormError(f"the name must end in one of {', '.join(EXPORTS)}")
+        return target
+
+
+Ask: TypeAlias = Callable[[FileDialog[Any]], Awaitable[Any]]
+"""Shows a dialog and gives its answer; None where the person thought better of it."""
+
+
+class SheetFiles:
+    """Asks for files and names, and reads or writes what they stand for.
+
+    What cannot be found, read or written is raised as T2IError.
+    """
+
+    def __init__(self, session: Session, ask: Ask) -> None:
+        self._session = session
+        self._ask = ask
+        self._own: Path | None = None
+        """The file that the sheet was opened from, or saved to."""
+        self._examples = 0
+        """Examples given so far."""
+
+    async def ask_picture(self, sheet: Sheet) -> str | None:
+        """Ask for a picture of the library and return what a sheet calls it."""
+        engine = self._session.engine
+        name = await self._ask(AddPicture(self._session.home, sheet))
+        if name is None or engine is None:
+            return None
+        await engine.comparer.find([name])
+        return short_name(name)
+
+    async def next_example(self) -> Sheet:
+        """The next example on the storybook."""
+        number, self._examples = self._examples, self._examples + 1
+        self._own = None
+        return await asyncio.to_thread(example, number)
+
+    async def open(self) -> Sheet | None:
+        """Ask for a file and read what was saved in it."""
+        path = await self._ask(OpenSheet(self._session.home))
+        if path is None:
+            return None
+        sheet = await asyncio.to_thread(load_sheet, path)
+        self._own = path
+        return sheet
+
+    async def save(self, sheet: Sheet) -> Path | None:
+        """Ask for a file and write pictures and descriptions into it."""
+        own = self._own
+        proposed = own
+        if proposed is None:
+            proposed = await asyncio.to_thread(_proposed, sheet, ".json")
+        path: Path | None = await self._ask(SaveSheet(self._session.home, sheet, proposed, own))
+        if path is not None:
+            await asyncio.to_thread(save_sheet, sheet, path)
+            self._own = path
+        return path
+
+    async def export(self, found: Comparison, sheet: Sheet) -> Path | None:
+        """Ask for a file and write the result in the kind that its name says."""
+        proposed = await asyncio.to_thread(_proposed, sheet, ".png")
+        path: Path | None = await self._ask(
+            ExportComparison(self._session.home, sheet, proposed, None)
+        )
+        if path is not None:
+            from engine.comparing.files import check_exports, export
+
+            await asyncio.to_thread(check_exports, (path,))
+            await asyncio.to_thread(export, found, path)
+        return path
+
+
+def _proposed(sheet: Sheet, suffix: str) -> Path:
+    """A name in the current folder after the first picture."""
+    first = sheet.pictures[0] if sheet.pictures else "comparison"
+    return Path.cwd() / f"{PurePath(first).stem}{suffix}"

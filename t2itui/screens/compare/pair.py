@@ -1,0 +1,333 @@
+"""What there is to say of one description and one picture."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from engine.errors import T2IError
+from t2itui.graphics.picture import Picture
+from t2itui.screens.common.base import WIDTHS
+from t2itui.screens.common.viewer import read_original
+from t2itui.screens.compare.swaps import APART, totals
+from t2itui.text.heat_table import SCORERS, Heat, HeatTable, change_words
+from t2itui.text.plain import plain
+from t2itui.text.shell_commands import compare_command
+from t2itui.widgets.key_line import KeyLine
+from t2itui.widgets.score_bar import score_line
+
+if TYPE_CHECKING:
+    from engine.comparing.sheet import Comparison, Row, Sheet, SwapResult
+    from t2itui.session import Session
+
+
+COLOURS = {"match": "$success", "cosine": "$primary"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairView:
+    """One pair with its figures."""
+
+    row: Row
+    picture: str
+    heats: dict[str, Heat]
+    """By scorer."""
+    library: int
+
+    @classmethod
+    def of(cls, found: Comparison, text: str, picture: int) -> PairView | None:
+        """The pair of a text and the picture of a number; None while it is not scored."""
+        row = next((each for each in found.rows if each.text == text), None)
+        if row is None:
+            return None
+        heats = {}
+        for scorer in SCORERS:
+            table = HeatTable.of(found.rows, found.pictures, found, scorer)
+            rows = {each.text: each for each in table.rows}
+            column = SCORERS.index(scorer) if table.is_single else picture
+            heat = rows[text].heats[column]
+            assert heat is not None
+            heats[scorer] = heat
+        return cls(row=row, picture=found.pictures[picture], heats=heats, library=found.library)
+
+    def score_lines(self, width: int) -> list[Content]:
+        """A bar for each scorer, with rank and change behind it."""
+        ends = {}
+        for scorer, heat in self.heats.items():
+            ends[scorer] = f" #{heat.rank:,}  {change_words(heat.change):>6}"
+        room = max(14, width - max(map(cell_len, ends.values())))
+        return [
+            score_line(
+                f"{scorer:<6}",
+                heat.score,
+                heat.score if scorer == "match" else heat.share,
+                room,
+                COLOURS[scorer],
+            )
+            + ends[scorer]
+            for scorer, heat in self.heats.items()
+        ]
+
+    def text_lines(self) -> list[Content]:
+        """What was cut off, what the line adds, and how long it is."""
+        row = self.row
+        lines = []
+        if row.lost:
+            words = f"✂ cut off by the encoder: {plain(row.lost)}"
+            lines.append(Content.styled(words, "$text-warning"))
+        tokens = f"{row.tokens} tokens" if row.tokens else "tokens unknown"
+        facts = f"+ {plain(row.added)}" if row.added and row.added != row.text else ""
+        if facts:
+            lines.append(Content.assemble((facts, "bold"), (f"   {tokens}", "$foreground-muted")))
+        else:
+            lines.append(Content.styled(tokens, "$foreground-muted"))
+        return lines
+
+
+class PairDetail(Vertical):
+    """Shows one pair; the stylesheet of the screen says whether its picture is in sight."""
+
+    DEFAULT_CSS = """
+    PairDetail {
+        padding: 0 1;
+        & > Picture { height: 1fr; min-height: 4; }
+        & > Static { height: auto; max-height: 14; }
+    }
+    """
+
+    picture = getters.query_one(Picture)
+    facts = getters.query_one("#facts", Static)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: bytes | None = None
+        self._name = ""
+        self._view: PairView | None = None
+        self._text = ""
+
+    def compose(self) -> ComposeResult:
+        yield Picture()
+        yield Static(id="facts")
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def show_picture(self, name: str, data: bytes | None) -> None:
+        """Show another picture."""
+        if (name, data) != (self._name, self._shown):
+            self._name, self._shown = name, data
+            self.picture.show(data, alt=plain(PurePath(name).name))
+
+    def show_pair(self, text: str, view: PairView | None) -> None:
+        """Show a description, and its figures once they are known."""
+        self._text, self._view = text, view
+        self._show()
+
+    def _show(self) -> None:
+        width = max(20, self.content_size.width)
+        lines = [Content.styled(plain(self._text), "bold")] if self._text else []
+        if self._view is not None:
+            lines += [*self._view.text_lines(), *self._view.score_lines(width)]
+        self.facts.update(Content("\n").join(lines))
+
+
+Place = tuple[int, int]
+"""A row and a picture."""
+
+
+class PairScreen(ModalScreen[Place]):
+    """Shows a pair; the arrows walk to others, Escape goes back to the one shown."""
+
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    DEFAULT_CSS = """
+    PairScreen {
+        background: $background;
+        & > #pair { layout: vertical; height: 1fr; }
+        & Picture { width: 1fr; height: 1fr; min-height: 4; }
+        & #words { width: 1fr; height: auto; max-height: 70%; padding: 0 1; }
+        & #words > Static { height: auto; }
+        & #swaps { margin-top: 1; }
+        &.-wide > #pair { layout: horizontal; }
+        &.-wide #words { height: 1fr; max-height: 100%; padding: 1 2; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "walk(-1, 0)", "Before", id="pair.up", tooltip="The description before"),
+        Binding("down", "walk(1, 0)", "Next", id="pair.down", tooltip="The next description"),
+        Binding("left", "walk(0, -1)", "Left", id="pair.left", tooltip="The picture before"),
+        Binding("right", "walk(0, 1)", "Right", id="pair.right", tooltip="The next picture"),
+        Binding("y", "copy_command", "Copy", id="pair.copy", tooltip="Copy the shell command"),
+        Binding("escape,enter,q", "leave", "Back", id="pair.back", tooltip="Back to the heatmap"),
+    ]
+
+    picture = getters.query_one(Picture)
+    words = getters.query_one("#facts", Static)
+    swaps = getters.query_one("#swaps", Static)
+
+    class Read(Message, bubble=False):
+        """The file of a picture was read."""
+
+        def __init__(self, name: str, data: bytes) -> None:
+            super().__init__()
+            self.name = name
+            self.data = data
+
+    class Tested(Message, bubble=False):
+        """The variants of a description were scored, or could not be."""
+
+        def __init__(
+            self, text: str, swaps: tuple[SwapResult, ...] | None, problem: str = ""
+        ) -> None:
+            super().__init__()
+            self.text = text
+            self.swaps = swaps
+            self.problem = problem
+
+    def __init__(
+        self,
+        session: Session,
+        found: Comparison,
+        sheet: Sheet,
+        place: Place,
+        thumbnails: Mapping[str, bytes],
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self._found = found
+        self._sheet = sheet
+        self._place = place
+        self._thumbnails = thumbnails
+        self._shown = ""
+        """The picture on the screen."""
+        self._tested: dict[str, tuple[SwapResult, ...]] = {}
+
+    def compose(self) -> ComposeResult:
+        with Container(id="pair"):
+            yield Picture()
+            with VerticalScroll(id="words", can_focus=False):
+                yield Static(id="facts")
+                yield Static(id="swaps")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer to walk among pictures only where there are several."""
+        is_aside = action == "walk" and parameters[:1] == (0,)
+        return not is_aside or len(self._sheet.pictures) > 1
+
+    def action_walk(self, rows: int, pictures: int) -> None:
+        """Go to another pair."""
+        row, picture = self._place
+        self._place = (
+            max(0, min(row + rows, len(self._found.rows) - 1)),
+            max(0, min(picture + pictures, len(self._found.pictures) - 1)),
+        )
+        self._show()
+
+    def _show(self) -> None:
+        row, picture = self._place
+        text, name = self._found.rows[row].text, self._found.pictures[picture]
+        view = PairView.of(self._found, text, picture)
+        assert view is not None
+        if name != self._shown:
+            self._shown = name
+            self.picture.show(self._thumbnails.get(name), alt=plain(PurePath(name).name))
+            self._read(name)
+        width = max(20, self.query_one("#words").content_size.width)
+        lines = [Content.styled(plain(text), "bold"), *view.text_lines()]
+        lines += view.score_lines(min(width, 72))
+        end = f"{plain(PurePath(name).name)}, ranks among {view.library:,} pictures"
+        lines.append(Content.styled(end, "$foreground-muted"))
+        self.words.update(Content("\n").join(lines))
+        if text in self._tested:
+            self._show_swaps(text)
+        else:
+            self.swaps.update(Content.styled("swap test: scoring…", "$foreground-muted"))
+            self._test(row)
+
+    @work(exclusive=True, group="picture")
+    async def _read(self, name: str) -> None:
+        engine = self.session.engine
+        if engine is None:
+            return
+        try:
+            shown = await engine.library.shown(await engine.comparer.find([name]))
+        except T2IError:
+            return  # The thumbnail stays.
+        data = await asyncio.to_thread(read_original, shown[0]) if shown else None
+        if data is not None:
+            self.post_message(self.Read(name, data))
+
+    @on(Read)
+    def show_original(self, message: Read) -> None:
+        if message.name == self._shown:
+            self.picture.show(message.data, alt=plain(PurePath(message.name).name))
+
+    @work(exclusive=True, group="swaps")
+    async def _test(self, row: int) -> None:
+        engine, text = self.session.engine, self._found.rows[row].text
+        if engine is None:
+            return
+        try:
+            swaps = await engine.comparer.swap(self._sheet, [row])
+        except T2IError as error:
+            self.post_message(self.Tested(text, None, f"{error.message}  {error.hint}"))
+        else:
+            self.post_message(self.Tested(text, swaps))
+
+    @on(Tested)
+    def take_swaps(self, message: Tested) -> None:
+        if message.swaps is not None:
+            self._tested[message.text] = message.swaps
+        if message.text != self._found.rows[self._place[0]].text:
+            return
+        if message.swaps is None:
+            self.swaps.update(Content.styled(f"✗ {plain(message.problem)}", "$text-error"))
+        else:
+            self._show_swaps(message.text)
+
+    def _show_swaps(self, text: str) -> None:
+        swaps = [each for each in self._tested[text] if each.picture == self._place[1]]
+        lines = [Content.styled(totals(swaps), "bold")]
+        if swaps:
+            lines.append(Content.styled("match   cosine   with this instead", "$foreground-muted"))
+        for each in swaps:
+            by_cosine, by_match = each.told_apart
+            tone = "" if by_match else "$text-warning"
+            words = f"{APART[by_match]:<6}  {APART[by_cosine]:<6}   {plain(each.false)}"
+            lines.append(Content.styled(words, tone))
+        self.swaps.update(Content("\n").join(lines))
+
+    def action_copy_command(self) -> None:
+        """Put the command on the clipboard that compares this pair and tests its text."""
+        row, picture = self._place
+        one = type(self._sheet)(
+            pictures=(self._sheet.pictures[picture],),
+            lines=(self._sheet.lines[row],),
+            encoder=self._sheet.encoder,
+        )
+        command = compare_command(self.session.home, one, "--swaps")
+        self.app.copy_to_clipboard(command)
+        self.notify(plain(command), title="Copied", markup=False)
+
+    def action_leave(self) -> None:
+        """Go back to the heatmap."""
+        self.dismiss(self._place)

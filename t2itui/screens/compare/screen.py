@@ -1,0 +1,473 @@
+"""The Compare screen: descriptions of growing detail against pictures, as a heatmap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import ContentSwitcher, Static
+
+from engine.comparing.sheet import Line, Sheet
+from engine.errors import T2IError
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
+from t2itui.screens.compare.editing import SheetEditor
+from t2itui.screens.compare.files import SheetFiles
+from t2itui.screens.compare.heatmap import Heatmap, HeatmapBoard, RowInput
+from t2itui.screens.compare.keys import COMPARE_KEYS
+from t2itui.screens.compare.pair import PairDetail, PairView
+from t2itui.screens.compare.scores import SheetScores
+from t2itui.screens.search.waiting import Waiting
+from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
+from t2itui.text.plain import plain
+from t2itui.text.shell_commands import compare_command
+from t2itui.text.words import scoring_words
+from t2itui.widgets.basics import Backdrop, Panel
+
+if TYPE_CHECKING:
+    from engine.comparing.sheet import Comparison
+    from t2itui.session import Session
+
+
+WELCOME = (
+    "Descriptions of growing detail against pictures: what does each phrase change?",
+    "",
+    "n  shows it on a picture of the storybook, in English and Chinese",
+    "p  adds a picture of the library, by path or name",
+    "a  adds a description",
+    "o  opens a comparison that was saved",
+    "",
+    "On the Search screen c brings the selected picture here, or all that space marked.",
+)
+NEEDS_LINE = frozenset({"edit", "pair", "delete", "move"})
+NEEDS_SCORES = frozenset({"swaps", "export"})
+
+
+class CompareBody(ContentSwitcher, Backdrop):
+    """The first steps, or the heatmap."""
+
+
+class CompareScreen(AppScreen):
+    """Shows a sheet with its scores and lets the person change it."""
+
+    MODE = "compare"
+    SUBJECT = "The comparison"
+    VERTICAL_BREAKPOINTS = HEIGHTS
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    DEFAULT_CSS = """
+    CompareScreen {
+        & #about { height: 1; padding: 0 1; }
+        & #about > #what { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #about > #state { width: auto; color: $text-warning; margin-left: 2; }
+        & #problem { display: none; height: auto; max-height: 4; padding: 0 1; }
+        & #problem { color: $text-error; background: $error-muted; }
+        & #body { height: 1fr; }
+        & #table { layout: vertical; }
+        & PairDetail { height: auto; max-height: 8; border-top: solid $panel; }
+        & PairDetail > Picture { display: none; }
+        &.-short PairDetail { display: none; }
+        &.-wide #table { layout: horizontal; }
+        &.-wide PairDetail {
+            width: 34%;
+            min-width: 36;
+            max-width: 64;
+            height: 1fr;
+            max-height: 100%;
+            border-top: none;
+            border-left: vkey $panel;
+        }
+        &.-wide PairDetail > Picture { display: block; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = COMPARE_KEYS
+
+    body = getters.query_one(CompareBody)
+    heatmap = getters.query_one(Heatmap)
+    line = getters.query_one(RowInput)
+    panel = getters.query_one(Panel)
+    detail = getters.query_one(PairDetail)
+    what = getters.query_one("#what", Static)
+    state = getters.query_one("#state", Static)
+    problem = getters.query_one("#problem", Static)
+
+    class Compared(Message, bubble=False):
+        """A sheet was scored."""
+
+        def __init__(self, sheet: Sheet, found: Comparison) -> None:
+            super().__init__()
+            self.sheet = sheet
+            self.found = found
+
+    class Failed(Message, bubble=False):
+        """A sheet could not be scored."""
+
+        def __init__(self, error: T2IError) -> None:
+            super().__init__()
+            self.error = error
+
+    class Seen(Message, bubble=False):
+        """Thumbnails were read, by the name of the picture."""
+
+        def __init__(self, thumbnails: Mapping[str, bytes]) -> None:
+            super().__init__()
+            self.thumbnails = thumbnails
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.editor = SheetEditor()
+        self.scores = SheetScores(session)
+        self.files = SheetFiles(session, lambda dialog: self.app.push_screen_wait(dialog))
+        self.waiting = Waiting(self, self._show_waiting)
+        self._watched = BindingWatch(
+            self, (*NEEDS_LINE, *NEEDS_SCORES, "scorer", "drop_picture", "save", "undo")
+        )
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="about"):
+            yield Static(id="what")
+            yield Static(id="state")
+        yield Static(id="problem")
+        with CompareBody(initial="welcome", id="body"):
+            yield Panel(id="welcome")
+            with Container(id="table"):
+                yield HeatmapBoard()
+                yield PairDetail()
+
+    def on_mount(self) -> None:
+        self.panel.show_text("Compare", WELCOME)
+        self.until_unmount(self.session.when_open(self.compare))
+        self.show()
+
+    def fulfil(self, intent: ShowScreen) -> None:
+        """Compare what another screen asks to be compared."""
+        if isinstance(intent, ComparePictures):
+            self.begin(intent.pictures, intent.texts)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what can be done with the sheet as it is."""
+        sheet = self.sheet
+        if action in NEEDS_LINE:
+            has_pair = action == "pair" and self.editor.has_pair(self.heatmap.row)
+            return bool(sheet.lines) and not has_pair
+        if action in NEEDS_SCORES:
+            return self.is_scored
+        match action:
+            case "scorer":
+                return len(sheet.pictures) > 1
+            case "drop_picture":
+                return bool(sheet.pictures)
+            case "save":
+                return bool(sheet.pictures or sheet.lines)
+            case "undo":
+                return self.editor.can_undo
+        return True
+
+    @property
+    def sheet(self) -> Sheet:
+        """What is compared."""
+        return self.editor.sheet
+
+    @property
+    def found(self) -> Comparison | None:
+        """The scores that came last."""
+        return self.scores.found
+
+    @property
+    def is_scored(self) -> bool:
+        """Every line on the screen has its scores."""
+        return self.scores.cover(self.sheet)
+
+    @property
+    def picture(self) -> int:
+        """The number of the picture under the cursor."""
+        if len(self.sheet.pictures) < 2:
+            return 0
+        return max(0, self.heatmap.column - 1)
+
+    # What is shown
+
+    def begin(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
+        """Compare these; what was on the screen can be had back."""
+        lines = tuple(Line(text=text) for text in texts)
+        self.take(Sheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1)
+
+    def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
+        """Compare another sheet, the cursor at a row and a column or where it was."""
+        if self.editor.take(sheet):
+            self.show_sheet(row, column)
+
+    def show_sheet(self, row: int | None = None, column: int | None = None) -> None:
+        """Show a sheet that has changed, and score it."""
+        self.line.action_drop()
+        self.show()
+        self.heatmap.go(
+            self.heatmap.row if row is None else row,
+            self.heatmap.column if column is None else column,
+        )
+        if not self.editor.is_empty:
+            self.heatmap.focus()
+        self.compare()
+
+    def show(self) -> None:
+        """Draw the sheet, or the first steps where it is empty."""
+        self.body.current = "welcome" if self.editor.is_empty else "table"
+        self.heatmap.show(self.scores.table(self.sheet, self.editor.lines))
+        self._show_what()
+        self._watched.follow()
+
+    def _show_what(self) -> None:
+        self.what.update(Content(plain(self.scores.words(self.sheet, self.picture))))
+
+    # Scoring
+
+    def compare(self) -> None:
+        """Score the sheet, if it has pictures and descriptions and the engine is there."""
+        self.problem.display = False
+        self._stop_waiting()
+        self.workers.cancel_group(self, "compare")
+        if self.session.engine is None or not self.sheet.pictures:
+            return
+        self._see(self.sheet.pictures)
+        if not self.sheet.lines:
+            return
+        self.waiting.begin()
+        self._compare(self.sheet)
+
+    @work(exclusive=True, group="compare")
+    async def _compare(self, sheet: Sheet) -> None:
+        try:
+            found = await self.scores.compare(sheet)
+        except T2IError as error:
+            self.post_message(self.Failed(error))
+        else:
+            if found is not None:
+                self.post_message(self.Compared(sheet, found))
+
+    @work(exclusive=True, group="pictures")
+    async def _see(self, pictures: tuple[str, ...]) -> None:
+        """Read the thumbnails that are not here yet; what is wrong with a picture is told once."""
+        try:
+            self.post_message(self.Seen(await self.scores.read_thumbnails(pictures)))
+        except T2IError as error:
+            self.post_message(self.Failed(error))
+
+    @on(Compared)
+    def show_scores(self, message: Compared) -> None:
+        if message.sheet == self.sheet:
+            self._stop_waiting()
+            self.scores.found = message.found
+            self.show()
+            self._show_pair()
+            self.session.send(RefreshStatus())
+
+    @on(Seen)
+    def show_pictures(self, message: Seen) -> None:
+        self.scores.thumbnails |= message.thumbnails
+        self._show_pair()
+
+    @on(Failed)
+    def show_error(self, message: Failed) -> None:
+        """Say what is wrong and what to do, until the next attempt."""
+        self._stop_waiting()
+        error = message.error
+        words = Content.assemble(("✗ ", "bold"), plain(error.message))
+        for hint in error.hint.split("\n") if error.hint else ():
+            words += Content.assemble("  ", (plain(hint), "bold"))
+        self.problem.update(words)
+        self.problem.display = True
+
+    def _show_waiting(self, seconds: float) -> None:
+        words = f"{scoring_words(self.session.engine)} {seconds:.0f} s  esc stops"
+        self.state.update(Content(words))
+
+    def _stop_waiting(self) -> None:
+        self.waiting.stop()
+        self.state.update("")
+
+    @property
+    def is_waiting(self) -> bool:
+        """Scores were asked for and are not there yet."""
+        return self.waiting.goes_on
+
+    def action_cancel(self) -> None:
+        """Stop waiting for the scores."""
+        if self.is_waiting:
+            self.workers.cancel_group(self, "compare")
+            self._stop_waiting()
+            self.state.update("stopped: r scores the rest")
+
+    def action_again(self) -> None:
+        """Compare again, in the library as it is now."""
+        self.scores.thumbnails.clear()
+        self.compare()
+
+    # Walking
+
+    @on(Heatmap.Moved)
+    def _show_pair(self) -> None:
+        """Show the pair under the cursor."""
+        sheet = self.sheet
+        if self.editor.draft_index is None:
+            self._watched.follow()
+        self._show_what()
+        name = sheet.pictures[self.picture] if sheet.pictures else ""
+        self.detail.show_picture(name, self.scores.thumbnails.get(name))
+        rows = self.heatmap.table.rows
+        text = rows[self.heatmap.row].text if rows else ""
+        found = self.scores.of(sheet)
+        view = None if found is None else PairView.of(found, text, self.picture)
+        self.detail.show_pair(text, view)
+
+    @on(Heatmap.Opened)
+    def open_cell(self) -> None:
+        """Edit the description under the cursor, or show the pair large."""
+        if self.heatmap.column == 0:
+            self.action_edit()
+            return
+        if not self.is_scored:
+            self.notify("The scores of this pair are not there yet.")
+            return
+        from t2itui.screens.compare.pair import PairScreen
+
+        assert self.found is not None
+        position = self.heatmap.row, self.picture
+        screen = PairScreen(self.session, self.found, self.sheet, position, self.scores.thumbnails)
+        self.app.push_screen(screen, self._come_back)
+
+    def _come_back(self, position: tuple[int, int] | None) -> None:
+        """Put the cursor on the pair that was shown last."""
+        if position is not None:
+            row, picture = position
+            is_single = len(self.sheet.pictures) == 1
+            self.heatmap.go(row, self.heatmap.column if is_single else picture + 1)
+
+    # Editing
+
+    def action_edit(self) -> None:
+        """Change the description under the cursor."""
+        self.editor.edit(self.heatmap.row)
+        self._write()
+
+    def action_add(self) -> None:
+        """Add a description below the one under the cursor and its pair."""
+        self.editor.add(self.heatmap.row)
+        self._write()
+
+    def action_pair(self) -> None:
+        """Add the pair of the description under the cursor."""
+        self.editor.pair(self.heatmap.row)
+        self._write()
+
+    def _write(self) -> None:
+        if self.editor.draft_index is not None:
+            self.show()
+            self.heatmap.go(self.editor.draft_index, 0)
+            self.call_after_refresh(self._open_line)
+
+    def _open_line(self) -> None:
+        row = self.editor.draft_index
+        if row is not None:
+            self.line.open(self.editor.lines[row].text, self.heatmap.text_region(row))
+
+    @on(RowInput.Done)
+    def take_text(self, message: RowInput.Done) -> None:
+        """Take what was written."""
+        row = self.editor.draft_index
+        if row is None:
+            return
+        has_changed = self.editor.finish(message.text)
+        self.heatmap.focus()
+        if has_changed:
+            self.show_sheet(row)
+        else:
+            self.show()
+
+    def action_delete(self) -> None:
+        """Delete the description under the cursor."""
+        if self.editor.delete(self.heatmap.row):
+            self.show_sheet()
+
+    def action_move(self, by: int) -> None:
+        """Move the description under the cursor, and its pair."""
+        row = self.editor.move(self.heatmap.row, by)
+        if row is not None:
+            self.show_sheet(row)
+
+    def action_undo(self) -> None:
+        """Undo the last change."""
+        if self.editor.undo():
+            self.show_sheet()
+
+    def action_drop_picture(self) -> None:
+        """Take the picture under the cursor out."""
+        if self.editor.drop_picture(self.picture):
+            self.show_sheet()
+
+    # Files
+
+    @work(group="file")
+    async def action_add_picture(self) -> None:
+        """Ask for a picture of the library and add it."""
+        with self.errors_told():
+            name = await self.files.ask_picture(self.sheet)
+            if name is None:
+                return
+            if self.editor.add_picture(name):
+                self.show_sheet(column=len(self.sheet.pictures))
+            else:
+                self.notify("That picture is in the comparison already.")
+
+    @work(exclusive=True, group="file")
+    async def action_example(self) -> None:
+        """Show the next example on the storybook."""
+        self.take(await self.files.next_example(), row=0, column=1)
+
+    @work(group="file")
+    async def action_open(self) -> None:
+        """Ask for a file and show what was saved in it."""
+        with self.errors_told():
+            sheet = await self.files.open()
+            if sheet is not None:
+                self.take(sheet, row=0, column=1)
+
+    @work(group="file")
+    async def action_save(self) -> None:
+        """Ask for a file and keep pictures and descriptions in it."""
+        with self.errors_told():
+            self._tell_file("Saved", await self.files.save(self.sheet))
+
+    @work(group="file")
+    async def action_export(self) -> None:
+        """Ask for a file and write the result in the kind that its name says."""
+        if self.found is not None:
+            with self.errors_told():
+                self._tell_file("Exported", await self.files.export(self.found, self.sheet))
+
+    def _tell_file(self, done: str, path: Path | None) -> None:
+        if path is not None:
+            self.notify(plain(str(path)), title=done, markup=False)
+
+    # Other views
+
+    def action_scorer(self) -> None:
+        """Compare several pictures by the other scorer."""
+        self.scores.turn_scorer()
+        self.show()
+
+    def action_swaps(self) -> None:
+        """Exchange one thing at a time in each description and see which scorer notices."""
+        from t2itui.screens.compare.swaps import SwapScreen
+
+        self.app.push_screen(SwapScreen(self.session, self.sheet))
+
+    def action_copy_command(self) -> None:
+        """Put the command on the clipboard that repeats the screen."""
+        command = compare_command(self.session.home, self.sheet)
+        self.app.copy_to_clipboard(command)
+        self.notify(plain(command), title="Copied", markup=False)

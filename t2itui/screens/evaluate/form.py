@@ -1,0 +1,266 @@
+"""Asks what to evaluate, and how; what cannot be asked is said before anything starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Label, Static
+
+from engine.errors import EngineError, RequestError, T2IError
+from engine.evaluation.request import EvaluateRequest
+from engine.scoring.registry import evaluated_scorers
+from t2itui.screens.common.dialogs import Dialog, FieldError, FormError, WriteFile, line
+from t2itui.text.shell_commands import evaluate_command, show_command
+from t2itui.widgets.basics import Tick
+from t2itui.widgets.path_input import PathInput
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+
+STORYBOOK = "storybook"
+SUFFIXES = (".token", ".txt", ".json", ".csv", ".tsv")
+PLACES = (
+    ("threshold", "threshold"),
+    ("language", "language"),
+    ("storybook is not written", "language"),
+    ("limit", "limit"),
+    ("class words", "by-words"),
+    ("word", "words"),
+)
+"""A word of an error, and the line of the form that it is about; the first that fits counts."""
+CHECKING = "reading the data…"
+
+
+class Checked(Message, bubble=False):
+    """The engine can do what the form asks for, or cannot."""
+
+    def __init__(self, request: EvaluateRequest, error: T2IError | None) -> None:
+        super().__init__()
+        self.request = request
+        self.error = error
+
+
+class EvaluateForm(Dialog[EvaluateRequest]):
+    """Data, pictures, encoder, scorers, and what to ask."""
+
+    DEFAULT_CSS = """
+    EvaluateForm {
+        & Horizontal > Label { width: 11; }
+        & Horizontal > Label.next { width: 11; padding-left: 1; }
+        & Tick { margin-right: 2; }
+        & #buttons { margin-top: 0; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Evaluate", id="evaluate_form.go", show=False),
+    ]
+    HEADING = "Evaluate"
+    GO = "Evaluate (enter)"
+
+    data = getters.query_one("#data", PathInput)
+    images = getters.query_one("#images", PathInput)
+    words = getters.query_one("#words", PathInput)
+
+    def __init__(
+        self,
+        engine: Engine,
+        request: EvaluateRequest,
+        *,
+        encoders: Sequence[str] = (),
+        home: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self._engine = engine
+        self._first = request
+        self._encoders = tuple(encoders)
+        self._home = home
+
+    def compose_fields(self) -> ComposeResult:
+        first = self._first
+        yield self.labelled(
+            "Data",
+            PathInput(
+                first.data,
+                placeholder="captions, a folder of classes, or the word storybook",
+                folders_only=False,
+                suffixes=SUFFIXES,
+                id="data",
+            ),
+        )
+        help_words = "Flickr token file, Karpathy's or COCO's JSON, CSV, folders; or storybook"
+        yield self.labelled("", Static(help_words, classes="help"))
+        yield self._path("Images", "images", first.images, "beside the data", folders_only=True)
+        yield self.labelled(
+            "Encoder",
+            line(
+                "encoder",
+                first.encoder or "",
+                "the one that knows most of the pictures",
+                self._encoders,
+            ),
+        )
+        with Horizontal():
+            yield Label("Scorers")
+            for name in evaluated_scorers():
+                yield Tick(name, name in first.scorers, id=f"by-{name}")
+        with Horizontal():
+            yield Label("Ask by")
+            by_words = first.queries == "words"
+            yield Tick("class words, not captions", by_words, id="by-words")
+            yield Tick("swapped captions too", first.swaps, id="swaps")
+        yield self._path("Words file", "words", first.words, "the imported texts")
+        with Horizontal():
+            yield Label("Threshold")
+            yield line("threshold", f"{first.threshold:g}", "0 to 1")
+            yield Label("Pictures", classes="next")
+            yield line("limit", str(first.limit or ""), "all")
+            yield Label("Language", classes="next")
+            yield line("language", first.language, "en and zh", ("en", "zh"))
+
+    def _path(
+        self, label: str, name: str, value: Path | None, default: str, *, folders_only: bool = False
+    ) -> Horizontal:
+        field = PathInput(
+            "" if value is None else str(value),
+            placeholder=default,
+            folders_only=folders_only,
+            suffixes=(".txt",),
+            id=name,
+        )
+        return self.labelled(label, field)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.data.line.focus()
+
+    def action_submit(self) -> None:
+        """Answer from a box too."""
+        self.submit()
+
+    def read(self) -> EvaluateRequest:
+        by_words = self._box("by-words")
+        threshold = self._number("threshold")
+        return replace(
+            self._first,
+            data=self._data(),
+            images=self.images.path,
+            encoder=self._value("encoder") or None,
+            queries="words" if by_words else "captions",
+            words=self.words.path if by_words else None,
+            scorers=self._scorers(),
+            threshold=self._first.threshold if threshold is None else threshold,
+            limit=self._whole("limit", "pictures"),
+            language=self._value("language").lower(),
+            swaps=self._box("swaps"),
+        )
+
+    def _data(self) -> str:
+        typed = self.data.line.value.strip()
+        path = self.data.path
+        if path is None:
+            raise FieldError("data", "name the data, or type storybook")
+        return STORYBOOK if typed == STORYBOOK else str(path)
+
+    def _scorers(self) -> tuple[str, ...]:
+        """Those ticked, in the order of the request before, from which the first is the rule."""
+        ordered = (*self._first.scorers, *evaluated_scorers())
+        chosen = tuple(name for name in dict.fromkeys(ordered) if self._box(f"by-{name}"))
+        if not chosen:
+            raise FieldError("by-cosine", "tick a scorer")
+        return chosen
+
+    def _box(self, place: str) -> bool:
+        return self.query_one(f"#{place}", Tick).value
+
+    def command(self, answer: EvaluateRequest) -> str:
+        return evaluate_command(self._home, answer)
+
+    def accept(self, answer: EvaluateRequest) -> None:
+        """Have the engine read the data before leaving."""
+        self.problem.update(Content(CHECKING))
+        self._check(answer)
+
+    @work(exclusive=True, group="check")
+    async def _check(self, request: EvaluateRequest) -> None:
+        try:
+            await self._engine.evaluator.check(request)
+        except T2IError as error:
+            self.post_message(Checked(request, error))
+        else:
+            self.post_message(Checked(request, None))
+
+    @on(Checked)
+    def take_checked(self, message: Checked) -> None:
+        error = message.error
+        if error is None:
+            self.dismiss(message.request)
+        else:
+            words = f"{error.message}. {error.hint}".replace("..", ".").strip()
+            self.show_problem(FieldError(place_of(error), words))
+
+
+def place_of(error: T2IError) -> str:
+    """The line that an error is about: the encoder's where a model is at fault."""
+    if not isinstance(error, RequestError):
+        return "encoder"
+    message = error.message.lower()
+    return next((place for word, place in PLACES if word in message), "data")
+
+
+class PlotChecked(Message, bubble=False):
+    """A figure can be drawn into the file, or cannot."""
+
+    def __init__(self, path: Path, error: EngineError | None) -> None:
+        super().__init__()
+        self.path = path
+        self.error = error
+
+
+class SavePlot(WriteFile):
+    """A file name that is not taken yet."""
+
+    HEADING = "Draw the figures into a file"
+    GO = "Draw (enter)"
+    HELP = "recall with intervals, routing curves and reliability diagrams; .png, .svg or .pdf"
+
+    def __init__(self, evaluation_id: int, *, home: Path | None) -> None:
+        super().__init__(home, Path(f"~/evaluation_{evaluation_id}.png"))
+        self._evaluation_id = evaluation_id
+
+    def command(self, answer: Path) -> str:
+        return show_command(self._home, self._evaluation_id, plot=answer)
+
+    def accept(self, answer: Path) -> None:
+        """Find out whether it can be drawn before leaving: the library takes a while to load."""
+        self.problem.update(Content("preparing…"))
+        self._check(answer)
+
+    @work(exclusive=True, group="check")
+    async def _check(self, path: Path) -> None:
+        from engine.evaluation.plots import check_plots
+
+        try:
+            await asyncio.to_thread(check_plots, [path])
+        except EngineError as error:
+            self.post_message(PlotChecked(path, error))
+        else:
+            self.post_message(PlotChecked(path, None))
+
+    @on(PlotChecked)
+    def take_checked(self, message: PlotChecked) -> None:
+        if message.error is None:
+            self.dismiss(message.path)
+        else:
+            error = message.error
+            self.show_problem(FormError(f"{error.message}. {error.hint}".strip()))

@@ -1,0 +1,395 @@
+"""The Evaluate screen: evaluations as a list, and the figures of the one under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.message import Message
+
+from engine.errors import T2IError
+from engine.evaluation.request import EvaluateRequest
+from engine.events import JobFinished
+from engine.states import JobKind
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
+from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.common.paged import PAGE, PagedScreen
+from t2itui.screens.evaluate.controller import EvaluationsController
+from t2itui.screens.evaluate.detail import NOTHING_YET, EvaluationDetail, FiguresPane, job_story
+from t2itui.screens.evaluate.form import STORYBOOK, EvaluateForm, SavePlot
+from t2itui.screens.evaluate.keys import EVALUATE_KEYS
+from t2itui.screens.evaluate.list import COLUMNS, EvaluationList, EvaluationsSheet, job_key
+from t2itui.text import shell_commands as twins
+from t2itui.text.plain import plain
+from t2itui.widgets.sheet import Sheet
+
+if TYPE_CHECKING:
+    from engine.evaluation.results import Evaluation, Head
+    from engine.events import JobEvent
+    from t2itui.screens.jobs.board import JobView
+    from t2itui.session import Session
+
+
+ROOMY_HEIGHTS = [*HEIGHTS, (32, "-roomy")]
+BROAD_WIDTHS = [*WIDTHS, (170, "-broad")]
+WATCHED = (
+    "edit",
+    "again",
+    "mark",
+    "change",
+    "save_plot",
+    "delete",
+    "cancel",
+    "copy_command",
+    "toggle_plots",
+)
+"""Actions that the footer offers for some rows only."""
+
+
+class EvaluateScreen(PagedScreen):
+    """Lists jobs and evaluations, makes new ones, and shows what is under the cursor."""
+
+    MODE = "evaluate"
+    SUBJECT = "Evaluate"
+    NOUN = "evaluation"
+    EMPTY = "No evaluation yet: n makes one."
+    NOTHING_FOUND = "No evaluation of such data."
+    VERTICAL_BREAKPOINTS = ROOMY_HEIGHTS
+    HORIZONTAL_BREAKPOINTS = BROAD_WIDTHS
+    DEFAULT_CSS = """
+    EvaluateScreen {
+        & #evaluations { height: 1fr; layout: vertical; }
+        & #kept { height: 7; }
+        & Sheet { height: 1fr; }
+        & EvaluationDetail { height: 1fr; border-top: solid $panel; }
+        &.-short #kept { height: 1fr; }
+        &.-short EvaluationDetail { display: none; }
+        &.-roomy #kept { height: 11; }
+        &.-broad #evaluations { layout: horizontal; }
+        &.-broad #kept { width: 84; height: 1fr; }
+        &.-broad EvaluationDetail { border-top: none; border-left: solid $panel; width: 1fr; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = EVALUATE_KEYS
+
+    sheet = getters.query_one(EvaluationsSheet)
+    detail = getters.query_one(EvaluationDetail)
+
+    class Read(Message):
+        """Evaluations were read."""
+
+        def __init__(self, heads: Sequence[Head], *, offset: int) -> None:
+            self.heads = heads
+            self.offset = offset
+            super().__init__()
+
+    class Opened(Message):
+        """An evaluation was read in full, and what it can be compared with."""
+
+        def __init__(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
+            self.found = found
+            self.pair = pair
+            super().__init__()
+
+    class Asked(Message):
+        """An evaluation is to be made; the parts of the engine for it are loaded."""
+
+        def __init__(self, request: EvaluateRequest) -> None:
+            self.request = request
+            super().__init__()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.controller = EvaluationsController(session)
+        self.evaluations = EvaluationList()
+        self._watched = BindingWatch(self, WATCHED)
+        self._shown: tuple[object, ...] = ()
+        """What the detail was last asked to show."""
+
+    @property
+    def listing(self) -> Sheet:
+        return self.sheet
+
+    def compose_body(self) -> ComposeResult:
+        with Container(id="evaluations"):
+            with Vertical(id="kept"):
+                yield from self.compose_filter("words of the data or encoder")
+                yield EvaluationsSheet(COLUMNS, empty=self.EMPTY)
+            yield EvaluationDetail(in_letters=self.session.graphics.protocol == "text")
+
+    def on_mount(self) -> None:
+        self.until_unmount(self.session.board.subscribe(self.follow_board))
+        self.until_unmount(self.session.job_events.subscribe(self.follow_job))
+        self.until_unmount(self.session.when_open(self.take_engine))
+        self.detail.show_words(Content(""))
+        self.sheet.focus()
+
+    # The list
+
+    @work(exclusive=True, group="evaluations")
+    async def read_page(self, offset: int, containing: str) -> None:
+        """Read evaluations beside the screen."""
+        if self.session.engine is None:
+            return
+        with self.errors_told():
+            heads = await self.controller.read(PAGE, offset, containing)
+            self.post_message(self.Read(heads, offset=offset))
+
+    @on(Read)
+    def take_page(self, message: Read) -> None:
+        """Show the list, or more of it."""
+        self.evaluations.take(message.heads, offset=message.offset)
+        self.is_last = len(message.heads) < PAGE
+        self.show_rows()
+
+    def follow_board(self) -> None:
+        """Follow the jobs while the screen is in front; everything is read when it comes there."""
+        if self.is_current:
+            self.show_rows()
+
+    def follow_job(self, event: JobEvent) -> None:
+        """Read the list anew when an evaluation is done, and go to its row."""
+        view = self.session.board.find(event.job_id)
+        if not isinstance(event, JobFinished) or view is None or self.session.engine is None:
+            return
+        found = self.controller.result_of(event.job_id) if view.kind is JobKind.EVALUATE else None
+        if found is not None:
+            self.evaluations.go_to_result(found)
+            self.load()
+
+    def show_rows(self) -> None:
+        """Show jobs and kept evaluations as they are now."""
+        self.say_count(len(self.evaluations.heads))
+        rows = self.evaluations.rows(self.session.board.views)
+        self.sheet.show(rows)
+        wanted = self.evaluations.take_wanted(rows)
+        if wanted:
+            self.sheet.select(wanted)
+
+    # What is under the cursor
+
+    @property
+    def current(self) -> Head | None:
+        """The kept evaluation under the cursor."""
+        row = self.sheet.current
+        return self.evaluations.heads.get(row.key) if row is not None else None
+
+    @property
+    def current_job(self) -> JobView | None:
+        """The job under the cursor."""
+        row = self.sheet.current
+        views = self.session.board.views if row is not None else ()
+        return next((view for view in views if row and job_key(view.job_id) == row.key), None)
+
+    @property
+    def pair(self) -> tuple[int, int] | None:
+        """Ids of the two evaluations that can be compared, the older one first."""
+        return self.evaluations.pair(self.current)
+
+    @on(Sheet.Highlighted)
+    def show_current(self) -> None:
+        """Show what is under the cursor in full."""
+        self._watched.follow()
+        head, job = self.current, self.current_job
+        if job is not None:
+            self._shown = ()
+            self.detail.show_words(job_story(job))
+        elif head is None:
+            self._shown = ()
+            is_empty = self.is_last and not self.filter_line.value
+            self.detail.show_words(NOTHING_YET if is_empty else Content(""))
+        else:
+            self._show_head(head)
+            self.read_on(len(self.evaluations.heads))
+
+    def _show_head(self, head: Head) -> None:
+        wanted = (head.id, self.pair)
+        if head.id == 0 and self.evaluations.unkept is not None:
+            self.detail.show(self.evaluations.unkept, None)
+        elif wanted != self._shown:
+            self._shown = wanted
+            self.open(head.id, self.pair)
+
+    @work(exclusive=True, group="evaluation")
+    async def open(self, evaluation_id: int, pair: tuple[int, int] | None) -> None:
+        """Read an evaluation beside the screen, and those that are compared."""
+        if self.session.engine is None:
+            return
+        with self.errors_told():
+            self.post_message(self.Opened(*await self.controller.open(evaluation_id, pair)))
+
+    @on(Opened)
+    def show_opened(self, message: Opened) -> None:
+        """Show the figures, if the cursor is still there."""
+        if self.current is not None and self.current.id == message.found.id:
+            self.detail.show(message.found, message.pair)
+            self._watched.follow()
+
+    def action_mark(self) -> None:
+        """Mark the evaluation under the cursor, or take its mark away; two can be marked."""
+        if self.current is not None:
+            self.evaluations.toggle_mark(self.current.id)
+            self.show_rows()
+
+    def action_change(self) -> None:
+        """Bring what changed to the front."""
+        self.detail.tabs.active = "change"
+
+    def action_tab(self, tabs: int) -> None:
+        """Go to other figures."""
+        self.detail.turn(tabs)
+
+    def action_toggle_plots(self) -> None:
+        """Draw plots in colours, or of letters."""
+        is_text = self.detail.toggle_plots()
+        self.notify("as text" if is_text else "drawn", title="Plots", timeout=2)
+
+    @on(EvaluationDetail.TabShown)
+    def follow_tab(self) -> None:
+        self._watched.follow()
+        if self.current is not None:
+            self._show_head(self.current)
+
+    @on(Sheet.Chosen)
+    def go_to_figures(self) -> None:
+        """Let the keys scroll the figures."""
+        self.detail.pane.focus()
+
+    @on(FiguresPane.Left)
+    def leave_figures(self) -> None:
+        self.sheet.focus()
+
+    # Making evaluations
+
+    def action_new(self) -> None:
+        """Ask what to evaluate."""
+        threshold = self.session.settings.threshold
+        self.ask(EvaluateRequest(data=STORYBOOK, threshold=threshold))
+
+    @work(group="ask")
+    async def action_edit(self) -> None:
+        """Ask again, beginning with what was asked for the row under the cursor."""
+        request = await self._request()
+        if request is not None:
+            self.ask(request)
+
+    @work(group="ask")
+    async def action_again(self) -> None:
+        """Evaluate what is under the cursor again; a job that came to nothing gives way."""
+        request, job = await self._request(), self.current_job
+        if request is not None:
+            if job is not None:
+                self.session.board.dismiss(job.job_id)
+            self.post_message(self.Asked(request))
+
+    async def _request(self) -> EvaluateRequest | None:
+        """What was asked for the row under the cursor; says so where that cannot be read."""
+        try:
+            return await self.controller.request_of(self.current, self.current_job)
+        except T2IError as error:
+            self.tell_error(error)
+            return None
+
+    @work(group="form")
+    async def ask(self, request: EvaluateRequest) -> None:
+        """Show the form, and evaluate what it says."""
+        engine = self.session.engine
+        if engine is None:
+            return
+        with self.errors_told():
+            encoders = await self.controller.encoders()
+            form = EvaluateForm(engine, request, encoders=encoders, home=self.session.home)
+            answer = await self.app.push_screen_wait(form)
+            if answer is not None:
+                self.post_message(self.Asked(answer))
+
+    @on(Asked)
+    def start(self, message: Asked) -> None:
+        """Start the job; the cursor goes to its row."""
+        self.evaluations.go_to_job(self.controller.start(message.request))
+
+    def action_cancel(self) -> None:
+        """Cancel the job under the cursor, or take what came of it out of sight."""
+        if self.current_job is not None:
+            self.controller.cancel(self.current_job)
+
+    # What can be done with one that is kept
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what can be done with the row under the cursor."""
+        if not self.is_mounted:
+            return True
+        job = self.current_job
+        is_kept = self.current is not None and self.current.id != 0
+        match action:
+            case "edit" | "copy_command" | "copy_asking":
+                return is_kept or job is not None
+            case "again":
+                return is_kept or (job is not None and not job.is_active)
+            case "mark" | "save_plot" | "delete":
+                return is_kept
+            case "toggle_plots" | "tab":
+                return self.current is not None
+            case "change":
+                return is_kept and self.pair is not None
+            case "cancel":
+                return job is not None
+        return True
+
+    @work(group="delete")
+    async def action_delete(self) -> None:
+        """Delete the evaluation under the cursor, if the person is sure."""
+        head = self.current
+        if head is None:
+            return
+        question = Confirm(
+            f"Delete evaluation {head.id} of {head.data!r}?",
+            "Its figures cannot be shown or compared any more; embeddings stay.",
+            go="Delete (enter)",
+            command=twins.forget_evaluation_command(self.session.home, head.id),
+        )
+        if not await self.app.push_screen_wait(question):
+            return
+        with self.errors_told():
+            await self.controller.delete(head.id)
+            self.evaluations.drop_mark(head.id)
+            self.load()
+
+    @work(group="plot")
+    async def action_save_plot(self) -> None:
+        """Draw the figures of the evaluation under the cursor into a file."""
+        head = self.current
+        if head is None:
+            return
+        path = await self.app.push_screen_wait(SavePlot(head.id, home=self.session.home))
+        if path is None:
+            return
+        with self.errors_told():
+            await self.controller.draw(head.id, path)
+            self.notify(plain(str(path)), title="Drawn", markup=False)
+
+    def action_copy_command(self) -> None:
+        """Put the command on the clipboard that shows what is on the screen."""
+        home, head = self.session.home, self.current
+        if head is None:
+            self.action_copy_asking()
+        elif self.detail.tab == "change" and self.pair is not None:
+            self._copy(twins.compare_evaluations_command(home, *self.pair))
+        else:
+            self._copy(twins.show_command(home, head.id))
+
+    @work(group="ask")
+    async def action_copy_asking(self) -> None:
+        """Put the command on the clipboard that evaluates the same again."""
+        request = await self._request()
+        if request is not None:
+            self._copy(twins.evaluate_command(self.session.home, request))
+
+    def _copy(self, command: str) -> None:
+        self.app.copy_to_clipboard(command)
+        self.notify(plain(command), title="Copied", markup=False)

@@ -1,0 +1,1 @@
+"""The screens of generation: what is asked, and what comes of it."""

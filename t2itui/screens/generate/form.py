@@ -1,0 +1,354 @@
+"""The lines of the painting form as a person types them, and which of them an error is about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.suggester import SuggestFromList
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Static
+
+from engine.errors import EngineError, RequestError
+from engine.file_types import SUFFIXES
+from engine.generation.request import MAX_STEPS, SCHEDULERS, GenerateRequest, Lora
+from engine.jobs.codec import Order
+from engine.models.generator_info import GeneratorFacts
+from t2itui.screens.common.dialogs import Dialog, FieldError
+from t2itui.screens.common.dialogs import line as _line
+from t2itui.text.plain import plain
+from t2itui.text.shell_commands import generate_command
+from t2itui.text.words import size_words
+from t2itui.widgets.basics import Tick
+from t2itui.widgets.path_input import PathInput
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+
+
+PRESETS = ("quick", "standard", "fine")
+SHARES = {"quick": 0.4, "standard": 1.0, "fine": 2.0}
+"""Steps of a preset, in the model's own number of steps."""
+
+PLACES = (
+    ("seed", "seed"),
+    ("guidance", "guidance"),
+    ("strength", "strength"),
+    ("scheduler", "scheduler"),
+    ("count", "count"),
+    ("width", "size"),
+    ("height", "size"),
+    ("steps", "steps"),
+    ("safetensors", "loras"),
+    ("weight of", "loras"),
+    ("prompt", "prompt"),
+    ("picture", "start"),
+    ("file", "loras"),
+)
+"""A word of an error, and the line of the form that it is about; the first that fits counts."""
+
+
+def preset_steps(name: str, facts: GeneratorFacts) -> int:
+    """Steps of a preset for a model."""
+    return max(1, min(MAX_STEPS, round(facts.defaults.steps * SHARES[name])))
+
+
+def read_size(text: str) -> tuple[int, int] | None:
+    """Width and height of `512x384`, or `512` for a square; None where nothing stands.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    if not text.strip():
+        return None
+    parts = text.strip().lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+        raise ValueError("write a size as 512x384, or 512 for a square")
+    return int(parts[0]), int(parts[-1])
+
+
+def size_text(width: int | None, height: int | None) -> str:
+    """A size as it is typed; empty where it is left to the model."""
+    return f"{width}x{height}" if width and height else ""
+
+
+def read_loras(text: str) -> tuple[Lora, ...]:
+    """LoRA files with their weights out of `a.safetensors:0.8, b.safetensors`."""
+    return tuple(_lora(entry.strip()) for entry in text.split(",") if entry.strip())
+
+
+def _lora(entry: str) -> Lora:
+    name, colon, weight = entry.rpartition(":")
+    try:
+        if colon and name:
+            return Lora(path=Path(name).expanduser().absolute(), weight=float(weight))
+    except ValueError:
+        pass
+    return Lora(path=Path(entry).expanduser().absolute())
+
+
+def loras_text(loras: Sequence[Lora]) -> str:
+    """LoRA files as they are typed."""
+    return ", ".join(
+        f"{lora.path}:{lora.weight:g}" if lora.weight != 1 else str(lora.path) for lora in loras
+    )
+
+
+def place_of(error: RequestError) -> str:
+    """The line that an error is about; the prompt's where none is known."""
+    message = error.message.lower()
+    return next((place for word, place in PLACES if word in message), "prompt")
+
+
+def facts_words(facts: GeneratorFacts) -> str:
+    """What a model is and paints with unless told otherwise."""
+    defaults = facts.defaults
+    return (
+        f"{facts.id}, {size_words(facts.size_bytes)}: {defaults.width}x{defaults.height} in"
+        f" {defaults.steps} steps; sides in multiples of {facts.multiple};"
+        f" {', '.join(facts.schedulers)}"
+    )
+
+
+PREVIEWS = "Without previews a picture shows when it is done; this is kept."
+
+
+class Described(Message, bubble=False):
+    """What the files of the model say, or why they say nothing."""
+
+    def __init__(self, facts: GeneratorFacts | None, words: str) -> None:
+        super().__init__()
+        self.facts = facts
+        self.words = words
+
+
+class Checked(Message, bubble=False):
+    """The model can do what the form asks for, or cannot."""
+
+    def __init__(self, request: GenerateRequest, error: EngineError | None) -> None:
+        super().__init__()
+        self.request = request
+        self.error = error
+
+
+class PaintForm(Dialog[GenerateRequest]):
+    """A prompt, and all that a generator can be told; empty lines leave it to the model."""
+
+    DEFAULT_CSS = """
+    PaintForm {
+        & Horizontal > Label { width: 11; }
+        & Horizontal > Label.next { width: 11; padding-left: 1; }
+        & Horizontal > Button { margin-right: 1; }
+        & Tick { margin-left: 1; }
+        & #said { color: $text-muted; height: auto; max-height: 3; }
+        & #buttons { margin-top: 0; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Paint", id="paint_form.go", show=False),
+    ]
+    HEADING = "Paint a picture"
+    GO = "Paint (enter)"
+
+    said = getters.query_one("#said", Static)
+    start = getters.query_one("#start", PathInput)
+
+    def __init__(
+        self,
+        engine: Engine,
+        request: GenerateRequest,
+        remarks: Sequence[str] = (),
+        *,
+        library: str = "",
+        home: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self._engine = engine
+        self._first = request
+        self._remarks = tuple(remarks)
+        self._library = library
+        self._home = home
+        self._previews = Tick("previews", request.preview, id="preview")
+        self._previews.tooltip = PREVIEWS
+        self._facts: GeneratorFacts | None = None
+        self._described = ""
+        """The source that was described last."""
+
+    def compose_fields(self) -> ComposeResult:
+        first = self._first
+        yield self.labelled("Prompt", _line("prompt", first.prompt, "what to show"))
+        yield self.labelled("Not", _line("negative", first.negative, "what not to show"))
+        with Horizontal():
+            yield Label("Steps")
+            yield _line("steps", _text(first.steps))
+            for name in PRESETS:
+                yield Button(name, id=name, compact=True)
+        yield self._row(
+            ("Size", _line("size", size_text(first.width, first.height))),
+            ("Guidance", _line("guidance", _text(first.guidance))),
+        )
+        yield self._row(
+            ("Seed", _line("seed", _text(first.seed), "any")),
+            ("How many", _line("count", str(first.count))),
+            last=self._previews,
+        )
+        yield self._row(
+            (
+                "Scheduler",
+                Input(
+                    first.scheduler or "",
+                    compact=True,
+                    select_on_focus=False,
+                    suggester=SuggestFromList(SCHEDULERS),
+                    id="scheduler",
+                ),
+            ),
+            ("Strength", _line("strength", f"{first.strength:g}")),
+        )
+        yield self.labelled(
+            "Start from",
+            PathInput(
+                str(first.start_picture or ""),
+                placeholder="a picture to vary: .3 stays close to it, .8 keeps little",
+                folders_only=False,
+                suffixes=SUFFIXES,
+                id="start",
+            ),
+        )
+        yield self.labelled("Model", _line("model", first.model or "", self._source()))
+        yield self.labelled(
+            "LoRA", _line("loras", loras_text(first.loras), "file.safetensors:0.8, another")
+        )
+        yield Static(PREVIEWS, classes="help")
+        yield Static(id="said")
+
+    @staticmethod
+    def _row(*pairs: tuple[str, Input], last: Widget | None = None) -> Horizontal:
+        labels = ("", "next")
+        widgets: list[Widget] = []
+        for (label, field), style in zip(pairs, labels, strict=True):
+            widgets += [Label(label, classes=style), field]
+        return Horizontal(*widgets, *([last] if last is not None else []))
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#prompt", Input).focus()
+        self.describe()
+
+    def action_submit(self) -> None:
+        """Answer from the box too."""
+        self.submit()
+
+    # The model
+
+    def _source(self, model: str | None = None) -> str:
+        request = replace(self._first, model=model)
+        return self._engine.painting.source(request, self._library)
+
+    @on(Input.Blurred, "#model")
+    @on(Input.Submitted, "#model")
+    def describe(self) -> None:
+        """Find out what the model can do."""
+        source = self._source(self._value("model") or None)
+        if source != self._described:
+            self._described = source
+            self._describe(source)
+
+    @work(exclusive=True, group="describe")
+    async def _describe(self, source: str) -> None:
+        try:
+            facts = await self._engine.generators.describe(source)
+        except EngineError as error:
+            self.post_message(Described(None, f"✖ {error.message} {error.hint}"))
+        else:
+            self.post_message(Described(facts, facts_words(facts)))
+
+    @on(Described)
+    def show_described(self, message: Described) -> None:
+        self._facts = facts = message.facts
+        remarks = [f"! {remark}" for remark in self._remarks]
+        self.said.update(Content("\n").join([Content(plain(x)) for x in (*remarks, message.words)]))
+        if facts is not None:
+            defaults = facts.defaults
+            for place, words in (
+                ("steps", f"{defaults.steps}"),
+                ("guidance", f"{defaults.guidance:g}"),
+                ("size", size_text(defaults.width, defaults.height)),
+                ("scheduler", defaults.scheduler),
+            ):
+                self.query_one(f"#{place}", Input).placeholder = words
+
+    @on(Button.Pressed, "#quick, #standard, #fine")
+    def take_preset(self, message: Button.Pressed) -> None:
+        """Take the steps of a preset; the standard is the model's own."""
+        name = message.button.id or ""
+        if self._facts is not None:
+            steps = "" if name == "standard" else str(preset_steps(name, self._facts))
+            self.query_one("#steps", Input).value = steps
+
+    # The answer
+
+    def read(self) -> GenerateRequest:
+        try:
+            size = read_size(self._value("size"))
+        except ValueError as error:
+            raise FieldError("size", str(error)) from error
+        strength = self._number("strength")
+        return GenerateRequest(
+            prompt=self._value("prompt"),
+            negative=self._value("negative"),
+            seed=self._whole("seed"),
+            steps=self._whole("steps"),
+            guidance=self._number("guidance"),
+            width=size[0] if size else None,
+            height=size[1] if size else None,
+            scheduler=self._value("scheduler") or None,
+            count=self._whole("count") or 1,
+            model=self._value("model") or None,
+            loras=read_loras(self._value("loras")),
+            start_picture=self.start.path,
+            strength=self._first.strength if strength is None else strength,
+            preview=self._previews.value,
+        )
+
+    def command(self, answer: GenerateRequest) -> str:
+        return generate_command(self._home, Order(request=answer, drawn=0, library=self._library))
+
+    def accept(self, answer: GenerateRequest) -> None:
+        """Have the model's files say whether they can do it before leaving."""
+        self._check(answer)
+
+    @work(exclusive=True, group="check")
+    async def _check(self, request: GenerateRequest) -> None:
+        from engine.generation.parameters import settle
+
+        try:
+            facts = await self._engine.generators.describe(self._source(request.model))
+            await asyncio.to_thread(settle, request, facts)
+        except EngineError as error:
+            self.post_message(Checked(request, error))
+        else:
+            self.post_message(Checked(request, None))
+
+    @on(Checked)
+    def take_checked(self, message: Checked) -> None:
+        error = message.error
+        if error is None:
+            self.dismiss(message.request)
+        else:
+            place = place_of(error) if isinstance(error, RequestError) else "model"
+            words = f"{error.message}. {error.hint}".replace("..", ".")
+            self.show_problem(FieldError(place, words))
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value}"

@@ -1,0 +1,537 @@
+"""The keys of the screen that shows one painting job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events, getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from engine.errors import CacheError, T2IError
+from engine.states import JobKind, JobState
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
+from t2itui.screens.generate.known import (
+    Known,
+    from_record,
+    painted_words,
+    parameters,
+    record_of,
+    settled_of,
+)
+from t2itui.screens.generate.pictures import PaintedSide
+from t2itui.screens.jobs.board import JobView
+from t2itui.screens.jobs.line import MARKS, TONES, progress_line, with_button
+from t2itui.screens.jobs.strip import JobsStrip
+from t2itui.screens.jobs.views import PaintedView, as_ppm
+from t2itui.session import CancelJob, EditRequest, RepeatGeneration, Session, StartGeneration
+from t2itui.text.plain import plain
+from t2itui.widgets.basics import Backdrop
+
+PAINTING_KEYS: list[BindingType] = [
+    Binding("escape", "leave", "Back", id="painting.leave", tooltip="Back to the screen before"),
+    Binding("x", "cancel", "Cancel", id="painting.cancel", tooltip="Cancel this job"),
+    Binding(
+        "n,N",
+        "another",
+        "New seed",
+        id="painting.another",
+        key_display="n",
+        tooltip="Paint it with another seed",
+    ),
+    Binding(
+        "plus,equals_sign",
+        "more_steps",
+        "More steps",
+        id="painting.more_steps",
+        key_display="+",
+        tooltip="Paint this picture again with twice the steps",
+    ),
+    Binding("v", "vary", "Variation", id="painting.vary", tooltip="Paint a variation of it"),
+    Binding("s", "save", "Save as", id="painting.save", tooltip="Copy the picture to a file"),
+    Binding("e", "edit", "Edit", id="painting.edit", tooltip="Change what was asked in the form"),
+    Binding("r", "again", "Again", id="painting.again", tooltip="Run the same job again"),
+    Binding(
+        "d",
+        "drop",
+        "Dismiss",
+        id="painting.dismiss",
+        tooltip="Ask no more whether to run this unfinished job again",
+    ),
+    Binding(
+        "K,shift+up",
+        "move(-1)",
+        "Sooner",
+        id="painting.sooner",
+        key_display="K",
+        tooltip="Move the waiting job up the queue",
+    ),
+    Binding(
+        "J,shift+down",
+        "move(1)",
+        "Later",
+        id="painting.later",
+        key_display="J",
+        tooltip="Move the waiting job down the queue",
+    ),
+    Binding(
+        "left",
+        "turn(-1)",
+        "Before",
+        id="painting.before",
+        show=False,
+        tooltip="The picture before, where the job painted several",
+    ),
+    Binding("right", "turn(1)", "Next", id="painting.next", show=False, tooltip="The next picture"),
+    Binding("y", "copy_command", "Command", id="painting.copy", tooltip="Copy the shell command"),
+]
+
+
+PRESS = "x cancel"
+NARROW_EVENTS = 3
+"""Events shown where they stand below the pictures."""
+UNFINISHED = "Not finished: the program ended before. r runs it again, d asks no more."
+
+
+class Stage(Backdrop, Horizontal):
+    """The two pictures."""
+
+
+class PaintingScreen(AppScreen):
+    """Lies over the screen it was called from; Escape goes back there."""
+
+    MODE = "painting"
+    PREVIEW_IN_STRIP = False
+    VERTICAL_BREAKPOINTS = HEIGHTS
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    DEFAULT_CSS = """
+    PaintingScreen {
+        & #heading { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #how { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #body { height: 1fr; layout: vertical; }
+        & Stage { layout: horizontal; height: 1fr; width: 1fr; }
+        & #side { height: 6; width: 1fr; padding: 0 1; border-top: solid $panel; }
+        & #parameters, & #events { width: 1fr; height: auto; }
+        & #events { color: $text-muted; }
+        &.-wide #body { layout: horizontal; }
+        &.-wide #side {
+            width: 44; height: 1fr; border-top: none; border-left: vkey $panel;
+        }
+        &.-wide #events { margin-top: 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = PAINTING_KEYS
+
+    heading = getters.query_one("#heading", Static)
+    how = getters.query_one("#how", Static)
+    side = getters.query_one("#side", VerticalScroll)
+    painted = getters.query_one("#painted", PaintedSide)
+    best = getters.query_one("#best", PaintedSide)
+
+    class Read(Message, bubble=False):
+        """What the cache knows of the job was read."""
+
+        def __init__(self, known: Known) -> None:
+            super().__init__()
+            self.known = known
+
+    class Fetched(Message, bubble=False):
+        """The bytes of the two pictures were read; None for one that is not there."""
+
+        def __init__(self, picture_id: int, painted: bytes | None, best: bytes | None) -> None:
+            super().__init__()
+            self.picture_id = picture_id
+            self.painted = painted
+            self.best = best
+
+    def __init__(self, session: Session, job_id: int) -> None:
+        super().__init__(session)
+        self.job_id = job_id
+        self.known: Known | None = None
+        self._place = 0
+        """Which of several painted pictures is shown."""
+        self._shown: int | None = None
+        """Id of the painted picture that is shown, or being fetched."""
+        self._watched = BindingWatch(self, _CHANGING)
+        self._texts: dict[str, Content] = {}
+        """What stands in each widget, so that none is laid out anew for nothing."""
+
+    def compose_body(self) -> ComposeResult:
+        yield Static(id="heading")
+        with Vertical(id="body"):
+            with Stage():
+                yield PaintedSide(id="painted")
+                yield PaintedSide(id="best")
+            with VerticalScroll(id="side", can_focus=False):
+                yield Static(id="parameters")
+                yield Static(id="events")
+        yield Static(id="how")
+
+    def on_mount(self) -> None:
+        self.best.display = False
+        self.query_one(JobsStrip).leave_out(self.job_id)
+        self.until_unmount(self.session.board.subscribe(self.show))
+        self.until_unmount(self.session.when_open(self.take_engine))
+        self.show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.show()
+
+    def take_engine(self) -> None:
+        """Read as soon as the engine is open."""
+        self.load()
+
+    def follow_job(self, job_id: int) -> None:
+        """Show another job."""
+        self.job_id, self.known, self._place, self._shown = job_id, None, 0, None
+        self.query_one(JobsStrip).leave_out(job_id)
+        self.painted.picture.show(None, alt="")
+        self.best.display = False
+        self.show()
+        self.load()
+
+    # What is known
+
+    @work(exclusive=True, group="known")
+    async def load(self) -> None:
+        """Read what the cache knows of the job."""
+        engine, job_id = self.session.engine, self.job_id
+        if engine is None:
+            return
+        try:
+            record = await record_of(engine, job_id)
+            if record is None:
+                return
+            order = await engine.painting.order(job_id)
+            kept = await engine.painting.pictures()
+        except T2IError as error:
+            self.session.report_error("Painting", error)
+            return
+        mine = [from_record(each) for each in kept if each.job_id == job_id and each.path]
+        source = engine.painting.source(order.request, order.library)
+        settled = await settled_of(engine, order, source)
+        painted = tuple(mine[::-1])
+        self.post_message(
+            self.Read(
+                Known(order=order, source=source, settled=settled, record=record, painted=painted)
+            )
+        )
+
+    @on(Read)
+    def take_known(self, message: Read) -> None:
+        if message.known.record.id == self.job_id:
+            self.known = message.known
+            self.show()
+
+    @property
+    def view(self) -> JobView | None:
+        """The job, if it is of this session."""
+        return self.session.board.find(self.job_id)
+
+    @property
+    def state(self) -> JobState | None:
+        """None while it is unknown."""
+        if self.view is not None:
+            return self.view.state
+        return None if self.known is None else JobState(self.known.record.state)
+
+    @property
+    def pictures(self) -> Sequence[PaintedView]:
+        """What the job has kept."""
+        if self.view is not None and self.view.painting.painted:
+            return self.view.painting.painted
+        return () if self.known is None else self.known.painted
+
+    @property
+    def picture(self) -> PaintedView | None:
+        """The kept picture that is shown."""
+        pictures = self.pictures
+        return pictures[min(self._place, len(pictures) - 1)] if pictures else None
+
+    # Showing
+
+    def show(self) -> None:
+        """Show the job as it is now."""
+        if not self.is_mounted:
+            return
+        self._show_heading()
+        self._show_how()
+        self._show_side()
+        self._show_pictures()
+        self._watched.follow()
+
+    def _show_heading(self) -> None:
+        title = self.view.title if self.view is not None else ""
+        if not title and self.known is not None:
+            title = self.known.record.title
+        state = self.state
+        mark, tone = "·", "$foreground"
+        if state is not None:
+            mark, tone = MARKS[state], TONES.get(state, tone)
+        self.heading.update(
+            Content.assemble((f"{mark} {state or ''}", f"bold {tone}"), f"  {plain(title)}"),
+            layout=False,
+        )
+
+    def _show_how(self) -> None:
+        """How far the job is, which the strip leaves out here; in the end what it says."""
+        view, width = self.view, self.size.width - 2
+        if view is None or not view.is_active:
+            self.how.update(Content(plain(self._words(view))), layout=False)
+            return
+        room = max(1, width - len(PRESS) - 3)
+        if view.state is not JobState.QUEUED and view.progress:
+            body = progress_line(view.progress, room)
+        else:
+            body = Content(plain(self._words(view)))
+        action = f"app.cancel_job({view.job_id})"
+        self.how.update(with_button(body, width, press=PRESS, action=action), layout=False)
+
+    def _words(self, view: JobView | None) -> str:
+        if self.state is JobState.LOST:
+            return UNFINISHED
+        if view is None:
+            return "" if self.known is None else self.known.record.message
+        if view.state is JobState.QUEUED:
+            engine = self.session.engine
+            waiting = engine.jobs.waiting(JobKind.GENERATE) if engine is not None else ()
+            place = waiting.index(view.job_id) + 1 if view.job_id in waiting else 1
+            return f"Waits: number {place} of {max(place, len(waiting))} in the queue; K, J move it"
+        return f"{view.message} {view.hint}".strip()
+
+    def _show_side(self) -> None:
+        lines: list[Content] = []
+        if self.known is not None:
+            pairs = parameters(self.known.order, self.known.source, self.known.settled)
+            if self.has_class("-wide"):
+                lines = [_pair(name, value) for name, value in pairs]
+            else:
+                lines = [Content("  ").join([_pair(name, value) for name, value in pairs])]
+        told = self.view.painting.lines if self.view is not None else ()
+        told = told if self.has_class("-wide") else told[-NARROW_EVENTS:]
+        events = [Content(f"· {plain(line)}") for line in told]
+        self._put("parameters", Content("\n").join(lines))
+        if self._put("events", Content("\n").join(events)) and self.has_class("-wide"):
+            self.side.scroll_end(animate=False)
+
+    def _put(self, name: str, text: Content) -> bool:
+        """Show a text where it is another one than before."""
+        if self._texts.get(name) == text:
+            return False
+        self._texts[name] = text
+        self.query_one(f"#{name}", Static).update(text)
+        return True
+
+    def _show_pictures(self) -> None:
+        view, picture = self.view, self.picture
+        preview = view.painting.preview if view is not None else None
+        if view is not None and view.is_active and preview is not None:
+            self._shown = None
+            self.painted.picture.show_preview(as_ppm(preview))
+            is_text = self.painted.picture.graphics.protocol == "text"
+            self.painted.show_words("no preview as text" if is_text else "as it looks so far")
+            self.best.display = False
+        elif picture is not None:
+            self._show_scores(picture)
+            if self._shown != picture.picture_id:
+                self._shown = picture.picture_id
+                self._fetch(picture)
+            elif picture.best is not None and not self.best.display:
+                self._fetch(picture)
+        else:
+            self.painted.show_words(self._nothing())
+
+    def _nothing(self) -> str:
+        """Why there is no picture."""
+        spoilt = self.view.painting.spoilt if self.view is not None else ()
+        if spoilt and self.state is not JobState.RUNNING:
+            return f"no picture: {spoilt[-1].message}; n tries another seed"
+        if self.state is JobState.RUNNING and self.known and not self.known.order.request.preview:
+            return "previews are switched off, in the form of e or G"
+        if self.state is JobState.QUEUED:
+            return "not begun yet"
+        return "no preview yet" if self.state is JobState.RUNNING else ""
+
+    def _show_scores(self, picture: PaintedView) -> None:
+        best, threshold = picture.best, self.session.settings.threshold
+        cosines = [each for each in (picture.cosine, best and best.cosine) if each]
+        top = max(cosines, default=1.0)
+        place, count = self.pictures.index(picture) + 1, len(self.pictures)
+        self.painted.show_words(
+            painted_words(picture, place, count),
+            picture.match,
+            picture.cosine,
+            top=top,
+            threshold=threshold,
+        )
+        if best is not None:
+            name = best.path.rpartition("/")[2]
+            self.best.show_words(
+                f"best retrieved: {name}", best.match, best.cosine, top=top, threshold=threshold
+            )
+
+    @work(exclusive=True, group="pictures")
+    async def _fetch(self, picture: PaintedView) -> None:
+        engine, best = self.session.engine, picture.best
+        if engine is None:
+            return
+        painted = await asyncio.to_thread(_read, Path(picture.path))
+        other = None
+        if best is not None:
+            try:
+                other = (await engine.library.thumbnails([best.picture_id])).get(best.picture_id)
+            except CacheError:
+                other = None  # Its words and bars are there all the same.
+        self.post_message(self.Fetched(picture.picture_id, painted, other))
+
+    @on(Fetched)
+    def show_fetched(self, message: Fetched) -> None:
+        picture = self.picture
+        if picture is None or picture.picture_id != message.picture_id:
+            return
+        self.painted.picture.show(message.painted, alt=plain(picture.path.rpartition("/")[2]))
+        self.best.display = picture.best is not None
+        if picture.best is not None:
+            name = picture.best.path.rpartition("/")[2]
+            self.best.picture.show(message.best, alt=plain(name))
+
+    # Keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what can be done with the job as it is."""
+        if not self.is_mounted:
+            return True
+        is_over = self.state is not None and not self.state.is_active
+        match action:
+            case "cancel":
+                return self.view is not None and self.view.is_active
+            case "move":
+                return self.state is JobState.QUEUED
+            case "again":
+                return is_over
+            case "another" | "copy_command" | "edit":
+                return self.known is not None
+            case "more_steps" | "vary" | "save":
+                return self.picture is not None
+            case "turn":
+                return len(self.pictures) > 1
+            case "drop":
+                return self.state is JobState.LOST
+        return True
+
+    def action_leave(self) -> None:
+        """Go back."""
+        self.app.pop_screen()
+
+    def action_cancel(self) -> None:
+        """Cancel this job."""
+        self.session.send(CancelJob(self.job_id))
+
+    def action_again(self) -> None:
+        """Run it again as it was; what was painted before comes from the cache."""
+        self.session.send(RepeatGeneration(self.job_id))
+
+    def action_another(self) -> None:
+        """Paint the same with another seed."""
+        self.session.send(RepeatGeneration(self.job_id, new_seed=True))
+
+    def action_more_steps(self) -> None:
+        """Paint the picture on the screen again with twice the steps."""
+        known, picture = self.known, self.picture
+        if known is None or picture is None:
+            return
+        request, settled = known.order.request, known.settled
+        steps = request.steps or (settled.steps if settled is not None else 0)
+        if steps:
+            wanted = replace(request, steps=steps * 2, seed=picture.seed, count=1)
+            self.session.send(StartGeneration(wanted, known.order.library))
+
+    def action_vary(self) -> None:
+        """Paint a variation of the picture on the screen; the form asks how far from it."""
+        if self.known is not None and self.picture is not None:
+            start = Path(self.picture.path)
+            request = replace(self.known.order.request, start_picture=start, seed=None, count=1)
+            self.session.send(EditRequest(replace(request, width=None, height=None)))
+
+    def action_edit(self) -> None:
+        """Put what was asked into the form."""
+        if self.known is not None:
+            self.session.send(EditRequest(self.known.order.request))
+
+    def action_turn(self, by: int) -> None:
+        """Show another of several pictures."""
+        self._place = (min(self._place, len(self.pictures) - 1) + by) % max(1, len(self.pictures))
+        self.show()
+
+    def action_move(self, places: int) -> None:
+        """Move the job in the queue."""
+        if self.session.engine is not None:
+            self.session.engine.jobs.move(self.job_id, places)
+
+    @work(group="dismiss")
+    async def action_drop(self) -> None:
+        """Ask no more whether to run it again."""
+        engine = self.session.engine
+        if engine is not None:
+            await engine.painting.dismiss([self.job_id])
+            self.load()
+
+    def action_copy_command(self) -> None:
+        """Put the command on the clipboard that paints the same."""
+        from t2itui.text.shell_commands import generate_command
+
+        if self.known is not None:
+            command = generate_command(self.session.home, self.known.order)
+            self.app.copy_to_clipboard(command)
+            self.notify(plain(command), title="Command copied", markup=False)
+
+    def action_save(self) -> None:
+        """Ask where a copy of the picture is to go."""
+        from t2itui.screens.generate.save import SavePicture
+
+        if self.picture is not None:
+            source = Path(self.picture.path)
+            proposed = Path.cwd() / f"painted-{self.picture.seed}{source.suffix}"
+            self.app.push_screen(SavePicture(source, proposed), self._save)
+
+    def _save(self, target: Path | None) -> None:
+        if target is not None and self.picture is not None:
+            self._copy(Path(self.picture.path), target)
+
+    @work(group="save")
+    async def _copy(self, source: Path, target: Path) -> None:
+        import shutil
+
+        try:
+            await asyncio.to_thread(shutil.copyfile, source, target)
+        except OSError as error:
+            self.notify(plain(str(error)), title="Not saved", severity="error", markup=False)
+        else:
+            self.notify(plain(str(target)), title="Saved", markup=False)
+
+
+_CHANGING = (
+    *("cancel", "move", "again", "another", "copy_command", "edit"),
+    *("more_steps", "vary", "save", "turn", "drop"),
+)
+"""Actions that are offered now and then."""
+
+
+def _pair(name: str, value: str) -> Content:
+    return Content.assemble((f"{name} ", "$foreground-muted"), plain(value))
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

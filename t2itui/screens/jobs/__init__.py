@@ -1,0 +1,1 @@
+"""The Jobs screen, and the strip that shows jobs everywhere."""

@@ -1,0 +1,169 @@
+"""What is known of this session's jobs, folded out of the engine's events."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from engine.events import (
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    JobFinished,
+    JobNote,
+    JobProgress,
+    JobQueued,
+    JobStarted,
+)
+from engine.states import JobKind, JobState
+from t2itui.screens.jobs.views import NOTHING_PAINTED, NOTHING_TRAINED, PaintingView, TrainingView
+from t2itui.text.words import duration_words
+
+if TYPE_CHECKING:
+    from engine.jobs.jobs import Job
+
+
+SHOWN_S = 6.0
+"""For so long the outcome of a job stays in sight; a failure stays until it is dismissed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """One job as the screens show it."""
+
+    job_id: int
+    kind: JobKind | None = None
+    """None until it is known."""
+    title: str = ""
+    state: JobState = JobState.QUEUED
+    progress: JobProgress | None = None
+    notes: tuple[str, ...] = ()
+    message: str = ""
+    hint: str = ""
+    ended_at: float | None = None
+    """On the board's clock; None while it is active."""
+    dismissed: bool = False
+    painting: PaintingView = NOTHING_PAINTED
+    """What a painting job has come to so far."""
+    training: TrainingView = NOTHING_TRAINED
+    """How well what a training fits does so far."""
+
+    @property
+    def is_active(self) -> bool:
+        """The job waits or works."""
+        return self.state.is_active
+
+
+class JobBoard:
+    """Keeps a view of every job of this session; widgets read it, the app feeds it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._views: dict[int, JobView] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` after every change; the returned function ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @property
+    def views(self) -> tuple[JobView, ...]:
+        """All jobs, the first started first."""
+        return tuple(self._views.values())
+
+    @property
+    def active(self) -> tuple[JobView, ...]:
+        """The jobs that wait or work."""
+        return tuple(view for view in self._views.values() if view.is_active)
+
+    def find(self, job_id: int) -> JobView | None:
+        """The job of that id, if it was started in this session."""
+        return self._views.get(job_id)
+
+    def apply(self, event: JobEvent) -> None:
+        """Take an event into account."""
+        view = self._views.get(event.job_id, JobView(job_id=event.job_id))
+        painting, training = view.painting.after(event), view.training.after(event)
+        view = replace(view, painting=painting, training=training)
+        self._keep(self._after(view, event))
+
+    def _keep(self, view: JobView) -> None:
+        self._views[view.job_id] = view
+        for listener in tuple(self._listeners):
+            listener()
+
+    def _after(self, view: JobView, event: JobEvent) -> JobView:
+        match event:
+            case JobQueued(kind=kind, title=title):
+                return replace(view, kind=kind, title=title)
+            case JobStarted() if view.state is JobState.QUEUED:
+                return replace(view, state=JobState.RUNNING)
+            case JobProgress():
+                return replace(view, progress=event)
+            case JobNote(message=message):
+                return replace(view, notes=(*view.notes, message))
+            case JobFinished(message=message):
+                return self._ended(view, JobState.DONE, message)
+            case JobFailed(message=message, hint=hint):
+                return self._ended(view, JobState.FAILED, message, hint)
+            case JobCancelled(message=message, seconds=seconds):
+                if view.kind is JobKind.GENERATE:
+                    message = f"Stopped in {duration_words(seconds)}; what was painted is kept."
+                return self._ended(view, JobState.CANCELLED, message)
+        return view
+
+    def _ended(self, view: JobView, state: JobState, message: str, hint: str = "") -> JobView:
+        return replace(view, state=state, message=message, hint=hint, ended_at=self._clock())
+
+    def take_over(self, job: "Job") -> None:
+        """Enter a job that was started before the board listened."""
+        if job.id not in self._views:
+            self._keep(
+                JobView(
+                    job_id=job.id,
+                    kind=job.kind,
+                    title=job.title,
+                    state=job.state,
+                    progress=job.progress,
+                    dismissed=not job.is_active,
+                )
+            )
+
+    def cancelling(self, job_id: int) -> None:
+        """Say that a job was asked to stop and has not stopped yet."""
+        view = self._views.get(job_id)
+        if view is not None and view.is_active:
+            self._keep(replace(view, state=JobState.CANCELLING))
+
+    @property
+    def painting(self) -> JobView | None:
+        """The painting job to look at: the one at work, else the last one of this session."""
+        jobs = [view for view in self._views.values() if view.kind is JobKind.GENERATE]
+        busy = [view for view in jobs if view.state in (JobState.RUNNING, JobState.CANCELLING)]
+        return next(iter(busy or jobs[-1:]), None)
+
+    def dismiss(self, job_id: int) -> None:
+        """Take the outcome of a job out of sight."""
+        view = self._views.get(job_id)
+        if view is not None and not view.is_active:
+            self._keep(replace(view, dismissed=True))
+
+    def in_sight(self) -> tuple[JobView, ...]:
+        """What the strip shows: active jobs, undismissed failures and fresh outcomes."""
+        return tuple(view for view in self._views.values() if self._is_in_sight(view))
+
+    def _is_in_sight(self, view: JobView) -> bool:
+        if view.is_active:
+            return True
+        if view.dismissed or view.ended_at is None:
+            return False
+        return view.state is JobState.FAILED or self._clock() - view.ended_at < SHOWN_S
+
+    def next_change_s(self) -> float | None:
+        """Seconds until an outcome leaves the sight by itself; None where none will."""
+        leaving = [
+            SHOWN_S - (self._clock() - view.ended_at)
+            for view in self.in_sight()
+            if view.ended_at is not None and view.state is not JobState.FAILED
+        ]
+        return max(0.0, min(leaving)) if leaving else None

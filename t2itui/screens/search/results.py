@@ -1,0 +1,186 @@
+"""An answer on the screen: grid, detail and histogram, which all follow one listing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.geometry import Size
+from textual.message import Message
+
+from t2itui.screens.search.card import CardContent
+from t2itui.screens.search.detail import Detail, DetailScores
+from t2itui.screens.search.grid import Fetch, ResultGrid
+from t2itui.screens.search.histogram import Histogram
+from t2itui.widgets.basics import Backdrop
+
+if TYPE_CHECKING:
+    from engine.results import Receipt
+    from t2itui.screens.search.listing import Listing
+
+
+FINE = 0.01
+COARSE = 0.1
+
+
+class DetailFetched(Message, bubble=False):
+    """The content of the detail came out of the cache."""
+
+    def __init__(self, index: int, content: CardContent) -> None:
+        super().__init__()
+        self.index = index
+        self.content = content
+
+
+class Results(Backdrop):
+    """Shows a listing, and keeps everything in step when its threshold or order changes."""
+
+    DEFAULT_CSS = """
+    Results {
+        layout: horizontal;
+        & ResultGrid { width: 1fr; height: 1fr; }
+        & Detail { height: 1fr; width: 40; border-left: vkey $panel; }
+        & > Histogram { dock: bottom; border-top: hkey $panel; height: 5; }
+        &.-wide Detail { width: 64; }
+        &.-narrow Detail { width: 30; }
+        &.-tight Detail { display: none; }
+        &.-low > Histogram { height: 2; border-top: none; }
+        &.-flat > Histogram { height: 1; border-top: none; }
+    }
+    """
+
+    grid = getters.query_one(ResultGrid)
+    detail = getters.query_one(Detail)
+    histogram = getters.query_one(Histogram)
+
+    class Changed(Message):
+        """The threshold, the ranking scorer or what is hidden was changed by the person."""
+
+    class Reopened(Message):
+        """A stored decision was asked for another threshold or scorer: search again with these."""
+
+        def __init__(self, *, threshold: float, scorer: str) -> None:
+            super().__init__()
+            self.threshold = threshold
+            self.scorer = scorer
+
+    def __init__(self, fetch: Fetch, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._fetch = fetch
+        self.listing: Listing | None = None
+
+    def compose(self) -> ComposeResult:
+        yield ResultGrid(self.fetch)
+        yield Detail()
+        yield Histogram()
+
+    def on_resize(self) -> None:
+        self.suit(self.size)
+
+    def suit(self, size: Size) -> None:
+        """Show what there is room for; said before the first display, that is laid out once."""
+        width, height = size
+        self.set_class(width >= 150, "-wide")
+        self.set_class(width < 110, "-narrow")
+        self.set_class(width < 70, "-tight")
+        self.set_class(height < 24, "-low")
+        self.set_class(height < 12, "-flat")
+
+    async def fetch(self, picture_ids: Sequence[int]) -> Mapping[int, CardContent]:
+        """Names and thumbnails of pictures, out of the cache."""
+        return await self._fetch(picture_ids)
+
+    def show(self, listing: Listing) -> None:
+        """Show another answer."""
+        self.listing = listing
+        self.histogram.show(listing.counts)
+        self._follow_threshold(listing)
+        self.grid.show_listing(listing)
+        self.show_receipt(listing.result.receipt)
+
+    def show_receipt(self, receipt: Receipt | None) -> None:
+        """Show which stored decision the screen stands for."""
+        self.detail.show_receipt(receipt)
+
+    def show_said(self, said: Mapping[int, bool]) -> None:
+        """Show what a person said of pictures, by id: whether they fit."""
+        self.grid.show_said(said)
+        self.detail.show_said(said)
+
+    def move_threshold(self, threshold: float) -> None:
+        """Put the threshold somewhere else, 0 to 1, rounded to hundredths."""
+        listing = self.listing
+        threshold = min(1.0, max(0.0, round(threshold, 2)))
+        if listing is None or threshold == listing.threshold:
+            return
+        if listing.is_stored:
+            self.post_message(self.Reopened(threshold=threshold, scorer=listing.scorer))
+            return
+        listing.threshold = threshold
+        self._changed(listing)
+
+    def step_threshold(self, by: float) -> None:
+        """Move the threshold by so much."""
+        if self.listing is not None:
+            self.move_threshold(self.listing.threshold + by)
+
+    def rank_by(self, scorer: str) -> None:
+        """Order the pictures by another scorer and start at the best."""
+        listing = self.listing
+        if listing is None or listing.scorer == scorer:
+            return
+        if listing.is_stored:
+            self.post_message(self.Reopened(threshold=listing.threshold, scorer=scorer))
+            return
+        listing.scorer = scorer
+        self._changed(listing)
+        self.grid.select(0)
+
+    def hide_below(self, hide: bool) -> None:
+        """Hide what is below the threshold, or show it dimmed."""
+        if self.listing is not None:
+            self.listing.hide_below = hide
+            self._changed(self.listing)
+
+    def _changed(self, listing: Listing) -> None:
+        self._follow_threshold(listing)
+        self.grid.follow()
+        self._show_scores(listing)
+        self.post_message(self.Changed())
+
+    def _follow_threshold(self, listing: Listing) -> None:
+        self.histogram.threshold = listing.threshold
+        self.histogram.show_passed(listing.passed, listing.total)
+
+    def _show_scores(self, listing: Listing) -> None:
+        if self.grid.selected is not None:
+            self.detail.show_scores(DetailScores.of(listing, self.grid.selected))
+
+    @on(ResultGrid.Selected)
+    def show_selected(self, message: ResultGrid.Selected) -> None:
+        if self.listing is None or self.grid.selected is None:
+            self.detail.clear()
+            return
+        self._show_scores(self.listing)
+        self._fill_detail(self.grid.selected, self.listing.picture_id(self.grid.selected))
+
+    @work(exclusive=True, group="detail")
+    async def _fill_detail(self, index: int, picture_id: int) -> None:
+        fetched = await self.fetch([picture_id])
+        if picture_id in fetched:
+            self.post_message(DetailFetched(index, fetched[picture_id]))
+
+    @on(DetailFetched)
+    def fill_detail(self, message: DetailFetched) -> None:
+        if message.index == self.grid.selected:
+            self.detail.show_picture(message.content)
+
+    @on(Histogram.ThresholdMoved)
+    def follow_mouse(self, message: Histogram.ThresholdMoved) -> None:
+        self.move_threshold(message.threshold)
+
+    @on(Histogram.Stepped)
+    def follow_wheel(self, message: Histogram.Stepped) -> None:
+        self.step_threshold(message.steps * FINE)

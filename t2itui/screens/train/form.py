@@ -1,0 +1,198 @@
+"""Asks for the file that a matcher goes into, or comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Input, Label, Static
+
+from engine.training.request import TrainRequest
+from t2itui.screens.common.dialogs import Dialog, FieldError, ReadFile, WriteFile, line
+from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, train_command
+from t2itui.widgets.path_input import PathInput
+
+SUFFIX = ".safetensors"
+
+
+class ExportMatcher(WriteFile):
+    """A file name that is not taken yet; the report goes inside."""
+
+    HEADING = "Export a matcher"
+    GO = "Export (enter)"
+    HELP = "A safetensors file with the encoder's id and the report."
+
+    def __init__(self, home: Path | None, matcher_id: int) -> None:
+        super().__init__(home, Path.home() / f"matcher-{matcher_id}{SUFFIX}")
+        self._matcher_id = matcher_id
+
+    def command(self, answer: Path) -> str:
+        return export_matcher_command(self._home, self._matcher_id, answer)
+
+
+class ImportMatcher(ReadFile):
+    """A file that an export wrote."""
+
+    HEADING = "Import a matcher"
+    GO = "Import (enter)"
+    PLACEHOLDER = "~/matcher.safetensors"
+    SUFFIXES = (SUFFIX,)
+    HELP = "It comes into force for its encoder, which the library must know."
+
+    def command(self, answer: Path) -> str:
+        return import_matcher_command(self._home, answer)
+
+
+STORYBOOK = "storybook"
+CAPTION_FILES = (".token", ".json", ".csv", ".tsv", ".txt")
+QUERIES = ("captions", "words")
+LANGUAGES = ("en", "zh")
+YES, NO = "yes", "no"
+WORDS = (YES, NO)
+
+
+class TrainForm(Dialog[TrainRequest]):
+    """The data, the encoder, and how to fit; empty lines leave it to the program."""
+
+    DEFAULT_CSS = """
+    TrainForm {
+        & Horizontal > Label { width: 11; }
+        & Horizontal > Label.next { width: 13; padding-left: 1; }
+        & #buttons { margin-top: 0; }
+    }
+    """
+    HEADING = "Train a matcher"
+    GO = "Train (enter)"
+
+    data = getters.query_one("#data", PathInput)
+    images = getters.query_one("#images", PathInput)
+
+    def __init__(
+        self, home: Path | None, *, encoders: Sequence[str], first: TrainRequest | None = None
+    ) -> None:
+        super().__init__()
+        self._home = home
+        self._encoders = tuple(encoders)
+        self._first = first or TrainRequest(data="")
+
+    def compose_fields(self) -> ComposeResult:
+        first = self._first
+        yield self.labelled(
+            "Data",
+            PathInput(
+                first.data,
+                placeholder="captions, a folder of classes, or the word storybook",
+                folders_only=False,
+                suffixes=CAPTION_FILES,
+                id="data",
+            ),
+        )
+        yield self.labelled(
+            "Images",
+            PathInput(
+                "" if first.images is None else str(first.images),
+                placeholder="where the pictures lie, if not beside the data",
+                folders_only=True,
+                id="images",
+            ),
+        )
+        yield self.labelled(
+            "Encoder",
+            line(
+                "encoder",
+                first.encoder or "",
+                "the one that knows most of the pictures",
+                self._encoders,
+            ),
+        )
+        yield self._row(
+            ("Queries", line("queries", first.queries, "captions or words", QUERIES)),
+            ("Language", line("language", first.language, "both; en or zh", LANGUAGES)),
+        )
+        yield self._row(
+            ("Hidden", line("hidden", str(first.hidden))),
+            ("Epochs", line("epochs", str(first.epochs))),
+        )
+        yield self._row(
+            ("Pictures", line("limit", _text(first.limit), "all")),
+            ("Seed", line("seed", str(first.seed))),
+        )
+        yield self._row(
+            ("Two-branch", line("two-branch", _word(first.with_two_branch), "no", WORDS)),
+            ("Keep anyway", line("force", _word(first.force), "no", WORDS)),
+        )
+        yield Static(
+            "Two-branch also fits a similarity network, to compare. What does no better than match"
+            " without labels on pictures held out is not kept, unless anyway.",
+            classes="help",
+        )
+
+    @staticmethod
+    def _row(*pairs: tuple[str, Input]) -> Horizontal:
+        widgets: list[Widget] = []
+        for (label, field), style in zip(pairs, ("", "next"), strict=True):
+            widgets += [Label(label, classes=style), field]
+        return Horizontal(*widgets)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.data.line.focus()
+
+    def read(self) -> TrainRequest:
+        return replace(
+            self._first,
+            data=self._data(),
+            images=self._images(),
+            encoder=self._value("encoder") or None,
+            queries=self._one_of("queries", QUERIES) or "captions",
+            language=self._one_of("language", LANGUAGES),
+            limit=self._whole("limit", least=1),
+            hidden=_or(self._whole("hidden", least=4), 256),
+            epochs=_or(self._whole("epochs", least=0), 12),
+            seed=self._whole("seed", least=0) or 0,
+            with_two_branch=self._one_of("two-branch", WORDS) == YES,
+            force=self._one_of("force", WORDS) == YES,
+        )
+
+    def _data(self) -> str:
+        text = self.data.line.value.strip()
+        if text == STORYBOOK:
+            return text
+        path = self.data.path
+        if path is None:
+            raise FieldError("data", "name the data: captions, a folder, or the word storybook")
+        if not path.exists():
+            raise FieldError("data", f"data: {path} is not there")
+        return str(path)
+
+    def _images(self) -> Path | None:
+        path = self.images.path
+        if path is not None and not path.is_dir():
+            raise FieldError("images", f"images: {path} is no folder on this machine")
+        return path
+
+    def _one_of(self, place: str, values: Sequence[str]) -> str:
+        text = self._value(place)
+        if text and text not in values:
+            raise FieldError(place, f"{place}: {text!r} is none of {', '.join(values)}")
+        return text
+
+    def command(self, answer: TrainRequest) -> str:
+        return train_command(self._home, answer)
+
+
+def _text(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _or(value: int | None, usual: int) -> int:
+    return usual if value is None else value
+
+
+def _word(value: bool) -> str:
+    return YES if value else NO

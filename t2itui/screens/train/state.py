@@ -1,0 +1,340 @@
+"""What the Train screen shows: matchers, trainings, and which match each encoder has."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from engine.states import JobKind, JobState
+from t2itui.screens.jobs.board import JobView
+from t2itui.screens.jobs.line import MARKS
+from t2itui.text.plain import plain
+from t2itui.text.plots import Plot, reliability_plot, routing_plots
+from t2itui.text.tables import RichOutput
+from t2itui.text.words import counted, when_words
+from t2itui.widgets.sheet import Column, Row
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from engine.records import MatcherRecord
+    from engine.search.labels import LabelSummary
+    from engine.training.report import TrainingReport
+    from engine.training.request import TrainRequest
+    from engine.training.run import Trained
+
+
+COLUMNS = (
+    Column(title="state", width=14),
+    Column(title="matcher", width=7, right=True, priority=1),
+    Column(title="encoder", width=12, share=2),
+    Column(title="data", width=10, share=2),
+    Column(title="mAP", width=5, right=True),
+    Column(title="no labels", width=9, right=True, priority=2),
+    Column(title="cosine", width=6, right=True, priority=3),
+    Column(title="when", width=16, priority=4),
+)
+
+EMPTY = "No matcher yet: n trains one."
+KEPT_BEFORE = 100
+"""Jobs of earlier sessions looked through for trainings that were stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptMatcher:
+    """A matcher of the cache."""
+
+    id: int
+    name: str
+    """What receipts call it."""
+    encoder_id: str
+    created_at: float
+    is_in_force: bool
+    report: TrainingReport | None
+    """None where it was made elsewhere."""
+    other_report: str
+    """JSON of whatever make."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A training of this session, or one that the end of the program stopped."""
+
+    job_id: int
+    state: JobState
+    request: TrainRequest | None
+    """None until it has begun."""
+    view: JobView | None
+    """None for one of an earlier session."""
+    trained: Trained | None
+    """What came of it; None while nothing has."""
+    began_at: float = 0.0
+
+    @property
+    def is_active(self) -> bool:
+        """It waits or works."""
+        return self.view is not None and self.view.is_active
+
+    @property
+    def can_go_on(self) -> bool:
+        """It was stopped, and can be taken up again."""
+        return self.request is not None and not self.is_active and self.state is not JobState.DONE
+
+    @property
+    def can_be_kept(self) -> bool:
+        """It is done, and did no better than no training."""
+        return self.trained is not None and self.trained.id is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainState:
+    """Everything that was read."""
+
+    matchers: tuple[KeptMatcher, ...]
+    """Newest first."""
+    lost: tuple[Training, ...]
+    """Trainings that the end of the program stopped."""
+    labelled: Mapping[str, LabelSummary]
+    """What labels did, by encoder id; of every encoder that has pictures."""
+
+
+async def read_state(engine: Engine) -> TrainState:
+    """Ask the engine; reports are parsed beside the event loop. Raises CacheError."""
+    records = await engine.training.matchers()
+    kept = await asyncio.to_thread(_kept, records, await engine.training.shipped())
+    counts = await engine.library.counts()
+    encoders = [name for name, count in counts.embedded.items() if count]
+    known = dict.fromkeys([*encoders, *(each.encoder_id for each in kept)])
+    labelled = {each: await engine.searcher.labels.state(each) for each in known}
+    remembered = await engine.jobs.remembered(KEPT_BEFORE)
+    lost = [
+        Training(
+            job_id=record.id,
+            state=JobState.LOST,
+            request=_request(record.request),
+            view=None,
+            trained=None,
+            began_at=record.created_at,
+        )
+        for record in remembered
+        if record.kind == JobKind.TRAIN and record.state == JobState.LOST
+    ]
+    return TrainState(matchers=kept, lost=tuple(lost), labelled=labelled)
+
+
+def _kept(records: Sequence[MatcherRecord], shipped: int | None) -> tuple[KeptMatcher, ...]:
+    from engine.scoring.matcher import matcher_words
+    from engine.training.report import read_report
+
+    newest: dict[str, int] = {}
+    for record in records:
+        newest.setdefault(record.encoder_id, record.id)
+    return tuple(
+        KeptMatcher(
+            id=record.id,
+            name=matcher_words(record.id, shipped),
+            encoder_id=record.encoder_id,
+            created_at=record.created_at,
+            is_in_force=newest[record.encoder_id] == record.id,
+            report=read_report(record.report),
+            other_report=record.report,
+        )
+        for record in records
+    )
+
+
+def _request(text: str) -> TrainRequest | None:
+    from engine.training.request import TrainRequest
+
+    try:
+        return TrainRequest.from_json(text)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> list[Training]:
+    """The trainings to list, active ones first, then the newest first.
+
+    One that was kept is listed as a matcher, and one that was taken up again as the later job.
+    """
+    found = [
+        Training(
+            job_id=view.job_id,
+            state=view.state,
+            request=engine.training.asked(view.job_id),
+            view=view,
+            trained=engine.training.of_job(view.job_id),
+        )
+        for view in views
+        if view.kind is JobKind.TRAIN
+    ]
+    later = {each.request for each in found if each.is_active or each.state is JobState.DONE}
+    listed = [
+        each
+        for each in (*reversed(found), *state.lost)
+        if not (each.can_go_on and each.request in later)
+        and not (each.trained is not None and each.trained.id is not None)
+    ]
+    return sorted(listed, key=lambda each: not each.is_active)
+
+
+def training_row(training: Training) -> Row:
+    """The row of a training that is no matcher yet, or was not kept."""
+    request, view = training.request, training.view
+    state, tone = f"{MARKS[training.state]} {training.state}", "warning"
+    if training.is_active:
+        last = view.training.last if view is not None else None
+        epoch = f" {last.epoch}/{last.epochs}" if last is not None else ""
+        state, tone = f"{MARKS[JobState.RUNNING]} {training.state}{epoch}", "good"
+    elif training.state is JobState.LOST:
+        state = f"{MARKS[JobState.LOST]} unfinished"
+    elif training.can_be_kept:
+        state, tone = "· not kept", "muted"
+    elif training.state is JobState.FAILED:
+        tone = "bad"
+    report = training.trained.report if training.trained is not None else None
+    encoder = (request.encoder or "") if request is not None else ""
+    return Row(
+        key=f"job:{training.job_id}",
+        cells=(
+            state,
+            f"job {training.job_id}",
+            _short(report.encoder if report is not None else encoder),
+            report.data if report is not None else request.data if request is not None else "",
+            *_precisions(report),
+            when_words(training.began_at),
+        ),
+        tone=tone,
+    )
+
+
+def matcher_row(matcher: KeptMatcher) -> Row:
+    """The row of a matcher."""
+    report = matcher.report
+    return Row(
+        key=f"matcher:{matcher.id}",
+        cells=(
+            "✔ in force" if matcher.is_in_force else "· replaced",
+            str(matcher.id),
+            _short(matcher.encoder_id),
+            report.data if report is not None else _origin(matcher),
+            *_precisions(report),
+            when_words(matcher.created_at),
+        ),
+        tone="" if matcher.is_in_force else "muted",
+    )
+
+
+def _origin(matcher: KeptMatcher) -> str:
+    """Where a matcher without a report of this program's comes from."""
+    own = matcher.name == f"matcher {matcher.id}"
+    return "made elsewhere" if own else matcher.name
+
+
+def _precisions(report: TrainingReport | None) -> tuple[str, str, str]:
+    """Text -> picture, by the matcher, without labels, by cosine."""
+    if report is None:
+        return "", "", ""
+    match, free, cosine = (
+        f"{report.of(name).average_precision.value:.3f}"
+        for name in ("match", "label-free", "cosine")
+    )
+    return match, free, cosine
+
+
+def in_force_words(state: TrainState) -> str:
+    """Which match the library uses, encoder by encoder."""
+    by_encoder = {each.encoder_id: each for each in state.matchers if each.is_in_force}
+    parts = []
+    for encoder_id, labelled in state.labelled.items():
+        matcher = by_encoder.get(encoder_id)
+        name = "no matcher (label-free)" if matcher is None else matcher.name
+        count = sum(each.labels for each in labelled.calibrations)
+        labels = f", calibrated by {counted(count, 'label')}" if count else ""
+        parts.append(f"{_short(encoder_id)}: {name}{labels}")
+    return "match of " + "  ·  ".join(parts) if parts else "no encoder has seen a picture yet"
+
+
+def verdict(report: TrainingReport, matcher_id: int | None) -> str:
+    """Whether a matcher was kept, and why, in a sentence."""
+    match, free = (report.of(n).average_precision.value for n in ("match", "label-free"))
+    figures = f"mAP {match:.3f} against {free:.3f} on {report.pictures[2]:,} held-out pictures"
+    if matcher_id is None:
+        return (
+            f"Not kept: it does no better than the match without labels, {figures}."
+            " k keeps it all the same."
+        )
+    if report.is_better:
+        return f"Kept as matcher {matcher_id}: better than the match without labels, {figures}."
+    return f"Kept as matcher {matcher_id} by force: no better than without labels, {figures}."
+
+
+def matcher_detail(matcher: KeptMatcher) -> Content:
+    """The report of a matcher."""
+    if matcher.report is not None:
+        return report_content(matcher.report, verdict(matcher.report, matcher.id))
+    lines = [
+        Content.styled(f"Matcher {matcher.id} for {plain(matcher.encoder_id)}", "bold"),
+        Content("It came with the program or from a file; what its maker measured:"),
+        *(Content(f"  {plain(line)}") for line in _figures(matcher.other_report)),
+    ]
+    return Content("\n").join(lines)
+
+
+def report_content(report: TrainingReport, sentence: str) -> Content:
+    """A verdict and the figures below it."""
+    from t2itui.text.evaluations import write_training_report
+
+    output = RichOutput()
+    output.line(sentence, bold=True)
+    write_training_report(report, output, with_plots=False)
+    return output.content
+
+
+def report_plots(report: TrainingReport | None) -> tuple[Plot, ...]:
+    """Where queries are sent at every threshold, and how often a probability is right."""
+    if report is None:
+        return ()
+    return (*routing_plots(report.routing), *map(reliability_plot, report.calibration))
+
+
+def training_detail(training: Training) -> Content:
+    """What there is to say of a training that does not run."""
+    if training.trained is not None:
+        return report_content(
+            training.trained.report, verdict(training.trained.report, training.trained.id)
+        )
+    view = training.view
+    said = [view.message, view.hint] if view is not None else []
+    if training.state is JobState.LOST:
+        said = ["The program ended before it was done."]
+    if training.can_go_on:
+        said.append("r goes on, from the last whole epoch if there was one.")
+    return Content("\n").join([Content(plain(line)) for line in said if line])
+
+
+def _figures(text: str, start: str = "") -> list[str]:
+    """The numbers of a report of another make, a line each."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return []
+    lines: list[str] = []
+    for name, value in values.items() if isinstance(values, dict) else ():
+        if isinstance(value, dict):
+            lines += _figures(json.dumps(value), f"{start}{name}: ")
+        elif isinstance(value, float):
+            # Counts are written as 120.0; a share of 1.0 is none.
+            shown = f"{value:,.0f}" if value > 1 and value.is_integer() else f"{value:.3f}"
+            lines.append(f"{start}{name} {shown}".replace("_", " "))
+        elif isinstance(value, int | str) and not isinstance(value, bool):
+            lines.append(f"{start}{name} {value}".replace("_", " "))
+    return lines
+
+
+def _short(encoder_id: str) -> str:
+    return encoder_id.rpartition("/")[2]

@@ -1,0 +1,308 @@
+"""The shell commands that repeat what is on a screen."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
+from engine.jobs.codec import Order
+from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
+from engine.states import Synthetic, VectorLayout
+from engine.training.request import TrainRequest
+from t2itui.settings import home_folder
+from t2itui.text.words import scope_name
+
+if TYPE_CHECKING:
+    from engine.comparing.sheet import Line, Sheet
+    from engine.results import Receipt
+
+
+def search_command(home: Path | None, request: SearchRequest) -> str:
+    """Return the command line that answers `request`."""
+    words = ["search"]
+    words += ["--top", str(request.top), "--scorer", request.scorer]
+    words += ["--threshold", f"{request.threshold:g}"]
+    words += filter_options(request.filters)
+    words += ["--encoder", request.encoder_id] if request.encoder_id else []
+    words += ["--offline"] if request.offline else []
+    words += ["--", request.query] if request.query.startswith("-") else [request.query]
+    return program(home, *words)
+
+
+def compare_command(home: Path | None, sheet: Sheet | None, *options: str) -> str:
+    """Return the command line that compares what is on the sheet; without one, with options."""
+    words = ["compare", *options]
+    if sheet is not None:
+        words += ["--encoder", sheet.encoder] if sheet.encoder else []
+        words += _line_options(sheet.lines)
+        words += ["--"] if any(name.startswith("-") for name in sheet.pictures) else []
+        words += sheet.pictures
+    return program(home, *words)
+
+
+def _line_options(lines: tuple[Line, ...]) -> list[str]:
+    """Options in the order of the lines; those of a pair stand together."""
+    words: list[str] = []
+    place = 0
+    while place < len(lines):
+        one, *other = lines[place : place + 2]
+        if one.pair is not None and other and other[0].pair == one.pair:
+            words += ["--pair", one.text, other[0].text]
+            place += 2
+        else:
+            words += ["-t", one.text]
+            place += 1
+    return words
+
+
+def filter_options(filters: Filters) -> list[str]:
+    """Return the options that stand for these filters."""
+    words: list[str] = []
+    for folder in filters.folders:
+        words += ["--in", scope_name(folder)]
+    for name, moment in (("--since", filters.since), ("--until", filters.until)):
+        if moment is not None:
+            words += [name, datetime.fromtimestamp(moment).strftime("%Y-%m-%dT%H:%M:%S")]
+    words += ["--min-side", str(filters.min_side)] if filters.min_side else []
+    return (
+        [*words, "--synthetic", filters.synthetic] if filters.synthetic != Synthetic.SHOW else words
+    )
+
+
+def request_of(receipt: Receipt, *, top: int) -> SearchRequest:
+    """Return the request that leads to a receipt."""
+    return SearchRequest(
+        query=receipt.query,
+        top=top,
+        scorer=receipt.ranked_by,
+        threshold=receipt.threshold,
+        filters=filters_of(receipt.filters),
+    )
+
+
+def filters_of(kept: Mapping[str, object]) -> Filters:
+    """Return the filters that a receipt keeps; only those that were set are among them."""
+    folders, since, until = kept.get("folders"), kept.get("since"), kept.get("until")
+    min_side, synthetic = kept.get("min_side"), kept.get("synthetic")
+    return Filters(
+        folders=tuple(Path(str(each)) for each in folders) if isinstance(folders, list) else (),
+        since=float(since) if isinstance(since, int | float) else None,
+        until=float(until) if isinstance(until, int | float) else None,
+        min_side=min_side if isinstance(min_side, int) else 0,
+        synthetic=synthetic if isinstance(synthetic, str) else Synthetic.SHOW,
+    )
+
+
+def program(home: Path | None, *words: str) -> str:
+    """Return a command line; the home is named where the shell would take another one."""
+    place = [] if home is None or home == home_folder() else ["--home", str(home)]
+    return shlex.join(["t2itui", *place, *words])
+
+
+def index_command(home: Path | None, request: IndexRequest) -> str:
+    """Return the command that indexes the same folders in the same way."""
+    words = ["--encoder", request.encoder] if request.encoder is not None else []
+    if request.per_class is not None:
+        words += ["--per-class", str(request.per_class), "--seed", str(request.seed)]
+    return program(home, "index", *words, *map(str, request.folders))
+
+
+def import_command(home: Path | None, request: ImportRequest) -> str:
+    """Return the command that imports the same vectors."""
+    words = ["cache", "import", "--encoder", request.encoder_id]
+    for option, path in (
+        ("--pictures", request.pictures),
+        ("--texts", request.texts),
+        ("--root", request.root),
+    ):
+        words += [option, str(path)] if path is not None else []
+    if request.logit_scale != 100.0:
+        words += ["--logit-scale", f"{request.logit_scale:g}"]
+    if request.languages != ("en",):
+        words += [word for language in request.languages for word in ("--language", language)]
+    return program(home, *words)
+
+
+def export_command(home: Path | None, request: ExportRequest) -> str:
+    """Return the command that exports the same vectors."""
+    words = ["cache", "export", "--encoder", request.encoder_id]
+    words += ["--layout", request.layout] if request.layout != VectorLayout.NPZ else []
+    return program(home, *words, str(request.target))
+
+
+def download_command(home: Path | None, model_id: str) -> str:
+    """Return the command that downloads a model."""
+    return program(home, "models", "get", model_id)
+
+
+def generate_command(home: Path | None, order: Order) -> str:
+    """Return the command that paints the same pictures."""
+    request = order.request
+    seed = order.drawn if request.seed is None and order.fresh else request.seed
+    size = f"{request.width}x{request.height}" if request.width and request.height else None
+    options: list[tuple[str, object]] = [
+        ("--negative", request.negative or None),
+        ("--seed", seed),
+        ("--steps", request.steps),
+        ("--guidance", None if request.guidance is None else f"{request.guidance:g}"),
+        ("--size", size),
+        ("--scheduler", request.scheduler),
+        ("--count", request.count if request.count > 1 else None),
+        ("--model", request.model),
+        *(("--lora", f"{lora.path}:{lora.weight:g}") for lora in request.loras),
+        ("--start", request.start_picture),
+        ("--strength", f"{request.strength:g}" if request.start_picture else None),
+        ("--in", order.library or None),
+    ]
+    words = [word for name, value in options if value is not None for word in (name, str(value))]
+    words += ["--"] if request.prompt.startswith("-") else []
+    return program(home, "generate", *words, *([request.prompt] if request.prompt else []))
+
+
+def train_command(home: Path | None, request: TrainRequest) -> str:
+    """Return the command that trains the same matcher, or goes on with it."""
+    usual = TrainRequest(data=request.data)
+    options: list[tuple[str, str, object]] = [
+        ("--images", "images", request.images),
+        ("--encoder", "encoder", request.encoder),
+        ("--queries", "queries", request.queries),
+        ("--words", "words", request.words),
+        ("--split", "split", request.split),
+        ("--language", "language", request.language),
+        ("--limit", "limit", request.limit),
+        ("--seed", "seed", request.seed),
+        ("--hidden", "hidden", request.hidden),
+        ("--epochs", "epochs", request.epochs),
+    ]
+    words = [
+        word
+        for option, name, value in options
+        if value != getattr(usual, name)
+        for word in (option, str(value))
+    ]
+    words += ["--two-branch"] if request.with_two_branch else []
+    words += ["--force"] if request.force else []
+    words += ["--offline"] if request.offline else []
+    return program(
+        home, "train", *words, *(["--"] if request.data.startswith("-") else []), request.data
+    )
+
+
+def models_command(home: Path | None) -> str:
+    """Return the command that lists matchers with their reports."""
+    return program(home, "models")
+
+
+def export_matcher_command(home: Path | None, matcher_id: int, target: Path) -> str:
+    """Return the command that writes a matcher to a file."""
+    return program(home, "models", "export", str(matcher_id), str(target))
+
+
+def import_matcher_command(home: Path | None, source: Path) -> str:
+    """Return the command that takes a matcher in from a file."""
+    return program(home, "models", "import", str(source))
+
+
+def remove_matcher_command(home: Path | None, matcher_id: int) -> str:
+    """Return the command that deletes a matcher."""
+    return program(home, "models", "remove", str(matcher_id))
+
+
+def label_command(
+    home: Path | None, text: str, picture: str, encoder_id: str, *, fits: bool | None
+) -> str:
+    """Return the command that says whether a text fits a picture, or takes that back (None)."""
+    said = "--undo" if fits is None else "--yes" if fits else "--no"
+    return program(home, "label", said, "--encoder", encoder_id, "--", text, picture)
+
+
+def labels_command(home: Path | None, encoder_id: str) -> str:
+    """Return the command that lists the labels of an encoder."""
+    return program(home, "label", "--list", "--encoder", encoder_id)
+
+
+def forget_labels_command(home: Path | None, encoder_id: str) -> str:
+    """Return the command that takes all labels of an encoder back."""
+    return program(home, "label", "--forget", "--encoder", encoder_id)
+
+
+def forget_command(home: Path | None, folder: Path) -> str:
+    """Return the command that forgets a folder."""
+    return program(home, "library", "--forget", str(folder))
+
+
+def storybook_command(home: Path | None, *, on: bool) -> str:
+    """Return the command that takes the storybook in or leaves it out."""
+    return program(home, "library", "--storybook", "on" if on else "off")
+
+
+def failures_command(home: Path | None) -> str:
+    """Return the command that lists what could not be read."""
+    return program(home, "library", "--failures")
+
+
+def vanished_command(home: Path | None) -> str:
+    """Return the command that lists the files that are gone."""
+    return program(home, "library", "--vanished")
+
+
+def library_command(home: Path | None) -> str:
+    """Return the command that shows what the library holds."""
+    return program(home, "library")
+
+
+def replay_command(home: Path | None, receipt_id: str) -> str:
+    """Return the command that replays a receipt."""
+    return program(home, "history", receipt_id)
+
+
+def forget_receipt_command(home: Path | None, receipt_id: str) -> str:
+    """Return the command that deletes a receipt."""
+    return program(home, "history", "--forget", receipt_id)
+
+
+def evaluate_command(home: Path | None, request: EvaluateRequest) -> str:
+    """Return the command that evaluates in the same way."""
+    options: list[tuple[str, object]] = [
+        ("--images", request.images),
+        ("--encoder", request.encoder),
+        *_scorers(request.scorers),
+        ("--threshold", f"{request.threshold:g}"),
+        ("--queries", None if request.queries == "captions" else request.queries),
+        ("--words", request.words),
+        ("--split", None if request.split == "test" else request.split),
+        ("--language", request.language or None),
+        ("--limit", request.limit),
+        ("--seed", request.seed or None),
+        *(("--template", each) for each in request.templates if request.templates != TEMPLATES),
+        *(("--class-name", f"{folder}={word}") for folder, word in request.names),
+        ("--resamples", None if request.resamples == 1000 else request.resamples),
+    ]
+    words = [word for name, value in options if value is not None for word in (name, str(value))]
+    words += ["--no-swaps"] if not request.swaps else []
+    words += ["--offline"] if request.offline else []
+    return program(home, "eval", request.data, *words)
+
+
+def _scorers(names: tuple[str, ...]) -> list[tuple[str, object]]:
+    return [] if names == DEFAULT_SCORERS else [("--scorer", name) for name in names]
+
+
+def show_command(home: Path | None, evaluation_id: int, *, plot: Path | None = None) -> str:
+    """Return the command that shows a kept evaluation, or also draws it into a file."""
+    drawn = [] if plot is None else ["--plot", str(plot)]
+    return program(home, "eval", "--show", str(evaluation_id), *drawn)
+
+
+def compare_evaluations_command(home: Path | None, before: int, after: int) -> str:
+    """Return the command that shows what changed from one evaluation to another."""
+    return program(home, "eval", "--compare", str(before), str(after))
+
+
+def forget_evaluation_command(home: Path | None, evaluation_id: int) -> str:
+    """Return the command that drops an evaluation."""
+    return program(home, "eval", "--forget", str(evaluation_id))

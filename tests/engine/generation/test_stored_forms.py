@@ -1,0 +1,129 @@
+"""What is stored of a generation stays as earlier versions wrote it, byte for byte."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pytest
+
+from engine.generation.parameters import settle
+from engine.generation.recipe import digest, recipe_of, to_json
+from engine.generation.request import GenerateRequest, Lora
+from engine.jobs.codec import Order, order_from_json, order_to_json
+from engine.models.generator_info import Defaults, GeneratorFacts
+from engine.models.progress import Painted
+from engine.states import OutputCheck
+
+Make: TypeAlias = Callable[[Path], Order]
+
+FACTS = GeneratorFacts(
+    id="some/painter",
+    source="some/painter",
+    path=Path("/models/p"),
+    family="sd1",
+    prediction_type="epsilon",
+    defaults=Defaults(steps=25, guidance=7.5, scheduler="dpm++", width=64, height=64),
+    multiple=8,
+    smallest=8,
+    schedulers=("ddim", "dpm++", "euler-a"),
+    variant="",
+    size_bytes=1,
+    has_safety_checker=False,
+)
+
+PLAIN_KEY = "6b58460b049dbcaaa9c7bd04ff3bda1e7f3db94690913f2ded68af9045f18453"
+PLAIN_JOB = (
+    '{"request": {"prompt": "a red dog", "negative": "", "seed": null, "steps": null, "guidance":'
+    ' null, "width": null, "height": null, "scheduler": null, "count": 1, "model": null, "loras":'
+    ' [], "start_picture": null, "strength": 0.6, "preview": true}, "drawn": 7, "fresh": false,'
+    ' "library": "", "receipt_id": null}'
+)
+PLAIN_RECIPE = (
+    '{"device":"cpu","dtype":"fp32","guidance":7.5,"height":64,"model":"some/painter","prompt":'
+    f'"a red dog","request_key":"{PLAIN_KEY}","scheduler":"dpm++","seed":7,"source":"/models/p",'
+    '"steps":25,"steps_down":["attention in slices"],"version":1,"width":64}'
+)
+
+FULL_KEY = "dca7318956af0e15b1504363b5968d21321df02bb88013921c4b2ea303407356"
+FULL_JOB = (
+    '{"request": {"prompt": "雪 dog", "negative": "blur", "seed": 3, "steps": 30, "guidance": 5.0,'
+    ' "width": 64, "height": 48, "scheduler": "euler-a", "count": 2, "model": "some/painter",'
+    ' "loras": [{"path": "FOLDER/ink.safetensors", "weight": 0.5}], "start_picture":'
+    ' "FOLDER/start.png", "strength": 0.4, "preview": false}, "drawn": 9, "fresh": true, "library":'
+    ' "storybook", "receipt_id": "r1"}'
+)
+INK = "b728b7e775f708faf513b988271e39176d3efb8efcb6523124e0592d7c7b4165"
+START = "cced28c6dc3f99c2396a5eaad732bf6b28142335892b1cd0e6af6cdb53f5ccfa"
+FULL_RECIPE = (
+    '{"device":"cpu","dtype":"fp32","guidance":5.0,"height":48,"library":"storybook","loras":'
+    f'[{{"name":"ink","sha256":"{INK}","weight":0.5}}],"model":"some/painter","negative":"blur",'
+    f'"prompt":"雪 dog","request_key":"{FULL_KEY}","scheduler":"euler-a","seed":3,'
+    f'"start_sha256":"{START}","steps":30,"steps_down":["attention in slices"],"strength":0.4,'
+    '"version":1,"width":64}'
+)
+
+
+def plain(folder: Path) -> Order:
+    return Order(request=GenerateRequest(prompt="a red dog"), drawn=7)
+
+
+def full(folder: Path) -> Order:
+    (folder / "ink.safetensors").write_bytes(b"ink")
+    (folder / "start.png").write_bytes(b"start")
+    request = GenerateRequest(
+        prompt="雪 dog",
+        negative="blur",
+        seed=3,
+        steps=30,
+        guidance=5.0,
+        width=64,
+        height=48,
+        scheduler="euler-a",
+        count=2,
+        model="some/painter",
+        loras=(Lora(path=folder / "ink.safetensors", weight=0.5),),
+        start_picture=folder / "start.png",
+        strength=0.4,
+        preview=False,
+    )
+    return Order(request=request, drawn=9, fresh=True, library="storybook", receipt_id="r1")
+
+
+@pytest.mark.parametrize(("make", "text"), [(plain, PLAIN_JOB), (full, FULL_JOB)])
+def test_the_row_of_a_job_is_written_and_read_as_ever(
+    make: Make, text: str, tmp_path: Path
+) -> None:
+    order, text = make(tmp_path), text.replace("FOLDER", str(tmp_path))
+    assert order_to_json(order) == text
+    assert order_from_json(text) == order
+
+
+@pytest.mark.parametrize(
+    ("make", "key", "text", "private"),
+    [(plain, PLAIN_KEY, PLAIN_RECIPE, True), (full, FULL_KEY, FULL_RECIPE, False)],
+)
+def test_the_key_and_the_recipe_of_a_picture_are_written_as_ever(
+    make: Make, key: str, text: str, private: bool, tmp_path: Path
+) -> None:
+    order = make(tmp_path)
+    settled = settle(order.request, FACTS)
+    digests = digest(order, settled)
+    assert digests.request_key == key
+    painted = Painted(
+        pixels=np.zeros((8, 8, 3), np.uint8),
+        verdict=OutputCheck.FINE,
+        model_id=settled.model_id,
+        seed=order.seeds()[0],
+        steps=settled.steps,
+        guidance=settled.guidance,
+        width=settled.width,
+        height=settled.height,
+        scheduler=settled.scheduler,
+        device="cpu",
+        dtype="fp32",
+        seconds=1.5,
+        steps_down=("attention in slices",),
+    )
+    recipe = recipe_of(settled, painted, digests, source="/models/p", library=order.library)
+    assert to_json(recipe, private=private) == text

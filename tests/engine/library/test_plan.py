@@ -1,0 +1,193 @@
+"""Walking and planning, without a cache or a process."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cache.files import FailureRecord
+from engine.errors import RequestError
+from engine.events import JobEvent, JobProgress
+from engine.library.folders import Folder, check_roots, walk
+from engine.library.indexing import sentence
+from engine.library.plan import FileTask, Known, Plan, evenly, make_plan
+from engine.library.progress import Progress
+from engine.results import IndexSummary
+
+ROW = (10, 5, 1, True)
+
+
+def folder(path: str, *names: str, error: str = "") -> Folder:
+    return Folder(path, files=[(f"{path}/{name}", 10, 5) for name in names], error=error)
+
+
+def planned(
+    folders: list[Folder],
+    files: dict[str, tuple[int, int, int, bool]],
+    bad: tuple[FailureRecord, ...] = (),
+    missing: frozenset[int] = frozenset(),
+) -> Plan:
+    plan = Plan()
+    known = Known(files=files, failures={record.path: record for record in bad}, missing=missing)
+    make_plan(plan, folders, known)
+    return plan
+
+
+def failure(path: str, size: int = 10) -> FailureRecord:
+    return FailureRecord(path=path, size=size, mtime_ns=5, reason="bad", failed_at=0.0)
+
+
+def test_only_names_that_promise_a_picture_are_found_in_order(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.jpg", "c.txt", ".d.jpg", "jpg", "e.heic", "z/f.webp", ".h/g.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [
+        path for folder in walk([str(tmp_path)], threading.Event()) for path, *_ in folder.files
+    ]
+    names = [str(Path(path).relative_to(tmp_path)) for path in found]
+    assert names == ["a.jpg", "b.PNG", "e.heic", "z/f.webp"]
+
+
+def test_walking_stops_when_it_is_told_to(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / str(number)).mkdir()
+    stop = threading.Event()
+    visited = 0
+    for _ in walk([str(tmp_path)], stop):
+        visited += 1
+        stop.set()
+    assert visited == 1
+
+
+def test_a_folder_that_cannot_be_listed_says_why_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "shut", "z"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "p.jpg").touch()
+    real = os.scandir
+
+    def scandir(path: str) -> Iterator[os.DirEntry[str]]:
+        if path.endswith("shut"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    folders = list(walk([str(tmp_path)], threading.Event()))
+    assert [(Path(one.path).name, one.error) for one in folders[1:]] == [
+        ("a", ""),
+        ("shut", "Permission denied"),
+        ("z", ""),
+    ]
+
+
+def test_what_lies_below_an_unreadable_folder_has_not_vanished() -> None:
+    files = dict.fromkeys(
+        ("/r/a.jpg", "/r/shut/b.jpg", "/r/shut/deep/c.jpg", "/r/shutter/d.jpg"), ROW
+    )
+    bad = (failure("/r/shut/bad.jpg"), failure("/r/gone.jpg"))
+    plan = planned([folder("/r"), folder("/r/shut", error="Permission denied")], files, bad)
+    assert plan.vanished == ["/r/a.jpg", "/r/shutter/d.jpg"]
+    assert plan.forgiven == ["/r/gone.jpg"]
+    assert plan.unreadable == [("/r/shut", "Permission denied")]
+
+
+def test_files_are_unchanged_changed_new_or_back() -> None:
+    files = {
+        "/r/same": ROW,
+        "/r/changed": (11, 5, 2, True),
+        "/r/back": (10, 5, 3, False),
+        "/r/named": (0, 0, 4, False),
+    }
+    plan = planned([folder("/r", "same", "changed", "new", "back", "named")], files)
+    assert (plan.found, plan.unchanged) == (5, 1)
+    assert plan.tasks == [
+        FileTask("/r/changed", 10, 5, None, True, False),
+        FileTask("/r/new", 10, 5, None, False, False),
+        FileTask("/r/named", 10, 5, 4, False, False),
+    ]
+    assert [picture_id for _, picture_id in plan.returned] == [3]
+    assert plan.vanished == []
+
+
+def test_an_unchanged_file_without_an_embedding_is_read() -> None:
+    plan = planned([folder("/r", "a")], {"/r/a": ROW}, missing=frozenset({1}))
+    assert [task.path for task in plan.tasks] == ["/r/a"]
+
+
+def test_a_bad_file_waits_until_it_changes() -> None:
+    bad = (failure("/r/same"), failure("/r/changed", size=11))
+    plan = planned([folder("/r", "same", "changed")], {}, bad)
+    assert plan.known_bad == 1
+    assert plan.tasks == [FileTask("/r/changed", 10, 5, None, False, True)]
+    assert plan.forgiven == []
+
+
+def test_files_that_were_not_sampled_have_not_vanished() -> None:
+    names = [f"{number}.jpg" for number in range(20)]
+    files = {f"/r/{name}": ROW for name in names}
+    plan, known = Plan(), Known(files=files, failures={}, missing=frozenset())
+    make_plan(plan, [folder("/r", *names)], known, evenly(["/r"], 5, seed=1))
+    assert (plan.found, plan.unchanged, plan.vanished) == (5, 5, [])
+
+
+def test_sampling_depends_on_the_seed_and_not_on_where_the_set_lies() -> None:
+    names = [f"{number:02}.jpg" for number in range(30)]
+
+    def sample(root: str, seed: int) -> list[str]:
+        chosen = evenly([root], 5, seed)(f"{root}/cats", folder(f"{root}/cats", *names).files)
+        return [Path(path).name for path, *_ in chosen]
+
+    assert sample("/here", 7) == sample("/there", 7)
+    assert sample("/here", 7) != sample("/here", 8)
+    assert sample("/here", 7) == sorted(sample("/here", 7))
+
+
+def test_roots_are_absolute_and_none_lies_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert check_roots([Path("a/b"), Path("a"), Path("a/../a")]) == [str(tmp_path / "a")]
+    strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    strange.mkdir()
+    with pytest.raises(RequestError, match=r"caf\\xe9 is not valid UTF-8"):
+        check_roots([strange])
+    with pytest.raises(RequestError, match="No folder"):
+        check_roots([])
+
+
+def test_progress_is_told_ten_times_a_second_with_rate_and_time_left() -> None:
+    events: list[JobEvent] = []
+    now = 0.0
+    progress = Progress(1, events.append, clock=lambda: now)
+    for done in range(1001):
+        now = done * 0.01
+        progress.tell("indexing", done, 1000)
+    assert 95 <= len(events) <= 102
+    middle, last = events[50], events[-1]
+    assert isinstance(middle, JobProgress)
+    assert isinstance(last, JobProgress)
+    assert middle.rate == pytest.approx(100)
+    assert middle.eta_s == pytest.approx((1000 - middle.done) / 100)
+    assert (last.done, last.eta_s) == (1000, 0)
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    events: list[JobEvent] = []
+    now, done = 0.0, 0
+    progress = Progress(1, events.append, clock=lambda: now)
+    for step in range(100):
+        now, done = step * 1.0, done + (100 if step < 50 else 1)
+        progress.tell("indexing", done, 10_000)
+    last = events[-1]
+    assert isinstance(last, JobProgress)
+    assert last.rate == pytest.approx(1, rel=0.2)
+
+
+def test_the_sentence_leaves_out_what_did_not_happen() -> None:
+    summary = IndexSummary(found=1, added=1, unreadable_folders=2, seconds=0.5)
+    assert sentence(summary) == "1 file in 0.5 s: 1 new; 2 folders could not be read."
+    assert sentence(IndexSummary(seconds=1)) == "0 files in 1.0 s: no pictures."

@@ -1,0 +1,107 @@
+"""Decoder processes, well and ill."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest_asyncio
+
+from cache.embeddings import short_hash
+from engine.library.decoders import (
+    Decoder,
+    PoolSettings,
+    Read,
+    Refused,
+    open_decoders,
+    sensible_count,
+)
+from engine.library.plan import FileTask
+from tests.engine.library.pictures import SPEC, save
+
+
+def task(path: Path, *, adopts: int | None = None) -> FileTask:
+    status = path.stat()
+    return FileTask(str(path), status.st_size, status.st_mtime_ns, adopts, False, False)
+
+
+def settings(
+    tmp_path: Path, *, known: tuple[str, ...] = (), has_model: bool = True
+) -> PoolSettings:
+    return PoolSettings(
+        count=1,
+        log=tmp_path / "decoder.log",
+        spec=SPEC if has_model else None,
+        max_pixels=1_000_000,
+        thumbnail_side=20,
+        known=np.array(sorted(map(short_hash, known)), np.int64),
+        timeout_s=3.0,
+        module="tests.engine.library.bad_decoder",
+    )
+
+
+@pytest_asyncio.fixture
+async def decoder(tmp_path: Path) -> AsyncIterator[Decoder]:
+    async with open_decoders(settings(tmp_path)) as (decoder,):
+        yield decoder
+
+
+async def test_a_crash_costs_the_file_and_nothing_else(decoder: Decoder, tmp_path: Path) -> None:
+    bad = await decoder.read(task(save(tmp_path / "crash.png")))
+    good = await decoder.read(task(save(tmp_path / "good.png")))
+    assert isinstance(bad, Refused)
+    assert "crashed" in bad.reason
+    assert "SIGSEGV" in bad.reason
+    assert bad.is_final
+    assert isinstance(good, Read)
+
+
+async def test_a_hang_costs_the_file_and_nothing_else(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    async with open_decoders(replace(settings(tmp_path), timeout_s=1.5)) as (decoder,):
+        await decoder.read(task(save(tmp_path / "first.png")))
+        bad = await decoder.read(task(save(tmp_path / "hang.png")))
+        assert bad == Refused(
+            task=bad.task, reason="it could not be read within 2 seconds", is_final=True
+        )
+        assert isinstance(await decoder.read(task(save(tmp_path / "good.png"))), Read)
+
+
+async def test_a_process_that_was_killed_is_replaced_and_the_file_read_again(
+    decoder: Decoder, tmp_path: Path
+) -> None:
+    assert isinstance(await decoder.read(task(save(tmp_path / "once.png"))), Read)
+
+
+async def test_known_content_is_hashed_only(tmp_path: Path) -> None:
+    async with open_decoders(settings(tmp_path)) as (decoder,):
+        first = await decoder.read(task(save(tmp_path / "a.png", 1)))
+        assert isinstance(first, Read)
+        assert first.new is not None
+        assert first.pixels is not None
+    async with open_decoders(settings(tmp_path, known=(first.sha256,))) as (decoder,):
+        again = await decoder.read(task(save(tmp_path / "copy.png", 1)))
+        other = await decoder.read(task(save(tmp_path / "b.png", 2)))
+        adopted = await decoder.read(task(save(tmp_path / "c.png", 1), adopts=5))
+    assert isinstance(again, Read)
+    assert (again.new, again.is_known, again.sha256) == (None, True, first.sha256)
+    assert isinstance(other, Read)
+    assert other.new is not None
+    assert isinstance(adopted, Read)
+    assert adopted.new is not None
+
+
+async def test_without_a_model_only_adopted_files_are_decoded(tmp_path: Path) -> None:
+    async with open_decoders(settings(tmp_path, has_model=False)) as (decoder,):
+        plain = await decoder.read(task(save(tmp_path / "a.png", 1)))
+        adopted = await decoder.read(task(save(tmp_path / "b.png", 2), adopts=5))
+    assert isinstance(plain, Read)
+    assert (plain.new, plain.is_known) == (None, False)
+    assert isinstance(adopted, Read)
+    assert adopted.new is not None
+    assert adopted.pixels is None
+
+
+def test_the_number_of_processes_follows_the_wish_and_else_the_cores() -> None:
+    assert sensible_count(5) == 5
+    assert 1 <= sensible_count(0) <= 8

@@ -1,0 +1,56 @@
+"""What a notebook finds in `engine`, and that looking for it loads nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import engine
+
+OFFERED = {
+    *("Engine", "EngineSettings", "Job"),
+    *("SearchRequest", "Filters", "IndexRequest", "ImportRequest", "ExportRequest"),
+    *("GenerateRequest", "Lora", "EvaluateRequest", "TrainRequest"),
+    *("SearchResult", "Receipt", "ResultRow", "Scores"),
+    *("JobEvent", "JobProgress", "JobNote", "JobFinished", "JobFailed", "JobCancelled"),
+    *("Route", "JobKind", "JobState"),
+    *("T2IError", "CacheError", "EngineError", "RequestError"),
+    *("ModelMissingError", "EmptyLibraryError"),
+}
+
+
+def test_the_engine_offers_these_names_and_no_others() -> None:
+    assert set(engine.__all__) == OFFERED
+    assert set(dir(engine)) >= OFFERED
+
+
+def test_every_name_that_is_offered_is_there_under_that_name() -> None:
+    for name in OFFERED:
+        assert getattr(engine, name).__name__ == name
+
+
+def test_every_error_that_is_offered_has_the_one_root() -> None:
+    for name in OFFERED:
+        if name.endswith("Error"):
+            assert issubclass(getattr(engine, name), engine.T2IError)
+
+
+def test_importing_the_engine_imports_none_of_its_rooms() -> None:
+    code = "import sys, engine; print(*(name for name in sys.modules if 'engine.' in name))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_searching_an_empty_home_through_the_front_door(tmp_path: Path) -> None:
+    code = f"""
+import asyncio, pathlib
+from engine import Engine, EngineSettings, SearchRequest, T2IError
+
+async def main():
+    async with Engine.open(EngineSettings(home=pathlib.Path({str(tmp_path)!r}))) as engine:
+        result = await engine.search(SearchRequest(query="a horse", top=3))
+        print(len(result.rows), result.receipt.route)
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("3 "), done.stdout
