@@ -157,6 +157,12 @@ def recipe_of(db: Database, home: Path, picture_id: int) -> GeneratedRecord | No
     return rows[0] if rows else None
 
 
+def generated_by(db: Database, home: Path, job_id: int) -> list[GeneratedRecord]:
+    """The pictures that a job generated and stored, the first one first."""
+    found = records(db, home, "g.job_id = ? and g.picture_id is not null", [job_id])
+    return found[::-1]
+
+
 def list_generated(db: Database, home: Path, limit: int) -> list[GeneratedRecord]:
     """The pictures that were painted and kept, the newest first."""
     return records(db, home, "g.picture_id is not null", [], limit=limit)

@@ -68,10 +68,25 @@ def set_job(db: Database, job_id: int, state: str, message: str = "") -> None:
 
 def list_jobs(db: Database, limit: int) -> list[JobRecord]:
     """The jobs entered last, newest first."""
+    return _records(db, "order by id desc limit ?", [limit])
+
+
+def find_job(db: Database, job_id: int) -> JobRecord | None:
+    """The job of that id; None where it is not remembered."""
+    found = _records(db, "where id = ?", [job_id])
+    return found[0] if found else None
+
+
+def jobs_in(db: Database, kind: str, state: str) -> list[JobRecord]:
+    """The jobs of a kind that are in a state, newest first."""
+    return _records(db, "where kind = ? and state = ? order by id desc", [kind, state])
+
+
+def _records(db: Database, condition: str, values: list[str | int]) -> list[JobRecord]:
     rows = db.execute(
         "select id, kind, title, state, created_at, updated_at, request, message"
-        " from jobs order by id desc limit ?",
-        [limit],
+        f" from jobs {condition}",
+        values,
     )
     return [
         JobRecord(

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
         JobNote,
         JobProgress,
     )
-    from engine.generation.request import GenerateRequest, Lora
+    from engine.generation.request import GenerateRequest
     from engine.jobs.jobs import Job
+    from engine.models.parameters import Lora
     from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
     from engine.results import Receipt, ResultRow, Scores, SearchResult
     from engine.settings import EngineSettings
@@ -91,8 +92,9 @@ _HOMES = {
         "JobNote",
         "JobProgress",
     ),
-    "engine.generation.request": ("GenerateRequest", "Lora"),
+    "engine.generation.request": ("GenerateRequest",),
     "engine.jobs.jobs": ("Job",),
+    "engine.models.parameters": ("Lora",),
     "engine.requests": (
         "ExportRequest",
         "Filters",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.comparing.comparer import Comparer
     from engine.evaluation.evaluator import Evaluator
     from engine.evaluation.request import EvaluateRequest
-    from engine.generation.generation import Painting
+    from engine.generation.generation import Generation
     from engine.generation.request import GenerateRequest
     from engine.library.collections import Storybook
     from engine.library.exchange import Exchange
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from engine.models.encoders import Encoders
     from engine.models.generators import Generators
     from engine.requests import ExportRequest, ImportRequest, IndexRequest, SearchRequest
-    from engine.results import Check, ModelStatus, SearchResult
+    from engine.results import Check, ModelStatus, Receipt, SearchResult
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
     from engine.training.request import TrainRequest
-    from engine.training.training import Training
+    from engine.training.training import MatcherTraining
 
 
 class Engine:
@@ -103,26 +103,26 @@ class Engine:
         return Generators(self.settings)
 
     @cached_property
-    def painting(self) -> Painting:
+    def generation(self) -> Generation:
         """Pictures for what the library lacks."""
-        from engine.generation.generation import Painting
+        from engine.generation.generation import Generation
 
-        return Painting(
+        return Generation(
             cache=self.cache,
             jobs=self.jobs,
             generators=self.generators,
             encoders=self.encoders,
-            searcher=self.searcher,
+            scorer=self.searcher.prompt_scorer,
             storybook=self.storybook,
             settings=self.settings,
         )
 
     @cached_property
-    def training(self) -> Training:
+    def training(self) -> MatcherTraining:
         """Matchers of one's own."""
-        from engine.training.training import Training
+        from engine.training.training import MatcherTraining
 
-        return Training(
+        return MatcherTraining(
             self.cache, self.encoders, self.indexer, self.settings, self.searcher.labels.refit
         )
 
@@ -154,7 +154,7 @@ class Engine:
         try:
             if with_jobs:
                 await engine.jobs.recover()
-                await engine._recover_painted()
+                await engine._recover_generated()
             yield engine
         finally:
             await engine.aclose()
@@ -170,12 +170,12 @@ class Engine:
             await self.encoders.aclose()
         await self.cache.aclose()
 
-    async def _recover_painted(self) -> None:
-        """Bring painted files and their rows together where a crash parted them."""
+    async def _recover_generated(self) -> None:
+        """Bring generated files and their rows together where a crash parted them."""
         if not self.cache.read_only and (self.settings.home / FOLDER).is_dir():
-            from engine.generation.store import recover
+            from engine.generation.store import recover_orphans
 
-            await recover(self.cache, self.settings)
+            await recover_orphans(self.cache, self.settings)
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """Answer a query and keep the receipt."""
@@ -193,9 +193,30 @@ class Engine:
         """Start to train a matcher in the background; `training.of_job` has the result."""
         return self.jobs.start(self.training.job(request))
 
-    async def generate(self, request: GenerateRequest) -> Job:
-        """Start to paint in the background; `painting.results` has the pictures."""
-        return await self.painting.start(request)
+    async def generate(
+        self,
+        request: GenerateRequest,
+        *,
+        receipt: Receipt | None = None,
+        library: str | None = None,
+        fresh: bool = False,
+    ) -> Job:
+        """Start to generate pictures in the background; `generation.results` has them.
+
+        Arguments and errors are those of `generation.start`.
+        """
+        return await self.generation.start(request, receipt=receipt, library=library, fresh=fresh)
+
+    def request_for(self, receipt: Receipt) -> GenerateRequest:
+        """What to generate for a decision: its texts; those it takes away are what not to show.
+
+        Raises RequestError where the query has no text to generate from.
+        """
+        from engine.generation.request import GenerateRequest
+        from engine.search.query import prompts_of
+
+        prompt, negative = prompts_of(receipt.query)
+        return GenerateRequest(prompt=prompt, negative=negative)
 
     def import_vectors(self, request: ImportRequest) -> Job:
         """Start to import vectors in the background."""

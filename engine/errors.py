@@ -10,7 +10,7 @@ EngineError
 ├── WorkerDiedError       a model process ended or hung; the next request starts a new one
 ├── OutOfMemoryError      a model process ran out of memory
 ├── PictureError          a file cannot be read as a picture
-├── SpoiltError           every picture of a job came out black, as no numbers, or blocked
+├── RejectedError         every picture of a job came out black, as no numbers, or blocked
 └── VectorsError          imported vectors are malformed
 """
 
@@ -66,8 +66,8 @@ class PictureError(EngineError):
     """A file cannot be decoded as a picture."""
 
 
-class SpoiltError(EngineError):
-    """A generator painted, and nothing that is worth keeping came of it."""
+class RejectedError(EngineError):
+    """A generator ran, and nothing that is worth storing came of it."""
 
 
 class VectorsError(EngineError):

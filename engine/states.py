@@ -54,6 +54,19 @@ class ScorerKind(StrEnum):
     FUSION = "fusion"
 
 
+class DataKind(StrEnum):
+    """What the texts of a data set are."""
+
+    CAPTIONS = "captions"
+    """Each was written for one picture, or some."""
+    CLASSES = "classes"
+    """Each stands for a folder of pictures."""
+    WORDS = "words"
+    """Each is a word that the captions of some pictures hold."""
+    STORYBOOK = "storybook"
+    """Rendered scenes: what each states is known to be true or false of every picture."""
+
+
 class Direction(StrEnum):
     """What is asked of a data set, and what is to be found."""
 
@@ -100,6 +113,19 @@ class ProcessState(StrEnum):
     LOADING = "loading"
     READY = "ready"
     BUSY = "busy"
+
+
+class GenerationPhase(StrEnum):
+    """What a generation is at."""
+
+    WAITING = "waiting"
+    """Another instance of the program generates on the device; the job goes on once it is free."""
+    LOADING = "loading"
+    """A generator is on its way into memory."""
+    STEP = "step"
+    """A denoising step is done."""
+    DECODING = "decoding"
+    """All steps are done; the latents become a picture."""
 
 
 class CheckState(StrEnum):

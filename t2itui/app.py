@@ -383,7 +383,7 @@ class T2ITuiApp(App[None]):
         form = PaintForm(
             session.engine,
             replace(wanted.request, preview=session.settings.previews),
-            wanted.remarks,
+            wanted.warnings,
             library=session.collection,
             home=session.home,
         )

@@ -80,7 +80,7 @@ class EditRequest:
     """Put a request into the form that asks what to generate."""
 
     request: GenerateRequest
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +310,7 @@ class Session:
     def prompts(self) -> tuple[str, str]:
         """What the query on the Search screen says is to be generated, and what is not."""
         from engine.errors import EngineError
-        from engine.generation.request import prompts_of
+        from engine.search.query import prompts_of
 
         try:
             return prompts_of(self.query)

@@ -18,7 +18,15 @@ from cache.pictures import show
 from cache.sql import revision
 from cache.store import Cache
 from cache.texts import get_texts
-from engine.comparing.sheet import Cell, Comparison, Line, Row, Sheet, SwapResult, long_name
+from engine.comparing.sheet import (
+    Comparison,
+    ComparisonSheet,
+    Description,
+    DescriptionScores,
+    PictureScores,
+    SwapResult,
+    long_name,
+)
 from engine.errors import EmptyLibraryError, RequestError
 from engine.evaluation.sources import read_pictures
 from engine.evaluation.swaps import Variant, variants
@@ -91,7 +99,7 @@ KEPT_SCORES = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Scored:
+class _ScoredText:
     """A text with the scores of the library."""
 
     text: str
@@ -101,7 +109,7 @@ class _Scored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _ScoreKey:
     """What the scores of a text depend on."""
 
     encoder: str | None
@@ -111,15 +119,15 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Ground:
+class _ScoredSheet:
     """A sheet with all its lines scored in one space."""
 
-    sheet: Sheet
-    asked: _Asked
-    scored: tuple[_Scored, ...]
+    sheet: ComparisonSheet
+    asked: _ScoreKey
+    texts: tuple[_ScoredText, ...]
     ids: tuple[int, ...]
     """Of the pictures."""
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
     """The index of each picture among the scores."""
 
 
@@ -132,7 +140,7 @@ class Comparer:
         self._cache = cache
         self._searcher = searcher
         self._storybook = storybook
-        self._known: OrderedDict[tuple[str, _Asked], _Scored] = OrderedDict()
+        self._known: OrderedDict[tuple[str, _ScoreKey], _ScoredText] = OrderedDict()
 
     async def find(self, names: Sequence[str]) -> tuple[int, ...]:
         """The ids of pictures by path or name. Raises RequestError for one that is not there."""
@@ -145,6 +153,7 @@ class Comparer:
                 raise RequestError(
                     f"{name} is not in the library",
                     hint="Index its folder first: t2itui index DIR",
+                    field="pictures",
                 )
         return tuple(ids[number] for number in range(len(names)))
 
@@ -161,35 +170,35 @@ class Comparer:
             )
 
     async def compare(
-        self, sheet: Sheet, *, swaps: bool = False, offline: bool = False
+        self, sheet: ComparisonSheet, *, swaps: bool = False, offline: bool = False
     ) -> Comparison:
         """Score every line. Raises RequestError for a picture that is not in the library, and
         what a search raises."""
-        ground = await self._ground(sheet, offline)
-        first = ground.scored[0]
+        scored = await self._scored_sheet(sheet, offline)
+        first = scored.texts[0]
         found = Comparison(
             pictures=sheet.pictures,
             encoder=first.encoder,
             match=first.match,
             library=len(first.scores.picture_ids),
-            rows=await self._rows(ground),
+            rows=await self._rows(scored),
         )
         if not swaps:
             return found
-        return replace(found, swaps=await self._swapped(ground, range(len(sheet.lines))))
+        return replace(found, swaps=await self._swapped(scored, range(len(sheet.lines))))
 
     async def swap(
-        self, sheet: Sheet, numbers: Sequence[int], *, offline: bool = False
+        self, sheet: ComparisonSheet, numbers: Sequence[int], *, offline: bool = False
     ) -> tuple[SwapResult, ...]:
-        """Score the variants of some lines, by their places; raises as `compare` does."""
-        return await self._swapped(await self._ground(sheet, offline), numbers)
+        """Score the variants of some lines, by their positions; raises as `compare` does."""
+        return await self._swapped(await self._scored_sheet(sheet, offline), numbers)
 
-    async def _ground(self, sheet: Sheet, offline: bool) -> _Ground:
+    async def _scored_sheet(self, sheet: ComparisonSheet, offline: bool) -> _ScoredSheet:
         check(sheet)
         lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
         sheet = replace(sheet, lines=lines)
         ids = await self.find(sheet.pictures)
-        asked = _Asked(
+        asked = _ScoreKey(
             encoder=sheet.encoder,
             filters=await self._scope(ids),
             offline=offline,
@@ -199,12 +208,14 @@ class Comparer:
         # Every line is scored in the space of the first one's encoder, or none could be compared.
         asked = replace(asked, encoder=first.encoder)
         others = [await self._score(line.text, asked) for line in lines[1:]]
-        return _Ground(
+        return _ScoredSheet(
             sheet=replace(sheet, encoder=first.encoder),
             asked=asked,
-            scored=(first, *others),
+            texts=(first, *others),
             ids=ids,
-            places=tuple(_place(first, *pair) for pair in zip(sheet.pictures, ids, strict=True)),
+            indices=tuple(
+                _index_of(first, *pair) for pair in zip(sheet.pictures, ids, strict=True)
+            ),
         )
 
     async def _scope(self, ids: Sequence[int]) -> Filters:
@@ -215,12 +226,13 @@ class Comparer:
             raise RequestError(
                 "pictures of the storybook are ranked among themselves, not among your own",
                 hint="Compare them apart.",
+                field="pictures",
             )
         if self._storybook is None or are_built_in == {False}:
             return Filters()
         return Filters(folders=(self._storybook.folder,))
 
-    async def _score(self, text: str, asked: _Asked) -> _Scored:
+    async def _score(self, text: str, asked: _ScoreKey) -> _ScoredText:
         """Score a text, or remember the scores that it had."""
         key = text, asked
         if key in self._known:
@@ -236,7 +248,7 @@ class Comparer:
         if result.scores is None:
             raise RequestError(f"{text!r} was answered without scores")
         receipt = result.receipt
-        found = _Scored(
+        found = _ScoredText(
             text=text, scores=result.scores, encoder=receipt.encoder, match=receipt.matcher
         )
         self._known[key] = self._known[text, replace(asked, encoder=found.encoder)] = found
@@ -245,17 +257,17 @@ class Comparer:
             self._known.popitem(last=False)
         return found
 
-    async def _rows(self, ground: _Ground) -> tuple[Row, ...]:
-        sheet, scored = ground.sheet, ground.scored
+    async def _rows(self, scored: _ScoredSheet) -> tuple[DescriptionScores, ...]:
+        sheet = scored.sheet
         texts = [line.text for line in sheet.lines]
-        known = await self._cache.read(get_texts, scored[0].encoder, texts)
-        latest: dict[str, Row] = {}
+        known = await self._cache.read(get_texts, scored.texts[0].encoder, texts)
+        latest: dict[str, DescriptionScores] = {}
         rows = []
-        for line, each in zip(sheet.lines, scored, strict=True):
+        for line, each in zip(sheet.lines, scored.texts, strict=True):
             language = language_of(line.text)
             before = latest.get(language)
             record = known.get(line.text)
-            row = Row(
+            row = DescriptionScores(
                 text=line.text,
                 pair=line.pair,
                 language=language,
@@ -263,47 +275,51 @@ class Comparer:
                 tokens=record.tokens if record else 0,
                 lost=record.lost if record else "",
                 cells=tuple(
-                    _cell(each.scores, place, before.cells[number] if before else None)
-                    for number, place in enumerate(ground.places)
+                    _cell(each.scores, index, before.cells[number] if before else None)
+                    for number, index in enumerate(scored.indices)
                 ),
             )
             latest[language] = row
             rows.append(row)
         return tuple(rows)
 
-    async def _swapped(self, ground: _Ground, numbers: Sequence[int]) -> tuple[SwapResult, ...]:
+    async def _swapped(
+        self, scored: _ScoredSheet, numbers: Sequence[int]
+    ) -> tuple[SwapResult, ...]:
         results = []
-        lines = ground.sheet.lines
-        shown = await self._cache.read(show, ground.ids)
+        lines = scored.sheet.lines
+        shown = await self._cache.read(show, scored.ids)
         files = [each.file.path for each in shown if each.file is not None]
         scenes = await asyncio.to_thread(scenes_of, files)
         for number in numbers:
-            true = ground.scored[number].scores
+            true = scored.texts[number].scores
             for variant in chosen(lines[number], lines, scenes):
-                false = (await self._score(variant.text, ground.asked)).scores
+                false = (await self._score(variant.text, scored.asked)).scores
                 results += [
                     SwapResult(
                         text=lines[number].text,
                         false=variant.text,
                         attribute=variant.attribute,
                         picture=picture,
-                        cosine=float(true.cosine[place] - false.cosine[place]),
-                        match=float(true.match_logit[place] - false.match_logit[place]),
+                        cosine=float(true.cosine[index] - false.cosine[index]),
+                        match=float(true.match_logit[index] - false.match_logit[index]),
                     )
-                    for picture, place in enumerate(ground.places)
+                    for picture, index in enumerate(scored.indices)
                 ]
         return tuple(results)
 
 
-def check(sheet: Sheet) -> None:
+def check(sheet: ComparisonSheet) -> None:
     """Raise RequestError for a sheet that has nothing to compare."""
     if not sheet.pictures:
-        raise RequestError("a comparison needs a picture")
+        raise RequestError("a comparison needs a picture", field="pictures")
     if not sheet.lines or not all(line.text.strip() for line in sheet.lines):
-        raise RequestError("a comparison needs descriptions, and none of them empty")
+        raise RequestError("a comparison needs descriptions, and none of them empty", field="lines")
 
 
-def chosen(line: Line, lines: Sequence[Line], scenes: Sequence[Scene] = ()) -> list[Variant]:
+def chosen(
+    line: Description, lines: Sequence[Description], scenes: Sequence[Scene] = ()
+) -> list[Variant]:
     """At most MOST_SWAPS variants that no other line tells, each attribute before any twice.
 
     By the grammar of the storybook where the scenes of the pictures are known and the text is
@@ -319,19 +335,19 @@ def chosen(line: Line, lines: Sequence[Line], scenes: Sequence[Scene] = ()) -> l
     return [variant for _, variant in sorted(ordered, key=lambda pair: pair[0])][:MOST_SWAPS]
 
 
-def _cell(scores: Scores, place: int, before: Cell | None) -> Cell:
-    cosine, match = float(scores.cosine[place]), float(scores.match[place])
-    return Cell(
+def _cell(scores: Scores, index: int, before: PictureScores | None) -> PictureScores:
+    cosine, match = float(scores.cosine[index]), float(scores.match[index])
+    return PictureScores(
         cosine=cosine,
         match=match,
-        cosine_rank=rank_of(scores, ScorerKind.COSINE, place),
-        match_rank=rank_of(scores, ScorerKind.MATCH, place),
+        cosine_rank=rank_of(scores, ScorerKind.COSINE, index),
+        match_rank=rank_of(scores, ScorerKind.MATCH, index),
         cosine_change=None if before is None else cosine - before.cosine,
         match_change=None if before is None else match - before.match,
     )
 
 
-def _place(first: _Scored, name: str, picture_id: int) -> int:
+def _index_of(first: _ScoredText, name: str, picture_id: int) -> int:
     """The index of a picture among scores."""
     ids = first.scores.picture_ids
     if not np.isin(picture_id, ids):

@@ -27,7 +27,9 @@ def check_exports(paths: tuple[Path, ...]) -> None:
     for path in paths:
         if path.suffix.lower() not in (*KINDS, *TABLES):
             known = ", ".join((*TABLES, *KINDS))
-            raise RequestError(f"{path} is no kind of export", hint=f"Known: {known}")
+            raise RequestError(
+                f"{path} is no kind of export", hint=f"Known: {known}", field="exports"
+            )
 
 
 def export(found: Comparison, path: Path) -> None:

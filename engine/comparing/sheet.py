@@ -16,7 +16,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Description:
     """One description."""
 
     text: str
@@ -25,17 +25,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
+class ComparisonSheet:
     """Pictures and descriptions to compare."""
 
     pictures: tuple[str, ...]
     """Paths, or names that the library knows."""
-    lines: tuple[Line, ...]
+    lines: tuple[Description, ...]
     encoder: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class PictureScores:
     """One description and one picture."""
 
     cosine: float
@@ -49,7 +49,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class DescriptionScores:
     """One description and what was made of it."""
 
     text: str
@@ -61,7 +61,7 @@ class Row:
     """0 where unknown: an imported text."""
     lost: str
     """The words that the tower cut off."""
-    cells: tuple[Cell, ...]
+    cells: tuple[PictureScores, ...]
     """One for each picture."""
 
 
@@ -77,7 +77,7 @@ class SwapResult:
     cosine: float
     """That of the true text minus that of the false one."""
     match: float
-    """Difference of the log odds: probabilities near 1 would hide it."""
+    """Difference of the logits: probabilities near 1 would hide it."""
 
     @property
     def told_apart(self) -> tuple[bool, bool]:
@@ -95,26 +95,27 @@ class Comparison:
     """What `match` was."""
     library: int
     """Pictures that were ranked."""
-    rows: tuple[Row, ...]
+    rows: tuple[DescriptionScores, ...]
     swaps: tuple[SwapResult, ...] = ()
 
 
-def save_sheet(sheet: Sheet, path: Path) -> None:
+def save_sheet(sheet: ComparisonSheet, path: Path) -> None:
     """Write a sheet as JSON. Raises EngineError where it cannot be written."""
     values = {"version": VERSION, **asdict(sheet)}
     write_text(path, json.dumps(values, ensure_ascii=False, indent=1) + "\n")
 
 
-def load_sheet(path: Path) -> Sheet:
+def load_sheet(path: Path) -> ComparisonSheet:
     """Read a sheet. Raises RequestError where the file is none, or a newer program's."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values["version"] > VERSION:
             raise RequestError(f"{path} was written by a newer version of t2itui")
-        return Sheet(
+        return ComparisonSheet(
             pictures=tuple(str(picture) for picture in values["pictures"]),
             lines=tuple(
-                Line(text=str(line["text"]), pair=line.get("pair")) for line in values["lines"]
+                Description(text=str(line["text"]), pair=line.get("pair"))
+                for line in values["lines"]
             ),
             encoder=values.get("encoder"),
         )
@@ -134,8 +135,8 @@ def write_text(path: Path, text: str) -> None:
 
 def short_name(path: str) -> str:
     """What stands for a path in a sheet: `storybook/0004.webp` on every machine, else the path."""
-    place = PurePath(path)
-    return f"{STORYBOOK}/{place.name}" if place.parent == GALLERY else path
+    pure = PurePath(path)
+    return f"{STORYBOOK}/{pure.name}" if pure.parent == GALLERY else path
 
 
 def long_name(name: str) -> str:
@@ -146,11 +147,11 @@ def long_name(name: str) -> str:
     path = Path(name).expanduser()
     if path.exists():
         return str(path.absolute())
-    place = PurePath(name)
-    return str(GALLERY / place.name) if str(place.parent) == STORYBOOK else name
+    pure = PurePath(name)
+    return str(GALLERY / pure.name) if str(pure.parent) == STORYBOOK else name
 
 
-def example(number: int) -> Sheet:
+def example(number: int) -> ComparisonSheet:
     """The example of a number from 0 on; each is about another picture, and they begin again.
 
     Five descriptions of growing detail, each in English and Chinese. It reads the disk.
@@ -158,10 +159,10 @@ def example(number: int) -> Sheet:
     records = list(examples())
     record = records[number % len(records)]
     pairs = zip(*(ladder(record.scene, language) for language in Language), strict=True)
-    return Sheet(
+    return ComparisonSheet(
         pictures=(short_name(str(GALLERY / record.file)),),
         lines=tuple(
-            Line(text=caption.text, pair=pair)
+            Description(text=caption.text, pair=pair)
             for pair, two in enumerate(pairs, 1)
             for caption in two
         ),

@@ -12,7 +12,7 @@ from cache.labels import list_calibrations
 from cache.matchers import newest_matcher
 from cache.store import Cache
 from engine.errors import ModelUnusableError
-from engine.evaluation.embeddings import Material
+from engine.evaluation.embeddings import EmbeddedData
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background, text_background
 from engine.scoring.match import MatchContext
@@ -25,7 +25,7 @@ from engine.storybook.shipped import MATCHER
 async def match_context(
     cache: Cache,
     embedder: TextEmbedder,
-    material: Material,
+    material: EmbeddedData,
     scorers: Sequence[str],
     *,
     offline: bool,

@@ -6,52 +6,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.results import IdArray
+from engine.scoring.metrics import RightPairs
+from engine.states import DataKind
 
-CAPTIONS = "captions"
-"""Each text was written for one picture, or some."""
-CLASSES = "classes"
-"""Each text stands for a folder of pictures."""
-WORDS = "words"
-"""Each text is a word that the captions of some pictures hold."""
 PRESENT, ABSENT = "present", "absent"
 """Kinds of queries: some picture answers, none does."""
-STORYBOOK = "storybook"
-"""Drawn scenes: what each text states is known to be true or false of every picture."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Right:
-    """The pairs of a text and a picture that belong together, sorted by text, each once."""
-
-    text: IdArray
-    """Index of the text, [P]."""
-    picture: IdArray
-    """Index of the picture, [P]."""
-
-    @classmethod
-    def of(cls, text: IdArray | list[int], picture: IdArray | list[int]) -> Right:
-        """Sort pairs and drop repeated ones."""
-        texts, pictures = np.asarray(text, np.int64), np.asarray(picture, np.int64)
-        width = int(pictures.max(initial=0)) + 1
-        first, second = np.divmod(np.unique(texts * width + pictures), width)
-        return cls(text=first, picture=second)
-
-    def flipped(self) -> Right:
-        """The same pairs for picture -> text: texts and pictures change places."""
-        return Right.of(self.picture, self.text)
-
-    def mask(self, texts: int, pictures: int) -> NDArray[np.bool_]:
-        """The pairs as a matrix, [texts, pictures]."""
-        mask = np.zeros((texts, pictures), bool)
-        mask[self.text, self.picture] = True
-        return mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class LabelledQuery:
     """A text that some pictures answer, or none: right is to retrieve, or to generate."""
 
     text: str
@@ -65,7 +30,7 @@ class Query:
         """Some picture answers it."""
         return bool(self.answers)
 
-    def narrowed(self, new_picture: IdArray) -> Query:
+    def narrowed(self, new_picture: IdArray) -> LabelledQuery:
         """The query among the pictures that have a new index; -1 stands for those left out.
 
         One that no picture is left for is asked all the same, and is absent then.
@@ -91,17 +56,16 @@ class Data:
     """A set to evaluate on."""
 
     name: str
-    kind: str
-    """CAPTIONS, CLASSES, WORDS or STORYBOOK."""
+    kind: DataKind
     pictures: tuple[str, ...]
     """Names or paths, as the data gives them: untrusted text."""
     texts: tuple[str, ...]
-    right: Right
+    right: RightPairs
     wordings: tuple[tuple[str, ...], ...] = ()
     """What is embedded for each text, their mean standing for it; empty for the text alone."""
     groups: tuple[str, ...] = ()
     """The group of each text, for figures apart; empty for none."""
-    queries: tuple[Query, ...] = ()
+    queries: tuple[LabelledQuery, ...] = ()
     """Known to be answered or not; none where each text is asked with and without its pictures."""
     swapped: tuple[SwappedPair, ...] = ()
 
@@ -120,8 +84,8 @@ class Data:
 
     def narrowed(self, pictures: IdArray, texts: IdArray) -> Data:
         """The part of the data with these pictures and texts (ascending indices)."""
-        new_picture = _places(pictures, len(self.pictures))
-        new_text = _places(texts, len(self.texts))
+        new_picture = _new_indices(pictures, len(self.pictures))
+        new_text = _new_indices(texts, len(self.texts))
         text, picture = new_text[self.right.text], new_picture[self.right.picture]
         kept = (text >= 0) & (picture >= 0)
         return Data(
@@ -129,7 +93,7 @@ class Data:
             kind=self.kind,
             pictures=tuple(self.pictures[i] for i in pictures),
             texts=tuple(self.texts[i] for i in texts),
-            right=Right.of(text[kept], picture[kept]),
+            right=RightPairs.of(text[kept], picture[kept]),
             wordings=tuple(self.wordings[i] for i in texts) if self.wordings else (),
             groups=tuple(self.groups[i] for i in texts) if self.groups else (),
             queries=tuple(query.narrowed(new_picture) for query in self.queries),
@@ -146,8 +110,8 @@ class Data:
         )
 
 
-def _places(kept: IdArray, count: int) -> IdArray:
+def _new_indices(kept: IdArray, count: int) -> IdArray:
     """The new index of each of `count` things; -1 for one that is left out."""
-    places = np.full(count, -1, np.int64)
-    places[kept] = np.arange(len(kept))
-    return places
+    indices = np.full(count, -1, np.int64)
+    indices[kept] = np.arange(len(kept))
+    return indices

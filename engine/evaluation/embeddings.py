@@ -44,21 +44,13 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spoken:
+class EmbeddedTexts:
     """The embeddings of texts, as far as they could be had."""
 
     vectors: Mapping[str, FloatArray]
     missing: tuple[str, ...]
     cut: int
     """Texts of which the tower cut words off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Seen:
-    """The embeddings of pictures by index in the data, as far as the cache has them."""
-
-    vectors: Mapping[int, FloatArray]
-    missing: tuple[int, ...]
 
 
 async def embed_all(
@@ -69,7 +61,7 @@ async def embed_all(
     progress: Progress,
     *,
     offline: bool,
-) -> Spoken:
+) -> EmbeddedTexts:
     """Embed texts in batches that are kept as they come, so that an interrupted run goes on.
 
     Without a model, or offline, the texts that the cache does not know are left out; the error
@@ -88,7 +80,7 @@ async def embed_all(
         if not known:
             raise _none_known(error, encoder, len(wanted)) from error
     left = tuple(text for text in wanted if text not in known)
-    return Spoken(
+    return EmbeddedTexts(
         vectors={text: known[text].vector for text in wanted if text in known},
         missing=left,
         cut=sum(1 for record in known.values() if record.lost),
@@ -120,7 +112,7 @@ MOST_SCORES = 400_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Material:
+class EmbeddedData:
     """What takes part, embedded."""
 
     encoder: EncoderRecord
@@ -151,9 +143,9 @@ class Gathering:
         self._indexer = indexer
         self._texts = texts
         self._request = request
-        self.notes: list[str] = []
+        self.warnings: list[str] = []
 
-    async def gather(self, job_id: int, report: Report) -> Material:
+    async def gather(self, job_id: int, report: Report) -> EmbeddedData:
         """Read, choose, embed. Raises RequestError, EmptyLibraryError, and what models raise."""
         progress = Progress(job_id, report)
         progress.tell("reading the data", 0)
@@ -176,12 +168,12 @@ class Gathering:
             self._cache, self._texts, encoder, wanted, progress, offline=offline
         )
         if found.missing:
-            self.notes.append(
+            self.warnings.append(
                 f"{len(found.missing):,} of {len(wanted):,} texts are left out: the cache does not"
                 f" know them and no model could start: {some(found.missing)}"
             )
         if found.cut:
-            self.notes.append(f"the encoder cut words off {found.cut:,} texts")
+            self.warnings.append(f"the encoder cut words off {found.cut:,} texts")
         return found.vectors
 
     async def _pictures(
@@ -204,7 +196,7 @@ class Gathering:
                 hint="Say where they lie: --images DIR; or index them: t2itui index DIR",
             )
         if lacking:
-            self.notes.append(
+            self.warnings.append(
                 f"{len(lacking):,} of {len(data.pictures):,} pictures are left out: they have no"
                 f" embedding by {encoder.id}: {some(lacking)}"
             )
@@ -228,7 +220,7 @@ class Gathering:
         try:
             await self._encoders.describe(source)
         except ModelMissingError as error:
-            self.notes.append(f"pictures cannot be indexed: {error.message}")
+            self.warnings.append(f"pictures cannot be indexed: {error.message}")
             return False
         said = f"{lacking:,} pictures are not indexed with {encoder.id} yet: indexing {folder}"
         report(JobNote(job_id=job_id, message=said))
@@ -268,7 +260,7 @@ def _material(
     encoder: EncoderRecord,
     pictures: Mapping[int, FloatArray],
     spoken: Mapping[str, FloatArray],
-) -> Material:
+) -> EmbeddedData:
     texts = [_mean(data, index, spoken) for index in range(len(data.texts))]
     kept = np.array([i for i, vector in enumerate(texts) if vector is not None], np.int64)
     seen = np.array(sorted(pictures), np.int64)
@@ -284,8 +276,9 @@ def _material(
         raise RequestError(
             f"{len(kept):,} texts with {len(seen):,} pictures are too many to score at once",
             hint="Take a part of the pictures: --limit 5000",
+            field="limit",
         )
-    return Material(
+    return EmbeddedData(
         encoder=encoder,
         data=narrowed,
         texts=matrix([vector for vector in texts if vector is not None], encoder.dim),

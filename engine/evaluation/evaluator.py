@@ -22,11 +22,11 @@ from cache.evaluations import (
 from cache.store import Cache
 from engine.errors import RequestError
 from engine.evaluation.context import match_context
-from engine.evaluation.embeddings import Gathering, Material
+from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Figures, Measuring, steps_of
 from engine.evaluation.readers import read_words
 from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.results import Evaluation, Head, as_body, from_body, head_of_body
+from engine.evaluation.results import Evaluation, EvaluationHead, as_body, from_body, head_of_body
 from engine.evaluation.sources import STORYBOOK_WORD, choose_encoder, read_raw
 from engine.events import JobNote, Report
 from engine.jobs.jobs import JobWork
@@ -36,10 +36,10 @@ from engine.library.progress import Progress
 from engine.models.encoders import Encoders
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
-from engine.states import JobKind
+from engine.states import DataKind, JobKind
 
 
-class Run:
+class EvaluationRun:
     """One evaluation."""
 
     def __init__(
@@ -59,8 +59,8 @@ class Run:
         context, match = await match_context(
             self._cache, self._embedder, material, request.scorers, offline=request.offline
         )
-        for note in self._gathering.notes:
-            report(JobNote(job_id=job_id, message=note))
+        for warning in self._gathering.warnings:
+            report(JobNote(job_id=job_id, message=warning))
         progress, total = Progress(job_id, report), steps_of(material, request.scorers)
         pulse = Pulse(lambda done: progress.tell("scoring", done, total, unit="texts"))
         progress.tell("scoring", 0, total, unit="texts")
@@ -78,7 +78,7 @@ class Run:
             return found
 
     def _evaluation(
-        self, material: Material, match: str, figures: Figures, seconds: float
+        self, material: EmbeddedData, match: str, figures: Figures, seconds: float
     ) -> Evaluation:
         return Evaluation(
             id=0,
@@ -91,7 +91,7 @@ class Run:
             pictures=len(material.data.pictures),
             seconds=seconds,
             request=self._request.as_json(),
-            notes=tuple(self._gathering.notes),
+            warnings=tuple(self._gathering.warnings),
             retrieval=tuple(figures.retrieval),
             paired=tuple(figures.paired),
             swaps=tuple(figures.swaps),
@@ -111,7 +111,7 @@ def check(request: EvaluateRequest) -> None:
             f"the threshold {request.threshold:g} is not between 0 and 1", field="threshold"
         )
     has_captions = request.data != STORYBOOK_WORD and not Path(request.data).is_dir()
-    if request.queries == "words" and not has_captions:
+    if request.queries == DataKind.WORDS and not has_captions:
         raise RequestError(
             f"class words are looked for in captions, and {request.data} has no file of them",
             field="queries",
@@ -155,7 +155,7 @@ class Evaluator:
 
     async def run(self, request: EvaluateRequest, job_id: int, report: Report) -> str:
         """Evaluate and return the closing sentence."""
-        found = await Run(self._cache, self._encoders, self._indexer, request).carry_out(
+        found = await EvaluationRun(self._cache, self._encoders, self._indexer, request).carry_out(
             job_id, report
         )
         self._found[job_id] = found
@@ -178,7 +178,9 @@ class Evaluator:
         if request.encoder is not None:
             await choose_encoder(self._cache, self._encoders, request, ())
 
-    async def heads(self, limit: int, offset: int = 0, containing: str = "") -> list[Head]:
+    async def heads(
+        self, limit: int, offset: int = 0, containing: str = ""
+    ) -> list[EvaluationHead]:
         """What a list shows of evaluations made before, newest first."""
         return await self._cache.read(_heads, limit, offset, containing)
 
@@ -237,7 +239,7 @@ def _entries(db: Database, limit: int, containing: str) -> list[Evaluation]:
     return _readable(list_evaluations(db, limit=limit, containing=containing), from_body)
 
 
-def _heads(db: Database, limit: int, offset: int, containing: str) -> list[Head]:
+def _heads(db: Database, limit: int, offset: int, containing: str) -> list[EvaluationHead]:
     records = list_evaluations(db, limit=limit, offset=offset, containing=containing)
     return _readable(records, head_of_body)
 

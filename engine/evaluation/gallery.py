@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.evaluation.data import STORYBOOK, Data, Query, Right, SwappedPair
+from engine.evaluation.data import Data, LabelledQuery, SwappedPair
+from engine.scoring.metrics import RightPairs
+from engine.states import DataKind
 from engine.storybook.captions import LEVELS, captions_of
 from engine.storybook.claims import Claim
 from engine.storybook.queries import routing_queries, swapped_claims
@@ -30,10 +32,10 @@ def storybook_data(language: str = "") -> Data:
     picture, text = np.nonzero(true)
     return Data(
         name="storybook",
-        kind=STORYBOOK,
+        kind=DataKind.STORYBOOK,
         pictures=tuple(str(GALLERY / record.file) for record in records),
         texts=tuple(each.text for each in captions),
-        right=Right.of(text, picture),
+        right=RightPairs.of(text, picture),
         groups=tuple(groups),
         queries=_queries(scenes, languages),
         swapped=tuple(pair for each in languages for pair in _swapped(scenes, each)),
@@ -53,12 +55,12 @@ def _captions(
     return [each for each, _ in found.values()], [group for _, group in found.values()]
 
 
-def _queries(scenes: Sequence[Scene], languages: Sequence[Language]) -> tuple[Query, ...]:
+def _queries(scenes: Sequence[Scene], languages: Sequence[Language]) -> tuple[LabelledQuery, ...]:
     """The storybook's queries, with the pictures that each is true of."""
     asked = [each for each in routing_queries(scenes) if each.caption.language in languages]
     true = truth_matrix([each.caption.claim for each in asked], scenes)
     return tuple(
-        Query(
+        LabelledQuery(
             text=each.caption.text,
             answers=tuple(map(int, np.flatnonzero(column))),
             kind=each.kind,

@@ -9,22 +9,23 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.data import Data, Right, SwappedPair
-from engine.evaluation.embeddings import Material, matrix
+from engine.evaluation.data import Data, SwappedPair
+from engine.evaluation.embeddings import EmbeddedData, matrix
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     CalibrationFigures,
-    Group,
-    Paired,
-    Retrieval,
+    GroupFigures,
+    PairedDifference,
+    RetrievalFigures,
     RoutingFigures,
-    Swap,
+    SwapFigures,
 )
 from engine.language import language_of
 from engine.results import FloatArray, IdArray
 from engine.scoring.match import MatchContext
 from engine.scoring.metrics import (
     Ranked,
+    RightPairs,
     auc,
     brier,
     calibration_error,
@@ -48,7 +49,7 @@ class DirectedQueries:
     """One way to ask of a data set, the same for every scorer."""
 
     name: str
-    right: Right
+    right: RightPairs
     """`text` holds the queries, `picture` the candidates."""
     candidates: int
     draws: Draws
@@ -81,14 +82,14 @@ class DirectedQueries:
 
 def retrieval(
     scorer: str, scores: FloatArray, direction: DirectedQueries
-) -> tuple[Retrieval, Ranked]:
+) -> tuple[RetrievalFigures, Ranked]:
     """Ranks and their figures, from scores [queries, candidates]."""
     ranked = rank_queries(scores, direction.right)
     draws = direction.draws
     first = ranked.first
     within = [(first <= k).astype(np.float64) for k in (1, 5, 10)]
     r1, r5, r10, mrr, precision = means([*within, 1 / first, ranked.precision], draws)
-    found = Retrieval(
+    found = RetrievalFigures(
         scorer=scorer,
         direction=direction.name,
         queries=len(ranked.query),
@@ -108,7 +109,7 @@ def retrieval(
 
 def paired(
     one: str, other: str, ranks: tuple[Ranked, Ranked], direction: DirectedQueries
-) -> tuple[Paired, ...]:
+) -> tuple[PairedDifference, ...]:
     """`one` against `other` on the same queries: r@1, and mAP where there are several right."""
     mine, theirs = ranks
     measures = {"r@1": tuple((ranked.first <= 1).astype(np.float64) for ranked in ranks)}
@@ -118,7 +119,7 @@ def paired(
     for measure, (ours, others) in measures.items():
         difference, p = paired_difference(ours, others, direction.draws)
         results.append(
-            Paired(
+            PairedDifference(
                 one=one,
                 other=other,
                 direction=direction.name,
@@ -137,7 +138,7 @@ def swap(
     pairs: Sequence[SwappedPair],
     resamples: int,
     seed: int,
-) -> Swap:
+) -> SwapFigures:
     """The scores of the true texts of pairs [n], and of the swapped ones [n]."""
     apart = (good > bad) + 0.5 * (good == bad)
     attributes = np.array([pair.attribute for pair in pairs])
@@ -145,7 +146,7 @@ def swap(
     # A picture has several pairs; a fifth of the resamples is enough for an area.
     owners = np.array([pair.picture for pair in pairs])
     draws = (_drawn(owners, random) for _ in range(resamples // 5))
-    return Swap(
+    return SwapFigures(
         scorer=scorer,
         pairs=len(good),
         auc=of_resamples(auc(good, bad), resampled_auc(good, bad, draws)),
@@ -186,7 +187,7 @@ def routing(
     )
 
 
-def left_out(scores: FloatArray, right: Right) -> tuple[Floats, NDArray[np.bool_], list[str]]:
+def left_out(scores: FloatArray, right: RightPairs) -> tuple[Floats, NDArray[np.bool_], list[str]]:
     """Best scores of texts asked with all pictures, and asked without their right ones.
 
     A text of which every picture is right is asked once only.
@@ -202,7 +203,9 @@ def left_out(scores: FloatArray, right: Right) -> tuple[Floats, NDArray[np.bool_
     return best, present, ["present"] * len(queries) + ["absent"] * len(rest)
 
 
-def calibration(scorer: str, logits: FloatArray, right: Right, seed: int) -> CalibrationFigures:
+def calibration(
+    scorer: str, logits: FloatArray, right: RightPairs, seed: int
+) -> CalibrationFigures:
     """Right pairs, and for each a random wrong picture of its text; from logits [texts, N]."""
     chosen = _wrong(logits.shape, right, np.random.default_rng(seed))
     kept = chosen >= 0
@@ -220,7 +223,7 @@ def calibration(scorer: str, logits: FloatArray, right: Right, seed: int) -> Cal
     )
 
 
-def _wrong(shape: tuple[int, ...], right: Right, random: np.random.Generator) -> IdArray:
+def _wrong(shape: tuple[int, ...], right: RightPairs, random: np.random.Generator) -> IdArray:
     """A wrong picture for each right pair; -1 where twenty draws found none."""
     width = shape[1]
     known = right.text * width + right.picture
@@ -234,10 +237,10 @@ def _wrong(shape: tuple[int, ...], right: Right, random: np.random.Generator) ->
     return chosen
 
 
-def _groups(ranked: Ranked, groups: tuple[str, ...]) -> tuple[Group, ...]:
+def _groups(ranked: Ranked, groups: tuple[str, ...]) -> tuple[GroupFigures, ...]:
     names = np.array(groups)
     return tuple(
-        Group(
+        GroupFigures(
             name=str(name),
             queries=int((names == name).sum()),
             r1=float((ranked.first[names == name] <= 1).mean()),
@@ -312,9 +315,9 @@ def score_pairs(
 class Figures:
     """What was measured so far."""
 
-    retrieval: list[Retrieval] = field(default_factory=list)
-    paired: list[Paired] = field(default_factory=list)
-    swaps: list[Swap] = field(default_factory=list)
+    retrieval: list[RetrievalFigures] = field(default_factory=list)
+    paired: list[PairedDifference] = field(default_factory=list)
+    swaps: list[SwapFigures] = field(default_factory=list)
     routing: list[RoutingFigures] = field(default_factory=list)
     calibration: list[CalibrationFigures] = field(default_factory=list)
 
@@ -326,14 +329,14 @@ class Figures:
         self.calibration += [replace(each, scorer=scorer) for each in others.calibration]
 
 
-def steps_of(material: Material, names: Sequence[str]) -> int:
+def steps_of(material: EmbeddedData, names: Sequence[str]) -> int:
     """How many texts all scorers together have to score."""
-    asked = Asked.of(material)
+    asked = AskedTexts.of(material)
     return len(parts_of(names)) * (len(asked.vectors) + 2 * len(asked.swapped))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asked:
+class AskedTexts:
     """The texts that are scored against every picture: those of the data, then other queries."""
 
     vectors: FloatArray
@@ -348,7 +351,7 @@ class Asked:
     """Indices of the swapped pairs of which both texts could be embedded."""
 
     @classmethod
-    def of(cls, material: Material) -> Asked:
+    def of(cls, material: EmbeddedData) -> AskedTexts:
         """Take the texts together."""
         data, spoken = material.data, material.spoken
         rows = {} if data.wordings else {text: row for row, text in enumerate(data.texts)}
@@ -376,7 +379,7 @@ class Measuring:
 
     def __init__(
         self,
-        material: Material,
+        material: EmbeddedData,
         context: MatchContext,
         request: EvaluateRequest,
         step: Step,
@@ -385,7 +388,7 @@ class Measuring:
         self._context = context
         self._request = request
         self._step = step
-        self._asked = Asked.of(material)
+        self._asked = AskedTexts.of(material)
         data = material.data
         self._directions = (
             DirectedQueries.texts(data, request.resamples, request.seed),
@@ -437,7 +440,9 @@ class Measuring:
             for other in others:
                 self.figures.paired += self.against(other, first, direction)
 
-    def against(self, one: str, other: str, direction: DirectedQueries) -> tuple[Paired, ...]:
+    def against(
+        self, one: str, other: str, direction: DirectedQueries
+    ) -> tuple[PairedDifference, ...]:
         """Two scorers on the same queries."""
         ranks = self._ranks[one, direction.name], self._ranks[other, direction.name]
         return paired(one, other, ranks, direction)

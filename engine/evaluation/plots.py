@@ -21,9 +21,11 @@ def check_plots(paths: Sequence[Path]) -> None:
     """Raise, before any work, where a figure of that kind cannot be drawn."""
     for path in paths:
         if path.suffix.lower() not in KINDS:
-            raise RequestError(f"{path} is no kind of figure", hint=f"Known: {', '.join(KINDS)}")
+            raise RequestError(
+                f"{path} is no kind of figure", hint=f"Known: {', '.join(KINDS)}", field="plots"
+            )
         if not path.absolute().parent.is_dir():
-            raise RequestError(f"there is no folder {path.absolute().parent}")
+            raise RequestError(f"there is no folder {path.absolute().parent}", field="plots")
     if paths:
         new_figure((1, 1))
 

@@ -14,17 +14,15 @@ from random import Random
 from engine.errors import RequestError
 from engine.evaluation.data import (
     ABSENT,
-    CAPTIONS,
-    CLASSES,
     PRESENT,
-    WORDS,
     Data,
-    Query,
-    Right,
+    LabelledQuery,
     SwappedPair,
 )
 from engine.evaluation.swaps import random_variant
 from engine.file_types import SUFFIXES
+from engine.scoring.metrics import RightPairs
+from engine.states import DataKind
 
 MOST_SWAPS = 2000
 _PICTURE = ("image", "picture", "file", "filename", "file_name", "filepath", "path", "image_name",
@@ -51,7 +49,7 @@ def read_captions(path: Path, split: str) -> list[Captioned]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} cannot be read as text: {error}") from error
+        raise RequestError(f"{path} cannot be read as text: {error}", field="data") from error
     rows = list(_rows(path, content))
     kept = [row for row in rows if row.text]
     if split and any(row.split for row in kept):
@@ -59,10 +57,14 @@ def read_captions(path: Path, split: str) -> list[Captioned]:
         kept = [row for row in kept if row.split == split]
         if not kept:
             raise RequestError(
-                f"{path} has no split {split!r}", hint=f"There are: {', '.join(splits)}"
+                f"{path} has no split {split!r}",
+                hint=f"There are: {', '.join(splits)}",
+                field="split",
             )
     if not any(row.picture for row in kept):
-        raise RequestError(f"{path} holds no captions", hint=f"Known are: {_FORMATS}.")
+        raise RequestError(
+            f"{path} holds no captions", hint=f"Known are: {_FORMATS}.", field="data"
+        )
     return kept
 
 
@@ -72,23 +74,23 @@ def captions_data(name: str, rows: list[Captioned], *, swaps: bool, seed: int) -
     pictures = {name: index for index, name in enumerate(dict.fromkeys(r.picture for r in own))}
     return Data(
         name=name,
-        kind=CAPTIONS,
+        kind=DataKind.CAPTIONS,
         pictures=tuple(pictures),
         texts=tuple(row.text for row in own),
-        right=Right.of(list(range(len(own))), [pictures[row.picture] for row in own]),
+        right=RightPairs.of(list(range(len(own))), [pictures[row.picture] for row in own]),
         queries=_queries(rows, pictures),
         swapped=_swapped(own, pictures, Random(seed)) if swaps else (),
     )
 
 
-def _queries(rows: list[Captioned], pictures: dict[str, int]) -> tuple[Query, ...]:
+def _queries(rows: list[Captioned], pictures: dict[str, int]) -> tuple[LabelledQuery, ...]:
     """What is present and absent, where the file says what is absent."""
     if all(row.picture for row in rows):
         return ()
     return tuple(
-        Query(text=row.text, answers=(pictures[row.picture],), kind=PRESENT)
+        LabelledQuery(text=row.text, answers=(pictures[row.picture],), kind=PRESENT)
         if row.picture
-        else Query(text=row.text, answers=(), kind=ABSENT)
+        else LabelledQuery(text=row.text, answers=(), kind=ABSENT)
         for row in rows
     )
 
@@ -96,13 +98,13 @@ def _queries(rows: list[Captioned], pictures: dict[str, int]) -> tuple[Query, ..
 def _swapped(
     rows: list[Captioned], pictures: dict[str, int], random: Random
 ) -> tuple[SwappedPair, ...]:
-    told: dict[str, list[str]] = {}
+    said_of: dict[str, list[str]] = {}
     for row in rows:
-        told.setdefault(row.picture, []).append(row.text)
+        said_of.setdefault(row.picture, []).append(row.text)
     chosen = rows if len(rows) <= MOST_SWAPS else random.sample(rows, MOST_SWAPS)
     pairs = []
     for row in chosen:
-        variant = random_variant(row.text, told[row.picture], random)
+        variant = random_variant(row.text, said_of[row.picture], random)
         if variant is not None:
             pairs.append(
                 SwappedPair(
@@ -132,7 +134,9 @@ def _token_rows(path: Path, content: str) -> Iterator[Captioned]:
             continue
         found = _TOKEN.fullmatch(line)
         if found is None:
-            raise RequestError(f"{path}, line {number}: expected NAME#N, a tab and a caption")
+            raise RequestError(
+                f"{path}, line {number}: expected NAME#N, a tab and a caption", field="data"
+            )
         yield Captioned(found["picture"], found["text"].strip())
 
 
@@ -147,6 +151,7 @@ def _csv_rows(path: Path, content: str, first: str) -> Iterator[Captioned]:
             f"{path} is not {_FORMATS}",
             hint="A CSV file needs a head with a column `image` and a column `caption`; a split"
             " and captions without an image, which no picture answers, are understood too.",
+            field="data",
         )
     split = names.get("split", "")
     for row in reader:
@@ -167,13 +172,14 @@ def _json_rows(path: Path, content: str) -> Iterator[Captioned]:
             f"{path} is not {_FORMATS}: {type(error).__name__} {error}",
             hint="Karpathy's JSON holds `images` with `filename` and `sentences`; COCO's holds"
             " `images` with `id` and `file_name`, and `annotations` with `image_id` and `caption`.",
+            field="data",
         ) from error
 
 
 def _karpathy(held: dict[str, list[dict[str, object]]]) -> Iterator[Captioned]:
     for image in held["images"]:
-        place = str(image.get("filepath") or "")
-        name = f"{place}/{image['filename']}" if place else str(image["filename"])
+        folder = str(image.get("filepath") or "")
+        name = f"{folder}/{image['filename']}" if folder else str(image["filename"])
         sentences = image["sentences"]
         if not isinstance(sentences, list):
             raise TypeError("sentences are not a list")
@@ -197,7 +203,9 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
     """
     for template in templates:
         if "{}" not in template:
-            raise RequestError(f"the template {template!r} has no place {{}} for a name")
+            raise RequestError(
+                f"the template {template!r} has no place {{}} for a name", field="templates"
+            )
     held = [
         (below.name, sorted(path for path in below.rglob("*") if _is_picture(path)))
         for below in sorted(folder.absolute().iterdir())
@@ -208,15 +216,16 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
         raise RequestError(
             f"{folder} has no folders of pictures in it",
             hint="Evaluation takes a folder with a folder of pictures for each class.",
+            field="data",
         )
     words = [names.get(name, name.replace("_", " ").strip()) for name, _ in held]
     owners = [number for number, (_, paths) in enumerate(held) for _ in paths]
     return Data(
         name=folder.name or str(folder),
-        kind=CLASSES,
+        kind=DataKind.CLASSES,
         pictures=tuple(str(path) for _, paths in held for path in paths),
         texts=tuple(words),
-        right=Right.of(owners, list(range(len(owners)))),
+        right=RightPairs.of(owners, list(range(len(owners)))),
         wordings=tuple(tuple(t.replace("{}", word) for t in templates) for word in words),
     )
 
@@ -227,11 +236,11 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
     An article at the start of a text is not looked for, a text with a sense in brackets is left
     out, and a word is held by a caption in which it, or its plural in -s or -es, stands whole.
     """
-    told: dict[str, list[str]] = {}
+    said_of: dict[str, list[str]] = {}
     for row in rows:
         if row.picture:
-            told.setdefault(row.picture, []).append(row.text.lower())
-    spaced = [f" {re.sub(r'[^a-z]+', ' ', ' '.join(some))} " for some in told.values()]
+            said_of.setdefault(row.picture, []).append(row.text.lower())
+    spaced = [f" {re.sub(r'[^a-z]+', ' ', ' '.join(some))} " for some in said_of.values()]
     held: dict[str, list[int]] = {}
     absent = []
     for text in dict.fromkeys(texts):
@@ -248,19 +257,23 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
         raise RequestError(
             "none of the words occurs in the captions",
             hint="--words FILE names them, one a line; without it the imported texts are taken.",
+            field="words",
         )
     return Data(
         name=name,
-        kind=WORDS,
-        pictures=tuple(told),
+        kind=DataKind.WORDS,
+        pictures=tuple(said_of),
         texts=tuple(held),
-        right=Right.of(
+        right=RightPairs.of(
             [number for number, found in enumerate(held.values()) for _ in found],
             [picture for found in held.values() for picture in found],
         ),
         queries=(
-            *(Query(text=t, answers=tuple(found), kind=PRESENT) for t, found in held.items()),
-            *(Query(text=text, answers=(), kind=ABSENT) for text in absent),
+            *(
+                LabelledQuery(text=t, answers=tuple(found), kind=PRESENT)
+                for t, found in held.items()
+            ),
+            *(LabelledQuery(text=text, answers=(), kind=ABSENT) for text in absent),
         ),
     )
 
@@ -270,10 +283,10 @@ def read_words(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path} cannot be read as text: {error}") from error
+        raise RequestError(f"{path} cannot be read as text: {error}", field="words") from error
     words = [line.strip() for line in lines if line.strip()]
     if not words:
-        raise RequestError(f"{path} holds no words")
+        raise RequestError(f"{path} holds no words", field="words")
     return words
 
 

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.settings import DEFAULT_THRESHOLD
-from engine.states import ScorerKind
+from engine.states import DataKind, ScorerKind
 
+QUERIES = (DataKind.CAPTIONS.value, DataKind.WORDS.value)
+"""What captioned pictures can be asked by."""
 DEFAULT_SCORERS = (ScorerKind.COSINE, ScorerKind.MATCH)
 
 TEMPLATES = ("a photo of a {}.", "a {}.", "a close-up photo of a {}.", "a photo of the {}.")
@@ -25,7 +27,7 @@ class EvaluateRequest:
     """Where the pictures lie; None looks beside the data."""
     encoder: str | None = None
     """Encoder id, hub id or folder; None takes the one that knows most of the pictures."""
-    queries: str = "captions"
+    queries: str = DataKind.CAPTIONS
     """captions, or words: class words that occur in captions."""
     words: Path | None = None
     """The words, one a line; None takes the texts that were imported for the encoder."""

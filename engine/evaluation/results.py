@@ -16,7 +16,7 @@ from engine.states import Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class GroupFigures:
     """Figures of a part of the queries."""
 
     name: str
@@ -27,7 +27,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retrieval:
+class RetrievalFigures:
     """How one scorer finds the right answers in one direction."""
 
     scorer: str
@@ -50,11 +50,11 @@ class Retrieval:
     """Part of all right answers among the first ten, mean over queries."""
     rights: float
     """Right answers a query, on average."""
-    groups: tuple[Group, ...] = ()
+    groups: tuple[GroupFigures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
+class PairedDifference:
     """Two scorers on the same queries."""
 
     one: str
@@ -68,7 +68,7 @@ class Paired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Swap:
+class SwapFigures:
     """How one scorer tells true texts from the same with one thing exchanged."""
 
     scorer: str
@@ -113,7 +113,7 @@ class CalibrationFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class EvaluationHead:
     """An evaluation in a list: what it was made on, and two figures of each scorer."""
 
     id: int
@@ -125,7 +125,7 @@ class Head:
     """Of each scorer: name, recall@1 and mAP, text -> picture."""
 
     @classmethod
-    def of(cls, found: Evaluation) -> Head:
+    def of(cls, found: Evaluation) -> EvaluationHead:
         """The head of an evaluation that is at hand."""
         return cls(
             id=found.id,
@@ -158,10 +158,11 @@ class Evaluation:
     seconds: float
     request: str
     """JSON."""
-    notes: tuple[str, ...]
-    retrieval: tuple[Retrieval, ...]
-    paired: tuple[Paired, ...]
-    swaps: tuple[Swap, ...]
+    warnings: tuple[str, ...]
+    """What was left out or cut off."""
+    retrieval: tuple[RetrievalFigures, ...]
+    paired: tuple[PairedDifference, ...]
+    swaps: tuple[SwapFigures, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
 
@@ -198,22 +199,30 @@ T = TypeVar("T")
 
 def as_body(evaluation: Evaluation) -> str:
     """The JSON of an evaluation, without its id and time, which the row holds."""
-    values = asdict(evaluation)
+    values = {_STORED_AS.get(name, name): value for name, value in asdict(evaluation).items()}
     del values["id"], values["created_at"]
     return json.dumps(values, ensure_ascii=False, allow_nan=False)
 
 
 def from_body(body: str, *, evaluation_id: int, created_at: float) -> Evaluation:
     """The evaluation of a row. Raises ValueError, KeyError or TypeError where it is not one."""
-    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
-    return read_as(Evaluation, values)
+    return read_as(Evaluation, _values_of(body, evaluation_id, created_at))
 
 
-def head_of_body(body: str, *, evaluation_id: int, created_at: float) -> Head:
+def head_of_body(body: str, *, evaluation_id: int, created_at: float) -> EvaluationHead:
     """What a list shows of a row. Raises as `from_body` does."""
-    values = {**json.loads(body), "id": evaluation_id, "created_at": created_at}
-    values |= {name: [] for name in LATER}
-    return Head.of(read_as(Evaluation, values))
+    values = _values_of(body, evaluation_id, created_at) | {name: [] for name in LATER}
+    return EvaluationHead.of(read_as(Evaluation, values))
+
+
+_STORED_AS = {"warnings": "notes"}
+"""The names of fields in a body, where they are others than here."""
+
+
+def _values_of(body: str, evaluation_id: int, created_at: float) -> dict[str, object]:
+    named = {stored: name for name, stored in _STORED_AS.items()}
+    values = {named.get(name, name): value for name, value in json.loads(body).items()}
+    return {**values, "id": evaluation_id, "created_at": created_at}
 
 
 def read_as(kind: type[T], value: object) -> T:
@@ -267,9 +276,9 @@ def records(evaluation: Evaluation) -> Iterator[Record]:
 
 
 def figure_records(
-    retrieval: Iterable[Retrieval],
-    paired: Iterable[Paired],
-    swaps: Iterable[Swap],
+    retrieval: Iterable[RetrievalFigures],
+    paired: Iterable[PairedDifference],
+    swaps: Iterable[SwapFigures],
     routing: Iterable[RoutingFigures],
     calibration: Iterable[CalibrationFigures],
 ) -> Iterator[Record]:
@@ -293,11 +302,11 @@ def head(evaluation: Evaluation) -> dict[str, object]:
         "texts": evaluation.texts,
         "pictures": evaluation.pictures,
         "seconds": evaluation.seconds,
-        "notes": list(evaluation.notes),
+        "notes": list(evaluation.warnings),
     }
 
 
-def _recall(found: Retrieval) -> dict[str, object]:
+def _recall(found: RetrievalFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "direction": found.direction,
@@ -324,7 +333,7 @@ def _recall(found: Retrieval) -> dict[str, object]:
     }
 
 
-def _paired(found: Paired) -> dict[str, object]:
+def _paired(found: PairedDifference) -> dict[str, object]:
     return {
         "one": found.one,
         "other": found.other,
@@ -335,7 +344,7 @@ def _paired(found: Paired) -> dict[str, object]:
     }
 
 
-def _swap(found: Swap) -> dict[str, object]:
+def _swap(found: SwapFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
         "pairs": found.pairs,

@@ -1,4 +1,4 @@
-"""From a request to data, the encoder, and the places where the pictures may lie."""
+"""From a request to its data, the encoder, and the folders where the pictures may lie."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from engine.evaluation.readers import (
 from engine.evaluation.request import EvaluateRequest
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
+from engine.states import DataKind
 from engine.storybook.shipped import ENCODER, GALLERY, VECTORS, read_records
 
 
@@ -91,11 +92,12 @@ def read_raw(request: EvaluateRequest) -> Raw:
         raise RequestError(
             f"there is no file or folder {path}",
             hint="DATA is a file of captions, a folder of classes, or the word storybook.",
+            field="data",
         )
     rows = read_captions(path, request.split)
-    swaps = request.swaps and request.queries == "captions"
+    swaps = request.swaps and request.queries == DataKind.CAPTIONS
     data = captions_data(path.stem, rows, swaps=swaps, seed=request.seed)
-    return Raw(data=data, captions=tuple(rows) if request.queries == "words" else ())
+    return Raw(data=data, captions=tuple(rows) if request.queries == DataKind.WORDS else ())
 
 
 def roots_of(request: EvaluateRequest) -> tuple[Path, ...]:

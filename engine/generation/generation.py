@@ -1,10 +1,10 @@
-"""Painting as the app and the shell see it: jobs, what was painted, and recipes."""
+"""Generation as the app and the shell see it: jobs, what they generated, and recipes."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cache.errors import CacheError
@@ -12,37 +12,71 @@ from cache.generated import (
     STORYBOOK,
     GeneratedRecord,
     find_generated,
+    generated_by,
     list_generated,
     recipe_of,
     remove_generated,
 )
-from cache.jobs import JobRecord, list_jobs, set_job
+from cache.jobs import JobRecord, find_job, jobs_in, set_job
 from cache.pictures import show
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, RequestError
-from engine.generation.job import PaintedPicture, PaintWork, Studio
-from engine.generation.parameters import settle
+from engine.events import GeneratedPicture
+from engine.generation.job import GenerationJob, picture_of
 from engine.generation.png_metadata import read_recipe
 from engine.generation.recipe import Recipe, from_json
-from engine.generation.request import GenerateRequest, checked, prompts_of
-from engine.generation.store import Keeper
-from engine.jobs.codec import Order, draw_seed, order_from_json, with_new_seed
+from engine.generation.request import (
+    GenerateRequest,
+    GenerationSpec,
+    checked,
+    draw_seed,
+    resolve,
+)
+from engine.generation.store import GeneratedStore, ScoresPrompts
+from engine.jobs.codec import spec_from_json
 from engine.jobs.jobs import Job, Jobs
 from engine.library.collections import Storybook
 from engine.models.encoders import Encoders
 from engine.models.generators import Generators
+from engine.models.parameters import GenerationParameters
 from engine.models.paths import STORYBOOK as BUILT_IN
 from engine.results import Receipt
-from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
 from engine.states import JobKind, JobState, Route
 
-_REMEMBERED_JOBS = 1_000
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationDetails:
+    """What a generation of any session was asked, and what became of it."""
+
+    job_id: int
+    title: str
+    state: JobState
+    message: str
+    """How it ended; empty before that."""
+    spec: GenerationSpec
+    source: str
+    """The generator."""
+    parameters: GenerationParameters | None
+    """What the generator makes of the request; None where its files are not here any more."""
+    pictures: tuple[GeneratedPicture, ...]
+    """What it stored."""
 
 
-class Painting:
-    """Starts painting jobs, and looks after what they made."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A job as it was asked for, in this session or another."""
+
+    title: str
+    state: JobState
+    message: str
+    request: str
+    """JSON."""
+
+
+class Generation:
+    """Starts generations, and looks after what they made."""
 
     def __init__(
         self,
@@ -51,7 +85,7 @@ class Painting:
         jobs: Jobs,
         generators: Generators,
         encoders: Encoders,
-        searcher: Searcher,
+        scorer: ScoresPrompts,
         storybook: Storybook,
         settings: EngineSettings,
     ) -> None:
@@ -60,13 +94,8 @@ class Painting:
         self._generators = generators
         self._storybook = storybook
         self._home = settings.home
-        self._studio = Studio(
-            cache=cache,
-            generators=generators,
-            keeper=Keeper(cache, encoders, searcher.prompts, settings),
-            home=settings.home,
-        )
-        self._works: dict[int, PaintWork] = {}
+        self._store = GeneratedStore(cache, encoders, scorer, settings)
+        self._works: dict[int, GenerationJob] = {}
 
     async def start(
         self,
@@ -77,23 +106,23 @@ class Painting:
         fresh: bool = False,
         priority: int = 0,
     ) -> Job:
-        """Queue a painting job, for the decision of `receipt` if there is one.
+        """Queue a generation, for the decision of `receipt` if there is one.
 
         `library` names whose pictures it joins, empty for a person's own; None finds out.
-        What was painted before for the same request with the same model comes from the cache,
+        What was generated before for the same request with the same model comes from the cache,
         unless `fresh`. Raises RequestError, ModelMissingError or ModelUnusableError at once.
         """
-        order = Order(
+        spec = GenerationSpec(
             request=request,
             drawn=draw_seed(),
             fresh=fresh,
             library=await self._library(receipt, library),
             receipt_id=receipt.id if receipt else None,
         )
-        await self._check(order)
+        await self._check(spec)
         if receipt is not None and receipt.route == Route.RETRIEVE:
             await self._note(receipt.id, SequelRecord(override=Route.GENERATE))
-        return self.resume(order, priority=priority)
+        return self.resume(spec, priority=priority)
 
     async def again(
         self, job_id: int, *, new_seed: bool = False, preview: bool | None = None
@@ -102,70 +131,79 @@ class Painting:
 
         `preview` is whether to report previews; None leaves it as it was asked for.
         """
-        record = await self._record(job_id)
-        order = order_from_json(record.request)
+        asked = await self._asked(job_id)
+        spec = spec_from_json(asked.request)
         if preview is not None:
-            order = replace(order, request=replace(order.request, preview=preview))
-        order = with_new_seed(order) if new_seed else order
-        await self._check(order)
-        if record.state == JobState.LOST:
+            spec = replace(spec, request=replace(spec.request, preview=preview))
+        spec = spec.with_new_seed() if new_seed else spec
+        await self._check(spec)
+        if asked.state is JobState.LOST:
             await self._cache.write(set_job, job_id, JobState.CANCELLED, "Run again")
-        return self.resume(order)
+        return self.resume(spec)
 
-    def resume(self, order: Order, *, priority: int = 0) -> Job:
-        """Queue what was ordered before; what is impossible about it by now fails the job."""
-        folders = (self._storybook.folder,) if order.library == STORYBOOK else ()
-        source = self.source(order.request, order.library)
-        work = PaintWork(self._studio, order, source=source, folders=folders)
+    def resume(self, spec: GenerationSpec, *, priority: int = 0) -> Job:
+        """Queue what was asked before; what is impossible about it by now fails the job."""
+        work = GenerationJob(
+            self._cache,
+            self._generators,
+            self._store,
+            spec,
+            home=self._home,
+            source=self.source(spec.request, spec.library),
+            folders=(self._storybook.folder,) if spec.library == STORYBOOK else (),
+        )
         job = self._jobs.start(work, priority=priority)
         self._works[job.id] = work
         return job
 
     async def decline(self, receipt: Receipt) -> None:
-        """Note that a person wants nothing painted for a decision."""
+        """Note that a person wants nothing generated for a decision."""
         await self._note(receipt.id, SequelRecord(override=Route.RETRIEVE))
 
     async def unfinished(self) -> list[JobRecord]:
-        """Painting jobs that the end of the program stopped, the newest first: run them again?"""
-        records = await self._cache.read(list_jobs, _REMEMBERED_JOBS)
-        return [
-            record
-            for record in records
-            if record.kind == JobKind.GENERATE and record.state == JobState.LOST
-        ]
+        """Generations that the end of the program stopped, the newest first: run them again?"""
+        return await self._cache.read(jobs_in, JobKind.GENERATE, JobState.LOST)
 
     async def dismiss(self, job_ids: Sequence[int]) -> None:
         """Ask no more about unfinished jobs."""
         for job_id in job_ids:
             await self._cache.write(set_job, job_id, JobState.CANCELLED, "Not run again")
 
-    def request_for(self, receipt: Receipt) -> GenerateRequest:
-        """What to paint for a query: its texts; those it takes away are what not to show.
+    async def details(self, job_id: int) -> GenerationDetails:
+        """What a job of any session was asked, and what became of it.
 
-        Raises RequestError where the query has no text to paint.
+        Raises RequestError where no generation has that id.
         """
-        prompt, negative = prompts_of(receipt.query)
-        return GenerateRequest(prompt=prompt, negative=negative)
+        asked = await self._asked(job_id)
+        spec = spec_from_json(asked.request)
+        source = self.source(spec.request, spec.library)
+        stored = await self._cache.read(generated_by, self._home, job_id)
+        return GenerationDetails(
+            job_id=job_id,
+            title=asked.title,
+            state=asked.state,
+            message=asked.message,
+            spec=spec,
+            source=source,
+            parameters=await self._resolved(spec, source),
+            pictures=self.results(job_id) or tuple(picture_of(r, cached=False) for r in stored),
+        )
 
-    async def order(self, job_id: int) -> Order:
-        """What a job of any session was asked to paint."""
-        return order_from_json((await self._record(job_id)).request)
-
-    def results(self, job_id: int) -> tuple[PaintedPicture, ...]:
-        """What a job of this process has painted so far, or found in the cache."""
+    def results(self, job_id: int) -> tuple[GeneratedPicture, ...]:
+        """What a job of this process has generated so far, or found in the cache."""
         work = self._works.get(job_id)
         return tuple(work.pictures) if work else ()
 
     async def pictures(self, limit: int = 1_000) -> list[GeneratedRecord]:
-        """What was painted and kept, the newest first."""
+        """What was generated and stored, the newest first."""
         return await self._cache.read(list_generated, self._home, limit)
 
     async def remove(self, picture_ids: Sequence[int]) -> int:
-        """Take painted pictures out of the library and delete their files; returns how many."""
+        """Take generated pictures out of the library and delete their files; returns how many."""
         return await self._cache.write(remove_generated, self._home, list(picture_ids))
 
     async def recipe(self, picture: int | Path) -> Recipe:
-        """How a picture was painted: of the library by id, or a file of any tool by path.
+        """How a picture was generated: of the library by id, or a file of any tool by path.
 
         Raises PictureError or RequestError where that is not known.
         """
@@ -180,24 +218,32 @@ class Painting:
         return await self._recipe_in(Path(shown[0].file.path))
 
     def source(self, request: GenerateRequest, library: str = "") -> str:
-        """Which generator paints a request: the one it names, or that of the library."""
+        """Which generator carries out a request: the one it names, or that of the library."""
         if request.model is not None:
             return request.model
         if library == STORYBOOK and self._generators.locate(BUILT_IN) is not None:
             return BUILT_IN
         return self._generators.configured
 
-    async def _check(self, order: Order) -> None:
-        _check_text(order.request)
-        source = self.source(checked(order.request), order.library)
+    async def _check(self, spec: GenerationSpec) -> None:
+        _check_text(spec.request)
+        source = self.source(checked(spec.request), spec.library)
         try:
-            facts = await self._generators.describe(source)
+            info = await self._generators.describe(source)
         except ModelMissingError as error:
-            if order.request.model is not None or self._generators.locate(BUILT_IN) is None:
+            if spec.request.model is not None or self._generators.locate(BUILT_IN) is None:
                 raise
             hint = f"{error.hint}\nThe built-in painter draws simple animals: --model {BUILT_IN}"
             raise ModelMissingError(error.message, hint=hint) from error
-        await asyncio.to_thread(settle, order.request, facts)
+        await asyncio.to_thread(resolve, spec.request, info)
+
+    async def _resolved(self, spec: GenerationSpec, source: str) -> GenerationParameters | None:
+        """What the generator makes of a request; None where it cannot be told."""
+        try:
+            info = await self._generators.describe(source)
+            return await asyncio.to_thread(resolve, spec.request, info)
+        except EngineError:
+            return None
 
     async def _library(self, receipt: Receipt | None, named: str | None) -> str:
         """Whose pictures a new one joins: those that the decision was about, unless named."""
@@ -212,20 +258,27 @@ class Painting:
             )
         if named is not None or state.folder is None:
             return named or ""
-        kept = receipt.filters.get("folders", []) if receipt else []
-        folders = [Path(str(folder)) for folder in kept] if isinstance(kept, list) else []
+        scope = receipt.filters.get("folders", []) if receipt else []
+        folders = [Path(str(folder)) for folder in scope] if isinstance(scope, list) else []
         if any(folder.is_relative_to(state.folder) for folder in folders):
             return STORYBOOK
         return STORYBOOK if state.is_alone and not folders else ""
 
-    async def _record(self, job_id: int) -> JobRecord:
-        for record in await self._cache.read(list_jobs, _REMEMBERED_JOBS):
-            if record.id == job_id and record.kind == JobKind.GENERATE:
-                return record
-        raise RequestError(f"there is no painting job {job_id}")
+    async def _asked(self, job_id: int) -> _Asked:
+        """A job of this process as it is, one of an earlier session as the cache remembers it."""
+        job = self._jobs.find(job_id)
+        if job is not None and job.kind is JobKind.GENERATE:
+            return _Asked(title=job.title, state=job.state, message="", request=job.request)
+        record = await self._cache.read(find_job, job_id)
+        if record is None or record.kind != JobKind.GENERATE:
+            raise RequestError(f"there is no painting job {job_id}")
+        state = JobState(record.state)
+        return _Asked(
+            title=record.title, state=state, message=record.message, request=record.request
+        )
 
     async def _recipe_in(self, path: Path) -> Recipe:
-        """The recipe in a file; of one painted here, with the paths that only the cache knows."""
+        """The recipe in a file; of one generated here, with the paths that only the cache knows."""
         recipe = await asyncio.to_thread(read_recipe, path)
         if recipe.seed is None or not recipe.request_key:
             return recipe
@@ -243,7 +296,8 @@ class Painting:
 
 def _check_text(request: GenerateRequest) -> None:
     """Refuse what is no text: bytes of a command line that are no UTF-8."""
-    try:
-        f"{request.prompt}{request.negative}{request.model}".encode()
-    except UnicodeEncodeError as error:
-        raise RequestError("the prompt is no valid text") from error
+    for field in ("prompt", "negative", "model"):
+        try:
+            str(getattr(request, field)).encode()
+        except UnicodeEncodeError as error:
+            raise RequestError("the prompt is no valid text", field=field) from error

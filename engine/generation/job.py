@@ -1,406 +1,229 @@
-"""What the generator reports, as events of a job."""
+"""The job that generates the pictures of one specification, and what it reports."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from cache.errors import CacheError, CacheFullError
 from cache.generated import GeneratedRecord, find_generated, painted_for
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
-from engine.errors import SpoiltError
+from engine.errors import RejectedError
 from engine.events import (
-    JobDecoding,
-    JobKept,
-    JobLoading,
+    GeneratedPicture,
     JobNote,
-    JobPreview,
     JobProgress,
-    JobScored,
-    JobSpoilt,
-    JobStep,
-    JobSteppedDown,
-    JobWaiting,
     LibraryChanged,
+    PictureRejected,
+    PictureScored,
+    PictureStored,
+    PromptScore,
     Report,
 )
-from engine.generation.parameters import Settled, settle
 from engine.generation.recipe import Digests, digest, recipe_of
-from engine.generation.store import Keeper
-from engine.jobs.codec import Order, order_to_json
+from engine.generation.request import GenerationSpec, resolve
+from engine.generation.store import GeneratedStore
+from engine.jobs.codec import spec_to_json
+from engine.models.generator_messages import EventBridge
 from engine.models.generators import Generators
-from engine.models.progress import (
-    Decoding,
-    Loading,
-    Painted,
-    PaintEvent,
-    Preview,
-    Step,
-    SteppedDown,
-    Waiting,
-)
-from engine.search.prompt_scores import PromptScore
+from engine.models.parameters import GenerationParameters
 from engine.states import JobKind, OutputCheck
 
-WAITS = "waiting for another t2itui that paints"
-PREVIEW_S = 0.1
-"""Previews that come sooner after one another are dropped."""
+ROOM = 20_000_000
+"""Bytes that must be free before minutes are spent on a picture."""
 
 
-class Relay:
-    """Turns the reports on one picture into events of a job."""
-
-    def __init__(
-        self,
-        job_id: int,
-        report: Report,
-        *,
-        picture: int,
-        pictures: int,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._job_id = job_id
-        self._report = report
-        self._picture = picture
-        self._pictures = pictures
-        self._clock = clock
-        self._previewed = -PREVIEW_S
-        self._steps = 0
-        self._is_waiting = False
-
-    def take(self, event: PaintEvent) -> None:
-        """Pass one report on."""
-        was_waiting, self._is_waiting = self._is_waiting, isinstance(event, Waiting)
-        match event:
-            case Waiting() if not was_waiting:
-                self._report(JobWaiting(job_id=self._job_id, stage=WAITS, done=0, total=0))
-            case Loading():
-                self._loading(event)
-            case Step():
-                self._step(event)
-            case Preview():
-                self._preview(event)
-            case Decoding():
-                self._decoding()
-            case SteppedDown(what=what, why=why):
-                message = f"{what}: {why}" if why else what
-                self._report(JobSteppedDown(job_id=self._job_id, message=message, what=what))
-
-    def _loading(self, event: Loading) -> None:
-        self._report(
-            JobLoading(
-                job_id=self._job_id,
-                stage=event.stage,
-                done=event.done,
-                total=event.total,
-                unit="bytes",
-            )
+def picture_of(
+    record: GeneratedRecord, score: PromptScore | None = None, *, cached: bool
+) -> GeneratedPicture:
+    """A stored picture as it is handed out, with the score that was noted unless there is one."""
+    if score is None and record.cosine is not None and record.match is not None:
+        score = PromptScore(
+            encoder_id=record.encoder_id,
+            matcher=record.matcher,
+            cosine=record.cosine,
+            match=record.match,
         )
-
-    def _step(self, event: Step) -> None:
-        self._steps = event.total
-        self._report(
-            JobStep(
-                job_id=self._job_id,
-                stage=self._numbered("painting"),
-                done=event.step,
-                total=event.total,
-                unit="steps",
-                rate=1 / event.seconds_a_step if event.seconds_a_step > 0 else 0.0,
-                eta_s=event.eta_s,
-                picture=self._picture,
-                pictures=self._pictures,
-                seconds_a_step=event.seconds_a_step,
-            )
-        )
-
-    def _preview(self, event: Preview) -> None:
-        now = self._clock()
-        if now - self._previewed >= PREVIEW_S:
-            self._previewed = now
-            self._report(
-                JobPreview(
-                    job_id=self._job_id, rgb=event.rgb, width=event.width, height=event.height
-                )
-            )
-
-    def _decoding(self) -> None:
-        self._report(
-            JobDecoding(
-                job_id=self._job_id,
-                stage=self._numbered("decoding"),
-                done=self._steps,
-                total=self._steps,
-                unit="steps",
-            )
-        )
-
-    def _numbered(self, stage: str) -> str:
-        if self._pictures == 1:
-            return stage
-        return f"{stage} {self._picture} of {self._pictures}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaintedPicture:
-    """One picture of a job, when all was done about it."""
-
-    picture_id: int
-    path: str
-    sha256: str
-    seed: int
-    width: int
-    height: int
-    cosine: float | None
-    """With its prompt; None where no encoder could be asked."""
-    match: float | None
-    seconds: float
-    """What painting took, whenever that was."""
-    cached: bool
-
-
-def kept(
-    record: GeneratedRecord, job_id: int, report: Report, place: int, count: int, *, cached: bool
-) -> None:
-    """Tell that a picture is in the library."""
-    report(
-        JobKept(
-            job_id=job_id,
-            picture=place,
-            pictures=count,
-            picture_id=record.picture_id or 0,
-            path=record.path,
-            seed=record.seed,
-            width=record.width,
-            height=record.height,
-            seconds=record.seconds,
-            cached=cached,
-        )
-    )
-
-
-def spoilt(painted: Painted, job_id: int, report: Report, place: int, count: int) -> None:
-    """Tell that a picture came to nothing."""
-    report(
-        JobSpoilt(
-            job_id=job_id,
-            picture=place,
-            pictures=count,
-            seed=painted.seed,
-            verdict=painted.verdict,
-            message=painted.verdict.message,
-        )
-    )
-
-
-def scored(
-    record: GeneratedRecord, verdict: PromptScore | None, job_id: int, report: Report
-) -> None:
-    """Tell how a picture fits its prompt: by now, or as it was noted before."""
-    if verdict is None and record.match is None:
-        return
-    best = verdict.best if verdict else None
-    report(
-        JobScored(
-            job_id=job_id,
-            picture_id=record.picture_id or 0,
-            seed=record.seed,
-            encoder=verdict.encoder_id if verdict else record.encoder_id,
-            matcher=verdict.matcher if verdict else record.matcher,
-            cosine=(verdict.cosine if verdict else record.cosine) or 0.0,
-            match=(verdict.match if verdict else record.match) or 0.0,
-            best_picture_id=best.picture_id if best else None,
-            best_path=best.path if best else "",
-            best_cosine=best.cosine if best else 0.0,
-            best_match=best.match if best else 0.0,
-        )
-    )
-
-
-def finished(
-    record: GeneratedRecord, verdict: PromptScore | None, *, cached: bool
-) -> PaintedPicture:
-    """A picture when all was done about it."""
-    return PaintedPicture(
+    return GeneratedPicture(
         picture_id=record.picture_id or 0,
         path=record.path,
         sha256=record.sha256 or "",
         seed=record.seed,
         width=record.width,
         height=record.height,
-        cosine=verdict.cosine if verdict else record.cosine,
-        match=verdict.match if verdict else record.match,
         seconds=record.seconds,
         cached=cached,
+        score=score,
     )
-
-
-ROOM = 20_000_000
-"""Bytes that must be free before minutes are spent on a picture."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Studio:
-    """What painting needs."""
-
-    cache: Cache
-    generators: Generators
-    keeper: Keeper
-    home: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    settled: Settled
+    parameters: GenerationParameters
     digests: Digests
 
 
-class PaintWork:
-    """Paints the pictures of one order; see JobWork."""
+class GenerationJob:
+    """Generates the pictures of a specification; see JobWork."""
 
     kind = JobKind.GENERATE
 
     def __init__(
-        self, studio: Studio, order: Order, *, source: str, folders: tuple[Path, ...] = ()
+        self,
+        cache: Cache,
+        generators: Generators,
+        store: GeneratedStore,
+        spec: GenerationSpec,
+        *,
+        home: Path,
+        source: str,
+        folders: tuple[Path, ...] = (),
     ) -> None:
-        self.order = order
-        self.pictures: list[PaintedPicture] = []
+        self.spec = spec
+        self.pictures: list[GeneratedPicture] = []
         """What has been done so far."""
-        self.spoilt: list[OutputCheck] = []
+        self.rejected: list[OutputCheck] = []
         """What was found in each picture that came to nothing."""
-        self._studio = studio
+        self._cache = cache
+        self._generators = generators
+        self._store = store
+        self._home = home
         self._source = source
         self._folders = folders
 
     @property
     def title(self) -> str:
-        """What is painted, for people: untrusted text."""
-        return f"paint {self.order.request.prompt}"
+        """What is generated, for people: untrusted text."""
+        return f"paint {self.spec.request.prompt}"
 
     @property
     def request(self) -> str:
         """JSON, enough to start it again."""
-        return order_to_json(self.order)
+        return spec_to_json(self.spec)
 
     async def run(self, job_id: int, report: Report) -> str:
-        """Paint; raises SpoiltError where nothing came of it, and what models and cache raise."""
-        await self._tell_receipt(SequelRecord(job_id=job_id))
+        """Generate; RejectedError where nothing came of it, and what models and cache raise."""
+        await self._link_receipt(SequelRecord(job_id=job_id))
         plan = await self._plan()
         known = await self._known(plan)
-        for place, seed in enumerate(self._seeds(known), 1):
-            record = known.get(seed) or await self._paint(plan, place, seed, job_id, report)
+        for index, seed in enumerate(self._seeds(known), 1):
+            record = known.get(seed) or await self._generate(plan, index, seed, job_id, report)
             if record is not None:
-                await self._finish(record, place, seed in known, job_id, report)
+                await self._finish(record, index, seed in known, job_id, report)
         return self._closing()
 
     async def _plan(self) -> _Plan:
-        facts = await self._studio.generators.describe(self._source)
-        settled = await asyncio.to_thread(settle, self.order.request, facts)
-        return _Plan(settled=settled, digests=await asyncio.to_thread(digest, self.order, settled))
+        info = await self._generators.describe(self._source)
+        parameters = await asyncio.to_thread(resolve, self.spec.request, info)
+        digests = await asyncio.to_thread(digest, parameters, self.spec.library)
+        return _Plan(parameters=parameters, digests=digests)
 
     async def _known(self, plan: _Plan) -> dict[int, GeneratedRecord]:
-        """The pictures that the cache has of this order, by seed; any if none is named."""
-        if self.order.fresh:
+        """The pictures that the cache has of this request, by seed; any if none is named."""
+        if self.spec.fresh:
             return {}
-        cache, home, key = self._studio.cache, self._studio.home, plan.digests.request_key
-        if self.order.request.seed is None:
+        cache, home, key = self._cache, self._home, plan.digests.request_key
+        if self.spec.request.seed is None:
             found: Sequence[GeneratedRecord | None] = await cache.read(
-                painted_for, home, key, self.order.request.count
+                painted_for, home, key, self.spec.request.count
             )
         else:
             found = [
-                await cache.read(find_generated, home, key, seed) for seed in self.order.seeds()
+                await cache.read(find_generated, home, key, seed) for seed in self.spec.seeds()
             ]
         return {r.seed: r for r in found if r is not None and await asyncio.to_thread(_is_there, r)}
 
     def _seeds(self, known: dict[int, GeneratedRecord]) -> list[int]:
-        if self.order.request.seed is not None:
-            return self.order.seeds()
-        new = [seed for seed in self.order.seeds() if seed not in known]
-        return [*known, *new][: self.order.request.count]
+        if self.spec.request.seed is not None:
+            return self.spec.seeds()
+        new = [seed for seed in self.spec.seeds() if seed not in known]
+        return [*known, *new][: self.spec.request.count]
 
-    async def _paint(
-        self, plan: _Plan, place: int, seed: int, job_id: int, report: Report
+    async def _generate(
+        self, plan: _Plan, index: int, seed: int, job_id: int, report: Report
     ) -> GeneratedRecord | None:
-        """Paint and keep a picture; None where it is spoilt."""
-        studio, count = self._studio, self.order.request.count
+        """Generate and store a picture; None where it is rejected."""
+        request = self.spec.request
         await self._check_room()
-        relay = Relay(job_id, report, picture=place, pictures=count)
-        request = replace(self.order.request, model=self._source)
-        painted = await studio.generators.paint(request, seed, relay.take)
-        for note in painted.notes:
-            report(JobNote(job_id=job_id, message=note))
-        recipe = recipe_of(
-            plan.settled,
-            painted,
-            plan.digests,
-            source=self._source,
-            library=self.order.library,
+        image = await self._generators.generate(
+            self._source,
+            plan.parameters,
+            seed,
+            preview=request.preview,
+            bridge=EventBridge(report=report, job_id=job_id, picture=index, pictures=request.count),
         )
-        record = await studio.keeper.keep(painted, recipe, self.order, job_id)
-        if painted.verdict is OutputCheck.FINE:
+        for warning in image.warnings:
+            report(JobNote(job_id=job_id, message=warning))
+        recipe = recipe_of(image, plan.digests, source=self._source, library=self.spec.library)
+        record = await self._store.put(image, recipe, self.spec, job_id)
+        if image.check is OutputCheck.FINE:
             report(LibraryChanged(job_id=job_id, added=1))
             return record
-        self.spoilt.append(painted.verdict)
-        spoilt(painted, job_id, report, place, count)
+        self.rejected.append(image.check)
+        report(
+            PictureRejected(
+                job_id=job_id, index=index, count=request.count, seed=seed, check=image.check
+            )
+        )
         return None
 
     async def _finish(
-        self, record: GeneratedRecord, place: int, cached: bool, job_id: int, report: Report
+        self, record: GeneratedRecord, index: int, cached: bool, job_id: int, report: Report
     ) -> None:
-        """Tell of a kept picture, and score it."""
-        kept(record, job_id, report, place, self.order.request.count, cached=cached)
-        await self._tell_receipt(SequelRecord(job_id=job_id, result=record.sha256))
+        """Report a stored picture, and score it."""
+        count, picture = self.spec.request.count, picture_of(record, cached=cached)
+        report(PictureStored(job_id=job_id, index=index, count=count, picture=picture))
+        await self._link_receipt(SequelRecord(job_id=job_id, result=record.sha256))
         report(JobProgress(job_id=job_id, stage="scoring", done=0, total=0))
-        judged = await self._studio.keeper.judge(record, self._folders)
-        for remark in judged.remarks:
-            report(JobNote(job_id=job_id, message=remark))
-        if judged.is_new:
+        assessment = await self._store.assess(record, self._folders)
+        for warning in assessment.warnings:
+            report(JobNote(job_id=job_id, message=warning))
+        if assessment.is_new:
             report(LibraryChanged(job_id=job_id, added=0))
-        scored(record, judged.verdict, job_id, report)
-        self.pictures.append(finished(record, judged.verdict, cached=cached))
+        picture = picture_of(record, assessment.score, cached=cached)
+        if picture.score is not None:
+            report(PictureScored(job_id=job_id, picture=picture, score=picture.score))
+        self.pictures.append(picture)
 
     async def _check_room(self) -> None:
-        """Fail before the work rather than after it, where nothing could be kept."""
-        cache = self._studio.cache
-        await cache.write(_nothing)
-        free = (await asyncio.to_thread(shutil.disk_usage, self._studio.home)).free
+        """Fail before the work rather than after it, where nothing could be stored."""
+        await self._cache.write(_nothing)
+        free = (await asyncio.to_thread(shutil.disk_usage, self._home)).free
         if free < ROOM:
             raise CacheFullError(
-                f"Only {free / 1e6:.0f} MB are free on the disk that holds {self._studio.home}",
+                f"Only {free / 1e6:.0f} MB are free on the disk that holds {self._home}",
                 hint="Free some space before a picture is painted.",
             )
 
-    async def _tell_receipt(self, sequel: SequelRecord) -> None:
-        if self.order.receipt_id is not None and not self._studio.cache.read_only:
+    async def _link_receipt(self, sequel: SequelRecord) -> None:
+        if self.spec.receipt_id is not None and not self._cache.read_only:
             with suppress(CacheError):
                 # The link is worth less than the picture.
-                await self._studio.cache.write(put_sequel, self.order.receipt_id, sequel)
+                await self._cache.write(put_sequel, self.spec.receipt_id, sequel)
 
     def _closing(self) -> str:
-        done, count = self.pictures, self.order.request.count
+        done, count = self.pictures, self.spec.request.count
         if not done:
-            reasons = ", ".join(check.message for check in dict.fromkeys(self.spoilt))
-            raise SpoiltError(
+            reasons = ", ".join(check.message for check in dict.fromkeys(self.rejected))
+            raise RejectedError(
                 f"no picture: {reasons}", hint="Another seed or another prompt may do better."
             )
-        painted = [picture for picture in done if not picture.cached]
+        new = [picture for picture in done if not picture.cached]
         parts = []
-        if painted:
+        if new:
             # Not what loading, scoring, and waiting for another instance took.
-            seconds = sum(picture.seconds for picture in painted)
-            parts.append(f"painted {_pictures(len(painted))} in {seconds:.1f} s")
-        if len(done) > len(painted):
-            parts.append(f"{_pictures(len(done) - len(painted))} from the cache")
-        if self.spoilt:
-            parts.append(f"{len(self.spoilt)} of {count} came to nothing")
-        matches = [picture.match for picture in done if picture.match is not None]
+            seconds = sum(picture.seconds for picture in new)
+            parts.append(f"painted {_pictures(len(new))} in {seconds:.1f} s")
+        if len(done) > len(new):
+            parts.append(f"{_pictures(len(done) - len(new))} from the cache")
+        if self.rejected:
+            parts.append(f"{len(self.rejected)} of {count} came to nothing")
+        matches = [picture.score.match for picture in done if picture.score is not None]
         if matches:
             parts.append(f"match {max(matches):.2f}")
         return ", ".join(parts)

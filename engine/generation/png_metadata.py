@@ -1,4 +1,4 @@
-"""The `parameters` text that painting tools write into their pictures, as A1111's web UI has it.
+"""The `parameters` text that image generators write into their pictures, as A1111's web UI has it.
 
 the prompt, over any number of lines <lora:name:0.8>
 Negative prompt: what it should not show
@@ -21,17 +21,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from engine.errors import PictureError
 from engine.generation.recipe import Recipe, UsedLora, clean, from_json, to_json
-from engine.generation.request import DDIM, DPM, EULER_A, LCM
+from engine.models.schedulers import SCHEDULERS, scheduler_labelled
 
 MAX_LENGTH = 64_000
 """Characters; what is longer is no prompt."""
 
-SAMPLERS = {DDIM: "DDIM", DPM: "DPM++ 2M Karras", EULER_A: "Euler a", LCM: "LCM"}
-_SCHEDULERS = {
-    **{name.lower(): ours for ours, name in SAMPLERS.items()},
-    # Karras' sigmas were a field of their own for a while.
-    "dpm++ 2m": DPM,
-}
 _NEGATIVE = "Negative prompt:"
 _PAIR = re.compile(r'\s*(\w[\w \-/]{0,40}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 _LORA = re.compile(r"<lora:([^:<>]{1,200}):([-+]?[0-9.]{1,12})>")
@@ -47,7 +41,7 @@ def format_parameters(recipe: Recipe) -> str:
     size = f"{recipe.width}x{recipe.height}" if recipe.width and recipe.height else None
     pairs = {
         "Steps": recipe.steps,
-        "Sampler": SAMPLERS.get(recipe.scheduler or "", recipe.scheduler),
+        "Sampler": _sampler(recipe.scheduler),
         "CFG scale": None if recipe.guidance is None else f"{recipe.guidance:g}",
         "Seed": recipe.seed,
         "Size": size,
@@ -58,6 +52,11 @@ def format_parameters(recipe: Recipe) -> str:
     last = ", ".join(f"{name}: {_quoted(v)}" for name, v in pairs.items() if v is not None)
     negative = [f"{_NEGATIVE} {recipe.negative}"] if recipe.negative else []
     return "\n".join([prompt, *negative, last])
+
+
+def _sampler(name: str | None) -> str | None:
+    known = SCHEDULERS.get(name or "")
+    return name if known is None else known.label
 
 
 def parse_parameters(text: str) -> Recipe:
@@ -80,7 +79,7 @@ def _recipe(prompt: str, negative: str, pairs: Mapping[str, str]) -> Recipe:
     loras = tuple(
         UsedLora(name=name, weight=_number(weight) or 0.0) for name, weight in _LORA.findall(prompt)
     )
-    scheduler, remarks = _scheduler(pairs)
+    scheduler, unknown = _scheduler(pairs)
     size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", pairs.get("Size", ""))
     return Recipe(
         prompt=re.sub(r"\s*" + _LORA.pattern, "", prompt).strip(),
@@ -94,17 +93,18 @@ def _recipe(prompt: str, negative: str, pairs: Mapping[str, str]) -> Recipe:
         model=pairs.get("Model", ""),
         loras=loras,
         strength=_number(pairs.get("Denoising strength")),
-        remarks=remarks,
+        warnings=unknown,
     )
 
 
 def _scheduler(pairs: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
-    """Our name for a sampler, and a remark where there is none."""
+    """Our name for a sampler, and a warning where there is none."""
     sampler = pairs.get("Sampler", "")
     kind = pairs.get("Schedule type", "")
     for name in (f"{sampler} {kind}", sampler):
-        if name.strip().lower() in _SCHEDULERS:
-            return _SCHEDULERS[name.strip().lower()], ()
+        known = scheduler_labelled(name)
+        if known is not None:
+            return known.name, ()
     return None, ((f"the sampler {sampler} is not known here",) if sampler else ())
 
 

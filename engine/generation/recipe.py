@@ -1,4 +1,4 @@
-"""How a picture was painted, as far as it is known: the recipe, and the request that repeats it."""
+"""How a picture was generated, as far as it is known, and the request that repeats it."""
 
 from __future__ import annotations
 
@@ -8,47 +8,48 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import RequestError
-from engine.generation.parameters import Settled
-from engine.generation.request import (
-    DEFAULT_STRENGTH,
-    GenerateRequest,
-    Lora,
-)
-from engine.jobs.codec import Order
-from engine.models.progress import Painted
+from engine.generation.request import DEFAULT_STRENGTH, GenerateRequest
+from engine.models.parameters import GenerationParameters, Lora
+
+if TYPE_CHECKING:
+    from engine.models.generator_messages import GeneratedImage
 
 FORMULA = 1
-"""One more whenever the same request paints another picture."""
+"""One more whenever the same request gives another picture."""
 
 
-def digest(order: Order, settled: Settled) -> Digests:
+def digest(parameters: GenerationParameters, library: str) -> Digests:
     """Hash what decides a picture, all but its seed, with the content of the files it names.
 
     A picture answers for the library that it joined alone, so that decides too.
     Reads those files: call it in a thread. Raises RequestError where one cannot be read.
     """
-    loras = tuple(_hash(lora.path) for lora in settled.loras)
-    start = "" if settled.start_picture is None else _hash(settled.start_picture)
+    loras = tuple(_hash(lora.path, "loras") for lora in parameters.loras)
+    start = parameters.start_picture
+    start_sha256 = "" if start is None else _hash(start, "start_picture")
+    weights = [lora.weight for lora in parameters.loras]
     whole = {
-        **asdict(settled),
-        "loras": [[sha256, lora.weight] for sha256, lora in zip(loras, settled.loras, strict=True)],
-        "start_picture": start,
-        "strength": settled.strength if start else None,
-        "library": order.library,
+        **asdict(parameters),
+        "loras": [list(pair) for pair in zip(loras, weights, strict=True)],
+        "start_picture": start_sha256,
+        "strength": parameters.strength if start_sha256 else None,
+        "library": library,
         "formula": FORMULA,
     }
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return Digests(request_key=hashlib.sha256(text.encode()).hexdigest(), loras=loras, start=start)
+    key = hashlib.sha256(text.encode()).hexdigest()
+    return Digests(request_key=key, loras=loras, start=start_sha256)
 
 
-def _hash(path: Path) -> str:
+def _hash(path: Path, field: str) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise RequestError(f"{path} cannot be read: {error.strerror}") from error
+        raise RequestError(f"{path} cannot be read: {error.strerror}", field=field) from error
 
 
 VERSION = 1
@@ -64,7 +65,7 @@ class UsedLora:
     weight: float
     sha256: str = ""
     path: str = ""
-    """On the machine that painted; never in a picture's file."""
+    """On the machine that generated it; never in a picture's file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,74 +89,77 @@ class Recipe:
     width: int | None = None
     height: int | None = None
     scheduler: str | None = None
-    """One of request.SCHEDULERS."""
+    """A name of schedulers.SCHEDULERS."""
     model: str = ""
     """The id of the generator."""
     source: str = ""
-    """What to load it from, on the machine that painted; never in a picture's file."""
+    """What to load it from, on the machine that generated; never in a picture's file."""
     loras: tuple[UsedLora, ...] = ()
     start_sha256: str = ""
     """Of the picture it is a variation of."""
     start_path: str = ""
-    """On the machine that painted; never in a picture's file."""
+    """On the machine that generated it; never in a picture's file."""
     strength: float | None = None
     device: str = ""
     dtype: str = ""
-    steps_down: tuple[str, ...] = ()
+    memory_fallbacks: tuple[str, ...] = ()
+    """Stored as `steps_down`."""
     library: str = ""
     """Whose pictures it joined: empty for a person's own, else 'storybook'."""
     request_key: str = ""
     """What the cache finds the picture by, together with the seed."""
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     """What could not be understood, for people."""
 
 
-def recipe_of(
-    settled: Settled, painted: Painted, digests: Digests, *, source: str, library: str = ""
-) -> Recipe:
-    """The recipe of a picture that was just painted."""
-    start = settled.start_picture
+def recipe_of(image: GeneratedImage, digests: Digests, *, source: str, library: str = "") -> Recipe:
+    """The recipe of a picture that was just generated."""
+    parameters = image.parameters
+    start = parameters.start_picture
     return Recipe(
-        prompt=settled.prompt,
-        negative=settled.negative,
-        seed=painted.seed,
-        steps=painted.steps,
-        guidance=painted.guidance,
-        width=painted.width,
-        height=painted.height,
-        scheduler=painted.scheduler,
-        model=painted.model_id,
+        prompt=parameters.prompt,
+        negative=parameters.negative,
+        seed=image.seed,
+        steps=parameters.steps,
+        guidance=parameters.guidance,
+        width=parameters.width,
+        height=parameters.height,
+        scheduler=parameters.scheduler,
+        model=parameters.model_id,
         source=source,
         loras=tuple(
             UsedLora(name=lora.path.stem, weight=lora.weight, sha256=sha256, path=str(lora.path))
-            for lora, sha256 in zip(settled.loras, digests.loras, strict=True)
+            for lora, sha256 in zip(parameters.loras, digests.loras, strict=True)
         ),
         start_sha256=digests.start,
         start_path="" if start is None else str(start),
-        strength=None if start is None else settled.strength,
-        device=painted.device,
-        dtype=painted.dtype,
-        steps_down=painted.steps_down,
+        strength=None if start is None else parameters.strength,
+        device=image.device,
+        dtype=image.dtype,
+        memory_fallbacks=image.memory_fallbacks,
         library=library,
         request_key=digests.request_key,
     )
 
 
 _PRIVATE = ("source", "start_path")
+_FALLBACKS = "steps_down"
+"""The key of `memory_fallbacks` in recipes that are stored and in pictures that were sent."""
 
 
 def to_json(recipe: Recipe, *, private: bool = False) -> str:
     """One spelling of a recipe; `private` keeps the paths of this machine in it."""
     values = asdict(recipe)
-    del values["remarks"]
+    del values["warnings"]
+    values[_FALLBACKS] = values.pop("memory_fallbacks")
     if not private:
         for name in _PRIVATE:
             del values[name]
         for lora in values["loras"]:
             del lora["path"]
-    kept = {name: value for name, value in values.items() if value not in (None, "", [], ())}
-    kept["version"] = VERSION
-    return json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    known = {name: value for name, value in values.items() if value not in (None, "", [], ())}
+    known["version"] = VERSION
+    return json.dumps(known, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def from_json(text: str, *, private: bool = False) -> Recipe:
@@ -174,29 +178,29 @@ def from_json(text: str, *, private: bool = False) -> Recipe:
     for name, value in found.items():
         if name == "loras" and isinstance(value, list):
             values[name] = tuple(_lora(entry, private=private) for entry in value)
-        elif name == "steps_down" and isinstance(value, list):
-            values[name] = tuple(clean(str(entry)) for entry in value)
-        elif name in known and name != "remarks" and (private or name not in _PRIVATE):
+        elif name == _FALLBACKS and isinstance(value, list):
+            values["memory_fallbacks"] = tuple(clean(str(entry)) for entry in value)
+        elif name in known and name != "warnings" and (private or name not in _PRIVATE):
             values[name] = _typed(value, known[name])
     return Recipe(**values)  # type: ignore[arg-type]
 
 
 def request_from(recipe: Recipe, *, model: str | None = None) -> tuple[GenerateRequest, list[str]]:
-    """The request that paints the same again, and what of the recipe it has to leave out.
+    """The request that generates the same again, and what of the recipe it has to leave out.
 
     `model` stands for a model that is known by id alone. The request is not checked yet.
     """
-    remarks = list(recipe.remarks)
+    warnings = list(recipe.warnings)
     loras = []
     for used in recipe.loras:
         if used.path and Path(used.path).is_file():
             loras.append(Lora(path=Path(used.path), weight=used.weight))
         else:
-            remarks.append(f"the LoRA {used.name} ({used.weight:g}) is not at hand")
+            warnings.append(f"the LoRA {used.name} ({used.weight:g}) is not at hand")
     start = Path(recipe.start_path) if recipe.start_path else None
     if recipe.start_sha256 and (start is None or not start.is_file()):
         start = None
-        remarks.append("it is a variation of a picture that is not at hand")
+        warnings.append("it is a variation of a picture that is not at hand")
     request = GenerateRequest(
         prompt=recipe.prompt,
         negative=recipe.negative,
@@ -211,7 +215,7 @@ def request_from(recipe: Recipe, *, model: str | None = None) -> tuple[GenerateR
         start_picture=start,
         strength=DEFAULT_STRENGTH if recipe.strength is None else recipe.strength,
     )
-    return request, remarks
+    return request, warnings
 
 
 def clean(text: str) -> str:

@@ -1,18 +1,19 @@
-"""What can be asked of a generator, and which of it makes no sense before anything is loaded."""
+"""What can be asked of a generator, and what a model makes of it: parameters with nothing open."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+import math
+import secrets
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import RequestError
-from engine.file_types import SUFFIXES
-from engine.search.query import BY_CONTENT, Term, parse
+from engine.models.parameters import GenerationParameters, Lora
+from engine.models.schedulers import SCHEDULERS, scheduler_named
 
-DDIM = "ddim"
-DPM = "dpm++"
-EULER_A = "euler-a"
-LCM = "lcm"
-SCHEDULERS = (DDIM, DPM, EULER_A, LCM)
-"""DDIM, DPM-Solver++ 2M with Karras sigmas, Euler ancestral, latent consistency."""
+if TYPE_CHECKING:
+    from engine.models.generator_info import GeneratorInfo
 
 MAX_SIDE = 4096
 MAX_STEPS = 500
@@ -23,20 +24,17 @@ MAX_LORA_WEIGHT = 4.0
 MAX_PROMPT = 10_000
 DEFAULT_STRENGTH = 0.6
 
+DRAWN_SEEDS = 1 << 32
+"""Seeds are drawn below this: other tools take no larger ones."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lora:
-    """A low-rank change to a generator's weights."""
-
-    path: Path
-    """A `.safetensors` file."""
-    weight: float = 1.0
-    """How much of it is added; negative takes away."""
+_ORIENTATION = 274
+_LYING = (5, 6, 7, 8)
+_MAX_SHAPE = MAX_SIDE // 64 * 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateRequest:
-    """Pictures to paint; None leaves a value to the model's own defaults."""
+    """Pictures to generate; None leaves a value to the model's own defaults."""
 
     prompt: str
     negative: str = ""
@@ -50,65 +48,100 @@ class GenerateRequest:
     """Pixels."""
     height: int | None = None
     scheduler: str | None = None
-    """One of SCHEDULERS."""
+    """A name of schedulers.SCHEDULERS."""
     count: int = 1
     """How many pictures."""
     model: str | None = None
     """Hub id, local folder or `.safetensors` file; None takes the generator of the settings."""
     loras: tuple[Lora, ...] = ()
     start_picture: Path | None = None
-    """Paint a variation of this picture, image to image."""
+    """Generate a variation of this picture, image to image."""
     strength: float = DEFAULT_STRENGTH
     """How far a variation may go from its start picture: above 0, 1 forgets it."""
     preview: bool = True
     """Report small pictures of how far it is."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationSpec:
+    """What a job is to generate, and for whom."""
+
+    request: GenerateRequest
+    drawn: int
+    """The first seed where the request names none and the cache has no picture of it."""
+    fresh: bool = False
+    """Generate even what the cache has."""
+    library: str = ""
+    """Empty for a person's own pictures, else 'storybook'."""
+    receipt_id: str | None = None
+    """The decision that it is generated for."""
+
+    @property
+    def first_seed(self) -> int:
+        """Of the first picture that is new."""
+        return self.drawn if self.request.seed is None else self.request.seed
+
+    def seeds(self) -> list[int]:
+        """One for each picture."""
+        return [(self.first_seed + index) % (MAX_SEED + 1) for index in range(self.request.count)]
+
+    def with_new_seed(self) -> GenerationSpec:
+        """The same with a seed drawn anew."""
+        request = replace(self.request, seed=None)
+        return replace(self, request=request, drawn=draw_seed(), fresh=True)
+
+
+def draw_seed() -> int:
+    """A random seed."""
+    return secrets.randbelow(DRAWN_SEEDS)
+
+
 def checked(request: GenerateRequest) -> GenerateRequest:
     """Return `request` if it can be carried out by some model; raise RequestError with why not.
 
-    What depends on the model, such as the multiple that sizes must be of, is checked by `settle`.
+    What depends on the model, such as the multiple that sizes must be of, is checked by `resolve`.
     """
     if not request.prompt.strip() and request.start_picture is None:
-        raise RequestError("there is no prompt", hint="Say what the picture should show.")
-    if max(len(request.prompt), len(request.negative)) > MAX_PROMPT:
-        raise RequestError(f"a prompt may have {MAX_PROMPT} characters")
-    _check_range("the seed", request.seed, 0, MAX_SEED)
-    _check_range("steps", request.steps, 1, MAX_STEPS)
-    _check_range("the guidance scale", request.guidance, 0, MAX_GUIDANCE)
-    _check_range("the width", request.width, 1, MAX_SIDE)
-    _check_range("the height", request.height, 1, MAX_SIDE)
-    _check_range("the count", request.count, 1, MAX_COUNT)
-    _check_scheduler(request.scheduler)
+        raise RequestError(
+            "there is no prompt", hint="Say what the picture should show.", field="prompt"
+        )
+    for name, text in (("prompt", request.prompt), ("negative", request.negative)):
+        if len(text) > MAX_PROMPT:
+            raise RequestError(f"a prompt may have {MAX_PROMPT} characters", field=name)
+    _check_range("seed", "the seed", request.seed, 0, MAX_SEED)
+    _check_range("steps", "steps", request.steps, 1, MAX_STEPS)
+    _check_range("guidance", "the guidance scale", request.guidance, 0, MAX_GUIDANCE)
+    _check_range("width", "the width", request.width, 1, MAX_SIDE)
+    _check_range("height", "the height", request.height, 1, MAX_SIDE)
+    _check_range("count", "the count", request.count, 1, MAX_COUNT)
+    if request.scheduler is not None:
+        scheduler_named(request.scheduler)
     for lora in request.loras:
         _check_lora(lora)
     _check_start(request)
     return request
 
 
-def _check_range(name: str, value: float | None, low: float, high: float) -> None:
+def _check_range(field: str, name: str, value: float | None, low: float, high: float) -> None:
     # A comparison with "not" also refuses what is no number.
     if value is not None and not low <= value <= high:
-        raise RequestError(f"{name} must lie between {low:g} and {high:g}, and is {value:g}")
-
-
-def _check_scheduler(name: str | None) -> None:
-    if name is not None and name not in SCHEDULERS:
         raise RequestError(
-            f"there is no scheduler {name!r}", hint=f"Take one of {', '.join(SCHEDULERS)}."
+            f"{name} must lie between {low:g} and {high:g}, and is {value:g}", field=field
         )
 
 
 def _check_lora(lora: Lora) -> None:
-    _check_range(f"the weight of {lora.path.name}", lora.weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT)
+    name = f"the weight of {lora.path.name}"
+    _check_range("loras", name, lora.weight, -MAX_LORA_WEIGHT, MAX_LORA_WEIGHT)
     if lora.path.suffix.lower() != ".safetensors":
         raise RequestError(
             f"{lora.path} is no safetensors file; other formats can run any program when they are "
             "loaded, and are not opened",
             hint="Look for a .safetensors version of the LoRA.",
+            field="loras",
         )
     if not lora.path.is_file():
-        raise RequestError(f"there is no file {lora.path}")
+        raise RequestError(f"there is no file {lora.path}", field="loras")
 
 
 def _check_start(request: GenerateRequest) -> None:
@@ -118,32 +151,94 @@ def _check_start(request: GenerateRequest) -> None:
         raise RequestError(
             f"the strength must be above 0 and at most 1, and is {request.strength:g}",
             hint="0.3 stays close to the start picture, 0.8 keeps little of it.",
+            field="strength",
         )
     if not request.start_picture.is_file():
-        raise RequestError(f"there is no picture {request.start_picture}")
+        raise RequestError(f"there is no picture {request.start_picture}", field="start_picture")
 
 
-def prompts_of(query: str) -> tuple[str, str]:
-    """The prompt and the negative prompt: the texts that a query adds, and those it takes away.
+def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParameters:
+    """Fill in what `request` leaves open; raise RequestError for what the model cannot do.
 
-    Pictures that a mix names have no words. Raises RequestError where no text is left to paint.
+    A variation without a size keeps the shape of its start picture, in about the model's area.
     """
-    terms = [term for term in parse(query).terms if not _is_picture(term)]
-    prompt = ", ".join(term.text for term in terms if term.weight > 0)
-    negative = ", ".join(term.text for term in terms if term.weight < 0)
-    if not prompt:
+    checked(request)
+    defaults = info.defaults
+    scheduler = SCHEDULERS[request.scheduler or defaults.scheduler]
+    is_made_to_fit = scheduler.is_distilled and request.loras
+    if scheduler.name not in info.schedulers and not is_made_to_fit:
         raise RequestError(
-            "the query names no text that could be painted", hint="Say in words what to paint."
+            f"{info.id} was not made for the scheduler {scheduler.name}",
+            hint=f"Take one of {', '.join(info.schedulers)}, or add an LCM LoRA.",
+            field="scheduler",
         )
-    return prompt, negative
+    width, height = defaults.width, defaults.height
+    if request.start_picture is not None and request.width is None and request.height is None:
+        width, height = _shape_of(request.start_picture, info)
+    parameters = GenerationParameters(
+        model_id=info.id,
+        prompt=request.prompt,
+        negative=request.negative,
+        steps=request.steps or defaults.steps,
+        guidance=defaults.guidance if request.guidance is None else request.guidance,
+        width=request.width or width,
+        height=request.height or height,
+        scheduler=scheduler.name,
+        loras=request.loras,
+        start_picture=request.start_picture,
+        strength=request.strength,
+    )
+    _check_size(parameters, info)
+    _check_steps(parameters)
+    return parameters
 
 
-def texts_of(query: str) -> tuple[str, ...]:
-    """The texts that a query adds, each alone; none where it names pictures only."""
-    terms = [term for term in parse(query).terms if not _is_picture(term)]
-    return tuple(term.text for term in terms if term.weight > 0)
+def _shape_of(picture: Path, info: GeneratorInfo) -> tuple[int, int]:
+    """Return the picture's shape in the model's usual area, in its multiples of pixels."""
+    from PIL import Image
+
+    try:
+        with Image.open(picture) as image:
+            width, height = image.size
+            if image.getexif().get(_ORIENTATION, 1) in _LYING:
+                width, height = height, width
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise RequestError(
+            f"{picture} cannot be read as a picture: {error}", field="start_picture"
+        ) from error
+    scale = math.sqrt(info.defaults.width * info.defaults.height / (width * height))
+    sides = (round(side * scale / info.multiple) * info.multiple for side in (width, height))
+    across, down = (min(max(side, info.smallest), _MAX_SHAPE) for side in sides)
+    return across, down
 
 
-def _is_picture(term: Term) -> bool:
-    raw = term.raw.lower()
-    return raw.startswith(BY_CONTENT) or raw.endswith(SUFFIXES)
+def _check_size(parameters: GenerationParameters, info: GeneratorInfo) -> None:
+    for name, side in (("width", parameters.width), ("height", parameters.height)):
+        if side < info.smallest:
+            raise RequestError(
+                f"a {name} of {side} pixels is too small for {info.id}",
+                hint=f"Take at least {info.smallest}.",
+                field=name,
+            )
+        if side % info.multiple:
+            near = max(info.smallest, round(side / info.multiple) * info.multiple)
+            raise RequestError(
+                f"the {name} must be a multiple of {info.multiple} for {info.id}, and is {side}",
+                hint=f"{near} would do.",
+                field=name,
+            )
+
+
+def _check_steps(parameters: GenerationParameters) -> None:
+    steps, strength = parameters.steps, parameters.strength
+    if parameters.start_picture is not None and int(steps * strength) < 1:
+        raise RequestError(
+            f"{steps} steps at strength {strength:g} leave none to paint with",
+            hint="Take more steps or a greater strength.",
+            field="strength",
+        )
+    most = SCHEDULERS[parameters.scheduler].most_steps
+    if most is not None and steps > most:
+        raise RequestError(
+            f"{parameters.scheduler} takes at most {most} steps", hint="4 to 8 do.", field="steps"
+        )

@@ -1,4 +1,4 @@
-"""Files of painted pictures whose row never came: the program was ended in between."""
+"""The store of generated pictures: their files and rows, their scores, and what a crash left."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,31 +29,33 @@ from cache.generated import (
 from cache.pictures import NewPicture
 from cache.store import Cache
 from engine.errors import EmptyLibraryError, EngineError, PictureError
+from engine.events import PromptScore
 from engine.generation.png_metadata import encode_png, read_recipe
 from engine.generation.recipe import Recipe, to_json
-from engine.jobs.codec import Order
+from engine.generation.request import GenerationSpec
 from engine.models.encoders import Encoders
+from engine.models.generator_messages import GeneratedImage
 from engine.models.input_spec import InputSpec, prepare
-from engine.models.progress import Painted
-from engine.search.prompt_scores import PromptScore, PromptScorer
-from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.states import OutputCheck
 from engine.thumbnails import thumbnail
 
+_EMBEDDED_ALONG = 32
+"""Generated pictures that an interruption left without an embedding get it with the next one."""
 
-async def recover(cache: Cache, settings: EngineSettings) -> int:
+
+async def recover_orphans(cache: Cache, settings: EngineSettings) -> int:
     """Bring files and rows together after a crash; returns how many pictures were entered."""
     try:
-        strays = await cache.write(sweep, settings.home)
+        orphans = await cache.write(sweep, settings.home)
     except CacheError:
         # Another instance is busy, or nothing can be written: the next start will do it.
         return 0
-    return sum([await adopt(cache, settings, path) for path in strays])
+    return sum([await _recover(cache, settings, path) for path in orphans])
 
 
-async def adopt(cache: Cache, settings: EngineSettings, path: Path) -> bool:
-    """Enter the picture of a stray file by the recipe in it; whether that could be done.
+async def _recover(cache: Cache, settings: EngineSettings, path: Path) -> bool:
+    """Enter the picture of an orphaned file by the recipe in it; whether that could be done.
 
     A file whose content is not what its name says is damaged, and is deleted.
     """
@@ -91,37 +94,50 @@ def _read(path: Path, thumbnail_side: int) -> tuple[bytes, NewPicture, Recipe]:
     return data, new_picture(data, pixels, thumbnail_side), read_recipe(path)
 
 
-_EMBEDDED_ALONG = 32
-"""Painted pictures that an interruption left without an embedding get it with the next one."""
+class ScoresPrompts(Protocol):
+    """Scores a picture of the library against a text, as a search would; handed in from outside."""
+
+    async def spaces(self, text: str, folders: tuple[Path, ...]) -> list[EncoderRecord]:
+        """The encoders of a library, the one first that answers a query of this text."""
+        ...
+
+    async def source_of(self, encoder: EncoderRecord) -> str:
+        """What to load for an encoder."""
+        ...
+
+    async def score(
+        self, text: str, picture_id: int, *, encoder_id: str, folders: tuple[Path, ...]
+    ) -> PromptScore | None:
+        """Score a picture; None where it has no embedding."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """What was made of a picture after it was kept."""
+class Assessment:
+    """What was made of a picture after it was stored."""
 
-    verdict: PromptScore | None
+    score: PromptScore | None
     """None where no encoder could be asked."""
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     is_new: bool = False
     """An encoder saw it for the first time: searches find it from now on."""
 
 
-class Keeper:
-    """Keeps painted pictures, and says how well they fit their prompts."""
+class GeneratedStore:
+    """Stores generated pictures, and scores them against their prompts."""
 
     def __init__(
-        self, cache: Cache, encoders: Encoders, judge: PromptScorer, settings: EngineSettings
+        self, cache: Cache, encoders: Encoders, scorer: ScoresPrompts, settings: EngineSettings
     ) -> None:
         self._cache = cache
         self._encoders = encoders
-        self._judge = judge
+        self._scorer = scorer
         self._settings = settings
-        self._texts = TextEmbedder(cache, encoders)
 
-    async def keep(
-        self, painted: Painted, recipe: Recipe, order: Order, job_id: int
+    async def put(
+        self, image: GeneratedImage, recipe: Recipe, spec: GenerationSpec, job_id: int
     ) -> GeneratedRecord:
-        """Write a picture to its file and enter it; one that is spoilt is noted without.
+        """Write a picture to its file and enter it; a rejected one is noted without a file.
 
         Raises CacheError; where the picture could be written elsewhere, the hint says where.
         """
@@ -130,61 +146,60 @@ class Keeper:
             model_id=recipe.model,
             prompt=recipe.prompt,
             recipe=to_json(recipe, private=True),
-            seed=painted.seed,
-            verdict=painted.verdict,
-            library=order.library,
+            seed=image.seed,
+            verdict=image.check,
+            library=spec.library,
             job_id=job_id,
-            receipt_id=order.receipt_id,
-            seconds=painted.seconds,
+            receipt_id=spec.receipt_id,
+            seconds=image.seconds,
         )
         home = self._settings.home
-        if painted.verdict is not OutputCheck.FINE:
+        if image.check is not OutputCheck.FINE:
             return await self._cache.write(keep_generated, home, new, None, b"")
-        data = await asyncio.to_thread(encode_png, painted.pixels, recipe)
-        picture = await asyncio.to_thread(
-            new_picture, data, painted.pixels, self._settings.thumbnail_side
-        )
+        data = await asyncio.to_thread(encode_png, image.pixels, recipe)
+        side = self._settings.thumbnail_side
+        picture = await asyncio.to_thread(new_picture, data, image.pixels, side)
         try:
             return await self._cache.write(keep_generated, home, new, picture, data)
         except CacheError as error:
-            saved = await asyncio.to_thread(_rescue, data, picture.sha256)
-            if saved is None:
+            rescued = await asyncio.to_thread(_rescue, data, picture.sha256)
+            if rescued is None:
                 raise
-            hint = f"{error.hint} The picture itself is in {saved}.".strip()
+            hint = f"{error.hint} The picture itself is in {rescued}.".strip()
             raise type(error)(error.message, hint=hint) from error
 
-    async def judge(self, record: GeneratedRecord, folders: tuple[Path, ...]) -> Judged:
-        """Embed a kept picture under the encoders of its library, and score it by the first.
+    async def assess(self, record: GeneratedRecord, folders: tuple[Path, ...]) -> Assessment:
+        """Embed a stored picture under the encoders of its library, and score it by the first.
 
-        `folders` names the library as a search does. Models that cannot be had are remarked.
+        `folders` names the library as a search does. Models that cannot be had become warnings.
         """
         if record.picture_id is None:
-            return Judged(verdict=None)
-        spaces, remarks = await self._spaces(record, folders)
+            return Assessment(score=None)
+        spaces, warnings = await self._spaces(record, folders)
         seen: dict[str, bool] = {}
         for space in spaces:
             try:
                 seen[space.id] = await self._embed(record, space)
             except (EngineError, CacheError) as error:
-                remarks.append(f"not seen by {space.id}: {error.message}")
-        verdict = None
+                warnings.append(f"not seen by {space.id}: {error.message}")
+        score = None
         if spaces and spaces[0].id in seen:
             try:
-                verdict = await self._judge.score(
+                score = await self._scorer.score(
                     record.prompt, record.picture_id, encoder_id=spaces[0].id, folders=folders
                 )
             except (EngineError, CacheError) as error:
-                remarks.append(f"not scored: {error.message}")
-        if verdict is not None:
-            await self._note(record, verdict)
-        return Judged(verdict=verdict, remarks=tuple(remarks), is_new=any(seen.values()))
+                warnings.append(f"not scored: {error.message}")
+        if score is not None:
+            await self._note(record, score)
+        return Assessment(score=score, warnings=tuple(warnings), is_new=any(seen.values()))
 
     async def _spaces(
         self, record: GeneratedRecord, folders: tuple[Path, ...]
     ) -> tuple[list[EncoderRecord], list[str]]:
         """The encoders of the library; the one of the settings where the library has none yet."""
         try:
-            return await self._judge.spaces(record.prompt, folders), []
+            return await self._scorer.spaces(record.prompt, folders), []
         except EmptyLibraryError:
             return await self._first_space()
         except (EngineError, CacheError) as error:
@@ -192,15 +207,15 @@ class Keeper:
 
     async def _first_space(self) -> tuple[list[EncoderRecord], list[str]]:
         try:
-            facts = await self._encoders.describe(self._encoders.configured)
+            info = await self._encoders.describe(self._encoders.configured)
         except EngineError as error:
             return [], [f"searches will not find it yet: {error.message}"]
         first = EncoderRecord(
-            id=facts.id,
-            dim=facts.dim,
-            logit_scale=facts.logit_scale,
-            source=facts.source,
-            languages=facts.languages,
+            id=info.id,
+            dim=info.dim,
+            logit_scale=info.logit_scale,
+            source=info.source,
+            languages=info.languages,
         )
         return [first], []
 
@@ -211,23 +226,23 @@ class Keeper:
         )
         if record.picture_id is not None and record.picture_id not in waiting:
             return False
-        source = await self._texts.check(space)
-        facts = await self._encoders.describe(source)
-        ids, pixels = await asyncio.to_thread(_read_pixels, waiting, facts.spec)
+        source = await self._scorer.source_of(space)
+        info = await self._encoders.describe(source)
+        ids, pixels = await asyncio.to_thread(_read_pixels, waiting, info.spec)
         vectors = await self._encoders.embed_pixels(source, pixels)
         await self._cache.write(_enter, space, ids, vectors)
         return True
 
-    async def _note(self, record: GeneratedRecord, verdict: PromptScore) -> None:
+    async def _note(self, record: GeneratedRecord, score: PromptScore) -> None:
         with suppress(CacheError):
             # The scores can be had again.
             await self._cache.write(
                 note_scores,
                 record.id,
-                encoder_id=verdict.encoder_id,
-                matcher=verdict.matcher,
-                cosine=verdict.cosine,
-                match=verdict.match,
+                encoder_id=score.encoder_id,
+                matcher=score.matcher,
+                cosine=score.cosine,
+                match=score.match,
             )
 
 
@@ -246,7 +261,7 @@ def new_picture(data: bytes, pixels: NDArray[np.uint8], side: int) -> NewPicture
 
 
 def _without_embedding(db: Database, home: Path, library: str, encoder_id: str) -> dict[int, str]:
-    """Painted pictures of a library that an encoder has not seen, with their files."""
+    """Generated pictures of a library that an encoder has not seen, with their files."""
     paths = {
         record.picture_id: record.path
         for record in list_generated(db, home, -1)

@@ -51,7 +51,7 @@ class _Waiting:
     turn: asyncio.Future[None]
 
 
-class Turns:
+class JobQueue:
     """Hands out turns on one event loop."""
 
     def __init__(self) -> None:
@@ -188,7 +188,7 @@ class Jobs:
         self._cache = cache
         self._jobs: dict[int, Job] = {}
         self._listeners: list[Report] = []
-        self._turns = {kind: Turns() for kind in ONE_AT_A_TIME}
+        self._turns = {kind: JobQueue() for kind in ONE_AT_A_TIME}
         self._drivers: set[asyncio.Task[None]] = set()
         self._ids = range(0)
 
@@ -290,7 +290,7 @@ class Jobs:
             job._ended.set_result(outcome)
 
     async def _take_turn(self, job: Job, work: JobWork) -> str:
-        turns = self._turns.get(job.kind) or Turns()
+        turns = self._turns.get(job.kind) or JobQueue()
         async with turns.turn(job.id, job.priority):
             job.state, job._began = JobState.RUNNING, time.monotonic()
             self._tell(job, JobStarted(job_id=job.id))

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.errors import ModelMissingError, ModelUnusableError
-from engine.generation.request import DDIM, DPM, EULER_A, LCM, SCHEDULERS
-from engine.models import paths as places
+from engine.models import paths
 from engine.models.encoder_info import remembered
 from engine.models.json_files import read_json
 from engine.models.messages import Json, Reply, WireError
+from engine.models.schedulers import SCHEDULERS, USUAL, fitting
 
 EPSILON = "epsilon"
 V_PREDICTION = "v_prediction"
@@ -21,8 +21,8 @@ SAMPLE = "sample"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """What a model paints with where the request does not say."""
+class GeneratorDefaults:
+    """What a model generates with where the request does not say."""
 
     steps: int
     guidance: float
@@ -32,7 +32,7 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratorFacts:
+class GeneratorInfo:
     """A generator on this machine."""
 
     id: str
@@ -42,16 +42,16 @@ class GeneratorFacts:
     path: Path
     """The folder or the single file with its weights."""
     family: str
-    """sd1, or sd2 where the text tower is OpenCLIP's; LoRA files fit one of them."""
+    """The name of one of FAMILIES; LoRA files fit one of them."""
     prediction_type: str
     """What the UNet predicts: epsilon, v_prediction or sample."""
-    defaults: Defaults
+    defaults: GeneratorDefaults
     multiple: int
     """Pixels that width and height must be multiples of."""
     smallest: int
     """Pixels of the shortest side that the UNet can work on."""
     schedulers: tuple[str, ...]
-    """The names of request.SCHEDULERS that fit the model."""
+    """The names of schedulers.SCHEDULERS that fit the model."""
     variant: str
     """fp16 or bf16 where only such files are there; empty for the plain ones."""
     size_bytes: int
@@ -63,25 +63,46 @@ class GeneratorFacts:
     """Bytes of the weights by part; empty for a single file."""
 
 
-SD1 = "sd1"
-SD2 = "sd2"
-CONFIGURATIONS = {
-    SD1: (
-        "stable-diffusion-v1-5/stable-diffusion-v1-5",
-        "runwayml/stable-diffusion-v1-5",
-        "CompVis/stable-diffusion-v1-4",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorFamily:
+    """A kind of generator that can be used; LoRA files and configurations fit one of them."""
+
+    name: str
+    configurations: tuple[str, ...]
+    """The models of the hub whose configurations fit the family's checkpoints."""
+    text_weights: str
+    """How names begin in a checkpoint that belong to its text tower alone."""
+    text_width: int
+    """Of the text tower."""
+
+
+FAMILIES = (
+    GeneratorFamily(
+        name="sd1",
+        configurations=(
+            "stable-diffusion-v1-5/stable-diffusion-v1-5",
+            "runwayml/stable-diffusion-v1-5",
+            "CompVis/stable-diffusion-v1-4",
+        ),
+        text_weights="cond_stage_model.transformer.",
+        text_width=768,
     ),
-    SD2: ("stabilityai/stable-diffusion-2-1", "stabilityai/stable-diffusion-2"),
-}
-"""The models of the hub whose configurations fit a family's checkpoints."""
+    GeneratorFamily(
+        name="sd2",
+        configurations=("stabilityai/stable-diffusion-2-1", "stabilityai/stable-diffusion-2"),
+        text_weights="cond_stage_model.model.",
+        text_width=1024,
+    ),
+)
+"""Stable Diffusion 1.x, and 2.x, whose text tower is OpenCLIP's."""
 
 _HEADER_LIMIT = 100 << 20
 _INPUT = "model.diffusion_model.input_blocks.0.0.weight"
 _LATENT_CHANNELS = 4
 
 
-def family_of(path: Path) -> str:
-    """Return SD1 or SD2; raise ModelUnusableError for a checkpoint of another kind."""
+def checkpoint_family(path: Path) -> GeneratorFamily:
+    """Return the family of a checkpoint; raise ModelUnusableError for one of another kind."""
     header = read_header(path)
     entry = header.get(_INPUT)
     if not isinstance(entry, Mapping):
@@ -100,22 +121,25 @@ def family_of(path: Path) -> str:
             f"{path} was made for filling in parts of pictures, not for painting whole ones",
             hint="Take the version of the model that is not for inpainting.",
         )
-    return SD2 if any(name.startswith("cond_stage_model.model.") for name in header) else SD1
+    for family in FAMILIES[1:]:
+        if any(name.startswith(family.text_weights) for name in header):
+            return family
+    return FAMILIES[0]
 
 
-def config_of(path: Path, family: str) -> Path:
+def config_of(path: Path, family: GeneratorFamily) -> Path:
     """Return a folder with configurations and tokenizer for a checkpoint.
 
     A diffusers folder of the same name beside it, the folder it lies in, or what the hub's cache
     has of the family's own model. Raises ModelMissingError where there is none.
     """
     for folder in (path.with_suffix(""), path.parent):
-        if (folder / places.INDEX).is_file():
+        if (folder / paths.INDEX).is_file():
             return folder
-    for source in CONFIGURATIONS[family]:
-        for folder in places.configurations(source):
+    for source in family.configurations:
+        for folder in paths.configurations(source):
             return folder
-    source = CONFIGURATIONS[family][0]
+    source = family.configurations[0]
     raise ModelMissingError(
         f"{path.name} holds weights alone, and the configurations that it needs, those of "
         f"{source}, are not on this machine",
@@ -141,27 +165,23 @@ def read_header(path: Path) -> Mapping[str, Json]:
 
 
 OWN_DEFAULTS = "t2itui.json"
-"""In a model's folder: steps, guidance_scale, scheduler, width and height to paint with."""
+"""In a model's folder: steps, guidance_scale, scheduler, width and height to generate with."""
 
 _PIPELINES = ("StableDiffusionPipeline", "LatentConsistencyModelPipeline")
 _TEXT_TOWERS = ("CLIPTextModel",)
 _PREDICTIONS = (EPSILON, V_PREDICTION, SAMPLE)
-_STEPS = {DDIM: 50, DPM: 25, EULER_A: 30, LCM: 4}
-_GUIDANCE = 7.5
-_LCM_GUIDANCE = 1.0
 _PIPELINE_MULTIPLE = 8
-_SD1_WIDTH = 768
 
 
-def read_facts(source: str, memory: Path) -> GeneratorFacts:
+def read_generator_info(source: str, memory: Path) -> GeneratorInfo:
     """Return the facts of the generator that `source` names.
 
     A folder or file of one's own is known by a hash of its content, kept in the file `memory`.
     Raises ModelMissingError where it is not on this machine, ModelUnusableError where its files
     are of another kind, damaged or pickled.
     """
-    path = places.require(source)
-    config = path if path.is_dir() else config_of(path, family_of(path))
+    path = paths.require(source)
+    config = path if path.is_dir() else config_of(path, checkpoint_family(path))
     try:
         return _facts(source, path, config, memory)
     except WireError as error:
@@ -170,22 +190,22 @@ def read_facts(source: str, memory: Path) -> GeneratorFacts:
         ) from error
 
 
-def _facts(source: str, path: Path, config: Path, memory: Path) -> GeneratorFacts:
-    index = _object(config / places.INDEX)
+def _facts(source: str, path: Path, config: Path, memory: Path) -> GeneratorInfo:
+    index = _object(config / paths.INDEX)
     need_known_classes(index, config)
     unet, vae = _object(config / "unet" / "config.json"), _object(config / "vae" / "config.json")
     scheduler = _object(config / "scheduler" / "scheduler_config.json")
-    variant = places.variant_of(path) or ""
+    variant = paths.variant_of(path) or ""
     parts = {} if path.is_file() else _parts(path, index, variant)
     factor = 2 ** (len(_list(vae, "block_out_channels")) - 1)
     depth = len(_list(unet, "block_out_channels")) - 1
     schedulers = _schedulers(index, unet)
     text = read_json(config / "text_encoder" / "config.json") or {}
-    return GeneratorFacts(
+    return GeneratorInfo(
         id=_identity(source, path, memory),
         source=source,
         path=path,
-        family=family_of(path) if path.is_file() else _family(text),
+        family=(checkpoint_family(path) if path.is_file() else _family(text)).name,
         prediction_type=_prediction(scheduler),
         defaults=_defaults(path, config, unet, factor, schedulers),
         multiple=math.lcm(_PIPELINE_MULTIPLE, factor),
@@ -193,14 +213,14 @@ def _facts(source: str, path: Path, config: Path, memory: Path) -> GeneratorFact
         schedulers=schedulers,
         variant=variant,
         size_bytes=path.stat().st_size if path.is_file() else sum(parts.values()),
-        has_safety_checker=places.CHECKER in parts,
+        has_safety_checker=paths.CHECKER in parts,
         config=config,
         parts=parts,
     )
 
 
 def _identity(source: str, path: Path, memory: Path) -> str:
-    if places.as_path(source) is None:
+    if paths.as_path(source) is None:
         return source
     return remembered(path, memory, lambda: f"{path.stem}@{_digest(path)}")
 
@@ -210,7 +230,7 @@ def _digest(path: Path) -> str:
     digest = hashlib.sha256()
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     for file in files:
-        if file.is_file() and file.suffix in (".json", ".txt", places.SUFFIX):
+        if file.is_file() and file.suffix in (".json", ".txt", paths.SUFFIX):
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256").hexdigest()
             name = file.relative_to(path) if path.is_dir() else ""
@@ -232,26 +252,25 @@ def need_known_classes(index: Mapping[str, Json], folder: Path) -> None:
 
 
 def _parts(path: Path, index: Mapping[str, Json], variant: str) -> dict[str, int]:
-    checker = index.get(places.CHECKER)
-    names = list(places.PARTS)
+    checker = index.get(paths.CHECKER)
+    names = list(paths.PARTS)
     if isinstance(checker, Sequence) and checker and checker[0]:
-        names.append(places.CHECKER)
-    files = {name: places.weights(path, name, variant) for name in names}
+        names.append(paths.CHECKER)
+    files = {name: paths.weights(path, name, variant) for name in names}
     return {name: sum(f.stat().st_size for f in found) for name, found in files.items() if found}
 
 
 def _schedulers(index: Mapping[str, Json], unet: Mapping[str, Json]) -> tuple[str, ...]:
-    """LCM steps fit models that were distilled for them, and those take no other."""
+    """The names of the schedulers that fit the model."""
     own = index.get("scheduler")
-    is_lcm = isinstance(own, Sequence) and "LCMScheduler" in own
-    if is_lcm or unet.get("time_cond_proj_dim") is not None:
-        return (LCM,)
-    return (DDIM, DPM, EULER_A)
+    class_name = str(own[-1]) if isinstance(own, list) and own else ""
+    return fitting(class_name, is_distilled=unet.get("time_cond_proj_dim") is not None)
 
 
-def _family(text: Mapping[str, Json]) -> str:
-    width = text.get("hidden_size", _SD1_WIDTH)
-    return SD2 if isinstance(width, int) and width > _SD1_WIDTH else SD1
+def _family(text: Mapping[str, Json]) -> GeneratorFamily:
+    width = text.get("hidden_size", FAMILIES[0].text_width)
+    wide = [each for each in FAMILIES if isinstance(width, int) and width <= each.text_width]
+    return (wide or FAMILIES[-1:])[0]
 
 
 def _prediction(scheduler: Mapping[str, Json]) -> str:
@@ -263,27 +282,28 @@ def _prediction(scheduler: Mapping[str, Json]) -> str:
 
 def _defaults(
     path: Path, config: Path, unet: Mapping[str, Json], factor: int, schedulers: tuple[str, ...]
-) -> Defaults:
+) -> GeneratorDefaults:
     own = read_json((path if path.is_dir() else config) / OWN_DEFAULTS) or {}
     size = unet.get("sample_size", 64)
     height, width = size if isinstance(size, list) else (size, size)
-    usual = DPM if DPM in schedulers else schedulers[0]
-    scheduler = str(own.get("scheduler", usual))
-    if scheduler not in SCHEDULERS:
-        raise WireError(f"{OWN_DEFAULTS} names no scheduler: {scheduler}")
+    usual = USUAL if USUAL in schedulers else schedulers[0]
+    name = str(own.get("scheduler", usual))
+    if name not in SCHEDULERS:
+        raise WireError(f"{OWN_DEFAULTS} names no scheduler: {name}")
+    scheduler = SCHEDULERS[name]
     fields = Reply(
         fields={
             "width": _pixels(width, factor),
             "height": _pixels(height, factor),
-            "steps": _STEPS[scheduler],
-            "guidance_scale": _LCM_GUIDANCE if scheduler == LCM else _GUIDANCE,
+            "steps": scheduler.steps,
+            "guidance_scale": scheduler.guidance,
             **own,
         }
     )
-    return Defaults(
+    return GeneratorDefaults(
         steps=fields.whole("steps"),
         guidance=fields.number("guidance_scale"),
-        scheduler=scheduler,
+        scheduler=name,
         width=fields.whole("width"),
         height=fields.whole("height"),
     )

@@ -1,106 +1,25 @@
-"""What crosses to the generator process and back, put into plain values."""
+"""The generators: one process, with one model at a time."""
+
+from __future__ import annotations
 
 import asyncio
-import base64
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from engine.errors import EngineError
-from engine.generation.parameters import Settled, settle
-from engine.generation.request import GenerateRequest
-from engine.models import paths as places
-from engine.models.generator_info import GeneratorFacts, read_facts
-from engine.models.messages import Json, Reply, WireError
-from engine.models.process import WorkerProcess
-from engine.models.progress import (
-    Decoding,
-    Loading,
-    OnPaintEvent,
-    Painted,
-    PaintEvent,
-    Preview,
-    Step,
-    SteppedDown,
-    Waiting,
+from engine.models import paths
+from engine.models.generator_info import GeneratorInfo, read_generator_info
+from engine.models.generator_messages import (
+    EventBridge,
+    GeneratedImage,
+    image_from_reply,
+    parameters_to_fields,
 )
+from engine.models.messages import Json
+from engine.models.parameters import GenerationParameters
+from engine.models.process import WorkerProcess
 from engine.settings import EngineSettings
-from engine.states import OutputCheck, ProcessState
-
-
-def model_fields(facts: GeneratorFacts) -> dict[str, Json]:
-    """Return what the process needs to load a model, and knows it by."""
-    return {
-        "id": facts.id,
-        "path": str(facts.path),
-        "config": str(facts.config),
-        "variant": facts.variant,
-        "parts": dict(facts.parts),
-        "multiple": facts.multiple,
-        "smallest": facts.smallest,
-    }
-
-
-def task_fields(settled: Settled, seed: int) -> dict[str, Json]:
-    """Return what the process needs to paint."""
-    return {
-        "prompt": settled.prompt,
-        "negative": settled.negative,
-        "seed": seed,
-        "steps": settled.steps,
-        "guidance": settled.guidance,
-        "width": settled.width,
-        "height": settled.height,
-        "scheduler": settled.scheduler,
-        "loras": [{"path": str(lora.path), "weight": lora.weight} for lora in settled.loras],
-        "start": str(settled.start_picture or ""),
-        "strength": settled.strength,
-    }
-
-
-def read_event(event: Mapping[str, Json]) -> PaintEvent:
-    """Return the event that the process sent."""
-    found = Reply(fields=event)
-    kind = found.text("event")
-    if kind == "waiting":
-        return Waiting()
-    if kind == "loading":
-        stage = found.text("stage")
-        return Loading(stage=stage, done=found.whole("done"), total=found.whole("total"))
-    if kind == "step":
-        step, total, pace = found.whole("step"), found.whole("total"), found.number("pace")
-        return Step(step=step, total=total, seconds_a_step=pace, eta_s=pace * (total - step))
-    if kind == "preview":
-        rgb = base64.b64decode(found.text("rgb"))
-        return Preview(rgb=rgb, width=found.whole("width"), height=found.whole("height"))
-    if kind == "decoding":
-        return Decoding()
-    if kind == "stepped down":
-        return SteppedDown(what=found.text("what"), why=found.text("why"))
-    raise WireError(f"no event of the generator is {kind}")
-
-
-def read_painted(reply: Reply, settled: Settled, seed: int) -> Painted:
-    """Return the picture that the process painted."""
-    return Painted(
-        pixels=reply.arrays[0].astype(np.uint8, copy=False),
-        verdict=OutputCheck(reply.text("verdict")),
-        model_id=settled.model_id,
-        seed=seed,
-        steps=settled.steps,
-        guidance=settled.guidance,
-        width=reply.whole("width"),
-        height=reply.whole("height"),
-        scheduler=settled.scheduler,
-        device=reply.text("device"),
-        dtype=reply.text("dtype"),
-        seconds=reply.number("seconds"),
-        steps_down=tuple(reply.texts("steps_down")),
-        notes=tuple(reply.texts("notes")),
-    )
-
+from engine.states import ProcessState
 
 MODULE = "engine.workers.generator"
 # A step on a busy CPU, or reading gigabytes from a network disk, may be silent for long.
@@ -111,13 +30,13 @@ SILENCE_S = 600.0
 class LoadedGenerator:
     """A generator in its process, and how it runs there."""
 
-    facts: GeneratorFacts
+    info: GeneratorInfo
     device: str
     """cuda, mps or cpu."""
     dtype: str
     """bf16, fp16 or fp32."""
     device_name: str
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     pid: int
 
 
@@ -158,7 +77,7 @@ class Generators:
 
     def __init__(self, settings: EngineSettings, *, module: str = MODULE) -> None:
         self._settings = settings
-        self._facts: dict[str, GeneratorFacts] = {}
+        self._info: dict[str, GeneratorInfo] = {}
         self._loaded: LoadedGenerator | None = None
         self._is_loading = False
         taesd = [str(settings.taesd)] if settings.taesd is not None else []
@@ -178,60 +97,71 @@ class Generators:
     def locate(self, source: str) -> Path | None:
         """Return the folder or file that holds a model; None where it is not here."""
         try:
-            return places.find_generator(source)
+            return paths.find_generator(source)
         except (EngineError, OSError):
             return None
 
-    async def describe(self, source: str) -> GeneratorFacts:
+    async def describe(self, source: str) -> GeneratorInfo:
         """Return what the files of a model say, without starting a process.
 
         Raises ModelMissingError or ModelUnusableError, with what to do about it.
         """
-        known = self._facts.get(source)
+        known = self._info.get(source)
         if known is None or not known.path.exists():
             memory = self._settings.home / "generators.json"
-            known = await asyncio.to_thread(read_facts, source, memory)
-            self._facts[source] = known
+            known = await asyncio.to_thread(read_generator_info, source, memory)
+            self._info[source] = known
         return known
 
-    async def load(self, source: str, on_event: OnPaintEvent | None = None) -> LoadedGenerator:
+    async def load(self, source: str, bridge: EventBridge | None = None) -> LoadedGenerator:
         """Start the process and load a model, in place of another; at once where it is warm.
 
         Cancelling frees the caller at once and stops the loading.
         """
-        facts = await self.describe(source)
+        info = await self.describe(source)
         self._loaded = None
-        reply = await self._call("load", {"model": model_fields(facts)}, on_event)
+        self._is_loading = True
+        try:
+            fields = {"model": _model_fields(info)}
+            reply = await self._worker.call("load", fields, on_event=bridge)
+        finally:
+            self._is_loading = False
         self._loaded = LoadedGenerator(
-            facts=facts,
+            info=info,
             device=reply.text("device"),
             dtype=reply.text("dtype"),
             device_name=reply.text("name"),
-            notes=tuple(reply.texts("notes")),
+            warnings=tuple(reply.texts("warnings")),
             pid=self._worker.pid or 0,
         )
         return self._loaded
 
-    async def paint(
-        self, request: GenerateRequest, seed: int, on_event: OnPaintEvent | None = None
-    ) -> Painted:
-        """Paint one picture with this seed (`request.seed` and `count` are the caller's matter).
+    async def generate(
+        self,
+        source: str,
+        parameters: GenerationParameters,
+        seed: int,
+        *,
+        preview: bool = False,
+        bridge: EventBridge | None = None,
+    ) -> GeneratedImage:
+        """Generate one picture with the model that `source` names, which resolved the parameters.
 
         Cancelling frees the caller at once and stops the work at the next step. Raises
-        RequestError before anything is loaded, ModelMissingError, ModelUnusableError,
-        OutOfMemoryError after the last step down, WorkerDiedError.
+        ModelMissingError, ModelUnusableError, OutOfMemoryError after the last memory fallback,
+        WorkerDiedError.
         """
-        facts = await self.describe(request.model or self.configured)
-        settled = await asyncio.to_thread(settle, request, facts)
-        if self._loaded is None or self._loaded.facts != facts or not self._is_warm:
-            await self.load(facts.source, on_event)
+        info = await self.describe(source)
+        if self._loaded is None or self._loaded.info != info or not self._is_warm:
+            await self.load(source, bridge)
         fields: dict[str, Json] = {
-            "model": model_fields(facts),
-            "task": task_fields(settled, seed),
-            "preview": request.preview,
+            "model": _model_fields(info),
+            "parameters": parameters_to_fields(parameters),
+            "seed": seed,
+            "preview": preview,
         }
-        reply = await self._call("paint", fields, on_event)
-        return read_painted(reply, settled, seed)
+        reply = await self._worker.call("generate", fields, on_event=bridge)
+        return image_from_reply(reply, parameters, seed)
 
     def state(self) -> GeneratorState:
         """Return what the process is doing."""
@@ -242,7 +172,7 @@ class Generators:
             return GeneratorState(state=ProcessState.OFF)
         return GeneratorState(
             state=ProcessState.BUSY if self._worker.is_busy else ProcessState.READY,
-            model_id=self._loaded.facts.id,
+            model_id=self._loaded.info.id,
             device=self._loaded.device,
             dtype=self._loaded.dtype,
             pid=pid,
@@ -263,15 +193,6 @@ class Generators:
     def _is_warm(self) -> bool:
         return self._loaded is not None and self._loaded.pid == self._worker.pid
 
-    async def _call(
-        self, op: str, fields: Mapping[str, Json], on_event: OnPaintEvent | None
-    ) -> Reply:
-        self._is_loading = op == "load"
-        try:
-            return await self._worker.call(op, fields, on_event=_translated(on_event))
-        finally:
-            self._is_loading = False
-
     async def _memory(self) -> MemoryUse:
         import psutil
 
@@ -283,7 +204,14 @@ class Generators:
         return MemoryUse(process=process, device=device, free=free)
 
 
-def _translated(on_event: OnPaintEvent | None) -> Callable[[Mapping[str, Json]], None] | None:
-    if on_event is None:
-        return None
-    return lambda event: on_event(read_event(event))
+def _model_fields(info: GeneratorInfo) -> dict[str, Json]:
+    """Return what the process needs to load a model, and knows it by."""
+    return {
+        "id": info.id,
+        "path": str(info.path),
+        "config": str(info.config),
+        "variant": info.variant,
+        "parts": dict(info.parts),
+        "multiple": info.multiple,
+        "smallest": info.smallest,
+    }

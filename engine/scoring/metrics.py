@@ -18,7 +18,6 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.data import Right
 from engine.results import FloatArray, IdArray
 from engine.uncollected import uncollected
 
@@ -28,6 +27,34 @@ _BLOCK = 64
 _TILE = 128
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RightPairs:
+    """The pairs of a text and a picture that belong together, sorted by text, each once."""
+
+    text: IdArray
+    """Index of the text, [P]."""
+    picture: IdArray
+    """Index of the picture, [P]."""
+
+    @classmethod
+    def of(cls, text: IdArray | list[int], picture: IdArray | list[int]) -> RightPairs:
+        """Sort pairs and drop repeated ones."""
+        texts, pictures = np.asarray(text, np.int64), np.asarray(picture, np.int64)
+        width = int(pictures.max(initial=0)) + 1
+        first, second = np.divmod(np.unique(texts * width + pictures), width)
+        return cls(text=first, picture=second)
+
+    def flipped(self) -> RightPairs:
+        """The same pairs for picture -> text: texts and pictures change places."""
+        return RightPairs.of(self.picture, self.text)
+
+    def mask(self, texts: int, pictures: int) -> NDArray[np.bool_]:
+        """The pairs as a matrix, [texts, pictures]."""
+        mask = np.zeros((texts, pictures), bool)
+        mask[self.text, self.picture] = True
+        return mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,7 +73,7 @@ class Ranked:
     """Number of right answers, [Q]."""
 
 
-def rank_queries(scores: FloatArray, right: Right) -> Ranked:
+def rank_queries(scores: FloatArray, right: RightPairs) -> Ranked:
     """Rank the right answers of each row of [queries, candidates]; `right.text` is the row."""
     return summarised(right.text, right_ranks(scores, right))
 
@@ -71,7 +98,7 @@ def summarised(query: IdArray, ranks: IdArray) -> Ranked:
     )
 
 
-def right_ranks(scores: FloatArray, right: Right) -> IdArray:
+def right_ranks(scores: FloatArray, right: RightPairs) -> IdArray:
     """The rank, from 1, of every right pair in its row of [queries, candidates]: [P]."""
     ranks = np.empty(len(right.text), np.int64)
     rows, start, counts = np.unique(right.text, return_index=True, return_counts=True)

@@ -153,7 +153,9 @@ class RelevanceLabels:
         found = await self._pictures.find(Term(weight=1.0, raw=name, column=1, quoted=True))
         if found is None or found.picture_id is None:
             raise RequestError(
-                f"{name} is no picture of the library", hint="Index its folder: t2itui index DIR"
+                f"{name} is no picture of the library",
+                hint="Index its folder: t2itui index DIR",
+                field="picture",
             )
         return found.picture_id
 

@@ -78,6 +78,7 @@ class Pictures:
         raise RequestError(
             f"column {term.column}: there is no picture {raw}, on the disk or in the library",
             hint="Give the path from the root, or from the current folder.",
+            field="query",
         )
 
     async def name_of(self, picture_id: int) -> str:
@@ -115,7 +116,9 @@ class Pictures:
         sha256 = raw.removeprefix(BY_CONTENT)
         found = await self._cache.read(find_by_sha, [sha256])
         if sha256 not in found:
-            raise RequestError(f"column {term.column}: the library has no picture {raw}")
+            raise RequestError(
+                f"column {term.column}: the library has no picture {raw}", field="query"
+            )
         return Reference(name=raw, picture_id=found[sha256], sha256=sha256)
 
     async def _of_library(self, picture_id: int, name: str) -> Reference:

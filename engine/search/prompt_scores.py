@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,45 +9,31 @@ import numpy as np
 from cache.embeddings import EncoderRecord
 from cache.pictures import show
 from cache.store import Cache
+from engine.events import PromptScore, RetrievedPicture
 from engine.requests import Filters, SearchRequest
 from engine.results import Scores
 from engine.scoring import ranking
 from engine.search.resolve import QueryResolver
 from engine.search.scored_query import QueryScoring
+from engine.search.text_embedder import TextEmbedder
 from engine.states import ScorerKind
 
 _LOOKED_AT = 50
-"""Of the best pictures: the first of them that was not painted stands beside a painted one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredPicture:
-    """A picture with its scores."""
-
-    picture_id: int
-    path: str
-    cosine: float
-    match: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptScore:
-    """How a picture fits a text."""
-
-    encoder_id: str
-    matcher: str
-    """What `match` means here."""
-    cosine: float
-    match: float
-    best: ScoredPicture | None
-    """The best picture that was not painted."""
+"""Of the best pictures: the first of them that was not generated stands beside a generated one."""
 
 
 class PromptScorer:
     """Scores pictures against texts that are no queries: no receipt is kept."""
 
-    def __init__(self, cache: Cache, resolver: QueryResolver, scoring: QueryScoring) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        embedder: TextEmbedder,
+        resolver: QueryResolver,
+        scoring: QueryScoring,
+    ) -> None:
         self._cache = cache
+        self._embedder = embedder
         self._resolver = resolver
         self._scoring = scoring
 
@@ -60,6 +45,10 @@ class PromptScorer:
         query = await self._resolver.resolve(_request(text, folders), as_text=True)
         found = query.snapshot.encoders.items()
         return [query.encoder, *(record for name, record in found if name != query.encoder.id)]
+
+    async def source_of(self, encoder: EncoderRecord) -> str:
+        """What to load for an encoder, made sure that it is the one that the library knows."""
+        return await self._embedder.check(encoder)
 
     async def score(
         self, text: str, picture_id: int, *, encoder_id: str, folders: tuple[Path, ...]
@@ -80,13 +69,13 @@ class PromptScorer:
             best=await self._best(scores),
         )
 
-    async def _best(self, scores: Scores) -> ScoredPicture | None:
+    async def _best(self, scores: Scores) -> RetrievedPicture | None:
         indices = ranking.top(scores, ScorerKind.MATCH, _LOOKED_AT).tolist()
         by_id = {int(scores.picture_ids[index]): index for index in indices}
         for found in await self._cache.read(show, list(by_id)):
             if not found.picture.synthetic:
                 index = by_id[found.picture.id]
-                return ScoredPicture(
+                return RetrievedPicture(
                     picture_id=found.picture.id,
                     path=found.file.path if found.file else "",
                     cosine=float(scores.cosine[index]),

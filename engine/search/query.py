@@ -12,6 +12,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from engine.errors import RequestError
+from engine.file_types import SUFFIXES
 
 MAX_LENGTH = 10_000
 MAX_TERMS = 32
@@ -46,7 +47,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class ParsedQuery:
     """A query that was understood."""
 
     terms: tuple[Term, ...]
@@ -61,25 +62,30 @@ class Query:
         return " ".join(parts)
 
 
-def parse(query: str) -> Query:
+def parse(query: str) -> ParsedQuery:
     """Understand a query. Raises RequestError that points at the column at fault, from 1."""
     if len(query) > MAX_LENGTH:
         raise RequestError(
-            f"the query has {len(query):,} characters: at most {MAX_LENGTH:,} will do"
+            f"the query has {len(query):,} characters: at most {MAX_LENGTH:,} will do",
+            field="query",
         )
     for column, character in enumerate(query, 1):
         if _is_forbidden(character):
-            raise RequestError(f"column {column}: a control character, U+{ord(character):04X}")
+            raise RequestError(
+                f"column {column}: a control character, U+{ord(character):04X}", field="query"
+            )
     if not query.strip():
-        raise RequestError("the query is empty", hint='Describe a picture, such as "a dog".')
+        raise RequestError(
+            "the query is empty", hint='Describe a picture, such as "a dog".', field="query"
+        )
     if not _START.match(query):
         return plain_text(query)
-    return Query(terms=_terms(query))
+    return ParsedQuery(terms=_terms(query))
 
 
-def plain_text(text: str) -> Query:
+def plain_text(text: str) -> ParsedQuery:
     """A query for a text as it stands."""
-    return Query(terms=(Term(weight=1.0, raw=text, column=1, quoted=False),))
+    return ParsedQuery(terms=(Term(weight=1.0, raw=text, column=1, quoted=False),))
 
 
 def quote(text: str) -> str:
@@ -103,13 +109,42 @@ def _terms(query: str) -> tuple[Term, ...]:
             raise RequestError(
                 f"column {at + 1}: expected + or - before the next term",
                 hint="To search for the words as they stand, leave the quotes out.",
+                field="query",
             )
         term, at = _term(query, at, 1.0 if sign is None else sign)
         terms.append(term)
         if len(terms) > MAX_TERMS:
-            raise RequestError(f"column {term.column}: more than {MAX_TERMS} terms")
+            raise RequestError(f"column {term.column}: more than {MAX_TERMS} terms", field="query")
         at = _skip(query, at)
     return tuple(terms)
+
+
+def prompts_of(query: str) -> tuple[str, str]:
+    """The prompt and the negative prompt: the texts that a query adds, and those it takes away.
+
+    Pictures that a mix names have no words. Raises RequestError where no text is left to paint.
+    """
+    terms = [term for term in parse(query).terms if not _is_picture(term)]
+    prompt = ", ".join(term.text for term in terms if term.weight > 0)
+    negative = ", ".join(term.text for term in terms if term.weight < 0)
+    if not prompt:
+        raise RequestError(
+            "the query names no text that could be painted",
+            hint="Say in words what to paint.",
+            field="query",
+        )
+    return prompt, negative
+
+
+def texts_of(query: str) -> tuple[str, ...]:
+    """The texts that a query adds, each alone; none where it names pictures only."""
+    terms = [term for term in parse(query).terms if not _is_picture(term)]
+    return tuple(term.text for term in terms if term.weight > 0)
+
+
+def _is_picture(term: Term) -> bool:
+    raw = term.raw.lower()
+    return raw.startswith(BY_CONTENT) or raw.endswith(tuple(SUFFIXES))
 
 
 def _term(query: str, at: int, sign: float) -> tuple[Term, int]:
@@ -119,19 +154,21 @@ def _term(query: str, at: int, sign: float) -> tuple[Term, int]:
         weight, at = float(number[1]), number.end()
         if not 0.001 <= weight <= 1000:
             raise RequestError(
-                f"column {number.start() + 1}: a weight must lie between 0.001 and 1000"
+                f"column {number.start() + 1}: a weight must lie between 0.001 and 1000",
+                field="query",
             )
     if at >= len(query) or query[at] not in '"“”':
         raise RequestError(
             f"column {at + 1}: expected a quoted text or picture",
             hint='A mix looks like this: "a dog" + 0.5*"snow" - "grass"',
+            field="query",
         )
     quoted = _QUOTED.match(query, at)
     if quoted is None:
-        raise RequestError(f"column {at + 1}: this quote is not closed")
+        raise RequestError(f"column {at + 1}: this quote is not closed", field="query")
     raw = re.sub(r"\\(.)", r"\1", quoted[1])
     if not raw.strip():
-        raise RequestError(f"column {at + 1}: nothing between the quotes")
+        raise RequestError(f"column {at + 1}: nothing between the quotes", field="query")
     return Term(weight=sign * weight, raw=raw, column=at + 1, quoted=True), quoted.end()
 
 

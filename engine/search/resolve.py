@@ -29,7 +29,7 @@ from engine.results import IdArray
 from engine.scoring.match import matcher_scorer
 from engine.scoring.registry import check_scorer, search_scorers
 from engine.search.pictures import Pictures, Reference
-from engine.search.query import Query, Term, parse, plain_text
+from engine.search.query import ParsedQuery, Term, parse, plain_text
 from engine.search.receipts import ReceiptKey
 from engine.settings import EngineSettings
 from engine.states import ScorerKind, Synthetic
@@ -198,7 +198,7 @@ class ResolvedQuery:
     """A request that can be answered."""
 
     request: SearchRequest
-    query: Query
+    query: ParsedQuery
     references: tuple[Reference | None, ...]
     """The picture that each term names; None for a text."""
     encoder: EncoderRecord
@@ -346,12 +346,14 @@ class QueryResolver:
     def _names_storybook(self, filters: Filters) -> bool:
         return self._storybook is not None and self._storybook.folder in filters.folders
 
-    async def _understand(self, query: Query) -> tuple[Query, tuple[Reference | None, ...]]:
+    async def _understand(
+        self, query: ParsedQuery
+    ) -> tuple[ParsedQuery, tuple[Reference | None, ...]]:
         references = [await self._pictures.find(term) for term in query.terms]
         terms = tuple(
             _named(term, reference) for term, reference in zip(query.terms, references, strict=True)
         )
-        return Query(terms=terms), tuple(references)
+        return ParsedQuery(terms=terms), tuple(references)
 
 
 def check(request: SearchRequest) -> None:
@@ -371,7 +373,7 @@ def check(request: SearchRequest) -> None:
         raise RequestError(f"{request.top} results make no sense: 0 means all", field="top")
 
 
-def texts_of(query: Query, references: Sequence[Reference | None]) -> tuple[str, ...]:
+def texts_of(query: ParsedQuery, references: Sequence[Reference | None]) -> tuple[str, ...]:
     """The texts among the terms."""
     pairs = zip(query.terms, references, strict=True)
     return tuple(term.text for term, reference in pairs if reference is None)

@@ -70,7 +70,7 @@ class Searcher:
         self._pictures = Pictures(cache, encoders, self._embedder, settings)
         self._resolver = QueryResolver(cache, self._pictures, settings, storybook)
         self._scoring = QueryScoring(cache, self._embedder, self._pictures, self._resolver)
-        self.prompts = PromptScorer(cache, self._resolver, self._scoring)
+        self.prompt_scorer = PromptScorer(cache, self._embedder, self._resolver, self._scoring)
         """Scores pictures against texts, without a receipt."""
         self.labels = RelevanceLabels(
             cache, self._embedder, self._pictures, self._resolver, self._scoring

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from engine.evaluation.embeddings import Material
+from engine.evaluation.embeddings import EmbeddedData
 from engine.evaluation.measure import Measuring
 from engine.evaluation.results import (
     CalibrationFigures,
-    Paired,
-    Retrieval,
+    PairedDifference,
+    RetrievalFigures,
     RoutingFigures,
-    Swap,
+    SwapFigures,
     read_as,
 )
 from engine.models.messages import Reply
@@ -22,7 +22,7 @@ from engine.states import Direction, ScorerKind
 from engine.training.request import TrainRequest
 
 if TYPE_CHECKING:
-    from engine.training.run import Parts
+    from engine.training.run import DataSplit
 
 VERSION = 1
 
@@ -45,10 +45,10 @@ class TrainingReport:
     device: str
     is_better: bool
     """mAP, text -> picture, above that of the label-free match on the held-out pictures."""
-    retrieval: tuple[Retrieval, ...]
-    against_label_free: tuple[Paired, ...]
-    against_cosine: tuple[Paired, ...]
-    swaps: tuple[Swap, ...]
+    retrieval: tuple[RetrievalFigures, ...]
+    against_label_free: tuple[PairedDifference, ...]
+    against_cosine: tuple[PairedDifference, ...]
+    swaps: tuple[SwapFigures, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
 
@@ -56,7 +56,7 @@ class TrainingReport:
         """What is kept."""
         return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
 
-    def of(self, scorer: str, direction: str = Direction.TEXT_TO_PICTURE) -> Retrieval:
+    def of(self, scorer: str, direction: str = Direction.TEXT_TO_PICTURE) -> RetrievalFigures:
         """The figures of a scorer."""
         found = (
             each for each in self.retrieval if (each.scorer, each.direction) == (scorer, direction)
@@ -65,14 +65,14 @@ class TrainingReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
+class SplitSizes:
     """How much there was to learn from, to watch, and held out."""
 
     pictures: tuple[int, int, int]
     texts: tuple[int, int, int]
 
     @classmethod
-    def of(cls, parts: Parts) -> Sizes:
+    def of(cls, parts: DataSplit) -> SplitSizes:
         """Of gathered data."""
         three = (parts.train.data, parts.validation.data, parts.held_out.data)
         pictures, texts = (
@@ -86,8 +86,8 @@ class Sizes:
 
 def make_report(
     request: TrainRequest,
-    held_out: Material,
-    sizes: Sizes,
+    held_out: EmbeddedData,
+    sizes: SplitSizes,
     fitted: Reply,
     measuring: Measuring,
     seconds: float,
@@ -120,7 +120,7 @@ def make_report(
     )
 
 
-def _against(measuring: Measuring, other: str) -> Iterator[Paired]:
+def _against(measuring: Measuring, other: str) -> Iterator[PairedDifference]:
     for direction in measuring.directions:
         yield from measuring.against(ScorerKind.MATCH, other, direction)
 

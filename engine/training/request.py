@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.evaluation.request import TEMPLATES, EvaluateRequest
-from engine.states import ScorerKind
+from engine.states import DataKind, ScorerKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +18,7 @@ class TrainRequest:
     """As an evaluation takes it: captions, a folder of classes, or `storybook`."""
     images: Path | None = None
     encoder: str | None = None
-    queries: str = "captions"
+    queries: str = DataKind.CAPTIONS
     words: Path | None = None
     split: str = "train"
     """Of data that is split; empty for all of it."""

@@ -18,7 +18,7 @@ from cache.matchers import add_matcher
 from cache.store import Cache
 from engine.errors import RequestError
 from engine.evaluation.context import shipped_matcher, text_backgrounds
-from engine.evaluation.embeddings import Gathering, Material
+from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Measuring
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
 from engine.jobs.threads import Pulse, on_thread
@@ -33,7 +33,7 @@ from engine.scoring.matcher import Matcher, read_matcher
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.states import ScorerKind
-from engine.training.report import Sizes, TrainingReport, make_report
+from engine.training.report import SplitSizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
 
 FEWEST = 4
@@ -41,15 +41,15 @@ FEWEST = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class DataSplit:
     """The three parts of gathered data."""
 
-    train: Material
-    validation: Material
-    held_out: Material
+    train: EmbeddedData
+    validation: EmbeddedData
+    held_out: EmbeddedData
 
 
-def split(material: Material, validation: float, held_out: float, seed: int) -> Parts:
+def split(material: EmbeddedData, validation: float, held_out: float, seed: int) -> DataSplit:
     """Deal the pictures out at random; texts follow the pictures that they are right for.
 
     Raises RequestError where a part comes out too small.
@@ -63,12 +63,13 @@ def split(material: Material, validation: float, held_out: float, seed: int) -> 
         raise RequestError(
             f"{count:,} pictures are too few to learn from: each part needs {FEWEST}",
             hint="Give more pictures.",
+            field="data",
         )
     train, watched, reported = (part_of(material, pictures) for pictures in kept)
-    return Parts(train=train, validation=watched, held_out=reported)
+    return DataSplit(train=train, validation=watched, held_out=reported)
 
 
-def part_of(material: Material, pictures: IdArray) -> Material:
+def part_of(material: EmbeddedData, pictures: IdArray) -> EmbeddedData:
     """The part of the material with these pictures, and the texts that are right for one."""
     data = material.data
     texts = np.unique(data.right.text[np.isin(data.right.picture, pictures)])
@@ -81,7 +82,7 @@ def part_of(material: Material, pictures: IdArray) -> Material:
     )
 
 
-def as_arrays(part: Material) -> list[NDArray[np.generic]]:
+def as_arrays(part: EmbeddedData) -> list[NDArray[np.generic]]:
     """What crosses to the process that trains, in its order."""
     data = part.data
     pairs = [pair for pair in data.swapped if pair.false in part.spoken]
@@ -111,7 +112,7 @@ _STAGES = {"starting": "starting the trainer", "measuring": "measuring"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Trained:
+class TrainedMatcher:
     """A matcher with what was measured of it, kept or not."""
 
     id: int | None
@@ -127,11 +128,11 @@ class _Learned:
     fitted: Reply
     rival: Reply | None
     """A two-branch network's scores of what is held out."""
-    held_out: Material
-    sizes: Sizes
+    held_out: EmbeddedData
+    sizes: SplitSizes
 
 
-class Run:
+class TrainingRun:
     """One training."""
 
     def __init__(
@@ -150,12 +151,12 @@ class Run:
         evaluation = request.as_evaluation()
         self._gathering = Gathering(cache, encoders, indexer, self._embedder, evaluation)
 
-    async def carry_out(self, job_id: int, report: Report) -> Trained:
+    async def carry_out(self, job_id: int, report: Report) -> TrainedMatcher:
         """Train, measure on the held-out pictures, and keep what does better than no training."""
         began = time.perf_counter()
         material = await self._gathering.gather(job_id, report)
-        for note in self._gathering.notes:
-            report(JobNote(job_id=job_id, message=note))
+        for warning in self._gathering.warnings:
+            report(JobNote(job_id=job_id, message=warning))
         learned = await self._learn(material, job_id, report)
         encoder_id = material.encoder.id
         matcher = read_matcher(_file(learned.fitted, encoder_id, "{}"), encoder_id)
@@ -171,7 +172,7 @@ class Run:
         )
         return await self._keep(found, learned.fitted, encoder_id)
 
-    async def _learn(self, material: Material, job_id: int, report: Report) -> _Learned:
+    async def _learn(self, material: EmbeddedData, job_id: int, report: Report) -> _Learned:
         """Learn from a part of the data, hold another one out."""
         request = self._request
         parts = split(material, request.validation, request.held_out, request.seed)
@@ -180,7 +181,9 @@ class Run:
             fitted = await self._fit(worker, ScorerKind.MATCHER, parts, job_id, report)
             if request.with_two_branch:
                 rival = await self._fit(worker, ScorerKind.TWO_BRANCH, parts, job_id, report)
-        return _Learned(fitted=fitted, rival=rival, held_out=parts.held_out, sizes=Sizes.of(parts))
+        return _Learned(
+            fitted=fitted, rival=rival, held_out=parts.held_out, sizes=SplitSizes.of(parts)
+        )
 
     @asynccontextmanager
     async def _worker(self) -> AsyncIterator[WorkerProcess]:
@@ -200,7 +203,7 @@ class Run:
         return {"hidden": request.hidden, "epochs": request.epochs, "seed": request.seed}
 
     async def _fit(
-        self, worker: WorkerProcess, kind: str, parts: Parts, job_id: int, report: Report
+        self, worker: WorkerProcess, kind: str, parts: DataSplit, job_id: int, report: Report
     ) -> Reply:
         settings = self._fit_settings()
         arrays = [
@@ -218,7 +221,7 @@ class Run:
 
         return await worker.call("fit", fields, arrays, on_event=hear)
 
-    async def _context(self, part: Material, matcher: Matcher) -> MatchContext:
+    async def _context(self, part: EmbeddedData, matcher: Matcher) -> MatchContext:
         offline = self._request.offline
         return MatchContext(
             matrix=EmbeddingMatrix.of(part.pictures),
@@ -251,13 +254,13 @@ class Run:
 
         return await on_thread(work, pulse, wait=True)
 
-    async def _keep(self, found: TrainingReport, fitted: Reply, encoder_id: str) -> Trained:
+    async def _keep(self, found: TrainingReport, fitted: Reply, encoder_id: str) -> TrainedMatcher:
         text = found.as_json()
         weights = _file(fitted, encoder_id, text)
         kept = None
         if found.is_better or self._request.force:
             kept = await self._cache.write(add_matcher, encoder_id, weights, text)
-        return Trained(id=kept, weights=weights, report=found)
+        return TrainedMatcher(id=kept, weights=weights, report=found)
 
 
 def _file(fitted: Reply, encoder_id: str, report: str) -> bytes:

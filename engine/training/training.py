@@ -25,14 +25,14 @@ from engine.settings import EngineSettings
 from engine.states import JobKind
 from engine.training.report import summary
 from engine.training.request import TrainRequest
-from engine.training.run import Run, Trained
+from engine.training.run import TrainedMatcher, TrainingRun
 
 Refit: TypeAlias = Callable[[str], Awaitable[None]]
 """Called with an encoder's id."""
 WHY_NOT_KEPT = "It does no better than the match without labels"
 
 
-class Training:
+class MatcherTraining:
     """Makes training jobs, and looks after the matchers that were kept."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Training:
         self._encoders = encoders
         self._indexer = indexer
         self._settings = settings
-        self._trained: dict[int, Trained] = {}
+        self._trained: dict[int, TrainedMatcher] = {}
         self._asked: dict[int, TrainRequest] = {}
 
     def job(self, request: TrainRequest) -> JobWork:
@@ -60,7 +60,7 @@ class Training:
         """Train and return the closing sentence."""
         check(request)
         self._asked[job_id] = request
-        run = Run(self._cache, self._encoders, self._indexer, self._settings, request)
+        run = TrainingRun(self._cache, self._encoders, self._indexer, self._settings, request)
         found = self._trained[job_id] = await run.carry_out(job_id, report)
         told = summary(found.report.as_json())
         if found.id is None:
@@ -68,7 +68,7 @@ class Training:
         await self._refit(found.report.encoder)
         return f"matcher {found.id} is in force for {found.report.encoder}: {told}"
 
-    def of_job(self, job_id: int) -> Trained | None:
+    def of_job(self, job_id: int) -> TrainedMatcher | None:
         """What a job of this process trained; None while it has not."""
         return self._trained.get(job_id)
 
@@ -151,7 +151,7 @@ class Training:
 class TrainJob:
     """A training, as a job."""
 
-    training: Training
+    training: MatcherTraining
     asked: TrainRequest
 
     @property
@@ -181,12 +181,17 @@ def write_file(weights: bytes, target: Path) -> None:
 
 def check(request: TrainRequest) -> None:
     """Raise RequestError for numbers that make no sense."""
-    if not 0 < request.validation < 1 or not 0 < request.held_out < 1:
-        raise RequestError("the validation and held-out parts lie between 0 and 1")
+    for field in ("validation", "held_out"):
+        if not 0 < getattr(request, field) < 1:
+            message = "the validation and held-out parts lie between 0 and 1"
+            raise RequestError(message, field=field)
     if request.validation + request.held_out > 0.9:
-        raise RequestError("the validation and held-out parts leave nothing to learn from")
-    if request.hidden < 4 or request.epochs < 0:
-        raise RequestError("a matcher needs 4 hidden units or more, and no negative epochs")
+        message = "the validation and held-out parts leave nothing to learn from"
+        raise RequestError(message, field="held_out")
+    for field, least in (("hidden", 4), ("epochs", 0)):
+        if getattr(request, field) < least:
+            message = "a matcher needs 4 hidden units or more, and no negative epochs"
+            raise RequestError(message, field=field)
 
 
 def _encoder_of(weights: bytes) -> str:

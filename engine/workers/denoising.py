@@ -1,10 +1,10 @@
-"""What happens at the end of every denoising step: news, previews, and a stop where one is due."""
+"""From parameters to a picture: denoising, decoding, and less memory where it runs out."""
 
 import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.errors import OutOfMemoryError, PictureError
+from engine.models.generator_messages import GeneratedImage
+from engine.models.parameters import GenerationParameters
 from engine.states import OutputCheck
 from engine.workers import decoder as picture_files
 from engine.workers.device import Choice, free_cache, is_out_of_memory
-from engine.workers.pipelines import LoraFile, Loras, Pipeline, make_interruptible
+from engine.workers.pipelines import Loras, Pipeline, PipelineSource, make_interruptible
 from engine.workers.previews import Previewer
-from engine.workers.schedulers import Glimpse, make_scheduler
+from engine.workers.schedulers import Foresight, make_scheduler
 
 Tensors: TypeAlias = dict[str, Any]
 
@@ -28,22 +30,22 @@ _RECENT = 8
 
 
 class Watcher(Protocol):
-    """Is told how a picture gets on; `check` raises to stop it."""
+    """Takes what a denoiser reports of a picture; `check` raises to stop it."""
 
     def check(self) -> None: ...
     def step(self, step: int, total: int, seconds_a_step: float) -> None: ...
     def decoding(self) -> None: ...
-    def stepped_down(self, what: str, why: str) -> None: ...
+    def fall_back(self, what: str, why: str) -> None: ...
 
 
 class Steps:
     """Counts the steps of one run and measures their time."""
 
     def __init__(
-        self, watcher: Watcher, glimpse: Glimpse | None, previewer: Previewer | None
+        self, watcher: Watcher, foresight: Foresight | None, previewer: Previewer | None
     ) -> None:
         self._watcher = watcher
-        self._glimpse = glimpse
+        self._foresight = foresight
         self._previewer = previewer
         self._times = deque([time.perf_counter()], maxlen=_RECENT)
 
@@ -53,58 +55,52 @@ class Steps:
         self._times.append(time.perf_counter())
         pace = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
         self._watcher.step(index + 1, pipe.num_timesteps, pace)
-        if self._previewer and self._glimpse and self._glimpse.latents is not None:
-            self._previewer.offer(self._glimpse.latents)
+        if self._previewer and self._foresight and self._foresight.latents is not None:
+            self._previewer.offer(self._foresight.latents)
         return {}
 
-
-PAINTING = "painting"
-DECODING = "decoding"
 
 SHRINK = math.sqrt(0.5)
 MAX_SHRINKS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """Pixels of a picture."""
-
-    width: int
-    height: int
-
-    @property
-    def words(self) -> str:
-        """What is told of a picture that was made this small."""
-        return f"a smaller picture: {self.width} x {self.height}"
-
-    def smaller(self, multiple: int, smallest: int) -> "Size | None":
-        """Return half the area in the same shape, in multiples; None below `smallest`."""
-        width = _rounded(self.width * SHRINK, multiple)
-        height = _rounded(self.height * SHRINK, multiple)
-        if min(width, height) < smallest or (width, height) == (self.width, self.height):
-            return None
-        return Size(width=width, height=height)
+def smaller(
+    parameters: GenerationParameters, multiple: int, smallest: int
+) -> GenerationParameters | None:
+    """Return half the area in the same shape, in multiples; None below `smallest`."""
+    width = _rounded(parameters.width * SHRINK, multiple)
+    height = _rounded(parameters.height * SHRINK, multiple)
+    is_same = (width, height) == (parameters.width, parameters.height)
+    if min(width, height) < smallest or is_same:
+        return None
+    return parameters.sized(width, height)
 
 
-class Ladder:
-    """Steps down for one pipeline; what costs only time is kept for the pictures that follow."""
+def _rounded(side: float, multiple: int) -> int:
+    return max(1, round(side / multiple)) * multiple
+
+
+def _size_words(parameters: GenerationParameters) -> str:
+    return f"a smaller picture: {parameters.width} x {parameters.height}"
+
+
+class MemorySavings:
+    """What a pipeline does without for want of memory; it stays so for the next pictures."""
 
     def __init__(self, pipe: Pipeline, device: str) -> None:
         self._pipe = pipe
         self._device = device
         self.taken: list[str] = []
-        """The steps in force, in the words for people."""
+        """The savings in force, in the words for people."""
 
-    def step_down(self, phase: str) -> str | None:
-        """Give up some speed for memory in `phase`; return what, or None at the foot."""
-        if phase == PAINTING and self._take("attention in slices"):
+    def save(self, *, is_decoding: bool) -> str | None:
+        """Give up some speed for memory; return what, or None where nothing is left to give up."""
+        if not is_decoding and self._take("attention in slices"):
             self._pipe.enable_attention_slicing("auto")
-        elif phase == DECODING and self._take("the picture decoded in tiles"):
+        elif is_decoding and self._take("the picture decoded in tiles"):
             self._pipe.vae.enable_tiling()
-        elif self._device == "cuda" and self._take("models kept in the machine's memory"):
-            self._pipe.enable_model_cpu_offload()
         else:
-            return None
+            return self.offload()
         return self.taken[-1]
 
     def offload(self) -> str | None:
@@ -121,10 +117,6 @@ class Ladder:
         return True
 
 
-def _rounded(side: float, multiple: int) -> int:
-    return max(1, round(side / multiple)) * multiple
-
-
 Texts: TypeAlias = "tuple[torch.Tensor, torch.Tensor | None]"
 """Embeddings of the prompt and of the negative prompt; the latter None without guidance."""
 
@@ -134,54 +126,28 @@ _BLACK_LEVEL = 3
 _HINT = "Paint a smaller picture, close other programs, or take a smaller model."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One picture to paint; all values are checked and settled."""
-
-    prompt: str
-    negative: str
-    seed: int
-    steps: int
-    guidance: float
-    size: Size
-    scheduler: str
-    loras: tuple[LoraFile, ...]
-    start: Path | None
-    strength: float
-    multiple: int
-    """Pixels that a smaller picture's sides are multiples of."""
-    smallest: int
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Result:
-    """A painted picture and how it came about."""
-
-    pixels: NDArray[np.uint8]
-    verdict: OutputCheck
-    seconds: float
-    size: Size
-    steps_down: list[str]
-    notes: list[str] = field(default_factory=list)
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Draft:
     """How far a picture is."""
 
-    size: Size
+    parameters: GenerationParameters
+    """At the size that is being tried."""
+    seed: int
     latents: torch.Tensor | None = None
     """None until all steps are done."""
     shrinks: int = 0
 
 
-class Painter:
+class Denoiser:
     """A pipeline on its device; texts that were read before are not read again."""
 
-    def __init__(self, pipe: Pipeline, choice: Choice, ladder: Ladder) -> None:
+    def __init__(
+        self, pipe: Pipeline, choice: Choice, savings: MemorySavings, source: PipelineSource
+    ) -> None:
         self.pipe = pipe
         self.choice = choice
-        self._ladder = ladder
+        self._savings = savings
+        self._source = source
         self._loras = Loras(pipe)
         self._scheduler = dict(pipe.scheduler.config)
         self._texts: OrderedDict[tuple[str, str, bool], Texts] = OrderedDict()
@@ -189,29 +155,42 @@ class Painter:
         self._check: Callable[[], None] = _never
         make_interruptible(pipe, lambda: self._check())
 
-    def paint(self, task: Task, watcher: Watcher, previewer: Previewer | None) -> Result:
-        """Paint one picture; OutOfMemoryError comes after the last step down.
+    def generate(
+        self,
+        parameters: GenerationParameters,
+        seed: int,
+        watcher: Watcher,
+        previewer: Previewer | None,
+    ) -> GeneratedImage:
+        """Generate one picture; OutOfMemoryError comes after the last memory fallback.
 
         What `watcher.check` raises stops the work before the next block of the network.
         """
         self._check = watcher.check
         try:
-            if self._loras.use(task.loras):
+            if self._loras.use(parameters.loras):
                 self._texts.clear()
-            return self._paint(task, watcher, previewer)
+            return self._generate(parameters, seed, watcher, previewer)
         finally:
             self._check = _never
 
-    def _paint(self, task: Task, watcher: Watcher, previewer: Previewer | None) -> Result:
-        start, draft, notes = time.perf_counter(), _Draft(size=task.size), self._notes(task)
+    def _generate(
+        self,
+        parameters: GenerationParameters,
+        seed: int,
+        watcher: Watcher,
+        previewer: Previewer | None,
+    ) -> GeneratedImage:
+        start, warnings = time.perf_counter(), self._warnings(parameters)
+        draft = _Draft(parameters=parameters, seed=seed)
         while True:
             trouble = ""
             try:
                 if draft.latents is None:
-                    draft.latents = self._denoise(task, draft.size, watcher, previewer)
+                    draft.latents = self._denoise(draft, watcher, previewer)
                 watcher.decoding()
                 watcher.check()
-                pixels, verdict = self._decode(draft.latents, notes)
+                pixels, check = self._decode(draft.latents, warnings)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -219,53 +198,58 @@ class Painter:
                 trouble = str(error).strip().split("\n")[0] or "there was not enough memory"
             # Out of the handler, whose traceback holds on to the tensors.
             free_cache(self.choice.device)
-            watcher.stepped_down(self._step_down(task, draft, trouble), trouble)
-        down = [*self._ladder.taken]
-        if draft.size != task.size:
-            down.append(draft.size.words)
-        return Result(
+            watcher.fall_back(self._fall_back(draft, trouble), trouble)
+        fallbacks = [*self._savings.taken]
+        if draft.parameters != parameters:
+            fallbacks.append(_size_words(draft.parameters))
+        return GeneratedImage(
             pixels=pixels,
-            verdict=verdict,
+            check=check,
+            parameters=draft.parameters,
+            seed=seed,
+            device=self.choice.device,
+            dtype=self.choice.dtype,
             seconds=time.perf_counter() - start,
-            size=draft.size,
-            steps_down=down,
-            notes=notes,
+            memory_fallbacks=tuple(fallbacks),
+            warnings=tuple(warnings),
         )
 
-    def _step_down(self, task: Task, draft: "_Draft", trouble: str) -> str:
+    def _fall_back(self, draft: _Draft, trouble: str) -> str:
         """Give up something, at last half the picture's area, and return what."""
-        what = self._ladder.step_down(PAINTING if draft.latents is None else DECODING)
+        what = self._savings.save(is_decoding=draft.latents is not None)
         if what is not None:
             return what
-        smaller = draft.size.smaller(task.multiple, task.smallest)
-        if smaller is None or draft.shrinks == MAX_SHRINKS:
+        size = smaller(draft.parameters, self._source.multiple, self._source.smallest)
+        if size is None or draft.shrinks == MAX_SHRINKS:
             raise OutOfMemoryError(
-                f"there is not enough memory to paint even {draft.size.width} x "
-                f"{draft.size.height} pixels: {trouble}",
+                f"there is not enough memory to paint even {draft.parameters.width} x "
+                f"{draft.parameters.height} pixels: {trouble}",
                 hint=_HINT,
             )
-        draft.size, draft.latents, draft.shrinks = smaller, None, draft.shrinks + 1
-        return smaller.words
+        draft.parameters, draft.latents, draft.shrinks = size, None, draft.shrinks + 1
+        return _size_words(size)
 
     @torch.inference_mode()
     def _denoise(
-        self, task: Task, size: Size, watcher: Watcher, previewer: Previewer | None
+        self, draft: _Draft, watcher: Watcher, previewer: Previewer | None
     ) -> torch.Tensor:
-        texts, negative = self._read(task.prompt, task.negative, guided=task.guidance > 1)
+        asked = draft.parameters
+        texts, negative = self._read(asked.prompt, asked.negative, guided=asked.guidance > 1)
         pipe: Pipeline = self.pipe
-        where: dict[str, Any] = {"width": size.width, "height": size.height}
-        if task.start is not None:
+        where: dict[str, Any] = {"width": asked.width, "height": asked.height}
+        if asked.start_picture is not None:
             pipe = self._image_to_image()
-            where = {"image": _start_picture(task.start, size), "strength": task.strength}
-        pipe.scheduler = make_scheduler(task.scheduler, self._scheduler)
-        steps = Steps(watcher, Glimpse(pipe.scheduler) if previewer else None, previewer)
+            image = _start_picture(asked.start_picture, asked.width, asked.height)
+            where = {"image": image, "strength": asked.strength}
+        pipe.scheduler = make_scheduler(asked.scheduler, self._scheduler)
+        steps = Steps(watcher, Foresight(pipe.scheduler) if previewer else None, previewer)
         output = pipe(
             prompt_embeds=texts,
             negative_prompt_embeds=negative,
-            num_inference_steps=task.steps,
-            guidance_scale=task.guidance,
+            num_inference_steps=asked.steps,
+            guidance_scale=asked.guidance,
             # Noise from the CPU's generator is the same on every device.
-            generator=torch.Generator().manual_seed(task.seed),
+            generator=torch.Generator().manual_seed(draft.seed),
             output_type="latent",
             callback_on_step_end=steps.done,
             **where,
@@ -275,7 +259,7 @@ class Painter:
 
     @torch.inference_mode()
     def _decode(
-        self, latents: torch.Tensor, notes: list[str]
+        self, latents: torch.Tensor, warnings: list[str]
     ) -> tuple[NDArray[np.uint8], OutputCheck]:
         """Return the picture and what was found in it."""
         if not torch.isfinite(latents).all():
@@ -287,7 +271,7 @@ class Painter:
             self.pipe.vae.to(torch.float32)
             picture = self._picture(latents)
             self.pipe.vae.to(dtype)
-            notes.append("the picture was decoded in fp32, where half precision overflowed")
+            warnings.append("the picture was decoded in fp32, where half precision overflowed")
         if not torch.isfinite(picture).all():
             return _nothing(latents, self.pipe.vae_scale_factor), OutputCheck.NOT_FINITE
         blocked = self._is_blocked(picture)
@@ -324,19 +308,22 @@ class Painter:
         self._texts.move_to_end(key)
         return self._texts[key]
 
-    def _notes(self, task: Task) -> list[str]:
-        notes = []
-        for name, text in (("prompt", task.prompt), ("negative prompt", task.negative)):
+    def _warnings(self, parameters: GenerationParameters) -> list[str]:
+        warnings = []
+        for name, text in (
+            ("prompt", parameters.prompt),
+            ("negative prompt", parameters.negative),
+        ):
             read = self.pipe.tokenizer(
                 text, truncation=False, verbose=False, return_offsets_mapping=True
             )
             limit = int(self.pipe.tokenizer.model_max_length)
             if len(read.input_ids) > limit:
                 lost = text[read.offset_mapping[limit - 1][0] :].strip()
-                notes.append(
+                warnings.append(
                     f"the {name} is too long for the text tower, which did not read: {lost}"
                 )
-        return notes
+        return warnings
 
     def _image_to_image(self) -> Pipeline:
         if self._from_picture is None:
@@ -347,17 +334,17 @@ class Painter:
         return self._from_picture
 
 
-def _start_picture(path: Path, size: Size) -> Image.Image:
-    """Return the picture in `path`, filling `size` without changing its shape."""
+def _start_picture(path: Path, width: int, height: int) -> Image.Image:
+    """Return the picture in `path`, filling the size without changing its shape."""
     try:
         with path.open("rb") as file:
-            enough = max(size.width, size.height)
+            enough = max(width, height)
             decoded = picture_files.decode(file, max_pixels=_MAX_PIXELS, enough=enough)
     except OSError as error:
         raise PictureError(f"{path} cannot be read: {error}") from error
     except PictureError as error:
         raise PictureError(f"{path} cannot be read: {error.message}") from error
-    return ImageOps.fit(decoded.image, (size.width, size.height), Image.Resampling.LANCZOS)
+    return ImageOps.fit(decoded.image, (width, height), Image.Resampling.LANCZOS)
 
 
 def _nothing(latents: torch.Tensor, factor: int) -> NDArray[np.uint8]:

@@ -1,6 +1,6 @@
 """The process of the generator: `python -m engine.workers.generator DEVICE DTYPE HOME [TAESD]`.
 
-Calls: `load`, `paint`, `memory`. One model is loaded at a time, by the first call that names it.
+Calls: `load`, `generate`, `memory`. One model is loaded at a time, by the first call that names it.
 HOME keeps the linear previews of models and the locks of devices, TAESD is a folder with a tiny
 decoder.
 """
@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.models.messages import Reply
+from engine.states import GenerationPhase
 from engine.uncollected import uncollected
 from engine.workers.device import DeviceLock
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
     from engine.workers.device import Choice
-    from engine.workers.loaded_pipeline import Hosted
+    from engine.workers.loaded_pipeline import LoadedPipeline
 
 SIGN_S = 1.0
 """Who waits for the device gives a sign of life so often."""
@@ -38,33 +39,33 @@ class Generator:
         self._home = home
         self._taesd = taesd
         self._choice: Choice | None = None
-        self._hosted: Hosted | None = None
+        self._loaded: LoadedPipeline | None = None
 
     def load(self, call: Call) -> Reply:
         """Load the model that the fields name and say how it runs."""
         with self._alone(call) as choice:
-            hosted = self._host(call, choice)
-        choice = hosted.choice
+            loaded = self._loaded_for(call, choice)
+        choice = loaded.choice
         return Reply(
             fields={
                 "device": choice.device,
                 "dtype": choice.dtype,
                 "name": choice.name,
-                "notes": hosted.notes,
+                "warnings": loaded.warnings,
             }
         )
 
-    def paint(self, call: Call) -> Reply:
-        """Paint the picture that the fields describe."""
+    def generate(self, call: Call) -> Reply:
+        """Generate the picture that the fields describe."""
         with self._alone(call) as choice:
-            return self._host(call, choice).paint(call)
+            return self._loaded_for(call, choice).generate(call)
 
     def memory(self, call: Call) -> Reply:
         """Say how much memory this process holds, in bytes, its own and the GPU's."""
         import psutil
 
         device = 0
-        if self._hosted is not None and self._hosted.choice.device == "cuda":
+        if self._loaded is not None and self._loaded.choice.device == "cuda":
             import torch
 
             device = torch.cuda.memory_reserved()
@@ -72,16 +73,18 @@ class Generator:
 
     @contextmanager
     def _alone(self, call: Call) -> Iterator["Choice"]:
-        """Have the device for the block: another process may be painting on it."""
+        """Have the device for the block: another process may be generating on it."""
         choice, waiting = self._choose(call), _Waiting(call)
         with DeviceLock(self._home / "locks", choice.key).hold(waiting.go_on):
-            if waiting.told is not None:
-                call.report(event="loading", stage="beginning", done=0, total=0)
+            if waiting.reported_at is not None:
+                call.report(event=GenerationPhase.LOADING, stage="beginning", done=0, total=0)
             yield choice
 
     def _choose(self, call: Call) -> "Choice":
         if self._choice is None:
-            call.report(event="loading", stage="starting the model process", done=0, total=0)
+            call.report(
+                event=GenerationPhase.LOADING, stage="starting the model process", done=0, total=0
+            )
             with uncollected():
                 import engine.workers.loaded_pipeline
             choice = engine.workers.device.choose(self._device, self._dtype)
@@ -91,27 +94,27 @@ class Generator:
             self._choice = choice
         return self._choice
 
-    def _host(self, call: Call, choice: "Choice") -> "Hosted":
+    def _loaded_for(self, call: Call, choice: "Choice") -> "LoadedPipeline":
         model = call.request.mapping("model")
-        if self._hosted is not None and self._hosted.model == model:
-            return self._hosted
-        self._hosted = None
+        if self._loaded is not None and self._loaded.model == model:
+            return self._loaded
+        self._loaded = None
         gc.collect()
         from engine.workers.device import free_cache
-        from engine.workers.loaded_pipeline import Hosted
+        from engine.workers.loaded_pipeline import LoadedPipeline
 
         call.check()
         free_cache(choice.device)
         maps = self._home / "previews.json"
-        self._hosted = Hosted.load(model, choice, call, maps, self._taesd)
-        return self._hosted
+        self._loaded = LoadedPipeline.load(model, choice, call, maps, self._taesd)
+        return self._loaded
 
 
 class _Waiting:
     """Says that a call waits for its device."""
 
     def __init__(self, call: Call) -> None:
-        self.told: float | None = None
+        self.reported_at: float | None = None
         """When it was said last; None where it did not have to wait."""
         self._call = call
 
@@ -119,9 +122,13 @@ class _Waiting:
         """Give a sign of life now and then; a cancelled call goes on no more."""
         self._call.check()
         now = time.monotonic()
-        if self.told is None or now - self.told >= SIGN_S:
-            self.told = now
-            self._call.report(event="waiting")
+        if self.reported_at is None:
+            self._call.report(event=GenerationPhase.WAITING)
+        elif now - self.reported_at >= SIGN_S:
+            self._call.sign_of_life()
+        else:
+            return
+        self.reported_at = now
 
 
 def main() -> None:
@@ -132,7 +139,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     device, dtype, home, *taesd = sys.argv[1:]
     generator = Generator(device, dtype, Path(home), Path(taesd[0]) if taesd else None)
-    serve({"load": generator.load, "paint": generator.paint, "memory": generator.memory})
+    serve({"load": generator.load, "generate": generator.generate, "memory": generator.memory})
 
 
 if __name__ == "__main__":

@@ -56,6 +56,10 @@ class Call:
         """Send an event about this call to the parent, which also shows that the worker lives."""
         self._outlet.send(Reply(fields={"id": self.number, "event": event}))
 
+    def sign_of_life(self) -> None:
+        """Show the parent that the worker lives; the call goes on where it is."""
+        self._outlet.send(Reply(fields={"id": self.number, "started": True}))
+
     def cancel(self) -> None:
         """Let the next `check` raise."""
         self._cancelled.set()

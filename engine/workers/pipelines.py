@@ -15,6 +15,7 @@ from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelUnusableError, OutOfMemoryError
+from engine.models.parameters import Lora
 from engine.workers.device import DTYPES, Choice, is_native, is_out_of_memory
 
 Pipeline: TypeAlias = Any
@@ -51,7 +52,7 @@ class Report(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class PipelineSource:
     """Where a pipeline comes from; the parent has looked at the files before."""
 
     id: str
@@ -63,9 +64,13 @@ class Source:
     """Between `diffusion_pytorch_model.` and `.safetensors`; empty for the plain files."""
     parts: Mapping[str, int]
     """Bytes of the weights of each part that is to be loaded; empty for a checkpoint."""
+    multiple: int
+    """Pixels that a picture's sides are multiples of."""
+    smallest: int
+    """Pixels of the shortest side that the UNet can work on."""
 
 
-def load_pipeline(source: Source, dtype: str, report: Report) -> Pipeline:
+def load_pipeline(source: PipelineSource, dtype: str, report: Report) -> Pipeline:
     """Load a pipeline into the machine's memory, all its models in one number format.
 
     Raises ModelUnusableError where the files are of another kind, damaged or incomplete.
@@ -89,12 +94,12 @@ def load_pipeline(source: Source, dtype: str, report: Report) -> Pipeline:
     return pipe
 
 
-def settle_dtype(
-    source: Source, choice: Choice, report: Report
+def load_fitting(
+    source: PipelineSource, choice: Choice, report: Report
 ) -> tuple[Pipeline, Choice, tuple[str, ...]]:
-    """Load a pipeline in the number format of `choice`, on a CPU only one that it has.
+    """Load a pipeline in the number format of `choice`; return how it was loaded, and warnings.
 
-    Nor there where fp32 finds something else.
+    A CPU gets one that it has of its own, and fp32 where that finds something else.
     """
     if choice.device != "cpu" or choice.dtype == "fp32":
         return load_pipeline(source, choice.dtype, report), choice, ()
@@ -109,8 +114,8 @@ def settle_dtype(
     agreement = float(torch.nn.functional.cosine_similarity(expected, found, dim=0))
     if agreement >= MIN_AGREEMENT:
         return pipe, choice, ()
-    note = f"{choice.dtype} agrees with fp32 only to {agreement:.4f} here, so fp32 is used"
-    return load_pipeline(source, "fp32", report), whole, (note,)
+    warning = f"{choice.dtype} agrees with fp32 only to {agreement:.4f} here, so fp32 is used"
+    return load_pipeline(source, "fp32", report), whole, (warning,)
 
 
 def make_interruptible(pipe: Pipeline, check: Callable[[], None]) -> None:
@@ -128,7 +133,7 @@ def make_interruptible(pipe: Pipeline, check: Callable[[], None]) -> None:
             block.register_forward_pre_hook(lambda *_: check())
 
 
-def _from_folder(source: Source, dtype: torch.dtype, report: Report) -> Pipeline:
+def _from_folder(source: PipelineSource, dtype: torch.dtype, report: Report) -> Pipeline:
     total, done = sum(source.parts.values()), 0
     parts: dict[str, Part] = {"safety_checker": None, "feature_extractor": None}
     for name, size in source.parts.items():
@@ -152,7 +157,7 @@ def _from_folder(source: Source, dtype: torch.dtype, report: Report) -> Pipeline
     )
 
 
-def _load_part(source: Source, name: str, dtype: torch.dtype) -> Part:
+def _load_part(source: PipelineSource, name: str, dtype: torch.dtype) -> Part:
     part, info = _CLASSES[name].from_pretrained(
         source.path / name,
         **{"dtype" if name in ("text_encoder", "safety_checker") else "torch_dtype": dtype},
@@ -172,7 +177,7 @@ def _load_part(source: Source, name: str, dtype: torch.dtype) -> Part:
     return part.eval()
 
 
-def _from_file(source: Source, dtype: torch.dtype, report: Report) -> Pipeline:
+def _from_file(source: PipelineSource, dtype: torch.dtype, report: Report) -> Pipeline:
     total = source.path.stat().st_size
     report("loading the checkpoint", 0, total)
     pipe = StableDiffusionPipeline.from_single_file(
@@ -188,7 +193,7 @@ def _from_file(source: Source, dtype: torch.dtype, report: Report) -> Pipeline:
     return pipe
 
 
-def _need_all_weights(pipe: Pipeline, source: Source) -> None:
+def _need_all_weights(pipe: Pipeline, source: PipelineSource) -> None:
     """Refuse a checkpoint that left weights without values."""
     for name in ("text_encoder", "unet", "vae"):
         for key, weight in getattr(pipe, name).named_parameters():
@@ -212,14 +217,6 @@ def _prediction(unet: Part) -> torch.Tensor:
     return found.float().flatten()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoraFile:
-    """A safetensors file and how much of it is added."""
-
-    path: Path
-    weight: float
-
-
 class Loras:
     """Keeps track of what a pipeline has been given."""
 
@@ -228,7 +225,7 @@ class Loras:
         self._names: dict[tuple[Path, int, int], str] = {}
         self._active: list[tuple[str, float]] = []
 
-    def use(self, wanted: tuple[LoraFile, ...]) -> bool:
+    def use(self, wanted: tuple[Lora, ...]) -> bool:
         """Put these files to use and set the others aside; tell whether anything changed.
 
         Raises ModelUnusableError for a file that is damaged or made for another model.

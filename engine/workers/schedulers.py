@@ -1,50 +1,35 @@
-"""The samplers: diffusers' schedulers under our names, and a look at what they predict."""
+"""Schedulers of diffusers by the program's table, and a look at what they predict."""
 
 import functools
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import diffusers
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    LCMScheduler,
-)
 
-from engine.generation.request import DDIM, DPM, EULER_A, LCM
+from engine.models.schedulers import SCHEDULERS
 
-Scheduler: TypeAlias = Any
+DiffusersScheduler: TypeAlias = Any
 Result: TypeAlias = Any
 
-_CLASSES: dict[str, Scheduler] = {
-    DDIM: DDIMScheduler,
-    DPM: DPMSolverMultistepScheduler,
-    EULER_A: EulerAncestralDiscreteScheduler,
-    LCM: LCMScheduler,
-}
 
-
-def make_scheduler(name: str, config: Mapping[str, Any]) -> Scheduler:
+def make_scheduler(name: str, config: Mapping[str, Any]) -> DiffusersScheduler:
     """Return the scheduler `name` for a model whose own scheduler has `config`.
 
-    Betas, prediction type and zero terminal SNR are the model's. Latents are never clipped, which
-    some schedulers do unless they are told otherwise.
+    Betas, prediction type and zero terminal SNR are the model's.
     """
-    wanted: dict[str, Any] = {}
-    if name in (DDIM, LCM):
-        wanted["clip_sample"] = False
-    if name == DPM:
-        # Karras' sigmas would spend the steps between 14 and the 4096 of a zero terminal SNR.
-        karras = not config.get("rescale_betas_zero_snr", False)
-        wanted |= {"algorithm_type": "dpmsolver++", "use_karras_sigmas": karras, "solver_order": 2}
-    return _CLASSES[name].from_config(config, **wanted)
+    scheduler = SCHEDULERS[name]
+    wanted: dict[str, Any] = dict(scheduler.options)
+    if scheduler.has_karras_sigmas:
+        # They would spend the steps between 14 and the 4096 of a zero terminal SNR.
+        wanted["use_karras_sigmas"] = not config.get("rescale_betas_zero_snr", False)
+    return getattr(diffusers, scheduler.class_name).from_config(config, **wanted)
 
 
-class Glimpse:
+class Foresight:
     """Keeps what the scheduler expects the finished latents to be, after every step."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: DiffusersScheduler) -> None:
         self.latents: torch.Tensor | None = None
         """In the pipeline's scale; None before the first step."""
         step = scheduler.step
@@ -58,12 +43,12 @@ class Glimpse:
         scheduler.step = watched
 
 
-def _expected(scheduler: Scheduler, output: Result) -> torch.Tensor:
-    if isinstance(scheduler, DPMSolverMultistepScheduler):
-        # DPM-Solver++ keeps its data predictions for the next step.
-        latents: torch.Tensor = scheduler.model_outputs[-1]  # type: ignore[attr-defined]
-    elif isinstance(scheduler, LCMScheduler):
-        latents = output.denoised
-    else:
-        latents = output.pred_original_sample
-    return latents
+def _expected(scheduler: DiffusersScheduler, output: Result) -> torch.Tensor | None:
+    """The finished latents as the last step foresees them; None where a scheduler says nothing."""
+    for name in ("pred_original_sample", "denoised"):
+        found: torch.Tensor | None = getattr(output, name, None)
+        if found is not None:
+            return found
+    # DPM-Solver++ keeps its data predictions for the next step.
+    predictions: list[torch.Tensor | None] = getattr(scheduler, "model_outputs", [])
+    return predictions[-1] if predictions else None

@@ -14,7 +14,7 @@ from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Cell, Comparison, Sheet
+    from engine.comparing.sheet import Comparison, ComparisonSheet, PictureScores
     from engine.engine import Engine
 
 ORDER = "t2itui.compare.order"
@@ -78,24 +78,24 @@ def command(
       t2itui compare horse.jpg -t "a horse" -t "a brown horse" -t "a brown horse eating grass"
     """
     from engine.comparing.files import check_exports
-    from engine.comparing.sheet import Line, Sheet, load_sheet, save_sheet
+    from engine.comparing.sheet import ComparisonSheet, Description, load_sheet, save_sheet
 
     output = Output(as_json=as_json)
     order: list[str] = click.get_current_context().meta[ORDER]
 
-    def gathered() -> Sheet:
+    def gathered() -> ComparisonSheet:
         loaded = None if sheet is None else load_sheet(sheet)
         before = loaded.lines if loaded else ()
         taken = max((line.pair for line in before if line.pair is not None), default=0)
-        lines: list[Line] = []
+        lines: list[Description] = []
         singles, doubles = iter(texts), enumerate(pairs, taken + 1)
         for name in order:
             if name == "texts":
-                lines.append(Line(text=next(singles)))
+                lines.append(Description(text=next(singles)))
             elif name == "pairs":
                 number, two = next(doubles)
-                lines += [Line(text=text, pair=number) for text in two]
-        return Sheet(
+                lines += [Description(text=text, pair=number) for text in two]
+        return ComparisonSheet(
             pictures=pictures or (loaded.pictures if loaded else ()),
             lines=(*before, *lines),
             encoder=encoder or (loaded.encoder if loaded else None),
@@ -162,7 +162,7 @@ def _limits(found: Comparison, scorer: str) -> tuple[float, float]:
     return min(scores), max(scores)
 
 
-def _cells(cell: Cell, limits: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
+def _cells(cell: PictureScores, limits: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
     return (
         f"{cell.cosine:.3f}",
         _heat(cell.cosine, *limits["cosine"]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.evaluation.request import QUERIES
 from engine.scoring.registry import evaluated_scorers
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import (
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Default: the settings'.")
 @click.option(
     "--queries",
-    type=click.Choice(["captions", "words"]),
-    default="captions",
+    type=click.Choice(QUERIES),
+    default=QUERIES[0],
     show_default=True,
     help="Ask by captions, or by class words that occur in them.",
 )

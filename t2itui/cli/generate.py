@@ -16,8 +16,9 @@ from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.generation.request import GenerateRequest, Lora
+    from engine.generation.request import GenerateRequest
     from engine.jobs.jobs import Job
+    from engine.models.parameters import Lora
 
 _PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -126,16 +127,16 @@ def command(
     picture = source.absolute() if source else None
 
     async def work(engine: Engine) -> Exit:
-        from t2itui.cli.support.follow import best_of, follow_painting
+        from t2itui.cli.support.follow import best_of, follow_generation
 
         if again is not None:
             preview = as_json and not no_preview
-            job = await engine.painting.again(again, new_seed=fresh, preview=preview)
+            job = await engine.generation.again(again, new_seed=fresh, preview=preview)
         else:
             job = await _start(engine, picture, given, library, fresh=fresh, output=output)
-        code = await follow_painting(engine, job, output)
+        code = await follow_generation(engine, job, output)
         if code is Exit.ANSWERED and save_as is not None:
-            shutil.copyfile(best_of(engine.painting.results(job.id)).path, save_as)
+            shutil.copyfile(best_of(engine.generation.results(job.id)).path, save_as)
         return code
 
     context.run(output, work, with_jobs=True)
@@ -156,22 +157,22 @@ async def _start(
     if source is not None:
         base = await _repeated(engine, source, output)
     request = replace(base, **given)  # type: ignore[arg-type]
-    return await engine.painting.start(request, library=library, fresh=fresh)
+    return await engine.generate(request, library=library, fresh=fresh)
 
 
 async def _repeated(engine: Engine, source: Path, output: Output) -> GenerateRequest:
     """The request that the recipe in a picture stands for; what is missing of it is told."""
     from engine.generation.recipe import request_from
 
-    request, remarks = request_from(await engine.painting.recipe(source))
-    for remark in remarks:
-        output.say(f"note: {remark}")
+    request, warnings = request_from(await engine.generation.recipe(source))
+    for warning in warnings:
+        output.say(f"note: {warning}")
     return request
 
 
 def _lora(entry: str) -> Lora:
     """`FILE` or `FILE:WEIGHT`; a colon may be part of the name."""
-    from engine.generation.request import Lora
+    from engine.models.parameters import Lora
 
     name, colon, weight = entry.rpartition(":")
     try:
@@ -183,7 +184,7 @@ def _lora(entry: str) -> Lora:
 
 
 async def _list_unfinished(engine: Engine, output: Output) -> Exit:
-    records = await engine.painting.unfinished()
+    records = await engine.generation.unfinished()
     for record in records:
         if output.as_json:
             output.record("job", {"job": record.id, "title": record.title, "state": record.state})

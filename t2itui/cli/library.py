@@ -120,7 +120,7 @@ async def _forget(engine: Engine, folder: Path, output: Output) -> None:
 
 
 async def _write_painted(engine: Engine, output: Output) -> None:
-    records = await engine.painting.pictures()
+    records = await engine.generation.pictures()
     for record in records:
         values = {
             "path": record.path,
@@ -141,12 +141,12 @@ async def _write_painted(engine: Engine, output: Output) -> None:
 async def _remove(engine: Engine, paths: list[str], output: Output) -> None:
     from engine.errors import RequestError
 
-    known = {record.path: record.picture_id for record in await engine.painting.pictures(-1)}
+    known = {record.path: record.picture_id for record in await engine.generation.pictures(-1)}
     if unknown := [path for path in paths if path not in known]:
         hint = "t2itui library --painted lists them; other files are never deleted."
         raise RequestError(f"{unknown[0]} is no picture painted here", hint=hint)
     ids = [picture_id for path in paths if (picture_id := known[path]) is not None]
-    output.say(f"removed {await engine.painting.remove(ids)} painted pictures")
+    output.say(f"removed {await engine.generation.remove(ids)} painted pictures")
 
 
 async def _turn_storybook(engine: Engine, output: Output, *, on: bool) -> None:

@@ -151,7 +151,7 @@ async def _is_wanted(engine: Engine, generate: str, receipt: Receipt, output: Ou
         return False
     if _confirmed():
         return True
-    await engine.painting.decline(receipt)
+    await engine.generation.decline(receipt)
     return False
 
 
@@ -168,15 +168,15 @@ def _confirmed() -> bool:
 
 async def _paint(engine: Engine, receipt: Receipt, output: Output, *, only_path: bool) -> Exit:
     """Paint for a decision; the picture answers it if its match passes the threshold."""
-    from t2itui.cli.support.follow import best_of, follow_painting
+    from t2itui.cli.support.follow import best_of, follow_generation
 
-    request = replace(engine.painting.request_for(receipt), preview=output.as_json)
-    job = await engine.painting.start(request, receipt=receipt)
-    code = await follow_painting(engine, job, output, quiet=only_path)
+    request = replace(engine.request_for(receipt), preview=output.as_json)
+    job = await engine.generate(request, receipt=receipt)
+    code = await follow_generation(engine, job, output, quiet=only_path)
     if code is not Exit.ANSWERED:
         return code
-    best = best_of(engine.painting.results(job.id))
-    if best.match is None or best.match < receipt.threshold:
+    best = best_of(engine.generation.results(job.id))
+    if best.score is None or best.score.match < receipt.threshold:
         return Exit.NOTHING_PASSED
     if only_path:
         output.line(plain(best.path))

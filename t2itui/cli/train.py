@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.evaluation.request import QUERIES
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import (
     encoder_option,
@@ -21,7 +22,7 @@ from t2itui.cli.support.output import Output
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.training.report import TrainingReport
-    from engine.training.run import Trained
+    from engine.training.run import TrainedMatcher
 
 
 @click.command()
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 @images_option
 @click.option(
     "--queries",
-    type=click.Choice(["captions", "words"]),
-    default="captions",
+    type=click.Choice(QUERIES),
+    default=QUERIES[0],
     show_default=True,
     help="Learn from captions, or from class words that occur in them.",
 )
@@ -122,7 +123,7 @@ def command(
     context.run(output, work, with_jobs=True)
 
 
-def write_trained(found: Trained, output: Output) -> None:
+def write_trained(found: TrainedMatcher, output: Output) -> None:
     """Write what a training came to."""
     from t2itui.text.evaluations import write_training_report
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.states import Direction
+from engine.states import DataKind, Direction
 from t2itui.text.plain import plain
 from t2itui.text.plots import plot_lines, reliability_plot, routing_plot
 from t2itui.text.tables import LineWriter, write_table
 
 if TYPE_CHECKING:
-    from engine.evaluation.results import Evaluation, Paired, Retrieval
+    from engine.evaluation.results import Evaluation, PairedDifference, RetrievalFigures
     from engine.scoring.resampling import Interval
     from engine.training.report import TrainingReport
 
@@ -68,7 +68,7 @@ def write_training_report(
 def _write_direction(found: Evaluation, direction: str, output: LineWriter) -> None:
     rows = [each for each in found.retrieval if each.direction == direction]
     write_retrieval(rows, direction, output)
-    if found.kind == "classes" and direction == Direction.PICTURE_TO_TEXT:
+    if found.kind == DataKind.CLASSES and direction == Direction.PICTURE_TO_TEXT:
         output.line("  r@k is top-k accuracy here: one class is right", dim=True)
     for paired in (each for each in found.paired if each.direction == direction):
         output.line(f"  {difference(paired)}", dim=paired.p > 0.05)
@@ -76,7 +76,7 @@ def _write_direction(found: Evaluation, direction: str, output: LineWriter) -> N
         _write_groups(rows, output)
 
 
-def write_retrieval(rows: Sequence[Retrieval], direction: str, output: LineWriter) -> None:
+def write_retrieval(rows: Sequence[RetrievalFigures], direction: str, output: LineWriter) -> None:
     """Write the recall of some scorers in one direction."""
     first = rows[0]
     output.line()
@@ -90,7 +90,7 @@ def write_retrieval(rows: Sequence[Retrieval], direction: str, output: LineWrite
     write_table(output, head, [_retrieval_row(each) for each in rows], left="scorer")
 
 
-def _retrieval_row(each: Retrieval) -> tuple[str, ...]:
+def _retrieval_row(each: RetrievalFigures) -> tuple[str, ...]:
     return (
         each.scorer,
         f"{each.r1.value:.3f}",
@@ -102,7 +102,7 @@ def _retrieval_row(each: Retrieval) -> tuple[str, ...]:
     )
 
 
-def _write_groups(rows: Sequence[Retrieval], output: LineWriter) -> None:
+def _write_groups(rows: Sequence[RetrievalFigures], output: LineWriter) -> None:
     names = [f"{each.scorer} {measure}" for each in rows for measure in ("r@1", "mAP")]
     head = ("group", "queries", *names, "")
     cells = [
@@ -121,7 +121,7 @@ def _write_groups(rows: Sequence[Retrieval], output: LineWriter) -> None:
     write_table(output, head, cells, left="group")
 
 
-def difference(paired: Paired) -> str:
+def difference(paired: PairedDifference) -> str:
     """What sets two scorers apart, with how sure that is."""
     apart = paired.difference
     sure = f"p = {paired.p:.3f}" if paired.p >= 0.001 else "p < 0.001"

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Cell, Comparison, Line, Row
+    from engine.comparing.sheet import Comparison, Description, DescriptionScores, PictureScores
 
 
 SCORERS = ("match", "cosine")
@@ -55,7 +55,7 @@ class HeatTable:
     @classmethod
     def of(
         cls,
-        lines: Sequence[Line | Row],
+        lines: Sequence[Description | DescriptionScores],
         pictures: Sequence[str],
         found: Comparison | None,
         scorer: str,
@@ -82,17 +82,17 @@ def other_scorer(scorer: str) -> str:
     return SCORERS[(SCORERS.index(scorer) + 1) % len(SCORERS)]
 
 
-def score_of(cell: Cell, scorer: str) -> float:
+def score_of(cell: PictureScores, scorer: str) -> float:
     """The score of a scorer."""
     return float(getattr(cell, scorer))
 
 
-def rank_of(cell: Cell, scorer: str) -> int:
+def rank_of(cell: PictureScores, scorer: str) -> int:
     """The rank under a scorer."""
     return int(getattr(cell, f"{scorer}_rank"))
 
 
-def change_of(cell: Cell, scorer: str) -> float | None:
+def change_of(cell: PictureScores, scorer: str) -> float | None:
     """The change of a scorer's score."""
     change: float | None = getattr(cell, f"{scorer}_change")
     return change
@@ -113,22 +113,24 @@ def change_words(change: float | None) -> str:
     return "=" if text in ("+.000", "-.000") else text
 
 
-def _rows_by_text(found: Comparison | None, pictures: Sequence[str]) -> Mapping[str, Row]:
+def _rows_by_text(
+    found: Comparison | None, pictures: Sequence[str]
+) -> Mapping[str, DescriptionScores]:
     """The rows that are known; none where they are about other pictures."""
     if found is None or found.pictures != tuple(pictures):
         return {}
     return {row.text: row for row in found.rows}
 
 
-def _limits(rows: Iterable[Row], scorer: str) -> tuple[float, float]:
+def _limits(rows: Iterable[DescriptionScores], scorer: str) -> tuple[float, float]:
     scores = [score_of(cell, scorer) for row in rows for cell in row.cells]
     return (min(scores), max(scores)) if scores else (0.0, 1.0)
 
 
 def _row(
-    lines: Sequence[Line | Row],
+    lines: Sequence[Description | DescriptionScores],
     place: int,
-    row: Row | None,
+    row: DescriptionScores | None,
     keys: Sequence[tuple[str, int]],
     limits: Mapping[str, tuple[float, float]],
 ) -> HeatRow:
@@ -145,7 +147,7 @@ def _row(
     )
 
 
-def _heat(cell: Cell, scorer: str, limits: tuple[float, float]) -> Heat:
+def _heat(cell: PictureScores, scorer: str, limits: tuple[float, float]) -> Heat:
     low, high = limits
     score = score_of(cell, scorer)
     return Heat(
@@ -156,7 +158,7 @@ def _heat(cell: Cell, scorer: str, limits: tuple[float, float]) -> Heat:
     )
 
 
-def _mark(lines: Sequence[Line | Row], place: int) -> str:
+def _mark(lines: Sequence[Description | DescriptionScores], place: int) -> str:
     pair = lines[place].pair
     if pair is None:
         return ""

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
-from engine.jobs.codec import Order
+from engine.generation.request import GenerationSpec
 from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
-from engine.states import Synthetic, VectorLayout
+from engine.states import DataKind, Synthetic, VectorLayout
 from engine.training.request import TrainRequest
 from t2itui.settings import home_folder
 from t2itui.text.words import scope_name
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Line, Sheet
+    from engine.comparing.sheet import ComparisonSheet, Description
     from engine.results import Receipt
 
 
@@ -33,7 +33,7 @@ def search_command(home: Path | None, request: SearchRequest) -> str:
     return program(home, *words)
 
 
-def compare_command(home: Path | None, sheet: Sheet | None, *options: str) -> str:
+def compare_command(home: Path | None, sheet: ComparisonSheet | None, *options: str) -> str:
     """Return the command line that compares what is on the sheet; without one, with options."""
     words = ["compare", *options]
     if sheet is not None:
@@ -44,7 +44,7 @@ def compare_command(home: Path | None, sheet: Sheet | None, *options: str) -> st
     return program(home, *words)
 
 
-def _line_options(lines: tuple[Line, ...]) -> list[str]:
+def _line_options(lines: tuple[Description, ...]) -> list[str]:
     """Options in the order of the lines; those of a pair stand together."""
     words: list[str] = []
     place = 0
@@ -139,10 +139,10 @@ def download_command(home: Path | None, model_id: str) -> str:
     return program(home, "models", "get", model_id)
 
 
-def generate_command(home: Path | None, order: Order) -> str:
+def generate_command(home: Path | None, spec: GenerationSpec) -> str:
     """Return the command that paints the same pictures."""
-    request = order.request
-    seed = order.drawn if request.seed is None and order.fresh else request.seed
+    request = spec.request
+    seed = spec.drawn if request.seed is None and spec.fresh else request.seed
     size = f"{request.width}x{request.height}" if request.width and request.height else None
     options: list[tuple[str, object]] = [
         ("--negative", request.negative or None),
@@ -156,7 +156,7 @@ def generate_command(home: Path | None, order: Order) -> str:
         *(("--lora", f"{lora.path}:{lora.weight:g}") for lora in request.loras),
         ("--start", request.start_picture),
         ("--strength", f"{request.strength:g}" if request.start_picture else None),
-        ("--in", order.library or None),
+        ("--in", spec.library or None),
     ]
     words = [word for name, value in options if value is not None for word in (name, str(value))]
     words += ["--"] if request.prompt.startswith("-") else []
@@ -272,7 +272,7 @@ def evaluate_command(home: Path | None, request: EvaluateRequest) -> str:
         ("--encoder", request.encoder),
         *_scorers(request.scorers),
         ("--threshold", f"{request.threshold:g}"),
-        ("--queries", None if request.queries == "captions" else request.queries),
+        ("--queries", None if request.queries == DataKind.CAPTIONS else request.queries),
         ("--words", request.words),
         ("--split", None if request.split == "test" else request.split),
         ("--language", request.language or None),

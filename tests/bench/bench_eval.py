@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.evaluation.data import CAPTIONS, Data, Right, SwappedPair
+from engine.evaluation.data import Data, SwappedPair
 from engine.evaluation.measure import DirectedQueries, retrieval, swap
 from engine.results import FloatArray
-from engine.scoring.metrics import rank_queries, transposed
+from engine.scoring.metrics import RightPairs, rank_queries, transposed
 from engine.scoring.resampling import drawn_weights, paired_difference
+from engine.states import DataKind
 
 PICTURES, TEXTS, DIM = 1000, 5000, 512
 
@@ -36,10 +37,10 @@ def main() -> None:
     texts, pictures = _unit(texts), _unit(pictures)
     data = Data(
         name="bench",
-        kind=CAPTIONS,
+        kind=DataKind.CAPTIONS,
         pictures=tuple(map(str, range(PICTURES))),
         texts=tuple(map(str, range(TEXTS))),
-        right=Right.of(np.arange(TEXTS), owner),
+        right=RightPairs.of(np.arange(TEXTS), owner),
     )
     there, back = DirectedQueries.texts(data, 0, 0), DirectedQueries.pictures(data, 0, 0)
 

@@ -14,12 +14,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from engine.events import GenerationProgress, JobEvent
 from engine.generation.request import GenerateRequest
-from engine.models.generator_info import GeneratorFacts
+from engine.models.generator_info import GeneratorInfo
 from engine.models.generators import Generators
-from engine.models.progress import PaintEvent, Step
 from engine.settings import EngineSettings
+from engine.states import GenerationPhase
 from tests.bench.bench_encoder import Stalls
+from tests.engine.generation.pipelines.asking import generate, phase_of
 
 Pipeline: TypeAlias = Any
 
@@ -49,30 +51,30 @@ async def measure(source: str, home: Path) -> None:
     # Both sides on the CPU, in the same number format, whatever the weights were saved in.
     settings = EngineSettings(home=home, generator=source, device="cpu", dtype="fp32")
     generators = Generators(settings)
-    facts = await generators.describe(source)
+    info = await generators.describe(source)
     request = GenerateRequest(prompt="a red horse in the snow", steps=STEPS)
     loading = Stalls()
     start = time.perf_counter()
-    await loading.during(generators.paint(request, 0))
-    print(f"{facts.id}: first picture after {time.perf_counter() - start:.2f} s")
+    await loading.during(generate(generators, request, 0))
+    print(f"{info.id}: first picture after {time.perf_counter() - start:.2f} s")
     print(f"loop stall, loading: {loading}")
-    await compare(generators, request, facts)
+    await compare(generators, request, info)
     painting = Stalls()
-    await painting.during(generators.paint(replace(request, steps=5 * STEPS), 0))
+    await painting.during(generate(generators, replace(request, steps=5 * STEPS), 0))
     print(f"loop stall, painting with previews (goal p99 10 ms): {painting}")
     await cancels(generators, request)
     await generators.aclose()
 
 
-async def compare(generators: Generators, request: GenerateRequest, facts: GeneratorFacts) -> None:
+async def compare(generators: Generators, request: GenerateRequest, info: GeneratorInfo) -> None:
     """Time pictures in turns, so that a busy machine is busy for all alike."""
-    bare = await asyncio.to_thread(bare_pipeline, facts)
+    bare = await asyncio.to_thread(bare_pipeline, info)
     times: dict[str, list[float]] = {"bare diffusers": [], "no preview": [], "linear preview": []}
     for seed in range(ROUNDS):
-        times["bare diffusers"].append(await asyncio.to_thread(timed, bare, seed, facts))
+        times["bare diffusers"].append(await asyncio.to_thread(timed, bare, seed, info))
         for name, preview in (("no preview", False), ("linear preview", True)):
             start = time.perf_counter()
-            await generators.paint(replace(request, preview=preview), seed)
+            await generate(generators, replace(request, preview=preview), seed)
             times[name].append(time.perf_counter() - start)
     floor = min(times["bare diffusers"])
     for name, seconds in times.items():
@@ -89,11 +91,12 @@ async def cancels(generators: Generators, request: GenerateRequest) -> None:
     for seed in range(CANCELS):
         stepping = asyncio.Event()
 
-        def listen(event: PaintEvent, stepping: asyncio.Event = stepping) -> None:
-            if isinstance(event, Step) and event.step == 3:
+        def listen(event: JobEvent, stepping: asyncio.Event = stepping) -> None:
+            is_step = phase_of(event) is GenerationPhase.STEP
+            if is_step and isinstance(event, GenerationProgress) and event.done == 3:
                 stepping.set()
 
-        task = asyncio.create_task(generators.paint(replace(request, steps=500), seed, listen))
+        task = asyncio.create_task(generate(generators, replace(request, steps=500), seed, listen))
         await stepping.wait()
         start = time.perf_counter()
         task.cancel()
@@ -106,7 +109,7 @@ async def cancels(generators: Generators, request: GenerateRequest) -> None:
     print(f"cancel to an idle process: {np.median(idle) * 1e3:.1f} ms")
 
 
-def bare_pipeline(facts: GeneratorFacts) -> Pipeline:
+def bare_pipeline(info: GeneratorInfo) -> Pipeline:
     """Load the same pipeline with diffusers alone, and the same scheduler."""
     import torch
     from diffusers import StableDiffusionPipeline
@@ -116,14 +119,14 @@ def bare_pipeline(facts: GeneratorFacts) -> Pipeline:
     kind: Pipeline = StableDiffusionPipeline
     parts = {"safety_checker": None, "feature_extractor": None}
     pipe = kind.from_pretrained(
-        facts.path, **parts, torch_dtype=torch.float32, local_files_only=True
+        info.path, **parts, torch_dtype=torch.float32, local_files_only=True
     )
-    pipe.scheduler = make_scheduler(facts.defaults.scheduler, dict(pipe.scheduler.config))
+    pipe.scheduler = make_scheduler(info.defaults.scheduler, dict(pipe.scheduler.config))
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def timed(pipe: Pipeline, seed: int, facts: GeneratorFacts) -> float:
+def timed(pipe: Pipeline, seed: int, info: GeneratorInfo) -> float:
     """Return the seconds that bare diffusers takes for a picture."""
     import torch
 
@@ -131,9 +134,9 @@ def timed(pipe: Pipeline, seed: int, facts: GeneratorFacts) -> float:
     pipe(
         "a red horse in the snow",
         num_inference_steps=STEPS,
-        guidance_scale=facts.defaults.guidance,
-        width=facts.defaults.width,
-        height=facts.defaults.height,
+        guidance_scale=info.defaults.guidance,
+        width=info.defaults.width,
+        height=info.defaults.height,
         generator=torch.Generator().manual_seed(seed),
     )
     return time.perf_counter() - start

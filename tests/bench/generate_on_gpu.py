@@ -1,7 +1,8 @@
-"""Stable Diffusion 1.5's sizes on a GPU, random weights: speed, and memory at each step down."""
+"""Stable Diffusion 1.5's sizes on a GPU, random weights: speed, and memory after each saving."""
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 Pipeline: TypeAlias = Any
@@ -11,30 +12,35 @@ STEPS = 20
 
 
 def measure_gpu() -> None:
-    """Print steps a second in bf16 against bare diffusers, and the peak memory of each rung."""
+    """Print steps a second in bf16 against bare diffusers, and the peak memory by saving."""
     import torch
 
     if not torch.cuda.is_available():
         print("no GPU: the measurements at Stable Diffusion 1.5's size are left out")
         return
-    from engine.workers.denoising import DECODING, PAINTING, Ladder, Painter
+    from engine.workers.denoising import Denoiser, MemorySavings
     from engine.workers.device import Choice
+    from engine.workers.pipelines import PipelineSource
 
     pipe = full_size().to("cuda", torch.bfloat16)
     bare_pace = pace(lambda: paint_bare(pipe))
-    ladder = Ladder(pipe, "cuda")
+    savings = MemorySavings(pipe, "cuda")
     name = torch.cuda.get_device_name()
-    painter = Painter(pipe, Choice(device="cuda", dtype="bf16", name=name), ladder)
-    ours = pace(lambda: paint(painter))
+    source = PipelineSource(
+        id="bench", path=Path(), config=Path(), variant="", parts={}, multiple=8, smallest=64
+    )
+    choice = Choice(device="cuda", dtype="bf16", name=name)
+    denoiser = Denoiser(pipe, choice, savings, source)
+    ours = pace(lambda: generate(denoiser))
     print(
         f"{name}, {SIDE} px, bf16: bare diffusers {bare_pace:.1f} steps/s, here {ours:.1f} steps/s"
     )
     print(f"{bare_pace / ours:.3f} of bare (goal 1.03)")
-    for phase in (None, PAINTING, DECODING, PAINTING):
-        what = ladder.step_down(phase) if phase else "as it is"
+    for is_decoding in (None, False, True, False):
+        what = "as it is" if is_decoding is None else savings.save(is_decoding=is_decoding)
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        found = pace(lambda: paint(painter))
+        found = pace(lambda: generate(denoiser))
         peak = torch.cuda.max_memory_allocated() / 1e9
         print(f"  {what:40} {peak:6.2f} GB at the peak, {found:6.1f} steps/s")
 
@@ -76,10 +82,9 @@ def paint_bare(pipe: Pipeline) -> None:
     """Paint with diffusers alone, with the same scheduler."""
     import torch
 
-    from engine.generation.request import DPM
     from engine.workers.schedulers import make_scheduler
 
-    pipe.scheduler = make_scheduler(DPM, dict(pipe.scheduler.config))
+    pipe.scheduler = make_scheduler("dpm++", dict(pipe.scheduler.config))
     pipe(
         "a red horse",
         num_inference_steps=STEPS,
@@ -89,26 +94,24 @@ def paint_bare(pipe: Pipeline) -> None:
     )
 
 
-def paint(painter: Any) -> None:  # noqa: ANN401
-    """Paint as the generator's process does."""
-    from engine.generation.request import DPM
-    from engine.workers.denoising import Size, Task
+def generate(denoiser: Any) -> None:  # noqa: ANN401
+    """Generate as the generator's process does."""
+    from engine.models.parameters import GenerationParameters
 
-    task = Task(
+    parameters = GenerationParameters(
+        model_id="bench",
         prompt="a red horse",
         negative="",
-        seed=0,
         steps=STEPS,
         guidance=7.5,
-        size=Size(width=SIDE, height=SIDE),
-        scheduler=DPM,
+        width=SIDE,
+        height=SIDE,
+        scheduler="dpm++",
         loras=(),
-        start=None,
+        start_picture=None,
         strength=0.5,
-        multiple=8,
-        smallest=64,
     )
-    painter.paint(task, Silent(), None)
+    denoiser.generate(parameters, 0, Silent(), None)
 
 
 class Silent:
@@ -117,7 +120,7 @@ class Silent:
     def check(self) -> None: ...
     def step(self, step: int, total: int, seconds_a_step: float) -> None: ...
     def decoding(self) -> None: ...
-    def stepped_down(self, what: str, why: str) -> None: ...
+    def fall_back(self, what: str, why: str) -> None: ...
 
 
 def pace(work: Callable[[], None]) -> float:

@@ -18,10 +18,9 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.data import Right
 from engine.evaluation.readers import read_captions, words_data
 from engine.results import FloatArray, IdArray
-from engine.scoring.metrics import Ranked, rank_queries
+from engine.scoring.metrics import Ranked, RightPairs, rank_queries
 from engine.scoring.resampling import draw, means, paired_difference
 from engine.workers.training_run import run
 from tests.e2e.real_vectors import FOLDER, load
@@ -97,7 +96,7 @@ def fit_fold(
         checkpoint="",
         tell=lambda *_: None,
     )
-    right = Right.of(*np.nonzero(truth[:, is_held_out]))
+    right = RightPairs.of(*np.nonzero(truth[:, is_held_out]))
     cosine = np.ascontiguousarray(texts @ pictures[is_held_out].T)
     return rank_queries(found.scores, right), rank_queries(cosine, right)
 

@@ -9,12 +9,12 @@ from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     CalibrationFigures,
     Evaluation,
-    Group,
-    Head,
-    Paired,
-    Retrieval,
+    EvaluationHead,
+    GroupFigures,
+    PairedDifference,
+    RetrievalFigures,
     RoutingFigures,
-    Swap,
+    SwapFigures,
 )
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
@@ -43,14 +43,14 @@ def evaluation(
         pictures=1000,
         seconds=12.5,
         request=EvaluateRequest(data=data, limit=number).as_json(),
-        notes=(f"3 texts are left out: '{EVIL}'",),
+        warnings=(f"3 texts are left out: '{EVIL}'",),
         retrieval=tuple(
             retrieval(name, direction, value)
             for name, value in (("cosine", cosine), ("match", match))
             for direction in Direction
         ),
         paired=(
-            Paired(
+            PairedDifference(
                 one="match",
                 other="cosine",
                 direction=Direction.TEXT_TO_PICTURE,
@@ -60,7 +60,7 @@ def evaluation(
             ),
         ),
         swaps=(
-            Swap(
+            SwapFigures(
                 scorer="match",
                 pairs=40,
                 auc=interval(0.91),
@@ -84,8 +84,8 @@ def evaluation(
     )
 
 
-def retrieval(scorer: str, direction: str, value: float) -> Retrieval:
-    return Retrieval(
+def retrieval(scorer: str, direction: str, value: float) -> RetrievalFigures:
+    return RetrievalFigures(
         scorer=scorer,
         direction=direction,
         queries=5000,
@@ -98,7 +98,7 @@ def retrieval(scorer: str, direction: str, value: float) -> Retrieval:
         average_precision=interval(value + 0.05),
         share10=0.5,
         rights=1.0,
-        groups=(Group(name="level 1", queries=9, r1=value, r10=0.9, average_precision=0.5),),
+        groups=(GroupFigures(name="level 1", queries=9, r1=value, r10=0.9, average_precision=0.5),),
     )
 
 
@@ -130,8 +130,10 @@ class FakeEvaluator:
     refusal: EngineError | None = None
     """What is wrong with the next request."""
 
-    async def heads(self, limit: int, offset: int = 0, containing: str = "") -> list[Head]:
-        found = [Head.of(each) for each in reversed(self.kept) if containing in each.data]
+    async def heads(
+        self, limit: int, offset: int = 0, containing: str = ""
+    ) -> list[EvaluationHead]:
+        found = [EvaluationHead.of(each) for each in reversed(self.kept) if containing in each.data]
         return found[offset : offset + limit]
 
     async def get(self, evaluation_id: int) -> Evaluation:

@@ -13,7 +13,7 @@ from engine.search.labels import LabelSummary
 from engine.states import Direction, JobKind
 from engine.training.report import VERSION, TrainingReport
 from engine.training.request import TrainRequest
-from engine.training.run import Trained
+from engine.training.run import TrainedMatcher
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 from tests.t2itui.made_up_evaluations import evaluation, interval, retrieval
 
@@ -89,7 +89,7 @@ class FakeTraining:
     """Holds the matchers that a test made."""
 
     kept: list[MatcherRecord] = field(default_factory=list)
-    by_job: dict[int, Trained] = field(default_factory=dict)
+    by_job: dict[int, TrainedMatcher] = field(default_factory=dict)
     requests: dict[int, TrainRequest] = field(default_factory=dict)
 
     async def matchers(self) -> list[MatcherRecord]:
@@ -101,7 +101,7 @@ class FakeTraining:
     def asked(self, job_id: int) -> TrainRequest | None:
         return self.requests.get(job_id)
 
-    def of_job(self, job_id: int) -> Trained | None:
+    def of_job(self, job_id: int) -> TrainedMatcher | None:
         return self.by_job.get(job_id)
 
 

@@ -8,13 +8,14 @@ from textual.pilot import Pilot
 
 from cache.store import Cache
 from engine.events import JobFinished, JobNote, JobProgress
-from engine.generation.request import GenerateRequest, Lora
-from engine.jobs.codec import Order, order_to_json
+from engine.generation.request import GenerateRequest, GenerationSpec
+from engine.jobs.codec import spec_to_json
 from engine.jobs.jobs import JobWork
 from engine.library.exchange import Exchange
 from engine.library.indexing import Indexer
 from engine.models.downloads import Downloads
 from engine.models.encoders import Encoders
+from engine.models.parameters import Lora
 from engine.records import JobRecord
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from engine.settings import EngineSettings
@@ -151,7 +152,7 @@ async def test_an_outcome_replaces_the_progress_of_its_job() -> None:
         assert "✔ done" in listed(screen)[0] and "7 pictures in 2 s." in listed(screen)[0]
 
 
-ORDER = Order(
+ORDER = GenerationSpec(
     request=GenerateRequest(
         prompt="一只红狗",
         seed=7,
@@ -183,7 +184,7 @@ ORDER = Order(
             ExportRequest(encoder_id="e", target=Path("/out"), layout="clip-retrieval"),
         ),
         ("paint", "{}", None),
-        ("generate", order_to_json(ORDER), ORDER),
+        ("generate", spec_to_json(ORDER), ORDER),
         ("generate", '{"request": 3}', None),
         ("index", "not JSON", None),
         ("index", '{"folders": ["/data"], "of_a_later_version": 1}', None),

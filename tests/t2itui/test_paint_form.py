@@ -9,12 +9,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.errors import RequestError
-from engine.generation.request import GenerateRequest, Lora, checked
+from engine.generation.request import GenerateRequest, checked
+from engine.models.parameters import Lora
 from t2itui.app import T2ITuiApp
 from t2itui.screens.generate.form import (
     PaintForm,
+    line_of,
     loras_text,
-    place_of,
     read_loras,
     read_size,
     size_text,
@@ -99,7 +100,7 @@ async def test_previews_are_switched_off_in_the_form_for_all_paintings_and_for_t
         await until(pilot, lambda: not box.value)
         models.generators.gate.is_open.clear()
         await pilot.press("enter")
-        await until(pilot, lambda: app.session.board.painting is not None)
+        await until(pilot, lambda: app.session.board.latest_generation is not None)
         await pilot.press("escape", "w")
         await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
         shown = app.screen
@@ -154,7 +155,7 @@ def test_sizes_and_loras_are_read_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "place"),
+    ("request_", "name"),
     [
         (GenerateRequest(prompt=""), "prompt"),
         (GenerateRequest(prompt="a", seed=-1), "seed"),
@@ -169,7 +170,7 @@ def test_sizes_and_loras_are_read_as_they_are_written() -> None:
         (GenerateRequest(prompt="a", start_picture=Path("/no.png"), strength=0.0), "strength"),
     ],
 )
-def test_every_refusal_of_the_engine_finds_its_line(request_: GenerateRequest, place: str) -> None:
+def test_every_refusal_of_the_engine_finds_its_line(request_: GenerateRequest, name: str) -> None:
     with pytest.raises(RequestError) as caught:
         checked(request_)
-    assert place_of(caught.value) == place
+    assert line_of(caught.value) == name

@@ -133,7 +133,7 @@ async def test_a_spoilt_picture_is_named_and_a_key_paints_with_another_seed(
     home: Path, verdict: OutputCheck, words: str
 ) -> None:
     app, models = painting_app(home)
-    models.generators.verdicts = [verdict]
+    models.generators.checks = [verdict]
     async with app.run_test(size=SIZE) as pilot:
         screen = await ask(pilot, "a red house")
         await pilot.press("g")

@@ -42,7 +42,7 @@ async def open_job(pilot: Pilot[None], request: GenerateRequest = RED) -> Painti
     await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
     screen = app.screen
     assert isinstance(screen, PaintingScreen)
-    await until(pilot, lambda: screen.known is not None)
+    await until(pilot, lambda: screen.details is not None)
     return screen
 
 
@@ -108,10 +108,10 @@ async def test_another_seed_and_more_steps_are_jobs_of_their_own(home: Path) -> 
         await finished(pilot, screen)
         first = screen.job_id
         await pilot.press("plus")
-        await until(pilot, lambda: screen.job_id != first and screen.known is not None)
+        await until(pilot, lambda: screen.job_id != first and screen.details is not None)
         await finished(pilot, screen)
-        assert screen.known is not None
-        assert (screen.known.order.request.steps, screen.known.order.request.seed) == (8, 7)
+        assert screen.details is not None
+        assert (screen.details.spec.request.steps, screen.details.spec.request.seed) == (8, 7)
         await pilot.press("n")
         await until(pilot, lambda: len(models.generators.seeds) == 3)
         assert models.generators.seeds[2] != 7
@@ -119,7 +119,7 @@ async def test_another_seed_and_more_steps_are_jobs_of_their_own(home: Path) -> 
 
 async def test_a_spoilt_picture_is_no_success_and_a_key_tries_another_seed(home: Path) -> None:
     app, models = painting_app(home)
-    models.generators.verdicts = [OutputCheck.BLACK]
+    models.generators.checks = [OutputCheck.BLACK]
     async with app.run_test(size=SIZE) as pilot:
         screen = await open_job(pilot)
         await until(pilot, lambda: screen.state == "failed")
@@ -246,11 +246,11 @@ async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_m
         assert "a blue door" in text(screen, "parameters")
         await pilot.press("d")
         await until(pilot, lambda: screen.state == "cancelled")
-        left = await app.session.engine.painting.unfinished()
+        left = await app.session.engine.generation.unfinished()
         assert [record.title for record in left] == ["paint a red house"]
         screen.follow_job(left[0].id)
         await until(pilot, lambda: "Not finished" in text(screen, "how"))
         await pilot.press("r")
         await finished(pilot, screen)
-        assert await app.session.engine.painting.unfinished() == []
+        assert await app.session.engine.generation.unfinished() == []
         assert models.generators.seeds == [7]

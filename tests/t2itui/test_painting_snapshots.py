@@ -2,69 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from engine.events import (
+    GeneratedPicture,
+    GenerationProgress,
     JobFinished,
-    JobKept,
     JobPreview,
     JobQueued,
-    JobScored,
     JobStarted,
-    JobStep,
-    JobSteppedDown,
+    MemoryFallback,
+    PictureScored,
+    PictureStored,
+    PromptScore,
+    RetrievedPicture,
 )
-from engine.generation.request import GenerateRequest
-from engine.jobs.codec import Order, order_to_json
-from engine.records import GeneratedRecord, JobRecord
+from engine.generation.generation import GenerationDetails
+from engine.generation.request import GenerateRequest, GenerationSpec, resolve
 from engine.settings import EngineSettings
-from engine.states import JobKind
+from engine.states import GenerationPhase, JobKind, JobState
 from t2itui.app import T2ITuiApp
 from t2itui.screens.generate.screen import PaintingScreen
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.screens.jobs.views import as_ppm
 from tests.engine.generation.studio import ColourGenerators
-from tests.t2itui.fakes import FakeEngine, FakeJobs, fake_app, search_screen, until
+from tests.t2itui.fakes import FakeEngine, fake_app, search_screen, until
 
 Compare = Callable[..., bool]
-ORDER = Order(
+SPEC = GenerationSpec(
     request=GenerateRequest(prompt="a purple elephant in the snow", seed=7), drawn=1, library=""
 )
 
 
-class OnePainting:
+class OneGeneration:
     """Knows what the one job was asked."""
 
-    async def order(self, job_id: int) -> Order:
-        return ORDER
+    def __init__(self, generators: ColourGenerators) -> None:
+        self._generators = generators
 
-    async def pictures(self) -> list[GeneratedRecord]:
-        return []
-
-    def source(self, request: GenerateRequest, library: str) -> str:
-        return "made-up/painter"
-
-
-class RememberingJobs(FakeJobs):
-    """Has the row of the one job."""
-
-    async def remembered(self, limit: int) -> Sequence[JobRecord]:
-        return [
-            JobRecord(
-                id=1,
-                kind=JobKind.GENERATE,
-                title="paint a purple elephant in the snow",
-                state="running",
-                created_at=1.7e9,
-                updated_at=1.7e9,
-                request=order_to_json(ORDER),
-                message="",
-            )
-        ]
+    async def details(self, job_id: int) -> GenerationDetails:
+        info = await self._generators.describe("made-up/painter")
+        return GenerationDetails(
+            job_id=job_id,
+            title="paint a purple elephant in the snow",
+            state=JobState.RUNNING,
+            message="",
+            spec=SPEC,
+            source="made-up/painter",
+            parameters=resolve(SPEC.request, info),
+            pictures=(),
+        )
 
 
 class PaintingEngine(FakeEngine):
@@ -72,9 +64,8 @@ class PaintingEngine(FakeEngine):
 
     def __init__(self) -> None:
         super().__init__(40, passing=0)
-        self.jobs = RememberingJobs()
-        self.painting = OnePainting()
         self.generators = ColourGenerators(EngineSettings(home=Path("/nowhere")))
+        self.generation = OneGeneration(self.generators)
 
 
 def preview(red: int) -> JobPreview:
@@ -85,9 +76,10 @@ def preview(red: int) -> JobPreview:
     )
 
 
-def step(done: int) -> JobStep:
-    return JobStep(
+def step(done: int) -> GenerationProgress:
+    return GenerationProgress(
         job_id=1,
+        phase=GenerationPhase.STEP,
         stage="painting",
         done=done,
         total=20,
@@ -107,11 +99,11 @@ async def begin(pilot: Pilot[None], engine: PaintingEngine) -> T2ITuiApp:
     await until(pilot, lambda: app.session.engine is not None and search_screen(app).has_begun)
     engine.jobs.report(JobQueued(job_id=1, kind=JobKind.GENERATE, title="paint a purple elephant"))
     engine.jobs.report(JobStarted(job_id=1))
-    engine.jobs.report(JobSteppedDown(job_id=1, message="attention in slices", what="attention"))
+    engine.jobs.report(MemoryFallback(job_id=1, message="attention in slices", what="attention"))
     engine.jobs.report(step(1))
     engine.jobs.report(step(14))
     engine.jobs.report(preview(200))
-    await until(pilot, lambda: app.session.board.painting is not None)
+    await until(pilot, lambda: app.session.board.latest_generation is not None)
     return app
 
 
@@ -120,7 +112,7 @@ async def open_screen(pilot: Pilot[None], app: T2ITuiApp) -> PaintingScreen:
     await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
     screen = app.screen
     assert isinstance(screen, PaintingScreen)
-    await until(pilot, lambda: screen.known is not None)
+    await until(pilot, lambda: screen.details is not None)
     return screen
 
 
@@ -145,34 +137,25 @@ def test_a_finished_job_beside_the_best_hit_at_120x36(
 
     async def before(pilot: Pilot[None]) -> None:
         screen = await open_screen(pilot, await begin(pilot, engine))
-        engine.jobs.report(
-            JobKept(
-                job_id=1,
-                picture=1,
-                pictures=1,
-                picture_id=41,
-                path=str(path),
-                seed=7,
-                width=256,
-                height=256,
-                seconds=9.6,
-                cached=False,
-            )
+        picture = GeneratedPicture(
+            picture_id=41,
+            path=str(path),
+            sha256="ab" * 32,
+            seed=7,
+            width=256,
+            height=256,
+            seconds=9.6,
+            cached=False,
         )
+        best = RetrievedPicture(
+            picture_id=4, path="/photos/set/picture_0004.jpg", cosine=0.22, match=0.18
+        )
+        score = PromptScore(
+            encoder_id="clip", matcher="label-free", cosine=0.31, match=0.93, best=best
+        )
+        engine.jobs.report(PictureStored(job_id=1, index=1, count=1, picture=picture))
         engine.jobs.report(
-            JobScored(
-                job_id=1,
-                picture_id=41,
-                seed=7,
-                encoder="clip",
-                matcher="label-free",
-                cosine=0.31,
-                match=0.93,
-                best_picture_id=4,
-                best_path="/photos/set/picture_0004.jpg",
-                best_cosine=0.22,
-                best_match=0.18,
-            )
+            PictureScored(job_id=1, picture=replace(picture, score=score), score=score)
         )
         engine.jobs.report(
             JobFinished(job_id=1, message="painted 1 picture in 9.6 s, match 0.93", seconds=9.6)

@@ -46,7 +46,7 @@ class Started:
 
 
 @dataclass
-class FakePainting:
+class FakeGeneration:
     """Notes what was to be generated, or refuses it."""
 
     error: RequestError | None = None
@@ -77,8 +77,8 @@ class Recorder:
         self.session.intents.subscribe(self.intents.append)
         self.session.notices.subscribe(self.notices.append)
         self.engine = FakeEngine()
-        self.painting = FakePainting()
-        vars(self.engine)["painting"] = self.painting
+        self.generation = FakeGeneration()
+        vars(self.engine).update(generation=self.generation, generate=self.generation.start)
 
     def open(self) -> Session:
         self.engine.jobs.subscribe(self.session.take_event)
@@ -273,13 +273,13 @@ async def test_a_started_job_is_shown_and_has_previews_as_the_settings_say() -> 
     session, running = recorder.open(), Running(recorder.session)
     session.send(StartGeneration(REQUEST, "storybook"))
     await running.run()
-    assert recorder.painting.started == [(replace(REQUEST, preview=False), "storybook")]
+    assert recorder.generation.started == [(replace(REQUEST, preview=False), "storybook")]
     assert recorder.intents[-1] == WatchJob(5)
 
 
 async def test_a_refused_job_is_said_with_its_cause(recorder: Recorder) -> None:
     session, running = recorder.open(), Running(recorder.session)
-    recorder.painting.error = RequestError("no model", hint="Get one.")
+    recorder.generation.error = RequestError("no model", hint="Get one.")
     session.send(StartGeneration(REQUEST))
     session.send(RepeatGeneration(1))
     await running.run()
@@ -305,7 +305,7 @@ async def test_another_seed_repeats_the_last_job_once_it_is_over(recorder: Recor
     session.take_event(JobFinished(job_id=job.id, message="done", seconds=1.0))
     running.controller.another_seed()
     await running.run()
-    assert recorder.painting.repeated == [(job.id, True, True)]
+    assert recorder.generation.repeated == [(job.id, True, True)]
     assert recorder.intents[-1] == WatchJob(6)
 
 

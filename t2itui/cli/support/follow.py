@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING
 
 from engine.errors import RequestError
 from engine.events import (
+    GeneratedPicture,
+    GenerationProgress,
     JobCancelled,
     JobEvent,
     JobFailed,
     JobFinished,
-    JobKept,
     JobNote,
     JobPreview,
     JobProgress,
     JobQueued,
-    JobScored,
-    JobSpoilt,
-    JobWaiting,
-    LibraryChanged,
+    MemoryFallback,
+    PictureRejected,
+    PictureScored,
+    PictureStored,
     TrainingProgress,
 )
+from engine.states import GenerationPhase
 from t2itui.cli.support.context import Exit
 from t2itui.text.plain import plain
 from t2itui.text.words import rate_words
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from engine.engine import Engine
-    from engine.generation.job import PaintedPicture
     from engine.jobs.jobs import Job
     from t2itui.cli.support.output import Output
 
@@ -90,28 +91,78 @@ def _report(end: JobFinished | JobFailed | JobCancelled, output: Output, *, quie
             return Exit.CANCELLED
 
 
-class JsonWatcher:
-    """Writes each event as a JSON line."""
+def event_line(event: JobEvent) -> tuple[str, dict[str, object]]:
+    """The type and the fields of an event's JSON line; scripts hold these names."""
+    match event:
+        case GenerationProgress(phase=phase):
+            values = asdict(event)
+            del values["phase"]
+            return phase, values
+        case JobPreview():
+            rgb = base64.b64encode(event.rgb).decode()
+            return "preview", {"width": event.width, "height": event.height, "rgb": rgb}
+        case MemoryFallback():
+            return "stepped_down", {"message": event.message, "what": event.what}
+        case PictureStored(picture=picture):
+            values = asdict(picture)
+            del values["score"], values["sha256"]
+            return "kept", {"picture": event.index, "pictures": event.count, **values}
+        case PictureScored(picture=picture, score=score):
+            return "scored", {
+                "picture_id": picture.picture_id,
+                "seed": picture.seed,
+                "encoder": score.encoder_id,
+                "matcher": score.matcher,
+                "cosine": score.cosine,
+                "match": score.match,
+                "best_picture_id": score.best.picture_id if score.best else None,
+                "best_path": score.best.path if score.best else "",
+                "best_cosine": score.best.cosine if score.best else 0.0,
+                "best_match": score.best.match if score.best else 0.0,
+            }
+        case PictureRejected(check=check):
+            return "spoilt", {
+                "picture": event.index,
+                "pictures": event.count,
+                "seed": event.seed,
+                "verdict": check,
+                "message": check.message,
+            }
+        case JobCancelled():
+            return "cancelled", {**asdict(event), "ms": round(event.seconds * 1000)}
+    kind = type(event).__name__.removeprefix("Job")
+    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in kind).lstrip("_")
+    return name, asdict(event)
 
-    def __init__(self, output: Output) -> None:
+
+class JsonWatcher:
+    """Writes each event as a JSON line; the end only where the caller has no more to say of it."""
+
+    def __init__(self, output: Output, *, writes_end: bool = True) -> None:
+        self.finished: JobFinished | None = None
         self._output = output
+        self._writes_end = writes_end
 
     def show(self, event: JobEvent, job_id: int) -> None:
         if event.job_id != job_id or isinstance(event, JobFailed):
             return
-        values = asdict(event)
-        kind = type(event).__name__.removeprefix("Job")
-        name = "".join(f"_{c.lower()}" if c.isupper() else c for c in kind).lstrip("_")
-        self._output.record(name, {"job": values.pop("job_id"), **values})
+        if isinstance(event, JobFinished):
+            self.finished = event
+            if not self._writes_end:
+                return
+        name, values = event_line(event)
+        values.pop("job_id", None)
+        self._output.record(name, {"job": job_id, **values})
 
     def close(self) -> None:
         """Nothing to clean up."""
 
 
 class BarWatcher:
-    """Draws a progress bar on a terminal; elsewhere only notes are written."""
+    """Draws a progress bar on a terminal, and lines for what a bar cannot say."""
 
     def __init__(self, output: Output) -> None:
+        self.finished: JobFinished | None = None
         self._output = output
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -123,17 +174,21 @@ class BarWatcher:
         if event.job_id != job_id:
             return
         match event:
+            case GenerationProgress(phase=GenerationPhase.WAITING, stage=stage):
+                self._say(f"{stage}: Ctrl-C gives up")
             case JobProgress():
                 self._advance(event)
             case TrainingProgress():
                 self._watch(event)
-            case JobNote(message=message):
-                self.tell(message)
-            case LibraryChanged():
-                pass
+            case JobNote(message=message) | MemoryFallback(message=message):
+                self._say(message)
+            case PictureRejected(seed=seed, check=check):
+                self._say(f"seed {seed}: {check.message}")
+            case JobFinished():
+                self.finished = event
 
-    def tell(self, message: str) -> None:
-        """Write a remark above the bar."""
+    def _say(self, message: str) -> None:
+        """Write a line above the bar."""
         if self._bar is None:
             self._output.say(message)
         else:
@@ -181,17 +236,20 @@ def _progress_bar() -> Progress:
     )
 
 
-async def follow_painting(engine: Engine, job: Job, output: Output, *, quiet: bool = False) -> Exit:
-    """Show a painting job until it ends, and what came of it; Ctrl-C cancels it.
+async def follow_generation(
+    engine: Engine, job: Job, output: Output, *, quiet: bool = False
+) -> Exit:
+    """Show a generation until it ends, and what came of it; Ctrl-C cancels it.
 
     The last JSON line tells of the picture that fits best. `quiet` writes no result for people.
     """
-    watcher = PaintingJson(output) if output.as_json else PaintingBar(output)
+    as_json = output.as_json
+    watcher = JsonWatcher(output, writes_end=False) if as_json else BarWatcher(output)
     watcher.show(JobQueued(job_id=job.id, kind=job.kind, title=job.title), job.id)
     code = await follow(engine, job, output, watcher=watcher, quiet=True)
     if code is not Exit.ANSWERED:
         return code
-    pictures = engine.painting.results(job.id)
+    pictures = engine.generation.results(job.id)
     if output.as_json:
         _write_finished(job.id, pictures, watcher.finished, output)
     elif not quiet:
@@ -199,58 +257,13 @@ async def follow_painting(engine: Engine, job: Job, output: Output, *, quiet: bo
     return code
 
 
-class PaintingJson(JsonWatcher):
-    """Writes each event as a JSON line; of the end `follow_painting` tells more."""
-
-    finished: JobFinished | None = None
-
-    def show(self, event: JobEvent, job_id: int) -> None:
-        if event.job_id != job_id:
-            return
-        match event:
-            case JobFinished():
-                self.finished = event
-            case JobPreview():
-                rgb = base64.b64encode(event.rgb).decode()
-                size = {"width": event.width, "height": event.height}
-                self._output.record("preview", {"job": job_id, **size, "rgb": rgb})
-            case JobCancelled():
-                ms = round(event.seconds * 1000)
-                self._output.record(
-                    "cancelled", {"job": job_id, "message": event.message, "ms": ms}
-                )
-            case _:
-                super().show(event, job_id)
-
-
-class PaintingBar(BarWatcher):
-    """Draws the bar, and lines for what a bar cannot say."""
-
-    finished: JobFinished | None = None
-
-    def show(self, event: JobEvent, job_id: int) -> None:
-        if event.job_id != job_id:
-            return
-        match event:
-            case JobFinished():
-                self.finished = event
-            case JobSpoilt():
-                self.tell(f"seed {event.seed}: {event.message}")
-            case JobWaiting(stage=stage):
-                self.tell(f"{stage}: Ctrl-C gives up")
-            case JobKept() | JobScored():
-                pass
-            case _:
-                super().show(event, job_id)
-
-
-def best_of(pictures: tuple[PaintedPicture, ...]) -> PaintedPicture:
+def best_of(pictures: tuple[GeneratedPicture, ...]) -> GeneratedPicture:
     """The picture that fits its prompt best; the first of equals."""
-    return max(pictures, key=lambda picture: -1.0 if picture.match is None else picture.match)
+    return max(pictures, key=lambda picture: picture.score.match if picture.score else -1.0)
 
 
 def _write_finished(
-    job_id: int, pictures: tuple[PaintedPicture, ...], end: JobFinished | None, output: Output
+    job_id: int, pictures: tuple[GeneratedPicture, ...], end: JobFinished | None, output: Output
 ) -> None:
     best = best_of(pictures)
     output.record(
@@ -259,22 +272,34 @@ def _write_finished(
             "job": job_id,
             "path": best.path,
             "seed": best.seed,
-            "cosine": best.cosine,
-            "match": best.match,
+            "cosine": best.score.cosine if best.score else None,
+            "match": best.score.match if best.score else None,
             "seconds": sum((each.seconds for each in pictures if not each.cached), 0.0),
             "cached": best.cached,
             "message": end.message if end else "",
-            "pictures": [asdict(picture) for picture in pictures],
+            "pictures": [_picture_fields(picture) for picture in pictures],
         },
     )
 
 
+def _picture_fields(picture: GeneratedPicture) -> dict[str, object]:
+    values = asdict(picture)
+    del values["score"]
+    score = picture.score
+    return {
+        **values,
+        "cosine": score.cosine if score else None,
+        "match": score.match if score else None,
+    }
+
+
 def _write_pictures(
-    pictures: tuple[PaintedPicture, ...], end: JobFinished | None, output: Output
+    pictures: tuple[GeneratedPicture, ...], end: JobFinished | None, output: Output
 ) -> None:
     for picture in pictures:
-        match = "  -   " if picture.match is None else f"{picture.match:6.3f}"
-        cosine = "  -   " if picture.cosine is None else f"{picture.cosine:+.3f}"
+        score = picture.score
+        match = "  -   " if score is None else f"{score.match:6.3f}"
+        cosine = "  -   " if score is None else f"{score.cosine:+.3f}"
         output.line(f"{match}  {cosine}  {plain(picture.path)}")
     seeds = ", ".join(str(picture.seed) for picture in pictures)
     if end is not None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeAlias
 
-from engine.comparing.sheet import Line, Sheet
+from engine.comparing.sheet import ComparisonSheet, Description
 from engine.search.query import normalise
 
-Lines: TypeAlias = tuple[Line, ...]
+Lines: TypeAlias = tuple[Description, ...]
 
 
 def tidy(lines: Lines) -> Lines:
     """The lines of a pair side by side, where the first of them stood; a lone one is no pair."""
-    members: dict[int, list[Line]] = {}
+    members: dict[int, list[Description]] = {}
     for line in lines:
         if line.pair is not None:
             members.setdefault(line.pair, []).append(line)
-    found: list[Line] = []
+    found: list[Description] = []
     for line in lines:
         if line.pair is None:
             found.append(line)
@@ -45,13 +45,13 @@ def changed(lines: Lines, index: int, text: str) -> Lines:
     return (*lines[:index], replace(lines[index], text=text), *lines[index + 1 :])
 
 
-def added(lines: Lines, after: int, line: Line) -> tuple[Lines, int]:
+def added(lines: Lines, after: int, line: Description) -> tuple[Lines, int]:
     """A line added below another one and its pair, and where it stands."""
     index = group(lines, after).stop if lines else 0
     return (*lines[:index], line, *lines[index:]), index
 
 
-def paired(lines: Lines, index: int, line: Line) -> tuple[Lines, int]:
+def paired(lines: Lines, index: int, line: Description) -> tuple[Lines, int]:
     """A line added as the pair of another one, and where it stands; that one must have none."""
     number = max((each.pair or 0 for each in lines), default=0) + 1
     two = (replace(lines[index], pair=number), replace(line, pair=number))
@@ -88,9 +88,9 @@ class SheetEditor:
     """Holds the sheet that is compared, the description being written, and earlier sheets."""
 
     def __init__(self) -> None:
-        self.sheet = Sheet(pictures=(), lines=())
+        self.sheet = ComparisonSheet(pictures=(), lines=())
         """What is compared."""
-        self._past: list[Sheet] = []
+        self._past: list[ComparisonSheet] = []
         """Sheets from before each change, the last one at the end."""
         self._draft: tuple[Lines, int] | None = None
         """Lines with one that is being written, and where that stands."""
@@ -119,7 +119,7 @@ class SheetEditor:
         """Whether a description has its pair in another language."""
         return row < len(self.sheet.lines) and self.sheet.lines[row].pair is not None
 
-    def take(self, sheet: Sheet) -> bool:
+    def take(self, sheet: ComparisonSheet) -> bool:
         """Edit another sheet from now on; False where it is the same."""
         lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
         sheet = replace(sheet, lines=tidy(lines))
@@ -145,12 +145,12 @@ class SheetEditor:
 
     def add(self, row: int) -> None:
         """Begin to write a description below another one and its pair."""
-        self._draft = added(self.sheet.lines, row, Line(text=""))
+        self._draft = added(self.sheet.lines, row, Description(text=""))
 
     def pair(self, row: int) -> None:
         """Begin to write the pair of a description, if it has none."""
         if self.sheet.lines and not self.has_pair(row):
-            self._draft = paired(self.sheet.lines, row, Line(text=""))
+            self._draft = paired(self.sheet.lines, row, Description(text=""))
 
     def finish(self, text: str | None) -> bool:
         """End writing, with None as it was before; without words there is no description.

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from engine.comparing.sheet import Sheet, example, load_sheet, save_sheet, short_name
+from engine.comparing.sheet import ComparisonSheet, example, load_sheet, save_sheet, short_name
 from engine.file_types import SUFFIXES
 from t2itui.screens.common.dialogs import FileDialog, FormError, ReadFile, WriteFile
 from t2itui.text.shell_commands import compare_command
@@ -29,7 +29,7 @@ class AddPicture(FileDialog[str]):
     LABEL = "Picture"
     HELP = "It must be indexed. A name will do where the library has one file of that name."
 
-    def __init__(self, home: Path | None, sheet: Sheet) -> None:
+    def __init__(self, home: Path | None, sheet: ComparisonSheet) -> None:
         super().__init__(home)
         self._sheet = sheet
 
@@ -49,7 +49,9 @@ class AddPicture(FileDialog[str]):
 
     def command(self, answer: str) -> str:
         pictures = (*self._sheet.pictures, answer)
-        sheet = Sheet(pictures=pictures, lines=self._sheet.lines, encoder=self._sheet.encoder)
+        sheet = ComparisonSheet(
+            pictures=pictures, lines=self._sheet.lines, encoder=self._sheet.encoder
+        )
         return compare_command(self._home, sheet)
 
 
@@ -70,7 +72,9 @@ class WriteSheet(WriteFile):
 
     OPTION: ClassVar[str]
 
-    def __init__(self, home: Path | None, sheet: Sheet, proposed: Path, own: Path | None) -> None:
+    def __init__(
+        self, home: Path | None, sheet: ComparisonSheet, proposed: Path, own: Path | None
+    ) -> None:
         super().__init__(home, proposed, own)
         self._sheet = sheet
 
@@ -120,7 +124,7 @@ class SheetFiles:
         self._examples = 0
         """Examples given so far."""
 
-    async def ask_picture(self, sheet: Sheet) -> str | None:
+    async def ask_picture(self, sheet: ComparisonSheet) -> str | None:
         """Ask for a picture of the library and return what a sheet calls it."""
         engine = self._session.engine
         name = await self._ask(AddPicture(self._session.home, sheet))
@@ -129,13 +133,13 @@ class SheetFiles:
         await engine.comparer.find([name])
         return short_name(name)
 
-    async def next_example(self) -> Sheet:
+    async def next_example(self) -> ComparisonSheet:
         """The next example on the storybook."""
         number, self._examples = self._examples, self._examples + 1
         self._own = None
         return await asyncio.to_thread(example, number)
 
-    async def open(self) -> Sheet | None:
+    async def open(self) -> ComparisonSheet | None:
         """Ask for a file and read what was saved in it."""
         path = await self._ask(OpenSheet(self._session.home))
         if path is None:
@@ -144,7 +148,7 @@ class SheetFiles:
         self._own = path
         return sheet
 
-    async def save(self, sheet: Sheet) -> Path | None:
+    async def save(self, sheet: ComparisonSheet) -> Path | None:
         """Ask for a file and write pictures and descriptions into it."""
         own = self._own
         proposed = own
@@ -156,7 +160,7 @@ class SheetFiles:
             self._own = path
         return path
 
-    async def export(self, found: Comparison, sheet: Sheet) -> Path | None:
+    async def export(self, found: Comparison, sheet: ComparisonSheet) -> Path | None:
         """Ask for a file and write the result in the kind that its name says."""
         proposed = await asyncio.to_thread(_proposed, sheet, ".png")
         path: Path | None = await self._ask(
@@ -170,7 +174,7 @@ class SheetFiles:
         return path
 
 
-def _proposed(sheet: Sheet, suffix: str) -> Path:
+def _proposed(sheet: ComparisonSheet, suffix: str) -> Path:
     """A name in the current folder after the first picture."""
     first = sheet.pictures[0] if sheet.pictures else "comparison"
     return Path.cwd() / f"{PurePath(first).stem}{suffix}"

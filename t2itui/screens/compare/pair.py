@@ -30,7 +30,7 @@ from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.score_bar import score_line
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Comparison, Row, Sheet, SwapResult
+    from engine.comparing.sheet import Comparison, ComparisonSheet, DescriptionScores, SwapResult
     from t2itui.session import Session
 
 
@@ -41,7 +41,7 @@ COLOURS = {"match": "$success", "cosine": "$primary"}
 class PairView:
     """One pair with its figures."""
 
-    row: Row
+    row: DescriptionScores
     picture: str
     heats: dict[str, Heat]
     """By scorer."""
@@ -200,7 +200,7 @@ class PairScreen(ModalScreen[Place]):
         self,
         session: Session,
         found: Comparison,
-        sheet: Sheet,
+        sheet: ComparisonSheet,
         place: Place,
         thumbnails: Mapping[str, bytes],
     ) -> None:

@@ -10,7 +10,7 @@ from t2itui.text.heat_table import HeatTable, other_scorer
 from t2itui.text.words import counted
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Comparison, Line, Sheet
+    from engine.comparing.sheet import Comparison, ComparisonSheet, Description
     from t2itui.session import Session
 
 
@@ -26,19 +26,19 @@ class SheetScores:
         self.thumbnails: dict[str, bytes] = {}
         """By the name of the picture."""
 
-    def of(self, sheet: Sheet) -> Comparison | None:
+    def of(self, sheet: ComparisonSheet) -> Comparison | None:
         """The scores that hold for a sheet; None where they are about other pictures."""
         found = self.found
         return found if found is not None and found.pictures == sheet.pictures else None
 
-    def cover(self, sheet: Sheet) -> bool:
+    def cover(self, sheet: ComparisonSheet) -> bool:
         """Whether every line of a sheet has its scores."""
         found = self.of(sheet)
         if found is None or not sheet.lines:
             return False
         return tuple(row.text for row in found.rows) == tuple(line.text for line in sheet.lines)
 
-    def table(self, sheet: Sheet, lines: Iterable[Line]) -> HeatTable:
+    def table(self, sheet: ComparisonSheet, lines: Iterable[Description]) -> HeatTable:
         """Lines of a sheet with the scores that are known."""
         return HeatTable.of(tuple(lines), sheet.pictures, self.found, self.scorer)
 
@@ -46,7 +46,7 @@ class SheetScores:
         """Compare several pictures by the other scorer."""
         self.scorer = other_scorer(self.scorer)
 
-    def words(self, sheet: Sheet, picture: int) -> str:
+    def words(self, sheet: ComparisonSheet, picture: int) -> str:
         """What is compared, and among what, in a line."""
         if not sheet.pictures:
             return "no picture yet: p adds one" if sheet.lines else ""
@@ -62,7 +62,7 @@ class SheetScores:
             words += f" · among {found.library:,} · {encoder} · match: {found.match}"
         return words
 
-    async def compare(self, sheet: Sheet) -> Comparison | None:
+    async def compare(self, sheet: ComparisonSheet) -> Comparison | None:
         """Score a sheet; None without an engine. Raises T2IError."""
         engine = self._session.engine
         return None if engine is None else await engine.comparer.compare(sheet)

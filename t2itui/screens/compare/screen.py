@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
-from engine.comparing.sheet import Line, Sheet
+from engine.comparing.sheet import ComparisonSheet, Description
 from engine.errors import T2IError
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
 from t2itui.screens.compare.editing import SheetEditor
@@ -99,7 +99,7 @@ class CompareScreen(AppScreen):
     class Compared(Message, bubble=False):
         """A sheet was scored."""
 
-        def __init__(self, sheet: Sheet, found: Comparison) -> None:
+        def __init__(self, sheet: ComparisonSheet, found: Comparison) -> None:
             super().__init__()
             self.sheet = sheet
             self.found = found
@@ -169,7 +169,7 @@ class CompareScreen(AppScreen):
         return True
 
     @property
-    def sheet(self) -> Sheet:
+    def sheet(self) -> ComparisonSheet:
         """What is compared."""
         return self.editor.sheet
 
@@ -194,10 +194,14 @@ class CompareScreen(AppScreen):
 
     def begin(self, pictures: tuple[str, ...], texts: tuple[str, ...]) -> None:
         """Compare these; what was on the screen can be had back."""
-        lines = tuple(Line(text=text) for text in texts)
-        self.take(Sheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1)
+        lines = tuple(Description(text=text) for text in texts)
+        self.take(
+            ComparisonSheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1
+        )
 
-    def take(self, sheet: Sheet, row: int | None = None, column: int | None = None) -> None:
+    def take(
+        self, sheet: ComparisonSheet, row: int | None = None, column: int | None = None
+    ) -> None:
         """Compare another sheet, the cursor at a row and a column or where it was."""
         if self.editor.take(sheet):
             self.show_sheet(row, column)
@@ -240,7 +244,7 @@ class CompareScreen(AppScreen):
         self._compare(self.sheet)
 
     @work(exclusive=True, group="compare")
-    async def _compare(self, sheet: Sheet) -> None:
+    async def _compare(self, sheet: ComparisonSheet) -> None:
         try:
             found = await self.scores.compare(sheet)
         except T2IError as error:

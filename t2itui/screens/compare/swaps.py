@@ -23,7 +23,7 @@ from t2itui.widgets.sheet import Column, Row
 from t2itui.widgets.sheet import Sheet as Table
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Sheet, SwapResult
+    from engine.comparing.sheet import ComparisonSheet, SwapResult
     from t2itui.session import Session
 
 
@@ -108,7 +108,7 @@ class SwapScreen(AppScreen):
             super().__init__()
             self.error = error
 
-    def __init__(self, session: Session, sheet: Sheet) -> None:
+    def __init__(self, session: Session, sheet: ComparisonSheet) -> None:
         super().__init__(session)
         self._sheet = sheet
         self._waiting: Timer | None = None

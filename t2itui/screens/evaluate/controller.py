@@ -13,7 +13,7 @@ from t2itui.session import CancelJob
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.evaluation.evaluator import Evaluator
-    from engine.evaluation.results import Evaluation, Head
+    from engine.evaluation.results import Evaluation, EvaluationHead
     from t2itui.screens.jobs.board import JobView
     from t2itui.session import Session
 
@@ -37,7 +37,7 @@ class EvaluationsController:
         """The part of the engine that evaluates; its import would hold up the keys."""
         return await asyncio.to_thread(lambda: self.engine.evaluator)
 
-    async def read(self, limit: int, offset: int, containing: str) -> list[Head]:
+    async def read(self, limit: int, offset: int, containing: str) -> list[EvaluationHead]:
         """Kept evaluations from the `offset`th on, the newest first."""
         return await (await self.evaluator()).heads(limit, offset, containing)
 
@@ -56,7 +56,9 @@ class EvaluationsController:
         await self.evaluator()
         return [record.id for record in await self.engine.library.encoders()]
 
-    async def request_of(self, head: Head | None, view: JobView | None) -> EvaluateRequest | None:
+    async def request_of(
+        self, head: EvaluationHead | None, view: JobView | None
+    ) -> EvaluateRequest | None:
         """What was asked for a row; None where it has neither an evaluation nor a job."""
         if view is not None:
             job = self.engine.jobs.find(view.job_id)

@@ -270,7 +270,7 @@ def about(found: Evaluation) -> Content:
         ("encoder", found.encoder),
         ("match", found.match),
         ("made", f"{when_words(found.created_at)}, in {duration_words(found.seconds)}"),
-        *(("note", note) for note in found.notes),
+        *(("note", note) for note in found.warnings),
         *(("asked", f"{name} {value}") for name, value in _asked(found.request)),
     ]
     lines = [

@@ -19,6 +19,7 @@ from textual.widgets import Label, Static
 from engine.errors import EngineError, RequestError, T2IError
 from engine.evaluation.request import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
+from engine.states import DataKind
 from t2itui.screens.common.dialogs import Dialog, FieldError, FormError, WriteFile, line
 from t2itui.text.shell_commands import evaluate_command, show_command
 from t2itui.widgets.basics import Tick
@@ -30,15 +31,9 @@ if TYPE_CHECKING:
 
 STORYBOOK = "storybook"
 SUFFIXES = (".token", ".txt", ".json", ".csv", ".tsv")
-PLACES = (
-    ("threshold", "threshold"),
-    ("language", "language"),
-    ("storybook is not written", "language"),
-    ("limit", "limit"),
-    ("class words", "by-words"),
-    ("word", "words"),
-)
-"""A word of an error, and the line of the form that it is about; the first that fits counts."""
+LINES = {name: name for name in ("threshold", "language", "limit", "words")}
+LINES["queries"] = "by-words"
+"""The line of the form for the field that an error is about; the data's for any other."""
 CHECKING = "reading the data…"
 
 
@@ -116,7 +111,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
                 yield Tick(name, name in first.scorers, id=f"by-{name}")
         with Horizontal():
             yield Label("Ask by")
-            by_words = first.queries == "words"
+            by_words = first.queries == DataKind.WORDS
             yield Tick("class words, not captions", by_words, id="by-words")
             yield Tick("swapped captions too", first.swaps, id="swaps")
         yield self._path("Words file", "words", first.words, "the imported texts")
@@ -156,7 +151,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             data=self._data(),
             images=self.images.path,
             encoder=self._value("encoder") or None,
-            queries="words" if by_words else "captions",
+            queries=DataKind.WORDS if by_words else DataKind.CAPTIONS,
             words=self.words.path if by_words else None,
             scorers=self._scorers(),
             threshold=self._first.threshold if threshold is None else threshold,
@@ -207,15 +202,12 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             self.dismiss(message.request)
         else:
             words = f"{error.message}. {error.hint}".replace("..", ".").strip()
-            self.show_problem(FieldError(place_of(error), words))
+            self.show_problem(FieldError(line_of(error), words))
 
 
-def place_of(error: T2IError) -> str:
+def line_of(error: T2IError) -> str:
     """The line that an error is about: the encoder's where a model is at fault."""
-    if not isinstance(error, RequestError):
-        return "encoder"
-    message = error.message.lower()
-    return next((place for word, place in PLACES if word in message), "data")
+    return LINES.get(error.field, "data") if isinstance(error, RequestError) else "encoder"
 
 
 class PlotChecked(Message, bubble=False):

@@ -15,7 +15,7 @@ from t2itui.text.words import duration_words, when_words
 from t2itui.widgets.sheet import Column, Row, Sheet
 
 if TYPE_CHECKING:
-    from engine.evaluation.results import Evaluation, Head
+    from engine.evaluation.results import Evaluation, EvaluationHead
 
 
 MARKED = "◆"
@@ -68,7 +68,7 @@ def job_row(view: JobView) -> Row:
     )
 
 
-def head_row(head: Head, marked: Collection[int]) -> Row:
+def head_row(head: EvaluationHead, marked: Collection[int]) -> Row:
     """The row of a kept evaluation."""
     figures = {name: f"{r1:.3f} {precision:.3f}" for name, r1, precision in head.figures}
     return Row(
@@ -101,7 +101,7 @@ class EvaluationList:
     """The evaluations that were read, which of them are marked, and the row to go to."""
 
     def __init__(self) -> None:
-        self.heads: dict[str, Head] = {}
+        self.heads: dict[str, EvaluationHead] = {}
         """By the key of the row."""
         self.marked: list[int] = []
         """Ids, the one marked first at the start; two at most."""
@@ -110,14 +110,14 @@ class EvaluationList:
         self._wanted = ""
         """Key of the row that the cursor goes to as soon as there is one."""
 
-    def take(self, heads: Sequence[Head], *, offset: int) -> None:
+    def take(self, heads: Sequence[EvaluationHead], *, offset: int) -> None:
         """Take a page of evaluations; the first one stands for a list read anew."""
         if offset == 0:
             self.heads = {}
             if self.unkept is not None:
-                from engine.evaluation.results import Head
+                from engine.evaluation.results import EvaluationHead
 
-                self.heads[UNKEPT] = Head.of(self.unkept)
+                self.heads[UNKEPT] = EvaluationHead.of(self.unkept)
         self.heads |= {str(head.id): head for head in heads}
 
     def rows(self, views: Sequence[JobView]) -> list[Row]:
@@ -153,7 +153,7 @@ class EvaluationList:
         """Take the mark of an evaluation away, if it has one."""
         self.marked = [each for each in self.marked if each != evaluation_id]
 
-    def pair(self, current: Head | None) -> tuple[int, int] | None:
+    def pair(self, current: EvaluationHead | None) -> tuple[int, int] | None:
         """Ids of the two marked, or of the one marked and the one under the cursor; older first."""
         ids = set(self.marked)
         if len(ids) < PAIR and current is not None:

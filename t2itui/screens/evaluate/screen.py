@@ -29,7 +29,7 @@ from t2itui.text.plain import plain
 from t2itui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
-    from engine.evaluation.results import Evaluation, Head
+    from engine.evaluation.results import Evaluation, EvaluationHead
     from engine.events import JobEvent
     from t2itui.screens.jobs.board import JobView
     from t2itui.session import Session
@@ -83,7 +83,7 @@ class EvaluateScreen(PagedScreen):
     class Read(Message):
         """Evaluations were read."""
 
-        def __init__(self, heads: Sequence[Head], *, offset: int) -> None:
+        def __init__(self, heads: Sequence[EvaluationHead], *, offset: int) -> None:
             self.heads = heads
             self.offset = offset
             super().__init__()
@@ -174,7 +174,7 @@ class EvaluateScreen(PagedScreen):
     # What is under the cursor
 
     @property
-    def current(self) -> Head | None:
+    def current(self) -> EvaluationHead | None:
         """The kept evaluation under the cursor."""
         row = self.sheet.current
         return self.evaluations.heads.get(row.key) if row is not None else None
@@ -207,7 +207,7 @@ class EvaluateScreen(PagedScreen):
             self._show_head(head)
             self.read_on(len(self.evaluations.heads))
 
-    def _show_head(self, head: Head) -> None:
+    def _show_head(self, head: EvaluationHead) -> None:
         wanted = (head.id, self.pair)
         if head.id == 0 and self.evaluations.unkept is not None:
             self.detail.show(self.evaluations.unkept, None)

@@ -49,7 +49,7 @@ class GenerationController:
             return
         request = replace(request, preview=self._session.settings.previews)
         try:
-            job = await engine.painting.start(request, library=library)
+            job = await engine.generate(request, library=library)
         except T2IError as error:
             self._session.report_error("Not painted", error)
         else:
@@ -62,7 +62,7 @@ class GenerationController:
             return
         previews = self._session.settings.previews
         try:
-            job = await engine.painting.again(job_id, new_seed=new_seed, preview=previews)
+            job = await engine.generation.again(job_id, new_seed=new_seed, preview=previews)
         except T2IError as error:
             self._session.report_error("Not painted", error)
         else:
@@ -76,12 +76,12 @@ class GenerationController:
         if engine is None:
             return
         try:
-            recipe = await engine.painting.recipe(picture_id)
+            recipe = await engine.generation.recipe(picture_id)
         except T2IError as error:
             self._session.report_error("No recipe", error)
         else:
-            request, remarks = request_from(recipe)
-            self._session.send(EditRequest(request, tuple(remarks)))
+            request, warnings = request_from(recipe)
+            self._session.send(EditRequest(request, tuple(warnings)))
 
     def edit_prompt(self) -> None:
         """Ask what to generate, starting with the query on the Search screen."""
@@ -96,7 +96,7 @@ class GenerationController:
 
     def watch(self) -> None:
         """Show the job at work, or the last one."""
-        view = self._session.board.painting
+        view = self._session.board.latest_generation
         if view is None:
             self._session.notify(NOTHING_GENERATED)
         else:
@@ -104,7 +104,7 @@ class GenerationController:
 
     def another_seed(self) -> None:
         """Generate what was generated last with another seed, and show that."""
-        view = self._session.board.painting
+        view = self._session.board.latest_generation
         if view is None:
             self._session.notify(NOTHING_GENERATED)
         elif view.is_active:

@@ -18,11 +18,12 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
-from engine.errors import EngineError, RequestError
+from engine.errors import EngineError
 from engine.file_types import SUFFIXES
-from engine.generation.request import MAX_STEPS, SCHEDULERS, GenerateRequest, Lora
-from engine.jobs.codec import Order
-from engine.models.generator_info import GeneratorFacts
+from engine.generation.request import MAX_STEPS, GenerateRequest, GenerationSpec
+from engine.models.generator_info import GeneratorInfo
+from engine.models.parameters import Lora
+from engine.models.schedulers import SCHEDULERS
 from t2itui.screens.common.dialogs import Dialog, FieldError
 from t2itui.screens.common.dialogs import line as _line
 from t2itui.text.plain import plain
@@ -39,27 +40,13 @@ PRESETS = ("quick", "standard", "fine")
 SHARES = {"quick": 0.4, "standard": 1.0, "fine": 2.0}
 """Steps of a preset, in the model's own number of steps."""
 
-PLACES = (
-    ("seed", "seed"),
-    ("guidance", "guidance"),
-    ("strength", "strength"),
-    ("scheduler", "scheduler"),
-    ("count", "count"),
-    ("width", "size"),
-    ("height", "size"),
-    ("steps", "steps"),
-    ("safetensors", "loras"),
-    ("weight of", "loras"),
-    ("prompt", "prompt"),
-    ("picture", "start"),
-    ("file", "loras"),
-)
-"""A word of an error, and the line of the form that it is about; the first that fits counts."""
+LINES = {"width": "size", "height": "size", "start_picture": "start"}
+"""The line of the form for fields of a request that have none of their own name."""
 
 
-def preset_steps(name: str, facts: GeneratorFacts) -> int:
+def preset_steps(name: str, info: GeneratorInfo) -> int:
     """Steps of a preset for a model."""
-    return max(1, min(MAX_STEPS, round(facts.defaults.steps * SHARES[name])))
+    return max(1, min(MAX_STEPS, round(info.defaults.steps * SHARES[name])))
 
 
 def read_size(text: str) -> tuple[int, int] | None:
@@ -103,19 +90,18 @@ def loras_text(loras: Sequence[Lora]) -> str:
     )
 
 
-def place_of(error: RequestError) -> str:
-    """The line that an error is about; the prompt's where none is known."""
-    message = error.message.lower()
-    return next((place for word, place in PLACES if word in message), "prompt")
+def line_of(error: EngineError) -> str:
+    """The line that an error is about; the model's where it is about no field of the request."""
+    return LINES.get(error.field, error.field) or "model"
 
 
-def facts_words(facts: GeneratorFacts) -> str:
+def generator_words(info: GeneratorInfo) -> str:
     """What a model is and paints with unless told otherwise."""
-    defaults = facts.defaults
+    defaults = info.defaults
     return (
-        f"{facts.id}, {size_words(facts.size_bytes)}: {defaults.width}x{defaults.height} in"
-        f" {defaults.steps} steps; sides in multiples of {facts.multiple};"
-        f" {', '.join(facts.schedulers)}"
+        f"{info.id}, {size_words(info.size_bytes)}: {defaults.width}x{defaults.height} in"
+        f" {defaults.steps} steps; sides in multiples of {info.multiple};"
+        f" {', '.join(info.schedulers)}"
     )
 
 
@@ -125,9 +111,9 @@ PREVIEWS = "Without previews a picture shows when it is done; this is kept."
 class Described(Message, bubble=False):
     """What the files of the model say, or why they say nothing."""
 
-    def __init__(self, facts: GeneratorFacts | None, words: str) -> None:
+    def __init__(self, info: GeneratorInfo | None, words: str) -> None:
         super().__init__()
-        self.facts = facts
+        self.info = info
         self.words = words
 
 
@@ -166,7 +152,7 @@ class PaintForm(Dialog[GenerateRequest]):
         self,
         engine: Engine,
         request: GenerateRequest,
-        remarks: Sequence[str] = (),
+        warnings: Sequence[str] = (),
         *,
         library: str = "",
         home: Path | None = None,
@@ -174,12 +160,12 @@ class PaintForm(Dialog[GenerateRequest]):
         super().__init__()
         self._engine = engine
         self._first = request
-        self._remarks = tuple(remarks)
+        self._warnings = tuple(warnings)
         self._library = library
         self._home = home
         self._previews = Tick("previews", request.preview, id="preview")
         self._previews.tooltip = PREVIEWS
-        self._facts: GeneratorFacts | None = None
+        self._info: GeneratorInfo | None = None
         self._described = ""
         """The source that was described last."""
 
@@ -208,7 +194,7 @@ class PaintForm(Dialog[GenerateRequest]):
                     first.scheduler or "",
                     compact=True,
                     select_on_focus=False,
-                    suggester=SuggestFromList(SCHEDULERS),
+                    suggester=SuggestFromList(tuple(SCHEDULERS)),
                     id="scheduler",
                 ),
             ),
@@ -252,7 +238,7 @@ class PaintForm(Dialog[GenerateRequest]):
 
     def _source(self, model: str | None = None) -> str:
         request = replace(self._first, model=model)
-        return self._engine.painting.source(request, self._library)
+        return self._engine.generation.source(request, self._library)
 
     @on(Input.Blurred, "#model")
     @on(Input.Submitted, "#model")
@@ -266,19 +252,21 @@ class PaintForm(Dialog[GenerateRequest]):
     @work(exclusive=True, group="describe")
     async def _describe(self, source: str) -> None:
         try:
-            facts = await self._engine.generators.describe(source)
+            info = await self._engine.generators.describe(source)
         except EngineError as error:
             self.post_message(Described(None, f"✖ {error.message} {error.hint}"))
         else:
-            self.post_message(Described(facts, facts_words(facts)))
+            self.post_message(Described(info, generator_words(info)))
 
     @on(Described)
     def show_described(self, message: Described) -> None:
-        self._facts = facts = message.facts
-        remarks = [f"! {remark}" for remark in self._remarks]
-        self.said.update(Content("\n").join([Content(plain(x)) for x in (*remarks, message.words)]))
-        if facts is not None:
-            defaults = facts.defaults
+        self._info = info = message.info
+        warnings = [f"! {warning}" for warning in self._warnings]
+        self.said.update(
+            Content("\n").join([Content(plain(x)) for x in (*warnings, message.words)])
+        )
+        if info is not None:
+            defaults = info.defaults
             for place, words in (
                 ("steps", f"{defaults.steps}"),
                 ("guidance", f"{defaults.guidance:g}"),
@@ -291,8 +279,8 @@ class PaintForm(Dialog[GenerateRequest]):
     def take_preset(self, message: Button.Pressed) -> None:
         """Take the steps of a preset; the standard is the model's own."""
         name = message.button.id or ""
-        if self._facts is not None:
-            steps = "" if name == "standard" else str(preset_steps(name, self._facts))
+        if self._info is not None:
+            steps = "" if name == "standard" else str(preset_steps(name, self._info))
             self.query_one("#steps", Input).value = steps
 
     # The answer
@@ -321,7 +309,9 @@ class PaintForm(Dialog[GenerateRequest]):
         )
 
     def command(self, answer: GenerateRequest) -> str:
-        return generate_command(self._home, Order(request=answer, drawn=0, library=self._library))
+        return generate_command(
+            self._home, GenerationSpec(request=answer, drawn=0, library=self._library)
+        )
 
     def accept(self, answer: GenerateRequest) -> None:
         """Have the model's files say whether they can do it before leaving."""
@@ -329,11 +319,11 @@ class PaintForm(Dialog[GenerateRequest]):
 
     @work(exclusive=True, group="check")
     async def _check(self, request: GenerateRequest) -> None:
-        from engine.generation.parameters import settle
+        from engine.generation.request import resolve
 
         try:
-            facts = await self._engine.generators.describe(self._source(request.model))
-            await asyncio.to_thread(settle, request, facts)
+            info = await self._engine.generators.describe(self._source(request.model))
+            await asyncio.to_thread(resolve, request, info)
         except EngineError as error:
             self.post_message(Checked(request, error))
         else:
@@ -345,7 +335,7 @@ class PaintForm(Dialog[GenerateRequest]):
         if error is None:
             self.dismiss(message.request)
         else:
-            place = place_of(error) if isinstance(error, RequestError) else "model"
+            place = line_of(error)
             words = f"{error.message}. {error.hint}".replace("..", ".")
             self.show_problem(FieldError(place, words))
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, getters, on, work
 from textual.app import ComposeResult
@@ -19,22 +19,19 @@ from textual.widgets import Static
 from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
-from t2itui.screens.generate.known import (
-    Known,
-    from_record,
-    painted_words,
-    parameters,
-    record_of,
-    settled_of,
-)
+from t2itui.screens.generate.details import parameter_pairs, picture_words
 from t2itui.screens.generate.pictures import PaintedSide
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, progress_line, with_button
 from t2itui.screens.jobs.strip import JobsStrip
-from t2itui.screens.jobs.views import PaintedView, as_ppm
+from t2itui.screens.jobs.views import as_ppm
 from t2itui.session import CancelJob, EditRequest, RepeatGeneration, Session, StartGeneration
 from t2itui.text.plain import plain
 from t2itui.widgets.basics import Backdrop
+
+if TYPE_CHECKING:
+    from engine.events import GeneratedPicture, RetrievedPicture
+    from engine.generation.generation import GenerationDetails
 
 PAINTING_KEYS: list[BindingType] = [
     Binding("escape", "leave", "Back", id="painting.leave", tooltip="Back to the screen before"),
@@ -137,11 +134,11 @@ class PaintingScreen(AppScreen):
     best = getters.query_one("#best", PaintedSide)
 
     class Read(Message, bubble=False):
-        """What the cache knows of the job was read."""
+        """What the engine knows of the job was read."""
 
-        def __init__(self, known: Known) -> None:
+        def __init__(self, details: GenerationDetails) -> None:
             super().__init__()
-            self.known = known
+            self.details = details
 
     class Fetched(Message, bubble=False):
         """The bytes of the two pictures were read; None for one that is not there."""
@@ -155,8 +152,8 @@ class PaintingScreen(AppScreen):
     def __init__(self, session: Session, job_id: int) -> None:
         super().__init__(session)
         self.job_id = job_id
-        self.known: Known | None = None
-        self._place = 0
+        self.details: GenerationDetails | None = None
+        self._index = 0
         """Which of several painted pictures is shown."""
         self._shown: int | None = None
         """Id of the painted picture that is shown, or being fetched."""
@@ -192,7 +189,7 @@ class PaintingScreen(AppScreen):
 
     def follow_job(self, job_id: int) -> None:
         """Show another job."""
-        self.job_id, self.known, self._place, self._shown = job_id, None, 0, None
+        self.job_id, self.details, self._index, self._shown = job_id, None, 0, None
         self.query_one(JobsStrip).leave_out(job_id)
         self.painted.picture.show(None, alt="")
         self.best.display = False
@@ -208,28 +205,16 @@ class PaintingScreen(AppScreen):
         if engine is None:
             return
         try:
-            record = await record_of(engine, job_id)
-            if record is None:
-                return
-            order = await engine.painting.order(job_id)
-            kept = await engine.painting.pictures()
+            details = await engine.generation.details(job_id)
         except T2IError as error:
             self.session.report_error("Painting", error)
-            return
-        mine = [from_record(each) for each in kept if each.job_id == job_id and each.path]
-        source = engine.painting.source(order.request, order.library)
-        settled = await settled_of(engine, order, source)
-        painted = tuple(mine[::-1])
-        self.post_message(
-            self.Read(
-                Known(order=order, source=source, settled=settled, record=record, painted=painted)
-            )
-        )
+        else:
+            self.post_message(self.Read(details))
 
     @on(Read)
-    def take_known(self, message: Read) -> None:
-        if message.known.record.id == self.job_id:
-            self.known = message.known
+    def take_details(self, message: Read) -> None:
+        if message.details.job_id == self.job_id:
+            self.details = message.details
             self.show()
 
     @property
@@ -242,20 +227,20 @@ class PaintingScreen(AppScreen):
         """None while it is unknown."""
         if self.view is not None:
             return self.view.state
-        return None if self.known is None else JobState(self.known.record.state)
+        return None if self.details is None else self.details.state
 
     @property
-    def pictures(self) -> Sequence[PaintedView]:
+    def pictures(self) -> Sequence[GeneratedPicture]:
         """What the job has kept."""
-        if self.view is not None and self.view.painting.painted:
-            return self.view.painting.painted
-        return () if self.known is None else self.known.painted
+        if self.view is not None and self.view.generation.pictures:
+            return self.view.generation.pictures
+        return () if self.details is None else self.details.pictures
 
     @property
-    def picture(self) -> PaintedView | None:
+    def picture(self) -> GeneratedPicture | None:
         """The kept picture that is shown."""
         pictures = self.pictures
-        return pictures[min(self._place, len(pictures) - 1)] if pictures else None
+        return pictures[min(self._index, len(pictures) - 1)] if pictures else None
 
     # Showing
 
@@ -271,8 +256,8 @@ class PaintingScreen(AppScreen):
 
     def _show_heading(self) -> None:
         title = self.view.title if self.view is not None else ""
-        if not title and self.known is not None:
-            title = self.known.record.title
+        if not title and self.details is not None:
+            title = self.details.title
         state = self.state
         mark, tone = "·", "$foreground"
         if state is not None:
@@ -300,7 +285,7 @@ class PaintingScreen(AppScreen):
         if self.state is JobState.LOST:
             return UNFINISHED
         if view is None:
-            return "" if self.known is None else self.known.record.message
+            return "" if self.details is None else self.details.message
         if view.state is JobState.QUEUED:
             engine = self.session.engine
             waiting = engine.jobs.waiting(JobKind.GENERATE) if engine is not None else ()
@@ -310,15 +295,15 @@ class PaintingScreen(AppScreen):
 
     def _show_side(self) -> None:
         lines: list[Content] = []
-        if self.known is not None:
-            pairs = parameters(self.known.order, self.known.source, self.known.settled)
+        if self.details is not None:
+            pairs = parameter_pairs(self.details)
             if self.has_class("-wide"):
                 lines = [_pair(name, value) for name, value in pairs]
             else:
                 lines = [Content("  ").join([_pair(name, value) for name, value in pairs])]
-        told = self.view.painting.lines if self.view is not None else ()
-        told = told if self.has_class("-wide") else told[-NARROW_EVENTS:]
-        events = [Content(f"· {plain(line)}") for line in told]
+        said = self.view.generation.lines if self.view is not None else ()
+        said = said if self.has_class("-wide") else said[-NARROW_EVENTS:]
+        events = [Content(f"· {plain(line)}") for line in said]
         self._put("parameters", Content("\n").join(lines))
         if self._put("events", Content("\n").join(events)) and self.has_class("-wide"):
             self.side.scroll_end(animate=False)
@@ -333,7 +318,7 @@ class PaintingScreen(AppScreen):
 
     def _show_pictures(self) -> None:
         view, picture = self.view, self.picture
-        preview = view.painting.preview if view is not None else None
+        preview = view.generation.preview if view is not None else None
         if view is not None and view.is_active and preview is not None:
             self._shown = None
             self.painted.picture.show_preview(as_ppm(preview))
@@ -345,31 +330,36 @@ class PaintingScreen(AppScreen):
             if self._shown != picture.picture_id:
                 self._shown = picture.picture_id
                 self._fetch(picture)
-            elif picture.best is not None and not self.best.display:
+            elif _best(picture) is not None and not self.best.display:
                 self._fetch(picture)
         else:
             self.painted.show_words(self._nothing())
 
     def _nothing(self) -> str:
         """Why there is no picture."""
-        spoilt = self.view.painting.spoilt if self.view is not None else ()
-        if spoilt and self.state is not JobState.RUNNING:
-            return f"no picture: {spoilt[-1].message}; n tries another seed"
-        if self.state is JobState.RUNNING and self.known and not self.known.order.request.preview:
+        rejected = self.view.generation.rejected if self.view is not None else ()
+        if rejected and self.state is not JobState.RUNNING:
+            return f"no picture: {rejected[-1].check.message}; n tries another seed"
+        if (
+            self.state is JobState.RUNNING
+            and self.details
+            and not self.details.spec.request.preview
+        ):
             return "previews are switched off, in the form of e or G"
         if self.state is JobState.QUEUED:
             return "not begun yet"
         return "no preview yet" if self.state is JobState.RUNNING else ""
 
-    def _show_scores(self, picture: PaintedView) -> None:
-        best, threshold = picture.best, self.session.settings.threshold
-        cosines = [each for each in (picture.cosine, best and best.cosine) if each]
+    def _show_scores(self, picture: GeneratedPicture) -> None:
+        score, threshold = picture.score, self.session.settings.threshold
+        best = score.best if score is not None else None
+        cosines = [each.cosine for each in (score, best) if each is not None and each.cosine]
         top = max(cosines, default=1.0)
-        place, count = self.pictures.index(picture) + 1, len(self.pictures)
+        index, count = self.pictures.index(picture) + 1, len(self.pictures)
         self.painted.show_words(
-            painted_words(picture, place, count),
-            picture.match,
-            picture.cosine,
+            picture_words(picture, index, count),
+            score.match if score is not None else None,
+            score.cosine if score is not None else None,
             top=top,
             threshold=threshold,
         )
@@ -380,8 +370,8 @@ class PaintingScreen(AppScreen):
             )
 
     @work(exclusive=True, group="pictures")
-    async def _fetch(self, picture: PaintedView) -> None:
-        engine, best = self.session.engine, picture.best
+    async def _fetch(self, picture: GeneratedPicture) -> None:
+        engine, best = self.session.engine, _best(picture)
         if engine is None:
             return
         painted = await asyncio.to_thread(_read, Path(picture.path))
@@ -399,9 +389,10 @@ class PaintingScreen(AppScreen):
         if picture is None or picture.picture_id != message.picture_id:
             return
         self.painted.picture.show(message.painted, alt=plain(picture.path.rpartition("/")[2]))
-        self.best.display = picture.best is not None
-        if picture.best is not None:
-            name = picture.best.path.rpartition("/")[2]
+        best = _best(picture)
+        self.best.display = best is not None
+        if best is not None:
+            name = best.path.rpartition("/")[2]
             self.best.picture.show(message.best, alt=plain(name))
 
     # Keys
@@ -419,7 +410,7 @@ class PaintingScreen(AppScreen):
             case "again":
                 return is_over
             case "another" | "copy_command" | "edit":
-                return self.known is not None
+                return self.details is not None
             case "more_steps" | "vary" | "save":
                 return self.picture is not None
             case "turn":
@@ -446,30 +437,30 @@ class PaintingScreen(AppScreen):
 
     def action_more_steps(self) -> None:
         """Paint the picture on the screen again with twice the steps."""
-        known, picture = self.known, self.picture
-        if known is None or picture is None:
+        details, picture = self.details, self.picture
+        if details is None or picture is None:
             return
-        request, settled = known.order.request, known.settled
-        steps = request.steps or (settled.steps if settled is not None else 0)
+        request, parameters = details.spec.request, details.parameters
+        steps = request.steps or (parameters.steps if parameters is not None else 0)
         if steps:
             wanted = replace(request, steps=steps * 2, seed=picture.seed, count=1)
-            self.session.send(StartGeneration(wanted, known.order.library))
+            self.session.send(StartGeneration(wanted, details.spec.library))
 
     def action_vary(self) -> None:
         """Paint a variation of the picture on the screen; the form asks how far from it."""
-        if self.known is not None and self.picture is not None:
+        if self.details is not None and self.picture is not None:
             start = Path(self.picture.path)
-            request = replace(self.known.order.request, start_picture=start, seed=None, count=1)
+            request = replace(self.details.spec.request, start_picture=start, seed=None, count=1)
             self.session.send(EditRequest(replace(request, width=None, height=None)))
 
     def action_edit(self) -> None:
         """Put what was asked into the form."""
-        if self.known is not None:
-            self.session.send(EditRequest(self.known.order.request))
+        if self.details is not None:
+            self.session.send(EditRequest(self.details.spec.request))
 
     def action_turn(self, by: int) -> None:
         """Show another of several pictures."""
-        self._place = (min(self._place, len(self.pictures) - 1) + by) % max(1, len(self.pictures))
+        self._index = (min(self._index, len(self.pictures) - 1) + by) % max(1, len(self.pictures))
         self.show()
 
     def action_move(self, places: int) -> None:
@@ -482,15 +473,15 @@ class PaintingScreen(AppScreen):
         """Ask no more whether to run it again."""
         engine = self.session.engine
         if engine is not None:
-            await engine.painting.dismiss([self.job_id])
+            await engine.generation.dismiss([self.job_id])
             self.load()
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that paints the same."""
         from t2itui.text.shell_commands import generate_command
 
-        if self.known is not None:
-            command = generate_command(self.session.home, self.known.order)
+        if self.details is not None:
+            command = generate_command(self.session.home, self.details.spec)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Command copied", markup=False)
 
@@ -524,6 +515,11 @@ _CHANGING = (
     *("more_steps", "vary", "save", "turn", "drop"),
 )
 """Actions that are offered now and then."""
+
+
+def _best(picture: GeneratedPicture) -> RetrievedPicture | None:
+    """The best picture that was retrieved, where the score of this one says so."""
+    return picture.score.best if picture.score is not None else None
 
 
 def _pair(name: str, value: str) -> Content:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from engine.errors import RequestError
 from engine.evaluation.request import EvaluateRequest
-from engine.jobs.codec import Order, order_from_json
+from engine.generation.request import GenerationSpec
+from engine.jobs.codec import spec_from_json
 from engine.requests import ExportRequest, ImportRequest, IndexRequest
 from engine.states import JobKind
 from engine.training.request import TrainRequest
@@ -35,7 +36,7 @@ Request: TypeAlias = (
     | DownloadRequest
     | EvaluateRequest
     | TrainRequest
-    | Order
+    | GenerationSpec
 )
 
 
@@ -58,7 +59,7 @@ def read_request(kind: str | None, text: str) -> Request | None:
             case JobKind.EVALUATE:
                 return EvaluateRequest.from_json(text)
             case JobKind.GENERATE:
-                return order_from_json(text)
+                return spec_from_json(text)
     except (ValueError, TypeError, KeyError, RequestError):
         return None
     return None
@@ -97,8 +98,8 @@ def start_again(engine: Engine, request: Request) -> Job:
             return engine.train(request)
         case EvaluateRequest():
             return engine.evaluate(request)
-        case Order():
-            return engine.painting.resume(request)
+        case GenerationSpec():
+            return engine.generation.resume(request)
 
 
 def again_command(home: Path | None, request: Request) -> str:
@@ -116,5 +117,5 @@ def again_command(home: Path | None, request: Request) -> str:
             return twins.train_command(home, request)
         case EvaluateRequest():
             return evaluate_command(home, request)
-        case Order():
+        case GenerationSpec():
             return twins.generate_command(home, request)

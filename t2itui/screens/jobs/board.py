@@ -13,9 +13,15 @@ from engine.events import (
     JobProgress,
     JobQueued,
     JobStarted,
+    MemoryFallback,
 )
 from engine.states import JobKind, JobState
-from t2itui.screens.jobs.views import NOTHING_PAINTED, NOTHING_TRAINED, PaintingView, TrainingView
+from t2itui.screens.jobs.views import (
+    NOTHING_GENERATED,
+    NOTHING_TRAINED,
+    GenerationView,
+    TrainingView,
+)
 from t2itui.text.words import duration_words
 
 if TYPE_CHECKING:
@@ -42,8 +48,8 @@ class JobView:
     ended_at: float | None = None
     """On the board's clock; None while it is active."""
     dismissed: bool = False
-    painting: PaintingView = NOTHING_PAINTED
-    """What a painting job has come to so far."""
+    generation: GenerationView = NOTHING_GENERATED
+    """What a generation has come to so far."""
     training: TrainingView = NOTHING_TRAINED
     """How well what a training fits does so far."""
 
@@ -83,8 +89,8 @@ class JobBoard:
     def apply(self, event: JobEvent) -> None:
         """Take an event into account."""
         view = self._views.get(event.job_id, JobView(job_id=event.job_id))
-        painting, training = view.painting.after(event), view.training.after(event)
-        view = replace(view, painting=painting, training=training)
+        generation, training = view.generation.after(event), view.training.after(event)
+        view = replace(view, generation=generation, training=training)
         self._keep(self._after(view, event))
 
     def _keep(self, view: JobView) -> None:
@@ -100,7 +106,7 @@ class JobBoard:
                 return replace(view, state=JobState.RUNNING)
             case JobProgress():
                 return replace(view, progress=event)
-            case JobNote(message=message):
+            case JobNote(message=message) | MemoryFallback(message=message):
                 return replace(view, notes=(*view.notes, message))
             case JobFinished(message=message):
                 return self._ended(view, JobState.DONE, message)
@@ -136,8 +142,8 @@ class JobBoard:
             self._keep(replace(view, state=JobState.CANCELLING))
 
     @property
-    def painting(self) -> JobView | None:
-        """The painting job to look at: the one at work, else the last one of this session."""
+    def latest_generation(self) -> JobView | None:
+        """The generation to look at: the one at work, else the last one of this session."""
         jobs = [view for view in self._views.values() if view.kind is JobKind.GENERATE]
         busy = [view for view in jobs if view.state in (JobState.RUNNING, JobState.CANCELLING)]
         return next(iter(busy or jobs[-1:]), None)

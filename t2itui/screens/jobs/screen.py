@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from engine.errors import CacheError
-from engine.jobs.codec import Order
+from engine.generation.request import GenerationSpec
 from engine.states import JobState
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.jobs.again import Request, again_command, read_request, start_again
@@ -290,12 +290,16 @@ class JobsScreen(AppScreen):
             case "again":
                 return job is not None and job.can_run_again
             case "another":
-                return job is not None and job.can_run_again and isinstance(job.request, Order)
+                return (
+                    job is not None
+                    and job.can_run_again
+                    and isinstance(job.request, GenerationSpec)
+                )
             case "drop":
                 return (
                     job is not None
                     and job.state is JobState.LOST
-                    and isinstance(job.request, Order)
+                    and isinstance(job.request, GenerationSpec)
                 )
             case "move":
                 return job is not None and job.is_active and job.state is JobState.QUEUED
@@ -316,7 +320,7 @@ class JobsScreen(AppScreen):
     def choose(self) -> None:
         """Show a painting job large; start another job again, if it is over."""
         job = self.current
-        if job is not None and isinstance(job.request, Order):
+        if job is not None and isinstance(job.request, GenerationSpec):
             self.session.send(WatchJob(job.job_id))
         else:
             self.action_again()
@@ -331,13 +335,13 @@ class JobsScreen(AppScreen):
         """Ask no more whether to run an unfinished painting again."""
         job, engine = self.current, self.session.engine
         if job is not None and engine is not None:
-            await engine.painting.dismiss([job.job_id])
+            await engine.generation.dismiss([job.job_id])
             self.load()
 
     def action_again(self) -> None:
         """Start the job under the cursor again, if it is over."""
         job, engine = self.current, self.session.engine
-        if job is not None and job.can_run_again and isinstance(job.request, Order):
+        if job is not None and job.can_run_again and isinstance(job.request, GenerationSpec):
             self.session.send(RepeatGeneration(job.job_id))
         elif job is not None and engine is not None and job.request and job.can_run_again:
             self._started = str(start_again(engine, job.request).id)

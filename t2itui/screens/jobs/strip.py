@@ -86,8 +86,8 @@ class JobsStrip(Widget):
 
     def _follow_preview(self) -> None:
         """Show what the picture at work looks like, where there is one and room for it."""
-        view = self._board.painting
-        preview = view.painting.preview if view is not None and view.is_active else None
+        view = self._board.latest_generation
+        preview = view.generation.preview if view is not None and view.is_active else None
         has_room = self._with_preview and self.app.size.width >= LEAST_WIDTH
         picture = self.picture
         if preview is None or not has_room or picture.graphics.protocol == "text":

@@ -1,4 +1,4 @@
-"""What is known of a painting job of this session, folded out of its events."""
+"""What is known of a generation or a training of this session, folded out of its events."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from engine.events import (
-    JobDecoding,
+    GeneratedPicture,
+    GenerationProgress,
     JobEvent,
-    JobKept,
-    JobLoading,
     JobNote,
     JobPreview,
-    JobScored,
-    JobSpoilt,
-    JobStep,
-    JobWaiting,
+    MemoryFallback,
+    PictureRejected,
+    PictureScored,
+    PictureStored,
     TrainingProgress,
 )
 
@@ -76,109 +75,60 @@ def _thinned(points: Points) -> Points:
     return points if len(points) <= MOST_POINTS else (*points[:-1:2], points[-1])
 
 
-KEPT_LINES = 200
-"""Events of one job that are kept as lines."""
+MOST_LINES = 200
+"""Events of one job that are remembered as lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PaintedView:
-    """A picture that a job kept."""
-
-    picture_id: int
-    path: str
-    seed: int
-    width: int
-    height: int
-    seconds: float
-    cached: bool
-    cosine: float | None = None
-    """With its prompt; None before it was scored, and where no encoder could be asked."""
-    match: float | None = None
-    best: BestView | None = None
-    """None where the library holds no other picture, and for jobs of earlier sessions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BestView:
-    """The picture of the library that fits the prompt best and was not painted."""
-
-    picture_id: int
-    path: str
-    cosine: float
-    match: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaintingView:
-    """How far a painting is, as the screens show it."""
+class GenerationView:
+    """How far a generation is, as the screens show it."""
 
     preview: JobPreview | None = None
     """What the picture at hand looks like so far."""
-    painted: tuple[PaintedView, ...] = ()
-    spoilt: tuple[JobSpoilt, ...] = ()
+    pictures: tuple[GeneratedPicture, ...] = ()
+    """What it stored, as far as that is scored with its score."""
+    rejected: tuple[PictureRejected, ...] = ()
     """The pictures that came to nothing."""
     lines: tuple[str, ...] = ()
     """What happened, the oldest first; untrusted text."""
 
-    def after(self, event: JobEvent) -> PaintingView:
+    def after(self, event: JobEvent) -> GenerationView:
         """The view once an event was taken into account."""
         match event:
             case JobPreview():
                 return replace(self, preview=event)
-            case JobLoading(stage=stage) | JobWaiting(stage=stage):
-                return self._told(stage)
-            case JobStep(stage=stage) | JobDecoding(stage=stage):
-                return self._told(stage)
-            case JobNote(message=message):
-                return self._told(message)
-            case JobKept():
-                return self._with_kept(event)
-            case JobScored():
-                return self._with_scored(event)
-            case JobSpoilt():
-                told = self._told(f"seed {event.seed}: {event.message}")
-                return replace(told, spoilt=(*self.spoilt, event), preview=None)
+            case GenerationProgress(stage=line) | JobNote(message=line):
+                return self._with_line(line)
+            case MemoryFallback(message=line):
+                return self._with_line(line)
+            case PictureStored(picture=picture):
+                how = "from the cache" if picture.cached else f"kept after {picture.seconds:.1f} s"
+                view = self._with_line(f"seed {picture.seed}: {how}")
+                return replace(view, pictures=(*self.pictures, picture), preview=None)
+            case PictureScored():
+                return self._with_score(event)
+            case PictureRejected():
+                view = self._with_line(f"seed {event.seed}: {event.check.message}")
+                return replace(view, rejected=(*self.rejected, event), preview=None)
         return self
 
-    def _told(self, line: str) -> PaintingView:
+    def _with_line(self, line: str) -> GenerationView:
         if self.lines[-1:] == (line,):
             return self
-        return replace(self, lines=(*self.lines, line)[-KEPT_LINES:])
+        return replace(self, lines=(*self.lines, line)[-MOST_LINES:])
 
-    def _with_kept(self, event: JobKept) -> PaintingView:
-        picture = PaintedView(
-            picture_id=event.picture_id,
-            path=event.path,
-            seed=event.seed,
-            width=event.width,
-            height=event.height,
-            seconds=event.seconds,
-            cached=event.cached,
+    def _with_score(self, event: PictureScored) -> GenerationView:
+        picture, score = event.picture, event.score
+        scored = tuple(
+            picture if each.picture_id == picture.picture_id else each for each in self.pictures
         )
-        how = "from the cache" if event.cached else f"kept after {event.seconds:.1f} s"
-        told = self._told(f"seed {event.seed}: {how}")
-        return replace(told, painted=(*self.painted, picture), preview=None)
-
-    def _with_scored(self, event: JobScored) -> PaintingView:
-        best = None
-        if event.best_picture_id is not None:
-            best = BestView(
-                picture_id=event.best_picture_id,
-                path=event.best_path,
-                cosine=event.best_cosine,
-                match=event.best_match,
-            )
-        painted = tuple(
-            replace(picture, cosine=event.cosine, match=event.match, best=best)
-            if picture.picture_id == event.picture_id
-            else picture
-            for picture in self.painted
+        view = self._with_line(
+            f"seed {picture.seed}: match {score.match:.2f}, cosine {score.cosine:.2f}"
         )
-        told = self._told(f"seed {event.seed}: match {event.match:.2f}, cosine {event.cosine:.2f}")
-        return replace(told, painted=painted)
+        return replace(view, pictures=scored)
 
 
-NOTHING_PAINTED = PaintingView()
+NOTHING_GENERATED = GenerationView()
 
 
 def as_ppm(preview: JobPreview) -> bytes:

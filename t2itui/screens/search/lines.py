@@ -242,10 +242,10 @@ class OfferLine(Static):
             )
         )
 
-    def show_ended(self, job_id: int, words: str, *, is_spoilt: bool) -> None:
-        """Say that nothing came of it, and why; a spoilt picture may do with another seed."""
+    def show_ended(self, job_id: int, words: str, *, is_rejected: bool) -> None:
+        """Say that nothing came of it, and why; a rejected picture may do with another seed."""
         key, again, action = "g", "try again", "screen.paint"
-        if is_spoilt:
+        if is_rejected:
             key, again, action = "N", "another seed", "app.another_seed"
         self._say(
             Content.assemble(

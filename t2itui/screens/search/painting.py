@@ -15,7 +15,7 @@ from engine.events import (
     JobEvent,
     JobFailed,
     JobFinished,
-    JobScored,
+    PictureScored,
 )
 from engine.states import JobState, Route, Synthetic
 from t2itui.screens.search.lines import OfferLine
@@ -56,7 +56,7 @@ class PaintingActions(StorybookActions):
         super().__init__(session)
         self._jobs: dict[int, str] = {}
         """The query that each job paints for."""
-        self._scored: dict[int, JobScored] = {}
+        self._scored: dict[int, PictureScored] = {}
         """The best picture of each of these jobs."""
         self._awaits_paint = False
         """The person has asked a query; its answer may start a painting by itself."""
@@ -124,7 +124,7 @@ class PaintingActions(StorybookActions):
         if engine is None:
             return
         try:
-            job = await engine.painting.again(
+            job = await engine.generation.again(
                 job_id, new_seed=True, preview=self.session.settings.previews
             )
         except T2IError as error:
@@ -147,9 +147,9 @@ class PaintingActions(StorybookActions):
             return
         try:
             receipt = await self._kept(listing)
-            request = request or engine.painting.request_for(receipt)
+            request = request or engine.request_for(receipt)
             request = replace(request, preview=self.session.settings.previews)
-            job = await engine.painting.start(request, receipt=receipt)
+            job = await engine.generate(request, receipt=receipt)
         except T2IError as error:
             self.post_message(Refused(error))
         else:
@@ -195,9 +195,9 @@ class PaintingActions(StorybookActions):
     def follow_painting_job(self, event: JobEvent) -> None:
         """Keep the line in step with a job, and search again once its picture can be found."""
         match event:
-            case JobScored():
+            case PictureScored():
                 best = self._scored.get(event.job_id)
-                if best is None or event.match > best.match:
+                if best is None or event.score.match > best.score.match:
                     self._scored[event.job_id] = event
             case JobFinished():
                 self._follow_end(event.job_id, JobState.DONE, event.message)
@@ -217,8 +217,8 @@ class PaintingActions(StorybookActions):
             self.ask_again()
         else:
             view = self.session.board.find(job_id)
-            is_spoilt = view is not None and bool(view.painting.spoilt)
-            self.offer_line.show_ended(job_id, message, is_spoilt=is_spoilt)
+            is_rejected = view is not None and bool(view.generation.rejected)
+            self.offer_line.show_ended(job_id, message, is_rejected=is_rejected)
 
     def _show_revealed(self, listing: Listing) -> bool:
         """Select the painted picture where the answer has it."""
@@ -226,7 +226,7 @@ class PaintingActions(StorybookActions):
         scored = None if job_id is None else self._scored.get(job_id)
         if job_id is None or scored is None or self._jobs[job_id] != self._query:
             return False
-        index = listing.index_of(scored.picture_id)
+        index = listing.index_of(scored.picture.picture_id)
         position = None if index is None else listing.position(index)
         if index is None or position is None:
             return False
@@ -238,7 +238,7 @@ class PaintingActions(StorybookActions):
             total=len(listing),
             match=float(listing.scores.match[index]),
             passes=listing.passes(index),
-            new=view is None or not all(each.cached for each in view.painting.painted),
+            new=view is None or not all(each.cached for each in view.generation.pictures),
         )
         return True
 
@@ -256,7 +256,7 @@ class PaintingActions(StorybookActions):
     async def _decline(self, listing: Listing) -> None:
         engine = self.session.engine
         if engine is not None:
-            await engine.painting.decline(await self._kept(listing))
+            await engine.generation.decline(await self._kept(listing))
 
     def action_synthetic(self) -> None:
         """Let painted pictures take part, leave them out, or show them alone."""

@@ -174,7 +174,7 @@ class PictureActions(AppScreen):
     def action_compare(self) -> None:
         """Compare the marked pictures, or else the selected one, with what the query says."""
         from engine.comparing.sheet import short_name
-        from engine.generation.request import texts_of
+        from engine.search.query import texts_of
 
         content, listing = self.selected_picture(), self.results.listing
         paths = [*self.selection] or ([content.shown.path] if content is not None else [])

@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
+from engine.evaluation.request import QUERIES
 from engine.training.request import TrainRequest
 from t2itui.screens.common.dialogs import Dialog, FieldError, ReadFile, WriteFile, line
 from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, train_command
@@ -50,7 +51,6 @@ class ImportMatcher(ReadFile):
 
 STORYBOOK = "storybook"
 CAPTION_FILES = (".token", ".json", ".csv", ".tsv", ".txt")
-QUERIES = ("captions", "words")
 LANGUAGES = ("en", "zh")
 YES, NO = "yes", "no"
 WORDS = (YES, NO)
@@ -149,7 +149,7 @@ class TrainForm(Dialog[TrainRequest]):
             data=self._data(),
             images=self._images(),
             encoder=self._value("encoder") or None,
-            queries=self._one_of("queries", QUERIES) or "captions",
+            queries=self._one_of("queries", QUERIES) or QUERIES[0],
             language=self._one_of("language", LANGUAGES),
             limit=self._whole("limit", least=1),
             hidden=_or(self._whole("hidden", least=4), 256),

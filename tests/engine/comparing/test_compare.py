@@ -13,8 +13,8 @@ from engine.comparing.comparer import added, chosen, scenes_of
 from engine.comparing.files import as_csv, check_exports, export
 from engine.comparing.sheet import (
     Comparison,
-    Line,
-    Sheet,
+    ComparisonSheet,
+    Description,
     example,
     examples,
     load_sheet,
@@ -30,14 +30,14 @@ from tests.engine.evaluation.libraries import ENCODER, opened, write_data
 TEXTS = tuple(f"a red thing 3 of kind {number}" for number in range(3))
 
 
-def lines(*texts: str) -> tuple[Line, ...]:
-    return tuple(Line(text=text) for text in texts)
+def lines(*texts: str) -> tuple[Description, ...]:
+    return tuple(Description(text=text) for text in texts)
 
 
 async def test_each_line_has_its_scores_ranks_and_changes(tmp_path: Path) -> None:
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
-        sheet = Sheet(pictures=("03.jpg", str(tmp_path / "04.jpg")), lines=lines(*TEXTS))
+        sheet = ComparisonSheet(pictures=("03.jpg", str(tmp_path / "04.jpg")), lines=lines(*TEXTS))
         found = await engine.comparer.compare(sheet, offline=True)
         assert found.encoder == ENCODER
         assert found.library == 30
@@ -62,14 +62,14 @@ async def test_swapped_descriptions_are_told_apart_where_they_are_known(tmp_path
     with np.load(tmp_path / "t.npz") as known:
         texts, vectors = known["text"].tolist(), known["vector"]
     random = np.random.default_rng(1).standard_normal((10, vectors.shape[1]))
-    colours = [variant.text for variant in chosen(Line(text=TEXTS[0]), lines())]
+    colours = [variant.text for variant in chosen(Description(text=TEXTS[0]), lines())]
     np.savez(
         tmp_path / "t.npz",
         text=[*texts, *colours],
         vector=np.concatenate([vectors, random[: len(colours)].astype(np.float32)]),
     )
     async with opened(tmp_path) as engine:
-        sheet = Sheet(pictures=("03.jpg",), lines=lines(TEXTS[0]))
+        sheet = ComparisonSheet(pictures=("03.jpg",), lines=lines(TEXTS[0]))
         found = await engine.comparer.compare(sheet, swaps=True, offline=True)
     assert [swap.false for swap in found.swaps] == colours
     assert {swap.attribute for swap in found.swaps} == {"colour"}
@@ -82,20 +82,20 @@ async def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
         for sheet, told in (
-            (Sheet(pictures=(), lines=lines("a")), "needs a picture"),
-            (Sheet(pictures=("03.jpg",), lines=()), "needs descriptions"),
-            (Sheet(pictures=("none.jpg",), lines=lines(TEXTS[0])), "not in the library"),
+            (ComparisonSheet(pictures=(), lines=lines("a")), "needs a picture"),
+            (ComparisonSheet(pictures=("03.jpg",), lines=()), "needs descriptions"),
+            (ComparisonSheet(pictures=("none.jpg",), lines=lines(TEXTS[0])), "not in the library"),
         ):
             with pytest.raises(RequestError, match=told):
                 await engine.comparer.compare(sheet, offline=True)
         with pytest.raises(OfflineError):
-            sheet = Sheet(pictures=("03.jpg",), lines=lines("never heard of"))
+            sheet = ComparisonSheet(pictures=("03.jpg",), lines=lines("never heard of"))
             await engine.comparer.compare(sheet, offline=True)
 
 
 def test_variants_take_each_attribute_before_any_twice() -> None:
-    line = Line(text="a brown dog on the left at night")
-    found = chosen(line, (line, Line(text="a black dog")))
+    line = Description(text="a brown dog on the left at night")
+    found = chosen(line, (line, Description(text="a black dog")))
     assert [variant.attribute for variant in found[:4]] == ["colour", "animal", "side", "time"]
     assert len(found) == 6
     assert all(variant.new != "black" for variant in found)
@@ -119,9 +119,13 @@ def test_the_added_phrase_is_what_is_new(before: str, now: str, told: str) -> No
 
 
 def test_a_sheet_is_saved_and_loaded(tmp_path: Path) -> None:
-    sheet = Sheet(
+    sheet = ComparisonSheet(
         pictures=("a.jpg",),
-        lines=(Line(text="a horse", pair=1), Line(text="一匹马", pair=1), Line(text="a cow")),
+        lines=(
+            Description(text="a horse", pair=1),
+            Description(text="一匹马", pair=1),
+            Description(text="a cow"),
+        ),
         encoder="e",
     )
     path = tmp_path / "s.json"
@@ -141,7 +145,7 @@ def test_a_file_that_is_no_sheet_is_refused(tmp_path: Path, content: str) -> Non
 async def comparison(tmp_path: Path) -> Comparison:
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
-        sheet = Sheet(pictures=("03.jpg", "04.jpg"), lines=lines(*TEXTS))
+        sheet = ComparisonSheet(pictures=("03.jpg", "04.jpg"), lines=lines(*TEXTS))
         return await engine.comparer.compare(sheet, offline=True)
 
 
@@ -178,7 +182,7 @@ async def test_a_changed_line_is_the_only_one_that_is_scored_again(
             return await preview(request)
 
         monkeypatch.setattr(engine.searcher, "preview", counted)
-        sheet = Sheet(pictures=("03.jpg",), lines=lines(*TEXTS[:2]))
+        sheet = ComparisonSheet(pictures=("03.jpg",), lines=lines(*TEXTS[:2]))
         before = await engine.comparer.compare(sheet, offline=True)
         assert len(asked) == 2
         sheet = replace(sheet, lines=lines(TEXTS[0], TEXTS[2]))
@@ -193,7 +197,7 @@ async def test_pictures_of_the_storybook_are_named_shortly_and_ranked_among_them
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
         texts = first_texts()[:2]
-        sheet = Sheet(pictures=("storybook/0004.webp",), lines=lines(*texts))
+        sheet = ComparisonSheet(pictures=("storybook/0004.webp",), lines=lines(*texts))
         found = await engine.comparer.compare(sheet, offline=True)
         assert found.library == 600
         ids = await engine.comparer.find(["storybook/0004.webp", str(GALLERY / "0004.webp")])
@@ -218,7 +222,7 @@ def test_an_example_has_five_descriptions_in_two_languages_about_another_picture
 
 def test_variants_of_a_storybook_text_are_false_of_its_picture() -> None:
     (scene,) = scenes_of([str(GALLERY / "0001.webp")])
-    line = Line(text="a yellow spider on the left")
+    line = Description(text="a yellow spider on the left")
     found = chosen(line, (line,), (scene,))
     assert {variant.attribute for variant in found} == {"colour", "animal", "position"}
     assert not any(variant.new in ("red", "on the right") for variant in found)

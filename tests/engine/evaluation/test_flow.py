@@ -12,7 +12,7 @@ from engine.errors import EngineError, RequestError
 from engine.evaluation.context import text_backgrounds
 from engine.evaluation.measure import score_pairs, score_texts
 from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.results import Head, records
+from engine.evaluation.results import EvaluationHead, records
 from engine.events import JobCancelled, JobFailed, JobProgress
 from engine.requests import SearchRequest
 from engine.scoring.embedding_matrix import EmbeddingMatrix
@@ -42,7 +42,7 @@ async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -
         assert await engine.evaluator.get(found.id) == found
         assert await engine.evaluator.entries() == [found]
         assert await engine.evaluator.entries(containing="nothing like it") == []
-        assert await engine.evaluator.heads(9, containing="RESULTS") == [Head.of(found)]
+        assert await engine.evaluator.heads(9, containing="RESULTS") == [EvaluationHead.of(found)]
         assert await engine.evaluator.heads(9, 1) == []
         assert EvaluateRequest.from_json(found.request) == request
         await engine.evaluator.forget(found.id)
@@ -106,7 +106,7 @@ async def test_texts_that_cannot_be_embedded_are_named_and_left_out(tmp_path: Pa
         assert "5 of 90 texts are left out" in notes[0]
         assert "'a red thing 28 of kind 1'" in notes[0]
         assert "and 2 more" in notes[0]
-        assert found.notes == tuple(notes)
+        assert found.warnings == tuple(notes)
 
 
 async def test_where_no_text_is_known_it_says_what_to_do(tmp_path: Path) -> None:
@@ -234,24 +234,30 @@ async def test_requests_that_make_no_sense_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("fields", "words", "field"),
     [
-        ({"data": "/none.token"}, "no file or folder"),
-        ({"scorers": ("bogus",)}, "no scorer"),
-        ({"scorers": ()}, "needs a scorer"),
-        ({"queries": "words", "words": Path("/none.txt")}, "cannot be read"),
-        ({"queries": "words", "data": "storybook"}, "looked for in captions"),
-        ({"encoder": "made-up/none"}, "made-up/none"),
+        ({"data": "/none.token"}, "no file or folder", "data"),
+        ({"scorers": ("bogus",)}, "no scorer", "scorers"),
+        ({"scorers": ("two-branch",)}, "no scorer", "scorers"),
+        ({"scorers": ()}, "needs a scorer", "scorers"),
+        ({"threshold": 1.5}, "between 0 and 1", "threshold"),
+        ({"limit": 0}, "less than 1", "limit"),
+        ({"resamples": -1}, "negative", "resamples"),
+        ({"language": "fr"}, "not written in 'fr'", "language"),
+        ({"queries": "words", "words": Path("/none.txt")}, "cannot be read", "words"),
+        ({"queries": "words", "data": "storybook"}, "looked for in captions", "queries"),
+        ({"encoder": "made-up/none"}, "made-up/none", ""),
     ],
 )
-async def test_a_request_is_refused_before_any_work(
-    tmp_path: Path, fields: dict[str, object], words: str
+async def test_a_request_is_refused_before_any_work_with_the_field_at_fault(
+    tmp_path: Path, fields: dict[str, object], words: str, field: str
 ) -> None:
     asked: dict[str, object] = {"data": str(write_data(tmp_path)), "encoder": ENCODER}
     async with opened(tmp_path) as engine:
         await engine.evaluator.check(EvaluateRequest(**asked))  # type: ignore[arg-type]
-        with pytest.raises(EngineError, match=words):
+        with pytest.raises(EngineError, match=words) as caught:
             await engine.evaluator.check(EvaluateRequest(**asked | fields))  # type: ignore[arg-type]
+    assert caught.value.field == field
 
 
 async def test_a_request_with_everything_in_it_can_be_read_again(tmp_path: Path) -> None:

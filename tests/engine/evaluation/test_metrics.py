@@ -7,12 +7,13 @@ import pytest
 from scipy import stats
 from sklearn import calibration, metrics
 
-from engine.evaluation.data import Right, SwappedPair
+from engine.evaluation.data import SwappedPair
 from engine.evaluation.measure import calibration as calibration_of
 from engine.evaluation.measure import left_out, swap
 from engine.results import FloatArray
 from engine.scoring.metrics import (
     Floats,
+    RightPairs,
     auc,
     brier,
     calibration_error,
@@ -37,7 +38,7 @@ def scores_of(seed: int = 0, *, levels: int = 0) -> FloatArray:
     return random.standard_normal((QUERIES, CANDIDATES)).astype(np.float32)
 
 
-def right_of(seed: int = 0) -> Right:
+def right_of(seed: int = 0) -> RightPairs:
     """Between 1 and 40 right candidates for each query but the last, which has none."""
     random = np.random.default_rng(seed)
     pairs = [
@@ -45,7 +46,7 @@ def right_of(seed: int = 0) -> Right:
         for query in range(QUERIES - 1)
         for candidate in random.permutation(CANDIDATES)[: random.integers(1, 41)]
     ]
-    return Right.of([q for q, _ in pairs], [int(c) for _, c in pairs])
+    return RightPairs.of([q for q, _ in pairs], [int(c) for _, c in pairs])
 
 
 def test_average_precision_and_reciprocal_rank_equal_scikit_learn() -> None:
@@ -64,7 +65,7 @@ def test_average_precision_and_reciprocal_rank_equal_scikit_learn() -> None:
 def test_recall_at_k_of_single_answers_equals_top_k_accuracy(k: int) -> None:
     scores = scores_of(3)
     labels = np.random.default_rng(3).integers(0, CANDIDATES, QUERIES)
-    ranked = rank_queries(scores, Right.of(list(range(QUERIES)), labels.tolist()))
+    ranked = rank_queries(scores, RightPairs.of(list(range(QUERIES)), labels.tolist()))
     expected = metrics.top_k_accuracy_score(labels, scores, k=k, labels=np.arange(CANDIDATES))
     assert np.mean(ranked.first <= k) == pytest.approx(expected, abs=1e-9)
 
@@ -206,7 +207,7 @@ def test_equal_scorers_do_not_differ() -> None:
 
 def test_a_text_is_asked_without_its_pictures_only_where_others_are_left() -> None:
     scores = np.array([[0.9, 0.2, 0.4], [0.5, 0.6, 0.7]], np.float32)
-    right = Right.of([0, 1, 1, 1], [0, 0, 1, 2])
+    right = RightPairs.of([0, 1, 1, 1], [0, 0, 1, 2])
     best, present, kinds = left_out(scores, right)
     np.testing.assert_allclose(best, [0.9, 0.7, 0.4])
     assert present.tolist() == [True, True, False]
@@ -215,7 +216,7 @@ def test_a_text_is_asked_without_its_pictures_only_where_others_are_left() -> No
 
 def test_wrong_pairs_are_never_right_ones() -> None:
     odds = np.where(np.eye(40, dtype=bool), 50, -50).astype(np.float32)
-    found = calibration_of("match", odds, Right.of(list(range(40)), list(range(40))), seed=1)
+    found = calibration_of("match", odds, RightPairs.of(list(range(40)), list(range(40))), seed=1)
     assert found.pairs == 80
     assert found.error == pytest.approx(0, abs=1e-9)
     assert (found.bins[0].count, found.bins[-1].count) == (40, 40)

@@ -22,7 +22,7 @@ REQUEST = GenerateRequest(prompt="a red ball", width=512, height=512)
 
 async def paint(studio: StudioKit, seed: int) -> JobFinished | JobFailed | JobCancelled:
     """Paint one picture."""
-    return await (await studio.painting.start(replace(REQUEST, seed=seed))).wait()
+    return await (await studio.generation.start(replace(REQUEST, seed=seed))).wait()
 
 
 async def main(disk: Path) -> dict[str, object]:

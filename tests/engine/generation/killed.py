@@ -28,7 +28,7 @@ async def main(home: Path) -> None:
     studio = StudioKit(opened, EngineSettings(home=home))
     await studio.jobs.recover()
     await studio.fill()
-    job = await studio.painting.start(GenerateRequest(prompt="a red ball", seed=7))
+    job = await studio.generation.start(GenerateRequest(prompt="a red ball", seed=7))
     with patch("cache.generated.add_picture", die):
         await job.wait()
 

@@ -1,4 +1,4 @@
-"""A painting studio whose models are fakes: a generator that paints one colour, an encoder that
+"""Generation whose models are fakes: a generator that paints one colour, an encoder that
 sees colours and reads their names."""
 
 import asyncio
@@ -15,17 +15,20 @@ from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
 from cache.pictures import add_names
 from cache.store import Cache
 from engine.events import JobEvent
-from engine.generation.generation import Painting
-from engine.generation.request import SCHEDULERS, GenerateRequest
+from engine.generation.generation import Generation
+from engine.generation.request import GenerateRequest
 from engine.jobs.jobs import Jobs
 from engine.library.collections import Package, Storybook
 from engine.models.encoder_info import EncoderFacts
 from engine.models.encoders import Encoders, TextEmbeddings
-from engine.models.generator_info import EPSILON, Defaults, GeneratorFacts
+from engine.models.generator_info import EPSILON, GeneratorDefaults, GeneratorInfo
+from engine.models.generator_messages import EventBridge, GeneratedImage
 from engine.models.generators import Generators
 from engine.models.input_spec import SQUASH, InputSpec
-from engine.models.progress import Decoding, Loading, OnPaintEvent, Painted, Preview, Step
-from engine.results import FloatArray
+from engine.models.parameters import GenerationParameters
+from engine.models.schedulers import SCHEDULERS
+from engine.results import FloatArray, Receipt
+from engine.search.query import prompts_of
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
 from engine.states import OutputCheck
@@ -108,10 +111,10 @@ class ColourGenerators(Generators):
         super().__init__(settings)
         self.gate = Gate()
         self.gate.is_open.set()
-        self.verdicts: list[OutputCheck] = []
+        self.checks: list[OutputCheck] = []
         """On the next pictures; those after them are fine."""
         self.seeds: list[int] = []
-        self.sources: list[str | None] = []
+        self.sources: list[str] = []
         self.previewed: list[bool] = []
         """Whether previews were asked for, picture by picture."""
         self.running = 0
@@ -124,61 +127,71 @@ class ColourGenerators(Generators):
     def locate(self, source: str) -> Path | None:
         return Path()
 
-    async def describe(self, source: str) -> GeneratorFacts:
-        return GeneratorFacts(
+    async def describe(self, source: str) -> GeneratorInfo:
+        return GeneratorInfo(
             id=source,
             source=source,
             path=Path(),
             family="sd1",
             prediction_type=EPSILON,
-            defaults=Defaults(steps=4, guidance=7.5, scheduler="ddim", width=32, height=32),
+            defaults=GeneratorDefaults(
+                steps=4, guidance=7.5, scheduler="ddim", width=32, height=32
+            ),
             multiple=8,
             smallest=8,
-            schedulers=SCHEDULERS,
+            schedulers=tuple(SCHEDULERS),
             variant="",
             size_bytes=100,
             has_safety_checker=False,
         )
 
-    async def paint(
-        self, request: GenerateRequest, seed: int, on_event: OnPaintEvent | None = None
-    ) -> Painted:
+    async def generate(
+        self,
+        source: str,
+        parameters: GenerationParameters,
+        seed: int,
+        *,
+        preview: bool = False,
+        bridge: EventBridge | None = None,
+    ) -> GeneratedImage:
         self.running += 1
         self.most_running = max(self.running, self.most_running)
         try:
-            return await self._paint(request, seed, on_event or (lambda event: None))
+            self.previewed.append(preview)
+            await self._take_steps(parameters.steps, preview, bridge or EventBridge(report=_nobody))
+            self.seeds.append(seed)
+            self.sources.append(source)
+            return self._image(parameters, seed)
         finally:
             self.running -= 1
 
-    async def _paint(self, request: GenerateRequest, seed: int, on_event: OnPaintEvent) -> Painted:
-        steps, width, height = request.steps or 4, request.width or 32, request.height or 32
-        self.previewed.append(request.preview)
-        on_event(Loading(stage="loading unet", done=50, total=100))
+    async def _take_steps(self, steps: int, preview: bool, bridge: EventBridge) -> None:
+        bridge({"event": "loading", "stage": "loading unet", "done": 50, "total": 100})
         for step in range(1, steps + 1):
             self.gate.entered.set()
             await self.gate.is_open.wait()
-            on_event(Step(step=step, total=steps, seconds_a_step=0.5, eta_s=0.5 * (steps - step)))
-            if request.preview:
-                on_event(Preview(rgb=bytes(12), width=2, height=2))
-        on_event(Decoding())
-        self.seeds.append(seed)
-        self.sources.append(request.model)
-        pixels = np.full((height, width, 3), COLOURS[colour_in(request.prompt) or "red"], np.uint8)
+            bridge({"event": "step", "step": step, "total": steps, "pace": 0.5})
+            if preview:
+                bridge({"event": "preview", "rgb": "A" * 16, "width": 2, "height": 2})
+        bridge({"event": "decoding", "total": steps})
+
+    def _image(self, parameters: GenerationParameters, seed: int) -> GeneratedImage:
+        colour = COLOURS[colour_in(parameters.prompt) or "red"]
+        pixels = np.full((parameters.height, parameters.width, 3), colour, np.uint8)
         pixels[0, 0] = seed % 251
-        return Painted(
+        return GeneratedImage(
             pixels=pixels,
-            verdict=self.verdicts.pop(0) if self.verdicts else OutputCheck.FINE,
-            model_id=request.model or self.configured,
+            check=self.checks.pop(0) if self.checks else OutputCheck.FINE,
+            parameters=parameters,
             seed=seed,
-            steps=steps,
-            guidance=7.5,
-            width=width,
-            height=height,
-            scheduler="ddim",
             device="cpu",
             dtype="fp32",
             seconds=1.25,
         )
+
+
+def _nobody(event: JobEvent) -> None:
+    """Nobody listens."""
 
 
 class StudioKit:
@@ -197,12 +210,12 @@ class StudioKit:
         self.jobs = Jobs(cache)
         self.events: list[JobEvent] = []
         self.jobs.subscribe(self.events.append)
-        self.painting = Painting(
+        self.generation = Generation(
             cache=cache,
             jobs=self.jobs,
             generators=self.generators,
             encoders=self.encoders,
-            searcher=self.searcher,
+            scorer=self.searcher.prompt_scorer,
             storybook=self.storybook,
             settings=settings,
         )
@@ -214,6 +227,11 @@ class StudioKit:
         ids = await self.cache.write(add_names, [f"/photos/{n}.jpg" for n in range(count)])
         await self.cache.write(add_embeddings, record.id, ids, vectors)
         return ids
+
+    def request_for(self, receipt: Receipt) -> GenerateRequest:
+        """What to generate for a decision."""
+        prompt, negative = prompts_of(receipt.query)
+        return GenerateRequest(prompt=prompt, negative=negative)
 
     def of(self, kind: type[JobEvent]) -> list[JobEvent]:
         """The events of a kind, in order."""

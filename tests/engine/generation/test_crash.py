@@ -25,7 +25,7 @@ from engine.events import JobFinished
 from engine.generation.png_metadata import encode_png
 from engine.generation.recipe import Recipe
 from engine.generation.request import GenerateRequest
-from engine.generation.store import new_picture, recover
+from engine.generation.store import new_picture, recover_orphans
 from engine.settings import EngineSettings
 from tests.engine.generation.studio import StudioKit
 
@@ -50,10 +50,10 @@ async def test_a_picture_whose_row_a_kill_prevented_is_in_the_library_after_the_
         assert [job.state for job in await engine.jobs.remembered()] == ["lost"]
         studio = StudioKit(engine.cache, engine.settings)
         await studio.jobs.recover()
-        job = await studio.painting.again((await studio.painting.unfinished())[0].id)
+        job = await studio.generation.again((await studio.generation.unfinished())[0].id)
         assert isinstance(await job.wait(), JobFinished)
-        (picture,) = studio.painting.results(job.id)
-        assert picture.cached and picture.match is not None
+        (picture,) = studio.generation.results(job.id)
+        assert picture.cached and picture.score is not None
         assert studio.generators.seeds == []
         await studio.jobs.aclose()
 
@@ -66,7 +66,7 @@ async def test_a_stray_file_that_is_no_picture_of_ours_makes_no_row(
     path = write_content(home, b"not a picture at all")
     if damage == "cut":
         path.write_bytes(b"not a pic")
-    assert await recover(studio.cache, studio.settings) == 0
+    assert await recover_orphans(studio.cache, studio.settings) == 0
     assert path.exists() == (damage == "no recipe")
     assert (await studio.cache.read(counts)).synthetic == 0
 
@@ -77,7 +77,7 @@ async def test_a_stray_picture_is_entered_with_a_thumbnail_of_the_settings_size(
     settings = replace(studio.settings, thumbnail_side=24)
     pixels = np.zeros((64, 48, 3), np.uint8)
     write_content(settings.home, encode_png(pixels, Recipe(prompt="x", seed=1, request_key="k")))
-    assert await recover(studio.cache, settings) == 1
+    assert await recover_orphans(studio.cache, settings) == 1
     (record,) = await studio.cache.read(list_generated, settings.home, 9)
     (stored,) = (await studio.cache.read(thumbnails, [record.picture_id or 0])).values()
     with Image.open(io.BytesIO(stored)) as small:
@@ -107,7 +107,7 @@ async def _sweep_beside_a_writer(home: Path) -> None:
     await asyncio.to_thread(written.wait, 60)
     with pytest.raises(CacheBusyError):
         await second.write(sweep, home)
-    assert await recover(second, EngineSettings(home=home)) == 0
+    assert await recover_orphans(second, EngineSettings(home=home)) == 0
     assert content_path(home, picture.sha256).exists()
     swept.set()
     await writing
@@ -137,10 +137,10 @@ async def test_two_instances_paint_the_same_request_without_harm(studio: StudioK
     other = StudioKit(other_cache, studio.settings)
     await other.jobs.recover()
     request = GenerateRequest(prompt="a red ball", seed=7)
-    jobs = [await kit.painting.start(request) for kit in (studio, other)]
+    jobs = [await kit.generation.start(request) for kit in (studio, other)]
     for job in jobs:
         assert isinstance(await job.wait(), JobFinished)
-    assert len(await studio.painting.pictures()) == 1
+    assert len(await studio.generation.pictures()) == 1
     assert (await studio.cache.read(counts)).synthetic == 1
     await other.jobs.aclose()
     await other_cache.aclose()

@@ -11,55 +11,62 @@ from cache.receipts import get_receipt
 from cache.store import Cache
 from engine.errors import ModelMissingError, RequestError
 from engine.events import (
+    GenerationProgress,
     JobCancelled,
-    JobDecoding,
+    JobEvent,
     JobFailed,
     JobFinished,
-    JobKept,
-    JobLoading,
     JobQueued,
-    JobScored,
-    JobSpoilt,
     JobStarted,
-    JobStep,
     LibraryChanged,
+    PictureRejected,
+    PictureScored,
+    PictureStored,
 )
 from engine.generation.png_metadata import read_recipe
 from engine.generation.request import GenerateRequest
-from engine.models.generator_info import GeneratorFacts
+from engine.models.generator_info import GeneratorInfo
 from engine.requests import Filters, SearchRequest
-from engine.states import OutputCheck, Route
+from engine.states import GenerationPhase, JobState, OutputCheck, Route
 from tests.engine.generation.studio import StudioKit, stored
 
 RED = GenerateRequest(prompt="a red ball", seed=7)
 
 
+def stage(event: JobEvent) -> object:
+    """What an event tells apart: its kind, of progress its phase."""
+    return event.phase if isinstance(event, GenerationProgress) else type(event)
+
+
 async def test_a_job_tells_every_stage_and_ends_with_a_scored_picture(studio: StudioKit) -> None:
-    job = await studio.painting.start(RED)
+    job = await studio.generation.start(RED)
     outcome = await job.wait()
     assert isinstance(outcome, JobFinished), outcome
-    (kept,) = studio.of(JobKept)
-    assert isinstance(kept, JobKept)
-    assert outcome.message.startswith(f"painted 1 picture in {kept.seconds:.1f} s, match")
-    order = list(dict.fromkeys(type(event) for event in studio.events))
-    assert order[:4] == [JobQueued, JobStarted, JobLoading, JobStep]
-    later = [JobDecoding, LibraryChanged, JobKept, JobScored, JobFinished]
-    assert [kind for kind in order if kind in later] == [
-        JobDecoding,
+    (stored_as,) = studio.of(PictureStored)
+    assert isinstance(stored_as, PictureStored)
+    seconds = stored_as.picture.seconds
+    assert outcome.message.startswith(f"painted 1 picture in {seconds:.1f} s, match")
+    order = list(dict.fromkeys(map(stage, studio.events)))
+    assert order[:4] == [JobQueued, JobStarted, GenerationPhase.LOADING, GenerationPhase.STEP]
+    later = [
+        GenerationPhase.DECODING,
         LibraryChanged,
-        JobKept,
-        JobScored,
+        PictureStored,
+        PictureScored,
         JobFinished,
     ]
-    steps = [event for event in studio.events if isinstance(event, JobStep)]
+    assert [each for each in order if each in later] == later
+    progress = [event for event in studio.events if isinstance(event, GenerationProgress)]
+    steps = [each for each in progress if each.phase is GenerationPhase.STEP]
     assert [(step.done, step.total, step.unit) for step in steps] == [
         (n, 4, "steps") for n in range(1, 5)
     ]
-    (scored,) = [event for event in studio.events if isinstance(event, JobScored)]
-    assert scored.match > 0.5 > scored.best_match
-    assert scored.best_path.startswith("/photos/")
-    (picture,) = studio.painting.results(job.id)
-    assert (picture.seed, picture.cached, picture.match) == (7, False, scored.match)
+    (scored,) = [event for event in studio.events if isinstance(event, PictureScored)]
+    assert scored.score.best is not None
+    assert scored.score.match > 0.5 > scored.score.best.match
+    assert scored.score.best.path.startswith("/photos/")
+    (picture,) = studio.generation.results(job.id)
+    assert (picture.seed, picture.cached, picture.score) == (7, False, scored.score)
     assert job.title == "paint a red ball"
 
 
@@ -69,15 +76,16 @@ async def test_what_was_painted_for_a_query_answers_it_the_next_time(
 ) -> None:
     before = await studio.searcher.search(SearchRequest(query=query))
     assert before.receipt.route == Route.GENERATE
-    request = studio.painting.request_for(before.receipt)
-    job = await studio.painting.start(request, receipt=before.receipt)
+    request = studio.request_for(before.receipt)
+    job = await studio.generation.start(request, receipt=before.receipt)
     await job.wait()
-    (picture,) = studio.painting.results(job.id)
+    (picture,) = studio.generation.results(job.id)
     after = await studio.searcher.search(SearchRequest(query=query))
     assert after.receipt.route == Route.RETRIEVE
     best = after.rows[0]
     assert (best.path, best.sha256, best.synthetic) == (picture.path, picture.sha256, True)
-    assert (best.cosine, best.match) == (picture.cosine, picture.match)
+    assert picture.score is not None
+    assert (best.cosine, best.match) == (picture.score.cosine, picture.score.match)
     hidden = SearchRequest(query=query, filters=Filters(synthetic="hide"))
     assert (await studio.searcher.search(hidden)).receipt.route == Route.GENERATE
     only = SearchRequest(query=query, filters=Filters(synthetic="only"))
@@ -95,14 +103,14 @@ async def test_painting_against_the_route_is_an_override_and_leaves_the_receipt_
 ) -> None:
     result = await studio.searcher.search(SearchRequest(query="something green"))
     assert result.receipt.route == Route.RETRIEVE
-    job = await studio.painting.start(replace(RED, prompt="x"), receipt=result.receipt)
+    job = await studio.generation.start(replace(RED, prompt="x"), receipt=result.receipt)
     await job.wait()
     from engine.search.receipts import History
 
     replayed = await History(studio.cache).replay(result.receipt.id)
     assert (replayed.receipt.override, replayed.receipt.job) == (Route.GENERATE, job.id)
     assert replayed.rows == result.rows
-    await studio.painting.decline(result.receipt)
+    await studio.generation.decline(result.receipt)
     again = await History(studio.cache).replay(result.receipt.id)
     assert again.receipt.override == Route.RETRIEVE
 
@@ -110,14 +118,14 @@ async def test_painting_against_the_route_is_an_override_and_leaves_the_receipt_
 async def test_the_same_request_with_the_same_model_comes_from_the_cache_and_says_so(
     studio: StudioKit,
 ) -> None:
-    first = await studio.painting.start(RED)
+    first = await studio.generation.start(RED)
     await first.wait()
-    second = await studio.painting.start(RED)
+    second = await studio.generation.start(RED)
     outcome = await second.wait()
     assert isinstance(outcome, JobFinished)
     assert outcome.message.startswith("1 picture from the cache")
     assert studio.generators.seeds == [7]
-    (one,), (two,) = studio.painting.results(first.id), studio.painting.results(second.id)
+    (one,), (two,) = studio.generation.results(first.id), studio.generation.results(second.id)
     assert two == replace(one, cached=True)
     for other in (
         replace(RED, seed=8),
@@ -125,7 +133,7 @@ async def test_the_same_request_with_the_same_model_comes_from_the_cache_and_say
         replace(RED, negative="blur"),
         replace(RED, model="other/painter"),
     ):
-        await (await studio.painting.start(other)).wait()
+        await (await studio.generation.start(other)).wait()
     assert studio.generators.seeds == [7, 8, 7, 7, 7]
     assert studio.encoders.embedded == 5
 
@@ -134,58 +142,63 @@ async def test_without_a_seed_any_picture_of_the_request_will_do_unless_a_fresh_
     studio: StudioKit,
 ) -> None:
     open_seed = replace(RED, seed=None)
-    await (await studio.painting.start(open_seed)).wait()
-    job = await studio.painting.start(open_seed)
+    await (await studio.generation.start(open_seed)).wait()
+    job = await studio.generation.start(open_seed)
     await job.wait()
-    assert [picture.cached for picture in studio.painting.results(job.id)] == [True]
-    three = await studio.painting.start(replace(open_seed, count=3))
+    assert [picture.cached for picture in studio.generation.results(job.id)] == [True]
+    three = await studio.generation.start(replace(open_seed, count=3))
     await three.wait()
-    assert [picture.cached for picture in studio.painting.results(three.id)] == [True, False, False]
-    fresh = await studio.painting.start(open_seed, fresh=True)
+    assert [picture.cached for picture in studio.generation.results(three.id)] == [
+        True,
+        False,
+        False,
+    ]
+    fresh = await studio.generation.start(open_seed, fresh=True)
     await fresh.wait()
-    assert [picture.cached for picture in studio.painting.results(fresh.id)] == [False]
+    assert [picture.cached for picture in studio.generation.results(fresh.id)] == [False]
     assert len(set(studio.generators.seeds)) == 4
 
 
 async def test_several_pictures_are_one_job_with_seeds_that_count_on(studio: StudioKit) -> None:
-    job = await studio.painting.start(replace(RED, count=3))
+    job = await studio.generation.start(replace(RED, count=3))
     outcome = await job.wait()
     assert isinstance(outcome, JobFinished)
-    assert [picture.seed for picture in studio.painting.results(job.id)] == [7, 8, 9]
-    stages = {event.stage for event in studio.events if isinstance(event, JobStep)}
-    assert stages == {f"painting {n} of 3" for n in (1, 2, 3)}
+    assert [picture.seed for picture in studio.generation.results(job.id)] == [7, 8, 9]
+    progress = [event for event in studio.events if isinstance(event, GenerationProgress)]
+    steps = {each.stage for each in progress if each.phase is GenerationPhase.STEP}
+    assert steps == {f"painting {n} of 3" for n in (1, 2, 3)}
 
 
 async def test_the_file_holds_the_recipe_and_is_named_by_its_content(studio: StudioKit) -> None:
-    job = await studio.painting.start(replace(RED, prompt="一个红球", negative="blur"))
+    job = await studio.generation.start(replace(RED, prompt="一个红球", negative="blur"))
     await job.wait()
-    (picture,) = studio.painting.results(job.id)
+    (picture,) = studio.generation.results(job.id)
     assert Path(picture.path).read_bytes() == stored(studio.settings.home, picture.sha256)
     recipe = read_recipe(Path(picture.path))
     assert (recipe.prompt, recipe.negative, recipe.seed, recipe.steps) == ("一个红球", "blur", 7, 4)
-    known = await studio.painting.recipe(picture.picture_id)
+    known = await studio.generation.recipe(picture.picture_id)
     assert known.source == "made-up/painter"
-    assert await studio.painting.recipe(Path(picture.path)) == known
+    assert await studio.generation.recipe(Path(picture.path)) == known
 
 
-async def test_spoilt_pictures_are_named_and_never_kept(studio: StudioKit) -> None:
-    studio.generators.verdicts = [OutputCheck.BLACK]
-    outcome = await (await studio.painting.start(RED)).wait()
+async def test_rejected_pictures_are_named_and_never_stored(studio: StudioKit) -> None:
+    studio.generators.checks = [OutputCheck.BLACK]
+    outcome = await (await studio.generation.start(RED)).wait()
     assert isinstance(outcome, JobFailed)
     assert "black" in outcome.message
-    assert await studio.painting.pictures() == []
-    studio.generators.verdicts = [OutputCheck.NOT_FINITE]
-    job = await studio.painting.start(replace(RED, count=2))
+    assert await studio.generation.pictures() == []
+    studio.generators.checks = [OutputCheck.NOT_FINITE]
+    job = await studio.generation.start(replace(RED, count=2))
     outcome = await job.wait()
     assert isinstance(outcome, JobFinished)
     assert "1 of 2 came to nothing" in outcome.message
-    assert [picture.seed for picture in studio.painting.results(job.id)] == [8]
-    spoilt = [event for event in studio.events if isinstance(event, JobSpoilt)]
-    assert [(event.seed, event.verdict) for event in spoilt] == [
+    assert [picture.seed for picture in studio.generation.results(job.id)] == [8]
+    rejected = [event for event in studio.events if isinstance(event, PictureRejected)]
+    assert [(event.seed, event.check) for event in rejected] == [
         (7, OutputCheck.BLACK),
         (7, OutputCheck.NOT_FINITE),
     ]
-    job = await studio.painting.again(job.id, new_seed=True)
+    job = await studio.generation.again(job.id, new_seed=True)
     assert isinstance(await job.wait(), JobFinished)
 
 
@@ -199,31 +212,31 @@ async def test_impossible_requests_are_refused_before_anything_is_queued(
         (replace(RED, prompt="caf\udce9"), "no valid text"),
     ):
         with pytest.raises(RequestError, match=words):
-            await studio.painting.start(request)
+            await studio.generation.start(request)
     assert studio.jobs.list() == ()
     receipt = (await studio.searcher.search(SearchRequest(query="a red ball"))).receipt
     with pytest.raises(RequestError, match="no text"):
-        studio.painting.request_for(replace(receipt, query='- "snow"'))
+        studio.request_for(replace(receipt, query='- "snow"'))
     mixed = replace(receipt, query='"a red ball" + 0.5*"snow" - "grass"')
-    request = studio.painting.request_for(mixed)
+    request = studio.request_for(mixed)
     assert (request.prompt, request.negative) == ("a red ball, snow", "grass")
 
 
 async def test_a_missing_model_is_told_at_once_with_what_else_could_paint(
     studio: StudioKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def missing(source: str) -> GeneratorFacts:
+    async def missing(source: str) -> GeneratorInfo:
         raise ModelMissingError(f"{source} is not here", hint="t2itui models get it")
 
     monkeypatch.setattr(studio.generators, "describe", missing)
     with pytest.raises(ModelMissingError, match="made-up/painter is not here") as caught:
-        await studio.painting.start(RED)
+        await studio.generation.start(RED)
     assert "models get" in caught.value.hint and "--model storybook" in caught.value.hint
     assert studio.jobs.list() == ()
 
 
 async def test_two_jobs_never_paint_at_once(studio: StudioKit) -> None:
-    jobs = [await studio.painting.start(replace(RED, seed=seed)) for seed in range(3)]
+    jobs = [await studio.generation.start(replace(RED, seed=seed)) for seed in range(3)]
     for job in jobs:
         assert isinstance(await job.wait(), JobFinished)
     assert studio.generators.most_running == 1
@@ -232,8 +245,8 @@ async def test_two_jobs_never_paint_at_once(studio: StudioKit) -> None:
 
 async def test_cancelling_a_running_job_lets_the_next_one_start(studio: StudioKit) -> None:
     studio.generators.gate.is_open.clear()
-    first = await studio.painting.start(RED)
-    second = await studio.painting.start(replace(RED, seed=8))
+    first = await studio.generation.start(RED)
+    second = await studio.generation.start(replace(RED, seed=8))
     await studio.generators.gate.entered.wait()
     first.cancel()
     outcome = await first.wait()
@@ -242,44 +255,68 @@ async def test_cancelling_a_running_job_lets_the_next_one_start(studio: StudioKi
     studio.generators.gate.is_open.set()
     assert isinstance(await second.wait(), JobFinished)
     assert studio.generators.seeds == [8]
-    assert [record.seed for record in await studio.painting.pictures()] == [8]
+    assert [record.seed for record in await studio.generation.pictures()] == [8]
+
+
+async def test_a_job_is_described_at_once_and_in_a_later_session_alike(studio: StudioKit) -> None:
+    studio.generators.gate.is_open.clear()
+    job = await studio.generation.start(RED)
+    begun = await studio.generation.details(job.id)
+    assert (begun.title, begun.state) == ("paint a red ball", JobState.QUEUED)
+    assert begun.pictures == () and begun.parameters is not None
+    assert (begun.parameters.steps, begun.parameters.width) == (4, 32)
+    studio.generators.gate.is_open.set()
+    await job.wait()
+    now = await studio.generation.details(job.id)
+    later = StudioKit(studio.cache, studio.settings)
+    then = await later.generation.details(job.id)
+    assert (then.spec, then.state, then.parameters) == (now.spec, JobState.DONE, now.parameters)
+    assert "painted 1 picture" in then.message
+    (one,), (other,) = now.pictures, then.pictures
+    assert one.score is not None and other.score is not None
+    assert replace(one, score=None) == replace(other, score=None)
+    assert replace(one.score, best=None) == other.score
+    with pytest.raises(RequestError, match="no painting job 999"):
+        await later.generation.details(999)
 
 
 async def test_a_queue_survives_the_end_of_the_program_as_not_finished(
     studio: StudioKit,
 ) -> None:
     studio.generators.gate.is_open.clear()
-    jobs = [await studio.painting.start(replace(RED, seed=seed)) for seed in (1, 2)]
+    jobs = [await studio.generation.start(replace(RED, seed=seed)) for seed in (1, 2)]
     await studio.generators.gate.entered.wait()
     await studio.jobs.aclose()
     later = StudioKit(studio.cache, studio.settings)
     await later.jobs.recover()
-    unfinished = await later.painting.unfinished()
+    unfinished = await later.generation.unfinished()
     assert [record.id for record in unfinished] == [jobs[1].id, jobs[0].id]
-    assert (await later.painting.order(jobs[1].id)).request == replace(RED, seed=2)
-    again = await later.painting.again(jobs[1].id)
+    details = await later.generation.details(jobs[1].id)
+    assert (details.spec.request, details.state) == (replace(RED, seed=2), JobState.LOST)
+    assert (details.pictures, details.source) == ((), "made-up/painter")
+    again = await later.generation.again(jobs[1].id)
     assert isinstance(await again.wait(), JobFinished)
     assert later.generators.seeds == [2]
-    await later.painting.dismiss([jobs[0].id])
-    assert await later.painting.unfinished() == []
+    await later.generation.dismiss([jobs[0].id])
+    assert await later.generation.unfinished() == []
     with pytest.raises(RequestError, match="no painting job 999"):
-        await later.painting.again(999)
+        await later.generation.again(999)
     await later.jobs.aclose()
 
 
 async def test_a_read_only_cache_refuses_before_painting_but_gives_what_it_has(
     studio: StudioKit,
 ) -> None:
-    await (await studio.painting.start(RED)).wait()
+    await (await studio.generation.start(RED)).wait()
     reader = await Cache.open(studio.settings.home, read_only=True)
     kit = StudioKit(reader, studio.settings)
-    outcome = await (await kit.painting.start(replace(RED, seed=9))).wait()
+    outcome = await (await kit.generation.start(replace(RED, seed=9))).wait()
     assert isinstance(outcome, JobFailed)
     assert "reading only" in outcome.message
     assert kit.generators.seeds == []
-    job = await kit.painting.start(RED)
+    job = await kit.generation.start(RED)
     assert isinstance(await job.wait(), JobFinished)
-    assert [picture.cached for picture in kit.painting.results(job.id)] == [True]
+    assert [picture.cached for picture in kit.generation.results(job.id)] == [True]
     await reader.aclose()
 
 
@@ -287,7 +324,7 @@ async def test_a_disk_without_room_is_told_before_painting(
     studio: StudioKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.generation.job.ROOM", 1 << 62)
-    outcome = await (await studio.painting.start(RED)).wait()
+    outcome = await (await studio.generation.start(RED)).wait()
     assert isinstance(outcome, JobFailed)
     assert "are free on the disk" in outcome.message
     assert studio.generators.seeds == []
@@ -306,18 +343,18 @@ async def test_a_picture_that_cannot_be_kept_is_saved_elsewhere_and_named(
         raise error("No room left", hint="Free some.")
 
     monkeypatch.setattr("cache.generated.write_content", refuse)
-    outcome = await (await studio.painting.start(RED)).wait()
+    outcome = await (await studio.generation.start(RED)).wait()
     assert isinstance(outcome, JobFailed)
     (saved,) = tmp_path.glob("t2itui-*.png")
     assert str(saved) in outcome.hint and "Free some." in outcome.hint
     assert read_recipe(saved).seed == 7
-    assert await studio.painting.pictures() == []
+    assert await studio.generation.pictures() == []
 
 
 async def test_a_job_waits_for_nobody_else(studio: StudioKit) -> None:
     """A search goes on while a picture is painted."""
     studio.generators.gate.is_open.clear()
-    job = await studio.painting.start(RED)
+    job = await studio.generation.start(RED)
     await studio.generators.gate.entered.wait()
     result = await asyncio.wait_for(studio.searcher.search(SearchRequest(query="green")), 30)
     assert result.receipt.route == Route.RETRIEVE

@@ -80,9 +80,9 @@ async def paint_for(kit: StudioKit, request: SearchRequest) -> str:
     """Search, paint what is lacking, and return the path of the picture."""
     result = await kit.searcher.search(request)
     assert result.receipt.route == Route.GENERATE
-    job = await kit.painting.start(kit.painting.request_for(result.receipt), receipt=result.receipt)
+    job = await kit.generation.start(kit.request_for(result.receipt), receipt=result.receipt)
     assert isinstance(await job.wait(), JobFinished)
-    return kit.painting.results(job.id)[0].path
+    return kit.generation.results(job.id)[0].path
 
 
 async def test_what_is_painted_while_the_storybook_is_alone_belongs_to_it_for_good(
@@ -127,10 +127,10 @@ async def test_the_first_picture_of_a_new_home_joins_the_storybook(
     kit = StudioKit(cache, settings, GreenBook(gallery=tmp_path / "book"))
     await kit.jobs.recover()
     for cached in (False, True):
-        job = await kit.painting.start(GenerateRequest(prompt=QUERY, seed=1))
+        job = await kit.generation.start(GenerateRequest(prompt=QUERY, seed=1))
         await job.wait()
-        assert [picture.cached for picture in kit.painting.results(job.id)] == [cached]
-    assert [record.library for record in await kit.painting.pictures()] == ["storybook"]
+        assert [picture.cached for picture in kit.generation.results(job.id)] == [cached]
+    assert [record.library for record in await kit.generation.pictures()] == ["storybook"]
     await kit.jobs.aclose()
     await cache.aclose()
 
@@ -140,13 +140,13 @@ async def test_a_painted_picture_is_the_first_of_an_empty_library(
 ) -> None:
     await kit.storybook.leave_out()
     with pytest.raises(RequestError, match="left out"):
-        await kit.painting.start(GenerateRequest(prompt=QUERY), library="storybook")
+        await kit.generation.start(GenerateRequest(prompt=QUERY), library="storybook")
     with pytest.raises(EmptyLibraryError):
         await kit.searcher.search(SearchRequest(query=QUERY))
-    job = await kit.painting.start(GenerateRequest(prompt=QUERY))
+    job = await kit.generation.start(GenerateRequest(prompt=QUERY))
     assert isinstance(await job.wait(), JobFinished)
-    (picture,) = kit.painting.results(job.id)
-    assert picture.match is not None
+    (picture,) = kit.generation.results(job.id)
+    assert picture.score is not None
     result = await kit.searcher.search(SearchRequest(query=QUERY))
     assert [row.path for row in result.rows] == [picture.path]
     assert result.receipt.encoder == kit.settings.encoder

@@ -18,7 +18,6 @@ from engine.generation.png_metadata import (
     read_recipe,
 )
 from engine.generation.recipe import Recipe, UsedLora, from_json, request_from, to_json
-from engine.generation.request import DPM, EULER_A
 
 PIXELS = np.arange(8 * 12 * 3, dtype=np.uint8).reshape(8, 12, 3)
 RECIPE = Recipe(
@@ -29,13 +28,13 @@ RECIPE = Recipe(
     guidance=7.5,
     width=512,
     height=384,
-    scheduler=DPM,
+    scheduler="dpm++",
     model="some/painter",
     loras=(UsedLora(name="ink", weight=0.8, sha256="ab" * 32),),
     strength=0.55,
     device="cpu",
     dtype="bf16",
-    steps_down=("attention in slices",),
+    memory_fallbacks=("attention in slices",),
     request_key="k" * 64,
 )
 WEB_UI = (
@@ -76,7 +75,7 @@ def test_what_another_tool_wrote_is_understood(tmp_path: Path) -> None:
         guidance=6.5,
         width=640,
         height=448,
-        scheduler=DPM,
+        scheduler="dpm++",
         model="odd, name",
         loras=(UsedLora(name="ink", weight=0.7),),
     )
@@ -100,17 +99,17 @@ def test_the_plain_form_goes_there_and_back() -> None:
     assert (expected.negative, expected.seed, expected.scheduler) == (
         "blur,\nnoise",
         RECIPE.seed,
-        DPM,
+        "dpm++",
     )
-    assert parse_parameters("Steps: 4, Sampler: Euler a, Seed: 1").scheduler == EULER_A
+    assert parse_parameters("Steps: 4, Sampler: Euler a, Seed: 1").scheduler == "euler-a"
     assert parse_parameters("only words: no steps").prompt == "only words: no steps"
 
 
 def test_an_unknown_sampler_is_told_and_left_to_the_model() -> None:
     recipe = parse_parameters("x\nSteps: 4, Sampler: Heun, Seed: 1")
-    request, remarks = request_from(recipe)
+    request, warnings = request_from(recipe)
     assert request.scheduler is None
-    assert remarks == ["the sampler Heun is not known here"]
+    assert warnings == ["the sampler Heun is not known here"]
 
 
 def test_a_recipe_becomes_the_request_that_repeats_it(tmp_path: Path) -> None:
@@ -129,16 +128,16 @@ def test_a_recipe_becomes_the_request_that_repeats_it(tmp_path: Path) -> None:
         ),
         private=True,
     )
-    request, remarks = request_from(from_json(notes, private=True))
-    assert remarks == []
+    request, warnings = request_from(from_json(notes, private=True))
+    assert warnings == []
     assert (request.model, request.seed, request.strength) == ("/models/own", 3, 0.3)
     assert [entry.path for entry in request.loras] == [lora]
     assert request.start_picture == start
     lora.unlink()
     start.unlink()
-    request, remarks = request_from(from_json(notes, private=True), model="other")
+    request, warnings = request_from(from_json(notes, private=True), model="other")
     assert (request.loras, request.start_picture) == ((), None)
-    assert len(remarks) == 2
+    assert len(warnings) == 2
 
 
 def test_a_picture_tells_nothing_of_the_machine_and_cannot_name_files_of_the_next_one() -> None:

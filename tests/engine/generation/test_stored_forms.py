@@ -1,29 +1,30 @@
 """What is stored of a generation stays as earlier versions wrote it, byte for byte."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import pytest
 
-from engine.generation.parameters import settle
-from engine.generation.recipe import digest, recipe_of, to_json
-from engine.generation.request import GenerateRequest, Lora
-from engine.jobs.codec import Order, order_from_json, order_to_json
-from engine.models.generator_info import Defaults, GeneratorFacts
-from engine.models.progress import Painted
+from engine.generation.recipe import Recipe, UsedLora, digest, from_json, recipe_of, to_json
+from engine.generation.request import GenerateRequest, GenerationSpec, resolve
+from engine.jobs.codec import spec_from_json, spec_to_json
+from engine.models.generator_info import GeneratorDefaults, GeneratorInfo
+from engine.models.generator_messages import GeneratedImage
+from engine.models.parameters import Lora
 from engine.states import OutputCheck
 
-Make: TypeAlias = Callable[[Path], Order]
+Make: TypeAlias = Callable[[Path], GenerationSpec]
 
-FACTS = GeneratorFacts(
+INFO = GeneratorInfo(
     id="some/painter",
     source="some/painter",
     path=Path("/models/p"),
     family="sd1",
     prediction_type="epsilon",
-    defaults=Defaults(steps=25, guidance=7.5, scheduler="dpm++", width=64, height=64),
+    defaults=GeneratorDefaults(steps=25, guidance=7.5, scheduler="dpm++", width=64, height=64),
     multiple=8,
     smallest=8,
     schedulers=("ddim", "dpm++", "euler-a"),
@@ -64,11 +65,11 @@ FULL_RECIPE = (
 )
 
 
-def plain(folder: Path) -> Order:
-    return Order(request=GenerateRequest(prompt="a red dog"), drawn=7)
+def plain(folder: Path) -> GenerationSpec:
+    return GenerationSpec(request=GenerateRequest(prompt="a red dog"), drawn=7)
 
 
-def full(folder: Path) -> Order:
+def full(folder: Path) -> GenerationSpec:
     (folder / "ink.safetensors").write_bytes(b"ink")
     (folder / "start.png").write_bytes(b"start")
     request = GenerateRequest(
@@ -87,16 +88,18 @@ def full(folder: Path) -> Order:
         strength=0.4,
         preview=False,
     )
-    return Order(request=request, drawn=9, fresh=True, library="storybook", receipt_id="r1")
+    return GenerationSpec(
+        request=request, drawn=9, fresh=True, library="storybook", receipt_id="r1"
+    )
 
 
 @pytest.mark.parametrize(("make", "text"), [(plain, PLAIN_JOB), (full, FULL_JOB)])
 def test_the_row_of_a_job_is_written_and_read_as_ever(
     make: Make, text: str, tmp_path: Path
 ) -> None:
-    order, text = make(tmp_path), text.replace("FOLDER", str(tmp_path))
-    assert order_to_json(order) == text
-    assert order_from_json(text) == order
+    spec, text = make(tmp_path), text.replace("FOLDER", str(tmp_path))
+    assert spec_to_json(spec) == text
+    assert spec_from_json(text) == spec
 
 
 @pytest.mark.parametrize(
@@ -106,24 +109,26 @@ def test_the_row_of_a_job_is_written_and_read_as_ever(
 def test_the_key_and_the_recipe_of_a_picture_are_written_as_ever(
     make: Make, key: str, text: str, private: bool, tmp_path: Path
 ) -> None:
-    order = make(tmp_path)
-    settled = settle(order.request, FACTS)
-    digests = digest(order, settled)
+    spec = make(tmp_path)
+    parameters = resolve(spec.request, INFO)
+    digests = digest(parameters, spec.library)
     assert digests.request_key == key
-    painted = Painted(
+    image = GeneratedImage(
         pixels=np.zeros((8, 8, 3), np.uint8),
-        verdict=OutputCheck.FINE,
-        model_id=settled.model_id,
-        seed=order.seeds()[0],
-        steps=settled.steps,
-        guidance=settled.guidance,
-        width=settled.width,
-        height=settled.height,
-        scheduler=settled.scheduler,
+        check=OutputCheck.FINE,
+        parameters=parameters,
+        seed=spec.seeds()[0],
         device="cpu",
         dtype="fp32",
         seconds=1.5,
-        steps_down=("attention in slices",),
+        memory_fallbacks=("attention in slices",),
     )
-    recipe = recipe_of(settled, painted, digests, source="/models/p", library=order.library)
+    recipe = recipe_of(image, digests, source="/models/p", library=spec.library)
     assert to_json(recipe, private=private) == text
+    assert from_json(text, private=private) == (
+        recipe if private else replace(recipe, source="", start_path="", loras=_pathless(recipe))
+    )
+
+
+def _pathless(recipe: Recipe) -> tuple[UsedLora, ...]:
+    return tuple(replace(lora, path="") for lora in recipe.loras)

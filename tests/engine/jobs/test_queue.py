@@ -2,14 +2,14 @@
 
 import asyncio
 
-from engine.jobs.jobs import Turns
+from engine.jobs.jobs import JobQueue
 
 
 class Line:
     """Jobs that enter the line in the order they are added, and write down when they had it."""
 
     def __init__(self) -> None:
-        self.turns = Turns()
+        self.turns = JobQueue()
         self.had: list[int] = []
         self.gate = asyncio.Event()
         self.tasks: dict[int, asyncio.Task[None]] = {}

@@ -275,19 +275,27 @@ async def test_an_empty_library_says_what_to_do(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("field", "value"),
     [
-        replace(DOG, threshold=1.5),
-        replace(DOG, threshold=float("nan")),
-        replace(DOG, scorer="bm25"),
-        replace(DOG, top=-1),
-        replace(DOG, query=""),
-        replace(DOG, encoder_id="nobody/knows"),
+        ("threshold", 1.5),
+        ("threshold", float("nan")),
+        ("scorer", "bm25"),
+        ("scorer", "fusion"),
+        ("top", -1),
+        ("query", ""),
+        ("query", '"a dog" + snow'),
+        ("query", '"a dog" - "a dog"'),
+        ("query", '"nowhere.jpg"'),
+        ("encoder_id", "nobody/knows"),
     ],
 )
-async def test_a_senseless_request_is_refused(searcher: Searcher, request_: SearchRequest) -> None:
-    with pytest.raises(RequestError):
-        await searcher.search(request_)
+async def test_a_senseless_request_is_refused_with_the_field_at_fault(
+    searcher: Searcher, field: str, value: object
+) -> None:
+    request = replace(DOG, **{field: value})  # type: ignore[arg-type]
+    with pytest.raises(RequestError) as caught:
+        await searcher.search(request)
+    assert caught.value.field == field
 
 
 async def test_few_background_texts_make_a_rough_match_and_are_told(cache: Cache) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from cache.matchers import newest_matcher
 from engine.errors import ModelUnusableError, RequestError
-from engine.evaluation.embeddings import Material
+from engine.evaluation.embeddings import EmbeddedData
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobProgress, TrainingProgress
 from engine.requests import SearchRequest
@@ -103,7 +103,7 @@ async def test_matchers_of_other_makes_are_refused(tmp_path: Path) -> None:
         assert summary((await engine.training.matchers())[0].report) == "shipped or made elsewhere"
 
 
-def test_no_picture_and_none_of_its_captions_is_in_two_parts(material: Material) -> None:
+def test_no_picture_and_none_of_its_captions_is_in_two_parts(material: EmbeddedData) -> None:
     parts = split(material, 0.15, 0.2, seed=3)
     three = (parts.train, parts.validation, parts.held_out)
     pictures = [set(part.data.pictures) for part in three]
@@ -121,7 +121,7 @@ def test_no_picture_and_none_of_its_captions_is_in_two_parts(material: Material)
             np.testing.assert_array_equal(part.pictures[picture], material.pictures[number // 3])
 
 
-def test_too_few_pictures_are_refused(material: Material) -> None:
+def test_too_few_pictures_are_refused(material: EmbeddedData) -> None:
     with pytest.raises(RequestError, match="too few"):
         split(material, 0.05, 0.05, seed=0)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from cache.embeddings import EncoderRecord
 from engine.engine import Engine
-from engine.evaluation.embeddings import Material
+from engine.evaluation.embeddings import EmbeddedData
 from engine.evaluation.gallery import storybook_data
 from engine.events import JobEvent, JobFinished, JobProgress
 from engine.results import FloatArray
@@ -29,11 +29,11 @@ def numbered(count: int, first: int = 0) -> FloatArray:
     return np.arange(first, first + count, dtype=np.float32)[:, None].repeat(4, axis=1)
 
 
-def gallery() -> Material:
+def gallery() -> EmbeddedData:
     """The gallery in English, a text or picture to be known by its vector."""
     data = storybook_data("en")
     spoken = data.spoken()
-    return Material(
+    return EmbeddedData(
         encoder=EncoderRecord(id="e", dim=4, logit_scale=100.0, source=""),
         data=data,
         texts=numbered(len(data.texts)),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.comparing.sheet import Line, Sheet
+from engine.comparing.sheet import ComparisonSheet, Description
 from t2itui.text.shell_commands import compare_command
 from tests.t2itui.cli.conftest import RunCli, json_lines
 
@@ -71,14 +71,16 @@ def test_both_scorers_have_their_heat_in_characters(library: RunCli) -> None:
 
 def test_the_command_that_the_app_copies_compares_the_same(library: RunCli) -> None:
     lines = (
-        Line(text="a cat", pair=4),
-        Line(text="a piano", pair=4),
-        Line(text="a dog"),
-        Line(text="-t"),
+        Description(text="a cat", pair=4),
+        Description(text="a piano", pair=4),
+        Description(text="a dog"),
+        Description(text="-t"),
     )
-    words = shlex.split(compare_command(None, Sheet(pictures=("00.jpg",), lines=lines[:3])))
+    words = shlex.split(
+        compare_command(None, ComparisonSheet(pictures=("00.jpg",), lines=lines[:3]))
+    )
     assert words[:2] == ["t2itui", "compare"]
     done = library(*words[1:], "--json", "--offline")
     assert [line["text"] for line in json_lines(done)[1:]] == ["a cat", "a piano", "a dog"]
-    odd = compare_command(None, Sheet(pictures=("-x.jpg",), lines=lines[3:]))
+    odd = compare_command(None, ComparisonSheet(pictures=("-x.jpg",), lines=lines[3:]))
     assert odd == "t2itui compare -t -t -- -x.jpg"

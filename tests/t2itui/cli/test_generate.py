@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from engine.engine import Engine
-from engine.generation.request import GenerateRequest
-from engine.models.progress import OnPaintEvent, Painted, Waiting
+from engine.models.generator_messages import EventBridge, GeneratedImage
+from engine.models.parameters import GenerationParameters
 from engine.settings import EngineSettings
 from engine.states import OutputCheck
 from t2itui.cli.main import cli
@@ -145,7 +145,7 @@ def test_wrong_usage_is_told_and_paints_nothing(
 def test_a_spoilt_picture_is_an_error_with_a_way_out(
     paint: RunCli, generators: ColourGenerators
 ) -> None:
-    generators.verdicts = [OutputCheck.BLACK]
+    generators.checks = [OutputCheck.BLACK]
     result = paint("generate", "a red ball", "--json")
     assert result.exit_code == 3
     assert last(result)["type"] == "error"
@@ -221,14 +221,20 @@ def test_what_was_left_unfinished_is_listed_and_run_again(
 def test_waiting_for_another_instance_is_said_once(
     paint: RunCli, generators: ColourGenerators, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paint_at_once = generators.paint
+    generate_at_once = generators.generate
 
-    async def wait_first(request: GenerateRequest, seed: int, on_event: OnPaintEvent) -> Painted:
-        on_event(Waiting())
-        on_event(Waiting())
-        return await paint_at_once(request, seed, on_event)
+    async def wait_first(
+        source: str,
+        parameters: GenerationParameters,
+        seed: int,
+        *,
+        preview: bool,
+        bridge: EventBridge,
+    ) -> GeneratedImage:
+        bridge({"event": "waiting"})
+        return await generate_at_once(source, parameters, seed, preview=preview, bridge=bridge)
 
-    monkeypatch.setattr(generators, "paint", wait_first)
+    monkeypatch.setattr(generators, "generate", wait_first)
     said = paint("generate", "a red ball").stderr
     assert said.count("waiting for another t2itui that paints: Ctrl-C gives up") == 1
     assert kinds(paint("generate", "a blue ball", "--json"))[2] == "waiting"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.comparing.sheet import Line, Sheet, load_sheet
+from engine.comparing.sheet import ComparisonSheet, Description, load_sheet
 from engine.engine import Engine
 from engine.errors import RequestError
 from engine.settings import EngineSettings
@@ -25,7 +25,9 @@ from t2itui.screens.compare.scores import SheetScores
 from t2itui.session import Session
 from tests.t2itui.compare.compare_library import GREEN, RED, make_compare_library
 
-SHEET = Sheet(pictures=("red_00.png",), lines=(Line(text=RED), Line(text=GREEN)))
+SHEET = ComparisonSheet(
+    pictures=("red_00.png",), lines=(Description(text=RED), Description(text=GREEN))
+)
 
 
 @pytest.fixture
@@ -100,11 +102,13 @@ async def test_scores_hold_for_their_pictures_and_cover_their_lines(session: Ses
     assert scores.of(SHEET) is None and not scores.cover(SHEET)
     scores.found = await scores.compare(SHEET)
     assert scores.cover(SHEET)
-    longer = Sheet(pictures=SHEET.pictures, lines=(*SHEET.lines, Line(text="more")))
+    longer = ComparisonSheet(
+        pictures=SHEET.pictures, lines=(*SHEET.lines, Description(text="more"))
+    )
     assert scores.of(longer) is scores.found and not scores.cover(longer)
     heats = [row.heats for row in scores.table(longer, longer.lines).rows]
     assert heats[-1] == (None, None) and None not in heats[0]
-    other = Sheet(pictures=("green_00.png",), lines=SHEET.lines)
+    other = ComparisonSheet(pictures=("green_00.png",), lines=SHEET.lines)
     assert scores.of(other) is None and not scores.cover(other)
     person = Person()
     person.answer = target = Path.cwd() / "result.csv"
@@ -115,10 +119,14 @@ async def test_scores_hold_for_their_pictures_and_cover_their_lines(session: Ses
 
 async def test_what_is_compared_is_said_in_a_line(session: Session) -> None:
     scores = SheetScores(session)
-    assert scores.words(Sheet(pictures=(), lines=()), 0) == ""
-    assert scores.words(Sheet(pictures=(), lines=SHEET.lines), 0).startswith("no picture yet")
-    assert scores.words(Sheet(pictures=("a/b.png",), lines=()), 0).startswith("b.png · no desc")
-    two = Sheet(pictures=("a.png", "b.png"), lines=SHEET.lines)
+    assert scores.words(ComparisonSheet(pictures=(), lines=()), 0) == ""
+    assert scores.words(ComparisonSheet(pictures=(), lines=SHEET.lines), 0).startswith(
+        "no picture yet"
+    )
+    assert scores.words(ComparisonSheet(pictures=("a/b.png",), lines=()), 0).startswith(
+        "b.png · no desc"
+    )
+    two = ComparisonSheet(pictures=("a.png", "b.png"), lines=SHEET.lines)
     assert scores.words(two, 1) == "2 pictures by match · b.png · 2 descriptions"
     scores.turn_scorer()
     assert scores.words(two, 1).startswith("2 pictures by cosine")

@@ -2,18 +2,19 @@
 
 import pytest
 
-from engine.comparing.sheet import Line, Sheet
+from engine.comparing.sheet import ComparisonSheet, Description
 from t2itui.screens.compare import editing as edits
 
 
-def lines(words: str) -> tuple[Line, ...]:
+def lines(words: str) -> tuple[Description, ...]:
     """`a1 b1 c` is a pair of a and b, and c alone."""
     return tuple(
-        Line(text=word[0], pair=int(word[1:]) if word[1:] else None) for word in words.split()
+        Description(text=word[0], pair=int(word[1:]) if word[1:] else None)
+        for word in words.split()
     )
 
 
-def words(found: tuple[Line, ...]) -> str:
+def words(found: tuple[Description, ...]) -> str:
     return " ".join(f"{line.text}{line.pair or ''}" for line in found)
 
 
@@ -54,7 +55,7 @@ def test_a_line_moves_with_its_pair_past_whole_pairs(
 
 
 def test_a_line_is_added_below_the_pair_under_the_cursor() -> None:
-    new = Line(text="n")
+    new = Description(text="n")
     for before, place, after, at in (
         ("", 0, "n", 0),
         ("a b", 0, "a n b", 1),
@@ -65,7 +66,7 @@ def test_a_line_is_added_below_the_pair_under_the_cursor() -> None:
 
 
 def test_a_pair_is_made_and_unmade() -> None:
-    found, at = edits.paired(lines("a4 b4 c d"), 2, Line(text="n"))
+    found, at = edits.paired(lines("a4 b4 c d"), 2, Description(text="n"))
     assert (words(found), at) == ("a4 b4 c5 n5 d", 3)
     assert words(edits.removed(found, 2)) == "a4 b4 n d"
     assert words(edits.changed(found, 0, "x")) == "x4 b4 c5 n5 d"
@@ -74,7 +75,7 @@ def test_a_pair_is_made_and_unmade() -> None:
 def editing(found: str, pictures: tuple[str, ...] = ("a.jpg",)) -> edits.SheetEditor:
     """An editor of a sheet that was not empty from the start."""
     editor = edits.SheetEditor()
-    assert editor.take(Sheet(pictures=pictures, lines=lines(found)))
+    assert editor.take(ComparisonSheet(pictures=pictures, lines=lines(found)))
     return editor
 
 

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from engine.comparing.sheet import Line, Sheet, load_sheet
+from engine.comparing.sheet import ComparisonSheet, Description, load_sheet
 from t2itui.screens.common.dialogs import Dialog
 from t2itui.screens.compare.files import AddPicture, ExportComparison, OpenSheet, SaveSheet
 from t2itui.widgets.path_input import PathInput
@@ -72,9 +72,13 @@ async def test_a_picture_is_added_by_name_and_one_that_is_not_there_is_refused(h
 async def test_a_comparison_is_saved_and_opened_again(home: Path) -> None:
     async with real_app(home).run_test(size=SIZE) as pilot:
         screen = await begun(pilot, ("red_00.png",), (RED, GREEN))
-        screen.editor.sheet = Sheet(
+        screen.editor.sheet = ComparisonSheet(
             pictures=screen.sheet.pictures,
-            lines=(Line(text=RED, pair=1), Line(text=CHINESE, pair=1), Line(text=GREEN)),
+            lines=(
+                Description(text=RED, pair=1),
+                Description(text=CHINESE, pair=1),
+                Description(text=GREEN),
+            ),
         )
         await pilot.press("S")
         target = Path.cwd() / "mine.json"

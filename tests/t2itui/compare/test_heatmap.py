@@ -2,16 +2,21 @@
 
 import pytest
 
-from engine.comparing.sheet import Cell, Comparison, Line, Row
+from engine.comparing.sheet import Comparison, Description, DescriptionScores, PictureScores
 from t2itui.screens.compare.heatmap import GUTTER, first_in_sight, lay_out
 from t2itui.text.heat_table import HeatTable, change_words, digits
 
-LINES = (Line(text="a", pair=1), Line(text="b", pair=1), Line(text="c"), Line(text="new"))
+LINES = (
+    Description(text="a", pair=1),
+    Description(text="b", pair=1),
+    Description(text="c"),
+    Description(text="new"),
+)
 
 
-def row(text: str, *cosines: float) -> Row:
+def row(text: str, *cosines: float) -> DescriptionScores:
     cells = tuple(
-        Cell(
+        PictureScores(
             cosine=cosine,
             match=1 - cosine,
             cosine_rank=3,
@@ -21,7 +26,9 @@ def row(text: str, *cosines: float) -> Row:
         )
         for cosine in cosines
     )
-    return Row(text=text, pair=None, language="en", added="", tokens=3, lost="", cells=cells)
+    return DescriptionScores(
+        text=text, pair=None, language="en", added="", tokens=3, lost="", cells=cells
+    )
 
 
 def comparison(pictures: int) -> Comparison:

@@ -9,7 +9,7 @@ import pytest
 from textual.geometry import Offset
 from textual.widgets import Static
 
-from engine.comparing.sheet import Comparison, Line, Sheet, example
+from engine.comparing.sheet import Comparison, ComparisonSheet, Description, example
 from t2itui.graphics.picture import Picture
 from t2itui.screens.compare.pair import PairScreen
 from t2itui.screens.compare.screen import CompareScreen
@@ -80,7 +80,7 @@ async def test_the_example_shows_at_once_and_escape_stops_the_wait_for_its_score
         screen = await shown(pilot)
         assert app.session.engine is not None
 
-        async def never(sheet: Sheet) -> Comparison:
+        async def never(sheet: ComparisonSheet) -> Comparison:
             await asyncio.Event().wait()
             raise AssertionError
 
@@ -166,7 +166,7 @@ async def test_descriptions_are_written_in_place(home: Path, size: tuple[int, in
         await pilot.press("u", "u", "u")
         await scored(pilot, screen)
         assert texts_of(screen) == [RED]
-        assert screen.sheet.lines == (Line(text=RED),)
+        assert screen.sheet.lines == (Description(text=RED),)
 
 
 async def test_a_pair_is_written_and_moves_together(home: Path) -> None:

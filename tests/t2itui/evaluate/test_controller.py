@@ -10,7 +10,7 @@ import pytest
 from engine.engine import Engine
 from engine.errors import EngineError, RequestError
 from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.results import Head
+from engine.evaluation.results import EvaluationHead
 from engine.states import JobKind, JobState
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.evaluate.controller import OTHER_VERSION, EvaluationsController
@@ -20,8 +20,8 @@ from t2itui.session import CancelJob, Intent, Session
 from tests.t2itui.made_up_evaluations import EvaluatingEngine, evaluation
 
 
-def heads(*numbers: int) -> list[Head]:
-    return [Head.of(evaluation(number)) for number in numbers]
+def heads(*numbers: int) -> list[EvaluationHead]:
+    return [EvaluationHead.of(evaluation(number)) for number in numbers]
 
 
 def view(job_id: int, state: JobState, kind: JobKind = JobKind.EVALUATE) -> JobView:
@@ -122,7 +122,7 @@ async def test_what_was_asked_is_read_from_the_job_or_the_evaluation(
     assert await controller.request_of(None, view(job_id, JobState.RUNNING)) == request
     assert await controller.request_of(None, view(99, JobState.RUNNING)) is None
     assert await controller.request_of(None, None) is None
-    kept = Head.of(engine.evaluator.kept[0])
+    kept = EvaluationHead.of(engine.evaluator.kept[0])
     assert isinstance(await controller.request_of(kept, None), EvaluateRequest)
     engine.evaluator.kept[0] = replace(engine.evaluator.kept[0], request='{"later": 1}')
     with pytest.raises(RequestError, match=OTHER_VERSION):

@@ -13,13 +13,13 @@ from textual.widgets import Input, Static
 
 from cache.matchers import add_matcher
 from engine.engine import Engine
-from engine.evaluation.embeddings import Material
+from engine.evaluation.embeddings import EmbeddedData
 from engine.evaluation.measure import Measuring
 from engine.events import JobFinished, JobProgress
 from engine.jobs.jobs import Job
 from engine.models.messages import Reply
 from engine.settings import EngineSettings
-from engine.training.report import Sizes, TrainingReport, make_report
+from engine.training.report import SplitSizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import HALF_CELLS
@@ -244,8 +244,8 @@ async def test_what_did_no_better_is_not_kept_until_k_keeps_it(
 ) -> None:
     def no_better(
         request: TrainRequest,
-        held_out: Material,
-        sizes: Sizes,
+        held_out: EmbeddedData,
+        sizes: SplitSizes,
         fitted: Reply,
         measuring: Measuring,
         seconds: float,

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from engine.events import JobFinished
 from engine.training.request import TrainRequest
-from engine.training.run import Trained
+from engine.training.run import TrainedMatcher
 from t2itui.screens.train.form import TrainForm
 from t2itui.screens.train.screen import TrainScreen
 from t2itui.widgets.plots import PlotView
@@ -133,7 +133,9 @@ async def test_every_figure_that_is_drawn_is_said_in_words_or_stands_in_a_table(
         drawn = [str(view.render()) for view in screen.pane.query(PlotView)]
         assert "l loss" in drawn[0] and "validation: m mAP, r recall@1" in drawn[1]
 
-        engine.training.by_job[1] = Trained(id=None, weights=b"", report=training_report(0.5))
+        engine.training.by_job[1] = TrainedMatcher(
+            id=None, weights=b"", report=training_report(0.5)
+        )
         engine.jobs.tell(JobFinished(job_id=1, message="done", seconds=1.0))
         await until(pilot, lambda: "Not kept" in str(screen.report.words.content))
         report = " ".join(str(screen.report.words.content).split())

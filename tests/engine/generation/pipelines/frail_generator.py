@@ -9,40 +9,45 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.models.generator_messages import GeneratedImage
+from engine.models.parameters import GenerationParameters
 from engine.states import OutputCheck
-from engine.workers import denoising as painter
 from engine.workers import generator
-from engine.workers.denoising import Size, Watcher
+from engine.workers.denoising import Denoiser, Watcher, _Draft
 from engine.workers.previews import Previewer
 
 
-class FrailPainter(painter.Painter):
-    """Fails as often as its prompt says before it paints."""
+class FrailDenoiser(Denoiser):
+    """Fails as often as its prompt says before it generates."""
 
     _left = 0
     _prompt = ""
 
-    def paint(
-        self, task: painter.Task, watcher: Watcher, previewer: Previewer | None
-    ) -> painter.Result:
-        asked = re.search(r"out of memory (\d) times", task.prompt)
-        self._left, self._prompt = int(asked[1]) if asked else 0, task.prompt
-        return super().paint(task, watcher, previewer)
+    def generate(
+        self,
+        parameters: GenerationParameters,
+        seed: int,
+        watcher: Watcher,
+        previewer: Previewer | None,
+    ) -> GeneratedImage:
+        asked = re.search(r"out of memory (\d) times", parameters.prompt)
+        self._left, self._prompt = int(asked[1]) if asked else 0, parameters.prompt
+        return super().generate(parameters, seed, watcher, previewer)
 
     def _denoise(
-        self, task: painter.Task, size: Size, watcher: Watcher, previewer: Previewer | None
+        self, draft: _Draft, watcher: Watcher, previewer: Previewer | None
     ) -> torch.Tensor:
-        if "while decoding" not in task.prompt:
+        if "while decoding" not in self._prompt:
             self._fail()
-        latents = super()._denoise(task, size, watcher, previewer)
-        return latents * torch.nan if "not a number" in task.prompt else latents
+        latents = super()._denoise(draft, watcher, previewer)
+        return latents * torch.nan if "not a number" in self._prompt else latents
 
     def _decode(
-        self, latents: torch.Tensor, notes: list[str]
+        self, latents: torch.Tensor, warnings: list[str]
     ) -> tuple[NDArray[np.uint8], OutputCheck]:
         if "while decoding" in self._prompt:
             self._fail()
-        return super()._decode(latents, notes)
+        return super()._decode(latents, warnings)
 
     def _fail(self) -> None:
         if self._left:
@@ -51,7 +56,7 @@ class FrailPainter(painter.Painter):
 
 
 if __name__ == "__main__":
-    from engine.workers import loaded_pipeline as hosted
+    from engine.workers import loaded_pipeline
 
-    hosted.Painter = FrailPainter  # type: ignore[attr-defined]
+    loaded_pipeline.Denoiser = FrailDenoiser  # type: ignore[attr-defined]
     generator.main()

@@ -14,13 +14,15 @@ import pytest
 import pytest_asyncio
 
 from engine.errors import WorkerDiedError
+from engine.events import GenerationProgress, JobEvent
 from engine.generation.request import GenerateRequest
+from engine.models.generator_messages import GeneratedImage
 from engine.models.generators import Generators
 from engine.models.process import GRACE_S
-from engine.models.progress import Loading, Painted, PaintEvent, Step, Waiting
 from engine.settings import EngineSettings
-from engine.states import OutputCheck
+from engine.states import GenerationPhase, OutputCheck
 from engine.workers.device import DeviceLock
+from tests.engine.generation.pipelines.asking import generate
 from tests.engine.models.waiting import PATIENCE_S, until
 
 ON_MODULE = pytest.mark.asyncio(loop_scope="module")
@@ -30,19 +32,20 @@ SHORT = GenerateRequest(prompt="a red horse", steps=2, preview=False)
 
 @dataclass
 class Instance:
-    """A program that paints, as far as painting goes."""
+    """A program that generates, as far as that goes."""
 
     generators: Generators
-    events: list[PaintEvent] = field(default_factory=list)
+    events: list[JobEvent] = field(default_factory=list)
 
-    def start(self, request: GenerateRequest) -> asyncio.Task[Painted]:
-        """Begin to paint."""
+    def start(self, request: GenerateRequest) -> asyncio.Task[GeneratedImage]:
+        """Begin to generate."""
         self.events.clear()
-        return asyncio.create_task(self.generators.paint(request, 1, self.events.append))
+        return asyncio.create_task(generate(self.generators, request, 1, self.events.append))
 
-    def has(self, kind: type[PaintEvent]) -> bool:
-        """It has told of that."""
-        return any(isinstance(event, kind) for event in self.events)
+    @property
+    def phases(self) -> list[GenerationPhase]:
+        """What it has reported."""
+        return [event.phase for event in self.events if isinstance(event, GenerationProgress)]
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +66,17 @@ async def instances(settings: EngineSettings) -> AsyncIterator[tuple[Instance, I
 
 async def one_paints_and_one_waits(
     first: Instance, second: Instance
-) -> tuple[asyncio.Task[Painted], asyncio.Task[Painted]]:
+) -> tuple[asyncio.Task[GeneratedImage], asyncio.Task[GeneratedImage]]:
     painting = first.start(LONG)
-    await until(lambda: first.has(Step) or painting.done())
+    await until(lambda: GenerationPhase.STEP in first.phases or painting.done())
     waiting = second.start(SHORT)
-    await until(lambda: second.has(Waiting) or waiting.done())
+    await until(lambda: GenerationPhase.WAITING in second.phases or waiting.done())
     assert not painting.done() and not waiting.done()
-    assert not second.has(Step), "a picture is painted beside another one"
+    assert GenerationPhase.STEP not in second.phases, "a picture is painted beside another one"
     return painting, waiting
 
 
-async def finished(painting: asyncio.Task[Painted]) -> Painted:
+async def finished(painting: asyncio.Task[GeneratedImage]) -> GeneratedImage:
     async with asyncio.timeout(PATIENCE_S):
         return await painting
 
@@ -84,10 +87,11 @@ async def test_a_second_instance_waits_until_the_first_has_stopped(
 ) -> None:
     painting, waiting = await one_paints_and_one_waits(*instances)
     painting.cancel()
-    assert (await finished(waiting)).verdict == OutputCheck.FINE
-    second = instances[1]
-    last = max(i for i, event in enumerate(second.events) if isinstance(event, Waiting))
-    assert isinstance(second.events[last + 1], Loading), "that the waiting is over is told"
+    assert (await finished(waiting)).check == OutputCheck.FINE
+    phases = instances[1].phases
+    assert phases.count(GenerationPhase.WAITING) == 1, "it is said once"
+    after = phases[phases.index(GenerationPhase.WAITING) + 1]
+    assert after is GenerationPhase.LOADING, "that the waiting is over is told"
     await asyncio.wait([painting])
 
 
@@ -103,8 +107,8 @@ async def test_who_waits_can_be_cancelled_and_leaves_its_place(
     assert waiting.cancelled()
     painting.cancel()
     await asyncio.wait([painting])
-    assert (await finished(first.start(SHORT))).verdict == OutputCheck.FINE
-    assert (await finished(second.start(SHORT))).verdict == OutputCheck.FINE
+    assert (await finished(first.start(SHORT))).check == OutputCheck.FINE
+    assert (await finished(second.start(SHORT))).check == OutputCheck.FINE
     assert second.generators.state().pid == pid, "waiting is stopped without ending the process"
 
 
@@ -115,7 +119,7 @@ async def test_a_killed_holder_lets_go(instances: tuple[Instance, Instance]) -> 
     pid = first.generators.state().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    assert (await finished(waiting)).verdict == OutputCheck.FINE
+    assert (await finished(waiting)).check == OutputCheck.FINE
     with pytest.raises(WorkerDiedError):
         await painting
 

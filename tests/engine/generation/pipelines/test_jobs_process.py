@@ -1,4 +1,4 @@
-"""Painting jobs whose pictures a real generator process paints."""
+"""Generations whose pictures a real generator process makes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,10 +11,19 @@ import pytest
 from cache.collections import leave_storybook_out
 from cache.errors import CacheFullError
 from engine.engine import Engine
-from engine.events import JobEvent, JobFailed, JobFinished, JobKept, JobStarted, JobStep
+from engine.events import (
+    GenerationProgress,
+    JobEvent,
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    PictureStored,
+)
 from engine.generation.png_metadata import read_recipe
 from engine.generation.request import GenerateRequest
 from engine.settings import EngineSettings
+from engine.states import GenerationPhase
+from tests.engine.generation.pipelines.asking import phase_of
 
 RED = GenerateRequest(prompt="a red horse", seed=7, steps=60, preview=False)
 
@@ -39,25 +48,25 @@ async def test_two_jobs_paint_one_after_the_other_and_a_restart_finds_what_was_l
 
     def listen(event: JobEvent) -> None:
         events.append(event)
-        if isinstance(event, JobStep) and event.job_id == jobs[1].id:
+        if phase_of(event) is GenerationPhase.STEP and event.job_id == jobs[1].id:
             stepped.set()
 
     async with engine_in(tmp_path, tiny) as engine:
         engine.jobs.subscribe(listen)
-        jobs = [await engine.painting.start(replace(RED, seed=seed)) for seed in (1, 2, 3)]
+        jobs = [await engine.generation.start(replace(RED, seed=seed)) for seed in (1, 2, 3)]
         async with asyncio.timeout(120):
             await stepped.wait()
-    shown = (JobStarted, JobStep, JobKept)
+    shown = (JobStarted, GenerationProgress, PictureStored)
     order = [event.job_id for event in events if isinstance(event, shown)]
     assert order == sorted(order), "one job after the other"
     assert [event.job_id for event in events if isinstance(event, JobFinished)] == [jobs[0].id]
     async with engine_in(tmp_path, tiny) as engine:
-        left = await engine.painting.unfinished()
+        left = await engine.generation.unfinished()
         assert [record.id for record in left] == [jobs[2].id, jobs[1].id]
-        again = await engine.painting.again(jobs[1].id)
+        again = await engine.generation.again(jobs[1].id)
         assert isinstance(await again.wait(), JobFinished)
-        assert [picture.seed for picture in engine.painting.results(again.id)] == [2]
-        assert [record.id for record in await engine.painting.unfinished()] == [jobs[2].id]
+        assert [picture.seed for picture in engine.generation.results(again.id)] == [2]
+        assert [record.id for record in await engine.generation.unfinished()] == [jobs[2].id]
 
 
 async def test_a_disk_that_is_full_in_the_end_costs_no_picture(
@@ -71,9 +80,9 @@ async def test_a_disk_that_is_full_in_the_end_costs_no_picture(
     monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
     monkeypatch.setattr("cache.generated.write_content", refuse)
     async with engine_in(tmp_path / "home", tiny) as engine:
-        outcome = await (await engine.painting.start(replace(RED, steps=2))).wait()
+        outcome = await (await engine.generation.start(replace(RED, steps=2))).wait()
         assert isinstance(outcome, JobFailed)
-        (saved,) = elsewhere.glob("t2itui-*.png")
-        assert str(saved) in outcome.hint
-        assert (read_recipe(saved).prompt, read_recipe(saved).seed) == ("a red horse", 7)
-        assert await engine.painting.pictures() == []
+        (rescued,) = elsewhere.glob("t2itui-*.png")
+        assert str(rescued) in outcome.hint
+        assert (read_recipe(rescued).prompt, read_recipe(rescued).seed) == ("a red horse", 7)
+        assert await engine.generation.pictures() == []

@@ -10,8 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from engine.errors import ModelMissingError, ModelUnusableError
-from engine.generation.request import DPM, EULER_A, LCM
-from engine.models.generator_info import V_PREDICTION, GeneratorFacts, read_facts
+from engine.models.generator_info import V_PREDICTION, GeneratorInfo, read_generator_info
 from engine.settings import DEFAULT_GENERATOR
 from tests.tiny_diffusion import save_safety_checker
 
@@ -22,8 +21,8 @@ def copy(tiny: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny / "plain", tmp_path / "copy"))
 
 
-def facts(source: Path | str, home: Path) -> GeneratorFacts:
-    return read_facts(str(source), home / "generators.json")
+def facts(source: Path | str, home: Path) -> GeneratorInfo:
+    return read_generator_info(str(source), home / "generators.json")
 
 
 def edit(path: Path, **changes: object) -> None:
@@ -40,11 +39,11 @@ def test_a_folder_tells_its_size_defaults_and_limits(tiny: Path, tmp_path: Path)
     found = facts(tiny / "plain", tmp_path)
     assert found.id.startswith("plain@") and len(found.id) == len("plain@") + 8
     assert (found.defaults.width, found.defaults.height, found.defaults.steps) == (64, 64, 25)
-    assert (found.defaults.scheduler, found.defaults.guidance) == (DPM, 7.5)
+    assert (found.defaults.scheduler, found.defaults.guidance) == ("dpm++", 7.5)
     assert (found.multiple, found.smallest, found.family) == (8, 64, "sd1")
     assert set(found.parts) == {"text_encoder", "unet", "vae"}
     assert found.size_bytes == sum(found.parts.values()) > 100_000
-    assert LCM not in found.schedulers
+    assert "lcm" not in found.schedulers
 
 
 def test_the_id_follows_the_content_and_is_remembered(copy: Path, tmp_path: Path) -> None:
@@ -58,18 +57,22 @@ def test_the_id_follows_the_content_and_is_remembered(copy: Path, tmp_path: Path
 
 
 def test_the_models_own_defaults_win(copy: Path, tmp_path: Path) -> None:
-    own = {"steps": 9, "guidance_scale": 3, "scheduler": EULER_A, "width": 96, "height": 64}
+    own = {"steps": 9, "guidance_scale": 3, "scheduler": "euler-a", "width": 96, "height": 64}
     (copy / "t2itui.json").write_text(json.dumps(own))
     found = facts(copy, tmp_path).defaults
-    assert (found.steps, found.guidance, found.scheduler) == (9, 3.0, EULER_A)
+    assert (found.steps, found.guidance, found.scheduler) == (9, 3.0, "euler-a")
     assert (found.width, found.height) == (96, 64)
 
 
 def test_a_distilled_model_paints_in_few_steps(copy: Path, tmp_path: Path) -> None:
     edit(copy / "unet" / "config.json", time_cond_proj_dim=16)
     found = facts(copy, tmp_path)
-    assert found.schedulers == (LCM,)
-    assert (found.defaults.scheduler, found.defaults.steps, found.defaults.guidance) == (LCM, 4, 1)
+    assert found.schedulers == ("lcm",)
+    assert (found.defaults.scheduler, found.defaults.steps, found.defaults.guidance) == (
+        "lcm",
+        4,
+        1,
+    )
 
 
 @pytest.mark.parametrize("variant", ["fp16", "bf16"])

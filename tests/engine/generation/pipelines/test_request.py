@@ -7,21 +7,21 @@ import pytest
 from PIL import Image
 
 from engine.errors import RequestError
-from engine.generation.parameters import settle
-from engine.generation.request import DDIM, DPM, EULER_A, LCM, GenerateRequest, Lora, checked
-from engine.models.generator_info import EPSILON, Defaults, GeneratorFacts
+from engine.generation.request import GenerateRequest, checked, resolve
+from engine.models.generator_info import EPSILON, GeneratorDefaults, GeneratorInfo
+from engine.models.parameters import Lora
 
 REQUEST = GenerateRequest(prompt="a red horse")
-FACTS = GeneratorFacts(
+FACTS = GeneratorInfo(
     id="some/model",
     source="some/model",
     path=Path(),
     family="sd1",
     prediction_type=EPSILON,
-    defaults=Defaults(steps=25, guidance=7.5, scheduler=DPM, width=512, height=512),
+    defaults=GeneratorDefaults(steps=25, guidance=7.5, scheduler="dpm++", width=512, height=512),
     multiple=8,
     smallest=64,
-    schedulers=(DDIM, DPM, EULER_A),
+    schedulers=("ddim", "dpm++", "euler-a"),
     variant="",
     size_bytes=1,
     has_safety_checker=False,
@@ -68,14 +68,14 @@ def test_a_strength_out_of_range_is_refused(strength: float) -> None:
 
 
 def test_what_is_left_open_comes_from_the_model() -> None:
-    settled = settle(REQUEST, FACTS)
-    assert (settled.steps, settled.guidance, settled.scheduler) == (25, 7.5, DPM)
-    assert (settled.width, settled.height, settled.model_id) == (512, 512, "some/model")
+    found = resolve(REQUEST, FACTS)
+    assert (found.steps, found.guidance, found.scheduler) == (25, 7.5, "dpm++")
+    assert (found.width, found.height, found.model_id) == (512, 512, "some/model")
 
 
 def test_what_is_asked_for_wins_also_when_it_is_zero() -> None:
-    settled = settle(replace(REQUEST, guidance=0.0, steps=7, width=640), FACTS)
-    assert (settled.guidance, settled.steps, settled.width, settled.height) == (0.0, 7, 640, 512)
+    found = resolve(replace(REQUEST, guidance=0.0, steps=7, width=640), FACTS)
+    assert (found.guidance, found.steps, found.width, found.height) == (0.0, 7, 640, 512)
 
 
 @pytest.mark.parametrize(
@@ -83,44 +83,44 @@ def test_what_is_asked_for_wins_also_when_it_is_zero() -> None:
     [
         ({"width": 500}, "multiple of 8"),
         ({"height": 32}, "too small"),
-        ({"scheduler": LCM}, "not made for the scheduler lcm"),
+        ({"scheduler": "lcm"}, "not made for the scheduler lcm"),
         ({"start_picture": Path(__file__), "width": 64, "strength": 0.1, "steps": 5}, "leave none"),
     ],
 )
 def test_what_the_model_cannot_do_is_refused(change: dict[str, object], reason: str) -> None:
     with pytest.raises(RequestError, match=reason):
-        settle(replace(REQUEST, **change), FACTS)  # type: ignore[arg-type]
+        resolve(replace(REQUEST, **change), FACTS)  # type: ignore[arg-type]
 
 
 def test_a_refused_size_comes_with_one_that_would_do() -> None:
     with pytest.raises(RequestError) as error:
-        settle(replace(REQUEST, width=500), FACTS)
+        resolve(replace(REQUEST, width=500), FACTS)
     assert error.value.hint.startswith("496 ") or error.value.hint.startswith("504 ")
 
 
 def test_lcm_is_taken_with_a_lora_and_for_few_steps(tmp_path: Path) -> None:
     lora = tmp_path / "lcm.safetensors"
     lora.touch()
-    request = replace(REQUEST, scheduler=LCM, loras=(Lora(path=lora),), steps=4)
-    assert settle(request, FACTS).scheduler == LCM
+    request = replace(REQUEST, scheduler="lcm", loras=(Lora(path=lora),), steps=4)
+    assert resolve(request, FACTS).scheduler == "lcm"
     with pytest.raises(RequestError, match="at most 50"):
-        settle(replace(request, steps=51), FACTS)
+        resolve(replace(request, steps=51), FACTS)
 
 
 def test_a_variation_keeps_the_shape_of_its_start_picture(tmp_path: Path) -> None:
     lying = tmp_path / "lying.png"
     Image.new("RGB", (1600, 900)).save(lying)
-    settled = settle(replace(REQUEST, start_picture=lying), FACTS)
-    assert (settled.width, settled.height) == (680, 384)
+    found = resolve(replace(REQUEST, start_picture=lying), FACTS)
+    assert (found.width, found.height) == (680, 384)
 
     upright = tmp_path / "upright.jpg"
     exif = Image.Exif()
     exif[274] = 6
     Image.new("RGB", (1600, 900)).save(upright, exif=exif)
-    settled = settle(replace(REQUEST, start_picture=upright), FACTS)
-    assert (settled.width, settled.height) == (384, 680)
+    found = resolve(replace(REQUEST, start_picture=upright), FACTS)
+    assert (found.width, found.height) == (384, 680)
 
 
 def test_a_start_picture_that_is_none_is_refused() -> None:
     with pytest.raises(RequestError, match="cannot be read"):
-        settle(replace(REQUEST, start_picture=Path(__file__)), FACTS)
+        resolve(replace(REQUEST, start_picture=Path(__file__)), FACTS)

@@ -10,14 +10,17 @@ import pytest
 import torch
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
-from engine.generation.request import GenerateRequest, Lora
-from engine.models.generator_info import read_facts, read_header
+from engine.events import GenerationProgress, JobEvent
+from engine.generation.request import GenerateRequest
+from engine.models.generator_info import read_generator_info, read_header
+from engine.models.generator_messages import GeneratedImage
 from engine.models.generators import Generators
-from engine.models.progress import Decoding, Painted, PaintEvent, Step
+from engine.models.parameters import Lora
 from engine.settings import EngineSettings
-from engine.states import OutputCheck
+from engine.states import GenerationPhase, OutputCheck
 from engine.workers.device import is_native
-from engine.workers.pipelines import LoraFile, Loras, Source, load_pipeline
+from engine.workers.pipelines import Loras, PipelineSource, load_pipeline
+from tests.engine.generation.pipelines.asking import generate, phase_of
 from tests.sd15 import VOCABULARY, save_sd15
 
 pytestmark = [
@@ -47,9 +50,15 @@ def layers_with_lora(pipe: Pipeline) -> int:
 
 
 def load(path: Path, home: Path, dtype: str) -> Pipeline:
-    facts = read_facts(str(path), home / "generators.json")
-    source = Source(
-        id=facts.id, path=facts.path, config=facts.config, variant=facts.variant, parts=facts.parts
+    info = read_generator_info(str(path), home / "generators.json")
+    source = PipelineSource(
+        id=info.id,
+        path=info.path,
+        config=info.config,
+        variant=info.variant,
+        parts=info.parts,
+        multiple=info.multiple,
+        smallest=info.smallest,
     )
     return load_pipeline(source, dtype, lambda stage, done, total: None)
 
@@ -69,7 +78,7 @@ def test_a_checkpoint_gives_each_part_the_weights_of_the_folder(sd15: Path, tmp_
             assert torch.equal(found[key], weight), f"{part}: {key}"
     assert {p.dtype for p in file.unet.parameters()} == {torch.bfloat16}
     assert not layers_with_lora(file)
-    Loras(file).use((LoraFile(path=sd15 / "lora.safetensors", weight=0.5),))
+    Loras(file).use((Lora(path=sd15 / "lora.safetensors", weight=0.5),))
     names = read_header(sd15 / "lora.safetensors")
     wanted = sum(name.endswith(".lora_down.weight") for name in names)
     assert layers_with_lora(file) == wanted > 100, "a part of the LoRA was passed over"
@@ -81,20 +90,21 @@ async def test_it_paints_in_its_process_from_either_and_with_a_lora_of_another_t
 ) -> None:
     settings = EngineSettings(home=tmp_path, dtype=dtype, generator=str(sd15 / "sd15"))
     generators = Generators(settings)
-    events: list[PaintEvent] = []
+    events: list[JobEvent] = []
 
-    async def paint(**changes: Any) -> Painted:  # noqa: ANN401
+    async def paint(**changes: Any) -> GeneratedImage:  # noqa: ANN401
         events.clear()
         request = GenerateRequest(
             prompt="a red dog", steps=2, width=64, height=64, preview=False, **changes
         )
-        painted = await generators.paint(request, SEED, events.append)
-        assert (painted.verdict, painted.pixels.shape) == (OutputCheck.FINE, (64, 64, 3))
-        assert [event.step for event in events if isinstance(event, Step)] == [1, 2]
-        assert isinstance(events[-1], Decoding)
+        painted = await generate(generators, request, SEED, events.append)
+        assert (painted.check, painted.pixels.shape) == (OutputCheck.FINE, (64, 64, 3))
+        progress = [event for event in events if isinstance(event, GenerationProgress)]
+        steps = [each.done for each in progress if each.phase is GenerationPhase.STEP]
+        assert steps == [1, 2] and phase_of(events[-1]) is GenerationPhase.DECODING
         is_kept = painted.device != "cpu" or is_native(dtype)
         assert painted.dtype == (dtype if is_kept else "fp32")
-        assert is_kept or "so fp32 is used" in painted.notes[0]
+        assert is_kept or "so fp32 is used" in painted.warnings[0]
         return painted
 
     try:
@@ -103,11 +113,11 @@ async def test_it_paints_in_its_process_from_either_and_with_a_lora_of_another_t
         file = await paint(model=str(sd15 / "sd15.safetensors"))
     finally:
         await generators.aclose()
-    assert file.model_id != folder.model_id
+    assert file.parameters.model_id != folder.parameters.model_id
     # The last bits of bf16 are lost in the file; a weight in a wrong place shows far more.
     assert distance(folder, file) < distance(folder, changed) / 10
 
 
-def distance(first: Painted, second: Painted) -> float:
+def distance(first: GeneratedImage, second: GeneratedImage) -> float:
     """The mean difference of two pictures' levels."""
     return float(np.abs(first.pixels.astype(int) - second.pixels).mean())

@@ -1,4 +1,4 @@
-"""Painting with small real pipelines through the loading code of the large, in this process."""
+"""Generating with small real pipelines through the loading code of the large, in this process."""
 
 import copy
 import json
@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.errors import ModelUnusableError, OutOfMemoryError, PictureError
-from engine.generation.request import DDIM, DPM, EULER_A, LCM
-from engine.models.generator_info import read_facts
+from engine.models.generator_info import read_generator_info
+from engine.models.parameters import GenerationParameters, Lora
 from engine.states import OutputCheck
-from engine.workers.denoising import DECODING, PAINTING, Ladder, Painter, Size, Task
+from engine.workers.denoising import Denoiser, MemorySavings, smaller
 from engine.workers.device import Choice, is_native
-from engine.workers.pipelines import LoraFile, Source, load_pipeline, settle_dtype
+from engine.workers.pipelines import PipelineSource, load_fitting, load_pipeline
 from engine.workers.previews import Previewer, linear_map
 from engine.workers.schedulers import make_scheduler
 from tests.tiny_diffusion import quiet, save_safety_checker, save_tiny_diffusion
@@ -41,19 +41,19 @@ Pipeline: TypeAlias = Any
 Pixels: TypeAlias = NDArray[np.uint8]
 
 CPU = Choice(device="cpu", dtype="fp32", name="a CPU")
-TASK = Task(
+SEED = 5
+TASK = GenerationParameters(
+    model_id="tiny",
     prompt="a red horse in the snow",
     negative="",
-    seed=5,
     steps=3,
     guidance=7.5,
-    size=Size(width=64, height=64),
-    scheduler=DPM,
+    width=64,
+    height=64,
+    scheduler="dpm++",
     loras=(),
-    start=None,
+    start_picture=None,
     strength=0.5,
-    multiple=8,
-    smallest=64,
 )
 
 
@@ -62,11 +62,11 @@ class Stop(Exception):
 
 
 class Notes:
-    """Writes down what a painter tells; stops it at a step, or before the decoding."""
+    """Writes down what a denoiser reports; stops it at a step, or before the decoding."""
 
     def __init__(self, stop_at: int | str | None = None) -> None:
         self.steps: list[tuple[int, int]] = []
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.checks = 0
         self._stop_at = stop_at
         self._stopped = False
@@ -82,18 +82,31 @@ class Notes:
         self._stopped = step == self._stop_at
 
     def decoding(self) -> None:
-        self.told.append("decoding")
+        self.reported.append("decoding")
         self._stopped = self._stop_at == "decoding"
 
-    def stepped_down(self, what: str, why: str) -> None:
-        self.told.append(what)
+    def fall_back(self, what: str, why: str) -> None:
+        self.reported.append(what)
 
 
-def source(path: Path, tmp_path: Path) -> Source:
-    facts = read_facts(str(path), tmp_path / "generators.json")
-    return Source(
-        id=facts.id, path=facts.path, config=facts.config, variant=facts.variant, parts=facts.parts
+def source(path: Path, tmp_path: Path) -> PipelineSource:
+    info = read_generator_info(str(path), tmp_path / "generators.json")
+    return PipelineSource(
+        id=info.id,
+        path=info.path,
+        config=info.config,
+        variant=info.variant,
+        parts=info.parts,
+        multiple=info.multiple,
+        smallest=info.smallest,
     )
+
+
+def denoiser_of(pipe: Pipeline, choice: Choice) -> Denoiser:
+    origin = PipelineSource(
+        id="tiny", path=Path(), config=Path(), variant="", parts={}, multiple=8, smallest=64
+    )
+    return Denoiser(pipe, choice, MemorySavings(pipe, "cpu"), origin)
 
 
 def load(path: Path, tmp_path: Path, dtype: str = "fp32") -> Pipeline:
@@ -106,17 +119,17 @@ def loaded(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 
 @pytest.fixture
-def painter(loaded: Pipeline) -> Painter:
-    """Paints with a pipeline that the test may change."""
+def denoiser(loaded: Pipeline) -> Denoiser:
+    """Generates with a pipeline that the test may change."""
     kind: Pipeline = StableDiffusionPipeline
     pipe = kind(**copy.deepcopy(loaded.components), requires_safety_checker=False)
     pipe.set_progress_bar_config(disable=True)
-    return Painter(pipe, CPU, Ladder(pipe, "cpu"))
+    return denoiser_of(pipe, CPU)
 
 
-def paint(painter: Painter, **changes: object) -> Pixels:
-    result = painter.paint(replace(TASK, **changes), Notes(), None)  # type: ignore[arg-type]
-    assert result.verdict == OutputCheck.FINE
+def paint(denoiser: Denoiser, seed: int = SEED, **changes: object) -> Pixels:
+    result = denoiser.generate(replace(TASK, **changes), seed, Notes(), None)  # type: ignore[arg-type]
+    assert result.check == OutputCheck.FINE
     return result.pixels
 
 
@@ -129,7 +142,7 @@ def bare(folder: Path, scheduler: Pipeline, kind: Pipeline, **options: Any) -> P
     extra = {DPMSolverMultistepScheduler: "use_karras_sigmas", DDIMScheduler: "clip_sample"}
     option = {extra[scheduler]: scheduler is not DDIMScheduler} if scheduler in extra else {}
     pipe.scheduler = scheduler.from_config(pipe.scheduler.config, **option)
-    noise = torch.Generator().manual_seed(TASK.seed)
+    noise = torch.Generator().manual_seed(SEED)
     steps = {"num_inference_steps": TASK.steps, "guidance_scale": TASK.guidance}
     return np.asarray(pipe(TASK.prompt, generator=noise, **steps, **options).images[0])
 
@@ -137,23 +150,23 @@ def bare(folder: Path, scheduler: Pipeline, kind: Pipeline, **options: Any) -> P
 @pytest.mark.parametrize(
     ("name", "scheduler"),
     [
-        (DPM, DPMSolverMultistepScheduler),
-        (DDIM, DDIMScheduler),
-        (EULER_A, EulerAncestralDiscreteScheduler),
+        ("dpm++", DPMSolverMultistepScheduler),
+        ("ddim", DDIMScheduler),
+        ("euler-a", EulerAncestralDiscreteScheduler),
     ],
 )
 def test_a_picture_is_the_one_that_bare_diffusers_paints(
-    name: str, scheduler: Pipeline, painter: Painter, tiny: Path
+    name: str, scheduler: Pipeline, denoiser: Denoiser, tiny: Path
 ) -> None:
     size = {"width": 64, "height": 72}
     expected = bare(tiny / "plain", scheduler, StableDiffusionPipeline, **size)
-    found = paint(painter, scheduler=name, size=Size(**size))
+    found = paint(denoiser, scheduler=name, **size)
     assert found.shape == (72, 64, 3)
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
 def test_a_variation_is_the_one_that_bare_diffusers_paints(
-    painter: Painter, tiny: Path, tmp_path: Path
+    denoiser: Denoiser, tiny: Path, tmp_path: Path
 ) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     start = Image.fromarray(pixels)
@@ -162,32 +175,32 @@ def test_a_variation_is_the_one_that_bare_diffusers_paints(
     options = {"image": start, "strength": 0.7}
     expected = bare(tiny / "plain", DPMSolverMultistepScheduler, kind, **options)
     notes = Notes()
-    task = replace(TASK, start=tmp_path / "start.png", strength=0.7)
-    found = painter.paint(task, notes, None)
+    task = replace(TASK, start_picture=tmp_path / "start.png", strength=0.7)
+    found = denoiser.generate(task, SEED, notes, None)
     assert np.abs(found.pixels.astype(int) - expected).max() <= 1
     assert notes.steps == [(1, 2), (2, 2)]
     with pytest.raises(PictureError, match="cannot be read"):
-        painter.paint(replace(TASK, start=Path(__file__)), Notes(), None)
+        denoiser.generate(replace(TASK, start_picture=Path(__file__)), SEED, Notes(), None)
 
 
 def test_a_checkpoint_paints_what_its_folder_paints(
-    painter: Painter, tiny: Path, tmp_path: Path
+    denoiser: Denoiser, tiny: Path, tmp_path: Path
 ) -> None:
     pipe = load(tiny / "plain.safetensors", tmp_path)
-    from_file = Painter(pipe, CPU, Ladder(pipe, "cpu"))
+    from_file = denoiser_of(pipe, CPU)
     # The same weights lie otherwise in memory, and the last bit of a level may round otherwise.
-    np.testing.assert_allclose(paint(from_file), paint(painter), rtol=0, atol=1)
+    np.testing.assert_allclose(paint(from_file), paint(denoiser), rtol=0, atol=1)
 
 
 @pytest.mark.parametrize(("dtype", "name"), [("bf16", "bfloat16"), ("fp16", "float16")])
 def test_variants_paint_nearly_the_same_in_their_own_number_format(
-    dtype: str, name: str, painter: Painter, tmp_path: Path
+    dtype: str, name: str, denoiser: Denoiser, tmp_path: Path
 ) -> None:
     folder = save_tiny_diffusion(tmp_path / dtype, dtype=name, variant=dtype)
     pipe = load(folder, tmp_path, dtype)
     assert {pipe.unet.dtype, pipe.vae.dtype, pipe.text_encoder.dtype} == {getattr(torch, name)}
-    short = Painter(pipe, Choice(device="cpu", dtype=dtype, name=""), Ladder(pipe, "cpu"))
-    assert np.abs(paint(short).astype(int) - paint(painter)).mean() < 4
+    short = denoiser_of(pipe, Choice(device="cpu", dtype=dtype, name=""))
+    assert np.abs(paint(short).astype(int) - paint(denoiser)).mean() < 4
 
 
 def test_bf16_is_left_where_it_disagrees_with_fp32(
@@ -200,13 +213,13 @@ def test_bf16_is_left_where_it_disagrees_with_fp32(
     def report(stage: str, done: int, total: int) -> None:
         stages.append(stage)
 
-    pipe, choice, notes = settle_dtype(place, wanted, report)
-    assert (choice.dtype, pipe.unet.dtype, notes) == ("bf16", torch.bfloat16, ())
+    pipe, choice, warnings = load_fitting(place, wanted, report)
+    assert (choice.dtype, pipe.unet.dtype, warnings) == ("bf16", torch.bfloat16, ())
     assert stages[:3] == ["loading text encoder", "loading unet", "loading vae"]
     monkeypatch.setattr("engine.workers.pipelines.MIN_AGREEMENT", 1.1)
-    pipe, choice, notes = settle_dtype(place, wanted, report)
+    pipe, choice, warnings = load_fitting(place, wanted, report)
     assert (choice.dtype, pipe.unet.dtype) == ("fp32", torch.float32)
-    assert "fp32 is used" in notes[0]
+    assert "fp32 is used" in warnings[0]
 
 
 def test_a_number_format_that_a_cpu_would_be_slow_in_is_left(
@@ -215,11 +228,11 @@ def test_a_number_format_that_a_cpu_would_be_slow_in_is_left(
     asked: list[str] = []
     monkeypatch.setattr("engine.workers.pipelines.is_native", asked.append)
     wanted, stages = Choice(device="cpu", dtype="fp16", name=""), list[str]()
-    pipe, choice, notes = settle_dtype(
+    pipe, choice, warnings = load_fitting(
         source(tiny / "plain", tmp_path), wanted, lambda stage, done, total: stages.append(stage)
     )
     assert (choice.dtype, pipe.unet.dtype, asked) == ("fp32", torch.float32, ["fp16"])
-    assert "no fp16 of its own" in notes[0]
+    assert "no fp16 of its own" in warnings[0]
     assert not any("checking" in stage for stage in stages), "the check alone would take minutes"
     assert is_native("fp32")
 
@@ -240,48 +253,48 @@ def test_missing_weights_are_an_error_and_not_noise(tiny: Path, tmp_path: Path) 
 
 
 def test_a_lora_changes_the_picture_by_its_weight_and_leaves_no_trace(
-    painter: Painter, tiny: Path, tmp_path: Path
+    denoiser: Denoiser, tiny: Path, tmp_path: Path
 ) -> None:
-    plain = paint(painter)
+    plain = paint(denoiser)
 
     def distance(weight: float) -> float:
-        loras = (LoraFile(path=tiny / "lora.safetensors", weight=weight),)
-        return float(np.abs(paint(painter, loras=loras).astype(int) - plain).mean())
+        loras = (Lora(path=tiny / "lora.safetensors", weight=weight),)
+        return float(np.abs(paint(denoiser, loras=loras).astype(int) - plain).mean())
 
     assert distance(0.0) == 0
     assert 0 < distance(0.1) < distance(1.0)
-    np.testing.assert_array_equal(paint(painter), plain)
+    np.testing.assert_array_equal(paint(denoiser), plain)
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
-    bad = LoraFile(path=tmp_path / "bad.safetensors", weight=1.0)
+    bad = Lora(path=tmp_path / "bad.safetensors", weight=1.0)
     with pytest.raises(ModelUnusableError, match=r"bad\.safetensors"):
-        painter.paint(replace(TASK, loras=(bad,)), Notes(), None)
-    np.testing.assert_array_equal(paint(painter), plain)
+        denoiser.generate(replace(TASK, loras=(bad,)), SEED, Notes(), None)
+    np.testing.assert_array_equal(paint(denoiser), plain)
 
 
-def test_only_a_new_text_is_read(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_new_text_is_read(denoiser: Denoiser, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    encode = painter.pipe.encode_prompt
+    encode = denoiser.pipe.encode_prompt
 
     def spy(prompt: str | None, *args: object, **kwargs: object) -> object:
         if prompt is not None:
             read.append(prompt)
         return encode(prompt, *args, **kwargs)
 
-    monkeypatch.setattr(painter.pipe, "encode_prompt", spy)
-    first = paint(painter)
-    second = paint(painter, seed=6)
+    monkeypatch.setattr(denoiser.pipe, "encode_prompt", spy)
+    first = paint(denoiser)
+    second = paint(denoiser, seed=6)
     assert not np.array_equal(first, second)
-    np.testing.assert_array_equal(paint(painter), first)
+    np.testing.assert_array_equal(paint(denoiser), first)
     assert read == [TASK.prompt]
-    paint(painter, prompt="a cat")
-    paint(painter, negative="dogs")
+    paint(denoiser, prompt="a cat")
+    paint(denoiser, negative="dogs")
     assert read == [TASK.prompt, "a cat", TASK.prompt]
 
 
-def test_words_that_the_text_tower_cuts_are_named(painter: Painter) -> None:
-    result = painter.paint(replace(TASK, prompt="a dog " * 40 + "hippo"), Notes(), None)
-    (note,) = result.notes
-    assert note.endswith("hippo") and note.startswith("the prompt is too long")
+def test_words_that_the_text_tower_cuts_are_named(denoiser: Denoiser) -> None:
+    result = denoiser.generate(replace(TASK, prompt="a dog " * 40 + "hippo"), SEED, Notes(), None)
+    (warning,) = result.warnings
+    assert warning.endswith("hippo") and warning.startswith("the prompt is too long")
 
 
 def test_schedulers_keep_what_the_model_predicts() -> None:
@@ -291,28 +304,28 @@ def test_schedulers_keep_what_the_model_predicts() -> None:
         "timestep_spacing": "trailing",
         "beta_schedule": "scaled_linear",
     }
-    for name in (DPM, DDIM, EULER_A, LCM):
+    for name in ("dpm++", "ddim", "euler-a", "lcm"):
         made = make_scheduler(name, config).config
         assert {key: made[key] for key in config} == config
         assert not made.get("clip_sample", False)
-    assert not make_scheduler(DPM, config).config.use_karras_sigmas
-    assert make_scheduler(DPM, {}).config.use_karras_sigmas
+    assert not make_scheduler("dpm++", config).config.use_karras_sigmas
+    assert make_scheduler("dpm++", {}).config.use_karras_sigmas
 
 
 @pytest.mark.parametrize("stop_at", [2, "decoding"])
 def test_a_stop_is_obeyed_at_once_and_leaves_the_pipeline_well(
-    stop_at: int | str, painter: Painter, monkeypatch: pytest.MonkeyPatch
+    stop_at: int | str, denoiser: Denoiser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[object] = []
-    monkeypatch.setattr(painter.pipe.vae, "decode", decoded.append)
+    monkeypatch.setattr(denoiser.pipe.vae, "decode", decoded.append)
     notes = Notes(stop_at)
     with pytest.raises(Stop):
-        painter.paint(TASK, notes, None)
+        denoiser.generate(TASK, SEED, notes, None)
     assert len(notes.steps) == (stop_at if isinstance(stop_at, int) else TASK.steps)
     assert not decoded
     monkeypatch.undo()
     assert notes.checks > 4 * len(notes.steps), "a step is stopped between its blocks"
-    assert paint(painter).any()
+    assert paint(denoiser).any()
 
 
 def fail(times: int, method: Callable[..., object]) -> Callable[..., object]:
@@ -331,40 +344,44 @@ def fail(times: int, method: Callable[..., object]) -> Callable[..., object]:
 @pytest.mark.parametrize(
     ("place", "times", "down", "size"),
     [
-        ("unet", 1, ["attention in slices"], (128, 96)),
-        ("unet", 2, ["attention in slices", "a smaller picture: 88 x 64"], (88, 64)),
-        ("vae", 1, ["the picture decoded in tiles"], (128, 96)),
-        ("vae", 2, ["the picture decoded in tiles", "a smaller picture: 88 x 64"], (88, 64)),
+        ("unet", 1, ("attention in slices",), (128, 96)),
+        ("unet", 2, ("attention in slices", "a smaller picture: 88 x 64"), (88, 64)),
+        ("vae", 1, ("the picture decoded in tiles",), (128, 96)),
+        ("vae", 2, ("the picture decoded in tiles", "a smaller picture: 88 x 64"), (88, 64)),
     ],
 )
-def test_each_want_of_memory_takes_a_step_down_and_tells(
+def test_each_want_of_memory_gives_something_up_and_reports_it(
     place: str,
     times: int,
-    down: list[str],
+    down: tuple[str, ...],
     size: tuple[int, int],
-    painter: Painter,
+    denoiser: Denoiser,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    part, method = getattr(painter.pipe, place), "forward" if place == "unet" else "decode"
+    part, method = getattr(denoiser.pipe, place), "forward" if place == "unet" else "decode"
     monkeypatch.setattr(part, method, fail(times, getattr(part, method)))
     notes = Notes()
-    result = painter.paint(replace(TASK, size=Size(width=128, height=96)), notes, None)
-    assert [told for told in notes.told if told != "decoding"] == down == result.steps_down
-    assert (result.size.width, result.size.height) == size
+    result = denoiser.generate(replace(TASK, width=128, height=96), SEED, notes, None)
+    assert (
+        tuple(each for each in notes.reported if each != "decoding")
+        == down
+        == result.memory_fallbacks
+    )
+    assert (result.parameters.width, result.parameters.height) == size
     assert result.pixels.shape == (size[1], size[0], 3)
     if place == "vae" and times == 1:
         assert len(notes.steps) == TASK.steps, "what was painted is not painted again"
-        assert painter.pipe.vae.use_tiling
-    again = painter.paint(TASK, Notes(), None)
-    assert again.steps_down == down[:1], "what costs time alone stays"
+        assert denoiser.pipe.vae.use_tiling
+    again = denoiser.generate(TASK, SEED, Notes(), None)
+    assert again.memory_fallbacks == down[:1], "what costs time alone stays"
 
 
-def test_at_the_foot_of_the_ladder_the_want_of_memory_is_an_error(
-    painter: Painter, monkeypatch: pytest.MonkeyPatch
+def test_where_nothing_is_left_to_give_up_the_want_of_memory_is_an_error(
+    denoiser: Denoiser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(painter.pipe.unet, "forward", fail(99, painter.pipe.unet.forward))
+    monkeypatch.setattr(denoiser.pipe.unet, "forward", fail(99, denoiser.pipe.unet.forward))
     with pytest.raises(OutOfMemoryError, match="even 64 x 64") as error:
-        painter.paint(TASK, Notes(), None)
+        denoiser.generate(TASK, SEED, Notes(), None)
     assert "Tried to allocate" in error.value.message and error.value.hint
 
 
@@ -383,38 +400,37 @@ class FakeOffloading:
 
 def test_on_a_gpu_the_models_move_out_before_the_picture_shrinks() -> None:
     pipe = FakeOffloading()
-    ladder = Ladder(pipe, "cuda")
-    steps = [ladder.step_down(PAINTING) for _ in range(3)]
-    assert steps == ["attention in slices", "models kept in the machine's memory", None]
+    savings = MemorySavings(pipe, "cuda")
+    taken = [savings.save(is_decoding=False) for _ in range(3)]
+    assert taken == ["attention in slices", "models kept in the machine's memory", None]
     assert pipe.calls == ["slices auto", "offload"]
-    assert ladder.offload() is None
-    assert Ladder(pipe, "cpu").offload() is None
-    assert Ladder(pipe, "cuda").offload() == "models kept in the machine's memory"
-    assert DECODING != PAINTING
+    assert savings.offload() is None
+    assert MemorySavings(pipe, "cpu").offload() is None
+    assert MemorySavings(pipe, "cuda").offload() == "models kept in the machine's memory"
 
 
 def test_a_smaller_picture_keeps_its_shape() -> None:
-    sizes, size = list[tuple[int, int]](), Size(width=768, height=512)
-    while (smaller := size.smaller(8, 64)) is not None:
-        size = smaller
+    sizes, size = list[tuple[int, int]](), TASK.sized(768, 512)
+    while (next_size := smaller(size, 8, 64)) is not None:
+        size = next_size
         sizes.append((size.width, size.height))
     assert sizes[:3] == [(544, 360), (384, 256), (272, 184)]
     assert all(1.4 < width / height < 1.6 for width, height in sizes)
     assert min(sizes[-1]) >= 64
 
 
-def test_latents_and_pictures_that_are_no_numbers_are_labelled(painter: Painter) -> None:
-    weight = painter.pipe.vae.decoder.conv_out.bias
+def test_latents_and_pictures_that_are_no_numbers_are_labelled(denoiser: Denoiser) -> None:
+    weight = denoiser.pipe.vae.decoder.conv_out.bias
     with torch.no_grad():
         weight.fill_(float("nan"))
-    assert painter.paint(TASK, Notes(), None).verdict == OutputCheck.NOT_FINITE
+    assert denoiser.generate(TASK, SEED, Notes(), None).check == OutputCheck.NOT_FINITE
     with torch.no_grad():
         weight.fill_(-1e6)
-    assert painter.paint(TASK, Notes(), None).verdict == OutputCheck.BLACK
+    assert denoiser.generate(TASK, SEED, Notes(), None).check == OutputCheck.BLACK
     with torch.no_grad():
-        painter.pipe.unet.conv_out.bias.fill_(float("inf"))
-    result = painter.paint(TASK, Notes(), None)
-    assert (result.verdict, result.pixels.shape) == (OutputCheck.NOT_FINITE, (64, 64, 3))
+        denoiser.pipe.unet.conv_out.bias.fill_(float("inf"))
+    result = denoiser.generate(TASK, SEED, Notes(), None)
+    assert (result.check, result.pixels.shape) == (OutputCheck.NOT_FINITE, (64, 64, 3))
 
 
 def test_a_decoder_that_overflows_in_half_precision_is_run_in_fp32(
@@ -424,30 +440,30 @@ def test_a_decoder_that_overflows_in_half_precision_is_run_in_fp32(
     with torch.no_grad():
         pipe.vae.decoder.conv_in.bias.fill_(60000.0)
         pipe.vae.post_quant_conv.bias.fill_(60000.0)
-    painter = Painter(pipe, Choice(device="cpu", dtype="fp16", name=""), Ladder(pipe, "cpu"))
-    result = painter.paint(TASK, Notes(), None)
-    assert result.verdict == OutputCheck.FINE
-    assert "fp32" in result.notes[0]
+    denoiser = denoiser_of(pipe, Choice(device="cpu", dtype="fp16", name=""))
+    result = denoiser.generate(TASK, SEED, Notes(), None)
+    assert result.check == OutputCheck.FINE
+    assert "fp32" in result.warnings[0]
     assert pipe.vae.dtype == torch.float16
 
 
 @pytest.mark.parametrize(
-    ("blocks", "verdict"), [(True, OutputCheck.BLOCKED), (False, OutputCheck.FINE)]
+    ("blocks", "check"), [(True, OutputCheck.BLOCKED), (False, OutputCheck.FINE)]
 )
 def test_what_the_models_own_checker_objects_to_is_blocked(
-    blocks: bool, verdict: str, tiny: Path, tmp_path: Path
+    blocks: bool, check: OutputCheck, tiny: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(tiny / "plain", tmp_path / "checked"))
     save_safety_checker(folder, blocks=blocks)
     pipe = load(folder, tmp_path)
-    result = Painter(pipe, CPU, Ladder(pipe, "cpu")).paint(TASK, Notes(), None)
-    assert result.verdict == verdict
+    result = denoiser_of(pipe, CPU).generate(TASK, SEED, Notes(), None)
+    assert result.check is check
     assert bool(result.pixels.any()) != blocks
 
 
-def test_the_preview_is_fitted_once_and_shows_colours(painter: Painter, tmp_path: Path) -> None:
+def test_the_preview_is_fitted_once_and_shows_colours(denoiser: Denoiser, tmp_path: Path) -> None:
     memory = tmp_path / "previews.json"
-    vae = painter.pipe.vae
+    vae = denoiser.pipe.vae
     first = linear_map(vae, "cpu", "some model", memory)
     kept = json.loads(memory.read_text())
     assert np.asarray(kept["some model"]).shape == (5, 3)
@@ -463,12 +479,12 @@ def test_the_preview_is_fitted_once_and_shows_colours(painter: Painter, tmp_path
     )
 
 
-def test_previews_come_small_and_not_too_often(painter: Painter, tmp_path: Path) -> None:
+def test_previews_come_small_and_not_too_often(denoiser: Denoiser, tmp_path: Path) -> None:
     sent: list[tuple[int, int]] = []
-    to_rgb = linear_map(painter.pipe.vae, "cpu", "some model", tmp_path / "previews.json")
+    to_rgb = linear_map(denoiser.pipe.vae, "cpu", "some model", tmp_path / "previews.json")
     previewer = Previewer(to_rgb, lambda rgb, width, height: sent.append((width, height)))
     for _ in range(20):
         previewer.offer(torch.zeros(1, 4, 300, 200))
     assert sent == [(66, 100)]
-    painted = painter.paint(replace(TASK, scheduler=DDIM), Notes(), previewer)
-    np.testing.assert_array_equal(painted.pixels, paint(painter, scheduler=DDIM))
+    painted = denoiser.generate(replace(TASK, scheduler="ddim"), SEED, Notes(), previewer)
+    np.testing.assert_array_equal(painted.pixels, paint(denoiser, scheduler="ddim"))

@@ -1,0 +1,42 @@
+"""The parameters of a generation: all that decides a picture but its seed, with nothing left open.
+
+One shape from the request to the model process, the recipe and the screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """A low-rank change to a generator's weights."""
+
+    path: Path
+    """A `.safetensors` file."""
+    weight: float = 1.0
+    """How much of it is added; negative takes away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationParameters:
+    """All that decides a picture but its seed, with nothing left open."""
+
+    model_id: str
+    prompt: str
+    negative: str
+    steps: int
+    guidance: float
+    width: int
+    """Pixels, as `height`."""
+    height: int
+    scheduler: str
+    """A name of schedulers.SCHEDULERS."""
+    loras: tuple[Lora, ...]
+    start_picture: Path | None
+    strength: float
+
+    def sized(self, width: int, height: int) -> GenerationParameters:
+        """The same at another size."""
+        return replace(self, width=width, height=height)
