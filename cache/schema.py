@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -222,6 +222,15 @@ _LABELS = (
 )
 
 
+_ZEROS = """
+create table zeros (
+    id integer primary key autoincrement,
+    key text not null unique,
+    body text not null
+)
+"""
+
+
 @migrations()
 def m001_library(db: Database) -> None:
     """Pictures, the files that hold them, what encoders say of them, and decisions made."""
@@ -253,3 +262,14 @@ def m005_labels(db: Database) -> None:
     """What a person said of pictures, and what that did to `match`."""
     for statement in _LABELS:
         db.execute(statement)
+
+
+@migrations()
+def m006_zeros(db: Database) -> None:
+    """What background texts reach in a library.
+
+    Calibrations were fitted to logits that were not placed by it; labels stay, and the next one
+    fits them anew.
+    """
+    db.execute(_ZEROS)
+    db.execute("delete from calibrations")

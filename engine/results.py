@@ -71,6 +71,9 @@ class Receipt:
     histogram: tuple[int, ...]
     """Counts of `match` in HISTOGRAM_BINS equal bins over [0, 1]."""
     filters: dict[str, object]
+    chance: float | None = None
+    """The `match` that half of the absent background texts stay below in this scope; None where it
+    was not measured."""
     override: Route | None = None
     """What a person did against the route; None where nothing."""
     job: int | None = None
@@ -92,6 +95,8 @@ class Scores:
     """The logit of `match`: orders pictures whose probabilities round to the same number."""
     others: Mapping[str, FloatArray] = field(default_factory=dict)
     """What further scorers give, by name."""
+    chance: float | None = None
+    """The `match` that half of the absent background texts stay below; None if not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

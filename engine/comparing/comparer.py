@@ -221,7 +221,7 @@ class Comparer:
             filters=asked.filters,
             offline=asked.offline,
         )
-        result = await self._searcher.preview(request)
+        result = await self._searcher.compare(request)
         if result.scores is None:
             raise RequestError(f"{text!r} was answered without scores")
         receipt = result.receipt

@@ -45,7 +45,7 @@ async def match_context(
         matcher_id=None if record is None else record.id,
         calibrations=[each for each in calibrations if each.encoder_id == encoder.id],
     )
-    if need_background(scorers, has_matcher=matcher is not None):
+    if need_background(scorers):
         backgrounds = await text_backgrounds(embedder, encoder, offline=offline)
         context = replace(context, backgrounds=backgrounds)
     return context, context.shown_name(shipped=None if book is None else book.matcher_id)

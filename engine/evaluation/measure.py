@@ -22,7 +22,7 @@ from engine.evaluation.results import (
 )
 from engine.language import language_of
 from engine.results import FloatArray, IdArray
-from engine.scoring.match import MatchContext
+from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.metrics import (
     Ranked,
     RightPairs,
@@ -187,20 +187,52 @@ def routing(
     )
 
 
-def left_out(scores: FloatArray, right: RightPairs) -> tuple[Floats, NDArray[np.bool_], list[str]]:
-    """Best scores of texts asked with all pictures, and asked without their right ones.
+Place = Callable[[int, FloatArray], FloatArray]
+"""Makes scores of a text, by its row, and of some pictures, into those that decide about it."""
+
+
+def _as_it_is(_row: int, scores: FloatArray) -> FloatArray:
+    return scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AskedRoutes:
+    """The best scores of queries that have an answer or have none."""
+
+    best: Floats
+    present: NDArray[np.bool_]
+    kinds: tuple[str, ...]
+    text: IdArray
+    """The text that each query asks for."""
+
+    def right(self, threshold: float) -> Floats:
+        """1 where a threshold routes a query right, else 0; both kinds weigh as much, mean 1."""
+        hit = (self.best >= threshold) == self.present
+        share = np.where(self.present, self.present.mean(), 1 - self.present.mean())
+        found: Floats = hit / (2 * share)
+        return found
+
+
+def left_out(scores: FloatArray, right: RightPairs, place: Place = _as_it_is) -> AskedRoutes:
+    """Texts asked with all pictures, and asked without their right ones.
 
     A text of which every picture is right is asked once only.
     """
     queries = np.unique(right.text)
-    whole = scores[queries].max(axis=1)
-    without = scores.copy()
-    without[right.text, right.picture] = -np.inf
-    rest = without[queries].max(axis=1)
-    rest = rest[np.isfinite(rest)]
-    best = np.concatenate([whole, rest]).astype(np.float64)
-    present = np.arange(len(best)) < len(queries)
-    return best, present, ["present"] * len(queries) + ["absent"] * len(rest)
+    whole, rest, without = [], [], []
+    others = np.ones(scores.shape, np.bool_)
+    others[right.text, right.picture] = False
+    for row in queries.tolist():
+        whole.append(float(place(row, scores[row]).max()))
+        if others[row].any():
+            rest.append(float(place(row, scores[row, others[row]]).max()))
+            without.append(row)
+    return AskedRoutes(
+        best=np.array([*whole, *rest], np.float64),
+        present=np.arange(len(whole) + len(rest)) < len(whole),
+        kinds=("present",) * len(whole) + ("absent",) * len(rest),
+        text=np.concatenate([queries, np.array(without, np.int64)]),
+    )
 
 
 def calibration(
@@ -395,6 +427,7 @@ class Measuring:
             DirectedQueries.pictures(data, request.resamples, request.seed),
         )
         self._ranks: dict[tuple[str, str], Ranked] = {}
+        self._routes: dict[str, AskedRoutes] = {}
         self.figures = Figures()
 
     def run(self, names: Sequence[str], given: Mapping[str, FloatArray] = _NONE_GIVEN) -> Figures:
@@ -403,6 +436,8 @@ class Measuring:
         `given` holds scores of the data's texts for every picture, made elsewhere, by scorer.
         """
         names = tuple(dict.fromkeys(names))
+        probable = [n for n in names if n not in given and find_scorer(n).gives_probability]
+        self._context = with_zeros(self._context, probable)
         fusions = [scorer for scorer in map(find_scorer, names) if scorer.fuses]
         fused_parts = {part for fusion in fusions for part in fusion.fuses}
         kept: dict[str, FloatArray] = {}
@@ -457,24 +492,64 @@ class Measuring:
         self._swaps(scorer)
         self._route(scorer, scores)
         if scorer.gives_probability:
-            own, right = scores[: self._asked.texts], data.right
-            found = calibration(scorer.name, own, right, request.seed)
+            own = np.empty((self._asked.texts, scores.shape[1]), np.float32)
+            for row in range(len(own)):
+                own[row] = self._placed(scorer, row, scores[row])
+            found = calibration(scorer.name, own, data.right, request.seed)
             self.figures.calibration.append(found)
+
+    def _placed(self, scorer: Scorer, row: int, scores: FloatArray) -> FloatArray:
+        """The scores of an asked text as a search has them, for the pictures that there are."""
+        if not scorer.gives_probability:
+            return scores
+        asked, context = self._asked, self._context
+        return placed(context, scorer.name, asked.vectors[row], scores, asked.languages[row])
 
     def _route(self, scorer: Scorer, scores: FloatArray) -> None:
         asked, data = self._asked, self._material.data
+
+        def place(row: int, scores: FloatArray) -> FloatArray:
+            return self._placed(scorer, row, scores)
+
         if asked.present.any() and not asked.present.all():
-            best = scores[list(asked.queries)].max(axis=1).astype(np.float64)
-            present, kinds, protocol = asked.present, list(asked.kinds), "labelled"
+            found = AskedRoutes(
+                best=np.array([place(row, scores[row]).max() for row in asked.queries], np.float64),
+                present=asked.present,
+                kinds=asked.kinds,
+                text=np.array(asked.queries, np.int64),
+            )
+            protocol = "labelled"
         else:
-            own = scores[: asked.texts]
-            best, present, kinds = left_out(own, data.right)
-            protocol = "left out"
+            found, protocol = left_out(scores[: asked.texts], data.right, place), "left out"
         if scorer.gives_probability:
-            best = probability(best.astype(np.float32)).astype(np.float64)
+            best = probability(found.best.astype(np.float32)).astype(np.float64)
+            found = replace(found, best=best)
         threshold = self._request.threshold if scorer.gives_probability else None
+        self._routes[scorer.name] = found
         self.figures.routing.append(
-            routing(scorer.name, best, present, kinds, protocol=protocol, threshold=threshold)
+            routing(
+                scorer.name,
+                found.best,
+                found.present,
+                found.kinds,
+                protocol=protocol,
+                threshold=threshold,
+            )
+        )
+
+    def routing_against(self, one: str, other: str) -> PairedDifference:
+        """The balanced accuracies of two scorers at the threshold, on the same queries."""
+        request, first = self._request, self._routes[one]
+        draws = draw(first.text, request.resamples, request.seed)
+        ours, theirs = (self._routes[name].right(request.threshold) for name in (one, other))
+        difference, p = paired_difference(ours, theirs, draws)
+        return PairedDifference(
+            one=one,
+            other=other,
+            direction=Direction.TEXT_TO_PICTURE,
+            measure="routing",
+            difference=difference,
+            p=p,
         )
 
     def _swaps(self, scorer: Scorer) -> None:

@@ -1,12 +1,11 @@
-"""`match` without a trained matcher: does the query describe a picture better than others would?
+"""Label-free logits: does the query describe a picture better than others would?
 
 For unit vectors, a query q, a picture i and background vectors b of the same kind,
 
-    match(q, i) = e^(s cos(q,i) + p(q)) / (e^(s cos(q,i) + p(q)) + sum over b of e^(s cos(b,i)))
+    z(q, i) = s cos(q,i) - log sum over b of e^(s cos(b,i))
 
-with s the encoder's logit scale: the softmax weight by which CLIP itself classifies (Radford et al.
-2021, section 3.1), of the query against the background. Three things make it a decision about a
-library and not about one picture:
+with s the encoder's logit scale: the log odds by which CLIP itself classifies (Radford et al. 2021,
+section 3.1), of the query against the background.
 
 - A text is weighed against rivals: class words chosen so that words a library has come out above
   words it lacks (engine/data/rivals.tsv). Mixes and pictures are weighed against random ones
@@ -14,38 +13,15 @@ library and not about one picture:
 - Of the background, the tenth that is nearest to the query is left out, and whatever equals it: 'a
   puppy' is no argument against 'a dog'. Of rivals, only those of the tenth that are SYNONYM
   standard deviations nearer to the query than rivals are to each other.
-- p(q) is a prior: how near the query is to 200 random texts, in standard deviations of their own
-  nearness, held within +-PRIOR_LIMIT. Words far from all others are the rare ones, and a rare word
-  needs more evidence than a common one. Against rivals, p(q) - MARGIN; where only some of them are
-  known, their sum counts as that of all.
 
-Measured on 1,828 photos in the space of CLIP ViT-B/32 by tests/bench/measure_background.py, with 47
-words that six captions or more hold and 701 that none does, told apart by the best match:
+How high these logits must be in some library is no matter of the pair: texts are placed by what
+random texts reach there (engine/scoring/decision.py, with what was measured). For a picture as a
+query, which is weighed against pictures of the same library, 0 is even odds as it stands.
 
-    background                                   AUC   present >= 0.5   absent < 0.5
-    200 random texts, softmax alone              0.74       0.66            0.69
-    ... nearest tenth left out, prior            0.86       0.83            0.70
-    rivals, prior and margin as here             0.90       0.85            0.78
-
-Rivals were chosen on these very words, which flatters them: on words held out they do no better
-than random ones (0.86). On 96 words that had no part in it (tests/bench/choose_rivals.py) they do:
-
-    background            30 + 30 clear words            30 + 30 by caption counts
-    130 rivals            AUC 0.98, right 28 + 26        AUC 0.89, right 26 + 23
-    as many at random     0.93-0.94, 51 or 52 of 60      0.83-0.86, 43 to 46 of 60
-    200 random, as above  0.90, 26 + 20                  0.81, 24 + 19
-
-The margin is the equal-error point of words held out, 0.75 there and 0.67 for another split; any
-from 0.65 to 0.9 routes as many of the clear words. Variants of the choice (names in brackets, other
-candidates) came to 52 to 55 of them at their own margins.
-
+The 107 rivals were chosen on one half of the class words, without any that is judged by the bench.
 All of this is one encoder, in English, on photos of people and dogs out of doors. Elsewhere, in
 Chinese too, nobody has measured; where encoders confuse other things, expect what as many random
-texts do. A trained matcher replaces all of it.
-
-Every further picture is a chance to pass by accident: 0.5 in 1,000 do at 0.5, so that no picture
-passes for 96 % of absent words among 114 pictures, 85 % among 914 and 78 % among 1,828; a threshold
-of 0.8 makes that 93 %, and one of 0.9, 97 %. A large library wants a higher threshold.
+texts do.
 """
 
 from __future__ import annotations
@@ -57,20 +33,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import FloatArray
+from engine.scoring.decision import ENOUGH, SAME, Floats, nearness
 from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
 
 LEFT_OUT = 0.1
 """The part of the background, nearest to the query, that does not count against it."""
-PRIOR_LIMIT = 1.5
-"""Largest prior, in nats."""
 SYNONYM = 3.0
 """A rival so many standard deviations above the mean cosine between rivals means the same."""
-MARGIN = 0.7
-"""How much better than all rivals together, in nats, a query must describe a picture."""
-SAME = 0.9999
-"""The cosine from which on two vectors count as equal."""
-ENOUGH = 16
-"""Fewer background vectors than these say too little."""
 BACKGROUND_PICTURES = 200
 """Pictures of the library, spread evenly over it, that stand against a picture as a query."""
 
@@ -91,8 +60,6 @@ class BackgroundPrompts:
     """Of the random ones, [B, dim]."""
     rivals: FloatArray
     """Of the class words, [R, dim]."""
-    listed: int
-    """How many rivals there would be if all were known."""
     language: str
     """In which they are written: English where there are none in the language of the query."""
     used_model: bool = False
@@ -107,9 +74,9 @@ class Background:
     vectors: FloatArray
     """Unit length, [B, dim]."""
     random: FloatArray = field(default_factory=_nothing)
-    """What the prior is measured against, [n, dim]; nothing where there is no prior."""
-    bias: float = 0.0
-    """What else speaks for a query, in nats."""
+    """Whose logits are the level of a library, [n, dim]; nothing where there is no such level."""
+    has_nearness: bool = False
+    """How near a query is to the random ones says how common it is."""
     are_rivals: bool = False
     key: Hashable | None = None
     """The same for all queries that have this background; None where no other has it."""
@@ -121,6 +88,12 @@ class Background:
         """It is too small to say anything."""
         return len(self.vectors) < ENOUGH
 
+    def nearness(self, queries: FloatArray) -> Floats:
+        """How near unit queries [T, dim] are to the random ones, [T]; 0 where it says nothing."""
+        if not self.has_nearness:
+            return np.zeros(len(queries))
+        return nearness(self.random, queries)
+
 
 def text_background(prompts: BackgroundPrompts, language: str) -> Background:
     """What single texts are weighed against: rivals where enough are known, else random ones."""
@@ -131,7 +104,7 @@ def text_background(prompts: BackgroundPrompts, language: str) -> Background:
     return Background(
         vectors=vectors,
         random=prompts.random,
-        bias=rival_bias(len(vectors), prompts.listed) if are_rivals else 0.0,
+        has_nearness=True,
         are_rivals=are_rivals,
         key=("texts", prompts.language, are_rivals, len(vectors)),
         scorer=f"label-free, {len(vectors)} {language} {kind}" if is_certain else "",
@@ -201,15 +174,28 @@ def match_logits(
         prepared = matrix.derived(
             background.key, lambda columns: prepare(background.vectors, columns, scale)
         )
-    prior = prior_of(background.random, query) if len(background.random) else 0.0
-    return softmax_logits(
-        prepared,
-        query,
-        cosine,
-        matrix.columns,
-        bias=prior + background.bias,
-        are_rivals=background.are_rivals,
-    )
+    return softmax_logits(prepared, query, cosine, matrix.columns, are_rivals=background.are_rivals)
+
+
+def logits_of(
+    background: Background, queries: FloatArray, columns: FloatArray, scale: float
+) -> FloatArray:
+    """The logits of many queries [T, dim] for pictures [dim, n] at once, [T, n].
+
+    For a part of a library at a time: nothing of it is kept.
+    """
+    prepared = prepare(background.vectors, columns, scale)
+    beyond = prepared.near if background.are_rivals else -1.0
+    kept = np.stack([kept_of(background.vectors, query, beyond=beyond) for query in queries])
+    total = kept.astype(np.float32) @ prepared.weights
+    logits = np.float32(scale) * (queries @ columns) - prepared.peak
+    logits -= np.log(np.maximum(total, _TINY))
+    for row in np.flatnonzero((total < _TINY).any(axis=1)):
+        cosine = queries[row] @ columns
+        logits[row] = softmax_logits(
+            prepared, queries[row], cosine, columns, are_rivals=background.are_rivals
+        )
+    return logits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -255,14 +241,13 @@ def softmax_logits(
     cosine: FloatArray,
     columns: FloatArray,
     *,
-    bias: float = 0.0,
     are_rivals: bool = False,
 ) -> FloatArray:
     """The match logits of N pictures, float32 [N].
 
     `query` is of unit length [dim]; `cosine` [N] are its products with the columns [dim, N] that
-    the background was prepared for. `bias`, in nats, is what else speaks for the query. Of a
-    random background the nearest tenth is left out, of rivals only what means the same.
+    the background was prepared for. Of a random background the nearest tenth is left out, of
+    rivals only what means the same.
     """
     beyond = background.near if are_rivals else -1.0
     kept = kept_of(background.vectors, query, beyond=beyond)
@@ -273,7 +258,7 @@ def softmax_logits(
         faint = np.flatnonzero(total < _TINY)
         if len(faint):
             log_total[faint] = _log_total(background, kept, columns[:, faint])
-    logits: FloatArray = np.float32(background.scale) * cosine - log_total + np.float32(bias)
+    logits: FloatArray = np.float32(background.scale) * cosine - log_total
     return logits
 
 
@@ -287,23 +272,6 @@ def kept_of(vectors: FloatArray, query: FloatArray, *, beyond: float = -1.0) -> 
     nearest = np.argsort(-nearness, kind="stable")[: round(LEFT_OUT * len(vectors))]
     kept[nearest] &= nearness[nearest] < beyond
     return kept
-
-
-def rival_bias(known: int, listed: int) -> float:
-    """What speaks against every query in nats, where so many of the listed rivals are known."""
-    return -MARGIN - float(np.log(listed / known))
-
-
-def prior_of(vectors: FloatArray, query: FloatArray) -> float:
-    """p(q), in nats; 0 where the background vectors are all equally near to each other."""
-    nearness = vectors @ query
-    others = nearness[nearness < SAME]
-    among = (vectors @ vectors.sum(axis=0) - 1) / (len(vectors) - 1)
-    spread = float(among.std())
-    if spread < 1e-6 or not len(others):
-        return 0.0
-    score = (float(others.mean()) - float(among.mean())) / spread
-    return float(np.clip(score, -PRIOR_LIMIT, PRIOR_LIMIT))
 
 
 def rough_logits(cosine: FloatArray, scale: float) -> FloatArray:

@@ -1,22 +1,39 @@
-"""What `match` is: the logits of the scorer in force, as labels calibrate them.
+"""What `match` is: the logits of the scorer in force, placed in the library, as labels calibrate.
 
-The scorer in force is the trained matcher, or the label-free one where there is none. This is the
-one place that makes logits into `match`, for searching, comparing, evaluating and training alike.
+The scorer in force is the label-free one, or a trained matcher. Of a matcher that learned from a
+person's pictures the logits are added to the label-free ones: both are nats of evidence, and their
+sum ranks better than either. Single pairs are compared by these logits; a search places them by
+what background texts reach in the library (engine/scoring/decision.py). This is the one place that
+makes logits into `match`, for searching, comparing, evaluating and training alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from cache.labels import CalibrationRecord
-from engine.results import FloatArray
+from engine.results import FloatArray, IdArray
 from engine.scoring import label_free
 from engine.scoring.calibration import calibrated
+from engine.scoring.decision import ENOUGH, Tally, Zero
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, matcher_words
+from engine.scoring.ranking import probability
 from engine.states import ScorerKind
+
+SAMPLE = 20_000
+"""Pictures at most whose label-free logits make a zero."""
+MATCHER_SAMPLE = 2_000
+"""The same where a matcher scores them: it takes a second for 200 texts and 800 pictures."""
+MIX_SAMPLE = 500
+"""The same for a mix, which has a zero of its own."""
+_BLOCK = 4_096
+
+_NO_BACKGROUND = Background(vectors=np.zeros((0, 0), np.float32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,16 +48,40 @@ class MatchContext:
     """None for one that is not in the cache."""
     backgrounds: Mapping[str, Background] = field(default_factory=dict)
     """By language; an empty name stands for every other language."""
+    zeros: Mapping[tuple[str, str], Zero] = field(default_factory=dict)
+    """What background texts reach in the library, by scorer and by language as `backgrounds`;
+    without one, logits stay those of pairs."""
     calibrations: Sequence[CalibrationRecord] = ()
     """What labels did to scorers of the encoder."""
 
     def background(self, language: str = "") -> Background:
         """What texts of a language are weighed against."""
-        return self.backgrounds.get(language) or self.backgrounds[""]
+        found = self.backgrounds.get(language) or self.backgrounds.get("")
+        return _NO_BACKGROUND if found is None else found
+
+    def zero(self, scorer: str, language: str = "") -> Zero | None:
+        """What background texts of a language reach by a scorer."""
+        return self.zeros.get((scorer, language if language in self.backgrounds else ""))
+
+    def matcher_of(self, scorer: str) -> Matcher | None:
+        """The matcher that takes part in a scorer."""
+        return self.matcher if scorer == ScorerKind.MATCH else None
+
+    def pair_floor(self, scorer: str) -> float | None:
+        """The logit at which a pair has even odds by a scorer; None where no pair tells."""
+        matcher = self.matcher_of(scorer)
+        return None if matcher is None else matcher.pair_floor
+
+    def adds_label_free(self, language: str = "") -> bool:
+        """The logits of the matcher and the label-free ones are added."""
+        if self.matcher is None or not self.matcher.adds_label_free:
+            return False
+        return not self.background(language).is_rough
 
     def is_rough(self, language: str = "") -> bool:
-        """There is no matcher and too little background: `match` is a guess."""
-        return self.matcher is None and self.background(language).is_rough
+        """There is too little background and no matcher that knows pairs: `match` is a guess."""
+        is_sure = self.matcher is not None and self.matcher.pair_floor is not None
+        return not is_sure and self.background(language).is_rough
 
     def calibrated_scorer(self, language: str = "") -> str:
         """The exact scorer that labels calibrate; empty where they cannot."""
@@ -88,29 +129,116 @@ def matcher_scorer(matcher_id: int) -> str:
 def match_logits(
     context: MatchContext, text: FloatArray, cosine: FloatArray, language: str
 ) -> FloatArray:
-    """The logit of `match` of a text [dim] for every picture, [N]; `cosine` [N] is theirs."""
-    if context.matcher is not None:
-        logits = context.matcher.logits(text, context.matrix.columns)
-    else:
-        logits = label_free_logits(context, text, cosine, language)
-    found = context.calibration(language)
-    return logits if found is None else calibrated(logits, found.scale, found.shift)
+    """The logit of a text [dim] for every picture as a pair, [N]; `cosine` [N] is theirs."""
+    if context.matcher is None:
+        return label_free_logits(context, text, cosine, language)
+    logits = context.matcher.logits(text, context.matrix.columns)
+    if context.adds_label_free(language):
+        logits += label_free_logits(context, text, cosine, language)
+    return logits
 
 
 def match_pair_logits(
     context: MatchContext, texts: FloatArray, pictures: FloatArray, languages: Sequence[str]
 ) -> FloatArray | None:
     """The same of texts, each for one picture, rows [n, dim] of both; None where not by pairs."""
-    if context.matcher is None:
+    if context.matcher is None or any(map(context.adds_label_free, set(languages))):
         return None
-    logits, found = context.matcher.pair_logits(texts, pictures), context.calibration()
+    return context.matcher.pair_logits(texts, pictures)
+
+
+def placed(
+    context: MatchContext, scorer: str, text: FloatArray, logits: FloatArray, language: str = ""
+) -> FloatArray:
+    """The logits of `match`: those of a text [dim] for the pictures in scope, [N], placed there.
+
+    `logits` are what the scorer gave; what labels did to `match` comes last.
+    """
+    zero, finite = context.zero(scorer, language), logits[np.isfinite(logits)]
+    if zero is not None and len(finite):
+        near = float(context.background(language).nearness(text[None])[0])
+        logits = zero.place(near, finite, context.pair_floor(scorer))(logits)
+    return _calibrated(context, scorer, logits, language)
+
+
+def chance(context: MatchContext, scorer: str, language: str = "") -> float | None:
+    """The `match` that half of the absent background texts stay below; None if not measured."""
+    zero = context.zero(scorer, language)
+    if zero is None:
+        return None
+    logits = np.array([zero.by_chance[0]], np.float32)
+    return float(probability(_calibrated(context, scorer, logits, language))[0])
+
+
+def _calibrated(
+    context: MatchContext, scorer: str, logits: FloatArray, language: str
+) -> FloatArray:
+    found = context.calibration(language) if scorer == ScorerKind.MATCH else None
     return logits if found is None else calibrated(logits, found.scale, found.shift)
+
+
+def measure_zero(
+    context: MatchContext, scorer: str, language: str = "", rows: IdArray | None = None
+) -> Zero | None:
+    """What background texts reach among all pictures, or some rows, by a scorer.
+
+    Of many pictures, the same seeded sample is scored every time. None where there are too few
+    texts, or no picture.
+    """
+    background, random = context.background(language), context.background(language).random
+    if background.is_rough or len(random) < ENOUGH:
+        return None
+    rows = np.arange(context.matrix.count, dtype=np.int64) if rows is None else rows
+    most = SAMPLE
+    if context.matcher_of(scorer) is not None:
+        most = MATCHER_SAMPLE if background.has_nearness else MIX_SAMPLE
+    sample = rows
+    if len(rows) > most:
+        sample = rows[np.sort(np.random.default_rng(len(rows)).permutation(len(rows))[:most])]
+    tally = Tally.empty(len(random))
+    for start in range(0, len(sample), _BLOCK):
+        columns = np.ascontiguousarray(context.matrix.columns[:, sample[start : start + _BLOCK]])
+        tally = tally.joined(_background_logits(context, scorer, language, columns))
+    if not tally.seen:
+        return None
+    return Zero.measure(
+        background.nearness(random),
+        tally.evidence(len(rows)),
+        pictures=len(rows),
+        sampled=tally.seen,
+        pair_floor=context.pair_floor(scorer),
+    )
+
+
+def with_zeros(context: MatchContext, scorers: Sequence[str]) -> MatchContext:
+    """With the zeros of some scorers over all pictures, in every language."""
+    found = {
+        (scorer, language): measure_zero(context, scorer, language)
+        for scorer in scorers
+        for language in context.backgrounds
+    }
+    zeros = {key: zero for key, zero in found.items() if zero is not None}
+    return replace(context, zeros=zeros)
+
+
+def _background_logits(
+    context: MatchContext, scorer: str, language: str, columns: FloatArray
+) -> FloatArray:
+    """The logits of the random texts for pictures [dim, n], [B, n]."""
+    background, matcher = context.background(language), context.matcher_of(scorer)
+    random, scale = background.random, context.logit_scale
+    if matcher is None:
+        return label_free.logits_of(background, random, columns, scale)
+    logits = np.stack([matcher.logits(text, columns) for text in random])
+    if context.adds_label_free(language):
+        logits += label_free.logits_of(background, random, columns, scale)
+    return logits
 
 
 def label_free_logits(
     context: MatchContext, text: FloatArray, cosine: FloatArray, language: str
 ) -> FloatArray:
-    """The label-free logit of a text for every picture, without what labels did to it."""
+    """The label-free logit of a text for every picture as a pair."""
     return label_free.match_logits(
         context.background(language), context.matrix, text, cosine, context.logit_scale
     )

@@ -38,6 +38,11 @@ class Matcher:
     encoder_id: str
     report: str
     """JSON: what was measured when it was trained."""
+    pair_floor: float | None = None
+    """The logit at which a single pair has even odds, for one that learned from false texts of the
+    kind it is asked; None where only a library tells (see scoring.decision)."""
+    adds_label_free: bool = True
+    """Its logits and the label-free ones are evidence together."""
 
     @property
     def dim(self) -> int:
@@ -93,6 +98,7 @@ def read_matcher(weights: bytes, encoder_id: str) -> Matcher:
         tensors = safetensors.numpy.load(weights)
         metadata = _metadata(weights)
         arrays = {name: tensors[name].astype(np.float32) for name in _NAMES}
+        pair_floor = float(metadata["pair_floor"]) if "pair_floor" in metadata else None
     except (safetensors.SafetensorError, ValueError, KeyError, struct.error) as error:
         raise ModelUnusableError(
             f"the matcher is damaged: {error}", hint="Train it again: t2itui train"
@@ -104,6 +110,8 @@ def read_matcher(weights: bytes, encoder_id: str) -> Matcher:
         b2=arrays["b2"],
         encoder_id=metadata.get("encoder_id", ""),
         report=metadata.get("report", "{}"),
+        pair_floor=pair_floor,
+        adds_label_free=metadata.get("label_free", "1") != "0",
     )
     if matcher.encoder_id != encoder_id:
         raise ModelUnusableError(
@@ -122,6 +130,12 @@ def _metadata(weights: bytes) -> dict[str, str]:
     return {str(key): str(value) for key, value in found.items()}
 
 
+def about_matcher(encoder_id: str, report: str, *, knows_false_texts: bool) -> dict[str, str]:
+    """The free text of a matcher's safetensors header, as `read_matcher` reads it."""
+    found = {"encoder_id": encoder_id, "report": report}
+    return found | {"pair_floor": "0.0", "label_free": "0"} if knows_false_texts else found
+
+
 def _check(matcher: Matcher) -> None:
     hidden = matcher.b1.shape[0] if matcher.b1.ndim == 1 else 0
     expected = (hidden, matcher.w1.shape[-1]), (hidden,), (1, hidden), (1,)
@@ -129,5 +143,6 @@ def _check(matcher: Matcher) -> None:
     if not hidden or found != expected or matcher.w1.shape[1] % 4:
         raise ModelUnusableError(f"the matcher has weights of wrong shapes: {found}")
     arrays = (matcher.w1, matcher.b1, matcher.w2, matcher.b2)
-    if not all(np.isfinite(array).all() for array in arrays):
+    finite = [bool(np.isfinite(array).all()) for array in arrays]
+    if not all(finite) or not np.isfinite(matcher.pair_floor or 0.0):
         raise ModelUnusableError("the matcher has weights that are not finite")

@@ -37,11 +37,13 @@ def make_scores(
     cosine: FloatArray,
     match_logit: FloatArray,
     others: Mapping[str, FloatArray] | None = None,
+    chance: float | None = None,
 ) -> Scores:
     """Bind the scores of N pictures, sorted by id, as read-only arrays of shape (N,).
 
     A score that is not a number becomes the worst there is, so that it ranks last and never
-    passes. `others` holds those of further scorers, by name.
+    passes. `others` holds those of further scorers, by name, and `chance` the `match` that half
+    of the absent background texts stay below.
     """
     cosine = np.nan_to_num(cosine.astype(np.float32, copy=False), nan=-1, posinf=-1, neginf=-1)
     logit = _never_nan(match_logit)
@@ -51,6 +53,7 @@ def make_scores(
         match=probability(logit),
         match_logit=logit,
         others={name: _never_nan(values) for name, values in (others or {}).items()},
+        chance=chance,
     )
     for array in (scores.cosine, scores.match, scores.match_logit, *scores.others.values()):
         array.flags.writeable = False
@@ -150,10 +153,14 @@ def route(scores: Scores, threshold: float) -> RouteDecision:
     if passes:
         reason = f"{passes} of {_pictures(count)} {'has' if passes == 1 else 'have'} "
         reason += f"a match of {threshold:.2f} or more"
+        if scores.chance is not None:
+            reason += f": the best {best_match:.2f}"
     else:
         shown_best, shown_threshold = _told_apart(best_match, threshold)
         reason = f"none of {_pictures(count)} has a match of {shown_threshold}: "
         reason += f"the best is {shown_best}"
+    if scores.chance is not None:
+        reason += f"; by chance {scores.chance:.2f}"
     return RouteDecision(
         route=Route.RETRIEVE if passes else Route.GENERATE,
         reason=reason,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Logits(Protocol):
-    """Scores a text against every picture of a library; higher is better."""
+    """Scores a text against every picture of a library, as pairs; higher is better."""
 
     def __call__(
         self, context: MatchContext, text: FloatArray, cosine: FloatArray, language: str, /
@@ -58,11 +58,9 @@ class Scorer:
     fuses: tuple[str, ...] = ()
     """The scorers whose ranks it adds."""
     gives_probability: bool = False
-    """The logistic function of its scores is a probability."""
+    """The logistic function of its scores is a probability, once they are placed in a library."""
     needs_background: bool = False
-    """It weighs texts against background prompts."""
-    takes_matcher: bool = False
-    """A matcher, where there is one, takes the place of the background."""
+    """It weighs texts against background prompts, or places them by these."""
     ranks_searches: bool = False
     is_evaluated: bool = False
     """People may ask for its figures."""
@@ -116,13 +114,14 @@ SCORERS = MappingProxyType(
                 ranks_searches=True,
                 is_evaluated=True,
             ),
+            # With a trained matcher, the sum of its logits and the label-free ones, unless the
+            # matcher says otherwise (see scoring.match).
             Scorer(
                 name=ScorerKind.MATCH,
                 logits=_match,
                 pair_logits=_pair_match,
                 gives_probability=True,
                 needs_background=True,
-                takes_matcher=True,
                 ranks_searches=True,
                 is_evaluated=True,
             ),
@@ -177,12 +176,9 @@ def evaluated_scorers() -> tuple[str, ...]:
     return tuple(name for name, scorer in SCORERS.items() if scorer.is_evaluated)
 
 
-def need_background(names: Iterable[str], *, has_matcher: bool) -> bool:
+def need_background(names: Iterable[str]) -> bool:
     """Whether one of some scorers weighs texts against background prompts."""
-    scorers = [SCORERS[name] for name in parts_of(names)]
-    return any(
-        scorer.needs_background and not (has_matcher and scorer.takes_matcher) for scorer in scorers
-    )
+    return any(SCORERS[name].needs_background for name in parts_of(names))
 
 
 def check_scorer(name: str, among: Sequence[str], *, field: str = "scorer") -> None:

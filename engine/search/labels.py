@@ -189,9 +189,7 @@ class RelevanceLabels:
         try:
             query = await self._resolver.resolve(request, as_text=True, everywhere=True)
             scorer, logits = await self._scoring.uncalibrated(
-                query,
-                np.array([label.picture_id for label in kept], np.int64),
-                np.stack([vectors[label.picture_id] for label in kept]),
+                query, np.array([label.picture_id for label in kept], np.int64)
             )
         except EngineError:
             return nothing  # Its text or its encoder is not known any more.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from cache.matchers import newest_matcher
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, ModelUnusableError, OfflineError
@@ -16,15 +18,16 @@ from engine.scoring.embedding_matrix import (
     WeightedTerm,
     combine,
 )
-from engine.scoring.match import MatchContext
+from engine.scoring.match import MatchContext, chance, placed
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import make_scores
-from engine.scoring.registry import find_scorer, need_background, search_scorers
+from engine.scoring.registry import find_scorer, search_scorers
 from engine.search import warnings
 from engine.search.pictures import Pictures
 from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.text_embedder import TextEmbedder
+from engine.search.zeros import Zeros
 from engine.states import ScorerKind
 
 IN_LOOP = 2_000
@@ -54,6 +57,10 @@ class _Embedded:
     """Asking again brings no other background."""
     used_model: bool = False
 
+    def without_labels(self) -> _Embedded:
+        """The same without what labels did to `match`."""
+        return replace(self, context=replace(self.context, calibrations=()))
+
 
 class QueryScoring:
     """Scores resolved queries."""
@@ -66,16 +73,24 @@ class QueryScoring:
         self._pictures = pictures
         self._resolver = resolver
         self._matrices = EmbeddingMatrices(cache)
+        self._zeros = Zeros(cache)
         self._matchers: dict[tuple[str, int, int], Matcher] = {}
 
-    async def score(self, query: ResolvedQuery) -> ScoredQuery:
-        """Score every picture in scope. Raises what texts, pictures and models raise."""
+    async def score(self, query: ResolvedQuery, *, as_pairs: bool = False) -> ScoredQuery:
+        """Score every picture in scope. Raises what texts, pictures and models raise.
+
+        `as_pairs` leaves the logits of `match` as they are for single pairs.
+        """
         terms, used_model, cut = await self._terms(query)
         matrix = await self._matrices.get(query.encoder.id, query.key.revision)
         embedded = await self._embedded(query, terms, matrix)
         rows = await self._resolver.in_scope(
             query.request.filters, matrix.picture_ids, query.snapshot
         )
+        if as_pairs:
+            embedded = embedded.without_labels()
+        else:
+            embedded = await self._with_zero(query, embedded, rows)
         if matrix.count > IN_LOOP:
             scores = await asyncio.to_thread(_scores, embedded, rows)
         else:
@@ -97,19 +112,43 @@ class QueryScoring:
         )
 
     async def uncalibrated(
-        self, query: ResolvedQuery, picture_ids: IdArray, vectors: FloatArray
+        self, query: ResolvedQuery, picture_ids: IdArray
     ) -> tuple[str, FloatArray]:
-        """The match logits of some pictures [n], as they are without labels, and the exact scorer.
+        """The match logits of some pictures [n], as a search has them without labels, and by what.
 
-        The scorer is empty where none can be calibrated for this query. The pictures come with
-        their unit vectors [n, dim]. Raises what `score` raises.
+        The exact scorer is empty where none can be calibrated for this query. Pictures of the
+        built-in collection and others are placed apart, as they are searched. Raises what `score`
+        raises.
         """
         terms, _, _ = await self._terms(query)
-        matrix = EmbeddingMatrix.of(vectors, picture_ids)
+        matrix = await self._matrices.get(query.encoder.id, query.key.revision)
         embedded = await self._embedded(query, terms, matrix)
-        context = replace(embedded.context, calibrations=())
-        logits = _scores(replace(embedded, context=context), None).match_logit
-        return context.calibrated_scorer(), logits
+        embedded = embedded.without_labels()
+        collection = query.snapshot.collection
+        built_in = np.empty(0, np.int64) if collection is None else collection.picture_ids
+        inside = np.isin(matrix.picture_ids, built_in, assume_unique=True)
+        logits = np.empty(len(picture_ids), np.float32)
+        wanted_inside = np.isin(picture_ids, built_in)
+        for part in (False, True):
+            wanted = np.flatnonzero(wanted_inside == part)
+            if not len(wanted):
+                continue
+            rows = np.flatnonzero(inside == part) if inside.any() else None
+            there = await self._with_zero(query, embedded, rows)
+            scores = await asyncio.to_thread(_scores, there, rows)
+            indices = np.searchsorted(scores.picture_ids, picture_ids[wanted])
+            logits[wanted] = scores.match_logit[indices]
+        return embedded.context.calibrated_scorer(), logits
+
+    async def _with_zero(
+        self, query: ResolvedQuery, embedded: _Embedded, rows: IdArray | None
+    ) -> _Embedded:
+        """With what background texts reach in scope."""
+        name = ScorerKind.MATCH
+        zero = await self._zeros.get(embedded.context, query.encoder.id, name, rows)
+        if zero is None:
+            return embedded
+        return replace(embedded, context=replace(embedded.context, zeros={(name, ""): zero}))
 
     async def _terms(
         self, query: ResolvedQuery
@@ -143,8 +182,6 @@ class QueryScoring:
         if query.matcher_id is not None:
             matcher = await self._matcher(query, query.matcher_id)
             context = replace(context, matcher=matcher, matcher_id=query.matcher_id)
-            if not need_background(search_scorers(), has_matcher=True):
-                return _Embedded(vector=combine(terms), context=context)
         prompts = None
         if query.texts:
             prompts = await self._embedder.background_prompts(
@@ -188,7 +225,8 @@ def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:
         picture_ids = picture_ids[rows]
         found = {name: values[rows] for name, values in found.items()}
     cosine, match = found.pop(ScorerKind.COSINE), found.pop(ScorerKind.MATCH)
-    return make_scores(picture_ids, cosine, match, found)
+    match = placed(context, ScorerKind.MATCH, embedded.vector, match)
+    return make_scores(picture_ids, cosine, match, found, chance(context, ScorerKind.MATCH))
 
 
 def _with_language(error: EngineError, query: ResolvedQuery) -> EngineError:

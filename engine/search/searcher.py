@@ -102,6 +102,15 @@ class Searcher:
         started = time.perf_counter()
         return await self._answer(await self._resolver.resolve(request), started, keep=False)
 
+    async def compare(self, request: SearchRequest) -> SearchResult:
+        """As `preview`, but `match` is that of each pair for itself, whatever the library holds.
+
+        For texts compared on one picture: what a library makes of a text would stand between them.
+        """
+        started = time.perf_counter()
+        query = await self._resolver.resolve(request)
+        return await self._answer(query, started, keep=False, as_pairs=True)
+
     async def warm_up(self, request: SearchRequest) -> None:
         """Load the model that a text would be asked of, if it is on this machine.
 
@@ -156,9 +165,14 @@ class Searcher:
         return await self._rows(result.scores, scorer, max(start, 0), stop)
 
     async def _answer(
-        self, query: ResolvedQuery, started: float, *, keep: bool = True
+        self,
+        query: ResolvedQuery,
+        started: float,
+        *,
+        keep: bool = True,
+        as_pairs: bool = False,
     ) -> SearchResult:
-        found, request = await self._scoring.score(query), query.request
+        found, request = await self._scoring.score(query, as_pairs=as_pairs), query.request
         decision = _Decision(scorer=request.scorer, threshold=request.threshold, top=request.top)
         stored = await self._decide(
             found.key, found.matcher, found.scores, decision, found.warnings, keep=keep
@@ -219,6 +233,7 @@ class Searcher:
                 passed=routing.passed,
                 considered=len(scores.picture_ids),
                 histogram=ranking.histogram(scores),
+                chance=scores.chance,
                 filters=filters_as_json(key.filters),
                 override=None,
                 created_at=time.time(),

@@ -71,7 +71,6 @@ class TextEmbedder:
         return BackgroundPrompts(
             random=_stacked([random[text] for text in sorted(random)], encoder.dim),
             rivals=_stacked([known[text] for text in listed if text in known], encoder.dim),
-            listed=len(listed),
             language=language,
             used_model=is_here and not offline,
             is_lasting=not (is_here and offline),

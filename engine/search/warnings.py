@@ -6,7 +6,7 @@ from cache.embeddings import EncoderRecord
 from cache.texts import TextRecord
 from engine.language import NAMES, unread
 from engine.results import SearchWarning
-from engine.scoring.label_free import ENOUGH
+from engine.scoring.decision import ENOUGH
 from engine.scoring.match import MatchContext
 from engine.settings import CHINESE_ENCODER
 

@@ -29,11 +29,11 @@ from engine.models.process import WorkerProcess
 from engine.results import FloatArray, IdArray
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.match import MatchContext
-from engine.scoring.matcher import Matcher, read_matcher
+from engine.scoring.matcher import Matcher, about_matcher, read_matcher
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
-from engine.states import ScorerKind
-from engine.training.report import SplitSizes, TrainingReport, make_report
+from engine.states import DataKind, ScorerKind
+from engine.training.report import SHIPPED, SplitSizes, TrainingReport, make_report
 from engine.training.request import TrainRequest
 
 FEWEST = 4
@@ -105,8 +105,6 @@ def _stacked(vectors: Sequence[FloatArray], dim: int) -> FloatArray:
 
 MODULE = "engine.workers.trainer"
 SILENCE_S = 600.0
-SHIPPED = "shipped"
-"""The matcher that ships, in a report beside another for its encoder."""
 _STAGES = {"starting": "starting the trainer", "measuring": "measuring"}
 """What the trainer does besides learning, in words."""
 
@@ -159,7 +157,7 @@ class TrainingRun:
             report(JobNote(job_id=job_id, message=warning))
         learned = await self._learn(material, job_id, report)
         encoder_id = material.encoder.id
-        matcher = read_matcher(_file(learned.fitted, encoder_id, "{}"), encoder_id)
+        matcher = read_matcher(_file(learned, encoder_id, "{}"), encoder_id)
         context = await self._context(learned.held_out, matcher)
         measuring = await self._measure(learned, context, job_id, report)
         found = make_report(
@@ -170,7 +168,7 @@ class TrainingRun:
             measuring,
             time.perf_counter() - began,
         )
-        return await self._keep(found, learned.fitted, encoder_id)
+        return await self._keep(found, learned, encoder_id)
 
     async def _learn(self, material: EmbeddedData, job_id: int, report: Report) -> _Learned:
         """Learn from a part of the data, hold another one out."""
@@ -254,23 +252,30 @@ class TrainingRun:
 
         return await on_thread(work, pulse, wait=True)
 
-    async def _keep(self, found: TrainingReport, fitted: Reply, encoder_id: str) -> TrainedMatcher:
+    async def _keep(
+        self, found: TrainingReport, learned: _Learned, encoder_id: str
+    ) -> TrainedMatcher:
         text = found.as_json()
-        weights = _file(fitted, encoder_id, text)
+        weights = _file(learned, encoder_id, text)
         kept = None
         if found.is_better or self._request.force:
             kept = await self._cache.write(add_matcher, encoder_id, weights, text)
         return TrainedMatcher(id=kept, weights=weights, report=found)
 
 
-def _file(fitted: Reply, encoder_id: str, report: str) -> bytes:
+def _file(learned: _Learned, encoder_id: str, report: str) -> bytes:
     """A matcher's whole safetensors file, with the report inside."""
+    fitted = learned.fitted
     names = fitted.texts("names")
     arrays = {
         name: np.ascontiguousarray(array, np.float32)
         for name, array in zip(names, fitted.arrays[:-1], strict=True)
     }
-    return safetensors.numpy.save(arrays, {"encoder_id": encoder_id, "report": report})
+    # Scenes are learned from with false texts of the kind that they are asked.
+    knows = learned.held_out.data.kind == DataKind.STORYBOOK
+    return safetensors.numpy.save(
+        arrays, about_matcher(encoder_id, report, knows_false_texts=knows)
+    )
 
 
 def _key(kind: str, settings: Mapping[str, Json], arrays: Sequence[NDArray[np.generic]]) -> str:

@@ -16,10 +16,13 @@ import numpy as np
 from usearch.index import search as usearch_search
 
 from engine.results import FloatArray
-from engine.scoring import label_free, ranking
-from engine.scoring.embedding_matrix import arrange
+from engine.scoring import decision, label_free, ranking
+from engine.scoring.embedding_matrix import EmbeddingMatrix, arrange
+from engine.scoring.label_free import Background
+from engine.scoring.match import MatchContext, measure_zero
 from engine.scoring.matcher import Matcher
 from engine.search.text_embedder import RANDOM_PROMPTS, rival_prompts
+from engine.states import ScorerKind
 
 DIM, HIDDEN, TOP = 512, 256, 10
 
@@ -65,6 +68,13 @@ def measure(count: int) -> None:
     index = faiss.IndexFlatIP(DIM)
     index.add(rows)
     background = label_free.prepare(bank, columns, 100.0)
+    context = MatchContext(
+        matrix=EmbeddingMatrix(revision=0, picture_ids=ids, columns=columns),
+        logit_scale=100.0,
+        backgrounds={"": Background(vectors=bank, random=random, has_nearness=True)},
+    )
+    zero = measure_zero(context, ScorerKind.LABEL_FREE)
+    assert zero is not None
 
     def floor() -> object:
         return rows.sum()
@@ -79,17 +89,17 @@ def measure(count: int) -> None:
 
     def engine_label_free() -> object:
         cosine = query @ columns
-        prior = label_free.prior_of(random, query)
-        logits = label_free.softmax_logits(
-            background, query, cosine, columns, bias=prior, are_rivals=True
-        )
+        logits = label_free.softmax_logits(background, query, cosine, columns, are_rivals=True)
         return decide(cosine, logits)
+
+    def place(logits: FloatArray) -> FloatArray:
+        return zero.place(float(decision.nearness(random, query[None])[0]), logits)(logits)
 
     def engine_matcher() -> object:
         return decide(query @ columns, matcher.logits(query, columns))
 
     def decide(cosine: FloatArray, logits: FloatArray) -> object:
-        scores = ranking.make_scores(ids, cosine, logits)
+        scores = ranking.make_scores(ids, cosine, place(logits))
         ranking.route(scores, 0.5)
         return ranking.histogram(scores), ranking.top(scores, "match", TOP)
 
@@ -110,6 +120,9 @@ def measure(count: int) -> None:
     if count <= 50_000:
         found["matcher over a concatenation in memory"] = best_ms(concatenated)
     found["once a library: arrange"] = best_ms(lambda: arrange(rows, ids))
+    found[f"once a library: zero of {len(random)}"] = best_ms(
+        lambda: measure_zero(context, ScorerKind.LABEL_FREE)
+    )
     found[f"once a library: background of {len(bank)}"] = best_ms(
         lambda: label_free.prepare(bank, columns, 100.0)
     )

@@ -179,4 +179,5 @@ def _scores_of_rows(result: SearchResult) -> Scores:
         np.array([row.cosine for row in rows], dtype=np.float32),
         logit.astype(np.float32),
         {} if ranked_by in ranking.ALWAYS_SCORED else {ranked_by: ranks},
+        result.receipt.chance,
     )

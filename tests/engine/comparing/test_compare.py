@@ -41,7 +41,7 @@ async def test_each_line_has_its_scores_ranks_and_changes(tmp_path: Path) -> Non
         assert found.encoder == ENCODER
         assert found.library == 30
         for row in found.rows:
-            result = await engine.searcher.preview(SearchRequest(query=row.text, offline=True))
+            result = await engine.searcher.compare(SearchRequest(query=row.text, offline=True))
             assert result.scores is not None
             for number, cell in zip((3, 4), row.cells, strict=True):
                 assert cell.cosine == pytest.approx(float(result.scores.cosine[number]))

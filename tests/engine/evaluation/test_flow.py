@@ -16,7 +16,7 @@ from engine.evaluation.results import EvaluationHead, records
 from engine.events import JobCancelled, JobFailed, JobProgress
 from engine.requests import SearchRequest
 from engine.scoring.embedding_matrix import EmbeddingMatrix
-from engine.scoring.match import MatchContext
+from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.ranking import fused
 from engine.scoring.registry import find_scorer
 from engine.search.text_embedder import TextEmbedder
@@ -147,10 +147,17 @@ async def test_label_free_scores_are_those_of_a_search(tmp_path: Path) -> None:
         known = await engine.cache.read(get_texts, ENCODER, texts)
         embedded = np.stack([known[text].vector for text in texts])
         logits = score_texts(scorer, context, embedded, ["en", "en"])
-        for text, row in zip(texts, logits, strict=True):
-            result = await engine.searcher.scored(SearchRequest(query=text, offline=True))
-            assert result.scores is not None
-            np.testing.assert_allclose(row, result.scores.match_logit, atol=1e-4)
+        context = with_zeros(context, [ScorerKind.LABEL_FREE])
+        for text, vector, row in zip(texts, embedded, logits, strict=True):
+            request = SearchRequest(query=text, offline=True)
+            alone, found = [
+                await ask(request) for ask in (engine.searcher.compare, engine.searcher.scored)
+            ]
+            assert alone.scores is not None and found.scores is not None
+            np.testing.assert_allclose(row, alone.scores.match_logit, atol=1e-4)
+            there = placed(context, ScorerKind.LABEL_FREE, vector, row, "en")
+            np.testing.assert_allclose(there, found.scores.match_logit, atol=1e-3)
+            assert abs(there - row).max() > 0.1
         pairs = score_pairs(scorer, context, embedded, ["en", "en"], np.array([3, 7]))
         np.testing.assert_allclose(pairs, logits[[0, 1], [3, 7]], atol=1e-5)
 

@@ -208,10 +208,14 @@ def test_equal_scorers_do_not_differ() -> None:
 def test_a_text_is_asked_without_its_pictures_only_where_others_are_left() -> None:
     scores = np.array([[0.9, 0.2, 0.4], [0.5, 0.6, 0.7]], np.float32)
     right = RightPairs.of([0, 1, 1, 1], [0, 0, 1, 2])
-    best, present, kinds = left_out(scores, right)
-    np.testing.assert_allclose(best, [0.9, 0.7, 0.4])
-    assert present.tolist() == [True, True, False]
-    assert kinds == ["present", "present", "absent"]
+    found = left_out(scores, right)
+    np.testing.assert_allclose(found.best, [0.9, 0.7, 0.4])
+    assert found.present.tolist() == [True, True, False]
+    assert found.kinds == ("present", "present", "absent")
+    assert found.text.tolist() == [0, 1, 0]
+    # Two present and one absent query weigh as much; of the texts, only the first is routed right.
+    assert found.right(0.8).tolist() == [0.75, 0.0, 1.5]
+    assert found.right(0.0).mean() == pytest.approx(0.5)
 
 
 def test_wrong_pairs_are_never_right_ones() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.results import FloatArray
 from engine.scoring import label_free
+from engine.scoring.decision import SAME
 from tests.engine.search.libraries import noise, unit
 
 
@@ -18,7 +19,7 @@ def plain_log_odds(
     odds = []
     for picture in pictures.astype(np.float64):
         others = kept @ picture
-        terms = scale * others[others < label_free.SAME]
+        terms = scale * others[others < SAME]
         total = np.logaddexp.reduce(terms) if len(terms) else -scale
         odds.append(scale * float(query @ picture) - total)
     return np.array(odds)
@@ -87,22 +88,19 @@ def test_the_nearest_tenth_does_not_count() -> None:
     assert (background @ query)[kept].max() <= (background @ query)[~kept].min()
 
 
-def test_the_prior_favours_what_is_near_to_the_background() -> None:
-    centre = unit(np.ones((1, 16), np.float32))
-    background = unit(centre + 0.3 * noise(60))
-    common, rare = centre[0], noise(1, seed=5)[0]
-    assert label_free.prior_of(background, common) == label_free.PRIOR_LIMIT
-    assert label_free.prior_of(background, rare) == -label_free.PRIOR_LIMIT
-
-
-def test_a_shift_shifts_every_picture_alike() -> None:
-    pictures, background, query = noise(30), noise(20, seed=1), noise(1, seed=2)[0]
-    columns = np.ascontiguousarray(pictures.T)
-    prepared = label_free.prepare(background, columns, 100)
-    cosine = query @ columns
-    without = label_free.softmax_logits(prepared, query, cosine, columns)
-    shifted = label_free.softmax_logits(prepared, query, cosine, columns, bias=-1.25)
-    assert shifted - without == pytest.approx(np.full(30, -1.25), abs=1e-4)
+@pytest.mark.parametrize("are_rivals", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 100.0, 3000.0])
+def test_many_queries_at_once_score_as_each_by_itself(scale: float, are_rivals: bool) -> None:
+    background, queries = noise(40), np.concatenate([noise(3), noise(9, seed=2)])
+    columns = np.ascontiguousarray(np.concatenate([noise(30, seed=1), noise(2)]).T)
+    whole = label_free.Background(vectors=background, are_rivals=are_rivals)
+    found = label_free.logits_of(whole, queries, columns, scale)
+    prepared = label_free.prepare(background, columns, scale)
+    each = [
+        label_free.softmax_logits(prepared, query, query @ columns, columns, are_rivals=are_rivals)
+        for query in queries
+    ]
+    assert found == pytest.approx(np.stack(each), abs=2e-6 * scale + 1e-5)
 
 
 @given(st.integers(0, 1000), st.sampled_from([1.0, 10.0, 100.0]))
@@ -139,12 +137,6 @@ def test_rivals_far_from_the_query_all_count() -> None:
     logits = 100 * (columns.T.astype(np.float64) @ rivals.T)
     expected = 100 * (query @ columns) - np.logaddexp.reduce(logits, axis=1)
     assert found == pytest.approx(expected, abs=1e-3)
-
-
-def test_half_of_the_rivals_weigh_as_much_as_all() -> None:
-    assert label_free.rival_bias(100, 100) == -label_free.MARGIN
-    twice = label_free.rival_bias(50, 100) - label_free.rival_bias(100, 100)
-    assert twice == pytest.approx(-np.log(2))
 
 
 def test_without_a_background_the_order_is_that_of_the_cosine() -> None:

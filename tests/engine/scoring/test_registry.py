@@ -55,20 +55,18 @@ def test_what_can_be_evaluated_has_scores_or_fuses_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "has_matcher", "expected"),
+    ("names", "expected"),
     [
-        (["cosine"], False, False),
-        (["match"], False, True),
-        (["match"], True, False),
-        (["cosine", "fusion"], False, True),
-        (["fusion"], True, False),
-        (["label-free"], True, True),
+        (["cosine"], False),
+        (["match"], True),
+        (["cosine", "fusion"], True),
+        (["label-free"], True),
     ],
 )
 def test_a_background_is_asked_for_only_where_it_is_weighed_against(
-    names: Sequence[str], has_matcher: bool, expected: bool
+    names: Sequence[str], expected: bool
 ) -> None:
-    assert registry.need_background(names, has_matcher=has_matcher) is expected
+    assert registry.need_background(names) is expected
 
 
 def test_an_unknown_scorer_is_refused_with_those_there_are() -> None:

@@ -22,7 +22,7 @@ from engine.errors import (
 )
 from engine.requests import Filters, SearchRequest
 from engine.results import FloatArray, Scores, SearchResult
-from engine.scoring import label_free, ranking
+from engine.scoring import ranking
 from engine.search.searcher import Searcher
 from engine.search.text_embedder import rival_prompts
 from engine.states import Route
@@ -320,12 +320,10 @@ async def test_rivals_are_found_by_name_among_imported_texts(cache: Cache) -> No
     dog = await text_vector(cache, "a dog")
     rivals = [await text_vector(cache, text) for text in texts[1:21]]
     logits = 100 * noise(30) @ np.stack(rivals).T.astype(np.float64)
-    shift = label_free.prior_of(noise(51, seed=1), dog)
-    assert abs(shift) > 0.05
-    shift += label_free.rival_bias(20, len(rival_prompts()["en"]))
-    expected = 100 * noise(30) @ dog - np.logaddexp.reduce(logits, axis=1) + shift
-    match = scores_of(result).match
-    assert match == pytest.approx(1 / (1 + np.exp(-expected)), rel=1e-3)
+    expected = 100 * noise(30) @ dog - np.logaddexp.reduce(logits, axis=1)
+    pairs = scores_of(await searcher.compare(DOG))
+    assert pairs.match_logit == pytest.approx(expected, abs=1e-3)
+    assert pairs.chance is None
     assert (await searcher.search(DOG)).cached
     few = replace(DOG, query='"a dog" + "thing 3"')
     assert (await searcher.search(few)).receipt.matcher == "label-free (51 background mixes)"

@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from engine.collections import BUILT_IN
 from engine.models.encoder_info import hash_folder
+from engine.scoring.matcher import about_matcher
 from engine.workers.fitting import Fit
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.matcher.fit import MatcherWeights, calibrated, fit_matcher
@@ -46,10 +47,11 @@ def save_matcher(weights: MatcherWeights, encoder: Path, report: object, path: P
     save_file(
         {"w1": weights.w1, "b1": weights.b1, "w2": weights.w2, "b2": weights.b2},
         path,
-        metadata={
-            "encoder_id": f"{encoder.name}@{hash_folder(encoder)}",
-            "report": json.dumps(report, ensure_ascii=False),
-        },
+        metadata=about_matcher(
+            f"{encoder.name}@{hash_folder(encoder)}",
+            json.dumps(report, ensure_ascii=False),
+            knows_false_texts=True,
+        ),
     )
     path.chmod(0o644)
 

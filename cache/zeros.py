@@ -1,0 +1,23 @@
+"""What background texts reach in a library, measured once: JSON under a key that names it all."""
+
+from sqlite_utils import Database
+
+KEPT = 256
+"""Those measured last."""
+
+
+def get_zero(db: Database, key: str) -> str | None:
+    """What was kept under a key."""
+    row = db.execute("select body from zeros where key = ?", [key]).fetchone()
+    return None if row is None else str(row[0])
+
+
+def put_zero(db: Database, key: str, body: str) -> str:
+    """Keep what was measured; returns what was kept first under the key."""
+    with db.atomic():
+        db.execute("insert or ignore into zeros (key, body) values (?, ?)", [key, body])
+        db.execute(
+            "delete from zeros where id <= (select max(id) from zeros) - ?",
+            [KEPT],
+        )
+    return get_zero(db, key) or body

@@ -1,0 +1,259 @@
+"""Tests of the decision: where a query is placed beside background texts."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.results import FloatArray
+from engine.scoring.decision import (
+    APART,
+    BEST,
+    ENOUGH,
+    EVEN,
+    SURE,
+    TAIL,
+    Evidence,
+    Floats,
+    Placement,
+    Tally,
+    Zero,
+    evidence_of,
+    fit_absent,
+    nearness,
+)
+
+TEXTS = 200
+
+
+def made(pictures: int, present: float = 0.15, seed: int = 0, texts: int = TEXTS) -> FloatArray:
+    """Logits of texts that hit nothing, but for a part of them that hit some pictures."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=(texts, pictures)) + random.normal(scale=0.5, size=(texts, 1))
+    hit = round(present * texts)
+    logits[:hit, : max(1, pictures // 20)] += 3.5
+    return logits.astype(np.float32)
+
+
+def near_of(texts: int, seed: int = 1) -> Floats:
+    return np.random.default_rng(seed).normal(0.7, 0.02, texts)
+
+
+def zero_of(logits: FloatArray, near: Floats | None = None) -> Zero:
+    pictures = logits.shape[1]
+    near = near_of(len(logits)) if near is None else near
+    zero = Zero.measure(near, evidence_of(logits), pictures=pictures, sampled=pictures)
+    assert zero is not None
+    return zero
+
+
+def odds_of(zero: Zero, logits: FloatArray, near: float = 0.7) -> Floats:
+    return zero.library_odds(np.full(len(logits), near), evidence_of(logits))
+
+
+@pytest.mark.parametrize("pictures", [1, 5, 20, 500])
+def test_what_hits_is_retrieved_and_what_does_not_is_generated_at_any_size(pictures: int) -> None:
+    zero = zero_of(made(pictures))
+    lacking = odds_of(zero, made(pictures, present=0.0, seed=2))
+    hitting = odds_of(zero, made(pictures, present=1.0, seed=3))
+    assert (hitting >= 0).mean() > 0.85
+    # EVEN lies a little above the middle of absent texts: six in ten of a normal stay below it.
+    assert (lacking < 0).mean() > 0.55
+    assert np.median(hitting) - np.median(lacking) > APART
+
+
+def test_rates_do_not_drift_from_100_to_10_000_pictures() -> None:
+    passing = []
+    for pictures in (100, 1_000, 10_000):
+        zero = zero_of(made(pictures, present=0.05))
+        passing.append((odds_of(zero, made(pictures, present=0.0, seed=2)) >= 0).mean())
+    assert np.ptp(passing) < 0.15
+
+
+def test_no_picture_and_too_few_texts_have_no_zero() -> None:
+    logits = made(10)
+    few = Evidence(best=np.zeros(ENOUGH - 1), chance=np.zeros(ENOUGH - 1))
+    assert Zero.measure(near_of(ENOUGH - 1), few, pictures=10, sampled=10) is None
+    assert Zero.measure(near_of(TEXTS), evidence_of(logits), pictures=0, sampled=0) is None
+
+
+def test_copies_of_one_picture_decide_as_that_picture_does() -> None:
+    one = made(1)
+    many = np.repeat(one, 50, axis=1)
+    query = made(1, present=0.5, seed=4)
+    alone = odds_of(zero_of(one), query)
+    copied = odds_of(zero_of(many), np.repeat(query, 50, axis=1))
+    assert np.allclose(alone, copied, atol=1e-4)
+
+
+def test_each_picture_twice_changes_few_decisions() -> None:
+    logits, queries = made(300), made(300, present=0.5, seed=5)
+    once = odds_of(zero_of(logits), queries) >= 0
+    twice = odds_of(zero_of(np.tile(logits, 2)), np.tile(queries, 2)) >= 0
+    assert (once != twice).mean() < 0.1
+
+
+def test_background_texts_that_are_all_alike_say_nothing() -> None:
+    logits = np.ones((TEXTS, 30), np.float32)
+    zero = zero_of(logits, np.full(TEXTS, 0.7))
+    odds = odds_of(zero, np.ones((1, 30), np.float32))
+    assert np.isfinite(odds).all()
+    assert odds[0] < 0
+    placement = zero.place(0.7, np.arange(30, dtype=np.float32))
+    assert placement.slope > 0
+
+
+def test_queries_out_of_the_background_are_decided_as_others() -> None:
+    logits = made(400, present=0.3)
+    odds = odds_of(zero_of(logits), logits)
+    hit = np.arange(TEXTS) < 60
+    assert (odds[hit] >= 0).mean() > 0.85
+    assert (odds[~hit] < 0).mean() > 0.55
+
+
+@pytest.mark.parametrize("present", [0.0, 0.2, 0.4])
+def test_the_zero_stays_where_many_background_texts_are_present(present: float) -> None:
+    zero = zero_of(made(400, present=present))
+    assert (odds_of(zero, made(400, present=1.0, seed=6)) >= 0).mean() > 0.9
+    assert (odds_of(zero, made(400, present=0.0, seed=7)) < 0).mean() > 0.5
+    if present < 0.4:  # more than that, the prior holds down
+        assert zero.share == pytest.approx(present, abs=0.15)
+
+
+def test_a_mixture_is_taken_apart() -> None:
+    random = np.random.default_rng(0)
+    absent, present = random.normal(2.0, 0.5, 1400), random.normal(2.0 + APART * 0.5, 0.5, 600)
+    found = fit_absent(np.concatenate([absent, present]))
+    assert found.centre == pytest.approx(2.0, abs=0.3)
+    assert found.spread == pytest.approx(0.5, abs=0.15)
+    assert found.share == pytest.approx(0.3, abs=0.15)
+    assert found.present[:1400].mean() < 0.2 < 0.5 < found.present[1400:].mean()
+
+
+def test_the_best_picture_passes_exactly_when_the_query_does() -> None:
+    zero = zero_of(made(100))
+    for logits in made(100, present=0.5, seed=8):
+        placement = zero.place(0.7, logits)
+        placed = placement(logits)
+        odds = min(odds_of(zero, logits[None])[0], SURE)
+        assert placed.max() == np.float32(odds)
+        assert (placed.max() >= 0) == (np.float32(odds) >= 0)
+
+
+@pytest.mark.parametrize("pair_floor", [None, 0.0])
+def test_the_order_of_pictures_stays_and_ties_stay_ties(pair_floor: float | None) -> None:
+    zero = zero_of(made(200))
+    logits = np.round(made(200, seed=9)[0], 1)
+    placed = zero.place(0.7, logits, pair_floor)(logits)
+    assert (np.diff(placed[np.argsort(logits, kind="stable")]) >= 0).all()
+    assert len(np.unique(placed)) == len(np.unique(logits))
+
+
+def test_nothing_passes_below_the_floor_of_pairs() -> None:
+    zero = zero_of(made(100) - 50)
+    logits = made(100, seed=10)[0] - np.float32(10)
+    assert zero.place(0.7, logits).odds > 0
+    assert zero.place(0.7, logits, pair_floor=0.0).odds == pytest.approx(APART * logits.max())
+
+
+def test_the_floor_of_pairs_raises_nothing() -> None:
+    zero = zero_of(made(100))
+    logits = made(100, present=0.0, seed=11)[3] - np.float32(2)
+    unknown = zero.place(0.7, logits)
+    assert unknown.odds < 0
+    assert zero.place(0.7, logits, pair_floor=-100.0).odds == unknown.odds
+
+
+def test_several_good_pictures_count_for_more_than_one() -> None:
+    zero = zero_of(made(200))
+    one, several = made(200, present=0.0, seed=12)[:2]
+    one[0] = several[:5] = 3.2
+    odds = odds_of(zero, np.stack([one, several]))
+    assert odds[1] > odds[0] + 0.5
+
+
+def test_a_text_that_scores_high_everywhere_has_no_better_odds_for_it() -> None:
+    zero = zero_of(made(200))
+    logits = made(200, present=0.0, seed=13)[:1]
+    even, peaked = logits + np.float32(0.5), logits.copy()
+    peaked[0, np.argsort(-logits[0])[:BEST]] += np.float32(0.5)
+    assert odds_of(zero, peaked)[0] > odds_of(zero, even)[0]
+
+
+def test_a_rare_text_needs_more() -> None:
+    zero = zero_of(made(200))
+    logits = made(200, present=1.0, seed=14)[:1]
+    assert odds_of(zero, logits, near=0.66)[0] < odds_of(zero, logits, near=0.7)[0]
+    # Beyond its limit, being far says no more.
+    assert odds_of(zero, logits, near=0.5)[0] == odds_of(zero, logits, near=0.1)[0]
+
+
+def test_batches_and_the_whole_give_the_same_evidence() -> None:
+    logits = made(500)
+    tally = Tally.empty(TEXTS)
+    for start in range(0, 500, 70):
+        tally = tally.joined(logits[:, start : start + 70])
+    whole, found = evidence_of(logits), tally.evidence(500)
+    assert tally.seen == 500
+    assert np.allclose(found.best, whole.best, atol=1e-6)
+    assert np.allclose(found.chance, whole.chance, atol=1e-6)
+
+
+@pytest.mark.parametrize("pictures", [1, 3, TAIL - 1, TAIL, TAIL + 1])
+def test_a_tally_of_few_pictures_gives_their_evidence(pictures: int) -> None:
+    logits = made(pictures)
+    found = Tally.empty(TEXTS).joined(logits).evidence(pictures)
+    assert np.allclose(found.best, evidence_of(logits).best, atol=1e-6)
+
+
+def test_a_sample_foretells_the_evidence_of_the_whole() -> None:
+    random = np.random.default_rng(0)
+    logits = random.gumbel(size=(TEXTS, 20_000)).astype(np.float32)
+    whole = evidence_of(logits).best
+    sample = Tally.empty(TEXTS).joined(logits[:, :1_000])
+    grown = np.median(whole - evidence_of(logits[:, :1_000]).best)
+    assert grown > 2
+    assert np.median(whole - sample.evidence(20_000).best) == pytest.approx(0, abs=0.25 * grown)
+
+
+def test_a_zero_survives_its_json_to_the_last_digit() -> None:
+    zero = zero_of(made(50))
+    assert Zero.from_json(zero.as_json()) == zero
+    assert json.loads(zero.as_json())["texts"] == TEXTS
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        Zero.from_json('{"best": 1}')
+
+
+def test_the_band_of_chance_lies_around_even_odds() -> None:
+    zero = zero_of(made(300, present=0.2))
+    middle, high = zero.by_chance
+    assert -3 * APART < middle < 0 < high
+    assert middle == pytest.approx(-APART * EVEN, abs=1.0)
+
+
+def test_even_odds_are_the_same_for_any_scale_of_a_scorer() -> None:
+    logits, queries = made(100), made(100, present=0.5, seed=15)
+    plain = odds_of(zero_of(logits), queries)
+    moved = odds_of(zero_of(40 * logits - 300), 40 * queries - 300)
+    assert np.allclose(plain, moved, atol=1e-2)
+
+
+def test_a_picture_outside_the_library_is_placed_beside_it() -> None:
+    placement = Placement(odds=1.0, slope=2.0, top=3.0)
+    assert placement(np.array([3.0, 2.5, 4.0], np.float32)).tolist() == [1.0, 0.0, 3.0]
+
+
+def test_nearness_leaves_out_what_equals_the_text() -> None:
+    background = np.eye(3, dtype=np.float32)
+    found = nearness(background, background)
+    assert found.tolist() == [0.0, 0.0, 0.0]
+    between = np.ones((1, 3), np.float32) / np.float32(math.sqrt(3))
+    assert nearness(background, between)[0] == pytest.approx(1 / math.sqrt(3))
+
+
+def test_a_zero_says_how_much_it_rests_on() -> None:
+    zero = zero_of(made(40))
+    assert (zero.texts, zero.pictures, zero.sampled) == (TEXTS, 40, 40)
+    assert replace(zero, sampled=20) != zero
