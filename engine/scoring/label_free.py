@@ -60,6 +60,9 @@ class BackgroundPrompts:
     """Of the random ones, [B, dim]."""
     rivals: FloatArray
     """Of the class words, [R, dim]."""
+    level: FloatArray
+    """Those of the random ones that are no stand-ins: what stands in for them is mostly in the
+    library, [L, dim]."""
     language: str
     """In which they are written: English where there are none in the language of the query."""
     used_model: bool = False
@@ -97,13 +100,13 @@ class Background:
 
 def text_background(prompts: BackgroundPrompts, language: str) -> Background:
     """What single texts are weighed against: rivals where enough are known, else random ones."""
-    are_rivals = min(len(prompts.rivals), len(prompts.random)) >= ENOUGH
+    are_rivals = len(prompts.rivals) >= ENOUGH
     vectors = prompts.rivals if are_rivals else prompts.random
     kind = "rivals" if are_rivals else "texts"
     is_certain = prompts.is_lasting and len(vectors) >= ENOUGH
     return Background(
         vectors=vectors,
-        random=prompts.random,
+        random=prompts.level,
         has_nearness=True,
         are_rivals=are_rivals,
         key=("texts", prompts.language, are_rivals, len(vectors)),
@@ -127,13 +130,17 @@ def query_background(
     is_single = len(terms) == 1 and terms[0].weight > 0
     if prompts is not None and is_single and not has_pictures:
         return text_background(prompts, language)
-    texts = np.zeros((0, len(terms[0].vector)), np.float32) if prompts is None else prompts.random
+    texts = np.zeros((0, len(terms[0].vector)), np.float32)
+    has_level = prompts is not None and len(prompts.level) >= ENOUGH
+    if prompts is not None:
+        texts = prompts.level if has_level else prompts.random
     pictures = spread_pictures(matrix) if has_pictures else texts[:0]
     if is_single:
         return Background(vectors=pictures, key="pictures")
     kinds = [pictures if term.is_picture else texts for term in terms]
     vectors = _combined(terms, kinds)
-    return Background(vectors=vectors, random=texts[:0] if has_pictures else vectors)
+    is_level = has_level and not has_pictures
+    return Background(vectors=vectors, random=vectors if is_level else texts[:0])
 
 
 def spread_pictures(matrix: EmbeddingMatrix) -> FloatArray:

@@ -64,12 +64,14 @@ class TextEmbedder:
         if is_here and not offline:
             known |= await self._run_model(encoder, missing)
         random = {text: known[text] for text in shipped if text in known}
+        level = _stacked([random[text] for text in sorted(random)], encoder.dim)
         if len(random) < len(shipped):
             imported = await self._cache.read(imported_texts, encoder.id)
             others = sorted((item for item in imported if item.text not in random), key=_shuffled)
             random |= {item.text: item for item in others[: RANDOM_PROMPTS - len(random)]}
         return BackgroundPrompts(
             random=_stacked([random[text] for text in sorted(random)], encoder.dim),
+            level=level,
             rivals=_stacked([known[text] for text in listed if text in known], encoder.dim),
             language=language,
             used_model=is_here and not offline,

@@ -38,6 +38,7 @@ TABLES = {
     "evaluations",
     "labels",
     "calibrations",
+    "zeros",
 }
 
 

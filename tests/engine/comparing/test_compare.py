@@ -174,13 +174,13 @@ async def test_a_changed_line_is_the_only_one_that_is_scored_again(
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
         asked: list[str] = []
-        preview = engine.searcher.preview
+        compare = engine.searcher.compare
 
         async def counted(request: SearchRequest) -> SearchResult:
             asked.append(request.query)
-            return await preview(request)
+            return await compare(request)
 
-        monkeypatch.setattr(engine.searcher, "preview", counted)
+        monkeypatch.setattr(engine.searcher, "compare", counted)
         sheet = ComparisonSheet(pictures=("03.jpg",), lines=lines(*TEXTS[:2]))
         before = await engine.comparer.compare(sheet, offline=True)
         assert len(asked) == 2

@@ -7,7 +7,7 @@ import pytest
 
 from cache.embeddings import find_encoder, load_matrix
 from cache.matchers import add_matcher
-from cache.texts import get_texts
+from cache.texts import TextRecord, get_texts, put_texts
 from engine.errors import EngineError, RequestError
 from engine.evaluation.context import text_backgrounds
 from engine.evaluation.measure import score_pairs, score_texts
@@ -19,7 +19,7 @@ from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.ranking import fused
 from engine.scoring.registry import find_scorer
-from engine.search.text_embedder import TextEmbedder
+from engine.search.text_embedder import TextEmbedder, random_prompts
 from engine.states import ScorerKind
 from tests.engine.evaluation.libraries import (
     CAPTIONS,
@@ -27,6 +27,7 @@ from tests.engine.evaluation.libraries import (
     PICTURES,
     evaluated,
     opened,
+    unit,
     write_data,
 )
 from tests.engine.matchers import random_matcher
@@ -136,6 +137,12 @@ async def test_label_free_scores_are_those_of_a_search(tmp_path: Path) -> None:
         texts = ["a red thing 3 of kind 1", "thing 4"]
         record = await engine.cache.read(find_encoder, ENCODER)
         assert record is not None
+        random = np.random.default_rng(5).standard_normal((40, 48)).astype(np.float32)
+        bank = [
+            TextRecord(text=text, vector=vector, tokens=0, lost="", imported=True)
+            for text, vector in zip(random_prompts()["en"][:40], unit(random), strict=True)
+        ]
+        await engine.cache.write(put_texts, ENCODER, bank)
         ids, vectors = await engine.cache.read(load_matrix, ENCODER)
         embedder = TextEmbedder(engine.cache, engine.encoders)
         context = MatchContext(
@@ -209,7 +216,10 @@ async def test_a_trained_matcher_is_match_and_label_free_stands_beside_it(tmp_pa
     assert found.match == f"matcher {number}"
     assert {each.scorer for each in found.retrieval} == {"match", "label-free"}
     by_name = {each.scorer: each for each in found.retrieval}
-    assert by_name["label-free"].r1.value > 0.5 > by_name["match"].r1.value
+    # The matcher is added to it, and this one knows nothing.
+    alone, both = (by_name[name].average_precision.value for name in ("label-free", "match"))
+    assert alone > 0.5
+    assert both < alone
 
 
 async def test_a_cancelled_evaluation_stops_and_keeps_no_row(tmp_path: Path) -> None:

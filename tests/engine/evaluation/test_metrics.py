@@ -214,7 +214,7 @@ def test_a_text_is_asked_without_its_pictures_only_where_others_are_left() -> No
     assert found.kinds == ("present", "present", "absent")
     assert found.text.tolist() == [0, 1, 0]
     # Two present and one absent query weigh as much; of the texts, only the first is routed right.
-    assert found.right(0.8).tolist() == [0.75, 0.0, 1.5]
+    assert found.right(0.8) == pytest.approx(np.array([0.75, 0.0, 1.5]))
     assert found.right(0.0).mean() == pytest.approx(0.5)
 
 

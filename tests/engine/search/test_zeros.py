@@ -1,0 +1,253 @@
+"""A search is decided by what background texts reach in its scope, and that is kept."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from cache.matchers import add_matcher
+from cache.receipts import get_receipt
+from cache.store import Cache
+from engine.requests import Filters, SearchRequest
+from engine.results import FloatArray, Scores
+from engine.scoring.decision import Zero, evidence_of, nearness
+from engine.search import zeros
+from engine.search.receipts import unpack
+from engine.search.searcher import Searcher
+from engine.search.text_embedder import random_prompts
+from engine.states import Route
+from tests.engine.matchers import random_matcher
+from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of, unit
+
+BANK = random_prompts()["en"][:60]
+DOG = SearchRequest(query="a dog", offline=True)
+YETI = SearchRequest(query="a yeti", offline=True)
+
+
+@pytest.fixture
+async def cache(tmp_path: Path) -> AsyncIterator[Cache]:
+    """Eighty pictures, six of them of a dog, and a bank of sixty texts that none of them shows."""
+    opened = await Cache.open(tmp_path / "home")
+    vectors = texts()
+    pictures = noise(80, seed=1)
+    pictures[:6] = unit(vectors[0] + 0.5 * noise(6, seed=3))
+    names = [f"/photos/{'a' if n < 40 else 'b'}/{n:02}.jpg" for n in range(80)]
+    await fill(opened, names, pictures, ["a dog", "a yeti", *BANK], vectors)
+    yield opened
+    await opened.aclose()
+
+
+def texts() -> FloatArray:
+    """A dog, a yeti that is unlike every picture, and the bank."""
+    vectors = noise(2 + len(BANK), seed=2)
+    vectors[1] = unit(-noise(80, seed=1).sum(axis=0, keepdims=True))[0]
+    return vectors
+
+
+@pytest.fixture
+def searcher(cache: Cache) -> Searcher:
+    return searcher_of(cache, cache.home)
+
+
+async def scores_of(searcher: Searcher, request: SearchRequest, *, pairs: bool = False) -> Scores:
+    result = await (searcher.compare if pairs else searcher.scored)(request)
+    assert result.scores is not None
+    return result.scores
+
+
+async def count(cache: Cache) -> int:
+    return await cache.read(lambda db: int(db.execute("select count(*) from zeros").fetchone()[0]))
+
+
+async def test_match_is_the_pairs_logit_placed_by_what_the_bank_reaches(
+    searcher: Searcher,
+) -> None:
+    pairs = (await scores_of(searcher, DOG, pairs=True)).match_logit
+    scores = await scores_of(searcher, DOG)
+    dog, bank = texts()[0], texts()[2:]
+    order = np.argsort([*BANK], kind="stable")
+    bank_pairs = np.stack(
+        [
+            (
+                await scores_of(searcher, replace(DOG, query=f'"{BANK[index]}"'), pairs=True)
+            ).match_logit
+            for index in order
+        ]
+    )
+    zero = Zero.measure(
+        nearness(bank[order], bank[order]), evidence_of(bank_pairs), pictures=80, sampled=80
+    )
+    assert zero is not None
+    near = float(nearness(bank[order], dog[None])[0])
+    assert scores.match_logit == pytest.approx(zero.place(near, pairs)(pairs), abs=2e-3)
+    assert scores.chance == pytest.approx(1 / (1 + np.exp(-zero.by_chance[0])), abs=1e-3)
+
+
+async def test_what_is_there_is_retrieved_and_what_is_not_is_generated(
+    searcher: Searcher,
+) -> None:
+    there, absent = [(await searcher.search(request)).receipt for request in (DOG, YETI)]
+    assert (there.route, absent.route) == (Route.RETRIEVE, Route.GENERATE)
+    for receipt in (there, absent):
+        assert (receipt.route == Route.RETRIEVE) == (receipt.best_match >= receipt.threshold)
+        assert receipt.chance is not None and 0 < receipt.chance < 0.5
+        assert receipt.reason.endswith(f"; by chance {receipt.chance:.2f}")
+    assert there.reason.startswith(f"{there.passed} of 80 pictures have a match of 0.50 or more: ")
+    assert f"the best {there.best_match:.2f}" in there.reason
+
+
+async def test_order_stays_that_of_the_pairs(searcher: Searcher) -> None:
+    pairs = (await scores_of(searcher, YETI, pairs=True)).match_logit
+    placed = (await scores_of(searcher, YETI)).match_logit
+    assert np.argsort(placed).tolist() == np.argsort(pairs).tolist()
+
+
+async def test_a_zero_is_measured_once_and_later_read(
+    cache: Cache, searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await searcher.search(DOG)
+    assert await count(cache) == 1
+    await cache.write(lambda db: db.execute("delete from receipts"))
+    monkeypatch.setattr(zeros, "measure_zero", None)
+    again = await searcher_of(cache, cache.home).search(DOG)
+    assert again.scores is not None  # no receipt answered
+    assert replace(again.receipt, created_at=0) == replace(first.receipt, created_at=0)
+    assert again.rows == first.rows
+
+
+async def test_the_stored_zero_is_the_one_in_force(cache: Cache, searcher: Searcher) -> None:
+    before = await scores_of(searcher, DOG)
+
+    def shift(db: object) -> None:
+        key, body = db.execute("select key, body from zeros").fetchone()  # type: ignore[attr-defined]
+        moved = json.loads(body) | {"centre": json.loads(body)["centre"] + 5}
+        db.execute("update zeros set body = ? where key = ?", [json.dumps(moved), key])  # type: ignore[attr-defined]
+
+    await cache.write(shift)
+    after = await scores_of(searcher_of(cache, cache.home), DOG)
+    assert after.match.max() < before.match.max()
+
+
+async def test_a_scope_has_its_own_zero_and_pictures_outside_leave_it_alone(
+    cache: Cache, searcher: Searcher
+) -> None:
+    filtered = replace(DOG, filters=Filters(folders=(Path("/photos/b"),)))
+    whole, part = await scores_of(searcher, DOG), await scores_of(searcher, filtered)
+    assert part.chance != whole.chance
+    assert await count(cache) == 2
+    await fill(cache, ["/photos/a/new.jpg"], noise(1, seed=9), [], noise(0))
+    assert (await scores_of(searcher, filtered)).chance == part.chance
+    assert await count(cache) == 2
+    assert (await scores_of(searcher, DOG)).chance != whole.chance
+    assert await count(cache) == 3
+
+
+async def test_another_embedding_under_the_same_id_asks_for_another_zero(
+    cache: Cache, searcher: Searcher
+) -> None:
+    await scores_of(searcher, DOG)
+    context = (await searcher._scoring._matrices.get(ENCODER.id, 0)).columns
+    other = context.copy()
+    other[0, 3] += np.float32(0.1)
+    assert other.shape == context.shape
+    from engine.scoring.embedding_matrix import EmbeddingMatrix
+    from engine.scoring.match import MatchContext
+
+    keys = {
+        zeros._key_of(
+            MatchContext(matrix=EmbeddingMatrix.of(columns.T), logit_scale=100.0),
+            ENCODER.id,
+            "match",
+            None,
+        )
+        for columns in (context, other)
+    }
+    assert len(keys) == 2
+
+
+async def test_a_matchers_bias_changes_no_decision(cache: Cache, searcher: Searcher) -> None:
+    found = []
+    for bias in (0.0, 40.0):
+        arrays = safetensors.numpy.load(random_matcher(ENCODER.id, 16))
+        arrays["b2"] = arrays["b2"] + np.float32(bias)
+        weights = safetensors.numpy.save(arrays, {"encoder_id": ENCODER.id})
+        await cache.write(add_matcher, ENCODER.id, weights, "{}")
+        found.append(await scores_of(searcher, DOG))
+    assert found[0].match == pytest.approx(found[1].match, abs=1e-3)
+    assert found[0].chance == pytest.approx(found[1].chance, abs=1e-3)
+
+
+async def test_a_matcher_is_added_to_the_label_free_logits_unless_it_stands_alone(
+    cache: Cache, searcher: Searcher
+) -> None:
+    free = (await scores_of(searcher, DOG, pairs=True)).match_logit
+    found = {}
+    for alone in (False, True):
+        arrays = safetensors.numpy.load(random_matcher(ENCODER.id, 16))
+        about = {"encoder_id": ENCODER.id}
+        if alone:
+            about |= {"label_free": "0", "pair_floor": "0.0"}
+        await cache.write(add_matcher, ENCODER.id, safetensors.numpy.save(arrays, about), "{}")
+        found[alone] = (await scores_of(searcher, DOG, pairs=True)).match_logit
+    assert found[False] - found[True] == pytest.approx(free, abs=1e-3)
+
+
+async def test_nothing_passes_below_the_floor_of_pairs(cache: Cache, searcher: Searcher) -> None:
+    assert (await searcher.search(DOG)).receipt.route == Route.RETRIEVE
+    arrays = safetensors.numpy.load(random_matcher(ENCODER.id, 16))
+    arrays["b2"] = arrays["b2"] - np.float32(1000)
+    about = {"encoder_id": ENCODER.id, "label_free": "0", "pair_floor": "0.0"}
+    await cache.write(add_matcher, ENCODER.id, safetensors.numpy.save(arrays, about), "{}")
+    receipt = (await searcher.search(DOG)).receipt
+    assert receipt.route == Route.GENERATE
+    assert receipt.chance == pytest.approx(0, abs=1e-6)
+
+
+async def test_mixes_of_texts_have_a_zero_and_pictures_have_none(
+    cache: Cache, searcher: Searcher
+) -> None:
+    mixed = await scores_of(searcher, replace(DOG, query='"a dog" + "a yeti"'))
+    assert mixed.chance is not None
+    assert await count(cache) == 0
+    liked = await searcher.like(Path("/photos/a/03.jpg"), DOG)
+    assert liked.receipt.chance is None
+    assert "by chance" not in liked.receipt.reason
+
+
+async def test_texts_that_stand_in_for_the_bank_are_no_level(tmp_path: Path) -> None:
+    """Imported captions are in the library, and would have everything generated."""
+    cache = await Cache.open(tmp_path / "other")
+    names = [f"{number}.jpg" for number in range(40)]
+    captions = [f"caption {number}" for number in range(40)]
+    await fill(cache, names, noise(40), captions, noise(40))
+    searcher = searcher_of(cache, tmp_path / "other")
+    result = await searcher.search(replace(DOG, query="caption 3"))
+    assert result.receipt.chance is None
+    assert result.receipt.route == Route.RETRIEVE
+    await cache.aclose()
+
+
+async def test_a_receipt_from_before_replays(cache: Cache, searcher: Searcher) -> None:
+    receipt = (await searcher.search(DOG)).receipt
+    record = await cache.read(get_receipt, receipt.id)
+    assert record is not None
+    body = json.loads(record.body)
+    del body["receipt"]["chance"]
+    old = unpack(replace(record, body=json.dumps(body))).receipt
+    assert old == replace(receipt, chance=None)
+
+
+async def test_a_cache_that_cannot_be_written_measures_all_the_same(
+    cache: Cache, searcher: Searcher
+) -> None:
+    reader = await Cache.open(cache.home, read_only=True)
+    try:
+        result = await searcher_of(reader, cache.home).search(DOG)
+        assert result.receipt.chance is not None
+    finally:
+        await reader.aclose()
+    assert await count(cache) == 0
