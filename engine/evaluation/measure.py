@@ -297,6 +297,8 @@ def _drawn(owners: IdArray, random: np.random.Generator) -> IdArray:
 Step = Callable[[int], None]
 """Hears how many texts were scored; may raise to stop."""
 BLOCK = 256
+ROUTING = "routing"
+"""The measure of a paired difference of balanced accuracies."""
 _NONE_GIVEN: Mapping[str, FloatArray] = MappingProxyType({})
 
 
@@ -547,7 +549,7 @@ class Measuring:
             one=one,
             other=other,
             direction=Direction.TEXT_TO_PICTURE,
-            measure="routing",
+            measure=ROUTING,
             difference=difference,
             p=p,
         )

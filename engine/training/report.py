@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from engine.evaluation.embeddings import EmbeddedData
-from engine.evaluation.measure import Measuring
+from engine.evaluation.measure import ROUTING, Measuring
 from engine.evaluation.results import (
     CalibrationFigures,
     PairedDifference,
@@ -56,6 +56,21 @@ class TrainingReport:
     swaps: tuple[SwapFigures, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
+
+    @property
+    def shortfall(self) -> str:
+        """Why the matcher is not kept by itself, to follow 'it'; empty where it is."""
+        if self.is_better:
+            return ""
+        match, free = (
+            self.of(name).average_precision.value
+            for name in (ScorerKind.MATCH, ScorerKind.LABEL_FREE)
+        )
+        if match > free and any(_is_worse(each) for each in self.against_label_free):
+            return "routes worse than the match without labels"
+        if match > free and any(each.scorer == SHIPPED for each in self.retrieval):
+            return "ranks worse than the matcher that ships"
+        return "does no better than the match without labels"
 
     def as_json(self) -> str:
         """What is kept."""
@@ -118,7 +133,7 @@ def make_report(
         device=fitted.text("device"),
         is_better=by_scorer[ScorerKind.MATCH] > by_scorer[ScorerKind.LABEL_FREE]
         and by_scorer[ScorerKind.MATCH] >= by_scorer.get(SHIPPED, 0.0)
-        and not (routes.difference.value < 0 and routes.p < WORSE_P),
+        and not _is_worse(routes),
         retrieval=tuple(figures.retrieval),
         against_label_free=(*_against(measuring, ScorerKind.LABEL_FREE), routes),
         against_cosine=tuple(_against(measuring, ScorerKind.COSINE)),
@@ -126,6 +141,11 @@ def make_report(
         routing=tuple(figures.routing),
         calibration=tuple(figures.calibration),
     )
+
+
+def _is_worse(routes: PairedDifference) -> bool:
+    """Fewer queries are routed right, and not by accident."""
+    return routes.measure == ROUTING and routes.difference.value < 0 and routes.p < WORSE_P
 
 
 def _against(measuring: Measuring, other: str) -> Iterator[PairedDifference]:

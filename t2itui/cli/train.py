@@ -147,7 +147,7 @@ def write_trained(found: TrainedMatcher, output: Output) -> None:
         return
     write_training_report(report, output)
     if found.id is None:
-        output.line("not kept: it does no better than the match without labels; --force keeps it")
+        output.line(f"not kept: it {report.shortfall}; --force keeps it")
     else:
         output.line(f"kept as matcher {found.id}, in force for {report.encoder}")
 

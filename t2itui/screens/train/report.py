@@ -63,10 +63,7 @@ def outcome(report: TrainingReport, matcher_id: int | None) -> str:
     match, free = (report.of(n).average_precision.value for n in ("match", "label-free"))
     figures = f"mAP {match:.3f} against {free:.3f} on {report.pictures[2]:,} held-out pictures"
     if matcher_id is None:
-        return (
-            f"Not kept: it does no better than the match without labels, {figures}."
-            " k keeps it all the same."
-        )
+        return f"Not kept: it {report.shortfall}, {figures}. k keeps it all the same."
     if report.is_better:
         return f"Kept as matcher {matcher_id}: better than the match without labels, {figures}."
     return f"Kept as matcher {matcher_id} by force: no better than without labels, {figures}."
