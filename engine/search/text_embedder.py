@@ -137,6 +137,12 @@ def rival_prompts() -> Mapping[str, tuple[str, ...]]:
     return _read("rivals.tsv")
 
 
+def bank_texts() -> tuple[str, ...]:
+    """All shipped texts, in every language, each once."""
+    banks = (*random_prompts().values(), *rival_prompts().values())
+    return tuple(dict.fromkeys(text for bank in banks for text in bank))
+
+
 def _read(name: str) -> Mapping[str, tuple[str, ...]]:
     lines = (resources.files("engine") / "data" / name).read_text(encoding="utf-8").splitlines()
     english, chinese = zip(*(line.split("\t") for line in lines), strict=True)

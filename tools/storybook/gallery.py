@@ -29,6 +29,7 @@ from engine.storybook.captions import captions_of
 from engine.storybook.claims import Claim
 from engine.storybook.scenes import Scene
 from engine.storybook.shipped import Record, read_records
+from engine.search.text_embedder import bank_texts
 from engine.storybook.suggestions import SUGGESTIONS, first_texts
 from engine.storybook.wording import Language
 from engine.thumbnails import thumbnail
@@ -200,7 +201,9 @@ def write_vectors(encoder: Path, gallery: Path, out: Path, texts: Sequence[str])
 @main.command()
 def embed() -> None:
     """Embed the shipped gallery with the shipped encoder, and make its thumbnails."""
-    write_vectors(BUILT_IN.encoder, BUILT_IN.folder, BUILT_IN.vectors, first_texts())
+    # With the background texts in it, a first search of the collection starts no model.
+    texts = tuple(dict.fromkeys((*first_texts(), *bank_texts())))
+    write_vectors(BUILT_IN.encoder, BUILT_IN.folder, BUILT_IN.vectors, texts)
     write_thumbnails(BUILT_IN.folder, BUILT_IN.thumbnails)
 
 
