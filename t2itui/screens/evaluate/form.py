@@ -21,7 +21,7 @@ from engine.errors import EngineError, RequestError, T2IError
 from engine.evaluation.request import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
 from engine.states import DataKind
-from t2itui.screens.common.dialogs import Dialog, FieldError, FormError, WriteFile, line
+from t2itui.screens.common.dialogs import Dialog, FormError, WriteFile, line
 from t2itui.text.shell_commands import evaluate_command, show_command
 from t2itui.widgets.basics import Tick
 from t2itui.widgets.path_input import PathInput
@@ -164,7 +164,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         typed = self.data.line.value.strip()
         path = self.data.path
         if path is None:
-            raise FieldError("data", "name the data, or type storybook")
+            raise FormError("name the data, or type storybook", "data")
         return BUILT_IN.name if typed == BUILT_IN.name else str(path)
 
     def _scorers(self) -> tuple[str, ...]:
@@ -172,7 +172,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         ordered = (*self._first.scorers, *evaluated_scorers())
         chosen = tuple(name for name in dict.fromkeys(ordered) if self._box(f"by-{name}"))
         if not chosen:
-            raise FieldError("by-cosine", "tick a scorer")
+            raise FormError("tick a scorer", "by-cosine")
         return chosen
 
     def _box(self, place: str) -> bool:
@@ -202,7 +202,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             self.dismiss(message.request)
         else:
             words = f"{error.message}. {error.hint}".replace("..", ".").strip()
-            self.show_problem(FieldError(line_of(error), words))
+            self.show_problem(FormError(words, line_of(error)))
 
 
 def line_of(error: T2IError) -> str:

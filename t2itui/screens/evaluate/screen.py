@@ -137,7 +137,7 @@ class EvaluateScreen(PagedScreen):
         """Read evaluations beside the screen."""
         if self.session.engine is None:
             return
-        with self.errors_told():
+        with self.reporting_errors():
             heads = await self.controller.read(PAGE, offset, containing)
             self.post_message(self.Read(heads, offset=offset))
 
@@ -221,7 +221,7 @@ class EvaluateScreen(PagedScreen):
         """Read an evaluation beside the screen, and those that are compared."""
         if self.session.engine is None:
             return
-        with self.errors_told():
+        with self.reporting_errors():
             self.post_message(self.Opened(*await self.controller.open(evaluation_id, pair)))
 
     @on(Opened)
@@ -293,7 +293,7 @@ class EvaluateScreen(PagedScreen):
         try:
             return await self.controller.request_of(self.current, self.current_job)
         except T2IError as error:
-            self.tell_error(error)
+            self.report_error(error)
             return None
 
     @work(group="form")
@@ -302,7 +302,7 @@ class EvaluateScreen(PagedScreen):
         engine = self.session.engine
         if engine is None:
             return
-        with self.errors_told():
+        with self.reporting_errors():
             encoders = await self.controller.encoders()
             form = EvaluateForm(engine, request, encoders=encoders, home=self.session.home)
             answer = await self.app.push_screen_wait(form)
@@ -356,7 +356,7 @@ class EvaluateScreen(PagedScreen):
         )
         if not await self.app.push_screen_wait(question):
             return
-        with self.errors_told():
+        with self.reporting_errors():
             await self.controller.delete(head.id)
             self.evaluations.drop_mark(head.id)
             self.load()
@@ -370,7 +370,7 @@ class EvaluateScreen(PagedScreen):
         path = await self.app.push_screen_wait(SavePlot(head.id, home=self.session.home))
         if path is None:
             return
-        with self.errors_told():
+        with self.reporting_errors():
             await self.controller.draw(head.id, path)
             self.notify(plain(str(path)), title="Drawn", markup=False)
 

@@ -104,7 +104,7 @@ class HistoryScreen(PagedScreen):
         """Read receipts beside the screen."""
         if self.session.engine is None:
             return
-        with self.errors_told():
+        with self.reporting_errors():
             found = await self.controller.read(PAGE, offset, containing)
             self.post_message(self.Read(found, offset=offset))
 
@@ -138,7 +138,7 @@ class HistoryScreen(PagedScreen):
         """Read the results of a receipt beside the screen."""
         if self.session.engine is None:
             return
-        with self.errors_told():
+        with self.reporting_errors():
             self.post_message(self.Opened(*await self.controller.open(receipt_id)))
 
     @on(Opened)
@@ -179,7 +179,7 @@ class HistoryScreen(PagedScreen):
         )
         if not await self.app.push_screen_wait(question):
             return
-        with self.errors_told():
+        with self.reporting_errors():
             await self.controller.delete(receipt.id)
             self.load()
 

@@ -155,7 +155,7 @@ class LibraryScreen(AppScreen):
         try:
             self.post_message(self.Read(await self.controller.read()))
         except T2IError as error:
-            self.tell_error(error)
+            self.report_error(error)
 
     @on(Read)
     def show(self, message: Read) -> None:
@@ -251,7 +251,7 @@ class LibraryScreen(AppScreen):
         )
         if not await self.app.push_screen_wait(question):
             return
-        with self.errors_told():
+        with self.reporting_errors():
             self.notify(await self.controller.forget(Path(row.key)), title="Forgotten")
             self.load()
 
@@ -260,7 +260,7 @@ class LibraryScreen(AppScreen):
         """Take the built-in pictures in, or leave them out if the person is sure."""
         if self.engine is None:
             return
-        with self.errors_told():
+        with self.reporting_errors():
             pictures = await self.controller.storybook_pictures()
             if pictures is None:
                 words = await self.controller.bring_storybook_back()

@@ -143,7 +143,7 @@ async def test_deleting_asks_first(engine: FakeEngine) -> None:
         await pilot.press("d")
         await pilot.pause()
         assert isinstance(app.screen, Confirm)
-        command = str(app.screen.query_one("#twin", Static).render())
+        command = str(app.screen.query_one("#shell-command", Static).render())
         assert command == f"t2itui history --forget {1:012x}"
         await pilot.press("enter")
         await ready(pilot)

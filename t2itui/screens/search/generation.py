@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from t2itui.session import Session
 
 
-class OfferedResults(Protocol):
+class JoinedResults(Protocol):
     """The answer that a picture may join."""
 
     listing: Listing | None
@@ -31,10 +31,10 @@ class OfferedResults(Protocol):
         """Select a picture of it."""
 
 
-class OfferView(Protocol):
+class GenerationLineView(Protocol):
     """The line in which generation is offered and followed."""
 
-    def offer(self, prompt: str) -> None:
+    def ask(self, prompt: str) -> None:
         """Ask whether to generate."""
 
     def show_job(self, job_id: int) -> None:
@@ -55,15 +55,15 @@ class OfferView(Protocol):
         """Say nothing."""
 
 
-class OfferController:
+class QueryGenerationController:
     """Offers to generate, has it done, and shows the picture in the answer once it is there."""
 
     def __init__(
         self,
         session: Session,
         host: TaskHost,
-        results: OfferedResults,
-        line: OfferView,
+        results: JoinedResults,
+        line: GenerationLineView,
         ask_again: Callable[[], object],
     ) -> None:
         self._session = session
@@ -99,7 +99,7 @@ class OfferController:
         elif choice == "now" and is_asked:
             self.generate()
         else:
-            self._line.offer(self._session.prompts[0])
+            self._line.ask(self._session.prompts[0])
 
     def _is_wanting(self, listing: Listing) -> bool:
         """Nothing passes, it can be generated, and the person has not said no."""
