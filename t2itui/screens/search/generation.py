@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import RequestError, T2IError
 from engine.events import JobCancelled, JobEvent, JobFailed, JobFinished, PictureScored
-from engine.states import JobState, Route
+from engine.states import GenerateMode, JobState, Route
 from t2itui.screens.search.decision import record
 from t2itui.session import TaskHost
 from t2itui.text.words import duration_words
@@ -91,12 +91,12 @@ class QueryGenerationController:
         is_asked, self._is_asked = self._is_asked, False
         if self._reveal(listing):
             return
-        job_id, choice = self._active_job(self._query), self._session.settings.generate
+        job_id, mode = self._active_job(self._query), self._session.settings.generate
         if job_id is not None:
             self._line.show_job(job_id)
-        elif not self._is_wanting(listing) or choice == "never":
+        elif not self._is_wanting(listing) or mode == GenerateMode.NEVER:
             self._line.clear()
-        elif choice == "now" and is_asked:
+        elif mode == GenerateMode.NOW and is_asked:
             self.generate()
         else:
             self._line.ask(self._session.prompts[0])
