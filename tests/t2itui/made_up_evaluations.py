@@ -16,6 +16,7 @@ from engine.evaluation.results import (
     RoutingFigures,
     SwapFigures,
 )
+from engine.jobs.codec import request_to_json
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
 from engine.states import Direction, JobKind
@@ -42,7 +43,7 @@ def evaluation(
         texts=5000,
         pictures=1000,
         seconds=12.5,
-        request=EvaluateRequest(data=data, limit=number).as_json(),
+        request=request_to_json(EvaluateRequest(data=data, limit=number)),
         warnings=(f"3 texts are left out: '{EVIL}'",),
         retrieval=tuple(
             retrieval(name, direction, value)
@@ -162,7 +163,9 @@ class EvaluatingEngine(FakeEngine):
 
     def evaluate(self, request: EvaluateRequest) -> FakeJob:
         self.asked.append(request)
-        return self.jobs.begin(JobKind.EVALUATE, f"evaluate {request.data}", request.as_json())
+        return self.jobs.begin(
+            JobKind.EVALUATE, f"evaluate {request.data}", request_to_json(request)
+        )
 
     def found(self, job_id: int, *, keep: bool = True) -> Evaluation:
         """What a job comes to; it is kept, or cannot be."""

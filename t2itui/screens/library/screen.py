@@ -16,7 +16,7 @@ from textual.widgets import ContentSwitcher, Static, Tab, Tabs
 
 from engine.errors import T2IError
 from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
-from engine.requests import ImportRequest, IndexRequest
+from engine.requests import DownloadRequest, ImportRequest, IndexRequest
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.library.forms import AddFolder, ImportVectors
@@ -380,13 +380,13 @@ class LibraryScreen(AppScreen):
             case "folders" if self._is_builtin(row):
                 command = twins.storybook_command(home, on=False)
             case "folders" if row is not None:
-                command = twins.index_command(home, self._again(Path(row.key)))
+                command = twins.job_command(home, self._again(Path(row.key)))
             case "failures":
                 command = twins.failures_command(home)
             case "vanished":
                 command = twins.vanished_command(home)
             case "encoders" if row is not None:
-                command = twins.download_command(home, row.key)
+                command = twins.job_command(home, DownloadRequest(model=row.key))
             case _:
                 command = twins.library_command(home)
         self._copy(command)

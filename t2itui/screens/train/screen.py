@@ -14,7 +14,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
-from engine.errors import T2IError
+from engine.errors import RequestError, T2IError
+from engine.jobs.codec import request_from_json
 from engine.states import JobKind
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
@@ -346,8 +347,8 @@ class TrainScreen(AppScreen):
         if matcher is None or matcher.report is None:
             return None
         try:
-            return TrainRequest.from_json(matcher.report.request)
-        except (ValueError, TypeError, KeyError):
+            return request_from_json(TrainRequest, matcher.report.request)
+        except RequestError:
             return None
 
     def start(self, request: TrainRequest | None) -> None:
@@ -490,6 +491,6 @@ class TrainScreen(AppScreen):
         home, request = self.session.home, self._request()
         command = twins.models_command(home)
         if request is not None:
-            command = twins.train_command(home, request)
+            command = twins.job_command(home, request)
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)
