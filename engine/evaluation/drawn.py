@@ -7,6 +7,7 @@ from random import Random
 
 import numpy as np
 
+from engine.collections import BUILT_IN
 from engine.evaluation.data import Data, LabelledQuery, SwappedPair
 from engine.scoring.metrics import RightPairs
 from engine.states import DataKind
@@ -16,26 +17,25 @@ from engine.storybook.measures import swapped_claims, wording
 from engine.storybook.queries import routing_queries
 from engine.storybook.records import Record, read_records
 from engine.storybook.scene import Scene
-from engine.storybook.shipped import GALLERY
 from engine.storybook.truth import truth_matrix
 
 
-def storybook_data(language: str = "") -> Data:
+def scenes_data(language: str = "") -> Data:
     """The captions of the gallery at all levels, in one language or both.
 
     Right is every picture that a caption is true of, not its own alone; routing and swaps are
     asked as the storybook's own measures ask them.
     """
     languages = [each for each in Language if not language or each == language]
-    records = list(read_records(GALLERY))
+    records = list(read_records(BUILT_IN.folder))
     scenes = [record.scene for record in records]
     captions, groups = _captions(records, languages)
     true = truth_matrix([each.claim for each in captions], scenes)
     picture, text = np.nonzero(true)
     return Data(
-        name="storybook",
+        name=BUILT_IN.name,
         kind=DataKind.STORYBOOK,
-        pictures=tuple(str(GALLERY / record.file) for record in records),
+        pictures=tuple(str(BUILT_IN.folder / record.file) for record in records),
         texts=tuple(each.text for each in captions),
         right=RightPairs.of(text, picture),
         groups=tuple(groups),

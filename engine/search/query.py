@@ -47,7 +47,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class ParsedQuery:
     """A query that was understood."""
 
     terms: tuple[Term, ...]
@@ -62,7 +62,7 @@ class Query:
         return " ".join(parts)
 
 
-def parse(query: str) -> Query:
+def parse(query: str) -> ParsedQuery:
     """Understand a query. Raises RequestError that points at the column at fault, from 1."""
     if len(query) > MAX_LENGTH:
         raise RequestError(
@@ -80,12 +80,12 @@ def parse(query: str) -> Query:
         )
     if not _START.match(query):
         return plain_text(query)
-    return Query(terms=_terms(query))
+    return ParsedQuery(terms=_terms(query))
 
 
-def plain_text(text: str) -> Query:
+def plain_text(text: str) -> ParsedQuery:
     """A query for a text as it stands."""
-    return Query(terms=(Term(weight=1.0, raw=text, column=1, quoted=False),))
+    return ParsedQuery(terms=(Term(weight=1.0, raw=text, column=1, quoted=False),))
 
 
 def quote(text: str) -> str:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from cache.embeddings import EncoderRecord
 from cache.matchers import add_matcher
 from cache.store import Cache
+from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.evaluation.context import text_backgrounds
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Measuring
-from engine.evaluation.sources import STORYBOOK_WORD
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
 from engine.jobs.threads import Pulse, on_thread
 from engine.library.indexing import Indexer
@@ -164,7 +164,7 @@ class TrainingRun:
         material = await self._gathering.gather(job_id, report)
         for warning in self._gathering.warnings:
             report(JobNote(job_id=job_id, message=warning))
-        if self._request.data == STORYBOOK_WORD and self._request.drawn:
+        if self._request.data == BUILT_IN.name and self._request.drawn:
             learned = await self._learn_drawn(material, job_id, report)
         else:
             learned = await self._learn(material, job_id, report)

@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobStarted
 from engine.records import EncoderRecord, FailureRecord, FolderRecord, JobRecord, LibraryCounts
 from engine.requests import ImportRequest, IndexRequest
@@ -254,10 +253,8 @@ class FakeEngine:
     async def models(self) -> list[ModelStatus]:
         return self.all_models
 
-    def start(self, request: IndexRequest | EvaluateRequest) -> FakeJob:
-        if isinstance(request, IndexRequest):
-            return self.index(request)
-        return self.evaluate(request)
+    def start(self, request: IndexRequest) -> FakeJob:
+        return self.index(request)
 
     def index(self, request: IndexRequest) -> FakeJob:
         self.indexed.append(request)

@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Label, Static
 
+from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError, T2IError
 from engine.evaluation.request import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
@@ -29,17 +30,10 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 
-STORYBOOK = "storybook"
 SUFFIXES = (".token", ".txt", ".json", ".csv", ".tsv")
-PLACES = (
-    ("threshold", "threshold"),
-    ("language", "language"),
-    ("storybook is not written", "language"),
-    ("limit", "limit"),
-    ("class words", "by-words"),
-    ("word", "words"),
-)
-"""A word of an error, and the line of the form that it is about; the first that fits counts."""
+LINES = {name: name for name in ("threshold", "language", "limit", "words")}
+LINES["queries"] = "by-words"
+"""The line of the form for the field that an error is about; the data's for any other."""
 CHECKING = "reading the data…"
 
 
@@ -171,7 +165,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         path = self.data.path
         if path is None:
             raise FieldError("data", "name the data, or type storybook")
-        return STORYBOOK if typed == STORYBOOK else str(path)
+        return BUILT_IN.name if typed == BUILT_IN.name else str(path)
 
     def _scorers(self) -> tuple[str, ...]:
         """Those ticked, in the order of the request before, from which the first is the rule."""
@@ -208,15 +202,12 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             self.dismiss(message.request)
         else:
             words = f"{error.message}. {error.hint}".replace("..", ".").strip()
-            self.show_problem(FieldError(place_of(error), words))
+            self.show_problem(FieldError(line_of(error), words))
 
 
-def place_of(error: T2IError) -> str:
+def line_of(error: T2IError) -> str:
     """The line that an error is about: the encoder's where a model is at fault."""
-    if not isinstance(error, RequestError):
-        return "encoder"
-    message = error.message.lower()
-    return next((place for word, place in PLACES if word in message), "data")
+    return LINES.get(error.field, "data") if isinstance(error, RequestError) else "encoder"
 
 
 class PlotChecked(Message, bubble=False):

@@ -1,166 +1,36 @@
-"""One decision in full: why it was made, and what it answered."""
+"""The History screen: decisions as a list, and the one under the cursor in full."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal, VerticalScroll
-from textual.content import Content
+from textual.binding import BindingType
+from textual.containers import Container
 from textual.message import Message
-from textual.widgets import Static
 
-from engine.errors import T2IError
-from t2itui.graphics.picture import Picture
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE, PagedScreen
+from t2itui.screens.history.controller import COLUMNS, HistoryController
+from t2itui.screens.history.detail import ReceiptDetail
+from t2itui.screens.history.keys import HISTORY_KEYS, LIST_KEYS
 from t2itui.session import OpenSearch, ReplayReceipt
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
-from t2itui.text.words import when_words
-from t2itui.widgets.sheet import Column, Row, Sheet, fit
+from t2itui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
-    from engine.results import Receipt, ResultRow, SearchResult
+    from engine.results import Receipt, SearchResult
     from t2itui.session import Session
 
 
-PICTURES = 3
-"""Thumbnails shown of a decision's first results."""
-ROWS = 40
-
-
-class ReceiptDetail(VerticalScroll, can_focus=False):
-    """Shows a receipt, its first pictures and its first rows."""
-
-    DEFAULT_CSS = """
-    ReceiptDetail {
-        padding: 0 1;
-        scrollbar-size-vertical: 1;
-        & > #pictures { height: 7; display: none; margin-bottom: 1; }
-        & > #pictures.-some { display: block; }
-        & > #pictures > Picture { width: 1fr; margin-right: 1; display: none; }
-        & > #pictures > Picture.-shown { display: block; }
-    }
-    """
-
-    facts = getters.query_one("#facts", Static)
-    results = getters.query_one("#results", Static)
-    pictures = getters.query_one("#pictures", Horizontal)
-
-    def compose(self) -> ComposeResult:
-        yield Static(id="facts")
-        with Horizontal(id="pictures"):
-            for _ in range(PICTURES):
-                yield Picture()
-        yield Static(id="results")
-
-    def clear(self) -> None:
-        """Show nothing."""
-        self.facts.update("")
-        self.results.update("")
-        self.pictures.set_class(False, "-some")
-
-    def show_receipt(self, receipt: Receipt) -> None:
-        """Show what is known without the results."""
-        self.facts.update(facts(receipt))
-
-    def show_results(
-        self, rows: tuple[ResultRow, ...], threshold: float, thumbnails: Mapping[int, bytes]
-    ) -> None:
-        """Show the first results: pictures where there are thumbnails, and a line for each."""
-        width = max(20, self.size.width - 2)
-        lines = [result_line(row, threshold, width) for row in rows[:ROWS]]
-        if len(rows) > ROWS:
-            lines.append(Content.styled(f"and {len(rows) - ROWS:,} more", "$foreground-muted"))
-        self.results.update(Content("\n").join(lines))
-        self.pictures.set_class(bool(thumbnails), "-some")
-        shown = [row for row in rows if row.picture_id in thumbnails]
-        for index, picture in enumerate(self.pictures.query(Picture)):
-            picture.set_class(index < len(shown), "-shown")
-            if index < len(shown):
-                row = shown[index]
-                alt = plain(PurePath(row.path).name)
-                picture.show(thumbnails[row.picture_id], alt=alt, dim=row.match < threshold)
-
-
-def facts(receipt: Receipt) -> Content:
-    """Return what was decided, why, and what was in force."""
-    tone = "$text-success" if receipt.route == "retrieve" else "$text-warning"
-    lines = [
-        Content.assemble((receipt.route, f"bold {tone}"), f": {plain(receipt.reason)}"),
-        Content(
-            f"best match {receipt.best_match:.2f}, best cosine {receipt.best_cosine:.3f}, "
-            f"threshold {receipt.threshold:.2f}; {receipt.passed:,} of {receipt.considered:,} "
-            f"pass, ranked by {receipt.ranked_by}"
-        ),
-        Content.styled(
-            f"match: {plain(receipt.matcher)}; encoder {plain(receipt.encoder)}; "
-            f"receipt {receipt.id} of {when_words(receipt.created_at)}",
-            "$foreground-muted",
-        ),
-    ]
-    if receipt.override:
-        lines.insert(1, Content.styled(f"overridden: {plain(receipt.override)}", "$text-warning"))
-    return Content("\n").join(lines)
-
-
-def result_line(row: ResultRow, threshold: float, width: int) -> Content:
-    """Return a result in one line; what does not pass is dimmed and marked with a dot."""
-    passes = row.match >= threshold
-    head = f"{row.rank:>3} {'✔' if passes else '·'} {row.match:.2f}  {row.cosine:.3f}  "
-    path = fit(row.path, max(8, width - len(head)), keep_end=True)
-    return Content.styled(head + path, "" if passes else "$foreground-muted")
-
-
-LOOKED_AT = 12
-"""First results among which pictures for the detail are looked for; some may have none."""
-
-COLUMNS = (
-    Column(title="time", width=16, priority=1),
-    Column(title="query", width=18, share=3),
-    Column(title="route", width=8),
-    Column(title="passed", width=13, right=True),
-    Column(title="thr.", width=4, right=True, priority=3),
-    Column(title="by", width=6, priority=4),
-    Column(title="encoder", width=14, share=1, priority=5),
-)
-
-
-def receipt_row(receipt: Receipt) -> Row:
-    """Return the row of a receipt."""
-    return Row(
-        key=receipt.id,
-        cells=(
-            when_words(receipt.created_at),
-            receipt.query,
-            receipt.route,
-            f"{receipt.passed:,}/{receipt.considered:,}",
-            f"{receipt.threshold:.2f}",
-            receipt.ranked_by,
-            receipt.encoder.rpartition("/")[2],
-        ),
-        tone="" if receipt.route == "retrieve" else "warning",
-    )
-
-
-class Receipts(Sheet):
+class ReceiptsSheet(Sheet):
     """The list; Enter on a line replays it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "enter",
-            "choose",
-            "Replay",
-            id="history.replay",
-            tooltip="Show the answer as it was, without a model",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = LIST_KEYS
 
 
 class HistoryScreen(PagedScreen):
@@ -189,27 +59,7 @@ class HistoryScreen(PagedScreen):
         }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "s",
-            "search_again",
-            "Search again",
-            id="history.search",
-            tooltip="Ask the library as it is now",
-        ),
-        Binding(
-            "slash",
-            "filter",
-            "Filter",
-            id="history.filter",
-            key_display="/",
-            tooltip="Narrow the list",
-        ),
-        Binding("d,delete", "delete", "Delete", id="history.delete", tooltip="Delete this receipt"),
-        Binding(
-            "y", "copy_command", "Command", id="history.copy", tooltip="Copy the shell command"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = HISTORY_KEYS
 
     sheet = getters.query_one(Sheet)
     detail = getters.query_one(ReceiptDetail)
@@ -233,7 +83,7 @@ class HistoryScreen(PagedScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._watched = BindingWatch(self, ("search_again", "delete", "copy_command"))
-        self.receipts: dict[str, Receipt] = {}
+        self.controller = HistoryController(session)
 
     @property
     def listing(self) -> Sheet:
@@ -242,7 +92,7 @@ class HistoryScreen(PagedScreen):
     def compose_body(self) -> ComposeResult:
         yield from self.compose_filter("words of the query")
         with Container(id="history"):
-            yield Receipts(COLUMNS, empty=self.EMPTY)
+            yield ReceiptsSheet(COLUMNS, empty=self.EMPTY)
             yield ReceiptDetail()
 
     def on_mount(self) -> None:
@@ -254,28 +104,23 @@ class HistoryScreen(PagedScreen):
         """Read receipts beside the screen."""
         if self.session.engine is None:
             return
-        try:
-            found = await self.session.engine.history.entries(PAGE, offset, containing)
-        except T2IError as error:
-            self.tell_error(error)
-        else:
+        with self.errors_told():
+            found = await self.controller.read(PAGE, offset, containing)
             self.post_message(self.Read(found, offset=offset))
 
     @on(Read)
     def show(self, message: Read) -> None:
         """Show the list, or more of it."""
-        if message.offset == 0:
-            self.receipts = {}
-        self.receipts.update({receipt.id: receipt for receipt in message.receipts})
+        self.controller.take(message.receipts, offset=message.offset)
         self.is_last = len(message.receipts) < PAGE
-        self.say_count(len(self.receipts))
-        self.sheet.show([receipt_row(receipt) for receipt in self.receipts.values()])
+        self.say_count(len(self.controller.receipts))
+        self.sheet.show(self.controller.rows())
 
     @property
     def current(self) -> Receipt | None:
         """The receipt under the cursor."""
         row = self.sheet.current
-        return self.receipts.get(row.key) if row is not None else None
+        return self.controller.receipts.get(row.key) if row is not None else None
 
     @on(Sheet.Highlighted)
     def show_current(self) -> None:
@@ -286,22 +131,15 @@ class HistoryScreen(PagedScreen):
             return
         self.detail.show_receipt(self.current)
         self.open(self.current.id)
-        self.read_on(len(self.receipts))
+        self.read_on(len(self.controller.receipts))
 
     @work(exclusive=True, group="receipt")
     async def open(self, receipt_id: str) -> None:
         """Read the results of a receipt beside the screen."""
-        engine = self.session.engine
-        if engine is None:
+        if self.session.engine is None:
             return
-        try:
-            result = await engine.history.replay(receipt_id, note_use=False)
-            first = [row.picture_id for row in result.rows[:LOOKED_AT]]
-            thumbnails = await engine.library.thumbnails(first)
-        except T2IError as error:
-            self.tell_error(error)
-        else:
-            self.post_message(self.Opened(result, thumbnails))
+        with self.errors_told():
+            self.post_message(self.Opened(*await self.controller.open(receipt_id)))
 
     @on(Opened)
     def show_results(self, message: Opened) -> None:
@@ -330,8 +168,8 @@ class HistoryScreen(PagedScreen):
     @work(group="delete")
     async def action_delete(self) -> None:
         """Delete the receipt under the cursor, if the person is sure."""
-        receipt, engine = self.current, self.session.engine
-        if receipt is None or engine is None:
+        receipt = self.current
+        if receipt is None:
             return
         question = Confirm(
             f"Delete the receipt of {receipt.query!r}?",
@@ -341,11 +179,8 @@ class HistoryScreen(PagedScreen):
         )
         if not await self.app.push_screen_wait(question):
             return
-        try:
-            await engine.history.forget([receipt.id])
-        except T2IError as error:
-            self.tell_error(error)
-        else:
+        with self.errors_told():
+            await self.controller.delete(receipt.id)
             self.load()
 
     def action_copy_command(self) -> None:

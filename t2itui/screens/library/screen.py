@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
@@ -16,28 +16,30 @@ from textual.widgets import ContentSwitcher, Static, Tab, Tabs
 
 from engine.errors import T2IError
 from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
-from engine.requests import DownloadRequest, ImportRequest, IndexRequest
+from engine.requests import ImportRequest, IndexRequest
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.library.controller import LibraryController
 from t2itui.screens.library.forms import AddFolder, ImportVectors
+from t2itui.screens.library.keys import LIBRARY_KEYS
 from t2itui.screens.library.state import (
-    BUILTIN,
     ENCODER_COLUMNS,
     FAILURE_COLUMNS,
     FOLDER_COLUMNS,
+    TABS,
     VANISHED_COLUMNS,
     LibraryState,
+    LibraryTab,
     detail,
     disk,
-    encoder_for_rescan,
-    read_library,
+    is_builtin,
     tables,
     totals,
 )
 from t2itui.session import RefreshStatus
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
-from t2itui.widgets.sheet import Row, Sheet
+from t2itui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -47,13 +49,6 @@ if TYPE_CHECKING:
 
 RELOAD_S = 1.0
 """While an index job commits batches the figures are read anew at most so often."""
-
-TABS = {
-    "folders": "Folders",
-    "failures": "Failures",
-    "vanished": "Vanished",
-    "encoders": "Encoders",
-}
 
 
 class LibraryScreen(AppScreen):
@@ -79,45 +74,7 @@ class LibraryScreen(AppScreen):
         }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "add", "Add folder", id="library.add", tooltip="Index a folder of pictures"),
-        Binding(
-            "r", "rescan", "Rescan", id="library.rescan", tooltip="Bring this folder up to date"
-        ),
-        Binding(
-            "R",
-            "rescan_all",
-            "All",
-            id="library.rescan_all",
-            tooltip="Bring all folders up to date",
-        ),
-        Binding(
-            "f,delete",
-            "forget",
-            "Forget",
-            id="library.forget",
-            tooltip="Take this folder out of the library; its files stay",
-        ),
-        Binding(
-            "d", "download", "Download", id="library.download", tooltip="Download this encoder"
-        ),
-        Binding("p", "copy_path", "Copy path", id="library.path", tooltip="Copy the path"),
-        Binding(
-            "i", "import", "Import", id="library.import", tooltip="Import vectors made elsewhere"
-        ),
-        Binding(
-            "y", "copy_command", "Command", id="library.copy", tooltip="Copy the shell command"
-        ),
-        Binding(
-            "b",
-            "storybook",
-            "Storybook",
-            id="library.storybook",
-            tooltip="Take the built-in pictures in, or leave them out",
-        ),
-        Binding("left", "tab(-1)", "Tab left", id="library.left", show=False),
-        Binding("right", "tab(1)", "Tab right", id="library.right", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = LIBRARY_KEYS
 
     tabs = getters.query_one(Tabs)
     switcher = getters.query_one(ContentSwitcher)
@@ -134,7 +91,7 @@ class LibraryScreen(AppScreen):
         self._watched = BindingWatch(
             self, ("rescan", "rescan_all", "forget", "download", "copy_path")
         )
-        self.state: LibraryState | None = None
+        self.controller = LibraryController(session)
         self._due: Timer | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -175,6 +132,11 @@ class LibraryScreen(AppScreen):
         """The engine, once it is open."""
         return self.session.engine
 
+    @property
+    def state(self) -> LibraryState | None:
+        """What was read last."""
+        return self.controller.state
+
     def follow_job(self, event: JobEvent) -> None:
         """Read anew when a job has changed something, soon but not at every batch."""
         if not self.is_current:
@@ -191,14 +153,14 @@ class LibraryScreen(AppScreen):
         if self.engine is None:
             return
         try:
-            self.post_message(self.Read(await read_library(self.engine)))
+            self.post_message(self.Read(await self.controller.read()))
         except T2IError as error:
             self.tell_error(error)
 
     @on(Read)
     def show(self, message: Read) -> None:
         """Show what was read."""
-        state = self.state = message.state
+        state = self.controller.state = message.state
         self.query_one("#counts", Static).update(Content(totals(state)))
         self.query_one("#disk", Static).update(Content(disk(state)))
         for name, found in tables(state).items():
@@ -221,7 +183,7 @@ class LibraryScreen(AppScreen):
         """Say in full what the row under the cursor has no room for."""
         row = self.sheet.current
         self.query_one("#row", Static).update(
-            Content(detail(self.sheet.id or "", row)) if row is not None else ""
+            Content(detail(self.tab, row)) if row is not None else ""
         )
         self._watched.follow()
 
@@ -229,20 +191,12 @@ class LibraryScreen(AppScreen):
         """Offer what can be done with the table in front."""
         if not self.is_mounted:
             return True
-        current = self.switcher.current
-        has_row = self.sheet.current is not None
-        match action:
-            case "rescan":
-                return current == "folders" and has_row and not self._is_builtin(self.sheet.current)
-            case "forget":
-                return current == "folders" and has_row
-            case "rescan_all":
-                return current == "folders" and not all(map(self._is_builtin, self.sheet.rows))
-            case "download":
-                return current == "encoders" and has_row
-            case "copy_path":
-                return current != "encoders" and has_row
-        return True
+        return self.controller.offers(action, self.tab, self.sheet.current, self.sheet.rows)
+
+    @property
+    def tab(self) -> LibraryTab:
+        """The table in front."""
+        return LibraryTab(self.switcher.current or LibraryTab.FOLDERS)
 
     def action_tab(self, step: int) -> None:
         """Go to the table beside."""
@@ -253,7 +207,7 @@ class LibraryScreen(AppScreen):
         """Ask for a folder, or how to index the chosen one again."""
         if self.state is None or self.engine is None:
             return
-        if message is not None and self._is_builtin(message.row):
+        if message is not None and is_builtin(message.row):
             self.action_storybook()
             return
         dialog = AddFolder(
@@ -266,35 +220,26 @@ class LibraryScreen(AppScreen):
 
     def index(self, request: IndexRequest | None) -> None:
         """Start to index, if it is wanted."""
-        if request is not None and self.engine is not None:
-            self.engine.index(request)
+        if request is not None:
+            self.controller.index(request)
 
     def action_rescan(self) -> None:
         """Bring the folder under the cursor up to date."""
         row = self.sheet.current
         if row is not None:
-            self.index(self._again(Path(row.key)))
+            self.index(self.controller.rescan(Path(row.key)))
 
     def action_rescan_all(self) -> None:
         """Bring all folders up to date."""
-        folders = [] if self.state is None else self.state.folders
-        own = [Path(folder.path) for folder in folders if not folder.is_builtin]
-        if own:
-            self.index(self._again(*own))
-
-    def _again(self, *folders: Path) -> IndexRequest:
-        encoder = None
-        if self.state is not None and self.engine is not None:
-            encoder = encoder_for_rescan(self.state, self.engine.settings.encoder)
-        return IndexRequest(folders=folders, encoder=encoder)
+        self.index(self.controller.rescan_all())
 
     @work(group="forget")
     async def action_forget(self) -> None:
         """Take the folder under the cursor out of the library, if the person is sure."""
         row = self.sheet.current
-        if row is None or self.engine is None:
+        if row is None:
             return
-        if self._is_builtin(row):
+        if is_builtin(row):
             self.action_storybook()
             return
         question = Confirm(
@@ -306,30 +251,23 @@ class LibraryScreen(AppScreen):
         )
         if not await self.app.push_screen_wait(question):
             return
-        try:
-            dropped = await self.engine.library.forget(Path(row.key))
-        except T2IError as error:
-            self.tell_error(error)
-            return
-        self.notify(f"{dropped:,} pictures left the library", title="Forgotten")
-        self.load()
+        with self.errors_told():
+            self.notify(await self.controller.forget(Path(row.key)), title="Forgotten")
+            self.load()
 
     @work(group="forget")
     async def action_storybook(self) -> None:
         """Take the built-in pictures in, or leave them out if the person is sure."""
-        engine = self.engine
-        if engine is None:
+        if self.engine is None:
             return
-        try:
-            state = await engine.storybook.state()
-            if state.folder is None:
-                state = await engine.storybook.bring_back()
-                self.notify(f"{state.pictures:,} drawn pictures are in", title="Storybook")
-            elif await self.app.push_screen_wait(self._leave_out_question(state.pictures)):
-                await engine.storybook.leave_out()
-                self.notify("It is left out until b takes it back", title="Storybook")
-        except T2IError as error:
-            self.tell_error(error)
+        with self.errors_told():
+            pictures = await self.controller.storybook_pictures()
+            if pictures is None:
+                words = await self.controller.bring_storybook_back()
+                self.notify(words, title="Storybook")
+            elif await self.app.push_screen_wait(self._leave_out_question(pictures)):
+                words = await self.controller.leave_storybook_out()
+                self.notify(words, title="Storybook")
         self.load()
         self.session.send(RefreshStatus())
 
@@ -341,29 +279,22 @@ class LibraryScreen(AppScreen):
             command=twins.storybook_command(self.session.home, on=False),
         )
 
-    def _is_builtin(self, row: Row | None) -> bool:
-        return row is not None and row.cells[0] == BUILTIN
-
     def action_import(self) -> None:
         """Ask for vectors made elsewhere."""
         self.app.push_screen(ImportVectors(self.session.home), self.import_vectors)
 
     def import_vectors(self, request: ImportRequest | None) -> None:
         """Start to import, if it is wanted."""
-        if request is not None and self.engine is not None:
-            self.engine.import_vectors(request)
+        if request is not None:
+            self.controller.import_vectors(request)
 
     @on(Sheet.Chosen, "#encoders")
     def action_download(self) -> None:
         """Download the encoder under the cursor."""
         row = self.sheet.current
-        if row is None or self.engine is None or self.state is None:
-            return
-        model = next(model for model in self.state.models if model.id == row.key)
-        if model.location:
-            self.notify(f"It is here: {plain(model.location)}", title=plain(model.id), markup=False)
-        else:
-            self.engine.download(model.id)
+        words = "" if row is None else self.controller.download(row.key)
+        if row is not None and words:
+            self.notify(plain(words), title=plain(row.key), markup=False)
 
     @on(Sheet.Chosen, "#failures")
     @on(Sheet.Chosen, "#vanished")
@@ -375,21 +306,7 @@ class LibraryScreen(AppScreen):
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that does what this table is for."""
-        row, home = self.sheet.current, self.session.home
-        match self.switcher.current:
-            case "folders" if self._is_builtin(row):
-                command = twins.storybook_command(home, on=False)
-            case "folders" if row is not None:
-                command = twins.job_command(home, self._again(Path(row.key)))
-            case "failures":
-                command = twins.failures_command(home)
-            case "vanished":
-                command = twins.vanished_command(home)
-            case "encoders" if row is not None:
-                command = twins.job_command(home, DownloadRequest(model=row.key))
-            case _:
-                command = twins.library_command(home)
-        self._copy(command)
+        self._copy(self.controller.command(self.tab, self.sheet.current))
 
     def _copy(self, text: str) -> None:
         self.app.copy_to_clipboard(text)

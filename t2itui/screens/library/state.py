@@ -6,9 +6,11 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.collections import BUILT_IN
 from t2itui.text.plain import plain
 from t2itui.text.words import counted, size_words, when_words
 from t2itui.widgets.sheet import Column, LazyRows, Row
@@ -23,8 +25,25 @@ ABOUT_BUILTIN = (
     "Drawn pictures that come with t2itui. They answer while there are no others; beside your own"
     " b on the Search screen goes there."
 )
-BUILTIN = "storybook (built in)"
 """The folder that comes with the program."""
+
+
+class LibraryTab(StrEnum):
+    """A table of the screen; its value is the id of the widget."""
+
+    FOLDERS = "folders"
+    FAILURES = "failures"
+    VANISHED = "vanished"
+    ENCODERS = "encoders"
+
+
+TABS = {
+    LibraryTab.FOLDERS: "Folders",
+    LibraryTab.FAILURES: "Failures",
+    LibraryTab.VANISHED: "Vanished",
+    LibraryTab.ENCODERS: "Encoders",
+}
+"""What stands on the tabs."""
 
 FOLDER_COLUMNS = (
     Column(title="folder", width=20, share=1, keep_end=True),
@@ -112,7 +131,7 @@ def totals(state: LibraryState) -> str:
         (counts.vanished, "vanished"),
         (counts.partial, "cut short"),
         (counts.synthetic, "painted"),
-        (counts.storybook, "in the storybook"),
+        (counts.built_in, f"in the {BUILT_IN.name}"),
     ):
         words += [f"{count:,} {meaning}"] if count and count != counts.pictures else []
     words += [counted(counts.failures, "failure")] if counts.failures else []
@@ -125,18 +144,18 @@ def disk(state: LibraryState) -> str:
     return f"cache {size_words(state.counts.bytes_on_disk)}{free}"
 
 
-def tables(state: LibraryState) -> dict[str, Sequence[Row]]:
-    """Return the rows of every table, by its id; the long ones make theirs when they are drawn."""
+def tables(state: LibraryState) -> dict[LibraryTab, Sequence[Row]]:
+    """Return the rows of every table; the long ones make theirs when they are drawn."""
     failures, vanished = state.failures, state.vanished
     return {
-        "folders": folder_rows(state),
-        "failures": LazyRows(
+        LibraryTab.FOLDERS: folder_rows(state),
+        LibraryTab.FAILURES: LazyRows(
             [failure.path for failure in failures], lambda index: failure_row(failures[index])
         ),
-        "vanished": LazyRows(
+        LibraryTab.VANISHED: LazyRows(
             vanished, lambda index: Row(key=vanished[index], cells=(vanished[index],))
         ),
-        "encoders": encoder_rows(state),
+        LibraryTab.ENCODERS: encoder_rows(state),
     }
 
 
@@ -146,7 +165,7 @@ def folder_rows(state: LibraryState) -> list[Row]:
         Row(
             key=folder.path,
             cells=(
-                BUILTIN if folder.is_builtin else folder.path,
+                BUILT_IN.label if folder.is_builtin else folder.path,
                 f"{folder.pictures:,}",
                 f"{folder.vanished:,}" if folder.vanished else "-",
                 f"{folder.failures:,}" if folder.failures else "-",
@@ -183,13 +202,18 @@ def encoder_rows(state: LibraryState) -> list[Row]:
     ]
 
 
-def detail(table: str, row: Row) -> str:
+def is_builtin(row: Row) -> bool:
+    """Whether the row of a folder stands for the one that comes with the program."""
+    return row.cells[0] == BUILT_IN.label
+
+
+def detail(table: LibraryTab, row: Row) -> str:
     """Return in full what a row of a table may have cut."""
-    if table == "folders" and row.cells[0] == BUILTIN:
+    if table is LibraryTab.FOLDERS and is_builtin(row):
         return f"{ABOUT_BUILTIN}  {plain(row.key)}"
-    if table == "folders":
+    if table is LibraryTab.FOLDERS:
         return f"{plain(row.key)}  last scan: {row.cells[4]}"
-    if table == "encoders":
+    if table is LibraryTab.ENCODERS:
         present = "on this machine" if row.cells[1] == "yes" else "not on this machine"
         parts = [f"{row.key}: {present}", f"match: {row.cells[4]}", row.cells[5]]
         return plain("; ".join(part for part in parts if part))

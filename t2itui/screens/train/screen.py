@@ -1,46 +1,43 @@
-"""The keys of the Train screen."""
+"""The Train screen: trainings and matchers as a list, and what there is to read below."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from pathlib import Path
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
-from engine.errors import RequestError, T2IError
-from engine.jobs.codec import request_from_json
+from engine.errors import T2IError
 from engine.states import JobKind
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
-from t2itui.screens.train.pane import TrainingPane
-from t2itui.screens.train.state import (
+from t2itui.screens.train.controller import TrainController
+from t2itui.screens.train.keys import TRAIN_KEYS
+from t2itui.screens.train.list import (
     COLUMNS,
     EMPTY,
-    KeptMatcher,
-    Training,
+    ListedMatcher,
+    ListedTraining,
     TrainState,
     in_force_words,
+)
+from t2itui.screens.train.pane import TrainingPane
+from t2itui.screens.train.report import (
+    ABOUT,
+    ReportView,
     matcher_detail,
-    matcher_row,
-    read_state,
     report_plots,
     training_detail,
-    training_row,
-    trainings,
 )
 from t2itui.session import CancelJob
 from t2itui.text import shell_commands as twins
 from t2itui.text.plain import plain
-from t2itui.text.plots import Plot
 from t2itui.text.words import counted
-from t2itui.widgets.plots import PlotRow
 from t2itui.widgets.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -49,76 +46,8 @@ if TYPE_CHECKING:
     from engine.training.request import TrainRequest
     from t2itui.session import Session
 
-
-TRAIN_KEYS: list[BindingType] = [
-    Binding("n", "new", "Train…", id="train.new", tooltip="Train a matcher: data, encoder, size"),
-    Binding("r", "again", "Go on", id="train.again", tooltip="Take up a training that was stopped"),
-    Binding(
-        "k",
-        "keep",
-        "Keep anyway",
-        id="train.keep",
-        tooltip="Keep it although it does no better than the match without labels",
-    ),
-    Binding("x", "cancel", "Cancel", id="train.cancel", tooltip="Stop this training"),
-    Binding("e", "export", "Export", id="train.export", tooltip="Write this matcher to a file"),
-    Binding("i", "import", "Import", id="train.import", tooltip="Take in a matcher from a file"),
-    Binding("d,delete", "delete", "Delete", id="train.delete", tooltip="Delete this matcher"),
-    Binding(
-        "f",
-        "forget_labels",
-        "Forget labels",
-        id="train.forget_labels",
-        tooltip="Take back every y and n about this encoder's match",
-    ),
-    Binding("y", "copy_command", "Command", id="train.copy", tooltip="Copy the shell command"),
-    Binding(
-        "tab",
-        "read",
-        "Report",
-        id="train.read",
-        show=False,
-        tooltip="Go into the report to scroll it, and back to the list",
-    ),
-]
-
-
-ABOUT = (
-    "A matcher learns, on embeddings that stay as they are, which texts belong to which pictures."
-    " It is kept where it beats the match without labels on pictures held out, and search uses it"
-    " from then on.\n\n"
-    "n trains one on captions, folders of classes, or the storybook; i takes one in from a file."
-    " Without data, y and n on results do a little of the same: l on the Search screen."
-)
-
-
-MOST_PLOTS = 6
-"""Of a report: three scorers, each with a curve over thresholds and one of its probabilities."""
-
-
-class ReportView(VerticalScroll):
-    """Shows what there is to read about the row under the cursor."""
-
-    words = getters.query_one(Static)
-    plots = getters.query_one(PlotRow)
-
-    def __init__(self, *, in_letters: bool, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._in_letters = in_letters
-
-    def compose(self) -> ComposeResult:
-        yield Static()
-        yield PlotRow(MOST_PLOTS, in_letters=self._in_letters)
-
-    def show(self, words: Content | str, plots: Sequence[Plot] = ()) -> None:
-        """Show something else, from its beginning."""
-        self.words.update(words)
-        self.plots.show(plots)
-        self.on_resize()
-        self.scroll_home(animate=False)
-
-    def on_resize(self) -> None:
-        self.plots.fit(self.size.width, self.size.height)
+WATCHED = ("again", "keep", "cancel", "export", "delete", "forget_labels")
+"""Actions that the footer offers for some rows only."""
 
 
 class TrainScreen(AppScreen):
@@ -150,14 +79,12 @@ class TrainScreen(AppScreen):
             super().__init__()
             self.state = state
 
-    class Told(Message, bubble=False):
+    class Done(Message, bubble=False):
         """Something was done."""
 
-        def __init__(self, words: str, select: str = "") -> None:
+        def __init__(self, words: str) -> None:
             super().__init__()
             self.words = words
-            self.select = select
-            """The row to go to."""
 
     class Failed(Message, bubble=False):
         """Something could not be done."""
@@ -168,13 +95,8 @@ class TrainScreen(AppScreen):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._watched = BindingWatch(
-            self, ("again", "keep", "cancel", "export", "delete", "forget_labels")
-        )
-        self.state: TrainState | None = None
-        self.trainings: dict[str, Training] = {}
-        self._wanted = ""
-        """Key of the row to go to when it is listed."""
+        self.controller = TrainController(session)
+        self._watched = BindingWatch(self, WATCHED)
         self._shown: object = None
         """What the report is about, so that nothing is written anew for nothing."""
 
@@ -204,22 +126,20 @@ class TrainScreen(AppScreen):
         """The engine, once it is open."""
         return self.session.engine
 
+    @property
+    def state(self) -> TrainState | None:
+        """What was read last."""
+        return self.controller.state
+
     def follow_job(self, event: JobEvent) -> None:
         """Read anew when a training has ended: there may be another matcher."""
         from engine.events import JobCancelled, JobFailed, JobFinished
 
         view = self.session.board.find(event.job_id)
         ended = isinstance(event, JobFinished | JobFailed | JobCancelled)
-        if ended and view is not None and view.kind is JobKind.TRAIN:
-            self._go_to_outcome(event.job_id)
+        if ended and view is not None and view.kind is JobKind.TRAIN and self.engine is not None:
+            self.controller.follow_end(event.job_id, self.key)
             self.load()
-
-    def _go_to_outcome(self, job_id: int) -> None:
-        """Go on to the matcher that a training became, if the cursor is on it."""
-        row = self.sheet.current
-        found = self.engine.training.of_job(job_id) if self.engine is not None else None
-        if row is not None and row.key == f"job:{job_id}" and found is not None and found.id:
-            self._wanted = f"matcher:{found.id}"
 
     @work(exclusive=True, group="train")
     async def load(self) -> None:
@@ -227,13 +147,13 @@ class TrainScreen(AppScreen):
         if self.engine is None:
             return
         try:
-            self.post_message(self.Read(await read_state(self.engine)))
+            self.post_message(self.Read(await self.controller.read()))
         except T2IError as error:
             self.post_message(self.Failed(error))
 
     @on(Read)
     def take(self, message: Read) -> None:
-        self.state = message.state
+        self.controller.state = message.state
         self.query_one("#in-force", Static).update(Content(plain(in_force_words(message.state))))
         self.show()
 
@@ -241,33 +161,32 @@ class TrainScreen(AppScreen):
         """List trainings and matchers as they are now."""
         if self.state is None or self.engine is None:
             return
-        found = trainings(self.engine, self.session.board.views, self.state)
-        self.trainings = {f"job:{each.job_id}": each for each in found}
-        rows = [*map(training_row, found), *map(matcher_row, self.state.matchers)]
+        rows = self.controller.rows()
         # As high as the list, as long as that leaves the most to what is below it.
         self.sheet.styles.height = min(max(len(rows), 2) + 2, max(4, self.size.height // 3))
         self.sheet.show(rows)
-        if self._wanted:
-            self.sheet.select(self._wanted)
-            row = self.sheet.current
-            self._wanted = "" if row is not None and row.key == self._wanted else self._wanted
+        if self.controller.wanted:
+            self.sheet.select(self.controller.wanted)
+            if self.key == self.controller.wanted:
+                self.controller.wanted = ""
 
     # What is under the cursor
 
     @property
-    def training(self) -> Training | None:
-        """The training under the cursor."""
+    def key(self) -> str:
+        """The key of the row under the cursor; empty where there is none."""
         row = self.sheet.current
-        return self.trainings.get(row.key) if row is not None else None
+        return row.key if row is not None else ""
 
     @property
-    def matcher(self) -> KeptMatcher | None:
+    def training(self) -> ListedTraining | None:
+        """The training under the cursor."""
+        return self.controller.training(self.key)
+
+    @property
+    def matcher(self) -> ListedMatcher | None:
         """The matcher under the cursor."""
-        row = self.sheet.current
-        if row is None or self.state is None:
-            return None
-        found = (each for each in self.state.matchers if f"matcher:{each.id}" == row.key)
-        return next(found, None)
+        return self.controller.matcher(self.key)
 
     @on(Sheet.Highlighted)
     def show_current(self) -> None:
@@ -293,29 +212,7 @@ class TrainScreen(AppScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the row under the cursor."""
-        if not self.is_mounted:
-            return True
-        training = self.training
-        match action:
-            case "again":
-                return training is not None and training.can_go_on
-            case "keep":
-                return training is not None and training.can_be_kept
-            case "cancel":
-                return training is not None and training.is_active
-            case "export" | "delete":
-                return self.matcher is not None
-            case "forget_labels":
-                return bool(self._labels())
-        return True
-
-    def _labels(self) -> int:
-        """How many labels there are about the match of the encoder under the cursor."""
-        matcher = self.matcher
-        if matcher is None or self.state is None:
-            return 0
-        found = self.state.labelled.get(matcher.encoder_id)
-        return 0 if found is None else found.count
+        return not self.is_mounted or self.controller.offers(action, self.key)
 
     # Training
 
@@ -326,8 +223,8 @@ class TrainScreen(AppScreen):
         if self.engine is None:
             return
         known = tuple(self.state.labelled) if self.state is not None else ()
-        first = self._request()
-        self.app.push_screen(TrainForm(self.session.home, encoders=known, first=first), self.start)
+        form = TrainForm(self.session.home, encoders=known, first=self.controller.request(self.key))
+        self.app.push_screen(form, self.start)
 
     @on(Sheet.Chosen)
     def choose(self) -> None:
@@ -337,24 +234,10 @@ class TrainScreen(AppScreen):
         else:
             self.action_read()
 
-    def _request(self) -> TrainRequest | None:
-        """What the row under the cursor was asked for; None where nobody knows."""
-        from engine.training.request import TrainRequest
-
-        if self.training is not None:
-            return self.training.request
-        matcher = self.matcher
-        if matcher is None or matcher.report is None:
-            return None
-        try:
-            return request_from_json(TrainRequest, matcher.report.request)
-        except RequestError:
-            return None
-
     def start(self, request: TrainRequest | None) -> None:
         """Start a training, or go on with the same one that was stopped."""
-        if request is not None and self.engine is not None:
-            self._wanted = f"job:{self.engine.train(request).id}"
+        if request is not None:
+            self.controller.start(request)
 
     def action_again(self) -> None:
         """Take up the training under the cursor."""
@@ -369,86 +252,54 @@ class TrainScreen(AppScreen):
     def action_keep(self) -> None:
         """Keep what was trained although it does no better."""
         if self.training is not None:
-            self._keep(self.training.job_id)
-
-    @work(group="change")
-    async def _keep(self, job_id: int) -> None:
-        engine = self.engine
-        if engine is None:
-            return
-        try:
-            kept = await engine.training.keep(job_id)
-        except T2IError as error:
-            self.post_message(self.Failed(error))
-        else:
-            words = f"Matcher {kept} is in force for its encoder"
-            self.post_message(self.Told(words, f"matcher:{kept}"))
+            self._change(self.controller.keep(self.training.job_id))
 
     # Matchers
 
-    def action_export(self) -> None:
+    @work(group="change")
+    async def action_export(self) -> None:
         """Ask where to write the matcher under the cursor."""
         from t2itui.screens.train.form import ExportMatcher
 
-        matcher, engine = self.matcher, self.engine
-        if matcher is None or engine is None:
+        matcher = self.matcher
+        if matcher is None:
             return
+        target = await self.app.push_screen_wait(ExportMatcher(self.session.home, matcher.id))
+        if target is not None:
+            self._change(self.controller.export(matcher.id, target))
 
-        def write(target: Path | None) -> None:
-            if target is not None:
-                self._change(engine.training.export(matcher.id, target), f"{target} is written")
-
-        self.app.push_screen(ExportMatcher(self.session.home, matcher.id), write)
-
-    def action_import(self) -> None:
+    @work(group="change")
+    async def action_import(self) -> None:
         """Ask for a file with a matcher."""
         from t2itui.screens.train.form import ImportMatcher
 
-        engine = self.engine
-        if engine is None:
+        if self.engine is None:
             return
-
-        def take(source: Path | None) -> None:
-            if source is not None:
-                self._import(engine, source)
-
-        self.app.push_screen(ImportMatcher(self.session.home), take)
-
-    @work(group="change")
-    async def _import(self, engine: Engine, source: Path) -> None:
-        try:
-            kept = await engine.training.take_in(source)
-        except T2IError as error:
-            self.post_message(self.Failed(error))
-        else:
-            words = f"Matcher {kept} is in force for its encoder"
-            self.post_message(self.Told(words, f"matcher:{kept}"))
+        source = await self.app.push_screen_wait(ImportMatcher(self.session.home))
+        if source is not None:
+            self._change(self.controller.take_in(source))
 
     @work(group="change")
     async def action_delete(self) -> None:
         """Delete the matcher under the cursor, if the person is sure."""
-        matcher, engine = self.matcher, self.engine
-        if matcher is None or engine is None or self.state is None:
+        matcher = self.matcher
+        if matcher is None:
             return
-        same = [each for each in self.state.matchers if each.encoder_id == matcher.encoder_id]
-        then = f"matcher {same[1].id}" if matcher.is_in_force and len(same) > 1 else ""
-        consequence = "Search does not use it: another one is in force."
-        if matcher.is_in_force:
-            consequence = f"{then or 'the match without labels'} is in force then."
         question = Confirm(
             f"Delete matcher {matcher.id} for {matcher.encoder_id}?",
-            f"{consequence} Export it first (e) if you may want it back.",
+            f"{self.controller.after_deletion(matcher)} Export it first (e) if you may want it"
+            " back.",
             go="Delete (enter)",
             command=twins.remove_matcher_command(self.session.home, matcher.id),
         )
         if await self.app.push_screen_wait(question):
-            self._change(engine.training.remove(matcher.id), f"Matcher {matcher.id} is deleted")
+            self._change(self.controller.delete(matcher.id))
 
     @work(group="change")
     async def action_forget_labels(self) -> None:
         """Take back every label about this encoder's match, if the person is sure."""
-        matcher, engine, count = self.matcher, self.engine, self._labels()
-        if matcher is None or engine is None or not count:
+        matcher, count = self.matcher, self.controller.labels(self.key)
+        if matcher is None or not count:
             return
         question = Confirm(
             f"Forget what you said of {counted(count, 'picture')}?",
@@ -457,27 +308,23 @@ class TrainScreen(AppScreen):
             command=twins.forget_labels_command(self.session.home, matcher.encoder_id),
         )
         if await self.app.push_screen_wait(question):
-            forgetting = engine.searcher.labels.forget(matcher.encoder_id)
-            self._change(forgetting, f"{counted(count, 'label')} forgotten")
+            self._change(self.controller.forget_labels(matcher.encoder_id, count))
 
     @work(group="change")
-    async def _change(self, work: Awaitable[object], words: str) -> None:
-        """Await a change and tell of it."""
+    async def _change(self, change: Awaitable[str]) -> None:
+        """Await a change and say what came of it."""
         try:
-            await work
+            self.post_message(self.Done(await change))
         except T2IError as error:
             self.post_message(self.Failed(error))
-        else:
-            self.post_message(self.Told(words))
 
-    @on(Told)
-    def tell(self, message: Told) -> None:
-        self._wanted = message.select
+    @on(Done)
+    def show_done(self, message: Done) -> None:
         self.notify(plain(message.words), title="Matchers", markup=False)
         self.load()
 
     @on(Failed)
-    def tell_problem(self, message: Failed) -> None:
+    def show_failed(self, message: Failed) -> None:
         self.session.report_error("Matchers", message.error)
 
     # The rest
@@ -488,7 +335,7 @@ class TrainScreen(AppScreen):
 
     def action_copy_command(self) -> None:
         """Copy the command that does the same as the row under the cursor."""
-        home, request = self.session.home, self._request()
+        home, request = self.session.home, self.controller.request(self.key)
         command = twins.models_command(home)
         if request is not None:
             command = twins.job_command(home, request)

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.comparing.comparer import added, chosen, scenes_of
+from engine.comparing.comparer import added, chosen
 from engine.comparing.files import as_csv, check_exports, export
+from engine.comparing.known_scenes import example, examples, scenes_of
 from engine.comparing.sheet import (
     Comparison,
     ComparisonSheet,
     Description,
-    example,
-    examples,
     load_sheet,
     save_sheet,
 )
@@ -205,7 +204,7 @@ async def test_pictures_of_the_storybook_are_named_shortly_and_ranked_among_them
         mixed = replace(sheet, pictures=("storybook/0004.webp", "03.jpg"))
         with pytest.raises(RequestError, match="among themselves"):
             await engine.comparer.compare(mixed, offline=True)
-        await engine.storybook.leave_out()
+        await engine.collection.leave_out()
         with pytest.raises(RequestError, match="left out"):
             await engine.comparer.compare(sheet, offline=True)
 

@@ -176,7 +176,7 @@ async def test_a_training_goes_on_from_what_was_drawn_and_the_next_one_draws_not
             counted.append(event.done)
 
     async with Engine.open(EngineSettings(home=tmp_path)) as engine:
-        await engine.storybook.prepare()
+        await engine.collection.prepare()
         engine.jobs.subscribe(count)
         job = engine.train(request)
         stop = engine.jobs.subscribe(lambda _: job.cancel() if [*folder.glob("*.npz")] else None)

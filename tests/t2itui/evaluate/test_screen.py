@@ -374,13 +374,13 @@ async def test_the_form_says_what_the_engine_refuses_at_the_line(engine: Evaluat
         form = pilot.app.screen
         assert isinstance(form, EvaluateForm)
         assert form.query_one("#limit", Input).value == "3", "it begins with what was asked"
-        for place, message in (
-            ("threshold", "the threshold 7 is not between 0 and 1"),
-            ("language", "the storybook is not written in 'fr': en or zh"),
-            ("by-words", "class words are looked for in captions"),
-            ("limit", "the limit is not to be less than 1"),
+        for place, field, message in (
+            ("threshold", "threshold", "7 is not between 0 and 1"),
+            ("language", "language", "the storybook is not written in 'fr': en or zh"),
+            ("by-words", "queries", "class words are looked for in captions"),
+            ("limit", "limit", "less than 1"),
         ):
-            engine.evaluator.refusal = RequestError(message)
+            engine.evaluator.refusal = RequestError(message, field=field)
             form.data.line.focus()
             await pilot.press("enter")
             await until(pilot, lambda m=message: m in str(form.problem.render()))  # type: ignore[misc]

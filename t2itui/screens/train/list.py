@@ -1,23 +1,17 @@
-"""What the Train screen shows: matchers, trainings, and which match each encoder has."""
+"""The list of the Train screen: matchers, trainings, and which match each encoder has."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from textual.content import Content
 
 from engine.errors import RequestError
 from engine.jobs.codec import request_from_json
 from engine.states import JobKind, JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS
-from t2itui.text.plain import plain
-from t2itui.text.plots import Plot, reliability_plot, routing_plots
-from t2itui.text.tables import RichOutput
 from t2itui.text.words import counted, when_words
 from t2itui.widgets.sheet import Column, Row
 
@@ -47,7 +41,7 @@ KEPT_BEFORE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptMatcher:
+class ListedMatcher:
     """A matcher of the cache."""
 
     id: int
@@ -63,7 +57,7 @@ class KeptMatcher:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class ListedTraining:
     """A training of this session, or one that the end of the program stopped."""
 
     job_id: int
@@ -96,9 +90,9 @@ class Training:
 class TrainState:
     """Everything that was read."""
 
-    matchers: tuple[KeptMatcher, ...]
+    matchers: tuple[ListedMatcher, ...]
     """Newest first."""
-    lost: tuple[Training, ...]
+    lost: tuple[ListedTraining, ...]
     """Trainings that the end of the program stopped."""
     labelled: Mapping[str, LabelSummary]
     """What labels did, by encoder id; of every encoder that has pictures."""
@@ -114,7 +108,7 @@ async def read_state(engine: Engine) -> TrainState:
     labelled = {each: await engine.searcher.labels.state(each) for each in known}
     remembered = await engine.jobs.remembered(KEPT_BEFORE)
     lost = [
-        Training(
+        ListedTraining(
             job_id=record.id,
             state=JobState.LOST,
             request=_request(record.request),
@@ -128,7 +122,7 @@ async def read_state(engine: Engine) -> TrainState:
     return TrainState(matchers=kept, lost=tuple(lost), labelled=labelled)
 
 
-def _kept(records: Sequence[MatcherRecord], shipped: int | None) -> tuple[KeptMatcher, ...]:
+def _kept(records: Sequence[MatcherRecord], shipped: int | None) -> tuple[ListedMatcher, ...]:
     from engine.scoring.matcher import matcher_words
     from engine.training.report import read_report
 
@@ -136,7 +130,7 @@ def _kept(records: Sequence[MatcherRecord], shipped: int | None) -> tuple[KeptMa
     for record in records:
         newest.setdefault(record.encoder_id, record.id)
     return tuple(
-        KeptMatcher(
+        ListedMatcher(
             id=record.id,
             name=matcher_words(record.id, shipped),
             encoder_id=record.encoder_id,
@@ -158,13 +152,13 @@ def _request(text: str) -> TrainRequest | None:
         return None
 
 
-def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> list[Training]:
+def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> list[ListedTraining]:
     """The trainings to list, active ones first, then the newest first.
 
     One that was kept is listed as a matcher, and one that was taken up again as the later job.
     """
     found = [
-        Training(
+        ListedTraining(
             job_id=view.job_id,
             state=view.state,
             request=engine.training.asked(view.job_id),
@@ -184,7 +178,17 @@ def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> li
     return sorted(listed, key=lambda each: not each.is_active)
 
 
-def training_row(training: Training) -> Row:
+def training_key(job_id: int) -> str:
+    """The key of a training's row."""
+    return f"job:{job_id}"
+
+
+def matcher_key(matcher_id: int) -> str:
+    """The key of a matcher's row."""
+    return f"matcher:{matcher_id}"
+
+
+def training_row(training: ListedTraining) -> Row:
     """The row of a training that is no matcher yet, or was not kept."""
     request, view = training.request, training.view
     state, tone = f"{MARKS[training.state]} {training.state}", "warning"
@@ -201,7 +205,7 @@ def training_row(training: Training) -> Row:
     report = training.trained.report if training.trained is not None else None
     encoder = (request.encoder or "") if request is not None else ""
     return Row(
-        key=f"job:{training.job_id}",
+        key=training_key(training.job_id),
         cells=(
             state,
             f"job {training.job_id}",
@@ -214,11 +218,11 @@ def training_row(training: Training) -> Row:
     )
 
 
-def matcher_row(matcher: KeptMatcher) -> Row:
+def matcher_row(matcher: ListedMatcher) -> Row:
     """The row of a matcher."""
     report = matcher.report
     return Row(
-        key=f"matcher:{matcher.id}",
+        key=matcher_key(matcher.id),
         cells=(
             "✔ in force" if matcher.is_in_force else "· replaced",
             str(matcher.id),
@@ -231,7 +235,7 @@ def matcher_row(matcher: KeptMatcher) -> Row:
     )
 
 
-def _origin(matcher: KeptMatcher) -> str:
+def _origin(matcher: ListedMatcher) -> str:
     """Where a matcher without a report of this program's comes from."""
     own = matcher.name == f"matcher {matcher.id}"
     return "made elsewhere" if own else matcher.name
@@ -259,83 +263,6 @@ def in_force_words(state: TrainState) -> str:
         labels = f", calibrated by {counted(count, 'label')}" if count else ""
         parts.append(f"{_short(encoder_id)}: {name}{labels}")
     return "match of " + "  ·  ".join(parts) if parts else "no encoder has seen a picture yet"
-
-
-def verdict(report: TrainingReport, matcher_id: int | None) -> str:
-    """Whether a matcher was kept, and why, in a sentence."""
-    match, free = (report.of(n).average_precision.value for n in ("match", "label-free"))
-    figures = f"mAP {match:.3f} against {free:.3f} on {report.pictures[2]:,} held-out pictures"
-    if matcher_id is None:
-        return (
-            f"Not kept: it does no better than the match without labels, {figures}."
-            " k keeps it all the same."
-        )
-    if report.is_better:
-        return f"Kept as matcher {matcher_id}: better than the match without labels, {figures}."
-    return f"Kept as matcher {matcher_id} by force: no better than without labels, {figures}."
-
-
-def matcher_detail(matcher: KeptMatcher) -> Content:
-    """The report of a matcher."""
-    if matcher.report is not None:
-        return report_content(matcher.report, verdict(matcher.report, matcher.id))
-    lines = [
-        Content.styled(f"Matcher {matcher.id} for {plain(matcher.encoder_id)}", "bold"),
-        Content("It came with the program or from a file; what its maker measured:"),
-        *(Content(f"  {plain(line)}") for line in _figures(matcher.other_report)),
-    ]
-    return Content("\n").join(lines)
-
-
-def report_content(report: TrainingReport, sentence: str) -> Content:
-    """A verdict and the figures below it."""
-    from t2itui.text.evaluations import write_training_report
-
-    output = RichOutput()
-    output.line(sentence, bold=True)
-    write_training_report(report, output, with_plots=False)
-    return output.content
-
-
-def report_plots(report: TrainingReport | None) -> tuple[Plot, ...]:
-    """Where queries are sent at every threshold, and how often a probability is right."""
-    if report is None:
-        return ()
-    return (*routing_plots(report.routing), *map(reliability_plot, report.calibration))
-
-
-def training_detail(training: Training) -> Content:
-    """What there is to say of a training that does not run."""
-    if training.trained is not None:
-        return report_content(
-            training.trained.report, verdict(training.trained.report, training.trained.id)
-        )
-    view = training.view
-    said = [view.message, view.hint] if view is not None else []
-    if training.state is JobState.LOST:
-        said = ["The program ended before it was done."]
-    if training.can_go_on:
-        said.append("r goes on, from the last whole epoch if there was one.")
-    return Content("\n").join([Content(plain(line)) for line in said if line])
-
-
-def _figures(text: str, start: str = "") -> list[str]:
-    """The numbers of a report of another make, a line each."""
-    try:
-        values = json.loads(text)
-    except ValueError:
-        return []
-    lines: list[str] = []
-    for name, value in values.items() if isinstance(values, dict) else ():
-        if isinstance(value, dict):
-            lines += _figures(json.dumps(value), f"{start}{name}: ")
-        elif isinstance(value, float):
-            # Counts are written as 120.0; a share of 1.0 is none.
-            shown = f"{value:,.0f}" if value > 1 and value.is_integer() else f"{value:.3f}"
-            lines.append(f"{start}{name} {shown}".replace("_", " "))
-        elif isinstance(value, int | str) and not isinstance(value, bool):
-            lines.append(f"{start}{name} {value}".replace("_", " "))
-    return lines
 
 
 def _short(encoder_id: str) -> str:

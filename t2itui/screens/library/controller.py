@@ -1,0 +1,133 @@
+"""What the Library screen shows and offers, and what it has the engine do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from engine.requests import DownloadRequest, ImportRequest, IndexRequest
+from t2itui.screens.library.state import (
+    LibraryState,
+    LibraryTab,
+    encoder_for_rescan,
+    is_builtin,
+    read_library,
+)
+from t2itui.text import shell_commands as twins
+
+if TYPE_CHECKING:
+    from engine.engine import Engine
+    from t2itui.session import Session
+    from t2itui.widgets.sheet import Row
+
+
+class LibraryController:
+    """Keeps what was read last; what the engine cannot do is raised as T2IError."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.state: LibraryState | None = None
+        """None until it was read."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; callers act only once it is open."""
+        if self._session.engine is None:
+            raise EngineError("the library is not open yet")
+        return self._session.engine
+
+    async def read(self) -> LibraryState:
+        """The library as it is now; starts no model."""
+        return await read_library(self.engine)
+
+    def offers(self, action: str, tab: LibraryTab, row: Row | None, rows: Sequence[Row]) -> bool:
+        """Whether an action makes sense for a table and the row under its cursor."""
+        is_folder = tab is LibraryTab.FOLDERS
+        match action:
+            case "rescan":
+                return is_folder and row is not None and not is_builtin(row)
+            case "forget":
+                return is_folder and row is not None
+            case "rescan_all":
+                return is_folder and not all(map(is_builtin, rows))
+            case "download":
+                return tab is LibraryTab.ENCODERS and row is not None
+            case "copy_path":
+                return tab is not LibraryTab.ENCODERS and row is not None
+        return True
+
+    # Folders
+
+    def rescan(self, *folders: Path) -> IndexRequest:
+        """What brings folders up to date, with an encoder that is on this machine."""
+        encoder = None
+        if self.state is not None and self._session.engine is not None:
+            encoder = encoder_for_rescan(self.state, self.engine.settings.encoder)
+        return IndexRequest(folders=folders, encoder=encoder)
+
+    def rescan_all(self) -> IndexRequest | None:
+        """What brings all folders of the person's own up to date; None without any."""
+        folders = () if self.state is None else self.state.folders
+        own = [Path(folder.path) for folder in folders if not folder.is_builtin]
+        return self.rescan(*own) if own else None
+
+    def index(self, request: IndexRequest) -> None:
+        """Start to index."""
+        self.engine.index(request)
+
+    async def forget(self, folder: Path) -> str:
+        """Take a folder out of the library, and return what there is to say of it."""
+        dropped = await self.engine.library.forget(folder)
+        return f"{dropped:,} pictures left the library"
+
+    # The storybook
+
+    async def storybook_pictures(self) -> int | None:
+        """How many pictures of the storybook are in the library; None where it is left out."""
+        state = await self.engine.collection.state()
+        return None if state.folder is None else state.pictures
+
+    async def bring_storybook_back(self) -> str:
+        """Take the built-in pictures in, and return what there is to say of it."""
+        state = await self.engine.collection.bring_back()
+        return f"{state.pictures:,} drawn pictures are in"
+
+    async def leave_storybook_out(self) -> str:
+        """Leave the built-in pictures out, and return what there is to say of it."""
+        await self.engine.collection.leave_out()
+        return "It is left out until b takes it back"
+
+    # The rest
+
+    def import_vectors(self, request: ImportRequest) -> None:
+        """Start to import vectors made elsewhere."""
+        self.engine.import_vectors(request)
+
+    def download(self, encoder_id: str) -> str:
+        """Download an encoder, or return where it is already."""
+        models = () if self.state is None else self.state.models
+        model = next((model for model in models if model.id == encoder_id), None)
+        if model is None:
+            return ""
+        if model.location:
+            return f"It is here: {model.location}"
+        self.engine.download(encoder_id)
+        return ""
+
+    def command(self, tab: LibraryTab, row: Row | None) -> str:
+        """The shell command that does what a table is for."""
+        home = self._session.home
+        match tab:
+            case LibraryTab.FOLDERS if row is not None and is_builtin(row):
+                return twins.storybook_command(home, on=False)
+            case LibraryTab.FOLDERS if row is not None:
+                return twins.job_command(home, self.rescan(Path(row.key)))
+            case LibraryTab.FAILURES:
+                return twins.failures_command(home)
+            case LibraryTab.VANISHED:
+                return twins.vanished_command(home)
+            case LibraryTab.ENCODERS if row is not None:
+                return twins.job_command(home, DownloadRequest(model=row.key))
+        return twins.library_command(home)

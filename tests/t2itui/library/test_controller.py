@@ -1,0 +1,105 @@
+"""What the Library screen offers and has the engine do, without a screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from engine.collections import BUILT_IN
+from engine.engine import Engine
+from engine.errors import EngineError
+from t2itui.graphics.capability import Graphics
+from t2itui.screens.library.controller import LibraryController
+from t2itui.screens.library.state import LibraryTab
+from t2itui.session import Session
+from t2itui.widgets.sheet import Row
+from tests.t2itui.fake_library import FakeEngine
+from tests.t2itui.library.test_screen import folder, model
+
+OWN = Row(key="/farm", cells=("/farm",))
+SHIPPED = Row(key="/shipped", cells=(BUILT_IN.label,))
+
+
+async def controller_of(engine: FakeEngine) -> LibraryController:
+    session = Session(graphics=Graphics(protocol="text", reason="a test"))
+    session.engine = cast("Engine", engine)
+    made = LibraryController(session)
+    made.state = await made.read()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("tab", "row", "offered"),
+    [
+        (LibraryTab.FOLDERS, OWN, {"rescan", "forget", "rescan_all", "copy_path"}),
+        (LibraryTab.FOLDERS, SHIPPED, {"forget", "rescan_all", "copy_path"}),
+        (LibraryTab.FOLDERS, None, {"rescan_all"}),
+        (LibraryTab.FAILURES, OWN, {"copy_path"}),
+        (LibraryTab.ENCODERS, OWN, {"download"}),
+        (LibraryTab.ENCODERS, None, set()),
+    ],
+)
+async def test_a_table_offers_what_can_be_done_with_its_row(
+    tab: LibraryTab, row: Row | None, offered: set[str]
+) -> None:
+    controller = await controller_of(FakeEngine())
+    actions = ("rescan", "rescan_all", "forget", "download", "copy_path")
+    assert {
+        each for each in actions if controller.offers(each, tab, row, (OWN, SHIPPED))
+    } == offered
+    assert controller.offers("add", tab, row, ())
+    assert not controller.offers("rescan_all", tab, row, (SHIPPED,))
+
+
+async def test_all_folders_of_ones_own_are_brought_up_to_date() -> None:
+    engine = FakeEngine()
+    controller = await controller_of(engine)
+    assert controller.rescan_all() is None
+    engine.library.all_folders = [folder("/farm"), folder("/city")]
+    controller.state = await controller.read()
+    request = controller.rescan_all()
+    assert request is not None and request.folders == (Path("/farm"), Path("/city"))
+    controller.index(request)
+    assert engine.indexed == [request]
+    assert await controller.forget(Path("/farm")) == "10 pictures left the library"
+
+
+async def test_an_encoder_is_downloaded_unless_it_is_here() -> None:
+    engine = FakeEngine(all_models=[model("a/clip"), model("b/clip", location="/models/b")])
+    controller = await controller_of(engine)
+    assert controller.download("a/clip") == ""
+    assert controller.download("b/clip") == "It is here: /models/b"
+    assert controller.download("unknown") == ""
+    assert engine.downloaded == ["a/clip"]
+
+
+async def test_each_table_has_its_command() -> None:
+    controller = await controller_of(FakeEngine())
+    commands = [
+        controller.command(tab, row)
+        for tab, row in (
+            (LibraryTab.FOLDERS, None),
+            (LibraryTab.FOLDERS, OWN),
+            (LibraryTab.FOLDERS, SHIPPED),
+            (LibraryTab.FAILURES, None),
+            (LibraryTab.VANISHED, None),
+            (LibraryTab.ENCODERS, Row(key="a/clip", cells=("a/clip",))),
+        )
+    ]
+    assert [command.removeprefix("t2itui ").split()[0] for command in commands] == [
+        "library",
+        "index",
+        "library",
+        "library",
+        "library",
+        "models",
+    ]
+    assert len(set(commands)) == len(commands)
+
+
+async def test_without_an_engine_nothing_is_asked_of_it() -> None:
+    closed = LibraryController(Session(graphics=Graphics(protocol="text", reason="a test")))
+    with pytest.raises(EngineError, match="not open"):
+        await closed.read()
