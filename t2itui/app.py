@@ -425,7 +425,7 @@ class T2ITuiApp(App[None]):
                 status = await read_status(
                     session.engine,
                     self.graphics.protocol,
-                    in_storybook=bool(session.collection),
+                    in_collection=bool(session.collection),
                 )
                 session.show_status(status)
                 await asyncio.sleep(STATUS_S)

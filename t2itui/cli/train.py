@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.collections import BUILT_IN
 from engine.evaluation.request import QUERIES
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import (
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     default=9000,
     show_default=True,
-    help="Of the storybook: scenes drawn to learn from; 0: only part of its gallery.",
+    help=f"Of the {BUILT_IN.name}: scenes drawn to learn from; 0: only part of its gallery.",
 )
 @click.option("--hidden", type=click.IntRange(min=4), default=256, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=0), default=12, show_default=True)
@@ -89,7 +90,7 @@ def command(
     and held out; the report compares cosine, the match without labels and the new one on those
     held out. The new one is kept, and in force from then on, if it does better there than the
     match without labels. Ctrl-C stops; the same command goes on from the last epoch, on the
-    storybook from the scenes that it has drawn. Those are kept: the next training draws none.
+    built-in pictures from the scenes that it has drawn. Those are kept: the next draws none.
     """
     from engine.training.request import TrainRequest
 

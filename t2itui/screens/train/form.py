@@ -86,7 +86,7 @@ class TrainForm(Dialog[TrainRequest]):
             "Data",
             PathInput(
                 first.data,
-                placeholder="captions, a folder of classes, or the word storybook",
+                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
                 folders_only=False,
                 suffixes=CAPTION_FILES,
                 id="data",
@@ -120,7 +120,7 @@ class TrainForm(Dialog[TrainRequest]):
         )
         yield self._row(
             ("Pictures", line("limit", _text(first.limit), "all")),
-            ("Drawn", line("drawn", str(first.drawn), "for the storybook")),
+            ("Drawn", line("drawn", str(first.drawn), f"for the {BUILT_IN.name}")),
         )
         yield self._row(
             ("Two-branch", line("two-branch", _word(first.with_two_branch), "no", WORDS)),
@@ -167,7 +167,9 @@ class TrainForm(Dialog[TrainRequest]):
             return text
         path = self.data.path
         if path is None:
-            raise FieldError("data", "name the data: captions, a folder, or the word storybook")
+            raise FieldError(
+                "data", f"name the data: captions, a folder, or the word {BUILT_IN.name}"
+            )
         if not path.exists():
             raise FieldError("data", f"data: {path} is not there")
         return str(path)
