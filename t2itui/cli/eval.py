@@ -36,6 +36,7 @@ image and caption), a folder with a folder of pictures for each class, or the wo
 Pictures that are not indexed yet are; what was embedded is kept, so that an interrupted run
 goes on where it was.
 
+\b
   t2itui eval {BUILT_IN.name}
   t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
   t2itui eval animals/ --template "a photo of a {{}}" --class-name cane=dog
