@@ -16,21 +16,21 @@ class Status:
     pictures: int | None = None
     """In the library that is searched; None until the cache was read."""
     is_built_in: bool = False
-    """It is that of the collection which comes with the program."""
+    """It is the built-in one."""
     encoder: str = ""
     device: str = ""
     """Device and dtype of a loaded model; empty while none is loaded."""
     graphics: str = ""
 
 
-async def read_status(engine: Engine, graphics: str, *, in_collection: bool = False) -> Status:
+async def read_status(engine: Engine, graphics: str, *, in_built_in: bool = False) -> Status:
     """Ask the engine for the figures; none of them starts a model.
 
-    They are of the person's own pictures where there are any, unless the collection is searched.
+    They are of the person's own pictures where there are any, unless the others are searched.
     """
     counts = await engine.library.counts()
     embedded, own = dict(counts.embedded), counts.own
-    shows_built_in = bool(counts.built_in) and (in_collection or not own)
+    shows_built_in = bool(counts.built_in) and (in_built_in or not own)
     if counts.built_in:
         drawn = (await engine.collection.state()).encoder_id
         embedded[drawn] = counts.built_in if shows_built_in else embedded[drawn] - counts.built_in

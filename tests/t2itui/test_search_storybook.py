@@ -154,7 +154,7 @@ async def test_beside_own_pictures_a_key_goes_to_the_storybook_and_back(tmp_path
         assert screen.results.listing is not None
         assert screen.results.listing.total == 600
         await until(pilot, lambda: app.session.status.is_built_in)
-        assert "--in storybook" in screen._command(screen.filters)
+        assert "--in storybook" in screen.command(screen.asking.filters)
         await pilot.press("f")
         await until(pilot, lambda: isinstance(app.screen, FilterForm))
         form = app.screen

@@ -17,14 +17,13 @@ from textual.widgets import ContentSwitcher, Static
 from engine.collections import BUILT_IN
 from engine.comparing.sheet import ComparisonSheet, Description
 from engine.errors import T2IError
-from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
+from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
 from t2itui.screens.compare.editing import SheetEditor
 from t2itui.screens.compare.files import SheetFiles
 from t2itui.screens.compare.heatmap import Heatmap, HeatmapBoard, RowInput
 from t2itui.screens.compare.keys import COMPARE_KEYS
 from t2itui.screens.compare.pair import PairDetail, PairView
 from t2itui.screens.compare.scores import SheetScores
-from t2itui.screens.search.waiting import Waiting
 from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
@@ -105,14 +104,14 @@ class CompareScreen(AppScreen):
             self.sheet = sheet
             self.found = found
 
-    class Failed(Message, bubble=False):
+    class ComparisonFailed(Message, bubble=False):
         """A sheet could not be scored."""
 
         def __init__(self, error: T2IError) -> None:
             super().__init__()
             self.error = error
 
-    class Seen(Message, bubble=False):
+    class ThumbnailsRead(Message, bubble=False):
         """Thumbnails were read, by the name of the picture."""
 
         def __init__(self, thumbnails: Mapping[str, bytes]) -> None:
@@ -249,7 +248,7 @@ class CompareScreen(AppScreen):
         try:
             found = await self.scores.compare(sheet)
         except T2IError as error:
-            self.post_message(self.Failed(error))
+            self.post_message(self.ComparisonFailed(error))
         else:
             if found is not None:
                 self.post_message(self.Compared(sheet, found))
@@ -258,9 +257,9 @@ class CompareScreen(AppScreen):
     async def _see(self, pictures: tuple[str, ...]) -> None:
         """Read the thumbnails that are not here yet; what is wrong with a picture is told once."""
         try:
-            self.post_message(self.Seen(await self.scores.read_thumbnails(pictures)))
+            self.post_message(self.ThumbnailsRead(await self.scores.read_thumbnails(pictures)))
         except T2IError as error:
-            self.post_message(self.Failed(error))
+            self.post_message(self.ComparisonFailed(error))
 
     @on(Compared)
     def show_scores(self, message: Compared) -> None:
@@ -271,13 +270,13 @@ class CompareScreen(AppScreen):
             self._show_pair()
             self.session.send(RefreshStatus())
 
-    @on(Seen)
-    def show_pictures(self, message: Seen) -> None:
+    @on(ThumbnailsRead)
+    def show_pictures(self, message: ThumbnailsRead) -> None:
         self.scores.thumbnails |= message.thumbnails
         self._show_pair()
 
-    @on(Failed)
-    def show_error(self, message: Failed) -> None:
+    @on(ComparisonFailed)
+    def show_error(self, message: ComparisonFailed) -> None:
         """Say what is wrong and what to do, until the next attempt."""
         self._stop_waiting()
         error = message.error
@@ -329,7 +328,7 @@ class CompareScreen(AppScreen):
         view = None if found is None else PairView.of(found, text, self.picture)
         self.detail.show_pair(text, view)
 
-    @on(Heatmap.Opened)
+    @on(Heatmap.CellOpened)
     def open_cell(self) -> None:
         """Edit the description under the cursor, or show the pair large."""
         if self.heatmap.column == 0:
@@ -380,8 +379,8 @@ class CompareScreen(AppScreen):
         if row is not None:
             self.line.open(self.editor.lines[row].text, self.heatmap.text_region(row))
 
-    @on(RowInput.Done)
-    def take_text(self, message: RowInput.Done) -> None:
+    @on(RowInput.TextWritten)
+    def take_text(self, message: RowInput.TextWritten) -> None:
         """Take what was written."""
         row = self.editor.draft_index
         if row is None:

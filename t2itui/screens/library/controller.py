@@ -15,7 +15,7 @@ from t2itui.screens.library.state import (
     is_builtin,
     read_library,
 )
-from t2itui.text import shell_commands as twins
+from t2itui.text import shell_commands
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -121,13 +121,13 @@ class LibraryController:
         home = self._session.home
         match tab:
             case LibraryTab.FOLDERS if row is not None and is_builtin(row):
-                return twins.collection_command(home, on=False)
+                return shell_commands.collection_command(home, on=False)
             case LibraryTab.FOLDERS if row is not None:
-                return twins.index_command(home, self.rescan(Path(row.key)))
+                return shell_commands.index_command(home, self.rescan(Path(row.key)))
             case LibraryTab.FAILURES:
-                return twins.failures_command(home)
+                return shell_commands.failures_command(home)
             case LibraryTab.VANISHED:
-                return twins.vanished_command(home)
+                return shell_commands.vanished_command(home)
             case LibraryTab.ENCODERS if row is not None:
-                return twins.download_command(home, row.key)
-        return twins.library_command(home)
+                return shell_commands.download_command(home, row.key)
+        return shell_commands.library_command(home)

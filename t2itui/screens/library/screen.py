@@ -38,7 +38,7 @@ from t2itui.screens.library.state import (
     totals,
 )
 from t2itui.session import RefreshStatus
-from t2itui.text import shell_commands as twins
+from t2itui.text import shell_commands
 from t2itui.text.plain import plain
 from t2itui.widgets.sheet import Sheet
 
@@ -80,7 +80,7 @@ class LibraryScreen(AppScreen):
     tabs = getters.query_one(Tabs)
     switcher = getters.query_one(ContentSwitcher)
 
-    class Read(Message):
+    class LibraryRead(Message):
         """The library was read."""
 
         def __init__(self, state: LibraryState) -> None:
@@ -154,12 +154,12 @@ class LibraryScreen(AppScreen):
         if self.engine is None:
             return
         try:
-            self.post_message(self.Read(await self.controller.read()))
+            self.post_message(self.LibraryRead(await self.controller.read()))
         except T2IError as error:
             self.tell_error(error)
 
-    @on(Read)
-    def show(self, message: Read) -> None:
+    @on(LibraryRead)
+    def show(self, message: LibraryRead) -> None:
         """Show what was read."""
         state = self.controller.state = message.state
         self.query_one("#counts", Static).update(Content(totals(state)))
@@ -248,7 +248,7 @@ class LibraryScreen(AppScreen):
             f"{row.cells[1]} pictures leave the library with their embeddings, unless another "
             "folder holds them too. The files stay where they are.",
             go="Forget (enter)",
-            command=twins.forget_command(self.session.home, Path(row.key)),
+            command=shell_commands.forget_command(self.session.home, Path(row.key)),
         )
         if not await self.app.push_screen_wait(question):
             return
@@ -277,7 +277,7 @@ class LibraryScreen(AppScreen):
             f"Leave the {BUILT_IN.name} out?",
             f"{pictures:,} drawn pictures leave the library. b takes them back at any time.",
             go="Leave out (enter)",
-            command=twins.collection_command(self.session.home, on=False),
+            command=shell_commands.collection_command(self.session.home, on=False),
         )
 
     def action_import(self) -> None:

@@ -1,0 +1,172 @@
+"""What lies over the answer: one picture large, and the list of those that are marked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from t2itui.graphics.picture import Picture, read_original
+from t2itui.text.plain import plain
+from t2itui.text.words import counted
+from t2itui.widgets.key_line import KeyLine
+from t2itui.widgets.score_bar import number
+
+if TYPE_CHECKING:
+    from t2itui.screens.search.card import CardContent
+    from t2itui.screens.search.results import Results
+    from t2itui.session import Selection
+
+
+class Viewer(Screen[None]):
+    """Shows the selected picture large; the arrows walk through the answer."""
+
+    DEFAULT_CSS = """
+    Viewer {
+        & > Picture { height: 1fr; }
+        & > #words { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,up", "move(-1)", "Before", id="viewer.before", tooltip="The picture before"),
+        Binding("right,down", "move(1)", "Next", id="viewer.next", tooltip="The next picture"),
+        Binding("escape,enter,q", "leave", "Back", id="viewer.back", tooltip="Back to the answer"),
+    ]
+
+    picture = getters.query_one(Picture)
+    words = getters.query_one("#words", Static)
+
+    class Fetched(Message, bubble=False):
+        """The thumbnail or the file of a picture was read."""
+
+        def __init__(self, index: int, content: CardContent, data: bytes | None) -> None:
+            super().__init__()
+            self.index = index
+            self.content = content
+            self.data = data
+
+    def __init__(self, results: Results) -> None:
+        super().__init__()
+        self._results = results
+
+    def compose(self) -> ComposeResult:
+        yield Picture()
+        yield Static(id="words")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def action_move(self, by: int) -> None:
+        """Go to another picture of the answer."""
+        self._results.grid.action_move(by)
+        self._show()
+
+    def action_leave(self) -> None:
+        """Go back to the answer."""
+        self.dismiss()
+
+    def _show(self) -> None:
+        listing, index = self._results.listing, self._results.grid.selected
+        if listing is not None and index is not None:
+            self._read(index, listing.picture_id(index))
+
+    @work(exclusive=True)
+    async def _read(self, index: int, picture_id: int) -> None:
+        content = (await self._results.fetch([picture_id])).get(picture_id)
+        if content is None:
+            return
+        self.post_message(self.Fetched(index, content, content.thumbnail))
+        data = await asyncio.to_thread(read_original, content.shown)
+        if data is not None:
+            self.post_message(self.Fetched(index, content, data))
+
+    @on(Fetched)
+    def show_fetched(self, message: Fetched) -> None:
+        listing = self._results.listing
+        if listing is None or message.index != self._results.grid.selected:
+            return
+        path = plain(message.content.shown.path)
+        self.picture.show(message.data, alt=path)
+        rank = listing.rank(message.index, listing.scorer)
+        sign = "✓" if listing.passes(message.index) else "·"
+        self.words.update(
+            Content.assemble(
+                (f"{sign} {rank:,}/{len(listing):,}", "bold"),
+                f"  match {number(float(listing.scores.match[message.index]))}",
+                f"  cosine {number(float(listing.scores.cosine[message.index]))}  ",
+                (path, "$foreground-muted"),
+            )
+        )
+
+
+class MarkedScreen(Screen[None]):
+    """Lists the paths of marked pictures in the order they were marked."""
+
+    DEFAULT_CSS = """
+    MarkedScreen {
+        & > #heading { height: 1; padding: 0 1; text-style: bold; color: $primary; }
+        & > OptionList { height: 1fr; border: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y,enter", "copy", "Copy all", id="marked.copy", tooltip="Copy paths, one a line"),
+        Binding("space,delete", "unmark", "Unmark", id="marked.unmark", tooltip="Unmark this one"),
+        Binding("c", "clear", "Clear", id="marked.clear", tooltip="Unmark all"),
+        Binding("escape,M,q", "leave", "Back", id="marked.back", tooltip="Back to the pictures"),
+    ]
+
+    heading = getters.query_one("#heading", Static)
+    paths = getters.query_one(OptionList)
+
+    def __init__(self, selection: Selection) -> None:
+        super().__init__()
+        self._selection = selection
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="heading")
+        yield OptionList(markup=False)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._show()
+        self.paths.focus()
+
+    def _show(self) -> None:
+        self.heading.update(
+            f"{counted(len(self._selection), 'marked picture')}"
+            if len(self._selection)
+            else "No picture is marked: space marks the selected one"
+        )
+        at = self.paths.highlighted
+        self.paths.set_options([Option(Content(plain(path))) for path in self._selection])
+        if len(self._selection):
+            self.paths.highlighted = min(at or 0, len(self._selection) - 1)
+
+    def action_copy(self) -> None:
+        """Copy all paths, one a line."""
+        self.app.copy_to_clipboard("\n".join(self._selection))
+        self.notify(f"{counted(len(self._selection), 'path')} copied")
+
+    def action_unmark(self) -> None:
+        """Unmark the highlighted picture."""
+        if self.paths.highlighted is not None:
+            self._selection.remove(self.paths.highlighted)
+            self._show()
+
+    def action_clear(self) -> None:
+        """Unmark all."""
+        self._selection.clear()
+        self._show()
+
+    def action_leave(self) -> None:
+        """Go back."""
+        self.dismiss()
