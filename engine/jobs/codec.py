@@ -14,6 +14,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.evaluation.request import QUERIES, EvaluateRequest
 from engine.generation.request import GenerateRequest, GenerationSpec
@@ -108,8 +109,8 @@ _SPLIT = Option(
 _LANGUAGE = Option(
     flag="--language",
     field="language",
-    choices=("en", "zh"),
-    help="Of the storybook; default: both.",
+    choices=BUILT_IN.languages,
+    help=f"Of the {BUILT_IN.name}; default: both.",
 )
 _LIMIT = Option(
     flag="--limit", field="limit", at_least=1, metavar="N", help="N pictures, at random."
@@ -138,7 +139,7 @@ FORMS: Mapping[JobKind, RequestForm] = {
                 flag="--encoder",
                 field="encoder",
                 metavar="ID",
-                help="Hub id or folder, or storybook; default: settings.",
+                help=f"Hub id or folder, or {BUILT_IN.name}; default: settings.",
             ),
             Option(
                 flag="--per-class",
@@ -269,13 +270,6 @@ FORMS: Mapping[JobKind, RequestForm] = {
             _LANGUAGE,
             _LIMIT,
             _SEED,
-            Option(
-                flag="--drawn",
-                field="drawn",
-                at_least=0,
-                shows_default=True,
-                help="Of the storybook: scenes drawn to learn from; 0: only part of its gallery.",
-            ),
             Option(flag="--hidden", field="hidden", at_least=4, shows_default=True),
             Option(flag="--epochs", field="epochs", at_least=0, shows_default=True),
             Option(
@@ -387,13 +381,20 @@ def _path_text(value: object) -> str:
     raise TypeError(f"{value!r} has no place in a request")
 
 
+_DROPPED: Mapping[type[Any], tuple[str, ...]] = {TrainRequest: ("drawn",)}
+"""Fields that earlier versions wrote, and that decide nothing any more."""
+
+
 def request_from_json(kind: type[Request], text: str) -> Request:
     """Understand what `request_to_json` wrote of a request of that kind, in any version so far.
 
     Raises RequestError where a newer or broken program wrote it.
     """
     try:
-        request: Request = _read(kind, json.loads(text))
+        values = json.loads(text)
+        for name in _DROPPED.get(kind, ()):
+            values.pop(name, None)
+        request: Request = _read(kind, values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RequestError(f"this job cannot be understood any more: {error}") from error
     return request

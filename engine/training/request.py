@@ -30,9 +30,6 @@ class TrainRequest:
     """Part of the pictures that stopping and the temperature are decided on."""
     held_out: float = 0.2
     """Part of the pictures that the report is made on."""
-    drawn: int = 9000
-    """Scenes to draw and learn from, where the data is the storybook: its gallery is then held out
-    as a whole. 0 learns from a part of the gallery instead."""
     hidden: int = 256
     epochs: int = 12
     with_two_branch: bool = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.collections import BUILT_IN
 from engine.scoring.registry import evaluated_scorers
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, pass_context
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.evaluation.request import EvaluateRequest
     from engine.evaluation.results import Evaluation
+
+
+_HELP = f"""Measure the scorers on DATA: recall, median rank, mAP, swaps, routing, calibration.
+
+DATA is a file of captions (Flickr token file, Karpathy's or COCO's JSON, CSV with the columns
+image and caption), a folder with a folder of pictures for each class, or the word {BUILT_IN.name}.
+Pictures that are not indexed yet are; what was embedded is kept, so that an interrupted run
+goes on where it was.
+
+\b
+  t2itui eval {BUILT_IN.name}
+  t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
+  t2itui eval animals/ --template "a photo of a {{}}" --class-name cane=dog
+"""
 
 
 class ClassName(click.ParamType[tuple[str, str]]):
@@ -35,7 +50,7 @@ class ClassName(click.ParamType[tuple[str, str]]):
         return folder, name
 
 
-@click.command()
+@click.command(help=_HELP)
 @click.argument("data", required=False)
 @request_options(
     JobKind.EVALUATE,
@@ -71,17 +86,7 @@ def command(
     as_json: bool,
     **fields: object,
 ) -> None:
-    """Measure the scorers on DATA: recall, median rank, mAP, swaps, routing, calibration.
-
-    DATA is a file of captions (Flickr token file, Karpathy's or COCO's JSON, CSV with the columns
-    image and caption), a folder with a folder of pictures for each class, or the word storybook.
-    Pictures that are not indexed yet are; what was embedded is kept, so that an interrupted run
-    goes on where it was.
-
-      t2itui eval storybook
-      t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
-      t2itui eval animals/ --template "a photo of a {}" --class-name cane=dog
-    """
+    """Measure the scorers on data, or look at what was measured before."""
     from engine.evaluation.request import EvaluateRequest
 
     one_of = (data, is_list or None, show, compare, forget)

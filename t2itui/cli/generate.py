@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.collections import BUILT_IN
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import asked, request_options
@@ -55,7 +56,7 @@ class LoraFile(click.ParamType["Lora"]):
 @click.command()
 @click.argument("prompt", nargs=-1)
 @request_options(
-    JobKind.GENERATE, size=Size(), loras=LoraFile(), library=click.Choice(["storybook"])
+    JobKind.GENERATE, size=Size(), loras=LoraFile(), library=click.Choice([BUILT_IN.name])
 )
 @click.option("--from", "source", type=_PICTURE, help="Repeat the recipe in this picture.")
 @click.option(

@@ -33,8 +33,8 @@ def command(
     where it was.
 
     It needs an encoder for photographs, once: t2itui models get openai/clip-vit-base-patch32.
-    The storybook's own encoder (--encoder storybook) knows drawn animals only: good for trying
-    things out, not for your photographs.
+    The encoder of the built-in pictures knows drawn animals only: good for trying things out, not
+    for your photographs.
     """
     from engine.engine import Engine
     from engine.requests import IndexRequest

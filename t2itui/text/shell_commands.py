@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.collections import BUILT_IN
 from engine.jobs.codec import JobRequest, command_words
 from engine.requests import Filters, SearchRequest
 from engine.states import Synthetic
@@ -149,9 +150,9 @@ def forget_command(home: Path | None, folder: Path) -> str:
     return program(home, "library", "--forget", str(folder))
 
 
-def storybook_command(home: Path | None, *, on: bool) -> str:
-    """Return the command that takes the storybook in or leaves it out."""
-    return program(home, "library", "--storybook", "on" if on else "off")
+def collection_command(home: Path | None, *, on: bool) -> str:
+    """Return the command that takes the built-in collection in or leaves it out."""
+    return program(home, "library", f"--{BUILT_IN.name}", "on" if on else "off")
 
 
 def failures_command(home: Path | None) -> str:
