@@ -49,7 +49,7 @@ class ScorerKind(StrEnum):
     """The probability that a picture answers: by the matcher in force, else label-free."""
     LABEL_FREE = "label-free"
     MATCHER = "matcher"
-    """The matcher alone, without what labels did to it."""
+    """What `match` is made of where one was trained."""
     TWO_BRANCH = "two-branch"
     FUSION = "fusion"
 

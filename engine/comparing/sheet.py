@@ -8,12 +8,15 @@ from pathlib import Path, PurePath
 from random import Random
 
 from engine.errors import EngineError, RequestError
+from engine.states import ScorerKind
 from engine.storybook.captions import Language
 from engine.storybook.ladder import ladder
 from engine.storybook.records import Record, read_records
 from engine.storybook.shipped import GALLERY, STORYBOOK
 
 VERSION = 1
+COMPARED: tuple[str, ...] = (ScorerKind.MATCH.value, ScorerKind.COSINE.value)
+"""The scorers of a comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,18 @@ class PictureScores:
     cosine_change: float | None
     """From the line before in the same language; None for the first one."""
     match_change: float | None
+
+    def score(self, scorer: str) -> float:
+        """The score by one of COMPARED."""
+        return self.match if scorer == ScorerKind.MATCH else self.cosine
+
+    def rank(self, scorer: str) -> int:
+        """The rank under one of COMPARED."""
+        return self.match_rank if scorer == ScorerKind.MATCH else self.cosine_rank
+
+    def change(self, scorer: str) -> float | None:
+        """The change of the score by one of COMPARED."""
+        return self.match_change if scorer == ScorerKind.MATCH else self.cosine_change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
