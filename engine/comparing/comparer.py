@@ -38,10 +38,9 @@ from engine.scoring.ranking import rank_of
 from engine.search.query import normalise, quote
 from engine.search.searcher import Searcher
 from engine.states import ScorerKind
-from engine.storybook.exchanges import exchanges
-from engine.storybook.records import read_records
-from engine.storybook.scene import Scene
-from engine.storybook.shipped import GALLERY
+from engine.storybook.captions import exchanges
+from engine.storybook.scenes import Scene
+from engine.storybook.shipped import GALLERY, read_records
 
 _PIECES = re.compile(r"[\u3400-\u9fff]|[\w'-]+|[^\w\s]")
 

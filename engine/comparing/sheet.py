@@ -9,10 +9,9 @@ from random import Random
 
 from engine.errors import EngineError, RequestError
 from engine.states import ScorerKind
-from engine.storybook.captions import Language
-from engine.storybook.ladder import ladder
-from engine.storybook.records import Record, read_records
-from engine.storybook.shipped import GALLERY, STORYBOOK
+from engine.storybook.captions import ladder
+from engine.storybook.shipped import GALLERY, STORYBOOK, Record, read_records
+from engine.storybook.wording import Language
 
 VERSION = 1
 COMPARED: tuple[str, ...] = (ScorerKind.MATCH.value, ScorerKind.COSINE.value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -320,6 +320,13 @@ class Figures:
     swaps: list[SwapFigures] = field(default_factory=list)
     routing: list[RoutingFigures] = field(default_factory=list)
     calibration: list[CalibrationFigures] = field(default_factory=list)
+
+    def add(self, others: Figures, scorer: str) -> None:
+        """Take in the figures of one other scorer under a name of its own."""
+        self.retrieval += [replace(each, scorer=scorer) for each in others.retrieval]
+        self.swaps += [replace(each, scorer=scorer) for each in others.swaps]
+        self.routing += [replace(each, scorer=scorer) for each in others.routing]
+        self.calibration += [replace(each, scorer=scorer) for each in others.calibration]
 
 
 def steps_of(material: EmbeddedData, names: Sequence[str]) -> int:

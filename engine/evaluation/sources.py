@@ -18,7 +18,7 @@ from engine.errors import (
     RequestError,
 )
 from engine.evaluation.data import Data
-from engine.evaluation.drawn import storybook_data
+from engine.evaluation.gallery import storybook_data
 from engine.evaluation.readers import (
     Captioned,
     captions_data,
@@ -31,8 +31,7 @@ from engine.evaluation.request import EvaluateRequest
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 from engine.states import DataKind
-from engine.storybook.records import read_records
-from engine.storybook.shipped import ENCODER, GALLERY, VECTORS
+from engine.storybook.shipped import ENCODER, GALLERY, VECTORS, read_records
 
 
 def read_pictures(

@@ -36,7 +36,7 @@ from cache.texts import TextRecord
 from engine.errors import EngineError
 from engine.models.paths import STORYBOOK
 from engine.storybook import shipped
-from engine.storybook.records import RECORDS
+from engine.storybook.shipped import RECORDS
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 

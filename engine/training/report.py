@@ -28,19 +28,6 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SceneFigure:
-    """One figure on held-out scenes, measured as the report of the shipped matcher measures it."""
-
-    name: str
-    match: float
-    """Of the new matcher."""
-    shipped: float | None
-    """Of the one that ships; None where that is for another encoder."""
-    cosine: float | None
-    """None where cosine has no such figure."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingReport:
     """One training and its figures on the held-out pictures."""
 
@@ -64,8 +51,6 @@ class TrainingReport:
     swaps: tuple[SwapFigures, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
-    scenes: tuple[SceneFigure, ...] = ()
-    """Of a training on drawn scenes."""
 
     def as_json(self) -> str:
         """What is kept."""
@@ -132,14 +117,7 @@ def make_report(
         swaps=tuple(figures.swaps),
         routing=tuple(figures.routing),
         calibration=tuple(figures.calibration),
-        scenes=tuple(_scene_figures(fitted)),
     )
-
-
-def _scene_figures(fitted: Reply) -> Iterator[SceneFigure]:
-    if "figures" in fitted.fields:
-        for each in fitted.items("figures"):
-            yield read_as(SceneFigure, each)
 
 
 def _against(measuring: Measuring, other: str) -> Iterator[PairedDifference]:

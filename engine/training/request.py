@@ -31,9 +31,6 @@ class TrainRequest:
     """Part of the pictures that stopping and the temperature are decided on."""
     held_out: float = 0.2
     """Part of the pictures that the report is made on."""
-    drawn: int = 9000
-    """Scenes to draw and learn from, where the data is the storybook: its gallery is then held out
-    as a whole. 0 learns from a part of the gallery instead."""
     hidden: int = 256
     epochs: int = 12
     with_two_branch: bool = False
@@ -51,6 +48,8 @@ class TrainRequest:
     def from_json(cls, text: str) -> TrainRequest:
         """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
         values = dict(json.loads(text))
+        # Jobs that were queued before the storybook was learned from its gallery name this too.
+        values.pop("drawn", None)
         for name in ("images", "words"):
             values[name] = None if values[name] is None else Path(values[name])
         values["templates"] = tuple(values["templates"])

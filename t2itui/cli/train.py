@@ -42,11 +42,7 @@ if TYPE_CHECKING:
 @limit_option
 @seed_option
 @click.option(
-    "--drawn",
-    type=click.IntRange(min=0),
-    default=9000,
-    show_default=True,
-    help="Of the storybook: scenes drawn to learn from; 0: only part of its gallery.",
+    "--drawn", type=click.IntRange(min=0), hidden=True, expose_value=False, help="Has no effect."
 )
 @click.option("--hidden", type=click.IntRange(min=4), default=256, show_default=True)
 @click.option("--epochs", type=click.IntRange(min=0), default=12, show_default=True)
@@ -74,7 +70,6 @@ def command(
     language: str | None,
     limit: int | None,
     seed: int,
-    drawn: int,
     hidden: int,
     epochs: int,
     two_branch: bool,
@@ -88,8 +83,7 @@ def command(
     DATA is what `t2itui eval` takes. Its pictures are split in three: to learn from, to stop by,
     and held out; the report compares cosine, the match without labels and the new one on those
     held out. The new one is kept, and in force from then on, if it does better there than the
-    match without labels. Ctrl-C stops; the same command goes on from the last epoch, on the
-    storybook from the scenes that it has drawn. Those are kept: the next training draws none.
+    match without labels. Ctrl-C stops; the same command goes on from the last epoch.
     """
     from engine.training.request import TrainRequest
 
@@ -104,7 +98,6 @@ def command(
         language=language or "",
         limit=limit,
         seed=seed,
-        drawn=drawn,
         hidden=hidden,
         epochs=epochs,
         with_two_branch=two_branch,
@@ -161,12 +154,10 @@ def write_trained(found: TrainedMatcher, output: Output) -> None:
 
 def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]]:
     """A report's figures as the lines that `eval --json` writes."""
-    from dataclasses import asdict
-
     from engine.evaluation.results import figure_records
 
     paired = (*report.against_label_free, *report.against_cosine)
-    figures = figure_records(
+    found = figure_records(
         report.retrieval, paired, report.swaps, report.routing, report.calibration
     )
-    return [*(("scenes", asdict(figure)) for figure in report.scenes), *figures]
+    return list(found)

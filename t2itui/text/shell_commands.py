@@ -175,7 +175,6 @@ def train_command(home: Path | None, request: TrainRequest) -> str:
         ("--language", "language", request.language),
         ("--limit", "limit", request.limit),
         ("--seed", "seed", request.seed),
-        ("--drawn", "drawn", request.drawn),
         ("--hidden", "hidden", request.hidden),
         ("--epochs", "epochs", request.epochs),
     ]

@@ -34,11 +34,10 @@ from engine.scoring.matcher import read_matcher
 from engine.scoring.ranking import make_scores, rank_of, ranked_values
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
-from engine.storybook.captions import Caption, Language
-from engine.storybook.ladder import ladder, say
-from engine.storybook.negatives import swapped
-from engine.storybook.records import Record, read_records
-from engine.storybook.shipped import GALLERY
+from engine.storybook.captions import ladder
+from engine.storybook.claims import swapped
+from engine.storybook.shipped import GALLERY, Record, read_records
+from engine.storybook.wording import Caption, Language, write_plainly
 
 PICTURES = 200
 BATCH = 256
@@ -83,7 +82,7 @@ def false_of(caption: Caption, record: Record, level: int) -> str:
     random = Random(f"{record.file}:{caption.language}:{level}:swap")
     found = swapped(caption.claim, record.scene, random)
     assert found is not None, "every one of these claims names an animal"
-    return say(found[0], caption.language, record.scene.seed).text
+    return write_plainly(found[0], caption.language, record.scene.seed).text
 
 
 async def measure(home: Path, count: int) -> dict[tuple[str, Language], Counts]:

@@ -120,13 +120,12 @@ class TrainForm(Dialog[TrainRequest]):
         )
         yield self._row(
             ("Pictures", line("limit", _text(first.limit), "all")),
-            ("Drawn", line("drawn", str(first.drawn), "for the storybook")),
+            ("Seed", line("seed", str(first.seed))),
         )
         yield self._row(
             ("Two-branch", line("two-branch", _word(first.with_two_branch), "no", WORDS)),
             ("Keep anyway", line("force", _word(first.force), "no", WORDS)),
         )
-        yield self.labelled("Seed", line("seed", str(first.seed)))
         yield Static(
             "Two-branch also fits a similarity network, to compare. What does no better than match"
             " without labels on pictures held out is not kept, unless anyway.",
@@ -153,7 +152,6 @@ class TrainForm(Dialog[TrainRequest]):
             queries=self._one_of("queries", QUERIES) or QUERIES[0],
             language=self._one_of("language", LANGUAGES),
             limit=self._whole("limit", least=1),
-            drawn=_or(self._whole("drawn", least=0), 9000),
             hidden=_or(self._whole("hidden", least=4), 256),
             epochs=_or(self._whole("epochs", least=0), 12),
             seed=self._whole("seed", least=0) or 0,

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.numpy import save, save_file
 
 from engine.library.collections import Package
-from engine.storybook.records import RECORDS
+from engine.storybook.shipped import RECORDS
 
 DIM = 8
 TEXTS = ("a horse", "a cow")

@@ -6,8 +6,7 @@ import pytest
 from safetensors import safe_open
 
 from engine.storybook.claims import is_true
-from engine.storybook.records import read_records
-from engine.storybook.shipped import GALLERY, VECTORS
+from engine.storybook.shipped import GALLERY, VECTORS, read_records
 from engine.storybook.suggestions import SUGGESTIONS
 from tests.t2itui.cli.conftest import RunCli, json_lines
 
