@@ -28,7 +28,7 @@ from engine.requests import Filters, SearchRequest
 from engine.results import IdArray
 from engine.scoring.match import matcher_scorer
 from engine.scoring.registry import check_scorer, search_scorers
-from engine.search.pictures import Pictures, Reference
+from engine.search.pictures import QueryPictures, Reference
 from engine.search.query import ParsedQuery, Term, parse, plain_text
 from engine.search.receipts import ReceiptKey
 from engine.settings import EngineSettings
@@ -226,7 +226,7 @@ class QueryResolver:
     def __init__(
         self,
         cache: Cache,
-        pictures: Pictures,
+        pictures: QueryPictures,
         settings: EngineSettings,
         storybook: Storybook | None = None,
     ) -> None:

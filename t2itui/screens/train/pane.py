@@ -85,7 +85,7 @@ def stage_lines(view: JobView) -> list[str]:
     where = f"step {last.step:,} of {last.steps:,}"
     if last.stage != "metric":
         where = f"epoch {min(last.epoch + 1, last.epochs)} of {last.epochs}, {where}"
-    swaps = f", swaps {last.apart:.3f}" if last.apart else ""
+    swaps = f", swaps {last.swap_auc:.3f}" if last.swap_auc else ""
     lines = [
         f"{stopping}{last.what}: {_words(last)}, {where}{loss}",
         f"validation mAP {last.average_precision:.3f} (best {last.best:.3f}),"
@@ -104,7 +104,7 @@ def _stopping_words(last: TrainingProgress) -> str:
     """How near the training is to an early end."""
     if last.stage == "metric" or not last.patience:
         return ""
-    return f"; no gain for {last.since} of {last.patience} epochs"
+    return f"; no gain for {last.epochs_without_improvement} of {last.patience} epochs"
 
 
 def training_plots(view: TrainingView, last: TrainingProgress, width: int) -> tuple[Plot, ...]:

@@ -14,7 +14,7 @@ from engine.requests import SearchRequest
 from engine.scoring.matcher import read_matcher
 from engine.training.report import read_report, summary
 from engine.training.request import TrainRequest
-from engine.training.run import split
+from engine.training.split import split
 from tests.engine.evaluation.libraries import ENCODER, evaluated, opened, write_data
 from tests.engine.matchers import random_matcher
 
