@@ -17,6 +17,7 @@ from engine.events import (
     PictureStored,
     TrainingProgress,
 )
+from engine.states import FitStage
 
 MOST_POINTS = 400
 """Of a curve; with more of them every second one goes."""
