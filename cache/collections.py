@@ -1,4 +1,4 @@
-"""The built-in library: entered, taken out and brought up to date, each in one transaction."""
+"""The built-in collection: entered, taken out and brought up to date, each in one transaction."""
 
 import time
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from sqlite_utils import Database
 
 from cache.embeddings import EncoderRecord, Vectors, add_embeddings, count_embeddings, put_encoder
 from cache.files import SeenFile, finish_scan, forget_folder, put_files
-from cache.generated import STORYBOOK
 from cache.labels import drop_calibrations
 from cache.matchers import add_matcher
 from cache.pictures import NewPicture, add_pictures
+from cache.schema import COLLECTION
 from cache.sql import below, bump, listed
 from cache.texts import TextRecord, put_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StorybookRecord:
-    """What the cache remembers of the built-in library."""
+class CollectionRecord:
+    """What the cache remembers of the built-in collection."""
 
     folder: str
     """Where its pictures lie; empty while a person leaves it out."""
@@ -31,8 +31,8 @@ class StorybookRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NewStorybook:
-    """Everything that makes the built-in library."""
+class NewCollection:
+    """Everything that makes the built-in collection."""
 
     folder: str
     version: str
@@ -47,21 +47,21 @@ class NewStorybook:
     """JSON."""
 
 
-def find_storybook(db: Database) -> StorybookRecord | None:
-    """What was decided about the built-in library; None while nothing was."""
-    row = db.execute("select folder, version, encoder_id, matcher_id from storybook").fetchone()
+def find_collection(db: Database) -> CollectionRecord | None:
+    """What was decided about the built-in collection; None while nothing was."""
+    row = db.execute(f"select folder, version, encoder_id, matcher_id from {COLLECTION}").fetchone()
     if row is None:
         return None
-    return StorybookRecord(folder=row[0], version=row[1], encoder_id=row[2], matcher_id=row[3])
+    return CollectionRecord(folder=row[0], version=row[1], encoder_id=row[2], matcher_id=row[3])
 
 
-def put_storybook(db: Database, new: NewStorybook) -> None:
-    """Enter the built-in library in the place of what there was of an earlier one.
+def put_collection(db: Database, new: NewCollection) -> None:
+    """Enter the built-in collection in the place of what there was of an earlier one.
 
     Pictures that stay keep their ids, and so does a matcher; one that a person trained stays in
     force.
     """
-    before = find_storybook(db)
+    before = find_collection(db)
     if before is not None and before.folder not in ("", new.folder):
         _leave_folder(db, before.folder)
     put_encoder(db, new.encoder)
@@ -76,7 +76,7 @@ def put_storybook(db: Database, new: NewStorybook) -> None:
         _leave_space(db, before, ids)
     _remember(
         db,
-        StorybookRecord(
+        CollectionRecord(
             folder=new.folder,
             version=new.version,
             encoder_id=new.encoder.id,
@@ -85,15 +85,15 @@ def put_storybook(db: Database, new: NewStorybook) -> None:
     )
 
 
-def leave_storybook_out(db: Database) -> int:
-    """Take the built-in library out, and remember that; returns how many pictures were dropped.
+def leave_collection_out(db: Database) -> int:
+    """Take the built-in collection out, and remember that; returns how many pictures were dropped.
 
     Pictures that another path holds stay, and so does what the encoder made of other pictures.
     """
-    before, dropped = find_storybook(db), 0
-    left = StorybookRecord(folder="", version="", encoder_id="", matcher_id=0)
+    before, dropped = find_collection(db), 0
+    left = CollectionRecord(folder="", version="", encoder_id="", matcher_id=0)
     if before is not None and before.folder:
-        ids = storybook_ids(db).tolist()
+        ids = collection_ids(db).tolist()
         dropped = forget_folder(db, before.folder)
         if not _leave_space(db, before, ids):
             left = replace(before, folder="", version="")
@@ -103,18 +103,18 @@ def leave_storybook_out(db: Database) -> int:
 
 def forget(db: Database, path: str) -> int:
     """Forget a folder as `forget_folder` does; the built-in one is left out from then on."""
-    before = find_storybook(db)
+    before = find_collection(db)
     if before is not None and before.folder == path:
-        return leave_storybook_out(db)
+        return leave_collection_out(db)
     return forget_folder(db, path)
 
 
-def storybook_ids(db: Database) -> NDArray[np.int64]:
-    """Sorted ids of the pictures that no file outside of the built-in library holds.
+def collection_ids(db: Database) -> NDArray[np.int64]:
+    """Sorted ids of the pictures that no file outside of the built-in collection holds.
 
     What was painted for it is part of it, until a person has a copy elsewhere.
     """
-    before = find_storybook(db)
+    before = find_collection(db)
     if before is None or not before.folder:
         return np.empty(0, np.int64)
     start, stop = below(before.folder)
@@ -125,14 +125,14 @@ def storybook_ids(db: Database) -> NDArray[np.int64]:
         " union select picture_id from generated g where library = ? and picture_id is not null"
         " and (select count(*) from files o where o.picture_id = g.picture_id) = 1"
         " order by picture_id",
-        [start, stop, start, stop, STORYBOOK],
+        [start, stop, start, stop, COLLECTION],
     )
     return np.fromiter((row[0] for row in rows), dtype=np.int64)
 
 
 def has_own_pictures(db: Database) -> bool:
-    """A path outside of the built-in library holds, or held, a picture that was not painted."""
-    before = find_storybook(db)
+    """A path outside of the built-in collection holds, or held, a picture that was not painted."""
+    before = find_collection(db)
     start, stop = below(before.folder) if before is not None and before.folder else ("", "")
     row = db.execute(
         "select exists (select 1 from files f join pictures p on p.id = f.picture_id"
@@ -156,7 +156,7 @@ def _drop_others(db: Database, folder: str, paths: Sequence[str]) -> None:
     )
 
 
-def _put_matcher(db: Database, before: StorybookRecord | None, new: NewStorybook) -> int:
+def _put_matcher(db: Database, before: CollectionRecord | None, new: NewCollection) -> int:
     """Enter the matcher, or renew the one that was entered before for the same encoder."""
     if before is None or before.encoder_id != new.encoder.id:
         return add_matcher(db, new.encoder.id, new.matcher, new.report)
@@ -171,8 +171,8 @@ def _put_matcher(db: Database, before: StorybookRecord | None, new: NewStorybook
     return before.matcher_id
 
 
-def _leave_space(db: Database, before: StorybookRecord, picture_ids: Sequence[int]) -> bool:
-    """Drop what an encoder made of the built-in library, and the encoder if it made nothing else.
+def _leave_space(db: Database, before: CollectionRecord, picture_ids: Sequence[int]) -> bool:
+    """Drop what an encoder made of the collection, and the encoder if it made nothing else.
 
     Returns whether it made nothing else.
     """
@@ -200,9 +200,9 @@ def _leave_space(db: Database, before: StorybookRecord, picture_ids: Sequence[in
     return True
 
 
-def _remember(db: Database, record: StorybookRecord) -> None:
+def _remember(db: Database, record: CollectionRecord) -> None:
     db.execute(
-        "insert or replace into storybook (id, folder, version, encoder_id, matcher_id)"
+        f"insert or replace into {COLLECTION} (id, folder, version, encoder_id, matcher_id)"
         " values (1, ?, ?, ?, ?)",
         [record.folder, record.version, record.encoder_id, record.matcher_id],
     )

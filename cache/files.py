@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from cache.pictures import drop_orphans
+from cache.schema import COLLECTION
 from cache.sql import at_or_below, bump, many
 
 
@@ -43,7 +44,7 @@ class FolderRecord:
     scanned_at: float
     """Unix time of the last complete scan; 0 if there was none."""
     is_builtin: bool = False
-    """It is the storybook's, and nobody scans it."""
+    """It is that of the built-in collection, and nobody scans it."""
 
 
 def known_files(db: Database, root: str) -> dict[str, tuple[int, int, int, bool]]:
@@ -108,7 +109,7 @@ def finish_scan(db: Database, path: str, when: float) -> None:
         drop_orphans(db)
 
 
-_FOLDERS = """
+_FOLDERS = f"""
 select path, scanned_at,
     (select count(distinct picture_id) from files f where f.present = 1
         and f.path >= rtrim(folders.path, '/') || '/' and f.path < rtrim(folders.path, '/') || '0'),
@@ -117,7 +118,7 @@ select path, scanned_at,
         and f.path >= rtrim(folders.path, '/') || '/' and f.path < rtrim(folders.path, '/') || '0'),
     (select count(*) from failures f where
         f.path >= rtrim(folders.path, '/') || '/' and f.path < rtrim(folders.path, '/') || '0'),
-    exists (select 1 from storybook s where s.folder = folders.path)
+    exists (select 1 from {COLLECTION} s where s.folder = folders.path)
 from folders order by path
 """
 

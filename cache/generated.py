@@ -30,7 +30,7 @@ class NewGenerated:
     verdict: str
     """fine, or what is wrong with the picture."""
     library: str
-    """What it was painted for: empty for a person's own pictures, else 'storybook'."""
+    """What it was painted for: empty for a person's own pictures, else a collection."""
     job_id: int
     receipt_id: str | None
     seconds: float
@@ -69,9 +69,6 @@ class GeneratedRecord:
     seconds: float
     created_at: float
 
-
-STORYBOOK = "storybook"
-"""The library of pictures that were painted for a query of the built-in one."""
 
 _SELECT = """
 select g.id, g.request_key, g.model_id, g.prompt, g.recipe, g.seed, g.verdict, g.library,

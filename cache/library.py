@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache.collections import storybook_ids
+from cache.collections import collection_ids
 from cache.embeddings import count_embeddings, encoders
 
 
@@ -27,13 +27,13 @@ class LibraryCounts:
     """Size of the cache itself."""
     named: int = 0
     """Pictures known only by the name they were imported under."""
-    storybook: int = 0
-    """Pictures of the built-in library that no other folder holds."""
+    built_in: int = 0
+    """Pictures of the built-in collection that no other folder holds."""
 
     @property
     def own(self) -> int:
-        """Pictures that are not of the built-in library."""
-        return self.pictures - self.storybook
+        """Pictures that are not of the built-in collection."""
+        return self.pictures - self.built_in
 
 
 _COUNTS = """
@@ -63,7 +63,7 @@ def counts(db: Database) -> LibraryCounts:
         partial=row[3],
         synthetic=row[4],
         named=row[5],
-        storybook=len(storybook_ids(db)),
+        built_in=len(collection_ids(db)),
         failures=failures,
         embedded={space.id: count_embeddings(db, space.id) for space in encoders(db)},
         bytes_on_disk=_bytes_on_disk(db),

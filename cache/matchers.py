@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from cache.labels import drop_calibrations
+from cache.schema import COLLECTION
 from cache.sql import bump
 
 
@@ -60,7 +61,7 @@ def remove_matcher(db: Database, matcher_id: int) -> str | None:
     with db.atomic():
         # Its id may be given again, and nothing that was bound to it must be found under it.
         drop_calibrations(db, row[0])
-        db.execute("update storybook set matcher_id = 0 where matcher_id = ?", [matcher_id])
+        db.execute(f"update {COLLECTION} set matcher_id = 0 where matcher_id = ?", [matcher_id])
         db.execute("delete from matchers where id = ?", [matcher_id])
         bump(db)
     return str(row[0])

@@ -5,6 +5,10 @@ from sqlite_utils import Database, Migrations
 migrations = Migrations("t2itui.cache")
 
 SCHEMA_VERSION = 5
+
+COLLECTION = "storybook"
+"""The built-in collection: the table with what is known of it, and what generated pictures that
+joined it say they are for."""
 """Written to `user_version`; one more for every step below."""
 
 _LIBRARY = (
@@ -172,8 +176,8 @@ _GENERATED = (
     ) without rowid
     """,
 )
-_STORYBOOK = """
-create table storybook (
+_COLLECTION = f"""
+create table {COLLECTION} (
     id integer primary key check (id = 1),
     folder text not null,
     version text not null,
@@ -234,8 +238,8 @@ def m002_generated(db: Database) -> None:
 
 @migrations()
 def m003_storybook(db: Database) -> None:
-    """What is known of the built-in library; no row while nobody decided about it."""
-    db.execute(_STORYBOOK)
+    """What is known of the built-in collection; no row while nobody decided about it."""
+    db.execute(_COLLECTION)
 
 
 @migrations()

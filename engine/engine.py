@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.evaluation.request import EvaluateRequest
     from engine.generation.generation import Generation
     from engine.generation.request import GenerateRequest
-    from engine.library.collections import Storybook
+    from engine.library.collections import BuiltInCollection
     from engine.library.exchange import Exchange
     from engine.library.indexing import Indexer
     from engine.models.downloads import Downloads
@@ -54,18 +54,18 @@ class Engine:
         return Encoders(self.settings)
 
     @cached_property
-    def storybook(self) -> Storybook:
-        """The built-in library."""
-        from engine.library.collections import Storybook
+    def collection(self) -> BuiltInCollection:
+        """The pictures that come with the program."""
+        from engine.library.collections import BuiltInCollection
 
-        return Storybook(self.cache)
+        return BuiltInCollection(self.cache)
 
     @cached_property
     def searcher(self) -> Searcher:
         """Queries and their receipts."""
         from engine.search.searcher import Searcher
 
-        return Searcher(self.cache, self.encoders, self.settings, self.storybook)
+        return Searcher(self.cache, self.encoders, self.settings, self.collection)
 
     @cached_property
     def history(self) -> History:
@@ -86,7 +86,7 @@ class Engine:
         """Descriptions of growing detail against pictures."""
         from engine.comparing.comparer import Comparer
 
-        return Comparer(self.cache, self.searcher, self.storybook)
+        return Comparer(self.cache, self.searcher, self.collection)
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -113,7 +113,7 @@ class Engine:
             generators=self.generators,
             encoders=self.encoders,
             scorer=self.searcher.prompt_scorer,
-            storybook=self.storybook,
+            collection=self.collection,
             settings=self.settings,
         )
 

@@ -30,16 +30,14 @@ async def read_status(engine: Engine, graphics: str, *, in_storybook: bool = Fal
     """
     counts = await engine.library.counts()
     embedded, own = dict(counts.embedded), counts.own
-    shows_storybook = bool(counts.storybook) and (in_storybook or not own)
-    if counts.storybook:
-        drawn = (await engine.storybook.state()).encoder_id
-        embedded[drawn] = (
-            counts.storybook if shows_storybook else embedded[drawn] - counts.storybook
-        )
+    shows_storybook = bool(counts.built_in) and (in_storybook or not own)
+    if counts.built_in:
+        drawn = (await engine.collection.state()).encoder_id
+        embedded[drawn] = counts.built_in if shows_storybook else embedded[drawn] - counts.built_in
         embedded = {drawn: embedded[drawn]} if shows_storybook else embedded
     loaded = [state for state in engine.encoders.state() if state.device]
     return Status(
-        pictures=counts.storybook if shows_storybook else own,
+        pictures=counts.built_in if shows_storybook else own,
         is_storybook=shows_storybook,
         encoder=_main_encoder(embedded, engine.settings.encoder),
         device=f"{loaded[0].device} {loaded[0].dtype}" if loaded else "",

@@ -8,16 +8,17 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from functools import cache
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 
-from cache.collections import storybook_ids
+from cache.collections import collection_ids
 from cache.pictures import show
 from cache.sql import revision
 from cache.store import Cache
 from cache.texts import get_texts
+from engine.collections import BUILT_IN
+from engine.comparing.known_scenes import Scene, exchanges, scenes_of
 from engine.comparing.sheet import (
     Comparison,
     ComparisonSheet,
@@ -31,16 +32,13 @@ from engine.errors import EmptyLibraryError, RequestError
 from engine.evaluation.sources import read_pictures
 from engine.evaluation.swaps import Variant, variants
 from engine.language import language_of
-from engine.library.collections import Storybook
+from engine.library.collections import BuiltInCollection
 from engine.requests import Filters, SearchRequest
 from engine.results import Scores
 from engine.scoring.ranking import rank_of
 from engine.search.query import normalise, quote
 from engine.search.searcher import Searcher
 from engine.states import ScorerKind
-from engine.storybook.captions import exchanges
-from engine.storybook.scenes import Scene
-from engine.storybook.shipped import GALLERY, read_records
 
 _PIECES = re.compile(r"[\u3400-\u9fff]|[\w'-]+|[^\w\s]")
 
@@ -75,21 +73,6 @@ def _joined(pieces: list[str]) -> str:
 
 def _is_chinese(piece: str) -> bool:
     return "\u3400" <= piece[0] <= "\u9fff"
-
-
-def scenes_of(paths: Sequence[str]) -> tuple[Scene, ...]:
-    """The scenes of pictures by path; none where one of them is not the storybook's.
-
-    It may read the disk.
-    """
-    if any(PurePath(path).parent != GALLERY for path in paths):
-        return ()
-    return tuple(_scenes()[PurePath(path).name] for path in paths)
-
-
-@cache
-def _scenes() -> dict[str, Scene]:
-    return {record.file: record.scene for record in read_records(GALLERY)}
 
 
 MOST_SWAPS = 6
@@ -135,18 +118,18 @@ class Comparer:
     """Compares; keeps no receipt."""
 
     def __init__(
-        self, cache: Cache, searcher: Searcher, storybook: Storybook | None = None
+        self, cache: Cache, searcher: Searcher, collection: BuiltInCollection | None = None
     ) -> None:
         self._cache = cache
         self._searcher = searcher
-        self._storybook = storybook
+        self._collection = collection
         self._known: OrderedDict[tuple[str, _ScoreKey], _ScoredText] = OrderedDict()
 
     async def find(self, names: Sequence[str]) -> tuple[int, ...]:
         """The ids of pictures by path or name. Raises RequestError for one that is not there."""
         here = (await asyncio.to_thread(Path.cwd),)
         paths = [await asyncio.to_thread(long_name, name) for name in names]
-        await self._prepare_storybook(paths)
+        await self._prepare_collection(paths)
         ids, _ = await self._cache.read(read_pictures, None, paths, here)
         for number, name in enumerate(names):
             if number not in ids:
@@ -157,17 +140,11 @@ class Comparer:
                 )
         return tuple(ids[number] for number in range(len(names)))
 
-    async def _prepare_storybook(self, paths: Sequence[str]) -> None:
-        """See to it that the built-in library is there where one of its pictures is named."""
-        if self._storybook is None:
-            return
-        folder = self._storybook.folder
-        asked = any(PurePath(path).parent == folder for path in paths)
-        state = await self._storybook.prepare(asked=asked)
-        if asked and state.is_left_out:
-            raise RequestError(
-                "the storybook is left out", hint="Take it back: t2itui library --storybook on"
-            )
+    async def _prepare_collection(self, paths: Sequence[str]) -> None:
+        """See to it that the built-in collection is there where one of its pictures is named."""
+        if self._collection is not None:
+            asked = any(self._collection.about.holds(path) for path in paths)
+            await self._collection.prepare(asked=asked)
 
     async def compare(
         self, sheet: ComparisonSheet, *, swaps: bool = False, offline: bool = False
@@ -219,18 +196,18 @@ class Comparer:
         )
 
     async def _scope(self, ids: Sequence[int]) -> Filters:
-        """What the pictures are ranked among: the storybook for its own, else what is searched."""
-        built_in = await self._cache.read(storybook_ids)
+        """What the pictures are ranked among: a collection for its own, else what is searched."""
+        built_in = await self._cache.read(collection_ids)
         are_built_in = {picture_id in built_in for picture_id in ids}
         if len(are_built_in) > 1:
             raise RequestError(
-                "pictures of the storybook are ranked among themselves, not among your own",
+                f"pictures of the {BUILT_IN.name} are ranked among themselves, not among your own",
                 hint="Compare them apart.",
                 field="pictures",
             )
-        if self._storybook is None or are_built_in == {False}:
+        if self._collection is None or are_built_in == {False}:
             return Filters()
-        return Filters(folders=(self._storybook.folder,))
+        return Filters(folders=(self._collection.folder,))
 
     async def _score(self, text: str, asked: _ScoreKey) -> _ScoredText:
         """Score a text, or remember the scores that it had."""
@@ -322,7 +299,7 @@ def chosen(
 ) -> list[Variant]:
     """At most MOST_SWAPS variants that no other line tells, each attribute before any twice.
 
-    By the grammar of the storybook where the scenes of the pictures are known and the text is
+    By the grammar of a collection where the scenes of the pictures are known and the text is
     in its words; else by word lists.
     """
     every = exchanges(line.text, scenes) if scenes else []

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePath
-from random import Random
+from pathlib import Path
 
+from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError
 from engine.states import ScorerKind
-from engine.storybook.captions import ladder
-from engine.storybook.shipped import GALLERY, STORYBOOK, Record, read_records
-from engine.storybook.wording import Language
 
 VERSION = 1
 COMPARED: tuple[str, ...] = (ScorerKind.MATCH.value, ScorerKind.COSINE.value)
@@ -148,12 +145,6 @@ def write_text(path: Path, text: str) -> None:
         raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def short_name(path: str) -> str:
-    """What stands for a path in a sheet: `storybook/0004.webp` on every machine, else the path."""
-    pure = PurePath(path)
-    return f"{STORYBOOK}/{pure.name}" if pure.parent == GALLERY else path
-
-
 def long_name(name: str) -> str:
     """Where to look for a name: an existing file by its whole path; anything else as it stands.
 
@@ -162,30 +153,4 @@ def long_name(name: str) -> str:
     path = Path(name).expanduser()
     if path.exists():
         return str(path.absolute())
-    pure = PurePath(name)
-    return str(GALLERY / pure.name) if str(pure.parent) == STORYBOOK else name
-
-
-def example(number: int) -> ComparisonSheet:
-    """The example of a number from 0 on; each is about another picture, and they begin again.
-
-    Five descriptions of growing detail, each in English and Chinese. It reads the disk.
-    """
-    records = list(examples())
-    record = records[number % len(records)]
-    pairs = zip(*(ladder(record.scene, language) for language in Language), strict=True)
-    return ComparisonSheet(
-        pictures=(short_name(str(GALLERY / record.file)),),
-        lines=tuple(
-            Description(text=caption.text, pair=pair)
-            for pair, two in enumerate(pairs, 1)
-            for caption in two
-        ),
-    )
-
-
-def examples() -> list[Record]:
-    """The pictures with one animal, in an order that mixes the animals."""
-    alone = [record for record in read_records(GALLERY) if len(record.scene.animals) == 1]
-    Random("examples").shuffle(alone)
-    return alone
+    return BUILT_IN.long_name(name)

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cache.collections import find_storybook
+from cache.collections import find_collection
 from cache.embeddings import EncoderRecord
 from cache.labels import list_calibrations
 from cache.matchers import newest_matcher
 from cache.store import Cache
+from engine.collections import BUILT_IN
 from engine.errors import ModelUnusableError
 from engine.evaluation.embeddings import EmbeddedData
 from engine.scoring.embedding_matrix import EmbeddingMatrix
@@ -19,7 +20,6 @@ from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.registry import need_background
 from engine.search.text_embedder import TextEmbedder
-from engine.storybook.shipped import MATCHER
 
 
 async def match_context(
@@ -32,7 +32,7 @@ async def match_context(
 ) -> tuple[MatchContext, str]:
     """The context that some scorers need, as a search has it, and what `match` is, for people."""
     encoder = material.encoder
-    record, book = await cache.read(newest_matcher, encoder.id), await cache.read(find_storybook)
+    record, book = await cache.read(newest_matcher, encoder.id), await cache.read(find_collection)
     if record is None:
         matcher = await asyncio.to_thread(shipped_matcher, encoder.id)
     else:
@@ -54,7 +54,7 @@ async def match_context(
 def shipped_matcher(encoder_id: str) -> Matcher | None:
     """The matcher that ships, if it is for this encoder; it reads the disk."""
     try:
-        return read_matcher(MATCHER.read_bytes(), encoder_id)
+        return read_matcher(BUILT_IN.matcher.read_bytes(), encoder_id)
     except (ModelUnusableError, OSError):
         return None
 

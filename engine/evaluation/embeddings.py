@@ -12,6 +12,7 @@ import numpy as np
 from cache.embeddings import EncoderRecord
 from cache.store import Cache
 from cache.texts import TextRecord, get_texts
+from engine.collections import BUILT_IN
 from engine.errors import (
     EmptyLibraryError,
     EngineError,
@@ -22,16 +23,15 @@ from engine.errors import (
 from engine.evaluation.data import Data
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.sources import (
-    STORYBOOK_WORD,
     choose_encoder,
     read_pictures,
     read_raw,
     roots_of,
-    shipped_vectors,
     with_words,
 )
 from engine.events import JobNote, Report
 from engine.language import language_of
+from engine.library.collections import shipped_vectors
 from engine.library.indexing import Indexer
 from engine.library.progress import Progress
 from engine.models.encoders import Encoders
@@ -207,8 +207,8 @@ class Gathering:
     ) -> dict[int, FloatArray]:
         ids, vectors = await self._cache.read(read_pictures, encoder.id, data.pictures, roots)
         found = {index: vectors[held] for index, held in ids.items() if held in vectors}
-        if self._request.data == STORYBOOK_WORD and len(found) < len(data.pictures):
-            shipped = await asyncio.to_thread(shipped_vectors, encoder.id)
+        if self._request.data == BUILT_IN.name and len(found) < len(data.pictures):
+            shipped = await asyncio.to_thread(shipped_vectors, BUILT_IN, encoder.id)
             found |= {i: shipped[name] for i, name in enumerate(data.pictures) if name in shipped}
         return found
 
@@ -238,7 +238,7 @@ def _folder_of(
 ) -> Path | None:
     """The folder to index for pictures that are not known; None where they are not there."""
     path = Path(request.data)
-    if request.data == STORYBOOK_WORD:
+    if request.data == BUILT_IN.name:
         return Path(lacking[0]).parent
     if path.is_dir():
         return path.absolute()

@@ -20,6 +20,7 @@ from cache.evaluations import (
     list_evaluations,
 )
 from cache.store import Cache
+from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.evaluation.context import match_context
 from engine.evaluation.embeddings import EmbeddedData, Gathering
@@ -27,7 +28,7 @@ from engine.evaluation.measure import Figures, Measuring, steps_of
 from engine.evaluation.readers import read_words
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation, EvaluationHead, as_body, from_body, head_of_body
-from engine.evaluation.sources import STORYBOOK_WORD, choose_encoder, read_raw
+from engine.evaluation.sources import choose_encoder, read_raw
 from engine.events import JobNote, Report
 from engine.jobs.jobs import JobWork
 from engine.jobs.threads import Pulse, on_thread
@@ -110,15 +111,17 @@ def check(request: EvaluateRequest) -> None:
         raise RequestError(
             f"the threshold {request.threshold:g} is not between 0 and 1", field="threshold"
         )
-    has_captions = request.data != STORYBOOK_WORD and not Path(request.data).is_dir()
+    has_captions = request.data != BUILT_IN.name and not Path(request.data).is_dir()
     if request.queries == DataKind.WORDS and not has_captions:
         raise RequestError(
             f"class words are looked for in captions, and {request.data} has no file of them",
             field="queries",
         )
-    if request.language not in ("", "en", "zh"):
+    if request.language not in ("", *BUILT_IN.languages):
+        written = " or ".join(BUILT_IN.languages)
         raise RequestError(
-            f"the storybook is not written in {request.language!r}: en or zh", field="language"
+            f"the {BUILT_IN.name} is not written in {request.language!r}: {written}",
+            field="language",
         )
     if request.resamples < 0:
         raise RequestError("resamples are not to be negative", field="resamples")
@@ -171,7 +174,7 @@ class Evaluator:
         Raises RequestError for what makes no sense, and what describing the encoder raises.
         """
         check(request)
-        if request.data != STORYBOOK_WORD:
+        if request.data != BUILT_IN.name:
             await asyncio.to_thread(read_raw, request)
         if request.words is not None:
             await asyncio.to_thread(read_words, request.words)

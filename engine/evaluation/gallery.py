@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.collections import BUILT_IN
 from engine.evaluation.data import Data, LabelledQuery, SwappedPair
 from engine.scoring.metrics import RightPairs
 from engine.states import DataKind
@@ -13,27 +14,27 @@ from engine.storybook.captions import LEVELS, captions_of
 from engine.storybook.claims import Claim
 from engine.storybook.queries import routing_queries, swapped_claims
 from engine.storybook.scenes import Scene
-from engine.storybook.shipped import GALLERY, Record, read_records
+from engine.storybook.shipped import Record, read_records
 from engine.storybook.truth import truth_matrix
 from engine.storybook.wording import Caption, Language, fixed_wording
 
 
-def storybook_data(language: str = "") -> Data:
+def scenes_data(language: str = "") -> Data:
     """The captions of the gallery at all levels, in one language or both.
 
     Right is every picture that a caption is true of, not its own alone; routing and swaps are
     asked as the storybook's own measures ask them.
     """
     languages = [each for each in Language if not language or each == language]
-    records = list(read_records(GALLERY))
+    records = list(read_records(BUILT_IN.folder))
     scenes = [record.scene for record in records]
     captions, groups = _captions(records, languages)
     true = truth_matrix([each.claim for each in captions], scenes)
     picture, text = np.nonzero(true)
     return Data(
-        name="storybook",
+        name=BUILT_IN.name,
         kind=DataKind.STORYBOOK,
-        pictures=tuple(str(GALLERY / record.file) for record in records),
+        pictures=tuple(str(BUILT_IN.folder / record.file) for record in records),
         texts=tuple(each.text for each in captions),
         right=RightPairs.of(text, picture),
         groups=tuple(groups),

@@ -22,7 +22,7 @@ class EvaluateRequest:
     """Score a data set and measure."""
 
     data: str
-    """A file of captions, a folder of classes, or the word `storybook`."""
+    """A file of captions, a folder of classes, or the name of a collection."""
     images: Path | None = None
     """Where the pictures lie; None looks beside the data."""
     encoder: str | None = None
@@ -34,7 +34,7 @@ class EvaluateRequest:
     split: str = "test"
     """Of data that is split; empty for all of it."""
     language: str = ""
-    """Of the storybook's texts: en, zh or empty for both."""
+    """Of the texts of a collection: one of its languages, or empty for all."""
     scorers: tuple[str, ...] = DEFAULT_SCORERS
     threshold: float = DEFAULT_THRESHOLD
     limit: int | None = None

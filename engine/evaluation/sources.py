@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-import numpy as np
-from safetensors import safe_open
 from sqlite_utils import Database
 
 from cache.embeddings import EncoderRecord, encoders, put_encoder, vectors_of
 from cache.pictures import pictures_at
 from cache.store import Cache
 from cache.texts import imported_texts
+from engine.collections import BUILT_IN
 from engine.errors import (
     RequestError,
 )
 from engine.evaluation.data import Data
-from engine.evaluation.gallery import storybook_data
+from engine.evaluation.gallery import scenes_data
 from engine.evaluation.readers import (
     Captioned,
     captions_data,
@@ -31,7 +30,6 @@ from engine.evaluation.request import EvaluateRequest
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 from engine.states import DataKind
-from engine.storybook.shipped import ENCODER, GALLERY, VECTORS, read_records
 
 
 def read_pictures(
@@ -66,7 +64,6 @@ def _by_name(db: Database) -> dict[str, set[int]]:
     return found
 
 
-STORYBOOK_WORD = "storybook"
 _BESIDE = (
     "images", "Images", "flickr30k_images", "flickr30k-images", "Flicker8k_Dataset", "val2014",
     "train2014", "val2017", "train2017", ".",
@@ -83,15 +80,15 @@ class Raw:
 
 def read_raw(request: EvaluateRequest) -> Raw:
     """Read what the request names; slow, so call it on a thread. Raises RequestError."""
-    if request.data == STORYBOOK_WORD:
-        return Raw(data=storybook_data(request.language))
+    if request.data == BUILT_IN.name:
+        return Raw(data=scenes_data(request.language))
     path = Path(request.data)
     if path.is_dir():
         return Raw(data=classes_data(path, request.templates, dict(request.names)))
     if not path.is_file():
         raise RequestError(
             f"there is no file or folder {path}",
-            hint="DATA is a file of captions, a folder of classes, or the word storybook.",
+            hint=f"DATA is a file of captions, a folder of classes, or the word {BUILT_IN.name}.",
             field="data",
         )
     rows = read_captions(path, request.split)
@@ -104,7 +101,7 @@ def roots_of(request: EvaluateRequest) -> tuple[Path, ...]:
     """Folders in which the pictures of the data may lie."""
     if request.images is not None:
         return (request.images.absolute(),)
-    if request.data == STORYBOOK_WORD or (path := Path(request.data)).is_dir():
+    if request.data == BUILT_IN.name or (path := Path(request.data)).is_dir():
         return ()
     beside = path.absolute().parent
     return tuple((beside / name).absolute() for name in _BESIDE if (beside / name).is_dir())
@@ -113,14 +110,14 @@ def roots_of(request: EvaluateRequest) -> tuple[Path, ...]:
 async def choose_encoder(
     cache: Cache, loader: Encoders, request: EvaluateRequest, names: Sequence[str]
 ) -> EncoderRecord:
-    """The encoder asked for; else the storybook's own; else the one that knows most pictures.
+    """The encoder asked for; else the collection's own; else the one that knows most pictures.
 
     Raises what `Encoders.describe` raises where it is neither in the cache nor on this machine.
     """
     known = await cache.read(encoders)
     wanted = request.encoder
-    if wanted is None and request.data == STORYBOOK_WORD:
-        wanted = str(ENCODER)
+    if wanted is None and request.data == BUILT_IN.name:
+        wanted = str(BUILT_IN.encoder)
     if wanted is not None:
         # A folder may hold other weights by now; ids and hub ids stay what they are.
         found = [each for each in known if each.id == wanted]
@@ -161,16 +158,3 @@ async def with_words(
     else:
         words = [record.text for record in await cache.read(imported_texts, encoder.id)]
     return words_data(f"{raw.data.name} (words)", raw.captions, words)
-
-
-def shipped_vectors(encoder_id: str) -> Mapping[str, FloatArray]:
-    """The storybook's picture embeddings by path, where they ship for this encoder."""
-    try:
-        with safe_open(VECTORS, "numpy") as file:
-            if (file.metadata() or {}).get("encoder_id") != encoder_id:
-                return {}
-            vectors = np.asarray(file.get_tensor("vectors"), np.float32)
-    except OSError:
-        return {}
-    names = [str(GALLERY / record.file) for record in read_records(GALLERY)]
-    return dict(zip(names, vectors, strict=True))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cache.errors import CacheError
 from cache.generated import (
-    STORYBOOK,
     GeneratedRecord,
     find_generated,
     generated_by,
@@ -36,11 +35,10 @@ from engine.generation.request import (
 from engine.generation.store import GeneratedStore, ScoresPrompts
 from engine.jobs.codec import spec_from_json
 from engine.jobs.jobs import Job, Jobs
-from engine.library.collections import Storybook
+from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
 from engine.models.generators import Generators
 from engine.models.parameters import GenerationParameters
-from engine.models.paths import STORYBOOK as BUILT_IN
 from engine.results import Receipt
 from engine.settings import EngineSettings
 from engine.states import JobKind, JobState, Route
@@ -86,13 +84,13 @@ class Generation:
         generators: Generators,
         encoders: Encoders,
         scorer: ScoresPrompts,
-        storybook: Storybook,
+        collection: BuiltInCollection,
         settings: EngineSettings,
     ) -> None:
         self._cache = cache
         self._jobs = jobs
         self._generators = generators
-        self._storybook = storybook
+        self._collection = collection
         self._home = settings.home
         self._store = GeneratedStore(cache, encoders, scorer, settings)
         self._works: dict[int, GenerationJob] = {}
@@ -143,6 +141,7 @@ class Generation:
 
     def resume(self, spec: GenerationSpec, *, priority: int = 0) -> Job:
         """Queue what was asked before; what is impossible about it by now fails the job."""
+        built_in = self._collection
         work = GenerationJob(
             self._cache,
             self._generators,
@@ -150,7 +149,7 @@ class Generation:
             spec,
             home=self._home,
             source=self.source(spec.request, spec.library),
-            folders=(self._storybook.folder,) if spec.library == STORYBOOK else (),
+            folders=(built_in.folder,) if spec.library == built_in.about.name else (),
         )
         job = self._jobs.start(work, priority=priority)
         self._works[job.id] = work
@@ -221,8 +220,9 @@ class Generation:
         """Which generator carries out a request: the one it names, or that of the library."""
         if request.model is not None:
             return request.model
-        if library == STORYBOOK and self._generators.locate(BUILT_IN) is not None:
-            return BUILT_IN
+        built_in = self._collection.about.name
+        if library == built_in and self._generators.locate(built_in) is not None:
+            return built_in
         return self._generators.configured
 
     async def _check(self, spec: GenerationSpec) -> None:
@@ -231,9 +231,10 @@ class Generation:
         try:
             info = await self._generators.describe(source)
         except ModelMissingError as error:
-            if spec.request.model is not None or self._generators.locate(BUILT_IN) is None:
+            about = self._collection.about
+            if spec.request.model is not None or self._generators.locate(about.name) is None:
                 raise
-            hint = f"{error.hint}\nThe built-in painter draws simple animals: --model {BUILT_IN}"
+            hint = f"{error.hint}\n{about.generator_hint}: --model {about.name}"
             raise ModelMissingError(error.message, hint=hint) from error
         await asyncio.to_thread(resolve, spec.request, info)
 
@@ -247,22 +248,21 @@ class Generation:
 
     async def _library(self, receipt: Receipt | None, named: str | None) -> str:
         """Whose pictures a new one joins: those that the decision was about, unless named."""
+        built_in = self._collection.about.name
         try:
-            state = await self._storybook.prepare(asked=named == STORYBOOK)
+            state = await self._collection.prepare(asked=named == built_in)
         except (CacheError, EngineError):
-            # A storybook that cannot be entered is no library; the picture has one all the same.
-            state = await self._storybook.state()
-        if named == STORYBOOK and state.folder is None:
-            raise RequestError(
-                "the storybook is left out", hint="Take it back: t2itui library --storybook on"
-            )
+            # What cannot be entered is no library; the picture has one all the same.
+            state = await self._collection.state()
+            if named == built_in and state.folder is None:
+                raise
         if named is not None or state.folder is None:
             return named or ""
         scope = receipt.filters.get("folders", []) if receipt else []
         folders = [Path(str(folder)) for folder in scope] if isinstance(scope, list) else []
         if any(folder.is_relative_to(state.folder) for folder in folders):
-            return STORYBOOK
-        return STORYBOOK if state.is_alone and not folders else ""
+            return built_in
+        return built_in if state.is_alone and not folders else ""
 
     async def _asked(self, job_id: int) -> _Asked:
         """A job of this process as it is, one of an earlier session as the cache remembers it."""

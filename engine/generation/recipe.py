@@ -105,7 +105,7 @@ class Recipe:
     memory_fallbacks: tuple[str, ...] = ()
     """Stored as `steps_down`."""
     library: str = ""
-    """Whose pictures it joined: empty for a person's own, else 'storybook'."""
+    """Whose pictures it joined: empty for a person's own, else a collection's name."""
     request_key: str = ""
     """What the cache finds the picture by, together with the seed."""
     warnings: tuple[str, ...] = ()

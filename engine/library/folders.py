@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 from engine.errors import RequestError
 from engine.file_types import SUFFIXES
-from engine.storybook.shipped import STORYBOOK
 
 
 def readable(path: str) -> str:
@@ -141,10 +140,3 @@ def _covers(other: str, root: str, *, before: bool) -> bool:
     if other == root:
         return before
     return os.path.commonpath((other, root)) == other
-
-
-LIMITS = (
-    "The storybook's encoder knows its own drawings: ten animals with their colours, actions and"
-    " places. On photographs its ranking means little."
-)
-INSTEAD = f"{LIMITS}\nTo try it all the same: t2itui index DIR --encoder {STORYBOOK}"

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from cache.embeddings import EncoderRecord, Vectors, compact, embedded_hashes, encoders, missing
 from cache.files import FailureRecord, failures, finish_scan, known_files, put_folder
 from cache.store import Cache
+from engine.collections import BUILT_IN
 from engine.errors import ModelMissingError
 from engine.events import JobNote, LibraryChanged, Report
 from engine.jobs.jobs import JobWork
 from engine.library.decoders import PoolSettings, open_decoders, sensible_count
-from engine.library.folders import INSTEAD, LIMITS, check_roots, readable, walk
+from engine.library.folders import check_roots, readable, walk
 from engine.library.pipeline import Pipeline, Written, write_scan
 from engine.library.plan import FileTask, Known, Plan, evenly, make_plan
 from engine.library.progress import INTERVAL_S, Progress
 from engine.models.input_spec import InputSpec
-from engine.models.paths import STORYBOOK
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
 from engine.settings import EngineSettings
@@ -111,9 +111,11 @@ class Run:
             for record in await self._cache.read(encoders):
                 if record.id == self._source:
                     return Target(record=record, spec=None, absence=error)
-            raise ModelMissingError(error.message, hint=f"{error.hint}\n{INSTEAD}") from error
-        if self._source == STORYBOOK:
-            self._report(JobNote(job_id=self._job_id, message=LIMITS))
+            raise ModelMissingError(
+                error.message, hint=f"{error.hint}\n{BUILT_IN.instead}"
+            ) from error
+        if self._source == BUILT_IN.name:
+            self._report(JobNote(job_id=self._job_id, message=BUILT_IN.limits))
         record = EncoderRecord(
             id=facts.id,
             dim=facts.dim,

@@ -44,7 +44,7 @@ class Library:
     async def forget(self, folder: Path) -> int:
         """Forget a folder and what no other path holds; returns the pictures dropped.
 
-        The files themselves stay where they are. The storybook, forgotten, is left out.
+        The files themselves stay where they are. The built-in collection, forgotten, is left out.
         """
         return await self._cache.write(forget, _absolute(folder))
 

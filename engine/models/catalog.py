@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from cache.collections import find_storybook
+from cache.collections import find_collection
 from cache.embeddings import EncoderRecord, count_embeddings
 from cache.embeddings import encoders as cached_encoders
 from cache.matchers import newest_matcher
 from cache.store import Cache
+from engine.collections import BUILT_IN
 from engine.errors import EngineError
 from engine.models import paths as places
 from engine.models.encoders import Encoders
@@ -17,7 +18,6 @@ from engine.results import ModelStatus
 from engine.scoring.matcher import matcher_words
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER, DEFAULT_GENERATOR
 from engine.states import ModelKind
-from engine.storybook.shipped import PAINTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +67,7 @@ KNOWN_ENCODERS = (
 
 
 BUILTIN_ENCODER = KnownModel(
-    id=places.STORYBOOK,
-    languages=("en", "zh"),
-    note="built in; knows ten drawn animals, not photographs",
+    id=BUILT_IN.name, languages=BUILT_IN.languages, note=BUILT_IN.encoder_note
 )
 
 
@@ -94,7 +92,7 @@ async def encoder_statuses(cache: Cache, encoders: Encoders) -> list[ModelStatus
     if configured is not None and configured.id not in ids | {model.id for model in KNOWN_ENCODERS}:
         listed.append(configured)
     listed += [_unused(model, encoders) for model in KNOWN_ENCODERS if model.id not in ids]
-    if places.STORYBOOK not in {use.record.source for use in uses} | {encoders.configured}:
+    if BUILT_IN.name not in {use.record.source for use in uses} | {encoders.configured}:
         listed.append(_unused(BUILTIN_ENCODER, encoders))
     return sorted(listed, key=lambda status: (not status.indexed, not status.location))
 
@@ -119,10 +117,10 @@ def _uses(db: Database) -> list[_Use]:
 
 
 def _matcher(db: Database, encoder_id: str) -> str:
-    newest, book = newest_matcher(db, encoder_id), find_storybook(db)
+    newest, shipped = newest_matcher(db, encoder_id), find_collection(db)
     if newest is None:
         return "label-free"
-    return matcher_words(newest.id, None if book is None else book.matcher_id)
+    return matcher_words(newest.id, None if shipped is None else shipped.matcher_id)
 
 
 def _used(use: _Use, encoders: Encoders) -> ModelStatus:
@@ -200,15 +198,13 @@ KNOWN_GENERATORS = (
         id="SimianLuo/LCM_Dreamshaper_v7", note="paints in four steps; about 4.2 GB, in fp32"
     ),
 )
-BUILTIN_GENERATOR = KnownGenerator(
-    id=places.STORYBOOK, note="built in; paints the storybook's animals, not photographs"
-)
+BUILTIN_GENERATOR = KnownGenerator(id=BUILT_IN.name, note=BUILT_IN.generator_note)
 
 
 async def generator_statuses(generators: Generators) -> list[ModelStatus]:
     """List the generators of this machine, then the other known ones; starts no process."""
     listed = []
-    if PAINTER.is_dir():
+    if BUILT_IN.generator.is_dir():
         listed.append(_status(BUILTIN_GENERATOR, generators))
     if generators.configured not in {model.id for model in (*KNOWN_GENERATORS, BUILTIN_GENERATOR)}:
         listed.append(await _configured_generator(generators))

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.collections import BUILT_IN
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models.json_files import read_json
-from engine.storybook.shipped import ENCODER, PAINTER
-from engine.storybook.shipped import STORYBOOK as STORYBOOK
 
 _HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*(?:@[\w-][\w./-]*)?")
 _INDEX = "model.safetensors.index.json"
@@ -36,8 +35,8 @@ def is_hub_id(source: str) -> bool:
 
 def as_folder(source: str) -> Path | None:
     """Return the folder that `source` means; None where it is the id of a model on the hub."""
-    if source == STORYBOOK:
-        return ENCODER
+    if source == BUILT_IN.name:
+        return BUILT_IN.encoder
     try:
         path = Path(source).expanduser()
     except RuntimeError:
@@ -131,8 +130,8 @@ _PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 def as_path(source: str) -> Path | None:
     """Return the folder or file that `source` means; None where it is a model id of the hub."""
-    if source == STORYBOOK:
-        return PAINTER
+    if source == BUILT_IN.name:
+        return BUILT_IN.generator
     try:
         path = Path(source).expanduser()
     except RuntimeError:

@@ -13,6 +13,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from engine.collections import BUILT_IN
 from engine.errors import ModelUnusableError
 from engine.results import FloatArray
 
@@ -74,12 +75,12 @@ class Matcher:
 
 
 def matcher_words(matcher_id: int | None, shipped: int | None) -> str:
-    """Name a matcher for people: the one that ships is the storybook's, others have a number.
+    """Name a matcher for people: the one that ships by its collection, others by number.
 
     One without an id is the one that ships, read from its file.
     """
     is_shipped = matcher_id is None or matcher_id == shipped
-    return "storybook's matcher" if is_shipped else f"matcher {matcher_id}"
+    return BUILT_IN.matcher_name if is_shipped else f"matcher {matcher_id}"
 
 
 def read_matcher(weights: bytes, encoder_id: str) -> Matcher:

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 from sqlite_utils import Database
 
-from cache.collections import StorybookRecord, find_storybook, has_own_pictures, storybook_ids
+from cache.collections import CollectionRecord, collection_ids, find_collection, has_own_pictures
 from cache.embeddings import EncoderRecord, count_embeddings_of, encoders
 from cache.errors import CacheError
-from cache.generated import STORYBOOK
 from cache.labels import CalibrationRecord, list_calibrations
 from cache.library import counts
 from cache.matchers import matchers
@@ -21,9 +20,10 @@ from cache.pictures import scope
 from cache.sql import revision
 from cache.store import Cache
 from cache.texts import get_texts
+from engine.collections import BUILT_IN
 from engine.errors import EmptyLibraryError, EngineError, RequestError
 from engine.language import language_of, unread
-from engine.library.collections import Storybook
+from engine.library.collections import BuiltInCollection
 from engine.requests import Filters, SearchRequest
 from engine.results import IdArray
 from engine.scoring.match import matcher_scorer
@@ -53,9 +53,9 @@ class LibrarySnapshot:
     calibrations: tuple[CalibrationRecord, ...] = ()
     """What labels did to scorers."""
     shipped_matcher: int | None = None
-    """The id of the one that came with the storybook."""
-    storybook: StorybookScope | None = None
-    """The built-in library where it is beside pictures of the person's own."""
+    """The id of the one that ships with the built-in collection."""
+    collection: CollectionScope | None = None
+    """The built-in collection where it is beside pictures of the person's own."""
     left_out: IdArray = field(default_factory=_none)
     """Sorted ids of pictures that take no part."""
 
@@ -65,8 +65,8 @@ class LibrarySnapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StorybookScope:
-    """The built-in library's part of a snapshot."""
+class CollectionScope:
+    """The built-in collection's part of a snapshot."""
 
     folder: Path
     picture_ids: IdArray
@@ -81,7 +81,7 @@ def read_snapshot(db: Database) -> LibrarySnapshot:
     newest: dict[str, int] = {}
     for matcher in matchers(db):
         newest.setdefault(matcher.encoder_id, matcher.id)
-    book = find_storybook(db)
+    shipped = find_collection(db)
     return LibrarySnapshot(
         revision=revision(db),
         pictures=counted.pictures,
@@ -89,16 +89,16 @@ def read_snapshot(db: Database) -> LibrarySnapshot:
         embedded=counted.embedded,
         matchers=newest,
         calibrations=tuple(list_calibrations(db)),
-        shipped_matcher=None if book is None else book.matcher_id,
-        storybook=_read_storybook(db, book),
+        shipped_matcher=None if shipped is None else shipped.matcher_id,
+        collection=_read_scope(db, shipped),
     )
 
 
-def _read_storybook(db: Database, record: StorybookRecord | None) -> StorybookScope | None:
-    ids = storybook_ids(db)
+def _read_scope(db: Database, record: CollectionRecord | None) -> CollectionScope | None:
+    ids = collection_ids(db)
     if record is None or not len(ids) or not has_own_pictures(db):
         return None
-    return StorybookScope(
+    return CollectionScope(
         folder=Path(record.folder),
         picture_ids=ids,
         embedded=count_embeddings_of(db, ids.tolist()),
@@ -108,23 +108,20 @@ def _read_storybook(db: Database, record: StorybookRecord | None) -> StorybookSc
 def scoped_snapshot(snapshot: LibrarySnapshot, folders: Sequence[Path]) -> LibrarySnapshot:
     """The part of a snapshot that a query scoped to `folders` is about.
 
-    The built-in library and a person's own pictures never answer together, unless folders of
+    The built-in collection and a person's own pictures never answer together, unless folders of
     both are named; without any, the person's own pictures answer.
     """
-    book = snapshot.storybook
-    if book is None:
+    built_in = snapshot.collection
+    if built_in is None:
         return snapshot
-    named = [folder for folder in folders if folder.is_relative_to(book.folder)]
+    named = [folder for folder in folders if folder.is_relative_to(built_in.folder)]
     if not named:
-        return _narrowed(
-            snapshot,
-            snapshot.pictures - len(book.picture_ids),
-            {name: count - book.embedded.get(name, 0) for name, count in snapshot.embedded.items()},
-            book.picture_ids,
-        )
+        own = {n: count - built_in.embedded.get(n, 0) for n, count in snapshot.embedded.items()}
+        pictures = snapshot.pictures - len(built_in.picture_ids)
+        return _narrowed(snapshot, pictures, own, built_in.picture_ids)
     if len(named) < len(folders):
         return snapshot
-    return _narrowed(snapshot, len(book.picture_ids), book.embedded, _none())
+    return _narrowed(snapshot, len(built_in.picture_ids), built_in.embedded, _none())
 
 
 def _narrowed(
@@ -166,8 +163,8 @@ def choose_encoder(
     if not snapshot.encoders:
         raise EmptyLibraryError(
             "the library has no picture to search",
-            hint="Index a folder: t2itui index DIR. Or take the storybook back, 600 drawn pictures"
-            " that need no model: t2itui library --storybook on",
+            hint=f"Index a folder: t2itui index DIR. Or take the {BUILT_IN.name} back,"
+            f" {BUILT_IN.summary}: {BUILT_IN.take_back}",
         )
     if wanted is not None:
         if wanted in snapshot.encoders:
@@ -228,12 +225,12 @@ class QueryResolver:
         cache: Cache,
         pictures: QueryPictures,
         settings: EngineSettings,
-        storybook: Storybook | None = None,
+        collection: BuiltInCollection | None = None,
     ) -> None:
         self._cache = cache
         self._pictures = pictures
         self._settings = settings
-        self._storybook = storybook
+        self._collection = collection
         self._snapshot: LibrarySnapshot | None = None
 
     async def resolve(
@@ -242,10 +239,10 @@ class QueryResolver:
         """Understand a request. Raises RequestError, EmptyLibraryError, PictureError.
 
         With `as_text` the query is a text as it stands, whatever it looks like; `everywhere` takes
-        in the built-in library and the person's own pictures alike.
+        in the built-in collection and the person's own pictures alike.
         """
         check(request)
-        await self._prepare_storybook(request.filters)
+        await self._prepare_collection(request.filters)
         query, references = plain_text(request.query), _NO_REFERENCE
         if not as_text:
             query, references = await self._understand(parse(request.query))
@@ -289,30 +286,23 @@ class QueryResolver:
             self._snapshot = await self._cache.read(read_snapshot)
         return self._snapshot
 
-    async def _prepare_storybook(self, filters: Filters) -> None:
-        """See to it that the built-in library is there where the answer may lie in it.
+    async def _prepare_collection(self, filters: Filters) -> None:
+        """See to it that the built-in collection is there where the answer may lie in it.
 
         Raises RequestError where it is asked for and left out.
         """
-        book = self._storybook
-        if book is None:
+        if self._collection is None:
             return
-        asked = any(folder.is_relative_to(book.folder) for folder in filters.folders)
+        asked = self._collection.is_named_by(filters.folders)
         if not asked and self._snapshot is not None and self._snapshot.pictures:
             return
         try:
-            state = await book.prepare(asked=asked)
+            await self._collection.prepare(asked=asked)
         except (CacheError, EngineError):
             # What is there answers, even if it is out of date; with nothing there, it is said why.
-            state = await book.state()
+            state = await self._collection.state()
             if state.folder is None and (asked or state.is_alone):
                 raise
-        if asked and state.is_left_out:
-            raise RequestError(
-                "the storybook is left out",
-                hint="Take it back: t2itui library --storybook on",
-                field="folders",
-            )
 
     async def in_scope(
         self, filters: Filters, picture_ids: IdArray, snapshot: LibrarySnapshot
@@ -333,7 +323,7 @@ class QueryResolver:
             synthetic=None
             if filters.synthetic == Synthetic.SHOW
             else filters.synthetic == Synthetic.ONLY,
-            painted_for=STORYBOOK if self._names_storybook(filters) else "",
+            painted_for=self._painted_for(filters),
         )
         indices = np.flatnonzero(np.isin(picture_ids, inside, assume_unique=True) & ~out)
         if not len(indices):
@@ -343,8 +333,11 @@ class QueryResolver:
             )
         return indices
 
-    def _names_storybook(self, filters: Filters) -> bool:
-        return self._storybook is not None and self._storybook.folder in filters.folders
+    def _painted_for(self, filters: Filters) -> str:
+        """The collection whose generated pictures take part: that whose folder is named."""
+        if self._collection is None or self._collection.folder not in filters.folders:
+            return ""
+        return self._collection.about.name
 
     async def _understand(
         self, query: ParsedQuery

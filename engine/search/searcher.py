@@ -16,7 +16,7 @@ from cache.pictures import ShownPicture, show
 from cache.receipts import get_receipt, put_receipt, touch_receipt
 from cache.store import Cache
 from engine.errors import RequestError
-from engine.library.collections import Storybook
+from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
 from engine.results import IdArray, Receipt, ResultRow, Scores, SearchResult, SearchWarning
@@ -62,13 +62,13 @@ class Searcher:
         cache: Cache,
         encoders: Encoders,
         settings: EngineSettings,
-        storybook: Storybook | None = None,
+        collection: BuiltInCollection | None = None,
     ) -> None:
         self._cache = cache
         self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
         self._pictures = QueryPictures(cache, encoders, self._embedder, settings)
-        self._resolver = QueryResolver(cache, self._pictures, settings, storybook)
+        self._resolver = QueryResolver(cache, self._pictures, settings, collection)
         self._scoring = QueryScoring(cache, self._embedder, self._pictures, self._resolver)
         self.prompt_scorer = PromptScorer(cache, self._embedder, self._resolver, self._scoring)
         """Scores pictures against texts, without a receipt."""

@@ -1,31 +1,16 @@
-"""The files of the storybook in an installed program, and the records of its gallery."""
+"""The records of the gallery that ships: its pictures, their scenes and captions."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.collections import BUILT_IN
 from engine.storybook.scenes import Animal, Scene
 from engine.storybook.wording import Language
 
-_FILES = Path(__file__).parent / "files"
-STORYBOOK = "storybook"
-"""Names what ships wherever a model is named, on every machine."""
-GALLERY = _FILES / "gallery"
-"""Six hundred pictures and their scenes."""
-ENCODER = _FILES / "clip-storybook"
-"""A transformers `CLIPModel` folder."""
-MATCHER = _FILES / "matcher.safetensors"
-"""The matcher of that encoder."""
-VECTORS = _FILES / "gallery.safetensors"
-"""Unit vectors of the gallery, in the order of its records, and of first queries."""
-THUMBNAILS = _FILES / "thumbnails.safetensors"
-"""Thumbnails of the gallery, with hashes and sizes of its pictures."""
-PAINTER = _FILES / "painter-storybook"
-"""A diffusers `StableDiffusionPipeline` folder."""
-FIGURES = _FILES / "figures.json"
+FIGURES = BUILT_IN.folder.parent / "figures.json"
 """What was measured of encoder and matcher."""
-RECORDS = "scenes.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +38,6 @@ def read_line(line: str) -> Record:
 
 def read_records(folder: Path) -> Iterator[Record]:
     """The records of a gallery, in order. Raises OSError where the folder holds none."""
-    with (folder / RECORDS).open(encoding="utf-8") as file:
+    with (folder / BUILT_IN.records).open(encoding="utf-8") as file:
         for line in file:
             yield read_line(line)

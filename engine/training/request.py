@@ -15,7 +15,7 @@ class TrainRequest:
     """Fit a matcher on data whose truth is known."""
 
     data: str
-    """As an evaluation takes it: captions, a folder of classes, or `storybook`."""
+    """As an evaluation takes it: captions, a folder of classes, or a collection's name."""
     images: Path | None = None
     encoder: str | None = None
     queries: str = DataKind.CAPTIONS

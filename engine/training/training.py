@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TypeAlias
 
-from cache.collections import find_storybook
+from cache.collections import find_collection
 from cache.embeddings import find_encoder
 from cache.matchers import MatcherRecord, add_matcher, matchers, remove_matcher
 from cache.store import Cache
@@ -106,9 +106,9 @@ class MatcherTraining:
         return await self._cache.read(matchers)
 
     async def shipped(self) -> int | None:
-        """The id of the matcher that came with the storybook; None where that is left out."""
-        book = await self._cache.read(find_storybook)
-        return None if book is None else book.matcher_id
+        """The id of the matcher that ships; None where its collection is left out."""
+        entered = await self._cache.read(find_collection)
+        return None if entered is None else entered.matcher_id
 
     async def export(self, matcher_id: int, target: Path) -> None:
         """Write a matcher, its report inside, as safetensors. Raises RequestError, EngineError."""

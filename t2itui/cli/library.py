@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.collections import BUILT_IN
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
-from t2itui.text.words import STORYBOOK, scope_folder
+from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -151,10 +152,10 @@ async def _remove(engine: Engine, paths: list[str], output: Output) -> None:
 
 async def _turn_storybook(engine: Engine, output: Output, *, on: bool) -> None:
     if on:
-        await engine.storybook.bring_back()
+        await engine.collection.bring_back()
     else:
-        await engine.storybook.leave_out()
-    state = await engine.storybook.state()
+        await engine.collection.leave_out()
+    state = await engine.collection.state()
     if output.as_json:
         output.record("storybook", {"on": not state.is_left_out, "pictures": state.pictures})
     elif state.is_left_out:
@@ -190,14 +191,14 @@ async def _write_overview(engine: Engine, output: Output) -> None:
                 str(folder.vanished),
                 str(folder.failures),
                 _day(folder.scanned_at),
-                f"{STORYBOOK} (built in)" if folder.is_builtin else folder.path,
+                BUILT_IN.label if folder.is_builtin else folder.path,
             )
             for folder in folders
         ]
         output.table(("pictures", "vanished", "failures", "scanned", "folder"), rows)
     elif not held.pictures:
         output.say("the library is empty: t2itui index DIR brings pictures in")
-        if not (await engine.storybook.state()).is_left_out:
+        if not (await engine.collection.state()).is_left_out:
             output.say("until then the storybook answers searches")
 
 

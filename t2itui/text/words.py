@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.collections import BUILT_IN
 from engine.states import ProcessState, Synthetic
-from engine.storybook.shipped import GALLERY
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -131,15 +131,14 @@ def read_date(words: str) -> float | None:
         raise ValueError(f"{words} is out of range") from error
 
 
-STORYBOOK = "storybook"
-"""Names the built-in library wherever a folder is asked for; `./storybook` names a folder."""
-
-
 def scope_folder(name: Path) -> Path:
-    """Return the absolute folder that a name stands for."""
-    return GALLERY if str(name) == STORYBOOK else name.absolute()
+    """Return the absolute folder that a name stands for: a collection's, or one's own.
+
+    The name of a collection after `./` names a folder.
+    """
+    return BUILT_IN.folder if str(name) == BUILT_IN.name else name.absolute()
 
 
 def scope_name(folder: Path) -> str:
     """Return what stands for an absolute folder in a command."""
-    return STORYBOOK if folder == GALLERY else str(folder)
+    return BUILT_IN.name if folder == BUILT_IN.folder else str(folder)

@@ -23,11 +23,11 @@ from random import Random
 
 import numpy as np
 
-from cache.collections import storybook_ids
+from cache.collections import collection_ids
 from cache.embeddings import vectors_of
 from cache.matchers import newest_matcher
 from cache.texts import TextRecord
-from engine.comparing.sheet import short_name
+from engine.collections import BUILT_IN
 from engine.engine import Engine
 from engine.results import Scores
 from engine.scoring.matcher import read_matcher
@@ -36,7 +36,7 @@ from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.storybook.captions import ladder
 from engine.storybook.claims import swapped
-from engine.storybook.shipped import GALLERY, Record, read_records
+from engine.storybook.shipped import Record, read_records
 from engine.storybook.wording import Caption, Language, write_plainly
 
 PICTURES = 200
@@ -87,7 +87,7 @@ def false_of(caption: Caption, record: Record, level: int) -> str:
 
 async def measure(home: Path, count: int) -> dict[tuple[str, Language], Counts]:
     """Counts by scorer and language."""
-    records = list(read_records(GALLERY))
+    records = list(read_records(BUILT_IN.folder))
     chosen = Random("measure_compare").sample(records, min(count, len(records)))
     asked = {
         (record.file, language): texts_of(record, language)
@@ -96,12 +96,12 @@ async def measure(home: Path, count: int) -> dict[tuple[str, Language], Counts]:
     }
     found = {(scorer, language): Counts() for scorer in SCORERS for language in Language}
     async with Engine.open(EngineSettings(home=home), with_jobs=False) as engine:
-        names = [short_name(str(GALLERY / record.file)) for record in chosen]
+        names = [BUILT_IN.short_name(str(BUILT_IN.folder / record.file)) for record in chosen]
         ids = dict(zip(names, await engine.comparer.find(names), strict=True))
         texts = list(dict.fromkeys(chain.from_iterable(asked.values())))
         scores = await score(engine, texts)
     for (file, language), wanted in asked.items():
-        picture_id = ids[short_name(str(GALLERY / file))]
+        picture_id = ids[BUILT_IN.short_name(str(BUILT_IN.folder / file))]
         for scorer in SCORERS:
             told = [told_by(scores[text], scorer, picture_id) for text in wanted]
             note(found[scorer, language], told, len(wanted) // 2)
@@ -127,7 +127,7 @@ async def score(engine: Engine, texts: list[str]) -> dict[str, Scores]:
     kept = await engine.cache.read(newest_matcher, encoder.id)
     assert kept is not None
     matcher = read_matcher(kept.weights, encoder.id)
-    ids = await engine.cache.read(storybook_ids)
+    ids = await engine.cache.read(collection_ids)
     vectors = await engine.cache.read(vectors_of, encoder.id, ids.tolist())
     columns = np.ascontiguousarray(np.stack([vectors[each] for each in ids.tolist()]).T)
     return {

@@ -100,7 +100,7 @@ async def train(home: Path) -> tuple[Meter, TrainingReport]:
     request = TrainRequest(data="storybook", force=True)
     with Meter() as meter:
         async with Engine.open(EngineSettings(home=home)) as engine:
-            await engine.storybook.prepare()
+            await engine.collection.prepare()
             engine.jobs.subscribe(meter.hear)
             job = engine.train(request)
             end = await job.wait()

@@ -237,7 +237,7 @@ class FakeEncoders:
         return self.folder
 
 
-class FakeStorybook:
+class FakeCollection:
     """Left out, so that the made-up pictures are the library."""
 
     async def prepare(self) -> None:
@@ -263,7 +263,7 @@ class FakeEngine:
         self.history = FakeHistory(queries)
         self.jobs = FakeJobs()
         self.encoders = FakeEncoders()
-        self.storybook = FakeStorybook()
+        self.collection = FakeCollection()
         self.indexed: list[IndexRequest] = []
         self.downloaded: list[str] = []
 

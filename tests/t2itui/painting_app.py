@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from cache.collections import leave_storybook_out
+from cache.collections import leave_collection_out
 from cache.embeddings import add_embeddings, put_encoder
 from cache.pictures import add_names
 from cache.store import Cache
@@ -54,7 +54,7 @@ async def fill(home: Path) -> None:
     await cache.write(put_encoder, record)
     ids = await cache.write(add_names, [f"/photos/{n}.jpg" for n in range(PICTURES)])
     await cache.write(add_embeddings, record.id, ids, green(PICTURES))
-    await cache.write(leave_storybook_out)
+    await cache.write(leave_collection_out)
     await cache.aclose()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from engine.storybook.shipped import GALLERY
+from engine.collections import BUILT_IN
 from tools.storybook import check, gallery
 from tools.storybook.encoder import folder as encoder_folder
 from tools.storybook.encoder import train as encoder
@@ -33,7 +33,7 @@ def main(minutes: int, shards: int, workers: int) -> None:
     run(pictures.main, [str(DEFAULT_FOLDER / "pictures"), "--shards", str(shards)])
     run(encoder.main, ["--folder", folder, "--minutes", str(minutes), "--workers", str(workers)])
     run(encoder_folder.main, ["--folder", folder])
-    run(gallery.main, ["render", str(GALLERY)])
+    run(gallery.main, ["render", str(BUILT_IN.folder)])
     run(matcher.main, ["--folder", folder])
     run(gallery.main, ["embed"])
     run(check.main, ["--write"])

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 
+from engine.collections import BUILT_IN
 from engine.storybook.queries import routing_queries
-from engine.storybook.shipped import ENCODER, FIGURES, GALLERY, MATCHER, VECTORS, read_records
+from engine.storybook.shipped import FIGURES, read_records
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.encoder.measures import Figures, Texts, measure, table, write_card
@@ -63,8 +64,8 @@ def check_encoder(encoder: EncoderFolder, split: Split, count: int) -> dict[Lang
 
 
 @click.command()
-@click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
-@click.option("--matcher", type=click.Path(path_type=Path), default=MATCHER)
+@click.option("--encoder", type=click.Path(path_type=Path), default=BUILT_IN.encoder)
+@click.option("--matcher", type=click.Path(path_type=Path), default=BUILT_IN.matcher)
 @click.option("--share", default=1.0, show_default=True, help="Share of the scenes to measure on.")
 @click.option("--photos", type=click.Path(path_type=Path), help="A folder of photos to try.")
 @click.option("--write", is_flag=True, help="Keep the figures, and write the model card.")
@@ -79,12 +80,14 @@ def main(encoder: Path, matcher: Path, share: float, photos: Path | None, write:
     click.echo(table(results))
     if write:
         plain: dict[str, object] = {name: asdict(figures) for name, figures in results.items()}
-        plain["subset"] = measure_subset(encoder, matcher, GALLERY, VECTORS)
+        plain["subset"] = measure_subset(encoder, matcher, BUILT_IN.folder, BUILT_IN.vectors)
         FIGURES.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
         write_card(encoder, results)
     with TemporaryDirectory() as folder:
         held_out = to_report_on(Path(folder), loaded)
-    report = matcher_report(MatcherWeights(**load_file(matcher)), loaded, held_out, GALLERY, photos)
+    report = matcher_report(
+        MatcherWeights(**load_file(matcher)), loaded, held_out, BUILT_IN.folder, photos
+    )
     click.echo(json.dumps(report, ensure_ascii=False, indent=2))
 
 

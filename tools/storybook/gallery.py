@@ -22,20 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
 
+from engine.collections import BUILT_IN
 from engine.models.encoder_info import hash_folder, read_facts
 from engine.settings import EngineSettings
 from engine.storybook.captions import captions_of
 from engine.storybook.claims import Claim
 from engine.storybook.scenes import Scene
-from engine.storybook.shipped import (
-    ENCODER,
-    GALLERY,
-    RECORDS,
-    THUMBNAILS,
-    VECTORS,
-    Record,
-    read_records,
-)
+from engine.storybook.shipped import Record, read_records
 from engine.storybook.suggestions import SUGGESTIONS, first_texts
 from engine.storybook.wording import Language
 from engine.thumbnails import thumbnail
@@ -138,7 +131,7 @@ def write_gallery(folder: Path, count: int = COUNT, workers: int = 1) -> int:
     with ProcessPoolExecutor(workers) as pool:
         numbered = enumerate(gallery_scenes(count))
         lines = list(pool.map(partial(_render_one, folder), numbered, chunksize=8))
-    (folder / RECORDS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / BUILT_IN.records).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
@@ -207,8 +200,8 @@ def write_vectors(encoder: Path, gallery: Path, out: Path, texts: Sequence[str])
 @main.command()
 def embed() -> None:
     """Embed the shipped gallery with the shipped encoder, and make its thumbnails."""
-    write_vectors(ENCODER, GALLERY, VECTORS, first_texts())
-    write_thumbnails(GALLERY, THUMBNAILS)
+    write_vectors(BUILT_IN.encoder, BUILT_IN.folder, BUILT_IN.vectors, first_texts())
+    write_thumbnails(BUILT_IN.folder, BUILT_IN.thumbnails)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from engine.comparing.sheet import ComparisonSheet, example, load_sheet, save_sheet, short_name
+from engine.collections import BUILT_IN
+from engine.comparing.sheet import (
+    ComparisonSheet,
+    load_sheet,
+    save_sheet,
+)
 from engine.file_types import SUFFIXES
 from t2itui.screens.common.dialogs import FileDialog, FormError, ReadFile, WriteFile
 from t2itui.text.shell_commands import compare_command
@@ -131,10 +136,12 @@ class SheetFiles:
         if name is None or engine is None:
             return None
         await engine.comparer.find([name])
-        return short_name(name)
+        return BUILT_IN.short_name(name)
 
     async def next_example(self) -> ComparisonSheet:
-        """The next example on the storybook."""
+        """The next example on pictures whose scenes are known."""
+        from engine.comparing.known_scenes import example
+
         number, self._examples = self._examples, self._examples + 1
         self._own = None
         return await asyncio.to_thread(example, number)

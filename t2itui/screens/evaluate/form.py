@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Label, Static
 
+from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError, T2IError
 from engine.evaluation.request import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 
-STORYBOOK = "storybook"
 SUFFIXES = (".token", ".txt", ".json", ".csv", ".tsv")
 LINES = {name: name for name in ("threshold", "language", "limit", "words")}
 LINES["queries"] = "by-words"
@@ -165,7 +165,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         path = self.data.path
         if path is None:
             raise FieldError("data", "name the data, or type storybook")
-        return STORYBOOK if typed == STORYBOOK else str(path)
+        return BUILT_IN.name if typed == BUILT_IN.name else str(path)
 
     def _scorers(self) -> tuple[str, ...]:
         """Those ticked, in the order of the request before, from which the first is the rule."""

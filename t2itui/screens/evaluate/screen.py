@@ -12,6 +12,7 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.message import Message
 
+from engine.collections import BUILT_IN
 from engine.errors import T2IError
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobFinished
@@ -21,7 +22,7 @@ from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE, PagedScreen
 from t2itui.screens.evaluate.controller import EvaluationsController
 from t2itui.screens.evaluate.detail import NOTHING_YET, EvaluationDetail, FiguresPane, job_story
-from t2itui.screens.evaluate.form import STORYBOOK, EvaluateForm, SavePlot
+from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
 from t2itui.screens.evaluate.keys import EVALUATE_KEYS
 from t2itui.screens.evaluate.list import COLUMNS, EvaluationList, EvaluationsSheet, job_key
 from t2itui.text import shell_commands as twins
@@ -269,7 +270,7 @@ class EvaluateScreen(PagedScreen):
     def action_new(self) -> None:
         """Ask what to evaluate."""
         threshold = self.session.settings.threshold
-        self.ask(EvaluateRequest(data=STORYBOOK, threshold=threshold))
+        self.ask(EvaluateRequest(data=BUILT_IN.name, threshold=threshold))
 
     @work(group="ask")
     async def action_edit(self) -> None:

@@ -86,17 +86,17 @@ class LibraryController:
 
     async def storybook_pictures(self) -> int | None:
         """How many pictures of the storybook are in the library; None where it is left out."""
-        state = await self.engine.storybook.state()
+        state = await self.engine.collection.state()
         return None if state.folder is None else state.pictures
 
     async def bring_storybook_back(self) -> str:
         """Take the built-in pictures in, and return what there is to say of it."""
-        state = await self.engine.storybook.bring_back()
+        state = await self.engine.collection.bring_back()
         return f"{state.pictures:,} drawn pictures are in"
 
     async def leave_storybook_out(self) -> str:
         """Leave the built-in pictures out, and return what there is to say of it."""
-        await self.engine.storybook.leave_out()
+        await self.engine.collection.leave_out()
         return "It is left out until b takes it back"
 
     # The rest

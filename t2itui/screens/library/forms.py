@@ -14,8 +14,7 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
-from engine.library.folders import LIMITS
-from engine.models.paths import STORYBOOK
+from engine.collections import BUILT_IN
 from engine.requests import ImportRequest, IndexRequest
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER
 from t2itui.screens.common.dialogs import Dialog, FormError
@@ -105,7 +104,7 @@ class AddFolder(Dialog[IndexRequest]):
         if model is not None and model.known and not model.location and not model.indexed:
             raise FormError(
                 f"{model.id} is not on this machine: t2itui models get {model.id} fetches it, or d"
-                f" on the Encoders tab. Or type {STORYBOOK} as the encoder. {LIMITS}"
+                f" on the Encoders tab. Or type {BUILT_IN.name} as the encoder. {BUILT_IN.limits}"
             )
 
     def command(self, answer: IndexRequest) -> str:
@@ -123,12 +122,12 @@ class AddFolder(Dialog[IndexRequest]):
             words = "a hub id or the folder of a model"
         elif model.location:
             words = f"on this machine, {model.indexed:,} pictures embedded"
-            if chosen == STORYBOOK:
-                words = LIMITS
+            if chosen == BUILT_IN.name:
+                words = BUILT_IN.limits
         else:
             words = (
                 "not on this machine: download it first (d on the Encoders tab)."
-                f" {STORYBOOK} is here, for drawn animals only"
+                f" {BUILT_IN.name} is here, for drawn animals only"
             )
         self.presence.update(Content(plain(words)))
 

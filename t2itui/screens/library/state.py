@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.collections import BUILT_IN
 from t2itui.text.plain import plain
 from t2itui.text.words import counted, size_words, when_words
 from t2itui.widgets.sheet import Column, LazyRows, Row
@@ -24,7 +25,6 @@ ABOUT_BUILTIN = (
     "Drawn pictures that come with t2itui. They answer while there are no others; beside your own"
     " b on the Search screen goes there."
 )
-BUILTIN = "storybook (built in)"
 """The folder that comes with the program."""
 
 
@@ -131,7 +131,7 @@ def totals(state: LibraryState) -> str:
         (counts.vanished, "vanished"),
         (counts.partial, "cut short"),
         (counts.synthetic, "painted"),
-        (counts.storybook, "in the storybook"),
+        (counts.built_in, f"in the {BUILT_IN.name}"),
     ):
         words += [f"{count:,} {meaning}"] if count and count != counts.pictures else []
     words += [counted(counts.failures, "failure")] if counts.failures else []
@@ -165,7 +165,7 @@ def folder_rows(state: LibraryState) -> list[Row]:
         Row(
             key=folder.path,
             cells=(
-                BUILTIN if folder.is_builtin else folder.path,
+                BUILT_IN.label if folder.is_builtin else folder.path,
                 f"{folder.pictures:,}",
                 f"{folder.vanished:,}" if folder.vanished else "-",
                 f"{folder.failures:,}" if folder.failures else "-",
@@ -204,7 +204,7 @@ def encoder_rows(state: LibraryState) -> list[Row]:
 
 def is_builtin(row: Row) -> bool:
     """Whether the row of a folder stands for the one that comes with the program."""
-    return row.cells[0] == BUILTIN
+    return row.cells[0] == BUILT_IN.label
 
 
 def detail(table: LibraryTab, row: Row) -> str:

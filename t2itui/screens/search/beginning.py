@@ -74,7 +74,7 @@ class Beginning(LabelActions):
     @work(exclusive=True, group="begin")
     async def _begin(self, engine: Engine) -> None:
         try:
-            await engine.storybook.prepare()
+            await engine.collection.prepare()
             counts = await engine.library.counts()
             past = await engine.history.entries(limit=PAST_QUERIES, offset=0, containing="")
         except T2IError as error:

@@ -12,7 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.storybook.shipped import GALLERY
+from engine.collections import BUILT_IN
 from t2itui.graphics.picture import Picture
 from t2itui.screens.search.card import CardContent
 from t2itui.text.plain import plain
@@ -136,9 +136,9 @@ class Detail(Vertical):
         path = Path(shown.path)
         home = Path.home()
         folder = str(path.parent)
-        ships = path.parent == GALLERY
+        ships = path.parent == BUILT_IN.folder
         if ships:
-            folder = "storybook (built in)"
+            folder = BUILT_IN.label
         elif path.parent.is_relative_to(home):
             folder = f"~/{path.parent.relative_to(home)}".removesuffix("/.")
         facts = [

@@ -11,10 +11,11 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
+from engine.collections import BUILT_IN
 from engine.requests import Filters
 from t2itui.screens.common.dialogs import Dialog, FormError
 from t2itui.text.plain import plain
-from t2itui.text.words import STORYBOOK, date_words, read_date, scope_folder, short_path
+from t2itui.text.words import date_words, read_date, short_path
 from t2itui.widgets.path_input import PathInput
 
 LARGEST_SIDE = 1_000_000
@@ -95,8 +96,8 @@ class FilterForm(Dialog[Filters]):
         folder = self.folder.path
         if folder is None:
             return ()
-        if self.folder.line.value.strip() == STORYBOOK:
-            return (scope_folder(Path(STORYBOOK)),)
+        if self.folder.line.value.strip() == BUILT_IN.name:
+            return (BUILT_IN.folder,)
         if not folder.is_dir():
             raise FormError(f"{folder} is no folder on this machine")
         return (folder,)

@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
+from engine.collections import BUILT_IN
 from engine.events import JobFinished
-from engine.library.folders import INSTEAD
 from engine.requests import IndexRequest
 from t2itui.text.plain import plain
 from t2itui.widgets.path_input import PathInput
@@ -128,7 +128,7 @@ class FirstStart(Middle):
         self._say(
             f"✗ The encoder {encoder} is not on this machine.\n"
             f"ctrl+g downloads it, then indexes {folder}.\n"
-            f"In the shell: t2itui models get {encoder}\n{INSTEAD}",
+            f"In the shell: t2itui models get {encoder}\n{BUILT_IN.instead}",
             "$text-warning",
         )
 

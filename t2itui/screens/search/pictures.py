@@ -173,12 +173,12 @@ class PictureActions(AppScreen):
 
     def action_compare(self) -> None:
         """Compare the marked pictures, or else the selected one, with what the query says."""
-        from engine.comparing.sheet import short_name
+        from engine.collections import BUILT_IN
         from engine.search.query import texts_of
 
         content, listing = self.selected_picture(), self.results.listing
         paths = [*self.selection] or ([content.shown.path] if content is not None else [])
-        pictures = tuple(short_name(path) for path in paths if path)
+        pictures = tuple(BUILT_IN.short_name(path) for path in paths if path)
         if pictures and listing is not None:
             texts = texts_of(listing.result.receipt.query)
             self.session.send(ComparePictures(pictures, texts))

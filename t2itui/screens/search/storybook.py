@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 
+from engine.collections import BUILT_IN
 from engine.errors import CacheError
 from engine.requests import Filters
-from engine.storybook.shipped import GALLERY
 from t2itui.screens.search.decision import DecisionActions
 from t2itui.screens.search.lines import NotesLine
 from t2itui.screens.search.suggestions import SuggestionStrip
 from t2itui.session import RefreshStatus
-from t2itui.text.words import STORYBOOK
 
 if TYPE_CHECKING:
     from engine.records import LibraryCounts
     from t2itui.session import Session
 
 
-ONLY_STORYBOOK = (GALLERY,)
+ONLY_STORYBOOK = (BUILT_IN.folder,)
 
 
 class StorybookActions(DecisionActions):
@@ -76,7 +75,7 @@ class StorybookActions(DecisionActions):
 
     def count_libraries(self, counts: LibraryCounts) -> None:
         """Take note of what there is to search."""
-        self._own, self._drawn = counts.own, counts.storybook
+        self._own, self._drawn = counts.own, counts.built_in
         self.has_begun = True
         self.follow_library()
 
@@ -125,7 +124,7 @@ class StorybookActions(DecisionActions):
         if not self.offers_suggestions:
             self.strip.close()
         searches_gallery = self.is_in_storybook and self.has_pictures
-        self.session.collection = STORYBOOK if searches_gallery else ""
+        self.session.collection = BUILT_IN.name if searches_gallery else ""
         self.session.send(RefreshStatus())
         self.refresh_bindings()
 

@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
+from engine.collections import BUILT_IN
 from engine.evaluation.request import QUERIES
 from engine.training.request import TrainRequest
 from t2itui.screens.common.dialogs import Dialog, FieldError, ReadFile, WriteFile, line
@@ -49,9 +50,8 @@ class ImportMatcher(ReadFile):
         return import_matcher_command(self._home, answer)
 
 
-STORYBOOK = "storybook"
 CAPTION_FILES = (".token", ".json", ".csv", ".tsv", ".txt")
-LANGUAGES = ("en", "zh")
+LANGUAGES = BUILT_IN.languages
 YES, NO = "yes", "no"
 WORDS = (YES, NO)
 
@@ -161,7 +161,7 @@ class TrainForm(Dialog[TrainRequest]):
 
     def _data(self) -> str:
         text = self.data.line.value.strip()
-        if text == STORYBOOK:
+        if text == BUILT_IN.name:
             return text
         path = self.data.path
         if path is None:

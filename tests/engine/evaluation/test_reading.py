@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.errors import RequestError
-from engine.evaluation.gallery import storybook_data
+from engine.evaluation.gallery import scenes_data
 from engine.evaluation.readers import (
     Captioned,
     captions_data,
@@ -190,7 +190,7 @@ def test_a_query_whose_pictures_are_left_out_is_absent() -> None:
 
 
 def test_the_storybooks_queries_know_the_pictures_that_answer_them() -> None:
-    data = storybook_data("en")
+    data = scenes_data("en")
     answered = {query.kind: query.present for query in data.queries}
     assert answered == {"satisfied": True, "absent": False, "foreign": False}
     assert all(query.present == (query.kind == "satisfied") for query in data.queries)

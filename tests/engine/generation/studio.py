@@ -14,11 +14,12 @@ from cache.content_files import content_path
 from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
 from cache.pictures import add_names
 from cache.store import Cache
+from engine.collections import BUILT_IN, Collection
 from engine.events import JobEvent
 from engine.generation.generation import Generation
 from engine.generation.request import GenerateRequest
 from engine.jobs.jobs import Jobs
-from engine.library.collections import Package, Storybook
+from engine.library.collections import BuiltInCollection
 from engine.models.encoder_info import EncoderFacts
 from engine.models.encoders import Encoders, TextEmbeddings
 from engine.models.generator_info import EPSILON, GeneratorDefaults, GeneratorInfo
@@ -198,14 +199,14 @@ class StudioKit:
     """Everything around painting, over a real cache."""
 
     def __init__(
-        self, cache: Cache, settings: EngineSettings, package: Package | None = None
+        self, cache: Cache, settings: EngineSettings, collection: Collection | None = None
     ) -> None:
         self.cache = cache
         self.settings = settings
         self.encoders = ColourEncoders(settings)
         self.generators = ColourGenerators(settings)
-        self.storybook = Storybook(cache, package)
-        book = self.storybook if package is not None else None
+        self.collection = BuiltInCollection(cache, collection or BUILT_IN)
+        book = self.collection if collection is not None else None
         self.searcher = Searcher(cache, self.encoders, settings, book)
         self.jobs = Jobs(cache)
         self.events: list[JobEvent] = []
@@ -216,7 +217,7 @@ class StudioKit:
             generators=self.generators,
             encoders=self.encoders,
             scorer=self.searcher.prompt_scorer,
-            storybook=self.storybook,
+            collection=self.collection,
             settings=settings,
         )
 

@@ -1,20 +1,20 @@
 """Whose pictures a painted one joins: a person's own, or the storybook's."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cache.collections import NewStorybook, storybook_ids
+from cache.collections import NewCollection, collection_ids
 from cache.files import SeenFile
 from cache.library import counts
 from cache.pictures import NewPicture
 from cache.store import Cache
+from engine.collections import BUILT_IN, Collection
 from engine.errors import EmptyLibraryError, RequestError
 from engine.events import JobFinished
 from engine.generation.request import GenerateRequest
-from engine.library.collections import Package
 from engine.requests import Filters, SearchRequest
 from engine.settings import EngineSettings
 from engine.states import Route
@@ -24,55 +24,54 @@ COUNT = 40
 QUERY = "a red ball"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GreenBook(Package):
-    """A storybook of green pictures in a space of its own."""
+def green_book(collection: Collection) -> NewCollection:
+    """A collection of green pictures in a space of its own."""
+    folder = str(collection.folder)
+    return NewCollection(
+        folder=folder,
+        version="1",
+        files=[(_file(folder, number), _picture(number)) for number in range(COUNT)],
+        encoder=space("made-up/book"),
+        vectors=green(COUNT),
+        texts=[],
+        matcher=b"",
+        report="{}",
+    )
 
-    def version(self) -> str:
-        return "1"
 
-    def read(self) -> NewStorybook:
-        return NewStorybook(
-            folder=self.folder,
-            version="1",
-            files=[(self._file(number), self._picture(number)) for number in range(COUNT)],
-            encoder=space("made-up/book"),
-            vectors=green(COUNT),
-            texts=[],
-            matcher=b"",
-            report="{}",
-        )
+def _file(folder: str, number: int) -> SeenFile:
+    return SeenFile(path=f"{folder}/{number:03}.webp", size=1, mtime_ns=1)
 
-    def _file(self, number: int) -> SeenFile:
-        return SeenFile(path=f"{self.folder}/{number:03}.webp", size=1, mtime_ns=1)
 
-    def _picture(self, number: int) -> NewPicture:
-        return NewPicture(
-            sha256=f"{number:064x}",
-            width=8,
-            height=8,
-            format="WEBP",
-            partial=False,
-            thumbnail=b"small",
-        )
+def _picture(number: int) -> NewPicture:
+    return NewPicture(
+        sha256=f"{number:064x}",
+        width=8,
+        height=8,
+        format="WEBP",
+        partial=False,
+        thumbnail=b"small",
+    )
 
 
 @pytest.fixture
 async def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StudioKit]:
     """A studio whose library is the storybook alone; no trained matcher, for the fake's texts."""
     monkeypatch.setattr("cache.collections._put_matcher", lambda db, before, new: 0)
+    monkeypatch.setattr("engine.library.collections.read_collection", green_book)
+    monkeypatch.setattr("engine.library.collections.version_of", lambda collection: "1")
     settings = EngineSettings(home=tmp_path / "home")
     cache = await Cache.open(settings.home)
-    opened = StudioKit(cache, settings, GreenBook(gallery=tmp_path / "book"))
+    opened = StudioKit(cache, settings, replace(BUILT_IN, folder=tmp_path / "book"))
     await opened.jobs.recover()
-    await opened.storybook.prepare()
+    await opened.collection.prepare()
     yield opened
     await opened.jobs.aclose()
     await cache.aclose()
 
 
 def asked(kit: StudioKit, *, in_book: bool) -> SearchRequest:
-    folders = (kit.storybook.folder,) if in_book else ()
+    folders = (kit.collection.folder,) if in_book else ()
     return SearchRequest(query=QUERY, filters=Filters(folders=folders))
 
 
@@ -114,7 +113,7 @@ async def test_beside_ones_own_pictures_each_query_finds_what_was_painted_for_it
     assert for_own not in {row.path for row in book.rows}
     assert for_book not in {row.path for row in own.rows}
     held = await kit.cache.read(counts)
-    assert held.storybook == len(await kit.cache.read(storybook_ids)) == COUNT + 1
+    assert held.built_in == len(await kit.cache.read(collection_ids)) == COUNT + 1
     assert held.embedded == {"made-up/book": COUNT + 1, "made-up/colours": 13}
 
 
@@ -122,9 +121,11 @@ async def test_the_first_picture_of_a_new_home_joins_the_storybook(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cache.collections._put_matcher", lambda db, before, new: 0)
+    monkeypatch.setattr("engine.library.collections.read_collection", green_book)
+    monkeypatch.setattr("engine.library.collections.version_of", lambda collection: "1")
     settings = EngineSettings(home=tmp_path / "home")
     cache = await Cache.open(settings.home)
-    kit = StudioKit(cache, settings, GreenBook(gallery=tmp_path / "book"))
+    kit = StudioKit(cache, settings, replace(BUILT_IN, folder=tmp_path / "book"))
     await kit.jobs.recover()
     for cached in (False, True):
         job = await kit.generation.start(GenerateRequest(prompt=QUERY, seed=1))
@@ -138,7 +139,7 @@ async def test_the_first_picture_of_a_new_home_joins_the_storybook(
 async def test_a_painted_picture_is_the_first_of_an_empty_library(
     kit: StudioKit, tmp_path: Path
 ) -> None:
-    await kit.storybook.leave_out()
+    await kit.collection.leave_out()
     with pytest.raises(RequestError, match="left out"):
         await kit.generation.start(GenerateRequest(prompt=QUERY), library="storybook")
     with pytest.raises(EmptyLibraryError):

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save, save_file
 
-from engine.library.collections import Package
-from engine.storybook.shipped import RECORDS
+from engine.collections import BUILT_IN, Collection
 
 DIM = 8
 TEXTS = ("a horse", "a cow")
 
 
-def make_package(place: Path, *, encoder_id: str = "book@1", count: int = 4) -> Package:
+def make_package(place: Path, *, encoder_id: str = "book@1", count: int = 4) -> Collection:
     """A storybook of `count` plain pictures, the same for the same arguments."""
     gallery = place / "gallery"
     gallery.mkdir(parents=True)
@@ -30,9 +30,10 @@ def make_package(place: Path, *, encoder_id: str = "book@1", count: int = 4) -> 
         lines.append(json.dumps({"file": name}))
         hashes.append(np.frombuffer(hashlib.sha256(data).digest(), np.uint8))
         parts.append(np.frombuffer(data, np.uint8))
-    (gallery / RECORDS).write_text("\n".join(lines), encoding="utf-8")
-    package = Package(
-        gallery=gallery,
+    (gallery / BUILT_IN.records).write_text("\n".join(lines), encoding="utf-8")
+    package = replace(
+        BUILT_IN,
+        folder=gallery,
         vectors=place / "gallery.safetensors",
         thumbnails=place / "thumbnails.safetensors",
         matcher=place / "matcher.safetensors",

@@ -24,8 +24,9 @@ from cache.matchers import add_matcher, newest_matcher
 from cache.pictures import add_picture
 from cache.store import Cache
 from cache.texts import get_texts
+from engine.collections import Collection
 from engine.errors import EngineError, RequestError
-from engine.library.collections import Package, Storybook
+from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
 from engine.requests import Filters, SearchRequest
 from engine.search.receipts import History
@@ -38,7 +39,7 @@ HORSE = SearchRequest(query="a horse", offline=True)
 
 
 @pytest.fixture
-def package(tmp_path: Path) -> Package:
+def package(tmp_path: Path) -> Collection:
     return make_package(tmp_path / "one")
 
 
@@ -49,9 +50,9 @@ async def cache(tmp_path: Path) -> AsyncIterator[Cache]:
     await cache.aclose()
 
 
-def searcher_over(cache: Cache, package: Package) -> Searcher:
+def searcher_over(cache: Cache, package: Collection) -> Searcher:
     settings = EngineSettings(home=cache.home)
-    return Searcher(cache, Encoders(settings), settings, Storybook(cache, package))
+    return Searcher(cache, Encoders(settings), settings, BuiltInCollection(cache, package))
 
 
 def add_own(db: Database, encoder_id: str, number: int = 0) -> int:
@@ -71,13 +72,13 @@ async def counted(cache: Cache) -> LibraryCounts:
 
 
 async def test_an_empty_cache_gets_it_once_with_thumbnails_vectors_texts_and_matcher(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
-    book = Storybook(cache, package)
+    book = BuiltInCollection(cache, package)
     state = await book.prepare()
-    assert (state.folder, state.pictures, state.is_alone) == (package.gallery, 4, True)
+    assert (state.folder, state.pictures, state.is_alone) == (package.folder, 4, True)
     held = await counted(cache)
-    assert (held.pictures, held.storybook, held.own) == (4, 4, 0)
+    assert (held.pictures, held.built_in, held.own) == (4, 4, 0)
     assert held.embedded == {"book@1": 4}
     assert await cache.read(lambda db: len(get_texts(db, "book@1", ["a horse", "a cow"]))) == 2
     revision = await cache.read(lambda db: db.execute("select value from counters").fetchone())
@@ -88,17 +89,19 @@ async def test_an_empty_cache_gets_it_once_with_thumbnails_vectors_texts_and_mat
 
 
 async def test_a_query_on_an_empty_cache_is_answered_by_it_without_a_model(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
     result = await searcher_over(cache, package).search(HORSE)
     assert result.receipt.encoder == "book@1"
     assert result.receipt.considered == 4
     assert result.cached
-    assert Path(result.rows[0].path).parent == package.gallery
+    assert Path(result.rows[0].path).parent == package.folder
 
 
-async def test_left_out_it_stays_out_until_it_is_taken_back(cache: Cache, package: Package) -> None:
-    book = Storybook(cache, package)
+async def test_left_out_it_stays_out_until_it_is_taken_back(
+    cache: Cache, package: Collection
+) -> None:
+    book = BuiltInCollection(cache, package)
     await book.prepare()
     assert await book.leave_out() == 4
     assert (await book.prepare()).is_left_out
@@ -106,7 +109,7 @@ async def test_left_out_it_stays_out_until_it_is_taken_back(cache: Cache, packag
     assert (held.pictures, held.embedded) == (0, {})
     with pytest.raises(RequestError, match="left out") as caught:
         await searcher_over(cache, package).search(
-            replace(HORSE, filters=Filters(folders=(package.gallery,)))
+            replace(HORSE, filters=Filters(folders=(package.folder,)))
         )
     assert "t2itui library --storybook on" in caught.value.hint
     assert (await book.bring_back()).pictures == 4
@@ -114,15 +117,15 @@ async def test_left_out_it_stays_out_until_it_is_taken_back(cache: Cache, packag
 
 @pytest.mark.parametrize("own_encoder", ["own/clip", "book@1"])
 async def test_beside_own_pictures_it_answers_only_when_named(
-    cache: Cache, package: Package, own_encoder: str
+    cache: Cache, package: Collection, own_encoder: str
 ) -> None:
-    book, searcher = Storybook(cache, package), searcher_over(cache, package)
+    book, searcher = BuiltInCollection(cache, package), searcher_over(cache, package)
     await book.prepare()
     own = await cache.write(add_own, own_encoder)
     like_own = await searcher.like(own, SearchRequest(query=""))
     assert [row.path for row in like_own.rows] == ["/own/0.jpg"]
     assert not any("took no part" in note.message for note in like_own.warnings)
-    named = replace(HORSE, filters=Filters(folders=(package.gallery,)))
+    named = replace(HORSE, filters=Filters(folders=(package.folder,)))
     answer = await searcher.search(named)
     assert answer.receipt.considered == 4
     assert answer.receipt.encoder == "book@1"
@@ -131,23 +134,23 @@ async def test_beside_own_pictures_it_answers_only_when_named(
 
 
 async def test_a_cache_with_own_pictures_gets_it_only_when_it_is_named(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
     await cache.write(add_own, "own/clip")
-    book = Storybook(cache, package)
+    book = BuiltInCollection(cache, package)
     assert (await book.prepare()).folder is None
-    named = replace(HORSE, filters=Filters(folders=(package.gallery,)))
+    named = replace(HORSE, filters=Filters(folders=(package.folder,)))
     assert (await searcher_over(cache, package).search(named)).receipt.considered == 4
 
 
 async def test_other_weights_replace_vectors_texts_and_matcher_and_keep_the_pictures(
-    cache: Cache, package: Package, tmp_path: Path
+    cache: Cache, package: Collection, tmp_path: Path
 ) -> None:
-    await Storybook(cache, package).prepare()
+    await BuiltInCollection(cache, package).prepare()
     before = await cache.read(lambda db: db.execute("select id, sha256 from pictures").fetchall())
     newer = make_package(tmp_path / "two", encoder_id="book@22")
-    state = await Storybook(cache, newer).prepare()
-    assert (state.folder, state.encoder_id) == (newer.gallery, "book@22")
+    state = await BuiltInCollection(cache, newer).prepare()
+    assert (state.folder, state.encoder_id) == (newer.folder, "book@22")
     assert before == await cache.read(
         lambda db: db.execute("select id, sha256 from pictures").fetchall()
     )
@@ -160,39 +163,39 @@ async def test_other_weights_replace_vectors_texts_and_matcher_and_keep_the_pict
 
 
 async def test_own_pictures_keep_their_vectors_when_the_weights_change(
-    cache: Cache, package: Package, tmp_path: Path
+    cache: Cache, package: Collection, tmp_path: Path
 ) -> None:
-    await Storybook(cache, package).prepare()
+    await BuiltInCollection(cache, package).prepare()
     await cache.write(add_own, "book@1")
     newer = make_package(tmp_path / "two", encoder_id="book@22")
-    await Storybook(cache, newer).prepare()
+    await BuiltInCollection(cache, newer).prepare()
     assert (await counted(cache)).embedded == {"book@1": 1, "book@22": 4}
     assert await cache.read(newest_matcher, "book@1") is not None
 
 
 async def test_fewer_pictures_in_a_newer_one_leave_none_behind(
-    cache: Cache, package: Package, tmp_path: Path
+    cache: Cache, package: Collection, tmp_path: Path
 ) -> None:
-    await Storybook(cache, package).prepare()
+    await BuiltInCollection(cache, package).prepare()
     newer = make_package(tmp_path / "two", count=3)
-    assert (await Storybook(cache, newer).prepare()).pictures == 3
+    assert (await BuiltInCollection(cache, newer).prepare()).pictures == 3
     assert (await counted(cache)).embedded == {"book@1": 3}
 
 
 async def test_a_matcher_that_a_person_trained_stays_in_force(
-    cache: Cache, package: Package, tmp_path: Path
+    cache: Cache, package: Collection, tmp_path: Path
 ) -> None:
-    await Storybook(cache, package).prepare()
+    await BuiltInCollection(cache, package).prepare()
     trained = await cache.write(add_matcher, "book@1", make_matcher("book@1", seed=5), "{}")
     moved = make_package(tmp_path / "two")
-    await Storybook(cache, moved).prepare()
+    await BuiltInCollection(cache, moved).prepare()
     newest = await cache.read(newest_matcher, "book@1")
     assert newest is not None
     assert newest.id == trained
 
 
 async def test_receipts_name_the_matcher_that_ships_and_number_a_trained_one(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
     searcher = searcher_over(cache, package)
     asked = SearchRequest(query="a horse", offline=True)
@@ -205,7 +208,7 @@ async def test_receipts_name_the_matcher_that_ships_and_number_a_trained_one(
 
 
 async def test_a_cache_that_cannot_be_written_answers_with_what_it_has(
-    package: Package, tmp_path: Path
+    package: Collection, tmp_path: Path
 ) -> None:
     empty = await Cache.open(tmp_path / "empty")
     await empty.aclose()
@@ -215,7 +218,7 @@ async def test_a_cache_that_cannot_be_written_answers_with_what_it_has(
     await reader.aclose()
 
     cache = await Cache.open(tmp_path / "home")
-    await Storybook(cache, package).prepare()
+    await BuiltInCollection(cache, package).prepare()
     await cache.aclose()
     reader = await Cache.open(tmp_path / "home", read_only=True)
     newer = make_package(tmp_path / "two", encoder_id="book@22")
@@ -225,7 +228,7 @@ async def test_a_cache_that_cannot_be_written_answers_with_what_it_has(
 
 
 async def test_damaged_files_are_an_error_on_an_empty_cache_and_nothing_beside_own_pictures(
-    cache: Cache, package: Package
+    cache: Cache, package: Collection
 ) -> None:
     package.vectors.write_bytes(b"no vectors")
     with pytest.raises(EngineError, match="cannot be used") as caught:
@@ -241,7 +244,7 @@ ENTER = """
 import asyncio, sys
 from pathlib import Path
 from cache.store import Cache
-from engine.library.collections import Storybook
+from engine.library.collections import BuiltInCollection
 
 async def main():
     cache = await Cache.open(Path(sys.argv[1]))
@@ -251,7 +254,7 @@ async def main():
             import time; time.sleep(600)
     await cache.read(lambda db: None)
     await cache.write(lambda db: db.conn.set_trace_callback(stop))
-    await Storybook(cache).prepare()
+    await BuiltInCollection(cache).prepare()
 
 asyncio.run(main())
 """
@@ -274,12 +277,12 @@ def kill_half_way(home: Path) -> None:
 
 
 async def test_a_kill_in_the_middle_leaves_nothing_and_the_next_start_enters_it(
-    tmp_path: Path, package: Package
+    tmp_path: Path, package: Collection
 ) -> None:
     home = tmp_path / "home"
     await asyncio.to_thread(kill_half_way, home)
     cache = await Cache.open(home)
     assert (await counted(cache)).pictures == 0
     assert await cache.read(quick_check) == ""
-    assert (await Storybook(cache, package).prepare()).pictures == 4
+    assert (await BuiltInCollection(cache, package).prepare()).pictures == 4
     await cache.aclose()

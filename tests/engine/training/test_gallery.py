@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from cache.embeddings import EncoderRecord
+from engine.collections import BUILT_IN
 from engine.engine import Engine
 from engine.evaluation.embeddings import EmbeddedData
-from engine.evaluation.gallery import storybook_data
+from engine.evaluation.gallery import scenes_data
 from engine.events import JobEvent, JobFinished, JobProgress
 from engine.results import FloatArray
 from engine.settings import EngineSettings
@@ -16,12 +17,12 @@ from engine.storybook.captions import captions_of
 from engine.storybook.claims import is_true
 from engine.storybook.queries import swapped_claims
 from engine.storybook.scenes import Scene
-from engine.storybook.shipped import GALLERY, read_records
+from engine.storybook.shipped import read_records
 from engine.storybook.wording import Language, fixed_wording
 from engine.training.request import TrainRequest
 from engine.training.split import as_arrays, split
 
-SCENES = {record.file: record.scene for record in read_records(GALLERY)}
+SCENES = {record.file: record.scene for record in read_records(BUILT_IN.folder)}
 
 
 def numbered(count: int, first: int = 0) -> FloatArray:
@@ -31,7 +32,7 @@ def numbered(count: int, first: int = 0) -> FloatArray:
 
 def gallery() -> EmbeddedData:
     """The gallery in English, a text or picture to be known by its vector."""
-    data = storybook_data("en")
+    data = scenes_data("en")
     spoken = data.spoken()
     return EmbeddedData(
         encoder=EncoderRecord(id="e", dim=4, logit_scale=100.0, source=""),
@@ -84,7 +85,7 @@ async def test_the_gallery_is_learned_from_beside_what_ships_and_its_texts_are_r
             stages.append(event.stage)
 
     async with Engine.open(EngineSettings(home=tmp_path)) as engine:
-        await engine.storybook.prepare()
+        await engine.collection.prepare()
         engine.jobs.subscribe(listen)
         first = engine.train(request)
         assert isinstance(await first.wait(), JobFinished)

@@ -9,7 +9,8 @@ import pytest
 from textual.geometry import Offset
 from textual.widgets import Static
 
-from engine.comparing.sheet import Comparison, ComparisonSheet, Description, example
+from engine.comparing.known_scenes import example
+from engine.comparing.sheet import Comparison, ComparisonSheet, Description
 from t2itui.graphics.picture import Picture
 from t2itui.screens.compare.pair import PairScreen
 from t2itui.screens.compare.screen import CompareScreen
@@ -85,7 +86,7 @@ async def test_the_example_shows_at_once_and_escape_stops_the_wait_for_its_score
             raise AssertionError
 
         monkeypatch.setattr(app.session.engine.comparer, "compare", never)
-        await app.session.engine.storybook.prepare(asked=True)
+        await app.session.engine.collection.prepare(asked=True)
         await pilot.press("n")
         await until(pilot, lambda: bool(screen.sheet.lines))
         assert screen.sheet == example(0)

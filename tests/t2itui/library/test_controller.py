@@ -7,18 +7,19 @@ from typing import cast
 
 import pytest
 
+from engine.collections import BUILT_IN
 from engine.engine import Engine
 from engine.errors import EngineError
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.library.controller import LibraryController
-from t2itui.screens.library.state import BUILTIN, LibraryTab
+from t2itui.screens.library.state import LibraryTab
 from t2itui.session import Session
 from t2itui.widgets.sheet import Row
 from tests.t2itui.fake_library import FakeEngine
 from tests.t2itui.library.test_screen import folder, model
 
 OWN = Row(key="/farm", cells=("/farm",))
-SHIPPED = Row(key="/shipped", cells=(BUILTIN,))
+SHIPPED = Row(key="/shipped", cells=(BUILT_IN.label,))
 
 
 async def controller_of(engine: FakeEngine) -> LibraryController:

@@ -48,7 +48,7 @@ def app_of(home: Path, encoder: str = "") -> T2ITuiApp:
     @asynccontextmanager
     async def open_engine() -> AsyncIterator[Engine]:
         async with Engine.open(settings) as engine:
-            await engine.storybook.leave_out()
+            await engine.collection.leave_out()
             yield engine
 
     return T2ITuiApp(open_engine, Session(graphics=HALF_CELLS, home=home))

@@ -42,7 +42,7 @@ def app_of(folder: Path) -> T2ITuiApp:
     @asynccontextmanager
     async def open_engine() -> AsyncIterator[Engine]:
         async with Engine.open(settings) as engine:
-            await engine.storybook.leave_out()
+            await engine.collection.leave_out()
             yield engine
 
     return T2ITuiApp(open_engine, Session(graphics=HALF_CELLS, home=folder / "home"))

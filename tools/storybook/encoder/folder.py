@@ -14,8 +14,8 @@ from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
+from engine.collections import BUILT_IN
 from engine.models.input_spec import prepare, read_input_spec
-from engine.storybook.shipped import ENCODER
 from engine.workers.device import Choice
 from engine.workers.encoder_models import Towers, load_towers
 from tools.storybook.encoder.network import MEAN, SIDE, STD, Shape, build_encoder
@@ -82,7 +82,7 @@ def export_encoder(source: Path, target: Path, shape: Shape) -> None:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER)
-@click.option("--out", type=click.Path(path_type=Path), default=ENCODER)
+@click.option("--out", type=click.Path(path_type=Path), default=BUILT_IN.encoder)
 def main(folder: Path, out: Path) -> None:
     """Write the encoder trained in FOLDER."""
     export_encoder(folder, out, Shape())

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from engine.collections import BUILT_IN
 from engine.models.encoder_info import hash_folder, read_facts
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import probability
-from engine.storybook.shipped import ENCODER, MATCHER, PAINTER
 from engine.storybook.vocabulary import ATTRIBUTES
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder
@@ -192,8 +192,10 @@ FIGURES = "figures.json"
 
 def shipped_matcher() -> Matcher:
     """The storybook's matcher, which must be that of its encoder."""
-    identity = f"{ENCODER.name}@{hash_folder(ENCODER)}"
-    return read_matcher(MATCHER.read_bytes(), read_facts(str(ENCODER), identity).id)
+    identity = f"{BUILT_IN.encoder.name}@{hash_folder(BUILT_IN.encoder)}"
+    return read_matcher(
+        BUILT_IN.matcher.read_bytes(), read_facts(str(BUILT_IN.encoder), identity).id
+    )
 
 
 def shares(
@@ -233,7 +235,7 @@ def check_generator(
     pipe: Pipeline, options: Options, prompts: Sequence[Prompt], seeds: int
 ) -> tuple[dict[str, Any], list[Image.Image]]:
     """Figures of a pipeline over prompts and seeds, and the pictures of the first seed."""
-    encoder, matcher = EncoderFolder(ENCODER), shipped_matcher()
+    encoder, matcher = EncoderFolder(BUILT_IN.encoder), shipped_matcher()
     rendered = [render(prompt.scene, SIDE) for prompt in prompts]
     many = [prompt for _ in range(seeds) for prompt in prompts]
     numbers = [seed for seed in range(seeds) for _ in prompts]
@@ -258,7 +260,7 @@ def check_generator(
 
 
 @click.command()
-@click.option("--generator", type=click.Path(path_type=Path), default=PAINTER)
+@click.option("--generator", type=click.Path(path_type=Path), default=BUILT_IN.generator)
 @click.option("--seeds", default=4, show_default=True, help="Pictures for each prompt.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--sheet", type=click.Path(path_type=Path), help="Where to write 100 pictures.")

@@ -11,7 +11,7 @@ import click
 import numpy as np
 import torch
 
-from engine.storybook.shipped import ENCODER, PAINTER
+from engine.collections import BUILT_IN
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.encoder.measures import Texts
@@ -69,7 +69,7 @@ def first_best(scores: Sequence[float]) -> int:
 
 
 @click.command()
-@click.option("--generator", type=click.Path(path_type=Path), default=PAINTER)
+@click.option("--generator", type=click.Path(path_type=Path), default=BUILT_IN.generator)
 @click.option("--share", default=0.4, show_default=True, help="Share of the prompts to try on.")
 @click.option("--threads", default=2, show_default=True)
 def main(generator: Path, share: float, threads: int) -> None:
@@ -78,7 +78,7 @@ def main(generator: Path, share: float, threads: int) -> None:
     pipe, _ = load_pipeline(generator)
     counts = int(100 * share), int(50 * share), int(50 * share)
     prompts = held_out_prompts(*counts, first=FIRST)
-    best = choose(pipe, EncoderFolder(ENCODER), prompts)
+    best = choose(pipe, EncoderFolder(BUILT_IN.encoder), prompts)
     write_options(generator, best)
     click.echo(f"chosen: {best}", err=True)
 

@@ -13,7 +13,7 @@ import click
 import torch
 from torch import Tensor, nn
 
-from engine.storybook.shipped import ENCODER
+from engine.collections import BUILT_IN
 from tools.storybook.generator.network import (
     DECODER_FOLDER,
     VAE_FOLDER,
@@ -109,7 +109,7 @@ def train(plan: Plan, pictures: Path, encoder: Path) -> Trainer:
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
 @click.option("--pictures", type=click.Path(path_type=Path), default=DEFAULT_FOLDER / "pictures")
-@click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
+@click.option("--encoder", type=click.Path(path_type=Path), default=BUILT_IN.encoder)
 @click.option("--minutes", default=20.0, show_default=True)
 @click.option("--batch", default=8, show_default=True)
 @click.option("--learning-rate", default=3e-4, show_default=True)

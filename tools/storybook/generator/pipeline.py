@@ -15,7 +15,7 @@ from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusio
 from PIL import Image
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
-from engine.storybook.shipped import ENCODER, PAINTER
+from engine.collections import BUILT_IN
 from tools.storybook.generator.network import (
     DECODER_FOLDER,
     SIDE,
@@ -170,8 +170,8 @@ def _tidy(folder: Path) -> None:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
-@click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
-@click.option("--out", type=click.Path(path_type=Path), default=PAINTER)
+@click.option("--encoder", type=click.Path(path_type=Path), default=BUILT_IN.encoder)
+@click.option("--out", type=click.Path(path_type=Path), default=BUILT_IN.generator)
 def main(folder: Path, encoder: Path, out: Path) -> None:
     """Write the generator trained in FOLDER."""
     export_generator(folder, encoder, out)

@@ -9,7 +9,7 @@ import click
 import numpy as np
 import torch
 
-from engine.storybook.shipped import PAINTER
+from engine.collections import BUILT_IN
 from tools.storybook.generator.network import SIDE
 from tools.storybook.generator.pictures import Pixels
 from tools.storybook.generator.pipeline import Options, Pipeline, generate, grid, load_pipeline
@@ -36,7 +36,7 @@ def main() -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 def sheet(out: Path) -> None:
     """Generate the samples into OUT."""
-    pipe, options = load_pipeline(PAINTER)
+    pipe, options = load_pipeline(BUILT_IN.generator)
     prompts = [prompt for _ in SEEDS for prompt in PROMPTS]
     seeds = [seed for seed in SEEDS for _ in PROMPTS]
     grid(generate(pipe, prompts, seeds, options), columns=len(PROMPTS)).save(out)
@@ -51,7 +51,7 @@ def generate_many(pipe: Pipeline, options: Options, count: int) -> Pixels:
 
 @main.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER)
-@click.option("--generator", type=click.Path(path_type=Path), default=PAINTER)
+@click.option("--generator", type=click.Path(path_type=Path), default=BUILT_IN.generator)
 @click.option("--count", default=1500, show_default=True)
 @click.option("--threads", default=1, show_default=True)
 def for_matcher(folder: Path, generator: Path, count: int, threads: int) -> None:

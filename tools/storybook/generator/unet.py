@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from engine.storybook.shipped import ENCODER
+from engine.collections import BUILT_IN
 from tools.storybook.generator.network import (
     DECODER_FOLDER,
     TOKENIZER,
@@ -163,7 +163,7 @@ def train(plan: Plan, pictures: Path, encoder: Path, sheet_minutes: float) -> Tr
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
 @click.option("--pictures", type=click.Path(path_type=Path), default=DEFAULT_FOLDER / "pictures")
-@click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
+@click.option("--encoder", type=click.Path(path_type=Path), default=BUILT_IN.encoder)
 @click.option("--minutes", default=90.0, show_default=True)
 @click.option("--batch", default=32, show_default=True)
 @click.option("--learning-rate", default=1e-3, show_default=True)

@@ -11,8 +11,8 @@ import click
 import torch
 from safetensors.numpy import save_file
 
+from engine.collections import BUILT_IN
 from engine.models.encoder_info import hash_folder
-from engine.storybook.shipped import ENCODER, GALLERY, MATCHER
 from engine.workers.fitting import FitSettings
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.matcher.fit import MatcherWeights, calibrated, fit_matcher
@@ -58,9 +58,9 @@ def save_matcher(weights: MatcherWeights, encoder: Path, report: object, path: P
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=DEFAULT_FOLDER)
-@click.option("--encoder", type=click.Path(path_type=Path), default=ENCODER)
-@click.option("--gallery", type=click.Path(path_type=Path), default=GALLERY)
-@click.option("--out", type=click.Path(path_type=Path), default=MATCHER)
+@click.option("--encoder", type=click.Path(path_type=Path), default=BUILT_IN.encoder)
+@click.option("--gallery", type=click.Path(path_type=Path), default=BUILT_IN.folder)
+@click.option("--out", type=click.Path(path_type=Path), default=BUILT_IN.matcher)
 @click.option("--count", default=9000, show_default=True, help="Pictures to train on.")
 @click.option("--photos", type=click.Path(path_type=Path), help="A folder of photos to report on.")
 @click.option("--threads", default=1, show_default=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cache.collections import leave_storybook_out
+from cache.collections import leave_collection_out
 from cache.errors import CacheFullError
 from engine.engine import Engine
 from engine.events import (
@@ -36,7 +36,7 @@ def engine_in(home: Path, tiny: Path) -> AbstractAsyncContextManager[Engine]:
 @asynccontextmanager
 async def _open(settings: EngineSettings) -> AsyncIterator[Engine]:
     async with Engine.open(settings) as engine:
-        await engine.cache.write(leave_storybook_out)
+        await engine.cache.write(leave_collection_out)
         yield engine
 
 

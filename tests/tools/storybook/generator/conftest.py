@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.storybook.shipped import ENCODER
+from engine.collections import BUILT_IN
 from tools.storybook.renderer.render import label_map, render
 from tools.storybook.renderer.shards import LABEL_SIDE, SIDE, labels_path, shard_path
 from tools.storybook.sampling import sample_scene
@@ -54,9 +54,9 @@ def trained(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained
         vae.train(plan, pictures)
     for steps in (1, 3):
         plan = Plan(folder=folder, name="unet", minutes=1, batch=2, learning_rate=1e-3, steps=steps)
-        unet.train(plan, pictures, ENCODER, sheet_minutes=10)
+        unet.train(plan, pictures, BUILT_IN.encoder, sheet_minutes=10)
     plan = Plan(folder=folder, name="decoder", minutes=1, batch=2, learning_rate=1e-3, steps=2)
-    decoder.train(plan, pictures, ENCODER)
+    decoder.train(plan, pictures, BUILT_IN.encoder)
     short.undo()
-    export_generator(folder, ENCODER, folder / "out")
+    export_generator(folder, BUILT_IN.encoder, folder / "out")
     return Trained(pictures=pictures, folder=folder, generator=folder / "out")

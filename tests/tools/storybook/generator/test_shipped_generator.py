@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from engine.storybook.shipped import ENCODER, PAINTER
+from engine.collections import BUILT_IN
 from tools.storybook.generator.prompts import Share, held_out_prompts, read_right
 
-FIGURES = PAINTER / "figures.json"
+FIGURES = BUILT_IN.generator / "figures.json"
 
 pytestmark = [
     pytest.mark.skipif(not FIGURES.exists(), reason="no generator ships yet"),
@@ -17,12 +17,12 @@ pytestmark = [
 
 
 def test_the_shipped_generator_is_small_and_says_how_to_use_it() -> None:
-    weights = sum(path.stat().st_size for path in PAINTER.rglob("*.safetensors"))
+    weights = sum(path.stat().st_size for path in BUILT_IN.generator.rglob("*.safetensors"))
     assert weights < 40e6
-    options = json.loads((PAINTER / "t2itui.json").read_text(encoding="utf-8"))
+    options = json.loads((BUILT_IN.generator / "t2itui.json").read_text(encoding="utf-8"))
     assert set(options) == {"guidance_scale", "steps", "scheduler", "width", "height"}
     assert options["scheduler"] in ("dpm++", "ddim") and options["width"] % 8 == 0
-    assert (PAINTER / "README.md").exists()
+    assert (BUILT_IN.generator / "README.md").exists()
 
 
 def test_the_shipped_generator_still_generates_what_was_measured() -> None:
@@ -32,12 +32,12 @@ def test_the_shipped_generator_still_generates_what_was_measured() -> None:
     from tools.storybook.encoder.measures import Texts
     from tools.storybook.generator.pipeline import generate, load_pipeline
 
-    pipe, options = load_pipeline(PAINTER)
+    pipe, options = load_pipeline(BUILT_IN.generator)
     prompts = held_out_prompts(8, 4, 8)
     start = time.process_time()
     pictures = generate(pipe, [prompt.text for prompt in prompts], [0] * len(prompts), options)
     assert (time.process_time() - start) / len(prompts) < 5
-    encoder = EncoderFolder(ENCODER)
+    encoder = EncoderFolder(BUILT_IN.encoder)
     texts = Texts(encoder.embed_texts, Language.ENGLISH)
     found = read_right(prompts, encoder.embed_pictures(pictures), texts)
     measured = json.loads(FIGURES.read_text(encoding="utf-8"))["generated"]

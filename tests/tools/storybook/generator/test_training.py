@@ -13,9 +13,9 @@ import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 
+from engine.collections import BUILT_IN
 from engine.storybook.claims import Claim, Subject
 from engine.storybook.scenes import Animal, Scene
-from engine.storybook.shipped import ENCODER
 from engine.storybook.wording import Caption, Language
 from tests.tools.storybook.generator.conftest import COUNT, Trained
 from tools.storybook.generator import decoder, prompts, unet
@@ -86,7 +86,7 @@ def test_a_decoder_is_taught_further_where_only_its_weights_are_left(
     folder = tmp_path / "generator"
     unet.take_over(trained.generator, folder)
     plan = Plan(folder=folder, name="decoder", minutes=1, batch=2, learning_rate=0.0, steps=3)
-    found = decoder.train(plan, trained.pictures, ENCODER)
+    found = decoder.train(plan, trained.pictures, BUILT_IN.encoder)
     assert (found.step, found.samples) == (3, 6)
     before, after = (
         load_vae(path).state_dict() for path in (trained.generator / VAE, folder / DECODER)
@@ -182,15 +182,15 @@ def test_both_schedulers_negative_prompts_and_img2img_work(trained: Trained) -> 
 
 def test_options_stay_when_weights_are_exported_again(trained: Trained, tmp_path: Path) -> None:
     write_options(tmp_path, Options(steps=7, guidance_scale=2.0))
-    export_generator(trained.folder, ENCODER, tmp_path)
+    export_generator(trained.folder, BUILT_IN.encoder, tmp_path)
     assert read_options(tmp_path).steps == 7
 
 
 def test_the_tower_alone_says_what_it_says_inside_the_encoder() -> None:
     from transformers import CLIPModel
 
-    tower, tokenizer = text_tower(ENCODER)
-    clip = CLIPModel.from_pretrained(ENCODER, dtype=torch.float32)
+    tower, tokenizer = text_tower(BUILT_IN.encoder)
+    clip = CLIPModel.from_pretrained(BUILT_IN.encoder, dtype=torch.float32)
     length = tokenizer.model_max_length
     ids = tokenizer(["一只狗"], padding="max_length", max_length=length, return_tensors="pt")
     expected = clip.text_model(ids["input_ids"])[0]
