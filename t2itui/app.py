@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
-from textual.worker import WorkerFailed
+from textual.worker import Worker, WorkerFailed
 
 from engine.errors import T2IError
 from t2itui.graphics.picture import free_pictures
@@ -40,6 +40,7 @@ from t2itui.session import (
     ShowJobs,
     ShowScreen,
     WatchJob,
+    Work,
 )
 from t2itui.status import read_status
 from t2itui.text.plain import plain
@@ -254,9 +255,7 @@ class T2ITuiApp(App[None]):
             self.add_mode(mode, partial(make, session))
         self.session = session
         self.jobs = JobsController(session)
-        self.generation = GenerationController(
-            session, lambda work: self.run_worker(work, group="generation")
-        )
+        self.generation = GenerationController(session, self)
         self.graphics = session.graphics
         """How pictures are drawn; their widgets look here."""
         session.intents.subscribe(self._fulfil)
@@ -276,6 +275,10 @@ class T2ITuiApp(App[None]):
             self, lambda theme: self.session.remember(theme=theme.name)
         )
         self.call_after_refresh(self.open_engine)
+
+    def run_beside(self, work: Work, *, group: str, exclusive: bool = False) -> None:
+        """Run what a controller waits for."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=exclusive)
 
     def on_exit_app(self) -> None:
         free_pictures(self)
@@ -325,7 +328,7 @@ class T2ITuiApp(App[None]):
     def take_engine(self, message: EngineReady) -> None:
         message.engine.jobs.subscribe(self._report_job)
         self.session.open(message.engine)
-        self.run_worker(self.jobs.report_lost(message.engine), group="lost")
+        self.run_beside(partial(self.jobs.report_lost, message.engine), group="lost")
         self.update_status()
         if not self.is_headless:
             calm_collector()
@@ -425,7 +428,7 @@ class T2ITuiApp(App[None]):
                 status = await read_status(
                     session.engine,
                     self.graphics.protocol,
-                    in_storybook=bool(session.collection),
+                    in_built_in=bool(session.collection),
                 )
                 session.show_status(status)
                 await asyncio.sleep(STATUS_S)
@@ -503,7 +506,7 @@ class T2ITuiApp(App[None]):
 
     def action_unload(self) -> None:
         """Free the generator's memory and say how much that gave."""
-        self.run_worker(self.generation.unload(), group="unload")
+        self.run_beside(self.generation.unload, group="unload")
 
     def action_next_theme(self) -> None:
         """Go to the next theme of the short list."""

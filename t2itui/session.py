@@ -7,9 +7,9 @@ screens, and its controllers do it. So no screen knows another, and none knows t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from t2itui.screens.jobs.board import JobBoard
 from t2itui.settings import AppSettings, save
@@ -29,6 +29,8 @@ PROBLEM_SHOWN_S = 12.0
 
 Value = TypeVar("Value")
 Unsubscribe: TypeAlias = Callable[[], None]
+Work: TypeAlias = Callable[[], Coroutine[None, None, None]]
+"""What a controller waits for."""
 
 
 # What one screen asks of another, or of the app
@@ -159,6 +161,30 @@ class Listeners(Generic[Value]):
         """Tell everyone."""
         for listener in tuple(self._listeners):
             listener(value)
+
+
+class TaskHost(Protocol):
+    """Runs what a controller must wait for beside the screens: the app, or a screen of it."""
+
+    def run_beside(self, work: Work, *, group: str, exclusive: bool = False) -> None:
+        """Begin some work; where it is exclusive, it takes the place of others of its group."""
+
+    def call_later(self, callback: Callable[..., object], *args: object) -> object:
+        """Show what the work came to, in the turn of the screen: work changes no widget."""
+
+
+class Stoppable(Protocol):
+    """A timer."""
+
+    def stop(self) -> None:
+        """Do not call any more."""
+
+
+class TimerHost(TaskHost, Protocol):
+    """Also calls back after a while."""
+
+    def set_timer(self, delay: float, callback: Callable[[], object]) -> Stoppable:
+        """Call back once, after so many seconds."""
 
 
 class Selection:

@@ -15,7 +15,7 @@ class Status:
 
     pictures: int | None = None
     """In the library that is searched; None until the cache was read."""
-    is_storybook: bool = False
+    is_built_in: bool = False
     """It is the built-in one."""
     encoder: str = ""
     device: str = ""
@@ -23,22 +23,22 @@ class Status:
     graphics: str = ""
 
 
-async def read_status(engine: Engine, graphics: str, *, in_storybook: bool = False) -> Status:
+async def read_status(engine: Engine, graphics: str, *, in_built_in: bool = False) -> Status:
     """Ask the engine for the figures; none of them starts a model.
 
-    They are of the person's own pictures where there are any, unless the storybook is searched.
+    They are of the person's own pictures where there are any, unless the others are searched.
     """
     counts = await engine.library.counts()
     embedded, own = dict(counts.embedded), counts.own
-    shows_storybook = bool(counts.built_in) and (in_storybook or not own)
+    shows_built_in = bool(counts.built_in) and (in_built_in or not own)
     if counts.built_in:
         drawn = (await engine.collection.state()).encoder_id
-        embedded[drawn] = counts.built_in if shows_storybook else embedded[drawn] - counts.built_in
-        embedded = {drawn: embedded[drawn]} if shows_storybook else embedded
+        embedded[drawn] = counts.built_in if shows_built_in else embedded[drawn] - counts.built_in
+        embedded = {drawn: embedded[drawn]} if shows_built_in else embedded
     loaded = [state for state in engine.encoders.state() if state.device]
     return Status(
-        pictures=counts.built_in if shows_storybook else own,
-        is_storybook=shows_storybook,
+        pictures=counts.built_in if shows_built_in else own,
+        is_built_in=shows_built_in,
         encoder=_main_encoder(embedded, engine.settings.encoder),
         device=f"{loaded[0].device} {loaded[0].dtype}" if loaded else "",
         graphics=graphics,

@@ -323,7 +323,7 @@ class QueryResolver:
             synthetic=None
             if filters.synthetic == Synthetic.SHOW
             else filters.synthetic == Synthetic.ONLY,
-            painted_for=self._painted_for(filters),
+            painted_for=self._generated_for(filters),
         )
         indices = np.flatnonzero(np.isin(picture_ids, inside, assume_unique=True) & ~out)
         if not len(indices):
@@ -333,7 +333,7 @@ class QueryResolver:
             )
         return indices
 
-    def _painted_for(self, filters: Filters) -> str:
+    def _generated_for(self, filters: Filters) -> str:
         """The collection whose generated pictures take part: that whose folder is named."""
         if self._collection is None or self._collection.folder not in filters.folders:
             return ""

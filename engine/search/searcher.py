@@ -226,9 +226,9 @@ class Searcher:
             rows=await self._rows(scores, decision.scorer, 0, decision.top or None),
             warnings=found_warnings,
         )
-        return await self._keep(stored) if keep else stored
+        return await self._store(stored) if keep else stored
 
-    async def _keep(self, stored: StoredDecision) -> StoredDecision:
+    async def _store(self, stored: StoredDecision) -> StoredDecision:
         """Store a decision; what was stored first under its name is the decision."""
         try:
             return await self._cache.write(_put, stored)

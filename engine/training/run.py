@@ -101,7 +101,7 @@ class TrainingRun:
             measuring,
             time.perf_counter() - began,
         )
-        return await self._keep(found, fitted.matcher, encoder_id)
+        return await self._store(found, fitted.matcher, encoder_id)
 
     async def _fitted(self, material: EmbeddedData, job_id: int, report: Report) -> _Fitted:
         """Learn from a part of the data, hold another one out."""
@@ -188,7 +188,7 @@ class TrainingRun:
 
         return await on_thread(work, pulse, wait=True)
 
-    async def _keep(self, found: TrainingReport, fitted: Reply, encoder_id: str) -> TrainedMatcher:
+    async def _store(self, found: TrainingReport, fitted: Reply, encoder_id: str) -> TrainedMatcher:
         text = found.as_json()
         weights = _file(fitted, encoder_id, text)
         kept = None

@@ -1,6 +1,9 @@
 """A widget that shows one picture by whatever means the terminal has."""
 
-from typing import TypeVar
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from textual.app import App
 from textual.geometry import Region
@@ -10,7 +13,15 @@ from t2itui.graphics.capability import Graphics
 from t2itui.graphics.drawing import Drawing, DrawingHolder, Ground
 from t2itui.graphics.frame import Reason
 
+if TYPE_CHECKING:
+    from engine.results import Shown
+
 Result = TypeVar("Result")
+
+
+MOST_BYTES = 50_000_000
+MOST_PIXELS = 60_000_000
+"""Larger files are shown by their thumbnails: decoding them takes seconds and gigabytes."""
 
 
 class Picture(DrawingHolder):
@@ -83,3 +94,14 @@ def free_pictures(app: App[Result]) -> None:
         for widget in screen.query("*"):
             if isinstance(widget, DrawingHolder):
                 widget.free()
+
+
+def read_original(shown: Shown) -> bytes | None:
+    """Return the file's bytes; None where it is gone, or too large to decode at leisure."""
+    if not shown.present or shown.width * shown.height > MOST_PIXELS:
+        return None
+    path = Path(shown.path)
+    try:
+        return path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
+    except (OSError, ValueError):
+        return None

@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.collections import BUILT_IN
 from t2itui.status import Status
 from t2itui.text.plain import plain
 
@@ -68,8 +69,8 @@ class StatusText(Static):
         """The most wanted first."""
         status = self._status
         count = "opening…" if status.pictures is None else f"{status.pictures:,} pictures"
-        if status.is_storybook:
-            count = f"storybook {status.pictures:,}"
+        if status.is_built_in:
+            count = f"{BUILT_IN.name} {status.pictures:,}"
         # Of a folder's encoder the name; the hash stands in every receipt.
         encoder = plain(status.encoder.rpartition("/")[2].partition("@")[0])
         device = status.device or ("no model loaded" if status.pictures is not None else "")

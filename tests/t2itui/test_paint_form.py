@@ -78,7 +78,7 @@ async def test_the_form_begins_with_the_query_refuses_at_the_line_and_paints_for
         await until(pilot, lambda: "Painted" in said(screen))
         assert models.generators.seeds == [11]
 
-        await until(pilot, lambda: screen.selected_picture() is not None)
+        await until(pilot, lambda: screen.results.content is not None)
         form = await open_form(pilot, "e")
         request = form.read()
         assert (request.prompt, request.negative, request.seed) == ("a red house", "snow", 11)
@@ -134,7 +134,9 @@ async def test_a_prompt_of_ones_own_opens_the_job(tmp_path: Path) -> None:
     app, models = painting_app(tmp_path)
     async with app.run_test(size=(120, 36)) as pilot:
         assert isinstance(app, T2ITuiApp)
-        await until(pilot, lambda: app.session.engine is not None and search_screen(app).has_begun)
+        await until(
+            pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
+        )
         await pilot.press("escape", "5")
         form = await open_form(pilot)
         await pilot.press("enter")

@@ -31,7 +31,7 @@ async def ask(pilot: Pilot[None], query: str) -> SearchScreen:
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
     screen = search_screen(app)
-    await until(pilot, lambda: app.session.engine is not None and screen.has_begun)
+    await until(pilot, lambda: app.session.engine is not None and screen.library.has_begun)
     screen.search_for(query)
     await until(pilot, lambda: query_of(screen) == query and not screen.is_waiting)
     return screen

@@ -37,7 +37,9 @@ async def open_job(pilot: Pilot[None], request: GenerateRequest = RED) -> Painti
     """Start a job from the form's way and return the screen that shows it."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(pilot, lambda: app.session.engine is not None and search_screen(app).has_begun)
+    await until(
+        pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
+    )
     app.session.send(StartGeneration(request))
     await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
     screen = app.screen
@@ -234,7 +236,9 @@ async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_m
         await open_job(pilot, GenerateRequest(prompt="a blue door", seed=3))
     app, models = painting_app(home)
     async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: app.session.engine is not None and search_screen(app).has_begun)
+        await until(
+            pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
+        )
         assert app.session.engine is not None
         await pilot.press("escape", "j")
         await until(pilot, lambda: isinstance(app.screen, JobsScreen) and bool(app.screen.jobs))

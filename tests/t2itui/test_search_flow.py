@@ -16,8 +16,8 @@ from engine.results import SearchWarning
 from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
-from t2itui.screens.search.beginning import REFRESH_S
-from t2itui.screens.search.lines import NotesLine, RouteLine
+from t2itui.screens.search.collection import REFRESH_S
+from t2itui.screens.search.lines import RouteLine, WarningsLine
 from t2itui.session import Session
 from t2itui.settings import AppSettings
 from t2itui.widgets.basics import Panel
@@ -135,7 +135,7 @@ async def test_notes_of_an_answer_are_shown_with_what_to_do() -> None:
     engine.searcher.notes = (SearchWarning(message="cut after: a red", hint="write less"),)
     async with fake_app(engine, start_query="long").run_test(size=(120, 36)) as pilot:
         screen = await answered(pilot)
-        notes = screen.query_one(NotesLine)
+        notes = screen.query_one(WarningsLine)
         assert notes.display
         assert words(notes) == "! cut after: a red write less"
         engine.searcher.notes = ()
@@ -148,10 +148,10 @@ async def test_a_changed_library_offers_to_search_again() -> None:
     async with fake_app(engine, start_query="a dog").run_test(size=(120, 36)) as pilot:
         screen = await answered(pilot)
         engine.jobs.report(LibraryChanged(job_id=1, added=32))
-        await until(pilot, lambda: "searches again" in words(screen.query_one(NotesLine)))
+        await until(pilot, lambda: "searches again" in words(screen.query_one(WarningsLine)))
         await pilot.press("r")
         await until(pilot, lambda: len(engine.searcher.asked) == 2)
-        await until(pilot, lambda: not screen.query_one(NotesLine).display)
+        await until(pilot, lambda: not screen.query_one(WarningsLine).display)
 
 
 async def test_a_model_being_loaded_is_named_while_it_is_waited_for() -> None:

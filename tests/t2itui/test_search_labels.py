@@ -8,10 +8,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.search.screen import SearchScreen
 from tests.t2itui.fakes import answered, until
-from tests.t2itui.real_library import ENCODER, make_library, real_app
+from tests.t2itui.real_library import make_library, real_app
 
 SIZES = [(80, 24), (120, 36)]
 
@@ -27,7 +26,7 @@ async def judging(pilot: Pilot[None]) -> SearchScreen:
     """Begin to judge the answer on the screen."""
     screen = await answered(pilot)
     await pilot.press("l")
-    await until(pilot, lambda: screen.is_judging)
+    await until(pilot, lambda: screen.labels.is_labelling)
     return screen
 
 
@@ -38,7 +37,7 @@ async def kept(screen: SearchScreen) -> list[tuple[str, bool]]:
 
 
 def line(screen: SearchScreen) -> str:
-    return str(screen.judge_line.content)
+    return str(screen.label_line.content)
 
 
 def first_line(screen: SearchScreen, card: int) -> str:
@@ -61,13 +60,13 @@ async def test_y_and_n_label_one_picture_after_the_other_and_calibrate_match(
         told = "2 labels, 1 fit; match calibrated by 2"
         told = told if size[0] >= 100 else "2 labels, calibrated"
         await until(pilot, lambda: told in line(screen))
-        assert screen.judge_line.region.height == 1
+        assert screen.label_line.region.height == 1
         assert "[fits]" in first_line(screen, 0)
         assert "[not]" in first_line(screen, 1)
         await pilot.press("escape")
         await until(pilot, lambda: screen.results.listing is not before)
-        assert not screen.is_judging
-        assert not screen.judge_line.display
+        assert not screen.labels.is_labelling
+        assert not screen.label_line.display
         listing = screen.results.listing
         assert listing is not None
         assert listing.result.receipt.matcher.endswith(", calibrated by 2 labels")
@@ -99,7 +98,7 @@ async def test_the_keys_of_judging_mean_what_they_always_do_outside_of_it(home: 
         await pilot.press("y")
         assert app.clipboard.endswith("'something green'")
         await pilot.press("l")
-        await until(pilot, lambda: screen.is_judging)
+        await until(pilot, lambda: screen.labels.is_labelling)
         before = app.clipboard
         await pilot.press("y")
         assert app.clipboard == before
@@ -118,23 +117,4 @@ async def test_pictures_and_mixes_are_not_judged_by(home: Path) -> None:
         await pilot.press("l")
         await until(pilot, lambda: bool(app._notifications))
         assert "plain description" in next(iter(app._notifications)).message
-        assert not screen.is_judging
-
-
-async def test_all_labels_of_an_encoder_are_forgotten_if_the_person_is_sure(home: Path) -> None:
-    app = real_app(home, start_query="something green")
-    async with app.run_test(size=(120, 36)) as pilot:
-        screen = await judging(pilot)
-        await pilot.press("n", "n", "n")
-        await until(pilot, lambda: "match calibrated by 3" in line(screen))
-        await pilot.press("F")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
-        twin = str(app.screen.query_one("#twin", Static).content)
-        assert f"label --forget --encoder {ENCODER}" in twin
-        before = screen.results.listing
-        await pilot.press("enter")
-        await until(pilot, lambda: screen.results.listing is not before)
-        assert await kept(screen) == []
-        assert screen.results.listing is not None
-        assert "calibrated" not in screen.results.listing.result.receipt.matcher
-        assert "[not]" not in first_line(screen, 0)
+        assert not screen.labels.is_labelling

@@ -6,9 +6,8 @@ import pytest
 from textual.scrollbar import ScrollBar
 from textual.widgets import Static
 
-from t2itui.screens.common.viewer import Viewer
 from t2itui.screens.search.card import CardColumn
-from t2itui.screens.search.pictures import MarkedScreen
+from t2itui.screens.search.viewer import MarkedScreen, Viewer
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
 SIZE = (120, 36)

@@ -52,7 +52,7 @@ async def test_the_first_start_shows_the_storybook_and_a_key_runs_the_next_sugge
         assert listing.passed > 0
         assert screen.strip.display
         await until(
-            pilot, lambda: app.session.status.is_storybook and app.session.status.pictures == 600
+            pilot, lambda: app.session.status.is_built_in and app.session.status.pictures == 600
         )
         assert app.session.engine is not None
         assert not app.session.engine.encoders.state(), "no model takes part"
@@ -153,8 +153,8 @@ async def test_beside_own_pictures_a_key_goes_to_the_storybook_and_back(tmp_path
         await until(pilot, lambda: query_of(screen) == "snow")
         assert screen.results.listing is not None
         assert screen.results.listing.total == 600
-        await until(pilot, lambda: app.session.status.is_storybook)
-        assert "--in storybook" in screen._command(screen.filters)
+        await until(pilot, lambda: app.session.status.is_built_in)
+        assert "--in storybook" in screen.command(screen.asking.filters)
         await pilot.press("f")
         await until(pilot, lambda: isinstance(app.screen, FilterForm))
         form = app.screen
@@ -163,7 +163,7 @@ async def test_beside_own_pictures_a_key_goes_to_the_storybook_and_back(tmp_path
         await pilot.press("escape")
         await pilot.press("b")
         await until(pilot, lambda: screen.panel.has_class("-error"))
-        await until(pilot, lambda: not app.session.status.is_storybook)
+        await until(pilot, lambda: not app.session.status.is_built_in)
 
 
 async def test_the_library_screen_leaves_it_out_and_takes_it_back(tmp_path: Path) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -35,6 +34,7 @@ from t2itui.session import (
 )
 from t2itui.settings import AppSettings, load
 from t2itui.status import Status
+from tests.t2itui.fake_host import FakeHost
 from tests.t2itui.fake_library import FakeEngine
 
 
@@ -252,17 +252,12 @@ async def test_a_job_that_the_last_session_cut_off_is_told_of(
 # Generation
 
 
-class Running:
-    """Keeps what a controller wants to run until the test runs it."""
+class Running(FakeHost):
+    """A controller, and what it wants to run."""
 
     def __init__(self, session: Session) -> None:
-        self.waiting: list[Coroutine[Any, Any, None]] = []
-        self.controller = GenerationController(session, self.waiting.append)
-
-    async def run(self) -> None:
-        waiting, self.waiting[:] = list(self.waiting), []
-        for coroutine in waiting:
-            await coroutine
+        super().__init__()
+        self.controller = GenerationController(session, self)
 
 
 REQUEST = GenerateRequest(prompt="a red boat")
@@ -331,8 +326,6 @@ def test_what_the_form_asks_for_joins_the_collection_that_is_searched(recorder: 
     recorder.session.collection = "storybook"
     running.controller.accept(REQUEST)
     assert recorder.intents == [StartGeneration(REQUEST, "storybook")]
-    for coroutine in running.waiting:
-        coroutine.close()
 
 
 @dataclass

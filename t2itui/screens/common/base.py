@@ -1,15 +1,19 @@
-"""Sizes of the terminal at which screens show more, or less."""
+"""The common ground of the screens: their edges, their session, and how they wait."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Static
+from textual.worker import Worker
 
 from engine.errors import T2IError
 from t2itui.screens.jobs.strip import JobsStrip
@@ -20,7 +24,7 @@ from t2itui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
     from engine.generation.request import GenerateRequest
-    from t2itui.session import Session, ShowScreen, Unsubscribe
+    from t2itui.session import Session, ShowScreen, Unsubscribe, Work
 
 
 HEIGHTS: list[tuple[int, str]] = [(0, "-short"), (18, "-tall")]
@@ -81,6 +85,10 @@ class AppScreen(Screen[None], Backdrop):
             unsubscribe()
         self._subscriptions.clear()
 
+    def run_beside(self, work: Work, *, group: str, exclusive: bool = False) -> None:
+        """Run what a controller waits for."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=exclusive)
+
     def fulfil(self, intent: ShowScreen) -> None:
         """Do what another screen asked for; the app has brought this one to the front."""
 
@@ -91,6 +99,11 @@ class AppScreen(Screen[None], Backdrop):
     def take_another_seed(self) -> bool:
         """Generate what belongs to the screen with another seed; False leaves it to the app."""
         return False
+
+    def copy(self, text: str, title: str = "Copied") -> None:
+        """Copy a text by way of the terminal, and show it."""
+        self.app.copy_to_clipboard(text)
+        self.notify(plain(text), title=title, markup=False)
 
     def tell_error(self, error: T2IError) -> None:
         """Say what went wrong and what to do."""
@@ -120,3 +133,37 @@ class BindingWatch:
         if offered != self._last:
             self._last = offered
             self._screen.refresh_bindings()
+
+
+QUIET_S = 0.15
+"""An answer that takes longer is announced as being waited for."""
+
+
+class Waiting:
+    """Shows, again and again, for how many seconds something has been waited for."""
+
+    def __init__(self, screen: MessagePump, show: Callable[[float], object]) -> None:
+        self._screen = screen
+        self._show = show
+        self._timer: Timer | None = None
+        self._began_at = 0.0
+
+    def begin(self) -> None:
+        """Wait from now on, for something else than before."""
+        self.stop()
+        self._began_at = monotonic()
+        self._timer = self._screen.set_interval(QUIET_S, self._tell)
+
+    def stop(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Something was asked for and is not there yet."""
+        return self._timer is not None
+
+    def _tell(self) -> None:
+        self._show(monotonic() - self._began_at)

@@ -21,9 +21,8 @@ from textual.widgets import Static
 from engine.comparing.sheet import COMPARED
 from engine.errors import T2IError
 from engine.states import ScorerKind
-from t2itui.graphics.picture import Picture
+from t2itui.graphics.picture import Picture, read_original
 from t2itui.screens.common.base import WIDTHS
-from t2itui.screens.common.viewer import read_original
 from t2itui.screens.compare.swaps import APART, totals
 from t2itui.text.heat_table import Heat, HeatTable, change_words
 from t2itui.text.plain import plain

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING
 
 from engine.errors import T2IError
 from engine.states import JobKind, ProcessState
@@ -14,10 +14,7 @@ from t2itui.text.words import size_words
 if TYPE_CHECKING:
     from engine.generation.request import GenerateRequest
     from engine.models.generators import Unloaded
-    from t2itui.session import Intent, Session
-
-RunBeside: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
-"""Runs a coroutine beside the screens."""
+    from t2itui.session import Intent, Session, TaskHost
 
 NOTHING_GENERATED = "Nothing was painted in this session; j lists earlier jobs."
 AT_WORK = "It is being painted: x cancels it, then N tries another seed."
@@ -26,21 +23,22 @@ AT_WORK = "It is being painted: x cancels it, then N tries another seed."
 class GenerationController:
     """Does what screens ask about generating pictures."""
 
-    def __init__(self, session: Session, run: RunBeside) -> None:
+    def __init__(self, session: Session, host: TaskHost) -> None:
         self._session = session
-        self._run = run
+        self._host = host
         session.intents.subscribe(self._fulfil)
 
     def _fulfil(self, intent: Intent) -> None:
         match intent:
             case StartGeneration(request, library):
-                self._run(self.start(request, library))
+                work = partial(self.start, request, library)
             case RepeatGeneration(job_id, new_seed):
-                self._run(self.repeat(job_id, new_seed=new_seed))
+                work = partial(self.repeat, job_id, new_seed=new_seed)
             case EditRecipe(picture_id):
-                self._run(self.edit_recipe(picture_id))
+                work = partial(self.edit_recipe, picture_id)
             case _:
-                pass
+                return
+        self._host.run_beside(work, group="generation")
 
     async def start(self, request: GenerateRequest, library: str | None) -> None:
         """Queue a job and show it."""

@@ -72,7 +72,7 @@ class Detail(Vertical):
         self._card: CardContent | None = None
         self._scores: DetailScores | None = None
         self._receipt: Receipt | None = None
-        self._said: Mapping[int, bool] = {}
+        self._labels: Mapping[int, bool] = {}
         self._line_count = 0
 
     @property
@@ -112,9 +112,9 @@ class Detail(Vertical):
             self._scores = scores
             self._show()
 
-    def show_said(self, said: Mapping[int, bool]) -> None:
+    def show_labels(self, labels: Mapping[int, bool]) -> None:
         """Show what a person said of the picture."""
-        self._said = dict(said)
+        self._labels = dict(labels)
         self._show()
 
     def show_receipt(self, receipt: Receipt | None) -> None:
@@ -167,7 +167,7 @@ class Detail(Vertical):
         ranks = [f" #{rank:,}" if rank else "" for rank in (scores.match_rank, scores.cosine_rank)]
         room = max(12, width - max(map(len, ranks)))
         sign = "✓ passes" if scores.passes else "· below"
-        fits = self._said.get(self._card.shown.picture_id) if self._card is not None else None
+        fits = self._labels.get(self._card.shown.picture_id) if self._card is not None else None
         of_all = f"  of {scores.total:,}"
         said = {None: of_all, True: "  you: fits", False: "  you: does not"}[fits]
         return [

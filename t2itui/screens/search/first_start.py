@@ -29,7 +29,7 @@ Your library is empty. t2itui ranks your own pictures by what you describe, and 
 Name a folder of pictures and press Enter. It is read in the background with all its folders; your \
 files are never changed, and you can search as soon as the first pictures are in.
 
-The storybook, drawn pictures to try everything on, is left out: b on the Library screen (F3) \
+The storybook, drawn pictures to try everything on, is left out: b on the Library screen (F6) \
 takes it back."""
 
 
@@ -78,7 +78,7 @@ class FirstStart(Middle):
 
     def __init__(self, session: Session, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.session = session
+        self._session = session
         self._wanted: Path | None = None
         """A folder that waits for the encoder."""
 
@@ -111,7 +111,7 @@ class FirstStart(Middle):
 
     def _begin(self, folder: Path) -> None:
         """Index a folder, or say that the encoder has to be fetched first."""
-        engine = self.session.engine
+        engine = self._session.engine
         if engine is None:
             return
         encoder = engine.settings.encoder
@@ -140,7 +140,7 @@ class FirstStart(Middle):
 
     @work(exclusive=True)
     async def _download_for(self, folder: Path) -> None:
-        engine = self.session.engine
+        engine = self._session.engine
         if engine is None:
             return
         job = engine.download(engine.settings.encoder)
@@ -157,9 +157,9 @@ class FirstStart(Middle):
     async def _import(self) -> None:
         from t2itui.screens.library.forms import ImportVectors
 
-        request = await self.app.push_screen_wait(ImportVectors(self.session.home))
-        if request is not None and self.session.engine is not None:
-            self.session.engine.import_vectors(request)
+        request = await self.app.push_screen_wait(ImportVectors(self._session.home))
+        if request is not None and self._session.engine is not None:
+            self._session.engine.import_vectors(request)
 
     def say_failure(self, message: str, hint: str) -> None:
         """Show why the last attempt failed and what to do."""

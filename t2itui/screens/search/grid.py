@@ -186,13 +186,13 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
         self._listing: Listing | None = None
         self._shown: Sequence[int] | IdArray = ()
         self._marked: frozenset[int] = frozenset()
-        self._said: Mapping[int, bool] = {}
+        self._labels: Mapping[int, bool] = {}
         self._contents: OrderedDict[int, CardContent] = OrderedDict()
         self._looks: CardLooks | None = None
         self._columns: list[CardColumn] = []
         self.cards: list[Card] = []
         """The cards in sight, in reading order."""
-        self._is_settling = False
+        self._is_filling = False
         self._card_size = USUAL_SIZE
         self.shape = GridShape(columns=1, rows=1, card_height=1)
         """The cards in sight."""
@@ -234,14 +234,14 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
         if self.selected != before:
             self.post_message(self.Selected(self.selected))
 
-    def show_marks(self, picture_ids: frozenset[int]) -> None:
+    def show_selection(self, picture_ids: frozenset[int]) -> None:
         """Show which pictures are marked."""
         self._marked = picture_ids
         self._refresh_figures()
 
-    def show_said(self, said: Mapping[int, bool]) -> None:
+    def show_labels(self, labels: Mapping[int, bool]) -> None:
         """Show which pictures a person said yes or no of."""
-        self._said = dict(said)
+        self._labels = dict(labels)
         self._refresh_figures()
 
     def forget_contents(self) -> None:
@@ -338,34 +338,34 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
         missing = [each for each in self._wanted() if each not in self._contents]
         if missing:
             self._fetch_contents(missing)
-        self._settle()
+        self._fill_some()
         self._refresh_figures()
 
     def _show_selection(self, card: Card) -> None:
         at = self.first_row * self.shape.columns + card.slot
         card.is_selected = at == self.position and len(self._shown) > 0
 
-    def _settle(self) -> None:
+    def _fill_some(self) -> None:
         """Give a few cards their results, and the others theirs after these were painted."""
         if not self.size:
             return
         changed = 0
         for slot in range(self.shape.slots):
             if changed == AT_ONCE:
-                self._settle_soon()
+                self._fill_soon()
                 return
-            changed += self._settle_slot(slot)
+            changed += self._fill_slot(slot)
 
-    def _settle_soon(self) -> None:
-        if not self._is_settling:
-            self._is_settling = True
-            self.call_after_refresh(self._settle_more)
+    def _fill_soon(self) -> None:
+        if not self._is_filling:
+            self._is_filling = True
+            self.call_after_refresh(self._fill_more)
 
-    def _settle_more(self) -> None:
-        self._is_settling = False
-        self._settle()
+    def _fill_more(self) -> None:
+        self._is_filling = False
+        self._fill_some()
 
-    def _settle_slot(self, slot: int) -> bool:
+    def _fill_slot(self, slot: int) -> bool:
         """Bring one card into step; returns whether there was something to do."""
         is_new = slot == len(self.cards)
         if is_new:
@@ -418,7 +418,7 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
             cosine_share=listing.cosine_share(index),
             passes=listing.passes(index),
             marked=picture_id in self._marked,
-            fits=self._said.get(picture_id),
+            fits=self._labels.get(picture_id),
         )
 
     # Filling
@@ -441,7 +441,7 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
             self._contents.move_to_end(picture_id)
         while len(self._contents) > KEPT:
             self._contents.popitem(last=False)
-        self._settle()
+        self._fill_some()
 
     # Scrolling
 

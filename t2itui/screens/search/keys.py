@@ -2,18 +2,20 @@
 
 from textual.binding import Binding, BindingType
 
-LEAVE = "Stop waiting, leave off judging, or leave the query line"
+from engine.collections import BUILT_IN
+
+LEAVE = "Stop waiting, leave off labelling, or leave the query line"
 
 THRESHOLD = Binding.Group("Threshold", compact=True)
 
 SEARCH_KEYS: list[BindingType] = [
-    Binding("y", "judge(True)", "Fits", id="search.fits", tooltip="The picture fits"),
-    Binding("n", "judge(False)", "Does not", id="search.misfits", tooltip="It does not fit"),
+    Binding("y", "label(True)", "Fits", id="search.fits", tooltip="The picture fits"),
+    Binding("n", "label(False)", "Does not", id="search.misfits", tooltip="It does not fit"),
     Binding(
         "u,backspace",
-        "unjudge",
+        "undo_label",
         "Undo",
-        id="search.unjudge",
+        id="search.undo_label",
         tooltip="Take the last y or n back",
     ),
     Binding(
@@ -22,13 +24,6 @@ SEARCH_KEYS: list[BindingType] = [
         "Command",
         id="search.copy_label",
         tooltip="Copy the command of the last y or n",
-    ),
-    Binding(
-        "F",
-        "forget_labels",
-        "Forget labels",
-        id="search.forget_labels",
-        tooltip="Take back every y and n about this encoder's match",
     ),
     Binding("slash", "ask", "Query", id="search.ask", key_display="/", tooltip="Type a query"),
     Binding("escape", "leave", "Leave", id="search.leave", show=False, tooltip=LEAVE),
@@ -88,7 +83,7 @@ SEARCH_KEYS: list[BindingType] = [
         tooltip="Compare this picture, or the marked ones, with descriptions",
     ),
     Binding(
-        "g", "paint", "Paint", id="search.paint", tooltip="Paint the query, whatever its route"
+        "g", "generate", "Paint", id="search.paint", tooltip="Paint the query, whatever its route"
     ),
     Binding(
         "d",
@@ -127,10 +122,10 @@ SEARCH_KEYS: list[BindingType] = [
     ),
     Binding(
         "l",
-        "start_judging",
+        "start_labelling",
         "Label",
         id="search.label",
-        tooltip="Judge: say with y and n which pictures fit, to calibrate match",
+        tooltip="Label: say with y and n which pictures fit, to calibrate match",
     ),
     Binding(
         "y", "copy_command", "Copy", id="search.copy", tooltip="Copy the command that repeats this"
@@ -160,7 +155,7 @@ SEARCH_KEYS: list[BindingType] = [
         "Example",
         id="search.suggest",
         show=False,
-        tooltip="Ask the storybook the next suggested query",
+        tooltip=f"Ask the {BUILT_IN.name} the next suggested query",
     ),
     Binding(
         "a,ctrl+o",
@@ -172,11 +167,11 @@ SEARCH_KEYS: list[BindingType] = [
     ),
     Binding(
         "b",
-        "storybook",
-        "Storybook",
+        "switch_collection",
+        BUILT_IN.title,
         id="search.storybook",
         show=False,
-        tooltip="Search the storybook, or your own pictures again",
+        tooltip=f"Search the {BUILT_IN.name}, or your own pictures again",
     ),
     Binding(
         "r",

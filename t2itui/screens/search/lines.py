@@ -1,4 +1,4 @@
-"""The decision in one line: the route, why, how long it took; or what is being waited for."""
+"""The lines between query and pictures: the decision, warnings, labels, and the offer."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.states import Route
 from t2itui.text.plain import plain
-from t2itui.text.words import counted
+from t2itui.text.shell_commands import filters_of
+from t2itui.text.words import counted, duration_words, filter_words
 from t2itui.widgets.score_bar import number
 
 if TYPE_CHECKING:
     from engine.results import SearchWarning
     from engine.search.labels import LabelSummary
+    from t2itui.screens.search.listing import Listing
 
 
+ROOM_FOR_TIME = 110
+"""Columns from which on the route line has the time an answer took beside the filters."""
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -45,10 +50,16 @@ class RouteLine(Static):
             layout=False,
         )
 
-    def show_decision(self, route: str, reason: str, short: str, facts: str) -> None:
-        """Show a route with its reason, or a shorter one, and facts about how it was found."""
-        style = "bold $success" if route == "retrieve" else "bold $warning"
-        sign = "✓" if route == "retrieve" else "✗"
+    def show_decision(self, listing: Listing) -> None:
+        """Show the route with its reason, or a shorter one, and how the answer was found."""
+        routing, facts = listing.routing, self._facts(listing)
+        short = (
+            f"{routing.passed:,} of {listing.total:,} pass {listing.threshold:.2f}"
+            if routing.passed
+            else f"best {routing.best_match:.2f} < {listing.threshold:.2f}"
+        )
+        is_found, route, reason = routing.route == Route.RETRIEVE, routing.route, routing.reason
+        sign, style = ("✓", "bold $success") if is_found else ("✗", "bold $warning")
         room = self.content_size.width - len(facts) - len(route) - 6
         text = plain(reason if len(reason) <= room else short)
         head = Content.assemble((f"{sign} {route}", style), ": ", (text, "$foreground"))
@@ -57,16 +68,31 @@ class RouteLine(Static):
             layout=False,
         )
 
+    def _facts(self, listing: Listing) -> str:
+        """What is filtered, what ranks, and the time it took where there is room for that."""
+        result = listing.result
+        filtered = filter_words(filters_of(result.receipt.filters))
+        has_room = not filtered or self.app.size.width >= ROOM_FOR_TIME
+        facts = (
+            filtered,
+            f"by {listing.scorer}",
+            "stored" if listing.is_stored else "",
+            "hiding below" if listing.hide_below else "",
+            duration_words(result.seconds) if has_room else "",
+            ("cached" if result.cached else "with the model") if has_room else "",
+        )
+        return " · ".join(filter(None, facts))
+
     def show_hint(self, text: str) -> None:
         """Say something else."""
         self.update(Content(plain(text)), layout=False)
 
 
-class NotesLine(Static):
-    """Shows notes, one a line; takes no room when there is none."""
+class WarningsLine(Static):
+    """Shows warnings, one a line; takes no room when there is none."""
 
     DEFAULT_CSS = """
-    NotesLine {
+    WarningsLine {
         height: auto;
         max-height: 4;
         padding: 0 1;
@@ -78,24 +104,24 @@ class NotesLine(Static):
 
     def __init__(self) -> None:
         super().__init__()
-        self._notes: tuple[SearchWarning, ...] = ()
+        self._warnings: tuple[SearchWarning, ...] = ()
         self._offer = ""
 
-    def show(self, notes: tuple[SearchWarning, ...]) -> None:
-        """Show the notes of an answer; what was offered before is gone."""
-        self._notes, self._offer = notes, ""
+    def show(self, warnings: tuple[SearchWarning, ...]) -> None:
+        """Show the warnings of an answer; what was offered before is gone."""
+        self._warnings, self._offer = warnings, ""
         self._show()
 
     def offer(self, text: str) -> None:
-        """Show an offer beside the notes."""
+        """Show an offer beside the warnings."""
         if text != self._offer:
             self._offer = text
             self._show()
 
     def _show(self) -> None:
         lines = [
-            Content.assemble(("! ", "bold"), plain(note.message), " ", (plain(note.hint), "bold"))
-            for note in self._notes
+            Content.assemble(("! ", "bold"), plain(each.message), " ", (plain(each.hint), "bold"))
+            for each in self._warnings
         ]
         lines += [Content.assemble(("↻ ", "bold"), self._offer)] if self._offer else []
         self.display = bool(lines)
@@ -108,11 +134,11 @@ ROOMY = 100
 """Columns from which on it is shown at all; the query line has it too."""
 
 
-class JudgeLine(Static):
-    """Takes no room while nobody judges."""
+class LabelLine(Static):
+    """Says which description is labelled; takes no room while none is."""
 
     DEFAULT_CSS = """
-    JudgeLine {
+    LabelLine {
         height: auto;
         max-height: 2;
         padding: 0 1;
@@ -128,7 +154,7 @@ class JudgeLine(Static):
         self._state: LabelSummary | None = None
 
     def show(self, text: str, state: LabelSummary | None) -> None:
-        """Say what is judged and what came of it; None while that is not known."""
+        """Say what is labelled and what came of it; None while that is not known."""
         self._text, self._state = text, state
         self.display = True
         self._show()
@@ -142,13 +168,13 @@ class JudgeLine(Static):
         self.update(
             Content.assemble(
                 ("? ", "bold $accent"),
-                ("Judging ", "bold"),
+                ("Labelling ", "bold"),
                 "" if is_narrow else plain(f"“{short}” "),
-                button("y", "fits", "screen.judge(True)"),
+                button("y", "fits", "screen.label(True)"),
                 " ",
-                button("n", "does not", "screen.judge(False)"),
+                button("n", "does not", "screen.label(False)"),
                 " ",
-                button("u", "undo", "screen.unjudge"),
+                button("u", "undo", "screen.undo_label"),
                 " ",
                 button("esc", "end", "screen.leave"),
                 " ",
@@ -157,7 +183,7 @@ class JudgeLine(Static):
         )
 
     def clear(self) -> None:
-        """Nobody judges any more."""
+        """Nobody labels any more."""
         self.display = False
         self.update("")
 
@@ -195,15 +221,15 @@ class OfferLine(Static):
     def __init__(self) -> None:
         super().__init__()
         self.is_offer = False
-        """The person is asked whether to paint."""
+        """The person is asked whether to generate."""
 
     def offer(self, prompt: str) -> None:
-        """Ask whether to paint what nothing in the library shows."""
+        """Ask whether to generate what nothing in the library shows."""
         self._say(
             Content.assemble(
                 ("✎ ", "bold $accent"),
                 "Nothing passes.  ",
-                button("g", "paint it", "screen.paint"),
+                button("g", "paint it", "screen.generate"),
                 "  ",
                 button("G", "choose how", "app.edit_prompt"),
                 "  ",
@@ -213,8 +239,8 @@ class OfferLine(Static):
             is_offer=True,
         )
 
-    def show_painting(self, job_id: int) -> None:
-        """Say that it is being painted."""
+    def show_job(self, job_id: int) -> None:
+        """Say that it is being generated."""
         words = "Being painted for this query.  "
         self._say(
             Content.assemble(
@@ -226,10 +252,10 @@ class OfferLine(Static):
             )
         )
 
-    def show_painted(
+    def show_generated(
         self, job_id: int, *, rank: int, total: int, match: float, passes: bool, new: bool
     ) -> None:
-        """Say where in the answer the painted picture is."""
+        """Say where in the answer the generated picture is."""
         words = "Painted" if new else "Painted before"
         below = "" if passes else ", below the threshold"
         self._say(
@@ -244,7 +270,7 @@ class OfferLine(Static):
 
     def show_ended(self, job_id: int, words: str, *, is_rejected: bool) -> None:
         """Say that nothing came of it, and why; a rejected picture may do with another seed."""
-        key, again, action = "g", "try again", "screen.paint"
+        key, again, action = "g", "try again", "screen.generate"
         if is_rejected:
             key, again, action = "N", "another seed", "app.another_seed"
         self._say(
@@ -258,7 +284,7 @@ class OfferLine(Static):
         )
 
     def show_problem(self, message: str, hint: str) -> None:
-        """Say why nothing can be painted, and what to do."""
+        """Say why nothing can be generated, and what to do."""
         self._say(
             Content.assemble(
                 ("✖ ", "bold $error"), f"{plain(message)}. ".replace("..", "."), plain(hint)
@@ -267,15 +293,20 @@ class OfferLine(Static):
 
     def clear(self) -> None:
         """Say nothing."""
-        self.is_offer = False
+        self._offer(False)
         self.display = False
         self.update("")
 
     def _say(self, content: Content, *, is_offer: bool = False) -> None:
-        self.is_offer = is_offer
-        self.set_class(is_offer, "-offer")
+        self._offer(is_offer)
         self.display = True
         self.update(content)
+
+    def _offer(self, is_offer: bool) -> None:
+        self.set_class(is_offer, "-offer")
+        if is_offer != self.is_offer:
+            self.is_offer = is_offer
+            self.screen.refresh_bindings()
 
 
 def button(key: str, words: str, action: str) -> Content:

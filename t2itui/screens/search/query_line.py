@@ -153,6 +153,11 @@ class QueryLine(Horizontal):
         """Put a query into the line without searching; control characters stay outside."""
         self.input.fill(plain(query))
 
+    def is_new(self, text: str) -> bool:
+        """The person types it, and no earlier query begins so."""
+        typed = self.input.has_focus and text != self.input.filled
+        return typed and self.past.completion(text) is None
+
     def on_click(self, event: events.Click) -> None:
         self.input.focus()
 

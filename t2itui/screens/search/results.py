@@ -55,7 +55,7 @@ class Results(Backdrop):
     detail = getters.query_one(Detail)
     histogram = getters.query_one(Histogram)
 
-    class Changed(Message):
+    class DecisionChanged(Message):
         """The threshold, the ranking scorer or what is hidden was changed by the person."""
 
     class Reopened(Message):
@@ -104,10 +104,33 @@ class Results(Backdrop):
         """Show which stored decision the screen stands for."""
         self.detail.show_receipt(receipt)
 
-    def show_said(self, said: Mapping[int, bool]) -> None:
+    def show_labels(self, labels: Mapping[int, bool]) -> None:
         """Show what a person said of pictures, by id: whether they fit."""
-        self.grid.show_said(said)
-        self.detail.show_said(said)
+        self.grid.show_labels(labels)
+        self.detail.show_labels(labels)
+
+    def show_selection(self, picture_ids: frozenset[int]) -> None:
+        """Show which pictures are marked."""
+        self.grid.show_selection(picture_ids)
+
+    @property
+    def selected(self) -> int | None:
+        """Index of the selected picture in the arrays of scores."""
+        return self.grid.selected
+
+    @property
+    def position(self) -> int:
+        """Of the selected picture in the list, from 0."""
+        return self.grid.position
+
+    @property
+    def content(self) -> CardContent | None:
+        """The selected picture, once it was fetched."""
+        return self.detail.content if self.display else None
+
+    def select(self, position: int) -> None:
+        """Select another picture of the list."""
+        self.grid.select(position)
 
     def move_threshold(self, threshold: float) -> None:
         """Put the threshold somewhere else, 0 to 1, rounded to hundredths."""
@@ -148,7 +171,7 @@ class Results(Backdrop):
         self._follow_threshold(listing)
         self.grid.follow()
         self._show_scores(listing)
-        self.post_message(self.Changed())
+        self.post_message(self.DecisionChanged())
 
     def _follow_threshold(self, listing: Listing) -> None:
         self.histogram.threshold = listing.threshold

@@ -2,87 +2,118 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.message import Message
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, Input
 
 from engine.errors import EmptyLibraryError, ModelMissingError, T2IError
-from engine.requests import Filters, SearchRequest
-from engine.states import ProcessState
-from t2itui.screens.search.beginning import Beginning, Failed
+from engine.events import JobFailed
+from engine.requests import Filters
+from engine.scoring.registry import scorer_after
+from engine.states import ProcessState, Synthetic
+from t2itui.screens.common.base import AppScreen, Waiting
+from t2itui.screens.search.asking import SEARCHING, AskingController, EarlyLoader
+from t2itui.screens.search.collection import LibraryController
+from t2itui.screens.search.decision import DecisionController
 from t2itui.screens.search.first_start import FirstStart
+from t2itui.screens.search.grid import ResultGrid
 from t2itui.screens.search.keys import SEARCH_KEYS
-from t2itui.screens.search.labels import JUDGING, NOT_JUDGING
-from t2itui.screens.search.lines import JudgeLine, NotesLine, OfferLine, RouteLine
+from t2itui.screens.search.labels import NOT_WHILE_LABELLING, WHILE_LABELLING, LabelController
+from t2itui.screens.search.lines import LabelLine, OfferLine, RouteLine, WarningsLine
+from t2itui.screens.search.offer import OfferController
+from t2itui.screens.search.pictures import PictureController
 from t2itui.screens.search.query_line import QueryInput, QueryLine
-from t2itui.screens.search.results import Results
+from t2itui.screens.search.results import FINE, Results
 from t2itui.screens.search.suggestions import SuggestionStrip
-from t2itui.screens.search.waiting import Waiting
-from t2itui.session import OpenEngine, OpenSearch, RefreshStatus, ReplayReceipt, ShowScreen
-from t2itui.text.shell_commands import request_of, search_command
-from t2itui.text.words import filter_words
+from t2itui.session import EditRecipe, OpenEngine, OpenSearch, ReplayReceipt, ShowScreen
+from t2itui.text.words import counted, filter_words
 from t2itui.widgets.basics import Backdrop, Panel
 
 if TYPE_CHECKING:
-    from engine.results import SearchResult
+    from engine.events import JobEvent
+    from engine.generation.request import GenerateRequest
     from t2itui.screens.search.listing import Listing
     from t2itui.session import Session
 
-
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
-    | {"paint", "recipe", "compare", "start_judging"}
+    | {"generate", "recipe", "compare", "start_labelling"}
 )
+LATEST = 6
+"""Earlier queries in the greeting."""
 
 
-class Answered(Message, bubble=False):
-    """A search came back."""
+class BodyPart(StrEnum):
+    """What stands below the query."""
 
-    def __init__(self, listing: Listing) -> None:
-        super().__init__()
-        self.listing = listing
-
-
-class Body(ContentSwitcher, Backdrop):
-    """What stands below the query: a text, an answer, or the first steps."""
+    PANEL = "panel"
+    RESULTS = "results"
+    FIRST_START = "first-start"
 
 
-class SearchScreen(Beginning):
-    """Asks, shows, and lets the person move the decision."""
+class SearchBody(ContentSwitcher, Backdrop):
+    """A text, an answer, or the first steps."""
+
+
+class SearchScreen(AppScreen):
+    """Asks, shows, and lets the person move the decision; its controllers do the rest."""
 
     MODE = "search"
     BINDINGS: ClassVar[list[BindingType]] = SEARCH_KEYS
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
+        self.pictures = PictureController(session, self)
+        self.query_line, self.route_line, self.offer_line = QueryLine(), RouteLine(), OfferLine()
+        self.strip, self.warnings, self.label_line = SuggestionStrip(), WarningsLine(), LabelLine()
+        self.panel = Panel(id=BodyPart.PANEL)
+        self.results = Results(self.pictures.fetch, id=BodyPart.RESULTS)
+        self.first_start = FirstStart(session, id=BodyPart.FIRST_START)
+        self.body = SearchBody(
+            self.panel, self.results, self.first_start, initial=BodyPart.PANEL, id="body"
+        )
+        self.asking = AskingController(session, self)
+        self.early = EarlyLoader(session, self)
+        self.library = LibraryController(session, self, self.asking, self.strip)
+        self.decision = DecisionController(session, self, self.results, self.route_line)
+        self.labels = LabelController(session, self, self.results, self.label_line)
+        self.offer = OfferController(
+            session, self, self.results, self.offer_line, ask_again=self.ask_again
+        )
         self.waiting = Waiting(self, self._show_waiting)
-        self._shown_query = ""
+        self._asked_text = ""
         """What stood in the query line when it was asked; other text since means typing."""
 
     def compose_body(self) -> ComposeResult:
-        yield QueryLine()
-        yield RouteLine()
-        yield OfferLine()
-        yield SuggestionStrip()
-        yield NotesLine()
-        yield JudgeLine()
-        with Body(initial="panel", id="body"):
-            yield Panel(id="panel")
-            yield Results(self.fetch, id="results")
-            yield FirstStart(self.session, id="first-start")
+        yield self.query_line
+        yield self.route_line
+        yield self.offer_line
+        yield self.strip
+        yield self.warnings
+        yield self.label_line
+        yield self.body
 
     def on_mount(self) -> None:
-        self.filters = Filters(synthetic=self.session.settings.synthetic)
-        self.until_unmount(self.session.when_open(self.take_engine))
+        self.until_unmount(self.session.when_open(self.library.begin))
         self.until_unmount(self.session.job_events.subscribe(self.follow_job))
         self.until_unmount(self.session.open_failed.subscribe(self.show_error))
         self.query_line.input.focus()
+
+    def on_screen_resume(self) -> None:
+        self.library.look_again()
+
+    def follow_job(self, event: JobEvent) -> None:
+        """Take note of what jobs do to the answer and to the library."""
+        self.offer.follow_event(event)
+        self.library.follow_event(event)
+        if isinstance(event, JobFailed) and self.body.current == BodyPart.FIRST_START:
+            self.first_start.say_failure(event.message, event.hint)
 
     def fulfil(self, intent: ShowScreen) -> None:
         """Answer a query, or show a stored answer, that another screen asks for."""
@@ -90,266 +121,391 @@ class SearchScreen(Beginning):
             case OpenSearch(query):
                 self.search_for(query)
             case ReplayReceipt(receipt_id):
-                self.replay(receipt_id)
+                self.asking.replay(receipt_id)
             case _:
                 pass
 
+    def take_request(self, request: GenerateRequest) -> bool:
+        """Generate what the form asks for, for the decision on the screen if it is about that."""
+        return self.offer.take_request(request)
+
+    def take_another_seed(self) -> bool:
+        """Repeat with another seed what was generated for this query."""
+        return self.offer.take_another_seed()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what works now: most keys need an answer, and the query line must be left first."""
-        if action in (NOT_JUDGING if self.is_judging else JUDGING):
+        if action in (NOT_WHILE_LABELLING if self.labels.is_labelling else WHILE_LABELLING):
             return False
         if action in NEEDS_ANSWER:
-            return self.body.current == "results"
-        if action in ("suggest", "storybook"):
-            return self.offers_suggestions if action == "suggest" else self.has_both
-        if action in ("filter", "add"):
-            return self.body.current != "first-start"
-        if action == "decline":
-            return self.offer_line.is_offer
-        if action == "ask":
-            return not self.query_line.input.has_focus
-        return True
+            return self.shows_answer
+        is_offered = OFFERED.get(action)
+        return is_offered is None or is_offered(self)
 
     # Asking
 
     @on(QueryLine.Submitted)
     def ask(self, message: QueryLine.Submitted) -> None:
         message.stop()
+        self.early.stop()
         if message.query not in self.strip.queries:
             self.strip.close()
         self.search_for(message.query)
 
+    @on(SuggestionStrip.Chosen)
+    def try_chosen(self, message: SuggestionStrip.Chosen) -> None:
+        message.stop()
+        self.strip.point_at(message.query)
+        self.search_for(message.query)
+
+    @on(Input.Changed, "#query")
+    def load_early(self, message: Input.Changed) -> None:
+        is_new = self.query_line.is_new(message.value)
+        self.early.follow_typing(message.value, self.asking.filters, is_new=is_new)
+
+    @on(QueryInput.Left)
+    def leave_query(self) -> None:
+        if self.shows_answer:
+            self.results.grid.focus()
+
     def search_for(self, query: str) -> None:
         """Answer a query as soon as the engine is there."""
         self.query_line.past.add(query)
-        self._awaits_paint = True
-        self._ask(self._request_for(query))
+        self.offer.expect_answer()
+        self.asking.search(query)
 
-    def show_example(self, query: str) -> None:
-        """Answer a query that the person did not ask; the history does not get it."""
-        self._ask(self._request_for(query), is_example=True)
+    def ask_again(self) -> None:
+        """Ask what is on the screen once more, under the threshold and scorer it has now."""
+        if self.results.listing is not None:
+            self.results.grid.forget_contents()
+            self.asking.repeat(self.results.listing)
 
-    def _request_for(self, query: str) -> SearchRequest:
-        settings = self.session.settings
-        self.query_line.show_query(query)
-        return SearchRequest(
-            query=query,
-            top=settings.top,
-            scorer=settings.scorer,
-            threshold=settings.threshold,
-            filters=self.filters,
-        )
-
-    def replay(self, receipt_id: str) -> None:
-        """Show the answer of a stored receipt; no model takes part."""
-        self.stop_resting()
-        self._shown_query = self.query_line.input.value
-        self.waiting.begin()
-        self._replay(receipt_id)
-
-    @work(exclusive=True, group="search")
-    async def _replay(self, receipt_id: str) -> None:
-        engine = self.session.engine
-        if engine is None:
+    def take_filters(self, filters: Filters | None) -> None:
+        """Ask with other filters from now on, and what was asked at once."""
+        if filters is None or filters == self.asking.filters:
             return
-        try:
-            result = await engine.history.replay(receipt_id)
-            listing = await asyncio.to_thread(_list, result, self.session.settings.hide_below)
-        except T2IError as error:
-            self.post_message(Failed(error))
-        else:
-            self.post_message(Answered(listing))
+        was_asked = self.asking.ask_among(filters)
+        self.library.follow_filters()
+        if not was_asked:
+            self.route_line.show_hint(filter_words(filters))
 
-    @on(Results.Reopened)
-    def reopen(self, message: Results.Reopened) -> None:
-        message.stop()
-        if self.request is not None:
-            request = replace(self.request, threshold=message.threshold, scorer=message.scorer)
-            self._ask(request)
+    def command(self, filters: Filters) -> str:
+        """The shell command for the query on the screen with these filters."""
+        return self.asking.command(filters, self.results.listing)
 
-    def _ask(
-        self, request: SearchRequest, like: int | None = None, *, is_example: bool = False
-    ) -> None:
-        self.request = request
-        self._shown_query = self.query_line.input.value
-        self.stop_resting()
-        self.waiting.begin()
-        if self.session.engine is not None:
-            self.answer(request, like, is_example=is_example)
-
-    @work(exclusive=True, group="search")
-    async def answer(
-        self, request: SearchRequest, like: int | None = None, *, is_example: bool = False
-    ) -> None:
-        """Have the library ranked beside the screen."""
-        engine = self.session.engine
-        if engine is None:
-            return
-        try:
-            if is_example:
-                result = await engine.searcher.preview(request)
-            elif like is None:
-                result = await engine.searcher.scored(request)
-            else:
-                result = await engine.searcher.like(like, request)
-            listing = await asyncio.to_thread(_list, result, self.session.settings.hide_below)
-        except T2IError as error:
-            self.post_message(Failed(error))
-        else:
-            self.post_message(Answered(listing))
-
-    @on(Answered)
-    def show_answer(self, message: Answered) -> None:
-        listing = message.listing
-        self.waiting.stop()
-        receipt = listing.result.receipt
-        self.session.query = receipt.query
-        if listing.is_stored or self.request is None:
-            self.request = request_of(receipt, top=self.session.settings.top)
-        self.request = replace(self.request, query=receipt.query)
-        self.filters = self.request.filters
-        if self.query_line.input.value == self._shown_query:
-            self.query_line.show_query(self.request.query)
-            if self.strip.display and self.query_line.input.has_focus:
-                self.query_line.input.action_select_all()
-            else:
-                self.call_after_refresh(self.results.grid.focus)
-        self.results.suit(self.body.size)
-        self.results.show(listing)
-        self.results.grid.show_marks(self.selection.picture_ids)
-        self.show_body("results")
-        self.notes.show(listing.result.warnings)
-        self.show_route(listing)
-        self.show_labels(listing)
-        self.offer_painting(listing)
-        self.session.send(RefreshStatus())
-
-    @on(Failed)
-    def fail(self, message: Failed) -> None:
-        self.show_error(message.error)
-
-    def show_error(self, error: T2IError) -> None:
-        """Say in the results' place what went wrong and what to do."""
-        self.waiting.stop()
-        self.notes.show(())
-        self.offer_line.clear()
-        if isinstance(error, EmptyLibraryError) and not self.session.status.pictures:
-            self.show_first_start()
-            return
-        keys = "r  tries again      /  edits the query"
-        if isinstance(error, ModelMissingError):
-            keys += "      2  Library: its Encoders tab downloads models"
-        if self.filters != Filters():
-            keys += "      f  changes the filters"
-        self.panel.show_error(_title(error), error.message, error.hint, keys)
-        self.show_body("panel")
-        self.route_line.show_hint(filter_words(self.filters))
-        if self.query_line.input.value == self._shown_query:
-            self.set_focus(None)
-
-    # Waiting
-
-    def _show_waiting(self, seconds: float) -> None:
-        engine, what = self.session.engine, "searching"
-        if engine is None:
-            what = "opening the cache"
-        else:
-            loading = [
-                state for state in engine.encoders.state() if state.state is ProcessState.LOADING
-            ]
-            if loading:
-                what = f"loading {loading[0].source}"
-        self.route_line.show_waiting(what, seconds)
+    # What the controllers show
 
     @property
     def is_waiting(self) -> bool:
         """An answer was asked for and is not there yet."""
         return self.waiting.goes_on
 
-    def action_leave(self) -> None:
-        """Stop waiting for an answer, leave off judging, or leave the query line."""
-        if not self.is_waiting and self.is_judging:
-            self.end_judging()
-        elif self.is_waiting:
-            self.workers.cancel_group(self, "search")
-            self.waiting.stop()
-            listing = self.results.listing
-            if listing is not None:
-                self.show_route(listing)
-            else:
-                self.route_line.show_hint("cancelled")
-        elif self.results.listing is not None and self.body.current == "results":
-            self.results.grid.focus()
+    @property
+    def has_answer(self) -> bool:
+        """There is an answer, in sight or not."""
+        return self.results.listing is not None
+
+    @property
+    def shows_answer(self) -> bool:
+        """An answer is in sight."""
+        return self.body.current == BodyPart.RESULTS
+
+    def load_queries(self, queries: list[str]) -> None:
+        """Take over earlier queries, the oldest first."""
+        self.query_line.past.load(queries)
+
+    def show_query(self, query: str) -> None:
+        """Put a query into the line."""
+        self.query_line.show_query(query)
+
+    def show_asked(self) -> None:
+        """Wait for an answer from now on."""
+        self._asked_text = self.query_line.input.value
+        self.decision.stop_resting()
+        self.waiting.begin()
+
+    def _show_waiting(self, seconds: float) -> None:
+        engine, what = self.session.engine, "searching"
+        if engine is None:
+            what = "opening the cache"
         else:
-            self.query_line.input.blur()
+            states = engine.encoders.state()
+            loading = [state for state in states if state.state is ProcessState.LOADING]
+            if loading:
+                what = f"loading {loading[0].source}"
+        self.route_line.show_waiting(what, seconds)
 
-    def action_like(self) -> None:
-        """Rank the library by likeness to the selected picture."""
-        content = self.selected_picture()
-        if content is not None and self.request is not None:
-            self._ask(self.request, like=content.shown.picture_id)
+    def show_answer(self, listing: Listing) -> None:
+        """Show an answer with everything that belongs to it."""
+        self.waiting.stop()
+        if self.query_line.input.value == self._asked_text:
+            self._show_answered_query(listing.result.receipt.query)
+        self.results.suit(self.body.size)
+        self.results.show(listing)
+        self.results.show_selection(self.session.selection.picture_ids)
+        self.show_body(BodyPart.RESULTS)
+        self.warnings.show(listing.result.warnings)
+        self.route_line.show_decision(listing)
+        self.labels.show_answer(listing)
+        self.offer.follow(listing)
+        self.library.follow_filters()
 
-    def action_filter(self) -> None:
-        """Ask which pictures take part, and search again among them."""
-        from t2itui.screens.search.filter_form import FilterForm
+    def _show_answered_query(self, query: str) -> None:
+        """Nobody has typed since: the keys go to the pictures, unless it is an example."""
+        self.query_line.show_query(query)
+        if self.strip.is_open and self.query_line.input.has_focus:
+            self.query_line.input.action_select_all()
+        else:
+            self.call_after_refresh(self.results.grid.focus)
 
-        self.app.push_screen(FilterForm(self.filters, self._command), self.take_filters)
-
-    def take_filters(self, filters: Filters | None) -> None:
-        """Ask with other filters from now on, and what was asked at once."""
-        if filters is None or filters == self.filters:
+    def show_error(self, error: T2IError) -> None:
+        """Say in the results' place what went wrong and what to do."""
+        self.waiting.stop()
+        self.warnings.show(())
+        self.offer_line.clear()
+        if isinstance(error, EmptyLibraryError) and not self.session.status.pictures:
+            self.show_first_start()
             return
-        self.filters = filters
-        self.follow_library()
-        if self.request is not None:
-            self._ask(replace(self.request, filters=filters))
-        else:
-            self.route_line.show_hint(filter_words(filters))
+        keys = "r  tries again      /  edits the query"
+        if isinstance(error, ModelMissingError):
+            keys += "      5  Library: its Encoders tab downloads models"
+        if self.asking.filters != Filters():
+            keys += "      f  changes the filters"
+        self.panel.show_error(_title(error), error.message, error.hint, keys)
+        self.show_body(BodyPart.PANEL)
+        self.route_line.show_hint(filter_words(self.asking.filters))
+        if self.query_line.input.value == self._asked_text:
+            self.set_focus(None)
 
-    def _command(self, filters: Filters) -> str:
-        """The shell command for the query on the screen with these filters."""
-        if self.request is None:
-            return ""
-        request, listing = replace(self.request, filters=filters), self.results.listing
-        if listing is not None:
-            request = replace(request, threshold=listing.threshold, scorer=listing.scorer)
-        return search_command(self.session.home, request)
+    def show_greeting(self, pictures: int, queries: list[str]) -> None:
+        """Wait for a query; where the pictures are one's own, say how many there are."""
+        self.query_line.input.focus()
+        if not pictures:
+            return
+        lines = [
+            f"{counted(pictures, 'picture')} in the library. Type a description, then press Enter.",
+            "",
+            "a dog                               a description",
+            '"a dog" + 0.5*"snow" - "grass"      a mix of descriptions',
+        ]
+        latest = list(dict.fromkeys(reversed(queries)))[:LATEST]
+        if latest:
+            lines += ["", "Lately asked (Up brings them back):", *(f"  {each}" for each in latest)]
+        self.panel.show_text("What do you want to see?", tuple(lines))
+        self.show_body(BodyPart.PANEL)
 
-    def action_copy_command(self) -> None:
-        """Copy the shell command that repeats the screen."""
-        if self.request is not None:
-            self.copy(self._command(self.request.filters), "Command copied")
+    def show_first_start(self) -> None:
+        """Show what there is to do where there is no picture."""
+        self.show_body(BodyPart.FIRST_START)
+        self.route_line.show_hint("")
+        self.first_start.folder.line.focus()
+
+    def show_body(self, part: BodyPart) -> None:
+        """Bring a text, an answer or the first steps to the front."""
+        self.body.current = part
+        self.refresh_bindings()
+
+    def offer_refresh(self, words: str) -> bool:
+        """Say that another answer may be had, beside the one in sight; False if none is."""
+        if self.shows_answer:
+            self.warnings.offer(words)
+        return self.shows_answer
+
+    def follow_library(self) -> None:
+        """Offer other keys: another collection is searched from now on."""
+        self.refresh_bindings()
+
+    def follow_labelling(self) -> None:
+        """Offer other keys: labelling has begun or ended."""
+        if self.labels.is_labelling:
+            self.results.grid.focus()
+        self.refresh_bindings()
+
+    @on(Results.DecisionChanged)
+    def follow_decision(self, message: Results.DecisionChanged) -> None:
+        message.stop()
+        if self.results.listing is not None:
+            self.decision.follow_change(self.results.listing)
+            self.offer.follow(self.results.listing)
+
+    @on(Results.Reopened)
+    def reopen(self, message: Results.Reopened) -> None:
+        message.stop()
+        self.asking.reopen(message.threshold, message.scorer)
+
+    @on(ResultGrid.Opened)
+    def view(self) -> None:
+        from t2itui.screens.search.viewer import Viewer
+
+        self.app.push_screen(Viewer(self.results))
+
+    # Keys: the query
 
     def action_ask(self) -> None:
         """Go to the query line."""
         self.query_line.input.focus()
         self.query_line.input.action_end()
 
-    @on(QueryInput.Left)
-    def leave_query(self) -> None:
-        if self.body.current == "results":
+    def action_leave(self) -> None:
+        """Stop waiting for an answer, leave off labelling, or leave the query line."""
+        if self.is_waiting:
+            self._stop_waiting()
+        elif self.labels.is_labelling:
+            self.labels.end()
+        elif self.has_answer and self.shows_answer:
             self.results.grid.focus()
+        else:
+            self.query_line.input.blur()
 
-    def ask_again(self) -> None:
-        """Ask what is on the screen once more, under the threshold and scorer it has now."""
-        listing = self.results.listing
-        if self.request is not None and listing is not None:
-            self.results.grid.forget_contents()
-            self._ask(replace(self.request, threshold=listing.threshold, scorer=listing.scorer))
+    def _stop_waiting(self) -> None:
+        self.workers.cancel_group(self, SEARCHING)
+        self.waiting.stop()
+        if self.results.listing is not None:
+            self.route_line.show_decision(self.results.listing)
+        else:
+            self.route_line.show_hint("cancelled")
 
     def action_again(self) -> None:
         """Search again, over the library as it is now; open it where that failed before."""
         if self.session.engine is None:
             self.session.send(OpenEngine())
-        if self.request is not None:
-            self.results.grid.forget_contents()
-            self._ask(self.request)
+        self.results.grid.forget_contents()
+        self.asking.repeat()
+
+    def action_filter(self) -> None:
+        """Ask which pictures take part, and search again among them."""
+        from t2itui.screens.search.filter_form import FilterForm
+
+        self.app.push_screen(FilterForm(self.asking.filters, self.command), self.take_filters)
+
+    def action_synthetic(self) -> None:
+        """Let generated pictures take part, leave them out, or show them alone."""
+        choices = tuple(Synthetic)
+        at = choices.index(Synthetic(self.asking.filters.synthetic))
+        chosen = choices[(at + 1) % len(choices)]
+        self.session.remember(synthetic=chosen)
+        self.take_filters(replace(self.asking.filters, synthetic=chosen))
+
+    def action_suggest(self) -> None:
+        """Answer the next suggestion."""
+        self.library.suggest()
+
+    def action_switch_collection(self) -> None:
+        """Search the built-in collection, or the person's own pictures again."""
+        self.take_filters(self.library.other_filters)
+
+    def action_copy_command(self) -> None:
+        """Copy the shell command that repeats the screen."""
+        command = self.command(self.asking.filters)
+        if command:
+            self.copy(command, "Command copied")
+
+    @work(group="add")
+    async def action_add(self) -> None:
+        """Ask for a folder of the person's own pictures and index it."""
+        from t2itui.screens.library.forms import AddFolder
+
+        engine = self.session.engine
+        if engine is None:
+            return
+        dialog = AddFolder(
+            self.session.home,
+            models=await engine.models(),
+            default_encoder=engine.settings.encoder,
+        )
+        request = await self.app.push_screen_wait(dialog)
+        if request is not None:
+            engine.index(request)
+
+    # Keys: the decision
+
+    def action_threshold(self, steps: int) -> None:
+        """Move the threshold by hundredths."""
+        self.results.step_threshold(steps * FINE)
+
+    def action_scorer(self) -> None:
+        """Rank by the other scorer."""
+        if self.results.listing is not None:
+            self.results.rank_by(scorer_after(self.results.listing.scorer))
+
+    def action_hide(self) -> None:
+        """Hide what is below the threshold, or dim it."""
+        if self.results.listing is not None:
+            self.results.hide_below(not self.results.listing.hide_below)
+
+    def action_generate(self) -> None:
+        """Generate what the query says, with the generator's own defaults."""
+        self.offer.generate()
+
+    def action_decline(self) -> None:
+        """Have nothing generated for this decision."""
+        self.offer.decline()
+
+    # Keys: labels
+
+    def action_start_labelling(self) -> None:
+        """Have y and n say of one picture after the other whether the description fits."""
+        self.labels.start()
+
+    def action_label(self, fits: bool) -> None:
+        """Say whether the selected picture fits, and go to the next."""
+        self.labels.give(fits=fits)
+
+    def action_undo_label(self) -> None:
+        """Take the last label back and go to its picture."""
+        self.labels.undo()
+
+    def action_copy_label(self) -> None:
+        """Copy the command of the last label, or the one that lists them."""
+        self.copy(self.labels.command, "Command copied")
+
+    # Keys: the selected picture
+
+    def action_like(self) -> None:
+        """Rank the library by likeness to the selected picture."""
+        if self.results.content is not None:
+            self.asking.like(self.results.content.shown.picture_id)
+
+    def action_recipe(self) -> None:
+        """Read how the selected picture was generated into the form."""
+        if self.results.content is not None:
+            self.session.send(EditRecipe(self.results.content.shown.picture_id))
+
+    def action_mark(self) -> None:
+        """Mark the selected picture, or unmark it."""
+        self.pictures.mark(self.results)
+
+    def action_marked(self) -> None:
+        """List the marked pictures."""
+        from t2itui.screens.search.viewer import MarkedScreen
+
+        selection = self.session.selection
+        self.app.push_screen(
+            MarkedScreen(selection), lambda _: self.results.show_selection(selection.picture_ids)
+        )
+
+    def action_compare(self) -> None:
+        """Compare the marked pictures, or else the selected one, with what the query says."""
+        self.pictures.compare(self.results)
+
+    def action_copy_path(self) -> None:
+        """Copy the path of the selected picture."""
+        self.pictures.copy_path(self.results.content)
+
+    def action_open_folder(self) -> None:
+        """Open the folder of the selected picture, or say where it is."""
+        self.pictures.open_folder(self.results.content)
 
 
-def _list(result: SearchResult, hide_below: bool) -> Listing:
-    from t2itui.screens.search.listing import Listing
-
-    return Listing.of(result, hide_below=hide_below)
+OFFERED: dict[str, Callable[[SearchScreen], bool]] = {
+    "suggest": lambda screen: screen.library.offers_suggestions,
+    "switch_collection": lambda screen: screen.library.has_both,
+    "filter": lambda screen: screen.body.current != BodyPart.FIRST_START,
+    "add": lambda screen: screen.body.current != BodyPart.FIRST_START,
+    "decline": lambda screen: screen.offer_line.is_offer,
+    "ask": lambda screen: not screen.query_line.input.has_focus,
+}
+"""When each action can be offered; those that are not named always can."""
 
 
 def _title(error: T2IError) -> str:

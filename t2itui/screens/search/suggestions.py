@@ -143,6 +143,11 @@ class SuggestionStrip(Vertical):
         """Everything that is suggested."""
         return frozenset(chip.suggested.query for chip in self._chips)
 
+    @property
+    def is_open(self) -> bool:
+        """The strip is in sight."""
+        return bool(self.display)
+
     def open(self, pictures: int) -> None:
         """Show the strip above so many pictures."""
         self._pictures = pictures

@@ -138,7 +138,7 @@ async def test_a_removed_matcher_leaves_the_one_before_in_force(tmp_path: Path) 
         with pytest.raises(RequestError, match=f"no matcher {second}"):
             await engine.training.remove(second)
         with pytest.raises(RequestError, match="trained nothing"):
-            await engine.training.keep(7)
+            await engine.training.store(7)
 
 
 async def test_labels_calibrate_a_matcher_that_comes_into_force_later(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ async def test_a_query_and_its_picture_come_from_the_search_screen(home: Path) -
     app = real_app(home, start_query=GREEN)
     async with app.run_test(size=(120, 36)) as pilot:
         search = await answered(pilot)
-        content = search.selected_picture()
+        content = search.results.content
         assert content is not None
         await pilot.press("c")
         await until(pilot, lambda: isinstance(app.screen, CompareScreen))
@@ -120,9 +120,9 @@ async def test_all_marked_pictures_come_and_stand_side_by_side(home: Path) -> No
     async with app.run_test(size=(120, 36)) as pilot:
         search = await answered(pilot)
         await pilot.press("space", "right")
-        await until(pilot, lambda: search.selected_picture() is not None)
+        await until(pilot, lambda: search.results.content is not None)
         await pilot.press("space")
-        marked = tuple(search.selection)
+        marked = tuple(app.session.selection)
         assert len(marked) == 2
         await pilot.press("c")
         await until(pilot, lambda: isinstance(app.screen, CompareScreen))

@@ -286,3 +286,30 @@ async def test_the_report_of_a_matcher_made_elsewhere_is_what_its_maker_measured
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("escape")
         assert len(screen.sheet.rows) == 2
+
+
+async def test_all_labels_of_an_encoder_are_forgotten_if_the_person_is_sure(
+    tmp_path: Path, data: Path
+) -> None:
+    async with opened(tmp_path) as engine:
+        await engine.cache.write(add_matcher, ENCODER, random_matcher(ENCODER, 48), "{}")
+        for number in range(3):
+            text = f"a red thing {number} of kind 0"
+            await engine.searcher.labels.put(text, number + 1, fits=True, encoder_id=ENCODER)
+    app = app_of(tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await train_screen(pilot)
+        labels = engine_of(screen).searcher.labels
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        assert "3 pictures" in str(app.screen.query(Static).first().content)
+        assert f"label --forget --encoder {ENCODER}" in str(
+            app.screen.query_one("#twin", Static).content
+        )
+        await pilot.press("escape")
+        assert (await labels.state(ENCODER)).count == 3
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("enter")
+        await until(pilot, lambda: not screen.check_action("forget_labels", ()))
+        assert (await labels.state(ENCODER)).count == 0

@@ -1,9 +1,8 @@
-"""One picture of the answer over the whole terminal, from its file where that can be read."""
+"""What lies over the answer: one picture large, and the list of those that are marked."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -12,22 +11,19 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
 
-from t2itui.graphics.picture import Picture
+from t2itui.graphics.picture import Picture, read_original
 from t2itui.text.plain import plain
+from t2itui.text.words import counted
 from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.score_bar import number
 
 if TYPE_CHECKING:
-    from engine.results import Shown
     from t2itui.screens.search.card import CardContent
     from t2itui.screens.search.results import Results
-
-
-MOST_BYTES = 50_000_000
-MOST_PIXELS = 60_000_000
-"""Larger files are shown by their thumbnails: decoding them takes seconds and gigabytes."""
+    from t2itui.session import Selection
 
 
 class Viewer(Screen[None]):
@@ -112,12 +108,65 @@ class Viewer(Screen[None]):
         )
 
 
-def read_original(shown: Shown) -> bytes | None:
-    """Return the file's bytes; None where it is gone, or too large to decode at leisure."""
-    if not shown.present or shown.width * shown.height > MOST_PIXELS:
-        return None
-    path = Path(shown.path)
-    try:
-        return path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
-    except (OSError, ValueError):
-        return None
+class MarkedScreen(Screen[None]):
+    """Lists the paths of marked pictures in the order they were marked."""
+
+    DEFAULT_CSS = """
+    MarkedScreen {
+        & > #heading { height: 1; padding: 0 1; text-style: bold; color: $primary; }
+        & > OptionList { height: 1fr; border: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y,enter", "copy", "Copy all", id="marked.copy", tooltip="Copy paths, one a line"),
+        Binding("space,delete", "unmark", "Unmark", id="marked.unmark", tooltip="Unmark this one"),
+        Binding("c", "clear", "Clear", id="marked.clear", tooltip="Unmark all"),
+        Binding("escape,M,q", "leave", "Back", id="marked.back", tooltip="Back to the pictures"),
+    ]
+
+    heading = getters.query_one("#heading", Static)
+    paths = getters.query_one(OptionList)
+
+    def __init__(self, selection: Selection) -> None:
+        super().__init__()
+        self._selection = selection
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="heading")
+        yield OptionList(markup=False)
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self._show()
+        self.paths.focus()
+
+    def _show(self) -> None:
+        self.heading.update(
+            f"{counted(len(self._selection), 'marked picture')}"
+            if len(self._selection)
+            else "No picture is marked: space marks the selected one"
+        )
+        at = self.paths.highlighted
+        self.paths.set_options([Option(Content(plain(path))) for path in self._selection])
+        if len(self._selection):
+            self.paths.highlighted = min(at or 0, len(self._selection) - 1)
+
+    def action_copy(self) -> None:
+        """Copy all paths, one a line."""
+        self.app.copy_to_clipboard("\n".join(self._selection))
+        self.notify(f"{counted(len(self._selection), 'path')} copied")
+
+    def action_unmark(self) -> None:
+        """Unmark the highlighted picture."""
+        if self.paths.highlighted is not None:
+            self._selection.remove(self.paths.highlighted)
+            self._show()
+
+    def action_clear(self) -> None:
+        """Unmark all."""
+        self._selection.clear()
+        self._show()
+
+    def action_leave(self) -> None:
+        """Go back."""
+        self.dismiss()
