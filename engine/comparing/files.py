@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from engine.comparing.sheet import COMPARED, Comparison, write_text
 from engine.errors import RequestError
 from engine.evaluation.plots import KINDS, check_plots, new_figure, save
+from engine.states import ScorerKind
 
 TABLES = (".csv", ".json")
 _HEAD = ("description", "pair", "language", "added", "tokens", "cut", "picture", "cosine", "match",
@@ -99,7 +100,7 @@ def _fonts() -> list[str]:
     return ["DejaVu Sans", *[name for name in _CHINESE if name in here]]
 
 
-def _shares(values: list[list[float]], columns: list[tuple[str, int]]) -> list[list[float]]:
+def _shares(values: list[list[float]], columns: list[tuple[ScorerKind, int]]) -> list[list[float]]:
     """Each value's place between the lowest and the highest of its scorer."""
     low, high = {}, {}
     for name in COMPARED:

@@ -11,7 +11,7 @@ from engine.errors import EngineError, RequestError
 from engine.states import ScorerKind
 
 VERSION = 1
-COMPARED: tuple[str, ...] = (ScorerKind.MATCH.value, ScorerKind.COSINE.value)
+COMPARED = (ScorerKind.MATCH, ScorerKind.COSINE)
 """The scorers of a comparison."""
 
 
@@ -47,15 +47,15 @@ class PictureScores:
     """From the line before in the same language; None for the first one."""
     match_change: float | None
 
-    def score(self, scorer: str) -> float:
+    def score(self, scorer: ScorerKind) -> float:
         """The score by one of COMPARED."""
         return self.match if scorer == ScorerKind.MATCH else self.cosine
 
-    def rank(self, scorer: str) -> int:
+    def rank(self, scorer: ScorerKind) -> int:
         """The rank under one of COMPARED."""
         return self.match_rank if scorer == ScorerKind.MATCH else self.cosine_rank
 
-    def change(self, scorer: str) -> float | None:
+    def change(self, scorer: ScorerKind) -> float | None:
         """The change of the score by one of COMPARED."""
         return self.match_change if scorer == ScorerKind.MATCH else self.cosine_change
 

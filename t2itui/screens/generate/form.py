@@ -24,7 +24,7 @@ from engine.generation.request import MAX_STEPS, GenerateRequest, GenerationSpec
 from engine.models.generator_info import GeneratorInfo
 from engine.models.parameters import Lora
 from engine.models.schedulers import SCHEDULERS
-from t2itui.screens.common.dialogs import Dialog, FieldError
+from t2itui.screens.common.dialogs import Dialog, FormError
 from t2itui.screens.common.dialogs import line as _line
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import generate_command
@@ -289,7 +289,7 @@ class PaintForm(Dialog[GenerateRequest]):
         try:
             size = read_size(self._value("size"))
         except ValueError as error:
-            raise FieldError("size", str(error)) from error
+            raise FormError(str(error), field="size") from error
         strength = self._number("strength")
         return GenerateRequest(
             prompt=self._value("prompt"),
@@ -337,7 +337,7 @@ class PaintForm(Dialog[GenerateRequest]):
         else:
             place = line_of(error)
             words = f"{error.message}. {error.hint}".replace("..", ".")
-            self.show_problem(FieldError(place, words))
+            self.show_problem(FormError(words, field=place))
 
 
 def _text(value: float | None) -> str:

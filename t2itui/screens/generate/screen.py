@@ -322,7 +322,7 @@ class PaintingScreen(AppScreen):
         if view is not None and view.is_active and preview is not None:
             self._shown = None
             self.painted.picture.show_preview(as_ppm(preview))
-            is_text = self.painted.picture.graphics.protocol == "text"
+            is_text = self.painted.picture.graphics.is_text
             self.painted.show_words("no preview as text" if is_text else "as it looks so far")
             self.best.display = False
         elif picture is not None:

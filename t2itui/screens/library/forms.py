@@ -173,16 +173,19 @@ class ImportVectors(Dialog[ImportRequest]):
         )
         yield self._path("Pictures", "pictures", ".npz with image and vector, or a folder")
         yield self._path("Texts", "texts", ".npz with text and vector")
-        yield self._path("Pictures' root", "root", "where the pictures lie, if they do")
+        yield self._path(
+            "Pictures' root", "root", "where the pictures lie, if they do", folders_only=True
+        )
         yield self.labelled("Logit scale", Input("100", type="number", compact=True, id="scale"))
         yield self.labelled("Languages", Input("en", compact=True, id="languages"))
 
-    def _path(self, label: str, name: str, placeholder: str) -> Widget:
-        is_root = name == "root"
+    def _path(
+        self, label: str, name: str, placeholder: str, *, folders_only: bool = False
+    ) -> Widget:
         field = PathInput(
             placeholder=placeholder,
-            folders_only=is_root,
-            suffixes=() if is_root else (".npz",),
+            folders_only=folders_only,
+            suffixes=() if folders_only else (".npz",),
             id=name,
         )
         return self.labelled(label, field)

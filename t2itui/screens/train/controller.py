@@ -99,8 +99,8 @@ class TrainController:
         match action:
             case "again":
                 return training is not None and training.can_go_on
-            case "keep":
-                return training is not None and training.can_be_kept
+            case "store":
+                return training is not None and training.can_be_stored
             case "cancel":
                 return training is not None and training.is_active
             case "export" | "delete":
@@ -130,7 +130,7 @@ class TrainController:
         """Start a training, or go on with the same one that was stopped."""
         self.wanted = training_key(self.engine.train(request).id)
 
-    async def keep(self, job_id: int) -> str:
+    async def store(self, job_id: int) -> str:
         """Put what was trained in force although it does no better."""
         return self._in_force(await self.engine.training.store(job_id))
 

@@ -15,7 +15,7 @@ from textual.widgets import Input, Label, Static
 from engine.collections import BUILT_IN
 from engine.evaluation.request import QUERIES
 from engine.training.request import TrainRequest
-from t2itui.screens.common.dialogs import Dialog, FieldError, ReadFile, WriteFile, line
+from t2itui.screens.common.dialogs import Dialog, FormError, ReadFile, WriteFile, line
 from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, train_command
 from t2itui.widgets.path_input import PathInput
 
@@ -86,7 +86,7 @@ class TrainForm(Dialog[TrainRequest]):
             "Data",
             PathInput(
                 first.data,
-                placeholder="captions, a folder of classes, or the word storybook",
+                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
                 folders_only=False,
                 suffixes=CAPTION_FILES,
                 id="data",
@@ -165,21 +165,23 @@ class TrainForm(Dialog[TrainRequest]):
             return text
         path = self.data.path
         if path is None:
-            raise FieldError("data", "name the data: captions, a folder, or the word storybook")
+            raise FormError(
+                f"name the data: captions, a folder, or the word {BUILT_IN.name}", field="data"
+            )
         if not path.exists():
-            raise FieldError("data", f"data: {path} is not there")
+            raise FormError(f"data: {path} is not there", field="data")
         return str(path)
 
     def _images(self) -> Path | None:
         path = self.images.path
         if path is not None and not path.is_dir():
-            raise FieldError("images", f"images: {path} is no folder on this machine")
+            raise FormError(f"images: {path} is no folder on this machine", field="images")
         return path
 
-    def _one_of(self, place: str, values: Sequence[str]) -> str:
-        text = self._value(place)
+    def _one_of(self, name: str, values: Sequence[str]) -> str:
+        text = self._value(name)
         if text and text not in values:
-            raise FieldError(place, f"{place}: {text!r} is none of {', '.join(values)}")
+            raise FormError(f"{name}: {text!r} is none of {', '.join(values)}", field=name)
         return text
 
     def command(self, answer: TrainRequest) -> str:

@@ -186,7 +186,9 @@ async def test_deleting_asks_first(engine: EvaluatingEngine) -> None:
     async with shown(engine) as (pilot, screen):
         await pilot.press("space", "d")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
-        assert str(pilot.app.screen.query_one("#twin", Static).render()) == "t2itui eval --forget 3"
+        assert (
+            str(pilot.app.screen.query_one("#command", Static).render()) == "t2itui eval --forget 3"
+        )
         await pilot.press("enter")
         await ready(pilot)
         assert [row.key for row in screen.sheet.rows] == ["2", "1"]
@@ -214,7 +216,7 @@ async def test_figures_are_drawn_into_a_file_whose_name_is_checked(
         await pilot.press("enter")
         await until(pilot, lambda: "no kind of figure" in str(form.problem.render()))
         form.target.take(str(tmp_path / "e.svg"))
-        await until(pilot, lambda: "--show 3 --plot" in str(form.twin.render()))
+        await until(pilot, lambda: "--show 3 --plot" in str(form.command_line.render()))
         await pilot.press("enter")
         await until(pilot, lambda: (tmp_path / "e.svg").exists())
         await ready(pilot)
@@ -391,7 +393,9 @@ async def test_the_form_says_what_the_engine_refuses_at_the_line(engine: Evaluat
         for name in ("label-free", "cosine"):
             form.query_one(f"#by-{name}").focus()
             await pilot.press("space")
-        await until(pilot, lambda: "--scorer match --scorer label-free" in str(form.twin.render()))
+        await until(
+            pilot, lambda: "--scorer match --scorer label-free" in str(form.command_line.render())
+        )
         assert "[x] label-free" in str(form.query_one("#by-label-free").render())
         assert "[ ] cosine" in str(form.query_one("#by-cosine").render())
         engine.evaluator.refusal = None

@@ -81,10 +81,10 @@ async def test_what_did_no_better_can_be_kept_and_matchers_be_exported(
     controller.start(REQUEST)
     engine.training.by_job[1] = TrainedMatcher(id=None, weights=b"", report=training_report(0.5))
     controller.rows()
-    assert controller.offers("keep", training_key(1))
+    assert controller.offers("store", training_key(1))
     assert not controller.offers("export", training_key(1))
     assert controller.offers("export", matcher_key(1)) and controller.offers("new", "")
-    assert not controller.offers("keep", matcher_key(1))
+    assert not controller.offers("store", matcher_key(1))
     assert not controller.offers("forget_labels", matcher_key(1)), "there are no labels"
 
 

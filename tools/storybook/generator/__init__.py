@@ -1,6 +1,6 @@
 """Trains the storybook's generator: a small Stable Diffusion, in the format of the large ones.
 
-The shipped folder (`engine.collections.BUILT_IN.generator`) is a diffusers `StableDiffusionPipeline`
+The shipped folder (`BUILT_IN.generator`) is a `StableDiffusionPipeline` folder of diffusers
 without a safety checker, and holds one file more, `t2itui.json`, which says how to use it:
 
     {"guidance_scale": 4.0, "steps": 20, "scheduler": "dpm++", "width": 64, "height": 64}
