@@ -21,9 +21,10 @@ from engine.jobs.codec import request_to_json
 from engine.models.messages import Reply
 from engine.states import Direction, ScorerKind
 from engine.training.request import TrainRequest
+from engine.training.split import SplitSizes
 
 if TYPE_CHECKING:
-    from engine.training.run import DataSplit
+    pass
 
 VERSION = 1
 
@@ -63,26 +64,6 @@ class TrainingReport:
             each for each in self.retrieval if (each.scorer, each.direction) == (scorer, direction)
         )
         return next(found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitSizes:
-    """How much there was to learn from, to watch, and held out."""
-
-    pictures: tuple[int, int, int]
-    texts: tuple[int, int, int]
-
-    @classmethod
-    def of(cls, parts: DataSplit) -> SplitSizes:
-        """Of gathered data."""
-        three = (parts.train.data, parts.validation.data, parts.held_out.data)
-        pictures, texts = (
-            [len(each) for each in some]
-            for some in ([data.pictures for data in three], [data.texts for data in three])
-        )
-        return cls(
-            pictures=(pictures[0], pictures[1], pictures[2]), texts=(texts[0], texts[1], texts[2])
-        )
 
 
 def make_report(

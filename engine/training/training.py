@@ -77,7 +77,7 @@ class MatcherTraining:
         """What a job of this process was asked for; None for one that has not begun."""
         return self._asked.get(job_id)
 
-    async def keep(self, job_id: int) -> int:
+    async def store(self, job_id: int) -> int:
         """Keep what a job of this process trained, even if it does no better than none.
 
         It is in force then; returns its id. Raises RequestError where there is nothing to keep.

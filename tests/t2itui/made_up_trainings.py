@@ -78,9 +78,9 @@ def fit(job_id: int, steps: int = 160) -> Iterator[TrainingProgress]:
             loss=0.1 + 0.6 / (1 + step / 30),
             average_precision=0.7 - 0.2 / (1 + step // 40),
             recall=0.62 - 0.25 / (1 + step // 40),
-            apart=0.0,
+            swap_auc=0.0,
             best=0.65,
-            since=2,
+            epochs_without_improvement=2,
             patience=3,
         )
 

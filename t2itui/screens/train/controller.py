@@ -133,7 +133,7 @@ class TrainController:
 
     async def store(self, job_id: int) -> str:
         """Put what was trained in force although it does no better."""
-        return self._in_force(await self.engine.training.keep(job_id))
+        return self._in_force(await self.engine.training.store(job_id))
 
     async def take_in(self, source: Path) -> str:
         """Put a matcher of a file in force."""

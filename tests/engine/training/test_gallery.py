@@ -21,7 +21,7 @@ from engine.storybook.scenes import Scene
 from engine.storybook.shipped import read_records
 from engine.storybook.wording import Language, fixed_wording
 from engine.training.request import TrainRequest
-from engine.training.run import as_arrays, split
+from engine.training.split import as_arrays, split
 
 SCENES = {record.file: record.scene for record in read_records(BUILT_IN.folder)}
 

@@ -36,9 +36,9 @@ def told(stage: str = "step", step: int = 1, **changed: object) -> TrainingProgr
         "loss": 0.5,
         "average_precision": 0.7,
         "recall": 0.6,
-        "apart": 0.0,
+        "swap_auc": 0.0,
         "best": 0.7,
-        "since": 0,
+        "epochs_without_improvement": 0,
         "patience": 3,
     }
     return TrainingProgress(**{**values, **changed})  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
 
 
 def test_early_stopping_is_said_in_words() -> None:
-    lines = stage_lines(board_view(told(epoch=5, since=2, best=0.71)))
+    lines = stage_lines(board_view(told(epoch=5, epochs_without_improvement=2, best=0.71)))
     assert "epoch 6 of 12" in lines[0]
     assert "loss 0.500" in lines[0]
     assert "validation mAP 0.700 (best 0.710), recall@1 0.600" in lines[1]
