@@ -59,17 +59,17 @@ screenshot: $(VENV)/.test
 	home=$$(mktemp -d) && $(BIN)/t2itui --home $$home compare --sheet docs/compare.json --export docs/compare.png; rm -rf $$home
 
 storybook: $(VENV)/.run
-	$(BIN)/python -m engine.storybook.training $(ARGS)
+	$(BIN)/python -m tools.storybook $(ARGS)
 
 storybook-generator: $(VENV)/.run
-	$(BIN)/python -m engine.storybook.painter $(ARGS)
+	$(BIN)/python -m tools.storybook.generator $(ARGS)
 
 storybook-check: $(VENV)/.run
-	$(BIN)/python -m engine.storybook.training.check $(ARGS)
-	$(BIN)/python -m engine.storybook.painter.check $(ARGS)
+	$(BIN)/python -m tools.storybook.check $(ARGS)
+	$(BIN)/python -m tools.storybook.generator.check $(ARGS)
 
 storybook-samples: $(VENV)/.run
-	$(BIN)/python -m engine.storybook.painter.samples docs/painter.png
+	$(BIN)/python -m tools.storybook.generator.samples sheet docs/painter.png
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

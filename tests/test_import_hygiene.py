@@ -51,7 +51,6 @@ def run_command(*arguments: str) -> str:
         ("engine.engine", HEAVY | APP | {"engine.workers"}),
         ("engine.evaluation.evaluator", HEAVY | APP),
         ("engine.workers.decoder", HEAVY | APP),
-        ("engine.workers.drawer", HEAVY | APP),
         ("t2itui.app", HEAVY | {"engine.engine", "engine.workers", "sqlite_utils"}),
         (
             "t2itui.screens.evaluate.screen",

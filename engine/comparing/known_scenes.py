@@ -7,11 +7,11 @@ from random import Random
 
 from engine.collections import BUILT_IN
 from engine.comparing.sheet import ComparisonSheet, Description
-from engine.storybook.captions import Language
-from engine.storybook.exchanges import exchanges as exchanges
-from engine.storybook.ladder import ladder
-from engine.storybook.records import Record, read_records
-from engine.storybook.scene import Scene as Scene
+from engine.storybook.captions import exchanges as exchanges
+from engine.storybook.captions import ladder
+from engine.storybook.scenes import Scene as Scene
+from engine.storybook.shipped import Record, read_records
+from engine.storybook.wording import Language
 
 
 def scenes_of(paths: Sequence[str]) -> tuple[Scene, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -145,7 +145,7 @@ def swap(
     random = np.random.default_rng(seed)
     # A picture has several pairs; a fifth of the resamples is enough for an area.
     owners = np.array([pair.picture for pair in pairs])
-    draws = (_drawn(owners, random) for _ in range(resamples // 5))
+    draws = (_resampled_rows(owners, random) for _ in range(resamples // 5))
     return SwapFigures(
         scorer=scorer,
         pairs=len(good),
@@ -251,7 +251,7 @@ def _groups(ranked: Ranked, groups: tuple[str, ...]) -> tuple[GroupFigures, ...]
     )
 
 
-def _drawn(owners: IdArray, random: np.random.Generator) -> IdArray:
+def _resampled_rows(owners: IdArray, random: np.random.Generator) -> IdArray:
     """Rows of as many clusters as there are, drawn with replacement."""
     order = np.argsort(owners, kind="stable")
     _, start, counts = np.unique(owners[order], return_index=True, return_counts=True)
@@ -320,6 +320,13 @@ class Figures:
     swaps: list[SwapFigures] = field(default_factory=list)
     routing: list[RoutingFigures] = field(default_factory=list)
     calibration: list[CalibrationFigures] = field(default_factory=list)
+
+    def add(self, others: Figures, scorer: str) -> None:
+        """Take in the figures of one other scorer under a name of its own."""
+        self.retrieval += [replace(each, scorer=scorer) for each in others.retrieval]
+        self.swaps += [replace(each, scorer=scorer) for each in others.swaps]
+        self.routing += [replace(each, scorer=scorer) for each in others.routing]
+        self.calibration += [replace(each, scorer=scorer) for each in others.calibration]
 
 
 def steps_of(material: EmbeddedData, names: Sequence[str]) -> int:

@@ -17,7 +17,7 @@ from engine.errors import (
     RequestError,
 )
 from engine.evaluation.data import Data
-from engine.evaluation.drawn import scenes_data
+from engine.evaluation.gallery import scenes_data
 from engine.evaluation.readers import (
     Captioned,
     captions_data,

@@ -1,9 +1,11 @@
-"""What a caption states, in a form that can be checked against a scene."""
+"""Claims about scenes: what a caption states, whether that holds, and one thing exchanged."""
 
 from dataclasses import dataclass, replace
 from itertools import permutations
+from random import Random
 
-from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, Animal, Scene
+from engine.storybook.scenes import Animal, Scene
+from engine.storybook.vocabulary import ATTRIBUTES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,19 +84,6 @@ def is_true(claim: Claim, scene: Scene) -> bool:
     )
 
 
-def seen_claim(claim: Claim) -> bool:
-    """Whether the claim names no combination that is kept from training."""
-    return not any(
-        (s.animal, s.colour) in UNSEEN_PAIRS or (s.animal, s.action, claim.place) in UNSEEN_TRIPLES
-        for s in claim.subjects
-    )
-
-
-def without_colour(claim: Claim) -> Claim:
-    """The claim as it reads to someone who sees no colours."""
-    return replace(claim, subjects=tuple(replace(s, colour=None) for s in claim.subjects))
-
-
 def full_subject(animal: Animal) -> Subject:
     """Everything that can be stated of an animal."""
     return Subject(
@@ -103,3 +92,34 @@ def full_subject(animal: Animal) -> Subject:
         action=animal.action,
         position=animal.position,
     )
+
+
+_TRIES = 20
+
+
+def swapped(claim: Claim, scene: Scene, rng: Random) -> tuple[Claim, str] | None:
+    """The claim with one stated attribute exchanged, false of the scene, and that attribute.
+
+    None where nothing stated can be exchanged.
+    """
+    choices = [(name, -1) for name in claim.stated()]
+    for index, subject in enumerate(claim.subjects):
+        choices += [(name, index) for name in subject.stated()]
+    for _ in range(_TRIES if choices else 0):
+        name, index = rng.choice(choices)
+        other = rng.choice([value for value in ATTRIBUTES[name] if value != "none"])
+        changed = _exchanged(claim, name, index, other)
+        if changed != claim and not is_true(changed, scene):
+            return changed, name
+    return None
+
+
+def _exchanged(claim: Claim, name: str, index: int, value: str) -> Claim:
+    if index < 0:
+        fields = claim.stated() | {name: value}
+        return replace(
+            claim, place=fields.get("place"), time=fields.get("time"), prop=fields.get("prop")
+        )
+    subject = claim.subjects[index]
+    new = subject.with_value(name, value)
+    return replace(claim, subjects=(*claim.subjects[:index], new, *claim.subjects[index + 1 :]))

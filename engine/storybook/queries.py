@@ -1,15 +1,15 @@
-"""Three hundred queries of a gallery whose right answer is known: find a picture, or paint one."""
+"""Queries of a gallery, and claims to measure with, whose right answer is known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from engine.storybook.captions import Caption, Language, claim_of, partial_claim, write
-from engine.storybook.claims import Claim, Subject, is_true
-from engine.storybook.foreign import foreign_caption
-from engine.storybook.scene import UNSEEN_PAIRS, Scene
+from engine.storybook.captions import FOREIGN_THINGS, claim_of, foreign_caption, partial_claim
+from engine.storybook.claims import Claim, Subject, is_true, swapped
+from engine.storybook.scenes import UNSEEN_PAIRS, Scene
 from engine.storybook.suggestions import SUGGESTIONS
 from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES
+from engine.storybook.wording import Caption, Language, write
 
 SATISFIED, ABSENT, FOREIGN = 150, 100, 50
 
@@ -77,8 +77,24 @@ def _foreign(rng: Random) -> list[Query]:
         )
     ]
     fixed.append(Caption(text="一座火山", language=Language.CHINESE, claim=Claim(foreign=True)))
-    more = [
-        foreign_caption(_language(number), rng, held_out=True)
-        for number in range(FOREIGN - len(fixed))
-    ]
+    more = []
+    for number in range(FOREIGN - len(fixed)):
+        language = _language(number)
+        more.append(foreign_caption(rng.choice(FOREIGN_THINGS[language]), language, rng))
     return [Query(caption=caption, kind="foreign") for caption in (*fixed, *more)]
+
+
+def swapped_claims(scenes: Sequence[Scene]) -> tuple[list[Claim], list[Claim]]:
+    """For each scene a level-2 claim, then for each a full one, and the same with one swap."""
+    true, false = [], []
+    for level in (2, 3):
+        for scene in scenes:
+            rng = Random(f"{scene.seed}:swap:{level}")
+            while True:
+                claim = claim_of(scene, level, rng)
+                pair = swapped(claim, scene, rng)
+                if pair is not None:
+                    break
+            true.append(claim)
+            false.append(pair[0])
+    return true, false

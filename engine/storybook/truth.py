@@ -6,32 +6,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.storybook.claims import Claim, Subject
-from engine.storybook.scene import Animal, Scene
-from engine.storybook.vocabulary import (
-    ACTIONS,
-    ANIMALS,
-    COLOURS,
-    PLACES,
-    POSITIONS,
-    PROPS,
-    TIMES,
-)
+from engine.storybook.scenes import Animal, Scene
+from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES, POSITIONS, PROPS, TIMES
 
 _UNSTATED, _MISSING = -1, -2
 _NOBODY = (_MISSING,) * 4
-
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int8]
 
 
 def truth_matrix(claims: Sequence[Claim], scenes: Sequence[Scene]) -> Bools:
     """`is_true` of every claim and scene, [scenes, claims]."""
-    stated = np.array([_scenery(c.place, c.time, c.prop) for c in claims], np.int8).reshape(-1, 3)
-    shown = np.array([_scenery(s.place, s.time, s.prop) for s in scenes], np.int8).reshape(-1, 3)
+    stated = np.array([_scenery_numbers(c.place, c.time, c.prop) for c in claims], np.int8).reshape(
+        -1, 3
+    )
+    shown = np.array([_scenery_numbers(s.place, s.time, s.prop) for s in scenes], np.int8).reshape(
+        -1, 3
+    )
     possible = np.array([not claim.foreign for claim in claims])
     scenery = _agree(stated, shown) & possible
-    subjects = np.array([_pair([_about(s) for s in c.subjects]) for c in claims], np.int8)
-    animals = np.array([_pair([_about(a) for a in s.animals]) for s in scenes], np.int8)
+    subjects = np.array([_pair([_animal_numbers(s) for s in c.subjects]) for c in claims], np.int8)
+    animals = np.array([_pair([_animal_numbers(a) for a in s.animals]) for s in scenes], np.int8)
     first, second = subjects.reshape(-1, 2, 4).transpose(1, 0, 2)
     one, other = animals.reshape(-1, 2, 4).transpose(1, 0, 2)
     straight = _fits(first, one) & _fits(second, other)
@@ -40,11 +35,11 @@ def truth_matrix(claims: Sequence[Claim], scenes: Sequence[Scene]) -> Bools:
     return result
 
 
-def _scenery(place: str | None, time: str | None, prop: str | None) -> tuple[int, int, int]:
+def _scenery_numbers(place: str | None, time: str | None, prop: str | None) -> tuple[int, int, int]:
     return _number(place, PLACES), _number(time, TIMES), _number(prop, PROPS)
 
 
-def _about(thing: Subject | Animal) -> tuple[int, int, int, int]:
+def _animal_numbers(thing: Subject | Animal) -> tuple[int, int, int, int]:
     return (
         _number(thing.animal, ANIMALS),
         _number(thing.colour, COLOURS),

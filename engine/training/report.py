@@ -17,27 +17,16 @@ from engine.evaluation.results import (
     SwapFigures,
     read_as,
 )
+from engine.jobs.codec import request_to_json
 from engine.models.messages import Reply
 from engine.states import Direction, ScorerKind
 from engine.training.request import TrainRequest
+from engine.training.split import SplitSizes
 
 if TYPE_CHECKING:
-    from engine.training.run import DataSplit
+    pass
 
 VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SceneFigure:
-    """One figure on held-out scenes, measured as the report of the shipped matcher measures it."""
-
-    name: str
-    match: float
-    """Of the new matcher."""
-    shipped: float | None
-    """Of the one that ships; None where that is for another encoder."""
-    cosine: float | None
-    """None where cosine has no such figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +53,6 @@ class TrainingReport:
     swaps: tuple[SwapFigures, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
-    scenes: tuple[SceneFigure, ...] = ()
-    """Of a training on drawn scenes."""
 
     def as_json(self) -> str:
         """What is kept."""
@@ -77,26 +64,6 @@ class TrainingReport:
             each for each in self.retrieval if (each.scorer, each.direction) == (scorer, direction)
         )
         return next(found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitSizes:
-    """How much there was to learn from, to watch, and held out."""
-
-    pictures: tuple[int, int, int]
-    texts: tuple[int, int, int]
-
-    @classmethod
-    def of(cls, parts: DataSplit) -> SplitSizes:
-        """Of gathered data."""
-        three = (parts.train.data, parts.validation.data, parts.held_out.data)
-        pictures, texts = (
-            [len(each) for each in some]
-            for some in ([data.pictures for data in three], [data.texts for data in three])
-        )
-        return cls(
-            pictures=(pictures[0], pictures[1], pictures[2]), texts=(texts[0], texts[1], texts[2])
-        )
 
 
 def make_report(
@@ -118,7 +85,7 @@ def make_report(
         version=VERSION,
         data=held_out.data.name,
         encoder=held_out.encoder.id,
-        request=request.as_json(),
+        request=request_to_json(request),
         pictures=sizes.pictures,
         texts=sizes.texts,
         epochs=fitted.whole("epochs"),
@@ -132,14 +99,7 @@ def make_report(
         swaps=tuple(figures.swaps),
         routing=tuple(figures.routing),
         calibration=tuple(figures.calibration),
-        scenes=tuple(_scene_figures(fitted)),
     )
-
-
-def _scene_figures(fitted: Reply) -> Iterator[SceneFigure]:
-    if "figures" in fitted.fields:
-        for each in fitted.items("figures"):
-            yield read_as(SceneFigure, each)
 
 
 def _against(measuring: Measuring, other: str) -> Iterator[PairedDifference]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.evaluation.request import TEMPLATES, EvaluateRequest
@@ -31,9 +30,6 @@ class TrainRequest:
     """Part of the pictures that stopping and the temperature are decided on."""
     held_out: float = 0.2
     """Part of the pictures that the report is made on."""
-    drawn: int = 9000
-    """Scenes to draw and learn from, where the data is the storybook: its gallery is then held out
-    as a whole. 0 learns from a part of the gallery instead."""
     hidden: int = 256
     epochs: int = 12
     with_two_branch: bool = False
@@ -42,20 +38,6 @@ class TrainRequest:
     """Keep a matcher that does no better than the label-free match."""
     offline: bool = False
     resamples: int = 1000
-
-    def as_json(self) -> str:
-        """Enough to ask again."""
-        return json.dumps(asdict(self), default=str, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> TrainRequest:
-        """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
-        values = dict(json.loads(text))
-        for name in ("images", "words"):
-            values[name] = None if values[name] is None else Path(values[name])
-        values["templates"] = tuple(values["templates"])
-        values["names"] = tuple((folder, name) for folder, name in values["names"])
-        return cls(**values)
 
     def as_evaluation(self) -> EvaluateRequest:
         """What gathers the same data."""

@@ -2,7 +2,7 @@
 
 The call `fit` takes arrays in the order of ARRAYS for training, then for validation, then texts and
 pictures to score at the end. It reports loss and validation figures, and keeps a checkpoint after
-each epoch from which the same call goes on. For the storybook `fit_drawn` learns from drawn scenes.
+each epoch from which the same call goes on.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.models.messages import Json, Reply
+from engine.states import FitStage
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
-    from engine.workers.fitting import Told
+    from engine.workers.fitting import FitProgress
 
 ARRAYS = ("texts", "pictures", "text", "picture", "false", "false_of", "also_text", "also_picture")
 INTERVAL_S = 0.2
@@ -31,39 +32,6 @@ class Trainer:
 
     def __init__(self, device: str) -> None:
         self._device = device
-
-    def fit_drawn(self, call: Call) -> Reply:
-        """Fit on a drawn set, calibrate on another, report on a third beside what ships.
-
-        Arrays are texts and pictures of the three, then the pictures of the gallery, if it takes
-        part.
-        """
-        call.report(stage="starting")
-        from engine.storybook.training.drawn import REPORT, TRAIN, VALIDATION
-        from engine.workers.drawn_run import Embedded, figures, fit_drawn, fit_of, shipped_weights
-
-        asked = call.request
-        arrays = [array.astype(np.float32, copy=False) for array in asked.arrays]
-        train, watched, reported = (
-            Embedded(name=name, count=asked.whole(name), texts=texts, pictures=pictures)
-            for name, texts, pictures in zip(
-                (TRAIN, VALIDATION, REPORT), arrays[:6:2], arrays[1:6:2], strict=True
-            )
-        )
-        fit = fit_of(dict(asked.mapping("settings")))
-        weights, found = fit_drawn(train, watched, fit, _Teller(call))
-        call.report(stage="measuring")
-        shipped = shipped_weights(asked.text("encoder"))
-        beside = figures(weights, shipped, reported, arrays[6])
-        named = asdict(weights)
-        fields: dict[str, Json] = {
-            "names": list(named),
-            "device": "cpu",
-            "epochs": fit.epochs,
-            "validation_map": found.average_precision,
-            "figures": [asdict(each) for each in beside],
-        }
-        return Reply(fields=fields, arrays=[*named.values(), np.zeros((0, 0), np.float32)])
 
     def fit(self, call: Call) -> Reply:
         """Fit what the field `kind` names, `matcher` or `two-branch`."""
@@ -83,7 +51,7 @@ class Trainer:
             settings=settings,
             device=device,
             checkpoint=call.request.text("checkpoint"),
-            tell=_Teller(call),
+            report=_Reporter(call),
         )
         fields: dict[str, Json] = {**found.fields, "names": list(found.arrays), "device": device}
         return Reply(fields=fields, arrays=[*found.arrays.values(), found.scores])
@@ -100,32 +68,29 @@ def _split(
     return train, validation, arrays[2 * size :]
 
 
-class _Teller:
+class _Reporter:
     """Passes figures on, now and then, and stops a call that was cancelled."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._told = 0.0
+        self._reported = 0.0
 
-    def __call__(self, told: Told) -> None:
+    def __call__(self, progress: FitProgress) -> None:
         self._call.check()
         now = time.monotonic()
-        is_between = told.stage in ("metric", "step") and told.step < told.steps
-        if is_between and now - self._told < INTERVAL_S:
+        is_between = (
+            progress.stage in (FitStage.METRIC, FitStage.STEP) and progress.step < progress.steps
+        )
+        if is_between and now - self._reported < INTERVAL_S:
             return
-        self._told = now
-        self._call.report(**asdict(told))
+        self._reported = now
+        self._call.report(**asdict(progress))
 
 
 def main() -> None:
     """Serve until the parent goes away."""
     trainer = Trainer(sys.argv[1])
-    serve(
-        {
-            "fit": trainer.fit,
-            "fit_drawn": trainer.fit_drawn,
-        }
-    )
+    serve({"fit": trainer.fit})
 
 
 if __name__ == "__main__":

@@ -90,11 +90,12 @@ def command(
         lines: list[Description] = []
         singles, doubles = iter(texts), enumerate(pairs, taken + 1)
         for name in order:
-            if name == "texts":
-                lines.append(Description(text=next(singles)))
-            elif name == "pairs":
-                number, two = next(doubles)
-                lines += [Description(text=text, pair=number) for text in two]
+            match name:
+                case "texts":
+                    lines.append(Description(text=next(singles)))
+                case "pairs":
+                    number, two = next(doubles)
+                    lines += [Description(text=text, pair=number) for text in two]
         return ComparisonSheet(
             pictures=pictures or (loaded.pictures if loaded else ()),
             lines=(*before, *lines),
@@ -146,7 +147,7 @@ def write_comparison(found: Comparison, output: Output) -> None:
             (
                 *_cells(row.cells[number], limits),
                 str(row.tokens or "-") + ("!" if row.lost else ""),
-                _told(row.text, row.added, row.lost),
+                _described(row.text, row.added, row.lost),
             )
             for row in found.rows
         ]
@@ -185,7 +186,7 @@ def _change(value: float | None) -> str:
     return "" if value is None else f"{value:+.3f}"
 
 
-def _told(text: str, added: str, lost: str) -> str:
+def _described(text: str, added: str, lost: str) -> str:
     parts = [text]
     if added and added != text:
         parts.append(f"(+ {added})")
@@ -199,7 +200,7 @@ def _write_swaps(found: Comparison, output: Output) -> None:
         return
     output.line()
     count = len(found.swaps)
-    by_cosine, by_match = (sum(swap.told_apart[place] for swap in found.swaps) for place in (0, 1))
+    by_cosine, by_match = (sum(swap.told_apart[index] for swap in found.swaps) for index in (0, 1))
     output.line(
         f"swapped: cosine tells {by_cosine} of {count} apart, match {by_match} of {count}",
         bold=True,

@@ -62,11 +62,11 @@ def check_terminal(wanted: str) -> Check:
 
     graphics = detect(None if wanted == "auto" else wanted)
     hint = ""
-    if graphics.protocol == "text":
+    if graphics.is_text:
         hint = "Pictures need a terminal with colours; --graphics halfcell tries nevertheless."
     return Check(
         name="terminal",
-        state=CheckState.WARNING if graphics.protocol == "text" else CheckState.OK,
+        state=CheckState.WARNING if graphics.is_text else CheckState.OK,
         message=f"pictures as {graphics.protocol}: {graphics.reason}",
         hint=hint,
     )

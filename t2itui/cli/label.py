@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from engine.search.labels import LabelSummary, RelevanceLabel
 
 
+FITS = {"yes": True, "no": False, "undo": None}
+"""What an option says of a text and a picture; None takes back what was said."""
+
+
 @click.command()
 @click.argument("text", required=False)
 @click.argument("picture", required=False)
-@click.option("--yes", "fits", flag_value="yes", help="TEXT fits PICTURE.")
-@click.option("--no", "fits", flag_value="no", help="TEXT does not fit PICTURE.")
-@click.option("--undo", "fits", flag_value="undo", help="Take back what was said of the two.")
+@click.option("--yes", "said", flag_value="yes", help="TEXT fits PICTURE.")
+@click.option("--no", "said", flag_value="no", help="TEXT does not fit PICTURE.")
+@click.option("--undo", "said", flag_value="undo", help="Take back what was said of the two.")
 @click.option("--list", "lists", is_flag=True, help="List labels and what they did to match.")
 @click.option("--forget", is_flag=True, help="Take back every label of --encoder, which is needed.")
 @click.option(
@@ -33,7 +37,7 @@ def command(
     context: Context,
     text: str | None,
     picture: str | None,
-    fits: str | None,
+    said: str | None,
     lists: bool,
     forget: bool,
     encoder: str | None,
@@ -45,7 +49,7 @@ def command(
     All labels of an encoder together calibrate the match that it has now: a scale and a shift of
     the log odds, held near to none while there are few labels. Cosine and the order stay.
     """
-    is_label = text is not None and picture is not None and fits is not None
+    is_label = text is not None and picture is not None and said is not None
     if [is_label, lists, forget].count(True) != 1:
         raise click.UsageError(
             "give TEXT and PICTURE with --yes, --no or --undo; or --list; or --forget --encoder ID"
@@ -67,11 +71,11 @@ def command(
             return Exit.ANSWERED if dropped else Exit.NOTHING_PASSED
         picture_id = await labels.picture(picture or "")
         case = await labels.resolve(text or "", picture_id, encoder_id=encoder, offline=offline)
-        said, encoder_id = case.texts[0], case.encoder.id
-        if fits == "undo":
-            state = await labels.drop(said, picture_id, encoder_id=encoder_id)
+        asked, encoder_id, fits = case.texts[0], case.encoder.id, FITS[said or ""]
+        if fits is None:
+            state = await labels.drop(asked, picture_id, encoder_id=encoder_id)
         else:
-            state = await labels.put(said, picture_id, fits=fits == "yes", encoder_id=encoder_id)
+            state = await labels.put(asked, picture_id, fits=fits, encoder_id=encoder_id)
         write_state(state, output)
         return Exit.ANSWERED
 

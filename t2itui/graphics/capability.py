@@ -27,5 +27,10 @@ class Graphics:
     tmux: bool = False
     """Picture data has to be passed through tmux."""
 
+    @property
+    def is_text(self) -> bool:
+        """No pictures are drawn."""
+        return self.protocol == "text"
+
 
 HALF_CELLS = Graphics(protocol="halfcell", reason="nothing was asked of the terminal")

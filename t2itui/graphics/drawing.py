@@ -191,7 +191,7 @@ class Drawing:
         if data is None:
             self._reason = "missing" if alt else "empty"
         else:
-            self._reason = "text" if self._holder.graphics.protocol == "text" else "loading"
+            self._reason = "text" if self._holder.graphics.is_text else "loading"
         if self._ground is not None:
             self._draw_if_needed(self._ground.background.rgb)
         self._repaint()

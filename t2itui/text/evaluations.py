@@ -17,17 +17,6 @@ if TYPE_CHECKING:
     from engine.training.report import TrainingReport
 
 
-SCENE_WORDS = {
-    "calibration_error": "calibration error",
-    "swapped_auc_en": "true over swapped, AUC, English",
-    "swapped_auc_zh": "true over swapped, AUC, Chinese",
-    "level2_precision_en": "first picture right, English",
-    "level2_precision_zh": "first picture right, Chinese",
-    "spoiled_below_half": "spoiled pictures below 0.5",
-    "routing": "queries of the gallery routed right",
-}
-
-
 def write_evaluation(found: Evaluation, output: LineWriter) -> None:
     """Write everything that was measured."""
     output.line(
@@ -68,7 +57,6 @@ def write_training_report(
         f" {report.device}, {report.seconds:.0f} s",
         bold=True,
     )
-    write_scenes(report, output)
     for direction in Direction:
         rows = [each for each in report.retrieval if each.direction == direction]
         write_retrieval(rows, direction, output)
@@ -141,24 +129,6 @@ def difference(paired: PairedDifference) -> str:
         f"{paired.one} - {paired.other}, {paired.measure}: {apart.value:+.3f}"
         f" ({apart.low:+.3f} to {apart.high:+.3f}, {sure})"
     )
-
-
-def write_scenes(report: TrainingReport, output: LineWriter) -> None:
-    """Write the figures on held-out scenes beside those of the matcher that ships."""
-    if not report.scenes:
-        return
-    output.line()
-    output.line(
-        "held-out scenes, measured as the matcher that ships was: its scenes, its pairs", bold=True
-    )
-    rows = [
-        (
-            SCENE_WORDS.get(each.name, each.name),
-            *("-" if v is None else f"{v:.3f}" for v in (each.match, each.shipped, each.cosine)),
-        )
-        for each in report.scenes
-    ]
-    write_table(output, ("figure", "match", "shipped", "cosine"), rows, left="figure")
 
 
 def write_swaps(found: Evaluation | TrainingReport, output: LineWriter) -> None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from engine.comparing.sheet import COMPARED
+from engine.states import ScorerKind
+
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison, Description, DescriptionScores, PictureScores
-
-
-SCORERS = ("match", "cosine")
-"""Begin the names of a cell's figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,44 +57,28 @@ class HeatTable:
         lines: Sequence[Description | DescriptionScores],
         pictures: Sequence[str],
         found: Comparison | None,
-        scorer: str,
+        scorer: ScorerKind,
     ) -> HeatTable:
         """Set up the lines with the scores that are known; `scorer` counts for several pictures."""
         is_single = len(pictures) == 1
-        keys = [(name, 0) for name in SCORERS]
+        keys = [(name, 0) for name in COMPARED]
         if not is_single:
             keys = [(scorer, number) for number in range(len(pictures))]
         rows = _rows_by_text(found, pictures)
-        limits = {name: _limits(rows.values(), name) for name in SCORERS}
+        limits = {name: _limits(rows.values(), name) for name in COMPARED}
         return cls(
-            columns=SCORERS if is_single else tuple(PurePath(name).name for name in pictures),
+            columns=COMPARED if is_single else tuple(PurePath(name).name for name in pictures),
             rows=tuple(
-                _row(lines, place, rows.get(line.text), keys, limits)
-                for place, line in enumerate(lines)
+                _row(lines, index, rows.get(line.text), keys, limits)
+                for index, line in enumerate(lines)
             ),
             is_single=is_single,
         )
 
 
-def other_scorer(scorer: str) -> str:
+def other_scorer(scorer: ScorerKind) -> ScorerKind:
     """The scorer after this one."""
-    return SCORERS[(SCORERS.index(scorer) + 1) % len(SCORERS)]
-
-
-def score_of(cell: PictureScores, scorer: str) -> float:
-    """The score of a scorer."""
-    return float(getattr(cell, scorer))
-
-
-def rank_of(cell: PictureScores, scorer: str) -> int:
-    """The rank under a scorer."""
-    return int(getattr(cell, f"{scorer}_rank"))
-
-
-def change_of(cell: PictureScores, scorer: str) -> float | None:
-    """The change of a scorer's score."""
-    change: float | None = getattr(cell, f"{scorer}_change")
-    return change
+    return COMPARED[(COMPARED.index(scorer) + 1) % len(COMPARED)]
 
 
 def digits(score: float) -> str:
@@ -122,19 +105,19 @@ def _rows_by_text(
     return {row.text: row for row in found.rows}
 
 
-def _limits(rows: Iterable[DescriptionScores], scorer: str) -> tuple[float, float]:
-    scores = [score_of(cell, scorer) for row in rows for cell in row.cells]
+def _limits(rows: Iterable[DescriptionScores], scorer: ScorerKind) -> tuple[float, float]:
+    scores = [cell.score(scorer) for row in rows for cell in row.cells]
     return (min(scores), max(scores)) if scores else (0.0, 1.0)
 
 
 def _row(
     lines: Sequence[Description | DescriptionScores],
-    place: int,
+    index: int,
     row: DescriptionScores | None,
-    keys: Sequence[tuple[str, int]],
-    limits: Mapping[str, tuple[float, float]],
+    keys: Sequence[tuple[ScorerKind, int]],
+    limits: Mapping[ScorerKind, tuple[float, float]],
 ) -> HeatRow:
-    text, mark = lines[place].text, _mark(lines, place)
+    text, mark = lines[index].text, _mark(lines, index)
     if row is None:
         return HeatRow(text=text, mark=mark, heats=(None,) * len(keys))
     return HeatRow(
@@ -147,21 +130,21 @@ def _row(
     )
 
 
-def _heat(cell: PictureScores, scorer: str, limits: tuple[float, float]) -> Heat:
+def _heat(cell: PictureScores, scorer: ScorerKind, limits: tuple[float, float]) -> Heat:
     low, high = limits
-    score = score_of(cell, scorer)
+    score = cell.score(scorer)
     return Heat(
         score=score,
         share=(score - low) / (high - low) if high > low else 0.5,
-        rank=rank_of(cell, scorer),
-        change=change_of(cell, scorer),
+        rank=cell.rank(scorer),
+        change=cell.change(scorer),
     )
 
 
-def _mark(lines: Sequence[Description | DescriptionScores], place: int) -> str:
-    pair = lines[place].pair
+def _mark(lines: Sequence[Description | DescriptionScores], index: int) -> str:
+    pair = lines[index].pair
     if pair is None:
         return ""
-    after = place + 1 < len(lines) and lines[place + 1].pair == pair
-    before = place > 0 and lines[place - 1].pair == pair
+    after = index + 1 < len(lines) and lines[index + 1].pair == pair
+    before = index > 0 and lines[index - 1].pair == pair
     return {(False, True): "╭", (True, True): "│", (True, False): "╰"}.get((before, after), "")

@@ -33,7 +33,7 @@ class PlotView(Static):
 
     ALLOW_SELECT = False
 
-    class Drawn(Message, bubble=False):
+    class PlotDrawn(Message, bubble=False):
         """The plot was drawn."""
 
         def __init__(self, text: Text) -> None:
@@ -91,10 +91,10 @@ class PlotView(Static):
         self, plot: Plot, width: int, height: int, colours: Mapping[str, Rgb] | None
     ) -> None:
         text = await asyncio.to_thread(draw, plot, width, height, colours)
-        self.post_message(self.Drawn(text))
+        self.post_message(self.PlotDrawn(text))
 
-    @on(Drawn)
-    def take_drawn(self, message: Drawn) -> None:
+    @on(PlotDrawn)
+    def take_drawn(self, message: PlotDrawn) -> None:
         self.update(message.text, layout=False)
         self._is_drawing = False
         if self._is_due:

@@ -34,11 +34,10 @@ from engine.scoring.matcher import read_matcher
 from engine.scoring.ranking import make_scores, rank_of, ranked_values
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
-from engine.storybook.captions import Caption, Language
-from engine.storybook.ladder import ladder, say
-from engine.storybook.negatives import swapped
-from engine.storybook.records import Record, read_records
-from engine.storybook.shipped import GALLERY
+from engine.storybook.captions import ladder
+from engine.storybook.claims import swapped
+from engine.storybook.shipped import Record, read_records
+from engine.storybook.wording import Caption, Language, write_plainly
 
 PICTURES = 200
 BATCH = 256
@@ -83,12 +82,12 @@ def false_of(caption: Caption, record: Record, level: int) -> str:
     random = Random(f"{record.file}:{caption.language}:{level}:swap")
     found = swapped(caption.claim, record.scene, random)
     assert found is not None, "every one of these claims names an animal"
-    return say(found[0], caption.language, record.scene.seed).text
+    return write_plainly(found[0], caption.language, record.scene.seed).text
 
 
 async def measure(home: Path, count: int) -> dict[tuple[str, Language], Counts]:
     """Counts by scorer and language."""
-    records = list(read_records(GALLERY))
+    records = list(read_records(BUILT_IN.folder))
     chosen = Random("measure_compare").sample(records, min(count, len(records)))
     asked = {
         (record.file, language): texts_of(record, language)
@@ -97,12 +96,12 @@ async def measure(home: Path, count: int) -> dict[tuple[str, Language], Counts]:
     }
     found = {(scorer, language): Counts() for scorer in SCORERS for language in Language}
     async with Engine.open(EngineSettings(home=home), with_jobs=False) as engine:
-        names = [BUILT_IN.short_name(str(GALLERY / record.file)) for record in chosen]
+        names = [BUILT_IN.short_name(str(BUILT_IN.folder / record.file)) for record in chosen]
         ids = dict(zip(names, await engine.comparer.find(names), strict=True))
         texts = list(dict.fromkeys(chain.from_iterable(asked.values())))
         scores = await score(engine, texts)
     for (file, language), wanted in asked.items():
-        picture_id = ids[BUILT_IN.short_name(str(GALLERY / file))]
+        picture_id = ids[BUILT_IN.short_name(str(BUILT_IN.folder / file))]
         for scorer in SCORERS:
             told = [told_by(scores[text], scorer, picture_id) for text in wanted]
             note(found[scorer, language], told, len(wanted) // 2)

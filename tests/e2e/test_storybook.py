@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from engine.storybook.shipped import VECTORS
+from engine.collections import BUILT_IN
 
 NEW = "a cat standing on the beach at night"
 """A query whose vector does not ship."""
@@ -32,7 +32,7 @@ def search(home: Path, query: str, *options: str) -> list[dict[str, object]]:
 def test_a_new_query_runs_the_shipped_model_once_and_then_the_cache_answers(
     tmp_path: Path,
 ) -> None:
-    with safe_open(VECTORS, framework="numpy") as file:
+    with safe_open(BUILT_IN.vectors, framework="numpy") as file:
         encoder_id = file.metadata()["encoder_id"]
     first, *rows = search(tmp_path / "home", NEW)
     assert (first["encoder"], first["considered"]) == (encoder_id, 600)

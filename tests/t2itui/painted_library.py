@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.requests import ImportRequest
-from engine.storybook.render import render
-from engine.storybook.scene import Scene, sample_scene
+from engine.storybook.scenes import Scene
 from engine.storybook.vocabulary import ANIMALS
+from tools.storybook.renderer.render import render
+from tools.storybook.sampling import sample_scene
 
 ENCODER_ID = "storybook-demo"
 PICTURES = 90

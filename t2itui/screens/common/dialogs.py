@@ -27,10 +27,10 @@ Answer = TypeVar("Answer")
 class FormError(Exception):
     """A line of a form cannot be used as it stands; the message says which and why."""
 
-    def __init__(self, message: str, field: str = "") -> None:
+    def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
         self.field = field
-        """Id of the line, to which the form goes; empty where it is not known."""
+        """The line that the form goes to; empty where it stays where it is."""
 
 
 class Dialog(ModalScreen[Answer | None], Generic[Answer]):
@@ -54,11 +54,11 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         & Horizontal > Label { width: 16; color: $text-muted; }
         & Input { width: 1fr; }
         & PathInput { width: 1fr; }
-        &.-short .help, &.-short #shell-command { display: none; }
+        &.-short .help, &.-short #command { display: none; }
         &.-short #buttons { margin-top: 0; }
         & .help { color: $text-muted; width: 1fr; }
         & #problem { color: $text-error; }
-        & #shell-command { color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #command { color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
         & #buttons { margin-top: 1; }
         & #buttons Button { margin-right: 2; }
     }
@@ -72,7 +72,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     """What the button that does it says."""
 
     problem = getters.query_one("#problem", Static)
-    shell_command = getters.query_one("#shell-command", Static)
+    command_line = getters.query_one("#command", Static)
 
     def compose(self) -> ComposeResult:
         with Vertical() as frame:
@@ -80,7 +80,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
             with VerticalScroll(can_focus=False):
                 yield from self.compose_fields()
             yield Static(id="problem")
-            yield Static(id="shell-command")
+            yield Static(id="command")
             with Horizontal(id="buttons"):
                 yield Button(self.GO, variant="primary", id="go", compact=True)
                 yield Button("Cancel (esc)", id="cancel", compact=True)
@@ -108,31 +108,31 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         """Return a line of the form."""
         return Horizontal(Label(label), field)
 
-    def _value(self, field: str) -> str:
+    def _value(self, name: str) -> str:
         """What stands in a line."""
-        return self.query_one(f"#{field}", Input).value.strip()
+        return self.query_one(f"#{name}", Input).value.strip()
 
-    def _whole(self, field: str, name: str = "", *, least: int | None = None) -> int | None:
+    def _whole(self, name: str, label: str = "", *, least: int | None = None) -> int | None:
         """The whole number in a line; None where it is empty."""
-        text = self._value(field)
+        text = self._value(name)
         if not text:
             return None
         try:
             number = int(text)
         except ValueError as error:
-            message = f"{name or field}: {text!r} is no whole number"
-            raise FormError(message, field) from error
+            message = f"{label or name}: {text!r} is no whole number"
+            raise FormError(message, field=name) from error
         if least is not None and number < least:
-            raise FormError(f"{name or field}: at least {least}", field)
+            raise FormError(f"{label or name}: at least {least}", field=name)
         return number
 
-    def _number(self, field: str) -> float | None:
+    def _number(self, name: str) -> float | None:
         """The number in a line; None where it is empty."""
-        text = self._value(field)
+        text = self._value(name)
         try:
             return float(text) if text else None
         except ValueError as error:
-            raise FormError(f"{field}: {text!r} is no number", field) from error
+            raise FormError(f"{name}: {text!r} is no number", field=name) from error
 
     @on(Input.Changed)
     @on(PathInput.Changed)
@@ -144,7 +144,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
             words = self.command(self.read())
         except FormError:
             words = ""
-        self.shell_command.update(Content(plain(words)))
+        self.command_line.update(Content(plain(words)))
 
     @on(Input.Submitted)
     @on(PathInput.Submitted)
@@ -175,7 +175,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         self.dismiss(None)
 
 
-def line(field: str, value: str, placeholder: str = "", offers: Sequence[str] = ()) -> Input:
+def line(name: str, value: str, placeholder: str = "", offers: Sequence[str] = ()) -> Input:
     """Return a line to write in, which completes to what is offered."""
     return Input(
         value,
@@ -183,7 +183,7 @@ def line(field: str, value: str, placeholder: str = "", offers: Sequence[str] = 
         compact=True,
         select_on_focus=False,
         suggester=SuggestFromList(offers) if offers else None,
-        id=field,
+        id=name,
     )
 
 

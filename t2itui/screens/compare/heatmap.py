@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from enum import StrEnum
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -21,7 +22,17 @@ from textual.widgets import Input
 from t2itui.text.heat_table import Heat, HeatRow, HeatTable, change_words, digits
 from t2itui.widgets.sheet import Rows, fit
 
-Kind = Literal["text", "added", "heat", "change", "rank", "tokens"]
+
+class FieldKind(StrEnum):
+    """What a part of a line shows; most say so in the heading."""
+
+    TEXT = "description"
+    ADDED = " added"
+    HEAT = "heat"
+    CHANGE = "change"
+    RANK = "rank"
+    TOKENS = "tok."
+
 
 GUTTER = 2
 """Cells at the left, for what joins a pair."""
@@ -38,7 +49,7 @@ ROOM_FOR_ADDED = 100
 class HeatField:
     """A part of each line."""
 
-    kind: Kind
+    kind: FieldKind
     x: int
     width: int
     column: int = 0
@@ -52,9 +63,9 @@ def lay_out(table: HeatTable, width: int, first: int = 0) -> tuple[HeatField, ..
     else:
         widths = _several(len(table.columns), width, first)
     left = width - GUTTER - sum(part[1] for part in widths)
-    parts: list[tuple[Kind, int, int]] = [("text", left, 0)]
+    parts: list[tuple[FieldKind, int, int]] = [(FieldKind.TEXT, left, 0)]
     if width >= ROOM_FOR_ADDED:
-        parts = [("text", left - left * 2 // 5, 0), ("added", left * 2 // 5, 0)]
+        parts = [(FieldKind.TEXT, left - left * 2 // 5, 0), (FieldKind.ADDED, left * 2 // 5, 0)]
     fields, x = [], GUTTER
     for kind, cells, column in (*parts, *widths):
         fields.append(HeatField(kind=kind, x=x, width=cells, column=column))
@@ -62,31 +73,35 @@ def lay_out(table: HeatTable, width: int, first: int = 0) -> tuple[HeatField, ..
     return tuple(fields)
 
 
-def _single(columns: int, width: int) -> list[tuple[Kind, int, int]]:
+def _single(columns: int, width: int) -> list[tuple[FieldKind, int, int]]:
     """Score, change and rank of each scorer; ranks and then changes give way to the text."""
-    kinds: Sequence[tuple[Kind, int]] = (("heat", HEAT), ("change", CHANGE), ("rank", RANK))
+    kinds: Sequence[tuple[FieldKind, int]] = (
+        (FieldKind.HEAT, HEAT),
+        (FieldKind.CHANGE, CHANGE),
+        (FieldKind.RANK, RANK),
+    )
     while len(kinds) > 1 and width - columns * sum(w for _, w in kinds) - TOKENS < LEAST_TEXT:
         kinds = kinds[:-1]
-    widths: list[tuple[Kind, int, int]] = []
+    widths: list[tuple[FieldKind, int, int]] = []
     for column in range(columns):
         widths += [(kind, cells, column) for kind, cells in kinds]
-    return [*widths, ("tokens", TOKENS, 0)]
+    return [*widths, (FieldKind.TOKENS, TOKENS, 0)]
 
 
-def _several(columns: int, width: int, first: int) -> list[tuple[Kind, int, int]]:
+def _several(columns: int, width: int, first: int) -> list[tuple[FieldKind, int, int]]:
     roomy = (width - GUTTER - ROOMY_TEXT - TOKENS) // max(1, columns)
     cells = max(NAMED_HEAT, min(MOST_NAMED_HEAT, roomy))
     room = max(1, (width - GUTTER - LEAST_TEXT - TOKENS) // cells)
     shown = range(first, min(columns, first + room))
-    widths: list[tuple[Kind, int, int]] = [("heat", cells, column) for column in shown]
-    return [*widths, ("tokens", TOKENS, 0)]
+    widths: list[tuple[FieldKind, int, int]] = [(FieldKind.HEAT, cells, column) for column in shown]
+    return [*widths, (FieldKind.TOKENS, TOKENS, 0)]
 
 
 def first_in_sight(table: HeatTable, width: int, first: int, column: int) -> int:
     """The first picture to draw so that `column` is in sight and no more moves than must."""
     if table.is_single:
         return 0
-    room = sum(field.kind == "heat" for field in lay_out(table, width))
+    room = sum(field.kind is FieldKind.HEAT for field in lay_out(table, width))
     return max(0, min(max(first, column - room + 1), column, len(table.columns) - room))
 
 
@@ -133,7 +148,7 @@ class Heatmap(Rows):
     class Moved(Message):
         """The cursor came to another cell, or other cells came under it."""
 
-    class Opened(Message):
+    class CellOpened(Message):
         """Enter, or a second click, on the cell under the cursor."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -212,11 +227,10 @@ class Heatmap(Rows):
         return Strip(parts).adjust_cell_length(width, self.rich_style)
 
     def _heading(self, field: HeatField) -> str:
-        if field.kind == "heat":
+        if field.kind is FieldKind.HEAT:
             name = self.table.columns[field.column]
             return fit(fit(name, field.width - 1, keep_end=True, right=True), field.width)
-        titles = {"text": "description", "added": " added", "tokens": "tok."}
-        return fit(titles.get(field.kind, field.kind), field.width, right=field.kind in _NUMBERS)
+        return fit(field.kind, field.width, right=field.kind in _NUMBERS)
 
     def _ground(self, row: int) -> Style:
         if row != self.row:
@@ -232,7 +246,7 @@ class Heatmap(Rows):
         """The cursor is on this field."""
         if row != self.row:
             return False
-        at = {"text": 0, "heat": field.column + 1}.get(field.kind)
+        at = {FieldKind.TEXT: 0, FieldKind.HEAT: field.column + 1}.get(field.kind)
         return at == self.column
 
     def _field(
@@ -241,22 +255,22 @@ class Heatmap(Rows):
         heat = row.heats[field.column] if row.heats else None
         muted = ground + self._ink("rows--muted")
         match field.kind:
-            case "heat":
+            case FieldKind.HEAT:
                 return self._heat(field, heat, ground, is_under=is_under)
-            case "text":
+            case FieldKind.TEXT:
                 if is_under:
                     ground += self.get_component_rich_style("rows--cursor")
                 return [Segment(fit(row.text, field.width), ground)]
-            case "added":
+            case FieldKind.ADDED:
                 return [Segment(fit(f" {row.added}", field.width), muted)]
-            case "tokens":
+            case FieldKind.TOKENS:
                 words = f"{row.tokens}{CUT if row.is_cut else ''}" if row.tokens else "-"
                 style = "rows--warning" if row.is_cut else "rows--muted"
                 tone = ground + self._ink(style)
                 return [Segment(fit(words, field.width, right=True), tone)]
-            case "change":
+            case FieldKind.CHANGE:
                 words = "" if heat is None else change_words(heat.change)
-            case "rank":
+            case FieldKind.RANK:
                 words = "" if heat is None else f"#{heat.rank:,}"
         return [Segment(fit(words, field.width, right=True), muted)]
 
@@ -284,7 +298,7 @@ class Heatmap(Rows):
         if row is None:
             return
         at = next((each for each in self.fields if each.x <= event.x < each.x + each.width), None)
-        column = 0 if at is None or at.kind in ("text", "added", "tokens") else at.column + 1
+        column = at.column + 1 if at is not None and at.kind in _OF_A_SCORE else 0
         is_under = (row, column) == (self.row, self.column)
         self.go(row, column)
         if is_under or event.chain > 1:
@@ -305,10 +319,11 @@ class Heatmap(Rows):
 
     def action_open(self) -> None:
         if self.table.rows:
-            self.post_message(self.Opened())
+            self.post_message(self.CellOpened())
 
 
-_NUMBERS = ("change", "rank", "tokens")
+_NUMBERS = (FieldKind.CHANGE, FieldKind.RANK, FieldKind.TOKENS)
+_OF_A_SCORE = (FieldKind.HEAT, FieldKind.CHANGE, FieldKind.RANK)
 
 
 class RowInput(Input):
@@ -326,10 +341,10 @@ class RowInput(Input):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "drop", "Leave", id="row.drop", tooltip="Leave the text as it was"),
-        Binding("up,down", "keep", "Keep", id="row.keep", show=False),
+        Binding("up,down", "accept", "Keep", id="row.accept", show=False),
     ]
 
-    class Done(Message):
+    class TextWritten(Message):
         """The text is to be kept, or with None to be left as it was."""
 
         def __init__(self, text: str | None) -> None:
@@ -340,13 +355,13 @@ class RowInput(Input):
         super().__init__(compact=True, select_on_focus=False, placeholder="a description")
         self.is_open = False
 
-    def open(self, text: str, place: Region) -> None:
-        """Begin to write, at a place in the container."""
+    def open(self, text: str, region: Region) -> None:
+        """Begin to write, at a region of the container."""
         self.is_open = True
         self.value = text
         self.cursor_position = len(text)
-        self.styles.width = place.width
-        self.styles.offset = place.offset
+        self.styles.width = region.width
+        self.styles.offset = region.offset
         self.display = True
         self.focus()
 
@@ -354,12 +369,12 @@ class RowInput(Input):
         if self.is_open:
             self.is_open = False
             self.display = False
-            self.post_message(self.Done(text))
+            self.post_message(self.TextWritten(text))
 
     def action_drop(self) -> None:
         self._close(None)
 
-    def action_keep(self) -> None:
+    def action_accept(self) -> None:
         self._close(self.value)
 
     async def action_submit(self) -> None:

@@ -18,11 +18,13 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from engine.comparing.sheet import COMPARED
 from engine.errors import T2IError
+from engine.states import ScorerKind
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.screens.common.base import WIDTHS
 from t2itui.screens.compare.swaps import APART, totals
-from t2itui.text.heat_table import SCORERS, Heat, HeatTable, change_words
+from t2itui.text.heat_table import Heat, HeatTable, change_words
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
 from t2itui.widgets.key_line import KeyLine
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from t2itui.session import Session
 
 
-COLOURS = {"match": "$success", "cosine": "$primary"}
+COLOURS = {ScorerKind.MATCH: "$success", ScorerKind.COSINE: "$primary"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class PairView:
 
     row: DescriptionScores
     picture: str
-    heats: dict[str, Heat]
+    heats: dict[ScorerKind, Heat]
     """By scorer."""
     library: int
 
@@ -53,10 +55,10 @@ class PairView:
         if row is None:
             return None
         heats = {}
-        for scorer in SCORERS:
+        for scorer in COMPARED:
             table = HeatTable.of(found.rows, found.pictures, found, scorer)
             rows = {each.text: each for each in table.rows}
-            column = SCORERS.index(scorer) if table.is_single else picture
+            column = COMPARED.index(scorer) if table.is_single else picture
             heat = rows[text].heats[column]
             assert heat is not None
             heats[scorer] = heat
@@ -72,7 +74,7 @@ class PairView:
             score_line(
                 f"{scorer:<6}",
                 heat.score,
-                heat.score if scorer == "match" else heat.share,
+                heat.score if scorer is ScorerKind.MATCH else heat.share,
                 room,
                 COLOURS[scorer],
             )
@@ -88,9 +90,9 @@ class PairView:
             words = f"✂ cut off by the encoder: {plain(row.lost)}"
             lines.append(Content.styled(words, "$text-warning"))
         tokens = f"{row.tokens} tokens" if row.tokens else "tokens unknown"
-        facts = f"+ {plain(row.added)}" if row.added and row.added != row.text else ""
-        if facts:
-            lines.append(Content.assemble((facts, "bold"), (f"   {tokens}", "$foreground-muted")))
+        added = f"+ {plain(row.added)}" if row.added and row.added != row.text else ""
+        if added:
+            lines.append(Content.assemble((added, "bold"), (f"   {tokens}", "$foreground-muted")))
         else:
             lines.append(Content.styled(tokens, "$foreground-muted"))
         return lines
@@ -108,7 +110,7 @@ class PairDetail(Vertical):
     """
 
     picture = getters.query_one(Picture)
-    facts = getters.query_one("#facts", Static)
+    figures = getters.query_one("#figures", Static)
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +121,7 @@ class PairDetail(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Picture()
-        yield Static(id="facts")
+        yield Static(id="figures")
 
     def on_resize(self) -> None:
         self._show()
@@ -140,14 +142,14 @@ class PairDetail(Vertical):
         lines = [Content.styled(plain(self._text), "bold")] if self._text else []
         if self._view is not None:
             lines += [*self._view.text_lines(), *self._view.score_lines(width)]
-        self.facts.update(Content("\n").join(lines))
+        self.figures.update(Content("\n").join(lines))
 
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 """A row and a picture."""
 
 
-class PairScreen(ModalScreen[Place]):
+class PairScreen(ModalScreen[Position]):
     """Shows a pair; the arrows walk to others, Escape goes back to the one shown."""
 
     HORIZONTAL_BREAKPOINTS = WIDTHS
@@ -173,10 +175,10 @@ class PairScreen(ModalScreen[Place]):
     ]
 
     picture = getters.query_one(Picture)
-    words = getters.query_one("#facts", Static)
+    words = getters.query_one("#figures", Static)
     swaps = getters.query_one("#swaps", Static)
 
-    class Read(Message, bubble=False):
+    class OriginalRead(Message, bubble=False):
         """The file of a picture was read."""
 
         def __init__(self, name: str, data: bytes) -> None:
@@ -184,7 +186,7 @@ class PairScreen(ModalScreen[Place]):
             self.name = name
             self.data = data
 
-    class Tested(Message, bubble=False):
+    class PairTested(Message, bubble=False):
         """The variants of a description were scored, or could not be."""
 
         def __init__(
@@ -200,14 +202,14 @@ class PairScreen(ModalScreen[Place]):
         session: Session,
         found: Comparison,
         sheet: ComparisonSheet,
-        place: Place,
+        position: Position,
         thumbnails: Mapping[str, bytes],
     ) -> None:
         super().__init__()
         self.session = session
         self._found = found
         self._sheet = sheet
-        self._place = place
+        self._position = position
         self._thumbnails = thumbnails
         self._shown = ""
         """The picture on the screen."""
@@ -217,7 +219,7 @@ class PairScreen(ModalScreen[Place]):
         with Container(id="pair"):
             yield Picture()
             with VerticalScroll(id="words", can_focus=False):
-                yield Static(id="facts")
+                yield Static(id="figures")
                 yield Static(id="swaps")
         yield KeyLine()
 
@@ -234,15 +236,15 @@ class PairScreen(ModalScreen[Place]):
 
     def action_walk(self, rows: int, pictures: int) -> None:
         """Go to another pair."""
-        row, picture = self._place
-        self._place = (
+        row, picture = self._position
+        self._position = (
             max(0, min(row + rows, len(self._found.rows) - 1)),
             max(0, min(picture + pictures, len(self._found.pictures) - 1)),
         )
         self._show()
 
     def _show(self) -> None:
-        row, picture = self._place
+        row, picture = self._position
         text, name = self._found.rows[row].text, self._found.pictures[picture]
         view = PairView.of(self._found, text, picture)
         assert view is not None
@@ -273,10 +275,10 @@ class PairScreen(ModalScreen[Place]):
             return  # The thumbnail stays.
         data = await asyncio.to_thread(read_original, shown[0]) if shown else None
         if data is not None:
-            self.post_message(self.Read(name, data))
+            self.post_message(self.OriginalRead(name, data))
 
-    @on(Read)
-    def show_original(self, message: Read) -> None:
+    @on(OriginalRead)
+    def show_original(self, message: OriginalRead) -> None:
         if message.name == self._shown:
             self.picture.show(message.data, alt=plain(PurePath(message.name).name))
 
@@ -288,15 +290,15 @@ class PairScreen(ModalScreen[Place]):
         try:
             swaps = await engine.comparer.swap(self._sheet, [row])
         except T2IError as error:
-            self.post_message(self.Tested(text, None, f"{error.message}  {error.hint}"))
+            self.post_message(self.PairTested(text, None, f"{error.message}  {error.hint}"))
         else:
-            self.post_message(self.Tested(text, swaps))
+            self.post_message(self.PairTested(text, swaps))
 
-    @on(Tested)
-    def take_swaps(self, message: Tested) -> None:
+    @on(PairTested)
+    def take_swaps(self, message: PairTested) -> None:
         if message.swaps is not None:
             self._tested[message.text] = message.swaps
-        if message.text != self._found.rows[self._place[0]].text:
+        if message.text != self._found.rows[self._position[0]].text:
             return
         if message.swaps is None:
             self.swaps.update(Content.styled(f"✗ {plain(message.problem)}", "$text-error"))
@@ -304,7 +306,7 @@ class PairScreen(ModalScreen[Place]):
             self._show_swaps(message.text)
 
     def _show_swaps(self, text: str) -> None:
-        swaps = [each for each in self._tested[text] if each.picture == self._place[1]]
+        swaps = [each for each in self._tested[text] if each.picture == self._position[1]]
         lines = [Content.styled(totals(swaps), "bold")]
         if swaps:
             lines.append(Content.styled("match   cosine   with this instead", "$foreground-muted"))
@@ -317,7 +319,7 @@ class PairScreen(ModalScreen[Place]):
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that compares this pair and tests its text."""
-        row, picture = self._place
+        row, picture = self._position
         one = type(self._sheet)(
             pictures=(self._sheet.pictures[picture],),
             lines=(self._sheet.lines[row],),
@@ -329,4 +331,4 @@ class PairScreen(ModalScreen[Place]):
 
     def action_leave(self) -> None:
         """Go back to the heatmap."""
-        self.dismiss(self._place)
+        self.dismiss(self._position)

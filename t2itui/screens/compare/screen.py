@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
+from engine.collections import BUILT_IN
 from engine.comparing.sheet import ComparisonSheet, Description
 from engine.errors import T2IError
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 WELCOME = (
     "Descriptions of growing detail against pictures: what does each phrase change?",
     "",
-    "n  shows it on a picture of the storybook, in English and Chinese",
+    f"n  shows it on a picture of the {BUILT_IN.name}, in English and Chinese",
     "p  adds a picture of the library, by path or name",
     "a  adds a description",
     "o  opens a comparison that was saved",
@@ -103,14 +104,14 @@ class CompareScreen(AppScreen):
             self.sheet = sheet
             self.found = found
 
-    class Failed(Message, bubble=False):
+    class ComparisonFailed(Message, bubble=False):
         """A sheet could not be scored."""
 
         def __init__(self, error: T2IError) -> None:
             super().__init__()
             self.error = error
 
-    class Seen(Message, bubble=False):
+    class ThumbnailsRead(Message, bubble=False):
         """Thumbnails were read, by the name of the picture."""
 
         def __init__(self, thumbnails: Mapping[str, bytes]) -> None:
@@ -247,7 +248,7 @@ class CompareScreen(AppScreen):
         try:
             found = await self.scores.compare(sheet)
         except T2IError as error:
-            self.post_message(self.Failed(error))
+            self.post_message(self.ComparisonFailed(error))
         else:
             if found is not None:
                 self.post_message(self.Compared(sheet, found))
@@ -256,9 +257,9 @@ class CompareScreen(AppScreen):
     async def _see(self, pictures: tuple[str, ...]) -> None:
         """Read the thumbnails that are not here yet; what is wrong with a picture is told once."""
         try:
-            self.post_message(self.Seen(await self.scores.read_thumbnails(pictures)))
+            self.post_message(self.ThumbnailsRead(await self.scores.read_thumbnails(pictures)))
         except T2IError as error:
-            self.post_message(self.Failed(error))
+            self.post_message(self.ComparisonFailed(error))
 
     @on(Compared)
     def show_scores(self, message: Compared) -> None:
@@ -269,13 +270,13 @@ class CompareScreen(AppScreen):
             self._show_pair()
             self.session.send(RefreshStatus())
 
-    @on(Seen)
-    def show_pictures(self, message: Seen) -> None:
+    @on(ThumbnailsRead)
+    def show_pictures(self, message: ThumbnailsRead) -> None:
         self.scores.thumbnails |= message.thumbnails
         self._show_pair()
 
-    @on(Failed)
-    def show_error(self, message: Failed) -> None:
+    @on(ComparisonFailed)
+    def show_error(self, message: ComparisonFailed) -> None:
         """Say what is wrong and what to do, until the next attempt."""
         self._stop_waiting()
         error = message.error
@@ -327,7 +328,7 @@ class CompareScreen(AppScreen):
         view = None if found is None else PairView.of(found, text, self.picture)
         self.detail.show_pair(text, view)
 
-    @on(Heatmap.Opened)
+    @on(Heatmap.CellOpened)
     def open_cell(self) -> None:
         """Edit the description under the cursor, or show the pair large."""
         if self.heatmap.column == 0:
@@ -378,8 +379,8 @@ class CompareScreen(AppScreen):
         if row is not None:
             self.line.open(self.editor.lines[row].text, self.heatmap.text_region(row))
 
-    @on(RowInput.Done)
-    def take_text(self, message: RowInput.Done) -> None:
+    @on(RowInput.TextWritten)
+    def take_text(self, message: RowInput.TextWritten) -> None:
         """Take what was written."""
         row = self.editor.draft_index
         if row is None:
@@ -428,7 +429,7 @@ class CompareScreen(AppScreen):
 
     @work(exclusive=True, group="file")
     async def action_example(self) -> None:
-        """Show the next example on the storybook."""
+        """Show the next example."""
         self.take(await self.files.next_example(), row=0, column=1)
 
     @work(group="file")

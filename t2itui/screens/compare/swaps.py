@@ -60,7 +60,7 @@ def totals(swaps: Sequence[SwapResult]) -> str:
     if not swaps:
         return "No word of these descriptions can be exchanged."
     count = len(swaps)
-    by_cosine, by_match = (sum(each.told_apart[place] for each in swaps) for place in (0, 1))
+    by_cosine, by_match = (sum(each.told_apart[index] for each in swaps) for index in (0, 1))
     return (
         f"Told apart: match {by_match} of {count} ({by_match / count:.0%}),"
         f" cosine {by_cosine} of {count} ({by_cosine / count:.0%})"
@@ -94,14 +94,14 @@ class SwapScreen(AppScreen):
     table = getters.query_one(Table)
     totals = getters.query_one("#totals", Static)
 
-    class Tested(Message, bubble=False):
+    class SwapsScored(Message, bubble=False):
         """The variants were scored."""
 
         def __init__(self, swaps: tuple[SwapResult, ...]) -> None:
             super().__init__()
             self.swaps = swaps
 
-    class Failed(Message, bubble=False):
+    class SwapsFailed(Message, bubble=False):
         """They could not be scored."""
 
         def __init__(self, error: T2IError) -> None:
@@ -137,23 +137,22 @@ class SwapScreen(AppScreen):
         engine = self.session.engine
         if engine is None:
             return
-        places = range(len(self._sheet.lines))
         try:
-            swaps = await engine.comparer.swap(self._sheet, places)
+            swaps = await engine.comparer.swap(self._sheet, range(len(self._sheet.lines)))
         except T2IError as error:
-            self.post_message(self.Failed(error))
+            self.post_message(self.SwapsFailed(error))
         else:
-            self.post_message(self.Tested(swaps))
+            self.post_message(self.SwapsScored(swaps))
 
-    @on(Tested)
-    def show_swaps(self, message: Tested) -> None:
+    @on(SwapsScored)
+    def show_swaps(self, message: SwapsScored) -> None:
         self._stop_waiting()
         self.totals.update(Content(totals(message.swaps)))
         rows = [swap_row(n, swap, self._sheet.pictures) for n, swap in enumerate(message.swaps)]
         self.table.show(rows)
 
-    @on(Failed)
-    def show_error(self, message: Failed) -> None:
+    @on(SwapsFailed)
+    def show_error(self, message: SwapsFailed) -> None:
         self._stop_waiting()
         error = message.error
         words = f"✗ {plain(error.message)}  {plain(error.hint)}"

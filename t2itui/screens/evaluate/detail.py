@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
@@ -13,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, Tab, Tabs
 
+from engine.collections import BUILT_IN
 from engine.states import JobState
 from t2itui.screens.evaluate.keys import FIGURES_KEYS
 from t2itui.screens.jobs.board import JobView
@@ -42,13 +44,13 @@ NOTHING_YET = Content("\n\n").join(
         Content.styled("How well do cosine and match find what a text describes?", "bold"),
         Content(
             "An evaluation asks data whose truth is known: captions, folders of classes, or the"
-            " built-in storybook, of whose pictures every attribute is known. It measures recall"
-            " and mAP both ways, swapped captions, retrieve or generate at every threshold, and"
-            " calibration; the figures are kept, to compare."
+            f" built-in {BUILT_IN.name}, of whose pictures every attribute is known. It measures"
+            " recall and mAP both ways, swapped captions, retrieve or generate at every threshold,"
+            " and calibration; the figures are kept, to compare."
         ),
         Content.assemble(
             (" n ", f"bold {BUTTON} @click=screen.new"),
-            (" evaluate the storybook, or data of your own", "@click=screen.new"),
+            (f" evaluate the {BUILT_IN.name}, or data of your own", "@click=screen.new"),
         ),
     ]
 )
@@ -102,14 +104,17 @@ def _keys(view: JobView) -> Content:
     return Content("").join(pieces)
 
 
-TABS = {
-    "retrieval": "Retrieval",
-    "swaps": "Swaps",
-    "routing": "Routing",
-    "calibration": "Calibration",
-    "change": "Change",
-    "about": "About",
-}
+class EvaluationTab(StrEnum):
+    """A tab of the figures; its value is the id of the widget."""
+
+    RETRIEVAL = "retrieval"
+    SWAPS = "swaps"
+    ROUTING = "routing"
+    CALIBRATION = "calibration"
+    CHANGE = "change"
+    ABOUT = "about"
+
+
 NO_SWAPS = "No caption was swapped: the evaluation was made without, or its texts are single words."
 NO_CALIBRATION = "None of the scorers gives a probability: match and label-free do."
 HOW_TO_COMPARE = (
@@ -127,11 +132,11 @@ class FiguresPane(VerticalScroll):
 
     BINDINGS: ClassVar[list[BindingType]] = FIGURES_KEYS
 
-    class Left(Message):
+    class FiguresLeft(Message):
         """The person goes back to the list."""
 
     def action_leave(self) -> None:
-        self.post_message(self.Left())
+        self.post_message(self.FiguresLeft())
 
 
 class EvaluationDetail(Vertical):
@@ -161,16 +166,16 @@ class EvaluationDetail(Vertical):
         """What the Change tab compares, the earlier one first."""
 
     def compose(self) -> ComposeResult:
-        yield Tabs(*(Tab(label, id=name) for name, label in TABS.items()))
+        yield Tabs(*(Tab(tab.capitalize(), id=tab) for tab in EvaluationTab))
         with FiguresPane():
             yield Static(id="words")
             yield PlotRow(MOST_PLOTS, in_letters=self._in_letters)
             yield Static(id="tables")
 
     @property
-    def tab(self) -> str:
+    def tab(self) -> EvaluationTab:
         """The tab in front."""
-        return self.tabs.active or "retrieval"
+        return EvaluationTab(self.tabs.active or EvaluationTab.RETRIEVAL)
 
     def show(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
         """Show an evaluation, and what there is to compare."""
@@ -192,7 +197,7 @@ class EvaluationDetail(Vertical):
 
     def turn(self, tabs: int) -> None:
         """Bring the next or the previous tab to the front."""
-        names = list(TABS)
+        names = list(EvaluationTab)
         self.tabs.active = names[(names.index(self.tab) + tabs) % len(names)]
 
     def toggle_plots(self) -> bool:
@@ -217,15 +222,15 @@ class EvaluationDetail(Vertical):
         self.tabs.display = True
         output = RichOutput()
         match self.tab:
-            case "retrieval":
+            case EvaluationTab.RETRIEVAL:
                 write_directions(found, output)
-            case "swaps":
+            case EvaluationTab.SWAPS:
                 write_swaps(found, output)
-            case "routing":
+            case EvaluationTab.ROUTING:
                 write_routing(found, output, with_plots=False)
-            case "calibration":
+            case EvaluationTab.CALIBRATION:
                 write_calibration(found, output, with_plots=False)
-            case "change" if self.pair is not None:
+            case EvaluationTab.CHANGE if self.pair is not None:
                 write_change(*self.pair, output)
         self._say(self._said(found))
         self.plots.show(self._plots(found))
@@ -236,22 +241,22 @@ class EvaluationDetail(Vertical):
 
     def _plots(self, found: Evaluation) -> tuple[Plot, ...]:
         match self.tab:
-            case "routing":
+            case EvaluationTab.ROUTING:
                 return routing_plots(found.routing)
-            case "calibration":
+            case EvaluationTab.CALIBRATION:
                 return tuple(map(reliability_plot, found.calibration))
         return ()
 
     def _said(self, found: Evaluation) -> Content:
         """The words of a tab that has no tables, or none for this evaluation."""
         match self.tab:
-            case "about":
+            case EvaluationTab.ABOUT:
                 return about(found)
-            case "swaps" if not found.swaps:
+            case EvaluationTab.SWAPS if not found.swaps:
                 return Content(NO_SWAPS)
-            case "calibration" if not found.calibration:
+            case EvaluationTab.CALIBRATION if not found.calibration:
                 return Content(NO_CALIBRATION)
-            case "change" if self.pair is None:
+            case EvaluationTab.CHANGE if self.pair is None:
                 return Content(HOW_TO_COMPARE)
         return Content("")
 
@@ -262,7 +267,7 @@ class EvaluationDetail(Vertical):
 
 def about(found: Evaluation) -> Content:
     """What an evaluation was made on, and how."""
-    facts = [
+    rows = [
         (
             "data",
             f"{found.data} ({found.kind}): {found.texts:,} texts, {found.pictures:,} pictures",
@@ -274,7 +279,7 @@ def about(found: Evaluation) -> Content:
         *(("asked", f"{name} {value}") for name, value in _asked(found.request)),
     ]
     lines = [
-        Content.assemble((f"{name:<9}", "$foreground-muted"), plain(text)) for name, text in facts
+        Content.assemble((f"{name:<9}", "$foreground-muted"), plain(text)) for name, text in rows
     ]
     return Content("\n").join(lines)
 

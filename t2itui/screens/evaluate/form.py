@@ -22,7 +22,7 @@ from engine.evaluation.request import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
 from engine.states import DataKind
 from t2itui.screens.common.dialogs import Dialog, FormError, WriteFile, line
-from t2itui.text.shell_commands import evaluate_command, show_command
+from t2itui.text.shell_commands import job_command, show_command
 from t2itui.widgets.basics import Tick
 from t2itui.widgets.path_input import PathInput
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 
 SUFFIXES = (".token", ".txt", ".json", ".csv", ".tsv")
-LINES = {name: name for name in ("threshold", "language", "limit", "words")}
-LINES["queries"] = "by-words"
+LINES = {name: name for name in ("threshold", "language", "limit", "words", "images", "encoder")}
+LINES |= {"queries": "by-words", "scorers": "by-cosine"}
 """The line of the form for the field that an error is about; the data's for any other."""
 CHECKING = "reading the data…"
 
 
-class Checked(Message, bubble=False):
+class RequestChecked(Message, bubble=False):
     """The engine can do what the form asks for, or cannot."""
 
     def __init__(self, request: EvaluateRequest, error: T2IError | None) -> None:
@@ -87,13 +87,14 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             "Data",
             PathInput(
                 first.data,
-                placeholder="captions, a folder of classes, or the word storybook",
+                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
                 folders_only=False,
                 suffixes=SUFFIXES,
                 id="data",
             ),
         )
-        help_words = "Flickr token file, Karpathy's or COCO's JSON, CSV, folders; or storybook"
+        formats = "Flickr token file, Karpathy's or COCO's JSON, CSV, folders"
+        help_words = f"{formats}; or {BUILT_IN.name}"
         yield self.labelled("", Static(help_words, classes="help"))
         yield self._path("Images", "images", first.images, "beside the data", folders_only=True)
         yield self.labelled(
@@ -164,7 +165,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         typed = self.data.line.value.strip()
         path = self.data.path
         if path is None:
-            raise FormError("name the data, or type storybook", "data")
+            raise FormError(f"name the data, or type {BUILT_IN.name}", field="data")
         return BUILT_IN.name if typed == BUILT_IN.name else str(path)
 
     def _scorers(self) -> tuple[str, ...]:
@@ -172,14 +173,14 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         ordered = (*self._first.scorers, *evaluated_scorers())
         chosen = tuple(name for name in dict.fromkeys(ordered) if self._box(f"by-{name}"))
         if not chosen:
-            raise FormError("tick a scorer", "by-cosine")
+            raise FormError("tick a scorer", field="by-cosine")
         return chosen
 
-    def _box(self, place: str) -> bool:
-        return self.query_one(f"#{place}", Tick).value
+    def _box(self, name: str) -> bool:
+        return self.query_one(f"#{name}", Tick).value
 
     def command(self, answer: EvaluateRequest) -> str:
-        return evaluate_command(self._home, answer)
+        return job_command(self._home, answer)
 
     def accept(self, answer: EvaluateRequest) -> None:
         """Have the engine read the data before leaving."""
@@ -191,18 +192,18 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         try:
             await self._engine.evaluator.check(request)
         except T2IError as error:
-            self.post_message(Checked(request, error))
+            self.post_message(RequestChecked(request, error))
         else:
-            self.post_message(Checked(request, None))
+            self.post_message(RequestChecked(request, None))
 
-    @on(Checked)
-    def take_checked(self, message: Checked) -> None:
+    @on(RequestChecked)
+    def take_checked(self, message: RequestChecked) -> None:
         error = message.error
         if error is None:
             self.dismiss(message.request)
         else:
             words = f"{error.message}. {error.hint}".replace("..", ".").strip()
-            self.show_problem(FormError(words, line_of(error)))
+            self.show_problem(FormError(words, field=line_of(error)))
 
 
 def line_of(error: T2IError) -> str:

@@ -21,11 +21,17 @@ from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE, PagedScreen
 from t2itui.screens.evaluate.controller import EvaluationsController
-from t2itui.screens.evaluate.detail import NOTHING_YET, EvaluationDetail, FiguresPane, job_story
+from t2itui.screens.evaluate.detail import (
+    NOTHING_YET,
+    EvaluationDetail,
+    EvaluationTab,
+    FiguresPane,
+    job_story,
+)
 from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
 from t2itui.screens.evaluate.keys import EVALUATE_KEYS
 from t2itui.screens.evaluate.list import COLUMNS, EvaluationList, EvaluationsSheet, job_key
-from t2itui.text import shell_commands as twins
+from t2itui.text import shell_commands
 from t2itui.text.plain import plain
 from t2itui.widgets.sheet import Sheet
 
@@ -65,14 +71,14 @@ class EvaluateScreen(PagedScreen):
     DEFAULT_CSS = """
     EvaluateScreen {
         & #evaluations { height: 1fr; layout: vertical; }
-        & #kept { height: 7; }
+        & #list { height: 7; }
         & Sheet { height: 1fr; }
         & EvaluationDetail { height: 1fr; border-top: solid $panel; }
-        &.-short #kept { height: 1fr; }
+        &.-short #list { height: 1fr; }
         &.-short EvaluationDetail { display: none; }
-        &.-roomy #kept { height: 11; }
+        &.-roomy #list { height: 11; }
         &.-broad #evaluations { layout: horizontal; }
-        &.-broad #kept { width: 84; height: 1fr; }
+        &.-broad #list { width: 84; height: 1fr; }
         &.-broad EvaluationDetail { border-top: none; border-left: solid $panel; width: 1fr; }
     }
     """
@@ -81,7 +87,7 @@ class EvaluateScreen(PagedScreen):
     sheet = getters.query_one(EvaluationsSheet)
     detail = getters.query_one(EvaluationDetail)
 
-    class Read(Message):
+    class HeadsRead(Message):
         """Evaluations were read."""
 
         def __init__(self, heads: Sequence[EvaluationHead], *, offset: int) -> None:
@@ -89,7 +95,7 @@ class EvaluateScreen(PagedScreen):
             self.offset = offset
             super().__init__()
 
-    class Opened(Message):
+    class EvaluationOpened(Message):
         """An evaluation was read in full, and what it can be compared with."""
 
         def __init__(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
@@ -97,7 +103,7 @@ class EvaluateScreen(PagedScreen):
             self.pair = pair
             super().__init__()
 
-    class Asked(Message):
+    class EvaluationAsked(Message):
         """An evaluation is to be made; the parts of the engine for it are loaded."""
 
         def __init__(self, request: EvaluateRequest) -> None:
@@ -118,10 +124,10 @@ class EvaluateScreen(PagedScreen):
 
     def compose_body(self) -> ComposeResult:
         with Container(id="evaluations"):
-            with Vertical(id="kept"):
+            with Vertical(id="list"):
                 yield from self.compose_filter("words of the data or encoder")
                 yield EvaluationsSheet(COLUMNS, empty=self.EMPTY)
-            yield EvaluationDetail(in_letters=self.session.graphics.protocol == "text")
+            yield EvaluationDetail(in_letters=self.session.graphics.is_text)
 
     def on_mount(self) -> None:
         self.until_unmount(self.session.board.subscribe(self.follow_board))
@@ -139,10 +145,10 @@ class EvaluateScreen(PagedScreen):
             return
         with self.reporting_errors():
             heads = await self.controller.read(PAGE, offset, containing)
-            self.post_message(self.Read(heads, offset=offset))
+            self.post_message(self.HeadsRead(heads, offset=offset))
 
-    @on(Read)
-    def take_page(self, message: Read) -> None:
+    @on(HeadsRead)
+    def take_page(self, message: HeadsRead) -> None:
         """Show the list, or more of it."""
         self.evaluations.take(message.heads, offset=message.offset)
         self.is_last = len(message.heads) < PAGE
@@ -222,10 +228,11 @@ class EvaluateScreen(PagedScreen):
         if self.session.engine is None:
             return
         with self.reporting_errors():
-            self.post_message(self.Opened(*await self.controller.open(evaluation_id, pair)))
+            found, both = await self.controller.open(evaluation_id, pair)
+            self.post_message(self.EvaluationOpened(found, both))
 
-    @on(Opened)
-    def show_opened(self, message: Opened) -> None:
+    @on(EvaluationOpened)
+    def show_opened(self, message: EvaluationOpened) -> None:
         """Show the figures, if the cursor is still there."""
         if self.current is not None and self.current.id == message.found.id:
             self.detail.show(message.found, message.pair)
@@ -239,7 +246,7 @@ class EvaluateScreen(PagedScreen):
 
     def action_change(self) -> None:
         """Bring what changed to the front."""
-        self.detail.tabs.active = "change"
+        self.detail.tabs.active = EvaluationTab.CHANGE
 
     def action_tab(self, tabs: int) -> None:
         """Go to other figures."""
@@ -261,7 +268,7 @@ class EvaluateScreen(PagedScreen):
         """Let the keys scroll the figures."""
         self.detail.pane.focus()
 
-    @on(FiguresPane.Left)
+    @on(FiguresPane.FiguresLeft)
     def leave_figures(self) -> None:
         self.sheet.focus()
 
@@ -286,7 +293,7 @@ class EvaluateScreen(PagedScreen):
         if request is not None:
             if job is not None:
                 self.session.board.dismiss(job.job_id)
-            self.post_message(self.Asked(request))
+            self.post_message(self.EvaluationAsked(request))
 
     async def _request(self) -> EvaluateRequest | None:
         """What was asked for the row under the cursor; says so where that cannot be read."""
@@ -307,10 +314,10 @@ class EvaluateScreen(PagedScreen):
             form = EvaluateForm(engine, request, encoders=encoders, home=self.session.home)
             answer = await self.app.push_screen_wait(form)
             if answer is not None:
-                self.post_message(self.Asked(answer))
+                self.post_message(self.EvaluationAsked(answer))
 
-    @on(Asked)
-    def start(self, message: Asked) -> None:
+    @on(EvaluationAsked)
+    def start(self, message: EvaluationAsked) -> None:
         """Start the job; the cursor goes to its row."""
         self.evaluations.go_to_job(self.controller.start(message.request))
 
@@ -352,7 +359,7 @@ class EvaluateScreen(PagedScreen):
             f"Delete evaluation {head.id} of {head.data!r}?",
             "Its figures cannot be shown or compared any more; embeddings stay.",
             go="Delete (enter)",
-            command=twins.forget_evaluation_command(self.session.home, head.id),
+            command=shell_commands.forget_evaluation_command(self.session.home, head.id),
         )
         if not await self.app.push_screen_wait(question):
             return
@@ -379,17 +386,17 @@ class EvaluateScreen(PagedScreen):
         home, head = self.session.home, self.current
         if head is None:
             self.action_copy_asking()
-        elif self.detail.tab == "change" and self.pair is not None:
-            self._copy(twins.compare_evaluations_command(home, *self.pair))
+        elif self.detail.tab is EvaluationTab.CHANGE and self.pair is not None:
+            self._copy(shell_commands.compare_evaluations_command(home, *self.pair))
         else:
-            self._copy(twins.show_command(home, head.id))
+            self._copy(shell_commands.show_command(home, head.id))
 
     @work(group="ask")
     async def action_copy_asking(self) -> None:
         """Put the command on the clipboard that evaluates the same again."""
         request = await self._request()
         if request is not None:
-            self._copy(twins.evaluate_command(self.session.home, request))
+            self._copy(shell_commands.job_command(self.session.home, request))
 
     def _copy(self, command: str) -> None:
         self.app.copy_to_clipboard(command)

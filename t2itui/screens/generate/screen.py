@@ -322,7 +322,7 @@ class PaintingScreen(AppScreen):
         if view is not None and view.is_active and preview is not None:
             self._shown = None
             self.painted.picture.show_preview(as_ppm(preview))
-            is_text = self.painted.picture.graphics.protocol == "text"
+            is_text = self.painted.picture.graphics.is_text
             self.painted.show_words("no preview as text" if is_text else "as it looks so far")
             self.best.display = False
         elif picture is not None:
@@ -478,10 +478,10 @@ class PaintingScreen(AppScreen):
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that paints the same."""
-        from t2itui.text.shell_commands import generate_command
+        from t2itui.text.shell_commands import job_command
 
         if self.details is not None:
-            command = generate_command(self.session.home, self.details.spec)
+            command = job_command(self.session.home, self.details.spec)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Command copied", markup=False)
 

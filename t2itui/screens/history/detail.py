@@ -41,12 +41,12 @@ class ReceiptDetail(VerticalScroll, can_focus=False):
     }
     """
 
-    facts = getters.query_one("#facts", Static)
+    summary = getters.query_one("#summary", Static)
     results = getters.query_one("#results", Static)
     pictures = getters.query_one("#pictures", Horizontal)
 
     def compose(self) -> ComposeResult:
-        yield Static(id="facts")
+        yield Static(id="summary")
         with Horizontal(id="pictures"):
             for _ in range(PICTURES):
                 yield Picture()
@@ -54,13 +54,13 @@ class ReceiptDetail(VerticalScroll, can_focus=False):
 
     def clear(self) -> None:
         """Show nothing."""
-        self.facts.update("")
+        self.summary.update("")
         self.results.update("")
         self.pictures.set_class(False, "-some")
 
     def show_receipt(self, receipt: Receipt) -> None:
         """Show what is known without the results."""
-        self.facts.update(facts(receipt))
+        self.summary.update(decision_words(receipt))
 
     def show_results(
         self, rows: tuple[ResultRow, ...], threshold: float, thumbnails: Mapping[int, bytes]
@@ -81,7 +81,7 @@ class ReceiptDetail(VerticalScroll, can_focus=False):
                 picture.show(thumbnails[row.picture_id], alt=alt, dim=row.match < threshold)
 
 
-def facts(receipt: Receipt) -> Content:
+def decision_words(receipt: Receipt) -> Content:
     """Return what was decided, why, and what was in force."""
     tone = "$text-success" if receipt.route is Route.RETRIEVE else "$text-warning"
     lines = [

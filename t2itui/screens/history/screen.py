@@ -18,7 +18,7 @@ from t2itui.screens.history.controller import COLUMNS, HistoryController
 from t2itui.screens.history.detail import ReceiptDetail
 from t2itui.screens.history.keys import HISTORY_KEYS, LIST_KEYS
 from t2itui.session import OpenSearch, ReplayReceipt
-from t2itui.text import shell_commands as twins
+from t2itui.text import shell_commands
 from t2itui.text.plain import plain
 from t2itui.widgets.sheet import Sheet
 
@@ -64,7 +64,7 @@ class HistoryScreen(PagedScreen):
     sheet = getters.query_one(Sheet)
     detail = getters.query_one(ReceiptDetail)
 
-    class Read(Message):
+    class ReceiptsRead(Message):
         """Receipts were read."""
 
         def __init__(self, receipts: Sequence[Receipt], *, offset: int) -> None:
@@ -72,7 +72,7 @@ class HistoryScreen(PagedScreen):
             self.offset = offset
             super().__init__()
 
-    class Opened(Message):
+    class ReceiptOpened(Message):
         """The results of a receipt were read."""
 
         def __init__(self, result: SearchResult, thumbnails: Mapping[int, bytes]) -> None:
@@ -106,10 +106,10 @@ class HistoryScreen(PagedScreen):
             return
         with self.reporting_errors():
             found = await self.controller.read(PAGE, offset, containing)
-            self.post_message(self.Read(found, offset=offset))
+            self.post_message(self.ReceiptsRead(found, offset=offset))
 
-    @on(Read)
-    def show(self, message: Read) -> None:
+    @on(ReceiptsRead)
+    def show(self, message: ReceiptsRead) -> None:
         """Show the list, or more of it."""
         self.controller.take(message.receipts, offset=message.offset)
         self.is_last = len(message.receipts) < PAGE
@@ -139,10 +139,10 @@ class HistoryScreen(PagedScreen):
         if self.session.engine is None:
             return
         with self.reporting_errors():
-            self.post_message(self.Opened(*await self.controller.open(receipt_id)))
+            self.post_message(self.ReceiptOpened(*await self.controller.open(receipt_id)))
 
-    @on(Opened)
-    def show_results(self, message: Opened) -> None:
+    @on(ReceiptOpened)
+    def show_results(self, message: ReceiptOpened) -> None:
         """Show the results, if the cursor is still there."""
         receipt = message.result.receipt
         if self.current is not None and self.current.id == receipt.id:
@@ -175,7 +175,7 @@ class HistoryScreen(PagedScreen):
             f"Delete the receipt of {receipt.query!r}?",
             "The query can be asked again; this answer cannot be replayed any more.",
             go="Delete (enter)",
-            command=twins.forget_receipt_command(self.session.home, receipt.id),
+            command=shell_commands.forget_receipt_command(self.session.home, receipt.id),
         )
         if not await self.app.push_screen_wait(question):
             return
@@ -186,6 +186,6 @@ class HistoryScreen(PagedScreen):
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that replays the receipt."""
         if self.current is not None:
-            command = twins.replay_command(self.session.home, self.current.id)
+            command = shell_commands.replay_command(self.session.home, self.current.id)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Copied", markup=False)

@@ -90,7 +90,7 @@ class JobsStrip(Widget):
         preview = view.generation.preview if view is not None and view.is_active else None
         has_room = self._with_preview and self.app.size.width >= LEAST_WIDTH
         picture = self.picture
-        if preview is None or not has_room or picture.graphics.protocol == "text":
+        if preview is None or not has_room or picture.graphics.is_text:
             self._preview_cells = 0
             picture.display = False
             picture.show(None, alt="")

@@ -19,7 +19,7 @@ from engine.requests import ImportRequest, IndexRequest
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER
 from t2itui.screens.common.dialogs import Dialog, FormError
 from t2itui.text.plain import plain
-from t2itui.text.shell_commands import import_command, index_command
+from t2itui.text.shell_commands import job_command
 from t2itui.widgets.path_input import PathInput
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class AddFolder(Dialog[IndexRequest]):
             )
 
     def command(self, answer: IndexRequest) -> str:
-        return index_command(self._home, answer)
+        return job_command(self._home, answer)
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -173,16 +173,19 @@ class ImportVectors(Dialog[ImportRequest]):
         )
         yield self._path("Pictures", "pictures", ".npz with image and vector, or a folder")
         yield self._path("Texts", "texts", ".npz with text and vector")
-        yield self._path("Pictures' root", "root", "where the pictures lie, if they do")
+        yield self._path(
+            "Pictures' root", "root", "where the pictures lie, if they do", folders_only=True
+        )
         yield self.labelled("Logit scale", Input("100", type="number", compact=True, id="scale"))
         yield self.labelled("Languages", Input("en", compact=True, id="languages"))
 
-    def _path(self, label: str, name: str, placeholder: str) -> Widget:
-        is_root = name == "root"
+    def _path(
+        self, label: str, name: str, placeholder: str, *, folders_only: bool = False
+    ) -> Widget:
         field = PathInput(
             placeholder=placeholder,
-            folders_only=is_root,
-            suffixes=() if is_root else (".npz",),
+            folders_only=folders_only,
+            suffixes=() if folders_only else (".npz",),
             id=name,
         )
         return self.labelled(label, field)
@@ -217,4 +220,4 @@ class ImportVectors(Dialog[ImportRequest]):
         return scale
 
     def command(self, answer: ImportRequest) -> str:
-        return import_command(self._home, answer)
+        return job_command(self._home, answer)

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tab, Tabs
 
+from engine.collections import BUILT_IN
 from engine.errors import T2IError
 from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
 from engine.requests import ImportRequest, IndexRequest
@@ -37,7 +38,7 @@ from t2itui.screens.library.state import (
     totals,
 )
 from t2itui.session import RefreshStatus
-from t2itui.text import shell_commands as twins
+from t2itui.text import shell_commands
 from t2itui.text.plain import plain
 from t2itui.widgets.sheet import Sheet
 
@@ -79,7 +80,7 @@ class LibraryScreen(AppScreen):
     tabs = getters.query_one(Tabs)
     switcher = getters.query_one(ContentSwitcher)
 
-    class Read(Message):
+    class LibraryRead(Message):
         """The library was read."""
 
         def __init__(self, state: LibraryState) -> None:
@@ -153,12 +154,12 @@ class LibraryScreen(AppScreen):
         if self.engine is None:
             return
         try:
-            self.post_message(self.Read(await self.controller.read()))
+            self.post_message(self.LibraryRead(await self.controller.read()))
         except T2IError as error:
             self.report_error(error)
 
-    @on(Read)
-    def show(self, message: Read) -> None:
+    @on(LibraryRead)
+    def show(self, message: LibraryRead) -> None:
         """Show what was read."""
         state = self.controller.state = message.state
         self.query_one("#counts", Static).update(Content(totals(state)))
@@ -208,7 +209,7 @@ class LibraryScreen(AppScreen):
         if self.state is None or self.engine is None:
             return
         if message is not None and is_builtin(message.row):
-            self.action_storybook()
+            self.action_collection()
             return
         dialog = AddFolder(
             self.session.home,
@@ -240,14 +241,14 @@ class LibraryScreen(AppScreen):
         if row is None:
             return
         if is_builtin(row):
-            self.action_storybook()
+            self.action_collection()
             return
         question = Confirm(
             f"Forget {row.key}?",
             f"{row.cells[1]} pictures leave the library with their embeddings, unless another "
             "folder holds them too. The files stay where they are.",
             go="Forget (enter)",
-            command=twins.forget_command(self.session.home, Path(row.key)),
+            command=shell_commands.forget_command(self.session.home, Path(row.key)),
         )
         if not await self.app.push_screen_wait(question):
             return
@@ -256,27 +257,27 @@ class LibraryScreen(AppScreen):
             self.load()
 
     @work(group="forget")
-    async def action_storybook(self) -> None:
+    async def action_collection(self) -> None:
         """Take the built-in pictures in, or leave them out if the person is sure."""
         if self.engine is None:
             return
         with self.reporting_errors():
-            pictures = await self.controller.storybook_pictures()
+            pictures = await self.controller.collection_pictures()
             if pictures is None:
-                words = await self.controller.bring_storybook_back()
-                self.notify(words, title="Storybook")
+                words = await self.controller.bring_collection_back()
+                self.notify(words, title=BUILT_IN.title)
             elif await self.app.push_screen_wait(self._leave_out_question(pictures)):
-                words = await self.controller.leave_storybook_out()
-                self.notify(words, title="Storybook")
+                words = await self.controller.leave_collection_out()
+                self.notify(words, title=BUILT_IN.title)
         self.load()
         self.session.send(RefreshStatus())
 
     def _leave_out_question(self, pictures: int) -> Confirm:
         return Confirm(
-            "Leave the storybook out?",
+            f"Leave the {BUILT_IN.name} out?",
             f"{pictures:,} drawn pictures leave the library. b takes them back at any time.",
             go="Leave out (enter)",
-            command=twins.storybook_command(self.session.home, on=False),
+            command=shell_commands.collection_command(self.session.home, on=False),
         )
 
     def action_import(self) -> None:

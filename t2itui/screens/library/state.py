@@ -25,7 +25,8 @@ ABOUT_BUILTIN = (
     "Drawn pictures that come with t2itui. They answer while there are no others; beside your own"
     " b on the Search screen goes there."
 )
-"""The folder that comes with the program."""
+HERE = "yes"
+"""Said of an encoder that is on this machine."""
 
 
 class LibraryTab(StrEnum):
@@ -190,7 +191,7 @@ def encoder_rows(state: LibraryState) -> list[Row]:
             key=model.id,
             cells=(
                 model.id,
-                "yes" if model.location else "no",
+                HERE if model.location else "no",
                 f"{model.indexed:,}" if model.indexed else "-",
                 " ".join(model.languages),
                 model.matcher or "-",
@@ -214,7 +215,7 @@ def detail(table: LibraryTab, row: Row) -> str:
     if table is LibraryTab.FOLDERS:
         return f"{plain(row.key)}  last scan: {row.cells[4]}"
     if table is LibraryTab.ENCODERS:
-        present = "on this machine" if row.cells[1] == "yes" else "not on this machine"
+        present = "on this machine" if row.cells[1] == HERE else "not on this machine"
         parts = [f"{row.key}: {present}", f"match: {row.cells[4]}", row.cells[5]]
         return plain("; ".join(part for part in parts if part))
     return plain("  ".join(row.cells[:2]))

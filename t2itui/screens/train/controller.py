@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError
+from engine.errors import EngineError, RequestError
+from engine.jobs.codec import request_from_json
 from t2itui.screens.train.list import (
     ListedMatcher,
     ListedTraining,
@@ -81,8 +82,8 @@ class TrainController:
         if matcher is None or matcher.report is None:
             return None
         try:
-            return TrainRequest.from_json(matcher.report.request)
-        except (ValueError, TypeError, KeyError):
+            return request_from_json(TrainRequest, matcher.report.request)
+        except RequestError:
             return None
 
     def labels(self, key: str) -> int:
@@ -99,8 +100,8 @@ class TrainController:
         match action:
             case "again":
                 return training is not None and training.can_go_on
-            case "keep":
-                return training is not None and training.can_be_kept
+            case "store":
+                return training is not None and training.can_be_stored
             case "cancel":
                 return training is not None and training.is_active
             case "export" | "delete":
@@ -130,9 +131,9 @@ class TrainController:
         """Start a training, or go on with the same one that was stopped."""
         self.wanted = training_key(self.engine.train(request).id)
 
-    async def keep(self, job_id: int) -> str:
+    async def store(self, job_id: int) -> str:
         """Put what was trained in force although it does no better."""
-        return self._in_force(await self.engine.training.keep(job_id))
+        return self._in_force(await self.engine.training.store(job_id))
 
     async def take_in(self, source: Path) -> str:
         """Put a matcher of a file in force."""

@@ -16,7 +16,7 @@ from engine.collections import BUILT_IN
 from engine.evaluation.request import QUERIES
 from engine.training.request import TrainRequest
 from t2itui.screens.common.dialogs import Dialog, FormError, ReadFile, WriteFile, line
-from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, train_command
+from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, job_command
 from t2itui.widgets.path_input import PathInput
 
 SUFFIX = ".safetensors"
@@ -86,7 +86,7 @@ class TrainForm(Dialog[TrainRequest]):
             "Data",
             PathInput(
                 first.data,
-                placeholder="captions, a folder of classes, or the word storybook",
+                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
                 folders_only=False,
                 suffixes=CAPTION_FILES,
                 id="data",
@@ -120,13 +120,12 @@ class TrainForm(Dialog[TrainRequest]):
         )
         yield self._row(
             ("Pictures", line("limit", _text(first.limit), "all")),
-            ("Drawn", line("drawn", str(first.drawn), "for the storybook")),
+            ("Seed", line("seed", str(first.seed))),
         )
         yield self._row(
             ("Two-branch", line("two-branch", _word(first.with_two_branch), "no", WORDS)),
             ("Keep anyway", line("force", _word(first.force), "no", WORDS)),
         )
-        yield self.labelled("Seed", line("seed", str(first.seed)))
         yield Static(
             "Two-branch also fits a similarity network, to compare. What does no better than match"
             " without labels on pictures held out is not kept, unless anyway.",
@@ -153,7 +152,6 @@ class TrainForm(Dialog[TrainRequest]):
             queries=self._one_of("queries", QUERIES) or QUERIES[0],
             language=self._one_of("language", LANGUAGES),
             limit=self._whole("limit", least=1),
-            drawn=_or(self._whole("drawn", least=0), 9000),
             hidden=_or(self._whole("hidden", least=4), 256),
             epochs=_or(self._whole("epochs", least=0), 12),
             seed=self._whole("seed", least=0) or 0,
@@ -167,25 +165,27 @@ class TrainForm(Dialog[TrainRequest]):
             return text
         path = self.data.path
         if path is None:
-            raise FormError("name the data: captions, a folder, or the word storybook", "data")
+            raise FormError(
+                f"name the data: captions, a folder, or the word {BUILT_IN.name}", field="data"
+            )
         if not path.exists():
-            raise FormError(f"data: {path} is not there", "data")
+            raise FormError(f"data: {path} is not there", field="data")
         return str(path)
 
     def _images(self) -> Path | None:
         path = self.images.path
         if path is not None and not path.is_dir():
-            raise FormError(f"images: {path} is no folder on this machine", "images")
+            raise FormError(f"images: {path} is no folder on this machine", field="images")
         return path
 
-    def _one_of(self, place: str, values: Sequence[str]) -> str:
-        text = self._value(place)
+    def _one_of(self, name: str, values: Sequence[str]) -> str:
+        text = self._value(name)
         if text and text not in values:
-            raise FormError(f"{place}: {text!r} is none of {', '.join(values)}", place)
+            raise FormError(f"{name}: {text!r} is none of {', '.join(values)}", field=name)
         return text
 
     def command(self, answer: TrainRequest) -> str:
-        return train_command(self._home, answer)
+        return job_command(self._home, answer)
 
 
 def _text(value: int | None) -> str:

@@ -7,9 +7,9 @@ TRAIN_KEYS: list[BindingType] = [
     Binding("r", "again", "Go on", id="train.again", tooltip="Take up a training that was stopped"),
     Binding(
         "k",
-        "keep",
+        "store",
         "Keep anyway",
-        id="train.keep",
+        id="train.store",
         tooltip="Keep it although it does no better than the match without labels",
     ),
     Binding("x", "cancel", "Cancel", id="train.cancel", tooltip="Stop this training"),

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.errors import RequestError
+from engine.jobs.codec import request_from_json
 from engine.states import JobKind, JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS
@@ -34,7 +36,7 @@ COLUMNS = (
 )
 
 EMPTY = "No matcher yet: n trains one."
-KEPT_BEFORE = 100
+REMEMBERED = 100
 """Jobs of earlier sessions looked through for trainings that were stopped."""
 
 
@@ -79,7 +81,7 @@ class ListedTraining:
         return self.request is not None and not self.is_active and self.state is not JobState.DONE
 
     @property
-    def can_be_kept(self) -> bool:
+    def can_be_stored(self) -> bool:
         """It is done, and did no better than no training."""
         return self.trained is not None and self.trained.id is None
 
@@ -99,12 +101,12 @@ class TrainState:
 async def read_state(engine: Engine) -> TrainState:
     """Ask the engine; reports are parsed beside the event loop. Raises CacheError."""
     records = await engine.training.matchers()
-    kept = await asyncio.to_thread(_kept, records, await engine.training.shipped())
+    matchers = await asyncio.to_thread(_listed, records, await engine.training.shipped())
     counts = await engine.library.counts()
     encoders = [name for name, count in counts.embedded.items() if count]
-    known = dict.fromkeys([*encoders, *(each.encoder_id for each in kept)])
+    known = dict.fromkeys([*encoders, *(each.encoder_id for each in matchers)])
     labelled = {each: await engine.searcher.labels.state(each) for each in known}
-    remembered = await engine.jobs.remembered(KEPT_BEFORE)
+    remembered = await engine.jobs.remembered(REMEMBERED)
     lost = [
         ListedTraining(
             job_id=record.id,
@@ -117,10 +119,10 @@ async def read_state(engine: Engine) -> TrainState:
         for record in remembered
         if record.kind == JobKind.TRAIN and record.state == JobState.LOST
     ]
-    return TrainState(matchers=kept, lost=tuple(lost), labelled=labelled)
+    return TrainState(matchers=matchers, lost=tuple(lost), labelled=labelled)
 
 
-def _kept(records: Sequence[MatcherRecord], shipped: int | None) -> tuple[ListedMatcher, ...]:
+def _listed(records: Sequence[MatcherRecord], shipped: int | None) -> tuple[ListedMatcher, ...]:
     from engine.scoring.matcher import matcher_words
     from engine.training.report import read_report
 
@@ -145,15 +147,15 @@ def _request(text: str) -> TrainRequest | None:
     from engine.training.request import TrainRequest
 
     try:
-        return TrainRequest.from_json(text)
-    except (ValueError, TypeError, KeyError):
+        return request_from_json(TrainRequest, text)
+    except RequestError:
         return None
 
 
 def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> list[ListedTraining]:
     """The trainings to list, active ones first, then the newest first.
 
-    One that was kept is listed as a matcher, and one that was taken up again as the later job.
+    One that was matchers is listed as a matcher, and one that was taken up again as the later job.
     """
     found = [
         ListedTraining(
@@ -196,7 +198,7 @@ def training_row(training: ListedTraining) -> Row:
         state, tone = f"{MARKS[JobState.RUNNING]} {training.state}{epoch}", "good"
     elif training.state is JobState.LOST:
         state = f"{MARKS[JobState.LOST]} unfinished"
-    elif training.can_be_kept:
+    elif training.can_be_stored:
         state, tone = "· not kept", "muted"
     elif training.state is JobState.FAILED:
         tone = "bad"

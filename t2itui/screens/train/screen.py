@@ -35,7 +35,7 @@ from t2itui.screens.train.report import (
     training_detail,
 )
 from t2itui.session import CancelJob
-from t2itui.text import shell_commands as twins
+from t2itui.text import shell_commands
 from t2itui.text.plain import plain
 from t2itui.text.words import counted
 from t2itui.widgets.sheet import Sheet
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from engine.training.request import TrainRequest
     from t2itui.session import Session
 
-WATCHED = ("again", "keep", "cancel", "export", "delete", "forget_labels")
+WATCHED = ("again", "store", "cancel", "export", "delete", "forget_labels")
 """Actions that the footer offers for some rows only."""
 
 
@@ -72,21 +72,21 @@ class TrainScreen(AppScreen):
     pane = getters.query_one(TrainingPane)
     report = getters.query_one(ReportView)
 
-    class Read(Message, bubble=False):
+    class TrainStateRead(Message, bubble=False):
         """Matchers and trainings were read."""
 
         def __init__(self, state: TrainState) -> None:
             super().__init__()
             self.state = state
 
-    class Done(Message, bubble=False):
+    class ChangeDone(Message, bubble=False):
         """Something was done."""
 
         def __init__(self, words: str) -> None:
             super().__init__()
             self.words = words
 
-    class Failed(Message, bubble=False):
+    class ChangeFailed(Message, bubble=False):
         """Something could not be done."""
 
         def __init__(self, error: T2IError) -> None:
@@ -101,7 +101,7 @@ class TrainScreen(AppScreen):
         """What the report is about, so that nothing is written anew for nothing."""
 
     def compose_body(self) -> ComposeResult:
-        in_letters = self.session.graphics.protocol == "text"
+        in_letters = self.session.graphics.is_text
         yield Static("opening the library…", id="in-force")
         yield Sheet(COLUMNS, empty=EMPTY)
         with ContentSwitcher(initial="report"):
@@ -147,12 +147,12 @@ class TrainScreen(AppScreen):
         if self.engine is None:
             return
         try:
-            self.post_message(self.Read(await self.controller.read()))
+            self.post_message(self.TrainStateRead(await self.controller.read()))
         except T2IError as error:
-            self.post_message(self.Failed(error))
+            self.post_message(self.ChangeFailed(error))
 
-    @on(Read)
-    def take(self, message: Read) -> None:
+    @on(TrainStateRead)
+    def take(self, message: TrainStateRead) -> None:
         self.controller.state = message.state
         self.query_one("#in-force", Static).update(Content(plain(in_force_words(message.state))))
         self.show()
@@ -249,10 +249,10 @@ class TrainScreen(AppScreen):
         if self.training is not None:
             self.session.send(CancelJob(self.training.job_id))
 
-    def action_keep(self) -> None:
+    def action_store(self) -> None:
         """Keep what was trained although it does no better."""
         if self.training is not None:
-            self._change(self.controller.keep(self.training.job_id))
+            self._change(self.controller.store(self.training.job_id))
 
     # Matchers
 
@@ -290,7 +290,7 @@ class TrainScreen(AppScreen):
             f"{self.controller.after_deletion(matcher)} Export it first (e) if you may want it"
             " back.",
             go="Delete (enter)",
-            command=twins.remove_matcher_command(self.session.home, matcher.id),
+            command=shell_commands.remove_matcher_command(self.session.home, matcher.id),
         )
         if await self.app.push_screen_wait(question):
             self._change(self.controller.delete(matcher.id))
@@ -305,7 +305,7 @@ class TrainScreen(AppScreen):
             f"Forget what you said of {counted(count, 'picture')}?",
             f"The match of {matcher.encoder_id} is then as it was before the first y or n.",
             go="Forget (enter)",
-            command=twins.forget_labels_command(self.session.home, matcher.encoder_id),
+            command=shell_commands.forget_labels_command(self.session.home, matcher.encoder_id),
         )
         if await self.app.push_screen_wait(question):
             self._change(self.controller.forget_labels(matcher.encoder_id, count))
@@ -314,17 +314,17 @@ class TrainScreen(AppScreen):
     async def _change(self, change: Awaitable[str]) -> None:
         """Await a change and say what came of it."""
         try:
-            self.post_message(self.Done(await change))
+            self.post_message(self.ChangeDone(await change))
         except T2IError as error:
-            self.post_message(self.Failed(error))
+            self.post_message(self.ChangeFailed(error))
 
-    @on(Done)
-    def show_done(self, message: Done) -> None:
+    @on(ChangeDone)
+    def show_done(self, message: ChangeDone) -> None:
         self.notify(plain(message.words), title="Matchers", markup=False)
         self.load()
 
-    @on(Failed)
-    def show_failed(self, message: Failed) -> None:
+    @on(ChangeFailed)
+    def show_failed(self, message: ChangeFailed) -> None:
         self.session.report_error("Matchers", message.error)
 
     # The rest
@@ -336,8 +336,8 @@ class TrainScreen(AppScreen):
     def action_copy_command(self) -> None:
         """Copy the command that does the same as the row under the cursor."""
         home, request = self.session.home, self.controller.request(self.key)
-        command = twins.models_command(home)
+        command = shell_commands.models_command(home)
         if request is not None:
-            command = twins.train_command(home, request)
+            command = shell_commands.job_command(home, request)
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)

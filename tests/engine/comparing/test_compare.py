@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.collections import BUILT_IN
 from engine.comparing.comparer import added, chosen
 from engine.comparing.files import as_csv, check_exports, export
 from engine.comparing.known_scenes import example, examples, scenes_of
@@ -22,7 +23,6 @@ from engine.comparing.sheet import (
 from engine.errors import OfflineError, RequestError
 from engine.requests import SearchRequest
 from engine.results import SearchResult
-from engine.storybook.shipped import GALLERY
 from engine.storybook.suggestions import first_texts
 from tests.engine.evaluation.libraries import ENCODER, opened, write_data
 
@@ -199,7 +199,9 @@ async def test_pictures_of_the_storybook_are_named_shortly_and_ranked_among_them
         sheet = ComparisonSheet(pictures=("storybook/0004.webp",), lines=lines(*texts))
         found = await engine.comparer.compare(sheet, offline=True)
         assert found.library == 600
-        ids = await engine.comparer.find(["storybook/0004.webp", str(GALLERY / "0004.webp")])
+        ids = await engine.comparer.find(
+            ["storybook/0004.webp", str(BUILT_IN.folder / "0004.webp")]
+        )
         assert ids[0] == ids[1]
         mixed = replace(sheet, pictures=("storybook/0004.webp", "03.jpg"))
         with pytest.raises(RequestError, match="among themselves"):
@@ -220,9 +222,9 @@ def test_an_example_has_five_descriptions_in_two_languages_about_another_picture
 
 
 def test_variants_of_a_storybook_text_are_false_of_its_picture() -> None:
-    (scene,) = scenes_of([str(GALLERY / "0001.webp")])
+    (scene,) = scenes_of([str(BUILT_IN.folder / "0001.webp")])
     line = Description(text="a yellow spider on the left")
     found = chosen(line, (line,), (scene,))
     assert {variant.attribute for variant in found} == {"colour", "animal", "position"}
     assert not any(variant.new in ("red", "on the right") for variant in found)
-    assert scenes_of([str(GALLERY / "0001.webp"), "/photos/1.jpg"]) == ()
+    assert scenes_of([str(BUILT_IN.folder / "0001.webp"), "/photos/1.jpg"]) == ()

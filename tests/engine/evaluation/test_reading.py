@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.errors import RequestError
-from engine.evaluation.drawn import scenes_data
+from engine.evaluation.gallery import scenes_data
 from engine.evaluation.readers import (
     Captioned,
     captions_data,

@@ -13,10 +13,10 @@ from cache.embeddings import EncoderRecord, add_embeddings, put_encoder
 from cache.matchers import add_matcher
 from cache.pictures import NewPicture, add_picture
 from cache.store import Cache
+from engine.collections import BUILT_IN
 from engine.models.catalog import KNOWN_ENCODERS, encoder_statuses, known
 from engine.models.encoders import Encoders
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER, EngineSettings
-from engine.storybook.shipped import ENCODER
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ async def test_an_empty_machine_lists_what_is_known(cache: Cache, tmp_path: Path
     builtin, *others = found
     assert [status.id for status in others] == [model.id for model in KNOWN_ENCODERS]
     assert not any(status.location or status.indexed for status in others)
-    assert (builtin.id, builtin.location) == ("storybook", str(ENCODER))
+    assert (builtin.id, builtin.location) == ("storybook", str(BUILT_IN.encoder))
     assert "not photographs" in builtin.note
     assert known(f"{CHINESE_ENCODER}@main") is not None
 

@@ -4,10 +4,13 @@ from random import Random
 
 import pytest
 
-from engine.storybook.captions import LEVELS, Language, caption, claim_of, partial_claim, write
-from engine.storybook.claims import Claim, Subject, is_true, without_colour
-from engine.storybook.scene import Animal, Scene, sample_scene
+from engine.storybook.captions import LEVELS, caption, claim_of, partial_claim
+from engine.storybook.claims import Claim, Subject, is_true
+from engine.storybook.scenes import Animal, Scene
 from engine.storybook.vocabulary import ATTRIBUTES
+from engine.storybook.wording import Language, write
+from tools.storybook.encoder.batches import without_colour
+from tools.storybook.sampling import sample_scene
 
 HORSE = Animal(animal="horse", colour="brown", action="eating", position="left")
 CAT = Animal(animal="cat", colour="black", action="sleeping", position="right")

@@ -5,12 +5,11 @@ from random import Random
 
 import pytest
 
-from engine.storybook.captions import Language
-from engine.storybook.claims import is_true
-from engine.storybook.exchanges import exchanges
-from engine.storybook.ladder import claims, ladder, say
-from engine.storybook.negatives import swapped
-from engine.storybook.scene import Animal, Scene, sample_scene
+from engine.storybook.captions import exchanges, ladder, ladder_claims
+from engine.storybook.claims import is_true, swapped
+from engine.storybook.scenes import Animal, Scene
+from engine.storybook.wording import Language, write_plainly
+from tools.storybook.sampling import sample_scene
 
 SCENES = [sample_scene(seed) for seed in range(40)]
 
@@ -47,10 +46,10 @@ def test_a_step_adds_what_it_claims() -> None:
 @pytest.mark.parametrize("language", list(Language))
 def test_a_swapped_claim_differs_in_that_alone(language: Language) -> None:
     scene = elephant()
-    claim = claims(scene)[-1]
+    claim = ladder_claims(scene)[-1]
     found = swapped(claim, scene, Random(3))
     assert found is not None
-    true, false = (say(each, language, scene.seed).text for each in (claim, found[0]))
+    true, false = (write_plainly(each, language, scene.seed).text for each in (claim, found[0]))
     assert true != false
     assert len(set(true) & set(false)) > len(set(true)) / 2
 

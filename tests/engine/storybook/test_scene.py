@@ -4,11 +4,9 @@ from collections import Counter
 
 import pytest
 
-from engine.storybook.scene import (
-    UNSEEN_PAIRS,
-    UNSEEN_TRIPLES,
-    Animal,
-    Scene,
+from engine.storybook.scenes import UNSEEN_PAIRS, UNSEEN_TRIPLES, Animal, Scene
+from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES
+from tools.storybook.sampling import (
     Split,
     mirrored,
     sample_scene,
@@ -16,7 +14,6 @@ from engine.storybook.scene import (
     unseen_pair,
     unseen_triple,
 )
-from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES
 
 DOG = Animal(animal="dog", colour="brown", action="standing", position="left")
 

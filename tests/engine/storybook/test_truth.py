@@ -5,10 +5,11 @@ from random import Random
 import numpy as np
 
 from engine.storybook.captions import claim_of, partial_claim
-from engine.storybook.claims import Claim, Subject, is_true, without_colour
-from engine.storybook.negatives import absent, recombined, swapped
-from engine.storybook.scene import sample_scene
+from engine.storybook.claims import Claim, Subject, is_true, swapped
 from engine.storybook.truth import truth_matrix
+from tools.storybook.encoder.batches import without_colour
+from tools.storybook.negatives import absent, recombined
+from tools.storybook.sampling import sample_scene
 
 SCENES = [sample_scene(seed) for seed in range(60)]
 

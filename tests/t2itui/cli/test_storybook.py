@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from engine.collections import BUILT_IN
 from engine.storybook.claims import is_true
-from engine.storybook.records import read_records
-from engine.storybook.shipped import GALLERY, VECTORS
+from engine.storybook.shipped import read_records
 from engine.storybook.suggestions import SUGGESTIONS
 from tests.t2itui.cli.conftest import RunCli, json_lines
 
 
 def test_a_fresh_home_answers_in_both_languages_without_a_model(run_cli: RunCli) -> None:
-    with safe_open(VECTORS, framework="numpy") as file:
+    with safe_open(BUILT_IN.vectors, framework="numpy") as file:
         encoder_id = file.metadata()["encoder_id"]
-    scenes = {record.file: record.scene for record in read_records(GALLERY)}
+    scenes = {record.file: record.scene for record in read_records(BUILT_IN.folder)}
     horse = SUGGESTIONS[0]
     for query in (horse.english, horse.chinese):
         result = run_cli("search", query, "--json", "--offline")

@@ -8,6 +8,9 @@ from tests.engine.evaluation.libraries import ENCODER, write_data
 from tests.engine.matchers import random_matcher
 from tests.t2itui.cli.conftest import RunCli, json_lines
 
+ONCE_MEANT = ("--drawn", "9000")
+"""Scripts may still say so; it has no effect and is in no help."""
+
 
 @pytest.fixture
 def data(tmp_path: Path, run_cli: RunCli) -> str:
@@ -26,7 +29,7 @@ def test_a_matcher_is_trained_listed_and_written(
 ) -> None:
     out = tmp_path / "m.safetensors"
     options = ("--epochs", "0", "--hidden", "8", "--force", "--out", str(out))
-    done = run_cli("train", data, "--json", *options)
+    done = run_cli("train", data, "--json", *options, *ONCE_MEANT)
     assert done.exit_code == 0, done.output
     lines = json_lines(done)
     assert {line["type"] for line in lines} >= {"recall", "paired", "calibration", "matcher"}

@@ -35,7 +35,7 @@ def test_the_lines_of_a_pair_come_together_and_a_lone_one_is_no_pair(
 
 
 @pytest.mark.parametrize(
-    ("before", "place", "by", "after", "now"),
+    ("before", "index", "by", "after", "now"),
     [
         ("a b c", 0, 1, "b a c", 1),
         ("a b c", 0, -1, "a b c", 0),
@@ -47,21 +47,21 @@ def test_the_lines_of_a_pair_come_together_and_a_lone_one_is_no_pair(
     ],
 )
 def test_a_line_moves_with_its_pair_past_whole_pairs(
-    before: str, place: int, by: int, after: str, now: int
+    before: str, index: int, by: int, after: str, now: int
 ) -> None:
-    found, at = edits.moved(lines(before), place, by)
+    found, at = edits.moved(lines(before), index, by)
     assert (words(found), at) == (after, now)
-    assert found[at] == lines(before)[place]
+    assert found[at] == lines(before)[index]
 
 
 def test_a_line_is_added_below_the_pair_under_the_cursor() -> None:
     new = Description(text="n")
-    for before, place, after, at in (
+    for before, index, after, at in (
         ("", 0, "n", 0),
         ("a b", 0, "a n b", 1),
         ("a1 b1 c", 0, "a1 b1 n c", 2),
     ):
-        found, now = edits.added(lines(before), place, new)
+        found, now = edits.added(lines(before), index, new)
         assert (words(found), now) == (after, at)
 
 

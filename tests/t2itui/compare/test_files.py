@@ -46,7 +46,7 @@ async def fill(pilot: Pilot[None], kind: type[Dialog[Any]], value: str) -> str:
     dialog = app.screen
     dialog.query_one(PathInput).take(value)
     await pilot.pause()
-    command = str(dialog.query_one("#shell-command", Static).content)
+    command = str(dialog.query_one("#command", Static).content)
     await pilot.press("enter")
     await pilot.pause()
     return command

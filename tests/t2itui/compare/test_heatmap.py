@@ -3,7 +3,8 @@
 import pytest
 
 from engine.comparing.sheet import Comparison, Description, DescriptionScores, PictureScores
-from t2itui.screens.compare.heatmap import GUTTER, first_in_sight, lay_out
+from engine.states import ScorerKind
+from t2itui.screens.compare.heatmap import GUTTER, FieldKind, first_in_sight, lay_out
 from t2itui.text.heat_table import HeatTable, change_words, digits
 
 LINES = (
@@ -41,7 +42,7 @@ def comparison(pictures: int) -> Comparison:
 
 
 def test_one_picture_has_a_column_for_each_scorer_coloured_from_lowest_to_highest() -> None:
-    table = HeatTable.of(LINES, ("0.jpg",), comparison(1), "cosine")
+    table = HeatTable.of(LINES, ("0.jpg",), comparison(1), ScorerKind.COSINE)
     assert table.columns == ("match", "cosine")
     shares = [[round(heat.share, 2) for heat in each.heats if heat] for each in table.rows[:3]]
     assert shares == [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]
@@ -53,28 +54,28 @@ def test_a_score_that_is_both_lowest_and_highest_has_a_colour_between() -> None:
     alone = Comparison(
         pictures=found.pictures, encoder="e", match="m", library=9, rows=found.rows[:1]
     )
-    (only,) = HeatTable.of(LINES[:1], found.pictures, alone, "match").rows
+    (only,) = HeatTable.of(LINES[:1], found.pictures, alone, ScorerKind.MATCH).rows
     assert [heat.share for heat in only.heats if heat] == [0.5, 0.5]
 
 
 def test_several_pictures_have_a_column_each_under_the_chosen_scorer() -> None:
     found = comparison(3)
-    for scorer, lowest in (("cosine", 0.1), ("match", 0.9)):
+    for scorer, lowest in ((ScorerKind.COSINE, 0.1), (ScorerKind.MATCH, 0.9)):
         table = HeatTable.of(LINES, found.pictures, found, scorer)
         assert table.columns == ("0.jpg", "1.jpg", "2.jpg")
         first = table.rows[0].heats[0]
         assert first is not None
         assert first.score == pytest.approx(lowest)
-        assert first.share == pytest.approx(0.0 if scorer == "cosine" else 1.0)
+        assert first.share == pytest.approx(0.0 if scorer is ScorerKind.COSINE else 1.0)
 
 
 def test_scores_of_other_pictures_are_not_shown() -> None:
-    table = HeatTable.of(LINES, ("other.jpg",), comparison(1), "match")
+    table = HeatTable.of(LINES, ("other.jpg",), comparison(1), ScorerKind.MATCH)
     assert all(each.heats == (None, None) for each in table.rows)
 
 
 def test_pairs_are_joined_in_the_margin() -> None:
-    table = HeatTable.of(LINES, ("0.jpg",), None, "match")
+    table = HeatTable.of(LINES, ("0.jpg",), None, ScorerKind.MATCH)
     assert [each.mark for each in table.rows] == ["╭", "╰", "", ""]
 
 
@@ -98,21 +99,21 @@ def test_a_change_has_its_sign(change: float | None, words: str) -> None:
 @pytest.mark.parametrize("pictures", [1, 2, 30])
 def test_the_fields_fill_the_width_and_do_not_overlap(width: int, pictures: int) -> None:
     names = tuple(f"{number}.jpg" for number in range(pictures))
-    fields = lay_out(HeatTable.of(LINES, names, None, "match"), width)
+    fields = lay_out(HeatTable.of(LINES, names, None, ScorerKind.MATCH), width)
     assert fields[0].x == GUTTER
     assert all(field.width > 0 for field in fields)
     ends = [field.x + field.width for field in fields]
     assert [field.x for field in fields[1:]] == ends[:-1]
     assert ends[-1] == width
-    assert (fields[1].kind == "added") == (width >= 100)
+    assert (fields[1].kind is FieldKind.ADDED) == (width >= 100)
 
 
 def test_the_picture_under_the_cursor_comes_into_sight() -> None:
     names = tuple(f"{number}.jpg" for number in range(30))
-    table = HeatTable.of(LINES, names, None, "match")
+    table = HeatTable.of(LINES, names, None, ScorerKind.MATCH)
     first = 0
     for column in (0, 5, 29, 28, 10, 0):
         first = first_in_sight(table, 80, first, column)
-        shown = [each.column for each in lay_out(table, 80, first) if each.kind == "heat"]
+        shown = [each.column for each in lay_out(table, 80, first) if each.kind is FieldKind.HEAT]
         assert column in shown
         assert len(shown) == 4

@@ -206,10 +206,10 @@ async def test_enter_opens_the_pair_with_its_swaps_and_the_arrows_walk(
         assert GREEN in str(pair.words.content)
         await pilot.press("down")
         await until(pilot, lambda: "Told apart" in str(pair.swaps.content))
-        facts = str(pair.words.content)
-        assert RED in facts
-        assert "+ red" in facts
-        assert "#" in facts
+        figures = str(pair.words.content)
+        assert RED in figures
+        assert "+ red" in figures
+        assert "#" in figures
         assert "of 6" in str(pair.swaps.content)
         assert "yes" in str(pair.swaps.content)
         await pilot.press("y")
@@ -307,5 +307,5 @@ async def test_a_wide_screen_shows_the_picture_and_a_narrow_one_leaves_it_out(ho
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert not picture.display
-        facts = str(screen.detail.query_one("#facts", Static).content)
-        assert RED in facts and "match" in facts and "cosine" in facts
+        figures = str(screen.detail.query_one("#figures", Static).content)
+        assert RED in figures and "match" in figures and "cosine" in figures

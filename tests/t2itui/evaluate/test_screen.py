@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 from engine.errors import RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
+from engine.jobs.codec import request_to_json
 from engine.records import JobRecord
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE
@@ -187,8 +188,7 @@ async def test_deleting_asks_first(engine: EvaluatingEngine) -> None:
         await pilot.press("space", "d")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
         assert (
-            str(pilot.app.screen.query_one("#shell-command", Static).render())
-            == "t2itui eval --forget 3"
+            str(pilot.app.screen.query_one("#command", Static).render()) == "t2itui eval --forget 3"
         )
         await pilot.press("enter")
         await ready(pilot)
@@ -217,7 +217,7 @@ async def test_figures_are_drawn_into_a_file_whose_name_is_checked(
         await pilot.press("enter")
         await until(pilot, lambda: "no kind of figure" in str(form.problem.render()))
         form.target.take(str(tmp_path / "e.svg"))
-        await until(pilot, lambda: "--show 3 --plot" in str(form.shell_command.render()))
+        await until(pilot, lambda: "--show 3 --plot" in str(form.command_line.render()))
         await pilot.press("enter")
         await until(pilot, lambda: (tmp_path / "e.svg").exists())
         await ready(pilot)
@@ -344,7 +344,7 @@ async def test_one_that_the_end_of_the_program_cut_off_goes_on_from_the_jobs_scr
             kind="evaluate",
             title="evaluate storybook",
             state="lost",
-            request=request.as_json(),
+            request=request_to_json(request),
             message="",
             created_at=1.7e9,
             updated_at=1.7e9,
@@ -395,7 +395,7 @@ async def test_the_form_says_what_the_engine_refuses_at_the_line(engine: Evaluat
             form.query_one(f"#by-{name}").focus()
             await pilot.press("space")
         await until(
-            pilot, lambda: "--scorer match --scorer label-free" in str(form.shell_command.render())
+            pilot, lambda: "--scorer match --scorer label-free" in str(form.command_line.render())
         )
         assert "[x] label-free" in str(form.query_one("#by-label-free").render())
         assert "[ ] cosine" in str(form.query_one("#by-cosine").render())

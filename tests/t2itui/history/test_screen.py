@@ -111,7 +111,7 @@ async def test_the_detail_tells_the_reason_and_the_results_without_control_chara
     app = HostApp(engine, HistoryScreen)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
-        facts = str(screen.detail.facts.render())
+        facts = str(screen.detail.summary.render())
         assert "retrieve: best match 0.97" in facts
         assert "7 of 1,828 pass, ranked by match" in facts
         assert "label-free (1203 imported texts)" in facts
@@ -143,7 +143,7 @@ async def test_deleting_asks_first(engine: FakeEngine) -> None:
         await pilot.press("d")
         await pilot.pause()
         assert isinstance(app.screen, Confirm)
-        command = str(app.screen.query_one("#shell-command", Static).render())
+        command = str(app.screen.query_one("#command", Static).render())
         assert command == f"t2itui history --forget {1:012x}"
         await pilot.press("enter")
         await ready(pilot)

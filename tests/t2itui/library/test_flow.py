@@ -124,7 +124,7 @@ async def test_imported_vectors_are_listed_searched_and_replayed_without_a_model
         assert isinstance(history, HistoryScreen)
         await until(pilot, lambda: len(history.sheet.rows) == 1)
         await until(pilot, lambda: bool(str(history.detail.results.content)))
-        assert asked.reason in str(history.detail.facts.content)
+        assert asked.reason in str(history.detail.summary.content)
         await pilot.press("enter")
         search = await answered(pilot)
         assert search.results.listing is not None

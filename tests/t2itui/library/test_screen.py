@@ -120,7 +120,7 @@ async def test_adding_a_folder_starts_an_index_job_as_the_form_says(
         dialog.seed.value = "7"
         await pilot.pause()
         assert f"t2itui index --encoder small --per-class 500 --seed 7 {tmp_path}" in str(
-            dialog.shell_command.render()
+            dialog.command_line.render()
         )
         await pilot.press("enter")
         await pilot.pause()
@@ -249,7 +249,7 @@ async def test_forgetting_a_folder_asks_first(engine: FakeEngine) -> None:
         await pilot.press("f")
         await pilot.pause()
         assert "t2itui library --forget /farm" in str(
-            app.screen.query_one("#shell-command", Static).render()
+            app.screen.query_one("#command", Static).render()
         )
         await pilot.press("enter")
         await ready(pilot)

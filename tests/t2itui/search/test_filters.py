@@ -52,8 +52,8 @@ async def test_f_searches_again_among_the_pictures_that_were_chosen(
         await pilot.press("tab")
         assert form.folder.path == farm
         form.since.value, form.until.value, form.min_side.value = "2025-01-01", "2025-06-01", "512"
-        await until(pilot, lambda: "--min-side 512" in str(form.shell_command.content))
-        assert f"--in {farm} --since 2025-01-01T00:00:00" in str(form.shell_command.content)
+        await until(pilot, lambda: "--min-side 512" in str(form.command_line.content))
+        assert f"--in {farm} --since 2025-01-01T00:00:00" in str(form.command_line.content)
         for field in (form.folder, form.since, form.until, form.min_side, form.query_one("#go")):
             assert form.region.contains_region(field.region)
             assert field.region.area > 0

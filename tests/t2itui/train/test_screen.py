@@ -19,8 +19,9 @@ from engine.events import JobFinished, JobProgress
 from engine.jobs.jobs import Job
 from engine.models.messages import Reply
 from engine.settings import EngineSettings
-from engine.training.report import SplitSizes, TrainingReport, make_report
+from engine.training.report import TrainingReport, make_report
 from engine.training.request import TrainRequest
+from engine.training.split import SplitSizes
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import HALF_CELLS
 from t2itui.screens.common.dialogs import Confirm
@@ -146,7 +147,7 @@ async def test_the_form_refuses_what_cannot_be_and_shows_the_command(
         asked.query_one("#force", Input).value = "yes"
         await pilot.pause()
         if size[1] >= 36:
-            assert str(asked.shell_command.content).endswith("train --epochs 3 --force storybook")
+            assert str(asked.command_line.content).endswith("train --epochs 3 --force storybook")
         assert asked.query_one("#go").region.bottom <= size[1]
         await pilot.press("escape")
         assert isinstance(app.screen, TrainScreen)
@@ -195,9 +196,7 @@ async def test_a_training_is_followed_kept_exported_deleted_and_taken_in_again(
 
         await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
-        assert f"models remove {kept.id}" in str(
-            app.screen.query_one("#shell-command", Static).content
-        )
+        assert f"models remove {kept.id}" in str(app.screen.query_one("#command", Static).content)
         await pilot.press("enter")
         await until(pilot, lambda: not screen.sheet.rows)
         assert "label-free" in in_force(screen)
@@ -305,7 +304,7 @@ async def test_all_labels_of_an_encoder_are_forgotten_if_the_person_is_sure(
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         assert "3 pictures" in str(app.screen.query(Static).first().content)
         assert f"label --forget --encoder {ENCODER}" in str(
-            app.screen.query_one("#shell-command", Static).content
+            app.screen.query_one("#command", Static).content
         )
         await pilot.press("escape")
         assert (await labels.state(ENCODER)).count == 3

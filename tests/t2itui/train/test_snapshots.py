@@ -77,7 +77,7 @@ def test_the_form(snap_compare: Compare, size: tuple[int, int]) -> None:
         form = pilot.app.screen
         assert isinstance(form, TrainForm)
         form.data.take("storybook")
-        await until(pilot, lambda: "train storybook" in str(form.shell_command.content))
+        await until(pilot, lambda: "train storybook" in str(form.command_line.content))
         form.query_one("#go").focus()  # A line's cursor blinks.
         await pilot.pause()
 

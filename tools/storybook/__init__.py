@@ -1,0 +1,1 @@
+"""Renders the storybook and trains what ships of it."""

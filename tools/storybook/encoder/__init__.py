@@ -1,0 +1,1 @@
+"""Trains the storybook's encoder from nothing."""

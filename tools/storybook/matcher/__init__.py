@@ -1,0 +1,1 @@
+"""Trains the storybook's matcher on its frozen encoder."""
