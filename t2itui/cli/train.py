@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.evaluation.request import QUERIES
+from engine.training.request import TrainRequest
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import (
     encoder_option,
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from engine.training.run import TrainedMatcher
 
 
+DEFAULTS = TrainRequest(data="")
+
+
 @click.command()
 @click.argument("data")
 @encoder_option
@@ -37,15 +41,17 @@ if TYPE_CHECKING:
     help="Learn from captions, or from class words that occur in them.",
 )
 @words_option
-@click.option("--split", default="train", show_default=True, help="Of split data; '' for all.")
+@click.option(
+    "--split", default=DEFAULTS.split, show_default=True, help="Of split data; '' for all."
+)
 @language_option
 @limit_option
 @seed_option
 @click.option(
     "--drawn", type=click.IntRange(min=0), hidden=True, expose_value=False, help="Has no effect."
 )
-@click.option("--hidden", type=click.IntRange(min=4), default=256, show_default=True)
-@click.option("--epochs", type=click.IntRange(min=0), default=12, show_default=True)
+@click.option("--hidden", type=click.IntRange(min=4), default=DEFAULTS.hidden, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=0), default=DEFAULTS.epochs, show_default=True)
 @click.option(
     "--two-branch", is_flag=True, help="Also fit a two-branch similarity network, to compare."
 )
@@ -85,8 +91,6 @@ def command(
     held out. The new one is kept, and in force from then on, if it does better there than the
     match without labels. Ctrl-C stops; the same command goes on from the last epoch.
     """
-    from engine.training.request import TrainRequest
-
     output = Output(as_json=as_json)
     request = TrainRequest(
         data=data,
