@@ -61,7 +61,7 @@ PATIENCE = 100
 @click.option(
     "--home",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Whose library to show; default: that of a new home, which is the storybook.",
+    help="Whose library to show; default: that of a new home, which is built in.",
 )
 def main(out: Path, size: str, keys: str, query: str, theme: str, home: Path | None) -> None:
     """Write a picture of the app to OUT."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.collections import BUILT_IN
 from engine.evaluation.request import QUERIES
 from engine.scoring.registry import evaluated_scorers
 from t2itui.cli.support.context import Context, Exit, pass_context
@@ -28,7 +29,21 @@ if TYPE_CHECKING:
     from engine.evaluation.results import Evaluation
 
 
-@click.command()
+_HELP = f"""Measure the scorers on DATA: recall, median rank, mAP, swaps, routing, calibration.
+
+DATA is a file of captions (Flickr token file, Karpathy's or COCO's JSON, CSV with the columns
+image and caption), a folder with a folder of pictures for each class, or the word {BUILT_IN.name}.
+Pictures that are not indexed yet are; what was embedded is kept, so that an interrupted run
+goes on where it was.
+
+\b
+  t2itui eval {BUILT_IN.name}
+  t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
+  t2itui eval animals/ --template "a photo of a {{}}" --class-name cane=dog
+"""
+
+
+@click.command(help=_HELP)
 @click.argument("data", required=False)
 @images_option
 @encoder_option
@@ -111,17 +126,7 @@ def command(
     forget: int | None,
     as_json: bool,
 ) -> None:
-    """Measure the scorers on DATA: recall, median rank, mAP, swaps, routing, calibration.
-
-    DATA is a file of captions (Flickr token file, Karpathy's or COCO's JSON, CSV with the columns
-    image and caption), a folder with a folder of pictures for each class, or the word storybook.
-    Pictures that are not indexed yet are; what was embedded is kept, so that an interrupted run
-    goes on where it was.
-
-      t2itui eval storybook
-      t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
-      t2itui eval animals/ --template "a photo of a {}" --class-name cane=dog
-    """
+    """Measure the scorers on data, or look at what was measured before."""
     from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
 
     one_of = (data, is_list or None, show, compare, forget)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.collections import BUILT_IN
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
@@ -56,7 +57,7 @@ class Size(click.ParamType[tuple[int, int]]):
 )
 @click.option("--from", "source", type=_PICTURE, help="Repeat the recipe in this picture.")
 @click.option(
-    "--in", "library", type=click.Choice(["storybook"]), help="Paint for the built-in library."
+    "--in", "library", type=click.Choice([BUILT_IN.name]), help="Paint for the built-in library."
 )
 @click.option(
     "--fresh",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from engine.collections import BUILT_IN
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.output import Output
 
@@ -15,7 +16,9 @@ from t2itui.cli.support.output import Output
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@click.option("--encoder", metavar="ID", help="Hub id or folder, or storybook; default: settings.")
+@click.option(
+    "--encoder", metavar="ID", help=f"Hub id or folder, or {BUILT_IN.name}; default: settings."
+)
 @click.option(
     "--per-class",
     type=click.IntRange(min=1),
@@ -39,8 +42,8 @@ def command(
     where it was.
 
     It needs an encoder for photographs, once: t2itui models get openai/clip-vit-base-patch32.
-    The storybook's own encoder (--encoder storybook) knows drawn animals only: good for trying
-    things out, not for your photographs.
+    The encoder of the built-in pictures knows drawn animals only: good for trying things out, not
+    for your photographs.
     """
     from engine.engine import Engine
     from engine.requests import IndexRequest

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.collections import BUILT_IN
 from engine.scoring.registry import search_scorers
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import waiting_for_models
@@ -44,7 +45,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Only pictures below DIR; may be repeated. `--in storybook` means the built-in ones.",
+    help=f"Only pictures below DIR; may be repeated. `--in {BUILT_IN.name}`: the built-in ones.",
 )
 @click.option(
     "--since", type=_DATE, metavar="DATE", help="Only files changed on this day or later."
@@ -94,8 +95,8 @@ def command(
 
       t2itui search '"a dog" + 0.5*"snow" - "grass"'
 
-    While you have indexed nothing the storybook answers, 600 drawn pictures that come with the
-    program. Once you have, your own pictures answer, and the storybook only where --in names it.
+    While you have indexed nothing the built-in pictures answer, 600 drawn ones that come with the
+    program. Once you have, your own pictures answer, and those only where --in names them.
     """
     from engine.requests import Filters, SearchRequest
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.collections import BUILT_IN
 from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
 from engine.generation.request import GenerationSpec
 from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
@@ -235,9 +236,9 @@ def forget_command(home: Path | None, folder: Path) -> str:
     return program(home, "library", "--forget", str(folder))
 
 
-def storybook_command(home: Path | None, *, on: bool) -> str:
-    """Return the command that takes the storybook in or leaves it out."""
-    return program(home, "library", "--storybook", "on" if on else "off")
+def collection_command(home: Path | None, *, on: bool) -> str:
+    """Return the command that takes the built-in collection in or leaves it out."""
+    return program(home, "library", f"--{BUILT_IN.name}", "on" if on else "off")
 
 
 def failures_command(home: Path | None) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from engine.collections import BUILT_IN
 from engine.states import ProcessState
 from t2itui.text.plain import plain
 
@@ -34,7 +35,9 @@ words_option = click.option(
     help="The class words, one a line; default: the imported texts.",
 )
 language_option = click.option(
-    "--language", type=click.Choice(["en", "zh"]), help="Of the storybook; default: both."
+    "--language",
+    type=click.Choice(BUILT_IN.languages),
+    help=f"Of the {BUILT_IN.name}; default: both.",
 )
 limit_option = click.option(
     "--limit", type=click.IntRange(min=1), metavar="N", help="N pictures, at random."

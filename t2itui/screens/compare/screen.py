@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
+from engine.collections import BUILT_IN
 from engine.comparing.sheet import ComparisonSheet, Description
 from engine.errors import T2IError
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 WELCOME = (
     "Descriptions of growing detail against pictures: what does each phrase change?",
     "",
-    "n  shows it on a picture of the storybook, in English and Chinese",
+    f"n  shows it on a picture of the {BUILT_IN.name}, in English and Chinese",
     "p  adds a picture of the library, by path or name",
     "a  adds a description",
     "o  opens a comparison that was saved",
@@ -428,7 +429,7 @@ class CompareScreen(AppScreen):
 
     @work(exclusive=True, group="file")
     async def action_example(self) -> None:
-        """Show the next example on the storybook."""
+        """Show the next example."""
         self.take(await self.files.next_example(), row=0, column=1)
 
     @work(group="file")

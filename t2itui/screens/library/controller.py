@@ -82,19 +82,19 @@ class LibraryController:
         dropped = await self.engine.library.forget(folder)
         return f"{dropped:,} pictures left the library"
 
-    # The storybook
+    # The built-in collection
 
-    async def storybook_pictures(self) -> int | None:
-        """How many pictures of the storybook are in the library; None where it is left out."""
+    async def collection_pictures(self) -> int | None:
+        """How many pictures of the collection are in the library; None where it is left out."""
         state = await self.engine.collection.state()
         return None if state.folder is None else state.pictures
 
-    async def bring_storybook_back(self) -> str:
+    async def bring_collection_back(self) -> str:
         """Take the built-in pictures in, and return what there is to say of it."""
         state = await self.engine.collection.bring_back()
         return f"{state.pictures:,} drawn pictures are in"
 
-    async def leave_storybook_out(self) -> str:
+    async def leave_collection_out(self) -> str:
         """Leave the built-in pictures out, and return what there is to say of it."""
         await self.engine.collection.leave_out()
         return "It is left out until b takes it back"
@@ -121,7 +121,7 @@ class LibraryController:
         home = self._session.home
         match tab:
             case LibraryTab.FOLDERS if row is not None and is_builtin(row):
-                return shell_commands.storybook_command(home, on=False)
+                return shell_commands.collection_command(home, on=False)
             case LibraryTab.FOLDERS if row is not None:
                 return shell_commands.index_command(home, self.rescan(Path(row.key)))
             case LibraryTab.FAILURES:

@@ -88,7 +88,7 @@ class TrainForm(Dialog[TrainRequest]):
             "Data",
             PathInput(
                 first.data,
-                placeholder="captions, a folder of classes, or the word storybook",
+                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
                 folders_only=False,
                 suffixes=CAPTION_FILES,
                 id="data",
@@ -168,7 +168,7 @@ class TrainForm(Dialog[TrainRequest]):
         path = self.data.path
         if path is None:
             raise FormError(
-                "name the data: captions, a folder, or the word storybook", field="data"
+                f"name the data: captions, a folder, or the word {BUILT_IN.name}", field="data"
             )
         if not path.exists():
             raise FormError(f"data: {path} is not there", field="data")
