@@ -25,8 +25,6 @@ from engine.workers.loop import Call, serve
 if TYPE_CHECKING:
     from engine.workers.hub import DownloadPlan
 
-    pass
-
 _REPORT_S = 0.1
 _RESERVE = 64 << 20
 
