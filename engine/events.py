@@ -170,7 +170,7 @@ class TrainingProgress(JobEvent):
     what: str
     """matcher or two-branch."""
     stage: str
-    """resumed, metric, step or epochs."""
+    """One of FitStage."""
     step: int
     """Of the steps of the metric, or of all epochs."""
     steps: int
@@ -183,12 +183,12 @@ class TrainingProgress(JobEvent):
     """Validation mAP, text -> picture, when it was last measured."""
     recall: float
     """Validation recall@1, measured with it."""
-    apart: float
+    swap_auc: float
     """Validation AUC of right texts over swapped ones; 0 where nothing is swapped."""
     best: float
     """Validation mAP of what is kept so far."""
-    since: int
-    """Epochs since then."""
+    epochs_without_improvement: int
+    """Since then."""
     patience: int
     """So many of them end the training early."""
 

@@ -145,7 +145,7 @@ def swap(
     random = np.random.default_rng(seed)
     # A picture has several pairs; a fifth of the resamples is enough for an area.
     owners = np.array([pair.picture for pair in pairs])
-    draws = (_drawn(owners, random) for _ in range(resamples // 5))
+    draws = (_resampled_rows(owners, random) for _ in range(resamples // 5))
     return SwapFigures(
         scorer=scorer,
         pairs=len(good),
@@ -251,7 +251,7 @@ def _groups(ranked: Ranked, groups: tuple[str, ...]) -> tuple[GroupFigures, ...]
     )
 
 
-def _drawn(owners: IdArray, random: np.random.Generator) -> IdArray:
+def _resampled_rows(owners: IdArray, random: np.random.Generator) -> IdArray:
     """Rows of as many clusters as there are, drawn with replacement."""
     order = np.argsort(owners, kind="stable")
     _, start, counts = np.unique(owners[order], return_index=True, return_counts=True)

@@ -33,7 +33,7 @@ from engine.generation.request import (
     resolve,
 )
 from engine.generation.store import GeneratedStore, ScoresPrompts
-from engine.jobs.codec import spec_from_json
+from engine.jobs.codec import request_from_json
 from engine.jobs.jobs import Job, Jobs
 from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
@@ -130,7 +130,7 @@ class Generation:
         `preview` is whether to report previews; None leaves it as it was asked for.
         """
         asked = await self._asked(job_id)
-        spec = spec_from_json(asked.request)
+        spec = request_from_json(GenerationSpec, asked.request)
         if preview is not None:
             spec = replace(spec, request=replace(spec.request, preview=preview))
         spec = spec.with_new_seed() if new_seed else spec
@@ -174,7 +174,7 @@ class Generation:
         Raises RequestError where no generation has that id.
         """
         asked = await self._asked(job_id)
-        spec = spec_from_json(asked.request)
+        spec = request_from_json(GenerationSpec, asked.request)
         source = self.source(spec.request, spec.library)
         stored = await self._cache.read(generated_by, self._home, job_id)
         return GenerationDetails(

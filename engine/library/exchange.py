@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from cache.texts import imported_texts
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, Report
 from engine.files import new_folder
+from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
 from engine.jobs.threads import Pulse, on_thread
 from engine.library.imports import ImportRun
@@ -195,16 +195,7 @@ class ImportJob:
 
     @property
     def request(self) -> str:
-        asked = self.asked
-        paths = {"pictures": asked.pictures, "texts": asked.texts, "root": asked.root}
-        return json.dumps(
-            {
-                "encoder_id": asked.encoder_id,
-                **{name: path and str(path.absolute()) for name, path in paths.items()},
-                "logit_scale": asked.logit_scale,
-                "languages": asked.languages,
-            }
-        )
+        return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
         return await ImportRun(self.cache, self.settings, self.asked).carry_out(job_id, report)
@@ -227,14 +218,7 @@ class ExportJob:
 
     @property
     def request(self) -> str:
-        asked = self.asked
-        return json.dumps(
-            {
-                "encoder_id": asked.encoder_id,
-                "target": str(asked.target.absolute()),
-                "layout": asked.layout,
-            }
-        )
+        return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
         return await ExportRun(self.cache, self.asked).carry_out(job_id, report)

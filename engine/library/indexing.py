@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import ModelMissingError
 from engine.events import JobNote, LibraryChanged, Report
+from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
 from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
 from engine.library.folders import check_roots, readable, walk
@@ -316,16 +316,7 @@ class IndexJob:
 
     @property
     def request(self) -> str:
-        asked = self.asked
-        return json.dumps(
-            {
-                "folders": [str(folder) for folder in asked.folders],
-                "encoder": asked.encoder,
-                "per_class": asked.per_class,
-                "seed": asked.seed,
-                "batch_size": asked.batch_size,
-            }
-        )
+        return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
         return await self.indexer.run(self.asked, job_id, report)

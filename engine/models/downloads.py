@@ -1,16 +1,17 @@
 """Fetching a model from the hub as a background job."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.errors import RequestError
 from engine.events import JobNote, JobProgress, Report
+from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
 from engine.models import paths
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
+from engine.requests import DownloadRequest
 from engine.settings import EngineSettings
 from engine.states import JobKind
 
@@ -43,7 +44,7 @@ class Download:
 
     def __init__(self, model_id: str, settings: EngineSettings) -> None:
         self.title = f"fetching {model_id}"
-        self.request = json.dumps({"model": model_id})
+        self.request = request_to_json(DownloadRequest(model=model_id))
         self._model_id = model_id
         self._settings = settings
 

@@ -265,7 +265,7 @@ def softmax_logits(
     random background the nearest tenth is left out, of rivals only what means the same.
     """
     beyond = background.near if are_rivals else -1.0
-    kept = kept_of(background.vectors, query, beyond=beyond)
+    kept = counting_against(background.vectors, query, beyond=beyond)
     log_total = background.log_total
     if not kept.all():
         total = kept.astype(np.float32) @ background.weights
@@ -277,7 +277,9 @@ def softmax_logits(
     return logits
 
 
-def kept_of(vectors: FloatArray, query: FloatArray, *, beyond: float = -1.0) -> NDArray[np.bool_]:
+def counting_against(
+    vectors: FloatArray, query: FloatArray, *, beyond: float = -1.0
+) -> NDArray[np.bool_]:
     """Which of the background [B, dim] counts against a query [dim].
 
     All but the nearest tenth, as far as its cosine to the query is at least `beyond`.

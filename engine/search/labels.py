@@ -29,7 +29,7 @@ from engine.errors import EngineError, RequestError
 from engine.requests import SearchRequest
 from engine.results import FloatArray
 from engine.scoring.calibration import fit_calibration
-from engine.search.pictures import Pictures
+from engine.search.pictures import QueryPictures
 from engine.search.query import Term, parse
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.scored_query import QueryScoring
@@ -73,7 +73,7 @@ class RelevanceLabels:
         self,
         cache: Cache,
         embedder: TextEmbedder,
-        pictures: Pictures,
+        pictures: QueryPictures,
         resolver: QueryResolver,
         scoring: QueryScoring,
     ) -> None:

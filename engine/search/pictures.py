@@ -43,7 +43,7 @@ class Reference:
         return self.sha256 or f"picture {self.picture_id}"
 
 
-class Pictures:
+class QueryPictures:
     """Tells which picture a term names, and gets its embedding."""
 
     def __init__(

@@ -21,7 +21,7 @@ from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import make_scores
 from engine.scoring.registry import find_scorer, need_background, search_scorers
 from engine.search import warnings
-from engine.search.pictures import Pictures
+from engine.search.pictures import QueryPictures
 from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.text_embedder import TextEmbedder
@@ -59,7 +59,7 @@ class QueryScoring:
     """Scores resolved queries."""
 
     def __init__(
-        self, cache: Cache, embedder: TextEmbedder, pictures: Pictures, resolver: QueryResolver
+        self, cache: Cache, embedder: TextEmbedder, pictures: QueryPictures, resolver: QueryResolver
     ) -> None:
         self._cache = cache
         self._embedder = embedder

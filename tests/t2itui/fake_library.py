@@ -253,6 +253,9 @@ class FakeEngine:
     async def models(self) -> list[ModelStatus]:
         return self.all_models
 
+    def start(self, request: IndexRequest) -> FakeJob:
+        return self.index(request)
+
     def index(self, request: IndexRequest) -> FakeJob:
         self.indexed.append(request)
         return self.jobs.begin(JobKind.INDEX, f"index {request.folders[0]}")

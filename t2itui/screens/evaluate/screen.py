@@ -396,7 +396,7 @@ class EvaluateScreen(PagedScreen):
         """Put the command on the clipboard that evaluates the same again."""
         request = await self._request()
         if request is not None:
-            self._copy(shell_commands.evaluate_command(self.session.home, request))
+            self._copy(shell_commands.job_command(self.session.home, request))
 
     def _copy(self, command: str) -> None:
         self.app.copy_to_clipboard(command)

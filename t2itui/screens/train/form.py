@@ -16,7 +16,7 @@ from engine.collections import BUILT_IN
 from engine.evaluation.request import QUERIES
 from engine.training.request import TrainRequest
 from t2itui.screens.common.dialogs import Dialog, FormError, ReadFile, WriteFile, line
-from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, train_command
+from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, job_command
 from t2itui.widgets.path_input import PathInput
 
 SUFFIX = ".safetensors"
@@ -185,7 +185,7 @@ class TrainForm(Dialog[TrainRequest]):
         return text
 
     def command(self, answer: TrainRequest) -> str:
-        return train_command(self._home, answer)
+        return job_command(self._home, answer)
 
 
 def _text(value: int | None) -> str:

@@ -338,6 +338,6 @@ class TrainScreen(AppScreen):
         home, request = self.session.home, self.controller.request(self.key)
         command = shell_commands.models_command(home)
         if request is not None:
-            command = shell_commands.train_command(home, request)
+            command = shell_commands.job_command(home, request)
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)

@@ -10,6 +10,7 @@ import pytest
 from engine.engine import Engine
 from engine.errors import EngineError
 from engine.events import JobCancelled, JobEvent
+from engine.jobs.codec import request_to_json
 from engine.training.request import TrainRequest
 from engine.training.run import TrainedMatcher
 from t2itui.graphics.capability import Graphics
@@ -91,7 +92,7 @@ async def test_what_did_no_better_can_be_kept_and_matchers_be_exported(
 async def test_what_a_matcher_was_trained_on_is_read_from_its_report(
     engine: TrainingEngine,
 ) -> None:
-    report = replace(training_report(), request=REQUEST.as_json())
+    report = replace(training_report(), request=request_to_json(REQUEST))
     engine.training.kept = [matcher(1, report), matcher(2, replace(report, request="[]"))]
     controller = await controller_of(engine)
     assert controller.request(matcher_key(1)) == REQUEST
