@@ -17,6 +17,7 @@ from engine.evaluation.results import (
     SwapFigures,
     read_as,
 )
+from engine.jobs.codec import request_to_json
 from engine.models.messages import Reply
 from engine.states import Direction, ScorerKind
 from engine.training.request import TrainRequest
@@ -84,7 +85,7 @@ def make_report(
         version=VERSION,
         data=held_out.data.name,
         encoder=held_out.encoder.id,
-        request=request.as_json(),
+        request=request_to_json(request),
         pictures=sizes.pictures,
         texts=sizes.texts,
         epochs=fitted.whole("epochs"),

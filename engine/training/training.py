@@ -17,6 +17,7 @@ from cache.store import Cache
 from engine.errors import EngineError, ModelUnusableError, RequestError
 from engine.events import Report
 from engine.files import replaced
+from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
@@ -164,7 +165,7 @@ class TrainJob:
 
     @property
     def request(self) -> str:
-        return self.asked.as_json()
+        return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
         return await self.training.run(self.asked, job_id, report)

@@ -195,7 +195,7 @@ class FakeLibrary:
     async def failures(self, root: Path | None = None) -> list[FailureRecord]:
         return self.all_failures
 
-    async def vanished(self) -> list[str]:
+    async def missing_files(self) -> list[str]:
         return self.gone
 
     async def encoders(self) -> list[EncoderRecord]:
@@ -252,6 +252,9 @@ class FakeEngine:
 
     async def models(self) -> list[ModelStatus]:
         return self.all_models
+
+    def start(self, request: IndexRequest) -> FakeJob:
+        return self.index(request)
 
     def index(self, request: IndexRequest) -> FakeJob:
         self.indexed.append(request)

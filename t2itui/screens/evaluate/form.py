@@ -22,7 +22,7 @@ from engine.evaluation.request import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
 from engine.states import DataKind
 from t2itui.screens.common.dialogs import Dialog, FormError, WriteFile, line
-from t2itui.text.shell_commands import evaluate_command, show_command
+from t2itui.text.shell_commands import job_command, show_command
 from t2itui.widgets.basics import Tick
 from t2itui.widgets.path_input import PathInput
 
@@ -180,7 +180,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         return self.query_one(f"#{name}", Tick).value
 
     def command(self, answer: EvaluateRequest) -> str:
-        return evaluate_command(self._home, answer)
+        return job_command(self._home, answer)
 
     def accept(self, answer: EvaluateRequest) -> None:
         """Have the engine read the data before leaving."""

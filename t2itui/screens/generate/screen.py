@@ -478,10 +478,10 @@ class PaintingScreen(AppScreen):
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that paints the same."""
-        from t2itui.text.shell_commands import generate_command
+        from t2itui.text.shell_commands import job_command
 
         if self.details is not None:
-            command = generate_command(self.session.home, self.details.spec)
+            command = job_command(self.session.home, self.details.spec)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Command copied", markup=False)
 

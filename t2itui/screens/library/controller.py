@@ -1,4 +1,4 @@
-"""What the Library screen shows and offers, and what it has the engine do."""
+"""What the Library screen shows and allows, and what it has the engine do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
-from engine.requests import ImportRequest, IndexRequest
+from engine.requests import DownloadRequest, ImportRequest, IndexRequest
 from t2itui.screens.library.state import (
     LibraryState,
     LibraryTab,
@@ -42,7 +42,7 @@ class LibraryController:
         """The library as it is now; starts no model."""
         return await read_library(self.engine)
 
-    def offers(self, action: str, tab: LibraryTab, row: Row | None, rows: Sequence[Row]) -> bool:
+    def allows(self, action: str, tab: LibraryTab, row: Row | None, rows: Sequence[Row]) -> bool:
         """Whether an action makes sense for a table and the row under its cursor."""
         is_folder = tab is LibraryTab.FOLDERS
         match action:
@@ -123,11 +123,11 @@ class LibraryController:
             case LibraryTab.FOLDERS if row is not None and is_builtin(row):
                 return shell_commands.collection_command(home, on=False)
             case LibraryTab.FOLDERS if row is not None:
-                return shell_commands.index_command(home, self.rescan(Path(row.key)))
+                return shell_commands.job_command(home, self.rescan(Path(row.key)))
             case LibraryTab.FAILURES:
                 return shell_commands.failures_command(home)
             case LibraryTab.VANISHED:
                 return shell_commands.vanished_command(home)
             case LibraryTab.ENCODERS if row is not None:
-                return shell_commands.download_command(home, row.key)
+                return shell_commands.job_command(home, DownloadRequest(model=row.key))
         return shell_commands.library_command(home)

@@ -14,6 +14,7 @@ from engine.evaluation.measure import STEP, score_pairs, score_texts
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import EvaluationHead, records
 from engine.events import JobCancelled, JobFailed, JobProgress
+from engine.jobs.codec import request_from_json, request_to_json
 from engine.requests import SearchRequest
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.match import MatchContext
@@ -44,7 +45,7 @@ async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -
         assert await engine.evaluator.entries(containing="nothing like it") == []
         assert await engine.evaluator.heads(9, containing="RESULTS") == [EvaluationHead.of(found)]
         assert await engine.evaluator.heads(9, 1) == []
-        assert EvaluateRequest.from_json(found.request) == request
+        assert request_from_json(EvaluateRequest, found.request) == request
         await engine.evaluator.forget(found.id)
         with pytest.raises(RequestError, match="no evaluation"):
             await engine.evaluator.get(found.id)
@@ -269,7 +270,7 @@ async def test_a_request_with_everything_in_it_can_be_read_again(tmp_path: Path)
     request = EvaluateRequest(
         data="animals", images=tmp_path, words=tmp_path / "w.txt", names=(("cane", "dog"),), limit=3
     )
-    assert EvaluateRequest.from_json(request.as_json()) == request
+    assert request_from_json(EvaluateRequest, request_to_json(request)) == request
 
 
 async def test_a_limit_takes_the_texts_of_some_pictures(tmp_path: Path) -> None:
