@@ -68,6 +68,7 @@ class ExportRun:
             raise RequestError(
                 f"The cache has no vectors of {self._request.encoder_id}",
                 hint=f"It has those of {', '.join(known)}." if known else "Index a folder first.",
+                field="encoder_id",
             )
 
     async def _pictures(self) -> NamedVectors:

@@ -64,11 +64,14 @@ def open_sources(request: ImportRequest) -> VectorSources:
     pictures: list[VectorArray] = []
     texts: list[VectorArray] = []
     if request.pictures is None and request.texts is None:
-        raise RequestError("Nothing to import", hint="Name --pictures, --texts or both.")
+        raise RequestError(
+            "Nothing to import", hint="Name --pictures, --texts or both.", field="pictures"
+        )
     if request.root is not None and not request.root.is_dir():
         raise RequestError(
             f"There is no folder {request.root}",
             hint="Name the folder that the pictures lie in, or leave --root out.",
+            field="root",
         )
     if request.pictures is not None and request.pictures.is_dir():
         layout = read_folder(request.pictures)
