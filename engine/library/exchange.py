@@ -21,7 +21,7 @@ from engine.events import JobNote, Report
 from engine.files import new_folder
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.jobs.threads import Pulse, on_thread
+from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.imports import ImportRun
 from engine.library.progress import Progress
 from engine.library.vector_files import Array, Named, write_folder, write_npz
@@ -92,7 +92,7 @@ class ExportRun:
     async def _write(self, pictures: Named, texts: Named | None) -> Sequence[Path]:
         """Write on a thread that stops at its next piece when the job is cancelled."""
         target, size = self._request.target, pictures.vectors.nbytes
-        pulse = Pulse(
+        pulse = ThreadProgress(
             lambda done: self._progress.tell("writing", done, max(size, done), unit="bytes")
         )
         self._progress.tell("writing", 0, size, unit="bytes")
@@ -123,7 +123,7 @@ def _in_path_order(ids: NDArray[np.int64], matrix: Vectors, path_of: Mapping[int
 
 
 def _folder_writer(
-    target: Path, pictures: Named, texts: Named | None, pulse: Pulse
+    target: Path, pictures: Named, texts: Named | None, pulse: ThreadProgress
 ) -> Callable[[], Sequence[Path]]:
     def write() -> Sequence[Path]:
         with new_folder(target) as folder:
@@ -134,7 +134,7 @@ def _folder_writer(
 
 
 def _npz_writer(
-    target: Path, pictures: Named, texts: Named | None, pulse: Pulse
+    target: Path, pictures: Named, texts: Named | None, pulse: ThreadProgress
 ) -> Callable[[], Sequence[Path]]:
     """Pictures go to the target, texts beside it: `x.npz` and `x.texts.npz`."""
 

@@ -11,7 +11,7 @@ from cache.matchers import newest_matcher
 from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import EngineError
-from engine.models import paths as places
+from engine.models import paths
 from engine.models.encoders import Encoders
 from engine.models.generators import Generators
 from engine.results import ModelStatus
@@ -101,7 +101,7 @@ def known(model_id: str) -> KnownModel | None:
     """Return what is known of a model, whatever its revision."""
     if model_id == BUILTIN_ENCODER.id:
         return BUILTIN_ENCODER
-    name = places.split_revision(model_id)[0]
+    name = paths.split_revision(model_id)[0]
     return next((model for model in KNOWN_ENCODERS if model.id == name), None)
 
 

@@ -8,7 +8,7 @@ from engine.errors import RequestError
 from engine.events import JobNote, JobProgress, Report
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.models import paths as places
+from engine.models import paths
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.requests import DownloadRequest
@@ -29,7 +29,7 @@ class Downloads:
 
         Raises RequestError where `model_id` is none.
         """
-        if not places.is_hub_id(model_id) or places.as_folder(model_id) is not None:
+        if not paths.is_hub_id(model_id) or paths.as_folder(model_id) is not None:
             raise RequestError(
                 f"{model_id} is no id of a model on the hub",
                 hint="Ids look like openai/clip-vit-base-patch32; a folder needs no download.",
@@ -50,7 +50,7 @@ class Download:
 
     async def run(self, job_id: int, report: Report) -> str:
         """Fetch the model and return the closing sentence."""
-        model, revision = places.split_revision(self._model_id)
+        model, revision = paths.split_revision(self._model_id)
         pace = Pace()
 
         def on_event(event: Mapping[str, Json]) -> None:
@@ -85,7 +85,7 @@ class Download:
     def _worker(self) -> WorkerProcess:
         return WorkerProcess(
             MODULE,
-            args=(str(places.hub_cache()),),
+            args=(str(paths.hub_cache()),),
             log=self._settings.home / "logs" / "fetcher.log",
         )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import EngineError
-from engine.models import paths as places
+from engine.models import paths
 from engine.models.encoder_info import EncoderFacts, identify, read_facts
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
@@ -84,7 +84,7 @@ class Encoders:
     def locate(self, source: str) -> Path | None:
         """Return the folder that holds the files of a model; None where they are not here."""
         try:
-            return places.find_encoder(source)
+            return paths.find_encoder(source)
         except EngineError:
             return None
 
