@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from cache.content_files import content_root, contents, is_ours, is_partial, path_in, write_content
-from cache.files import SeenFile, mark_vanished, put_files
+from cache.files import SeenFile, mark_missing, put_files
 from cache.pictures import NewPicture, add_picture, drop_pictures
 from cache.sql import bump, listed
 
@@ -80,7 +80,7 @@ from generated g left join pictures p on p.id = g.picture_id
 _COLUMNS = tuple(field.name for field in fields(GeneratedRecord) if field.name != "path")
 
 
-def keep_generated(
+def store_generated(
     db: Database, home: Path, new: NewGenerated, picture: NewPicture | None, data: bytes
 ) -> GeneratedRecord:
     """Write a painted picture to its file and enter it, marked synthetic; returns its row.
@@ -94,7 +94,7 @@ def keep_generated(
         path = write_content(home, data)
         picture_id = add_picture(db, replace(picture, synthetic=True))
         db.execute("update pictures set synthetic = 1 where id = ?", [picture_id])
-        put_files(db, [(seen(path), picture_id)])
+        put_files(db, [(seen_file(path), picture_id)])
         known = find_generated(db, home, new.request_key, new.seed)
         if known is not None and known.picture_id == picture_id:
             return known
@@ -142,7 +142,7 @@ def find_generated(db: Database, home: Path, request_key: str, seed: int) -> Gen
     return found[0] if found else None
 
 
-def painted_for(db: Database, home: Path, request_key: str, limit: int) -> list[GeneratedRecord]:
+def generated_for(db: Database, home: Path, request_key: str, limit: int) -> list[GeneratedRecord]:
     """The pictures painted for a request with any seed, the newest first."""
     condition = "g.request_key = ? and g.picture_id is not null"
     return records(db, home, condition, [request_key], limit=limit)
@@ -191,7 +191,7 @@ def _record(root: str, row: tuple[object, ...]) -> GeneratedRecord:
     return GeneratedRecord(**values, path=path)  # type: ignore[arg-type]
 
 
-def seen(path: Path) -> SeenFile:
+def seen_file(path: Path) -> SeenFile:
     """The file as it is now."""
     status = path.stat()
     return SeenFile(path=str(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
@@ -228,7 +228,7 @@ def remove_generated(db: Database, home: Path, picture_ids: Sequence[int]) -> in
     return len(ids)
 
 
-def sweep(db: Database, home: Path) -> list[Path]:
+def reconcile(db: Database, home: Path) -> list[Path]:
     """Bring rows and files together again; returns the files that have no row.
 
     What a writer left unfinished is deleted. Rows follow a home folder that was moved, and know
@@ -263,14 +263,14 @@ def _follow(db: Database, expected: dict[str, int], there: set[str]) -> None:
     ).fetchall()
     present = {path for path, is_present in rows if is_present}
     returned = (expected.keys() & there) - present
-    put_files(db, [(seen(Path(path)), expected[path]) for path in sorted(returned)])
+    put_files(db, [(seen_file(Path(path)), expected[path]) for path in sorted(returned)])
     moved = [path for path, _ in rows if path not in expected and _is_left(Path(path))]
     if moved:
         db.execute(
             "delete from files where path in (select value from json_each(?))", [listed(moved)]
         )
         bump(db)
-    mark_vanished(db, sorted((expected.keys() & present) - there))
+    mark_missing(db, sorted((expected.keys() & present) - there))
 
 
 def _is_left(path: Path) -> bool:

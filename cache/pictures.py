@@ -200,7 +200,7 @@ def _add(db: Database, paths: Sequence[str]) -> dict[str, int]:
     return dict(zip(paths, ids, strict=True))
 
 
-def adopt(db: Database, picture_id: int, new: NewPicture) -> int:
+def fill_named(db: Database, picture_id: int, new: NewPicture) -> int:
     """Give a picture known only by name its content; returns the id that stands for it now.
 
     Where that content is known already the two become one: embeddings of the named picture move
@@ -314,7 +314,7 @@ order by wanted.key
 """
 
 
-def show(db: Database, picture_ids: Sequence[int]) -> list[ShownPicture]:
+def shown_pictures(db: Database, picture_ids: Sequence[int]) -> list[ShownPicture]:
     """What to show of pictures, in the given order; ids that are gone are left out."""
     return [
         ShownPicture(

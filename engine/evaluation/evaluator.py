@@ -34,7 +34,7 @@ from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
 from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.indexing import Indexer
-from engine.library.progress import Progress
+from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
@@ -63,9 +63,9 @@ class EvaluationRun:
         )
         for warning in self._gathering.warnings:
             report(JobNote(job_id=job_id, message=warning))
-        progress, total = Progress(job_id, report), steps_of(material, request.scorers)
-        pulse = ThreadProgress(lambda done: progress.tell("scoring", done, total, unit="texts"))
-        progress.tell("scoring", 0, total, unit="texts")
+        progress, total = ProgressReporter(job_id, report), steps_of(material, request.scorers)
+        pulse = ThreadProgress(lambda done: progress.report("scoring", done, total, unit="texts"))
+        progress.report("scoring", 0, total, unit="texts")
 
         def work() -> Figures:
             return Measuring(material, context, request, pulse.advance).run(request.scorers)

@@ -17,7 +17,7 @@ from cache.generated import (
     remove_generated,
 )
 from cache.jobs import JobRecord, find_job, jobs_in, set_job
-from cache.pictures import show
+from cache.pictures import shown_pictures
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, RequestError
@@ -211,7 +211,7 @@ class Generation:
         found = await self._cache.read(recipe_of, self._home, picture)
         if found is not None:
             return from_json(found.recipe, private=True)
-        shown = await self._cache.read(show, [picture])
+        shown = await self._cache.read(shown_pictures, [picture])
         if not shown or shown[0].file is None:
             raise RequestError("that picture is no longer in the library")
         return await self._recipe_in(Path(shown[0].file.path))

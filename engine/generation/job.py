@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache.errors import CacheError, CacheFullError
-from cache.generated import GeneratedRecord, find_generated, painted_for
+from cache.generated import GeneratedRecord, find_generated, generated_for
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
 from engine.errors import RejectedError
@@ -130,7 +130,7 @@ class GenerationJob:
         cache, home, key = self._cache, self._home, plan.digests.request_key
         if self.spec.request.seed is None:
             found: Sequence[GeneratedRecord | None] = await cache.read(
-                painted_for, home, key, self.spec.request.count
+                generated_for, home, key, self.spec.request.count
             )
         else:
             found = [

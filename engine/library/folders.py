@@ -26,18 +26,18 @@ def is_text(path: str) -> bool:
 
 
 _SUFFIXES = frozenset(SUFFIXES)
-Found: TypeAlias = tuple[str, int, int]
+FoundFile: TypeAlias = tuple[str, int, int]
 """Path, bytes, mtime in nanoseconds. A tuple: there may be a million."""
 
 _by_name = attrgetter("name")
 
 
 @dataclass(slots=True)
-class Folder:
+class ScannedFolder:
     """What one folder holds, itself only."""
 
     path: str
-    files: list[Found] = field(default_factory=list)
+    files: list[FoundFile] = field(default_factory=list)
     odd: list[tuple[str, str]] = field(default_factory=list)
     """Path and reason of things that have a picture's name and cannot be one."""
     folders: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Folder:
     """Why it could not be read, or not all of it."""
 
 
-def walk(roots: Sequence[str], stop: threading.Event) -> Iterator[Folder]:
+def walk(roots: Sequence[str], stop: threading.Event) -> Iterator[ScannedFolder]:
     """Yield every folder at or below the roots: names in order, hidden ones left out.
 
     Links to folders are followed unless they lead to something walked anyway. Ends early when
@@ -59,8 +59,8 @@ def walk(roots: Sequence[str], stop: threading.Event) -> Iterator[Folder]:
         yield folder
 
 
-def _visit(path: str, seen: list[str]) -> Folder:
-    folder = Folder(path)
+def _visit(path: str, seen: list[str]) -> ScannedFolder:
+    folder = ScannedFolder(path)
     try:
         with os.scandir(path) as entries:
             ordered = sorted(entries, key=_by_name)

@@ -51,7 +51,7 @@ class Download:
     async def run(self, job_id: int, report: Report) -> str:
         """Fetch the model and return the closing sentence."""
         model, revision = paths.split_revision(self._model_id)
-        pace = Pace()
+        pace = TransferRate()
 
         def on_event(event: Mapping[str, Json]) -> None:
             found = Reply(fields=event)
@@ -91,7 +91,7 @@ class Download:
 
 
 @dataclass(slots=True, kw_only=True)
-class Pace:
+class TransferRate:
     """Bytes a second over the last seconds."""
 
     rate: float = 0.0

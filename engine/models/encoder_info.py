@@ -26,7 +26,7 @@ _ALSO_HASHED = ("tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderFacts:
+class EncoderInfo:
     """An encoder on this machine."""
 
     id: str
@@ -49,8 +49,8 @@ class EncoderFacts:
     """How it wants its pictures."""
 
 
-def read_facts(source: str, identity: str) -> EncoderFacts:
-    """Read the facts of the model that `source` names; an empty `identity` stands for its hub id.
+def read_encoder_info(source: str, identity: str) -> EncoderInfo:
+    """Read the info of the model that `source` names; an empty `identity` stands for its hub id.
 
     Raises ModelMissingError where it is not on this machine, ModelUnusableError where its files
     are of an unknown kind, damaged or pickled.
@@ -59,7 +59,7 @@ def read_facts(source: str, identity: str) -> EncoderFacts:
     config = read_json(folder / "config.json") or {}
     family = family_of(config, read_json(folder / "tokenizer_config.json") or {})
     scale = read_scalar(folder, "logit_scale")
-    return EncoderFacts(
+    return EncoderInfo(
         id=identity or source,
         source=source,
         folder=folder,
@@ -173,9 +173,9 @@ def _stamp(place: Path) -> str:
     entries = []
     for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
         with contextlib.suppress(OSError):
-            facts = file.stat()
+            status = file.stat()
             entries.append(
-                [str(file.relative_to(place)), facts.st_size, facts.st_mtime_ns, facts.st_ino]
+                [str(file.relative_to(place)), status.st_size, status.st_mtime_ns, status.st_ino]
             )
     return json.dumps([str(place.resolve()), entries])
 

@@ -23,7 +23,7 @@ from cache.labels import (
     put_calibrations,
     put_label,
 )
-from cache.pictures import ShownPicture, show
+from cache.pictures import ShownPicture, shown_pictures
 from cache.store import Cache
 from engine.errors import EngineError, RequestError
 from engine.requests import SearchRequest
@@ -224,7 +224,9 @@ def _read_state(db: Database, encoder_id: str) -> LabelSummary:
 
 def _read_labels(db: Database, encoder_id: str | None) -> list[RelevanceLabel]:
     labels = list_labels(db, encoder_id)
-    shown = {each.picture.id: each for each in show(db, [label.picture_id for label in labels])}
+    shown = {
+        each.picture.id: each for each in shown_pictures(db, [label.picture_id for label in labels])
+    }
     return [
         RelevanceLabel(
             encoder_id=label.encoder_id,

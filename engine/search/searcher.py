@@ -12,7 +12,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from cache.errors import CacheError
-from cache.pictures import ShownPicture, show
+from cache.pictures import ShownPicture, shown_pictures
 from cache.receipts import get_receipt, put_receipt, touch_receipt
 from cache.store import Cache
 from engine.errors import RequestError
@@ -270,7 +270,7 @@ def _put(db: Database, stored: StoredDecision) -> StoredDecision:
 
 def _read_rows(db: Database, scores: Scores, indices: IdArray, start: int) -> tuple[ResultRow, ...]:
     ids = scores.picture_ids[indices].tolist()
-    by_id = {found.picture.id: found for found in show(db, ids)}
+    by_id = {found.picture.id: found for found in shown_pictures(db, ids)}
     return tuple(
         _row(rank, scores, int(index), by_id.get(picture_id))
         for rank, (index, picture_id) in enumerate(zip(indices, ids, strict=True), start + 1)

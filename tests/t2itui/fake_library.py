@@ -195,7 +195,7 @@ class FakeLibrary:
     async def failures(self, root: Path | None = None) -> list[FailureRecord]:
         return self.all_failures
 
-    async def vanished(self) -> list[str]:
+    async def missing_files(self) -> list[str]:
         return self.gone
 
     async def encoders(self) -> list[EncoderRecord]:

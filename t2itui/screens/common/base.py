@@ -111,7 +111,7 @@ class AppScreen(Screen[None], Backdrop):
         self.notify(text, title=self.SUBJECT, severity="error", markup=False)
 
     @contextmanager
-    def errors_told(self) -> Iterator[None]:
+    def errors_reported(self) -> Iterator[None]:
         """Say what goes wrong in the block, which ends there."""
         try:
             yield

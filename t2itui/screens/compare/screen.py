@@ -418,7 +418,7 @@ class CompareScreen(AppScreen):
     @work(group="file")
     async def action_add_picture(self) -> None:
         """Ask for a picture of the library and add it."""
-        with self.errors_told():
+        with self.errors_reported():
             name = await self.files.ask_picture(self.sheet)
             if name is None:
                 return
@@ -435,7 +435,7 @@ class CompareScreen(AppScreen):
     @work(group="file")
     async def action_open(self) -> None:
         """Ask for a file and show what was saved in it."""
-        with self.errors_told():
+        with self.errors_reported():
             sheet = await self.files.open()
             if sheet is not None:
                 self.take(sheet, row=0, column=1)
@@ -443,17 +443,17 @@ class CompareScreen(AppScreen):
     @work(group="file")
     async def action_save(self) -> None:
         """Ask for a file and keep pictures and descriptions in it."""
-        with self.errors_told():
-            self._tell_file("Saved", await self.files.save(self.sheet))
+        with self.errors_reported():
+            self._say_file("Saved", await self.files.save(self.sheet))
 
     @work(group="file")
     async def action_export(self) -> None:
         """Ask for a file and write the result in the kind that its name says."""
         if self.found is not None:
-            with self.errors_told():
-                self._tell_file("Exported", await self.files.export(self.found, self.sheet))
+            with self.errors_reported():
+                self._say_file("Exported", await self.files.export(self.found, self.sheet))
 
-    def _tell_file(self, done: str, path: Path | None) -> None:
+    def _say_file(self, done: str, path: Path | None) -> None:
         if path is not None:
             self.notify(plain(str(path)), title=done, markup=False)
 

@@ -1,4 +1,4 @@
-"""What the Library screen shows and offers, and what it has the engine do."""
+"""What the Library screen shows and allows, and what it has the engine do."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LibraryController:
         """The library as it is now; starts no model."""
         return await read_library(self.engine)
 
-    def offers(self, action: str, tab: LibraryTab, row: Row | None, rows: Sequence[Row]) -> bool:
+    def allows(self, action: str, tab: LibraryTab, row: Row | None, rows: Sequence[Row]) -> bool:
         """Whether an action makes sense for a table and the row under its cursor."""
         is_folder = tab is LibraryTab.FOLDERS
         match action:

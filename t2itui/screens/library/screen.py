@@ -192,7 +192,7 @@ class LibraryScreen(AppScreen):
         """Offer what can be done with the table in front."""
         if not self.is_mounted:
             return True
-        return self.controller.offers(action, self.tab, self.sheet.current, self.sheet.rows)
+        return self.controller.allows(action, self.tab, self.sheet.current, self.sheet.rows)
 
     @property
     def tab(self) -> LibraryTab:
@@ -252,7 +252,7 @@ class LibraryScreen(AppScreen):
         )
         if not await self.app.push_screen_wait(question):
             return
-        with self.errors_told():
+        with self.errors_reported():
             self.notify(await self.controller.forget(Path(row.key)), title="Forgotten")
             self.load()
 
@@ -261,7 +261,7 @@ class LibraryScreen(AppScreen):
         """Take the built-in pictures in, or leave them out if the person is sure."""
         if self.engine is None:
             return
-        with self.errors_told():
+        with self.errors_reported():
             pictures = await self.controller.collection_pictures()
             if pictures is None:
                 words = await self.controller.bring_collection_back()

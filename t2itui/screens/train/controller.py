@@ -94,7 +94,7 @@ class TrainController:
         found = self.state.labelled.get(matcher.encoder_id)
         return 0 if found is None else found.count
 
-    def offers(self, action: str, key: str) -> bool:
+    def allows(self, action: str, key: str) -> bool:
         """Whether an action makes sense for a row."""
         training, matcher = self.training(key), self.matcher(key)
         match action:

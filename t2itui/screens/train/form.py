@@ -50,6 +50,8 @@ class ImportMatcher(ReadFile):
         return import_matcher_command(self._home, answer)
 
 
+DEFAULTS = TrainRequest(data="")
+"""What empty lines stand for."""
 CAPTION_FILES = (".token", ".json", ".csv", ".tsv", ".txt")
 LANGUAGES = BUILT_IN.languages
 YES, NO = "yes", "no"
@@ -78,7 +80,7 @@ class TrainForm(Dialog[TrainRequest]):
         super().__init__()
         self._home = home
         self._encoders = tuple(encoders)
-        self._first = first or TrainRequest(data="")
+        self._first = first or DEFAULTS
 
     def compose_fields(self) -> ComposeResult:
         first = self._first
@@ -152,8 +154,8 @@ class TrainForm(Dialog[TrainRequest]):
             queries=self._one_of("queries", QUERIES) or QUERIES[0],
             language=self._one_of("language", LANGUAGES),
             limit=self._whole("limit", least=1),
-            hidden=_or(self._whole("hidden", least=4), 256),
-            epochs=_or(self._whole("epochs", least=0), 12),
+            hidden=_or(self._whole("hidden", least=4), DEFAULTS.hidden),
+            epochs=_or(self._whole("epochs", least=0), DEFAULTS.epochs),
             seed=self._whole("seed", least=0) or 0,
             with_two_branch=self._one_of("two-branch", WORDS) == YES,
             force=self._one_of("force", WORDS) == YES,
