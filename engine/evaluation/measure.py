@@ -265,6 +265,9 @@ def _resampled_rows(owners: IdArray, random: np.random.Generator) -> IdArray:
 Step = Callable[[int], None]
 """Hears how many texts were scored; may raise to stop."""
 BLOCK = 256
+"""Texts whose cosines are computed at once."""
+STEP = 32
+"""Texts between two steps: one takes a matcher tenths of a second in a large library."""
 _NONE_GIVEN: Mapping[str, FloatArray] = MappingProxyType({})
 
 
@@ -282,9 +285,11 @@ def score_texts(
     scores = np.empty((len(texts), columns.shape[1]), np.float32)
     for start in range(0, len(texts), BLOCK):
         cosines = texts[start : start + BLOCK] @ columns
-        for row, cosine in enumerate(cosines, start):
-            scores[row] = logits(context, texts[row], cosine, languages[row])
-        step(len(cosines))
+        for first in range(0, len(cosines), STEP):
+            some = cosines[first : first + STEP]
+            for row, cosine in enumerate(some, start + first):
+                scores[row] = logits(context, texts[row], cosine, languages[row])
+            step(len(some))
     return scores
 
 

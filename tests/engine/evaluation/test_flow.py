@@ -10,7 +10,7 @@ from cache.matchers import add_matcher
 from cache.texts import get_texts
 from engine.errors import EngineError, RequestError
 from engine.evaluation.context import text_backgrounds
-from engine.evaluation.measure import score_pairs, score_texts
+from engine.evaluation.measure import STEP, score_pairs, score_texts
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import EvaluationHead, records
 from engine.events import JobCancelled, JobFailed, JobProgress
@@ -148,6 +148,11 @@ async def test_label_free_scores_are_those_of_a_search(tmp_path: Path) -> None:
         known = await engine.cache.read(get_texts, ENCODER, texts)
         embedded = np.stack([known[text].vector for text in texts])
         logits = score_texts(scorer, context, embedded, ["en", "en"])
+        heard: list[int] = []
+        many = np.repeat(embedded, 150, axis=0)
+        score_texts(scorer, context, many, ["en"] * len(many), heard.append)
+        assert sum(heard) == len(many)
+        assert max(heard) <= STEP
         for text, row in zip(texts, logits, strict=True):
             result = await engine.searcher.scored(SearchRequest(query=text, offline=True))
             assert result.scores is not None
