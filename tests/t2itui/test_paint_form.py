@@ -135,7 +135,8 @@ async def test_a_prompt_of_ones_own_opens_the_job(tmp_path: Path) -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         assert isinstance(app, T2ITuiApp)
         await until(
-            pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
+            pilot,
+            lambda: app.session.engine is not None and search_screen(app).collection.has_begun,
         )
         await pilot.press("escape", "5")
         form = await open_form(pilot)

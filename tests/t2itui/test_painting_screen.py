@@ -37,9 +37,7 @@ async def open_job(pilot: Pilot[None], request: GenerateRequest = RED) -> Genera
     """Start a job from the form's way and return the screen that shows it."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(
-        pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
-    )
+    await until(pilot, lambda: search_screen(app).collection.has_begun)
     app.session.send(StartGeneration(request))
     await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
     screen = app.screen
@@ -237,7 +235,8 @@ async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_m
     app, models = painting_app(home)
     async with app.run_test(size=SIZE) as pilot:
         await until(
-            pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
+            pilot,
+            lambda: app.session.engine is not None and search_screen(app).collection.has_begun,
         )
         assert app.session.engine is not None
         await pilot.press("escape", "j")

@@ -96,9 +96,7 @@ async def begin(pilot: Pilot[None], engine: PaintingEngine) -> T2ITuiApp:
     """Report a job in the middle of its steps."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(
-        pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
-    )
+    await until(pilot, lambda: search_screen(app).collection.has_begun)
     engine.jobs.report(JobQueued(job_id=1, kind=JobKind.GENERATE, title="paint a purple elephant"))
     engine.jobs.report(JobStarted(job_id=1))
     engine.jobs.report(MemoryFallback(job_id=1, message="attention in slices", what="attention"))
