@@ -10,6 +10,14 @@ class Route(StrEnum):
     GENERATE = "generate"
 
 
+class GenerateMode(StrEnum):
+    """What is done about a query that nothing passes."""
+
+    ASK = "ask"
+    NOW = "now"
+    NEVER = "never"
+
+
 class JobKind(StrEnum):
     """What a job does."""
 

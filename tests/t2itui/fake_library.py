@@ -19,8 +19,8 @@ from engine.requests import ImportRequest, IndexRequest
 from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
 from engine.settings import EngineSettings
 from engine.states import JobKind, JobState
+from t2itui.app import JobReported
 from t2itui.graphics.capability import Graphics
-from t2itui.messages import JobReported
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.jobs.controller import JobsController
 from t2itui.screens.jobs.screen import JobsScreen

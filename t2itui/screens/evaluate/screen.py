@@ -300,7 +300,7 @@ class EvaluateScreen(PagedScreen):
         try:
             return await self.controller.request_of(self.current, self.current_job)
         except T2IError as error:
-            self.tell_error(error)
+            self.report_error(error)
             return None
 
     @work(group="form")

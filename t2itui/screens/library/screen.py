@@ -156,7 +156,7 @@ class LibraryScreen(AppScreen):
         try:
             self.post_message(self.LibraryRead(await self.controller.read()))
         except T2IError as error:
-            self.tell_error(error)
+            self.report_error(error)
 
     @on(LibraryRead)
     def show(self, message: LibraryRead) -> None:
