@@ -165,14 +165,6 @@ def list_generated(db: Database, home: Path, limit: int) -> list[GeneratedRecord
     return records(db, home, "g.picture_id is not null", [], limit=limit)
 
 
-def count_generated(db: Database) -> int:
-    """How many painted pictures are kept."""
-    row = db.execute(
-        "select count(distinct picture_id) from generated where picture_id is not null"
-    ).fetchone()
-    return int(row[0])
-
-
 def records(
     db: Database, home: Path, condition: str, values: Sequence[str | int], *, limit: int = -1
 ) -> list[GeneratedRecord]:

@@ -68,7 +68,7 @@ class JobQueued(JobEvent):
 class JobMoved(JobEvent):
     """A waiting job was moved in its queue."""
 
-    place: int
+    position: int
     """From 1, the next one to start."""
 
 
@@ -79,7 +79,10 @@ class JobStarted(JobEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress(JobEvent):
-    """How far a job is; a later one makes this one stale."""
+    """How far a job is; a later one makes this one stale.
+
+    Whoever shows progress takes this; of a generation GenerationProgress says more.
+    """
 
     stage: str
     """What is being done, for people: 'walking', 'loading the encoder', 'indexing'."""

@@ -300,20 +300,20 @@ class T2ITuiApp(App[None]):
         screen.fulfil(intent)
 
     def _show_job(self, job_id: int) -> None:
-        from t2itui.screens.generate.screen import PaintingScreen
+        from t2itui.screens.generate.screen import GenerationScreen
 
-        if isinstance(self.screen, PaintingScreen):
+        if isinstance(self.screen, GenerationScreen):
             self.screen.follow_job(job_id)
         else:
-            self.push_screen(PaintingScreen(self.session, job_id))
+            self.push_screen(GenerationScreen(self.session, job_id))
 
     def _show_form(self, wanted: EditRequest) -> None:
-        from t2itui.screens.generate.form import PaintForm
+        from t2itui.screens.generate.form import GenerateForm
 
         session = self.session
-        if session.engine is None or isinstance(self.screen, PaintForm):
+        if session.engine is None or isinstance(self.screen, GenerateForm):
             return
-        form = PaintForm(
+        form = GenerateForm(
             session.engine,
             replace(wanted.request, preview=session.settings.previews),
             wanted.warnings,

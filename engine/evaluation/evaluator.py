@@ -32,7 +32,7 @@ from engine.evaluation.sources import choose_encoder, read_raw
 from engine.events import JobNote, Report
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.jobs.threads import Pulse, on_thread
+from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.indexing import Indexer
 from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
@@ -64,7 +64,7 @@ class EvaluationRun:
         for warning in self._gathering.warnings:
             report(JobNote(job_id=job_id, message=warning))
         progress, total = ProgressReporter(job_id, report), steps_of(material, request.scorers)
-        pulse = Pulse(lambda done: progress.report("scoring", done, total, unit="texts"))
+        pulse = ThreadProgress(lambda done: progress.report("scoring", done, total, unit="texts"))
         progress.report("scoring", 0, total, unit="texts")
 
         def work() -> Figures:

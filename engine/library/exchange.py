@@ -21,7 +21,7 @@ from engine.events import JobNote, Report
 from engine.files import new_folder
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.jobs.threads import Pulse, on_thread
+from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.imports import ImportRun
 from engine.library.progress import ProgressReporter
 from engine.library.vector_files import Array, NamedVectors, write_folder, write_npz
@@ -68,6 +68,7 @@ class ExportRun:
             raise RequestError(
                 f"The cache has no vectors of {self._request.encoder_id}",
                 hint=f"It has those of {', '.join(known)}." if known else "Index a folder first.",
+                field="encoder_id",
             )
 
     async def _pictures(self) -> NamedVectors:
@@ -92,7 +93,7 @@ class ExportRun:
     async def _write(self, pictures: NamedVectors, texts: NamedVectors | None) -> Sequence[Path]:
         """Write on a thread that stops at its next piece when the job is cancelled."""
         target, size = self._request.target, pictures.vectors.nbytes
-        pulse = Pulse(
+        pulse = ThreadProgress(
             lambda done: self._progress.report("writing", done, max(size, done), unit="bytes")
         )
         self._progress.report("writing", 0, size, unit="bytes")
@@ -125,7 +126,7 @@ def _in_path_order(
 
 
 def _folder_writer(
-    target: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: Pulse
+    target: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: ThreadProgress
 ) -> Callable[[], Sequence[Path]]:
     def write() -> Sequence[Path]:
         with new_folder(target) as folder:
@@ -136,7 +137,7 @@ def _folder_writer(
 
 
 def _npz_writer(
-    target: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: Pulse
+    target: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: ThreadProgress
 ) -> Callable[[], Sequence[Path]]:
     """Pictures go to the target, texts beside it: `x.npz` and `x.texts.npz`."""
 

@@ -112,7 +112,7 @@ def check_roots(folders: Sequence[Path]) -> list[str]:
     Raises RequestError for what is no folder or cannot be stored as text.
     """
     if not folders:
-        raise RequestError("No folder to index", hint="Name one: t2itui index DIR")
+        raise RequestError("No folder to index", hint="Name one: t2itui index DIR", field="folders")
     # resolve() would follow links: paths are kept as the person wrote them.
     roots = [_check(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
     return [
@@ -125,14 +125,19 @@ def check_roots(folders: Sequence[Path]) -> list[str]:
 def _check(path: str) -> str:
     name = readable(path)
     if name != path:
-        raise RequestError(f"The name of {name} is not valid UTF-8", hint="Rename the folder.")
+        raise RequestError(
+            f"The name of {name} is not valid UTF-8", hint="Rename the folder.", field="folders"
+        )
     if not Path(path).exists():
         raise RequestError(
             f"There is no folder {path}",
             hint="Check the name, or that its disk is mounted; what is known of it is kept.",
+            field="folders",
         )
     if not Path(path).is_dir():
-        raise RequestError(f"{path} is a file", hint="Name the folder that holds it.")
+        raise RequestError(
+            f"{path} is a file", hint="Name the folder that holds it.", field="folders"
+        )
     return path
 
 

@@ -29,7 +29,7 @@ from cache.store import Cache
 from cache.texts import TextRecord, get_texts, put_texts
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, LibraryChanged, Report
-from engine.jobs.threads import Pulse, on_thread
+from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
 from engine.library.pipeline import BatchCounts, IndexPipeline
 from engine.library.plan import FileTask
@@ -64,11 +64,14 @@ def open_sources(request: ImportRequest) -> VectorSources:
     pictures: list[VectorArray] = []
     texts: list[VectorArray] = []
     if request.pictures is None and request.texts is None:
-        raise RequestError("Nothing to import", hint="Name --pictures, --texts or both.")
+        raise RequestError(
+            "Nothing to import", hint="Name --pictures, --texts or both.", field="pictures"
+        )
     if request.root is not None and not request.root.is_dir():
         raise RequestError(
             f"There is no folder {request.root}",
             hint="Name the folder that the pictures lie in, or leave --root out.",
+            field="root",
         )
     if request.pictures is not None and request.pictures.is_dir():
         layout = read_folder(request.pictures)
@@ -229,7 +232,9 @@ class ImportRun:
     ) -> AsyncIterator[tuple[Sequence[str], Vectors]]:
         """Names and vectors of all parts, a block at a time; one part is in memory at once."""
         for part in parts:
-            pulse = Pulse(partial(self._progress.report, "checking", total=part.rows, unit=unit))
+            pulse = ThreadProgress(
+                partial(self._progress.report, "checking", total=part.rows, unit=unit)
+            )
             named = await on_thread(partial(part.read, pulse), pulse)
             for start in range(0, len(named.names), BLOCK_ROWS):
                 rows = slice(start, start + BLOCK_ROWS)

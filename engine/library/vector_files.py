@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from cache.embeddings import Vectors
 from engine.errors import VectorsError
 from engine.files import replaced
-from engine.jobs.threads import Pulse
+from engine.jobs.threads import ThreadProgress
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -53,7 +53,7 @@ class VectorArray:
     """The file, for messages."""
     rows: int
     dim: int
-    read: Callable[[Pulse], NamedVectors]
+    read: Callable[[ThreadProgress], NamedVectors]
     """Reads and checks all of it, counting rows; a matter of seconds for a million."""
 
 
@@ -78,7 +78,7 @@ def vector_array(
     if dim == 0:
         raise VectorsError(f"{where}: the vectors have no numbers")
 
-    def read(pulse: Pulse) -> NamedVectors:
+    def read(pulse: ThreadProgress) -> NamedVectors:
         listed = names()
         if len(listed) != rows:
             raise VectorsError(f"{where}: {len(listed)} names for {rows} vectors")
@@ -114,7 +114,7 @@ def check_names(where: str, names: Sequence[str]) -> None:
             raise VectorsError(f"{where}: the name in row {row} is not valid text")
 
 
-def unit(where: str, names: Sequence[str], vectors: Array, pulse: Pulse) -> Vectors:
+def unit(where: str, names: Sequence[str], vectors: Array, pulse: ThreadProgress) -> Vectors:
     """The vectors as float32 of unit length; VectorsError names the first that has no direction."""
     units = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
@@ -193,7 +193,7 @@ def _reason(path: Path, error: BaseException) -> str:
     return str(error)
 
 
-def write_npz(path: Path, arrays: Mapping[str, Array], pulse: Pulse) -> None:
+def write_npz(path: Path, arrays: Mapping[str, Array], pulse: ThreadProgress) -> None:
     """Write arrays as `numpy.savez` does, under a temporary name until they are on the disk."""
     with replaced(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, array in arrays.items():
@@ -201,7 +201,7 @@ def write_npz(path: Path, arrays: Mapping[str, Array], pulse: Pulse) -> None:
                 write_array(member, array, pulse)
 
 
-def write_array(file: IO[bytes], array: Array, pulse: Pulse) -> None:
+def write_array(file: IO[bytes], array: Array, pulse: ThreadProgress) -> None:
     """Write an array in numpy's own format, a piece at a time."""
     np.lib.format.write_array(pulse.file(file), np.ascontiguousarray(array), allow_pickle=False)
 
@@ -239,7 +239,7 @@ def read_folder(folder: Path) -> VectorFolder:
 
 
 def write_folder(
-    folder: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: Pulse
+    folder: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: ThreadProgress
 ) -> None:
     """Write pictures, and texts where there are any, into an existing empty folder."""
     arrow, parquet = _arrow("pyarrow"), _arrow("pyarrow.parquet")

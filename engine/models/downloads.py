@@ -33,6 +33,7 @@ class Downloads:
             raise RequestError(
                 f"{model_id} is no id of a model on the hub",
                 hint="Ids look like openai/clip-vit-base-patch32; a folder needs no download.",
+                field="model_id",
             )
         return Download(model_id, self._settings)
 

@@ -20,7 +20,7 @@ from engine.evaluation.context import shipped_matcher, text_backgrounds
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Measuring
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
-from engine.jobs.threads import Pulse, on_thread
+from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.models.messages import Json, Reply
@@ -167,7 +167,7 @@ class TrainingRun:
     async def _measure(
         self, fitted: _Fitted, context: MatchContext, job_id: int, report: Report
     ) -> Measuring:
-        pulse = Pulse(lambda _: None)
+        pulse = ThreadProgress(lambda _: None)
         report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
         asked = self._request.as_evaluation()
         given: dict[str, FloatArray] = {}

@@ -116,11 +116,11 @@ class Checked(Message, bubble=False):
         self.error = error
 
 
-class PaintForm(Dialog[GenerateRequest]):
+class GenerateForm(Dialog[GenerateRequest]):
     """A prompt, and all that a generator can be told; empty lines leave it to the model."""
 
     DEFAULT_CSS = """
-    PaintForm {
+    GenerateForm {
         & Horizontal > Label { width: 11; }
         & Horizontal > Label.next { width: 11; padding-left: 1; }
         & Horizontal > Button { margin-right: 1; }

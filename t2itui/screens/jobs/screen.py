@@ -334,10 +334,10 @@ class JobsScreen(AppScreen):
         else:
             self.action_again()
 
-    def action_move(self, places: int) -> None:
+    def action_move(self, by: int) -> None:
         """Move the waiting job under the cursor in its queue."""
         if self.current is not None and self.session.engine is not None:
-            self.session.engine.jobs.move(self.current.job_id, places)
+            self.session.engine.jobs.move(self.current.job_id, by)
 
     @work(group="dismiss")
     async def action_drop(self) -> None:

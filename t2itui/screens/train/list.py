@@ -155,7 +155,7 @@ def _request(text: str) -> TrainRequest | None:
 def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> list[ListedTraining]:
     """The trainings to list, active ones first, then the newest first.
 
-    One that was matchers is listed as a matcher, and one that was taken up again as the later job.
+    One that was stored is listed as a matcher, and one that was taken up again as the later job.
     """
     found = [
         ListedTraining(
