@@ -603,6 +603,7 @@ async def test_the_generated_picture_is_selected_in_the_next_answer(desk: Desk) 
     await desk.screen.run()
     offering.controller.follow_event(scored(9, 0.2))
     offering.controller.follow_event(scored(5, 0.9))
+    offering.controller.follow_event(scored(3, 0.4))
     offering.controller.follow_event(JobFinished(job_id=7, message="done", seconds=1.0))
     assert desk.screen.said == ["again"]
     offering.controller.follow(offering.listing)
