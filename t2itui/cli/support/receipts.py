@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def write_json(result: SearchResult, output: Output) -> None:
     """Write a decision and its rows as JSON lines."""
     output.record("receipt", receipt_json(result.receipt, cached=result.cached))
-    for note in result.warnings:
-        output.say(f"note: {note.message} {note.hint}".rstrip())
+    for warning in result.warnings:
+        output.say(f"note: {warning.message} {warning.hint}".rstrip())
     for row in result.rows:
         output.record("result", row_json(row))
 
@@ -71,8 +71,8 @@ def write_answer(result: SearchResult, output: Output) -> None:
     if receipt.job is not None:
         result_of = f": sha256 {receipt.result}" if receipt.result else ""
         output.line(f"job {receipt.job} painted for it{result_of}", dim=True)
-    for note in result.warnings:
-        output.say(f"note: {note.message} {note.hint}".rstrip())
+    for warning in result.warnings:
+        output.say(f"note: {warning.message} {warning.hint}".rstrip())
     width = len(str(len(result.rows)))
     for row in result.rows:
         passes = row.match >= receipt.threshold

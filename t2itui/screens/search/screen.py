@@ -77,12 +77,9 @@ class SearchScreen(AppScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.pictures = PictureController(session, self)
-        self.query_line, self.route_line, self.generation_line = (
-            QueryLine(),
-            RouteLine(),
-            GenerationLine(),
-        )
-        self.strip, self.warnings, self.label_line = SuggestionStrip(), WarningsLine(), LabelLine()
+        self.query_line, self.route_line = QueryLine(), RouteLine()
+        self.generation_line, self.label_line = GenerationLine(), LabelLine()
+        self.strip, self.warnings = SuggestionStrip(), WarningsLine()
         self.panel = Panel(id=BodyPart.PANEL)
         self.results = Results(self.pictures.fetch, id=BodyPart.RESULTS)
         self.first_start = FirstStart(session, id=BodyPart.FIRST_START)
