@@ -131,7 +131,7 @@ def collection_ids(db: Database) -> NDArray[np.int64]:
 
 
 def has_own_pictures(db: Database) -> bool:
-    """A path outside of the built-in collection holds, or held, a picture that was not generated."""
+    """A path outside of the collection holds, or held, a picture that was not generated."""
     before = find_collection(db)
     start, stop = below(before.folder) if before is not None and before.folder else ("", "")
     row = db.execute(

@@ -270,7 +270,7 @@ def scope(
 
     `since` and `until` are Unix times of the file's last change, both included; a picture that
     was never seen on disk has no date, and no size. Without folders, every path will do.
-    `synthetic` lets generated pictures in alone, or the others alone. Those generated for the library
+    `synthetic` lets generated pictures in alone, or the others alone. Those of the library
     `generated_for` count as lying below its folders.
     """
     conditions, values = ["1"], list[str | float]()
