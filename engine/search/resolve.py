@@ -323,7 +323,7 @@ class QueryResolver:
             synthetic=None
             if filters.synthetic == Synthetic.SHOW
             else filters.synthetic == Synthetic.ONLY,
-            painted_for=self._generated_for(filters),
+            generated_for=self._generated_for(filters),
         )
         indices = np.flatnonzero(np.isin(picture_ids, inside, assume_unique=True) & ~out)
         if not len(indices):

@@ -81,25 +81,25 @@ def fetch_file(model: str, name: str, commit: str, cache: Path, progress: ByteCo
         progress.skip(pointer.stat().st_size)
         return pointer
     url = hf_hub_url(model, name, revision=commit)
-    facts = get_hf_file_metadata(url, token=get_token(), retry_on_errors=True)
-    if facts.size is None or _TAG.fullmatch(facts.etag or "") is None:
+    metadata = get_hf_file_metadata(url, token=get_token(), retry_on_errors=True)
+    if metadata.size is None or _TAG.fullmatch(metadata.etag or "") is None:
         raise DownloadError(f"{constants.ENDPOINT} does not say what {name} of {model} is")
     blobs = folder / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
     locks = cache / ".locks" / folder.name
     locks.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(locks / f"{facts.etag}.partial.lock"):
-        blob = blobs / str(facts.etag)
+    with WeakFileLock(locks / f"{metadata.etag}.partial.lock"):
+        blob = blobs / str(metadata.etag)
         if blob.is_file():
-            progress.skip(facts.size)
+            progress.skip(metadata.size)
         else:
-            _complete(blob, facts, url, progress)
+            _complete(blob, metadata, url, progress)
     return Path(hf_hub_download(model, name, revision=commit, cache_dir=cache))
 
 
-def _complete(blob: Path, facts: HfFileMetadata, url: str, progress: ByteCounter) -> None:
+def _complete(blob: Path, metadata: HfFileMetadata, url: str, progress: ByteCounter) -> None:
     partial = blob.with_name(f"{blob.name}.partial")
-    size = facts.size or 0
+    size = metadata.size or 0
     have = partial.stat().st_size if partial.is_file() else 0
     if have > size:
         partial.unlink()
@@ -107,10 +107,10 @@ def _complete(blob: Path, facts: HfFileMetadata, url: str, progress: ByteCounter
     progress.skip(have)
     with partial.open("ab") as file:
         http_get(
-            facts.location,
+            metadata.location,
             file,
             resume_size=have,
-            headers=_headers(url, facts.location),
+            headers=_headers(url, metadata.location),
             expected_size=size,
             tqdm_class=Meter(progress),  # type: ignore[arg-type]
         )
