@@ -112,7 +112,7 @@ def forget(db: Database, path: str) -> int:
 def collection_ids(db: Database) -> NDArray[np.int64]:
     """Sorted ids of the pictures that no file outside of the built-in collection holds.
 
-    What was painted for it is part of it, until a person has a copy elsewhere.
+    What was generated for it is part of it, until a person has a copy elsewhere.
     """
     before = find_collection(db)
     if before is None or not before.folder:
@@ -131,7 +131,7 @@ def collection_ids(db: Database) -> NDArray[np.int64]:
 
 
 def has_own_pictures(db: Database) -> bool:
-    """A path outside of the built-in collection holds, or held, a picture that was not painted."""
+    """A path outside of the collection holds, or held, a picture that was not generated."""
     before = find_collection(db)
     start, stop = below(before.folder) if before is not None and before.folder else ("", "")
     row = db.execute(

@@ -49,12 +49,6 @@ def list_evaluations(
     return [_record(row) for row in rows]
 
 
-def evaluations_of(db: Database, data: str, *, limit: int) -> list[EvaluationRecord]:
-    """Evaluations of data of exactly that name, newest first."""
-    rows = db.execute(f"{_SELECT} where data = ? order by id desc limit ?", [data, limit])
-    return [_record(row) for row in rows]
-
-
 def delete_evaluation(db: Database, evaluation_id: int) -> bool:
     """Drop an evaluation; whether there was one."""
     return db.execute("delete from evaluations where id = ?", [evaluation_id]).rowcount > 0

@@ -73,7 +73,7 @@ def put_files(db: Database, files: Iterable[tuple[SeenFile, int]]) -> None:
         bump(db)
 
 
-def mark_vanished(db: Database, paths: Iterable[str]) -> None:
+def mark_missing(db: Database, paths: Iterable[str]) -> None:
     """Remember that files are not there any more; their rows stay."""
     changed = many(
         db,
@@ -84,7 +84,7 @@ def mark_vanished(db: Database, paths: Iterable[str]) -> None:
         bump(db)
 
 
-def vanished_paths(db: Database) -> list[str]:
+def missing_paths(db: Database) -> list[str]:
     """Paths that a scan did not find any more, in path order; names never seen on disk are none."""
     rows = db.execute(
         "select path from files where present = 0 and (size > 0 or mtime_ns > 0) order by path"
@@ -181,5 +181,5 @@ def put_failures(db: Database, records: Iterable[FailureRecord]) -> None:
 
 
 def clear_failures(db: Database, paths: Iterable[str]) -> None:
-    """Strike paths from the ledger: they were read, or are gone."""
+    """Drop failures: they were read, or are gone."""
     many(db, "delete from failures where path = ?", ((path,) for path in paths))

@@ -1,6 +1,6 @@
-"""Pictures that were painted: file first, row second, both under the cache's write lock.
+"""Pictures that were generated: file first, row second, both under the cache's write lock.
 
-The write lock keeps instances apart: while one writes a file and its row, no other sweeps.
+The write lock keeps instances apart: while one writes a file and its row, no other reconciles them.
 """
 
 import time
@@ -11,14 +11,14 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from cache.content_files import content_root, contents, is_ours, is_partial, path_in, write_content
-from cache.files import SeenFile, mark_vanished, put_files
+from cache.files import SeenFile, mark_missing, put_files
 from cache.pictures import NewPicture, add_picture, drop_pictures
 from cache.sql import bump, listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewGenerated:
-    """What is known of a painted picture before anything has looked at it."""
+    """What is known of a generated picture before anything has looked at it."""
 
     request_key: str
     """Hash of everything but the seed that decides the picture."""
@@ -30,16 +30,16 @@ class NewGenerated:
     verdict: str
     """fine, or what is wrong with the picture."""
     library: str
-    """What it was painted for: empty for a person's own pictures, else a collection."""
+    """What it was generated for: empty for a person's own pictures, else a collection."""
     job_id: int
     receipt_id: str | None
     seconds: float
-    """What painting took."""
+    """What generating took."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedRecord:
-    """A picture that was painted, or an attempt that gave none worth keeping."""
+    """A picture that was generated, or an attempt that gave none worth keeping."""
 
     id: int
     request_key: str
@@ -80,21 +80,21 @@ from generated g left join pictures p on p.id = g.picture_id
 _COLUMNS = tuple(field.name for field in fields(GeneratedRecord) if field.name != "path")
 
 
-def keep_generated(
+def store_generated(
     db: Database, home: Path, new: NewGenerated, picture: NewPicture | None, data: bytes
 ) -> GeneratedRecord:
-    """Write a painted picture to its file and enter it, marked synthetic; returns its row.
+    """Write a generated picture to its file and enter it, marked synthetic; returns its row.
 
     Without a picture only the attempt is entered. A file that is there and has a row for the
     same request gets no second one. Raises CacheFullError or CacheReadOnlyError; then there is
-    no row, and a file without one is found by `sweep`.
+    no row, and a file without one is found by `reconcile`.
     """
     picture_id = None
     if picture is not None:
         path = write_content(home, data)
         picture_id = add_picture(db, replace(picture, synthetic=True))
         db.execute("update pictures set synthetic = 1 where id = ?", [picture_id])
-        put_files(db, [(seen(path), picture_id)])
+        put_files(db, [(seen_file(path), picture_id)])
         known = find_generated(db, home, new.request_key, new.seed)
         if known is not None and known.picture_id == picture_id:
             return known
@@ -123,7 +123,7 @@ def keep_generated(
 def note_scores(
     db: Database, generated_id: int, *, encoder_id: str, matcher: str, cosine: float, match: float
 ) -> None:
-    """Keep how a painted picture scored against its prompt."""
+    """Keep how a generated picture scored against its prompt."""
     db.execute(
         "update generated set encoder_id = ?, matcher = ?, cosine = ?, match = ? where id = ?",
         [encoder_id, matcher, cosine, match, generated_id],
@@ -131,7 +131,7 @@ def note_scores(
 
 
 def find_generated(db: Database, home: Path, request_key: str, seed: int) -> GeneratedRecord | None:
-    """The picture painted last for a request and seed; None where none was kept."""
+    """The picture generated last for a request and seed; None where none was kept."""
     found = records(
         db,
         home,
@@ -142,14 +142,14 @@ def find_generated(db: Database, home: Path, request_key: str, seed: int) -> Gen
     return found[0] if found else None
 
 
-def painted_for(db: Database, home: Path, request_key: str, limit: int) -> list[GeneratedRecord]:
-    """The pictures painted for a request with any seed, the newest first."""
+def generated_for(db: Database, home: Path, request_key: str, limit: int) -> list[GeneratedRecord]:
+    """The pictures generated for a request with any seed, the newest first."""
     condition = "g.request_key = ? and g.picture_id is not null"
     return records(db, home, condition, [request_key], limit=limit)
 
 
 def recipe_of(db: Database, home: Path, picture_id: int) -> GeneratedRecord | None:
-    """How a picture of the library was painted; None for one that was not painted here."""
+    """How a picture of the library was generated; None for one that was not generated here."""
     rows = records(db, home, "g.picture_id = ?", [picture_id], limit=1)
     return rows[0] if rows else None
 
@@ -161,22 +161,14 @@ def generated_by(db: Database, home: Path, job_id: int) -> list[GeneratedRecord]
 
 
 def list_generated(db: Database, home: Path, limit: int) -> list[GeneratedRecord]:
-    """The pictures that were painted and kept, the newest first."""
+    """The pictures that were generated and stored, the newest first."""
     return records(db, home, "g.picture_id is not null", [], limit=limit)
-
-
-def count_generated(db: Database) -> int:
-    """How many painted pictures are kept."""
-    row = db.execute(
-        "select count(distinct picture_id) from generated where picture_id is not null"
-    ).fetchone()
-    return int(row[0])
 
 
 def records(
     db: Database, home: Path, condition: str, values: Sequence[str | int], *, limit: int = -1
 ) -> list[GeneratedRecord]:
-    """The rows of painted pictures that meet an SQL condition, the newest first."""
+    """The rows of generated pictures that meet an SQL condition, the newest first."""
     rows = db.execute(
         f"{_SELECT} where {condition} order by g.id desc limit ?", [*values, limit]
     ).fetchall()
@@ -191,7 +183,7 @@ def _record(root: str, row: tuple[object, ...]) -> GeneratedRecord:
     return GeneratedRecord(**values, path=path)  # type: ignore[arg-type]
 
 
-def seen(path: Path) -> SeenFile:
+def seen_file(path: Path) -> SeenFile:
     """The file as it is now."""
     status = path.stat()
     return SeenFile(path=str(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
@@ -201,7 +193,7 @@ _WITH_PICTURE = "g.picture_id is not null"
 
 
 def remove_generated(db: Database, home: Path, picture_ids: Sequence[int]) -> int:
-    """Take painted pictures out of the library and delete their files; returns how many.
+    """Take generated pictures out of the library and delete their files; returns how many.
 
     One that another path holds as well stays in the library under that path.
     """
@@ -228,7 +220,7 @@ def remove_generated(db: Database, home: Path, picture_ids: Sequence[int]) -> in
     return len(ids)
 
 
-def sweep(db: Database, home: Path) -> list[Path]:
+def reconcile(db: Database, home: Path) -> list[Path]:
     """Bring rows and files together again; returns the files that have no row.
 
     What a writer left unfinished is deleted. Rows follow a home folder that was moved, and know
@@ -239,12 +231,12 @@ def sweep(db: Database, home: Path) -> list[Path]:
         "select distinct p.sha256, p.id from generated g join pictures p on p.id = g.picture_id"
     )
     expected = {path_in(root, sha256): int(picture_id) for sha256, picture_id in rows.fetchall()}
-    strays = [Path(path) for path in sorted(there - expected.keys()) if is_ours(Path(path))]
-    for path in strays:
+    orphans = [Path(path) for path in sorted(there - expected.keys()) if is_ours(Path(path))]
+    for path in orphans:
         if is_partial(path):
             path.unlink(missing_ok=True)
     _follow(db, expected, there)
-    return [path for path in strays if not is_partial(path)]
+    return [path for path in orphans if not is_partial(path)]
 
 
 def _held(db: Database, picture_ids: set[int]) -> set[int]:
@@ -257,20 +249,20 @@ def _held(db: Database, picture_ids: set[int]) -> set[int]:
 
 
 def _follow(db: Database, expected: dict[str, int], there: set[str]) -> None:
-    """Let file rows say where the files of painted pictures lie now, and whether they do."""
+    """Let file rows say where the files of generated pictures lie now, and whether they do."""
     rows = db.execute(
         "select path, present from files where picture_id in (select picture_id from generated)"
     ).fetchall()
     present = {path for path, is_present in rows if is_present}
     returned = (expected.keys() & there) - present
-    put_files(db, [(seen(Path(path)), expected[path]) for path in sorted(returned)])
+    put_files(db, [(seen_file(Path(path)), expected[path]) for path in sorted(returned)])
     moved = [path for path, _ in rows if path not in expected and _is_left(Path(path))]
     if moved:
         db.execute(
             "delete from files where path in (select value from json_each(?))", [listed(moved)]
         )
         bump(db)
-    mark_vanished(db, sorted((expected.keys() & present) - there))
+    mark_missing(db, sorted((expected.keys() & present) - there))
 
 
 def _is_left(path: Path) -> bool:

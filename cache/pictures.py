@@ -46,7 +46,7 @@ class ShownPicture:
 
     picture: PictureRecord
     file: FileRecord | None
-    """A present path before a vanished one, the first in path order; None if there is none."""
+    """A present path before a missing one, the first in path order; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def _columns(new: NewPicture) -> tuple[str, int, int, str, int, int]:
 
 
 def drop_orphans(db: Database) -> int:
-    """Drop pictures without a file row, vanished ones aside; returns how many.
+    """Drop pictures without a file row, missing ones aside; returns how many.
 
     Generated pictures stay: their content is addressed by hash, not found by a scan.
     """
@@ -200,7 +200,7 @@ def _add(db: Database, paths: Sequence[str]) -> dict[str, int]:
     return dict(zip(paths, ids, strict=True))
 
 
-def adopt(db: Database, picture_id: int, new: NewPicture) -> int:
+def fill_named(db: Database, picture_id: int, new: NewPicture) -> int:
     """Give a picture known only by name its content; returns the id that stands for it now.
 
     Where that content is known already the two become one: embeddings of the named picture move
@@ -264,23 +264,23 @@ def scope(
     until: float | None = None,
     min_side: int = 0,
     synthetic: bool | None = None,
-    painted_for: str = "",
+    generated_for: str = "",
 ) -> NDArray[np.int64]:
     """Sorted ids of the pictures that one path lets in: below a folder and of the right date.
 
     `since` and `until` are Unix times of the file's last change, both included; a picture that
     was never seen on disk has no date, and no size. Without folders, every path will do.
-    `synthetic` lets painted pictures in alone, or the others alone. Those painted for the library
-    `painted_for` count as lying below its folders.
+    `synthetic` lets generated pictures in alone, or the others alone. Those of the library
+    `generated_for` count as lying below its folders.
     """
     conditions, values = ["1"], list[str | float]()
     if folders:
         ranges = [below(folder) for folder in folders]
         each = ["f.path >= ? and f.path < ?"] * len(ranges)
         values += [bound for pair in ranges for bound in pair]
-        if painted_for:
+        if generated_for:
             each.append("f.picture_id in (select picture_id from generated where library = ?)")
-            values.append(painted_for)
+            values.append(generated_for)
         conditions.append(f"({' or '.join(each)})")
     if since is not None or until is not None:
         conditions.append("f.mtime_ns > 0")
@@ -314,7 +314,7 @@ order by wanted.key
 """
 
 
-def show(db: Database, picture_ids: Sequence[int]) -> list[ShownPicture]:
+def shown_pictures(db: Database, picture_ids: Sequence[int]) -> list[ShownPicture]:
     """What to show of pictures, in the given order; ids that are gone are left out."""
     return [
         ShownPicture(

@@ -15,9 +15,9 @@ class SequelRecord:
     override: str | None = None
     """What a person did against the route."""
     job_id: int | None = None
-    """The job that painted for it."""
+    """The job that generated for it."""
     result: str | None = None
-    """SHA-256 of the picture that was painted."""
+    """SHA-256 of the picture that was generated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from cache.store import Cache
 from engine.jobs.jobs import Job, Jobs
 from engine.library.library import Library
 from engine.settings import EngineSettings
+from engine.states import JobKind
 
 if TYPE_CHECKING:
     from engine.comparing.comparer import Comparer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from engine.evaluation.request import EvaluateRequest
     from engine.generation.generation import Generation
     from engine.generation.request import GenerateRequest
+    from engine.jobs.codec import JobRequest
     from engine.library.collections import BuiltInCollection
     from engine.library.exchange import Exchange
     from engine.library.indexing import Indexer
@@ -217,6 +219,23 @@ class Engine:
 
         prompt, negative = prompts_of(receipt.query)
         return GenerateRequest(prompt=prompt, negative=negative)
+
+    def start(self, request: JobRequest) -> Job:
+        """Start what a job was asked for, as the jobs table has it."""
+        from engine.generation.request import GenerationSpec
+        from engine.jobs.codec import kind_of
+
+        if isinstance(request, GenerationSpec):
+            return self.generation.resume(request)
+        starts: dict[JobKind, Callable[..., Job]] = {
+            JobKind.INDEX: self.index,
+            JobKind.IMPORT: self.import_vectors,
+            JobKind.EXPORT: self.export_vectors,
+            JobKind.DOWNLOAD: lambda asked: self.download(asked.model),
+            JobKind.EVALUATE: self.evaluate,
+            JobKind.TRAIN: self.train,
+        }
+        return starts[kind_of(request)](request)
 
     def import_vectors(self, request: ImportRequest) -> Job:
         """Start to import vectors in the background."""

@@ -68,7 +68,7 @@ class JobQueued(JobEvent):
 class JobMoved(JobEvent):
     """A waiting job was moved in its queue."""
 
-    place: int
+    position: int
     """From 1, the next one to start."""
 
 
@@ -79,7 +79,10 @@ class JobStarted(JobEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress(JobEvent):
-    """How far a job is; a later one makes this one stale."""
+    """How far a job is; a later one makes this one stale.
+
+    Whoever shows progress takes this; of a generation GenerationProgress says more.
+    """
 
     stage: str
     """What is being done, for people: 'walking', 'loading the encoder', 'indexing'."""
@@ -170,7 +173,7 @@ class TrainingProgress(JobEvent):
     what: str
     """matcher or two-branch."""
     stage: str
-    """resumed, metric, step or epochs."""
+    """One of FitStage."""
     step: int
     """Of the steps of the metric, or of all epochs."""
     steps: int
@@ -183,12 +186,12 @@ class TrainingProgress(JobEvent):
     """Validation mAP, text -> picture, when it was last measured."""
     recall: float
     """Validation recall@1, measured with it."""
-    apart: float
+    swap_auc: float
     """Validation AUC of right texts over swapped ones; 0 where nothing is swapped."""
     best: float
     """Validation mAP of what is kept so far."""
-    since: int
-    """Epochs since then."""
+    epochs_without_improvement: int
+    """Since then."""
     patience: int
     """So many of them end the training early."""
 

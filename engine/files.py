@@ -13,7 +13,9 @@ from engine.errors import RequestError
 def replaced(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` that takes its place once the block has succeeded."""
     if path.is_dir():
-        raise RequestError(f"{path} is a folder", hint="Name a file, such as vectors.npz in it.")
+        raise RequestError(
+            f"{path} is a folder", hint="Name a file, such as vectors.npz in it.", field="target"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -29,7 +31,9 @@ def replaced(path: Path) -> Iterator[Path]:
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path` that takes its name once the block has succeeded."""
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RequestError(f"{path} is there already", hint="Name a folder that is new or empty.")
+        raise RequestError(
+            f"{path} is there already", hint="Name a folder that is new or empty.", field="target"
+        )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         temporary.mkdir(parents=True)

@@ -53,6 +53,14 @@ class IndexRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadRequest:
+    """Fetch a model's weights."""
+
+    model: str
+    """Its hub id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRequest:
     """Bring vectors from elsewhere into the cache."""
 

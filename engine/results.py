@@ -133,9 +133,9 @@ class IndexSummary:
     embedded: int = 0
     partial: int = 0
     failed: int = 0
-    """Newly entered in the failure ledger."""
+    """Newly entered among the failures."""
     known_bad: int = 0
-    """In the ledger already, unchanged, and not tried again."""
+    """In the failed already, unchanged, and not tried again."""
     vanished: int = 0
     unreadable_folders: int = 0
     seconds: float = 0.0

@@ -10,6 +10,14 @@ class Route(StrEnum):
     GENERATE = "generate"
 
 
+class GenerateMode(StrEnum):
+    """What is done about a query that nothing passes."""
+
+    ASK = "ask"
+    NOW = "now"
+    NEVER = "never"
+
+
 class JobKind(StrEnum):
     """What a job does."""
 
@@ -49,9 +57,24 @@ class ScorerKind(StrEnum):
     """The probability that a picture answers: by the matcher in force, else label-free."""
     LABEL_FREE = "label-free"
     MATCHER = "matcher"
-    """The matcher alone, without what labels did to it."""
+    """What `match` is made of where one was trained."""
     TWO_BRANCH = "two-branch"
     FUSION = "fusion"
+    SHIPPED = "shipped"
+    """The matcher that ships, in a report beside another for its encoder."""
+
+
+class FitStage(StrEnum):
+    """How far the fit of a matcher is."""
+
+    RESUMED = "resumed"
+    """It goes on from where another one was stopped."""
+    METRIC = "metric"
+    """A step of the part that is a metric."""
+    STEP = "step"
+    """A step within an epoch."""
+    EPOCHS = "epochs"
+    """The end of an epoch."""
 
 
 class DataKind(StrEnum):

@@ -14,20 +14,24 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on, work
 from textual.actions import parse
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.worker import Worker, WorkerFailed
 
 from engine.errors import T2IError
 from t2itui.graphics.picture import free_pictures
-from t2itui.messages import EngineFailed, EngineReady, JobReported
+from t2itui.keys import APP_KEYS
 from t2itui.screens.common.base import AppScreen
+from t2itui.screens.common.help import HelpScreen
 from t2itui.screens.generate.controller import GenerationController
 from t2itui.screens.jobs.controller import JobsController
 from t2itui.screens.search.screen import SearchScreen
 from t2itui.session import (
+    AskForFolder,
+    AskForVectors,
     ComparePictures,
     EditRequest,
     Intent,
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.events import JobEvent
     from engine.generation.request import GenerateRequest
+    from engine.requests import ImportRequest, IndexRequest
 
 OpenResources = Callable[[], AbstractAsyncContextManager["Engine"]]
 """Called in a thread, so that what it imports does not hold up the screen."""
@@ -75,6 +80,7 @@ COLLECTOR_THRESHOLDS = (5_000, 10, 100)
 
 With more objects the youngest generation alone takes longer than a key may.
 """
+NOT_ON_HELP = frozenset({"keys"})
 NEEDS_FRONT = frozenset({"go", "edit_prompt", "watch", "another_seed", "unload"})
 """Actions that are not offered behind a dialog."""
 
@@ -127,127 +133,47 @@ SCREENS: dict[str, Callable[[Session], AppScreen]] = {
 """What stands behind each of the keys 1 to 6; all but the first are imported when wanted."""
 
 
+class EngineReady(Message):
+    """The cache is open and the engine takes requests."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__()
+        self.engine = engine
+
+
+class EngineFailed(Message):
+    """The cache could not be opened."""
+
+    def __init__(self, error: T2IError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class JobReported(Message):
+    """One event of a background job; a newer progress event replaces an older one."""
+
+    def __init__(self, event: JobEvent) -> None:
+        super().__init__()
+        self.event = event
+
+    def can_replace(self, message: Message) -> bool:
+        from engine.events import JobProgress
+
+        return (
+            isinstance(message, JobReported)
+            and isinstance(self.event, JobProgress)
+            and isinstance(message.event, JobProgress)
+            and self.event.job_id == message.event.job_id
+        )
+
+
 class T2ITuiApp(App[None]):
     """Search your own pictures by description, in the terminal."""
 
     TITLE = "t2itui"
     CSS_PATH = "t2itui.tcss"
     DEFAULT_MODE = "search"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "x",
-            "cancel_job",
-            "Cancel job",
-            id="app.cancel_job",
-            tooltip="Cancel the running job, or take its outcome out of sight",
-            show=False,
-        ),
-        Binding(
-            "j",
-            "jobs",
-            "Jobs",
-            id="app.jobs",
-            tooltip="Show the jobs of this and earlier sessions",
-            show=False,
-        ),
-        Binding(
-            "G",
-            "edit_prompt",
-            "Paint…",
-            id="app.paint_form",
-            tooltip="Paint a picture: prompt, seed, steps, size and the rest",
-            show=False,
-        ),
-        Binding(
-            "w",
-            "watch",
-            "Watch painting",
-            id="app.watch",
-            tooltip="Show the picture that is being painted, or was painted last",
-            show=False,
-        ),
-        Binding(
-            "N",
-            "another_seed",
-            "Another seed",
-            id="app.another_seed",
-            tooltip="Paint what was painted last with another seed",
-            show=False,
-        ),
-        Binding(
-            "U",
-            "unload",
-            "Unload generator",
-            id="app.unload",
-            tooltip="Free the memory of the model that paints",
-            show=False,
-        ),
-        Binding(
-            "1,f2",
-            "go('search')",
-            "Search",
-            id="app.search",
-            show=False,
-            tooltip="Search: ask, rank, decide",
-        ),
-        Binding(
-            "2,f3",
-            "go('compare')",
-            "Compare",
-            id="app.compare",
-            show=False,
-            tooltip="Compare: descriptions of growing detail against pictures",
-        ),
-        Binding(
-            "3,f4",
-            "go('evaluate')",
-            "Evaluate",
-            id="app.evaluate",
-            show=False,
-            tooltip="Evaluate: how well the scorers do",
-        ),
-        Binding(
-            "4,f5",
-            "go('train')",
-            "Train",
-            id="app.train",
-            show=False,
-            tooltip="Train: matchers of one's own",
-        ),
-        Binding(
-            "5,f6",
-            "go('library')",
-            "Library",
-            id="app.library",
-            show=False,
-            tooltip="Library: folders, failures, indexing",
-        ),
-        Binding(
-            "6,f7",
-            "go('history')",
-            "History",
-            id="app.history",
-            show=False,
-            tooltip="History: earlier decisions, receipts",
-        ),
-        Binding(
-            "question_mark,f1",
-            "keys",
-            "Help",
-            id="app.help",
-            key_display="?",
-            tooltip="Show every key of the screen",
-        ),
-        Binding(
-            "t",
-            "next_theme",
-            "Theme",
-            id="app.theme",
-            show=False,
-            tooltip="The next colour theme",
-        ),
-        Binding("q,ctrl+q", "quit", "Quit", id="app.quit", show=False, tooltip="Leave t2itui"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = APP_KEYS
 
     def __init__(self, open_engine: OpenResources, session: Session) -> None:
         super().__init__()
@@ -356,6 +282,10 @@ class T2ITuiApp(App[None]):
                 self.call_later(self._show_job, job_id)
             case EditRequest():
                 self.call_later(self._show_form, intent)
+            case AskForFolder():
+                self._ask_for_folder()
+            case AskForVectors():
+                self.call_later(self._ask_for_vectors)
             case OpenEngine():
                 self.open_engine()
             case RefreshStatus():
@@ -370,20 +300,20 @@ class T2ITuiApp(App[None]):
         screen.fulfil(intent)
 
     def _show_job(self, job_id: int) -> None:
-        from t2itui.screens.generate.screen import PaintingScreen
+        from t2itui.screens.generate.screen import GenerationScreen
 
-        if isinstance(self.screen, PaintingScreen):
+        if isinstance(self.screen, GenerationScreen):
             self.screen.follow_job(job_id)
         else:
-            self.push_screen(PaintingScreen(self.session, job_id))
+            self.push_screen(GenerationScreen(self.session, job_id))
 
     def _show_form(self, wanted: EditRequest) -> None:
-        from t2itui.screens.generate.form import PaintForm
+        from t2itui.screens.generate.form import GenerateForm
 
         session = self.session
-        if session.engine is None or isinstance(self.screen, PaintForm):
+        if session.engine is None or isinstance(self.screen, GenerateForm):
             return
-        form = PaintForm(
+        form = GenerateForm(
             session.engine,
             replace(wanted.request, preview=session.settings.previews),
             wanted.warnings,
@@ -400,6 +330,29 @@ class T2ITuiApp(App[None]):
         front = self.screen
         if not (isinstance(front, AppScreen) and front.take_request(request)):
             self.generation.accept(request)
+
+    @work(group="add")
+    async def _ask_for_folder(self) -> None:
+        from t2itui.screens.library.forms import AddFolder
+
+        engine, home = self.session.engine, self.session.home
+        if engine is not None:
+            encoder = engine.settings.encoder
+            form = AddFolder(home, models=await engine.models(), default_encoder=encoder)
+            self.push_screen(form, self._index)
+
+    def _index(self, request: IndexRequest | None) -> None:
+        if request is not None and self.session.engine is not None:
+            self.session.engine.index(request)
+
+    def _ask_for_vectors(self) -> None:
+        from t2itui.screens.library.forms import ImportVectors
+
+        self.push_screen(ImportVectors(self.session.home), self._import)
+
+    def _import(self, request: ImportRequest | None) -> None:
+        if request is not None and self.session.engine is not None:
+            self.session.engine.import_vectors(request)
 
     def _show_notice(self, notice: Notice) -> None:
         self.notify(
@@ -455,8 +408,8 @@ class T2ITuiApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer no help on the help screen, and no other screen behind a dialog."""
-        if action == "keys":
-            return type(self.screen).__name__ != "HelpScreen"
+        if action in NOT_ON_HELP:
+            return not isinstance(self.screen, HelpScreen)
         return not (action in NEEDS_FRONT and isinstance(self.screen, ModalScreen))
 
     def action_go(self, mode: str) -> None:
@@ -467,8 +420,6 @@ class T2ITuiApp(App[None]):
 
     def action_keys(self) -> None:
         """Show every key of the screen in front."""
-        from t2itui.screens.common.help import HelpScreen
-
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen, self.session))
 

@@ -61,7 +61,7 @@ PATIENCE = 100
 @click.option(
     "--home",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Whose library to show; default: that of a new home, which is the storybook.",
+    help="Whose library to show; default: that of a new home, which is built in.",
 )
 def main(out: Path, size: str, keys: str, query: str, theme: str, home: Path | None) -> None:
     """Write a picture of the app to OUT."""
@@ -81,10 +81,10 @@ async def screenshot(
     size: tuple[int, int], *, keys: Sequence[str], query: str, theme: str, home: Path | None
 ) -> str:
     """Return the app as SVG, once everything has been drawn."""
-    with new_home() if home is None else nullcontext(home) as place:
+    with new_home() if home is None else nullcontext(home) as folder:
 
         def open_engine() -> AbstractAsyncContextManager[Engine]:
-            return steady_engine(place)
+            return steady_engine(folder)
 
         settings = AppSettings(theme=theme)
         session = Session(graphics=GRAPHICS, settings=settings, start_query=query)
@@ -92,23 +92,23 @@ async def screenshot(
         async with app.run_test(size=size) as pilot:
             # A cursor that blinks would never come to rest.
             app.screen.query_one(QueryInput).cursor_blink = False
-            await settled(pilot)
+            await at_rest(pilot)
             for key in keys:
                 await pilot.press(key)
-                await settled(pilot)
+                await at_rest(pilot)
             return app.export_screenshot(title="t2itui")
 
 
 @contextmanager
 def new_home() -> Iterator[Path]:
     """Make a home, always of one name, for the app may show it."""
-    place = Path(tempfile.gettempdir()) / "t2itui-demo"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(mode=0o700)
+    folder = Path(tempfile.gettempdir()) / "t2itui-demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
     try:
-        yield place
+        yield folder
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
@@ -130,7 +130,7 @@ def _steady(answer: Answer) -> Answer:
     return answer_in_no_time
 
 
-async def settled(pilot: Pilot[None]) -> None:
+async def at_rest(pilot: Pilot[None]) -> None:
     """Wait until nothing works any more and two looks at the screen are the same."""
     before = ""
     for _ in range(PATIENCE):

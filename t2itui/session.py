@@ -110,6 +110,16 @@ class RepeatGeneration:
 
 
 @dataclass(frozen=True, slots=True)
+class AskForFolder:
+    """Ask for a folder of pictures, and index it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskForVectors:
+    """Ask for vectors made elsewhere, and import them."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenEngine:
     """Open the engine once more, where that failed before."""
 
@@ -130,6 +140,8 @@ Intent: TypeAlias = (
     | EditRecipe
     | StartGeneration
     | RepeatGeneration
+    | AskForFolder
+    | AskForVectors
     | OpenEngine
     | RefreshStatus
 )
@@ -163,6 +175,13 @@ class Listeners(Generic[Value]):
             listener(value)
 
 
+class Stoppable(Protocol):
+    """A timer."""
+
+    def stop(self) -> None:
+        """Do not call any more."""
+
+
 class TaskHost(Protocol):
     """Runs what a controller must wait for beside the screens: the app, or a screen of it."""
 
@@ -171,17 +190,6 @@ class TaskHost(Protocol):
 
     def call_later(self, callback: Callable[..., object], *args: object) -> object:
         """Show what the work came to, in the turn of the screen: work changes no widget."""
-
-
-class Stoppable(Protocol):
-    """A timer."""
-
-    def stop(self) -> None:
-        """Do not call any more."""
-
-
-class TimerHost(TaskHost, Protocol):
-    """Also calls back after a while."""
 
     def set_timer(self, delay: float, callback: Callable[[], object]) -> Stoppable:
         """Call back once, after so many seconds."""

@@ -17,7 +17,7 @@ from engine.settings import (
     DEFAULT_THRESHOLD,
     EngineSettings,
 )
-from engine.states import Device, NumberFormat, Synthetic
+from engine.states import Device, GenerateMode, NumberFormat, Synthetic
 
 HOME_VARIABLE = "T2ITUI_HOME"
 
@@ -41,7 +41,7 @@ CHOICES = {
     "graphics": ("auto", "kitty", "sixel", "halfcell", "text"),
     "device": tuple(device.value for device in Device),
     "dtype": tuple(each.value for each in NumberFormat),
-    "generate": ("ask", "now", "never"),
+    "generate": tuple(each.value for each in GenerateMode),
     "synthetic": tuple(each.value for each in Synthetic),
 }
 
@@ -74,7 +74,7 @@ class AppSettings:
     """Folder of a tiny decoder (TAESD, diffusers format) for finer previews; empty without."""
     previews: bool = True
     """What is being painted is shown as it comes about."""
-    generate: str = "ask"
+    generate: str = GenerateMode.ASK
     """What the app does where nothing passes: ask whether to paint, paint now, or never."""
     synthetic: str = Synthetic.SHOW
     """Whether painted pictures take part in searches: show, hide, or only they."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cache.collections import collection_ids
-from cache.pictures import show
+from cache.pictures import shown_pictures
 from cache.sql import revision
 from cache.store import Cache
 from cache.texts import get_texts
@@ -265,7 +265,7 @@ class Comparer:
     ) -> tuple[SwapResult, ...]:
         results = []
         lines = scored.sheet.lines
-        shown = await self._cache.read(show, scored.ids)
+        shown = await self._cache.read(shown_pictures, scored.ids)
         files = [each.file.path for each in shown if each.file is not None]
         scenes = await asyncio.to_thread(scenes_of, files)
         for number in numbers:

@@ -10,13 +10,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path, PurePath
 
-from engine.comparing.sheet import Comparison, write_text
+from engine.comparing.sheet import COMPARED, Comparison, write_text
 from engine.errors import RequestError
 from engine.evaluation.plots import KINDS, check_plots, new_figure, save
 from engine.states import ScorerKind
 
 TABLES = (".csv", ".json")
-COMPARED: tuple[str, ...] = (ScorerKind.COSINE, ScorerKind.MATCH)
 _HEAD = ("description", "pair", "language", "added", "tokens", "cut", "picture", "cosine", "match",
          "cosine_rank", "match_rank", "cosine_change", "match_change")  # fmt: skip
 
@@ -61,8 +60,8 @@ def draw(found: Comparison, path: Path) -> None:
 
     Colours span what each scorer gives to the pictures shown; the numbers say how much that is.
     """
-    columns = [(name, i) for i in range(len(found.pictures)) for name in COMPARED]
-    values = [[getattr(row.cells[i], name) for name, i in columns] for row in found.rows]
+    columns = [(name, i) for i in range(len(found.pictures)) for name in COMPARED[::-1]]
+    values = [[row.cells[i].score(name) for name, i in columns] for row in found.rows]
     figure = new_figure((2.5 + 0.9 * len(columns) + 3.5, 1.6 + 0.45 * len(found.rows)))
     axes = figure.subplots()
     shares = _shares(values, columns)
@@ -101,7 +100,7 @@ def _fonts() -> list[str]:
     return ["DejaVu Sans", *[name for name in _CHINESE if name in here]]
 
 
-def _shares(values: list[list[float]], columns: list[tuple[str, int]]) -> list[list[float]]:
+def _shares(values: list[list[float]], columns: list[tuple[ScorerKind, int]]) -> list[list[float]]:
     """Each value's place between the lowest and the highest of its scorer."""
     low, high = {}, {}
     for name in COMPARED:

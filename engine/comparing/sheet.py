@@ -8,8 +8,11 @@ from pathlib import Path
 
 from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError
+from engine.states import ScorerKind
 
 VERSION = 1
+COMPARED = (ScorerKind.MATCH, ScorerKind.COSINE)
+"""The scorers of a comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,18 @@ class PictureScores:
     cosine_change: float | None
     """From the line before in the same language; None for the first one."""
     match_change: float | None
+
+    def score(self, scorer: ScorerKind) -> float:
+        """The score by one of COMPARED."""
+        return self.match if scorer == ScorerKind.MATCH else self.cosine
+
+    def rank(self, scorer: ScorerKind) -> int:
+        """The rank under one of COMPARED."""
+        return self.match_rank if scorer == ScorerKind.MATCH else self.cosine_rank
+
+    def change(self, scorer: ScorerKind) -> float | None:
+        """The change of the score by one of COMPARED."""
+        return self.match_change if scorer == ScorerKind.MATCH else self.cosine_change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ from engine.events import JobNote, Report
 from engine.language import language_of
 from engine.library.collections import shipped_vectors
 from engine.library.indexing import Indexer
-from engine.library.progress import Progress
+from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
 from engine.requests import IndexRequest
 from engine.results import FloatArray
@@ -58,7 +58,7 @@ async def embed_all(
     texts: TextEmbedder,
     encoder: EncoderRecord,
     wanted: Sequence[str],
-    progress: Progress,
+    progress: ProgressReporter,
     *,
     offline: bool,
 ) -> EmbeddedTexts:
@@ -72,7 +72,7 @@ async def embed_all(
     missing = [text for text in wanted if text not in known]
     try:
         for start in range(0, len(missing), TEXT_BATCH):
-            progress.tell("embedding texts", start, len(missing), unit="texts")
+            progress.report("embedding texts", start, len(missing), unit="texts")
             batch = missing[start : start + TEXT_BATCH]
             found, _ = await texts.embed(encoder, batch, offline=offline)
             known |= found
@@ -147,20 +147,20 @@ class Gathering:
 
     async def gather(self, job_id: int, report: Report) -> EmbeddedData:
         """Read, choose, embed. Raises RequestError, EmptyLibraryError, and what models raise."""
-        progress = Progress(job_id, report)
-        progress.tell("reading the data", 0)
+        progress = ProgressReporter(job_id, report)
+        progress.report("reading the data", 0)
         raw = await asyncio.to_thread(read_raw, self._request)
         names = raw.data.pictures
         encoder = await choose_encoder(self._cache, self._encoders, self._request, names)
         data = await with_words(self._cache, encoder, raw, self._request)
         data = _limited(data, self._request)
-        progress.tell("reading embeddings", 0)
+        progress.report("reading embeddings", 0)
         pictures = await self._pictures(data, encoder, job_id, report)
         spoken = await self._spoken(data, encoder, progress)
         return _material(data, encoder, pictures, spoken)
 
     async def _spoken(
-        self, data: Data, encoder: EncoderRecord, progress: Progress
+        self, data: Data, encoder: EncoderRecord, progress: ProgressReporter
     ) -> Mapping[str, FloatArray]:
         wanted = data.spoken()
         offline = self._request.offline

@@ -30,10 +30,11 @@ from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation, EvaluationHead, as_body, from_body, head_of_body
 from engine.evaluation.sources import choose_encoder, read_raw
 from engine.events import JobNote, Report
+from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.jobs.threads import Pulse, on_thread
+from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.indexing import Indexer
-from engine.library.progress import Progress
+from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
@@ -62,9 +63,9 @@ class EvaluationRun:
         )
         for warning in self._gathering.warnings:
             report(JobNote(job_id=job_id, message=warning))
-        progress, total = Progress(job_id, report), steps_of(material, request.scorers)
-        pulse = Pulse(lambda done: progress.tell("scoring", done, total, unit="texts"))
-        progress.tell("scoring", 0, total, unit="texts")
+        progress, total = ProgressReporter(job_id, report), steps_of(material, request.scorers)
+        pulse = ThreadProgress(lambda done: progress.report("scoring", done, total, unit="texts"))
+        progress.report("scoring", 0, total, unit="texts")
 
         def work() -> Figures:
             return Measuring(material, context, request, pulse.advance).run(request.scorers)
@@ -91,7 +92,7 @@ class EvaluationRun:
             texts=len(material.data.texts),
             pictures=len(material.data.pictures),
             seconds=seconds,
-            request=self._request.as_json(),
+            request=request_to_json(self._request),
             warnings=tuple(self._gathering.warnings),
             retrieval=tuple(figures.retrieval),
             paired=tuple(figures.paired),
@@ -218,7 +219,7 @@ class EvaluateJob:
 
     @property
     def request(self) -> str:
-        return self.asked.as_json()
+        return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
         return await self.evaluator.run(self.asked, job_id, report)

@@ -145,7 +145,7 @@ def swap(
     random = np.random.default_rng(seed)
     # A picture has several pairs; a fifth of the resamples is enough for an area.
     owners = np.array([pair.picture for pair in pairs])
-    draws = (_drawn(owners, random) for _ in range(resamples // 5))
+    draws = (_resampled_rows(owners, random) for _ in range(resamples // 5))
     return SwapFigures(
         scorer=scorer,
         pairs=len(good),
@@ -283,7 +283,7 @@ def _groups(ranked: Ranked, groups: tuple[str, ...]) -> tuple[GroupFigures, ...]
     )
 
 
-def _drawn(owners: IdArray, random: np.random.Generator) -> IdArray:
+def _resampled_rows(owners: IdArray, random: np.random.Generator) -> IdArray:
     """Rows of as many clusters as there are, drawn with replacement."""
     order = np.argsort(owners, kind="stable")
     _, start, counts = np.unique(owners[order], return_index=True, return_counts=True)
@@ -297,6 +297,9 @@ def _drawn(owners: IdArray, random: np.random.Generator) -> IdArray:
 Step = Callable[[int], None]
 """Hears how many texts were scored; may raise to stop."""
 BLOCK = 256
+"""Texts whose cosines are computed at once."""
+STEP = 32
+"""Texts between two steps: one takes a matcher tenths of a second in a large library."""
 ROUTING = "routing"
 """The measure of a paired difference of balanced accuracies."""
 _NONE_GIVEN: Mapping[str, FloatArray] = MappingProxyType({})
@@ -316,9 +319,11 @@ def score_texts(
     scores = np.empty((len(texts), columns.shape[1]), np.float32)
     for start in range(0, len(texts), BLOCK):
         cosines = texts[start : start + BLOCK] @ columns
-        for row, cosine in enumerate(cosines, start):
-            scores[row] = logits(context, texts[row], cosine, languages[row])
-        step(len(cosines))
+        for first in range(0, len(cosines), STEP):
+            some = cosines[first : first + STEP]
+            for row, cosine in enumerate(some, start + first):
+                scores[row] = logits(context, texts[row], cosine, languages[row])
+            step(len(some))
     return scores
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.settings import DEFAULT_THRESHOLD
@@ -48,19 +47,3 @@ class EvaluateRequest:
     """Also try captions with one word exchanged."""
     offline: bool = False
     """Start no model: texts and pictures without an embedding are left out."""
-
-    def as_json(self) -> str:
-        """Enough to ask again."""
-        return json.dumps(asdict(self), default=str, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> EvaluateRequest:
-        """What `as_json` wrote. Raises ValueError, TypeError or KeyError where it is not that."""
-        values = json.loads(text)
-        for name in ("images", "words"):
-            if values[name] is not None:
-                values[name] = Path(values[name])
-        for name in ("scorers", "templates"):
-            values[name] = tuple(values[name])
-        values["names"] = tuple((folder, word) for folder, word in values["names"])
-        return cls(**values)

@@ -17,7 +17,7 @@ from cache.generated import (
     remove_generated,
 )
 from cache.jobs import JobRecord, find_job, jobs_in, set_job
-from cache.pictures import show
+from cache.pictures import shown_pictures
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, RequestError
@@ -33,7 +33,7 @@ from engine.generation.request import (
     resolve,
 )
 from engine.generation.store import GeneratedStore, ScoresPrompts
-from engine.jobs.codec import spec_from_json
+from engine.jobs.codec import request_from_json
 from engine.jobs.jobs import Job, Jobs
 from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
@@ -130,7 +130,7 @@ class Generation:
         `preview` is whether to report previews; None leaves it as it was asked for.
         """
         asked = await self._asked(job_id)
-        spec = spec_from_json(asked.request)
+        spec = request_from_json(GenerationSpec, asked.request)
         if preview is not None:
             spec = replace(spec, request=replace(spec.request, preview=preview))
         spec = spec.with_new_seed() if new_seed else spec
@@ -174,7 +174,7 @@ class Generation:
         Raises RequestError where no generation has that id.
         """
         asked = await self._asked(job_id)
-        spec = spec_from_json(asked.request)
+        spec = request_from_json(GenerationSpec, asked.request)
         source = self.source(spec.request, spec.library)
         stored = await self._cache.read(generated_by, self._home, job_id)
         return GenerationDetails(
@@ -211,7 +211,7 @@ class Generation:
         found = await self._cache.read(recipe_of, self._home, picture)
         if found is not None:
             return from_json(found.recipe, private=True)
-        shown = await self._cache.read(show, [picture])
+        shown = await self._cache.read(shown_pictures, [picture])
         if not shown or shown[0].file is None:
             raise RequestError("that picture is no longer in the library")
         return await self._recipe_in(Path(shown[0].file.path))

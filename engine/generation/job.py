@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cache.errors import CacheError, CacheFullError
-from cache.generated import GeneratedRecord, find_generated, painted_for
+from cache.generated import GeneratedRecord, find_generated, generated_for
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
 from engine.errors import RejectedError
@@ -28,7 +28,7 @@ from engine.events import (
 from engine.generation.recipe import Digests, digest, recipe_of
 from engine.generation.request import GenerationSpec, resolve
 from engine.generation.store import GeneratedStore
-from engine.jobs.codec import spec_to_json
+from engine.jobs.codec import request_to_json
 from engine.models.generator_messages import EventBridge
 from engine.models.generators import Generators
 from engine.models.parameters import GenerationParameters
@@ -104,7 +104,7 @@ class GenerationJob:
     @property
     def request(self) -> str:
         """JSON, enough to start it again."""
-        return spec_to_json(self.spec)
+        return request_to_json(self.spec)
 
     async def run(self, job_id: int, report: Report) -> str:
         """Generate; RejectedError where nothing came of it, and what models and cache raise."""
@@ -130,7 +130,7 @@ class GenerationJob:
         cache, home, key = self._cache, self._home, plan.digests.request_key
         if self.spec.request.seed is None:
             found: Sequence[GeneratedRecord | None] = await cache.read(
-                painted_for, home, key, self.spec.request.count
+                generated_for, home, key, self.spec.request.count
             )
         else:
             found = [

@@ -72,7 +72,7 @@ class GenerationSpec:
     fresh: bool = False
     """Generate even what the cache has."""
     library: str = ""
-    """Empty for a person's own pictures, else 'storybook'."""
+    """Empty for a person's own pictures, else a collection's name."""
     receipt_id: str | None = None
     """The decision that it is generated for."""
 

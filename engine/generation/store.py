@@ -21,10 +21,10 @@ from cache.errors import CacheError
 from cache.generated import (
     GeneratedRecord,
     NewGenerated,
-    keep_generated,
     list_generated,
     note_scores,
-    sweep,
+    reconcile,
+    store_generated,
 )
 from cache.pictures import NewPicture
 from cache.store import Cache
@@ -47,7 +47,7 @@ _EMBEDDED_ALONG = 32
 async def recover_orphans(cache: Cache, settings: EngineSettings) -> int:
     """Bring files and rows together after a crash; returns how many pictures were entered."""
     try:
-        orphans = await cache.write(sweep, settings.home)
+        orphans = await cache.write(reconcile, settings.home)
     except CacheError:
         # Another instance is busy, or nothing can be written: the next start will do it.
         return 0
@@ -78,7 +78,7 @@ async def _recover(cache: Cache, settings: EngineSettings, path: Path) -> bool:
         seconds=0.0,
     )
     try:
-        await cache.write(keep_generated, settings.home, new, picture, data)
+        await cache.write(store_generated, settings.home, new, picture, data)
     except CacheError:
         return False
     return True
@@ -155,12 +155,12 @@ class GeneratedStore:
         )
         home = self._settings.home
         if image.check is not OutputCheck.FINE:
-            return await self._cache.write(keep_generated, home, new, None, b"")
+            return await self._cache.write(store_generated, home, new, None, b"")
         data = await asyncio.to_thread(encode_png, image.pixels, recipe)
         side = self._settings.thumbnail_side
         picture = await asyncio.to_thread(new_picture, data, image.pixels, side)
         try:
-            return await self._cache.write(keep_generated, home, new, picture, data)
+            return await self._cache.write(store_generated, home, new, picture, data)
         except CacheError as error:
             rescued = await asyncio.to_thread(_rescue, data, picture.sha256)
             if rescued is None:

@@ -77,13 +77,13 @@ class JobQueue:
         finally:
             self._pass_on()
 
-    def move(self, job_id: int, places: int) -> bool:
+    def move(self, job_id: int, by: int) -> bool:
         """Move a waiting job towards the front (negative) or the end; whether it moved."""
         ids = self.waiting
         if job_id not in ids:
             return False
         at = ids.index(job_id)
-        to = max(0, min(len(ids) - 1, at + places))
+        to = max(0, min(len(ids) - 1, at + by))
         self._line.insert(to, self._line.pop(at))
         return to != at
 
@@ -188,7 +188,7 @@ class Jobs:
         self._cache = cache
         self._jobs: dict[int, Job] = {}
         self._listeners: list[Report] = []
-        self._turns = {kind: JobQueue() for kind in ONE_AT_A_TIME}
+        self._queues = {kind: JobQueue() for kind in ONE_AT_A_TIME}
         self._drivers: set[asyncio.Task[None]] = set()
         self._ids = range(0)
 
@@ -207,7 +207,7 @@ class Jobs:
         """
         job = Job(self._next_id(), work, priority)
         self._jobs[job.id] = job
-        self._tell(job, JobQueued(job_id=job.id, kind=job.kind, title=job.title))
+        self._report(job, JobQueued(job_id=job.id, kind=job.kind, title=job.title))
         driver = asyncio.create_task(self._drive(job, work))
         self._drivers.add(driver)
         driver.add_done_callback(self._drivers.discard)
@@ -228,18 +228,18 @@ class Jobs:
 
     def waiting(self, kind: JobKind) -> tuple[int, ...]:
         """The ids of the jobs that wait for their turn, the next one first."""
-        return self._turns[kind].waiting if kind in self._turns else ()
+        return self._queues[kind].waiting if kind in self._queues else ()
 
-    def move(self, job_id: int, places: int) -> bool:
+    def move(self, job_id: int, by: int) -> bool:
         """Move a waiting job up (negative) or down its queue; whether it moved."""
         job = self._jobs.get(job_id)
-        if job is None or job.kind not in self._turns:
+        if job is None or job.kind not in self._queues:
             return False
-        turns = self._turns[job.kind]
-        moved = turns.move(job_id, places)
+        queue = self._queues[job.kind]
+        moved = queue.move(job_id, by)
         if moved:
-            place = turns.waiting.index(job_id) + 1
-            self._tell(job, JobMoved(job_id=job_id, place=place))
+            position = queue.waiting.index(job_id) + 1
+            self._report(job, JobMoved(job_id=job_id, position=position))
         return moved
 
     async def remembered(self, limit: int = 200) -> Sequence[JobRecord]:
@@ -265,7 +265,7 @@ class Jobs:
         job_id, self._ids = self._ids[0], self._ids[1:]
         return job_id
 
-    def _tell(self, job: Job, event: JobEvent) -> None:
+    def _report(self, job: Job, event: JobEvent) -> None:
         if isinstance(event, JobProgress):
             job.progress = event
         for listener in tuple(self._listeners):
@@ -280,7 +280,7 @@ class Jobs:
         await asyncio.wait([job._task])
         outcome = _outcome(job, job._task)
         job.state = _STATES[type(outcome)]
-        self._tell(job, outcome)
+        self._report(job, outcome)
         try:
             if job._is_lost and isinstance(outcome, JobCancelled):
                 await self._remember(job, set_job, job.id, JobState.LOST, LOST)
@@ -290,12 +290,12 @@ class Jobs:
             job._ended.set_result(outcome)
 
     async def _take_turn(self, job: Job, work: JobWork) -> str:
-        turns = self._turns.get(job.kind) or JobQueue()
-        async with turns.turn(job.id, job.priority):
+        queue = self._queues.get(job.kind) or JobQueue()
+        async with queue.turn(job.id, job.priority):
             job.state, job._began = JobState.RUNNING, time.monotonic()
-            self._tell(job, JobStarted(job_id=job.id))
+            self._report(job, JobStarted(job_id=job.id))
             await self._remember(job, set_job, job.id, job.state, "")
-            return await work.run(job.id, lambda event: self._tell(job, event))
+            return await work.run(job.id, lambda event: self._report(job, event))
 
     async def _remember(
         self, job: Job, write: Callable[..., object], *args: object, **kw: object
@@ -307,7 +307,7 @@ class Jobs:
             await self._cache.write(write, *storable, **kw)
         except CacheError as error:
             note = f"the cache does not remember this job: {error.message}"
-            self._tell(job, JobNote(job_id=job.id, message=note))
+            self._report(job, JobNote(job_id=job.id, message=note))
 
 
 _STATES = {

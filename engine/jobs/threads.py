@@ -12,7 +12,7 @@ class StoppedError(Exception):
     """The person no longer wants what the thread is doing."""
 
 
-class Pulse:
+class ThreadProgress:
     """What a working thread touches at every step; made on the event loop."""
 
     def __init__(self, tell: Callable[[int], None]) -> None:
@@ -32,19 +32,19 @@ class Pulse:
         """Let the thread end at its next step, and tell nothing any more."""
         self._stopped.set()
 
-    def file(self, file: IO[bytes]) -> "PulsingFile":
+    def file(self, file: IO[bytes]) -> "CountingFile":
         """A file that counts the bytes written to it."""
-        return PulsingFile(file, self)
+        return CountingFile(file, self)
 
     def _pass_on(self) -> None:
         if not self._stopped.is_set():
             self._tell(self._done)
 
 
-class PulsingFile:
+class CountingFile:
     """As much of a file as numpy needs to write an array."""
 
-    def __init__(self, file: IO[bytes], pulse: Pulse) -> None:
+    def __init__(self, file: IO[bytes], pulse: ThreadProgress) -> None:
         self._file = file
         self._pulse = pulse
 
@@ -53,7 +53,7 @@ class PulsingFile:
         return self._file.write(data)
 
 
-async def on_thread(call: Callable[[], T], pulse: Pulse, *, wait: bool = False) -> T:
+async def on_thread(call: Callable[[], T], pulse: ThreadProgress, *, wait: bool = False) -> T:
     """Run work on a thread; a cancelled caller stops it, and with `wait` sees it end first."""
     working = asyncio.ensure_future(asyncio.to_thread(call))
     try:

@@ -58,7 +58,7 @@ def read_collection(collection: Collection) -> NewCollection:
     """Read everything. Raises EngineError where files are missing or do not fit together."""
     version = version_of(collection)
     try:
-        facts, vectors = _open(collection.vectors)
+        metadata, vectors = _open(collection.vectors)
         _, thumbnails = _open(collection.thumbnails)
         weights = collection.matcher.read_bytes()
         about, _ = _open(collection.matcher)
@@ -67,14 +67,14 @@ def read_collection(collection: Collection) -> NewCollection:
             version=version,
             files=_files(collection, thumbnails),
             encoder=EncoderRecord(
-                id=facts["encoder_id"],
+                id=metadata["encoder_id"],
                 dim=vectors["vectors"].shape[1],
-                logit_scale=float(facts["logit_scale"]),
+                logit_scale=float(metadata["logit_scale"]),
                 source=collection.name,
-                languages=tuple(json.loads(facts["languages"])),
+                languages=tuple(json.loads(metadata["languages"])),
             ),
             vectors=vectors["vectors"],
-            texts=_texts(json.loads(facts["texts"]), vectors),
+            texts=_texts(json.loads(metadata["texts"]), vectors),
             matcher=weights,
             report=about["report"],
         )
@@ -91,8 +91,8 @@ def picture_names(collection: Collection) -> list[str]:
 def shipped_vectors(collection: Collection, encoder_id: str) -> dict[str, NDArray[np.float32]]:
     """Its picture embeddings by path, where they ship for this encoder."""
     try:
-        facts, tensors = _open(collection.vectors)
-        if facts.get("encoder_id") != encoder_id:
+        metadata, tensors = _open(collection.vectors)
+        if metadata.get("encoder_id") != encoder_id:
             return {}
         paths = [str(collection.folder / name) for name in picture_names(collection)]
     except OSError:

@@ -29,7 +29,7 @@ _MOST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Read:
+class FileContent:
     """A file that was read: known by its hash alone, or decoded."""
 
     task: FileTask
@@ -45,7 +45,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedFile:
     """A file that gave no picture."""
 
     task: FileTask
@@ -54,11 +54,11 @@ class Refused:
     """It stays so until the file changes; otherwise the next run tries again."""
 
 
-Outcome: TypeAlias = Read | Refused
+ReadOutcome: TypeAlias = FileContent | RefusedFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PoolSettings:
+class DecoderSettings:
     """What the decoders need to know."""
 
     count: int
@@ -73,16 +73,16 @@ class PoolSettings:
     module: str = MODULE
 
 
-class Decoder:
+class DecoderProcess:
     """The handle of one decoder process."""
 
-    def __init__(self, settings: PoolSettings) -> None:
+    def __init__(self, settings: DecoderSettings) -> None:
         self._settings = settings
         self._process = WorkerProcess(
             settings.module, log=settings.log, grace_s=_GRACE_S, silence_s=_SILENCE_S
         )
 
-    async def read(self, task: FileTask) -> Outcome:
+    async def read(self, task: FileTask) -> ReadOutcome:
         """Read one file; raises WorkerDiedError only where no process can be started at all."""
         limit = self._settings.timeout_s + task.size / SLOWEST
         if not self._process.is_running:
@@ -96,9 +96,9 @@ class Decoder:
                     return _outcome(task, await self._ask(task))
         except TimeoutError:
             await self._process.unload()
-            return Refused(task=task, reason=f"it could not be read within {limit:.0f} seconds")
+            return RefusedFile(task=task, reason=f"it could not be read within {limit:.0f} seconds")
         except _CrashedError as error:
-            return Refused(task=task, reason=f"the decoder crashed on it ({error})")
+            return RefusedFile(task=task, reason=f"the decoder crashed on it ({error})")
 
     async def aclose(self) -> None:
         """End the process."""
@@ -107,7 +107,7 @@ class Decoder:
     async def _ask(self, task: FileTask) -> Reply:
         fields: dict[str, Json] = {
             "path": task.path,
-            "anyway": task.adopts is not None,
+            "anyway": task.named_id is not None,
             "known_only": self._settings.spec is None,
         }
         reply = await self._call(fields)
@@ -146,16 +146,16 @@ class _CrashedError(Exception):
 
 
 @asynccontextmanager
-async def open_decoders(settings: PoolSettings) -> AsyncIterator[Sequence[Decoder]]:
+async def open_decoders(settings: DecoderSettings) -> AsyncIterator[Sequence[DecoderProcess]]:
     """Yield handles of `settings.count` processes; the processes end with the block."""
-    decoders = [Decoder(settings) for _ in range(settings.count)]
+    decoders = [DecoderProcess(settings) for _ in range(settings.count)]
     try:
         yield decoders
     finally:
         await asyncio.gather(*(decoder.aclose() for decoder in decoders))
 
 
-def sensible_count(wanted: int) -> int:
+def decoder_count(wanted: int) -> int:
     """How many processes to run: as wanted, or by the cores this process may use."""
     return wanted if wanted > 0 else max(1, min(_MOST, _cores() // 2))
 
@@ -166,12 +166,12 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _outcome(task: FileTask, reply: Reply) -> Outcome:
+def _outcome(task: FileTask, reply: Reply) -> ReadOutcome:
     fields = reply.fields
     if "bad" in fields:
-        return Refused(task=task, reason=reply.text("bad"))
+        return RefusedFile(task=task, reason=reply.text("bad"))
     if "unreadable" in fields:
-        return Refused(task=task, reason=reply.text("unreadable"), is_final=False)
+        return RefusedFile(task=task, reason=reply.text("unreadable"), is_final=False)
     new, pixels = None, None
     if reply.arrays:
         new = NewPicture(
@@ -184,7 +184,7 @@ def _outcome(task: FileTask, reply: Reply) -> Outcome:
         )
     if len(reply.arrays) > 1:
         pixels = reply.arrays[1].astype(np.uint8, copy=False)
-    return Read(
+    return FileContent(
         task=task,
         sha256=reply.text("sha256"),
         size=reply.whole("size"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +13,18 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from cache.embeddings import Vectors, encoders, load_matrix
-from cache.pictures import show
+from cache.pictures import shown_pictures
 from cache.store import Cache
 from cache.texts import imported_texts
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, Report
 from engine.files import new_folder
+from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.jobs.threads import Pulse, on_thread
+from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.imports import ImportRun
-from engine.library.progress import Progress
-from engine.library.vector_files import Array, Named, write_folder, write_npz
+from engine.library.progress import ProgressReporter
+from engine.library.vector_files import Array, NamedVectors, write_folder, write_npz
 from engine.requests import ExportRequest, ImportRequest
 from engine.settings import EngineSettings
 from engine.states import JobKind, VectorLayout
@@ -47,8 +47,8 @@ class ExportRun:
         """
         began = time.monotonic()
         self._job_id, self._report = job_id, report
-        self._progress = Progress(job_id, report)
-        self._progress.tell("reading vectors", 0)
+        self._progress = ProgressReporter(job_id, report)
+        self._progress.report("reading vectors", 0)
         await self._check_encoder()
         pictures, texts = await self._pictures(), await self._texts()
         if not len(pictures.names) and texts is None:
@@ -68,34 +68,35 @@ class ExportRun:
             raise RequestError(
                 f"The cache has no vectors of {self._request.encoder_id}",
                 hint=f"It has those of {', '.join(known)}." if known else "Index a folder first.",
+                field="encoder_id",
             )
 
-    async def _pictures(self) -> Named:
+    async def _pictures(self) -> NamedVectors:
         """All embeddings by the best path of their picture, in path order."""
         ids, matrix = await self._cache.read(load_matrix, self._request.encoder_id)
         path_of = dict[int, str]()
         for start in range(0, len(ids), _SHOWN_AT_ONCE):
-            self._progress.tell("reading names", start, len(ids), unit="pictures")
+            self._progress.report("reading names", start, len(ids), unit="pictures")
             path_of |= await self._cache.read(_best_paths, ids[start : start + _SHOWN_AT_ONCE])
         if nameless := len(ids) - len(path_of):
             note = f"{nameless} pictures have no path and were left out"
             self._report(JobNote(job_id=self._job_id, message=note))
         return await asyncio.to_thread(_in_path_order, ids, matrix, path_of)
 
-    async def _texts(self) -> Named | None:
+    async def _texts(self) -> NamedVectors | None:
         records = await self._cache.read(imported_texts, self._request.encoder_id)
         if not records:
             return None
         vectors = np.stack([record.vector for record in records])
-        return Named(names=[record.text for record in records], vectors=vectors)
+        return NamedVectors(names=[record.text for record in records], vectors=vectors)
 
-    async def _write(self, pictures: Named, texts: Named | None) -> Sequence[Path]:
+    async def _write(self, pictures: NamedVectors, texts: NamedVectors | None) -> Sequence[Path]:
         """Write on a thread that stops at its next piece when the job is cancelled."""
         target, size = self._request.target, pictures.vectors.nbytes
-        pulse = Pulse(
-            lambda done: self._progress.tell("writing", done, max(size, done), unit="bytes")
+        pulse = ThreadProgress(
+            lambda done: self._progress.report("writing", done, max(size, done), unit="bytes")
         )
-        self._progress.tell("writing", 0, size, unit="bytes")
+        self._progress.report("writing", 0, size, unit="bytes")
         writer = _WRITERS.get(self._request.layout)
         if writer is None:
             raise RequestError(
@@ -110,20 +111,22 @@ class ExportRun:
 def _best_paths(db: Database, ids: NDArray[np.int64]) -> dict[int, str]:
     return {
         shown.picture.id: shown.file.path
-        for shown in show(db, ids.tolist())
+        for shown in shown_pictures(db, ids.tolist())
         if shown.file is not None
     }
 
 
-def _in_path_order(ids: NDArray[np.int64], matrix: Vectors, path_of: Mapping[int, str]) -> Named:
+def _in_path_order(
+    ids: NDArray[np.int64], matrix: Vectors, path_of: Mapping[int, str]
+) -> NamedVectors:
     row_of = {picture_id: row for row, picture_id in enumerate(ids.tolist())}
     ordered = sorted(path_of, key=path_of.__getitem__)
     rows = [row_of[picture_id] for picture_id in ordered]
-    return Named(names=[path_of[picture_id] for picture_id in ordered], vectors=matrix[rows])
+    return NamedVectors(names=[path_of[picture_id] for picture_id in ordered], vectors=matrix[rows])
 
 
 def _folder_writer(
-    target: Path, pictures: Named, texts: Named | None, pulse: Pulse
+    target: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: ThreadProgress
 ) -> Callable[[], Sequence[Path]]:
     def write() -> Sequence[Path]:
         with new_folder(target) as folder:
@@ -134,7 +137,7 @@ def _folder_writer(
 
 
 def _npz_writer(
-    target: Path, pictures: Named, texts: Named | None, pulse: Pulse
+    target: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: ThreadProgress
 ) -> Callable[[], Sequence[Path]]:
     """Pictures go to the target, texts beside it: `x.npz` and `x.texts.npz`."""
 
@@ -193,16 +196,7 @@ class ImportJob:
 
     @property
     def request(self) -> str:
-        asked = self.asked
-        paths = {"pictures": asked.pictures, "texts": asked.texts, "root": asked.root}
-        return json.dumps(
-            {
-                "encoder_id": asked.encoder_id,
-                **{name: path and str(path.absolute()) for name, path in paths.items()},
-                "logit_scale": asked.logit_scale,
-                "languages": asked.languages,
-            }
-        )
+        return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
         return await ImportRun(self.cache, self.settings, self.asked).carry_out(job_id, report)
@@ -225,14 +219,7 @@ class ExportJob:
 
     @property
     def request(self) -> str:
-        asked = self.asked
-        return json.dumps(
-            {
-                "encoder_id": asked.encoder_id,
-                "target": str(asked.target.absolute()),
-                "layout": asked.layout,
-            }
-        )
+        return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
         return await ExportRun(self.cache, self.asked).carry_out(job_id, report)

@@ -26,18 +26,18 @@ def is_text(path: str) -> bool:
 
 
 _SUFFIXES = frozenset(SUFFIXES)
-Found: TypeAlias = tuple[str, int, int]
+FoundFile: TypeAlias = tuple[str, int, int]
 """Path, bytes, mtime in nanoseconds. A tuple: there may be a million."""
 
 _by_name = attrgetter("name")
 
 
 @dataclass(slots=True)
-class Folder:
+class ScannedFolder:
     """What one folder holds, itself only."""
 
     path: str
-    files: list[Found] = field(default_factory=list)
+    files: list[FoundFile] = field(default_factory=list)
     odd: list[tuple[str, str]] = field(default_factory=list)
     """Path and reason of things that have a picture's name and cannot be one."""
     folders: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Folder:
     """Why it could not be read, or not all of it."""
 
 
-def walk(roots: Sequence[str], stop: threading.Event) -> Iterator[Folder]:
+def walk(roots: Sequence[str], stop: threading.Event) -> Iterator[ScannedFolder]:
     """Yield every folder at or below the roots: names in order, hidden ones left out.
 
     Links to folders are followed unless they lead to something walked anyway. Ends early when
@@ -59,8 +59,8 @@ def walk(roots: Sequence[str], stop: threading.Event) -> Iterator[Folder]:
         yield folder
 
 
-def _visit(path: str, seen: list[str]) -> Folder:
-    folder = Folder(path)
+def _visit(path: str, seen: list[str]) -> ScannedFolder:
+    folder = ScannedFolder(path)
     try:
         with os.scandir(path) as entries:
             ordered = sorted(entries, key=_by_name)
@@ -112,7 +112,7 @@ def check_roots(folders: Sequence[Path]) -> list[str]:
     Raises RequestError for what is no folder or cannot be stored as text.
     """
     if not folders:
-        raise RequestError("No folder to index", hint="Name one: t2itui index DIR")
+        raise RequestError("No folder to index", hint="Name one: t2itui index DIR", field="folders")
     # resolve() would follow links: paths are kept as the person wrote them.
     roots = [_check(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
     return [
@@ -125,14 +125,19 @@ def check_roots(folders: Sequence[Path]) -> list[str]:
 def _check(path: str) -> str:
     name = readable(path)
     if name != path:
-        raise RequestError(f"The name of {name} is not valid UTF-8", hint="Rename the folder.")
+        raise RequestError(
+            f"The name of {name} is not valid UTF-8", hint="Rename the folder.", field="folders"
+        )
     if not Path(path).exists():
         raise RequestError(
             f"There is no folder {path}",
             hint="Check the name, or that its disk is mounted; what is known of it is kept.",
+            field="folders",
         )
     if not Path(path).is_dir():
-        raise RequestError(f"{path} is a file", hint="Name the folder that holds it.")
+        raise RequestError(
+            f"{path} is a file", hint="Name the folder that holds it.", field="folders"
+        )
     return path
 
 

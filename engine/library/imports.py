@@ -29,22 +29,22 @@ from cache.store import Cache
 from cache.texts import TextRecord, get_texts, put_texts
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, LibraryChanged, Report
-from engine.jobs.threads import Pulse, on_thread
-from engine.library.decoders import PoolSettings, open_decoders, sensible_count
-from engine.library.pipeline import Pipeline, Written
+from engine.jobs.threads import ThreadProgress, on_thread
+from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
+from engine.library.pipeline import BatchCounts, IndexPipeline
 from engine.library.plan import FileTask
-from engine.library.progress import Progress
-from engine.library.vector_files import Part, read_folder, read_npz
+from engine.library.progress import ProgressReporter
+from engine.library.vector_files import VectorArray, read_folder, read_npz
 from engine.requests import ImportRequest
 from engine.settings import EngineSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class VectorSources:
     """What an import reads from."""
 
-    pictures: Sequence[Part]
-    texts: Sequence[Part]
+    pictures: Sequence[VectorArray]
+    texts: Sequence[VectorArray]
     dim: int
 
     @property
@@ -56,19 +56,22 @@ class Sources:
         return sum(part.rows for part in self.texts)
 
 
-def open_sources(request: ImportRequest) -> Sources:
+def open_sources(request: ImportRequest) -> VectorSources:
     """Look into the files of a request; it reads from the disk, so call it on a thread.
 
     Raises RequestError where nothing is named, VectorsError where the files do not fit.
     """
-    pictures: list[Part] = []
-    texts: list[Part] = []
+    pictures: list[VectorArray] = []
+    texts: list[VectorArray] = []
     if request.pictures is None and request.texts is None:
-        raise RequestError("Nothing to import", hint="Name --pictures, --texts or both.")
+        raise RequestError(
+            "Nothing to import", hint="Name --pictures, --texts or both.", field="pictures"
+        )
     if request.root is not None and not request.root.is_dir():
         raise RequestError(
             f"There is no folder {request.root}",
             hint="Name the folder that the pictures lie in, or leave --root out.",
+            field="root",
         )
     if request.pictures is not None and request.pictures.is_dir():
         layout = read_folder(request.pictures)
@@ -78,10 +81,10 @@ def open_sources(request: ImportRequest) -> Sources:
         pictures += read_npz(request.pictures, "image")
     if request.texts is not None:
         texts += read_npz(request.texts, "text")
-    return Sources(pictures=pictures, texts=texts, dim=_one_dimension([*pictures, *texts]))
+    return VectorSources(pictures=pictures, texts=texts, dim=_one_dimension([*pictures, *texts]))
 
 
-def _one_dimension(parts: Sequence[Part]) -> int:
+def _one_dimension(parts: Sequence[VectorArray]) -> int:
     if not parts:
         raise VectorsError("There are no vectors in it")
     first = parts[0]
@@ -100,7 +103,7 @@ FileRow = tuple[int, int, int, bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class FoundFiles:
     """What looking for files brought to light."""
 
     present: int
@@ -109,7 +112,7 @@ class Found:
     """Files of pictures without content yet."""
 
 
-def place(root: Path | None, name: str) -> str:
+def path_of(root: Path | None, name: str) -> str:
     """The path that a name stands for: below the root where there is one, else as it is."""
     return name if root is None else os.path.normpath(root.absolute() / name)
 
@@ -118,7 +121,7 @@ def find_files(
     paths: Sequence[str],
     known: Mapping[str, FileRow],
     failures: Mapping[str, FailureRecord],
-) -> Found:
+) -> FoundFiles:
     """Look for the files of the paths that are `known`, which are those below the root.
 
     Nothing outside of it is touched. It asks the disk, so call it on a thread.
@@ -136,7 +139,7 @@ def find_files(
             continue
         if (size, mtime_ns) == (0, 0) and not is_present:
             tasks.append(FileTask(path, *seen, picture_id, False, was_bad))
-    return Found(present=present, tasks=tasks)
+    return FoundFiles(present=present, tasks=tasks)
 
 
 def _stat(path: str) -> tuple[int, int] | None:
@@ -171,9 +174,9 @@ class ImportRun:
         Raises VectorsError, RequestError or CacheError; what was committed before stays.
         """
         self._job_id, self._report = job_id, report
-        self._progress = Progress(job_id, report)
+        self._progress = ProgressReporter(job_id, report)
         began = time.monotonic()
-        self._progress.tell("reading vectors", 0)
+        self._progress.report("reading vectors", 0)
         sources = await asyncio.to_thread(open_sources, self._request)
         await self._enter_encoder(sources.dim)
         await self._import_texts(sources)
@@ -194,21 +197,21 @@ class ImportRun:
         self._encoder = _keep_known(record, known)
         await self._cache.write(put_encoder, self._encoder)
 
-    async def _import_texts(self, sources: Sources) -> None:
+    async def _import_texts(self, sources: VectorSources) -> None:
         done, total = 0, sources.text_rows
         async for names, vectors in self._batches(sources.texts, "texts"):
-            self._progress.tell("importing texts", done, total, unit="texts")
+            self._progress.report("importing texts", done, total, unit="texts")
             self._new_texts += await self._cache.write(
                 _write_texts, self._encoder.id, names, vectors
             )
             done += len(names)
         if total:
-            self._progress.tell("importing texts", total, total, unit="texts")
+            self._progress.report("importing texts", total, total, unit="texts")
 
-    async def _import_pictures(self, sources: Sources) -> None:
+    async def _import_pictures(self, sources: VectorSources) -> None:
         total = sources.picture_rows
         async for names, vectors in self._batches(sources.pictures, "pictures"):
-            self._progress.tell("importing vectors", len(self._paths), total, unit="pictures")
+            self._progress.report("importing vectors", len(self._paths), total, unit="pictures")
             paths, added = await self._cache.write(
                 _write_pictures, self._encoder.id, self._request.root, names, vectors
             )
@@ -218,18 +221,20 @@ class ImportRun:
                 self._report(LibraryChanged(job_id=self._job_id, added=added))
         if not total:
             return
-        self._progress.tell("importing vectors", total, total, unit="pictures")
+        self._progress.report("importing vectors", total, total, unit="pictures")
         self._paths = await asyncio.to_thread(lambda: list(dict.fromkeys(self._paths)))
         if again := total - len(self._paths):
             note = f"{again} pictures are named more than once; the first vector of each counts"
             self._report(JobNote(job_id=self._job_id, message=note))
 
     async def _batches(
-        self, parts: Sequence[Part], unit: str
+        self, parts: Sequence[VectorArray], unit: str
     ) -> AsyncIterator[tuple[Sequence[str], Vectors]]:
         """Names and vectors of all parts, a block at a time; one part is in memory at once."""
         for part in parts:
-            pulse = Pulse(partial(self._progress.tell, "checking", total=part.rows, unit=unit))
+            pulse = ThreadProgress(
+                partial(self._progress.report, "checking", total=part.rows, unit=unit)
+            )
             named = await on_thread(partial(part.read, pulse), pulse)
             for start in range(0, len(named.names), BLOCK_ROWS):
                 rows = slice(start, start + BLOCK_ROWS)
@@ -245,21 +250,21 @@ class ImportRun:
         if not tasks:
             return
         self._total = len(tasks)
-        self._progress.tell("reading pictures", 0, self._total, unit="pictures")
-        settings = PoolSettings(
-            count=min(sensible_count(self._settings.decoders), len(tasks)),
+        self._progress.report("reading pictures", 0, self._total, unit="pictures")
+        settings = DecoderSettings(
+            count=min(decoder_count(self._settings.decoders), len(tasks)),
             log=self._settings.home / "logs" / "decoder.log",
             spec=None,
             max_pixels=self._settings.max_pixels,
             thumbnail_side=self._settings.thumbnail_side,
             known=np.empty(0, np.int64),
         )
-        pipeline = Pipeline(
+        pipeline = IndexPipeline(
             self._cache,
             self._encoder,
             None,
             self,
-            lacking=frozenset(),
+            missing_ids=frozenset(),
             batch_size=_PICTURES_AT_ONCE,
         )
         async with open_decoders(settings) as decoders:
@@ -270,7 +275,7 @@ class ImportRun:
         bad = {record.path: record for record in await self._cache.read(failures, str(root))}
         paths, tasks = self._paths, list[FileTask]()
         for start in range(0, len(paths), _FILES_AT_ONCE):
-            self._progress.tell("looking for files", start, len(paths), unit="files")
+            self._progress.report("looking for files", start, len(paths), unit="files")
             part = paths[start : start + _FILES_AT_ONCE]
             found = await asyncio.to_thread(find_files, part, known, bad)
             self._present += found.present
@@ -280,16 +285,16 @@ class ImportRun:
     def file_done(self, path: str) -> None:
         """Count a picture that was read."""
         self._decoded += 1
-        self._progress.tell(
+        self._progress.report(
             "reading pictures", self._decoded, self._total, unit="pictures", detail=path
         )
 
-    def batch_written(self, written: Written) -> None:
+    def batch_written(self, written: BatchCounts) -> None:
         """Let searches know of a committed batch."""
         self._bad += written.failed
         self._report(LibraryChanged(job_id=self._job_id, added=0))
 
-    def _sentence(self, sources: Sources, seconds: float) -> str:
+    def _sentence(self, sources: VectorSources, seconds: float) -> str:
         parts = []
         if rows := sources.picture_rows:
             where = f", {self._present} of them on the disk" if self._request.root else ""
@@ -326,7 +331,7 @@ def _write_pictures(
     db: Database, encoder_id: str, root: Path | None, names: Sequence[str], vectors: Vectors
 ) -> tuple[list[str], int]:
     """Enter pictures by name with their vectors; returns their paths and how many were new."""
-    paths = [place(root, name) for name in names]
+    paths = [path_of(root, name) for name in names]
     return paths, add_embeddings(db, encoder_id, add_names(db, paths), vectors)
 
 

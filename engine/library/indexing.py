@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +18,13 @@ from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import ModelMissingError
 from engine.events import JobNote, LibraryChanged, Report
+from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.library.decoders import PoolSettings, open_decoders, sensible_count
+from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
 from engine.library.folders import check_roots, readable, walk
-from engine.library.pipeline import Pipeline, Written, write_scan
-from engine.library.plan import FileTask, Known, Plan, evenly, make_plan
-from engine.library.progress import INTERVAL_S, Progress
+from engine.library.pipeline import BatchCounts, IndexPipeline, write_scan
+from engine.library.plan import FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
+from engine.library.progress import INTERVAL_S, ProgressReporter
 from engine.models.input_spec import InputSpec
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
@@ -34,7 +34,7 @@ from engine.states import JobKind
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from engine.models.encoder_info import EncoderFacts
+    from engine.models.encoder_info import EncoderInfo
     from engine.models.encoders import LoadedEncoder
 
 
@@ -43,7 +43,7 @@ _NOTES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class EncoderSpace:
     """The space that pictures are embedded in."""
 
     record: EncoderRecord
@@ -53,7 +53,7 @@ class Target:
     """Why there is no model."""
 
 
-class Run:
+class IndexRun:
     """Carries out one request."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Run:
         where nothing can be embedded, at the end where imported vectors covered only a part.
         """
         self._job_id, self._report = job_id, report
-        self._progress = Progress(job_id, report)
+        self._progress = ProgressReporter(job_id, report)
         began = time.monotonic()
         roots = await asyncio.to_thread(check_roots, self._request.folders)
         target = await self._target()
@@ -104,35 +104,35 @@ class Run:
             ) from target.absence
         return replace(self._summary, seconds=time.monotonic() - began)
 
-    async def _target(self) -> Target:
+    async def _target(self) -> EncoderSpace:
         try:
-            facts = await self._host.describe(self._source)
+            info = await self._host.describe(self._source)
         except ModelMissingError as error:
             for record in await self._cache.read(encoders):
                 if record.id == self._source:
-                    return Target(record=record, spec=None, absence=error)
+                    return EncoderSpace(record=record, spec=None, absence=error)
             raise ModelMissingError(
                 error.message, hint=f"{error.hint}\n{BUILT_IN.instead}"
             ) from error
         if self._source == BUILT_IN.name:
             self._report(JobNote(job_id=self._job_id, message=BUILT_IN.limits))
         record = EncoderRecord(
-            id=facts.id,
-            dim=facts.dim,
-            logit_scale=facts.logit_scale,
-            source=facts.source,
-            languages=facts.languages,
+            id=info.id,
+            dim=info.dim,
+            logit_scale=info.logit_scale,
+            source=info.source,
+            languages=info.languages,
         )
-        return Target(record=record, spec=facts.spec)
+        return EncoderSpace(record=record, spec=info.spec)
 
-    async def _scan(self, roots: list[str], target: Target) -> Plan:
+    async def _scan(self, roots: list[str], target: EncoderSpace) -> ScanPlan:
         """Walk and plan on the thread, telling meanwhile how many files were found."""
-        self._progress.tell("walking", 0, unit="files")
+        self._progress.report("walking", 0, unit="files")
         known = await self._known(roots, target)
-        plan, stop = Plan(), threading.Event()
+        plan, stop = ScanPlan(), threading.Event()
         request = self._request
         choose = (
-            evenly(roots, request.per_class, request.seed)
+            sample_evenly(roots, request.per_class, request.seed)
             if request.per_class is not None
             else None
         )
@@ -143,79 +143,79 @@ class Run:
         try:
             while not planning.done():
                 await asyncio.wait([planning], timeout=INTERVAL_S)
-                self._progress.tell("walking", plan.found, unit="files")
+                self._progress.report("walking", plan.found, unit="files")
             await planning
         finally:
             stop.set()
-        self._lacking = await self._embed_what_returned(plan, target)
+        self._missing_ids = await self._embed_what_returned(plan, target)
         return plan
 
-    async def _known(self, roots: list[str], target: Target) -> Known:
+    async def _known(self, roots: list[str], target: EncoderSpace) -> KnownFiles:
         """Ask in small steps, between which searches may read."""
         files: dict[str, tuple[int, int, int, bool]] = {}
-        ledger: dict[str, FailureRecord] = {}
+        failed: dict[str, FailureRecord] = {}
         for root in roots:
             files |= await self._cache.read(known_files, root)
-            ledger |= {entry.path: entry for entry in await self._cache.read(failures, root)}
-        lacking = await self._cache.read(missing, target.record.id)
-        return Known(files=files, failures=ledger, missing=frozenset(lacking))
+            failed |= {entry.path: entry for entry in await self._cache.read(failures, root)}
+        missing_ids = await self._cache.read(missing, target.record.id)
+        return KnownFiles(files=files, failures=failed, missing=frozenset(missing_ids))
 
-    async def _embed_what_returned(self, plan: Plan, target: Target) -> frozenset[int]:
+    async def _embed_what_returned(self, plan: ScanPlan, target: EncoderSpace) -> frozenset[int]:
         """Plan to read files that are back but lack an embedding; return all pictures that do."""
         ids = [picture_id for _, picture_id in plan.returned]
-        ids += [task.adopts for task in plan.tasks if task.adopts is not None]
-        lacking = frozenset(await self._cache.read(missing, target.record.id, ids))
+        ids += [task.named_id for task in plan.tasks if task.named_id is not None]
+        missing_ids = frozenset(await self._cache.read(missing, target.record.id, ids))
         for seen, picture_id in plan.returned:
-            if picture_id in lacking:
+            if picture_id in missing_ids:
                 task = FileTask(seen.path, seen.size, seen.mtime_ns, None, True, False)
                 plan.tasks.append(task)
-        return lacking
+        return missing_ids
 
-    def _note_scan(self, plan: Plan) -> None:
+    def _note_scan(self, plan: ScanPlan) -> None:
         self._summary = IndexSummary(
             found=plan.found,
             unchanged=plan.unchanged,
             reused=len(plan.returned),
             known_bad=plan.known_bad,
             failed=len(plan.failures),
-            vanished=len(plan.vanished),
+            vanished=len(plan.missing),
             unreadable_folders=len(plan.unreadable),
         )
         for path, reason in plan.unreadable[:_NOTES]:
             note = f"{readable(path)} could not be read ({reason}); what is known of it is kept"
             self._report(JobNote(job_id=self._job_id, message=note))
-        if plan.returned or plan.vanished:
+        if plan.returned or plan.missing:
             self._report(LibraryChanged(job_id=self._job_id, added=len(plan.returned)))
 
-    async def _read(self, plan: Plan, target: Target) -> int:
+    async def _read(self, plan: ScanPlan, target: EncoderSpace) -> int:
         """Read, embed and commit; return how many pictures stayed without an embedding."""
         self._total = len(plan.tasks)
-        settings = PoolSettings(
-            count=min(sensible_count(self._settings.decoders), self._total),
+        settings = DecoderSettings(
+            count=min(decoder_count(self._settings.decoders), self._total),
             log=self._settings.home / "logs" / "decoder.log",
             spec=target.spec,
             max_pixels=self._settings.max_pixels,
             thumbnail_side=self._settings.thumbnail_side,
             known=await self._cache.read(embedded_hashes, target.record.id),
         )
-        pipeline = Pipeline(
+        pipeline = IndexPipeline(
             self._cache,
             target.record,
             None if target.spec is None else self._embed,
             self,
-            lacking=self._lacking,
+            missing_ids=self._missing_ids,
             batch_size=self._request.batch_size,
         )
-        self._progress.tell("indexing", 0, self._total, unit="files")
+        self._progress.report("indexing", 0, self._total, unit="files")
         async with open_decoders(settings) as decoders:
             await pipeline.run(plan.tasks, decoders)
         return pipeline.without_vector
 
     async def _embed(self, pixels: NDArray[np.uint8]) -> Vectors:
         if not self._is_loaded:
-            self._progress.tell("loading the encoder", self._done, self._total, unit="files")
+            self._progress.report("loading the encoder", self._done, self._total, unit="files")
             loaded = await self._host.load(self._source)
-            for message in loaded.notes:
+            for message in loaded.warnings:
                 self._report(JobNote(job_id=self._job_id, message=message))
             self._is_loaded = True
         return await self._host.embed_pixels(self._source, pixels)
@@ -223,9 +223,9 @@ class Run:
     def file_done(self, path: str) -> None:
         """Count a file that was read and, where needed, embedded."""
         self._done += 1
-        self._progress.tell("indexing", self._done, self._total, unit="files", detail=path)
+        self._progress.report("indexing", self._done, self._total, unit="files", detail=path)
 
-    def batch_written(self, written: Written) -> None:
+    def batch_written(self, written: BatchCounts) -> None:
         """Count a committed batch and let searches know."""
         before = self._summary
         self._summary = replace(
@@ -269,7 +269,7 @@ def _part(count: int, what: str) -> str:
 class EncoderHost(Protocol):
     """What indexing needs of the encoders."""
 
-    async def describe(self, source: str) -> EncoderFacts: ...
+    async def describe(self, source: str) -> EncoderInfo: ...
 
     async def load(self, source: str) -> LoadedEncoder: ...
 
@@ -291,7 +291,7 @@ class Indexer:
 
     async def run(self, request: IndexRequest, job_id: int, report: Report) -> str:
         """Index the folders of `request` and return the closing sentence."""
-        run = Run(self._cache, self._encoders, self._settings, self._thread, request)
+        run = IndexRun(self._cache, self._encoders, self._settings, self._thread, request)
         return sentence(await run.carry_out(job_id, report))
 
     async def aclose(self) -> None:
@@ -316,16 +316,7 @@ class IndexJob:
 
     @property
     def request(self) -> str:
-        asked = self.asked
-        return json.dumps(
-            {
-                "folders": [str(folder) for folder in asked.folders],
-                "encoder": asked.encoder,
-                "per_class": asked.per_class,
-                "seed": asked.seed,
-                "batch_size": asked.batch_size,
-            }
-        )
+        return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
         return await self.indexer.run(self.asked, job_id, report)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cache.collections import forget
 from cache.embeddings import EncoderRecord, encoders
-from cache.files import FailureRecord, FolderRecord, failures, folders, vanished_paths
+from cache.files import FailureRecord, FolderRecord, failures, folders, missing_paths
 from cache.library import LibraryCounts, counts
-from cache.pictures import ShownPicture, show, thumbnails
+from cache.pictures import ShownPicture, shown_pictures, thumbnails
 from cache.sql import revision
 from cache.store import Cache
 from engine.results import Shown
@@ -30,12 +30,12 @@ class Library:
         return await self._cache.read(folders)
 
     async def failures(self, root: Path | None = None) -> list[FailureRecord]:
-        """The failure ledger, or the part of it at or below `root`."""
+        """The failures, or those at or below `root`."""
         return await self._cache.read(failures, None if root is None else _absolute(root))
 
-    async def vanished(self) -> list[str]:
+    async def missing_files(self) -> list[str]:
         """The paths that the last scans did not find any more, in path order."""
-        return await self._cache.read(vanished_paths)
+        return await self._cache.read(missing_paths)
 
     async def encoders(self) -> list[EncoderRecord]:
         """Every encoder the cache has vectors or texts of."""
@@ -50,7 +50,7 @@ class Library:
 
     async def shown(self, picture_ids: Sequence[int]) -> list[Shown]:
         """What to show of pictures, in the given order; those that are gone are left out."""
-        return [_shown(found) for found in await self._cache.read(show, picture_ids)]
+        return [_shown(found) for found in await self._cache.read(shown_pictures, picture_ids)]
 
     async def thumbnails(self, picture_ids: Sequence[int]) -> dict[int, bytes]:
         """Encoded thumbnails by picture id; pictures without one are left out."""

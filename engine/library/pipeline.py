@@ -17,39 +17,39 @@ from cache.files import (
     FailureRecord,
     SeenFile,
     clear_failures,
-    mark_vanished,
+    mark_missing,
     put_failures,
     put_files,
 )
-from cache.pictures import add_picture, adopt, find_by_sha
+from cache.pictures import add_picture, fill_named, find_by_sha
 from cache.store import Cache
 from engine.errors import OutOfMemoryError
-from engine.library.decoders import Decoder, Outcome, Read, Refused
-from engine.library.plan import FileTask, Plan
+from engine.library.decoders import DecoderProcess, FileContent, ReadOutcome, RefusedFile
+from engine.library.plan import FileTask, ScanPlan
 
 RETRY = -1
-"""Stands for the size of a file in the ledger that is to be tried again in any case."""
+"""Stands for the size of a file among the failures that is to be tried again in any case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Item:
+class IndexItem:
     """A file on its way into the cache, with its embedding if it needs one."""
 
-    read: Read
+    read: FileContent
     vector: Vectors | None = None
     """Unit length, [dim]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Batch:
+class IndexBatch:
     """What one transaction takes."""
 
-    items: Sequence[Item]
-    refused: Sequence[Refused]
+    items: Sequence[IndexItem]
+    refused: Sequence[RefusedFile]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class BatchCounts:
     """What a batch changed, in files."""
 
     added: int = 0
@@ -59,15 +59,15 @@ class Written:
     failed: int = 0
 
 
-def write_scan(db: Database, plan: Plan) -> None:
+def write_scan(db: Database, plan: ScanPlan) -> None:
     """Write what a scan found out without reading a file."""
     put_files(db, plan.returned)
-    mark_vanished(db, plan.vanished)
+    mark_missing(db, plan.missing)
     put_failures(db, plan.failures)
     clear_failures(db, plan.forgiven)
 
 
-def write_batch(db: Database, encoder: EncoderRecord, batch: Batch) -> Written:
+def write_batch(db: Database, encoder: EncoderRecord, batch: IndexBatch) -> BatchCounts:
     """Enter pictures, files, embeddings and failures together."""
     known = find_by_sha(db, (item.read.sha256 for item in batch.items))
     files: list[tuple[SeenFile, int]] = []
@@ -89,7 +89,7 @@ def write_batch(db: Database, encoder: EncoderRecord, batch: Batch) -> Written:
         embedded = add_embeddings(db, encoder.id, list(vectors), np.stack(list(vectors.values())))
     clear_failures(db, [item.read.task.path for item in batch.items if item.read.task.was_bad])
     _refuse(db, batch.refused)
-    return Written(
+    return BatchCounts(
         added=len(added),
         reused=len(files) - len(added),
         embedded=embedded,
@@ -98,20 +98,20 @@ def write_batch(db: Database, encoder: EncoderRecord, batch: Batch) -> Written:
     )
 
 
-def _picture(db: Database, read: Read, known: dict[str, int]) -> int | None:
+def _picture(db: Database, read: FileContent, known: dict[str, int]) -> int | None:
     """The id of the content that was read; None where it was forgotten in the meantime."""
     if read.new is None:
         return known.get(read.sha256)
-    if read.task.adopts is not None:
-        return adopt(db, read.task.adopts, read.new)
+    if read.task.named_id is not None:
+        return fill_named(db, read.task.named_id, read.new)
     return add_picture(db, read.new)
 
 
-def _seen(read: Read) -> SeenFile:
+def _seen(read: FileContent) -> SeenFile:
     return SeenFile(path=read.task.path, size=read.size, mtime_ns=read.mtime_ns)
 
 
-def _refuse(db: Database, refused: Sequence[Refused]) -> None:
+def _refuse(db: Database, refused: Sequence[RefusedFile]) -> None:
     now = time.time()
     put_failures(
         db,
@@ -127,7 +127,7 @@ def _refuse(db: Database, refused: Sequence[Refused]) -> None:
         ],
     )
     # What a path held is not there any more once it holds something that is no picture.
-    mark_vanished(
+    mark_missing(
         db, [entry.task.path for entry in refused if entry.is_final and entry.task.was_known]
     )
 
@@ -147,15 +147,15 @@ class Embed(Protocol):
         ...
 
 
-class Listener(Protocol):
+class PipelineListener(Protocol):
     """What the pipeline tells while it works."""
 
     def file_done(self, path: str) -> None: ...
 
-    def batch_written(self, written: Written) -> None: ...
+    def batch_written(self, written: BatchCounts) -> None: ...
 
 
-class Pipeline:
+class IndexPipeline:
     """Carries the tasks of one run from the disk into the cache."""
 
     def __init__(
@@ -163,27 +163,27 @@ class Pipeline:
         cache: Cache,
         encoder: EncoderRecord,
         embed: Embed | None,
-        listener: Listener,
+        listener: PipelineListener,
         *,
-        lacking: frozenset[int],
+        missing_ids: frozenset[int],
         batch_size: int,
     ) -> None:
         self._cache = cache
         self._encoder = encoder
         self._embed = embed
         self._listener = listener
-        self._lacking = lacking
+        self._missing_ids = missing_ids
         self._batch_size = batch_size
         self._call_size = min(_FIRST_CALL, batch_size)
-        self._queue: asyncio.Queue[Outcome] = asyncio.Queue(maxsize=2 * batch_size)
+        self._queue: asyncio.Queue[ReadOutcome] = asyncio.Queue(maxsize=2 * batch_size)
         self._embedded: set[str] = set()
-        self._items: list[Item] = []
-        self._refused: list[Refused] = []
+        self._items: list[IndexItem] = []
+        self._refused: list[RefusedFile] = []
         self._batch_began = 0.0
         self.without_vector = 0
         """Pictures left for another run because no encoder is at hand."""
 
-    async def run(self, tasks: Sequence[FileTask], decoders: Sequence[Decoder]) -> None:
+    async def run(self, tasks: Sequence[FileTask], decoders: Sequence[DecoderProcess]) -> None:
         """Index the files; cancelling it leaves what is committed."""
         waiting = iter(tasks)
         try:
@@ -194,7 +194,7 @@ class Pipeline:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
-    async def _read(self, decoder: Decoder, waiting: Iterator[FileTask]) -> None:
+    async def _read(self, decoder: DecoderProcess, waiting: Iterator[FileTask]) -> None:
         for task in waiting:
             await self._queue.put(await decoder.read(task))
 
@@ -209,34 +209,34 @@ class Pipeline:
             if self._is_full() or not left:
                 await self._write()
 
-    async def _take(self, outcomes: Sequence[Outcome]) -> None:
+    async def _take(self, outcomes: Sequence[ReadOutcome]) -> None:
         """Embed what needs it and put all into the batch."""
-        reads = [outcome for outcome in outcomes if isinstance(outcome, Read)]
+        reads = [outcome for outcome in outcomes if isinstance(outcome, FileContent)]
         is_first = not (self._items or self._refused)
-        self._refused += [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+        self._refused += [outcome for outcome in outcomes if isinstance(outcome, RefusedFile)]
         needing = [read for read in reads if self._needs_vector(read)]
         vectors = await self._vectors([read.pixels for read in needing if read.pixels is not None])
         by_hash = {read.sha256: vector for read, vector in zip(needing, vectors, strict=True)}
         for read in reads:
             self.without_vector += self._stays_without(read)
             if read.new is not None or read.is_known:
-                self._items.append(Item(read=read, vector=by_hash.pop(read.sha256, None)))
+                self._items.append(IndexItem(read=read, vector=by_hash.pop(read.sha256, None)))
         if is_first:
             self._batch_began = time.monotonic()
         for outcome in outcomes:
             self._listener.file_done(outcome.task.path)
 
-    def _needs_vector(self, read: Read) -> bool:
+    def _needs_vector(self, read: FileContent) -> bool:
         if read.pixels is None or read.sha256 in self._embedded:
             return False
-        if read.task.adopts is not None and read.task.adopts not in self._lacking:
+        if read.task.named_id is not None and read.task.named_id not in self._missing_ids:
             return False
         self._embedded.add(read.sha256)
         return True
 
-    def _stays_without(self, read: Read) -> bool:
-        if read.task.adopts is not None:
-            return self._embed is None and read.task.adopts in self._lacking
+    def _stays_without(self, read: FileContent) -> bool:
+        if read.task.named_id is not None:
+            return self._embed is None and read.task.named_id in self._missing_ids
         return read.new is None and not read.is_known
 
     async def _vectors(self, pictures: Sequence[NDArray[np.uint8]]) -> Sequence[Vectors]:
@@ -267,6 +267,6 @@ class Pipeline:
 
     async def _write(self) -> None:
         """Commit the batch before the next one begins: an interruption costs one at most."""
-        batch = Batch(items=self._items, refused=self._refused)
+        batch = IndexBatch(items=self._items, refused=self._refused)
         self._listener.batch_written(await self._cache.write(write_batch, self._encoder, batch))
         self._items, self._refused = [], []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cache.files import FailureRecord, SeenFile
-from engine.library.folders import Folder, Found, is_text, readable
+from engine.library.folders import FoundFile, ScannedFolder, is_text, readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +17,16 @@ class FileTask:
     path: str
     size: int
     mtime_ns: int
-    adopts: int | None
+    named_id: int | None
     """The picture that was imported under this path, and has no content yet."""
     was_known: bool
     """The path has a row, which is out of date if the file turns out bad."""
     was_bad: bool
-    """The path is in the failure ledger, to be struck from it if the file is good now."""
+    """The path is among the failures, to be struck from it if the file is good now."""
 
 
 @dataclass(slots=True)
-class Plan:
+class ScanPlan:
     """What a scan found; grows while the scan runs."""
 
     found: int = 0
@@ -34,18 +34,18 @@ class Plan:
     known_bad: int = 0
     tasks: list[FileTask] = field(default_factory=list)
     returned: list[tuple[SeenFile, int]] = field(default_factory=list)
-    """Files that had vanished and are back as they were, with their picture."""
+    """Files that were missing and are back as they were, with their picture."""
     failures: list[FailureRecord] = field(default_factory=list)
     """New ones, of things that need no reading to be refused."""
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     """Folders and why they could not be read."""
-    vanished: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     forgiven: list[str] = field(default_factory=list)
-    """Paths in the ledger that are gone."""
+    """Paths among the failures that are gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownFiles:
     """What the cache knows below the roots, and which pictures lack an embedding."""
 
     files: dict[str, tuple[int, int, int, bool]]
@@ -54,15 +54,15 @@ class Known:
     missing: frozenset[int]
 
 
-Choose = Callable[[str, list[Found]], list[Found]]
+Choose = Callable[[str, list[FoundFile]], list[FoundFile]]
 """Takes a folder and its files; returns those to be indexed."""
 
 
-def evenly(roots: Iterable[str], per_class: int, seed: int) -> Choose:
+def sample_evenly(roots: Iterable[str], per_class: int, seed: int) -> Choose:
     """Choose at most `per_class` files of each folder; the same seed chooses the same ones."""
     bases = tuple(roots)
 
-    def choose(folder: str, files: list[Found]) -> list[Found]:
+    def choose(folder: str, files: list[FoundFile]) -> list[FoundFile]:
         if len(files) <= per_class:
             return files
         base = next(root for root in bases if os.path.commonpath((root, folder)) == root)
@@ -73,7 +73,10 @@ def evenly(roots: Iterable[str], per_class: int, seed: int) -> Choose:
 
 
 def make_plan(
-    plan: Plan, folders: Iterable[Folder], known: Known, choose: Choose | None = None
+    plan: ScanPlan,
+    folders: Iterable[ScannedFolder],
+    known: KnownFiles,
+    choose: Choose | None = None,
 ) -> None:
     """Fill in `plan` from the folders, which may be watched from another thread meanwhile."""
     blind: list[str] = []
@@ -93,14 +96,14 @@ def make_plan(
         for path, reason in folder.odd:
             _refuse(plan, struck, (path, 0, 0), reason)
     prefixes = tuple(blind)
-    plan.vanished = [
+    plan.missing = [
         path for path, row in known.files.items() if row[3] and not path.startswith(prefixes)
     ]
     plan.forgiven = [path for path in struck if not path.startswith(prefixes)]
 
 
-def _keep_rest(files: list[Found], chosen: list[Found], known: Known) -> None:
-    """Files that were not chosen are still there: they must not count as vanished."""
+def _keep_rest(files: list[FoundFile], chosen: list[FoundFile], known: KnownFiles) -> None:
+    """Files that were not chosen are still there: they must not count as missing."""
     taken = {path for path, _, _ in chosen}
     for path, _, _ in files:
         if path not in taken:
@@ -108,7 +111,7 @@ def _keep_rest(files: list[Found], chosen: list[Found], known: Known) -> None:
 
 
 def _compare(
-    plan: Plan, files: list[Found], known: Known, struck: dict[str, FailureRecord]
+    plan: ScanPlan, files: list[FoundFile], known: KnownFiles, struck: dict[str, FailureRecord]
 ) -> None:
     plan.found += len(files)
     rows, missing = known.files, known.missing
@@ -127,13 +130,13 @@ def _compare(
 
 
 def _look_closer(
-    plan: Plan,
-    found: Found,
+    plan: ScanPlan,
+    found: FoundFile,
     row: tuple[int, int, int, bool] | None,
-    known: Known,
+    known: KnownFiles,
     struck: dict[str, FailureRecord],
 ) -> None:
-    """Plan a file that is new, changed, in the ledger, or known by name alone."""
+    """Plan a file that is new, changed, among the failures, or known by name alone."""
     path, size, mtime_ns = found
     if row is None and not is_text(path):
         _refuse(plan, struck, found, "its name is not valid UTF-8: rename it")
@@ -144,13 +147,15 @@ def _look_closer(
         plan.known_bad += 1
         return
     by_name = row is not None and row[:2] == (0, 0) and not row[3]
-    adopts = row[2] if row is not None and by_name else None
+    named_id = row[2] if row is not None and by_name else None
     was_known = row is not None and not by_name
-    plan.tasks.append(FileTask(path, size, mtime_ns, adopts, was_known, failure is not None))
+    plan.tasks.append(FileTask(path, size, mtime_ns, named_id, was_known, failure is not None))
 
 
-def _refuse(plan: Plan, struck: dict[str, FailureRecord], found: Found, reason: str) -> None:
-    """Enter something in the ledger unread, unless it is there already."""
+def _refuse(
+    plan: ScanPlan, struck: dict[str, FailureRecord], found: FoundFile, reason: str
+) -> None:
+    """Enter something among the failures unread, unless it is there already."""
     name = readable(found[0])
     failure = struck.pop(name, None)
     if failure is not None and (failure.size, failure.mtime_ns) == found[1:]:

@@ -12,7 +12,7 @@ _WINDOW_S = 10.0
 Clock = Callable[[], float]
 
 
-class Progress:
+class ProgressReporter:
     """Reports JobProgress at most ten times a second, and at each change of stage."""
 
     def __init__(self, job_id: int, report: Report, clock: Clock = time.monotonic) -> None:
@@ -20,10 +20,10 @@ class Progress:
         self._report = report
         self._clock = clock
         self._stage = ""
-        self._told = 0.0
+        self._reported = 0.0
         self._marks: deque[tuple[float, int]] = deque()
 
-    def tell(
+    def report(
         self, stage: str, done: int, total: int = 0, *, unit: str = "", detail: str = ""
     ) -> None:
         """Report, unless the last report is too fresh; the last step is always reported."""
@@ -32,9 +32,9 @@ class Progress:
             self._stage = stage
             self._marks.clear()
             self._marks.append((now, done))
-        elif now - self._told < INTERVAL_S and (done < total or not total):
+        elif now - self._reported < INTERVAL_S and (done < total or not total):
             return
-        self._told = now
+        self._reported = now
         rate = self._rate(now, done)
         eta_s = (total - done) / rate if rate and total else None
         self._report(

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from cache.embeddings import Vectors
 from engine.errors import VectorsError
 from engine.files import replaced
-from engine.jobs.threads import Pulse
+from engine.jobs.threads import ThreadProgress
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
@@ -37,7 +37,7 @@ _ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Named:
+class NamedVectors:
     """Names, of pictures or texts, with a unit vector each."""
 
     names: Sequence[str]
@@ -46,24 +46,24 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class VectorArray:
     """One array of vectors in a file, read when its turn comes."""
 
     where: str
     """The file, for messages."""
     rows: int
     dim: int
-    read: Callable[[Pulse], Named]
+    read: Callable[[ThreadProgress], NamedVectors]
     """Reads and checks all of it, counting rows; a matter of seconds for a million."""
 
 
-def part_of(
+def vector_array(
     where: str,
     names: Callable[[], Sequence[str]],
     vectors: Array,
     *,
     skip_unnamed: bool = False,
-) -> Part:
+) -> VectorArray:
     """Describe an array that may still lie on the disk; `read` checks names and values.
 
     With `skip_unnamed`, rows whose name is blank are left out, else refused. Raises VectorsError
@@ -78,18 +78,18 @@ def part_of(
     if dim == 0:
         raise VectorsError(f"{where}: the vectors have no numbers")
 
-    def read(pulse: Pulse) -> Named:
+    def read(pulse: ThreadProgress) -> NamedVectors:
         listed = names()
         if len(listed) != rows:
             raise VectorsError(f"{where}: {len(listed)} names for {rows} vectors")
         named = [row for row, name in enumerate(listed) if name.strip()]
         if skip_unnamed and len(named) < rows:
             kept = [listed[row] for row in named]
-            return Named(names=kept, vectors=unit(where, kept, vectors[named], pulse))
+            return NamedVectors(names=kept, vectors=unit(where, kept, vectors[named], pulse))
         check_names(where, listed)
-        return Named(names=listed, vectors=unit(where, listed, vectors, pulse))
+        return NamedVectors(names=listed, vectors=unit(where, listed, vectors, pulse))
 
-    return Part(where=where, rows=rows, dim=dim, read=read)
+    return VectorArray(where=where, rows=rows, dim=dim, read=read)
 
 
 def texts_of(where: str, array: Array) -> list[str]:
@@ -114,7 +114,7 @@ def check_names(where: str, names: Sequence[str]) -> None:
             raise VectorsError(f"{where}: the name in row {row} is not valid text")
 
 
-def unit(where: str, names: Sequence[str], vectors: Array, pulse: Pulse) -> Vectors:
+def unit(where: str, names: Sequence[str], vectors: Array, pulse: ThreadProgress) -> Vectors:
     """The vectors as float32 of unit length; VectorsError names the first that has no direction."""
     units = np.empty(vectors.shape, np.float32)
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
@@ -155,14 +155,14 @@ def _is_text(name: str) -> bool:
 _UNREADABLE = (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, zlib.error)
 
 
-def read_npz(path: Path, names: str) -> list[Part]:
+def read_npz(path: Path, names: str) -> list[VectorArray]:
     """The vectors of a `.npz` with an array `vector` and one of names; nothing is unpickled.
 
     Raises VectorsError for anything else.
     """
     arrays = _arrays(path, names)
     labels = texts_of(f"{path.name}, {names}", arrays[names])
-    return [part_of(path.name, lambda: labels, arrays["vector"])]
+    return [vector_array(path.name, lambda: labels, arrays["vector"])]
 
 
 def _arrays(path: Path, names: str) -> dict[str, Array]:
@@ -193,7 +193,7 @@ def _reason(path: Path, error: BaseException) -> str:
     return str(error)
 
 
-def write_npz(path: Path, arrays: Mapping[str, Array], pulse: Pulse) -> None:
+def write_npz(path: Path, arrays: Mapping[str, Array], pulse: ThreadProgress) -> None:
     """Write arrays as `numpy.savez` does, under a temporary name until they are on the disk."""
     with replaced(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, array in arrays.items():
@@ -201,7 +201,7 @@ def write_npz(path: Path, arrays: Mapping[str, Array], pulse: Pulse) -> None:
                 write_array(member, array, pulse)
 
 
-def write_array(file: IO[bytes], array: Array, pulse: Pulse) -> None:
+def write_array(file: IO[bytes], array: Array, pulse: ThreadProgress) -> None:
     """Write an array in numpy's own format, a piece at a time."""
     np.lib.format.write_array(pulse.file(file), np.ascontiguousarray(array), allow_pickle=False)
 
@@ -215,14 +215,14 @@ _TEXT_COLUMNS = ("caption",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class VectorFolder:
     """What a folder holds."""
 
-    pictures: Sequence[Part]
-    texts: Sequence[Part]
+    pictures: Sequence[VectorArray]
+    texts: Sequence[VectorArray]
 
 
-def read_folder(folder: Path) -> Layout:
+def read_folder(folder: Path) -> VectorFolder:
     """Find the vectors of a folder and check that each file has its names.
 
     Raises VectorsError where something is missing or does not fit, or where pyarrow is.
@@ -235,10 +235,12 @@ def read_folder(folder: Path) -> Layout:
     texts = _parts(folder, "text_emb", _TEXT_COLUMNS)
     if (folder / TEXTS_FILE).is_file():
         texts += read_npz(folder / TEXTS_FILE, "text")
-    return Layout(pictures=_parts(folder, "img_emb", _PICTURE_COLUMNS), texts=texts)
+    return VectorFolder(pictures=_parts(folder, "img_emb", _PICTURE_COLUMNS), texts=texts)
 
 
-def write_folder(folder: Path, pictures: Named, texts: Named | None, pulse: Pulse) -> None:
+def write_folder(
+    folder: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: ThreadProgress
+) -> None:
     """Write pictures, and texts where there are any, into an existing empty folder."""
     arrow, parquet = _arrow("pyarrow"), _arrow("pyarrow.parquet")
     for name in ("img_emb", "metadata"):
@@ -254,11 +256,11 @@ def write_folder(folder: Path, pictures: Named, texts: Named | None, pulse: Puls
         write_npz(folder / TEXTS_FILE, arrays, pulse)
 
 
-def _parts(folder: Path, kind: str, columns: Sequence[str]) -> list[Part]:
+def _parts(folder: Path, kind: str, columns: Sequence[str]) -> list[VectorArray]:
     return [_part(folder, kind, path, columns) for path in _numbered(folder / kind, ".npy")]
 
 
-def _part(folder: Path, kind: str, path: Path, columns: Sequence[str]) -> Part:
+def _part(folder: Path, kind: str, path: Path, columns: Sequence[str]) -> VectorArray:
     number = path.stem.removeprefix(f"{kind}_")
     metadata = folder / "metadata" / f"metadata_{number}.parquet"
     where = f"{kind}/{path.name}"
@@ -270,7 +272,7 @@ def _part(folder: Path, kind: str, path: Path, columns: Sequence[str]) -> Part:
     except (ValueError, EOFError, OSError) as error:
         raise VectorsError(f"{path} cannot be read as a .npy file: {error}") from error
     skip_unnamed = kind == "text_emb"
-    return part_of(where, lambda: _names(metadata, column), vectors, skip_unnamed=skip_unnamed)
+    return vector_array(where, lambda: _names(metadata, column), vectors, skip_unnamed=skip_unnamed)
 
 
 def _column(metadata: Path, columns: Sequence[str]) -> str:

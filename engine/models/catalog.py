@@ -11,7 +11,7 @@ from cache.matchers import newest_matcher
 from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import EngineError
-from engine.models import paths as places
+from engine.models import paths
 from engine.models.encoders import Encoders
 from engine.models.generators import Generators
 from engine.results import ModelStatus
@@ -97,11 +97,11 @@ async def encoder_statuses(cache: Cache, encoders: Encoders) -> list[ModelStatus
     return sorted(listed, key=lambda status: (not status.indexed, not status.location))
 
 
-def known(model_id: str) -> KnownModel | None:
+def known_encoder(model_id: str) -> KnownModel | None:
     """Return what is known of a model, whatever its revision."""
     if model_id == BUILTIN_ENCODER.id:
         return BUILTIN_ENCODER
-    name = places.split_revision(model_id)[0]
+    name = paths.split_revision(model_id)[0]
     return next((model for model in KNOWN_ENCODERS if model.id == name), None)
 
 
@@ -125,7 +125,7 @@ def _matcher(db: Database, encoder_id: str) -> str:
 
 def _used(use: _Use, encoders: Encoders) -> ModelStatus:
     source = use.record.source
-    model = BUILTIN_ENCODER if source == BUILTIN_ENCODER.id else known(use.record.id)
+    model = BUILTIN_ENCODER if source == BUILTIN_ENCODER.id else known_encoder(use.record.id)
     location = encoders.locate(source) if source else None
     return ModelStatus(
         id=use.record.id,
@@ -156,9 +156,9 @@ async def _configured_encoder(encoders: Encoders) -> ModelStatus | None:
     """Describe the encoder of the settings; one that cannot be used is listed with the reason."""
     source = encoders.configured
     try:
-        facts = await encoders.describe(source)
+        info = await encoders.describe(source)
     except EngineError as error:
-        if known(source) is not None:
+        if known_encoder(source) is not None:
             return None
         return ModelStatus(
             id=source,
@@ -171,12 +171,12 @@ async def _configured_encoder(encoders: Encoders) -> ModelStatus | None:
             note=error.message,
         )
     return ModelStatus(
-        id=facts.id,
+        id=info.id,
         kind=ModelKind.ENCODER,
         known=False,
-        location=str(facts.folder),
+        location=str(info.folder),
         indexed=0,
-        languages=facts.languages,
+        languages=info.languages,
         matcher="",
         note="of the settings",
     )
@@ -216,10 +216,10 @@ async def _configured_generator(generators: Generators) -> ModelStatus:
     """Describe the generator of the settings; one that cannot be used is listed with the reason."""
     source = generators.configured
     try:
-        facts = await generators.describe(source)
+        info = await generators.describe(source)
     except EngineError as error:
         return _listed(source, note=error.message)
-    return _listed(facts.id, location=str(facts.path), note="of the settings")
+    return _listed(info.id, location=str(info.path), note="of the settings")
 
 
 def _status(model: KnownGenerator, generators: Generators) -> ModelStatus:

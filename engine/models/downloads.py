@@ -1,16 +1,17 @@
 """Fetching a model from the hub as a background job."""
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.errors import RequestError
 from engine.events import JobNote, JobProgress, Report
+from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.models import paths as places
+from engine.models import paths
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
+from engine.requests import DownloadRequest
 from engine.settings import EngineSettings
 from engine.states import JobKind
 
@@ -28,10 +29,11 @@ class Downloads:
 
         Raises RequestError where `model_id` is none.
         """
-        if not places.is_hub_id(model_id) or places.as_folder(model_id) is not None:
+        if not paths.is_hub_id(model_id) or paths.as_folder(model_id) is not None:
             raise RequestError(
                 f"{model_id} is no id of a model on the hub",
                 hint="Ids look like openai/clip-vit-base-patch32; a folder needs no download.",
+                field="model_id",
             )
         return Download(model_id, self._settings)
 
@@ -43,14 +45,14 @@ class Download:
 
     def __init__(self, model_id: str, settings: EngineSettings) -> None:
         self.title = f"fetching {model_id}"
-        self.request = json.dumps({"model": model_id})
+        self.request = request_to_json(DownloadRequest(model=model_id))
         self._model_id = model_id
         self._settings = settings
 
     async def run(self, job_id: int, report: Report) -> str:
         """Fetch the model and return the closing sentence."""
-        model, revision = places.split_revision(self._model_id)
-        pace = Pace()
+        model, revision = paths.split_revision(self._model_id)
+        pace = TransferRate()
 
         def on_event(event: Mapping[str, Json]) -> None:
             found = Reply(fields=event)
@@ -84,13 +86,13 @@ class Download:
     def _worker(self) -> WorkerProcess:
         return WorkerProcess(
             MODULE,
-            args=(str(places.hub_cache()),),
+            args=(str(paths.hub_cache()),),
             log=self._settings.home / "logs" / "fetcher.log",
         )
 
 
 @dataclass(slots=True, kw_only=True)
-class Pace:
+class TransferRate:
     """Bytes a second over the last seconds."""
 
     rate: float = 0.0

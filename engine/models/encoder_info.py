@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.errors import ModelMissingError, ModelUnusableError
-from engine.models import paths as places
+from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
 from engine.models.json_files import read_json
@@ -26,7 +26,7 @@ _ALSO_HASHED = ("tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EncoderFacts:
+class EncoderInfo:
     """An encoder on this machine."""
 
     id: str
@@ -49,8 +49,8 @@ class EncoderFacts:
     """How it wants its pictures."""
 
 
-def read_facts(source: str, identity: str) -> EncoderFacts:
-    """Read the facts of the model that `source` names; an empty `identity` stands for its hub id.
+def read_encoder_info(source: str, identity: str) -> EncoderInfo:
+    """Read the info of the model that `source` names; an empty `identity` stands for its hub id.
 
     Raises ModelMissingError where it is not on this machine, ModelUnusableError where its files
     are of an unknown kind, damaged or pickled.
@@ -59,7 +59,7 @@ def read_facts(source: str, identity: str) -> EncoderFacts:
     config = read_json(folder / "config.json") or {}
     family = family_of(config, read_json(folder / "tokenizer_config.json") or {})
     scale = read_scalar(folder, "logit_scale")
-    return EncoderFacts(
+    return EncoderInfo(
         id=identity or source,
         source=source,
         folder=folder,
@@ -74,13 +74,13 @@ def read_facts(source: str, identity: str) -> EncoderFacts:
 
 def require(source: str) -> Path:
     """Return the folder with the files of a model, or raise what is wrong and what to do."""
-    found = places.find_encoder(source)
+    found = paths.find_encoder(source)
     if found is not None:
         return found
-    folder = places.as_folder(source)
-    pickled = [folder] if folder else sorted(places.repository(source).glob("snapshots/*"))
+    folder = paths.as_folder(source)
+    pickled = [folder] if folder else sorted(paths.repository(source).glob("snapshots/*"))
     for place in pickled:
-        if names := places.pickled_files(place):
+        if names := paths.pickled_files(place):
             raise ModelUnusableError(
                 f"{source} has its weights only in {names[0]}, a pickle, which can run any program "
                 "when it is loaded; it is not opened",
@@ -94,7 +94,7 @@ def require(source: str) -> Path:
             hint="Name a folder in Hugging Face format, or a model id of the hub.",
         )
     raise ModelMissingError(
-        f"{source} is not on this machine; looked in {places.repository(source)}",
+        f"{source} is not on this machine; looked in {paths.repository(source)}",
         hint=f"t2itui models get {source}",
     )
 
@@ -102,7 +102,7 @@ def require(source: str) -> Path:
 def hash_folder(folder: Path) -> str:
     """Return 8 hex digits over everything that decides about the vectors; reads all weights."""
     digest = hashlib.sha256()
-    for file in [folder / name for name in _HASHED + _ALSO_HASHED] + places.weight_files(folder):
+    for file in [folder / name for name in _HASHED + _ALSO_HASHED] + paths.weight_files(folder):
         if file.is_file():
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256")
@@ -112,7 +112,7 @@ def hash_folder(folder: Path) -> str:
 
 def read_scalar(folder: Path, name: str) -> float | None:
     """Return one number from the weights without reading the rest; None where it has no such."""
-    for file in places.weight_files(folder):
+    for file in paths.weight_files(folder):
         entry, start = _header_entry(file, name)
         if not isinstance(entry, Mapping):
             continue
@@ -150,7 +150,7 @@ def identify(source: str, memory: Path) -> str:
     Raises ModelMissingError or ModelUnusableError where there is no usable model.
     """
     folder = require(source)
-    if places.as_folder(source) is None:
+    if paths.as_folder(source) is None:
         return source
     return remembered(folder, memory, lambda: f"{folder.name}@{hash_folder(folder)}")
 
@@ -173,9 +173,9 @@ def _stamp(place: Path) -> str:
     entries = []
     for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
         with contextlib.suppress(OSError):
-            facts = file.stat()
+            status = file.stat()
             entries.append(
-                [str(file.relative_to(place)), facts.st_size, facts.st_mtime_ns, facts.st_ino]
+                [str(file.relative_to(place)), status.st_size, status.st_mtime_ns, status.st_ino]
             )
     return json.dumps([str(place.resolve()), entries])
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import EngineError
-from engine.models import paths as places
-from engine.models.encoder_info import EncoderFacts, identify, read_facts
+from engine.models import paths
+from engine.models.encoder_info import EncoderInfo, identify, read_encoder_info
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.results import FloatArray
@@ -31,7 +31,7 @@ OnStage = Callable[[str], None]
 class LoadedEncoder:
     """An encoder in its process, and how it runs there."""
 
-    facts: EncoderFacts
+    info: EncoderInfo
     device: str
     """cuda, mps or cpu."""
     dtype: str
@@ -39,7 +39,7 @@ class LoadedEncoder:
     device_name: str
     agreement: float | None
     """Smallest cosine between vectors in `dtype` and in fp32, over a probe; None for fp32."""
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     """What the person should know, such as a number format that could not be used."""
     pid: int
 
@@ -57,7 +57,7 @@ class TextEmbeddings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerState:
+class EncoderState:
     """What the process of one encoder is doing."""
 
     source: str
@@ -73,7 +73,7 @@ class Encoders:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
-        self._facts: dict[str, EncoderFacts] = {}
+        self._info: dict[str, EncoderInfo] = {}
         self._hosts: dict[str, _Host] = {}
 
     @property
@@ -84,21 +84,21 @@ class Encoders:
     def locate(self, source: str) -> Path | None:
         """Return the folder that holds the files of a model; None where they are not here."""
         try:
-            return places.find_encoder(source)
+            return paths.find_encoder(source)
         except EngineError:
             return None
 
-    async def describe(self, source: str) -> EncoderFacts:
+    async def describe(self, source: str) -> EncoderInfo:
         """Return what the files of a model say, without starting a process.
 
         Raises ModelMissingError or ModelUnusableError, with what to do about it.
         """
-        known = self._facts.get(source)
+        known = self._info.get(source)
         if known is None or not known.folder.is_dir():
             memory = self._settings.home / "encoders.json"
             identity = await asyncio.to_thread(identify, source, memory)
-            known = await asyncio.to_thread(read_facts, source, identity)
-            self._facts[source] = known
+            known = await asyncio.to_thread(read_encoder_info, source, identity)
+            self._info[source] = known
         return known
 
     async def load(self, source: str, on_stage: OnStage | None = None) -> LoadedEncoder:
@@ -115,12 +115,12 @@ class Encoders:
 
         `threads` keeps the work on so many cores where others have work of their own; 0 takes all.
         """
-        facts = await self.describe(source)
+        info = await self.describe(source)
         if not texts:
-            empty = np.zeros((0, facts.dim), np.float32)
+            empty = np.zeros((0, info.dim), np.float32)
             return TextEmbeddings(vectors=empty, tokens=[], lost=[])
         fields: dict[str, Json] = {"texts": list(texts), "threads": threads}
-        reply = await self._host(facts).call("texts", fields, [], priority)
+        reply = await self._host(info).call("texts", fields, [], priority)
         tokens = [int(str(count)) for count in reply.items("tokens")]
         return TextEmbeddings(vectors=_vectors(reply), tokens=tokens, lost=reply.texts("lost"))
 
@@ -131,11 +131,11 @@ class Encoders:
 
         `threads` is what it is for texts.
         """
-        facts = await self.describe(source)
+        info = await self.describe(source)
         if not len(pixels):
-            return np.zeros((0, facts.dim), np.float32)
+            return np.zeros((0, info.dim), np.float32)
         fields: dict[str, Json] = {"threads": threads}
-        return _vectors(await self._host(facts).call("pixels", fields, [pixels], PICTURE_PRIORITY))
+        return _vectors(await self._host(info).call("pixels", fields, [pixels], PICTURE_PRIORITY))
 
     async def probe(self) -> str:
         """Say on which device, and in which number format, models run here."""
@@ -146,7 +146,7 @@ class Encoders:
             await worker.aclose()
         return f"{found.text('device')} {found.text('dtype')}, {found.text('name')}"
 
-    def state(self) -> tuple[WorkerState, ...]:
+    def state(self) -> tuple[EncoderState, ...]:
         """Return what the process of every encoder used so far is doing."""
         return tuple(host.state() for host in self._hosts.values())
 
@@ -158,11 +158,11 @@ class Encoders:
         """End the processes for good."""
         await asyncio.gather(*(host.aclose() for host in self._hosts.values()))
 
-    def _host(self, facts: EncoderFacts) -> "_Host":
-        host = self._hosts.get(facts.source)
+    def _host(self, info: EncoderInfo) -> "_Host":
+        host = self._hosts.get(info.source)
         if host is None:
-            worker = self._worker(str(facts.folder), facts.id)
-            host = self._hosts[facts.source] = _Host(facts, worker)
+            worker = self._worker(str(info.folder), info.id)
+            host = self._hosts[info.source] = _Host(info, worker)
         return host
 
     def _worker(self, folder: str, name: str) -> WorkerProcess:
@@ -179,9 +179,9 @@ class Encoders:
 class _Host:
     """One encoder and its process; the loading is shared by all who wait for it."""
 
-    def __init__(self, facts: EncoderFacts, worker: WorkerProcess) -> None:
+    def __init__(self, info: EncoderInfo, worker: WorkerProcess) -> None:
         self.worker = worker
-        self._facts = facts
+        self._info = info
         self._loading: asyncio.Task[LoadedEncoder] | None = None
         self._loaded: LoadedEncoder | None = None
         self._listeners: list[OnStage] = []
@@ -208,14 +208,14 @@ class _Host:
         await self.ready()
         return await self.worker.call(op, fields, arrays, priority=priority)
 
-    def state(self) -> WorkerState:
+    def state(self) -> EncoderState:
         """Return what the process is doing."""
-        source, pid = self._facts.source, self.worker.pid
+        source, pid = self._info.source, self.worker.pid
         if self._loading is not None and not self._loading.done():
-            return WorkerState(source=source, state=ProcessState.LOADING, pid=pid)
+            return EncoderState(source=source, state=ProcessState.LOADING, pid=pid)
         if pid is None or self._loaded is None or self._loaded.pid != pid:
-            return WorkerState(source=source, state=ProcessState.OFF)
-        return WorkerState(
+            return EncoderState(source=source, state=ProcessState.OFF)
+        return EncoderState(
             source=source,
             state=ProcessState.BUSY if self.worker.is_busy else ProcessState.READY,
             device=self._loaded.device,
@@ -233,12 +233,12 @@ class _Host:
         reply = await self.worker.call("load", on_event=self._tell, priority=TEXT_PRIORITY)
         agreement = reply.fields.get("agreement")
         self._loaded = LoadedEncoder(
-            facts=self._facts,
+            info=self._info,
             device=reply.text("device"),
             dtype=reply.text("dtype"),
             device_name=reply.text("name"),
             agreement=None if agreement is None else reply.number("agreement"),
-            notes=tuple(reply.texts("notes")),
+            warnings=tuple(reply.texts("warnings")),
             pid=self.worker.pid or 0,
         )
         return self._loaded

@@ -40,3 +40,14 @@ class GenerationParameters:
     def sized(self, width: int, height: int) -> GenerationParameters:
         """The same at another size."""
         return replace(self, width=width, height=height)
+
+
+def read_lora(text: str) -> Lora:
+    """A LoRA as a person writes it: `FILE` or `FILE:WEIGHT`; a colon may be part of the name."""
+    name, colon, weight = text.rpartition(":")
+    try:
+        if colon and name:
+            return Lora(path=Path(name).expanduser().absolute(), weight=float(weight))
+    except ValueError:
+        pass
+    return Lora(path=Path(text).expanduser().absolute())

@@ -193,7 +193,9 @@ def logits_of(
     """
     prepared = prepare(background.vectors, columns, scale)
     beyond = prepared.near if background.are_rivals else -1.0
-    kept = np.stack([kept_of(background.vectors, query, beyond=beyond) for query in queries])
+    kept = np.stack(
+        [counting_against(background.vectors, query, beyond=beyond) for query in queries]
+    )
     total = kept.astype(np.float32) @ prepared.weights
     logits = np.float32(scale) * (queries @ columns) - prepared.peak
     logits -= np.log(np.maximum(total, _TINY))
@@ -257,7 +259,7 @@ def softmax_logits(
     rivals only what means the same.
     """
     beyond = background.near if are_rivals else -1.0
-    kept = kept_of(background.vectors, query, beyond=beyond)
+    kept = counting_against(background.vectors, query, beyond=beyond)
     log_total = background.log_total
     if not kept.all():
         total = kept.astype(np.float32) @ background.weights
@@ -269,7 +271,9 @@ def softmax_logits(
     return logits
 
 
-def kept_of(vectors: FloatArray, query: FloatArray, *, beyond: float = -1.0) -> NDArray[np.bool_]:
+def counting_against(
+    vectors: FloatArray, query: FloatArray, *, beyond: float = -1.0
+) -> NDArray[np.bool_]:
     """Which of the background [B, dim] counts against a query [dim].
 
     All but the nearest tenth, as far as its cosine to the query is at least `beyond`.

@@ -156,7 +156,7 @@ def route(scores: Scores, threshold: float) -> RouteDecision:
         if scores.chance is not None:
             reason += f": the best {best_match:.2f}"
     else:
-        shown_best, shown_threshold = _told_apart(best_match, threshold)
+        shown_best, shown_threshold = _with_enough_digits(best_match, threshold)
         reason = f"none of {_pictures(count)} has a match of {shown_threshold}: "
         reason += f"the best is {shown_best}"
     if scores.chance is not None:
@@ -192,7 +192,7 @@ def _pictures(count: int) -> str:
     return f"{count:,} picture{'' if count == 1 else 's'}"
 
 
-def _told_apart(low: float, high: float) -> tuple[str, str]:
+def _with_enough_digits(low: float, high: float) -> tuple[str, str]:
     """Both numbers with two digits, or as many more as it takes to see that they differ."""
     for digits in range(2, 9):
         if f"{low:.{digits}f}" != f"{high:.{digits}f}":

@@ -48,12 +48,12 @@ def draw(cluster: IdArray, resamples: int = RESAMPLES, seed: int = 0) -> Draws:
     _, index = np.unique(cluster, return_inverse=True)
     count = int(index.max(initial=-1)) + 1
     return Draws(
-        cluster=index.astype(np.int64), weights=drawn_weights(count, resamples, seed), seed=seed
+        cluster=index.astype(np.int64), weights=resample_weights(count, resamples, seed), seed=seed
     )
 
 
 @lru_cache(maxsize=2)
-def drawn_weights(count: int, resamples: int, seed: int) -> NDArray[np.float32]:
+def resample_weights(count: int, resamples: int, seed: int) -> NDArray[np.float32]:
     """How often each of `count` things is in each resample, [resamples, count]; read-only.
 
     The last ones are kept: both directions, and every scorer, take the same.

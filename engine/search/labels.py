@@ -23,13 +23,13 @@ from cache.labels import (
     put_calibrations,
     put_label,
 )
-from cache.pictures import ShownPicture, show
+from cache.pictures import ShownPicture, shown_pictures
 from cache.store import Cache
 from engine.errors import EngineError, RequestError
 from engine.requests import SearchRequest
 from engine.results import FloatArray
 from engine.scoring.calibration import fit_calibration
-from engine.search.pictures import Pictures
+from engine.search.pictures import QueryPictures
 from engine.search.query import Term, parse
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.scored_query import QueryScoring
@@ -73,7 +73,7 @@ class RelevanceLabels:
         self,
         cache: Cache,
         embedder: TextEmbedder,
-        pictures: Pictures,
+        pictures: QueryPictures,
         resolver: QueryResolver,
         scoring: QueryScoring,
     ) -> None:
@@ -222,7 +222,9 @@ def _read_state(db: Database, encoder_id: str) -> LabelSummary:
 
 def _read_labels(db: Database, encoder_id: str | None) -> list[RelevanceLabel]:
     labels = list_labels(db, encoder_id)
-    shown = {each.picture.id: each for each in show(db, [label.picture_id for label in labels])}
+    shown = {
+        each.picture.id: each for each in shown_pictures(db, [label.picture_id for label in labels])
+    }
     return [
         RelevanceLabel(
             encoder_id=label.encoder_id,

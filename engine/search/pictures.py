@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from cache.embeddings import EncoderRecord, vectors_of
-from cache.pictures import find_by_sha, pictures_at, show
+from cache.pictures import find_by_sha, pictures_at, shown_pictures
 from cache.store import Cache
 from engine.errors import OfflineError, PictureError, RequestError
 from engine.file_types import SUFFIXES
-from engine.library.decoders import Decoder, PoolSettings, Refused
+from engine.library.decoders import DecoderProcess, DecoderSettings, RefusedFile
 from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
@@ -43,7 +43,7 @@ class Reference:
         return self.sha256 or f"picture {self.picture_id}"
 
 
-class Pictures:
+class QueryPictures:
     """Tells which picture a term names, and gets its embedding."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Pictures:
 
     async def name_of(self, picture_id: int) -> str:
         """What a query calls a picture of the library. Raises RequestError where it is gone."""
-        shown = await self._cache.read(show, [picture_id])
+        shown = await self._cache.read(shown_pictures, [picture_id])
         if not shown:
             raise RequestError("that picture is no longer in the library")
         file, sha256 = shown[0].file, shown[0].picture.sha256
@@ -122,7 +122,7 @@ class Pictures:
         return Reference(name=raw, picture_id=found[sha256], sha256=sha256)
 
     async def _of_library(self, picture_id: int, name: str) -> Reference:
-        shown = await self._cache.read(show, [picture_id])
+        shown = await self._cache.read(shown_pictures, [picture_id])
         sha256 = shown[0].picture.sha256 if shown else None
         return Reference(name=name, picture_id=picture_id, sha256=sha256)
 
@@ -137,8 +137,8 @@ class Pictures:
     async def _run_model(self, encoder: EncoderRecord, reference: Reference) -> FloatArray:
         source = await self._texts.check(encoder)
         facts = await self._encoders.describe(source)
-        decoder = Decoder(
-            PoolSettings(
+        decoder = DecoderProcess(
+            DecoderSettings(
                 count=1,
                 log=self._settings.home / "logs" / "decoder-query.log",
                 spec=facts.spec,
@@ -153,8 +153,8 @@ class Pictures:
             raise PictureError(f"{reference.name} cannot be read: {error.strerror}") from error
         finally:
             await decoder.aclose()
-        if isinstance(outcome, Refused) or outcome.pixels is None:
-            reason = outcome.reason if isinstance(outcome, Refused) else "it has no pixels"
+        if isinstance(outcome, RefusedFile) or outcome.pixels is None:
+            reason = outcome.reason if isinstance(outcome, RefusedFile) else "it has no pixels"
             raise PictureError(f"{reference.name}: {reason}")
         vectors = await self._encoders.embed_pixels(source, outcome.pixels[None])
         vector: FloatArray = vectors[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cache.embeddings import EncoderRecord
-from cache.pictures import show
+from cache.pictures import shown_pictures
 from cache.store import Cache
 from engine.events import PromptScore, RetrievedPicture
 from engine.requests import Filters, SearchRequest
@@ -72,7 +72,7 @@ class PromptScorer:
     async def _best(self, scores: Scores) -> RetrievedPicture | None:
         indices = ranking.top(scores, ScorerKind.MATCH, _LOOKED_AT).tolist()
         by_id = {int(scores.picture_ids[index]): index for index in indices}
-        for found in await self._cache.read(show, list(by_id)):
+        for found in await self._cache.read(shown_pictures, list(by_id)):
             if not found.picture.synthetic:
                 index = by_id[found.picture.id]
                 return RetrievedPicture(

@@ -28,7 +28,7 @@ from engine.requests import Filters, SearchRequest
 from engine.results import IdArray
 from engine.scoring.match import matcher_scorer
 from engine.scoring.registry import check_scorer, search_scorers
-from engine.search.pictures import Pictures, Reference
+from engine.search.pictures import QueryPictures, Reference
 from engine.search.query import ParsedQuery, Term, parse, plain_text
 from engine.search.receipts import ReceiptKey
 from engine.settings import EngineSettings
@@ -223,7 +223,7 @@ class QueryResolver:
     def __init__(
         self,
         cache: Cache,
-        pictures: Pictures,
+        pictures: QueryPictures,
         settings: EngineSettings,
         collection: BuiltInCollection | None = None,
     ) -> None:
@@ -323,7 +323,7 @@ class QueryResolver:
             synthetic=None
             if filters.synthetic == Synthetic.SHOW
             else filters.synthetic == Synthetic.ONLY,
-            painted_for=self._painted_for(filters),
+            generated_for=self._generated_for(filters),
         )
         indices = np.flatnonzero(np.isin(picture_ids, inside, assume_unique=True) & ~out)
         if not len(indices):
@@ -333,7 +333,7 @@ class QueryResolver:
             )
         return indices
 
-    def _painted_for(self, filters: Filters) -> str:
+    def _generated_for(self, filters: Filters) -> str:
         """The collection whose generated pictures take part: that whose folder is named."""
         if self._collection is None or self._collection.folder not in filters.folders:
             return ""

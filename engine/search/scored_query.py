@@ -23,7 +23,7 @@ from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import make_scores
 from engine.scoring.registry import find_scorer, search_scorers
 from engine.search import warnings
-from engine.search.pictures import Pictures
+from engine.search.pictures import QueryPictures
 from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.text_embedder import TextEmbedder
@@ -66,7 +66,7 @@ class QueryScoring:
     """Scores resolved queries."""
 
     def __init__(
-        self, cache: Cache, embedder: TextEmbedder, pictures: Pictures, resolver: QueryResolver
+        self, cache: Cache, embedder: TextEmbedder, pictures: QueryPictures, resolver: QueryResolver
     ) -> None:
         self._cache = cache
         self._embedder = embedder

@@ -12,7 +12,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from cache.errors import CacheError
-from cache.pictures import ShownPicture, show
+from cache.pictures import ShownPicture, shown_pictures
 from cache.receipts import get_receipt, put_receipt, touch_receipt
 from cache.store import Cache
 from engine.errors import RequestError
@@ -24,7 +24,7 @@ from engine.scoring import ranking
 from engine.scoring.registry import check_scorer, search_scorers
 from engine.search import warnings
 from engine.search.labels import RelevanceLabels
-from engine.search.pictures import Pictures, absolute
+from engine.search.pictures import QueryPictures, absolute
 from engine.search.prompt_scores import PromptScorer
 from engine.search.query import quote
 from engine.search.receipts import (
@@ -67,7 +67,7 @@ class Searcher:
         self._cache = cache
         self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
-        self._pictures = Pictures(cache, encoders, self._embedder, settings)
+        self._pictures = QueryPictures(cache, encoders, self._embedder, settings)
         self._resolver = QueryResolver(cache, self._pictures, settings, collection)
         self._scoring = QueryScoring(cache, self._embedder, self._pictures, self._resolver)
         self.prompt_scorer = PromptScorer(cache, self._embedder, self._resolver, self._scoring)
@@ -241,9 +241,9 @@ class Searcher:
             rows=await self._rows(scores, decision.scorer, 0, decision.top or None),
             warnings=found_warnings,
         )
-        return await self._keep(stored) if keep else stored
+        return await self._store(stored) if keep else stored
 
-    async def _keep(self, stored: StoredDecision) -> StoredDecision:
+    async def _store(self, stored: StoredDecision) -> StoredDecision:
         """Store a decision; what was stored first under its name is the decision."""
         try:
             return await self._cache.write(_put, stored)
@@ -285,7 +285,7 @@ def _put(db: Database, stored: StoredDecision) -> StoredDecision:
 
 def _read_rows(db: Database, scores: Scores, indices: IdArray, start: int) -> tuple[ResultRow, ...]:
     ids = scores.picture_ids[indices].tolist()
-    by_id = {found.picture.id: found for found in show(db, ids)}
+    by_id = {found.picture.id: found for found in shown_pictures(db, ids)}
     return tuple(
         _row(rank, scores, int(index), by_id.get(picture_id))
         for rank, (index, picture_id) in enumerate(zip(indices, ids, strict=True), start + 1)

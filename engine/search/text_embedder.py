@@ -114,10 +114,10 @@ class TextEmbedder:
                 texts, found.vectors, found.tokens, found.lost, strict=True
             )
         }
-        await self._keep(encoder, records)
+        await self._store(encoder, records)
         return records
 
-    async def _keep(self, encoder: EncoderRecord, records: Mapping[str, TextRecord]) -> None:
+    async def _store(self, encoder: EncoderRecord, records: Mapping[str, TextRecord]) -> None:
         try:
             await self._cache.write(put_texts, encoder.id, list(records.values()))
         except CacheError:

@@ -17,12 +17,14 @@ from engine.evaluation.results import (
     SwapFigures,
     read_as,
 )
+from engine.jobs.codec import request_to_json
 from engine.models.messages import Reply
 from engine.states import Direction, ScorerKind
 from engine.training.request import TrainRequest
+from engine.training.split import SplitSizes
 
 if TYPE_CHECKING:
-    from engine.training.run import DataSplit
+    pass
 
 VERSION = 1
 SHIPPED = "shipped"
@@ -84,26 +86,6 @@ class TrainingReport:
         return next(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitSizes:
-    """How much there was to learn from, to watch, and held out."""
-
-    pictures: tuple[int, int, int]
-    texts: tuple[int, int, int]
-
-    @classmethod
-    def of(cls, parts: DataSplit) -> SplitSizes:
-        """Of gathered data."""
-        three = (parts.train.data, parts.validation.data, parts.held_out.data)
-        pictures, texts = (
-            [len(each) for each in some]
-            for some in ([data.pictures for data in three], [data.texts for data in three])
-        )
-        return cls(
-            pictures=(pictures[0], pictures[1], pictures[2]), texts=(texts[0], texts[1], texts[2])
-        )
-
-
 def make_report(
     request: TrainRequest,
     held_out: EmbeddedData,
@@ -124,7 +106,7 @@ def make_report(
         version=VERSION,
         data=held_out.data.name,
         encoder=held_out.encoder.id,
-        request=request.as_json(),
+        request=request_to_json(request),
         pictures=sizes.pictures,
         texts=sizes.texts,
         epochs=fitted.whole("epochs"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.evaluation.request import TEMPLATES, EvaluateRequest
@@ -39,22 +38,6 @@ class TrainRequest:
     """Keep a matcher that does no better than the label-free match."""
     offline: bool = False
     resamples: int = 1000
-
-    def as_json(self) -> str:
-        """Enough to ask again."""
-        return json.dumps(asdict(self), default=str, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> TrainRequest:
-        """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
-        values = dict(json.loads(text))
-        # Jobs that were queued before the storybook was learned from its gallery name this too.
-        values.pop("drawn", None)
-        for name in ("images", "words"):
-            values[name] = None if values[name] is None else Path(values[name])
-        values["templates"] = tuple(values["templates"])
-        values["names"] = tuple((folder, name) for folder, name in values["names"])
-        return cls(**values)
 
     def as_evaluation(self) -> EvaluateRequest:
         """What gathers the same data."""

@@ -1,4 +1,4 @@
-"""Splits data by picture, never by caption, into what is learned from, watched, and reported on."""
+"""One training: its data, fitted in a model process, measured, and kept where it does better."""
 
 from __future__ import annotations
 
@@ -16,92 +16,25 @@ from numpy.typing import NDArray
 
 from cache.matchers import add_matcher
 from cache.store import Cache
-from engine.errors import RequestError
 from engine.evaluation.context import shipped_matcher, text_backgrounds
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Measuring
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
-from engine.jobs.threads import Pulse, on_thread
+from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
-from engine.results import FloatArray, IdArray
+from engine.results import FloatArray
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, about_matcher, read_matcher
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
-from engine.states import DataKind, ScorerKind
-from engine.training.report import SHIPPED, SplitSizes, TrainingReport, make_report
+from engine.states import DataKind, FitStage, ScorerKind
+from engine.training.report import TrainingReport, make_report
 from engine.training.request import TrainRequest
-
-FEWEST = 4
-"""Pictures that each part needs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataSplit:
-    """The three parts of gathered data."""
-
-    train: EmbeddedData
-    validation: EmbeddedData
-    held_out: EmbeddedData
-
-
-def split(material: EmbeddedData, validation: float, held_out: float, seed: int) -> DataSplit:
-    """Deal the pictures out at random; texts follow the pictures that they are right for.
-
-    Raises RequestError where a part comes out too small.
-    """
-    count = len(material.data.pictures)
-    order = np.random.default_rng(seed).permutation(count)
-    first = round(held_out * count)
-    second = first + round(validation * count)
-    kept = [np.sort(part) for part in (order[second:], order[first:second], order[:first])]
-    if min(map(len, kept)) < FEWEST:
-        raise RequestError(
-            f"{count:,} pictures are too few to learn from: each part needs {FEWEST}",
-            hint="Give more pictures.",
-            field="data",
-        )
-    train, watched, reported = (part_of(material, pictures) for pictures in kept)
-    return DataSplit(train=train, validation=watched, held_out=reported)
-
-
-def part_of(material: EmbeddedData, pictures: IdArray) -> EmbeddedData:
-    """The part of the material with these pictures, and the texts that are right for one."""
-    data = material.data
-    texts = np.unique(data.right.text[np.isin(data.right.picture, pictures)])
-    return replace(
-        material,
-        data=data.narrowed(pictures, texts),
-        texts=material.texts[texts],
-        languages=tuple(material.languages[index] for index in texts),
-        pictures=material.pictures[pictures],
-    )
-
-
-def as_arrays(part: EmbeddedData) -> list[NDArray[np.generic]]:
-    """What crosses to the process that trains, in its order."""
-    data = part.data
-    pairs = [pair for pair in data.swapped if pair.false in part.spoken]
-    false = [part.spoken[pair.false] for pair in pairs]
-    return [
-        part.texts,
-        part.pictures,
-        data.right.text,
-        data.right.picture,
-        _stacked(false, part.texts.shape[1]),
-        np.array([pair.picture for pair in pairs], np.int64),
-        np.zeros(0, np.int64),
-        np.zeros(0, np.int64),
-    ]
-
-
-def _stacked(vectors: Sequence[FloatArray], dim: int) -> FloatArray:
-    return np.stack(vectors) if vectors else np.zeros((0, dim), np.float32)
-
+from engine.training.split import DataSplit, SplitSizes, as_arrays, split
 
 MODULE = "engine.workers.trainer"
 SILENCE_S = 600.0
@@ -120,12 +53,12 @@ class TrainedMatcher:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Learned:
+class _Fitted:
     """What a fit came to, before it was measured."""
 
-    fitted: Reply
-    rival: Reply | None
-    """A two-branch network's scores of what is held out."""
+    matcher: Reply
+    two_branch: Reply | None
+    """A two-branch network, and its scores of what is held out."""
     held_out: EmbeddedData
     sizes: SplitSizes
 
@@ -155,32 +88,35 @@ class TrainingRun:
         material = await self._gathering.gather(job_id, report)
         for warning in self._gathering.warnings:
             report(JobNote(job_id=job_id, message=warning))
-        learned = await self._learn(material, job_id, report)
+        fitted = await self._fitted(material, job_id, report)
         encoder_id = material.encoder.id
-        matcher = read_matcher(_file(learned, encoder_id, "{}"), encoder_id)
-        context = await self._context(learned.held_out, matcher)
-        measuring = await self._measure(learned, context, job_id, report)
+        matcher = read_matcher(_file(fitted, encoder_id, "{}"), encoder_id)
+        context = await self._context(fitted.held_out, matcher)
+        measuring = await self._measure(fitted, context, job_id, report)
         found = make_report(
             self._request,
-            learned.held_out,
-            learned.sizes,
-            learned.fitted,
+            fitted.held_out,
+            fitted.sizes,
+            fitted.matcher,
             measuring,
             time.perf_counter() - began,
         )
-        return await self._keep(found, learned, encoder_id)
+        return await self._store(found, fitted, encoder_id)
 
-    async def _learn(self, material: EmbeddedData, job_id: int, report: Report) -> _Learned:
+    async def _fitted(self, material: EmbeddedData, job_id: int, report: Report) -> _Fitted:
         """Learn from a part of the data, hold another one out."""
         request = self._request
         parts = split(material, request.validation, request.held_out, request.seed)
-        rival = None
+        two_branch = None
         async with self._worker() as worker:
-            fitted = await self._fit(worker, ScorerKind.MATCHER, parts, job_id, report)
+            matcher = await self._fit(worker, ScorerKind.MATCHER, parts, job_id, report)
             if request.with_two_branch:
-                rival = await self._fit(worker, ScorerKind.TWO_BRANCH, parts, job_id, report)
-        return _Learned(
-            fitted=fitted, rival=rival, held_out=parts.held_out, sizes=SplitSizes.of(parts)
+                two_branch = await self._fit(worker, ScorerKind.TWO_BRANCH, parts, job_id, report)
+        return _Fitted(
+            matcher=matcher,
+            two_branch=two_branch,
+            held_out=parts.held_out,
+            sizes=SplitSizes.of(parts),
         )
 
     @asynccontextmanager
@@ -229,50 +165,50 @@ class TrainingRun:
         )
 
     async def _measure(
-        self, learned: _Learned, context: MatchContext, job_id: int, report: Report
+        self, fitted: _Fitted, context: MatchContext, job_id: int, report: Report
     ) -> Measuring:
-        pulse = Pulse(lambda _: None)
+        pulse = ThreadProgress(lambda _: None)
         report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
         asked = self._request.as_evaluation()
         given: dict[str, FloatArray] = {}
-        if learned.rival is not None:
-            given[ScorerKind.TWO_BRANCH] = np.asarray(learned.rival.arrays[-1], np.float32)
+        if fitted.two_branch is not None:
+            given[ScorerKind.TWO_BRANCH] = np.asarray(fitted.two_branch.arrays[-1], np.float32)
 
-        shipped = await asyncio.to_thread(shipped_matcher, learned.held_out.encoder.id)
+        shipped = await asyncio.to_thread(shipped_matcher, fitted.held_out.encoder.id)
 
         def work() -> Measuring:
-            measuring = Measuring(learned.held_out, context, asked, pulse.advance)
+            measuring = Measuring(fitted.held_out, context, asked, pulse.advance)
             measuring.run((*asked.scorers, *given, ScorerKind.FUSION), given)
             if shipped is not None:
                 beside = replace(context, matcher=shipped)
-                other = Measuring(learned.held_out, beside, asked, pulse.advance)
+                other = Measuring(fitted.held_out, beside, asked, pulse.advance)
                 other.run((ScorerKind.MATCH,))
-                measuring.figures.add(other.figures, SHIPPED)
+                measuring.figures.add(other.figures, ScorerKind.SHIPPED)
             return measuring
 
         return await on_thread(work, pulse, wait=True)
 
-    async def _keep(
-        self, found: TrainingReport, learned: _Learned, encoder_id: str
+    async def _store(
+        self, found: TrainingReport, fitted: _Fitted, encoder_id: str
     ) -> TrainedMatcher:
         text = found.as_json()
-        weights = _file(learned, encoder_id, text)
+        weights = _file(fitted, encoder_id, text)
         kept = None
         if found.is_better or self._request.force:
             kept = await self._cache.write(add_matcher, encoder_id, weights, text)
         return TrainedMatcher(id=kept, weights=weights, report=found)
 
 
-def _file(learned: _Learned, encoder_id: str, report: str) -> bytes:
+def _file(fitted: _Fitted, encoder_id: str, report: str) -> bytes:
     """A matcher's whole safetensors file, with the report inside."""
-    fitted = learned.fitted
-    names = fitted.texts("names")
+    matcher = fitted.matcher
+    names = matcher.texts("names")
     arrays = {
         name: np.ascontiguousarray(array, np.float32)
-        for name, array in zip(names, fitted.arrays[:-1], strict=True)
+        for name, array in zip(names, matcher.arrays[:-1], strict=True)
     }
     # Scenes are learned from with false texts of the kind that they are asked.
-    knows = learned.held_out.data.kind == DataKind.STORYBOOK
+    knows = fitted.held_out.data.kind == DataKind.STORYBOOK
     return safetensors.numpy.save(
         arrays, about_matcher(encoder_id, report, knows_false_texts=knows)
     )
@@ -292,18 +228,20 @@ def _pass_on(event: Mapping[str, Json], kind: str, job_id: int, report: Report) 
     if stage in _STAGES:
         report(JobProgress(job_id=job_id, stage=_STAGES[stage], done=0, total=0))
         return
-    told = _progress(event, kind, job_id)
+    progress = _progress(event, kind, job_id)
     report(
         JobProgress(
             job_id=job_id,
-            stage=f"fitting the {kind}" if stage == "metric" else f"fitting the {kind}, epochs",
-            done=told.step,
-            total=told.steps,
+            stage=f"fitting the {kind}"
+            if stage == FitStage.METRIC
+            else f"fitting the {kind}, epochs",
+            done=progress.step,
+            total=progress.steps,
             unit="steps",
-            detail=f"loss {told.loss:.3f}, validation mAP {told.average_precision:.3f}",
+            detail=f"loss {progress.loss:.3f}, validation mAP {progress.average_precision:.3f}",
         )
     )
-    report(told)
+    report(progress)
 
 
 def _progress(event: Mapping[str, Json], kind: str, job_id: int) -> TrainingProgress:
@@ -319,8 +257,8 @@ def _progress(event: Mapping[str, Json], kind: str, job_id: int) -> TrainingProg
         loss=numbers["loss"],
         average_precision=numbers["average_precision"],
         recall=numbers["recall"],
-        apart=numbers["apart"],
+        swap_auc=numbers["swap_auc"],
         best=numbers["best"],
-        since=int(numbers["since"]),
+        epochs_without_improvement=int(numbers["epochs_without_improvement"]),
         patience=int(numbers["patience"]),
     )

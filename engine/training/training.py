@@ -17,6 +17,7 @@ from cache.store import Cache
 from engine.errors import EngineError, ModelUnusableError, RequestError
 from engine.events import Report
 from engine.files import replaced
+from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
@@ -76,7 +77,7 @@ class MatcherTraining:
         """What a job of this process was asked for; None for one that has not begun."""
         return self._asked.get(job_id)
 
-    async def keep(self, job_id: int) -> int:
+    async def store(self, job_id: int) -> int:
         """Keep what a job of this process trained, even if it does no better than none.
 
         It is in force then; returns its id. Raises RequestError where there is nothing to keep.
@@ -164,7 +165,7 @@ class TrainJob:
 
     @property
     def request(self) -> str:
-        return self.asked.as_json()
+        return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
         return await self.training.run(self.asked, job_id, report)

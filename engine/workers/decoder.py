@@ -193,7 +193,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Setup:
+class DecoderSetup:
     """What stays the same from file to file."""
 
     spec: InputSpec | None
@@ -215,7 +215,7 @@ class Setup:
         return at < len(self.known) and int(self.known[at]) == wanted
 
 
-def read_picture(path: str, setup: Setup, *, anyway: bool, known_only: bool) -> Reply:
+def read_picture(path: str, setup: DecoderSetup, *, anyway: bool, known_only: bool) -> Reply:
     """Read a file once; decode it unless its content is known, or `anyway`.
 
     With `known_only`, unknown content is not decoded either. Raises PictureError for a file that
@@ -265,7 +265,7 @@ def _enough(spec: InputSpec | None) -> int:
     return _DETAIL * max(spec.height, spec.width, spec.shortest_edge)
 
 
-def _reply(fields: dict[str, Json], decoded: Decoded, setup: Setup) -> Reply:
+def _reply(fields: dict[str, Json], decoded: Decoded, setup: DecoderSetup) -> Reply:
     described: dict[str, Json] = {
         **fields,
         "width": decoded.width,
@@ -300,17 +300,17 @@ def _spec(fields: Reply) -> InputSpec:
     )
 
 
-class Decoder:
+class DecoderWorker:
     """Answers the pool: `set up` once a run, then `read` for every file."""
 
     def __init__(self) -> None:
-        self._setup: Setup | None = None
+        self._setup: DecoderSetup | None = None
 
     def set_up(self, call: Call) -> Reply:
         """Take the settings of a run, and the sorted short hashes of what is known."""
         request = call.request
         spec = request.fields.get("spec")
-        self._setup = Setup(
+        self._setup = DecoderSetup(
             spec=_spec(Reply(fields=spec)) if isinstance(spec, Mapping) else None,
             max_pixels=request.whole("max_pixels"),
             thumbnail_side=request.whole("thumbnail_side"),
@@ -339,7 +339,7 @@ class Decoder:
 def main() -> None:
     """Serve the parent, giving way to what a person waits for."""
     os.nice(_NICE)
-    decoder = Decoder()
+    decoder = DecoderWorker()
     serve({"set up": decoder.set_up, "read": decoder.read})
 
 

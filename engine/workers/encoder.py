@@ -19,47 +19,47 @@ from engine.uncollected import uncollected
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
-    from engine.workers.encoder_models import Towers
+    from engine.workers.encoder_models import EncoderModel
 
 
-class Encoder:
+class EncoderWorker:
     """Answers the calls about one model, loaded by the first of them."""
 
     def __init__(self, folder: Path, device: str, dtype: str) -> None:
         self._folder = folder
         self._device = device
         self._dtype = dtype
-        self._loaded: Towers | None = None
+        self._loaded: EncoderModel | None = None
 
     def load(self, call: Call) -> Reply:
         """Load the model and say how it runs."""
-        towers = self._towers(call)
-        choice = towers.choice
+        model = self._model(call)
+        choice = model.choice
         return Reply(
             fields={
                 "device": choice.device,
                 "dtype": choice.dtype,
                 "name": choice.name,
-                "agreement": towers.agreement,
-                "notes": towers.notes,
-                "dim": towers.dim,
+                "agreement": model.agreement,
+                "warnings": model.warnings,
+                "dim": model.dim,
             }
         )
 
     def texts(self, call: Call) -> Reply:
         """Embed the field `texts`; also return their token counts and what was cut off."""
-        towers = self._towers(call)
-        tokenized = towers.tokenize(call.request.texts("texts"))
+        model = self._model(call)
+        tokenized = model.tokenize(call.request.texts("texts"))
         with _threads(call):
-            vectors = towers.embed_texts(tokenized.ids, call.check)
+            vectors = model.embed_texts(tokenized.ids, call.check)
         return Reply(fields={"tokens": tokenized.counts, "lost": tokenized.lost}, arrays=[vectors])
 
     def pixels(self, call: Call) -> Reply:
         """Embed the one array of prepared pictures."""
         pixels = call.request.arrays[0].astype(np.uint8, copy=False)
-        towers = self._towers(call)
+        model = self._model(call)
         with _threads(call):
-            return Reply(arrays=[towers.embed_pixels(pixels, call.pause)])
+            return Reply(arrays=[model.embed_pixels(pixels, call.pause)])
 
     def device(self, call: Call) -> Reply:
         """Say where a model would run, without loading one."""
@@ -68,14 +68,16 @@ class Encoder:
         choice = choose(self._device, self._dtype)
         return Reply(fields={"device": choice.device, "dtype": choice.dtype, "name": choice.name})
 
-    def _towers(self, call: Call) -> "Towers":
+    def _model(self, call: Call) -> "EncoderModel":
         if self._loaded is None:
             call.report(stage="starting the model process")
             with uncollected():
                 from engine.workers.device import choose
-                from engine.workers.encoder_models import load_towers
+                from engine.workers.encoder_models import load_encoder
             choice = choose(self._device, self._dtype)
-            self._loaded = load_towers(self._folder, choice, lambda stage: call.report(stage=stage))
+            self._loaded = load_encoder(
+                self._folder, choice, lambda stage: call.report(stage=stage)
+            )
         return self._loaded
 
 
@@ -100,7 +102,7 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     warnings.simplefilter("ignore")
     folder, device, dtype = sys.argv[1:4]
-    encoder = Encoder(Path(folder), device, dtype)
+    encoder = EncoderWorker(Path(folder), device, dtype)
     serve(
         {
             "load": encoder.load,

@@ -27,7 +27,7 @@ from engine.workers.device import DTYPES, Choice, free_cache, is_out_of_memory
 Items = TypeVar("Items", bound=Sequence[object] | np.ndarray)
 
 
-class Batches:
+class ShrinkingBatches:
     """Runs a tower over any number of items, `size` at a time.
 
     When a batch does not fit in memory the size is halved, for good, down to one item.
@@ -184,7 +184,7 @@ MIN_AGREEMENT = 0.999
 """Cosine between the vectors in a short number format and in fp32, below which fp32 is used."""
 
 Model: TypeAlias = Any
-"""A transformers model with two towers."""
+"""A transformers model with two encoder."""
 
 _HINT = "Fetch the model again."
 _PICTURES = {Device.CUDA: 128, Device.MPS: 32, Device.CPU: 8}
@@ -197,7 +197,7 @@ _PROBE_TEXTS = (
 )
 
 
-class Towers:
+class EncoderModel:
     """A loaded encoder; vectors come out at unit length."""
 
     def __init__(
@@ -206,12 +206,12 @@ class Towers:
         self._model = model
         self._text_input = text_input
         self._spec = spec
-        self._pictures = Batches(_PICTURES[Device(choice.device)], choice.device)
-        self._texts = Batches(_TEXTS[Device(choice.device)], choice.device)
+        self._pictures = ShrinkingBatches(_PICTURES[Device(choice.device)], choice.device)
+        self._texts = ShrinkingBatches(_TEXTS[Device(choice.device)], choice.device)
         self.choice = choice
         self.agreement: float | None = None
         """Smallest cosine to fp32 over probe pictures and texts; None where fp32 is in use."""
-        self.notes: list[str] = []
+        self.warnings: list[str] = []
         self.dim = dim
         """Numbers in a vector."""
 
@@ -244,7 +244,7 @@ class Towers:
             return
         self._model = whole
         self.choice = replace(self.choice, dtype=NumberFormat.FP32)
-        self.notes.append(
+        self.warnings.append(
             f"{dtype} agrees with fp32 only to {self.agreement:.4f} here, so fp32 is used"
         )
 
@@ -267,7 +267,7 @@ class Towers:
         return _unit(self._model.get_image_features(values.to(self._model.dtype)).pooler_output)
 
 
-def load_towers(folder: Path, choice: Choice, report: Callable[[str], None]) -> Towers:
+def load_encoder(folder: Path, choice: Choice, report: Callable[[str], None]) -> EncoderModel:
     """Load the model in `folder` from safetensors alone; `report` gets what is being done.
 
     Raises ModelUnusableError where the files are of another kind, damaged or incomplete.
@@ -280,11 +280,13 @@ def load_towers(folder: Path, choice: Choice, report: Callable[[str], None]) -> 
     limit = int(model.config.text_config.max_position_embeddings)
     text_input = TextInput(folder, family, limit)
     first = Choice(device=choice.device, dtype=choice.dtype, name=choice.name)
-    towers = Towers(model, text_input, read_input_spec(folder), first, width_of(config, family))
+    encoder = EncoderModel(
+        model, text_input, read_input_spec(folder), first, width_of(config, family)
+    )
     if choice.dtype != NumberFormat.FP32:
         report(f"checking {choice.dtype}")
-        towers.shorten(choice.dtype)
-    return towers
+        encoder.shorten(choice.dtype)
+    return encoder
 
 
 def _load_model(folder: Path, kind: Model) -> Model:

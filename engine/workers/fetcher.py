@@ -23,13 +23,13 @@ from engine.models.paths import INDEX
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
-    from engine.workers.hub import Plan
+    from engine.workers.hub import DownloadPlan
 
 _REPORT_S = 0.1
 _RESERVE = 64 << 20
 
 
-class Progress:
+class DownloadProgress:
     """Counts bytes, reports them a few times a second, and stops where the call was cancelled."""
 
     def __init__(self, call: Call, total: int) -> None:
@@ -64,14 +64,14 @@ def fetch(call: Call) -> Reply:
     """Bring all files of a model into the hub's cache."""
     from huggingface_hub import HfApi, constants
 
-    from engine.workers.hub import fetch_file, plan
+    from engine.workers.hub import fetch_file, plan_download
 
     cache, model = Path(sys.argv[1]), call.request.text("model")
     with _translated(model, constants.ENDPOINT):
-        found = plan(HfApi(), model, call.request.text("revision"))
+        found = plan_download(HfApi(), model, call.request.text("revision"))
         call.check()
         _need_room(found, cache)
-        progress = Progress(call, found.total)
+        progress = DownloadProgress(call, found.total)
         for name in found.sizes:
             progress.name = name
             path = fetch_file(model, name, found.commit, cache, progress)
@@ -91,7 +91,7 @@ def _need_known_kind(path: Path) -> None:
         family_of(content, {})
 
 
-def _need_room(found: "Plan", cache: Path) -> None:
+def _need_room(found: "DownloadPlan", cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / ("models--" + found.model.replace("/", "--"))
     present = sum(file.stat().st_size for file in folder.glob("blobs/*"))
@@ -104,7 +104,7 @@ def _need_room(found: "Plan", cache: Path) -> None:
         )
 
 
-def _name_revision(cache: Path, found: "Plan") -> None:
+def _name_revision(cache: Path, found: "DownloadPlan") -> None:
     """Let the branch that was asked for point at the commit that was fetched."""
     if found.revision == found.commit:
         return

@@ -11,8 +11,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.scoring.calibration import fit_platt
-from engine.workers.matcher_modules import Matcher, TwoBranch
-from engine.workers.pairs import Batch, Mined, Pairs, draw, even_pairs, listed_pairs, mine
+from engine.states import FitStage
+from engine.workers.matcher_modules import MatcherModule, TwoBranchModule
+from engine.workers.pairs import (
+    MinedPairs,
+    PairBatch,
+    TrainingPairs,
+    draw,
+    even_pairs,
+    listed_pairs,
+    mine,
+)
 
 SIDE = 1024
 """Texts and pictures that meet in one step of the metric."""
@@ -21,11 +30,10 @@ VALIDATED = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class FitProgress:
     """How far a fit is, and how well it does on what it does not learn from."""
 
-    stage: str
-    """resumed, metric, step or epochs."""
+    stage: FitStage
     step: int
     """Of all steps of the metric, or of all epochs."""
     steps: int
@@ -38,57 +46,59 @@ class Told:
     """Validation mAP, text -> picture, when it was last measured."""
     recall: float
     """Validation recall@1, measured with it."""
-    apart: float
+    swap_auc: float
     """Validation AUC of right texts over false ones of the same pictures; 0 where there is none."""
     best: float
     """Validation mAP of what is kept so far."""
-    since: int
+    epochs_without_improvement: int
     """Epochs since then."""
     patience: int
     """So many of them end the fit."""
 
 
-Tell = Callable[[Told], None]
+ReportProgress = Callable[[FitProgress], None]
 """May raise to stop the fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+class FitSettings:
     """How to fit."""
 
     hidden: int = 256
     epochs: int = 12
     batch: int = 256
-    rate: float = 3e-4
-    decay: float = 0.1
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.1
     dropout: float = 0.3
     patience: int = 3
     """Epochs without a better validation mAP before it stops."""
     metric_steps: int = 60
-    metric_rate: float = 0.05
-    metric_decay: float = 1e-3
+    metric_learning_rate: float = 0.05
+    metric_weight_decay: float = 1e-3
     seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class ValidationFigures:
     """Validation figures, over right pairs of a part of the pictures."""
 
     average_precision: float
     recall: float
-    apart: float = 0.0
+    swap_auc: float = 0.0
     """AUC of right texts over false ones of the same pictures; 0 where there is none."""
 
     @property
-    def worth(self) -> float:
+    def selection_score(self) -> float:
         """What the best is chosen by: the order of pictures, and telling swapped texts apart."""
-        return (self.average_precision + self.apart) / 2 if self.apart else self.average_precision
+        if not self.swap_auc:
+            return self.average_precision
+        return (self.average_precision + self.swap_auc) / 2
 
 
-NOT_MEASURED = Measured(average_precision=0.0, recall=0.0)
+NOT_MEASURED = ValidationFigures(average_precision=0.0, recall=0.0)
 
 
-def sampled(pairs: Pairs, seed: int) -> Pairs:
+def sampled(pairs: TrainingPairs, seed: int) -> TrainingPairs:
     """At most VALIDATED texts with a right picture among at most VALIDATED pictures."""
     random = torch.Generator().manual_seed(seed)
     device = pairs.texts.device
@@ -99,24 +109,24 @@ def sampled(pairs: Pairs, seed: int) -> Pairs:
     kept = held & torch.isin(pairs.text, texts)
     also = torch.isin(pairs.also_picture, pictures) & torch.isin(pairs.also_text, texts)
     false = torch.isin(pairs.false_of, pictures)
-    place_text = torch.full((len(pairs.texts),), -1, device=device)
-    place_text[texts] = torch.arange(len(texts), device=device)
-    place_picture = torch.full((len(pairs.pictures),), -1, device=device)
-    place_picture[pictures] = torch.arange(len(pictures), device=device)
-    return Pairs(
+    index_of_text = torch.full((len(pairs.texts),), -1, device=device)
+    index_of_text[texts] = torch.arange(len(texts), device=device)
+    index_of_picture = torch.full((len(pairs.pictures),), -1, device=device)
+    index_of_picture[pictures] = torch.arange(len(pictures), device=device)
+    return TrainingPairs(
         texts=pairs.texts[texts],
         pictures=pairs.pictures[pictures],
-        text=place_text[pairs.text[kept]],
-        picture=place_picture[pairs.picture[kept]],
+        text=index_of_text[pairs.text[kept]],
+        picture=index_of_picture[pairs.picture[kept]],
         false=pairs.false[false],
-        false_of=place_picture[pairs.false_of[false]],
-        also_text=place_text[pairs.also_text[also]],
-        also_picture=place_picture[pairs.also_picture[also]],
+        false_of=index_of_picture[pairs.false_of[false]],
+        also_text=index_of_text[pairs.also_text[also]],
+        also_picture=index_of_picture[pairs.also_picture[also]],
     )
 
 
 @torch.no_grad()
-def measured(scores: Tensor, pairs: Pairs) -> Measured:
+def measured(scores: Tensor, pairs: TrainingPairs) -> ValidationFigures:
     """Mean average precision and recall@1, text -> picture, of scores [T, N]."""
     right = pairs.right_matrix()
     order = scores.argsort(dim=1, descending=True)
@@ -125,20 +135,20 @@ def measured(scores: Tensor, pairs: Pairs) -> Measured:
     precision = (hits.cumsum(1) / ranks * hits).sum(1) / hits.sum(1).clamp(min=1)
     asked = hits.sum(1) > 0
     if not asked.any():
-        return Measured(average_precision=0.0, recall=0.0)
-    return Measured(
+        return ValidationFigures(average_precision=0.0, recall=0.0)
+    return ValidationFigures(
         average_precision=float(precision[asked].mean()), recall=float(hits[asked, 0].mean())
     )
 
 
 @torch.no_grad()
-def validated(model: nn.Module, pairs: Pairs) -> Measured:
+def validated(model: nn.Module, pairs: TrainingPairs) -> ValidationFigures:
     """How well a model does on pairs that it does not learn from."""
     found = measured(every(model, pairs.texts, pairs.pictures), pairs)
     if not len(pairs.false):
         return found
     batch = listed_pairs(pairs)
-    return replace(found, apart=area(logits_of(model, batch), batch.label))
+    return replace(found, swap_auc=area(logits_of(model, batch), batch.label))
 
 
 def area(scores: Tensor, label: Tensor) -> float:
@@ -157,19 +167,25 @@ def area(scores: Tensor, label: Tensor) -> float:
 def every(model: nn.Module, texts: Tensor, pictures: Tensor) -> Tensor:
     """Log odds of every text with every picture, [T, N]."""
     model.eval()
-    if isinstance(model, TwoBranch):
+    if isinstance(model, TwoBranchModule):
         return model.every(texts, pictures)
-    if not isinstance(model, Matcher):
+    if not isinstance(model, MatcherModule):
         raise TypeError(f"{type(model).__name__} is not known")
     return model.metric(texts, pictures) + model.rest(texts, pictures)
 
 
-def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: Tell) -> None:
+def fit_metric(
+    model: MatcherModule,
+    train: TrainingPairs,
+    validation: TrainingPairs,
+    fit: FitSettings,
+    report: ReportProgress,
+) -> None:
     """Fit the first part of a matcher on all pairs of many texts and pictures at once.
 
     The best step on validation is kept.
     """
-    optimizer = torch.optim.Adam(model.metric_parameters(), lr=fit.metric_rate)
+    optimizer = torch.optim.Adam(model.metric_parameters(), lr=fit.metric_learning_rate)
     random = torch.Generator().manual_seed(fit.seed)
     best, kept = validated(model, validation), None
     now = best
@@ -181,17 +197,17 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
             texts, pictures, label = train.texts, train.pictures, whole
         scores = model.metric(texts, pictures)
         loss = functional.binary_cross_entropy_with_logits(scores, label, reduction="sum")
-        loss = loss / label.sum().clamp(min=1) + fit.metric_decay * model.penalty()
+        loss = loss / label.sum().clamp(min=1) + fit.metric_weight_decay * model.penalty()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if step % 10 == 9:
             now = validated(model, validation)
-            if kept is None or now.worth > best.worth:
+            if kept is None or now.selection_score > best.selection_score:
                 best, kept = now, _copied(model)
-        tell(
-            Told(
-                stage="metric",
+        report(
+            FitProgress(
+                stage=FitStage.METRIC,
                 step=step + 1,
                 steps=fit.metric_steps,
                 epoch=0,
@@ -199,9 +215,9 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
                 loss=loss.item(),
                 average_precision=now.average_precision,
                 recall=now.recall,
-                apart=now.apart,
+                swap_auc=now.swap_auc,
                 best=best.average_precision,
-                since=0,
+                epochs_without_improvement=0,
                 patience=fit.patience,
             )
         )
@@ -209,7 +225,7 @@ def fit_metric(model: Matcher, train: Pairs, validation: Pairs, fit: Fit, tell: 
         model.load_state_dict(kept)
 
 
-def _part(train: Pairs, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def _part(train: TrainingPairs, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """The texts and pictures of some right pairs, with the truth of all that meet."""
     rows = torch.randperm(len(train.text), generator=random)[:SIDE].to(train.text.device)
     text, picture = torch.unique(train.text[rows]), torch.unique(train.picture[rows])
@@ -218,28 +234,28 @@ def _part(train: Pairs, random: torch.Generator) -> tuple[Tensor, Tensor, Tensor
 
 
 @dataclass(slots=True, kw_only=True)
-class State:
+class FitState:
     """How far a perceptron is; enough to go on from."""
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     epoch: int = 0
-    best: Measured = NOT_MEASURED
+    best: ValidationFigures = NOT_MEASURED
     """Validation of the epoch that is kept."""
-    since: int = 0
-    now: Measured = NOT_MEASURED
+    epochs_without_improvement: int = 0
+    now: ValidationFigures = NOT_MEASURED
     """Validation after the last epoch, for those who watch; a stop forgets it."""
     kept: dict[str, Tensor] | None = None
 
 
 def fit_epochs(
-    state: State,
-    train: Pairs,
-    validation: Pairs,
-    mined: Mined,
-    fit: Fit,
-    tell: Tell,
-    save: Callable[[State], None],
+    state: FitState,
+    train: TrainingPairs,
+    validation: TrainingPairs,
+    mined: MinedPairs,
+    fit: FitSettings,
+    report: ReportProgress,
+    save: Callable[[FitState], None],
 ) -> None:
     """Train on drawn pairs until validation stops getting better; the best epoch is kept."""
     model = state.model
@@ -248,22 +264,31 @@ def fit_epochs(
         state.kept = _copied(model)
     else:
         state.now = state.best
-        tell(_told(state, "resumed", state.epoch * _steps(train, fit), 0.0, train, fit))
-    while state.epoch < fit.epochs and state.since < fit.patience:
+        report(
+            _progress(state, FitStage.RESUMED, state.epoch * _steps(train, fit), 0.0, train, fit)
+        )
+    while state.epoch < fit.epochs and state.epochs_without_improvement < fit.patience:
         random = torch.Generator().manual_seed(fit.seed * 1000 + state.epoch)
-        loss = _epoch(state, train, mined, fit, random, tell)
+        loss = _epoch(state, train, mined, fit, random, report)
         state.now = validated(model, validation)
         state.epoch += 1
-        state.since += 1
-        if state.now.worth > state.best.worth:
-            state.best, state.since, state.kept = state.now, 0, _copied(model)
-        tell(_told(state, "epochs", state.epoch * _steps(train, fit), loss, train, fit))
+        state.epochs_without_improvement += 1
+        if state.now.selection_score > state.best.selection_score:
+            state.best, state.epochs_without_improvement, state.kept = state.now, 0, _copied(model)
+        report(
+            _progress(state, FitStage.EPOCHS, state.epoch * _steps(train, fit), loss, train, fit)
+        )
         save(state)
     model.load_state_dict(state.kept)
 
 
 def _epoch(
-    state: State, train: Pairs, mined: Mined, fit: Fit, random: torch.Generator, tell: Tell
+    state: FitState,
+    train: TrainingPairs,
+    mined: MinedPairs,
+    fit: FitSettings,
+    random: torch.Generator,
+    report: ReportProgress,
 ) -> float:
     total, steps = 0.0, 0
     state.model.train()
@@ -277,17 +302,19 @@ def _epoch(
         state.optimizer.step()
         total, steps = total + loss.item(), steps + 1
         done = state.epoch * _steps(train, fit) + steps
-        tell(_told(state, "step", done, total / steps, train, fit))
+        report(_progress(state, FitStage.STEP, done, total / steps, train, fit))
     return total / max(steps, 1)
 
 
-def _steps(train: Pairs, fit: Fit) -> int:
+def _steps(train: TrainingPairs, fit: FitSettings) -> int:
     """Steps of an epoch."""
     return -(-len(train.text) // fit.batch)
 
 
-def _told(state: State, stage: str, step: int, loss: float, train: Pairs, fit: Fit) -> Told:
-    return Told(
+def _progress(
+    state: FitState, stage: FitStage, step: int, loss: float, train: TrainingPairs, fit: FitSettings
+) -> FitProgress:
+    return FitProgress(
         stage=stage,
         step=step,
         steps=fit.epochs * _steps(train, fit),
@@ -296,30 +323,32 @@ def _told(state: State, stage: str, step: int, loss: float, train: Pairs, fit: F
         loss=loss,
         average_precision=state.now.average_precision,
         recall=state.now.recall,
-        apart=state.now.apart,
+        swap_auc=state.now.swap_auc,
         best=state.best.average_precision,
-        since=state.since,
+        epochs_without_improvement=state.epochs_without_improvement,
         patience=fit.patience,
     )
 
 
-def mined_by(model: nn.Module, pairs: Pairs) -> Mined:
+def mined_by(model: nn.Module, pairs: TrainingPairs) -> MinedPairs:
     """What looks right to the metric of a matcher, or by cosine."""
-    if isinstance(model, Matcher):
+    if isinstance(model, MatcherModule):
         metric = model.metric
         return mine(pairs, lambda texts: metric(texts, pairs.pictures))
     return mine(pairs, lambda texts: texts @ pairs.pictures.T)
 
 
 @torch.no_grad()
-def logits_of(model: nn.Module, batch: Batch) -> Tensor:
+def logits_of(model: nn.Module, batch: PairBatch) -> Tensor:
     """Match logits of a batch of pairs."""
     model.eval()
     parts = zip(torch.split(batch.texts, 8192), torch.split(batch.pictures, 8192), strict=True)
     return torch.cat([model(texts, pictures) for texts, pictures in parts])
 
 
-def calibrated(model: nn.Module, validation: Pairs, fit: Fit) -> tuple[float, float]:
+def calibrated(
+    model: nn.Module, validation: TrainingPairs, fit: FitSettings
+) -> tuple[float, float]:
     """Scale and bias from validation pairs; never turned around.
 
     Half of them are right, unless there are enough false ones to say how common right ones are.

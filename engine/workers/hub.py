@@ -39,7 +39,7 @@ _BLOCK = 1 << 20
 constants.DOWNLOAD_CHUNK_SIZE = 1 << 18
 
 
-class Progress(Protocol):
+class ByteCounter(Protocol):
     """Is told of bytes; each method may raise to stop, and what has arrived stays."""
 
     def add(self, count: int) -> None:
@@ -52,7 +52,7 @@ class Progress(Protocol):
 class Meter:
     """Stands where the client wants a progress bar, and passes on the bytes."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: ByteCounter) -> None:
         self.update = progress.add
 
     def __call__(self, *_: Ignored, **__: Ignored) -> "Meter":
@@ -70,7 +70,7 @@ class Meter:
         return None
 
 
-def fetch_file(model: str, name: str, commit: str, cache: Path, progress: Progress) -> Path:
+def fetch_file(model: str, name: str, commit: str, cache: Path, progress: ByteCounter) -> Path:
     """Bring one file of a commit into the cache and return its place in the snapshot.
 
     Raises DownloadError where the content is not what the hub announced.
@@ -81,25 +81,25 @@ def fetch_file(model: str, name: str, commit: str, cache: Path, progress: Progre
         progress.skip(pointer.stat().st_size)
         return pointer
     url = hf_hub_url(model, name, revision=commit)
-    facts = get_hf_file_metadata(url, token=get_token(), retry_on_errors=True)
-    if facts.size is None or _TAG.fullmatch(facts.etag or "") is None:
+    metadata = get_hf_file_metadata(url, token=get_token(), retry_on_errors=True)
+    if metadata.size is None or _TAG.fullmatch(metadata.etag or "") is None:
         raise DownloadError(f"{constants.ENDPOINT} does not say what {name} of {model} is")
     blobs = folder / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
     locks = cache / ".locks" / folder.name
     locks.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(locks / f"{facts.etag}.partial.lock"):
-        blob = blobs / str(facts.etag)
+    with WeakFileLock(locks / f"{metadata.etag}.partial.lock"):
+        blob = blobs / str(metadata.etag)
         if blob.is_file():
-            progress.skip(facts.size)
+            progress.skip(metadata.size)
         else:
-            _complete(blob, facts, url, progress)
+            _complete(blob, metadata, url, progress)
     return Path(hf_hub_download(model, name, revision=commit, cache_dir=cache))
 
 
-def _complete(blob: Path, facts: HfFileMetadata, url: str, progress: Progress) -> None:
+def _complete(blob: Path, metadata: HfFileMetadata, url: str, progress: ByteCounter) -> None:
     partial = blob.with_name(f"{blob.name}.partial")
-    size = facts.size or 0
+    size = metadata.size or 0
     have = partial.stat().st_size if partial.is_file() else 0
     if have > size:
         partial.unlink()
@@ -107,10 +107,10 @@ def _complete(blob: Path, facts: HfFileMetadata, url: str, progress: Progress) -
     progress.skip(have)
     with partial.open("ab") as file:
         http_get(
-            facts.location,
+            metadata.location,
             file,
             resume_size=have,
-            headers=_headers(url, facts.location),
+            headers=_headers(url, metadata.location),
             expected_size=size,
             tqdm_class=Meter(progress),  # type: ignore[arg-type]
         )
@@ -124,7 +124,7 @@ def _headers(asked: str, location: str) -> dict[str, str]:
     return build_hf_headers(token=get_token() if is_same else False)
 
 
-def _check(partial: Path, etag: str, progress: Progress) -> None:
+def _check(partial: Path, etag: str, progress: ByteCounter) -> None:
     """Compare a large file with its SHA-256, which is its tag on the hub."""
     if _SHA256.fullmatch(etag) is None:
         return
@@ -167,7 +167,7 @@ _COMMIT = re.compile(r"[0-9a-f]{6,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class DownloadPlan:
     """The files of one revision that make up a model, small ones first."""
 
     model: str
@@ -184,7 +184,7 @@ class Plan:
         return sum(self.sizes.values())
 
 
-def plan(api: HfApi, model: str, revision: str) -> Plan:
+def plan_download(api: HfApi, model: str, revision: str) -> DownloadPlan:
     """Find the files of a model that can be used without unpickling.
 
     Raises ModelUnusableError where there are none, and what the hub's client raises.
@@ -246,7 +246,7 @@ def _usable_pipeline(sizes: Mapping[str, int]) -> list[str]:
     return []
 
 
-def _conversion(api: HfApi, model: str, main: ModelInfo) -> Plan | None:
+def _conversion(api: HfApi, model: str, main: ModelInfo) -> DownloadPlan | None:
     """Return the plan of the hub's own conversion, if it was made from the weights of `main`."""
     for offer in api.get_repo_discussions(model, discussion_type="pull_request"):
         if not offer.is_pull_request or offer.author != _CONVERTER:
@@ -262,11 +262,13 @@ def _conversion(api: HfApi, model: str, main: ModelInfo) -> Plan | None:
     return None
 
 
-def _plan(model: str, revision: str, info: ModelInfo, names: Iterable[str], note: str = "") -> Plan:
+def _plan(
+    model: str, revision: str, info: ModelInfo, names: Iterable[str], note: str = ""
+) -> DownloadPlan:
     sizes, commit = _sizes(info), info.sha or ""
     if _COMMIT.fullmatch(commit) is None:
         raise DownloadError(f"the hub names no commit of {model}, but {commit!r}")
-    return Plan(
+    return DownloadPlan(
         model=model,
         revision=revision,
         commit=commit,

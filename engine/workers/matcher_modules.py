@@ -19,7 +19,7 @@ START_SCALE, START_SHIFT = 30.0, -9.0
 """Of the cosine before anything is learned: even odds at 0.3, as for real CLIP vectors."""
 
 
-class Matcher(nn.Module):
+class MatcherModule(nn.Module):
     """Log odds of unit texts and pictures; at first those of the cosine alone."""
 
     def __init__(self, dim: int, hidden: int, dropout: float) -> None:
@@ -98,7 +98,7 @@ class Matcher(nn.Module):
         return torch.cat([*(part * self.root for part in parts), texts * pictures * self.dim], 1)
 
 
-class TwoBranch(nn.Module):
+class TwoBranchModule(nn.Module):
     """The similarity network of Wang et al. (2018): two small towers, their elementwise product."""
 
     def __init__(self, dim: int, hidden: int, dropout: float) -> None:

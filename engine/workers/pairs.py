@@ -16,7 +16,7 @@ _CHUNK = 1024
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pairs:
+class TrainingPairs:
     """Unit texts [T, d] and pictures [N, d], the right pairs, and texts known to be false."""
 
     texts: Tensor
@@ -56,16 +56,16 @@ class Pairs:
         return matrix
 
 
-def as_pairs(arrays: dict[str, NDArray[np.generic]], device: str) -> Pairs:
+def as_pairs(arrays: dict[str, NDArray[np.generic]], device: str) -> TrainingPairs:
     """The arrays that crossed, on the device; those about pairs that are right too may lack."""
     nothing = np.zeros(0, np.int64)
     whole = {"also_text": nothing, "also_picture": nothing, **arrays}
     tensors = {name: torch.from_numpy(array.copy()).to(device) for name, array in whole.items()}
-    return Pairs(**tensors)
+    return TrainingPairs(**tensors)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Mined:
+class MinedPairs:
     """Wrong answers that look right."""
 
     pictures: Tensor
@@ -75,7 +75,7 @@ class Mined:
 
 
 @torch.no_grad()
-def mine(pairs: Pairs, score: Callable[[Tensor], Tensor]) -> Mined:
+def mine(pairs: TrainingPairs, score: Callable[[Tensor], Tensor]) -> MinedPairs:
     """The wrong pictures of each text, and wrong texts of each picture, that score highest.
 
     `score` gives what some texts [n, d] have with every picture, [n, N].
@@ -95,11 +95,11 @@ def mine(pairs: Pairs, score: Callable[[Tensor], Tensor]) -> Mined:
         texts = torch.cat([texts, numbers[:, None].expand(-1, count)])
         kept = best.topk(min(MINED, len(best)), dim=0)
         best, texts = kept.values, texts.gather(0, kept.indices)
-    return Mined(pictures=torch.cat(pictures), texts=texts.T)
+    return MinedPairs(pictures=torch.cat(pictures), texts=texts.T)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Batch:
+class PairBatch:
     """Pairs of rows with whether they belong together."""
 
     texts: Tensor
@@ -107,7 +107,9 @@ class Batch:
     label: Tensor
 
 
-def draw(pairs: Pairs, mined: Mined, rows: Tensor, random: torch.Generator) -> Batch:
+def draw(
+    pairs: TrainingPairs, mined: MinedPairs, rows: Tensor, random: torch.Generator
+) -> PairBatch:
     """Right pairs `rows`; for each two random pictures and one random text, two mined pictures and
     one mined text, and as many swapped texts as there are, up to the number of right pairs."""
     text, picture = pairs.text[rows], pairs.picture[rows]
@@ -132,20 +134,20 @@ def draw(pairs: Pairs, mined: Mined, rows: Tensor, random: torch.Generator) -> B
         rows_text = torch.cat([rows_text, pairs.false[chosen]])
         rows_picture = torch.cat([rows_picture, pairs.pictures[pairs.false_of[chosen]]])
         label = torch.cat([label, torch.zeros(len(chosen), device=label.device)])
-    return Batch(texts=rows_text, pictures=rows_picture, label=label)
+    return PairBatch(texts=rows_text, pictures=rows_picture, label=label)
 
 
-def listed_pairs(pairs: Pairs) -> Batch:
+def listed_pairs(pairs: TrainingPairs) -> PairBatch:
     """The pairs to learn from and all false ones."""
     right = torch.ones(len(pairs.text), device=pairs.texts.device)
-    return Batch(
+    return PairBatch(
         texts=torch.cat([pairs.texts[pairs.text], pairs.false]),
         pictures=torch.cat([pairs.pictures[pairs.picture], pairs.pictures[pairs.false_of]]),
         label=torch.cat([right, right.new_zeros(len(pairs.false))]),
     )
 
 
-def even_pairs(pairs: Pairs, mined: Mined, seed: int, most: int = 20_000) -> Batch:
+def even_pairs(pairs: TrainingPairs, mined: MinedPairs, seed: int, most: int = 20_000) -> PairBatch:
     """Right pairs, and as many wrong ones in equal parts random, mined and swapped."""
     random = torch.Generator().manual_seed(seed)
     rows = torch.randperm(len(pairs.text), generator=random)[:most].to(pairs.text.device)
@@ -154,4 +156,6 @@ def even_pairs(pairs: Pairs, mined: Mined, seed: int, most: int = 20_000) -> Bat
     wrong = torch.nonzero(drawn.label <= 0.5)[:, 0]
     picked = torch.randperm(len(wrong), generator=random)[: len(right)].to(wrong.device)
     both = torch.cat([right, wrong[picked]])
-    return Batch(texts=drawn.texts[both], pictures=drawn.pictures[both], label=drawn.label[both])
+    return PairBatch(
+        texts=drawn.texts[both], pictures=drawn.pictures[both], label=drawn.label[both]
+    )

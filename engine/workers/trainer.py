@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.models.messages import Json, Reply
+from engine.states import FitStage
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
-    from engine.workers.fitting import Told
+    from engine.workers.fitting import FitProgress
 
 ARRAYS = ("texts", "pictures", "text", "picture", "false", "false_of", "also_text", "also_picture")
 INTERVAL_S = 0.2
@@ -50,7 +51,7 @@ class Trainer:
             settings=settings,
             device=device,
             checkpoint=call.request.text("checkpoint"),
-            tell=_Teller(call),
+            report=_Reporter(call),
         )
         fields: dict[str, Json] = {**found.fields, "names": list(found.arrays), "device": device}
         return Reply(fields=fields, arrays=[*found.arrays.values(), found.scores])
@@ -67,21 +68,23 @@ def _split(
     return train, validation, arrays[2 * size :]
 
 
-class _Teller:
+class _Reporter:
     """Passes figures on, now and then, and stops a call that was cancelled."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._told = 0.0
+        self._reported = 0.0
 
-    def __call__(self, told: Told) -> None:
+    def __call__(self, progress: FitProgress) -> None:
         self._call.check()
         now = time.monotonic()
-        is_between = told.stage in ("metric", "step") and told.step < told.steps
-        if is_between and now - self._told < INTERVAL_S:
+        is_between = (
+            progress.stage in (FitStage.METRIC, FitStage.STEP) and progress.step < progress.steps
+        )
+        if is_between and now - self._reported < INTERVAL_S:
             return
-        self._told = now
-        self._call.report(**asdict(told))
+        self._reported = now
+        self._call.report(**asdict(progress))
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from engine.models.messages import Json
 from engine.states import ScorerKind
 from engine.workers.fitting import (
-    Fit,
-    Measured,
-    State,
-    Tell,
+    FitSettings,
+    FitState,
+    ReportProgress,
+    ValidationFigures,
     calibrated,
     every,
     fit_epochs,
@@ -27,16 +27,17 @@ from engine.workers.fitting import (
     mined_by,
     sampled,
 )
-from engine.workers.matcher_modules import Matcher, TwoBranch
+from engine.workers.matcher_modules import MatcherModule, TwoBranchModule
 from engine.workers.pairs import as_pairs
 
 Arrays = Mapping[str, NDArray[np.generic]]
-_COUNTS = ("epoch", "since")
-_FIGURES = ("average_precision", "recall", "apart")
+_COUNTS = ("epoch", "epochs_without_improvement")
+_FIGURES = ("average_precision", "recall", "swap_auc")
+"""What a checkpoint keeps beside weights."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
+class FittedModel:
     """What a training came to."""
 
     fields: dict[str, Json]
@@ -55,11 +56,11 @@ def run(
     settings: Mapping[str, Json],
     device: str,
     checkpoint: str,
-    tell: Tell,
-) -> Found:
+    report: ReportProgress,
+) -> FittedModel:
     """Fit by metric (a matcher only) and by epochs, calibrate, score."""
-    names = {field.name for field in fields(Fit)}
-    fit = Fit(**{name: value for name, value in settings.items() if name in names})  # type: ignore[arg-type]
+    names = {field.name for field in fields(FitSettings)}
+    fit = FitSettings(**{name: value for name, value in settings.items() if name in names})  # type: ignore[arg-type]
     torch.manual_seed(fit.seed)
     pairs, watched = as_pairs(dict(train), device), as_pairs(dict(validation), device)
     looked_at = sampled(watched, fit.seed)
@@ -68,19 +69,19 @@ def run(
     state = _state(_model(kind, dim, fit).to(device), fit)
     if path is None or not _restore(state, path):
         model = _model(kind, dim, fit).to(device)
-        if isinstance(model, Matcher):
-            fit_metric(model, pairs, looked_at, fit, tell)
+        if isinstance(model, MatcherModule):
+            fit_metric(model, pairs, looked_at, fit, report)
         state = _state(model, fit)
     model = state.model
     mined = mined_by(model, pairs)
     save = (lambda _: None) if path is None else _saver(path)
-    fit_epochs(state, pairs, looked_at, mined, fit, tell, save)
+    fit_epochs(state, pairs, looked_at, mined, fit, report, save)
     scale, bias = calibrated(model, watched, fit)
     texts, pictures = (torch.from_numpy(array.copy()).to(device) for array in scored)
     scores = every(model, texts, pictures) * scale + bias
     if path is not None:
         path.unlink(missing_ok=True)
-    return Found(
+    return FittedModel(
         fields={
             "epochs": state.epoch,
             "validation_map": state.best.average_precision,
@@ -88,23 +89,23 @@ def run(
             "scale": scale,
             "bias": bias,
         },
-        arrays=_scaled(model.weights(), scale, bias) if isinstance(model, Matcher) else {},
+        arrays=_scaled(model.weights(), scale, bias) if isinstance(model, MatcherModule) else {},
         scores=scores.float().cpu().numpy(),
     )
 
 
-def _model(kind: str, dim: int, fit: Fit) -> nn.Module:
+def _model(kind: str, dim: int, fit: FitSettings) -> nn.Module:
     if kind == ScorerKind.TWO_BRANCH:
-        return TwoBranch(dim, min(fit.hidden, dim), fit.dropout)
+        return TwoBranchModule(dim, min(fit.hidden, dim), fit.dropout)
     # Two of the hidden units hold the metric.
-    return Matcher(dim, fit.hidden - 2, fit.dropout)
+    return MatcherModule(dim, fit.hidden - 2, fit.dropout)
 
 
-def _state(model: nn.Module, fit: Fit) -> State:
+def _state(model: nn.Module, fit: FitSettings) -> FitState:
     # A matcher starts from what the metric has learned, a network of two branches from nothing.
-    rate = fit.rate if isinstance(model, Matcher) else 10 * fit.rate
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=fit.decay)
-    return State(model=model, optimizer=optimizer)
+    rate = fit.learning_rate if isinstance(model, MatcherModule) else 10 * fit.learning_rate
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=fit.weight_decay)
+    return FitState(model=model, optimizer=optimizer)
 
 
 def _scaled(
@@ -115,8 +116,8 @@ def _scaled(
     return {name: array.astype(np.float32) for name, array in (arrays | changed).items()}
 
 
-def _saver(path: Path) -> Callable[[State], None]:
-    def save(state: State) -> None:
+def _saver(path: Path) -> Callable[[FitState], None]:
+    def save(state: FitState) -> None:
         tensors: dict[str, Tensor] = {}
         for name, tensor in state.model.state_dict().items():
             tensors[f"model.{name}"] = tensor.detach().clone().contiguous()
@@ -135,7 +136,7 @@ def _saver(path: Path) -> Callable[[State], None]:
     return save
 
 
-def _restore(state: State, path: Path) -> bool:
+def _restore(state: FitState, path: Path) -> bool:
     """Take a state up where it was left; False where there is none, or none that fits."""
     try:
         tensors = load_file(path)
@@ -152,8 +153,11 @@ def _restore(state: State, path: Path) -> bool:
         state.optimizer.load_state_dict(held)
         device = next(state.model.parameters()).device
         state.kept = {name: tensor.to(device) for name, tensor in kept.items()}
-        state.epoch, state.since = int(float(counts["epoch"])), int(float(counts["since"]))
-        state.best = Measured(**{name: float(counts[name]) for name in _FIGURES})
+        state.epoch, state.epochs_without_improvement = (
+            int(float(counts["epoch"])),
+            int(float(counts["epochs_without_improvement"])),
+        )
+        state.best = ValidationFigures(**{name: float(counts[name]) for name in _FIGURES})
     except (OSError, safetensors.SafetensorError, RuntimeError, KeyError, ValueError):
         return False
     return True

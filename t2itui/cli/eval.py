@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.evaluation.request import QUERIES
+from engine.collections import BUILT_IN
 from engine.scoring.registry import evaluated_scorers
+from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.options import (
-    encoder_option,
-    images_option,
-    language_option,
-    limit_option,
-    seed_option,
-    words_option,
-)
+from t2itui.cli.support.options import asked, request_options
 from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
 
@@ -28,48 +22,42 @@ if TYPE_CHECKING:
     from engine.evaluation.results import Evaluation
 
 
-@click.command()
+_HELP = f"""Measure the scorers on DATA: recall, median rank, mAP, swaps, routing, calibration.
+
+DATA is a file of captions (Flickr token file, Karpathy's or COCO's JSON, CSV with the columns
+image and caption), a folder with a folder of pictures for each class, or the word {BUILT_IN.name}.
+Pictures that are not indexed yet are; what was embedded is kept, so that an interrupted run
+goes on where it was.
+
+\b
+  t2itui eval {BUILT_IN.name}
+  t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
+  t2itui eval animals/ --template "a photo of a {{}}" --class-name cane=dog
+"""
+
+
+class ClassName(click.ParamType[tuple[str, str]]):
+    """A folder and what to call its class: `cane=dog`."""
+
+    name = "DIR=NAME"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        folder, equals, name = str(value).partition("=")
+        if not (equals and folder and name):
+            self.fail(f"--class-name takes DIR=NAME, not {value!r}", param, ctx)
+        return folder, name
+
+
+@click.command(help=_HELP)
 @click.argument("data", required=False)
-@images_option
-@encoder_option
-@click.option(
-    "--scorer",
-    "scorers",
-    multiple=True,
-    type=click.Choice(evaluated_scorers()),
-    help="May be given several times; the first is what others are compared with.  "
-    "[default: cosine, match]",
+@request_options(
+    JobKind.EVALUATE,
+    scorers=click.Choice(evaluated_scorers()),
+    threshold=click.FloatRange(0, 1),
+    names=ClassName(),
 )
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Default: the settings'.")
-@click.option(
-    "--queries",
-    type=click.Choice(QUERIES),
-    default=QUERIES[0],
-    show_default=True,
-    help="Ask by captions, or by class words that occur in them.",
-)
-@words_option
-@click.option("--split", default="test", show_default=True, help="Of split data; '' for all.")
-@language_option
-@limit_option
-@seed_option
-@click.option(
-    "--template",
-    "templates",
-    multiple=True,
-    metavar="TEXT",
-    help="What is said of a class, {} standing for its name; their embeddings are averaged.",
-)
-@click.option(
-    "--class-name",
-    "names",
-    multiple=True,
-    metavar="DIR=NAME",
-    help="What to call the class of a folder, such as cane=dog.",
-)
-@click.option("--resamples", type=click.IntRange(min=0), default=1000, show_default=True)
-@click.option("--no-swaps", is_flag=True, help="Do not try captions with one word exchanged.")
-@click.option("--offline", is_flag=True, help="Start no model; leave out what is not embedded.")
 @click.option(
     "--plot",
     "plots",
@@ -87,22 +75,8 @@ if TYPE_CHECKING:
 @pass_context
 def command(
     context: Context,
+    /,
     data: str | None,
-    images: Path | None,
-    encoder: str | None,
-    scorers: tuple[str, ...],
-    threshold: float | None,
-    queries: str,
-    words: Path | None,
-    split: str,
-    language: str | None,
-    limit: int | None,
-    seed: int,
-    templates: tuple[str, ...],
-    names: tuple[str, ...],
-    resamples: int,
-    no_swaps: bool,
-    offline: bool,
     plots: tuple[Path, ...],
     is_list: bool,
     containing: str,
@@ -110,19 +84,10 @@ def command(
     compare: tuple[int, int] | None,
     forget: int | None,
     as_json: bool,
+    **fields: object,
 ) -> None:
-    """Measure the scorers on DATA: recall, median rank, mAP, swaps, routing, calibration.
-
-    DATA is a file of captions (Flickr token file, Karpathy's or COCO's JSON, CSV with the columns
-    image and caption), a folder with a folder of pictures for each class, or the word storybook.
-    Pictures that are not indexed yet are; what was embedded is kept, so that an interrupted run
-    goes on where it was.
-
-      t2itui eval storybook
-      t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
-      t2itui eval animals/ --template "a photo of a {}" --class-name cane=dog
-    """
-    from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
+    """Measure the scorers on data, or look at what was measured before."""
+    from engine.evaluation.request import EvaluateRequest
 
     one_of = (data, is_list or None, show, compare, forget)
     if sum(each is not None for each in one_of) != 1:
@@ -131,36 +96,15 @@ def command(
     if data is None:
         _look_back(context, output, is_list, containing, show, compare, forget, plots)
         return
-    request = EvaluateRequest(
-        data=data,
-        images=None if images is None else images.absolute(),
-        encoder=encoder,
-        scorers=tuple(dict.fromkeys(scorers)) or DEFAULT_SCORERS,
-        threshold=context.settings().threshold if threshold is None else threshold,
-        queries=queries,
-        words=words,
-        split=split,
-        language=language or "",
-        limit=limit,
-        seed=seed,
-        templates=templates or TEMPLATES,
-        names=tuple(_name(each) for each in names),
-        resamples=resamples,
-        swaps=not no_swaps,
-        offline=offline,
-    )
+    values = {"threshold": context.settings().threshold, **asked(fields)}
+    if "scorers" in values:
+        values["scorers"] = tuple(dict.fromkeys(values["scorers"]))
+    request = EvaluateRequest(data=data, **values)
 
     async def work(engine: Engine) -> Exit:
         return await _evaluate(engine, request, plots, output)
 
     context.run(output, work, with_jobs=True)
-
-
-def _name(text: str) -> tuple[str, str]:
-    folder, equals, name = text.partition("=")
-    if not (equals and folder and name):
-        raise click.UsageError(f"--class-name takes DIR=NAME, not {text!r}")
-    return folder, name
 
 
 def _look_back(

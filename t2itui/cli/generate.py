@@ -6,11 +6,14 @@ import shutil
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.collections import BUILT_IN
+from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.options import asked, request_options
 from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
 
@@ -37,27 +40,25 @@ class Size(click.ParamType[tuple[int, int]]):
         return int(parts[0]), int(parts[-1])
 
 
+class LoraFile(click.ParamType["Lora"]):
+    """`FILE` or `FILE:WEIGHT`; a colon may be part of the name."""
+
+    name = "FILE[:W]"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Lora:
+        from engine.models.parameters import read_lora
+
+        return read_lora(str(value))
+
+
 @click.command()
 @click.argument("prompt", nargs=-1)
-@click.option("--negative", metavar="TEXT", help="What the picture should not show.")
-@click.option("--seed", type=int, metavar="N", help="Repeats a picture; default: any.")
-@click.option("--steps", type=int, metavar="N", help="Denoising steps; default: the model's.")
-@click.option("--guidance", type=float, metavar="G", help="How closely to follow the prompt.")
-@click.option("--size", type=Size(), help="Pixels; default: the model's.")
-@click.option("--scheduler", metavar="NAME", help="ddim, dpm++, euler-a or lcm.")
-@click.option("--count", type=int, metavar="N", help="Pictures, with seeds that count on.")
-@click.option("--model", metavar="ID", help="Hub id, folder or .safetensors file.")
-@click.option(
-    "--lora", "loras", multiple=True, metavar="FILE[:W]", help="With its weight; may be repeated."
-)
-@click.option("--start", type=_PICTURE, help="Paint a variation of this picture.")
-@click.option(
-    "--strength", type=float, metavar="S", help="How far from --start: above 0, 1 forgets it."
+@request_options(
+    JobKind.GENERATE, size=Size(), loras=LoraFile(), library=click.Choice([BUILT_IN.name])
 )
 @click.option("--from", "source", type=_PICTURE, help="Repeat the recipe in this picture.")
-@click.option(
-    "--in", "library", type=click.Choice(["storybook"]), help="Paint for the built-in library."
-)
 @click.option(
     "--fresh",
     is_flag=True,
@@ -71,26 +72,16 @@ class Size(click.ParamType[tuple[int, int]]):
 @pass_context
 def command(
     context: Context,
+    /,
     prompt: tuple[str, ...],
-    negative: str | None,
-    seed: int | None,
-    steps: int | None,
-    guidance: float | None,
-    size: tuple[int, int] | None,
-    scheduler: str | None,
-    count: int | None,
-    model: str | None,
-    loras: tuple[str, ...],
-    start: Path | None,
-    strength: float | None,
     source: Path | None,
-    library: str | None,
     fresh: bool,
     no_preview: bool,
     save_as: Path | None,
     again: int | None,
     unfinished: bool,
     as_json: bool,
+    **fields: object,
 ) -> None:
     """Paint PROMPT, keep the picture with its recipe, and score it as a search would.
 
@@ -100,37 +91,24 @@ def command(
     text = " ".join(prompt).strip()
     if unfinished:
         context.run(output, lambda engine: _list_unfinished(engine, output), with_jobs=True)
-    if not text and again is None and source is None and start is None:
+    preview = as_json and not no_preview
+    given = asked(fields)
+    if not text and again is None and source is None and "start_picture" not in given:
         raise click.UsageError("say what to paint, or give --from PICTURE or --again JOB")
     if save_as is not None and save_as.is_dir():
         raise click.UsageError(f"--save-as {save_as} is a folder: name a file in it")
-    asked: dict[str, object] = {
-        "prompt": text or None,
-        "negative": negative,
-        "seed": seed,
-        "steps": steps,
-        "guidance": guidance,
-        "width": size[0] if size else None,
-        "height": size[1] if size else None,
-        "scheduler": scheduler,
-        "count": count,
-        "model": model,
-        "loras": tuple(_lora(entry) for entry in loras) or None,
-        "start_picture": start.absolute() if start else None,
-        "strength": strength,
-        "preview": as_json and not no_preview,
-    }
-    given = {name: value for name, value in asked.items() if value is not None}
-    if again is not None and (source or library or given.keys() - {"preview"}):
+    if again is not None and (text or source or given):
         raise click.UsageError("--again runs a job as it was; of other options --fresh changes it")
-
+    library = given.pop("library", None)
+    given |= {"preview": preview, **({"prompt": text} if text else {})}
+    if "size" in given:
+        given["width"], given["height"] = given.pop("size")
     picture = source.absolute() if source else None
 
     async def work(engine: Engine) -> Exit:
         from t2itui.cli.support.follow import best_of, follow_generation
 
         if again is not None:
-            preview = as_json and not no_preview
             job = await engine.generation.again(again, new_seed=fresh, preview=preview)
         else:
             job = await _start(engine, picture, given, library, fresh=fresh, output=output)
@@ -145,7 +123,7 @@ def command(
 async def _start(
     engine: Engine,
     source: Path | None,
-    given: dict[str, object],
+    given: dict[str, Any],
     library: str | None,
     *,
     fresh: bool,
@@ -156,7 +134,7 @@ async def _start(
     base = GenerateRequest(prompt="")
     if source is not None:
         base = await _repeated(engine, source, output)
-    request = replace(base, **given)  # type: ignore[arg-type]
+    request = replace(base, **given)
     return await engine.generate(request, library=library, fresh=fresh)
 
 
@@ -168,19 +146,6 @@ async def _repeated(engine: Engine, source: Path, output: Output) -> GenerateReq
     for warning in warnings:
         output.say(f"note: {warning}")
     return request
-
-
-def _lora(entry: str) -> Lora:
-    """`FILE` or `FILE:WEIGHT`; a colon may be part of the name."""
-    from engine.models.parameters import Lora
-
-    name, colon, weight = entry.rpartition(":")
-    try:
-        if colon and name:
-            return Lora(path=Path(name).absolute(), weight=float(weight))
-    except ValueError:
-        pass
-    return Lora(path=Path(entry).absolute())
 
 
 async def _list_unfinished(engine: Engine, output: Output) -> Exit:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.output import Output
+from t2itui.cli.support.receipts import write_answer, write_json, write_receipts
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.results import Receipt
 
 
 @click.command()
@@ -41,41 +40,13 @@ def command(
     async def work(engine: Engine) -> Exit:
         if receipt_id is None:
             entries = await engine.history.entries(limit, 0, containing)
-            write_entries(entries, output)
+            write_receipts(entries, output)
             return Exit.ANSWERED
         if forget:
             await engine.history.forget([receipt_id])
             return Exit.ANSWERED
-        from t2itui.cli.search import write_answer, write_json
-
         result = await engine.history.replay(receipt_id)
         (write_json if as_json else write_answer)(result, output)
         return Exit.ANSWERED if result.receipt.passed else Exit.NOTHING_PASSED
 
     context.run(output, work)
-
-
-def write_entries(entries: list[Receipt], output: Output) -> None:
-    """Write receipts, one a line."""
-    if output.as_json:
-        from t2itui.cli.search import receipt_json
-
-        for receipt in entries:
-            values = receipt_json(receipt, cached=True)
-            output.record("receipt", {**values, "created_at": receipt.created_at})
-        return
-    if not entries:
-        output.say("no decisions yet: t2itui search TEXT makes one")
-        return
-    rows = [
-        (
-            receipt.id,
-            datetime.fromtimestamp(receipt.created_at).strftime("%Y-%m-%d %H:%M"),
-            receipt.route,
-            f"{receipt.passed}/{receipt.considered}",
-            f"{receipt.best_match:.2f}",
-            receipt.query,
-        )
-        for receipt in entries
-    ]
-    output.table(("id", "time", "route", "passed", "best", "query"), rows, left="id route")

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
+from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.options import asked, request_options
 from t2itui.cli.support.output import Output
 
 
@@ -15,23 +17,15 @@ from t2itui.cli.support.output import Output
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
 )
-@click.option("--encoder", metavar="ID", help="Hub id or folder, or storybook; default: settings.")
-@click.option(
-    "--per-class",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Take at most N pictures of each folder, at random but evenly.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of --per-class.")
+@request_options(JobKind.INDEX)
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
 @pass_context
 def command(
     context: Context,
+    /,
     folders: tuple[Path, ...],
-    encoder: str | None,
-    per_class: int | None,
-    seed: int,
     as_json: bool,
+    **fields: object,
 ) -> None:
     """Bring FOLDERS of pictures into the library, or up to date.
 
@@ -39,20 +33,15 @@ def command(
     where it was.
 
     It needs an encoder for photographs, once: t2itui models get openai/clip-vit-base-patch32.
-    The storybook's own encoder (--encoder storybook) knows drawn animals only: good for trying
-    things out, not for your photographs.
+    The encoder of the built-in pictures knows drawn animals only: good for trying things out, not
+    for your photographs.
     """
     from engine.engine import Engine
     from engine.requests import IndexRequest
     from t2itui.cli.support.follow import follow
 
     output = Output(as_json=as_json)
-    request = IndexRequest(
-        folders=tuple(folder.absolute() for folder in folders),
-        encoder=encoder,
-        per_class=per_class,
-        seed=seed,
-    )
+    request = IndexRequest(folders=tuple(each.absolute() for each in folders), **asked(fields))
 
     async def work(engine: Engine) -> Exit:
         return await follow(engine, engine.index(request), output)

@@ -100,7 +100,7 @@ async def _write_failures(engine: Engine, output: Output) -> None:
 
 
 async def _write_vanished(engine: Engine, output: Output) -> None:
-    paths = await engine.library.vanished()
+    paths = await engine.library.missing_files()
     for path in paths:
         if output.as_json:
             output.record("vanished", {"path": path})

@@ -1,19 +1,28 @@
 """The group of commands; each is imported when it is asked for."""
 
+from __future__ import annotations
+
+import sys
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from t2itui import __version__
-from t2itui.cli.support.context import Context, pass_context
+from t2itui.cli.support.context import Context, Exit, pass_context
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from engine.engine import Engine
 
 COMMANDS = {
     "index": "Bring folders of pictures into the library.",
     "search": "Rank the library by a description and say which pictures answer it.",
     "compare": "Compare pictures with descriptions of growing detail.",
-    "train": "Fit a matcher on captions, classes or the storybook.",
-    "eval": "Measure the scorers on captions, classes or the storybook.",
+    "train": "Fit a matcher on captions, classes or the built-in pictures.",
+    "eval": "Measure the scorers on captions, classes or the built-in pictures.",
     "label": "Say whether a text fits a picture; labels calibrate match.",
     "generate": "Paint what the library lacks, and keep it with its recipe.",
     "library": "Show what the library holds, what failed and what vanished.",
@@ -67,9 +76,33 @@ def cli(click_context: click.Context, context: Context, home: Path | None, graph
     """Search your own pictures by description, in the terminal."""
     context.choose(home, graphics)
     if click_context.invoked_subcommand is None:
-        from t2itui.cli.app import open_app
-
         open_app(context)
+
+
+def open_app(context: Context) -> None:
+    """Run the app in this terminal; where there is none, say what to run instead."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError(
+            "the app needs a terminal. Without one, run `t2itui search TEXT --json`, "
+            "`t2itui index DIR`, or `t2itui --help` for all commands."
+        )
+    settings = context.settings()
+    # The terminal is asked what it can draw before the app takes it over.
+    from t2itui.graphics import detect
+
+    graphics = detect(None if settings.graphics == "auto" else settings.graphics)
+    from t2itui.app import T2ITuiApp
+    from t2itui.session import Session
+
+    def open_engine() -> AbstractAsyncContextManager[Engine]:
+        from engine.engine import Engine
+
+        return Engine.open(settings.engine(context.home))
+
+    session = Session(graphics=graphics, settings=settings, home=context.home)
+    app = T2ITuiApp(open_engine, session)
+    app.run()
+    raise SystemExit(app.return_code or int(Exit.ANSWERED))
 
 
 def main() -> None:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import signal
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from engine.collections import BUILT_IN
 from engine.scoring.registry import search_scorers
+from engine.states import GenerateMode
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import waiting_for_models
 from t2itui.cli.support.output import Output
+from t2itui.cli.support.receipts import write_answer, write_json
 from t2itui.text.plain import plain
 from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.requests import SearchRequest
-    from engine.results import Receipt, ResultRow, SearchResult
+    from engine.results import Receipt, SearchResult
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
@@ -44,7 +47,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Only pictures below DIR; may be repeated. `--in storybook` means the built-in ones.",
+    help=f"Only pictures below DIR; may be repeated. `--in {BUILT_IN.name}`: the built-in ones.",
 )
 @click.option(
     "--since", type=_DATE, metavar="DATE", help="Only files changed on this day or later."
@@ -58,8 +61,8 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 )
 @click.option(
     "--generate",
-    type=click.Choice(["ask", "now", "never"]),
-    default="never",
+    type=click.Choice([each.value for each in GenerateMode]),
+    default=GenerateMode.NEVER.value,
     show_default=True,
     help="Paint a picture where none passes.",
 )
@@ -94,8 +97,8 @@ def command(
 
       t2itui search '"a dog" + 0.5*"snow" - "grass"'
 
-    While you have indexed nothing the storybook answers, 600 drawn pictures that come with the
-    program. Once you have, your own pictures answer, and the storybook only where --in names it.
+    While you have indexed nothing the built-in pictures answer, 600 drawn ones that come with the
+    program. Once you have, your own pictures answer, and those only where --in names them.
     """
     from engine.requests import Filters, SearchRequest
 
@@ -104,7 +107,7 @@ def command(
         raise click.UsageError("give either a text or --like PICTURE")
     if as_json and paths:
         raise click.UsageError("--json and --paths exclude each other")
-    if generate != "never" and (like is not None or offline):
+    if generate != GenerateMode.NEVER and (like is not None or offline):
         raise click.UsageError("--generate needs a text, and a model: no --like, no --offline")
     settings = context.settings()
     request = SearchRequest(
@@ -137,15 +140,15 @@ def command(
             return Exit.ANSWERED
         if not await _is_wanted(engine, generate, result.receipt, output):
             return Exit.NOTHING_PASSED
-        return await _paint(engine, result.receipt, output, only_path=paths)
+        return await _generate(engine, result.receipt, output, only_path=paths)
 
-    context.run(output, work, with_jobs=generate != "never")
+    context.run(output, work, with_jobs=generate != GenerateMode.NEVER)
 
 
 async def _is_wanted(engine: Engine, generate: str, receipt: Receipt, output: Output) -> bool:
-    """Whether to paint what was not found; where that is asked, a no is noted."""
-    if generate != "ask":
-        return generate == "now"
+    """Whether to generate what was not found; where that is asked, a no is noted."""
+    if generate != GenerateMode.ASK:
+        return generate == GenerateMode.NOW
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         output.say("note: nobody can be asked here; --generate now paints")
         return False
@@ -166,8 +169,8 @@ def _confirmed() -> bool:
         signal.signal(signal.SIGINT, previous)
 
 
-async def _paint(engine: Engine, receipt: Receipt, output: Output, *, only_path: bool) -> Exit:
-    """Paint for a decision; the picture answers it if its match passes the threshold."""
+async def _generate(engine: Engine, receipt: Receipt, output: Output, *, only_path: bool) -> Exit:
+    """Generate for a decision; the picture answers it if its match passes the threshold."""
     from t2itui.cli.support.follow import best_of, follow_generation
 
     request = replace(engine.request_for(receipt), preview=output.as_json)
@@ -194,72 +197,3 @@ def _write_paths(result: SearchResult, end: str) -> None:
     for row in result.rows:
         if row.match >= result.receipt.threshold:
             sys.stdout.write((plain(row.path) if to_terminal else row.path) + end)
-
-
-def write_json(result: SearchResult, output: Output) -> None:
-    """Write a decision and its rows as JSON lines."""
-    output.record("receipt", receipt_json(result.receipt, cached=result.cached))
-    for note in result.warnings:
-        output.say(f"note: {note.message} {note.hint}".rstrip())
-    for row in result.rows:
-        output.record("result", row_json(row))
-
-
-def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
-    """The fields of a receipt as `--json` writes them."""
-    return {
-        "id": receipt.id,
-        "query": receipt.query,
-        "encoder": receipt.encoder,
-        "matcher": receipt.matcher,
-        "ranked_by": receipt.ranked_by,
-        "threshold": receipt.threshold,
-        "route": receipt.route,
-        "reason": receipt.reason,
-        "best_cosine": receipt.best_cosine,
-        "best_match": receipt.best_match,
-        "chance": receipt.chance,
-        "passed": receipt.passed,
-        "considered": receipt.considered,
-        "cached": cached,
-        "filters": receipt.filters,
-        "override": receipt.override,
-        "job": receipt.job,
-        "result": receipt.result,
-        "histogram": receipt.histogram,
-    }
-
-
-def row_json(row: ResultRow) -> dict[str, object]:
-    """The fields of a result as `--json` writes them."""
-    values = asdict(row)
-    order = ("rank", "path", "sha256", "cosine", "match", "synthetic")
-    return {name: values[name] for name in order}
-
-
-def write_answer(result: SearchResult, output: Output) -> None:
-    """Write a decision and its rows for a person."""
-    receipt = result.receipt
-    how = "cached" if result.cached else "with the model"
-    output.line(
-        f"{receipt.route}: {plain(receipt.reason)}  ({result.seconds * 1000:.0f} ms, {how})",
-        bold=True,
-    )
-    output.line(
-        f"{receipt.encoder}  match: {plain(receipt.matcher)}  ranked by {receipt.ranked_by}"
-        f"  receipt {receipt.id}",
-        dim=True,
-    )
-    if receipt.job is not None:
-        result_of = f": sha256 {receipt.result}" if receipt.result else ""
-        output.line(f"job {receipt.job} painted for it{result_of}", dim=True)
-    for note in result.warnings:
-        output.say(f"note: {note.message} {note.hint}".rstrip())
-    width = len(str(len(result.rows)))
-    for row in result.rows:
-        passes = row.match >= receipt.threshold
-        mark = "*" if passes else " "
-        output.line(
-            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {plain(row.path)}",
-            dim=not passes,
-        )

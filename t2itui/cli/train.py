@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.evaluation.request import QUERIES
+from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.options import (
-    encoder_option,
-    images_option,
-    language_option,
-    limit_option,
-    seed_option,
-    words_option,
-)
+from t2itui.cli.support.options import asked, request_options
 from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
@@ -27,30 +20,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("data")
-@encoder_option
-@images_option
-@click.option(
-    "--queries",
-    type=click.Choice(QUERIES),
-    default=QUERIES[0],
-    show_default=True,
-    help="Learn from captions, or from class words that occur in them.",
-)
-@words_option
-@click.option("--split", default="train", show_default=True, help="Of split data; '' for all.")
-@language_option
-@limit_option
-@seed_option
+@request_options(JobKind.TRAIN)
 @click.option(
     "--drawn", type=click.IntRange(min=0), hidden=True, expose_value=False, help="Has no effect."
 )
-@click.option("--hidden", type=click.IntRange(min=4), default=256, show_default=True)
-@click.option("--epochs", type=click.IntRange(min=0), default=12, show_default=True)
-@click.option(
-    "--two-branch", is_flag=True, help="Also fit a two-branch similarity network, to compare."
-)
-@click.option("--force", is_flag=True, help="Keep it even if match without labels does as well.")
-@click.option("--offline", is_flag=True, help="Start no encoder; leave out what is not embedded.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -61,22 +34,11 @@ if TYPE_CHECKING:
 @pass_context
 def command(
     context: Context,
+    /,
     data: str,
-    encoder: str | None,
-    images: Path | None,
-    queries: str,
-    words: Path | None,
-    split: str,
-    language: str | None,
-    limit: int | None,
-    seed: int,
-    hidden: int,
-    epochs: int,
-    two_branch: bool,
-    force: bool,
-    offline: bool,
     out: Path | None,
     as_json: bool,
+    **fields: object,
 ) -> None:
     """Fit the matcher behind `match` on DATA, on embeddings that stay as they are.
 
@@ -88,22 +50,7 @@ def command(
     from engine.training.request import TrainRequest
 
     output = Output(as_json=as_json)
-    request = TrainRequest(
-        data=data,
-        encoder=encoder,
-        images=None if images is None else images.absolute(),
-        queries=queries,
-        words=words,
-        split=split,
-        language=language or "",
-        limit=limit,
-        seed=seed,
-        hidden=hidden,
-        epochs=epochs,
-        with_two_branch=two_branch,
-        force=force,
-        offline=offline,
-    )
+    request = TrainRequest(data=data, **asked(fields))
 
     async def work(engine: Engine) -> Exit:
         from t2itui.cli.support.follow import follow

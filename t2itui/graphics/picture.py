@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from textual import on
 from textual.app import App
 from textual.geometry import Region
 from textual.strip import Strip
 
 from t2itui.graphics.capability import Graphics
-from t2itui.graphics.drawing import Drawing, DrawingHolder, Ground
+from t2itui.graphics.drawing import Drawing, DrawingHolder, Drawn, Ground
 from t2itui.graphics.frame import Reason
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Picture(DrawingHolder):
         super().__init__(id=id, classes=classes)
         self.given_graphics = graphics
         self._drawing = Drawing(self, self.refresh)
+        self._newest: bytes | None = None
+        """A later picture that waits until the one before is drawn."""
 
     def drawings(self) -> tuple[Drawing, ...]:
         """The one picture."""
@@ -64,13 +67,30 @@ class Picture(DrawingHolder):
 
     def show(self, data: bytes | None, *, alt: str, dim: bool = False) -> None:
         """Show the picture encoded in `data`, or `alt` alone, or nothing; returns at once."""
+        self._newest = None
         self._drawing.size = self.size
         self._drawing.show(data, alt=alt, dim=dim)
 
     def show_next(self, data: bytes) -> None:
-        """Show a later picture of the same thing, and the one before until this one is drawn."""
-        self._drawing.size = self.size
-        self._drawing.show_next(data)
+        """Show a later picture of the same thing, and the one before until this one is drawn.
+
+        Those for which the terminal has no time are passed by.
+        """
+        if self._drawing.is_drawing:
+            self._newest = data
+        else:
+            self._drawing.size = self.size
+            self._drawing.show_next(data)
+
+    @on(Drawn)
+    def go_on(self) -> None:
+        """Draw the newest of the later pictures once this one is on the screen."""
+        self.call_next(self._show_newest)
+
+    def _show_newest(self) -> None:
+        data, self._newest = self._newest, None
+        if data is not None:
+            self.show_next(data)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Strips of the visible part."""

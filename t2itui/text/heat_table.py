@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from engine.comparing.sheet import COMPARED
 from engine.states import ScorerKind
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison, Description, DescriptionScores, PictureScores
-
-
-SCORERS = (ScorerKind.MATCH, ScorerKind.COSINE)
-"""Begin the names of a cell's figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +61,13 @@ class HeatTable:
     ) -> HeatTable:
         """Set up the lines with the scores that are known; `scorer` counts for several pictures."""
         is_single = len(pictures) == 1
-        keys = [(name, 0) for name in SCORERS]
+        keys = [(name, 0) for name in COMPARED]
         if not is_single:
             keys = [(scorer, number) for number in range(len(pictures))]
         rows = _rows_by_text(found, pictures)
-        limits = {name: _limits(rows.values(), name) for name in SCORERS}
+        limits = {name: _limits(rows.values(), name) for name in COMPARED}
         return cls(
-            columns=SCORERS if is_single else tuple(PurePath(name).name for name in pictures),
+            columns=COMPARED if is_single else tuple(PurePath(name).name for name in pictures),
             rows=tuple(
                 _row(lines, index, rows.get(line.text), keys, limits)
                 for index, line in enumerate(lines)
@@ -81,23 +78,7 @@ class HeatTable:
 
 def other_scorer(scorer: ScorerKind) -> ScorerKind:
     """The scorer after this one."""
-    return SCORERS[(SCORERS.index(scorer) + 1) % len(SCORERS)]
-
-
-def score_of(cell: PictureScores, scorer: ScorerKind) -> float:
-    """The score of a scorer."""
-    return float(getattr(cell, scorer))
-
-
-def rank_of(cell: PictureScores, scorer: ScorerKind) -> int:
-    """The rank under a scorer."""
-    return int(getattr(cell, f"{scorer}_rank"))
-
-
-def change_of(cell: PictureScores, scorer: ScorerKind) -> float | None:
-    """The change of a scorer's score."""
-    change: float | None = getattr(cell, f"{scorer}_change")
-    return change
+    return COMPARED[(COMPARED.index(scorer) + 1) % len(COMPARED)]
 
 
 def digits(score: float) -> str:
@@ -125,7 +106,7 @@ def _rows_by_text(
 
 
 def _limits(rows: Iterable[DescriptionScores], scorer: ScorerKind) -> tuple[float, float]:
-    scores = [score_of(cell, scorer) for row in rows for cell in row.cells]
+    scores = [cell.score(scorer) for row in rows for cell in row.cells]
     return (min(scores), max(scores)) if scores else (0.0, 1.0)
 
 
@@ -151,12 +132,12 @@ def _row(
 
 def _heat(cell: PictureScores, scorer: ScorerKind, limits: tuple[float, float]) -> Heat:
     low, high = limits
-    score = score_of(cell, scorer)
+    score = cell.score(scorer)
     return Heat(
         score=score,
         share=(score - low) / (high - low) if high > low else 0.5,
-        rank=rank_of(cell, scorer),
-        change=change_of(cell, scorer),
+        rank=cell.rank(scorer),
+        change=cell.change(scorer),
     )
 
 

@@ -8,11 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.evaluation.request import DEFAULT_SCORERS, TEMPLATES, EvaluateRequest
-from engine.generation.request import GenerationSpec
-from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
-from engine.states import DataKind, Synthetic, VectorLayout
-from engine.training.request import TrainRequest
+from engine.collections import BUILT_IN
+from engine.jobs.codec import JobRequest, command_words
+from engine.requests import Filters, SearchRequest
+from engine.states import Synthetic
 from t2itui.settings import home_folder
 from t2itui.text.words import scope_name
 
@@ -103,93 +102,9 @@ def program(home: Path | None, *words: str) -> str:
     return shlex.join(["t2itui", *place, *words])
 
 
-def index_command(home: Path | None, request: IndexRequest) -> str:
-    """Return the command that indexes the same folders in the same way."""
-    words = ["--encoder", request.encoder] if request.encoder is not None else []
-    if request.per_class is not None:
-        words += ["--per-class", str(request.per_class), "--seed", str(request.seed)]
-    return program(home, "index", *words, *map(str, request.folders))
-
-
-def import_command(home: Path | None, request: ImportRequest) -> str:
-    """Return the command that imports the same vectors."""
-    words = ["cache", "import", "--encoder", request.encoder_id]
-    for option, path in (
-        ("--pictures", request.pictures),
-        ("--texts", request.texts),
-        ("--root", request.root),
-    ):
-        words += [option, str(path)] if path is not None else []
-    if request.logit_scale != 100.0:
-        words += ["--logit-scale", f"{request.logit_scale:g}"]
-    if request.languages != ("en",):
-        words += [word for language in request.languages for word in ("--language", language)]
-    return program(home, *words)
-
-
-def export_command(home: Path | None, request: ExportRequest) -> str:
-    """Return the command that exports the same vectors."""
-    words = ["cache", "export", "--encoder", request.encoder_id]
-    words += ["--layout", request.layout] if request.layout != VectorLayout.NPZ else []
-    return program(home, *words, str(request.target))
-
-
-def download_command(home: Path | None, model_id: str) -> str:
-    """Return the command that downloads a model."""
-    return program(home, "models", "get", model_id)
-
-
-def generate_command(home: Path | None, spec: GenerationSpec) -> str:
-    """Return the command that paints the same pictures."""
-    request = spec.request
-    seed = spec.drawn if request.seed is None and spec.fresh else request.seed
-    size = f"{request.width}x{request.height}" if request.width and request.height else None
-    options: list[tuple[str, object]] = [
-        ("--negative", request.negative or None),
-        ("--seed", seed),
-        ("--steps", request.steps),
-        ("--guidance", None if request.guidance is None else f"{request.guidance:g}"),
-        ("--size", size),
-        ("--scheduler", request.scheduler),
-        ("--count", request.count if request.count > 1 else None),
-        ("--model", request.model),
-        *(("--lora", f"{lora.path}:{lora.weight:g}") for lora in request.loras),
-        ("--start", request.start_picture),
-        ("--strength", f"{request.strength:g}" if request.start_picture else None),
-        ("--in", spec.library or None),
-    ]
-    words = [word for name, value in options if value is not None for word in (name, str(value))]
-    words += ["--"] if request.prompt.startswith("-") else []
-    return program(home, "generate", *words, *([request.prompt] if request.prompt else []))
-
-
-def train_command(home: Path | None, request: TrainRequest) -> str:
-    """Return the command that trains the same matcher, or goes on with it."""
-    usual = TrainRequest(data=request.data)
-    options: list[tuple[str, str, object]] = [
-        ("--images", "images", request.images),
-        ("--encoder", "encoder", request.encoder),
-        ("--queries", "queries", request.queries),
-        ("--words", "words", request.words),
-        ("--split", "split", request.split),
-        ("--language", "language", request.language),
-        ("--limit", "limit", request.limit),
-        ("--seed", "seed", request.seed),
-        ("--hidden", "hidden", request.hidden),
-        ("--epochs", "epochs", request.epochs),
-    ]
-    words = [
-        word
-        for option, name, value in options
-        if value != getattr(usual, name)
-        for word in (option, str(value))
-    ]
-    words += ["--two-branch"] if request.with_two_branch else []
-    words += ["--force"] if request.force else []
-    words += ["--offline"] if request.offline else []
-    return program(
-        home, "train", *words, *(["--"] if request.data.startswith("-") else []), request.data
-    )
+def job_command(home: Path | None, request: JobRequest) -> str:
+    """Return the command that starts a job with the same request."""
+    return program(home, *command_words(request))
 
 
 def models_command(home: Path | None) -> str:
@@ -235,9 +150,9 @@ def forget_command(home: Path | None, folder: Path) -> str:
     return program(home, "library", "--forget", str(folder))
 
 
-def storybook_command(home: Path | None, *, on: bool) -> str:
-    """Return the command that takes the storybook in or leaves it out."""
-    return program(home, "library", "--storybook", "on" if on else "off")
+def collection_command(home: Path | None, *, on: bool) -> str:
+    """Return the command that takes the built-in collection in or leaves it out."""
+    return program(home, "library", f"--{BUILT_IN.name}", "on" if on else "off")
 
 
 def failures_command(home: Path | None) -> str:
@@ -263,33 +178,6 @@ def replay_command(home: Path | None, receipt_id: str) -> str:
 def forget_receipt_command(home: Path | None, receipt_id: str) -> str:
     """Return the command that deletes a receipt."""
     return program(home, "history", "--forget", receipt_id)
-
-
-def evaluate_command(home: Path | None, request: EvaluateRequest) -> str:
-    """Return the command that evaluates in the same way."""
-    options: list[tuple[str, object]] = [
-        ("--images", request.images),
-        ("--encoder", request.encoder),
-        *_scorers(request.scorers),
-        ("--threshold", f"{request.threshold:g}"),
-        ("--queries", None if request.queries == DataKind.CAPTIONS else request.queries),
-        ("--words", request.words),
-        ("--split", None if request.split == "test" else request.split),
-        ("--language", request.language or None),
-        ("--limit", request.limit),
-        ("--seed", request.seed or None),
-        *(("--template", each) for each in request.templates if request.templates != TEMPLATES),
-        *(("--class-name", f"{folder}={word}") for folder, word in request.names),
-        ("--resamples", None if request.resamples == 1000 else request.resamples),
-    ]
-    words = [word for name, value in options if value is not None for word in (name, str(value))]
-    words += ["--no-swaps"] if not request.swaps else []
-    words += ["--offline"] if request.offline else []
-    return program(home, "eval", request.data, *words)
-
-
-def _scorers(names: tuple[str, ...]) -> list[tuple[str, object]]:
-    return [] if names == DEFAULT_SCORERS else [("--scorer", name) for name in names]
 
 
 def show_command(home: Path | None, evaluation_id: int, *, plot: Path | None = None) -> str:

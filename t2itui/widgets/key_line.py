@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPlace:
+class ShownKey:
     """A key in the line."""
 
     key: str
@@ -61,9 +61,9 @@ class KeyLine(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.places: tuple[KeyPlace, ...] = ()
+        self.places: tuple[ShownKey, ...] = ()
         """The keys in sight, from left to right."""
-        self._hovered: KeyPlace | None = None
+        self._hovered: ShownKey | None = None
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self.follow)
@@ -79,25 +79,25 @@ class KeyLine(Widget):
             self._hovered = None
             self.refresh()
 
-    def _find(self, active: list[ActiveBinding]) -> list[KeyPlace]:
+    def _find(self, active: list[ActiveBinding]) -> list[ShownKey]:
         """Give each shown action a key; those of a group stand together and share a word."""
         first: dict[str, ActiveBinding] = {}
         for each in active:
             if each.binding.show:
                 first.setdefault(each.binding.action, each)
-        places: list[KeyPlace] = []
+        places: list[ShownKey] = []
         for group, members in groupby(first.values(), lambda each: each.binding.group):
             keys = list(members)
             for number, each in enumerate(keys, 1):
                 words = each.binding.description
                 if group is not None and len(keys) > 1:
                     words = group.description if number == len(keys) else ""
-                places.append(self._place(each, words))
+                places.append(self._shown_key(each, words))
         return places
 
-    def _place(self, active: ActiveBinding, words: str) -> KeyPlace:
+    def _shown_key(self, active: ActiveBinding, words: str) -> ShownKey:
         binding = active.binding
-        return KeyPlace(
+        return ShownKey(
             key=binding.key,
             shown=self.app.get_key_display(binding),
             description=words,
@@ -105,7 +105,7 @@ class KeyLine(Widget):
             enabled=active.enabled,
         )
 
-    def _fit(self, places: list[KeyPlace]) -> tuple[KeyPlace, ...]:
+    def _fit(self, places: list[ShownKey]) -> tuple[ShownKey, ...]:
         """Line the keys up; where there is no room for all, the last one, help, stays."""
         while True:
             placed, left = [], 0
@@ -129,10 +129,10 @@ class KeyLine(Widget):
                 parts += [(f" {place.description}", words), (" ", "")]
         return Content.assemble(*parts)
 
-    def _at(self, x: int) -> KeyPlace | None:
+    def _at(self, x: int) -> ShownKey | None:
         return next((place for place in self.places if place.left <= x < place.right), None)
 
-    def _hover(self, place: KeyPlace | None) -> None:
+    def _hover(self, place: ShownKey | None) -> None:
         if place != self._hovered:
             self._hovered = place
             self.tooltip = place.tooltip if place is not None else None

@@ -23,11 +23,11 @@ OFFERED = 200
 """Continuations returned at most; more letters make the list shorter."""
 
 
-def offers(text: str, *, folders_only: bool, suffixes: Sequence[str] = ()) -> list[str]:
+def completions(text: str, *, folders_only: bool, suffixes: Sequence[str] = ()) -> list[str]:
     """Return the paths that continue `text`, sorted, folders with a slash at their end.
 
     Files are offered where their name ends in one of `suffixes`, hidden names once a dot was
-    typed. A folder that cannot be read offers nothing.
+    typed. A folder that cannot be read has none.
     """
     parent, slash, beginning = text.rpartition("/")
     if text == "~":
@@ -90,7 +90,7 @@ class PathLine(Input):
         self.post_message(self.Wanted(choose=True))
 
 
-class Offers(OptionList, can_focus=False):
+class Completions(OptionList, can_focus=False):
     """The list of continuations."""
 
 
@@ -100,7 +100,7 @@ class PathInput(Vertical):
     DEFAULT_CSS = """
     PathInput {
         height: auto;
-        & > Offers {
+        & > Completions {
             display: none;
             height: auto;
             max-height: 5;
@@ -108,12 +108,12 @@ class PathInput(Vertical):
             padding: 0 1;
             background: $boost;
         }
-        &.-open > Offers.-offered { display: block; }
+        &.-open > Completions.-filled { display: block; }
     }
     """
 
     line = getters.query_one(PathLine)
-    options = getters.query_one(Offers)
+    options = getters.query_one(Completions)
 
     class PathMessage(Message):
         """Base of what the widget tells."""
@@ -152,7 +152,7 @@ class PathInput(Vertical):
         yield PathLine(
             self._first, placeholder=self._placeholder, compact=True, select_on_focus=False
         )
-        yield Offers(markup=False, compact=True)
+        yield Completions(markup=False, compact=True)
 
     @property
     def path(self) -> Path | None:
@@ -181,15 +181,15 @@ class PathInput(Vertical):
         message.stop()
         self.post_message(self.Submitted(self))
 
-    @work(exclusive=True, group="offers")
+    @work(exclusive=True, group="completions")
     async def look_up(self, value: str) -> None:
         """List what continues `value`; a slow disk is waited for beside the screen."""
         found = await asyncio.to_thread(
-            offers, value, folders_only=self._folders_only, suffixes=self._suffixes
+            completions, value, folders_only=self._folders_only, suffixes=self._suffixes
         )
         self._offered = tuple(found) if value else ()
         self.options.set_options([Option(Content(plain(path))) for path in self._offered])
-        self.options.set_class(bool(self._offered) and list(self._offered) != [value], "-offered")
+        self.options.set_class(bool(self._offered) and list(self._offered) != [value], "-filled")
 
     @on(PathLine.Wanted)
     def _wanted(self, message: PathLine.Wanted) -> None:

@@ -33,7 +33,7 @@ class PlotView(Static):
 
     ALLOW_SELECT = False
 
-    class PlotDrawn(Message, bubble=False):
+    class PlotRendered(Message, bubble=False):
         """The plot was drawn."""
 
         def __init__(self, text: Text) -> None:
@@ -43,7 +43,7 @@ class PlotView(Static):
     def __init__(self, *, in_letters: bool) -> None:
         super().__init__()
         self._in_letters = in_letters
-        self._is_drawing = False
+        self._is_rendering = False
         self._is_due = False
         """There is something newer than what is being drawn."""
         self.plot: Plot | None = None
@@ -68,10 +68,10 @@ class PlotView(Static):
         width, height = self.size
         if self.plot is None or width < LEAST_WIDTH or height < LEAST_HEIGHT:
             return
-        if self._is_drawing:
+        if self._is_rendering:
             self._is_due = True
             return
-        self._is_drawing = True
+        self._is_rendering = True
         self._draw(self.plot, width, height, None if self._in_letters else self._colours())
 
     def _colours(self) -> dict[str, Rgb]:
@@ -91,12 +91,12 @@ class PlotView(Static):
         self, plot: Plot, width: int, height: int, colours: Mapping[str, Rgb] | None
     ) -> None:
         text = await asyncio.to_thread(draw, plot, width, height, colours)
-        self.post_message(self.PlotDrawn(text))
+        self.post_message(self.PlotRendered(text))
 
-    @on(PlotDrawn)
-    def take_drawn(self, message: PlotDrawn) -> None:
+    @on(PlotRendered)
+    def take_rendered(self, message: PlotRendered) -> None:
         self.update(message.text, layout=False)
-        self._is_drawing = False
+        self._is_rendering = False
         if self._is_due:
             self._is_due = False
             self.draw_anew()

@@ -292,7 +292,7 @@ class Sheet(Rows):
         return max(0, min(cursor, len(self.rows) - 1))
 
     def watch_cursor(self) -> None:
-        """Bring the row into sight and tell."""
+        """Bring the row into sight and say which it is."""
         self.bring_into_sight(self.cursor)
         self.refresh()
         self.post_message(self.Highlighted(self, self.current))

@@ -13,7 +13,7 @@ from engine.evaluation.data import Data, SwappedPair
 from engine.evaluation.measure import DirectedQueries, retrieval, swap
 from engine.results import FloatArray
 from engine.scoring.metrics import RightPairs, rank_queries, transposed
-from engine.scoring.resampling import drawn_weights, paired_difference
+from engine.scoring.resampling import paired_difference, resample_weights
 from engine.states import DataKind
 
 PICTURES, TEXTS, DIM = 1000, 5000, 512
@@ -54,7 +54,7 @@ def main() -> None:
         rank_queries(transposed(scores), back.right)
 
     def everything() -> None:
-        drawn_weights.cache_clear()
+        resample_weights.cache_clear()
         scores = texts @ pictures.T
         for matrix, make in (
             (scores, DirectedQueries.texts),

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from textual.app import App
 
-from tests.bench.bench_stall import Pulse
+from tests.bench.bench_stall import ThreadProgress
 from tests.bench.on_pty import CELL, run_on_pty
 
 SIDE = (2000, 1500)
@@ -44,7 +44,7 @@ def child(path: str, ours: bool, write_to: int) -> None:
             self.run_worker(self._time_it())
 
         async def _time_it(self) -> None:
-            pulse = Pulse()
+            pulse = ThreadProgress()
             async with pulse.phase("shown"):
                 if ours:
                     picture = Picture(graphics=graphics)

@@ -38,7 +38,7 @@ child({home!r}, {protocol!r}, int(sys.argv[1]))
 """
 
 
-class Pulse:
+class ThreadProgress:
     """Measures the gaps between two turns of the loop."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ async def drive(pilot: Pilot[object], write_to: int) -> None:
     assert isinstance(app, T2ITuiApp)
     while app.session.engine is None:  # noqa: ASYNC110 - the app offers no event to wait for
         await asyncio.sleep(0.02)
-    pulse = Pulse()
+    pulse = ThreadProgress()
     async with pulse.phase("first fill"):
         search_screen(app).search_for(QUERY)
         await filled(app)

@@ -94,7 +94,7 @@ def fit_fold(
         settings={"epochs": epochs},
         device="cpu",
         checkpoint="",
-        tell=lambda *_: None,
+        report=lambda *_: None,
     )
     right = RightPairs.of(*np.nonzero(truth[:, is_held_out]))
     cosine = np.ascontiguousarray(texts @ pictures[is_held_out].T)

@@ -123,7 +123,7 @@ class Words:
         prepared = label_free.prepare(self._rivals, real.pictures[:16].T.copy(), SCALE)
         self._kept = np.stack(
             [
-                label_free.kept_of(self._rivals, vector, beyond=prepared.near)
+                label_free.counting_against(self._rivals, vector, beyond=prepared.near)
                 for vector in self.vectors
             ]
         ).astype(np.float32)
@@ -236,7 +236,7 @@ def fitted(words: Words, seed: int, name: str, photos: IdArray, folder: Path | N
         settings={"epochs": 12, "seed": seed},
         device="cpu",
         checkpoint="",
-        tell=lambda *_: None,
+        report=lambda *_: None,
     )
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)

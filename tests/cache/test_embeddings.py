@@ -14,7 +14,7 @@ from cache.embeddings import (
     vectors_of,
 )
 from cache.errors import CacheError, CacheMismatchError
-from cache.files import forget_folder, mark_vanished
+from cache.files import forget_folder, mark_missing
 from cache.pictures import add_names
 from cache.sql import revision
 from tests.cache.rows import CLIP, DIM, OTHER, embed, put_picture, unit_vectors
@@ -101,7 +101,7 @@ def test_an_unknown_encoder_is_refused(db: Database) -> None:
 def test_only_pictures_that_a_file_holds_now_are_asked_for(db: Database) -> None:
     ids = [put_picture(db, number, f"/b/{number}") for number in range(3)]
     names(db, 2)
-    mark_vanished(db, ["/b/1"])
+    mark_missing(db, ["/b/1"])
     embed(db, CLIP, ids[:1])
     assert missing(db, CLIP.id) == [ids[2]]
 

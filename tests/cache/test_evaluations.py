@@ -5,7 +5,6 @@ from sqlite_utils import Database
 from cache.evaluations import (
     add_evaluation,
     delete_evaluation,
-    evaluations_of,
     find_evaluation,
     list_evaluations,
 )
@@ -22,8 +21,6 @@ def test_an_evaluation_is_found_listed_and_dropped(db: Database) -> None:
     assert [record.id for record in list_evaluations(db, limit=9, containing="FLIC")] == [first]
     assert [record.id for record in list_evaluations(db, limit=1)] == [second]
     assert [record.id for record in list_evaluations(db, limit=1, offset=1)] == [first]
-    assert [record.id for record in evaluations_of(db, "flickr", limit=9)] == [first]
-    assert evaluations_of(db, "flick", limit=9) == []
     assert delete_evaluation(db, first)
     assert not delete_evaluation(db, first)
     assert find_evaluation(db, first) is None

@@ -9,23 +9,22 @@ from sqlite_utils import Database
 
 from cache.content_files import content_path, write_content
 from cache.errors import CacheReadOnlyError
-from cache.files import put_files, vanished_paths
+from cache.files import missing_paths, put_files
 from cache.generated import (
     GeneratedRecord,
     NewGenerated,
-    count_generated,
     find_generated,
-    keep_generated,
+    generated_for,
     list_generated,
     note_scores,
-    painted_for,
     recipe_of,
+    reconcile,
     remove_generated,
-    seen,
-    sweep,
+    seen_file,
+    store_generated,
 )
 from cache.library import counts
-from cache.pictures import NewPicture, add_picture, show
+from cache.pictures import NewPicture, add_picture, shown_pictures
 from cache.sql import revision
 from cache.store import Cache
 from tests.cache.rows import CLIP, embed
@@ -56,7 +55,7 @@ def picture_of(data: bytes) -> NewPicture:
 
 
 def keep(db: Database, home: Path, data: bytes, new: NewGenerated = NEW) -> GeneratedRecord:
-    return keep_generated(db, home, new, picture_of(data), data)
+    return store_generated(db, home, new, picture_of(data), data)
 
 
 def test_a_painted_picture_is_a_file_and_a_synthetic_picture_of_the_library(
@@ -70,11 +69,11 @@ def test_a_painted_picture_is_a_file_and_a_synthetic_picture_of_the_library(
     assert path.stat().st_mode & 0o777 == 0o600
     assert (record.path, record.prompt, record.seed) == (str(path), "一只红狗", 7)
     assert record.picture_id is not None
-    (shown,) = show(db, [record.picture_id])
+    (shown,) = shown_pictures(db, [record.picture_id])
     assert shown.picture.synthetic
     assert shown.file is not None and (shown.file.path, shown.file.present) == (str(path), True)
     assert revision(db) > before
-    assert counts(db).synthetic == count_generated(db) == 1
+    assert counts(db).synthetic == 1
 
 
 def test_the_picture_of_a_request_is_found_again_with_its_scores(db: Database, home: Path) -> None:
@@ -85,7 +84,7 @@ def test_the_picture_of_a_request_is_found_again_with_its_scores(db: Database, h
     assert found == replace(first, encoder_id="clip", matcher="matcher 1", cosine=0.3, match=0.9)
     assert find_generated(db, home, "k3", 7) is None
     assert find_generated(db, home, "k1", 8) is None
-    assert painted_for(db, home, "k1", 9) == [found]
+    assert generated_for(db, home, "k1", 9) == [found]
     assert first.picture_id is not None
     assert recipe_of(db, home, first.picture_id) == found
     assert list_generated(db, home, 10) == [other, found]
@@ -94,7 +93,7 @@ def test_the_picture_of_a_request_is_found_again_with_its_scores(db: Database, h
 def test_an_attempt_without_a_picture_is_remembered_and_answers_nothing(
     db: Database, home: Path
 ) -> None:
-    record = keep_generated(db, home, replace(NEW, verdict="black"), None, b"")
+    record = store_generated(db, home, replace(NEW, verdict="black"), None, b"")
     assert (record.verdict, record.picture_id, record.path) == ("black", None, "")
     assert find_generated(db, home, "k1", 7) is None
     assert list_generated(db, home, 10) == []
@@ -111,7 +110,7 @@ def test_keeping_the_same_picture_of_the_same_request_adds_nothing(
 async def test_a_folder_that_cannot_be_written_leaves_no_row(cache: Cache, home: Path) -> None:
     (home / "generated").write_text("in the way")
     with pytest.raises(CacheReadOnlyError, match="cannot be written"):
-        await cache.write(keep_generated, home, NEW, picture_of(b"x"), b"x")
+        await cache.write(store_generated, home, NEW, picture_of(b"x"), b"x")
     assert (await cache.read(counts)).pictures == 0
 
 
@@ -140,9 +139,9 @@ def test_a_removed_picture_that_a_person_copied_stays_under_the_copy(
     assert record.picture_id is not None
     copy = tmp_path / "copy.png"
     copy.write_bytes(b"pixels")
-    put_files(db, [(seen(copy), record.picture_id)])
+    put_files(db, [(seen_file(copy), record.picture_id)])
     remove_generated(db, home, [record.picture_id])
-    (shown,) = show(db, [record.picture_id])
+    (shown,) = shown_pictures(db, [record.picture_id])
     assert shown.file is not None and shown.file.path == str(copy)
     assert copy.exists()
 
@@ -157,7 +156,7 @@ def test_sweeping_tells_of_files_without_a_row_and_deletes_unfinished_ones(
     note = stray.with_name("notes.txt")
     note.write_text("mine")
     before = revision(db)
-    assert sweep(db, home) == [stray]
+    assert reconcile(db, home) == [stray]
     assert Path(kept.path).exists() and stray.exists() and note.exists()
     assert not unfinished.exists()
     assert revision(db) == before
@@ -168,9 +167,9 @@ def test_sweeping_follows_a_home_folder_that_was_moved(
 ) -> None:
     record = keep(db, home, b"pixels")
     moved = home.rename(tmp_path / "elsewhere")
-    assert sweep(db, moved) == []
+    assert reconcile(db, moved) == []
     assert record.picture_id is not None
-    (shown,) = show(db, [record.picture_id])
+    (shown,) = shown_pictures(db, [record.picture_id])
     assert shown.file is not None and shown.file.present
     assert shown.file.path == str(content_path(moved, sha256(b"pixels").hexdigest()))
     assert db.execute("select count(*) from files").fetchone() == (1,)
@@ -181,8 +180,8 @@ def test_sweeping_notes_that_a_painted_file_was_deleted_and_came_back(
 ) -> None:
     record = keep(db, home, b"pixels")
     Path(record.path).unlink()
-    sweep(db, home)
-    assert vanished_paths(db) == [record.path]
+    reconcile(db, home)
+    assert missing_paths(db) == [record.path]
     write_content(home, b"pixels")
-    sweep(db, home)
-    assert vanished_paths(db) == []
+    reconcile(db, home)
+    assert missing_paths(db) == []

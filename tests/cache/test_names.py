@@ -5,14 +5,22 @@ from sqlite_utils import Database
 
 from cache.embeddings import load_matrix, vectors_of
 from cache.files import SeenFile, put_files
-from cache.pictures import add_name, add_names, add_picture, adopt, find_by_sha, show, thumbnails
+from cache.pictures import (
+    add_name,
+    add_names,
+    add_picture,
+    fill_named,
+    find_by_sha,
+    shown_pictures,
+    thumbnails,
+)
 from tests.cache.rows import CLIP, OTHER, embed, new_picture, put_picture
 
 
 def test_a_name_stands_for_one_picture_that_was_never_seen(db: Database) -> None:
     picture_id = add_name(db, "/a.jpg")
     assert add_name(db, "/a.jpg") == picture_id
-    [shown] = show(db, [picture_id])
+    [shown] = shown_pictures(db, [picture_id])
     assert shown.picture.sha256 is None
     assert shown.file is not None
     assert (shown.file.path, shown.file.present, shown.file.size) == ("/a.jpg", False, 0)
@@ -30,10 +38,10 @@ def test_names_keep_their_order_and_the_pictures_that_hold_them_already(db: Data
 def test_a_named_picture_takes_on_the_content_of_its_file(db: Database) -> None:
     picture_id = add_name(db, "/a.jpg")
     vectors = embed(db, CLIP, [picture_id])
-    assert adopt(db, picture_id, new_picture(5)) == picture_id
+    assert fill_named(db, picture_id, new_picture(5)) == picture_id
     assert find_by_sha(db, [new_picture(5).sha256]) == {new_picture(5).sha256: picture_id}
     assert thumbnails(db, [picture_id]) == {picture_id: b"thumbnail 5"}
-    [shown] = show(db, [picture_id])
+    [shown] = shown_pictures(db, [picture_id])
     assert (shown.picture.width, shown.picture.height) == (200, 100)
     np.testing.assert_array_equal(load_matrix(db, CLIP.id)[1], vectors)
 
@@ -45,7 +53,7 @@ def test_a_named_picture_merges_into_the_one_that_has_its_content(db: Database) 
     embed(db, CLIP, [named], seed=1)
     imported = embed(db, OTHER, [named], seed=2)[0]
 
-    assert adopt(db, named, new_picture(5)) == known
+    assert fill_named(db, named, new_picture(5)) == known
     put_files(db, [(SeenFile(path="/a.jpg", size=3, mtime_ns=4), known)])
 
     np.testing.assert_array_equal(vectors_of(db, CLIP.id, [known])[known], own)
@@ -53,12 +61,12 @@ def test_a_named_picture_merges_into_the_one_that_has_its_content(db: Database) 
     ids, matrix = load_matrix(db, CLIP.id)
     assert ids.tolist() == [known]
     np.testing.assert_array_equal(matrix[0], own)
-    assert show(db, [named]) == []
+    assert shown_pictures(db, [named]) == []
 
 
 def test_content_is_never_given_to_a_picture_that_has_some(db: Database) -> None:
     first = put_picture(db, 1, "/a.jpg")
-    second = adopt(db, first, new_picture(2))
+    second = fill_named(db, first, new_picture(2))
     assert second != first
-    [shown] = show(db, [first])
+    [shown] = shown_pictures(db, [first])
     assert shown.picture.sha256 == new_picture(1).sha256

@@ -3,9 +3,9 @@
 import pytest
 from sqlite_utils import Database
 
-from cache.files import FailureRecord, mark_vanished, put_failures
+from cache.files import FailureRecord, mark_missing, put_failures
 from cache.library import LibraryCounts, counts
-from cache.pictures import add_name, add_picture, find_by_sha, show, thumbnails
+from cache.pictures import add_name, add_picture, find_by_sha, shown_pictures, thumbnails
 from cache.sql import revision
 from tests.cache.rows import CLIP, OTHER, embed, new_picture, put_picture
 
@@ -27,36 +27,36 @@ def test_known_content_is_found_by_hash_and_nothing_else(db: Database) -> None:
 def test_shown_pictures_keep_the_order_asked_for_and_leave_out_what_is_gone(db: Database) -> None:
     ids = [put_picture(db, number, f"/a/{number}.jpg") for number in range(4)]
     asked = [ids[2], 999, ids[0], ids[3]]
-    assert [shown.picture.id for shown in show(db, asked)] == [ids[2], ids[0], ids[3]]
+    assert [shown.picture.id for shown in shown_pictures(db, asked)] == [ids[2], ids[0], ids[3]]
 
 
 def test_a_picture_is_shown_at_a_path_that_is_there_before_one_that_vanished(db: Database) -> None:
     picture_id = put_picture(db, 1, "/a/1.jpg", "/b/1.jpg", "/c/1.jpg")
-    mark_vanished(db, ["/a/1.jpg"])
-    [shown] = show(db, [picture_id])
+    mark_missing(db, ["/a/1.jpg"])
+    [shown] = shown_pictures(db, [picture_id])
     assert shown.file is not None
     assert (shown.file.path, shown.file.present) == ("/b/1.jpg", True)
 
-    mark_vanished(db, ["/b/1.jpg", "/c/1.jpg"])
-    [shown] = show(db, [picture_id])
+    mark_missing(db, ["/b/1.jpg", "/c/1.jpg"])
+    [shown] = shown_pictures(db, [picture_id])
     assert shown.file is not None
     assert (shown.file.path, shown.file.present) == ("/a/1.jpg", False)
 
 
 def test_a_picture_without_a_path_is_shown_without_a_file(db: Database) -> None:
-    [shown] = show(db, [add_picture(db, new_picture(1, synthetic=True))])
+    [shown] = shown_pictures(db, [add_picture(db, new_picture(1, synthetic=True))])
     assert shown.file is None
     assert shown.picture.synthetic
 
 
 def test_more_pictures_than_sqlite_takes_parameters_can_be_shown(db: Database) -> None:
     ids = [add_picture(db, new_picture(1))] * 40_000
-    assert len(show(db, ids)) == 40_000
+    assert len(shown_pictures(db, ids)) == 40_000
 
 
 def test_counts_tell_present_vanished_named_and_embedded_apart(db: Database) -> None:
     ids = [put_picture(db, number, f"/a/{number}.jpg") for number in range(5)]
-    mark_vanished(db, ["/a/0.jpg", "/a/1.jpg"])
+    mark_missing(db, ["/a/0.jpg", "/a/1.jpg"])
     add_name(db, "/elsewhere/named.jpg")
     add_picture(db, new_picture(50, synthetic=True))
     embed(db, CLIP, ids[:3])

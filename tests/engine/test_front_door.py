@@ -1,5 +1,6 @@
 """What a notebook finds in `engine`, and that looking for it loads nothing else."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -54,3 +55,60 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("3 "), done.stdout
+
+
+PUBLIC = {
+    *(
+        "engine.collections",
+        "engine.doctor",
+        "engine.engine",
+        "engine.errors",
+        "engine.events",
+        "engine.file_types",
+        "engine.records",
+        "engine.requests",
+        "engine.results",
+        "engine.settings",
+        "engine.states",
+    ),
+    *("engine.comparing.files", "engine.comparing.known_scenes", "engine.comparing.sheet"),
+    *(
+        "engine.evaluation.evaluator",
+        "engine.evaluation.plots",
+        "engine.evaluation.request",
+        "engine.evaluation.results",
+    ),
+    *("engine.generation.generation", "engine.generation.recipe", "engine.generation.request"),
+    *("engine.jobs.codec", "engine.jobs.jobs"),
+    *(
+        "engine.models.generator_info",
+        "engine.models.generators",
+        "engine.models.parameters",
+        "engine.models.schedulers",
+    ),
+    *(
+        "engine.scoring",
+        "engine.scoring.matcher",
+        "engine.scoring.registry",
+        "engine.scoring.resampling",
+    ),
+    *("engine.search.labels", "engine.search.query"),
+    "engine.storybook.suggestions",
+    *(
+        "engine.training.report",
+        "engine.training.request",
+        "engine.training.run",
+        "engine.training.training",
+    ),
+}
+"""The modules of the engine that the app and the command line may know."""
+
+
+def test_the_app_and_the_command_line_know_the_public_modules_alone() -> None:
+    imported = {
+        node.module
+        for path in (Path(engine.__file__).parents[1] / "t2itui").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("engine")
+    }
+    assert imported - PUBLIC == set()

@@ -19,8 +19,8 @@ from engine.requests import ImportRequest, IndexRequest
 from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
 from engine.settings import EngineSettings
 from engine.states import JobKind, JobState
+from t2itui.app import JobReported
 from t2itui.graphics.capability import Graphics
-from t2itui.messages import JobReported
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.jobs.controller import JobsController
 from t2itui.screens.jobs.screen import JobsScreen
@@ -195,7 +195,7 @@ class FakeLibrary:
     async def failures(self, root: Path | None = None) -> list[FailureRecord]:
         return self.all_failures
 
-    async def vanished(self) -> list[str]:
+    async def missing_files(self) -> list[str]:
         return self.gone
 
     async def encoders(self) -> list[EncoderRecord]:
@@ -252,6 +252,9 @@ class FakeEngine:
 
     async def models(self) -> list[ModelStatus]:
         return self.all_models
+
+    def start(self, request: IndexRequest) -> FakeJob:
+        return self.index(request)
 
     def index(self, request: IndexRequest) -> FakeJob:
         self.indexed.append(request)

@@ -16,6 +16,8 @@ from engine.evaluation.results import (
     RoutingFigures,
     SwapFigures,
 )
+from engine.jobs.codec import request_to_json
+from engine.requests import IndexRequest
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
 from engine.states import Direction, JobKind
@@ -42,7 +44,7 @@ def evaluation(
         texts=5000,
         pictures=1000,
         seconds=12.5,
-        request=EvaluateRequest(data=data, limit=number).as_json(),
+        request=request_to_json(EvaluateRequest(data=data, limit=number)),
         warnings=(f"3 texts are left out: '{EVIL}'",),
         retrieval=tuple(
             retrieval(name, direction, value)
@@ -160,9 +162,16 @@ class EvaluatingEngine(FakeEngine):
     evaluator: FakeEvaluator = field(default_factory=FakeEvaluator)
     asked: list[EvaluateRequest] = field(default_factory=list)
 
+    def start(self, request: IndexRequest | EvaluateRequest) -> FakeJob:
+        if isinstance(request, IndexRequest):
+            return self.index(request)
+        return self.evaluate(request)
+
     def evaluate(self, request: EvaluateRequest) -> FakeJob:
         self.asked.append(request)
-        return self.jobs.begin(JobKind.EVALUATE, f"evaluate {request.data}", request.as_json())
+        return self.jobs.begin(
+            JobKind.EVALUATE, f"evaluate {request.data}", request_to_json(request)
+        )
 
     def found(self, job_id: int, *, keep: bool = True) -> Evaluation:
         """What a job comes to; it is kept, or cannot be."""

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from engine.events import TrainingProgress
+from engine.jobs.codec import request_to_json
 from engine.records import MatcherRecord
 from engine.search.labels import LabelSummary
 from engine.states import Direction, JobKind
@@ -28,7 +29,7 @@ def training_report(match: float = 0.63, free: float = 0.57) -> TrainingReport:
         version=VERSION,
         data="results",
         encoder=CLIP,
-        request=TrainRequest(data="/photos/results.token").as_json(),
+        request=request_to_json(TrainRequest(data="/photos/results.token")),
         pictures=(800, 100, 100),
         texts=(4000, 500, 500),
         epochs=7,
@@ -77,9 +78,9 @@ def fit(job_id: int, steps: int = 160) -> Iterator[TrainingProgress]:
             loss=0.1 + 0.6 / (1 + step / 30),
             average_precision=0.7 - 0.2 / (1 + step // 40),
             recall=0.62 - 0.25 / (1 + step // 40),
-            apart=0.0,
+            swap_auc=0.0,
             best=0.65,
-            since=2,
+            epochs_without_improvement=2,
             patience=3,
         )
 
@@ -122,5 +123,5 @@ class TrainingEngine(FakeEngine):
     def train(self, request: TrainRequest) -> FakeJob:
         self.training.requests[len(self.jobs.jobs) + 1] = request
         return self.jobs.begin(
-            JobKind.TRAIN, f"train a matcher on {request.data}", request.as_json()
+            JobKind.TRAIN, f"train a matcher on {request.data}", request_to_json(request)
         )

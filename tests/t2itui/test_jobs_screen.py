@@ -7,9 +7,10 @@ import pytest
 from textual.pilot import Pilot
 
 from cache.store import Cache
+from engine.errors import RequestError
 from engine.events import JobFinished, JobNote, JobProgress
 from engine.generation.request import GenerateRequest, GenerationSpec
-from engine.jobs.codec import spec_to_json
+from engine.jobs.codec import job_request, request_to_json
 from engine.jobs.jobs import JobWork
 from engine.library.exchange import Exchange
 from engine.library.indexing import Indexer
@@ -17,11 +18,11 @@ from engine.models.downloads import Downloads
 from engine.models.encoders import Encoders
 from engine.models.parameters import Lora
 from engine.records import JobRecord
-from engine.requests import ExportRequest, ImportRequest, IndexRequest
+from engine.requests import DownloadRequest, ExportRequest, ImportRequest, IndexRequest
 from engine.settings import EngineSettings
 from engine.states import JobKind
-from t2itui.screens.jobs.again import DownloadRequest, again_command, read_request
 from t2itui.screens.jobs.screen import JobsScreen
+from t2itui.text.shell_commands import job_command
 from tests.t2itui.fake_library import FakeEngine, HostApp, settled
 
 INDEX = json.dumps(
@@ -172,7 +173,7 @@ ORDER = GenerationSpec(
     ("kind", "text", "request_"),
     [
         ("index", INDEX, IndexRequest(folders=(Path("/data"),), per_class=3, seed=7)),
-        ("download", '{"model": "a/b"}', DownloadRequest(model_id="a/b")),
+        ("download", '{"model": "a/b"}', DownloadRequest(model="a/b")),
         (
             "import",
             '{"encoder_id": "e", "pictures": "/p.npz", "texts": null, "languages": ["en", "zh"]}',
@@ -184,7 +185,7 @@ ORDER = GenerationSpec(
             ExportRequest(encoder_id="e", target=Path("/out"), layout="clip-retrieval"),
         ),
         ("paint", "{}", None),
-        ("generate", spec_to_json(ORDER), ORDER),
+        ("generate", request_to_json(ORDER), ORDER),
         ("generate", '{"request": 3}', None),
         ("index", "not JSON", None),
         ("index", '{"folders": ["/data"], "of_a_later_version": 1}', None),
@@ -193,7 +194,11 @@ ORDER = GenerationSpec(
 def test_a_remembered_request_is_read_back_or_not_offered(
     kind: str, text: str, request_: object
 ) -> None:
-    assert read_request(kind, text) == request_
+    if request_ is None:
+        with pytest.raises(RequestError):
+            job_request(kind, text)
+    else:
+        assert job_request(kind, text) == request_
 
 
 async def test_what_the_engine_writes_down_of_its_jobs_is_read_back(tmp_path: Path) -> None:
@@ -207,23 +212,23 @@ async def test_what_the_engine_writes_down_of_its_jobs_is_read_back(tmp_path: Pa
         (Indexer(cache, Encoders(settings), settings).job(index), index),
         (exchange.import_job(imported), imported),
         (exchange.export_job(exported), exported),
-        (Downloads(settings).job("a/b"), DownloadRequest(model_id="a/b")),
+        (Downloads(settings).job("a/b"), DownloadRequest(model="a/b")),
     ]
     for work, request in works:
-        assert read_request(work.kind, work.request) == request
+        assert job_request(work.kind, work.request) == request
     await cache.aclose()
 
 
 def test_the_command_of_a_job_names_what_differs_from_the_defaults() -> None:
     request = IndexRequest(folders=(Path("/my data"),), encoder="small", per_class=3, seed=7)
-    assert again_command(None, request) == (
+    assert job_command(None, request) == (
         "t2itui index --encoder small --per-class 3 --seed 7 '/my data'"
     )
-    assert again_command(None, ORDER) == (
+    assert job_command(None, ORDER) == (
         "t2itui generate --seed 7 --size 64x32 --lora /ink.safetensors:0.5 --start '/a b.png'"
         " --strength 0.3 --in storybook '一只红狗'"
     )
     imported = ImportRequest(encoder_id="e", texts=Path("/t.npz"), languages=("en", "zh"))
-    assert again_command(Path("/other"), imported) == (
+    assert job_command(Path("/other"), imported) == (
         "t2itui --home /other cache import --encoder e --texts /t.npz --language en --language zh"
     )

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pytest
 
 from engine.evaluation.request import EvaluateRequest
-from engine.requests import ExportRequest, ImportRequest, IndexRequest
+from engine.requests import DownloadRequest, ExportRequest, ImportRequest, IndexRequest
 from t2itui.cli.main import cli
 from t2itui.cli.support.context import Context
 from t2itui.text import shell_commands as evaluation_twins
@@ -42,9 +42,9 @@ EVERYTHING = EvaluateRequest(
 @pytest.mark.parametrize(
     "command",
     [
-        twins.index_command(None, IndexRequest(folders=(FOLDER, FOLDER.parent))),
-        twins.index_command(FOLDER, IndexRequest(folders=(FOLDER,), encoder="a/b", per_class=3)),
-        twins.import_command(
+        twins.job_command(None, IndexRequest(folders=(FOLDER, FOLDER.parent))),
+        twins.job_command(FOLDER, IndexRequest(folders=(FOLDER,), encoder="a/b", per_class=3)),
+        twins.job_command(
             None,
             ImportRequest(
                 encoder_id="a/b",
@@ -55,12 +55,12 @@ EVERYTHING = EvaluateRequest(
                 languages=("en", "zh"),
             ),
         ),
-        twins.export_command(
+        twins.job_command(
             None, ExportRequest(encoder_id="a/b", target=FOLDER / "out", layout="clip-retrieval")
         ),
-        twins.download_command(None, "a/b"),
-        evaluation_twins.evaluate_command(None, EvaluateRequest(data="storybook")),
-        evaluation_twins.evaluate_command(FOLDER, EVERYTHING),
+        twins.job_command(None, DownloadRequest(model="a/b")),
+        evaluation_twins.job_command(None, EvaluateRequest(data="storybook")),
+        evaluation_twins.job_command(FOLDER, EVERYTHING),
         evaluation_twins.show_command(None, 3, plot=FOLDER / "x.png"),
         evaluation_twins.compare_evaluations_command(None, 1, 2),
         evaluation_twins.forget_evaluation_command(FOLDER, 3),
@@ -95,6 +95,6 @@ def test_the_command_of_an_evaluation_asks_for_the_same(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Context, "run", run)
     monkeypatch.setattr("t2itui.cli.eval._evaluate", evaluate)
-    _, *words = shlex.split(evaluation_twins.evaluate_command(None, EVERYTHING))
+    _, *words = shlex.split(evaluation_twins.job_command(None, EVERYTHING))
     cli.main(words, standalone_mode=False)
     assert asked == [EVERYTHING]

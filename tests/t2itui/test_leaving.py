@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from engine.errors import CacheError
-from t2itui.messages import EngineFailed
+from t2itui.app import EngineFailed
 from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
 
 

@@ -13,14 +13,14 @@ from engine.generation.request import GenerateRequest, checked
 from engine.models.parameters import Lora
 from t2itui.app import T2ITuiApp
 from t2itui.screens.generate.form import (
-    PaintForm,
+    GenerateForm,
     line_of,
     loras_text,
     read_loras,
     read_size,
     size_text,
 )
-from t2itui.screens.generate.screen import PaintingScreen
+from t2itui.screens.generate.screen import GenerationScreen
 from t2itui.settings import load
 from t2itui.widgets.basics import Tick
 from tests.t2itui.fakes import search_screen, until
@@ -28,17 +28,17 @@ from tests.t2itui.painting_app import fill, painting_app
 from tests.t2itui.test_painting import ask, said
 
 
-async def open_form(pilot: Pilot[None], key: str = "G") -> PaintForm:
+async def open_form(pilot: Pilot[None], key: str = "G") -> GenerateForm:
     """Press the key and wait until the model is described."""
     await pilot.press(key)
-    await until(pilot, lambda: isinstance(pilot.app.screen, PaintForm))
+    await until(pilot, lambda: isinstance(pilot.app.screen, GenerateForm))
     form = pilot.app.screen
-    assert isinstance(form, PaintForm)
+    assert isinstance(form, GenerateForm)
     await until(pilot, lambda: "multiples of 8" in str(form.said.content))
     return form
 
 
-def line(form: PaintForm, name: str) -> Input:
+def line(form: GenerateForm, name: str) -> Input:
     return form.query_one(f"#{name}", Input)
 
 
@@ -102,9 +102,9 @@ async def test_previews_are_switched_off_in_the_form_for_all_paintings_and_for_t
         await pilot.press("enter")
         await until(pilot, lambda: app.session.board.latest_generation is not None)
         await pilot.press("escape", "w")
-        await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+        await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
         shown = app.screen
-        assert isinstance(shown, PaintingScreen)
+        assert isinstance(shown, GenerationScreen)
         words = shown.query_one("#painted > Static", Static)
         await until(pilot, lambda: "previews are switched off" in str(words.render()))
         await pilot.press("escape")
@@ -135,7 +135,8 @@ async def test_a_prompt_of_ones_own_opens_the_job(tmp_path: Path) -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         assert isinstance(app, T2ITuiApp)
         await until(
-            pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
+            pilot,
+            lambda: app.session.engine is not None and search_screen(app).collection.has_begun,
         )
         await pilot.press("escape", "5")
         form = await open_form(pilot)
@@ -143,7 +144,7 @@ async def test_a_prompt_of_ones_own_opens_the_job(tmp_path: Path) -> None:
         await until(pilot, lambda: "there is no prompt" in str(form.problem.content))
         line(form, "prompt").value = "a blue boat"
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+        await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
         await until(pilot, lambda: len(models.generators.seeds) == 1)
 
 

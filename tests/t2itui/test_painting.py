@@ -31,7 +31,7 @@ async def ask(pilot: Pilot[None], query: str) -> SearchScreen:
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
     screen = search_screen(app)
-    await until(pilot, lambda: app.session.engine is not None and screen.library.has_begun)
+    await until(pilot, lambda: app.session.engine is not None and screen.collection.has_begun)
     screen.search_for(query)
     await until(pilot, lambda: query_of(screen) == query and not screen.is_waiting)
     return screen
@@ -47,7 +47,7 @@ def total(screen: SearchScreen) -> int:
 
 
 def said(screen: SearchScreen) -> str:
-    return str(screen.offer_line.content) if screen.offer_line.display else ""
+    return str(screen.generation_line.content) if screen.generation_line.display else ""
 
 
 async def receipts(app: T2ITuiApp) -> list[Receipt]:
@@ -200,7 +200,7 @@ async def test_a_click_on_the_offer_paints(home: Path) -> None:
     app, _ = painting_app(home)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await ask(pilot, "a red house")
-        assert screen.offer_line.region.right <= 80
+        assert screen.generation_line.region.right <= 80
         column = said(screen).index("paint it")
-        await pilot.click(screen.offer_line, offset=(column + 2, 0))
+        await pilot.click(screen.generation_line, offset=(column + 2, 0))
         await until(pilot, lambda: "Painted" in said(screen))

@@ -12,8 +12,8 @@ from engine.generation.request import GenerateRequest
 from engine.models.generators import MemoryUse, Unloaded
 from engine.states import JobKind, OutputCheck
 from t2itui.app import T2ITuiApp
-from t2itui.screens.generate.form import PaintForm
-from t2itui.screens.generate.screen import PaintingScreen
+from t2itui.screens.generate.form import GenerateForm
+from t2itui.screens.generate.screen import GenerationScreen
 from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.session import StartGeneration
@@ -33,35 +33,33 @@ async def home(tmp_path: Path) -> Path:
     return folder
 
 
-async def open_job(pilot: Pilot[None], request: GenerateRequest = RED) -> PaintingScreen:
+async def open_job(pilot: Pilot[None], request: GenerateRequest = RED) -> GenerationScreen:
     """Start a job from the form's way and return the screen that shows it."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(
-        pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
-    )
+    await until(pilot, lambda: search_screen(app).collection.has_begun)
     app.session.send(StartGeneration(request))
-    await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+    await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
     screen = app.screen
-    assert isinstance(screen, PaintingScreen)
+    assert isinstance(screen, GenerationScreen)
     await until(pilot, lambda: screen.details is not None)
     return screen
 
 
-def text(screen: PaintingScreen, name: str) -> str:
+def text(screen: GenerationScreen, name: str) -> str:
     return str(screen.query_one(f"#{name}").render())
 
 
-def words(screen: PaintingScreen, side: str) -> str:
+def words(screen: GenerationScreen, side: str) -> str:
     return str(screen.query_one(f"#{side} > Static").render())
 
 
-def rows(screen: PaintingScreen) -> str:
+def rows(screen: GenerationScreen) -> str:
     """All that stands on the screen."""
     return "\n".join(strip.text for strip in screen._compositor.render_strips())
 
 
-async def finished(pilot: Pilot[None], screen: PaintingScreen) -> None:
+async def finished(pilot: Pilot[None], screen: GenerationScreen) -> None:
     await until(pilot, lambda: screen.state == "done" and screen.best.display)
 
 
@@ -136,7 +134,7 @@ async def test_a_spoilt_picture_is_no_success_and_a_key_tries_another_seed(home:
         await until(pilot, lambda: isinstance(app.screen, JobsScreen) and len(app.screen.jobs) == 2)
         assert "New seed" in str(app.screen.query_one(KeyLine).render())
         await pilot.press("end", "n")
-        await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+        await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
         await until(pilot, lambda: len(set(models.generators.seeds)) == 3)
 
 
@@ -148,9 +146,9 @@ async def test_a_variation_starts_from_the_picture_in_the_form(home: Path) -> No
         assert screen.picture is not None
         path = Path(screen.picture.path)
         await pilot.press("v")
-        await until(pilot, lambda: isinstance(app.screen, PaintForm))
+        await until(pilot, lambda: isinstance(app.screen, GenerateForm))
         form = app.screen
-        assert isinstance(form, PaintForm)
+        assert isinstance(form, GenerateForm)
         form.query_one("#strength", Input).value = "0.3"
         request = form.read()
         assert (request.start_picture, request.strength, request.seed) == (path, 0.3, None)
@@ -189,7 +187,7 @@ async def test_the_command_paints_the_same_and_a_click_on_the_strip_leads_to_the
             "Watch painting  (w)"
         ) == 1
         await pilot.click(JobsStrip, offset=(12, 0))
-        await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+        await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
 
 
 async def test_unloading_says_what_it_gave_back_and_waits_for_no_picture(home: Path) -> None:
@@ -237,15 +235,16 @@ async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_m
     app, models = painting_app(home)
     async with app.run_test(size=SIZE) as pilot:
         await until(
-            pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
+            pilot,
+            lambda: app.session.engine is not None and search_screen(app).collection.has_begun,
         )
         assert app.session.engine is not None
         await pilot.press("escape", "j")
         await until(pilot, lambda: isinstance(app.screen, JobsScreen) and bool(app.screen.jobs))
         await pilot.press("home", "enter")
-        await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+        await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
         screen = app.screen
-        assert isinstance(screen, PaintingScreen)
+        assert isinstance(screen, GenerationScreen)
         await until(pilot, lambda: "Not finished" in text(screen, "how"))
         assert "a blue door" in text(screen, "parameters")
         await pilot.press("d")

@@ -27,7 +27,7 @@ from engine.generation.request import GenerateRequest, GenerationSpec, resolve
 from engine.settings import EngineSettings
 from engine.states import GenerationPhase, JobKind, JobState
 from t2itui.app import T2ITuiApp
-from t2itui.screens.generate.screen import PaintingScreen
+from t2itui.screens.generate.screen import GenerationScreen
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.screens.jobs.views import as_ppm
 from tests.engine.generation.studio import ColourGenerators
@@ -96,9 +96,7 @@ async def begin(pilot: Pilot[None], engine: PaintingEngine) -> T2ITuiApp:
     """Report a job in the middle of its steps."""
     app = pilot.app
     assert isinstance(app, T2ITuiApp)
-    await until(
-        pilot, lambda: app.session.engine is not None and search_screen(app).library.has_begun
-    )
+    await until(pilot, lambda: search_screen(app).collection.has_begun)
     engine.jobs.report(JobQueued(job_id=1, kind=JobKind.GENERATE, title="paint a purple elephant"))
     engine.jobs.report(JobStarted(job_id=1))
     engine.jobs.report(MemoryFallback(job_id=1, message="attention in slices", what="attention"))
@@ -109,11 +107,11 @@ async def begin(pilot: Pilot[None], engine: PaintingEngine) -> T2ITuiApp:
     return app
 
 
-async def open_screen(pilot: Pilot[None], app: T2ITuiApp) -> PaintingScreen:
+async def open_screen(pilot: Pilot[None], app: T2ITuiApp) -> GenerationScreen:
     app.action_watch()
-    await until(pilot, lambda: isinstance(app.screen, PaintingScreen))
+    await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
     screen = app.screen
-    assert isinstance(screen, PaintingScreen)
+    assert isinstance(screen, GenerationScreen)
     await until(pilot, lambda: screen.details is not None)
     return screen
 
@@ -193,7 +191,7 @@ async def test_the_strip_has_a_small_preview_where_there_is_room(
             assert "step 14/20" in line and "2.1 it/s" in line and "3.0 s left" in line
             area = picture.size.region
             first = picture.render_lines(area)
-            picture.show_preview(as_ppm(preview(20)))
+            picture.show_next(as_ppm(preview(20)))
             assert picture.reason is None
             assert picture.render_lines(area) == first, "it stays until the next one is drawn"
             await until(pilot, lambda: picture.render_lines(area) != first)

@@ -23,13 +23,13 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from engine.collections import BUILT_IN
-from engine.models.encoder_info import hash_folder, read_facts
+from engine.models.encoder_info import hash_folder, read_encoder_info
+from engine.search.text_embedder import bank_texts
 from engine.settings import EngineSettings
 from engine.storybook.captions import captions_of
 from engine.storybook.claims import Claim
 from engine.storybook.scenes import Scene
 from engine.storybook.shipped import Record, read_records
-from engine.search.text_embedder import bank_texts
 from engine.storybook.suggestions import SUGGESTIONS, first_texts
 from engine.storybook.wording import Language
 from engine.thumbnails import thumbnail
@@ -182,7 +182,7 @@ def write_vectors(encoder: Path, gallery: Path, out: Path, texts: Sequence[str])
     """
     images = [Image.open(gallery / record.file).convert("RGB") for record in read_records(gallery)]
     folder = EncoderFolder(encoder)
-    facts = read_facts(str(encoder), f"{encoder.name}@{hash_folder(encoder)}")
+    facts = read_encoder_info(str(encoder), f"{encoder.name}@{hash_folder(encoder)}")
     tensors: dict[str, NDArray[Any]] = {
         "vectors": folder.embed_pictures(images),
         "text_vectors": folder.embed_texts(texts),

@@ -98,6 +98,11 @@ def event_line(event: JobEvent) -> tuple[str, dict[str, object]]:
             values = asdict(event)
             del values["phase"]
             return phase, values
+        case TrainingProgress():
+            values = asdict(event)
+            values["apart"] = values.pop("swap_auc")
+            values["since"] = values.pop("epochs_without_improvement")
+            return "training_progress", values
         case JobPreview():
             rgb = base64.b64encode(event.rgb).decode()
             return "preview", {"width": event.width, "height": event.height, "rgb": rgb}

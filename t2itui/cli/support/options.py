@@ -1,45 +1,93 @@
-"""Options of the commands that take data whose truth is known."""
+"""Options that fill the fields of a request, and a look at models that are at work meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import click
 
-from engine.states import ProcessState
+from engine.jobs.codec import FORMS, Option, PathKind, defaults_of, field_types
+from engine.states import JobKind, ProcessState
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
 
 
-images_option = click.option(
-    "--images",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Where the pictures of DATA lie, if not beside it.",
-)
-encoder_option = click.option(
-    "--encoder", metavar="ID", help="Default: the one that knows most of the pictures."
-)
-words_option = click.option(
-    "--words",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="The class words, one a line; default: the imported texts.",
-)
-language_option = click.option(
-    "--language", type=click.Choice(["en", "zh"]), help="Of the storybook; default: both."
-)
-limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="N pictures, at random."
-)
-seed_option = click.option("--seed", type=int, default=0, show_default=True)
+_Decorated = TypeVar("_Decorated", bound=Callable[..., object])
+
+
+def request_options(
+    kind: JobKind, **types: click.ParamType[object]
+) -> Callable[[_Decorated], _Decorated]:
+    """Give a command the options that fill the fields of its request, under the fields' names.
+
+    `types` are those of fields whose values no annotation describes.
+    """
+    form = FORMS[kind]
+    hints, usual = field_types(form), defaults_of(form)
+
+    def add(command: _Decorated) -> _Decorated:
+        for option in reversed(form.options):
+            name, hint = option.field, hints.get(option.field)
+            is_repeated = get_origin(hint) is tuple
+            given = types.get(name) or _param_type(option, hint)
+            command = click.option(
+                option.flag,
+                name,
+                type=None if hint is bool else given,
+                is_flag=hint is bool,
+                multiple=is_repeated,
+                default=_plain(usual.get(name)) if option.shows_default else None,
+                show_default=option.shows_default,
+                required=name not in usual,
+                metavar=option.metavar,
+                help=option.help or None,
+                callback=_turned_off if option.turns_off else None,
+            )(command)
+        return command
+
+    return add
+
+
+def asked(fields: Mapping[str, object]) -> dict[str, Any]:
+    """The fields that the options gave, their paths absolute; the request has the others."""
+    given = {name: value for name, value in fields.items() if value is not None and value != ()}
+    return {
+        name: value.absolute() if isinstance(value, Path) else value
+        for name, value in given.items()
+    }
+
+
+def _plain(value: object) -> object:
+    """A default as it is typed: of an enum's member click would show the name."""
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def _param_type(option: Option, hint: object) -> click.ParamType[Any] | type | None:
+    if option.choices:
+        return click.Choice([str(choice) for choice in option.choices])
+    if option.path is not None:
+        return click.Path(
+            exists=True,
+            file_okay=option.path is not PathKind.FOLDER,
+            dir_okay=option.path is not PathKind.FILE,
+            path_type=Path,
+        )
+    plain_types = [each for each in (int, float) if hint is each or each in get_args(hint)]
+    if plain_types == [int] and option.at_least is not None:
+        return click.IntRange(min=option.at_least)
+    return plain_types[0] if plain_types else str
+
+
+def _turned_off(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    return not value
 
 
 T = TypeVar("T")

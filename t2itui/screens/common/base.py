@@ -105,18 +105,18 @@ class AppScreen(Screen[None], Backdrop):
         self.app.copy_to_clipboard(text)
         self.notify(plain(text), title=title, markup=False)
 
-    def tell_error(self, error: T2IError) -> None:
+    def report_error(self, error: T2IError) -> None:
         """Say what went wrong and what to do."""
         text = "\n".join(plain(part) for part in (error.message, error.hint) if part)
         self.notify(text, title=self.SUBJECT, severity="error", markup=False)
 
     @contextmanager
-    def errors_told(self) -> Iterator[None]:
+    def errors_reported(self) -> Iterator[None]:
         """Say what goes wrong in the block, which ends there."""
         try:
             yield
         except T2IError as error:
-            self.tell_error(error)
+            self.report_error(error)
 
 
 class BindingWatch:
@@ -152,7 +152,7 @@ class Waiting:
         """Wait from now on, for something else than before."""
         self.stop()
         self._began_at = monotonic()
-        self._timer = self._screen.set_interval(QUIET_S, self._tell)
+        self._timer = self._screen.set_interval(QUIET_S, self._show_seconds)
 
     def stop(self) -> None:
         """Wait no more."""
@@ -165,5 +165,5 @@ class Waiting:
         """Something was asked for and is not there yet."""
         return self._timer is not None
 
-    def _tell(self) -> None:
+    def _show_seconds(self) -> None:
         self._show(monotonic() - self._began_at)

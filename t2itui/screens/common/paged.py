@@ -26,15 +26,15 @@ class FilterLine(Input):
         Binding("escape", "drop", "All", id="filter.drop", show=False),
     ]
 
-    class Left(Message):
+    class FilterLeft(Message):
         """The person goes on to the list."""
 
     def action_leave(self) -> None:
-        self.post_message(self.Left())
+        self.post_message(self.FilterLeft())
 
     def action_drop(self) -> None:
         self.value = ""
-        self.post_message(self.Left())
+        self.post_message(self.FilterLeft())
 
 
 PAGE = 200
@@ -106,6 +106,6 @@ class PagedScreen(AppScreen):
         """Go to the filter line."""
         self.filter_line.focus()
 
-    @on(FilterLine.Left)
+    @on(FilterLine.FilterLeft)
     def go_to_list(self) -> None:
         self.listing.focus()

@@ -40,7 +40,7 @@ class AddPicture(FileDialog[str]):
 
     def field(self) -> PathInput:
         return PathInput(
-            placeholder="~/horse.jpg, horse.jpg or storybook/0004.webp",
+            placeholder=f"~/horse.jpg, horse.jpg or {BUILT_IN.name}/0004.webp",
             folders_only=False,
             suffixes=SUFFIXES,
             id="target",

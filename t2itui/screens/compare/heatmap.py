@@ -218,10 +218,10 @@ class Heatmap(Rows):
             parts += [Segment(self._heading(field), style) for field in self.fields]
         elif row < len(self.table.rows):
             each = self.table.rows[row]
-            ground = self._ground(row)
-            parts = [Segment(fit(each.mark, 2), ground)]
+            background = self._background(row)
+            parts = [Segment(fit(each.mark, 2), background)]
             for field in self.fields:
-                parts += self._field(field, each, ground, is_under=self._is_under(row, field))
+                parts += self._field(field, each, background, is_under=self._is_under(row, field))
         else:
             return Strip.blank(width, self.rich_style)
         return Strip(parts).adjust_cell_length(width, self.rich_style)
@@ -232,7 +232,7 @@ class Heatmap(Rows):
             return fit(fit(name, field.width - 1, keep_end=True, right=True), field.width)
         return fit(field.kind, field.width, right=field.kind in _NUMBERS)
 
-    def _ground(self, row: int) -> Style:
+    def _background(self, row: int) -> Style:
         if row != self.row:
             return self.rich_style
         marked = self.get_component_rich_style("heatmap--row")
@@ -250,23 +250,23 @@ class Heatmap(Rows):
         return at == self.column
 
     def _field(
-        self, field: HeatField, row: HeatRow, ground: Style, *, is_under: bool
+        self, field: HeatField, row: HeatRow, background: Style, *, is_under: bool
     ) -> list[Segment]:
         heat = row.heats[field.column] if row.heats else None
-        muted = ground + self._ink("rows--muted")
+        muted = background + self._ink("rows--muted")
         match field.kind:
             case FieldKind.HEAT:
-                return self._heat(field, heat, ground, is_under=is_under)
+                return self._heat(field, heat, background, is_under=is_under)
             case FieldKind.TEXT:
                 if is_under:
-                    ground += self.get_component_rich_style("rows--cursor")
-                return [Segment(fit(row.text, field.width), ground)]
+                    background += self.get_component_rich_style("rows--cursor")
+                return [Segment(fit(row.text, field.width), background)]
             case FieldKind.ADDED:
                 return [Segment(fit(f" {row.added}", field.width), muted)]
             case FieldKind.TOKENS:
                 words = f"{row.tokens}{CUT if row.is_cut else ''}" if row.tokens else "-"
                 style = "rows--warning" if row.is_cut else "rows--muted"
-                tone = ground + self._ink(style)
+                tone = background + self._ink(style)
                 return [Segment(fit(words, field.width, right=True), tone)]
             case FieldKind.CHANGE:
                 words = "" if heat is None else change_words(heat.change)
@@ -275,13 +275,13 @@ class Heatmap(Rows):
         return [Segment(fit(words, field.width, right=True), muted)]
 
     def _heat(
-        self, field: HeatField, heat: Heat | None, ground: Style, *, is_under: bool
+        self, field: HeatField, heat: Heat | None, background: Style, *, is_under: bool
     ) -> list[Segment]:
         """A coloured block with the number in it, and a cell's width of space before it."""
         words = UNKNOWN if heat is None else digits(heat.score)
         inner = fit(words.center(field.width - 3), field.width - 3)
         text = f"[{inner}]" if is_under else f" {inner} "
-        style = ground
+        style = background
         if heat is not None:
             hot = self.get_component_styles("heatmap--hot").background
             colour = self.background_colors[1].blend(hot, heat.share * STRENGTH)
@@ -289,7 +289,7 @@ class Heatmap(Rows):
             style = Style(color=ink.rich_color, bgcolor=colour.rich_color)
         if is_under:
             style += Style(bold=True, underline=self.has_focus)
-        return [Segment(" ", ground), Segment(text, style)]
+        return [Segment(" ", background), Segment(text, style)]
 
     # Moving
 

@@ -2,6 +2,8 @@
 
 from textual.binding import Binding, BindingType
 
+from engine.collections import BUILT_IN
+
 PICTURES = Binding.Group("Picture", compact=True)
 
 COMPARE_KEYS: list[BindingType] = [
@@ -92,7 +94,7 @@ COMPARE_KEYS: list[BindingType] = [
         "Example",
         id="compare.example",
         show=False,
-        tooltip="A picture of the storybook with five descriptions in two languages",
+        tooltip=f"A picture of the {BUILT_IN.name} with five descriptions in two languages",
     ),
     Binding(
         "u", "undo", "Undo", id="compare.undo", show=False, tooltip="Take the last change back"

@@ -18,12 +18,13 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from engine.comparing.sheet import COMPARED
 from engine.errors import T2IError
 from engine.states import ScorerKind
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.screens.common.base import WIDTHS
 from t2itui.screens.compare.swaps import APART, totals
-from t2itui.text.heat_table import SCORERS, Heat, HeatTable, change_words
+from t2itui.text.heat_table import Heat, HeatTable, change_words
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
 from t2itui.widgets.key_line import KeyLine
@@ -54,10 +55,10 @@ class PairView:
         if row is None:
             return None
         heats = {}
-        for scorer in SCORERS:
+        for scorer in COMPARED:
             table = HeatTable.of(found.rows, found.pictures, found, scorer)
             rows = {each.text: each for each in table.rows}
-            column = SCORERS.index(scorer) if table.is_single else picture
+            column = COMPARED.index(scorer) if table.is_single else picture
             heat = rows[text].heats[column]
             assert heat is not None
             heats[scorer] = heat

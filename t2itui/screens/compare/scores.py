@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from engine.states import ScorerKind
+from engine.comparing.sheet import COMPARED
 from t2itui.text.heat_table import HeatTable, other_scorer
 from t2itui.text.words import counted
 
@@ -22,7 +22,7 @@ class SheetScores:
         self._session = session
         self.found: Comparison | None = None
         """The scores that came last; of a sheet that has changed, those that still hold."""
-        self.scorer = ScorerKind.MATCH
+        self.scorer = COMPARED[0]
         """What several pictures are compared by."""
         self.thumbnails: dict[str, bytes] = {}
         """By the name of the picture."""

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
+from engine.collections import BUILT_IN
 from engine.comparing.sheet import ComparisonSheet, Description
 from engine.errors import T2IError
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 WELCOME = (
     "Descriptions of growing detail against pictures: what does each phrase change?",
     "",
-    "n  shows it on a picture of the storybook, in English and Chinese",
+    f"n  shows it on a picture of the {BUILT_IN.name}, in English and Chinese",
     "p  adds a picture of the library, by path or name",
     "a  adds a description",
     "o  opens a comparison that was saved",
@@ -417,7 +418,7 @@ class CompareScreen(AppScreen):
     @work(group="file")
     async def action_add_picture(self) -> None:
         """Ask for a picture of the library and add it."""
-        with self.errors_told():
+        with self.errors_reported():
             name = await self.files.ask_picture(self.sheet)
             if name is None:
                 return
@@ -428,13 +429,13 @@ class CompareScreen(AppScreen):
 
     @work(exclusive=True, group="file")
     async def action_example(self) -> None:
-        """Show the next example on the storybook."""
+        """Show the next example."""
         self.take(await self.files.next_example(), row=0, column=1)
 
     @work(group="file")
     async def action_open(self) -> None:
         """Ask for a file and show what was saved in it."""
-        with self.errors_told():
+        with self.errors_reported():
             sheet = await self.files.open()
             if sheet is not None:
                 self.take(sheet, row=0, column=1)
@@ -442,17 +443,17 @@ class CompareScreen(AppScreen):
     @work(group="file")
     async def action_save(self) -> None:
         """Ask for a file and keep pictures and descriptions in it."""
-        with self.errors_told():
-            self._tell_file("Saved", await self.files.save(self.sheet))
+        with self.errors_reported():
+            self._say_file("Saved", await self.files.save(self.sheet))
 
     @work(group="file")
     async def action_export(self) -> None:
         """Ask for a file and write the result in the kind that its name says."""
         if self.found is not None:
-            with self.errors_told():
-                self._tell_file("Exported", await self.files.export(self.found, self.sheet))
+            with self.errors_reported():
+                self._say_file("Exported", await self.files.export(self.found, self.sheet))
 
-    def _tell_file(self, done: str, path: Path | None) -> None:
+    def _say_file(self, done: str, path: Path | None) -> None:
         if path is not None:
             self.notify(plain(str(path)), title=done, markup=False)
 

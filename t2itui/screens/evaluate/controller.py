@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, RequestError
 from engine.evaluation.request import EvaluateRequest
+from engine.jobs.codec import request_from_json
 from t2itui.session import CancelJob
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ class EvaluationsController:
         else:
             text = None
         try:
-            return None if text is None else EvaluateRequest.from_json(text)
-        except (ValueError, TypeError, KeyError) as error:
+            return None if text is None else request_from_json(EvaluateRequest, text)
+        except RequestError as error:
             raise RequestError(OTHER_VERSION) from error
 
     def start(self, request: EvaluateRequest) -> int:

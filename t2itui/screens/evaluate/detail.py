@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, Tab, Tabs
 
+from engine.collections import BUILT_IN
 from engine.states import JobState
 from t2itui.screens.evaluate.keys import FIGURES_KEYS
 from t2itui.screens.jobs.board import JobView
@@ -43,13 +44,13 @@ NOTHING_YET = Content("\n\n").join(
         Content.styled("How well do cosine and match find what a text describes?", "bold"),
         Content(
             "An evaluation asks data whose truth is known: captions, folders of classes, or the"
-            " built-in storybook, of whose pictures every attribute is known. It measures recall"
-            " and mAP both ways, swapped captions, retrieve or generate at every threshold, and"
-            " calibration; the figures are kept, to compare."
+            f" built-in {BUILT_IN.name}, of whose pictures every attribute is known. It measures"
+            " recall and mAP both ways, swapped captions, retrieve or generate at every threshold,"
+            " and calibration; the figures are kept, to compare."
         ),
         Content.assemble(
             (" n ", f"bold {BUTTON} @click=screen.new"),
-            (" evaluate the storybook, or data of your own", "@click=screen.new"),
+            (f" evaluate the {BUILT_IN.name}, or data of your own", "@click=screen.new"),
         ),
     ]
 )

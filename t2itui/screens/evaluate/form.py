@@ -22,7 +22,7 @@ from engine.evaluation.request import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
 from engine.states import DataKind
 from t2itui.screens.common.dialogs import Dialog, FormError, WriteFile, line
-from t2itui.text.shell_commands import evaluate_command, show_command
+from t2itui.text.shell_commands import job_command, show_command
 from t2itui.widgets.basics import Tick
 from t2itui.widgets.path_input import PathInput
 
@@ -87,13 +87,14 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             "Data",
             PathInput(
                 first.data,
-                placeholder="captions, a folder of classes, or the word storybook",
+                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
                 folders_only=False,
                 suffixes=SUFFIXES,
                 id="data",
             ),
         )
-        help_words = "Flickr token file, Karpathy's or COCO's JSON, CSV, folders; or storybook"
+        formats = "Flickr token file, Karpathy's or COCO's JSON, CSV, folders"
+        help_words = f"{formats}; or {BUILT_IN.name}"
         yield self.labelled("", Static(help_words, classes="help"))
         yield self._path("Images", "images", first.images, "beside the data", folders_only=True)
         yield self.labelled(
@@ -164,7 +165,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         typed = self.data.line.value.strip()
         path = self.data.path
         if path is None:
-            raise FormError("name the data, or type storybook", field="data")
+            raise FormError(f"name the data, or type {BUILT_IN.name}", field="data")
         return BUILT_IN.name if typed == BUILT_IN.name else str(path)
 
     def _scorers(self) -> tuple[str, ...]:
@@ -179,7 +180,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         return self.query_one(f"#{name}", Tick).value
 
     def command(self, answer: EvaluateRequest) -> str:
-        return evaluate_command(self._home, answer)
+        return job_command(self._home, answer)
 
     def accept(self, answer: EvaluateRequest) -> None:
         """Have the engine read the data before leaving."""

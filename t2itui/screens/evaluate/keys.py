@@ -2,8 +2,16 @@
 
 from textual.binding import Binding, BindingType
 
+from engine.collections import BUILT_IN
+
 EVALUATE_KEYS: list[BindingType] = [
-    Binding("n", "new", "New", id="evaluate.new", tooltip="Evaluate data: the storybook or yours"),
+    Binding(
+        "n",
+        "new",
+        "New",
+        id="evaluate.new",
+        tooltip=f"Evaluate data: the {BUILT_IN.name} or yours",
+    ),
     Binding("e", "edit", "Edit", id="evaluate.edit", tooltip="Evaluate the same in another way"),
     Binding(
         "r",

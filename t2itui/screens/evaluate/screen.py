@@ -143,7 +143,7 @@ class EvaluateScreen(PagedScreen):
         """Read evaluations beside the screen."""
         if self.session.engine is None:
             return
-        with self.errors_told():
+        with self.errors_reported():
             heads = await self.controller.read(PAGE, offset, containing)
             self.post_message(self.HeadsRead(heads, offset=offset))
 
@@ -227,7 +227,7 @@ class EvaluateScreen(PagedScreen):
         """Read an evaluation beside the screen, and those that are compared."""
         if self.session.engine is None:
             return
-        with self.errors_told():
+        with self.errors_reported():
             found, both = await self.controller.open(evaluation_id, pair)
             self.post_message(self.EvaluationOpened(found, both))
 
@@ -300,7 +300,7 @@ class EvaluateScreen(PagedScreen):
         try:
             return await self.controller.request_of(self.current, self.current_job)
         except T2IError as error:
-            self.tell_error(error)
+            self.report_error(error)
             return None
 
     @work(group="form")
@@ -309,7 +309,7 @@ class EvaluateScreen(PagedScreen):
         engine = self.session.engine
         if engine is None:
             return
-        with self.errors_told():
+        with self.errors_reported():
             encoders = await self.controller.encoders()
             form = EvaluateForm(engine, request, encoders=encoders, home=self.session.home)
             answer = await self.app.push_screen_wait(form)
@@ -363,7 +363,7 @@ class EvaluateScreen(PagedScreen):
         )
         if not await self.app.push_screen_wait(question):
             return
-        with self.errors_told():
+        with self.errors_reported():
             await self.controller.delete(head.id)
             self.evaluations.drop_mark(head.id)
             self.load()
@@ -377,7 +377,7 @@ class EvaluateScreen(PagedScreen):
         path = await self.app.push_screen_wait(SavePlot(head.id, home=self.session.home))
         if path is None:
             return
-        with self.errors_told():
+        with self.errors_reported():
             await self.controller.draw(head.id, path)
             self.notify(plain(str(path)), title="Drawn", markup=False)
 
@@ -396,7 +396,7 @@ class EvaluateScreen(PagedScreen):
         """Put the command on the clipboard that evaluates the same again."""
         request = await self._request()
         if request is not None:
-            self._copy(shell_commands.evaluate_command(self.session.home, request))
+            self._copy(shell_commands.job_command(self.session.home, request))
 
     def _copy(self, command: str) -> None:
         self.app.copy_to_clipboard(command)

@@ -22,12 +22,12 @@ from engine.errors import EngineError
 from engine.file_types import SUFFIXES
 from engine.generation.request import MAX_STEPS, GenerateRequest, GenerationSpec
 from engine.models.generator_info import GeneratorInfo
-from engine.models.parameters import Lora
+from engine.models.parameters import Lora, read_lora
 from engine.models.schedulers import SCHEDULERS
 from t2itui.screens.common.dialogs import Dialog, FormError
 from t2itui.screens.common.dialogs import line as _line
 from t2itui.text.plain import plain
-from t2itui.text.shell_commands import generate_command
+from t2itui.text.shell_commands import job_command
 from t2itui.text.words import size_words
 from t2itui.widgets.basics import Tick
 from t2itui.widgets.path_input import PathInput
@@ -70,17 +70,7 @@ def size_text(width: int | None, height: int | None) -> str:
 
 def read_loras(text: str) -> tuple[Lora, ...]:
     """LoRA files with their weights out of `a.safetensors:0.8, b.safetensors`."""
-    return tuple(_lora(entry.strip()) for entry in text.split(",") if entry.strip())
-
-
-def _lora(entry: str) -> Lora:
-    name, colon, weight = entry.rpartition(":")
-    try:
-        if colon and name:
-            return Lora(path=Path(name).expanduser().absolute(), weight=float(weight))
-    except ValueError:
-        pass
-    return Lora(path=Path(entry).expanduser().absolute())
+    return tuple(read_lora(entry.strip()) for entry in text.split(",") if entry.strip())
 
 
 def loras_text(loras: Sequence[Lora]) -> str:
@@ -126,11 +116,11 @@ class Checked(Message, bubble=False):
         self.error = error
 
 
-class PaintForm(Dialog[GenerateRequest]):
+class GenerateForm(Dialog[GenerateRequest]):
     """A prompt, and all that a generator can be told; empty lines leave it to the model."""
 
     DEFAULT_CSS = """
-    PaintForm {
+    GenerateForm {
         & Horizontal > Label { width: 11; }
         & Horizontal > Label.next { width: 11; padding-left: 1; }
         & Horizontal > Button { margin-right: 1; }
@@ -309,7 +299,7 @@ class PaintForm(Dialog[GenerateRequest]):
         )
 
     def command(self, answer: GenerateRequest) -> str:
-        return generate_command(
+        return job_command(
             self._home, GenerationSpec(request=answer, drawn=0, library=self._library)
         )
 

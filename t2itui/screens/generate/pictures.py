@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from engine.settings import DEFAULT_THRESHOLD
-from t2itui.graphics.drawing import Drawn
 from t2itui.graphics.picture import Picture
 from t2itui.text.plain import plain
 from t2itui.widgets.score_bar import score_line
 
 
-class PaintedSide(Vertical):
+class PicturePane(Vertical):
     """One of the two pictures that are compared."""
 
     DEFAULT_CSS = """
-    PaintedSide {
+    PicturePane {
         width: 1fr;
         padding: 0 1;
-        & > LivePicture { height: 1fr; }
+        & > Picture { height: 1fr; }
         & > Static { height: 3; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
-        self.picture = LivePicture()
+        self.picture = Picture()
         self._words = Static()
         self._title = ""
         self._scores: tuple[float, float, float, float] | None = None
@@ -68,34 +66,3 @@ class PaintedSide(Vertical):
             lines.append(score_line("match ", match, match, room, "$success") + sign)
             lines.append(score_line("cosine", cosine, share, room, "$primary"))
         self._words.update(Content("\n").join(lines), layout=False)
-
-
-class LivePicture(Picture):
-    """Shows the newest preview, and passes by those for which the terminal has no time."""
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._newest: bytes | None = None
-        """A preview that waits until the one before is drawn."""
-
-    def show(self, data: bytes | None, *, alt: str, dim: bool = False) -> None:
-        """Show a picture at once; a preview that waits is forgotten."""
-        self._newest = None
-        super().show(data, alt=alt, dim=dim)
-
-    def show_preview(self, data: bytes) -> None:
-        """Show a preview as soon as the one before is drawn."""
-        if self._drawing.is_drawing:
-            self._newest = data
-        else:
-            self.show_next(data)
-
-    @on(Drawn)
-    def go_on(self) -> None:
-        """Draw the newest preview once this one is on the screen."""
-        self.call_next(self._show_newest)
-
-    def _show_newest(self) -> None:
-        data, self._newest = self._newest, None
-        if data is not None:
-            self.show_preview(data)

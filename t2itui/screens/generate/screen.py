@@ -20,7 +20,7 @@ from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
 from t2itui.screens.generate.details import parameter_pairs, picture_words
-from t2itui.screens.generate.pictures import PaintedSide
+from t2itui.screens.generate.pictures import PicturePane
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, progress_line, with_button
 from t2itui.screens.jobs.strip import JobsStrip
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engine.events import GeneratedPicture, RetrievedPicture
     from engine.generation.generation import GenerationDetails
 
-PAINTING_KEYS: list[BindingType] = [
+GENERATION_KEYS: list[BindingType] = [
     Binding("escape", "leave", "Back", id="painting.leave", tooltip="Back to the screen before"),
     Binding("x", "cancel", "Cancel", id="painting.cancel", tooltip="Cancel this job"),
     Binding(
@@ -102,7 +102,7 @@ class Stage(Backdrop, Horizontal):
     """The two pictures."""
 
 
-class PaintingScreen(AppScreen):
+class GenerationScreen(AppScreen):
     """Lies over the screen it was called from; Escape goes back there."""
 
     MODE = "painting"
@@ -110,7 +110,7 @@ class PaintingScreen(AppScreen):
     VERTICAL_BREAKPOINTS = HEIGHTS
     HORIZONTAL_BREAKPOINTS = WIDTHS
     DEFAULT_CSS = """
-    PaintingScreen {
+    GenerationScreen {
         & #heading { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #how { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #body { height: 1fr; layout: vertical; }
@@ -125,13 +125,13 @@ class PaintingScreen(AppScreen):
         &.-wide #events { margin-top: 1; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = PAINTING_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = GENERATION_KEYS
 
     heading = getters.query_one("#heading", Static)
     how = getters.query_one("#how", Static)
     side = getters.query_one("#side", VerticalScroll)
-    painted = getters.query_one("#painted", PaintedSide)
-    best = getters.query_one("#best", PaintedSide)
+    painted = getters.query_one("#painted", PicturePane)
+    best = getters.query_one("#best", PicturePane)
 
     class Read(Message, bubble=False):
         """What the engine knows of the job was read."""
@@ -165,8 +165,8 @@ class PaintingScreen(AppScreen):
         yield Static(id="heading")
         with Vertical(id="body"):
             with Stage():
-                yield PaintedSide(id="painted")
-                yield PaintedSide(id="best")
+                yield PicturePane(id="painted")
+                yield PicturePane(id="best")
             with VerticalScroll(id="side", can_focus=False):
                 yield Static(id="parameters")
                 yield Static(id="events")
@@ -321,7 +321,7 @@ class PaintingScreen(AppScreen):
         preview = view.generation.preview if view is not None else None
         if view is not None and view.is_active and preview is not None:
             self._shown = None
-            self.painted.picture.show_preview(as_ppm(preview))
+            self.painted.picture.show_next(as_ppm(preview))
             is_text = self.painted.picture.graphics.is_text
             self.painted.show_words("no preview as text" if is_text else "as it looks so far")
             self.best.display = False
@@ -463,10 +463,10 @@ class PaintingScreen(AppScreen):
         self._index = (min(self._index, len(self.pictures) - 1) + by) % max(1, len(self.pictures))
         self.show()
 
-    def action_move(self, places: int) -> None:
+    def action_move(self, by: int) -> None:
         """Move the job in the queue."""
         if self.session.engine is not None:
-            self.session.engine.jobs.move(self.job_id, places)
+            self.session.engine.jobs.move(self.job_id, by)
 
     @work(group="dismiss")
     async def action_drop(self) -> None:
@@ -478,10 +478,10 @@ class PaintingScreen(AppScreen):
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that paints the same."""
-        from t2itui.text.shell_commands import generate_command
+        from t2itui.text.shell_commands import job_command
 
         if self.details is not None:
-            command = generate_command(self.session.home, self.details.spec)
+            command = job_command(self.session.home, self.details.spec)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Command copied", markup=False)
 

@@ -104,7 +104,7 @@ class HistoryScreen(PagedScreen):
         """Read receipts beside the screen."""
         if self.session.engine is None:
             return
-        with self.errors_told():
+        with self.errors_reported():
             found = await self.controller.read(PAGE, offset, containing)
             self.post_message(self.ReceiptsRead(found, offset=offset))
 
@@ -138,7 +138,7 @@ class HistoryScreen(PagedScreen):
         """Read the results of a receipt beside the screen."""
         if self.session.engine is None:
             return
-        with self.errors_told():
+        with self.errors_reported():
             self.post_message(self.ReceiptOpened(*await self.controller.open(receipt_id)))
 
     @on(ReceiptOpened)
@@ -179,7 +179,7 @@ class HistoryScreen(PagedScreen):
         )
         if not await self.app.push_screen_wait(question):
             return
-        with self.errors_told():
+        with self.errors_reported():
             await self.controller.delete(receipt.id)
             self.load()
 

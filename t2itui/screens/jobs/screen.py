@@ -14,15 +14,16 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-from engine.errors import CacheError
+from engine.errors import CacheError, RequestError
 from engine.generation.request import GenerationSpec
+from engine.jobs.codec import JobRequest, job_request
 from engine.states import JobState
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
-from t2itui.screens.jobs.again import Request, again_command, read_request, start_again
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, figures
 from t2itui.session import CancelJob, RepeatGeneration, WatchJob
 from t2itui.text.plain import plain
+from t2itui.text.shell_commands import job_command
 from t2itui.text.words import when_words
 from t2itui.widgets.sheet import Column, Row, Sheet
 
@@ -65,7 +66,7 @@ class ListedJob:
     """Known for jobs of this session only."""
     began_at: float
     """Unix time; 0 where the cache does not know the job."""
-    request: Request | None
+    request: JobRequest | None
     """What to start again; None where that cannot be done."""
 
     @property
@@ -104,7 +105,7 @@ def _from_view(view: JobView, record: JobRecord | None) -> ListedJob:
         hint=view.hint,
         notes=view.notes,
         began_at=record.created_at if record is not None else 0.0,
-        request=read_request(view.kind, record.request) if record is not None else None,
+        request=_request(record) if record is not None else None,
     )
 
 
@@ -123,8 +124,16 @@ def _from_record(record: JobRecord) -> ListedJob:
         hint="",
         notes=(),
         began_at=record.created_at,
-        request=read_request(record.kind, record.request),
+        request=_request(record),
     )
+
+
+def _request(record: JobRecord) -> JobRequest | None:
+    """What a remembered job was asked; None where that cannot be understood any more."""
+    try:
+        return job_request(record.kind, record.request)
+    except RequestError:
+        return None
 
 
 def job_row(job: ListedJob) -> Row:
@@ -325,10 +334,10 @@ class JobsScreen(AppScreen):
         else:
             self.action_again()
 
-    def action_move(self, places: int) -> None:
+    def action_move(self, by: int) -> None:
         """Move the waiting job under the cursor in its queue."""
         if self.current is not None and self.session.engine is not None:
-            self.session.engine.jobs.move(self.current.job_id, places)
+            self.session.engine.jobs.move(self.current.job_id, by)
 
     @work(group="dismiss")
     async def action_drop(self) -> None:
@@ -344,7 +353,7 @@ class JobsScreen(AppScreen):
         if job is not None and job.can_run_again and isinstance(job.request, GenerationSpec):
             self.session.send(RepeatGeneration(job.job_id))
         elif job is not None and engine is not None and job.request and job.can_run_again:
-            self._started = str(start_again(engine, job.request).id)
+            self._started = str(engine.start(job.request).id)
 
     def action_another(self) -> None:
         """Paint what the job under the cursor painted with another seed."""
@@ -354,7 +363,7 @@ class JobsScreen(AppScreen):
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that does the same."""
         if self.current is not None and self.current.request is not None:
-            command = again_command(self.session.home, self.current.request)
+            command = job_command(self.session.home, self.current.request)
             self.app.copy_to_clipboard(command)
             self.notify(plain(command), title="Copied", markup=False)
 

@@ -9,7 +9,7 @@ from textual.geometry import Size
 from textual.timer import Timer
 from textual.widget import Widget
 
-from t2itui.screens.generate.pictures import LivePicture
+from t2itui.graphics.picture import Picture
 from t2itui.screens.jobs.board import JobBoard, JobView
 from t2itui.screens.jobs.line import job_line, summary_line
 from t2itui.screens.jobs.views import as_ppm
@@ -32,11 +32,11 @@ class JobsStrip(Widget):
         width: 1fr;
         background: $panel;
         color: $foreground;
-        & > LivePicture { dock: right; display: none; }
+        & > Picture { dock: right; display: none; }
     }
     """
 
-    picture = getters.query_one(LivePicture)
+    picture = getters.query_one(Picture)
 
     def __init__(self, board: JobBoard, *, with_preview: bool = True) -> None:
         """Without a preview where the screen shows it large."""
@@ -51,7 +51,7 @@ class JobsStrip(Widget):
         self._leaving: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield LivePicture()
+        yield Picture()
 
     @property
     def _is_roomy(self) -> bool:
@@ -99,7 +99,7 @@ class JobsStrip(Widget):
         picture.styles.width = self._preview_cells
         picture.styles.height = self._preview_lines
         picture.display = True
-        picture.show_preview(as_ppm(preview))
+        picture.show_next(as_ppm(preview))
 
     @property
     def _preview_lines(self) -> int:

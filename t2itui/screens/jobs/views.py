@@ -17,6 +17,7 @@ from engine.events import (
     PictureStored,
     TrainingProgress,
 )
+from engine.states import FitStage
 
 MOST_POINTS = 400
 """Of a curve; with more of them every second one goes."""
@@ -44,14 +45,18 @@ class TrainingView:
         if not isinstance(event, TrainingProgress):
             return self
         view = self if _goes_on(self.last, event) else TrainingView()
-        if event.stage == "resumed":
+        if event.stage == FitStage.RESUMED:
             view = replace(view, resumed_at=event.epoch)
         losses = view.losses
         if event.loss:
             losses = _thinned((*losses, (event.step, event.loss)))
         precisions, recalls = view.precisions, view.recalls
         measured = (event.average_precision, event.recall)
-        if event.stage == "epochs" or not precisions or _last(precisions, recalls) != measured:
+        if (
+            event.stage == FitStage.EPOCHS
+            or not precisions
+            or _last(precisions, recalls) != measured
+        ):
             precisions = _thinned((*precisions, (event.step, event.average_precision)))
             recalls = _thinned((*recalls, (event.step, event.recall)))
         return replace(view, last=event, losses=losses, precisions=precisions, recalls=recalls)
@@ -64,7 +69,7 @@ def _goes_on(before: TrainingProgress | None, event: TrainingProgress) -> bool:
     """Whether an event belongs to the curves so far; metric and epochs count steps apart."""
     if before is None or before.what != event.what:
         return before is None
-    return (before.stage == "metric") == (event.stage == "metric")
+    return (before.stage == FitStage.METRIC) == (event.stage == FitStage.METRIC)
 
 
 def _last(precisions: Points, recalls: Points) -> tuple[float, float]:

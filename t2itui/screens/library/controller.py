@@ -1,4 +1,4 @@
-"""What the Library screen shows and offers, and what it has the engine do."""
+"""What the Library screen shows and allows, and what it has the engine do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
-from engine.requests import ImportRequest, IndexRequest
+from engine.requests import DownloadRequest, ImportRequest, IndexRequest
 from t2itui.screens.library.state import (
     LibraryState,
     LibraryTab,
@@ -42,7 +42,7 @@ class LibraryController:
         """The library as it is now; starts no model."""
         return await read_library(self.engine)
 
-    def offers(self, action: str, tab: LibraryTab, row: Row | None, rows: Sequence[Row]) -> bool:
+    def allows(self, action: str, tab: LibraryTab, row: Row | None, rows: Sequence[Row]) -> bool:
         """Whether an action makes sense for a table and the row under its cursor."""
         is_folder = tab is LibraryTab.FOLDERS
         match action:
@@ -82,19 +82,19 @@ class LibraryController:
         dropped = await self.engine.library.forget(folder)
         return f"{dropped:,} pictures left the library"
 
-    # The storybook
+    # The built-in collection
 
-    async def storybook_pictures(self) -> int | None:
-        """How many pictures of the storybook are in the library; None where it is left out."""
+    async def collection_pictures(self) -> int | None:
+        """How many pictures of the collection are in the library; None where it is left out."""
         state = await self.engine.collection.state()
         return None if state.folder is None else state.pictures
 
-    async def bring_storybook_back(self) -> str:
+    async def bring_collection_back(self) -> str:
         """Take the built-in pictures in, and return what there is to say of it."""
         state = await self.engine.collection.bring_back()
         return f"{state.pictures:,} drawn pictures are in"
 
-    async def leave_storybook_out(self) -> str:
+    async def leave_collection_out(self) -> str:
         """Leave the built-in pictures out, and return what there is to say of it."""
         await self.engine.collection.leave_out()
         return "It is left out until b takes it back"
@@ -121,13 +121,13 @@ class LibraryController:
         home = self._session.home
         match tab:
             case LibraryTab.FOLDERS if row is not None and is_builtin(row):
-                return shell_commands.storybook_command(home, on=False)
+                return shell_commands.collection_command(home, on=False)
             case LibraryTab.FOLDERS if row is not None:
-                return shell_commands.index_command(home, self.rescan(Path(row.key)))
+                return shell_commands.job_command(home, self.rescan(Path(row.key)))
             case LibraryTab.FAILURES:
                 return shell_commands.failures_command(home)
             case LibraryTab.VANISHED:
                 return shell_commands.vanished_command(home)
             case LibraryTab.ENCODERS if row is not None:
-                return shell_commands.download_command(home, row.key)
+                return shell_commands.job_command(home, DownloadRequest(model=row.key))
         return shell_commands.library_command(home)

@@ -19,7 +19,7 @@ from engine.requests import ImportRequest, IndexRequest
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER
 from t2itui.screens.common.dialogs import Dialog, FormError
 from t2itui.text.plain import plain
-from t2itui.text.shell_commands import import_command, index_command
+from t2itui.text.shell_commands import job_command
 from t2itui.widgets.path_input import PathInput
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class AddFolder(Dialog[IndexRequest]):
             )
 
     def command(self, answer: IndexRequest) -> str:
-        return index_command(self._home, answer)
+        return job_command(self._home, answer)
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -220,4 +220,4 @@ class ImportVectors(Dialog[ImportRequest]):
         return scale
 
     def command(self, answer: ImportRequest) -> str:
-        return import_command(self._home, answer)
+        return job_command(self._home, answer)

@@ -2,6 +2,8 @@
 
 from textual.binding import Binding, BindingType
 
+from engine.collections import BUILT_IN
+
 LIBRARY_KEYS: list[BindingType] = [
     Binding("a", "add", "Add folder", id="library.add", tooltip="Index a folder of pictures"),
     Binding("r", "rescan", "Rescan", id="library.rescan", tooltip="Bring this folder up to date"),
@@ -25,9 +27,9 @@ LIBRARY_KEYS: list[BindingType] = [
     Binding("y", "copy_command", "Command", id="library.copy", tooltip="Copy the shell command"),
     Binding(
         "b",
-        "storybook",
-        "Storybook",
-        id="library.storybook",
+        "collection",
+        BUILT_IN.title,
+        id="library.collection",
         tooltip="Take the built-in pictures in, or leave them out",
     ),
     Binding("left", "tab(-1)", "Tab left", id="library.left", show=False),

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tab, Tabs
 
+from engine.collections import BUILT_IN
 from engine.errors import T2IError
 from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
 from engine.requests import ImportRequest, IndexRequest
@@ -155,7 +156,7 @@ class LibraryScreen(AppScreen):
         try:
             self.post_message(self.LibraryRead(await self.controller.read()))
         except T2IError as error:
-            self.tell_error(error)
+            self.report_error(error)
 
     @on(LibraryRead)
     def show(self, message: LibraryRead) -> None:
@@ -191,7 +192,7 @@ class LibraryScreen(AppScreen):
         """Offer what can be done with the table in front."""
         if not self.is_mounted:
             return True
-        return self.controller.offers(action, self.tab, self.sheet.current, self.sheet.rows)
+        return self.controller.allows(action, self.tab, self.sheet.current, self.sheet.rows)
 
     @property
     def tab(self) -> LibraryTab:
@@ -208,7 +209,7 @@ class LibraryScreen(AppScreen):
         if self.state is None or self.engine is None:
             return
         if message is not None and is_builtin(message.row):
-            self.action_storybook()
+            self.action_collection()
             return
         dialog = AddFolder(
             self.session.home,
@@ -240,7 +241,7 @@ class LibraryScreen(AppScreen):
         if row is None:
             return
         if is_builtin(row):
-            self.action_storybook()
+            self.action_collection()
             return
         question = Confirm(
             f"Forget {row.key}?",
@@ -251,32 +252,32 @@ class LibraryScreen(AppScreen):
         )
         if not await self.app.push_screen_wait(question):
             return
-        with self.errors_told():
+        with self.errors_reported():
             self.notify(await self.controller.forget(Path(row.key)), title="Forgotten")
             self.load()
 
     @work(group="forget")
-    async def action_storybook(self) -> None:
+    async def action_collection(self) -> None:
         """Take the built-in pictures in, or leave them out if the person is sure."""
         if self.engine is None:
             return
-        with self.errors_told():
-            pictures = await self.controller.storybook_pictures()
+        with self.errors_reported():
+            pictures = await self.controller.collection_pictures()
             if pictures is None:
-                words = await self.controller.bring_storybook_back()
-                self.notify(words, title="Storybook")
+                words = await self.controller.bring_collection_back()
+                self.notify(words, title=BUILT_IN.title)
             elif await self.app.push_screen_wait(self._leave_out_question(pictures)):
-                words = await self.controller.leave_storybook_out()
-                self.notify(words, title="Storybook")
+                words = await self.controller.leave_collection_out()
+                self.notify(words, title=BUILT_IN.title)
         self.load()
         self.session.send(RefreshStatus())
 
     def _leave_out_question(self, pictures: int) -> Confirm:
         return Confirm(
-            "Leave the storybook out?",
+            f"Leave the {BUILT_IN.name} out?",
             f"{pictures:,} drawn pictures leave the library. b takes them back at any time.",
             go="Leave out (enter)",
-            command=shell_commands.storybook_command(self.session.home, on=False),
+            command=shell_commands.collection_command(self.session.home, on=False),
         )
 
     def action_import(self) -> None:

@@ -95,7 +95,7 @@ async def read_library(engine: Engine) -> LibraryState:
         counts=await library.counts(),
         folders=await library.folders(),
         failures=await library.failures(),
-        vanished=await library.vanished(),
+        vanished=await library.missing_files(),
         models=await engine.models(),
         encoders=await library.encoders(),
         free_bytes=await asyncio.to_thread(_free_bytes, engine.settings.home),

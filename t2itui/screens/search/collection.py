@@ -10,7 +10,7 @@ from engine.collections import BUILT_IN
 from engine.errors import CacheError, T2IError
 from engine.events import LibraryChanged
 from t2itui.screens.search.asking import AskingController
-from t2itui.session import RefreshStatus, Stoppable, TimerHost
+from t2itui.session import RefreshStatus, Stoppable, TaskHost
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -47,7 +47,7 @@ class SuggestionView(Protocol):
         """Point at the next suggestion and return it."""
 
 
-class LibraryView(TimerHost, Protocol):
+class CollectionView(TaskHost, Protocol):
     """The screen as far as it depends on what there is to search."""
 
     @property
@@ -70,7 +70,7 @@ class LibraryView(TimerHost, Protocol):
     def show_error(self, error: T2IError) -> None:
         """Say why nothing can be searched."""
 
-    def offer_refresh(self, words: str) -> bool:
+    def suggest_refresh(self, words: str) -> bool:
         """Say that another answer may be had, beside the one in sight; False if none is."""
 
     def follow_library(self) -> None:
@@ -80,13 +80,13 @@ class LibraryView(TimerHost, Protocol):
         """Answer a query."""
 
 
-class LibraryController:
+class CollectionController:
     """Counts what there is to search, begins with it, and suggests queries."""
 
     def __init__(
         self,
         session: Session,
-        view: LibraryView,
+        view: CollectionView,
         asking: AskingController,
         strip: SuggestionView,
     ) -> None:
@@ -109,7 +109,7 @@ class LibraryController:
         return self._asking.filters.folders == ONLY_BUILT_IN or not self._own
 
     @property
-    def offers_suggestions(self) -> bool:
+    def has_suggestions(self) -> bool:
         """There are queries to suggest."""
         return self.is_in_built_in and bool(self._shipped)
 
@@ -190,7 +190,7 @@ class LibraryController:
         if not self._view.has_answer:
             if self._due is None:
                 self._due = self._view.set_timer(REFRESH_S, self._begin_anew)
-        elif self._view.offer_refresh(CHANGED) and not self._own:
+        elif self._view.suggest_refresh(CHANGED) and not self._own:
             engine = self._session.engine
             if engine is not None:
                 self._view.run_beside(partial(self._greet_own, engine), group="count")
@@ -214,7 +214,7 @@ class LibraryController:
 
     def _take_own(self, counts: LibraryCounts) -> None:
         self._take_counts(counts)
-        self._view.offer_refresh(OWN_PICTURES)
+        self._view.suggest_refresh(OWN_PICTURES)
 
     # The built-in collection
 
@@ -233,7 +233,7 @@ class LibraryController:
 
     def follow_filters(self) -> None:
         """Tell everyone which collection is searched from now on."""
-        if not self.offers_suggestions:
+        if not self.has_suggestions:
             self._strip.close()
         is_shipped = self.is_in_built_in and self.has_pictures
         self._session.collection = BUILT_IN.name if is_shipped else ""

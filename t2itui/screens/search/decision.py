@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import T2IError
-from t2itui.session import Stoppable, TimerHost
+from t2itui.session import Stoppable, TaskHost
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -38,7 +38,7 @@ class DecisionController:
     """Says what is decided and keeps a receipt of what rests."""
 
     def __init__(
-        self, session: Session, host: TimerHost, results: DecidedView, line: RouteView
+        self, session: Session, host: TaskHost, results: DecidedView, line: RouteView
     ) -> None:
         self._session = session
         self._host = host
@@ -54,7 +54,7 @@ class DecisionController:
         self._line.show_decision(listing)
         self._results.show_receipt(None)
         self.stop_resting()
-        self._rest = self._host.set_timer(REST_S, self._keep)
+        self._rest = self._host.set_timer(REST_S, self._record_rested)
 
     def stop_resting(self) -> None:
         """Keep no receipt of the decision on the screen: another one is on its way."""
@@ -62,7 +62,7 @@ class DecisionController:
             self._rest.stop()
             self._rest = None
 
-    def _keep(self) -> None:
+    def _record_rested(self) -> None:
         listing = self._results.listing
         if listing is not None:
             self._host.run_beside(partial(self._record, listing), group="record", exclusive=True)

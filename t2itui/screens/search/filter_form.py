@@ -36,10 +36,10 @@ class FilterForm(Dialog[Filters]):
     until = getters.query_one("#until", Input)
     min_side = getters.query_one("#min-side", Input)
 
-    def __init__(self, filters: Filters, twin_of: Callable[[Filters], str]) -> None:
+    def __init__(self, filters: Filters, command_of: Callable[[Filters], str]) -> None:
         super().__init__()
         self._before = filters
-        self._twin_of = twin_of
+        self._command_of = command_of
         self._folder = short_path(filters.folders[0]) if filters.folders else ""
 
     def compose_fields(self) -> ComposeResult:
@@ -115,7 +115,7 @@ class FilterForm(Dialog[Filters]):
         return side
 
     def command(self, answer: Filters) -> str:
-        return self._twin_of(answer)
+        return self._command_of(answer)
 
     @on(Button.Pressed, "#clear")
     def clear_all(self) -> None:

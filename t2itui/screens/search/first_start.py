@@ -16,6 +16,7 @@ from textual.widgets import Button, Static
 from engine.collections import BUILT_IN
 from engine.events import JobFinished
 from engine.requests import IndexRequest
+from t2itui.session import AskForVectors
 from t2itui.text.plain import plain
 from t2itui.widgets.path_input import PathInput
 
@@ -116,12 +117,12 @@ class FirstStart(Middle):
             return
         encoder = engine.settings.encoder
         if engine.encoders.locate(encoder) is None:
-            self._offer_download(folder, encoder)
+            self._ask_download(folder, encoder)
             return
         engine.index(IndexRequest(folders=(folder,)))
         self._say(f"Indexing {folder} … search as soon as the first pictures are in.", "$success")
 
-    def _offer_download(self, folder: Path, encoder: str) -> None:
+    def _ask_download(self, folder: Path, encoder: str) -> None:
         self._wanted = folder
         self.download.display = True
         self.refresh_bindings()
@@ -151,15 +152,7 @@ class FirstStart(Middle):
     @on(Button.Pressed, "#import")
     def action_import(self) -> None:
         """Begin with vectors that were made elsewhere."""
-        self._import()
-
-    @work
-    async def _import(self) -> None:
-        from t2itui.screens.library.forms import ImportVectors
-
-        request = await self.app.push_screen_wait(ImportVectors(self._session.home))
-        if request is not None and self._session.engine is not None:
-            self._session.engine.import_vectors(request)
+        self._session.send(AskForVectors())
 
     def say_failure(self, message: str, hint: str) -> None:
         """Show why the last attempt failed and what to do."""

@@ -162,7 +162,7 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = GRID_KEYS
 
-    class Selected(Message):
+    class PictureSelected(Message):
         """Another picture is selected."""
 
         def __init__(self, index: int | None) -> None:
@@ -171,9 +171,9 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
             """In the arrays of scores; None when nothing is listed."""
 
         def can_replace(self, message: Message) -> bool:
-            return isinstance(message, ResultGrid.Selected)
+            return isinstance(message, ResultGrid.PictureSelected)
 
-    class Opened(Message):
+    class PictureOpened(Message):
         """The selected picture is to be shown large."""
 
         def __init__(self, index: int) -> None:
@@ -219,7 +219,7 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
         for card in self.cards:
             card.disown()
         self._arrange()
-        self.post_message(self.Selected(self.selected))
+        self.post_message(self.PictureSelected(self.selected))
 
     def follow(self) -> None:
         """Take over what changed in the listing; the selected picture stays if it is listed."""
@@ -232,7 +232,7 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
         self.position = kept if kept is not None else min(self.position, last)
         self._arrange()
         if self.selected != before:
-            self.post_message(self.Selected(self.selected))
+            self.post_message(self.PictureSelected(self.selected))
 
     def show_selection(self, picture_ids: frozenset[int]) -> None:
         """Show which pictures are marked."""
@@ -255,7 +255,7 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
             return
         self.position = position
         self._arrange()
-        self.post_message(self.Selected(self.selected))
+        self.post_message(self.PictureSelected(self.selected))
 
     # Cards and their places
 
@@ -525,4 +525,4 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
     def action_open(self) -> None:
         """Show the selected picture large."""
         if self.selected is not None:
-            self.post_message(self.Opened(self.selected))
+            self.post_message(self.PictureOpened(self.selected))

@@ -101,7 +101,7 @@ class LabelController:
         """A label was kept since the answer on the screen was computed."""
         self._pending = 0
         """Labels on their way into the cache."""
-        self._asks_when_kept = False
+        self._asks_when_stored = False
         """The last of them leads to a new answer."""
 
     @property
@@ -207,10 +207,10 @@ class LabelController:
         self._has_changed = True
         self._pending += 1
         self._results.show_labels(self._labels)
-        work = partial(self._keep, self._text, self._encoder_id, picture_id, fits)
+        work = partial(self._store, self._text, self._encoder_id, picture_id, fits)
         self._host.run_beside(work, group="keep-label")
 
-    async def _keep(self, text: str, encoder_id: str, picture_id: int, fits: bool | None) -> None:
+    async def _store(self, text: str, encoder_id: str, picture_id: int, fits: bool | None) -> None:
         engine = self._session.engine
         if engine is None:
             return
@@ -223,9 +223,9 @@ class LabelController:
         except T2IError as error:
             self._host.call_later(self._report_failure, error)
         else:
-            self._host.call_later(self._show_kept, state)
+            self._host.call_later(self._show_stored, state)
 
-    def _show_kept(self, state: LabelSummary) -> None:
+    def _show_stored(self, state: LabelSummary) -> None:
         self._finish_one()
         if self.is_labelling and state.encoder_id == self._encoder_id:
             self._line.show(self._text, state)
@@ -236,8 +236,8 @@ class LabelController:
 
     def _finish_one(self) -> None:
         self._pending = max(0, self._pending - 1)
-        if self._asks_when_kept and not self._pending:
-            self._asks_when_kept = False
+        if self._asks_when_stored and not self._pending:
+            self._asks_when_stored = False
             self._host.ask_again()
 
     def end(self) -> None:
@@ -245,7 +245,7 @@ class LabelController:
         changed = self._has_changed
         self._stop()
         if changed and self._pending:
-            self._asks_when_kept = True
+            self._asks_when_stored = True
         elif changed:
             self._host.ask_again()
 

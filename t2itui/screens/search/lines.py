@@ -105,17 +105,17 @@ class WarningsLine(Static):
     def __init__(self) -> None:
         super().__init__()
         self._warnings: tuple[SearchWarning, ...] = ()
-        self._offer = ""
+        self._suggestion = ""
 
     def show(self, warnings: tuple[SearchWarning, ...]) -> None:
-        """Show the warnings of an answer; what was offered before is gone."""
-        self._warnings, self._offer = warnings, ""
+        """Show the warnings of an answer; what was suggested before is gone."""
+        self._warnings, self._suggestion = warnings, ""
         self._show()
 
-    def offer(self, text: str) -> None:
-        """Show an offer beside the warnings."""
-        if text != self._offer:
-            self._offer = text
+    def suggest(self, text: str) -> None:
+        """Show a suggestion beside the warnings."""
+        if text != self._suggestion:
+            self._suggestion = text
             self._show()
 
     def _show(self) -> None:
@@ -123,7 +123,7 @@ class WarningsLine(Static):
             Content.assemble(("! ", "bold"), plain(each.message), " ", (plain(each.hint), "bold"))
             for each in self._warnings
         ]
-        lines += [Content.assemble(("↻ ", "bold"), self._offer)] if self._offer else []
+        lines += [Content.assemble(("↻ ", "bold"), self._suggestion)] if self._suggestion else []
         self.display = bool(lines)
         self.update(Content("\n").join(lines))
 
@@ -204,11 +204,11 @@ def state_words(state: LabelSummary | None, *, short: bool = False) -> str:
 BUTTON = "$button-foreground on $surface"
 
 
-class OfferLine(Static):
+class GenerationLine(Static):
     """One line with places to click; takes no room where there is nothing to say."""
 
     DEFAULT_CSS = """
-    OfferLine {
+    GenerationLine {
         height: auto;
         max-height: 3;
         padding: 0 1;
@@ -220,10 +220,10 @@ class OfferLine(Static):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_offer = False
+        self.is_asking = False
         """The person is asked whether to generate."""
 
-    def offer(self, prompt: str) -> None:
+    def ask(self, prompt: str) -> None:
         """Ask whether to generate what nothing in the library shows."""
         self._say(
             Content.assemble(
@@ -236,7 +236,7 @@ class OfferLine(Static):
                 button("d", "no, thanks", "screen.decline"),
                 (f"  {plain(prompt)}", "$foreground-muted"),
             ),
-            is_offer=True,
+            is_asking=True,
         )
 
     def show_job(self, job_id: int) -> None:
@@ -293,19 +293,19 @@ class OfferLine(Static):
 
     def clear(self) -> None:
         """Say nothing."""
-        self._offer(False)
+        self._set_asking(False)
         self.display = False
         self.update("")
 
-    def _say(self, content: Content, *, is_offer: bool = False) -> None:
-        self._offer(is_offer)
+    def _say(self, content: Content, *, is_asking: bool = False) -> None:
+        self._set_asking(is_asking)
         self.display = True
         self.update(content)
 
-    def _offer(self, is_offer: bool) -> None:
-        self.set_class(is_offer, "-offer")
-        if is_offer != self.is_offer:
-            self.is_offer = is_offer
+    def _set_asking(self, is_asking: bool) -> None:
+        self.set_class(is_asking, "-offer")
+        if is_asking != self.is_asking:
+            self.is_asking = is_asking
             self.screen.refresh_bindings()
 
 

@@ -83,7 +83,7 @@ class QueryInput(Input):
         ),
     ]
 
-    class Left(Message):
+    class QueryLeft(Message):
         """The person went past the newest query, towards the results."""
 
     def __init__(self, past: PastQueries) -> None:
@@ -111,7 +111,7 @@ class QueryInput(Input):
         """Show the query after, or leave for the results."""
         query = self._past.newer()
         if query is None:
-            self.post_message(self.Left())
+            self.post_message(self.QueryLeft())
         self._show(query)
 
     def _show(self, query: str | None) -> None:
@@ -133,7 +133,7 @@ class QueryLine(Horizontal):
     }
     """
 
-    class Submitted(Message):
+    class QuerySubmitted(Message):
         """The person wants this query answered."""
 
         def __init__(self, query: str) -> None:
@@ -167,4 +167,4 @@ class QueryLine(Horizontal):
         query = message.value.strip()
         if query:
             self.past.add(query)
-            self.post_message(self.Submitted(query))
+            self.post_message(self.QuerySubmitted(query))

@@ -181,8 +181,8 @@ class Results(Backdrop):
         if self.grid.selected is not None:
             self.detail.show_scores(DetailScores.of(listing, self.grid.selected))
 
-    @on(ResultGrid.Selected)
-    def show_selected(self, message: ResultGrid.Selected) -> None:
+    @on(ResultGrid.PictureSelected)
+    def show_selected(self, message: ResultGrid.PictureSelected) -> None:
         if self.listing is None or self.grid.selected is None:
             self.detail.clear()
             return

@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import ContentSwitcher, Input
@@ -19,19 +19,26 @@ from engine.scoring.registry import scorer_after
 from engine.states import ProcessState, Synthetic
 from t2itui.screens.common.base import AppScreen, Waiting
 from t2itui.screens.search.asking import SEARCHING, AskingController, EarlyLoader
-from t2itui.screens.search.collection import LibraryController
+from t2itui.screens.search.collection import CollectionController
 from t2itui.screens.search.decision import DecisionController
 from t2itui.screens.search.first_start import FirstStart
+from t2itui.screens.search.generation import QueryGenerationController
 from t2itui.screens.search.grid import ResultGrid
 from t2itui.screens.search.keys import SEARCH_KEYS
 from t2itui.screens.search.labels import NOT_WHILE_LABELLING, WHILE_LABELLING, LabelController
-from t2itui.screens.search.lines import LabelLine, OfferLine, RouteLine, WarningsLine
-from t2itui.screens.search.offer import OfferController
+from t2itui.screens.search.lines import GenerationLine, LabelLine, RouteLine, WarningsLine
 from t2itui.screens.search.pictures import PictureController
 from t2itui.screens.search.query_line import QueryInput, QueryLine
 from t2itui.screens.search.results import FINE, Results
 from t2itui.screens.search.suggestions import SuggestionStrip
-from t2itui.session import EditRecipe, OpenEngine, OpenSearch, ReplayReceipt, ShowScreen
+from t2itui.session import (
+    AskForFolder,
+    EditRecipe,
+    OpenEngine,
+    OpenSearch,
+    ReplayReceipt,
+    ShowScreen,
+)
 from t2itui.text.words import counted, filter_words
 from t2itui.widgets.basics import Backdrop, Panel
 
@@ -70,8 +77,9 @@ class SearchScreen(AppScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.pictures = PictureController(session, self)
-        self.query_line, self.route_line, self.offer_line = QueryLine(), RouteLine(), OfferLine()
-        self.strip, self.warnings, self.label_line = SuggestionStrip(), WarningsLine(), LabelLine()
+        self.query_line, self.route_line = QueryLine(), RouteLine()
+        self.generation_line, self.label_line = GenerationLine(), LabelLine()
+        self.strip, self.warnings = SuggestionStrip(), WarningsLine()
         self.panel = Panel(id=BodyPart.PANEL)
         self.results = Results(self.pictures.fetch, id=BodyPart.RESULTS)
         self.first_start = FirstStart(session, id=BodyPart.FIRST_START)
@@ -80,11 +88,11 @@ class SearchScreen(AppScreen):
         )
         self.asking = AskingController(session, self)
         self.early = EarlyLoader(session, self)
-        self.library = LibraryController(session, self, self.asking, self.strip)
+        self.collection = CollectionController(session, self, self.asking, self.strip)
         self.decision = DecisionController(session, self, self.results, self.route_line)
         self.labels = LabelController(session, self, self.results, self.label_line)
-        self.offer = OfferController(
-            session, self, self.results, self.offer_line, ask_again=self.ask_again
+        self.generation = QueryGenerationController(
+            session, self, self.results, self.generation_line, ask_again=self.ask_again
         )
         self.waiting = Waiting(self, self._show_waiting)
         self._asked_text = ""
@@ -93,25 +101,25 @@ class SearchScreen(AppScreen):
     def compose_body(self) -> ComposeResult:
         yield self.query_line
         yield self.route_line
-        yield self.offer_line
+        yield self.generation_line
         yield self.strip
         yield self.warnings
         yield self.label_line
         yield self.body
 
     def on_mount(self) -> None:
-        self.until_unmount(self.session.when_open(self.library.begin))
+        self.until_unmount(self.session.when_open(self.collection.begin))
         self.until_unmount(self.session.job_events.subscribe(self.follow_job))
         self.until_unmount(self.session.open_failed.subscribe(self.show_error))
         self.query_line.input.focus()
 
     def on_screen_resume(self) -> None:
-        self.library.look_again()
+        self.collection.look_again()
 
     def follow_job(self, event: JobEvent) -> None:
         """Take note of what jobs do to the answer and to the library."""
-        self.offer.follow_event(event)
-        self.library.follow_event(event)
+        self.generation.follow_event(event)
+        self.collection.follow_event(event)
         if isinstance(event, JobFailed) and self.body.current == BodyPart.FIRST_START:
             self.first_start.say_failure(event.message, event.hint)
 
@@ -127,11 +135,11 @@ class SearchScreen(AppScreen):
 
     def take_request(self, request: GenerateRequest) -> bool:
         """Generate what the form asks for, for the decision on the screen if it is about that."""
-        return self.offer.take_request(request)
+        return self.generation.take_request(request)
 
     def take_another_seed(self) -> bool:
         """Repeat with another seed what was generated for this query."""
-        return self.offer.take_another_seed()
+        return self.generation.take_another_seed()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what works now: most keys need an answer, and the query line must be left first."""
@@ -144,16 +152,16 @@ class SearchScreen(AppScreen):
 
     # Asking
 
-    @on(QueryLine.Submitted)
-    def ask(self, message: QueryLine.Submitted) -> None:
+    @on(QueryLine.QuerySubmitted)
+    def ask(self, message: QueryLine.QuerySubmitted) -> None:
         message.stop()
         self.early.stop()
         if message.query not in self.strip.queries:
             self.strip.close()
         self.search_for(message.query)
 
-    @on(SuggestionStrip.Chosen)
-    def try_chosen(self, message: SuggestionStrip.Chosen) -> None:
+    @on(SuggestionStrip.SuggestionChosen)
+    def try_chosen(self, message: SuggestionStrip.SuggestionChosen) -> None:
         message.stop()
         self.strip.point_at(message.query)
         self.search_for(message.query)
@@ -163,7 +171,7 @@ class SearchScreen(AppScreen):
         is_new = self.query_line.is_new(message.value)
         self.early.follow_typing(message.value, self.asking.filters, is_new=is_new)
 
-    @on(QueryInput.Left)
+    @on(QueryInput.QueryLeft)
     def leave_query(self) -> None:
         if self.shows_answer:
             self.results.grid.focus()
@@ -171,7 +179,7 @@ class SearchScreen(AppScreen):
     def search_for(self, query: str) -> None:
         """Answer a query as soon as the engine is there."""
         self.query_line.past.add(query)
-        self.offer.expect_answer()
+        self.generation.expect_answer()
         self.asking.search(query)
 
     def ask_again(self) -> None:
@@ -185,7 +193,7 @@ class SearchScreen(AppScreen):
         if filters is None or filters == self.asking.filters:
             return
         was_asked = self.asking.ask_among(filters)
-        self.library.follow_filters()
+        self.collection.follow_filters()
         if not was_asked:
             self.route_line.show_hint(filter_words(filters))
 
@@ -247,8 +255,8 @@ class SearchScreen(AppScreen):
         self.warnings.show(listing.result.warnings)
         self.route_line.show_decision(listing)
         self.labels.show_answer(listing)
-        self.offer.follow(listing)
-        self.library.follow_filters()
+        self.generation.follow(listing)
+        self.collection.follow_filters()
 
     def _show_answered_query(self, query: str) -> None:
         """Nobody has typed since: the keys go to the pictures, unless it is an example."""
@@ -262,7 +270,7 @@ class SearchScreen(AppScreen):
         """Say in the results' place what went wrong and what to do."""
         self.waiting.stop()
         self.warnings.show(())
-        self.offer_line.clear()
+        self.generation_line.clear()
         if isinstance(error, EmptyLibraryError) and not self.session.status.pictures:
             self.show_first_start()
             return
@@ -305,10 +313,10 @@ class SearchScreen(AppScreen):
         self.body.current = part
         self.refresh_bindings()
 
-    def offer_refresh(self, words: str) -> bool:
+    def suggest_refresh(self, words: str) -> bool:
         """Say that another answer may be had, beside the one in sight; False if none is."""
         if self.shows_answer:
-            self.warnings.offer(words)
+            self.warnings.suggest(words)
         return self.shows_answer
 
     def follow_library(self) -> None:
@@ -326,14 +334,14 @@ class SearchScreen(AppScreen):
         message.stop()
         if self.results.listing is not None:
             self.decision.follow_change(self.results.listing)
-            self.offer.follow(self.results.listing)
+            self.generation.follow(self.results.listing)
 
     @on(Results.Reopened)
     def reopen(self, message: Results.Reopened) -> None:
         message.stop()
         self.asking.reopen(message.threshold, message.scorer)
 
-    @on(ResultGrid.Opened)
+    @on(ResultGrid.PictureOpened)
     def view(self) -> None:
         from t2itui.screens.search.viewer import Viewer
 
@@ -388,11 +396,11 @@ class SearchScreen(AppScreen):
 
     def action_suggest(self) -> None:
         """Answer the next suggestion."""
-        self.library.suggest()
+        self.collection.suggest()
 
     def action_switch_collection(self) -> None:
         """Search the built-in collection, or the person's own pictures again."""
-        self.take_filters(self.library.other_filters)
+        self.take_filters(self.collection.other_filters)
 
     def action_copy_command(self) -> None:
         """Copy the shell command that repeats the screen."""
@@ -400,22 +408,9 @@ class SearchScreen(AppScreen):
         if command:
             self.copy(command, "Command copied")
 
-    @work(group="add")
-    async def action_add(self) -> None:
+    def action_add(self) -> None:
         """Ask for a folder of the person's own pictures and index it."""
-        from t2itui.screens.library.forms import AddFolder
-
-        engine = self.session.engine
-        if engine is None:
-            return
-        dialog = AddFolder(
-            self.session.home,
-            models=await engine.models(),
-            default_encoder=engine.settings.encoder,
-        )
-        request = await self.app.push_screen_wait(dialog)
-        if request is not None:
-            engine.index(request)
+        self.session.send(AskForFolder())
 
     # Keys: the decision
 
@@ -435,11 +430,11 @@ class SearchScreen(AppScreen):
 
     def action_generate(self) -> None:
         """Generate what the query says, with the generator's own defaults."""
-        self.offer.generate()
+        self.generation.generate()
 
     def action_decline(self) -> None:
         """Have nothing generated for this decision."""
-        self.offer.decline()
+        self.generation.decline()
 
     # Keys: labels
 
@@ -498,11 +493,11 @@ class SearchScreen(AppScreen):
 
 
 OFFERED: dict[str, Callable[[SearchScreen], bool]] = {
-    "suggest": lambda screen: screen.library.offers_suggestions,
-    "switch_collection": lambda screen: screen.library.has_both,
+    "suggest": lambda screen: screen.collection.has_suggestions,
+    "switch_collection": lambda screen: screen.collection.has_both,
     "filter": lambda screen: screen.body.current != BodyPart.FIRST_START,
     "add": lambda screen: screen.body.current != BodyPart.FIRST_START,
-    "decline": lambda screen: screen.offer_line.is_offer,
+    "decline": lambda screen: screen.generation_line.is_asking,
     "ask": lambda screen: not screen.query_line.input.has_focus,
 }
 """When each action can be offered; those that are not named always can."""

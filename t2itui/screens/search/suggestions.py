@@ -92,7 +92,7 @@ class SuggestionChip(Static):
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
-        self.post_message(SuggestionStrip.Chosen(self.suggested.query))
+        self.post_message(SuggestionStrip.SuggestionChosen(self.suggested.query))
 
 
 class SuggestionStrip(Vertical):
@@ -113,7 +113,7 @@ class SuggestionStrip(Vertical):
     }
     """
 
-    class Chosen(Message):
+    class SuggestionChosen(Message):
         """The person wants this query answered."""
 
         def __init__(self, query: str) -> None:

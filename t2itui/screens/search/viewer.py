@@ -44,7 +44,7 @@ class Viewer(Screen[None]):
     picture = getters.query_one(Picture)
     words = getters.query_one("#words", Static)
 
-    class Fetched(Message, bubble=False):
+    class PictureRead(Message, bubble=False):
         """The thumbnail or the file of a picture was read."""
 
         def __init__(self, index: int, content: CardContent, data: bytes | None) -> None:
@@ -84,13 +84,13 @@ class Viewer(Screen[None]):
         content = (await self._results.fetch([picture_id])).get(picture_id)
         if content is None:
             return
-        self.post_message(self.Fetched(index, content, content.thumbnail))
+        self.post_message(self.PictureRead(index, content, content.thumbnail))
         data = await asyncio.to_thread(read_original, content.shown)
         if data is not None:
-            self.post_message(self.Fetched(index, content, data))
+            self.post_message(self.PictureRead(index, content, data))
 
-    @on(Fetched)
-    def show_fetched(self, message: Fetched) -> None:
+    @on(PictureRead)
+    def show_fetched(self, message: PictureRead) -> None:
         listing = self._results.listing
         if listing is None or message.index != self._results.grid.selected:
             return

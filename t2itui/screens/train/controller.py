@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError
+from engine.errors import EngineError, RequestError
+from engine.jobs.codec import request_from_json
 from t2itui.screens.train.list import (
     ListedMatcher,
     ListedTraining,
@@ -81,8 +82,8 @@ class TrainController:
         if matcher is None or matcher.report is None:
             return None
         try:
-            return TrainRequest.from_json(matcher.report.request)
-        except (ValueError, TypeError, KeyError):
+            return request_from_json(TrainRequest, matcher.report.request)
+        except RequestError:
             return None
 
     def labels(self, key: str) -> int:
@@ -93,7 +94,7 @@ class TrainController:
         found = self.state.labelled.get(matcher.encoder_id)
         return 0 if found is None else found.count
 
-    def offers(self, action: str, key: str) -> bool:
+    def allows(self, action: str, key: str) -> bool:
         """Whether an action makes sense for a row."""
         training, matcher = self.training(key), self.matcher(key)
         match action:
@@ -132,7 +133,7 @@ class TrainController:
 
     async def store(self, job_id: int) -> str:
         """Put what was trained in force although it does no better."""
-        return self._in_force(await self.engine.training.keep(job_id))
+        return self._in_force(await self.engine.training.store(job_id))
 
     async def take_in(self, source: Path) -> str:
         """Put a matcher of a file in force."""

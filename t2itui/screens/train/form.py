@@ -16,7 +16,7 @@ from engine.collections import BUILT_IN
 from engine.evaluation.request import QUERIES
 from engine.training.request import TrainRequest
 from t2itui.screens.common.dialogs import Dialog, FormError, ReadFile, WriteFile, line
-from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, train_command
+from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, job_command
 from t2itui.widgets.path_input import PathInput
 
 SUFFIX = ".safetensors"
@@ -50,6 +50,8 @@ class ImportMatcher(ReadFile):
         return import_matcher_command(self._home, answer)
 
 
+DEFAULTS = TrainRequest(data="")
+"""What empty lines stand for."""
 CAPTION_FILES = (".token", ".json", ".csv", ".tsv", ".txt")
 LANGUAGES = BUILT_IN.languages
 YES, NO = "yes", "no"
@@ -78,7 +80,7 @@ class TrainForm(Dialog[TrainRequest]):
         super().__init__()
         self._home = home
         self._encoders = tuple(encoders)
-        self._first = first or TrainRequest(data="")
+        self._first = first or DEFAULTS
 
     def compose_fields(self) -> ComposeResult:
         first = self._first
@@ -86,7 +88,7 @@ class TrainForm(Dialog[TrainRequest]):
             "Data",
             PathInput(
                 first.data,
-                placeholder="captions, a folder of classes, or the word storybook",
+                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
                 folders_only=False,
                 suffixes=CAPTION_FILES,
                 id="data",
@@ -152,8 +154,8 @@ class TrainForm(Dialog[TrainRequest]):
             queries=self._one_of("queries", QUERIES) or QUERIES[0],
             language=self._one_of("language", LANGUAGES),
             limit=self._whole("limit", least=1),
-            hidden=_or(self._whole("hidden", least=4), 256),
-            epochs=_or(self._whole("epochs", least=0), 12),
+            hidden=_or(self._whole("hidden", least=4), DEFAULTS.hidden),
+            epochs=_or(self._whole("epochs", least=0), DEFAULTS.epochs),
             seed=self._whole("seed", least=0) or 0,
             with_two_branch=self._one_of("two-branch", WORDS) == YES,
             force=self._one_of("force", WORDS) == YES,
@@ -166,7 +168,7 @@ class TrainForm(Dialog[TrainRequest]):
         path = self.data.path
         if path is None:
             raise FormError(
-                "name the data: captions, a folder, or the word storybook", field="data"
+                f"name the data: captions, a folder, or the word {BUILT_IN.name}", field="data"
             )
         if not path.exists():
             raise FormError(f"data: {path} is not there", field="data")
@@ -185,7 +187,7 @@ class TrainForm(Dialog[TrainRequest]):
         return text
 
     def command(self, answer: TrainRequest) -> str:
-        return train_command(self._home, answer)
+        return job_command(self._home, answer)
 
 
 def _text(value: int | None) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.errors import RequestError
+from engine.jobs.codec import request_from_json
 from engine.states import JobKind, JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS
@@ -145,15 +147,15 @@ def _request(text: str) -> TrainRequest | None:
     from engine.training.request import TrainRequest
 
     try:
-        return TrainRequest.from_json(text)
-    except (ValueError, TypeError, KeyError):
+        return request_from_json(TrainRequest, text)
+    except RequestError:
         return None
 
 
 def trainings(engine: Engine, views: Sequence[JobView], state: TrainState) -> list[ListedTraining]:
     """The trainings to list, active ones first, then the newest first.
 
-    One that was matchers is listed as a matcher, and one that was taken up again as the later job.
+    One that was stored is listed as a matcher, and one that was taken up again as the later job.
     """
     found = [
         ListedTraining(

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.events import TrainingProgress
-from engine.states import JobState
+from engine.states import FitStage, JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.views import TrainingView
 from t2itui.text.plain import plain
@@ -85,7 +85,7 @@ def stage_lines(view: JobView) -> list[str]:
     where = f"step {last.step:,} of {last.steps:,}"
     if last.stage != "metric":
         where = f"epoch {min(last.epoch + 1, last.epochs)} of {last.epochs}, {where}"
-    swaps = f", swaps {last.apart:.3f}" if last.apart else ""
+    swaps = f", swaps {last.swap_auc:.3f}" if last.swap_auc else ""
     lines = [
         f"{stopping}{last.what}: {_words(last)}, {where}{loss}",
         f"validation mAP {last.average_precision:.3f} (best {last.best:.3f}),"
@@ -97,14 +97,14 @@ def stage_lines(view: JobView) -> list[str]:
 
 
 def _words(last: TrainingProgress) -> str:
-    return "learning which directions count" if last.stage == "metric" else "perceptron"
+    return "learning which directions count" if last.stage == FitStage.METRIC else "perceptron"
 
 
 def _stopping_words(last: TrainingProgress) -> str:
     """How near the training is to an early end."""
-    if last.stage == "metric" or not last.patience:
+    if last.stage == FitStage.METRIC or not last.patience:
         return ""
-    return f"; no gain for {last.since} of {last.patience} epochs"
+    return f"; no gain for {last.epochs_without_improvement} of {last.patience} epochs"
 
 
 def training_plots(view: TrainingView, last: TrainingProgress, width: int) -> tuple[Plot, ...]:

@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.collections import BUILT_IN
 from engine.states import JobState
 from t2itui.screens.train.list import ListedMatcher, ListedTraining
 from t2itui.text.plain import plain
@@ -26,7 +27,8 @@ ABOUT = (
     "A matcher learns, on embeddings that stay as they are, which texts belong to which pictures."
     " It is kept where it beats the match without labels on pictures held out, and search uses it"
     " from then on.\n\n"
-    "n trains one on captions, folders of classes, or the storybook; i takes one in from a file."
+    f"n trains one on captions, folders of classes, or the {BUILT_IN.name}; i takes one in from a"
+    " file."
     " Without data, y and n on results do a little of the same: l on the Search screen."
 )
 MOST_PLOTS = 6

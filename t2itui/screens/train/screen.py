@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from t2itui.session import Session
 
 WATCHED = ("again", "store", "cancel", "export", "delete", "forget_labels")
-"""Actions that the footer offers for some rows only."""
+"""Actions that the footer allows for some rows only."""
 
 
 class TrainScreen(AppScreen):
@@ -212,7 +212,7 @@ class TrainScreen(AppScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the row under the cursor."""
-        return not self.is_mounted or self.controller.offers(action, self.key)
+        return not self.is_mounted or self.controller.allows(action, self.key)
 
     # Training
 
@@ -338,6 +338,6 @@ class TrainScreen(AppScreen):
         home, request = self.session.home, self.controller.request(self.key)
         command = shell_commands.models_command(home)
         if request is not None:
-            command = shell_commands.train_command(home, request)
+            command = shell_commands.job_command(home, request)
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)

@@ -10,10 +10,11 @@ from cache.matchers import add_matcher
 from cache.texts import TextRecord, get_texts, put_texts
 from engine.errors import EngineError, RequestError
 from engine.evaluation.context import text_backgrounds
-from engine.evaluation.measure import score_pairs, score_texts
+from engine.evaluation.measure import STEP, score_pairs, score_texts
 from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import EvaluationHead, records
 from engine.events import JobCancelled, JobFailed, JobProgress
+from engine.jobs.codec import request_from_json, request_to_json
 from engine.requests import SearchRequest
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.match import MatchContext, placed, with_zeros
@@ -45,7 +46,7 @@ async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -
         assert await engine.evaluator.entries(containing="nothing like it") == []
         assert await engine.evaluator.heads(9, containing="RESULTS") == [EvaluationHead.of(found)]
         assert await engine.evaluator.heads(9, 1) == []
-        assert EvaluateRequest.from_json(found.request) == request
+        assert request_from_json(EvaluateRequest, found.request) == request
         await engine.evaluator.forget(found.id)
         with pytest.raises(RequestError, match="no evaluation"):
             await engine.evaluator.get(found.id)
@@ -154,6 +155,11 @@ async def test_label_free_scores_are_those_of_a_search(tmp_path: Path) -> None:
         known = await engine.cache.read(get_texts, ENCODER, texts)
         embedded = np.stack([known[text].vector for text in texts])
         logits = score_texts(scorer, context, embedded, ["en", "en"])
+        heard: list[int] = []
+        many = np.repeat(embedded, 150, axis=0)
+        score_texts(scorer, context, many, ["en"] * len(many), heard.append)
+        assert sum(heard) == len(many)
+        assert max(heard) <= STEP
         context = with_zeros(context, [ScorerKind.LABEL_FREE])
         for text, vector, row in zip(texts, embedded, logits, strict=True):
             request = SearchRequest(query=text, offline=True)
@@ -281,7 +287,7 @@ async def test_a_request_with_everything_in_it_can_be_read_again(tmp_path: Path)
     request = EvaluateRequest(
         data="animals", images=tmp_path, words=tmp_path / "w.txt", names=(("cane", "dog"),), limit=3
     )
-    assert EvaluateRequest.from_json(request.as_json()) == request
+    assert request_from_json(EvaluateRequest, request_to_json(request)) == request
 
 
 async def test_a_limit_takes_the_texts_of_some_pictures(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from engine.generation.generation import Generation
 from engine.generation.request import GenerateRequest
 from engine.jobs.jobs import Jobs
 from engine.library.collections import BuiltInCollection
-from engine.models.encoder_info import EncoderFacts
+from engine.models.encoder_info import EncoderInfo
 from engine.models.encoders import Encoders, TextEmbeddings
 from engine.models.generator_info import EPSILON, GeneratorDefaults, GeneratorInfo
 from engine.models.generator_messages import EventBridge, GeneratedImage
@@ -52,8 +52,8 @@ class ColourEncoders(Encoders):
 
     embedded = 0
 
-    async def describe(self, source: str) -> EncoderFacts:
-        return EncoderFacts(
+    async def describe(self, source: str) -> EncoderInfo:
+        return EncoderInfo(
             id=source,
             source=source,
             folder=Path(),

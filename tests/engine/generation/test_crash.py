@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from cache.content_files import content_path, contents, write_content
 from cache.errors import CacheBusyError
 from cache.files import put_files
-from cache.generated import NewGenerated, keep_generated, list_generated, seen, sweep
+from cache.generated import NewGenerated, list_generated, reconcile, seen_file, store_generated
 from cache.library import counts
 from cache.pictures import thumbnails
 from cache.store import Cache
@@ -98,20 +98,20 @@ async def _sweep_beside_a_writer(home: Path) -> None:
         path = write_content(home, data)
         written.set()
         assert swept.wait(60)
-        keep_generated(db, home, _new(), picture, data)
-        put_files(db, [(seen(path), 1)])
+        store_generated(db, home, _new(), picture, data)
+        put_files(db, [(seen_file(path), 1)])
 
     first = await Cache.open(home)
     second = await Cache.open(home, busy_seconds=0.2)
     writing = asyncio.create_task(first.write(slowly))
     await asyncio.to_thread(written.wait, 60)
     with pytest.raises(CacheBusyError):
-        await second.write(sweep, home)
+        await second.write(reconcile, home)
     assert await recover_orphans(second, EngineSettings(home=home)) == 0
     assert content_path(home, picture.sha256).exists()
     swept.set()
     await writing
-    assert await second.write(sweep, home) == []
+    assert await second.write(reconcile, home) == []
     assert len(await second.read(list_generated, home, 9)) == 1
     await first.aclose()
     await second.aclose()

@@ -10,7 +10,7 @@ import pytest
 
 from engine.generation.recipe import Recipe, UsedLora, digest, from_json, recipe_of, to_json
 from engine.generation.request import GenerateRequest, GenerationSpec, resolve
-from engine.jobs.codec import spec_from_json, spec_to_json
+from engine.jobs.codec import request_from_json, request_to_json
 from engine.models.generator_info import GeneratorDefaults, GeneratorInfo
 from engine.models.generator_messages import GeneratedImage
 from engine.models.parameters import Lora
@@ -98,8 +98,8 @@ def test_the_row_of_a_job_is_written_and_read_as_ever(
     make: Make, text: str, tmp_path: Path
 ) -> None:
     spec, text = make(tmp_path), text.replace("FOLDER", str(tmp_path))
-    assert spec_to_json(spec) == text
-    assert spec_from_json(text) == spec
+    assert request_to_json(spec) == text
+    assert request_from_json(GenerationSpec, text) == spec
 
 
 @pytest.mark.parametrize(

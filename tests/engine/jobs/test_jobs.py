@@ -222,7 +222,7 @@ async def test_waiting_jobs_are_moved_and_say_so(jobs: Jobs) -> None:
     await in_line(jobs, 2)
     assert jobs.move(third.id, -1)
     assert jobs.waiting(JobKind.GENERATE) == (third.id, second.id)
-    assert events[-1] == JobMoved(job_id=third.id, place=1)
+    assert events[-1] == JobMoved(job_id=third.id, position=1)
     assert not jobs.move(first.id, 1)
     assert not jobs.move(999, 1)
     urgent = jobs.start(GatedWork(kind=JobKind.GENERATE), priority=1)

@@ -6,11 +6,11 @@ import threading
 from pathlib import Path
 
 from engine.models.messages import Reply
-from engine.workers.decoder import Decoder
+from engine.workers.decoder import DecoderWorker
 from engine.workers.loop import Call, serve
 
 
-class BadDecoder(Decoder):
+class BadDecoder(DecoderWorker):
     """Reads every other file as it should."""
 
     def read(self, call: Call) -> Reply:

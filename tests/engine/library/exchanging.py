@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cache.embeddings import Vectors, load_matrix
-from cache.pictures import show
+from cache.pictures import shown_pictures
 from cache.store import Cache
 from engine.events import JobEvent
 from engine.library.exchange import Exchange
@@ -35,7 +35,7 @@ class Desk:
 
     async def vectors_by_path(self, encoder_id: str = CLIP) -> dict[str, Vectors]:
         ids, matrix = await self.cache.read(load_matrix, encoder_id)
-        shown = await self.cache.read(show, ids.tolist())
+        shown = await self.cache.read(shown_pictures, ids.tolist())
         paths = [picture.file.path for picture in shown if picture.file is not None]
         return dict(zip(paths, matrix, strict=True))
 

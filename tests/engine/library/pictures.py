@@ -12,7 +12,7 @@ from PIL import Image
 
 from cache.embeddings import Vectors
 from engine.errors import EngineError
-from engine.models.encoder_info import EncoderFacts
+from engine.models.encoder_info import EncoderInfo
 from engine.models.encoders import LoadedEncoder
 from engine.models.input_spec import SHORTEST_EDGE_CROP, InputSpec
 
@@ -52,7 +52,7 @@ class FakeEncoders:
     allowed: int | None = None
     """Pictures that pass before the gate must be open; None for any number."""
 
-    async def describe(self, source: str) -> EncoderFacts:
+    async def describe(self, source: str) -> EncoderInfo:
         if self.error is not None:
             raise self.error
         return facts(self.id, source)
@@ -60,12 +60,12 @@ class FakeEncoders:
     async def load(self, source: str) -> LoadedEncoder:
         self.loads += 1
         return LoadedEncoder(
-            facts=facts(self.id, source),
+            info=facts(self.id, source),
             device="cpu",
             dtype="fp32",
             device_name="fake",
             agreement=None,
-            notes=("a note of the encoder",),
+            warnings=("a note of the encoder",),
             pid=0,
         )
 
@@ -79,9 +79,9 @@ class FakeEncoders:
         return vectors_of(pixels)
 
 
-def facts(encoder_id: str, source: str) -> EncoderFacts:
+def facts(encoder_id: str, source: str) -> EncoderInfo:
     """What FakeEncoders says of itself."""
-    return EncoderFacts(
+    return EncoderInfo(
         id=encoder_id,
         source=source,
         folder=Path(),

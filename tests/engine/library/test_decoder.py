@@ -14,10 +14,12 @@ from engine.errors import PictureError
 from engine.models.input_spec import SQUASH, InputSpec, prepare
 from engine.workers import decoder
 from engine.workers import decoder as pixels
-from engine.workers.decoder import Setup, UnreadableError, read_picture
+from engine.workers.decoder import DecoderSetup, UnreadableError, read_picture
 from tests.engine.library.pictures import SPEC, pattern, save
 
-SETUP = Setup(spec=SPEC, max_pixels=1_000_000, thumbnail_side=40, known=np.array([], np.int64))
+SETUP = DecoderSetup(
+    spec=SPEC, max_pixels=1_000_000, thumbnail_side=40, known=np.array([], np.int64)
+)
 
 
 def test_a_picture_is_hashed_whole_with_thumbnail_and_pixels(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from cache.texts import imported_texts
 from engine.errors import EngineError, RequestError, VectorsError
 from engine.events import JobCancelled, JobNote, JobProgress
 from engine.jobs.jobs import Jobs
-from engine.jobs.threads import Pulse
+from engine.jobs.threads import ThreadProgress
 from engine.library import vector_files as clip_retrieval
 from engine.requests import ExportRequest, ImportRequest
 from tests.engine.library.exchanging import CLIP, Desk, open_desk, pictures_npz, texts_npz, units
@@ -147,22 +147,22 @@ async def test_a_cancelled_export_leaves_no_file(
 ) -> None:
     """The writing thread waits before its first piece until the job was cancelled."""
     loop, begun, cancelled = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
-    advance, stop = Pulse.advance, Pulse.stop
+    advance, stop = ThreadProgress.advance, ThreadProgress.stop
 
-    def wait_then_advance(self: Pulse, count: int) -> None:
+    def wait_then_advance(self: ThreadProgress, count: int) -> None:
         loop.call_soon_threadsafe(begun.set)
         assert cancelled.wait(10)
         advance(self, count)
 
-    def stop_and_go_on(self: Pulse) -> None:
+    def stop_and_go_on(self: ThreadProgress) -> None:
         stop(self)
         cancelled.set()
 
     out = tmp_path / "out"
     async with open_desk(tmp_path / "home") as desk:
         await fill(desk, tmp_path)
-        monkeypatch.setattr(Pulse, "advance", wait_then_advance)
-        monkeypatch.setattr(Pulse, "stop", stop_and_go_on)
+        monkeypatch.setattr(ThreadProgress, "advance", wait_then_advance)
+        monkeypatch.setattr(ThreadProgress, "stop", stop_and_go_on)
         jobs = Jobs(desk.cache)
         await jobs.recover()
         job = jobs.start(

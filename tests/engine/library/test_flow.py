@@ -15,7 +15,7 @@ from PIL import Image
 from cache.embeddings import EncoderRecord, add_embeddings, load_matrix, put_encoder
 from cache.files import failures, folders, known_files
 from cache.library import LibraryCounts, counts
-from cache.pictures import add_name, find_by_sha, show, thumbnails
+from cache.pictures import add_name, find_by_sha, shown_pictures, thumbnails
 from cache.store import Cache
 from engine.errors import ModelMissingError
 from engine.events import (
@@ -95,7 +95,7 @@ async def test_a_first_run_brings_every_picture_in(shop: Shop) -> None:
     assert (found.pictures, found.present, found.embedded) == (17, 17, {"fake": 17})
     ids, matrix = await shop.cache.read(load_matrix, "fake")
     assert np.allclose(np.linalg.norm(matrix, axis=1), 1)
-    shown = await shop.cache.read(show, ids.tolist())
+    shown = await shop.cache.read(shown_pictures, ids.tolist())
     assert {entry.file.path for entry in shown if entry.file} == {str(path) for path in paths}
     assert {(entry.picture.width, entry.picture.height) for entry in shown} == {(64, 48)}
     small = await shop.cache.read(thumbnails, ids.tolist())
@@ -110,7 +110,7 @@ async def test_each_embedding_belongs_to_its_own_picture(shop: Shop) -> None:
         Image.new("RGB", (40, 40), colour).save(shop.root / f"{number}.png")
     await shop.index()
     ids, matrix = await shop.cache.read(load_matrix, "fake")
-    shown = await shop.cache.read(show, ids.tolist())
+    shown = await shop.cache.read(shown_pictures, ids.tolist())
     for entry, vector in zip(shown, matrix, strict=True):
         assert entry.file is not None
         assert int(np.argmax(vector[:3])) == int(Path(entry.file.path).stem)

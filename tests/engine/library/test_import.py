@@ -9,7 +9,7 @@ import pytest
 from cache.embeddings import EncoderRecord, encoders, put_encoder
 from cache.files import failures, folders
 from cache.library import counts
-from cache.pictures import scope, show, thumbnails
+from cache.pictures import scope, shown_pictures, thumbnails
 from cache.sql import revision
 from cache.texts import TextRecord, get_texts, imported_texts, put_texts
 from engine.errors import EngineError, RequestError, VectorsError
@@ -71,7 +71,7 @@ async def test_files_below_the_root_are_hashed_and_the_others_listed_by_name(
         ids = (await desk.cache.read(scope)).tolist()
         shown = {
             picture.file.path: picture
-            for picture in await desk.cache.read(show, ids)
+            for picture in await desk.cache.read(shown_pictures, ids)
             if picture.file is not None
         }
         red = shown[str(root / "red.png")]

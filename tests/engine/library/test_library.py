@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest_asyncio
 from sqlite_utils import Database
 
-from cache.files import FailureRecord, SeenFile, mark_vanished, put_failures, put_files, put_folder
+from cache.files import FailureRecord, SeenFile, mark_missing, put_failures, put_files, put_folder
 from cache.pictures import NewPicture, add_name, add_picture
 from cache.store import Cache
 from engine.library.library import Library
@@ -33,7 +33,7 @@ def furnish(db: Database) -> None:
     put_files(
         db, [(SeenFile(path=path, size=9, mtime_ns=1_500_000_000), picture_id) for path in paths]
     )
-    mark_vanished(db, ["/a/1.png"])
+    mark_missing(db, ["/a/1.png"])
     add_name(db, "/elsewhere/named.jpg")
     put_failures(
         db,

@@ -10,27 +10,29 @@ import pytest
 from cache.files import FailureRecord
 from engine.errors import RequestError
 from engine.events import JobEvent, JobProgress
-from engine.library.folders import Folder, check_roots, walk
+from engine.library.folders import ScannedFolder, check_roots, walk
 from engine.library.indexing import sentence
-from engine.library.plan import FileTask, Known, Plan, evenly, make_plan
-from engine.library.progress import Progress
+from engine.library.plan import FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
+from engine.library.progress import ProgressReporter
 from engine.results import IndexSummary
 
 ROW = (10, 5, 1, True)
 
 
-def folder(path: str, *names: str, error: str = "") -> Folder:
-    return Folder(path, files=[(f"{path}/{name}", 10, 5) for name in names], error=error)
+def folder(path: str, *names: str, error: str = "") -> ScannedFolder:
+    return ScannedFolder(path, files=[(f"{path}/{name}", 10, 5) for name in names], error=error)
 
 
 def planned(
-    folders: list[Folder],
+    folders: list[ScannedFolder],
     files: dict[str, tuple[int, int, int, bool]],
     bad: tuple[FailureRecord, ...] = (),
     missing: frozenset[int] = frozenset(),
-) -> Plan:
-    plan = Plan()
-    known = Known(files=files, failures={record.path: record for record in bad}, missing=missing)
+) -> ScanPlan:
+    plan = ScanPlan()
+    known = KnownFiles(
+        files=files, failures={record.path: record for record in bad}, missing=missing
+    )
     make_plan(plan, folders, known)
     return plan
 
@@ -89,7 +91,7 @@ def test_what_lies_below_an_unreadable_folder_has_not_vanished() -> None:
     )
     bad = (failure("/r/shut/bad.jpg"), failure("/r/gone.jpg"))
     plan = planned([folder("/r"), folder("/r/shut", error="Permission denied")], files, bad)
-    assert plan.vanished == ["/r/a.jpg", "/r/shutter/d.jpg"]
+    assert plan.missing == ["/r/a.jpg", "/r/shutter/d.jpg"]
     assert plan.forgiven == ["/r/gone.jpg"]
     assert plan.unreadable == [("/r/shut", "Permission denied")]
 
@@ -109,7 +111,7 @@ def test_files_are_unchanged_changed_new_or_back() -> None:
         FileTask("/r/named", 10, 5, 4, False, False),
     ]
     assert [picture_id for _, picture_id in plan.returned] == [3]
-    assert plan.vanished == []
+    assert plan.missing == []
 
 
 def test_an_unchanged_file_without_an_embedding_is_read() -> None:
@@ -128,16 +130,18 @@ def test_a_bad_file_waits_until_it_changes() -> None:
 def test_files_that_were_not_sampled_have_not_vanished() -> None:
     names = [f"{number}.jpg" for number in range(20)]
     files = {f"/r/{name}": ROW for name in names}
-    plan, known = Plan(), Known(files=files, failures={}, missing=frozenset())
-    make_plan(plan, [folder("/r", *names)], known, evenly(["/r"], 5, seed=1))
-    assert (plan.found, plan.unchanged, plan.vanished) == (5, 5, [])
+    plan, known = ScanPlan(), KnownFiles(files=files, failures={}, missing=frozenset())
+    make_plan(plan, [folder("/r", *names)], known, sample_evenly(["/r"], 5, seed=1))
+    assert (plan.found, plan.unchanged, plan.missing) == (5, 5, [])
 
 
 def test_sampling_depends_on_the_seed_and_not_on_where_the_set_lies() -> None:
     names = [f"{number:02}.jpg" for number in range(30)]
 
     def sample(root: str, seed: int) -> list[str]:
-        chosen = evenly([root], 5, seed)(f"{root}/cats", folder(f"{root}/cats", *names).files)
+        chosen = sample_evenly([root], 5, seed)(
+            f"{root}/cats", folder(f"{root}/cats", *names).files
+        )
         return [Path(path).name for path, *_ in chosen]
 
     assert sample("/here", 7) == sample("/there", 7)
@@ -162,10 +166,10 @@ def test_roots_are_absolute_and_none_lies_in_another(
 def test_progress_is_told_ten_times_a_second_with_rate_and_time_left() -> None:
     events: list[JobEvent] = []
     now = 0.0
-    progress = Progress(1, events.append, clock=lambda: now)
+    progress = ProgressReporter(1, events.append, clock=lambda: now)
     for done in range(1001):
         now = done * 0.01
-        progress.tell("indexing", done, 1000)
+        progress.report("indexing", done, 1000)
     assert 95 <= len(events) <= 102
     middle, last = events[50], events[-1]
     assert isinstance(middle, JobProgress)
@@ -178,10 +182,10 @@ def test_progress_is_told_ten_times_a_second_with_rate_and_time_left() -> None:
 def test_the_rate_is_that_of_the_last_seconds() -> None:
     events: list[JobEvent] = []
     now, done = 0.0, 0
-    progress = Progress(1, events.append, clock=lambda: now)
+    progress = ProgressReporter(1, events.append, clock=lambda: now)
     for step in range(100):
         now, done = step * 1.0, done + (100 if step < 50 else 1)
-        progress.tell("indexing", done, 10_000)
+        progress.report("indexing", done, 10_000)
     last = events[-1]
     assert isinstance(last, JobProgress)
     assert last.rate == pytest.approx(1, rel=0.2)

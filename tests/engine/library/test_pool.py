@@ -8,26 +8,26 @@ import pytest_asyncio
 
 from cache.embeddings import short_hash
 from engine.library.decoders import (
-    Decoder,
-    PoolSettings,
-    Read,
-    Refused,
+    DecoderProcess,
+    DecoderSettings,
+    FileContent,
+    RefusedFile,
+    decoder_count,
     open_decoders,
-    sensible_count,
 )
 from engine.library.plan import FileTask
 from tests.engine.library.pictures import SPEC, save
 
 
-def task(path: Path, *, adopts: int | None = None) -> FileTask:
+def task(path: Path, *, named_id: int | None = None) -> FileTask:
     status = path.stat()
-    return FileTask(str(path), status.st_size, status.st_mtime_ns, adopts, False, False)
+    return FileTask(str(path), status.st_size, status.st_mtime_ns, named_id, False, False)
 
 
 def settings(
     tmp_path: Path, *, known: tuple[str, ...] = (), has_model: bool = True
-) -> PoolSettings:
-    return PoolSettings(
+) -> DecoderSettings:
+    return DecoderSettings(
         count=1,
         log=tmp_path / "decoder.log",
         spec=SPEC if has_model else None,
@@ -40,19 +40,21 @@ def settings(
 
 
 @pytest_asyncio.fixture
-async def decoder(tmp_path: Path) -> AsyncIterator[Decoder]:
+async def decoder(tmp_path: Path) -> AsyncIterator[DecoderProcess]:
     async with open_decoders(settings(tmp_path)) as (decoder,):
         yield decoder
 
 
-async def test_a_crash_costs_the_file_and_nothing_else(decoder: Decoder, tmp_path: Path) -> None:
+async def test_a_crash_costs_the_file_and_nothing_else(
+    decoder: DecoderProcess, tmp_path: Path
+) -> None:
     bad = await decoder.read(task(save(tmp_path / "crash.png")))
     good = await decoder.read(task(save(tmp_path / "good.png")))
-    assert isinstance(bad, Refused)
+    assert isinstance(bad, RefusedFile)
     assert "crashed" in bad.reason
     assert "SIGSEGV" in bad.reason
     assert bad.is_final
-    assert isinstance(good, Read)
+    assert isinstance(good, FileContent)
 
 
 async def test_a_hang_costs_the_file_and_nothing_else(tmp_path: Path) -> None:
@@ -61,47 +63,47 @@ async def test_a_hang_costs_the_file_and_nothing_else(tmp_path: Path) -> None:
     async with open_decoders(replace(settings(tmp_path), timeout_s=1.5)) as (decoder,):
         await decoder.read(task(save(tmp_path / "first.png")))
         bad = await decoder.read(task(save(tmp_path / "hang.png")))
-        assert bad == Refused(
+        assert bad == RefusedFile(
             task=bad.task, reason="it could not be read within 2 seconds", is_final=True
         )
-        assert isinstance(await decoder.read(task(save(tmp_path / "good.png"))), Read)
+        assert isinstance(await decoder.read(task(save(tmp_path / "good.png"))), FileContent)
 
 
 async def test_a_process_that_was_killed_is_replaced_and_the_file_read_again(
-    decoder: Decoder, tmp_path: Path
+    decoder: DecoderProcess, tmp_path: Path
 ) -> None:
-    assert isinstance(await decoder.read(task(save(tmp_path / "once.png"))), Read)
+    assert isinstance(await decoder.read(task(save(tmp_path / "once.png"))), FileContent)
 
 
 async def test_known_content_is_hashed_only(tmp_path: Path) -> None:
     async with open_decoders(settings(tmp_path)) as (decoder,):
         first = await decoder.read(task(save(tmp_path / "a.png", 1)))
-        assert isinstance(first, Read)
+        assert isinstance(first, FileContent)
         assert first.new is not None
         assert first.pixels is not None
     async with open_decoders(settings(tmp_path, known=(first.sha256,))) as (decoder,):
         again = await decoder.read(task(save(tmp_path / "copy.png", 1)))
         other = await decoder.read(task(save(tmp_path / "b.png", 2)))
-        adopted = await decoder.read(task(save(tmp_path / "c.png", 1), adopts=5))
-    assert isinstance(again, Read)
+        adopted = await decoder.read(task(save(tmp_path / "c.png", 1), named_id=5))
+    assert isinstance(again, FileContent)
     assert (again.new, again.is_known, again.sha256) == (None, True, first.sha256)
-    assert isinstance(other, Read)
+    assert isinstance(other, FileContent)
     assert other.new is not None
-    assert isinstance(adopted, Read)
+    assert isinstance(adopted, FileContent)
     assert adopted.new is not None
 
 
 async def test_without_a_model_only_adopted_files_are_decoded(tmp_path: Path) -> None:
     async with open_decoders(settings(tmp_path, has_model=False)) as (decoder,):
         plain = await decoder.read(task(save(tmp_path / "a.png", 1)))
-        adopted = await decoder.read(task(save(tmp_path / "b.png", 2), adopts=5))
-    assert isinstance(plain, Read)
+        adopted = await decoder.read(task(save(tmp_path / "b.png", 2), named_id=5))
+    assert isinstance(plain, FileContent)
     assert (plain.new, plain.is_known) == (None, False)
-    assert isinstance(adopted, Read)
+    assert isinstance(adopted, FileContent)
     assert adopted.new is not None
     assert adopted.pixels is None
 
 
 def test_the_number_of_processes_follows_the_wish_and_else_the_cores() -> None:
-    assert sensible_count(5) == 5
-    assert 1 <= sensible_count(0) <= 8
+    assert decoder_count(5) == 5
+    assert 1 <= decoder_count(0) <= 8

@@ -14,7 +14,7 @@ from PIL import Image
 from cache.embeddings import load_matrix
 from cache.files import failures
 from cache.library import counts
-from cache.pictures import show
+from cache.pictures import shown_pictures
 from cache.store import Cache
 from engine.events import (
     JobCancelled,
@@ -25,7 +25,7 @@ from engine.events import (
 )
 from engine.jobs.jobs import Job, Jobs
 from engine.library.indexing import Indexer
-from engine.models.encoder_info import EncoderFacts
+from engine.models.encoder_info import EncoderInfo
 from engine.models.encoders import Encoders
 from engine.models.input_spec import prepare
 from engine.requests import IndexRequest
@@ -73,7 +73,7 @@ class Workshop:
         await heard.wait()
         stop()
 
-    async def facts(self) -> EncoderFacts:
+    async def facts(self) -> EncoderInfo:
         return await self.encoders.describe(self.settings.encoder)
 
     async def aclose(self) -> None:
@@ -124,7 +124,7 @@ async def test_all_photos_are_sampled_indexed_cancelled_and_gone_on_with(
 async def classes(workshop: Workshop) -> list[int]:
     """How many photos of each class are in the library."""
     ids, _ = await workshop.cache.read(load_matrix, (await workshop.facts()).id)
-    shown = await workshop.cache.read(show, ids.tolist())
+    shown = await workshop.cache.read(shown_pictures, ids.tolist())
     return list(Counter(Path(one.file.path).parent.name for one in shown if one.file).values())
 
 
@@ -133,7 +133,7 @@ async def check_vectors(workshop: Workshop) -> None:
     facts = await workshop.facts()
     ids, matrix = await workshop.cache.read(load_matrix, facts.id)
     some = list(range(0, len(ids), 97))
-    shown = await workshop.cache.read(show, ids[some].tolist())
+    shown = await workshop.cache.read(shown_pictures, ids[some].tolist())
     pixels = []
     for entry in shown:
         assert entry.file is not None

@@ -14,7 +14,7 @@ from cache.matchers import add_matcher
 from cache.pictures import NewPicture, add_picture
 from cache.store import Cache
 from engine.collections import BUILT_IN
-from engine.models.catalog import KNOWN_ENCODERS, encoder_statuses, known
+from engine.models.catalog import KNOWN_ENCODERS, encoder_statuses, known_encoder
 from engine.models.encoders import Encoders
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER, EngineSettings
 
@@ -50,7 +50,7 @@ async def test_an_empty_machine_lists_what_is_known(cache: Cache, tmp_path: Path
     assert not any(status.location or status.indexed for status in others)
     assert (builtin.id, builtin.location) == ("storybook", str(BUILT_IN.encoder))
     assert "not photographs" in builtin.note
-    assert known(f"{CHINESE_ENCODER}@main") is not None
+    assert known_encoder(f"{CHINESE_ENCODER}@main") is not None
 
 
 async def test_what_is_indexed_comes_first_and_what_is_here_second(

@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import DownloadError, EngineError, ModelUnusableError, RequestError
 from engine.events import JobEvent, JobNote, JobProgress
-from engine.models.downloads import Download, Downloads, Pace
+from engine.models.downloads import Download, Downloads, TransferRate
 from engine.models.encoders import Encoders
 from engine.models.generators import Generators
 from engine.settings import EngineSettings
@@ -250,7 +250,7 @@ def test_a_job_says_what_it_is(settings: EngineSettings) -> None:
 
 
 def test_the_pace_is_that_of_the_last_seconds() -> None:
-    pace = Pace()
+    pace = TransferRate()
     pace.add(1000, 0.0)
     assert pace.rate == 0
     pace.add(2000, 1.0)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelMissingError, ModelUnusableError
-from engine.models import paths as places
+from engine.models import paths
 from engine.models.encoder_info import read_scalar
 from engine.models.encoders import Encoders
 from engine.settings import EngineSettings
@@ -155,13 +155,13 @@ def test_weights_in_parts_need_every_part(tmp_path: Path) -> None:
     names = {"a": "one.safetensors", "logit_scale": "two.safetensors"}
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": names}))
-    assert places.is_complete(tmp_path)
+    assert paths.is_complete(tmp_path)
     assert read_scalar(tmp_path, "logit_scale") == 2
     (tmp_path / "one.safetensors").unlink()
-    assert not places.is_complete(tmp_path)
+    assert not paths.is_complete(tmp_path)
     index.write_text(json.dumps({"weight_map": {"a": "../../secret.safetensors"}}))
     with pytest.raises(ModelUnusableError):
-        places.weight_files(tmp_path)
+        paths.weight_files(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["siglip2", "blip", None, 3])

@@ -13,7 +13,7 @@ from engine.errors import EngineError, ModelUnusableError, OutOfMemoryError
 from engine.results import FloatArray
 from engine.workers import device
 from engine.workers.device import Choice, choose
-from engine.workers.encoder_models import Batches, Towers, load_towers
+from engine.workers.encoder_models import EncoderModel, ShrinkingBatches, load_encoder
 from tests.tiny_models import save_tiny_clip
 
 FP32 = Choice(device="cpu", dtype="fp32", name="CPU")
@@ -24,8 +24,8 @@ def go_on() -> None:
     """Cancel nothing."""
 
 
-def load(folder: Path, choice: Choice = FP32) -> Towers:
-    return load_towers(folder, choice, lambda stage: None)
+def load(folder: Path, choice: Choice = FP32) -> EncoderModel:
+    return load_encoder(folder, choice, lambda stage: None)
 
 
 def rows(items: list[int]) -> FloatArray:
@@ -34,7 +34,7 @@ def rows(items: list[int]) -> FloatArray:
 
 def test_bf16_is_used_where_it_agrees_with_fp32(tiny: Path) -> None:
     short, whole = load(tiny / "clip", BF16), load(tiny / "clip")
-    assert (short.choice.dtype, short.notes) == ("bf16", [])
+    assert (short.choice.dtype, short.warnings) == ("bf16", [])
     assert short.agreement is not None
     assert 0.999 <= short.agreement < 1
     ids = whole.tokenize(["a dog", "a cat in the snow"]).ids
@@ -66,7 +66,7 @@ def test_bf16_gives_way_to_fp32_where_it_changes_the_vectors(
     assert towers.choice.dtype == "fp32"
     assert towers.agreement is not None
     assert towers.agreement < 0.999
-    assert "so fp32 is used" in towers.notes[0]
+    assert "so fp32 is used" in towers.warnings[0]
     ids = towers.tokenize(["a dog"]).ids
     np.testing.assert_array_equal(
         towers.embed_texts(ids, go_on), load(folder).embed_texts(ids, go_on)
@@ -142,7 +142,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(error: Exception) -> 
             raise error
         return rows(items)
 
-    batches = Batches(16, "cpu")
+    batches = ShrinkingBatches(16, "cpu")
     found = batches.run(list(range(7)), embed, go_on, 1)
     assert found[:, 0].tolist() == [0, 1, 2, 3, 4, 5, 6]
     assert sizes == [7, 3, 3, 1]
@@ -155,7 +155,7 @@ def test_an_item_that_alone_does_not_fit_is_out_of_memory() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(OutOfMemoryError, match="not even one"):
-        Batches(8, "cpu").run([1, 2, 3], embed, go_on, 1)
+        ShrinkingBatches(8, "cpu").run([1, 2, 3], embed, go_on, 1)
 
 
 def test_other_errors_are_not_taken_for_want_of_memory() -> None:
@@ -163,7 +163,7 @@ def test_other_errors_are_not_taken_for_want_of_memory() -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        Batches(8, "cpu").run([1, 2, 3], embed, go_on, 1)
+        ShrinkingBatches(8, "cpu").run([1, 2, 3], embed, go_on, 1)
 
 
 def test_a_cancel_is_seen_between_two_batches() -> None:
@@ -178,7 +178,7 @@ def test_a_cancel_is_seen_between_two_batches() -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        Batches(2, "cpu").run(list(range(10)), embed, check, 1)
+        ShrinkingBatches(2, "cpu").run(list(range(10)), embed, check, 1)
     assert done == [0, 1, 2, 3]
 
 

@@ -15,7 +15,7 @@ def plain_log_odds(
     background: FloatArray, query: FloatArray, pictures: FloatArray, scale: float
 ) -> FloatArray:
     """DESIGN's formula in float64, picture by picture, over what is kept of the background."""
-    kept = background[label_free.kept_of(background, query)].astype(np.float64)
+    kept = background[label_free.counting_against(background, query)].astype(np.float64)
     odds = []
     for picture in pictures.astype(np.float64):
         others = kept @ picture
@@ -83,7 +83,7 @@ def test_a_library_of_one_picture_many_times_gives_numbers() -> None:
 def test_the_nearest_tenth_does_not_count() -> None:
     background = noise(50)
     query = unit(background[:1] + 0.5 * noise(1, seed=3))[0]
-    kept = label_free.kept_of(background, query)
+    kept = label_free.counting_against(background, query)
     assert kept.sum() == 45
     assert (background @ query)[kept].max() <= (background @ query)[~kept].min()
 
@@ -125,7 +125,7 @@ def test_no_more_than_a_tenth_of_the_rivals_says_the_same() -> None:
     columns = np.ascontiguousarray(noise(5, seed=3).T)
     prepared = label_free.prepare(rivals, columns, 100)
     assert (rivals @ centre[0] > prepared.near).sum() == 12
-    kept = label_free.kept_of(rivals, centre[0], beyond=prepared.near)
+    kept = label_free.counting_against(rivals, centre[0], beyond=prepared.near)
     assert (~kept).sum() == 6
 
 

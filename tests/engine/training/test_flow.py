@@ -14,7 +14,7 @@ from engine.requests import SearchRequest
 from engine.scoring.matcher import read_matcher
 from engine.training.report import read_report, summary
 from engine.training.request import TrainRequest
-from engine.training.run import split
+from engine.training.split import split
 from tests.engine.evaluation.libraries import ENCODER, evaluated, opened, write_data
 from tests.engine.matchers import random_matcher
 
@@ -138,7 +138,7 @@ async def test_a_removed_matcher_leaves_the_one_before_in_force(tmp_path: Path) 
         with pytest.raises(RequestError, match=f"no matcher {second}"):
             await engine.training.remove(second)
         with pytest.raises(RequestError, match="trained nothing"):
-            await engine.training.keep(7)
+            await engine.training.store(7)
 
 
 async def test_labels_calibrate_a_matcher_that_comes_into_force_later(tmp_path: Path) -> None:

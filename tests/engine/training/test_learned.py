@@ -9,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from engine.scoring.matcher import read_matcher
-from engine.workers.fitting import Told, every, measured
-from engine.workers.matcher_modules import Matcher, TwoBranch
-from engine.workers.pairs import Pairs, as_pairs, draw, even_pairs, mine
-from engine.workers.training_run import Found, run
+from engine.states import FitStage
+from engine.workers.fitting import FitProgress, every, measured
+from engine.workers.matcher_modules import MatcherModule, TwoBranchModule
+from engine.workers.pairs import TrainingPairs, as_pairs, draw, even_pairs, mine
+from engine.workers.training_run import FittedModel, run
 
 DIM, TEXTS, PICTURES = 16, 24, 60
 torch.set_num_threads(1)
@@ -49,14 +50,14 @@ def fit(
     kind: str = "matcher",
     epochs: int = 3,
     stop: int = 0,
-    heard: list[Told] | None = None,
-) -> Found:
+    heard: list[FitProgress] | None = None,
+) -> FittedModel:
     """A small training; with `stop` it is broken off after so many epochs."""
 
-    def tell(told: Told) -> None:
+    def report(progress: FitProgress) -> None:
         if heard is not None:
-            heard.append(told)
-        if told.stage == "step" and stop and told.epoch == stop:
+            heard.append(progress)
+        if progress.stage == FitStage.STEP and stop and progress.epoch == stop:
             raise KeyboardInterrupt
 
     held_out = arrays(2)
@@ -71,7 +72,7 @@ def fit(
         settings={"hidden": 16, "epochs": epochs, "batch": 32, "patience": 99},
         device="cpu",
         checkpoint=checkpoint,
-        tell=tell,
+        report=report,
     )
 
 
@@ -105,12 +106,12 @@ def test_a_training_that_was_stopped_goes_on_from_its_last_epoch(tmp_path: Path)
     with pytest.raises(KeyboardInterrupt):
         fit(str(path), epochs=4, stop=2)
     assert path.is_file()
-    heard: list[Told] = []
+    heard: list[FitProgress] = []
     resumed = fit(str(path), epochs=4, heard=heard)
-    assert [told.epoch for told in heard if told.stage == "epochs"] == [3, 4]
-    assert [told.epoch for told in heard if told.stage == "resumed"] == [2]
-    assert not [told for told in heard if told.stage == "metric"]
-    assert [told.step for told in heard][-1] == heard[-1].steps
+    assert [each.epoch for each in heard if each.stage == FitStage.EPOCHS] == [3, 4]
+    assert [each.epoch for each in heard if each.stage == FitStage.RESUMED] == [2]
+    assert not [each for each in heard if each.stage == FitStage.METRIC]
+    assert [each.step for each in heard][-1] == heard[-1].steps
     np.testing.assert_allclose(resumed.scores, whole.scores, atol=1e-4)
     assert not path.exists()
 
@@ -124,7 +125,7 @@ def test_a_damaged_checkpoint_is_started_over(tmp_path: Path) -> None:
 def test_all_pairs_at_once_equal_pair_by_pair() -> None:
     torch.manual_seed(0)
     texts, pictures = (torch.nn.functional.normalize(torch.randn(n, DIM), dim=1) for n in (3, 5))
-    for model in (Matcher(DIM, 8, 0.5), TwoBranch(DIM, 8, 0.5)):
+    for model in (MatcherModule(DIM, 8, 0.5), TwoBranchModule(DIM, 8, 0.5)):
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.1)
         with torch.no_grad():
@@ -133,7 +134,7 @@ def test_all_pairs_at_once_equal_pair_by_pair() -> None:
             torch.testing.assert_close(every(model, texts, pictures), pairs, atol=1e-4, rtol=1e-4)
 
 
-def drawn_from() -> Pairs:
+def drawn_from() -> TrainingPairs:
     return as_pairs(arrays(0, swapped=10), "cpu")
 
 

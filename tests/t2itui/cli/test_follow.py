@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from engine.events import JobProgress
+from engine.events import JobProgress, TrainingProgress
+from engine.states import FitStage
+from t2itui.cli.support.follow import event_line
 from t2itui.text.words import rate_words
 
 SCRIPT = """
@@ -66,3 +68,26 @@ def test_a_job_is_drawn_with_stage_rate_and_time_left() -> None:
 def test_the_rate_says_what_is_known(rate: float, unit: str, eta: float | None, words: str) -> None:
     event = JobProgress(job_id=1, stage="", done=0, total=0, unit=unit, rate=rate, eta_s=eta)
     assert rate_words(event) == words
+
+
+def test_the_line_of_a_training_keeps_the_names_that_scripts_hold() -> None:
+    event = TrainingProgress(
+        job_id=1,
+        what="matcher",
+        stage=FitStage.EPOCHS,
+        step=40,
+        steps=400,
+        epoch=2,
+        epochs=12,
+        loss=0.5,
+        average_precision=0.7,
+        recall=0.6,
+        swap_auc=0.9,
+        best=0.8,
+        epochs_without_improvement=1,
+        patience=3,
+    )
+    name, values = event_line(event)
+    assert name == "training_progress"
+    assert (values["stage"], values["apart"], values["since"]) == ("epochs", 0.9, 1)
+    assert not {"swap_auc", "epochs_without_improvement"} & set(values)

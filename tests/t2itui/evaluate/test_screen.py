@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 from engine.errors import RequestError
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
+from engine.jobs.codec import request_to_json
 from engine.records import JobRecord
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE
@@ -343,7 +344,7 @@ async def test_one_that_the_end_of_the_program_cut_off_goes_on_from_the_jobs_scr
             kind="evaluate",
             title="evaluate storybook",
             state="lost",
-            request=request.as_json(),
+            request=request_to_json(request),
             message="",
             created_at=1.7e9,
             updated_at=1.7e9,

@@ -1,4 +1,4 @@
-"""What the Library screen offers and has the engine do, without a screen."""
+"""What the Library screen allows and has the engine do, without a screen."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ async def test_a_table_offers_what_can_be_done_with_its_row(
     controller = await controller_of(FakeEngine())
     actions = ("rescan", "rescan_all", "forget", "download", "copy_path")
     assert {
-        each for each in actions if controller.offers(each, tab, row, (OWN, SHIPPED))
+        each for each in actions if controller.allows(each, tab, row, (OWN, SHIPPED))
     } == offered
-    assert controller.offers("add", tab, row, ())
-    assert not controller.offers("rescan_all", tab, row, (SHIPPED,))
+    assert controller.allows("add", tab, row, ())
+    assert not controller.allows("rescan_all", tab, row, (SHIPPED,))
 
 
 async def test_all_folders_of_ones_own_are_brought_up_to_date() -> None:

@@ -32,12 +32,12 @@ from t2itui.screens.search.collection import (
     CHANGED,
     ONLY_BUILT_IN,
     OWN_PICTURES,
-    LibraryController,
+    CollectionController,
 )
 from t2itui.screens.search.decision import REST_S, DecisionController
+from t2itui.screens.search.generation import QueryGenerationController
 from t2itui.screens.search.labels import LabelController
 from t2itui.screens.search.listing import Listing
-from t2itui.screens.search.offer import OfferController
 from t2itui.screens.search.pictures import PictureController
 from t2itui.session import ComparePictures, Intent, Notice, Session
 from t2itui.settings import AppSettings
@@ -124,7 +124,7 @@ class FakeScreen(FakeHost):
     def show_first_start(self) -> None:
         self.said.append("first start")
 
-    def offer_refresh(self, words: str) -> bool:
+    def suggest_refresh(self, words: str) -> bool:
         if self.shows_answer:
             self.said.append(words)
         return self.shows_answer
@@ -469,12 +469,12 @@ async def test_earlier_labels_are_shown_beside_their_pictures_alone(desk: Desk) 
 
 
 @dataclass
-class FakeOfferLine:
+class FakeGenerationLine:
     """What the line says, in words."""
 
     said: list[str] = field(default_factory=list)
 
-    def offer(self, prompt: str) -> None:
+    def ask(self, prompt: str) -> None:
         self.said.append(f"offer {prompt}")
 
     def show_job(self, job_id: int) -> None:
@@ -522,13 +522,13 @@ class Offering:
     """A controller over an answer that nothing passes."""
 
     def __init__(self, desk: Desk, query: str = "a purple cow") -> None:
-        self.desk, self.line, self.generation = desk, FakeOfferLine(), FakeGeneration()
+        self.desk, self.line, self.generation = desk, FakeGenerationLine(), FakeGeneration()
         self.error: RequestError | None = None
         self.requests: list[GenerateRequest] = []
         vars(desk.engine).update(
             generation=self.generation, generate=self.generate, request_for=self.request_for
         )
-        self.controller = OfferController(
+        self.controller = QueryGenerationController(
             desk.session,
             desk.screen,
             desk.results,
@@ -603,6 +603,7 @@ async def test_the_generated_picture_is_selected_in_the_next_answer(desk: Desk) 
     await desk.screen.run()
     offering.controller.follow_event(scored(9, 0.2))
     offering.controller.follow_event(scored(5, 0.9))
+    offering.controller.follow_event(scored(3, 0.4))
     offering.controller.follow_event(JobFinished(job_id=7, message="done", seconds=1.0))
     assert desk.screen.said == ["again"]
     offering.controller.follow(offering.listing)
@@ -678,7 +679,7 @@ class LibraryDesk(Desk):
         vars(self.engine.library)["counts"] = self.counts
         self.strip = FakeStrip()
         self.asking = AskingController(self.session, self.screen)
-        self.library = LibraryController(self.session, self.screen, self.asking, self.strip)
+        self.collection = CollectionController(self.session, self.screen, self.asking, self.strip)
 
     async def counts(self) -> LibraryCounts:
         return LibraryCounts(
@@ -695,7 +696,7 @@ class LibraryDesk(Desk):
 
     async def begin(self) -> LibraryDesk:
         self.open()
-        self.library.begin()
+        self.collection.begin()
         await self.screen.run()
         return self
 
@@ -703,13 +704,13 @@ class LibraryDesk(Desk):
 async def test_an_empty_library_begins_with_the_first_steps() -> None:
     desk = await LibraryDesk(own=0).begin()
     assert desk.screen.said == ["past 2", "first start"]
-    assert not desk.library.has_pictures
+    assert not desk.collection.has_pictures
 
 
 async def test_own_pictures_begin_with_a_greeting() -> None:
     desk = await LibraryDesk(own=5, shipped=600).begin()
     assert desk.screen.said == ["past 2", "greeting 5"]
-    assert (desk.library.has_both, desk.library.offers_suggestions) == (True, False)
+    assert (desk.collection.has_both, desk.collection.has_suggestions) == (True, False)
     assert desk.session.collection == ""
 
 
@@ -725,30 +726,30 @@ async def test_the_storybook_alone_begins_with_a_suggestion() -> None:
     await desk.begin()
     assert (examples, desk.strip.is_open) == (["suggestion 0"], True)
     assert desk.session.collection == "storybook"
-    desk.library.suggest()
+    desk.collection.suggest()
     assert desk.screen.said[-1] == "search suggestion 1"
 
 
 async def test_a_key_goes_to_the_storybook_and_back() -> None:
     desk = await LibraryDesk(own=5, shipped=600).begin()
-    desk.asking.ask_among(desk.library.other_filters)
-    desk.library.follow_filters()
+    desk.asking.ask_among(desk.collection.other_filters)
+    desk.collection.follow_filters()
     assert desk.asking.filters.folders == ONLY_BUILT_IN
     assert desk.session.collection == "storybook"
-    assert desk.library.offers_suggestions
-    desk.asking.ask_among(desk.library.other_filters)
-    desk.library.follow_filters()
+    assert desk.collection.has_suggestions
+    desk.asking.ask_among(desk.collection.other_filters)
+    desk.collection.follow_filters()
     assert desk.session.collection == ""
 
 
 async def test_a_library_that_comes_or_goes_begins_anew() -> None:
     desk = await LibraryDesk(own=0).begin()
     desk.own = 3
-    desk.library.look_again()
+    desk.collection.look_again()
     await desk.screen.run()
     assert desk.screen.said[-1] == "greeting 3"
     desk.own = 4
-    desk.library.look_again()
+    desk.collection.look_again()
     await desk.screen.run()
     assert desk.screen.said.count("past 2") == 2, "more of the same is no new beginning"
 
@@ -757,8 +758,8 @@ async def test_a_change_is_offered_beside_an_answer_and_begins_where_there_is_no
     desk = await LibraryDesk(own=0).begin()
     change = LibraryChanged(job_id=1, added=3)
     desk.own = 3
-    desk.library.follow_event(change)
-    desk.library.follow_event(change)
+    desk.collection.follow_event(change)
+    desk.collection.follow_event(change)
     assert len(desk.screen.timers) == 1, "it is not looked at for every batch"
     desk.screen.is_waiting = True
     desk.screen.timers[0].end()
@@ -768,10 +769,10 @@ async def test_a_change_is_offered_beside_an_answer_and_begins_where_there_is_no
     await desk.screen.run()
     assert desk.screen.said[-1] == "greeting 3"
     desk.screen.answers.append(listing_of("a dog"))
-    desk.library.follow_event(change)
+    desk.collection.follow_event(change)
     assert desk.screen.said[-1] == "greeting 3", "the answer is not in sight"
     desk.screen.shows_answer = True
-    desk.library.follow_event(change)
+    desk.collection.follow_event(change)
     assert desk.screen.said[-1] == CHANGED
 
 
@@ -782,7 +783,7 @@ async def test_the_first_own_pictures_beside_the_storybook_are_told_of() -> None
     desk.screen.answers.append(listing_of("a dog"))
     desk.screen.shows_answer = True
     desk.own = 2
-    desk.library.follow_event(LibraryChanged(job_id=1, added=2))
+    desk.collection.follow_event(LibraryChanged(job_id=1, added=2))
     await desk.screen.run()
     assert desk.screen.said[-1] == OWN_PICTURES
     assert desk.session.collection == ""

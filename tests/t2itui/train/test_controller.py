@@ -1,4 +1,4 @@
-"""What the Train screen lists and offers, and where its cursor goes, without a screen."""
+"""What the Train screen lists and allows, and where its cursor goes, without a screen."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from engine.engine import Engine
 from engine.errors import EngineError
 from engine.events import JobCancelled, JobEvent
+from engine.jobs.codec import request_to_json
 from engine.training.request import TrainRequest
 from engine.training.run import TrainedMatcher
 from t2itui.graphics.capability import Graphics
@@ -55,10 +56,10 @@ async def test_matchers_are_listed_below_trainings_and_a_new_one_is_gone_to(
     assert controller.wanted == key
     assert controller.rows()[0].key == key
     assert controller.request(key) == REQUEST
-    assert controller.offers("cancel", key) and not controller.offers("again", key)
+    assert controller.allows("cancel", key) and not controller.allows("again", key)
     engine.jobs.tell(JobCancelled(job_id=1, message="Stopped.", seconds=1.0))
     controller.rows()
-    assert controller.offers("again", key) and not controller.offers("cancel", key)
+    assert controller.allows("again", key) and not controller.allows("cancel", key)
 
 
 async def test_the_cursor_follows_a_training_that_became_a_matcher(
@@ -81,17 +82,17 @@ async def test_what_did_no_better_can_be_kept_and_matchers_be_exported(
     controller.start(REQUEST)
     engine.training.by_job[1] = TrainedMatcher(id=None, weights=b"", report=training_report(0.5))
     controller.rows()
-    assert controller.offers("store", training_key(1))
-    assert not controller.offers("export", training_key(1))
-    assert controller.offers("export", matcher_key(1)) and controller.offers("new", "")
-    assert not controller.offers("store", matcher_key(1))
-    assert not controller.offers("forget_labels", matcher_key(1)), "there are no labels"
+    assert controller.allows("store", training_key(1))
+    assert not controller.allows("export", training_key(1))
+    assert controller.allows("export", matcher_key(1)) and controller.allows("new", "")
+    assert not controller.allows("store", matcher_key(1))
+    assert not controller.allows("forget_labels", matcher_key(1)), "there are no labels"
 
 
 async def test_what_a_matcher_was_trained_on_is_read_from_its_report(
     engine: TrainingEngine,
 ) -> None:
-    report = replace(training_report(), request=REQUEST.as_json())
+    report = replace(training_report(), request=request_to_json(REQUEST))
     engine.training.kept = [matcher(1, report), matcher(2, replace(report, request="[]"))]
     controller = await controller_of(engine)
     assert controller.request(matcher_key(1)) == REQUEST

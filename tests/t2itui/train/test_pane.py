@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import RequestError
 from engine.events import (
     JobEvent,
     JobFinished,
@@ -14,12 +15,13 @@ from engine.events import (
     JobStarted,
     TrainingProgress,
 )
+from engine.jobs.codec import job_request, request_to_json
 from engine.states import JobKind, JobState
 from engine.training.request import TrainRequest
-from t2itui.screens.jobs.again import again_command, read_request
 from t2itui.screens.jobs.board import JobBoard, JobView
 from t2itui.screens.jobs.views import MOST_POINTS, TrainingView
 from t2itui.screens.train.pane import stage_lines, training_plots
+from t2itui.text.shell_commands import job_command
 
 
 def told(stage: str = "step", step: int = 1, **changed: object) -> TrainingProgress:
@@ -34,9 +36,9 @@ def told(stage: str = "step", step: int = 1, **changed: object) -> TrainingProgr
         "loss": 0.5,
         "average_precision": 0.7,
         "recall": 0.6,
-        "apart": 0.0,
+        "swap_auc": 0.0,
         "best": 0.7,
-        "since": 0,
+        "epochs_without_improvement": 0,
         "patience": 3,
     }
     return TrainingProgress(**{**values, **changed})  # type: ignore[arg-type]
@@ -93,7 +95,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
 
 
 def test_early_stopping_is_said_in_words() -> None:
-    lines = stage_lines(board_view(told(epoch=5, since=2, best=0.71)))
+    lines = stage_lines(board_view(told(epoch=5, epochs_without_improvement=2, best=0.71)))
     assert "epoch 6 of 12" in lines[0]
     assert "loss 0.500" in lines[0]
     assert "validation mAP 0.700 (best 0.710), recall@1 0.600" in lines[1]
@@ -136,13 +138,14 @@ def test_a_training_is_started_again_from_what_the_cache_remembers() -> None:
         with_two_branch=True,
         force=True,
     )
-    assert read_request("train", request.as_json()) == request
-    assert read_request("train", '{"data": 1}') is None
-    assert again_command(None, request) == (
+    assert job_request(JobKind.TRAIN, request_to_json(request)) == request
+    with pytest.raises(RequestError):
+        job_request(JobKind.TRAIN, '{"data": 1}')
+    assert job_command(None, request) == (
         "t2itui train --images /photos/images --encoder some/clip --queries words --limit 500"
         " --epochs 3 --two-branch --force /photos/captions.token"
     )
-    assert again_command(None, TrainRequest(data="storybook")) == "t2itui train storybook"
+    assert job_command(None, TrainRequest(data="storybook")) == "t2itui train storybook"
 
 
 def test_an_ended_training_keeps_its_curves_on_the_board() -> None:

@@ -19,8 +19,9 @@ from engine.events import JobFinished, JobProgress
 from engine.jobs.jobs import Job
 from engine.models.messages import Reply
 from engine.settings import EngineSettings
-from engine.training.report import SplitSizes, TrainingReport, make_report
+from engine.training.report import TrainingReport, make_report
 from engine.training.request import TrainRequest
+from engine.training.split import SplitSizes
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import HALF_CELLS
 from t2itui.screens.common.dialogs import Confirm

@@ -17,7 +17,7 @@ from transformers.models.clip.tokenization_clip import CLIPTokenizer
 from engine.collections import BUILT_IN
 from engine.models.input_spec import prepare, read_input_spec
 from engine.workers.device import Choice
-from engine.workers.encoder_models import Towers, load_towers
+from engine.workers.encoder_models import EncoderModel, load_encoder
 from tools.storybook.encoder.network import MEAN, SIDE, STD, Shape, build_encoder
 from tools.storybook.optimising import DEFAULT_FOLDER, load_checkpoint, write_training_record
 
@@ -29,7 +29,7 @@ class EncoderFolder:
 
     def __init__(self, folder: Path) -> None:
         choice = Choice(device="cpu", dtype="fp32", name="cpu")
-        self._towers: Towers = load_towers(folder, choice, lambda _: None)
+        self._towers: EncoderModel = load_encoder(folder, choice, lambda _: None)
         self._spec = read_input_spec(folder)
 
     def embed_pictures(self, images: Sequence[Image.Image]) -> Floats:

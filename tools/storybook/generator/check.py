@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from engine.collections import BUILT_IN
-from engine.models.encoder_info import hash_folder, read_facts
+from engine.models.encoder_info import hash_folder, read_encoder_info
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import probability
 from engine.storybook.vocabulary import ATTRIBUTES
@@ -194,7 +194,7 @@ def shipped_matcher() -> Matcher:
     """The storybook's matcher, which must be that of its encoder."""
     identity = f"{BUILT_IN.encoder.name}@{hash_folder(BUILT_IN.encoder)}"
     return read_matcher(
-        BUILT_IN.matcher.read_bytes(), read_facts(str(BUILT_IN.encoder), identity).id
+        BUILT_IN.matcher.read_bytes(), read_encoder_info(str(BUILT_IN.encoder), identity).id
     )
 
 

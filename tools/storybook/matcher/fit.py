@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.scoring.calibration import fit_platt
-from engine.workers.fitting import Fit
+from engine.workers.fitting import FitSettings
 
 Floats = NDArray[np.float32]
 SAMPLE = 20_000
@@ -52,7 +52,7 @@ def features(texts: Tensor, pictures: Tensor) -> Tensor:
     return torch.cat([texts, pictures, (texts - pictures).abs(), texts * pictures], dim=-1)
 
 
-def fit_matcher(train: Pairs, fit: Fit) -> MatcherWeights:
+def fit_matcher(train: Pairs, fit: FitSettings) -> MatcherWeights:
     """Fit by binary cross-entropy over one cycle of learning rates.
 
     The numbers of x differ a hundredfold in size; they are brought to mean 0 and deviation 1, and
@@ -62,7 +62,7 @@ def fit_matcher(train: Pairs, fit: Fit) -> MatcherWeights:
     width = 4 * train.texts.shape[1]
     first, second = nn.Linear(width, fit.hidden), nn.Linear(fit.hidden, 1)
     parameters = [*first.parameters(), *second.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=fit.rate, weight_decay=fit.decay)
+    optimizer = torch.optim.AdamW(parameters, lr=fit.learning_rate, weight_decay=fit.weight_decay)
     texts, pictures = torch.from_numpy(train.texts), torch.from_numpy(train.pictures)
     label = torch.from_numpy(train.label)
     random = np.random.default_rng(fit.seed)
@@ -70,7 +70,9 @@ def fit_matcher(train: Pairs, fit: Fit) -> MatcherWeights:
     x = features(texts[train.text[some]], pictures[train.picture[some]])
     mean, deviation = x.mean(0), x.std(0).clamp(min=1e-4)
     steps = fit.epochs * -(-len(label) // fit.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=fit.rate, total_steps=steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=fit.learning_rate, total_steps=steps
+    )
     for _ in range(fit.epochs):
         order = random.permutation(len(label))
         for start in range(0, len(order), fit.batch):

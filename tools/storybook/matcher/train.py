@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from engine.collections import BUILT_IN
 from engine.models.encoder_info import hash_folder
 from engine.scoring.matcher import about_matcher
-from engine.workers.fitting import Fit
+from engine.workers.fitting import FitSettings
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.matcher.fit import MatcherWeights, calibrated, fit_matcher
 from tools.storybook.matcher.material import (
@@ -28,12 +28,14 @@ from tools.storybook.matcher.material import (
 from tools.storybook.matcher.report import matcher_card, matcher_report
 from tools.storybook.optimising import DEFAULT_FOLDER
 
-FIT = Fit(hidden=256, epochs=14, batch=1024, rate=2e-3, decay=0.05, dropout=0.3)
+FIT = FitSettings(
+    hidden=256, epochs=14, batch=1024, learning_rate=2e-3, weight_decay=0.05, dropout=0.3
+)
 MINED = 1
 """Hard false pairs for each caption that is mined with."""
 
 
-def fit_in_rounds(train: Material, fit: Fit = FIT, rounds: int = 2) -> MatcherWeights:
+def fit_in_rounds(train: Material, fit: FitSettings = FIT, rounds: int = 2) -> MatcherWeights:
     """Fit, add the false pairs that this matcher believes most, and fit again."""
     early = replace(fit, epochs=max(1, fit.epochs // 2))
     for number in range(1, rounds):

@@ -9,7 +9,7 @@ import torch
 from engine.storybook.captions import full_claim, ladder_claims
 from engine.storybook.claims import is_true
 from engine.storybook.queries import routing_queries
-from engine.workers.fitting import Fit
+from engine.workers.fitting import FitSettings
 from tools.storybook.matcher import pairs
 from tools.storybook.matcher.fit import (
     Floats,
@@ -48,7 +48,7 @@ def agreeing_in_first(count: int, seed: int, shift: float = 0.0) -> Pairs:
 def test_it_learns_what_cosine_cannot_tell_and_is_calibrated() -> None:
     torch.set_num_threads(1)
     train, held_out = agreeing_in_first(6000, 1), agreeing_in_first(2000, 2)
-    fit = Fit(hidden=48, epochs=12, batch=256, rate=1e-2, dropout=0.0)
+    fit = FitSettings(hidden=48, epochs=12, batch=256, learning_rate=1e-2, dropout=0.0)
     weights = calibrated(fit_matcher(train, fit), agreeing_in_first(2000, 3))
     match = probability(pair_logits(weights, held_out))
     cosine = np.einsum("nd,nd->n", held_out.texts, held_out.pictures)
@@ -60,7 +60,9 @@ def test_it_learns_what_cosine_cannot_tell_and_is_calibrated() -> None:
 def test_it_learns_from_vectors_that_all_lie_to_one_side() -> None:
     """The numbers of x are evened out for the fit, and the weights are for x as it is."""
     train, held_out = agreeing_in_first(3000, 1, shift=4.0), agreeing_in_first(1000, 2, shift=4.0)
-    weights = fit_matcher(train, Fit(hidden=48, epochs=10, batch=256, rate=1e-2, dropout=0.0))
+    weights = fit_matcher(
+        train, FitSettings(hidden=48, epochs=10, batch=256, learning_rate=1e-2, dropout=0.0)
+    )
     assert ((pair_logits(weights, held_out) > 0) == held_out.label).mean() > 0.85
 
 
@@ -170,7 +172,7 @@ def test_mining_adds_false_pairs_that_the_matcher_believes() -> None:
 
 def test_every_pair_agrees_with_pairs_taken_one_by_one() -> None:
     pairs = agreeing_in_first(6, 3)
-    weights = fit_matcher(agreeing_in_first(300, 1), Fit(hidden=8, epochs=1, batch=64))
+    weights = fit_matcher(agreeing_in_first(300, 1), FitSettings(hidden=8, epochs=1, batch=64))
     table = every_pair(weights, pairs.texts, pairs.pictures)
     assert table.shape == (6, 6)
     assert np.diag(table) == pytest.approx(probability(pair_logits(weights, pairs)), abs=1e-6)

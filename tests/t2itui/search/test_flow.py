@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from engine.errors import ModelMissingError, OfflineError
 from engine.events import LibraryChanged
-from engine.models.encoders import WorkerState
+from engine.models.encoders import EncoderState
 from engine.results import SearchWarning
 from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
@@ -157,14 +157,16 @@ async def test_a_changed_library_offers_to_search_again() -> None:
 async def test_a_model_being_loaded_is_named_while_it_is_waited_for() -> None:
     engine = FakeEngine()
     engine.searcher.gate = asyncio.Event()
-    engine.encoders.states = (WorkerState(source="openai/clip", state=ProcessState.LOADING),)
+    engine.encoders.states = (EncoderState(source="openai/clip", state=ProcessState.LOADING),)
     app = fake_app(engine, start_query="a dog")
     async with app.run_test(size=(120, 36)) as pilot:
         screen = search_screen(app)
         await until(pilot, lambda: "loading openai/clip… 0 s" in words(screen.route_line))
         assert "esc cancels" in words(screen.route_line)
         engine.encoders.states = (
-            WorkerState(source="openai/clip", state=ProcessState.READY, device="cpu", dtype="bf16"),
+            EncoderState(
+                source="openai/clip", state=ProcessState.READY, device="cpu", dtype="bf16"
+            ),
         )
         engine.searcher.gate.set()
         await answered(pilot)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import RequestError, T2IError
 from engine.events import JobCancelled, JobEvent, JobFailed, JobFinished, PictureScored
-from engine.states import JobState, Route
+from engine.states import GenerateMode, JobState, Route
 from t2itui.screens.search.decision import record
 from t2itui.session import TaskHost
 from t2itui.text.words import duration_words
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from t2itui.session import Session
 
 
-class OfferedResults(Protocol):
+class JoinedResults(Protocol):
     """The answer that a picture may join."""
 
     listing: Listing | None
@@ -31,10 +31,10 @@ class OfferedResults(Protocol):
         """Select a picture of it."""
 
 
-class OfferView(Protocol):
+class GenerationLineView(Protocol):
     """The line in which generation is offered and followed."""
 
-    def offer(self, prompt: str) -> None:
+    def ask(self, prompt: str) -> None:
         """Ask whether to generate."""
 
     def show_job(self, job_id: int) -> None:
@@ -55,15 +55,15 @@ class OfferView(Protocol):
         """Say nothing."""
 
 
-class OfferController:
+class QueryGenerationController:
     """Offers to generate, has it done, and shows the picture in the answer once it is there."""
 
     def __init__(
         self,
         session: Session,
         host: TaskHost,
-        results: OfferedResults,
-        line: OfferView,
+        results: JoinedResults,
+        line: GenerationLineView,
         ask_again: Callable[[], object],
     ) -> None:
         self._session = session
@@ -91,15 +91,15 @@ class OfferController:
         is_asked, self._is_asked = self._is_asked, False
         if self._reveal(listing):
             return
-        job_id, choice = self._active_job(self._query), self._session.settings.generate
+        job_id, mode = self._active_job(self._query), self._session.settings.generate
         if job_id is not None:
             self._line.show_job(job_id)
-        elif not self._is_wanting(listing) or choice == "never":
+        elif not self._is_wanting(listing) or mode == GenerateMode.NEVER:
             self._line.clear()
-        elif choice == "now" and is_asked:
+        elif mode == GenerateMode.NOW and is_asked:
             self.generate()
         else:
-            self._line.offer(self._session.prompts[0])
+            self._line.ask(self._session.prompts[0])
 
     def _is_wanting(self, listing: Listing) -> bool:
         """Nothing passes, it can be generated, and the person has not said no."""

@@ -1,0 +1,99 @@
+"""Splits data by picture, never by caption, into what is learned from, watched, and reported on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import RequestError
+from engine.evaluation.embeddings import EmbeddedData
+from engine.results import FloatArray, IdArray
+
+FEWEST = 4
+"""Pictures that each part needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSplit:
+    """The three parts of gathered data."""
+
+    train: EmbeddedData
+    validation: EmbeddedData
+    held_out: EmbeddedData
+
+
+def split(material: EmbeddedData, validation: float, held_out: float, seed: int) -> DataSplit:
+    """Deal the pictures out at random; texts follow the pictures that they are right for.
+
+    Raises RequestError where a part comes out too small.
+    """
+    count = len(material.data.pictures)
+    order = np.random.default_rng(seed).permutation(count)
+    first = round(held_out * count)
+    second = first + round(validation * count)
+    kept = [np.sort(part) for part in (order[second:], order[first:second], order[:first])]
+    if min(map(len, kept)) < FEWEST:
+        raise RequestError(
+            f"{count:,} pictures are too few to learn from: each part needs {FEWEST}",
+            hint="Give more pictures.",
+            field="data",
+        )
+    train, watched, reported = (part_of(material, pictures) for pictures in kept)
+    return DataSplit(train=train, validation=watched, held_out=reported)
+
+
+def part_of(material: EmbeddedData, pictures: IdArray) -> EmbeddedData:
+    """The part of the material with these pictures, and the texts that are right for one."""
+    data = material.data
+    texts = np.unique(data.right.text[np.isin(data.right.picture, pictures)])
+    return replace(
+        material,
+        data=data.narrowed(pictures, texts),
+        texts=material.texts[texts],
+        languages=tuple(material.languages[index] for index in texts),
+        pictures=material.pictures[pictures],
+    )
+
+
+def as_arrays(part: EmbeddedData) -> list[NDArray[np.generic]]:
+    """What crosses to the process that trains, in its order."""
+    data = part.data
+    pairs = [pair for pair in data.swapped if pair.false in part.spoken]
+    false = [part.spoken[pair.false] for pair in pairs]
+    return [
+        part.texts,
+        part.pictures,
+        data.right.text,
+        data.right.picture,
+        _stacked(false, part.texts.shape[1]),
+        np.array([pair.picture for pair in pairs], np.int64),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int64),
+    ]
+
+
+def _stacked(vectors: Sequence[FloatArray], dim: int) -> FloatArray:
+    return np.stack(vectors) if vectors else np.zeros((0, dim), np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitSizes:
+    """How much there was to learn from, to watch, and held out."""
+
+    pictures: tuple[int, int, int]
+    texts: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, parts: DataSplit) -> SplitSizes:
+        """Of gathered data."""
+        three = (parts.train.data, parts.validation.data, parts.held_out.data)
+        pictures, texts = (
+            [len(each) for each in some]
+            for some in ([data.pictures for data in three], [data.texts for data in three])
+        )
+        return cls(
+            pictures=(pictures[0], pictures[1], pictures[2]), texts=(texts[0], texts[1], texts[2])
+        )
