@@ -61,7 +61,7 @@ class PairedDifference:
     other: str
     direction: str
     measure: str
-    """r@1 or map."""
+    """r@1, map or routing."""
     difference: Interval
     """That of `one` minus that of `other`."""
     p: float

@@ -37,7 +37,6 @@ def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
         "reason": receipt.reason,
         "best_cosine": receipt.best_cosine,
         "best_match": receipt.best_match,
-        "chance": receipt.chance,
         "passed": receipt.passed,
         "considered": receipt.considered,
         "cached": cached,
@@ -46,6 +45,7 @@ def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
         "job": receipt.job,
         "result": receipt.result,
         "histogram": receipt.histogram,
+        "chance": receipt.chance,
     }
 
 

@@ -53,6 +53,7 @@ async def test_a_matcher_is_trained_reported_on_kept_and_used(tmp_path: Path) ->
         *("cosine", "label-free", "match", "two-branch", "fusion"),
     }
     assert {each.other for each in report.against_label_free} == {"label-free"}
+    assert "routing" in {each.measure for each in report.against_label_free}
     assert summary(report.as_json()).startswith("mAP ")
     assert {"metric", "epochs"} <= {event.stage for event in seen}
     assert all(event.loss > 0 for event in seen)

@@ -16,6 +16,7 @@ def test_json_is_a_receipt_and_then_a_line_for_each_picture(library: RunCli) -> 
     receipt, *rows = json_lines(result)
     assert list(receipt)[: len(RECEIPT_KEYS.split())] == RECEIPT_KEYS.split()
     assert [list(row) for row in rows] == [RESULT_KEYS.split()] * 10
+    assert receipt["chance"] is None or 0 <= float(str(receipt["chance"])) <= 1
     assert (receipt["route"], receipt["passed"], receipt["considered"]) == ("retrieve", 8, 40)
     assert all("dogs/" in str(row["path"]) for row in rows[:8])
     assert [row["rank"] for row in rows] == list(range(1, 11))
@@ -25,6 +26,7 @@ def test_json_is_a_receipt_and_then_a_line_for_each_picture(library: RunCli) -> 
 def test_an_absent_thing_routes_to_generate_with_exit_code_1(library: RunCli) -> None:
     result = library("search", "a piano", "--json")
     receipt = json_lines(result)[0]
+    assert receipt["chance"] is None or 0 <= float(str(receipt["chance"])) <= 1
     assert (receipt["route"], receipt["passed"], result.exit_code) == ("generate", 0, 1)
 
 
