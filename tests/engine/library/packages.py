@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.numpy import save, save_file
 
 from engine.collections import BUILT_IN, Collection
+from engine.scoring.matcher import about_matcher
 
 DIM = 8
 TEXTS = ("a horse", "a cow")
@@ -70,7 +71,7 @@ def make_matcher(encoder_id: str, seed: int = 0) -> bytes:
         "w2": random.normal(size=(1, 3)).astype(np.float32),
         "b2": np.zeros(1, np.float32),
     }
-    return save(weights, metadata={"encoder_id": encoder_id, "report": "{}"})
+    return save(weights, metadata=about_matcher(encoder_id, "{}", knows_false_texts=True))
 
 
 def unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
