@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -18,6 +18,7 @@ from engine.errors import CacheError, RequestError
 from engine.generation.request import GenerationSpec
 from engine.jobs.codec import JobRequest, job_request
 from engine.states import JobState
+from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, figures
@@ -176,37 +177,7 @@ class JobsScreen(AppScreen):
         }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="jobs.leave", tooltip="Back to the screen before"),
-        Binding("x", "cancel", "Cancel job", id="jobs.cancel", tooltip="Cancel this job"),
-        Binding("r", "again", "Run again", id="jobs.again", tooltip="Start the same job again"),
-        Binding(
-            "n,N",
-            "another",
-            "New seed",
-            id="jobs.another",
-            key_display="n",
-            tooltip="Paint the same with another seed",
-        ),
-        Binding("d", "drop", "Dismiss", id="jobs.dismiss", tooltip="Ask no more to run it"),
-        Binding("y", "copy_command", "Command", id="jobs.copy", tooltip="Copy the shell command"),
-        Binding(
-            "K,shift+up",
-            "move(-1)",
-            "Sooner",
-            id="jobs.sooner",
-            key_display="K",
-            tooltip="Move the waiting job up the queue",
-        ),
-        Binding(
-            "J,shift+down",
-            "move(1)",
-            "Later",
-            id="jobs.later",
-            key_display="J",
-            tooltip="Move the waiting job down the queue",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("jobs")
 
     sheet = getters.query_one(Sheet)
     story = getters.query_one("#story > Static", Static)
