@@ -65,7 +65,7 @@ def job_story(view: JobView) -> Content:
         ),
         Content(""),
         *(_progress(view) if view.is_active else _ended(view)),
-        *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in view.notes),
+        *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in view.warnings),
         Content(""),
         _keys(view),
     ]

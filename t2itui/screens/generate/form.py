@@ -324,9 +324,8 @@ class GenerateForm(Dialog[GenerateRequest]):
         if error is None:
             self.dismiss(message.request)
         else:
-            place = line_of(error)
             words = f"{error.message}. {error.hint}".replace("..", ".")
-            self.show_problem(FormError(words, field=place))
+            self.show_problem(FormError(words, field=line_of(error)))
 
 
 def _text(value: float | None) -> str:

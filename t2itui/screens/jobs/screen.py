@@ -63,7 +63,7 @@ class ListedJob:
     said: str
     """How far it is, or how it ended."""
     hint: str
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     """Known for jobs of this session only."""
     began_at: float
     """Unix time; 0 where the cache does not know the job."""
@@ -104,7 +104,7 @@ def _from_view(view: JobView, record: JobRecord | None) -> ListedJob:
         state=view.state,
         said=said or (record.message if record is not None else ""),
         hint=view.hint,
-        notes=view.notes,
+        warnings=view.warnings,
         began_at=record.created_at if record is not None else 0.0,
         request=_request(record) if record is not None else None,
     )
@@ -123,7 +123,7 @@ def _from_record(record: JobRecord) -> ListedJob:
         is_elsewhere=state.is_active,
         said=said,
         hint="",
-        notes=(),
+        warnings=(),
         began_at=record.created_at,
         request=_request(record),
     )
@@ -254,7 +254,7 @@ class JobsScreen(AppScreen):
         return self.jobs.get(row.key) if row is not None else None
 
     @on(Sheet.Highlighted)
-    def tell_story(self) -> None:
+    def show_story(self) -> None:
         """Say in full how the job under the cursor went."""
         self.story.update(story(self.current) if self.current is not None else "")
         self._watched.follow()
@@ -346,6 +346,6 @@ def story(job: ListedJob) -> Content:
         Content.assemble((job.state_word, f"bold {tone}"), f"  {plain(job.title)}"),
         Content(plain(job.said)),
         Content(plain(job.hint)),
-        *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in job.notes),
+        *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in job.warnings),
     ]
     return Content("\n").join([line for line in lines if line.plain])
