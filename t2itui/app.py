@@ -23,7 +23,7 @@ from textual.worker import Worker, WorkerFailed
 
 from engine.errors import T2IError
 from t2itui.graphics.picture import free_pictures
-from t2itui.keys import APP_KEYS
+from t2itui.keys import bindings
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.common.help import HelpScreen
 from t2itui.screens.generate.controller import GenerationController
@@ -173,7 +173,7 @@ class T2ITuiApp(App[None]):
     TITLE = "t2itui"
     CSS_PATH = "t2itui.tcss"
     DEFAULT_MODE = "search"
-    BINDINGS: ClassVar[list[BindingType]] = APP_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
     def __init__(self, open_engine: OpenResources, session: Session) -> None:
         super().__init__()
@@ -195,6 +195,7 @@ class T2ITuiApp(App[None]):
         self._last_words: tuple[str, ...] = ()
 
     def on_mount(self) -> None:
+        self.set_keymap(self.session.settings.keys)
         if self.session.settings.theme in self.available_themes:
             self.theme = self.session.settings.theme
         self.theme_changed_signal.subscribe(

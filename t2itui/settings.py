@@ -3,7 +3,7 @@
 import os
 import tempfile
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import platformdirs
@@ -82,6 +82,8 @@ class AppSettings:
     dtype: str = NumberFormat.AUTO
     idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model without work for so long gives its memory back; 0 keeps it."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """Keys of one's own by the id of what they do: the table `[keys]`, see t2itui/keys.py."""
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -93,6 +95,10 @@ class AppSettings:
             raise ValueError("top must be at least 1")
         if self.idle_seconds < 0:
             raise ValueError("idle_seconds must not be negative")
+        if self.keys:
+            from t2itui.keys import check_keymap
+
+            check_keymap(self.keys)
 
     def engine(self, home: Path) -> EngineSettings:
         """The part that the engine needs."""
@@ -147,9 +153,21 @@ def save(home: Path, settings: AppSettings) -> None:
 
 def _check_type(name: str, value: object) -> None:
     """Hold a value from the file against the type of its field; 1 may stand for 1.0."""
-    types = {field.name: field.type for field in fields(AppSettings)}
+    types = {each.name: each.type for each in fields(AppSettings)}
     if name not in types:
         raise ValueError(f"unknown setting {name!r}")
+    if name == "keys":
+        _check_keys(value)
+        return
     wanted = (int, float) if types[name] is float else (types[name],)
     if type(value) not in wanted:
         raise ValueError(f"{name} must be of type {getattr(types[name], '__name__', types[name])}")
+
+
+def _check_keys(value: object) -> None:
+    """The table of keys holds text by name."""
+    if not isinstance(value, dict):
+        raise ValueError("keys must be a table: [keys]")
+    for name, keys in value.items():
+        if not isinstance(keys, str):
+            raise ValueError(f'[keys] needs text for {name}: "{name}" = "ctrl+l"')

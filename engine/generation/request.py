@@ -24,8 +24,8 @@ MAX_LORA_WEIGHT = 4.0
 MAX_PROMPT = 10_000
 DEFAULT_STRENGTH = 0.6
 
-DRAWN_SEEDS = 1 << 32
-"""Seeds are drawn below this: other tools take no larger ones."""
+RANDOM_SEEDS = 1 << 32
+"""Random seeds lie below this: other tools take no larger ones."""
 
 _ORIENTATION = 274
 _LYING = (5, 6, 7, 8)
@@ -93,7 +93,7 @@ class GenerationSpec:
 
 def draw_seed() -> int:
     """A random seed."""
-    return secrets.randbelow(DRAWN_SEEDS)
+    return secrets.randbelow(RANDOM_SEEDS)
 
 
 def checked(request: GenerateRequest) -> GenerateRequest:

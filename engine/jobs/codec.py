@@ -59,7 +59,7 @@ class Option:
     at_least: int | None = None
     shows_default: bool = False
     """Help names the default."""
-    turns_off: bool = False
+    switches_off: bool = False
     """The option stands for False."""
     is_always_written: bool = False
     """A copied command names it even where it says what is the default."""
@@ -247,7 +247,7 @@ FORMS: Mapping[JobKind, RequestForm] = {
             Option(
                 flag="--no-swaps",
                 field="swaps",
-                turns_off=True,
+                switches_off=True,
                 help="Do not try captions with one word exchanged.",
             ),
             Option(
@@ -485,11 +485,11 @@ def _values(request: JobRequest) -> dict[str, object]:
     values = {each.name: getattr(asked, each.name) for each in fields(asked)}
     has_size = asked.width is not None and asked.height is not None
     # One that drew its seed and took nothing from the cache is repeated by that seed.
-    is_drawn = asked.seed is None and request.fresh
+    is_random = asked.seed is None and request.fresh
     return {
         **values,
         "size": f"{asked.width}x{asked.height}" if has_size else None,
-        "seed": request.drawn if is_drawn else asked.seed,
+        "seed": request.drawn if is_random else asked.seed,
         "strength": None if asked.start_picture is None else asked.strength,
         "library": request.library,
     }
@@ -497,7 +497,7 @@ def _values(request: JobRequest) -> dict[str, object]:
 
 def _option_words(option: Option, value: object) -> list[str]:
     if isinstance(value, bool):
-        return [option.flag] if value != option.turns_off else []
+        return [option.flag] if value != option.switches_off else []
     return [word for each in _each(value) for word in (option.flag, _spell(each))]
 
 

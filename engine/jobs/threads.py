@@ -15,8 +15,8 @@ class StoppedError(Exception):
 class ThreadProgress:
     """What a working thread touches at every step; made on the event loop."""
 
-    def __init__(self, tell: Callable[[int], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[int], None]) -> None:
+        self._report = report
         self._loop = asyncio.get_running_loop()
         self._stopped = threading.Event()
         self._done = 0
@@ -38,7 +38,7 @@ class ThreadProgress:
 
     def _pass_on(self) -> None:
         if not self._stopped.is_set():
-            self._tell(self._done)
+            self._report(self._done)
 
 
 class CountingFile:

@@ -183,14 +183,14 @@ def read_generator_info(source: str, memory: Path) -> GeneratorInfo:
     path = paths.require(source)
     config = path if path.is_dir() else config_of(path, checkpoint_family(path))
     try:
-        return _facts(source, path, config, memory)
+        return _info_in(source, path, config, memory)
     except WireError as error:
         raise ModelUnusableError(
             f"the configuration in {config} cannot be used: {error}", hint="Fetch the model again."
         ) from error
 
 
-def _facts(source: str, path: Path, config: Path, memory: Path) -> GeneratorInfo:
+def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorInfo:
     index = _object(config / paths.INDEX)
     need_known_classes(index, config)
     unet, vae = _object(config / "unet" / "config.json"), _object(config / "vae" / "config.json")

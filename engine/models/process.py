@@ -216,7 +216,7 @@ class Connection:
                 pending.on_event(message.mapping("event"))
         else:
             del self._pending[message.whole("id")]
-            _settle(pending.answer, message)
+            _deliver_answer(pending.answer, message)
 
     def _fail_all(self) -> None:
         pending, self._pending = self._pending, {}
@@ -240,7 +240,7 @@ class Connection:
         return ""
 
 
-def _settle(answer: asyncio.Future[Reply], message: Reply) -> None:
+def _deliver_answer(answer: asyncio.Future[Reply], message: Reply) -> None:
     if answer.done():
         return
     if "error" in message.fields:
@@ -248,7 +248,9 @@ def _settle(answer: asyncio.Future[Reply], message: Reply) -> None:
         kind = getattr(errors, failure.text("kind"), None)
         if not (isinstance(kind, type) and issubclass(kind, EngineError)):
             kind = EngineError
-        answer.set_exception(kind(failure.text("message"), hint=failure.text("hint")))
+        answer.set_exception(
+            kind(failure.text("message"), hint=failure.text("hint"), field=failure.text("field"))
+        )
     elif "result" in message.fields:
         answer.set_result(Reply(fields=message.mapping("result"), arrays=message.arrays))
     else:

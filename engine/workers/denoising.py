@@ -56,7 +56,7 @@ class Steps:
         pace = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
         self._watcher.step(index + 1, pipe.num_timesteps, pace)
         if self._previewer and self._foresight and self._foresight.latents is not None:
-            self._previewer.offer(self._foresight.latents)
+            self._previewer.show(self._foresight.latents)
         return {}
 
 
@@ -120,7 +120,7 @@ class MemorySavings:
 Texts: TypeAlias = "tuple[torch.Tensor, torch.Tensor | None]"
 """Embeddings of the prompt and of the negative prompt; the latter None without guidance."""
 
-_KEPT_TEXTS = 16
+_MOST_TEXTS = 16
 _MAX_PIXELS = 200_000_000
 _BLACK_LEVEL = 3
 _HINT = "Paint a smaller picture, close other programs, or take a smaller model."
@@ -303,7 +303,7 @@ class Denoiser:
             self._texts[key] = pipe.encode_prompt(
                 prompt, pipe._execution_device, 1, guided, negative
             )
-            if len(self._texts) > _KEPT_TEXTS:
+            if len(self._texts) > _MOST_TEXTS:
                 self._texts.popitem(last=False)
         self._texts.move_to_end(key)
         return self._texts[key]

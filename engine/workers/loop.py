@@ -183,7 +183,12 @@ def _answer(call: Call, handlers: Mapping[str, Handler]) -> Reply:
 
 
 def _failure(call: Call, error: EngineError) -> Reply:
-    fields = {"kind": type(error).__name__, "message": error.message, "hint": error.hint}
+    fields = {
+        "kind": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "field": error.field,
+    }
     return Reply(fields={"id": call.number, "error": fields})
 
 

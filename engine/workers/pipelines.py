@@ -261,8 +261,8 @@ class Loras:
 
     def _name(self, path: Path) -> str:
         """Return the name of the file in the pipeline, loading it where it is new or changed."""
-        facts = path.stat()
-        key = (path, facts.st_size, facts.st_mtime_ns)
+        status = path.stat()
+        key = (path, status.st_size, status.st_mtime_ns)
         if key not in self._names:
             name = f"lora{len(self._names)}"
             self._pipe.load_lora_weights(

@@ -66,7 +66,7 @@ class Previewer:
         self._pending: tuple[torch.Tensor, Event] | None = None
 
     @torch.inference_mode()
-    def offer(self, latents: torch.Tensor) -> None:
+    def show(self, latents: torch.Tensor) -> None:
         """Send what `latents` look like, if it is time; on a GPU, the call after next sends it."""
         self._collect()
         start = time.perf_counter()

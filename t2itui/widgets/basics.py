@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from rich.style import Style
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Middle, VerticalScroll
 from textual.content import Content
 from textual.geometry import Region
@@ -14,6 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Checkbox, Static
 
+from t2itui.keys import bindings
 from t2itui.text.plain import plain
 
 
@@ -39,9 +40,7 @@ class Backdrop(Widget):
 class Tick(Checkbox, inherit_bindings=False):
     """Shows without colour whether it is ticked; Enter is left to the form."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "toggle_button", "Tick", id="tick.toggle", tooltip="Tick, or do not"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("tick")
 
     def __init__(self, label: str, ticked: bool, *, id: str) -> None:
         super().__init__(label, ticked, compact=True, id=id)

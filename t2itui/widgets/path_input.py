@@ -10,13 +10,14 @@ from typing import ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from t2itui.keys import bindings
 from t2itui.text.plain import plain
 
 OFFERED = 200
@@ -70,10 +71,7 @@ def as_path(text: str) -> Path | None:
 class PathLine(Input):
     """The line itself; Tab completes as far as all continuations agree, like a shell's."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "complete", "Complete", id="path.complete", tooltip="Complete the path"),
-        Binding("down", "choose", "Choose", id="path.choose", tooltip="Go to the list below"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("path")
 
     class Wanted(Message):
         """Something is wanted of the list of continuations."""

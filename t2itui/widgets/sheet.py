@@ -11,13 +11,14 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from t2itui.keys import bindings
 from t2itui.text.plain import plain
 
 GAP = 2
@@ -211,15 +212,7 @@ class Sheet(Rows):
         & > .sheet--bad { color: $text-error; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1)", "Up", show=False, id="sheet.up"),
-        Binding("down", "move(1)", "Down", show=False, id="sheet.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="sheet.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="sheet.page_down"),
-        Binding("home", "jump(0)", "First", show=False, id="sheet.first"),
-        Binding("end", "jump(-1)", "Last", show=False, id="sheet.last"),
-        Binding("enter", "choose", "Choose", show=False, id="sheet.choose"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("sheet")
 
     cursor: reactive[int] = reactive(0)
     """Index of the row under the cursor; 0 also while there is none."""

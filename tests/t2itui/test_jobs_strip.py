@@ -179,7 +179,7 @@ def test_the_board_keeps_the_notes_of_a_job() -> None:
     board.apply(JobNote(job_id=1, message="two"))
     view = board.find(1)
     assert view is not None
-    assert view.notes == ("one", "two")
+    assert view.warnings == ("one", "two")
 
 
 async def test_control_characters_of_a_file_name_never_reach_the_terminal() -> None:

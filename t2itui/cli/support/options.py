@@ -49,7 +49,7 @@ def request_options(
                 required=name not in usual,
                 metavar=option.metavar,
                 help=option.help or None,
-                callback=_turned_off if option.turns_off else None,
+                callback=_switched_off if option.switches_off else None,
             )(command)
         return command
 
@@ -86,7 +86,7 @@ def _param_type(option: Option, hint: object) -> click.ParamType[Any] | type | N
     return plain_types[0] if plain_types else str
 
 
-def _turned_off(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+def _switched_off(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
     return not value
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -17,6 +17,7 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
+from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS
 from t2itui.text.plain import plain
 from t2itui.widgets.path_input import PathInput
@@ -63,9 +64,7 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         & #buttons Button { margin-right: 2; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", id="dialog.cancel", tooltip="Change nothing"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("dialog")
     VERTICAL_BREAKPOINTS = HEIGHTS
     HEADING: ClassVar[str]
     GO: ClassVar[str]

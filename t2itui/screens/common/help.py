@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.geometry import Region, Size
@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
+from t2itui.keys import bindings, title_of
 from t2itui.text.plain import plain
 from t2itui.widgets.basics import Backdrop
 from t2itui.widgets.key_line import KeyLine
@@ -77,8 +78,6 @@ ROOM_FOR_TWO = 96
 GAP = 2
 """Cells between columns, and between a key and its meaning."""
 
-TITLES = {"search": "This answer", "grid": "Pictures", "query": "Query line", "app": "Everywhere"}
-
 SCORES = """\
 match is the probability that the picture fits the description; the threshold applies to it.
 cosine is the angle between the encoder's vectors, as it is: good pairs of real CLIP lie near 0.3. \
@@ -89,9 +88,7 @@ Its bar runs from the lowest to the highest cosine of the answer.
 class HelpScreen(Screen[None], Backdrop):
     """Lists the keys of the screen it was called from, with what each does."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q", "app.pop_screen", "Back", id="help.back", tooltip="Back")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("help")
 
     def __init__(self, front: DOMNode, session: Session) -> None:
         super().__init__()
@@ -158,13 +155,12 @@ def gather(front: DOMNode) -> dict[str, list[tuple[str, str]]]:
     sections: dict[str, list[tuple[str, str]]] = {}
     seen: set[str] = set()
     for node in nodes:
-        for _key, binding in node._bindings:
+        awake = node._bindings.copy()
+        awake.apply_keymap(front.app._keymap)
+        for _key, binding in awake:
             if not binding.tooltip or not binding.id or binding.id in seen:
                 continue
             seen.add(binding.id)
-            group = binding.id.partition(".")[0]
             key = front.app.get_key_display(binding)
-            sections.setdefault(TITLES.get(group, group.capitalize()), []).append(
-                (key, binding.tooltip)
-            )
+            sections.setdefault(title_of(binding.id), []).append((key, binding.tooltip))
     return sections

@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from t2itui.keys import bindings
 from t2itui.screens.common.base import AppScreen
 from t2itui.text.words import counted
 from t2itui.widgets.sheet import Sheet
@@ -21,10 +22,7 @@ from t2itui.widgets.sheet import Sheet
 class FilterLine(Input):
     """Down or Enter goes on to the list, Escape shows all of it again."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,enter", "leave", "To the list", id="filter.to_list", show=False),
-        Binding("escape", "drop", "All", id="filter.drop", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("filter")
 
     class FilterLeft(Message):
         """The person goes on to the list."""

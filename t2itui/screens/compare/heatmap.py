@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.geometry import Region
 from textual.message import Message
@@ -19,6 +19,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widgets import Input
 
+from t2itui.keys import bindings
 from t2itui.text.heat_table import Heat, HeatRow, HeatTable, change_words, digits
 from t2itui.widgets.sheet import Rows, fit
 
@@ -126,19 +127,7 @@ class Heatmap(Rows):
         & > .heatmap--row { background: $panel; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "move(-1, 0)", "Up", show=False, id="heat.up"),
-        Binding("down", "move(1, 0)", "Down", show=False, id="heat.down"),
-        Binding("left", "move(0, -1)", "Left", show=False, id="heat.left"),
-        Binding("right", "move(0, 1)", "Right", show=False, id="heat.right"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="heat.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="heat.page_down"),
-        Binding("home", "jump(0)", "First", show=False, id="heat.first"),
-        Binding("end", "jump(-1)", "Last", show=False, id="heat.last"),
-        Binding(
-            "enter", "open", "Open", id="heat.open", tooltip="Open this pair, or edit the text"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("heat")
 
     row: reactive[int] = reactive(0)
     """Of the cursor, from 0."""
@@ -339,10 +328,7 @@ class RowInput(Input):
         background: $boost;
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "drop", "Leave", id="row.drop", tooltip="Leave the text as it was"),
-        Binding("up,down", "accept", "Keep", id="row.accept", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("row")
 
     class TextWritten(Message):
         """The text is to be kept, or with None to be left as it was."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.cells import cell_len
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -22,6 +22,7 @@ from engine.comparing.sheet import COMPARED
 from engine.errors import T2IError
 from engine.states import ScorerKind
 from t2itui.graphics.picture import Picture, read_original
+from t2itui.keys import bindings
 from t2itui.screens.common.base import WIDTHS
 from t2itui.screens.compare.swaps import APART, totals
 from t2itui.text.heat_table import Heat, HeatTable, change_words
@@ -165,14 +166,7 @@ class PairScreen(ModalScreen[Position]):
         &.-wide #words { height: 1fr; max-height: 100%; padding: 1 2; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "walk(-1, 0)", "Before", id="pair.up", tooltip="The description before"),
-        Binding("down", "walk(1, 0)", "Next", id="pair.down", tooltip="The next description"),
-        Binding("left", "walk(0, -1)", "Left", id="pair.left", tooltip="The picture before"),
-        Binding("right", "walk(0, 1)", "Right", id="pair.right", tooltip="The next picture"),
-        Binding("y", "copy_command", "Copy", id="pair.copy", tooltip="Copy the shell command"),
-        Binding("escape,enter,q", "leave", "Back", id="pair.back", tooltip="Back to the heatmap"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("pair")
 
     picture = getters.query_one(Picture)
     words = getters.query_one("#figures", Static)

@@ -17,11 +17,11 @@ from textual.widgets import ContentSwitcher, Static
 from engine.collections import BUILT_IN
 from engine.comparing.sheet import ComparisonSheet, Description
 from engine.errors import T2IError
+from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
 from t2itui.screens.compare.editing import SheetEditor
 from t2itui.screens.compare.files import SheetFiles
 from t2itui.screens.compare.heatmap import Heatmap, HeatmapBoard, RowInput
-from t2itui.screens.compare.keys import COMPARE_KEYS
 from t2itui.screens.compare.pair import PairDetail, PairView
 from t2itui.screens.compare.scores import SheetScores
 from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
@@ -85,7 +85,7 @@ class CompareScreen(AppScreen):
         &.-wide PairDetail > Picture { display: block; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = COMPARE_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("compare")
 
     body = getters.query_one(CompareBody)
     heatmap = getters.query_one(Heatmap)

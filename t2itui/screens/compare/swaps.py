@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
 from engine.errors import T2IError
+from t2itui.keys import bindings
 from t2itui.screens.common.base import AppScreen
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
@@ -86,10 +87,7 @@ class SwapScreen(AppScreen):
         & > Sheet { height: 1fr; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="swaps.back", tooltip="Back to the comparison"),
-        Binding("y", "copy_command", "Copy", id="swaps.copy", tooltip="Copy the shell command"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("swaps")
 
     table = getters.query_one(Table)
     totals = getters.query_one("#totals", Static)

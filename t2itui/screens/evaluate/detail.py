@@ -16,7 +16,7 @@ from textual.widgets import Static, Tab, Tabs
 
 from engine.collections import BUILT_IN
 from engine.states import JobState
-from t2itui.screens.evaluate.keys import FIGURES_KEYS
+from t2itui.keys import bindings
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, bar, figures
 from t2itui.text.evaluations import (
@@ -65,7 +65,7 @@ def job_story(view: JobView) -> Content:
         ),
         Content(""),
         *(_progress(view) if view.is_active else _ended(view)),
-        *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in view.notes),
+        *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in view.warnings),
         Content(""),
         _keys(view),
     ]
@@ -130,7 +130,7 @@ HEADING_LINES = 3
 class FiguresPane(VerticalScroll):
     """What a tab shows; scrolls by the keys once it has the focus."""
 
-    BINDINGS: ClassVar[list[BindingType]] = FIGURES_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate_figures")
 
     class FiguresLeft(Message):
         """The person goes back to the list."""

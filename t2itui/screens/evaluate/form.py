@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
@@ -21,6 +21,7 @@ from engine.errors import EngineError, RequestError, T2IError
 from engine.evaluation.request import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
 from engine.states import DataKind
+from t2itui.keys import bindings
 from t2itui.screens.common.dialogs import Dialog, FormError, WriteFile, line
 from t2itui.text.shell_commands import job_command, show_command
 from t2itui.widgets.basics import Tick
@@ -57,9 +58,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         & #buttons { margin-top: 0; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Evaluate", id="evaluate_form.go", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate_form")
     HEADING = "Evaluate"
     GO = "Evaluate (enter)"
 

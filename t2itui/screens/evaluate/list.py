@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import BindingType
 
 from engine.states import JobKind, JobState
-from t2itui.screens.evaluate.keys import LIST_KEYS
+from t2itui.keys import bindings
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, percent
 from t2itui.text.words import duration_words, when_words
@@ -94,7 +94,7 @@ UNKEPT = "0"
 class EvaluationsSheet(Sheet):
     """The list; Enter goes to the figures, which then scroll by the keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = LIST_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate_list")
 
 
 class EvaluationList:

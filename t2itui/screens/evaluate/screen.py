@@ -17,6 +17,7 @@ from engine.errors import T2IError
 from engine.evaluation.request import EvaluateRequest
 from engine.events import JobFinished
 from engine.states import JobKind
+from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE, PagedScreen
@@ -29,7 +30,6 @@ from t2itui.screens.evaluate.detail import (
     job_story,
 )
 from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
-from t2itui.screens.evaluate.keys import EVALUATE_KEYS
 from t2itui.screens.evaluate.list import COLUMNS, EvaluationList, EvaluationsSheet, job_key
 from t2itui.text import shell_commands
 from t2itui.text.plain import plain
@@ -82,7 +82,7 @@ class EvaluateScreen(PagedScreen):
         &.-broad EvaluationDetail { border-top: none; border-left: solid $panel; width: 1fr; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = EVALUATE_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate")
 
     sheet = getters.query_one(EvaluationsSheet)
     detail = getters.query_one(EvaluationDetail)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
@@ -24,6 +24,7 @@ from engine.generation.request import MAX_STEPS, GenerateRequest, GenerationSpec
 from engine.models.generator_info import GeneratorInfo
 from engine.models.parameters import Lora, read_lora
 from engine.models.schedulers import SCHEDULERS
+from t2itui.keys import bindings
 from t2itui.screens.common.dialogs import Dialog, FormError
 from t2itui.screens.common.dialogs import line as _line
 from t2itui.text.plain import plain
@@ -129,9 +130,7 @@ class GenerateForm(Dialog[GenerateRequest]):
         & #buttons { margin-top: 0; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Paint", id="paint_form.go", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("paint_form")
     HEADING = "Paint a picture"
     GO = "Paint (enter)"
 
@@ -325,9 +324,8 @@ class GenerateForm(Dialog[GenerateRequest]):
         if error is None:
             self.dismiss(message.request)
         else:
-            place = line_of(error)
             words = f"{error.message}. {error.hint}".replace("..", ".")
-            self.show_problem(FormError(words, field=place))
+            self.show_problem(FormError(words, field=line_of(error)))
 
 
 def _text(value: float | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
+from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
 from t2itui.screens.generate.details import parameter_pairs, picture_words
 from t2itui.screens.generate.pictures import PicturePane
@@ -33,63 +34,7 @@ if TYPE_CHECKING:
     from engine.events import GeneratedPicture, RetrievedPicture
     from engine.generation.generation import GenerationDetails
 
-GENERATION_KEYS: list[BindingType] = [
-    Binding("escape", "leave", "Back", id="painting.leave", tooltip="Back to the screen before"),
-    Binding("x", "cancel", "Cancel", id="painting.cancel", tooltip="Cancel this job"),
-    Binding(
-        "n,N",
-        "another",
-        "New seed",
-        id="painting.another",
-        key_display="n",
-        tooltip="Paint it with another seed",
-    ),
-    Binding(
-        "plus,equals_sign",
-        "more_steps",
-        "More steps",
-        id="painting.more_steps",
-        key_display="+",
-        tooltip="Paint this picture again with twice the steps",
-    ),
-    Binding("v", "vary", "Variation", id="painting.vary", tooltip="Paint a variation of it"),
-    Binding("s", "save", "Save as", id="painting.save", tooltip="Copy the picture to a file"),
-    Binding("e", "edit", "Edit", id="painting.edit", tooltip="Change what was asked in the form"),
-    Binding("r", "again", "Again", id="painting.again", tooltip="Run the same job again"),
-    Binding(
-        "d",
-        "drop",
-        "Dismiss",
-        id="painting.dismiss",
-        tooltip="Ask no more whether to run this unfinished job again",
-    ),
-    Binding(
-        "K,shift+up",
-        "move(-1)",
-        "Sooner",
-        id="painting.sooner",
-        key_display="K",
-        tooltip="Move the waiting job up the queue",
-    ),
-    Binding(
-        "J,shift+down",
-        "move(1)",
-        "Later",
-        id="painting.later",
-        key_display="J",
-        tooltip="Move the waiting job down the queue",
-    ),
-    Binding(
-        "left",
-        "turn(-1)",
-        "Before",
-        id="painting.before",
-        show=False,
-        tooltip="The picture before, where the job painted several",
-    ),
-    Binding("right", "turn(1)", "Next", id="painting.next", show=False, tooltip="The next picture"),
-    Binding("y", "copy_command", "Command", id="painting.copy", tooltip="Copy the shell command"),
-]
+GENERATION_KEYS: list[BindingType] = bindings("painting")
 
 
 PRESS = "x cancel"

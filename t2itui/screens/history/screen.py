@@ -11,12 +11,12 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.message import Message
 
+from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE, PagedScreen
 from t2itui.screens.history.controller import COLUMNS, HistoryController
 from t2itui.screens.history.detail import ReceiptDetail
-from t2itui.screens.history.keys import HISTORY_KEYS, LIST_KEYS
 from t2itui.session import OpenSearch, ReplayReceipt
 from t2itui.text import shell_commands
 from t2itui.text.plain import plain
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class ReceiptsSheet(Sheet):
     """The list; Enter on a line replays it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = LIST_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("history_list")
 
 
 class HistoryScreen(PagedScreen):
@@ -59,7 +59,7 @@ class HistoryScreen(PagedScreen):
         }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = HISTORY_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("history")
 
     sheet = getters.query_one(Sheet)
     detail = getters.query_one(ReceiptDetail)

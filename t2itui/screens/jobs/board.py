@@ -42,7 +42,7 @@ class JobView:
     title: str = ""
     state: JobState = JobState.QUEUED
     progress: JobProgress | None = None
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     message: str = ""
     hint: str = ""
     ended_at: float | None = None
@@ -91,9 +91,9 @@ class JobBoard:
         view = self._views.get(event.job_id, JobView(job_id=event.job_id))
         generation, training = view.generation.after(event), view.training.after(event)
         view = replace(view, generation=generation, training=training)
-        self._keep(self._after(view, event))
+        self._put(self._after(view, event))
 
-    def _keep(self, view: JobView) -> None:
+    def _put(self, view: JobView) -> None:
         self._views[view.job_id] = view
         for listener in tuple(self._listeners):
             listener()
@@ -107,7 +107,7 @@ class JobBoard:
             case JobProgress():
                 return replace(view, progress=event)
             case JobNote(message=message) | MemoryFallback(message=message):
-                return replace(view, notes=(*view.notes, message))
+                return replace(view, warnings=(*view.warnings, message))
             case JobFinished(message=message):
                 return self._ended(view, JobState.DONE, message)
             case JobFailed(message=message, hint=hint):
@@ -124,7 +124,7 @@ class JobBoard:
     def take_over(self, job: "Job") -> None:
         """Enter a job that was started before the board listened."""
         if job.id not in self._views:
-            self._keep(
+            self._put(
                 JobView(
                     job_id=job.id,
                     kind=job.kind,
@@ -139,7 +139,7 @@ class JobBoard:
         """Say that a job was asked to stop and has not stopped yet."""
         view = self._views.get(job_id)
         if view is not None and view.is_active:
-            self._keep(replace(view, state=JobState.CANCELLING))
+            self._put(replace(view, state=JobState.CANCELLING))
 
     @property
     def latest_generation(self) -> JobView | None:
@@ -152,7 +152,7 @@ class JobBoard:
         """Take the outcome of a job out of sight."""
         view = self._views.get(job_id)
         if view is not None and not view.is_active:
-            self._keep(replace(view, dismissed=True))
+            self._put(replace(view, dismissed=True))
 
     def in_sight(self) -> tuple[JobView, ...]:
         """What the strip shows: active jobs, undismissed failures and fresh outcomes."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -18,6 +18,7 @@ from engine.errors import CacheError, RequestError
 from engine.generation.request import GenerationSpec
 from engine.jobs.codec import JobRequest, job_request
 from engine.states import JobState
+from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, figures
@@ -62,7 +63,7 @@ class ListedJob:
     said: str
     """How far it is, or how it ended."""
     hint: str
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     """Known for jobs of this session only."""
     began_at: float
     """Unix time; 0 where the cache does not know the job."""
@@ -103,7 +104,7 @@ def _from_view(view: JobView, record: JobRecord | None) -> ListedJob:
         state=view.state,
         said=said or (record.message if record is not None else ""),
         hint=view.hint,
-        notes=view.notes,
+        warnings=view.warnings,
         began_at=record.created_at if record is not None else 0.0,
         request=_request(record) if record is not None else None,
     )
@@ -122,7 +123,7 @@ def _from_record(record: JobRecord) -> ListedJob:
         is_elsewhere=state.is_active,
         said=said,
         hint="",
-        notes=(),
+        warnings=(),
         began_at=record.created_at,
         request=_request(record),
     )
@@ -176,37 +177,7 @@ class JobsScreen(AppScreen):
         }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="jobs.leave", tooltip="Back to the screen before"),
-        Binding("x", "cancel", "Cancel job", id="jobs.cancel", tooltip="Cancel this job"),
-        Binding("r", "again", "Run again", id="jobs.again", tooltip="Start the same job again"),
-        Binding(
-            "n,N",
-            "another",
-            "New seed",
-            id="jobs.another",
-            key_display="n",
-            tooltip="Paint the same with another seed",
-        ),
-        Binding("d", "drop", "Dismiss", id="jobs.dismiss", tooltip="Ask no more to run it"),
-        Binding("y", "copy_command", "Command", id="jobs.copy", tooltip="Copy the shell command"),
-        Binding(
-            "K,shift+up",
-            "move(-1)",
-            "Sooner",
-            id="jobs.sooner",
-            key_display="K",
-            tooltip="Move the waiting job up the queue",
-        ),
-        Binding(
-            "J,shift+down",
-            "move(1)",
-            "Later",
-            id="jobs.later",
-            key_display="J",
-            tooltip="Move the waiting job down the queue",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("jobs")
 
     sheet = getters.query_one(Sheet)
     story = getters.query_one("#story > Static", Static)
@@ -283,7 +254,7 @@ class JobsScreen(AppScreen):
         return self.jobs.get(row.key) if row is not None else None
 
     @on(Sheet.Highlighted)
-    def tell_story(self) -> None:
+    def show_story(self) -> None:
         """Say in full how the job under the cursor went."""
         self.story.update(story(self.current) if self.current is not None else "")
         self._watched.follow()
@@ -375,6 +346,6 @@ def story(job: ListedJob) -> Content:
         Content.assemble((job.state_word, f"bold {tone}"), f"  {plain(job.title)}"),
         Content(plain(job.said)),
         Content(plain(job.hint)),
-        *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in job.notes),
+        *(Content.styled(f"· {plain(note)}", "$foreground-muted") for note in job.warnings),
     ]
     return Content("\n").join([line for line in lines if line.plain])

@@ -18,11 +18,11 @@ from engine.collections import BUILT_IN
 from engine.errors import T2IError
 from engine.events import JobCancelled, JobFailed, JobFinished, LibraryChanged
 from engine.requests import ImportRequest, IndexRequest
+from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.library.controller import LibraryController
 from t2itui.screens.library.forms import AddFolder, ImportVectors
-from t2itui.screens.library.keys import LIBRARY_KEYS
 from t2itui.screens.library.state import (
     ENCODER_COLUMNS,
     FAILURE_COLUMNS,
@@ -75,7 +75,7 @@ class LibraryScreen(AppScreen):
         }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = LIBRARY_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("library")
 
     tabs = getters.query_one(Tabs)
     switcher = getters.query_one(ContentSwitcher)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Middle, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -16,6 +16,7 @@ from textual.widgets import Button, Static
 from engine.collections import BUILT_IN
 from engine.events import JobFinished
 from engine.requests import IndexRequest
+from t2itui.keys import bindings
 from t2itui.session import AskForVectors
 from t2itui.text.plain import plain
 from t2itui.widgets.path_input import PathInput
@@ -56,22 +57,7 @@ class FirstStart(Middle):
         & #download { display: none; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "ctrl+o",
-            "import",
-            "Import vectors",
-            id="first.import",
-            tooltip="Begin with CLIP vectors that were made elsewhere",
-        ),
-        Binding(
-            "ctrl+g",
-            "download",
-            "Get the model",
-            id="first.download",
-            tooltip="Download the encoder, then index the folder",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("first")
 
     folder = getters.query_one(PathInput)
     outcome = getters.query_one("#outcome", Static)

@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
+from t2itui.keys import bindings
 from t2itui.text.plain import plain
 
 
@@ -72,16 +73,7 @@ class PastQuerySuggester(Suggester):
 class QueryInput(Input):
     """A line of text with its past."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Search", id="query.search", tooltip="Search"),
-        Binding("up", "older", "Earlier", id="query.older", tooltip="The query before"),
-        Binding(
-            "down", "newer", "Later", id="query.newer", tooltip="The query after; the pictures"
-        ),
-        Binding(
-            "right", "cursor_right", "", id="query.take", show=False, tooltip="Take the completion"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("query")
 
     class QueryLeft(Message):
         """The person went past the newest query, towards the results."""

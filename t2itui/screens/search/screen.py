@@ -17,6 +17,7 @@ from engine.events import JobFailed
 from engine.requests import Filters
 from engine.scoring.registry import scorer_after
 from engine.states import ProcessState, Synthetic
+from t2itui.keys import bindings
 from t2itui.screens.common.base import AppScreen, Waiting
 from t2itui.screens.search.asking import SEARCHING, AskingController, EarlyLoader
 from t2itui.screens.search.collection import CollectionController
@@ -24,7 +25,6 @@ from t2itui.screens.search.decision import DecisionController
 from t2itui.screens.search.first_start import FirstStart
 from t2itui.screens.search.generation import QueryGenerationController
 from t2itui.screens.search.grid import ResultGrid
-from t2itui.screens.search.keys import SEARCH_KEYS
 from t2itui.screens.search.labels import NOT_WHILE_LABELLING, WHILE_LABELLING, LabelController
 from t2itui.screens.search.lines import GenerationLine, LabelLine, RouteLine, WarningsLine
 from t2itui.screens.search.pictures import PictureController
@@ -72,7 +72,7 @@ class SearchScreen(AppScreen):
     """Asks, shows, and lets the person move the decision; its controllers do the rest."""
 
     MODE = "search"
-    BINDINGS: ClassVar[list[BindingType]] = SEARCH_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("search")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

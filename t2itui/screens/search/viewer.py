@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
@@ -15,6 +15,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from t2itui.graphics.picture import Picture, read_original
+from t2itui.keys import bindings
 from t2itui.text.plain import plain
 from t2itui.text.words import counted
 from t2itui.widgets.key_line import KeyLine
@@ -35,11 +36,7 @@ class Viewer(Screen[None]):
         & > #words { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,up", "move(-1)", "Before", id="viewer.before", tooltip="The picture before"),
-        Binding("right,down", "move(1)", "Next", id="viewer.next", tooltip="The next picture"),
-        Binding("escape,enter,q", "leave", "Back", id="viewer.back", tooltip="Back to the answer"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("viewer")
 
     picture = getters.query_one(Picture)
     words = getters.query_one("#words", Static)
@@ -117,12 +114,7 @@ class MarkedScreen(Screen[None]):
         & > OptionList { height: 1fr; border: none; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "copy", "Copy all", id="marked.copy", tooltip="Copy paths, one a line"),
-        Binding("space,delete", "unmark", "Unmark", id="marked.unmark", tooltip="Unmark this one"),
-        Binding("c", "clear", "Clear", id="marked.clear", tooltip="Unmark all"),
-        Binding("escape,M,q", "leave", "Back", id="marked.back", tooltip="Back to the pictures"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("marked")
 
     heading = getters.query_one("#heading", Static)
     paths = getters.query_one(OptionList)

@@ -14,10 +14,10 @@ from textual.widgets import ContentSwitcher, Static
 
 from engine.errors import T2IError
 from engine.states import JobKind
+from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.train.controller import TrainController
-from t2itui.screens.train.keys import TRAIN_KEYS
 from t2itui.screens.train.list import (
     COLUMNS,
     EMPTY,
@@ -65,7 +65,7 @@ class TrainScreen(AppScreen):
         & ReportView:focus { background: $boost; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = TRAIN_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = bindings("train")
 
     sheet = getters.query_one(Sheet)
     below = getters.query_one(ContentSwitcher)

@@ -55,7 +55,7 @@ def crash(call: Call) -> Reply:
 
 def refuse(call: Call) -> Reply:
     """Raise an error of the engine."""
-    raise ModelMissingError("no weights", hint="get some")
+    raise ModelMissingError("no weights", hint="get some", field="model")
 
 
 def stumble(call: Call) -> Reply:

@@ -78,10 +78,13 @@ async def test_a_call_starts_the_process_and_the_next_one_finds_it_warm(
     assert first.whole("pid") == second.whole("pid") == worker.pid
 
 
-async def test_an_error_of_the_engine_crosses_with_its_kind_and_hint(worker: WorkerProcess) -> None:
+async def test_an_error_of_the_engine_crosses_with_its_kind_hint_and_field(
+    worker: WorkerProcess,
+) -> None:
     with pytest.raises(ModelMissingError) as caught:
         await worker.call("refuse")
-    assert (caught.value.message, caught.value.hint) == ("no weights", "get some")
+    error = caught.value
+    assert (error.message, error.hint, error.field) == ("no weights", "get some", "model")
 
 
 async def test_a_bug_in_a_handler_is_an_error_and_leaves_the_worker_alive(

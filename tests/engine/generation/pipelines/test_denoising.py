@@ -484,7 +484,7 @@ def test_previews_come_small_and_not_too_often(denoiser: Denoiser, tmp_path: Pat
     to_rgb = linear_map(denoiser.pipe.vae, "cpu", "some model", tmp_path / "previews.json")
     previewer = Previewer(to_rgb, lambda rgb, width, height: sent.append((width, height)))
     for _ in range(20):
-        previewer.offer(torch.zeros(1, 4, 300, 200))
+        previewer.show(torch.zeros(1, 4, 300, 200))
     assert sent == [(66, 100)]
     painted = denoiser.generate(replace(TASK, scheduler="ddim"), SEED, Notes(), previewer)
     np.testing.assert_array_equal(painted.pixels, paint(denoiser, scheduler="ddim"))
