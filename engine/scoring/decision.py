@@ -103,6 +103,8 @@ LIGHTER = 0.87
 
 _ROUNDS = 100
 _TINY = 1e-6
+_ROUNDING = 1e-5
+"""Of a figure: differences far below it are none."""
 _MAD = 1.4826
 """A normal's standard deviation over its median absolute deviation."""
 
@@ -192,10 +194,9 @@ class Level:
         return cls(centre=centre, spread=_MAD * float(np.median(np.abs(values - centre))))
 
     def standardised(self, values: Floats, limit: float) -> Floats:
-        """Spreads above the centre; 0 where the background is all alike."""
-        if self.spread < _TINY:
-            return np.zeros_like(values)
-        found: Floats = np.clip((values - self.centre) / self.spread, -limit, limit)
+        """Spreads above the centre; where the background is all alike, 0 or beyond the limit."""
+        spread = max(self.spread, _ROUNDING * (1 + abs(self.centre)))
+        found: Floats = np.clip((values - self.centre) / spread, -limit, limit)
         return found
 
 

@@ -93,7 +93,10 @@ def _text_vector(text: str) -> FloatArray:
         vector[list(COLOURS).index(colour)] = 1
         return vector
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-    vector[3:] = np.random.default_rng(seed).standard_normal(DIM - 3)
+    random = np.random.default_rng(seed)
+    vector[3:] = random.standard_normal(DIM - 3)
+    # No two texts are exactly as far from a colour as each other.
+    vector[:3] = 0.3 * random.standard_normal(3)
     return vector
 
 

@@ -105,6 +105,14 @@ def test_background_texts_that_are_all_alike_say_nothing() -> None:
     assert placement.slope > 0
 
 
+def test_what_stands_out_from_a_background_that_is_all_alike_is_there() -> None:
+    zero = zero_of(np.full((TEXTS, 30), -4.678834, np.float32))
+    query = np.full((1, 30), -4.678834, np.float32)
+    assert odds_of(zero, query * np.float32(1 + 1e-7))[0] < 0
+    query[0, 7] = 95
+    assert odds_of(zero, query)[0] > 0
+
+
 def test_queries_out_of_the_background_are_decided_as_others() -> None:
     logits = made(400, present=0.3)
     odds = odds_of(zero_of(logits), logits)
