@@ -95,8 +95,8 @@ def _text_vector(text: str) -> FloatArray:
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
     random = np.random.default_rng(seed)
     vector[3:] = random.standard_normal(DIM - 3)
-    # No two texts are exactly as far from a colour as each other.
-    vector[:3] = 0.3 * random.standard_normal(3)
+    # Rather unlike all colours, and no two of them equally so.
+    vector[:3] = 0.3 * random.standard_normal(3) - 0.3
     return vector
 
 
