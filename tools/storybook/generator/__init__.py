@@ -1,0 +1,1 @@
+"""Training of the storybook's generator: fixed renderings, linear latents, codes of claims."""
