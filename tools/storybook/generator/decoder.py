@@ -20,7 +20,7 @@ from transformers import CLIPModel
 from engine.storybook.shipped import ENCODER
 from tools.storybook.generator.latents import animal_share, load_latents, to_input, to_pixels
 from tools.storybook.generator.learning import Learner, Plan, open_learner
-from tools.storybook.generator.networks import Vae, build_vae
+from tools.storybook.generator.networks import Part, Vae, build_vae
 from tools.storybook.generator.rendering import CELL, SIDE
 from tools.storybook.generator.shards import FOLDER, Renderings, open_renderings
 
@@ -81,7 +81,7 @@ def reader(vae: Vae) -> nn.ModuleDict:
     return nn.ModuleDict({"inner": vae.decoder, "outer": vae.post_quant_conv})
 
 
-def decode(layers: Any, latents: Tensor) -> Tensor:
+def decode(layers: Part, latents: Tensor) -> Tensor:
     """Pictures of latents, -1 to 1."""
     found: Tensor = layers["inner"](layers["outer"](latents))
     return found

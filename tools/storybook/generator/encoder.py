@@ -7,15 +7,13 @@ make harmless, as nearly all of each group's deviation is theirs, and a SiLU, wh
 where everything is large.
 """
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from tools.storybook.generator.latents import CHANNELS, LinearCode, to_input
-from tools.storybook.generator.networks import VAE_WIDTHS, Vae
+from tools.storybook.generator.networks import VAE_WIDTHS, Part, Vae
 from tools.storybook.generator.shards import Renderings
 
 FITTED = 300
@@ -54,13 +52,13 @@ def construct_encoder(vae: Vae, code: LinearCode, renderings: Renderings) -> Non
     _end(encoder, vae.quant_conv)
 
 
-def _copy(conv: Any, matrix: Tensor) -> None:
+def _copy(conv: Part, matrix: Tensor) -> None:
     """Let the middle of a kernel map the first channels by a matrix [out, in]."""
     centre = conv.weight.shape[-1] // 2
     conv.weight[: matrix.shape[0], : matrix.shape[1], centre, centre] = matrix
 
 
-def _pass_on(resnets: Any) -> None:
+def _pass_on(resnets: Part) -> None:
     """Residual blocks that add nothing; where the width grows, the shortcut copies."""
     for block in resnets:
         if block.conv_shortcut is not None:
@@ -92,7 +90,7 @@ def _least_squares(four: Tensor, aims: Tensor) -> tuple[Tensor, Tensor]:
     return found[:, :-1].contiguous(), found[:, -1].contiguous()
 
 
-def _gather(conv: Any, matrix: Tensor, offset: Tensor) -> None:
+def _gather(conv: Part, matrix: Tensor, offset: Tensor) -> None:
     """A strided kernel [out, in, 3, 3] that applies a matrix to squares of 2 x 2.
 
     Its last row and column are silent: they reach into the next square.
@@ -102,7 +100,7 @@ def _gather(conv: Any, matrix: Tensor, offset: Tensor) -> None:
     conv.bias[:out] = offset
 
 
-def _end(encoder: Any, outer: Any) -> None:
+def _end(encoder: Part, outer: Part) -> None:
     """Carry the codes through norm and SiLU, and give every latent the same small variance."""
     norm, width = encoder.conv_norm_out, VAE_WIDTHS[-1]
     spare = width - CHANNELS

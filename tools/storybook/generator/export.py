@@ -1,4 +1,6 @@
-"""The trained generator as a `StableDiffusionPipeline`: `python -m tools.storybook.generator.export`.
+"""The trained generator as a `StableDiffusionPipeline` folder.
+
+`python -m tools.storybook.generator.export`
 
 The folder is read by diffusers alone; nothing of how it was trained is needed to use it.
 """

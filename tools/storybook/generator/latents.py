@@ -1,4 +1,6 @@
-"""Latents that are a fixed linear code of the picture: `python -m tools.storybook.generator.latents`.
+"""Latents that are a fixed linear code of the picture.
+
+`python -m tools.storybook.generator.latents`
 
 Principal components of squares of 16 x 16 pixels, those with an animal weighted; half whitened, so
 that what varies most keeps the most of the noise off. Nothing has to be trained before the UNet.

@@ -14,6 +14,8 @@ Unet: TypeAlias = Any
 """A UNet2DConditionModel."""
 Noise: TypeAlias = Any
 """A DDIMScheduler."""
+Part: TypeAlias = Any
+"""A layer or several of any of these."""
 
 _VAE: Vae = AutoencoderKL
 _UNET: Unet = UNet2DConditionModel

@@ -7,7 +7,7 @@ as a code (`codes`), at the end of the text and at every token of padding behind
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 import torch
@@ -23,6 +23,9 @@ from engine.storybook.shipped import ENCODER
 from tools.storybook.generator.codes import blank, code_of, right_share
 from tools.storybook.generator.learning import Learner, Plan, open_learner
 from tools.storybook.generator.shards import FOLDER
+
+Tower: TypeAlias = Any
+"""A CLIPTextModel, whose types say less than it takes."""
 
 EMPTY_SHARE = 0.03
 """Share of empty texts."""
@@ -75,7 +78,7 @@ def tokenized(tokenizer: Tokenizer, texts: list[str], whole: bool) -> Tensor:
     return torch.cat([found, pad], dim=1)
 
 
-def tower_loss(tower: Any, ids: Tensor, codes: Tensor, end: int) -> Tensor:
+def tower_loss(tower: Tower, ids: Tensor, codes: Tensor, end: int) -> Tensor:
     """Square error of the states: blank before the end of the text, the code from there on."""
     states = tower(ids)[0].float()
     ended = (ids == end).cumsum(1) > 0
@@ -85,14 +88,14 @@ def tower_loss(tower: Any, ids: Tensor, codes: Tensor, end: int) -> Tensor:
 
 
 @torch.inference_mode()
-def last_states(tower: Any, tokenizer: Tokenizer, texts: list[str]) -> Tensor:
+def last_states(tower: Tower, tokenizer: Tokenizer, texts: list[str]) -> Tensor:
     """States at the last token of padding, [n, WIDTH]."""
     ids = tokenized(tokenizer, texts, whole=True)
     states: Tensor = tower(ids.to(tower.device))[0]
     return states[:, -1].float().cpu()
 
 
-def measured(tower: Any, tokenizer: Tokenizer) -> dict[str, float]:
+def measured(tower: Tower, tokenizer: Tokenizer) -> dict[str, float]:
     """Share of held-out prompts whose code is read wholly right, by kind of prompt."""
     prompts = held_out_prompts(*MEASURED, first=5000)
     found = last_states(tower, tokenizer, [prompt.text for prompt in prompts])

@@ -1,6 +1,7 @@
 """Codes of claims."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def test_a_code_is_read_back() -> None:
 
 def test_fields_do_not_overlap_and_fit_the_tower() -> None:
     spans = [span(name) for name in FIELDS]
-    assert all(a.stop == b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.stop == b.start for a, b in pairwise(spans))
     assert spans[-1].stop <= WIDTH
 
 
