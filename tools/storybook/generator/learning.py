@@ -21,7 +21,7 @@ from engine.storybook.training.muon import Muon
 
 MUON_RATE = 4.0
 """How much faster than the rest the matrices inside a network learn where Muon moves them."""
-ENDS = ("conv_in", "conv_out", "quant_conv", "time_emb", "add_embedding")
+ENDS = ("conv_in", "conv_out", "quant_conv", "time_emb", "embedding")
 """Parts of names of matrices that Muon leaves to AdamW."""
 
 

@@ -31,7 +31,7 @@ EMPTY_SHARE = 0.03
 """Share of empty texts."""
 TAIL = 6
 """Tokens of padding that short batches have; one batch of WHOLE_EVERY has all of them."""
-WHOLE_EVERY = 4
+WHOLE_EVERY = 12
 MEASURED = (100, 100, 50)
 """Prompts of each kind that are read at the end."""
 
@@ -143,7 +143,7 @@ def train(plan: Plan) -> Learner:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
-@click.option("--pictures", "texts", default=60_000, show_default=True, help="Texts to read.")
+@click.option("--pictures", "texts", default=150_000, show_default=True, help="Texts to read.")
 @click.option("--batch", default=48, show_default=True)
 @click.option("--rate", default=1e-3, show_default=True)
 @click.option("--minutes", type=float, help="Stop for now after so many.")
@@ -160,8 +160,7 @@ def main(
         rate=rate,
         minutes=minutes,
         device=device,
-        muon=False,
-        level_share=0.3,
+        level_share=0.5,
         decay=0.99,
     )
     train(plan)

@@ -51,6 +51,7 @@ def exported(folder: Path) -> Path:
     for pictures in (2, 4):
         tower.train(replace(plan, pictures=pictures))
         unet.train(replace(plan, name="unet", pictures=pictures), report_minutes=10)
-        decoder.train(replace(plan, name="decoder", pictures=pictures))
+        decoder.train(replace(plan, name=decoder.DECODER, pictures=pictures))
+    decoder.train(replace(plan, name=decoder.GUESSES, pictures=4))
     export_generator(folder, folder / "out", Options(steps=2, width=96, height=96))
     return folder / "out"
