@@ -1,11 +1,13 @@
 """Training of the decoder of the linear latents: `python -m tools.storybook.generator.decoder`.
 
-Pixels and edges, animals weighted; then the storybook's encoder and a small critic of patches look
-at the pictures too, which keeps the doubt that is left from being drawn as blur. Latents come with
-noise, since a UNet leaves some. With `--guesses` the decoder goes on from the UNet's own
-guesses at noisy latents.
+The decoder grows: its first levels learn first, each through a head of its own, at a tenth of the
+cost of whole pictures. Pixels and edges count, those of animals more; then the storybook's encoder
+and a small critic of patches judge the pictures too, which keeps the doubt that is left from being
+drawn as blur. Latents come with noise, since a UNet leaves some. With `--guesses` the decoder goes
+on from the UNet's own guesses at noisy latents.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +16,13 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.storybook.training.checkpoint import load_checkpoint
 from tools.storybook.generator.codes import WIDTH, code_states, whole_code
 from tools.storybook.generator.judges import Judges, make_judges
 from tools.storybook.generator.latents import animal_share, load_latents, to_input, to_pixels
-from tools.storybook.generator.learning import Learner, Plan, open_learner
+from tools.storybook.generator.learning import Learner, Plan, Stateful, open_learner
 from tools.storybook.generator.networks import (
     Noise,
     Part,
@@ -30,14 +33,16 @@ from tools.storybook.generator.networks import (
     make_noise,
 )
 from tools.storybook.generator.positions import give_positions
-from tools.storybook.generator.rendering import SIDE
+from tools.storybook.generator.rendering import CELL, SIDE
 from tools.storybook.generator.shards import FOLDER, Renderings, open_renderings, subject_of
 
 ANIMAL_WEIGHT = 5.0
 """How much more a pixel of an animal counts than one of the scenery."""
 NOISE, NOISY_SHARE = 0.35, 0.8
 """Deviation of the noise on latents, at most, and the share that has any."""
-JUDGED = 0.5
+GROWN = ((0.12, 1), (0.22, 2), (0.30, 3))
+"""Share of the run until which only so many copies of the cells are made."""
+JUDGED = 0.6
 """Share of the run after which pictures are judged by more than their absolute error."""
 GUESSED = 700
 """The last step of the noise from which the UNet guesses."""
@@ -48,14 +53,44 @@ HELD_OUT = 10
 
 
 def reader(vae: Vae) -> nn.ModuleDict:
-    """The layers that learn."""
+    """The layers that learn and stay."""
     return nn.ModuleDict({"inner": vae.decoder, "outer": vae.post_quant_conv})
 
 
-def decode(layers: Part, latents: Tensor) -> Tensor:
-    """Pictures of latents, -1 to 1."""
-    found: Tensor = layers["inner"](layers["outer"](latents))
-    return found
+def growing(vae: Vae) -> nn.ModuleDict:
+    """The layers that learn, with a head for each level that is to be a picture for a while."""
+    layers = reader(vae)
+    widths = vae.config.block_out_channels[::-1]
+    heads = {
+        str(level): nn.Conv2d(widths[level], 3 * (CELL // 2**level) ** 2, 1) for _, level in GROWN
+    }
+    layers["heads"] = nn.ModuleDict(heads)
+    return layers
+
+
+def read_weights(vae: Vae, weights: Mapping[str, Tensor]) -> None:
+    """Take the weights of `growing` layers into an autoencoder, without the heads."""
+    kept = {name: value for name, value in weights.items() if not name.startswith("heads.")}
+    reader(vae).load_state_dict(kept)
+
+
+def decode(layers: Part, latents: Tensor, level: int | None = None) -> Tensor:
+    """Pictures of latents, -1 to 1; by the head of a level if one is given."""
+    inner, state = layers["inner"], layers["outer"](latents)
+    if level is None:
+        found: Tensor = inner(state)
+        return found
+    state = inner.mid_block(inner.conv_in(state))
+    for block in inner.up_blocks[:level]:
+        state = block(state)
+    for resnet in inner.up_blocks[level].resnets:
+        state = resnet(state, None)
+    return functional.pixel_shuffle(layers["heads"][str(level)](state), CELL // 2**level)
+
+
+def level_at(share: float) -> int | None:
+    """The level that learns at a share of the run; None for all of them."""
+    return next((level for until, level in GROWN if share < until), None)
 
 
 def picture_loss(y: Tensor, x: Tensor, animals: Tensor) -> Tensor:
@@ -118,7 +153,7 @@ def sheet(vae: Vae, source: Source, device: str) -> tuple[Image.Image, list[floa
 def averaged(learner: Learner) -> Vae:
     """An autoencoder whose decoder has the averaged weights."""
     vae = build_vae().to(learner.plan.device)
-    reader(vae).load_state_dict(learner.averages.values)
+    read_weights(vae, learner.averages.values)
     return vae.eval()
 
 
@@ -166,7 +201,7 @@ def begin(plan: Plan, vae: Vae, judges: Judges) -> None:
     state = load_checkpoint(plan.folder / f"{DECODER}.pt")
     if state is None:
         raise click.ClickException(f"{plan.folder} holds no decoder; train it first")
-    reader(vae).load_state_dict(state["averages"])
+    read_weights(vae, state["averages"])
     judges.critic.load_state_dict(state["extras"]["critic"])
 
 
@@ -183,19 +218,21 @@ def train(plan: Plan) -> Learner:
         begin(plan, vae, judges)
     else:
         give_positions(vae)
-    extras = {"critic": judges.critic, "critic-optimizer": judges.optimizer}
-    learner = open_learner(plan, reader(vae), extras)
+    extras: dict[str, Stateful] = {"critic": judges.critic, "critic-optimizer": judges.optimizer}
+    learner = open_learner(plan, growing(vae), extras)
     total = 0.0
     while not learner.over:
         rng = learner.random()
         judged = guesser is not None or learner.share >= JUDGED
-        batch = source.draw(rng, plan.batch)
+        level = None if guesser is not None else level_at(learner.share)
+        # What a level saves is spent on more pictures.
+        batch = source.draw(rng, plan.batch * 2 ** (0 if level is None else 4 - level))
         x = batch.pictures.to(plan.device, memory_format=torch.channels_last)
         z = noisy(batch, plan.device)
         if guesser is not None:
             z = guesser.guess(batch, rng, plan.device)
         with torch.autocast(plan.device, torch.bfloat16):
-            y = decode(learner.module, z)
+            y = decode(learner.module, z, level)
             loss = picture_loss(y.float(), x, batch.animals.to(plan.device))
             total += float(loss.detach())
             if judged:

@@ -67,7 +67,8 @@ def _pass_on(resnets: Part) -> None:
 
 def _gathered(state: Tensor) -> Tensor:
     """Each square of 2 x 2 as one cell, its channels one after the other."""
-    return functional.pixel_unshuffle(state, 2)
+    four: Tensor = functional.pixel_unshuffle(state, 2)
+    return four
 
 
 def _most_telling(four: Tensor, width: int) -> Tensor:

@@ -18,10 +18,10 @@ from engine.storybook.painter.painting import Options, Pipeline, assemble, write
 from engine.storybook.painter.texts import TOKENIZER, TOWER
 from engine.storybook.training.checkpoint import load_checkpoint
 from tools.storybook.generator.codes import WIDTH
-from tools.storybook.generator.decoder import reader
+from tools.storybook.generator.decoder import read_weights
 from tools.storybook.generator.encoder import construct_encoder
 from tools.storybook.generator.latents import load_code
-from tools.storybook.generator.networks import build_unet, build_vae
+from tools.storybook.generator.networks import Part, build_unet, build_vae
 from tools.storybook.generator.rendering import SIDE
 from tools.storybook.generator.shards import FOLDER, open_renderings
 
@@ -49,9 +49,9 @@ def open_pipeline(folder: Path) -> tuple[Pipeline, dict[str, dict[str, float]]]:
     unet.load_state_dict(weights)
     name = "guesses" if (folder / "guesses.pt").exists() else "decoder"
     weights, facts["decoder"] = _averages(folder, name)
-    reader(vae).load_state_dict(weights)
+    read_weights(vae, weights)
     construct_encoder(vae, load_code(folder), open_renderings(folder))
-    tower = CLIPTextModel.from_pretrained(folder / TOWER, dtype=torch.float32)
+    tower: Part = CLIPTextModel.from_pretrained(folder / TOWER, dtype=torch.float32)
     _, facts["tower"] = _averages(folder, "tower")
     pipe = assemble(
         vae.eval(), unet.eval(), tower.eval(), CLIPTokenizer.from_pretrained(folder / TOKENIZER)

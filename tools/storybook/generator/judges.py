@@ -67,8 +67,9 @@ class Judges:
         """What they hold against decoded pictures."""
         self.critic.requires_grad_(False)
         half = max(len(x) // 2, 1)
-        felt = self.perceptual(y[:half], x[:half])
-        return PERCEPTUAL_WEIGHT * felt - CRITIC_WEIGHT * self.critic(y).float().mean()
+        felt: Tensor = self.perceptual(y[:half], x[:half])
+        liked: Tensor = self.critic(y).float().mean()
+        return PERCEPTUAL_WEIGHT * felt - CRITIC_WEIGHT * liked
 
     def learn(self, y: Tensor, x: Tensor) -> None:
         """One step of the critic."""

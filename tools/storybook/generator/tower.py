@@ -29,6 +29,8 @@ Tower: TypeAlias = Any
 
 EMPTY_SHARE = 0.03
 """Share of empty texts."""
+BLANK_WEIGHT = 0.3
+"""How much the states before the end of a text count."""
 TAIL = 6
 """Tokens of padding that short batches have; one batch of WHOLE_EVERY has all of them."""
 WHOLE_EVERY = 12
@@ -84,7 +86,9 @@ def tower_loss(tower: Tower, ids: Tensor, codes: Tensor, end: int) -> Tensor:
     ended = (ids == end).cumsum(1) > 0
     aims = torch.where(ended[..., None], codes[:, None], blank().to(codes.device))
     error = (states - aims).square().mean(2)
-    return (error * ended).sum() / ended.sum() + 0.3 * (error * ~ended).sum() / (~ended).sum()
+    before = ~ended
+    loss: Tensor = (error * ended).sum() / ended.sum()
+    return loss + BLANK_WEIGHT * (error * before).sum() / before.sum()
 
 
 @torch.inference_mode()
@@ -110,7 +114,7 @@ def measured(tower: Tower, tokenizer: Tokenizer) -> dict[str, float]:
 def write_tower(learner: Learner, tower: CLIPTextModel, tokenizer: Tokenizer) -> None:
     """Write the averaged tower and its tokenizer where the other parts find them."""
     config: Any = tower.config
-    final = CLIPTextModel(config)
+    final: Tower = CLIPTextModel(config)
     final.load_state_dict(learner.averages.values)
     final.save_pretrained(learner.plan.folder / TOWER)
     tokenizer.save_pretrained(learner.plan.folder / TOKENIZER)

@@ -106,7 +106,8 @@ def diffusion_loss(
     left = (1 - noise.alphas_cumprod[steps]).clamp(min=LEAST_NOISE)[:, None, None].to(device)
     weight = 1.0 + ANIMAL_WEIGHT * batch.animals.to(device)
     error = (found.float() - x).square().mean(1)
-    return (weight / left * error).sum() / weight.sum()
+    loss: Tensor = (weight / left * error).sum() / weight.sum()
+    return loss
 
 
 @torch.inference_mode()

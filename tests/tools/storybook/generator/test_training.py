@@ -16,8 +16,17 @@ from engine.storybook.painter.texts import text_states, text_tower
 from engine.storybook.shipped import ENCODER
 from tools.storybook.generator import decoder, tower, unet
 from tools.storybook.generator.codes import STRENGTH, WIDTH, blank, code_of, span
-from tools.storybook.generator.latents import load_latents, to_input
-from tools.storybook.generator.networks import build_unet, make_noise
+from tools.storybook.generator.judges import make_judges
+from tools.storybook.generator.latents import (
+    CELLS,
+    CHANNELS,
+    load_code,
+    load_latents,
+    to_input,
+)
+from tools.storybook.generator.learning import Plan
+from tools.storybook.generator.networks import build_unet, build_vae, make_noise
+from tools.storybook.generator.positions import give_positions
 from tools.storybook.generator.shards import open_renderings
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -132,15 +141,47 @@ def test_the_loss_looks_harder_at_animals(source: unet.Source) -> None:
     assert loss(near) / loss(1 - near) > 2 * share
 
 
-def test_a_window_shows_what_its_latents_say(folder: Path) -> None:
-    from tools.storybook.generator.latents import load_code
-
+def test_pictures_and_latents_of_a_batch_belong_together(folder: Path) -> None:
     source = decoder.Source(renderings=open_renderings(folder), latents=load_latents(folder))
-    batch = source.draw(np.random.default_rng(0), 16, True)
-    assert batch.pictures.shape == (16, 3, decoder.WINDOW, decoder.WINDOW)
+    batch = source.draw(np.random.default_rng(0), 8)
     assert torch.allclose(load_code(folder).encode(batch.pictures), batch.latents, atol=0.03)
-    whole = source.draw(np.random.default_rng(0), 16, False)
-    assert batch.animals.mean() > 1.3 * whole.animals.mean()
+    for number, animals in zip(batch.numbers.tolist(), batch.animals, strict=True):
+        cover = source.renderings.coverage[number] / 255
+        assert float(animals.mean()) == pytest.approx(float(cover.mean()), abs=1e-3)
+
+
+def test_decoders_begin_with_positions() -> None:
+    vae = build_vae()
+    give_positions(vae)
+    seen: list[torch.Tensor] = []
+    for block in vae.decoder.up_blocks:
+        block.register_forward_hook(lambda _, __, found: seen.append(found[0]))
+    with torch.no_grad():
+        vae.decoder(torch.randn(1, CHANNELS, CELLS, CELLS))
+    for size, maps in zip((12, 24, 48, 96, 96), seen, strict=True):
+        ramp = torch.arange(1, size + 1) / size
+        assert torch.allclose(maps[0], ramp.expand(size, -1), atol=1e-4)
+        assert torch.allclose(maps[1], ramp[:, None].expand(-1, size), atol=1e-4)
+        parity = 1.0 - 2.0 * (torch.arange(size) % 2)
+        assert torch.allclose(maps[2], parity.expand(size, -1), atol=1e-3)
+        assert torch.allclose(maps[3], parity[:, None].expand(-1, size), atol=1e-3)
+
+
+def test_guesses_begin_with_the_trained_decoder(folder: Path, exported: Path) -> None:
+    assert exported.exists()
+    plan = Plan(folder=folder, name="guesses", pictures=2, batch=2, rate=0.0)
+    vae, judges = build_vae(), make_judges("cpu")
+    decoder.begin(plan, vae, judges)
+    trained = torch.load(folder / "decoder.pt", weights_only=True)["averages"]
+    for name, value in decoder.reader(vae).state_dict().items():
+        assert torch.equal(value, trained[name])
+    guesser = decoder.open_guesser(plan)
+    source = decoder.Source(renderings=open_renderings(folder), latents=load_latents(folder))
+    batch = source.draw(np.random.default_rng(0), 3)
+    guesser.unet.requires_grad_(False)
+    found = guesser.guess(batch, np.random.default_rng(0), "cpu")
+    assert found.shape == batch.latents.shape
+    assert not torch.allclose(found, batch.latents, atol=0.1)
 
 
 def test_an_error_on_an_animal_weighs_more() -> None:
