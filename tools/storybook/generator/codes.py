@@ -125,15 +125,16 @@ def code_states(codes: Tensor, rng: np.random.Generator, tokens: int = 12) -> Te
 
 
 def read_code(states: Tensor) -> list[dict[str, str]]:
-    """What codes [n, WIDTH] state, roughly: for each field the value that is stated most."""
+    """What codes [n, WIDTH] state, roughly: each field with what it says by more than half."""
     found: list[dict[str, str]] = []
     for row in states:
         parts = {}
         for name, values in FIELDS.items():
-            part = row[span(name)]
-            best = int(part.argmax())
-            if float(part[best]) > STRENGTH / 2:
-                parts[name] = values[best]
+            said = (row[span(name)] > STRENGTH / 2).tolist()
+            if any(said):
+                parts[name] = ", ".join(
+                    v for v, is_said in zip(values, said, strict=True) if is_said
+                )
         found.append(parts)
     return found
 

@@ -63,7 +63,7 @@ def test_a_code_is_read_back() -> None:
             "time": scene.time,
             "prop": scene.prop,
             "shape": f"{animal.animal} {animal.action}",
-            "sort": "code",
+            "sort": "code, animal",
         }
     ]
     assert "animal" not in read_code(whole_code(scene, False)[None])[0]
