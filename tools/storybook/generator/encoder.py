@@ -77,7 +77,7 @@ def _most_telling(four: Tensor, width: int) -> Tensor:
     kept = min(width, len(flat))
     if kept == len(flat):
         return torch.eye(kept)
-    _, vectors = torch.linalg.eigh(flat @ flat.T)
+    vectors: Tensor = torch.linalg.eigh(flat @ flat.T).eigenvectors
     return vectors.flip(1)[:, :kept].T.contiguous()
 
 

@@ -88,7 +88,8 @@ def tower_loss(tower: Tower, ids: Tensor, codes: Tensor, end: int) -> Tensor:
     error = (states - aims).square().mean(2)
     before = ~ended
     loss: Tensor = (error * ended).sum() / ended.sum()
-    return loss + BLANK_WEIGHT * (error * before).sum() / before.sum()
+    loss = loss + BLANK_WEIGHT * (error * before).sum() / before.sum()
+    return loss
 
 
 @torch.inference_mode()
