@@ -22,10 +22,10 @@ FLYING = {"butterfly": {"flying": "running"}}
 """What is said of an animal for one of the four actions."""
 
 
-def asked(kind: Kind, count: int) -> list[Prompt]:
-    """The held-out prompts of a sheet."""
+def asked(kind: Kind, count: int, first: int = 0) -> list[Prompt]:
+    """The held-out prompts of a sheet, from number `first` on."""
     usual, unseen = (count, 0) if kind is Kind.USUAL else (0, count)
-    return held_out_prompts(usual, unseen, 0)
+    return held_out_prompts(usual, unseen, 0, first=first)
 
 
 def numbered(pictures: Sequence[Image.Image], zoom: int, first: int = 1) -> Image.Image:
@@ -78,23 +78,32 @@ def main() -> None:
 
 
 _KIND = click.option("--kind", type=click.Choice(["usual", "unseen"]), default="usual")
+_FIRST = click.option("--first", default=0, show_default=True, help="Number of the first prompt.")
 
 
 @main.command()
 @click.argument("generator", type=click.Path(exists=True, path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @_KIND
+@_FIRST
 @click.option("--count", default=100, show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Of the first picture; then one more.")
 @click.option("--zoom", default=2, show_default=True)
 @click.option("--threads", default=2, show_default=True)
 def sheet(
-    generator: Path, out: Path, kind: str, count: int, seed: int, zoom: int, threads: int
+    generator: Path,
+    out: Path,
+    kind: str,
+    first: int,
+    count: int,
+    seed: int,
+    zoom: int,
+    threads: int,
 ) -> None:
     """Paint a numbered sheet with the pipeline in the folder GENERATOR."""
     torch.set_num_threads(threads)
     pipe, options = load_painter(generator)
-    prompts = asked(Kind(kind), count)
+    prompts = asked(Kind(kind), count, first)
     seeds = range(seed, seed + count)
     pictures = paint(pipe, [prompt.text for prompt in prompts], seeds, options)
     numbered(pictures, zoom).save(out)
@@ -103,11 +112,12 @@ def sheet(
 @main.command()
 @click.argument("names", type=click.Path(exists=True, path_type=Path))
 @_KIND
+@_FIRST
 @click.option("--wrong", is_flag=True, help="Show the lines that differ.")
-def count(names: Path, kind: str, wrong: bool) -> None:
+def count(names: Path, kind: str, first: int, wrong: bool) -> None:
     """Count the lines of NAMES that name what was asked for."""
     lines = names.read_text(encoding="utf-8").splitlines()
-    prompts = asked(Kind(kind), len(lines))
+    prompts = asked(Kind(kind), len(lines), first)
     click.echo(f"of {len(lines)}: {counted(prompts, lines)}")
     for number, (prompt, line) in enumerate(zip(prompts, lines, strict=True), start=1):
         true = prompt.scene.animals[0]

@@ -31,6 +31,7 @@ def test_sheets_ask_for_the_prompts_that_figures_are_measured_by() -> None:
     figures = held_out_prompts()
     assert asked(Kind.USUAL, 100) == figures[:100]
     assert asked(Kind.UNSEEN, 50) == figures[100:150]
+    assert asked(Kind.USUAL, 90, first=10) == figures[10:100]
 
 
 def test_pictures_stand_in_rows_with_room_for_a_number() -> None:
