@@ -21,7 +21,7 @@ from tools.storybook.generator.codes import WIDTH
 from tools.storybook.generator.decoder import read_weights
 from tools.storybook.generator.encoder import construct_encoder
 from tools.storybook.generator.latents import load_code
-from tools.storybook.generator.networks import Part, build_unet, build_vae
+from tools.storybook.generator.networks import Part, build_unet, build_vae, make_noise
 from tools.storybook.generator.rendering import SIDE
 from tools.storybook.generator.shards import FOLDER, open_renderings
 
@@ -53,9 +53,9 @@ def open_pipeline(folder: Path) -> tuple[Pipeline, dict[str, dict[str, float]]]:
     construct_encoder(vae, load_code(folder), open_renderings(folder))
     tower: Part = CLIPTextModel.from_pretrained(folder / TOWER, dtype=torch.float32)
     _, facts["tower"] = _averages(folder, "tower")
-    pipe = assemble(
-        vae.eval(), unet.eval(), tower.eval(), CLIPTokenizer.from_pretrained(folder / TOKENIZER)
-    )
+    tokenizer = CLIPTokenizer.from_pretrained(folder / TOKENIZER)
+    pipe = assemble(vae.eval(), unet.eval(), tower.eval(), tokenizer)
+    pipe.scheduler = make_noise()
     return pipe, facts
 
 

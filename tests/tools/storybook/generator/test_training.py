@@ -72,6 +72,8 @@ def test_runs_go_on_and_leave_logs_and_a_pipeline(folder: Path, exported: Path) 
     assert [facts[name]["samples"] for name in ("tower", "unet", "decoder")] == [4, 4, 4]
     index = json.loads((exported / "model_index.json").read_text())
     assert index["_class_name"] == "StableDiffusionPipeline"
+    schedule = json.loads((exported / "scheduler" / "scheduler_config.json").read_text())
+    assert schedule["prediction_type"] == "sample" and schedule["rescale_betas_zero_snr"]
     for path in exported.rglob("*.json"):
         assert "_name_or_path" not in json.loads(path.read_text())
 
