@@ -83,8 +83,8 @@ def _tidy(folder: Path) -> None:
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--steps", default=10, show_default=True)
-@click.option("--guidance", default=2.0, show_default=True)
+@click.option("--steps", default=8, show_default=True)
+@click.option("--guidance", default=1.5, show_default=True)
 @click.option("--scheduler", default="dpm++", show_default=True)
 def main(folder: Path, out: Path, steps: int, guidance: float, scheduler: str) -> None:
     """Write the generator trained in FOLDER."""

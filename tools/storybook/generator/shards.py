@@ -80,7 +80,7 @@ def write_shard(folder: Path, number: int) -> None:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
-@click.option("--shards", default=30, show_default=True, help="Thousands of renderings.")
+@click.option("--shards", default=18, show_default=True, help="Thousands of renderings.")
 def main(folder: Path, shards: int) -> None:
     """Render the shards that are missing."""
     target = folder / "renderings"

@@ -173,10 +173,10 @@ def train(plan: Plan, report_minutes: float) -> Learner:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
-@click.option("--pictures", default=600_000, show_default=True)
+@click.option("--pictures", default=300_000, show_default=True)
 @click.option("--batch", default=64, show_default=True)
-@click.option("--rate", default=1e-3, show_default=True)
-@click.option("--muon/--adam", default=True, show_default=True)
+@click.option("--rate", default=1.5e-3, show_default=True)
+@click.option("--muon/--adam", default=False, show_default=True)
 @click.option("--reports", default=3.0, show_default=True, help="Minutes between measurements.")
 @click.option("--name", default="unet", show_default=True, help="Of checkpoint and log.")
 @click.option("--minutes", type=float, help="Stop for now after so many.")
