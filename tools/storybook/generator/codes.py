@@ -33,8 +33,14 @@ FIELDS = {
     "sort": ("blank", "code", "animal", "scenery"),
 }
 """What a code states, each with its values. A blank stands where the text goes on."""
-USUAL_ACTION, USUAL_POSITION, USUAL_TIME, USUAL_PROP = "standing", "middle", "day", "none"
-"""What is painted where the text does not say."""
+USUAL_ACTION, USUAL_POSITION = "standing", "middle"
+USUAL_PLACE, USUAL_TIME, USUAL_PROP = "meadow", "day", "none"
+"""Shown where the text does not say: one picture, rather than something between several."""
+USUAL_COLOUR = {
+    "dog": "brown", "cat": "orange", "horse": "brown", "elephant": "gray", "butterfly": "blue",
+    "chicken": "white", "cow": "black", "sheep": "white", "squirrel": "orange", "spider": "black",
+}  # fmt: skip
+"""Colour of an animal where the text does not say."""
 UNSTATED = {"everything": 0.08, "place": 0.12, "colour": 0.06, "animal": 0.03}
 """Shares of the renderings that are learned with less than their whole code."""
 THINNED = {"place": ("place",), "colour": ("colour",), "animal": ("animal", "shape")}
@@ -56,14 +62,19 @@ def resolved(claim: Claim) -> Claim:
     subjects = tuple(
         Subject(
             animal=subject.animal,
-            colour=subject.colour,
+            colour=subject.colour or USUAL_COLOUR.get(subject.animal or ""),
             action=subject.action or USUAL_ACTION,
             position=subject.position or USUAL_POSITION,
         )
         for subject in claim.subjects[:1]
     )
-    time, prop = claim.time or USUAL_TIME, claim.prop or USUAL_PROP
-    return replace(claim, subjects=subjects, time=time, prop=prop)
+    return replace(
+        claim,
+        subjects=subjects,
+        place=claim.place or USUAL_PLACE,
+        time=claim.time or USUAL_TIME,
+        prop=claim.prop or USUAL_PROP,
+    )
 
 
 def code_of(claim: Claim | None) -> Tensor:

@@ -9,10 +9,12 @@ import torch
 
 from engine.storybook.claims import Claim, Subject
 from engine.storybook.scene import UNSEEN_PAIRS, UNSEEN_TRIPLES, sample_scene
+from engine.storybook.vocabulary import ANIMALS
 from tools.storybook.generator.codes import (
     FIELDS,
     STRENGTH,
     UNSTATED,
+    USUAL_COLOUR,
     WIDTH,
     blank,
     code_of,
@@ -33,9 +35,9 @@ def claim(**stated: str) -> Claim:
 
 
 def test_what_is_usual_need_not_be_said() -> None:
-    brief = claim(animal="dog", colour="red")
+    brief = claim(animal="dog")
     full = replace(
-        claim(animal="dog", colour="red", action="standing", position="middle"),
+        claim(animal="dog", colour="brown", action="standing", position="middle", place="meadow"),
         time="day",
         prop="none",
     )
@@ -90,6 +92,11 @@ def test_an_unseen_place_is_a_sum_of_seen_ones(animal: str, action: str, place: 
     found = code_of(claim(animal=animal, action=action, place=place))
     bare = code_of(claim(animal=animal, action=action))
     assert torch.equal(found, bare + code_of(Claim(place=place)) - code_of(Claim()))
+
+
+def test_every_animal_has_a_usual_colour_that_training_shows() -> None:
+    assert USUAL_COLOUR.keys() == set(ANIMALS)
+    assert not UNSEEN_PAIRS & set(USUAL_COLOUR.items())
 
 
 def test_some_codes_say_less_and_none_says_more() -> None:
