@@ -243,5 +243,5 @@ def test_one_command_runs_every_stage_with_options_that_it_takes(tmp_path: Path)
     for command, options in found:
         context = command.make_context("x", list(options), resilient_parsing=False)
         assert context.params["folder"] == tmp_path
-    names = [command.callback.__module__.rsplit(".")[-1] for command, _ in found]  # type: ignore[union-attr]
+    names = [command.callback.__module__.rsplit(".")[-1] for command, _ in found]
     assert names == ["shards", "latents", "tower", "unet", "decoder", "decoder", "export"]
