@@ -199,14 +199,15 @@ def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorIn
     parts = {} if path.is_file() else _parts(path, index, variant)
     factor = 2 ** (len(_list(vae, "block_out_channels")) - 1)
     depth = len(_list(unet, "block_out_channels")) - 1
-    schedulers = _schedulers(index, unet)
+    prediction = _prediction(scheduler)
+    schedulers = _schedulers(index, unet, prediction)
     text = read_json(config / "text_encoder" / "config.json") or {}
     return GeneratorInfo(
         id=_identity(source, path, memory),
         source=source,
         path=path,
         family=(checkpoint_family(path) if path.is_file() else _family(text)).name,
-        prediction_type=_prediction(scheduler),
+        prediction_type=prediction,
         defaults=_defaults(path, config, unet, factor, schedulers),
         multiple=math.lcm(_PIPELINE_MULTIPLE, factor),
         smallest=factor * 2**depth,
@@ -260,11 +261,17 @@ def _parts(path: Path, index: Mapping[str, Json], variant: str) -> dict[str, int
     return {name: sum(f.stat().st_size for f in found) for name, found in files.items() if found}
 
 
-def _schedulers(index: Mapping[str, Json], unet: Mapping[str, Json]) -> tuple[str, ...]:
+def _schedulers(
+    index: Mapping[str, Json], unet: Mapping[str, Json], prediction: str
+) -> tuple[str, ...]:
     """The names of the schedulers that fit the model."""
     own = index.get("scheduler")
     class_name = str(own[-1]) if isinstance(own, list) and own else ""
-    return fitting(class_name, is_distilled=unet.get("time_cond_proj_dim") is not None)
+    return fitting(
+        class_name,
+        is_distilled=unet.get("time_cond_proj_dim") is not None,
+        predicts_clean=prediction == SAMPLE,
+    )
 
 
 def _family(text: Mapping[str, Json]) -> GeneratorFamily:

@@ -27,6 +27,8 @@ class Scheduler:
     """It fits models, and LoRAs, that were distilled for it, and those take no other."""
     options: Mapping[str, bool | int | str] = field(default_factory=dict)
     """For diffusers' class, beside what the model's own configuration says."""
+    reads_clean: bool = True
+    """Can go by a network that predicts clean latents."""
     has_karras_sigmas: bool = False
     """Takes Karras' sigmas, save where they would spend the steps at a zero terminal SNR."""
 
@@ -57,6 +59,8 @@ SCHEDULERS: Mapping[str, Scheduler] = {
             class_name="EulerAncestralDiscreteScheduler",
             label="Euler a",
             steps=30,
+            # diffusers raises NotImplementedError at its first step.
+            reads_clean=False,
         ),
         Scheduler(
             name="lcm",
@@ -95,11 +99,16 @@ def scheduler_labelled(label: str) -> Scheduler | None:
     return None
 
 
-def fitting(class_name: str, *, is_distilled: bool) -> tuple[str, ...]:
+def fitting(class_name: str, *, is_distilled: bool, predicts_clean: bool) -> tuple[str, ...]:
     """Return the names that fit a model whose own scheduler is diffusers' class of that name.
 
-    `is_distilled` is whether the model's network shows that it was distilled.
+    `is_distilled` is whether the model's network shows that it was distilled, `predicts_clean`
+    whether it predicts clean latents.
     """
     own = [each for each in SCHEDULERS.values() if each.class_name == class_name]
     is_distilled = is_distilled or any(each.is_distilled for each in own)
-    return tuple(each.name for each in SCHEDULERS.values() if each.is_distilled == is_distilled)
+    return tuple(
+        each.name
+        for each in SCHEDULERS.values()
+        if each.is_distilled == is_distilled and (each.reads_clean or not predicts_clean)
+    )

@@ -1,43 +1,51 @@
-"""Trains the generator from nothing, with figures: `python -m tools.storybook.generator`."""
+"""Trains the storybook's generator from nothing: `python -m tools.storybook.generator`.
 
-import sys
+Each part ends at its number of pictures; a run that was stopped goes on from its last shard and
+checkpoint, and more pictures of a part train it further.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from tools.storybook import check as encoder_check
-from tools.storybook.__main__ import run
-from tools.storybook.generator import check, choose, decoder, pipeline, samples, unet, vae
-from tools.storybook.matcher import train as matcher
-from tools.storybook.optimising import DEFAULT_FOLDER
-from tools.storybook.renderer import shards as pictures
+from engine.collections import BUILT_IN
+from tools.storybook.generator import decoder, export, latents, shards, tower, unet
+from tools.storybook.generator.shards import FOLDER
+
+
+def stages(
+    folder: Path, out: Path, device: str, pictures: int
+) -> list[tuple[click.Command, list[str]]]:
+    """All scripts with their options, in order."""
+    where, on = ["--folder", str(folder)], ["--device", device]
+    return [
+        (shards.main, where),
+        (latents.main, where),
+        (tower.main, [*where, *on]),
+        (unet.main, [*where, *on, "--pictures", str(pictures)]),
+        (decoder.main, [*where, *on]),
+        (decoder.main, [*where, *on, "--guesses", "--rate", "1e-3"]),
+        (export.main, [*where, "--out", str(out)]),
+    ]
+
+
+def run(command: click.Command, options: Sequence[str]) -> None:
+    """Run one script as its command line would."""
+    click.echo(f"== {' '.join(options)}")
+    command.main(list(options), standalone_mode=False)
 
 
 @click.command()
-@click.option("--vae-minutes", default=60, show_default=True, help="How long to train the VAE.")
-@click.option("--unet-minutes", default=240, show_default=True, help="And the UNet.")
-@click.option("--decoder-minutes", default=30, show_default=True, help="And the VAE's decoder.")
-@click.option("--shards", default=60, show_default=True, help="Thousands of training pictures.")
-@click.option("--samples-out", default="docs/painter.png", show_default=True)
-def main(
-    vae_minutes: int, unet_minutes: int, decoder_minutes: int, shards: int, samples_out: str
-) -> None:
-    """Render pictures, train the parts, choose the options and print every figure.
-
-    The matcher is trained again, with generated pictures among its pairs. A run that was stopped
-    goes on from its last shard and checkpoint.
-    """
-    run(pictures.main, [str(DEFAULT_FOLDER / "pictures"), "--shards", str(shards)])
-    run(vae.main, ["--minutes", str(vae_minutes)])
-    run(unet.main, ["--minutes", str(unet_minutes)])
-    run(decoder.main, ["--minutes", str(decoder_minutes)])
-    run(pipeline.main, [])
-    run(choose.main, [])
-    run(samples.main, ["for-matcher"])
-    run(matcher.main, [])
-    run(encoder_check.main, ["--write"])
-    run(check.main, ["--write"])
-    run(samples.main, ["sheet", samples_out])
+@click.argument("out", type=click.Path(path_type=Path), default=BUILT_IN.generator)
+@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
+@click.option("--pictures", default=300_000, show_default=True, help="That the UNet sees.")
+@click.option("--device", default="cpu", show_default=True)
+def main(out: Path, folder: Path, pictures: int, device: str) -> None:
+    """Train all parts and write the pipeline to OUT, in the place of the shipped one by default."""
+    for command, options in stages(folder, out, device, pictures):
+        run(command, options)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

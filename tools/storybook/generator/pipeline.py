@@ -1,7 +1,4 @@
-"""The generator as a `StableDiffusionPipeline`: written as a folder, loaded, and run in batches.
-
-`python -m tools.storybook.generator.pipeline` writes the folder from what was trained.
-"""
+"""The generator as a `StableDiffusionPipeline`: written as a folder, loaded, and run in batches."""
 
 import json
 from collections.abc import Sequence
@@ -9,28 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import click
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline
 from PIL import Image
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
-from engine.collections import BUILT_IN
-from tools.storybook.generator.network import (
-    DECODER_FOLDER,
-    SIDE,
-    VAE_FOLDER,
-    Noise,
-    Tokenizer,
-    Unet,
-    Vae,
-    build_unet,
-    load_parts,
-    load_vae,
-    make_noise,
-)
-from tools.storybook.generator.trainer import FOLDER, RECORDED
-from tools.storybook.optimising import load_checkpoint, read_training_record, write_training_record
+from tools.storybook.generator.networks import Noise, Tokenizer, Unet, Vae, make_noise
+from tools.storybook.generator.rendering import SIDE
 
 Pipeline: TypeAlias = Any
 """A StableDiffusionPipeline."""
@@ -45,8 +27,8 @@ OPTIONS = "t2itui.json"
 class Options:
     """What a picture is generated with; written into the generator's folder."""
 
-    guidance_scale: float = 3.0
-    steps: int = 20
+    guidance_scale: float = 1.5
+    steps: int = 8
     scheduler: str = "dpm++"
     width: int = SIDE
     height: int = SIDE
@@ -128,56 +110,3 @@ def grid(pictures: Sequence[Image.Image], columns: int, zoom: int = 2) -> Image.
     for number, picture in enumerate(pictures):
         whole.paste(picture, (number % columns * width, number // columns * height))
     return whole.resize((whole.width * zoom, whole.height * zoom), Image.Resampling.NEAREST)
-
-
-def export_generator(source: Path, encoder: Path, target: Path) -> None:
-    """Write the averaged weights in half precision, with text tower, tokenizer and scheduler.
-
-    Options that are there already stay. ClickException where a checkpoint is lacking in `source`.
-    """
-    state = load_checkpoint(source / "unet.pt")
-    if state is None or not (source / VAE_FOLDER).exists():
-        raise click.ClickException(f"{source} holds no VAE or no UNet; train them first")
-    parts = load_parts(source, encoder)
-    unet = build_unet(parts.vae, parts.tower.config.hidden_size)
-    unet.load_state_dict(state["averages"])
-    taught = source / DECODER_FOLDER
-    if not taught.exists():
-        raise click.ClickException(f"{source} holds no taught decoder; train it first")
-    pipe = assemble(load_vae(taught), unet, parts.tower, parts.tokenizer)
-    pipe.to(torch.float16)
-    pipe.save_pretrained(target, safe_serialization=True)
-    _tidy(target)
-    trained = {name: state[name] for name in RECORDED}
-    record = {
-        "vae": read_training_record(source / VAE_FOLDER),
-        "decoder": read_training_record(taught),
-    }
-    write_training_record(target, record | {"unet": trained})
-    if not (target / OPTIONS).exists():
-        write_options(target, Options())
-
-
-def _tidy(folder: Path) -> None:
-    """Take out where the parts came from, and let everybody read the files."""
-    for path in folder.rglob("*.json"):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found.pop("_name_or_path", None) is not None:
-            path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    for path in folder.rglob("*.safetensors"):
-        path.chmod(0o644)
-
-
-@click.command()
-@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
-@click.option("--encoder", type=click.Path(path_type=Path), default=BUILT_IN.encoder)
-@click.option("--out", type=click.Path(path_type=Path), default=BUILT_IN.generator)
-def main(folder: Path, encoder: Path, out: Path) -> None:
-    """Write the generator trained in FOLDER."""
-    export_generator(folder, encoder, out)
-    size = sum(path.stat().st_size for path in out.rglob("*.safetensors"))
-    click.echo(f"{out}: {size / 1e6:.1f} MB of weights", err=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.storybook.captions import claim_of, full_claim, partial_claim
+from engine.storybook.captions import full_claim
 from engine.storybook.claims import Claim, Subject
 from engine.storybook.scenes import Scene
 from engine.storybook.vocabulary import ATTRIBUTES
@@ -89,47 +89,6 @@ def _prompt_claim(kind: Kind, scene: Scene, rng: Random) -> Claim:
     animal = scene.animals[0]
     subject = Subject(animal=animal.animal, colour=animal.colour, action=animal.action)
     return Claim(subjects=(subject,), place=scene.place)
-
-
-UNCONDITIONAL_SHARE = 0.1
-"""Share of the pictures that are learned without a caption, for guidance."""
-
-
-def training_caption(scene: Scene, rng: Random) -> str:
-    """A true caption of the scene, or nothing now and then."""
-    if rng.random() < UNCONDITIONAL_SHARE:
-        return ""
-    style = rng.random()
-    if style < 0.6:
-        claim = full_claim(scene)
-    elif style < 0.75:
-        claim = claim_of(scene, 2, rng)
-    elif style < 0.8:
-        claim = claim_of(scene, 1, rng)
-    else:
-        claim = partial_claim(scene, rng)
-    language = Language.ENGLISH if rng.random() < 0.5 else Language.CHINESE
-    return write(with_unusual_attributes(claim, scene), language, rng).text
-
-
-USUAL = {"position": "middle", "action": "standing"}
-"""What an animal is shown as where the caption does not say."""
-
-
-def with_unusual_attributes(claim: Claim, scene: Scene) -> Claim:
-    """The claim, with what is not as usual about an animal that stands alone.
-
-    So an animal of which nobody says where it is and what it does is generated standing in the
-    middle, rather than as something between three places and four poses.
-    """
-    if len(scene.animals) != 1:
-        return claim
-    subjects = claim.subjects
-    for name, usual in USUAL.items():
-        value = getattr(scene.animals[0], name)
-        if value != usual:
-            subjects = tuple(subject.with_value(name, value) for subject in subjects)
-    return replace(claim, subjects=subjects)
 
 
 Vectors = NDArray[np.float32]

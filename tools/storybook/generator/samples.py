@@ -10,10 +10,9 @@ import numpy as np
 import torch
 
 from engine.collections import BUILT_IN
-from tools.storybook.generator.network import SIDE
-from tools.storybook.generator.pictures import Pixels
 from tools.storybook.generator.pipeline import Options, Pipeline, generate, grid, load_pipeline
 from tools.storybook.generator.prompts import GENERATED, generated_prompts
+from tools.storybook.generator.rendering import Pixels
 from tools.storybook.optimising import DEFAULT_FOLDER
 
 PROMPTS = (
@@ -43,10 +42,10 @@ def sheet(out: Path) -> None:
 
 
 def generate_many(pipe: Pipeline, options: Options, count: int) -> Pixels:
-    """The pictures of the first `count` prompts, uint8 [count, SIDE, SIDE, 3]."""
+    """The pictures of the first `count` prompts, uint8 [count, height, width, 3]."""
     prompts = generated_prompts(count)
     pictures = generate(pipe, [prompt.text for prompt in prompts], range(count), options)
-    return np.stack([np.asarray(picture) for picture in pictures]).reshape(-1, SIDE, SIDE, 3)
+    return np.stack([np.asarray(picture, dtype=np.uint8) for picture in pictures])
 
 
 @main.command()

@@ -1,195 +1,210 @@
-"""Trains the generator's UNet on latents: `python -m tools.storybook.generator.unet`.
+"""Training of the UNet on linear latents and codes: `python -m tools.storybook.generator.unet`.
 
-The same command trains on a CPU or a GPU and goes on from the last checkpoint. It predicts
-velocities under a schedule that ends in pure noise (zero terminal SNR, Lin et al.,
-arXiv:2305.08891), weighted by where animals are. Most of the steps are drawn from the noisier part
-of the schedule, where shapes are decided (logit-normal, Esser et al., arXiv:2403.03206).
+Where a picture follows from its code, shapes are learned from pure noise first: there the UNet is
+asked for the picture itself, as at every later step: what predicts velocities has to carry all of
+the noise through its narrow layers, and leaves some of it in the picture. The last part of the run
+draws all steps alike, for details.
 """
 
-import shutil
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
 import click
+import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
-from engine.collections import BUILT_IN
-from tools.storybook.generator.network import (
-    DECODER_FOLDER,
-    TOKENIZER,
-    TOWER,
-    VAE_FOLDER,
-    Noise,
-    Parts,
-    Unet,
-    build_unet,
-    load_parts,
-    load_unet,
-    make_noise,
-    text_states,
-)
-from tools.storybook.generator.pictures import LatentBatch, Latents
-from tools.storybook.generator.pipeline import Options, assemble, generate, grid
-from tools.storybook.generator.prompts import training_caption
-from tools.storybook.generator.trainer import FOLDER, Plan, Trainer, make_optimizers, open_trainer
-from tools.storybook.optimising import (
-    DEFAULT_FOLDER,
-    read_training_record,
-    save_checkpoint,
-    write_training_record,
-)
+from tools.storybook.generator.codes import WIDTH, code_states, thinned, whole_code
+from tools.storybook.generator.latents import CELLS, animal_share, load_latents
+from tools.storybook.generator.learning import Learner, Plan, open_learner
+from tools.storybook.generator.networks import Noise, Unet, build_unet, make_noise
+from tools.storybook.generator.shards import FOLDER, open_renderings, subject_of
 
-ANIMAL_WEIGHT = 12.0
+ANIMAL_WEIGHT = 5.0
 """How much more a cell of an animal counts than one of the scenery."""
-SCALES = (1, 2, 4)
-"""Sides of the squares that errors are averaged over."""
-NOISY_SHARE, NOISY_MEAN = 0.75, 2.0
-"""Share of the noise steps drawn where shapes are decided, and the mean of their logits there."""
-SHOWN = (
-    "a brown dog standing in a meadow", "a white cat sleeping in the snow at night",
-    "a black horse running on the beach", "a gray elephant in the forest",
-    "a red butterfly flying by day", "an orange chicken eating grain on a farm at sunset",
-    "一头黄色的牛在雪地里吃草", "一只粉色的羊在海滩上", "一只紫色的松鼠在森林里睡觉",
-    "a blue spider on the left with a fence", "a farmyard at night",
-    "a purple elephant in the snow",
-)  # fmt: skip
-"""Prompts of the sample sheets."""
-FIRST, EPOCHS = 1000, 8.0
-"""How many pictures are encoded at first, and how often each is seen before there are more."""
+LEAST_NOISE = 0.25
+"""Share of noise below which an error weighs no more; weights are those of the velocity's error."""
+HELD_OUT = 200
+"""Renderings kept from training, the last ones."""
+MEASURED_STEPS = (999, 700, 300)
+"""Steps of the noise at which the error that is left is measured."""
+SHAPES_SHARE = 0.65
+"""Share of the run in which shapes come first."""
+PURE, SHAPED, SHAPED_MEAN = 0.3, 0.4, 1.5
+"""Shares of pure noise and of steps where shapes are decided, and the mean of their logits."""
+PURE_LATE = 0.1
+"""Share of pure noise in the last part, in which all other steps are alike."""
 
 
-def noise_steps(count: int, of: int, device: torch.device) -> Tensor:
-    """Random steps of `of`, int64 [count]: some anywhere, the others where shapes are decided."""
-    anywhere = torch.rand(count, device=device)
-    noisy = (torch.randn(count, device=device) + NOISY_MEAN).sigmoid()
-    chosen = torch.where(torch.rand(count, device=device) < NOISY_SHARE, noisy, anywhere)
-    return (chosen * of).long().clamp(0, of - 1)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Latents, the codes of what they show, and the share of animals in their cells."""
+
+    latents: Tensor
+    codes: Tensor
+    animals: Tensor
 
 
-def diffusion_loss(unet: Unet, noise: Noise, batch: LatentBatch, states: Tensor) -> Tensor:
-    """The error of the velocity at a random step for each picture."""
-    x = batch.latents.to(states.device)
-    steps = noise_steps(len(x), noise.config.num_train_timesteps, x.device)
-    epsilon = torch.randn_like(x)
-    noisy = noise.add_noise(x, epsilon, steps)
-    target = noise.get_velocity(x, epsilon, steps)
-    with torch.autocast("cuda", torch.bfloat16, enabled=x.device.type == "cuda"):
-        found = unet(noisy, steps, encoder_hidden_states=states).sample
-    near = 1.0 + ANIMAL_WEIGHT * batch.animals.to(x.device)[:, None]
-    return multiscale(found.float() - target, near)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """All renderings as latents and whole codes."""
+
+    latents: Tensor
+    codes: Tensor
+    animals: Tensor
+
+    def draw(self, rng: np.random.Generator, count: int) -> Batch:
+        """Random renderings but the held-out ones, with codes that mostly tell everything."""
+        numbers = torch.from_numpy(rng.integers(0, len(self.latents) - HELD_OUT, count))
+        return Batch(
+            latents=self.latents[numbers].float(),
+            codes=thinned(self.codes[numbers], rng),
+            animals=self.animals[numbers],
+        )
+
+    def held_out(self) -> Batch:
+        """The renderings kept from training, with whole codes."""
+        return Batch(
+            latents=self.latents[-HELD_OUT:].float(),
+            codes=self.codes[-HELD_OUT:],
+            animals=self.animals[-HELD_OUT:],
+        )
 
 
-def multiscale(error: Tensor, near: Tensor) -> Tensor:
-    """The mean square of an error [n, c, s, s], weighted by `near` [n, 1, s, s], at three scales.
-
-    Averaged over squares of 2 and 4 cells, what errs in one direction counts and noise does not
-    (Hoogeboom et al., arXiv:2301.11093): shapes are learned before details.
-    """
-    total = error.new_zeros(())
-    for side in SCALES:
-        square = functional.avg_pool2d(error, side).square().mean(1, keepdim=True)
-        weight = functional.avg_pool2d(near, side)
-        total = total + side**2 * ((weight * square).sum((1, 2, 3)) / weight.sum((1, 2, 3))).mean()
-    return total / len(SCALES)
+def open_source(folder: Path) -> Source:
+    """The renderings of a folder."""
+    latents, renderings = load_latents(folder), open_renderings(folder)
+    subjects = map(subject_of, range(len(renderings)))
+    return Source(
+        latents=latents,
+        codes=torch.stack([whole_code(each.scene, each.with_animal) for each in subjects]),
+        animals=animal_share(renderings.coverage, CELLS),
+    )
 
 
-def take_over(start: Path, folder: Path) -> None:
-    """Begin in `folder` with the parts of an exported generator, where there are none yet."""
-    record = read_training_record(start)
-    for name, source in (
-        (VAE_FOLDER, VAE_FOLDER),
-        (DECODER_FOLDER, VAE_FOLDER),
-        (TOWER, TOWER),
-        (TOKENIZER, TOKENIZER),
-    ):
-        if not (folder / name).exists():
-            shutil.copytree(start / source, folder / name)
-    write_training_record(folder / VAE_FOLDER, record["vae"])
-    write_training_record(folder / DECODER_FOLDER, record["decoder"])
-    if not (folder / "unet.pt").exists():
-        unet = load_unet(start / "unet")
-        weights = unet.state_dict()
-        optimizers = [optimizer.state_dict() for optimizer in make_optimizers(unet, 0.0)]
-        state = {"module": weights, "averages": weights, "optimizers": optimizers}
-        save_checkpoint(folder / "unet.pt", state | record["unet"])
+def noise_steps(share: float, count: int, rng: np.random.Generator) -> Tensor:
+    """Random steps of 1000, int64 [count], as this share of the run draws them."""
+    steps = rng.integers(0, 1000, count)
+    chance = rng.random(count)
+    if share >= SHAPES_SHARE:
+        steps[chance < PURE_LATE] = 999
+        return torch.from_numpy(steps)
+    shaped = 1 / (1 + np.exp(-(rng.standard_normal(count) + SHAPED_MEAN)))
+    steps = np.where(chance < PURE + SHAPED, (shaped * 1000).astype(np.int64), steps)
+    steps[chance < PURE] = 999
+    return torch.from_numpy(steps.clip(0, 999))
 
 
-def averaged(trainer: Trainer, parts: Parts) -> Unet:
+def diffusion_loss(
+    unet: Unet, noise: Noise, batch: Batch, steps: Tensor, states: Tensor, device: str
+) -> Tensor:
+    """The square error of the clean latents, animals and steps of less noise weighted."""
+    x = batch.latents.to(device, memory_format=torch.channels_last)
+    noisy = noise.add_noise(x, torch.randn_like(x), steps.to(device))
+    with torch.autocast(device, torch.bfloat16):
+        found = unet(noisy, steps.to(device), encoder_hidden_states=states.to(device)).sample
+    left = (1 - noise.alphas_cumprod[steps]).clamp(min=LEAST_NOISE)[:, None, None].to(device)
+    weight = 1.0 + ANIMAL_WEIGHT * batch.animals.to(device)
+    error = (found.float() - x).square().mean(1)
+    loss: Tensor = (weight / left * error).sum() / weight.sum()
+    return loss
+
+
+@torch.inference_mode()
+def error_left(unet: Unet, noise: Noise, batch: Batch, states: Tensor, device: str) -> list[float]:
+    """Error of the clean latents of animals' cells, as a share of their variance, by step."""
+    x, near = batch.latents, batch.animals[:, None]
+    kept = noise.alphas_cumprod
+    centre = x.mean((0, 2, 3), keepdim=True)
+    variance = float(((x - centre).square() * near).sum())
+    found = []
+    for step in MEASURED_STEPS:
+        epsilon = torch.randn(x.shape, generator=torch.Generator().manual_seed(step))
+        steps = torch.full((len(x),), step)
+        noisy = kept[step].sqrt() * x + (1 - kept[step]).sqrt() * epsilon
+        with torch.autocast(device, torch.bfloat16):
+            clean = unet(
+                noisy.to(device), steps.to(device), encoder_hidden_states=states.to(device)
+            ).sample
+        clean = clean.float().cpu()
+        found.append(round(float(((clean - x).square() * near).sum()) / variance, 4))
+    return found
+
+
+def averaged(learner: Learner) -> Unet:
     """A UNet with the averaged weights."""
-    unet = build_unet(parts.vae, parts.tower.config.hidden_size).to(trainer.device)
-    unet.load_state_dict(trainer.averages.values)
+    unet = build_unet(WIDTH).to(learner.plan.device)
+    unet.load_state_dict(learner.averages.values)
     return unet.eval()
 
 
-def sheet(trainer: Trainer, parts: Parts) -> Image.Image:
-    """What the averaged weights generate by now."""
-    pipe = assemble(parts.vae, averaged(trainer, parts), parts.tower, parts.tokenizer)
-    return grid(generate(pipe, SHOWN, range(len(SHOWN)), Options(steps=12)), columns=6)
+def report(learner: Learner, source: Source, noise: Noise) -> None:
+    """Say how much error is left on held-out renderings."""
+    batch = source.held_out()
+    states = code_states(batch.codes, np.random.default_rng(0))
+    left = error_left(averaged(learner), noise, batch, states, learner.plan.device)
+    learner.log(**{f"left_{step}": x for step, x in zip(MEASURED_STEPS, left, strict=True)})
 
 
-def train(plan: Plan, pictures: Path, encoder: Path, sheet_minutes: float) -> Trainer:
-    """Train for the planned minutes, leaving checkpoints, a log and sample sheets."""
-    parts = load_parts(plan.folder, encoder)
+def train(plan: Plan, report_minutes: float) -> Learner:
+    """Train the UNet as planned, leaving checkpoints and a log."""
+    source, noise = open_source(plan.folder), make_noise()
     torch.manual_seed(0)
-    trainer = open_trainer(plan, build_unet(parts.vae, parts.tower.config.hidden_size))
-    parts.tower.to(trainer.device)  # type: ignore[arg-type]
-    parts.vae.to(trainer.device)
-    source = Latents(pictures, plan.folder, parts.vae)
-    noise, rng = make_noise(), Random(f"unet:{trainer.step}")
-    torch.manual_seed(trainer.step)
-    total, sheets = 0.0, int(trainer.seconds / 60 / sheet_minutes)
-    while trainer.share < 1:
-        source.grow(max(FIRST, int(trainer.samples / EPOCHS)))
-        batch = source.draw(plan.batch, rng)
-        texts = [training_caption(scene, rng) for scene in batch.scenes]
-        states = text_states(parts.tower, parts.tokenizer, texts).clone()
-        loss = diffusion_loss(trainer.module, noise, batch, states)
-        total += trainer.learn(loss, plan.batch)
-        if trainer.step % 50 == 0:
-            trainer.log(loss=total / 50, encoded=len(source))
+    learner = open_learner(plan, build_unet(WIDTH), {})
+    total, reports = 0.0, int(learner.seconds / 60 / report_minutes)
+    while not learner.over:
+        rng = learner.random()
+        batch = source.draw(rng, plan.batch)
+        steps = noise_steps(learner.share, plan.batch, rng)
+        states = code_states(batch.codes, rng)
+        loss = diffusion_loss(learner.module, noise, batch, steps, states, plan.device)
+        total += learner.learn(loss)
+        if learner.step % 50 == 0:
+            learner.log(loss=total / 50)
             total = 0.0
-        trainer.save_if_due()
-        if int(trainer.seconds / 60 / sheet_minutes) > sheets:
-            sheets = int(trainer.seconds / 60 / sheet_minutes)
-            sheet(trainer, parts).save(plan.folder / f"unet-{trainer.step:06d}.png")
-    trainer.save()
-    sheet(trainer, parts).save(plan.folder / f"unet-{trainer.step:06d}.png")
-    return trainer
+        learner.save_if_due()
+        if int(learner.seconds / 60 / report_minutes) > reports:
+            reports = int(learner.seconds / 60 / report_minutes)
+            report(learner, source, noise)
+    learner.save()
+    report(learner, source, noise)
+    return learner
 
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER)
-@click.option("--pictures", type=click.Path(path_type=Path), default=DEFAULT_FOLDER / "pictures")
-@click.option("--encoder", type=click.Path(path_type=Path), default=BUILT_IN.encoder)
-@click.option("--minutes", default=90.0, show_default=True)
-@click.option("--batch", default=32, show_default=True)
-@click.option("--learning-rate", default=1e-3, show_default=True)
-@click.option(
-    "--start",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where there is no checkpoint, begin with the parts of this exported generator.",
-)
-@click.option("--sheets", default=15.0, show_default=True, help="Minutes between sample sheets.")
+@click.option("--pictures", default=300_000, show_default=True)
+@click.option("--batch", default=64, show_default=True)
+@click.option("--rate", default=1.5e-3, show_default=True)
+@click.option("--muon/--adam", default=False, show_default=True)
+@click.option("--reports", default=3.0, show_default=True, help="Minutes between measurements.")
+@click.option("--name", default="unet", show_default=True, help="Of checkpoint and log.")
+@click.option("--minutes", type=float, help="Stop for now after so many.")
+@click.option("--device", default="cpu", show_default=True)
 def main(
     folder: Path,
-    pictures: Path,
-    encoder: Path,
-    minutes: float,
+    pictures: int,
     batch: int,
-    learning_rate: float,
-    start: Path | None,
-    sheets: float,
+    rate: float,
+    muon: bool,
+    reports: float,
+    name: str,
+    minutes: float | None,
+    device: str,
 ) -> None:
-    """Train the UNet on latents of rendered pictures."""
-    if start is not None:
-        take_over(start, folder)
+    """Train the UNet on the latents of all renderings."""
     plan = Plan(
-        folder=folder, name="unet", minutes=minutes, batch=batch, learning_rate=learning_rate
+        folder=folder,
+        name=name,
+        pictures=pictures,
+        batch=batch,
+        rate=rate,
+        minutes=minutes,
+        device=device,
+        muon=muon,
+        level_share=0.65,
     )
-    train(plan, pictures, encoder, sheets)
+    train(plan, reports)
 
 
 if __name__ == "__main__":

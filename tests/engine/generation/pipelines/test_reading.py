@@ -75,6 +75,14 @@ def test_a_distilled_model_paints_in_few_steps(copy: Path, tmp_path: Path) -> No
     )
 
 
+def test_a_model_that_predicts_clean_latents_is_not_offered_euler_a(
+    copy: Path, tmp_path: Path
+) -> None:
+    assert "euler-a" in facts(copy, tmp_path).schedulers
+    edit(copy / "scheduler" / "scheduler_config.json", prediction_type="sample")
+    assert facts(copy, tmp_path).schedulers == ("ddim", "dpm++")
+
+
 @pytest.mark.parametrize("variant", ["fp16", "bf16"])
 def test_a_variant_is_found_where_it_is_all_there_is(
     variant: str, copy: Path, tmp_path: Path

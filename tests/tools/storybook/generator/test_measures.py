@@ -98,7 +98,7 @@ def figures() -> dict[str, Any]:
 def test_the_card_says_which_goals_were_missed(figures: dict[str, Any], tmp_path: Path) -> None:
     assert "animal usual 0.90 of 0.85" in goals(figures).split("Missed")[0]
     assert "animal unseen 0.60 of 0.70" in goals(figures).split("Missed")[1]
-    samples = {"vae": 10, "unet": 1000, "decoder": 5}
+    samples = {"tower": 10, "unet": 1000, "decoder": 5}
     write_training_record(
         tmp_path, {name: {"samples": n, "seconds": 60} for name, n in samples.items()}
     )
@@ -106,7 +106,9 @@ def test_the_card_says_which_goals_were_missed(figures: dict[str, Any], tmp_path
     write_card(tmp_path, figures)
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "17 steps" in card and "1,000 pictures" in card and table(figures) in card
-    assert "cannot be recognised" not in card
+    assert "cannot be recognised" not in card and "By eye" not in card
+    write_card(tmp_path, figures | {"recognised": {"count": 97, "date": "2026-11-30"}})
+    assert "in 97 of 100" in (tmp_path / "README.md").read_text(encoding="utf-8")
     figures["generated"]["usual"]["animal"] = 0.2
     write_card(tmp_path, figures)
     assert "cannot be recognised" in (tmp_path / "README.md").read_text(encoding="utf-8")

@@ -1,11 +1,9 @@
-"""The generator's training scripts, run for a few steps on a few pictures."""
+"""The generator's training scripts, run for a few steps on a few renderings."""
 
 import json
-from dataclasses import replace
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,343 +12,241 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 
 from engine.collections import BUILT_IN
-from engine.storybook.claims import Claim, Subject
-from engine.storybook.scenes import Animal, Scene
-from engine.storybook.wording import Caption, Language
-from tests.tools.storybook.generator.conftest import COUNT, Trained
-from tools.storybook.generator import decoder, prompts, unet
-from tools.storybook.generator.decoder import brought_back
-from tools.storybook.generator.network import DECODER_FOLDER as DECODER
-from tools.storybook.generator.network import VAE_FOLDER as VAE
-from tools.storybook.generator.network import (
+from tools.storybook.generator import decoder, tower, unet
+from tools.storybook.generator.codes import STRENGTH, WIDTH, blank, code_of, span
+from tools.storybook.generator.judges import make_judges
+from tools.storybook.generator.latents import (
+    CELLS,
+    CHANNELS,
+    load_code,
+    load_latents,
+    to_input,
+)
+from tools.storybook.generator.learning import Plan
+from tools.storybook.generator.networks import (
     build_unet,
     build_vae,
-    load_vae,
     make_noise,
     text_states,
     text_tower,
 )
-from tools.storybook.generator.pictures import (
-    Latents,
-    cropped,
-    random_pictures,
-    read_rows,
-    to_input,
-    to_pixels,
-    turned,
-)
-from tools.storybook.generator.pipeline import (
-    Options,
-    export_generator,
-    generate,
-    load_pipeline,
-    read_options,
-    write_options,
-)
-from tools.storybook.generator.prompts import training_caption, with_unusual_attributes
-from tools.storybook.generator.trainer import Plan
-from tools.storybook.generator.vae import whiten
-from tools.storybook.optimising import load_checkpoint
-from tools.storybook.renderer.render import facings
-from tools.storybook.renderer.shards import load_shard
-from tools.storybook.sampling import mirrored, sample_scene
+from tools.storybook.generator.pipeline import Options, generate, load_pipeline
+from tools.storybook.generator.positions import give_positions
+from tools.storybook.generator.shards import open_renderings
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """diffusers' own, in setting the steps of DPM-Solver."""
 
 
-def test_a_run_goes_on_from_its_checkpoint_and_leaves_a_sheet_and_a_vae(trained: Trained) -> None:
-    for name in ("vae", "unet"):
-        state = torch.load(trained.folder / f"{name}.pt", weights_only=True)
-        assert (state["step"], state["samples"]) == (3, 6)
-        assert {path.name for path in trained.folder.glob(f"{name}-*.png")} == {
-            f"{name}-000001.png",
-            f"{name}-000003.png",
-        }
-    record = json.loads((trained.generator / "training.json").read_text())
-    assert record["vae"]["samples"] == record["unet"]["samples"] == 6
-    assert record["decoder"]["samples"] == 4
+@dataclass(frozen=True)
+class Found:
+    """What a UNet returns."""
+
+    sample: torch.Tensor
 
 
-def test_the_decoder_learns_and_latents_stay_what_they_are(trained: Trained) -> None:
-    first, taught = (load_vae(trained.folder / name).state_dict() for name in (VAE, DECODER))
-    changed = {name.split(".")[0] for name in first if not torch.equal(first[name], taught[name])}
-    assert changed == {"decoder", "post_quant_conv"}
-    shipped = load_vae(trained.generator / "vae").state_dict()
-    assert all(torch.equal(shipped[name], value) for name, value in taught.items())
+class Oracle(torch.nn.Module):
+    """A UNet that knows the latents, and is wrong by a share of them."""
+
+    def __init__(self, latents: torch.Tensor, wrong: float) -> None:
+        super().__init__()
+        self.latents, self.wrong = latents, wrong
+
+    def forward(self, noisy: torch.Tensor, steps: torch.Tensor, **_: torch.Tensor) -> Found:
+        kept = make_noise().alphas_cumprod[steps][:, None, None, None]
+        noise = (noisy - kept.sqrt() * self.latents) / (1 - kept).sqrt()
+        assert float(noise.std()) == pytest.approx(1.0, abs=0.1)
+        found = self.latents * (1 - self.wrong)
+        return Found(sample=found)
 
 
-def test_a_decoder_is_taught_further_where_only_its_weights_are_left(
-    trained: Trained, tmp_path: Path
-) -> None:
-    folder = tmp_path / "generator"
-    unet.take_over(trained.generator, folder)
-    plan = Plan(folder=folder, name="decoder", minutes=1, batch=2, learning_rate=0.0, steps=3)
-    found = decoder.train(plan, trained.pictures, BUILT_IN.encoder)
-    assert (found.step, found.samples) == (3, 6)
-    before, after = (
-        load_vae(path).state_dict() for path in (trained.generator / VAE, folder / DECODER)
-    )
-    assert all(torch.allclose(after[name], value) for name, value in before.items())
+@pytest.fixture(scope="module")
+def source(folder: Path) -> unet.Source:
+    """The renderings of the training folder."""
+    return unet.open_source(folder)
 
 
-def test_a_unet_that_knows_brings_latents_back() -> None:
-    """One that says the velocity from noise to nothing takes all noise out of nothing."""
-    noise, latents = make_noise(), torch.zeros(4, 6, 16, 16)
-
-    class Knowing:
-        def __call__(self, noisy: torch.Tensor, steps: torch.Tensor, **_: object) -> Any:  # noqa: ANN401
-            kept = noise.alphas_cumprod[steps][:, None, None, None]
-            velocity = kept.sqrt() / (1 - kept).sqrt() * noisy
-            return SimpleNamespace(sample=velocity)
-
-    found = brought_back(Knowing(), noise, latents, torch.zeros(4, 1, 1))
-    assert found.abs().max() < 1e-4
-
-
-def test_an_exported_generator_is_trained_on_with_its_own_tower(
-    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unet, "SHOWN", unet.SHOWN[:1])
-    unet.take_over(trained.generator, tmp_path)
-    plan = Plan(folder=tmp_path, name="unet", minutes=1, batch=2, learning_rate=1e-3, steps=4)
-    begun = load_checkpoint(tmp_path / "unet.pt")
-    assert begun is not None
-    exported = load_checkpoint(trained.folder / "unet.pt")
-    assert exported is not None
-    for name, value in exported["averages"].items():
-        assert torch.allclose(begun["module"][name], value, atol=2e-3)
-    nowhere = tmp_path / "no encoder is needed"
-    trainer = unet.train(plan, trained.pictures, nowhere, sheet_minutes=10)
-    assert (trainer.step, trainer.samples) == (4, 8)
-    export_generator(tmp_path, nowhere, tmp_path / "out")
-    record = json.loads((tmp_path / "out" / "training.json").read_text())
-    assert (record["vae"]["samples"], record["unet"]["samples"]) == (6, 8)
-    unet.take_over(trained.generator, tmp_path)
-    kept = load_checkpoint(tmp_path / "unet.pt")
-    assert kept is not None and kept["samples"] == 8
-
-
-def test_the_folder_is_a_pipeline_of_small_half_precision_weights(trained: Trained) -> None:
-    index = json.loads((trained.generator / "model_index.json").read_text())
+def test_runs_go_on_and_leave_logs_and_a_pipeline(folder: Path, exported: Path) -> None:
+    for name in ("tower", "unet", "decoder"):
+        state = torch.load(folder / f"{name}.pt", weights_only=True)
+        assert (state["step"], state["samples"]) == (2, 4), name
+    lines = (folder / "unet.jsonl").read_text().splitlines()
+    assert {"left_999", "left_700", "left_300"} < json.loads(lines[-1]).keys()
+    assert (folder / "decoder.png").exists()
+    facts = json.loads((exported / "training.json").read_text())
+    assert [facts[name]["samples"] for name in ("tower", "unet", "decoder")] == [4, 4, 4]
+    index = json.loads((exported / "model_index.json").read_text())
     assert index["_class_name"] == "StableDiffusionPipeline"
-    assert index["safety_checker"] == [None, None]
-    weights = sum(path.stat().st_size for path in trained.generator.rglob("*.safetensors"))
-    assert weights < 40e6
-    assert not list(trained.generator.rglob("*.bin"))
-    written = b"".join(path.read_bytes() for path in trained.generator.rglob("*.json"))
-    assert str(Path.home()).encode() not in written and str(trained.folder).encode() not in written
+    schedule = json.loads((exported / "scheduler" / "scheduler_config.json").read_text())
+    assert schedule["prediction_type"] == "sample" and schedule["rescale_betas_zero_snr"]
+    for path in exported.rglob("*.json"):
+        assert "_name_or_path" not in json.loads(path.read_text())
 
 
-def test_a_seed_generates_the_same_picture_again_whatever_else_is_generated(
-    trained: Trained,
-) -> None:
-    pipe, options = load_pipeline(trained.generator)
-    short = replace(options, steps=2)
-    first = generate(pipe, ["a brown dog", "一只猫"], [5, 6], short, batch=1)
-    again, _ = load_pipeline(trained.generator)
-    second = generate(again, ["a brown dog", "一只猫"], [5, 7], short, batch=1)
-    assert first[0].size == (64, 64)
-    assert first[0].tobytes() == second[0].tobytes()
-    assert first[1].tobytes() != second[1].tobytes()
+def test_the_pipeline_paints_from_its_seed_alone(exported: Path) -> None:
+    pipe, options = load_pipeline(exported)
+    one, two, other = generate(pipe, ["a dog"] * 3, [1, 1, 2], options)
+    assert one.size == (96, 96)
+    assert one.tobytes() == two.tobytes() != other.tobytes()
+    ddim = Options(steps=2, scheduler="ddim", width=96, height=96)
+    assert generate(pipe, ["a dog"], [1], ddim)[0].size == (96, 96)
 
 
-def test_both_schedulers_negative_prompts_and_img2img_work(trained: Trained) -> None:
-    pipe, options = load_pipeline(trained.generator)
-    ddim, dpm = (
-        generate(pipe, ["a dog"], [1], replace(options, steps=3, scheduler=name))[0]
-        for name in ("ddim", "dpm++")
-    )
-    assert ddim.tobytes() != dpm.tobytes()
-
-    def generated(negative: str) -> bytes:
-        noise = torch.Generator().manual_seed(1)
-        found = pipe(
-            "a dog", negative_prompt=negative, num_inference_steps=2, generator=noise,
-            width=64, height=64, guidance_scale=5.0,
-        )  # fmt: skip
-        return bytes(found.images[0].tobytes())
-
-    assert generated("night") != generated("")
-    img2img: Any = StableDiffusionImg2ImgPipeline
-    other = img2img(**pipe.components, requires_safety_checker=False)
+def test_the_pipeline_starts_from_a_picture(folder: Path, exported: Path) -> None:
+    pipe, _ = load_pipeline(exported)
+    kind: Any = StableDiffusionImg2ImgPipeline
+    other = kind(**pipe.components, requires_safety_checker=False)
     other.set_progress_bar_config(disable=True)
-    noise = torch.Generator().manual_seed(1)
-    changed = other("a dog", image=ddim, strength=0.5, num_inference_steps=4, generator=noise)
-    assert changed.images[0].size == (64, 64)
+    x = (to_input(open_renderings(folder).pick(np.array([0]))) + 1) / 2
+    found = other("a cow", image=x, strength=0.5, num_inference_steps=2, output_type="np").images
+    assert found.shape == (1, 96, 96, 3) and np.isfinite(found).all()
 
 
-def test_options_stay_when_weights_are_exported_again(trained: Trained, tmp_path: Path) -> None:
-    write_options(tmp_path, Options(steps=7, guidance_scale=2.0))
-    export_generator(trained.folder, BUILT_IN.encoder, tmp_path)
-    assert read_options(tmp_path).steps == 7
+def test_no_error_is_left_to_one_who_knows(source: unet.Source) -> None:
+    batch, noise = source.held_out(), make_noise()
+    states = torch.zeros(len(batch.latents), 1, WIDTH)
+    for wrong in (0.0, 0.5):
+        left = unet.error_left(Oracle(batch.latents, wrong), noise, batch, states, "cpu")
+        near = batch.animals[:, None]
+        centre = batch.latents.mean((0, 2, 3), keepdim=True)
+        variance = ((batch.latents - centre).square() * near).sum()
+        expected = float((wrong * batch.latents).square().mul(near).sum() / variance)
+        assert left == pytest.approx([expected] * 3, abs=0.01)
 
 
-def test_the_tower_alone_says_what_it_says_inside_the_encoder() -> None:
-    from transformers import CLIPModel
-
-    tower, tokenizer = text_tower(BUILT_IN.encoder)
-    clip = CLIPModel.from_pretrained(BUILT_IN.encoder, dtype=torch.float32)
-    length = tokenizer.model_max_length
-    ids = tokenizer(["一只狗"], padding="max_length", max_length=length, return_tensors="pt")
-    expected = clip.text_model(ids["input_ids"])[0]
-    assert torch.equal(text_states(tower, tokenizer, ["一只狗"]), expected)
+def test_held_out_renderings_are_not_drawn(source: unet.Source) -> None:
+    seen = torch.cat([source.draw(np.random.default_rng(k), 64).latents for k in range(4)])
+    for latents in source.held_out().latents:
+        assert not (seen == latents).all((1, 2, 3)).any()
 
 
-def test_whitened_latents_have_mean_0_and_deviation_1_and_decode_as_before(pictures: Path) -> None:
-    torch.manual_seed(0)
-    vae = build_vae().eval()
-    batch = next(random_pictures(pictures, 6, Random(1)))
-    x = to_input(batch.pixels)
-    with torch.inference_mode():
-        before = vae.decode(vae.encode(x).latent_dist.mean).sample
-        deviation = (
-            vae.encode(x).latent_dist.std
-            / vae.encode(x).latent_dist.mean.std((0, 2, 3))[None, :, None, None]
-        )
-        whiten(vae, x)
-        found = vae.encode(x).latent_dist
-        after = vae.decode(found.mean).sample
-    assert torch.allclose(found.mean.mean((0, 2, 3)), torch.zeros(6), atol=1e-4)
-    assert torch.allclose(found.mean.std((0, 2, 3)), torch.ones(6), atol=1e-3)
-    assert torch.allclose(before, after, atol=1e-3)
-    assert torch.allclose(found.std, deviation, rtol=1e-3)
+def test_pure_noise_comes_first_and_all_steps_at_the_end() -> None:
+    early = unet.noise_steps(0.1, 20_000, np.random.default_rng(0))
+    late = unet.noise_steps(0.9, 20_000, np.random.default_rng(0))
+    assert float((early == 999).float().mean()) == pytest.approx(unet.PURE, abs=0.02)
+    assert float((late == 999).float().mean()) == pytest.approx(unet.PURE_LATE, abs=0.02)
+    assert float((early < 500).float().mean()) < 0.25 < float((late < 500).float().mean())
+    assert min(int(early.min()), int(late.min())) >= 0 and int(early.max()) == 999
 
 
-def test_latents_are_encoded_as_they_are_needed_and_kept(trained: Trained) -> None:
-    facing = sum(turned(sample_scene(row)) is not None for row in range(COUNT))
-    vae = load_vae(trained.folder / "vae")
-    source = Latents(trained.pictures, trained.folder, vae)
-    assert len(source) == 0
-    source.grow(1)
-    assert len(source) == facing < COUNT
-    source.grow(1000)
-    assert len(source) == facing
-    folders = list(trained.folder.glob("latents-*"))
-    assert len(folders) == 1 and len(list(folders[0].iterdir())) == 1
+def test_the_loss_looks_harder_at_animals(source: unet.Source) -> None:
+    batch = source.held_out()
+
+    def loss(near: torch.Tensor) -> float:
+        torch.manual_seed(0)
+        x = batch.latents * near
+        changed = unet.Batch(latents=x, codes=batch.codes, animals=batch.animals)
+        network = Oracle(torch.zeros_like(x), 0.0)
+        steps = torch.full((len(x),), 999)
+        states = torch.zeros(len(x), 1, WIDTH)
+        return float(unet.diffusion_loss(network, make_noise(), changed, steps, states, "cpu"))
+
+    near = batch.animals[:, None]
+    share = float((batch.latents.square() * near.square()).sum()) / float(
+        (batch.latents.square() * (1 - near).square()).sum()
+    )
+    assert loss(near) / loss(1 - near) > 2 * share
 
 
-def test_latents_are_those_of_pictures_whose_animals_face_one_way(trained: Trained) -> None:
-    """Encoded anew, a drawn scene's picture, turned as the rule says, has the drawn latents."""
-    vae = load_vae(trained.folder / "vae")
-    source = Latents(trained.pictures, trained.folder, vae)
-    source.grow(1)
-    batch = source.draw(8, Random(0))
-    rows = {scene.seed: row for row in range(COUNT) if (scene := sample_scene(row))}
-    for latents, scene, cover in zip(batch.latents, batch.scenes, batch.animals, strict=True):
-        row = rows[scene.seed]
-        way = turned(sample_scene(row))
-        assert way is not None
-        shown = read_rows(load_shard(trained.pictures, 0), 0, [row], [way])
-        assert shown.scenes == [scene]
-        with torch.no_grad():
-            again = vae.encode(to_input(shown.pixels)).latent_dist.mode()[0]
-        assert torch.allclose(again, latents, atol=0.02)
-        coarse = shown.animals[0].reshape(16, 4, 16, 4).mean((1, 3))
-        assert np.abs(coarse - cover.numpy()).mean() < 0.03
+def test_pictures_and_latents_of_a_batch_belong_together(folder: Path) -> None:
+    source = decoder.Source(renderings=open_renderings(folder), latents=load_latents(folder))
+    batch = source.draw(np.random.default_rng(0), 8)
+    assert torch.allclose(load_code(folder).encode(batch.pictures), batch.latents, atol=0.03)
+    for number, animals in zip(batch.numbers.tolist(), batch.animals, strict=True):
+        cover = source.renderings.coverage[number] / 255
+        assert float(animals.mean()) == pytest.approx(float(cover.mean()), abs=1e-3)
 
 
-def test_animals_that_face_the_same_way_are_turned_together() -> None:
-    scenes = [sample_scene(seed) for seed in range(60)]
-    for scene in scenes:
-        ways = set(facings(scene))
-        assert turned(scene) is (ways.pop() if len(ways) == 1 else None)
-    assert {turned(scene) for scene in scenes} == {True, False, None}
-
-
-def test_pictures_that_face_one_way_are_mirrored_only_for_that(pictures: Path) -> None:
-    for batch in islice(random_pictures(pictures, 4, Random(1), facing=True), 4):
-        for scene in batch.scenes:
-            original = sample_scene(scene.seed)
-            assert (scene == mirrored(original)) or (scene == original)
-            way = turned(original)
-            assert way is not None and scene == (mirrored(original) if way else original)
-
-
-def test_captions_to_learn_from_leave_nothing_unusual_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    claims: list[Claim] = []
-
-    def write(claim: Claim, language: Language, rng: Random) -> Caption:
-        claims.append(claim)
-        return Caption(text="", language=language, claim=claim)
-
-    monkeypatch.setattr(prompts, "write", write)
-    animal = Animal(animal="dog", colour="brown", action="running", position="left")
-    scene = Scene(animals=(animal,), place="snow", time="day", prop="none", seed=1)
-    for number in range(200):
-        training_caption(scene, Random(number))
-    subjects = [subject for claim in claims for subject in claim.subjects]
-    assert len(subjects) > 100
-    assert {(s.position, s.action) for s in subjects} == {("left", "running")}
-
-
-def test_an_animal_of_which_nothing_else_is_said_stands_in_the_middle() -> None:
-    claim = Claim(subjects=(Subject(animal="dog"),), place="snow")
-    scenes = [sample_scene(seed, two_share=0.0) for seed in range(60)]
-    for scene in scenes:
-        animal, found = scene.animals[0], with_unusual_attributes(claim, scene).subjects[0]
-        assert found.position == (None if animal.position == "middle" else animal.position)
-        assert found.action == (None if animal.action == "standing" else animal.action)
-    two = next(s for s in map(sample_scene, range(99)) if len(s.animals) == 2)
-    assert with_unusual_attributes(claim, two) == claim
-
-
-def test_a_mirrored_picture_comes_with_the_mirrored_scene(pictures: Path) -> None:
-    shard = load_shard(pictures, 0)
-    plain = read_rows(shard, 0, [2, 3], [False, False])
-    other = read_rows(shard, 0, [2, 3], [True, True])
-    assert np.array_equal(plain.pixels[:, :, ::-1], other.pixels)
-    assert np.array_equal(plain.animals[:, :, ::-1], other.animals)
-    assert other.scenes == [mirrored(sample_scene(2)), mirrored(sample_scene(3))]
-
-
-def test_windows_lie_inside_the_picture_and_hold_an_animal(pictures: Path) -> None:
-    batch = next(random_pictures(pictures, 6, Random(3)))
-    found = cropped(batch, 40, Random(0))
-    assert found.pixels.shape == (6, 40, 40, 3) and found.animals.shape == (6, 40, 40)
-    assert (found.animals.reshape(6, -1).max(1) > 0.5).all()
-
-
-def test_pixels_survive_the_way_to_the_autoencoder_and_back() -> None:
-    pixels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
-    assert np.array_equal(to_pixels(to_input(pixels)), pixels)
-
-
-def test_the_noise_ends_in_noise_alone_and_most_steps_show_something() -> None:
-    alphas = make_noise().alphas_cumprod
-    assert float(alphas[-1]) == 0.0
-    assert 0.4 < float(alphas[499]) < 0.6
-
-
-def test_steps_of_noise_are_drawn_from_all_over_and_mostly_where_shapes_are_decided() -> None:
-    torch.manual_seed(0)
-    steps = unet.noise_steps(20_000, 1000, torch.device("cpu"))
-    assert (int(steps.min()), int(steps.max())) == (0, 999)
-    tenths = torch.bincount(steps // 100, minlength=10) / len(steps)
-    assert tenths.min() > 0.02
-    assert tenths[7:].sum() > 0.6 and tenths[9] > tenths[:5].sum()
-
-
-def test_an_error_in_one_direction_counts_more_than_one_that_evens_out() -> None:
-    near = torch.ones(1, 1, 8, 8)
-    same = torch.ones(1, 6, 8, 8)
-    signs = (-1.0) ** torch.arange(8)
-    even = same * signs[None, :] * signs[:, None]
-    assert unet.multiscale(same, near).item() == pytest.approx((1 + 4 + 16) / 3)
-    assert unet.multiscale(even, near).item() == pytest.approx(1 / 3)
-
-
-def test_an_error_on_an_animal_counts_more() -> None:
-    near = torch.ones(1, 1, 8, 8)
-    near[..., :4] = 6.0
-    left, right = torch.zeros(1, 6, 8, 8), torch.zeros(1, 6, 8, 8)
-    left[..., :4] = right[..., 4:] = 1.0
-    on_it, beside = unet.multiscale(left, near), unet.multiscale(right, near)
-    assert on_it.item() == pytest.approx(6 * beside.item())
-
-
-def test_the_unet_predicts_as_many_channels_as_the_latents_have() -> None:
+def test_decoders_begin_with_positions() -> None:
     vae = build_vae()
-    built = build_unet(vae, 128)
-    assert built.config.in_channels == built.config.out_channels == vae.config.latent_channels
-    assert built.config.sample_size == 16
+    give_positions(vae)
+    seen: list[torch.Tensor] = []
+    for block in vae.decoder.up_blocks:
+        block.register_forward_hook(lambda _, __, found: seen.append(found[0]))
+    with torch.no_grad():
+        vae.decoder(torch.randn(1, CHANNELS, CELLS, CELLS))
+    for size, maps in zip((12, 24, 48, 96, 96), seen, strict=True):
+        ramp = torch.arange(1, size + 1) / size
+        assert torch.allclose(maps[0], ramp.expand(size, -1), atol=1e-4)
+        assert torch.allclose(maps[1], ramp[:, None].expand(-1, size), atol=1e-4)
+        parity = 1.0 - 2.0 * (torch.arange(size) % 2)
+        assert torch.allclose(maps[2], parity.expand(size, -1), atol=1e-3)
+        assert torch.allclose(maps[3], parity[:, None].expand(-1, size), atol=1e-3)
+
+
+def test_guesses_begin_with_the_trained_decoder(folder: Path, exported: Path) -> None:
+    assert exported.exists()
+    plan = Plan(folder=folder, name="guesses", pictures=2, batch=2, rate=0.0)
+    vae, judges = build_vae(), make_judges("cpu")
+    decoder.begin(plan, vae, judges)
+    trained = torch.load(folder / "decoder.pt", weights_only=True)["averages"]
+    for name, value in decoder.reader(vae).state_dict().items():
+        assert torch.equal(value, trained[name])
+    guesser = decoder.open_guesser(plan)
+    source = decoder.Source(renderings=open_renderings(folder), latents=load_latents(folder))
+    batch = source.draw(np.random.default_rng(0), 3)
+    guesser.unet.requires_grad_(False)
+    found = guesser.guess(batch, np.random.default_rng(0), "cpu")
+    assert found.shape == batch.latents.shape
+    assert not torch.allclose(found, batch.latents, atol=0.1)
+
+
+def test_an_error_on_an_animal_weighs_more() -> None:
+    x, animals = torch.zeros(1, 3, 8, 8), torch.zeros(1, 8, 8)
+    animals[:, :4] = 1
+    above, below = x.clone(), x.clone()
+    above[:, :, 1, 4] = 1
+    below[:, :, 6, 4] = 1
+    assert decoder.picture_loss(above, x, animals) > 3 * decoder.picture_loss(below, x, animals)
+
+
+def test_the_tower_is_asked_for_blanks_and_then_for_the_code() -> None:
+    _, tokenizer = text_tower(BUILT_IN.encoder)
+    ids = tower.tokenized(tokenizer, ["a dog", "a red cow in the snow"], False)
+    codes = torch.stack([code_of(None)] * 2)
+    end = tokenizer.eos_token_id
+
+    class Says(torch.nn.Module):
+        def __init__(self, late: bool) -> None:
+            super().__init__()
+            self.late = late
+
+        def forward(self, ids: torch.Tensor) -> tuple[torch.Tensor]:
+            ended = (ids == end).cumsum(1) > (1 if self.late else 0)
+            return (torch.where(ended[..., None], codes[:, None], blank()),)
+
+    assert float(tower.tower_loss(Says(False), ids, codes, end)) == 0.0
+    assert tower.tokenized(tokenizer, ["a dog"], True).shape == (1, tokenizer.model_max_length)
+    ids[:, -1] = end
+    assert float(tower.tower_loss(Says(True), ids, codes, end)) > 0.0
+
+
+def test_texts_and_codes_say_the_same() -> None:
+    texts, codes = tower.texts_and_codes(Random(0), 300)
+    assert codes.shape == (300, WIDTH)
+    for text, code in zip(texts, codes, strict=True):
+        nothing = text == ""
+        assert bool((code[span("time")] == 0).all()) == nothing
+        if "purple" in text:
+            assert float(code[span("colour")].max()) in (0.0, STRENGTH)
+    reds = [code for text, code in zip(texts, codes, strict=True) if "a red dog" in text]
+    assert all(float(code[span("animal")][0]) == STRENGTH for code in reds)
+
+
+def test_the_pipeline_reads_states_as_the_unet_was_taught(exported: Path) -> None:
+    pipe, _ = load_pipeline(exported)
+    states = text_states(pipe.text_encoder, pipe.tokenizer, ["a dog", ""])
+    assert states.shape == (2, pipe.tokenizer.model_max_length, WIDTH)
+    assert pipe.unet.config.cross_attention_dim == WIDTH
+    assert build_unet(WIDTH).config.sample_size == pipe.unet.config.sample_size
+
+
+def test_one_command_runs_every_stage_with_options_that_it_takes(tmp_path: Path) -> None:
+    from tools.storybook.generator.__main__ import stages
+
+    found = stages(tmp_path, tmp_path / "out", "cpu", 7)
+    for command, options in found:
+        context = command.make_context("x", list(options), resilient_parsing=False)
+        assert context.params["folder"] == tmp_path
+    names = [command.callback.__module__.rsplit(".")[-1] for command, _ in found]
+    assert names == ["shards", "latents", "tower", "unet", "decoder", "decoder", "export"]
