@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from safetensors import safe_open
 
-SMALL = ("train", "storybook", "--epochs", "300", "--hidden", "256", "--language", "en")
+SMALL = ("train", "storybook", "--epochs", "300", "--hidden", "256", "--language", "en", "--force")
 LIMIT_S = 300
 
 
