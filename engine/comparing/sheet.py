@@ -9,6 +9,8 @@ from pathlib import Path
 from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError
 from engine.states import ScorerKind
+from engine.untrusted.documents import finite, parse_object, read_bytes
+from engine.untrusted.values import read_as
 
 VERSION = 1
 COMPARED = (ScorerKind.MATCH, ScorerKind.COSINE)
@@ -120,18 +122,11 @@ def save_sheet(sheet: ComparisonSheet, path: Path) -> None:
 def load_sheet(path: Path) -> ComparisonSheet:
     """Read a sheet. Raises RequestError where the file is none, or a newer program's."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values["version"] > VERSION:
+        values = parse_object(read_bytes(path), with_names=True)
+        if finite(values["version"]) > VERSION:
             raise RequestError(f"{path} was written by a newer version of t2itui")
-        return ComparisonSheet(
-            pictures=tuple(str(picture) for picture in values["pictures"]),
-            lines=tuple(
-                Description(text=str(line["text"]), pair=line.get("pair"))
-                for line in values["lines"]
-            ),
-            encoder=values.get("encoder"),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return read_as(ComparisonSheet, values)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RequestError(
             f"{path} is no comparison: {error}", hint="t2itui compare --save FILE writes one."
         ) from error

@@ -23,6 +23,7 @@ from engine.models.schedulers import SCHEDULERS
 from engine.requests import DownloadRequest, ExportRequest, ImportRequest, IndexRequest
 from engine.states import JobKind, VectorLayout
 from engine.training.request import TrainRequest
+from engine.untrusted.documents import parse_object
 
 JobRequest: TypeAlias = (
     IndexRequest
@@ -391,7 +392,7 @@ def request_from_json(kind: type[Request], text: str) -> Request:
     Raises RequestError where a newer or broken program wrote it.
     """
     try:
-        values = json.loads(text)
+        values = parse_object(text, with_names=True)
         for name in _DROPPED.get(kind, ()):
             values.pop(name, None)
         request: Request = _read(kind, values)

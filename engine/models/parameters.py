@@ -8,6 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+MAX_SIDE = 4096
+"""Pixels."""
+MAX_STEPS = 500
+MAX_GUIDANCE = 50.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
