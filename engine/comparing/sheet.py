@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError
 from engine.states import ScorerKind
@@ -150,7 +151,7 @@ def long_name(name: str) -> str:
 
     It looks at the disk.
     """
-    path = Path(name).expanduser()
-    if path.exists():
-        return str(path.absolute())
+    path = disk.expanded(name)
+    if disk.exists(path):
+        return str(disk.from_root(path))
     return BUILT_IN.long_name(name)

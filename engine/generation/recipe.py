@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import disk
 from engine.errors import RequestError
 from engine.generation.request import DEFAULT_STRENGTH, GenerateRequest
 from engine.models.parameters import GenerationParameters, Lora
@@ -193,12 +194,12 @@ def request_from(recipe: Recipe, *, model: str | None = None) -> tuple[GenerateR
     warnings = list(recipe.warnings)
     loras = []
     for used in recipe.loras:
-        if used.path and Path(used.path).is_file():
+        if used.path and disk.is_file(used.path):
             loras.append(Lora(path=Path(used.path), weight=used.weight))
         else:
             warnings.append(f"the LoRA {used.name} ({used.weight:g}) is not at hand")
     start = Path(recipe.start_path) if recipe.start_path else None
-    if recipe.start_sha256 and (start is None or not start.is_file()):
+    if recipe.start_sha256 and (start is None or not disk.is_file(start)):
         start = None
         warnings.append("it is a variation of a picture that is not at hand")
     request = GenerateRequest(
