@@ -98,6 +98,10 @@ def command(
 
       t2itui search '"a dog" + 0.5*"snow" - "grass"'
 
+    "By chance" in the answer is the match that half of the texts that the library does not show
+    stay below. "Uncertain" is a query whose best match lies between 0.27 and 0.73: the odds that
+    the library shows it are near even.
+
     While you have indexed nothing the built-in pictures answer, 600 drawn ones that come with the
     program. Once you have, your own pictures answer, and those only where --in names them.
     """
