@@ -6,10 +6,11 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError
 from engine.states import ScorerKind
-from engine.untrusted.documents import finite, parse_object, read_bytes
+from engine.untrusted.documents import finite_number, parse_object, read_bytes
 from engine.untrusted.values import read_as
 
 VERSION = 1
@@ -123,7 +124,7 @@ def load_sheet(path: Path) -> ComparisonSheet:
     """Read a sheet. Raises RequestError where the file is none, or a newer program's."""
     try:
         values = parse_object(read_bytes(path), with_names=True)
-        if finite(values["version"]) > VERSION:
+        if finite_number(values["version"]) > VERSION:
             raise RequestError(f"{path} was written by a newer version of t2itui")
         return read_as(ComparisonSheet, values)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -145,7 +146,7 @@ def long_name(name: str) -> str:
 
     It looks at the disk.
     """
-    path = Path(name).expanduser()
-    if path.exists():
-        return str(path.absolute())
+    path = disk.expanded(name)
+    if disk.exists(path):
+        return str(disk.from_root(path))
     return BUILT_IN.long_name(name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from engine import disk
 from engine.errors import RequestError
 from engine.evaluation.data import (
     ABSENT,
@@ -252,9 +253,9 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
                 f"the template {template!r} has no place {{}} for a name", field="templates"
             )
     held = [
-        (below.name, sorted(path for path in below.rglob("*") if _is_picture(path)))
-        for below in sorted(folder.absolute().iterdir())
-        if below.is_dir() and not below.name.startswith(".")
+        (below.name, sorted(path for path in disk.below(below) if _is_picture(path)))
+        for below in disk.entries(disk.from_root(folder))
+        if disk.is_folder(below) and not below.name.startswith(".")
     ]
     held = [(name, paths) for name, paths in held if paths]
     if not held:

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import disk
 from engine.errors import RequestError
 from engine.generation.request import DEFAULT_STRENGTH, GenerateRequest
 from engine.models.parameters import GenerationParameters, Lora
-from engine.untrusted.documents import finite, parse_object
+from engine.untrusted.documents import finite_number, parse_object
 
 if TYPE_CHECKING:
     from engine.models.generator_messages import GeneratedImage
@@ -192,12 +193,12 @@ def request_from(recipe: Recipe, *, model: str | None = None) -> tuple[GenerateR
     warnings = list(recipe.warnings)
     loras = []
     for used in recipe.loras:
-        if used.path and Path(used.path).is_file():
+        if used.path and disk.is_file(used.path):
             loras.append(Lora(path=Path(used.path), weight=used.weight))
         else:
             warnings.append(f"the LoRA {used.name} ({used.weight:g}) is not at hand")
     start = Path(recipe.start_path) if recipe.start_path else None
-    if recipe.start_sha256 and (start is None or not start.is_file()):
+    if recipe.start_sha256 and (start is None or not disk.is_file(start)):
         start = None
         warnings.append("it is a variation of a picture that is not at hand")
     request = GenerateRequest(
@@ -229,7 +230,7 @@ def _lora(entry: object, *, private: bool) -> UsedLora:
         raise ValueError("a LoRA is no object")
     return UsedLora(
         name=clean(str(entry.get("name", ""))),
-        weight=finite(entry.get("weight", 1.0)),
+        weight=finite_number(entry.get("weight", 1.0)),
         sha256=clean(str(entry.get("sha256", ""))),
         path=str(entry.get("path", "")) if private else "",
     )
@@ -240,8 +241,8 @@ def _typed(name: str, value: object, wanted: object) -> object:
     kind = str(wanted).removesuffix(" | None")
     if kind == "str" and isinstance(value, str):
         return clean(value)
-    if kind == "int" and isinstance(value, int) and abs(finite(value)) < _BEYOND:
+    if kind == "int" and isinstance(value, int) and abs(finite_number(value)) < _BEYOND:
         return value
     if kind == "float":
-        return finite(value)
+        return finite_number(value)
     raise ValueError(f"{name} is no {kind}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import disk
 from engine.errors import RequestError
 from engine.models.parameters import (
     MAX_GUIDANCE,
@@ -144,8 +145,9 @@ def _check_lora(lora: Lora) -> None:
             hint="Look for a .safetensors version of the LoRA.",
             field="loras",
         )
-    if not lora.path.is_file():
-        raise RequestError(f"there is no file {lora.path}", field="loras")
+    if not disk.is_file(lora.path):
+        reason = disk.absence(lora.path, f"there is no file {lora.path}")
+        raise RequestError(reason, field="loras")
 
 
 def _check_start(request: GenerateRequest) -> None:
@@ -157,8 +159,10 @@ def _check_start(request: GenerateRequest) -> None:
             hint="0.3 stays close to the start picture, 0.8 keeps little of it.",
             field="strength",
         )
-    if not request.start_picture.is_file():
-        raise RequestError(f"there is no picture {request.start_picture}", field="start_picture")
+    if not disk.is_file(request.start_picture):
+        path = request.start_picture
+        reason = disk.absence(path, f"there is no picture {path}")
+        raise RequestError(reason, field="start_picture")
 
 
 def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParameters:

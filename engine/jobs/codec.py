@@ -14,6 +14,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.evaluation.request import QUERIES, EvaluateRequest
@@ -378,7 +379,7 @@ def request_to_json(request: JobRequest) -> str:
 
 def _path_text(value: object) -> str:
     if isinstance(value, Path):
-        return str(value.absolute())
+        return str(disk.from_root(value))
     raise TypeError(f"{value!r} has no place in a request")
 
 

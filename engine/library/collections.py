@@ -31,6 +31,7 @@ from cache.files import SeenFile
 from cache.pictures import NewPicture
 from cache.store import Cache
 from cache.texts import TextRecord
+from engine import numbers
 from engine.collections import BUILT_IN, Collection
 from engine.errors import EngineError, RequestError
 from engine.untrusted.documents import lines_of, parse_json, parse_object, read_text
@@ -127,8 +128,8 @@ def _files(collection: Collection, thumbnails: Arrays) -> list[tuple[SeenFile, N
 
 
 def _seen(path: Path) -> SeenFile:
-    status = path.stat()
-    return SeenFile(path=str(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
+    size, mtime_ns = numbers.stamp(path.stat())
+    return SeenFile(path=str(path), size=size, mtime_ns=mtime_ns)
 
 
 def _listed(text: str) -> tuple[str, ...]:

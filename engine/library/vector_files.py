@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from cache.embeddings import Vectors
+from engine import disk
 from engine.errors import VectorsError
 from engine.files import replaced
 from engine.jobs.threads import ThreadProgress
@@ -195,13 +196,13 @@ def read_folder(folder: Path) -> VectorFolder:
 
     Raises VectorsError where something is missing or does not fit, or where pyarrow is.
     """
-    if not (folder / "img_emb").is_dir() and not (folder / "text_emb").is_dir():
+    if not disk.is_folder(folder / "img_emb") and not disk.is_folder(folder / "text_emb"):
         raise VectorsError(
             f"{folder} has neither img_emb nor text_emb",
             hint="Name the folder that clip-retrieval wrote, the one that holds img_emb.",
         )
     texts = _parts(folder, "text_emb", _TEXT_COLUMNS)
-    if (folder / TEXTS_FILE).is_file():
+    if disk.is_file(folder / TEXTS_FILE):
         texts += read_npz(folder / TEXTS_FILE, "text")
     return VectorFolder(pictures=_parts(folder, "img_emb", _PICTURE_COLUMNS), texts=texts)
 
@@ -232,7 +233,7 @@ def _part(folder: Path, kind: str, path: Path, columns: Sequence[str]) -> Vector
     number = path.stem.removeprefix(f"{kind}_")
     metadata = folder / "metadata" / f"metadata_{number}.parquet"
     where = f"{kind}/{path.name}"
-    if not metadata.is_file():
+    if not disk.is_file(metadata):
         raise VectorsError(f"{where} has no names: {metadata} is missing")
     column = _column(metadata, columns)
     try:
@@ -285,11 +286,11 @@ def _arrow(name: str) -> ModuleType:
 
 def _numbered(folder: Path, suffix: str) -> list[Path]:
     """The files of a folder by the number in their names, which sorts 10 after 9."""
-    if not folder.is_dir():
+    if not disk.is_folder(folder):
         return []
 
     def number(path: Path) -> tuple[int, str]:
         digits = re.search(r"(\d+)$", path.stem)
         return (int(digits[1]) if digits else -1, path.name)
 
-    return sorted((path for path in folder.iterdir() if path.suffix == suffix), key=number)
+    return sorted((path for path in disk.entries(folder) if path.suffix == suffix), key=number)

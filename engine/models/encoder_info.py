@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine import disk
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
@@ -78,7 +79,7 @@ def require(source: str) -> Path:
     if found is not None:
         return found
     folder = paths.as_folder(source)
-    pickled = [folder] if folder else sorted(paths.repository(source).glob("snapshots/*"))
+    pickled = [folder] if folder else disk.matching(paths.repository(source), "snapshots/*")
     for place in pickled:
         if names := paths.pickled_files(place):
             raise ModelUnusableError(
@@ -90,7 +91,10 @@ def require(source: str) -> Path:
             )
     if folder is not None:
         raise ModelMissingError(
-            f"there is no model in {folder}: it needs config.json and model.safetensors",
+            disk.absence(
+                folder / "config.json",
+                f"there is no model in {folder}: it needs config.json and model.safetensors",
+            ),
             hint="Name a folder in Hugging Face format, or a model id of the hub.",
         )
     raise ModelMissingError(
@@ -103,7 +107,7 @@ def hash_folder(folder: Path) -> str:
     """Return 8 hex digits over everything that decides about the vectors; reads all weights."""
     digest = hashlib.sha256()
     for file in [folder / name for name in _HASHED + _ALSO_HASHED] + paths.weight_files(folder):
-        if file.is_file():
+        if disk.is_file(file):
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256")
             digest.update(f"{file.name} {content.hexdigest()}\n".encode())
@@ -168,13 +172,13 @@ def remembered(place: Path, memory: Path, identity: Callable[[], str]) -> str:
 def _stamp(place: Path) -> str:
     """Return a text that changes when the file, or any file in the folder, does."""
     entries = []
-    for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+    for file in disk.below(place) if disk.is_folder(place) else [place]:
         with contextlib.suppress(OSError):
             status = file.stat()
             entries.append(
                 [str(file.relative_to(place)), status.st_size, status.st_mtime_ns, status.st_ino]
             )
-    return json.dumps([str(place.resolve()), entries])
+    return json.dumps([str(os.path.realpath(place)), entries])
 
 
 def _recall(memory: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine import disk
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.encoder_info import remembered
@@ -135,7 +136,7 @@ def config_of(path: Path, family: GeneratorFamily) -> Path:
     has of the family's own model. Raises ModelMissingError where there is none.
     """
     for folder in (path.with_suffix(""), path.parent):
-        if (folder / paths.INDEX).is_file():
+        if disk.is_file(folder / paths.INDEX):
             return folder
     for source in family.configurations:
         for folder in paths.configurations(source):
@@ -176,7 +177,7 @@ def read_generator_info(source: str, memory: Path) -> GeneratorInfo:
     are of another kind, damaged or pickled.
     """
     path = paths.require(source)
-    config = path if path.is_dir() else config_of(path, checkpoint_family(path))
+    config = path if disk.is_folder(path) else config_of(path, checkpoint_family(path))
     try:
         return _info_in(source, path, config, memory)
     except WireError as error:
@@ -191,7 +192,7 @@ def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorIn
     unet, vae = _object(config / "unet" / "config.json"), _object(config / "vae" / "config.json")
     scheduler = _object(config / "scheduler" / "scheduler_config.json")
     variant = paths.variant_of(path) or ""
-    parts = {} if path.is_file() else _parts(path, index, variant)
+    parts = {} if disk.is_file(path) else _parts(path, index, variant)
     factor, depth = 2 ** _halvings(vae), _halvings(unet)
     prediction = _prediction(scheduler)
     schedulers = _schedulers(index, unet, prediction)
@@ -200,14 +201,14 @@ def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorIn
         id=_identity(source, path, memory),
         source=source,
         path=path,
-        family=(checkpoint_family(path) if path.is_file() else _family(text)).name,
+        family=(checkpoint_family(path) if disk.is_file(path) else _family(text)).name,
         prediction_type=prediction,
         defaults=_defaults(path, config, unet, factor, schedulers),
         multiple=math.lcm(_PIPELINE_MULTIPLE, factor),
         smallest=factor * 2**depth,
         schedulers=schedulers,
         variant=variant,
-        size_bytes=path.stat().st_size if path.is_file() else sum(parts.values()),
+        size_bytes=path.stat().st_size if disk.is_file(path) else sum(parts.values()),
         has_safety_checker=paths.CHECKER in parts,
         config=config,
         parts=parts,
@@ -224,12 +225,12 @@ def _identity(source: str, path: Path, memory: Path) -> str:
 def _digest(path: Path) -> str:
     """Return 8 hex digits over everything that decides about the pictures."""
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = [path] if disk.is_file(path) else disk.below(path)
     for file in files:
-        if file.is_file() and file.suffix in (".json", ".txt", paths.SUFFIX):
+        if disk.is_file(file) and file.suffix in (".json", ".txt", paths.SUFFIX):
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256").hexdigest()
-            name = file.relative_to(path) if path.is_dir() else ""
+            name = file.relative_to(path) if disk.is_folder(path) else ""
             digest.update(f"{name} {content}\n".encode())
     return digest.hexdigest()[:8]
 
@@ -285,7 +286,7 @@ def _prediction(scheduler: Mapping[str, Json]) -> str:
 def _defaults(
     path: Path, config: Path, unet: Mapping[str, Json], factor: int, schedulers: tuple[str, ...]
 ) -> GeneratorDefaults:
-    own = read_json((path if path.is_dir() else config) / OWN_DEFAULTS) or {}
+    own = read_json((path if disk.is_folder(path) else config) / OWN_DEFAULTS) or {}
     size = unet.get("sample_size", 64)
     height, width = size if isinstance(size, list) else (size, size)
     usual = USUAL if USUAL in schedulers else schedulers[0]

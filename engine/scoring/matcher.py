@@ -11,9 +11,9 @@ import numpy as np
 
 from engine.collections import BUILT_IN
 from engine.errors import ModelUnusableError
+from engine.numbers import finite
 from engine.results import FloatArray
 from engine.untrusted.arrays import read_tensors
-from engine.untrusted.documents import finite
 
 CHUNK = 4096
 """Pictures at a time: their differences, 8 MB at 512 numbers, stay in the processor's cache."""
@@ -99,7 +99,7 @@ def read_matcher(weights: bytes, encoder_id: str) -> Matcher:
         tensors, metadata = read_tensors(weights)
         arrays = {name: tensors[name] for name in _NAMES}
         floor = metadata.get("pair_floor")
-        pair_floor = None if floor is None else finite(float(floor))
+        pair_floor = None if floor is None else finite(floor)
     except KeyError as error:
         message = f"the matcher is damaged: it has no weights {error}"
         raise ModelUnusableError(message, hint=_HINT) from error

@@ -116,7 +116,7 @@ def read_object(path: Path, most: int = DOCUMENT_LIMIT) -> dict[str, Json]:
     return parse_object(read_bytes(path, most))
 
 
-def finite(value: object) -> float:
+def finite_number(value: object) -> float:
     """The finite number that a value is. Raises UntrustedError."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise UntrustedError(f"{_short(value)} is no number")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TypeVar, get_args, get_origin, get_type_hints
 
-from engine.untrusted.documents import finite
+from engine.untrusted.documents import finite_number
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ def _as(name: str, hint: object, value: object) -> object:
         if is_dataclass(hint):
             return read_as(hint, value)
         if hint is float:
-            return finite(value)
+            return finite_number(value)
         if issubclass(hint, StrEnum) and isinstance(value, str):
             return hint(value)
         if type(value) is hint:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from engine import numbers
 from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.options import Whole
 from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def write_matchers(
             }
             output.record("matcher", values)
             continue
-        day = datetime.fromtimestamp(matcher.created_at).strftime("%Y-%m-%d %H:%M")
+        day = numbers.local_time(matcher.created_at).strftime("%Y-%m-%d %H:%M")
         force = "in force" if is_first else ""
         rows.append((str(matcher.id), matcher.encoder_id, day, force, told))
     if rows:
@@ -111,7 +112,7 @@ def write_matchers(
 
 
 @command.command("export")
-@click.argument("matcher_id", metavar="MATCHER", type=int)
+@click.argument("matcher_id", metavar="MATCHER", type=Whole())
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 @pass_context
 def export(context: Context, matcher_id: int, target: Path) -> None:
@@ -141,7 +142,7 @@ def take_in(context: Context, source: Path) -> None:
 
 
 @command.command("remove")
-@click.argument("matcher_id", metavar="MATCHER", type=int)
+@click.argument("matcher_id", metavar="MATCHER", type=Whole())
 @pass_context
 def remove(context: Context, matcher_id: int) -> None:
     """Delete a MATCHER; the one kept before it for its encoder is in force then."""

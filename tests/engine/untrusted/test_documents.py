@@ -13,7 +13,7 @@ from engine.states import Route
 from engine.untrusted.documents import (
     MOST_DEPTH,
     UntrustedError,
-    finite,
+    finite_number,
     lines_of,
     parse_json,
     parse_object,
@@ -95,7 +95,7 @@ def test_an_object_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, "1", None, True, [1.0]])
 def test_a_number_is_finite(value: object) -> None:
     with pytest.raises(UntrustedError, match="number"):
-        finite(value)
+        finite_number(value)
 
 
 def test_devices_pipes_and_folders_are_no_files(tmp_path: Path) -> None:
