@@ -17,6 +17,7 @@ from engine import disk, numbers
 from engine.errors import OfflineError, PictureError, RequestError
 from engine.file_types import SUFFIXES
 from engine.library.decoders import DecoderProcess, DecoderSettings, RefusedFile
+from engine.library.folders import readable
 from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
@@ -68,8 +69,9 @@ class QueryPictures:
         if Path(raw).suffix.lower() not in SUFFIXES:
             return None
         path = absolute(Path(raw))
-        known = await self._cache.read(pictures_at, [path, raw])
-        for name in (path, raw):
+        names = (readable(path), readable(raw))
+        known = await self._cache.read(pictures_at, names)
+        for name in names:
             if name in known:
                 return await self._of_library(known[name], name)
         if await asyncio.to_thread(disk.is_file, path):

@@ -4,7 +4,8 @@
     term = [ number "*" ] '"' text or path of a picture '"'
 
 A query is a mix when it starts like one; everything else is text as it stands. Inside quotes, a
-backslash lets a quote or a backslash through. The first term may carry a sign too.
+backslash lets a quote or a backslash through, and `\\u{202E}` stands for a character by its number:
+a file's name may hold what would steer a terminal. The first term may carry a sign too.
 """
 
 import re
@@ -24,9 +25,14 @@ _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
 _START = re.compile(rf'\s*[+\-−]?\s*(?:{_NUMBER}\s*[*×]\s*)?["“”]')
 _WEIGHT = re.compile(rf"({_NUMBER})\s*[*×]\s*")
 _QUOTED = re.compile(r'["“”]((?:[^"“”\\]|\\.)*)["“”]')
+_ESCAPE = re.compile(r"\\u\{([0-9A-Fa-f]{1,6})\}|\\(.)", re.DOTALL)
 _SPACES = re.compile(r"\s*")
 _SIGNS = {"+": 1.0, "-": -1.0, "−": -1.0}
+_BYTES = range(0xDC80, 0xDD00)
+"""How Python has the bytes of a file's name that are no UTF-8."""
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_ESCAPED = frozenset("\t\n\r\u061c\u200e\u200f\u2028\u2029")
+"""Also spelled by their numbers; people may type them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +95,30 @@ def plain_text(text: str) -> ParsedQuery:
 
 
 def quote(text: str) -> str:
-    """A text or path as a term of a mix."""
-    return '"' + re.sub(r'(["“”\\])', r"\\\1", text) + '"'
+    """A text or path as a term of a mix, without a character that a terminal would obey."""
+    return '"' + "".join(map(_spelled, text)) + '"'
+
+
+def _spelled(character: str) -> str:
+    if character in '"“”\\':
+        return f"\\{character}"
+    if character in _ESCAPED or _is_forbidden(character):
+        return f"\\u{{{ord(character):x}}}"
+    return character
+
+
+def _unescaped(quoted: str, column: int) -> str:
+    """What stands between quotes, without its backslashes."""
+
+    def character(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[2]
+        code = int(match[1], 16)
+        if code > 0x10FFFF or (0xD800 <= code < 0xE000 and code not in _BYTES):
+            raise RequestError(f"column {column}: U+{code:04X} is no character", field="query")
+        return chr(code)
+
+    return _ESCAPE.sub(character, quoted)
 
 
 def normalise(text: str) -> str:
@@ -166,10 +194,13 @@ def _term(query: str, at: int, sign: float) -> tuple[Term, int]:
     quoted = _QUOTED.match(query, at)
     if quoted is None:
         raise RequestError(f"column {at + 1}: this quote is not closed", field="query")
-    raw = re.sub(r"\\(.)", r"\1", quoted[1])
+    raw = _unescaped(quoted[1], at + 1)
     if not raw.strip():
         raise RequestError(f"column {at + 1}: nothing between the quotes", field="query")
-    return Term(weight=sign * weight, raw=raw, column=at + 1, quoted=True), quoted.end()
+    term = Term(weight=sign * weight, raw=raw, column=at + 1, quoted=True)
+    if any(map(_is_forbidden, raw)) and not _is_picture(term):
+        raise RequestError(f"column {at + 1}: a control character in a text", field="query")
+    return term, quoted.end()
 
 
 def _spell(term: Term) -> str:

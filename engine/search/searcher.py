@@ -26,7 +26,7 @@ from engine.search import warnings
 from engine.search.labels import RelevanceLabels
 from engine.search.pictures import QueryPictures, absolute
 from engine.search.prompt_scores import PromptScorer
-from engine.search.query import quote
+from engine.search.query import BY_CONTENT, quote
 from engine.search.receipts import (
     ReceiptKey,
     StoredDecision,
@@ -126,11 +126,14 @@ class Searcher:
     async def like(self, picture: int | Path, request: SearchRequest) -> SearchResult:
         """Rank by likeness to a picture, of the library by id or on the disk by path, with scores.
 
+        A path `sha256:...` names a picture of the library by its content.
+
         The query of the request is not used. `match` compares with pictures of the library in
         the place of background texts. Raises as `search` does.
         """
         if isinstance(picture, Path):
-            name = absolute(picture)
+            content = str(picture)
+            name = content if content.startswith(BY_CONTENT) else absolute(picture)
         else:
             name = await self._pictures.name_of(picture)
         return await self.scored(replace(request, query=quote(name)))

@@ -8,7 +8,6 @@ import click
 
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.output import Output
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -130,13 +129,13 @@ def write_state(state: LabelSummary, output: Output) -> None:
         output.record("labelled", values)
         return
     output.line(
-        f"{plain(state.encoder_id)}: {state.count:,} labels, {state.fitting:,} fit and"
+        f"{state.encoder_id}: {state.count:,} labels, {state.fitting:,} fit and"
         f" {state.not_fitting:,} do not",
         bold=True,
     )
     for each in state.calibrations:
         output.line(
-            f"  {plain(each.scorer)}: log odds x {each.scale:.3f} {each.shift:+.3f},"
+            f"  {each.scorer}: log odds x {each.scale:.3f} {each.shift:+.3f},"
             f" by {each.labels:,} of them"
         )
 
@@ -146,4 +145,4 @@ def write_forgotten(encoder_id: str, dropped: int, output: Output) -> None:
     if output.as_json:
         output.record("forgotten", {"encoder": encoder_id, "labels": dropped})
     else:
-        output.line(f"{dropped:,} labels of {plain(encoder_id)} are forgotten")
+        output.line(f"{dropped:,} labels of {encoder_id} are forgotten")

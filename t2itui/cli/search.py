@@ -7,25 +7,45 @@ import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.scoring.registry import search_scorers
+from engine.search.query import BY_CONTENT
 from engine.states import GenerateMode
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.options import Finite, Whole, waiting_for_models
 from t2itui.cli.support.output import Output
 from t2itui.cli.support.receipts import write_answer, write_json
-from t2itui.text.plain import plain
 from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.requests import SearchRequest
     from engine.results import Receipt, SearchResult
+
+
+class PictureName(click.Path):
+    """A file, or `sha256:` and the digits of a picture's content."""
+
+    name = "PICTURE"
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,  # noqa: ANN401
+    ) -> Path:
+        if str(value).startswith(BY_CONTENT):
+            return Path(str(value))
+        return disk.from_root(Path(str(super().convert(value, param, ctx))))
+
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
@@ -34,8 +54,8 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @click.argument("text", nargs=-1)
 @click.option(
     "--like",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Rank by likeness to this picture instead of a text.",
+    type=PictureName(),
+    help="Rank by likeness to this picture instead of a text: a file, or sha256:... of the library.",
 )
 @click.option(
     "--top", type=Whole(min=0), default=20, show_default=True, help="Pictures; 0 for all."
@@ -130,13 +150,14 @@ def command(
         encoder_id=encoder,
         offline=offline,
     )
-    picture = None if like is None else disk.from_root(like)
+    picture = like
     output = Output(as_json=as_json)
 
     async def work(engine: Engine) -> Exit:
         result = await waiting_for_models(engine, _ask(engine, request, picture))
         if paths:
-            _write_paths(result, "\0" if null else "\n")
+            passed = [row for row in result.rows if row.match >= result.receipt.threshold]
+            output.names([row.path for row in passed], "\0" if null else "\n")
         elif as_json:
             write_json(result, output)
         else:
@@ -187,7 +208,7 @@ async def _generate(engine: Engine, receipt: Receipt, output: Output, *, only_pa
     if best.score is None or best.score.match < receipt.threshold:
         return Exit.NOTHING_PASSED
     if only_path:
-        output.line(plain(best.path))
+        output.line(best.path)
     return Exit.ANSWERED
 
 
@@ -195,10 +216,3 @@ async def _ask(engine: Engine, request: SearchRequest, picture: Path | None) -> 
     if picture is None:
         return await engine.search(request)
     return await engine.searcher.like(picture, request)
-
-
-def _write_paths(result: SearchResult, end: str) -> None:
-    to_terminal = sys.stdout.isatty()
-    for row in result.rows:
-        if row.match >= result.receipt.threshold:
-            sys.stdout.write((plain(row.path) if to_terminal else row.path) + end)
