@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from engine.errors import T2IError
 from engine.states import GenerationPhase, JobKind, OutputCheck
 
 
@@ -220,6 +221,8 @@ class JobFailed(JobEvent):
     hint: str = ""
     error: str = ""
     """The name of the engine's or the cache's error; empty for any other."""
+    exit_code: int = T2IError.exit_code
+    """What a command that waits for the job exits with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

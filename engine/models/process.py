@@ -67,7 +67,6 @@ class Connection:
         args: Sequence[str],
         *,
         log: Path,
-        environment: Mapping[str, str],
         grace_s: float,
         silence_s: float,
     ) -> "Connection":
@@ -80,7 +79,6 @@ class Connection:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=stderr,
-                env={**os.environ, **environment},
                 limit=_READ_LIMIT,
                 start_new_session=True,
             )
@@ -303,7 +301,6 @@ class WorkerProcess:
         args: Sequence[str] = (),
         log: Path,
         idle_seconds: float = 0.0,
-        environment: Mapping[str, str] | None = None,
         grace_s: float = GRACE_S,
         silence_s: float = SILENCE_S,
     ) -> None:
@@ -311,7 +308,6 @@ class WorkerProcess:
         self._args = tuple(args)
         self._log = log
         self._idle_seconds = idle_seconds
-        self._environment = dict(environment or {})
         self._grace_s = grace_s
         self._silence_s = silence_s
         self._connection: Connection | None = None
@@ -407,7 +403,6 @@ class WorkerProcess:
                 self._module,
                 self._args,
                 log=self._log,
-                environment=self._environment,
                 grace_s=self._grace_s,
                 silence_s=self._silence_s,
             )
