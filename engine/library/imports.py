@@ -194,7 +194,7 @@ class ImportRun:
                 f"{known.id} has vectors of {known.dim} numbers in the cache; these have {dim}",
                 hint="Check --encoder: vectors of another encoder need an id of their own.",
             )
-        self._encoder = _keep_known(record, known)
+        self._encoder = _completed_from(record, known)
         await self._cache.write(put_encoder, self._encoder)
 
     async def _import_texts(self, sources: VectorSources) -> None:
@@ -315,7 +315,7 @@ def _record(request: ImportRequest, dim: int) -> EncoderRecord:
     )
 
 
-def _keep_known(record: EncoderRecord, known: EncoderRecord | None) -> EncoderRecord:
+def _completed_from(record: EncoderRecord, known: EncoderRecord | None) -> EncoderRecord:
     """What the cache knows of an encoder outlives an import that left the defaults."""
     if known is None:
         return record

@@ -220,7 +220,7 @@ class _Host:
             await asyncio.wait([self._loading])
 
     async def _load(self) -> LoadedEncoder:
-        reply = await self.worker.call("load", on_event=self._tell, priority=TEXT_PRIORITY)
+        reply = await self.worker.call("load", on_event=self._note_stage, priority=TEXT_PRIORITY)
         agreement = reply.fields.get("agreement")
         self._loaded = LoadedEncoder(
             info=self._info,
@@ -233,7 +233,7 @@ class _Host:
         )
         return self._loaded
 
-    def _tell(self, event: Mapping[str, Json]) -> None:
+    def _note_stage(self, event: Mapping[str, Json]) -> None:
         for listener in tuple(self._listeners):
             listener(str(event.get("stage", "")))
 

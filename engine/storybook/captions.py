@@ -96,7 +96,7 @@ def captions_of(file: str, scene: Scene, language: Language) -> tuple[Caption, .
     )
 
 
-def ladder_claims(scene: Scene) -> tuple[Claim, ...]:
+def graded_claims(scene: Scene) -> tuple[Claim, ...]:
     """Five claims about the first animal: which it is, its colour, what it does, where, when."""
     one = scene.animals[0]
     named = Subject(animal=one.animal)
@@ -112,9 +112,9 @@ def ladder_claims(scene: Scene) -> tuple[Claim, ...]:
     )
 
 
-def ladder(scene: Scene, language: Language) -> tuple[Caption, ...]:
+def graded_captions(scene: Scene, language: Language) -> tuple[Caption, ...]:
     """The five claims in words."""
-    return tuple(write_plainly(claim, language, scene.seed) for claim in ladder_claims(scene))
+    return tuple(write_plainly(claim, language, scene.seed) for claim in graded_claims(scene))
 
 
 _MEASURE = re.compile(r"一([只条匹头])(?!.*一[只条匹头])")

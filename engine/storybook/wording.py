@@ -180,7 +180,7 @@ def _write_chinese(claim: Claim, rng: Random) -> str:
     subjects = [_chinese_subject(subject, rng) for subject in claim.subjects]
     core = rng.choice(("和", "，", "，还有")).join(subjects)
     if place and len(subjects) == 1 and style < 0.3 and claim.subjects[0].position is None:
-        text = _chinese_at_place(claim.subjects[0], place, rng)
+        text = _chinese_scene(claim.subjects[0], place, rng)
         return f"{time}{'，' if time else ''}{text}{prop}"
     if place:
         joined = (
@@ -228,7 +228,7 @@ def _chinese_subject(subject: Subject, rng: Random) -> str:
     return f"{position}{'的' if position and rng.random() < 0.5 else ''}{noun}{joint}{action}"
 
 
-def _chinese_at_place(subject: Subject, place: str, rng: Random) -> str:
+def _chinese_scene(subject: Subject, place: str, rng: Random) -> str:
     noun = _chinese_noun(subject, rng)
     if subject.action is None:
         return f"{noun}在{place}"

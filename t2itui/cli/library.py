@@ -78,7 +78,7 @@ def command(
         elif storybook is not None:
             await _turn_storybook(engine, output, on=storybook == "on")
         elif painted:
-            await _write_painted(engine, output)
+            await _write_generated(engine, output)
         elif removed:
             await _remove(engine, [str(path.absolute()) for path in removed], output)
         else:
@@ -120,7 +120,7 @@ async def _forget(engine: Engine, folder: Path, output: Output) -> None:
     output.say(f"dropped {dropped} pictures; the files stay where they are")
 
 
-async def _write_painted(engine: Engine, output: Output) -> None:
+async def _write_generated(engine: Engine, output: Output) -> None:
     records = await engine.generation.pictures()
     for record in records:
         values = {

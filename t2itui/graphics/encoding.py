@@ -8,7 +8,7 @@ from PIL import Image, ImageOps
 from rich.console import Console
 from textual.strip import Strip
 
-from t2itui.graphics.art import RGB, Art, Recipe, UnreadablePictureError, encoded_strip
+from t2itui.graphics.art import RGB, Art, DrawingOptions, UnreadablePictureError, encoded_strip
 from t2itui.graphics.capability import Graphics
 from t2itui.graphics.halfcell import half_cells, veil
 from t2itui.graphics.kitty import KittyImage
@@ -84,29 +84,29 @@ SIXEL_COLORS = 128
 """A third fewer bytes than with 256 colours, and hardly a visible difference."""
 
 
-def draw(data: bytes, recipe: Recipe, graphics: Graphics, console: Console) -> Art:
+def draw(data: bytes, options: DrawingOptions, graphics: Graphics, console: Console) -> Art:
     """Decode, scale and encode, so that showing it costs the event loop next to nothing.
 
     Raises:
         UnreadablePictureError: the bytes cannot be drawn.
     """
     place = Box(
-        columns=recipe.columns,
-        rows=recipe.rows,
+        columns=options.columns,
+        rows=options.rows,
         cell_width=graphics.cell_width,
         cell_height=graphics.cell_height,
     )
     decoded = decode(data, place)
     box = place.fit(*decoded.size)
-    dim = DIMMED if recipe.dim else 0.0
-    image = flatten(decoded, recipe.background, dim=dim, grey=recipe.grey)
+    dim = DIMMED if options.dim else 0.0
+    image = flatten(decoded, options.background, dim=dim, grey=options.grey)
     strips, upload, remove = _encode(image, box, graphics, console)
     return Art(
         columns=box.columns,
         rows=box.rows,
         strips=strips,
         veil=veil(image, box.columns, box.rows),
-        translucent=recipe.dim or decoded.mode == "RGBA",
+        translucent=options.dim or decoded.mode == "RGBA",
         upload=upload,
         remove=remove,
     )

@@ -78,7 +78,7 @@ class GenerationScreen(AppScreen):
     painted = getters.query_one("#painted", PicturePane)
     best = getters.query_one("#best", PicturePane)
 
-    class Read(Message, bubble=False):
+    class DetailsRead(Message, bubble=False):
         """What the engine knows of the job was read."""
 
         def __init__(self, details: GenerationDetails) -> None:
@@ -154,10 +154,10 @@ class GenerationScreen(AppScreen):
         except T2IError as error:
             self.session.report_error("Painting", error)
         else:
-            self.post_message(self.Read(details))
+            self.post_message(self.DetailsRead(details))
 
-    @on(Read)
-    def take_details(self, message: Read) -> None:
+    @on(DetailsRead)
+    def take_details(self, message: DetailsRead) -> None:
         if message.details.job_id == self.job_id:
             self.details = message.details
             self.show()
