@@ -164,12 +164,9 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
         await self.jobs.aclose()
-        if "indexer" in self.__dict__:
-            await self.indexer.aclose()
-        if "generators" in self.__dict__:
-            await self.generators.aclose()
-        if "encoders" in self.__dict__:
-            await self.encoders.aclose()
+        for name in ("indexer", "generators", "encoders"):
+            if (opened := vars(self).get(name)) is not None:
+                await opened.aclose()
         await self.cache.aclose()
 
     async def _recover_generated(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from engine.errors import T2IError
-from engine.states import GenerationPhase, JobKind, OutputCheck
+from engine.states import FitStage, GenerationPhase, JobKind, OutputCheck, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class JobProgress(JobEvent):
     done: int
     total: int
     """0 while unknown."""
-    unit: str = ""
+    unit: Unit = Unit.NONE
     """What is counted: 'pictures', 'bytes'."""
     rate: float = 0.0
     """Units a second; 0 while unknown."""
@@ -173,8 +173,7 @@ class TrainingProgress(JobEvent):
 
     what: str
     """matcher or two-branch."""
-    stage: str
-    """One of FitStage."""
+    stage: FitStage
     step: int
     """Of the steps of the metric, or of all epochs."""
     steps: int

@@ -38,6 +38,7 @@ from engine.models.encoders import Encoders
 from engine.requests import IndexRequest
 from engine.results import FloatArray
 from engine.search.text_embedder import TextEmbedder
+from engine.states import Unit
 
 TEXT_BATCH = 256
 _NAMED = 3
@@ -72,7 +73,7 @@ async def embed_all(
     missing = [text for text in wanted if text not in known]
     try:
         for start in range(0, len(missing), TEXT_BATCH):
-            progress.report("embedding texts", start, len(missing), unit="texts")
+            progress.report("embedding texts", start, len(missing), unit=Unit.TEXTS)
             batch = missing[start : start + TEXT_BATCH]
             found, _ = await texts.embed(encoder, batch, offline=offline)
             known |= found

@@ -38,7 +38,7 @@ from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
-from engine.states import DataKind, JobKind
+from engine.states import DataKind, JobKind, Unit
 
 
 class EvaluationRun:
@@ -64,8 +64,10 @@ class EvaluationRun:
         for warning in self._gathering.warnings:
             report(JobNote(job_id=job_id, message=warning))
         progress, total = ProgressReporter(job_id, report), steps_of(material, request.scorers)
-        pulse = ThreadProgress(lambda done: progress.report("scoring", done, total, unit="texts"))
-        progress.report("scoring", 0, total, unit="texts")
+        pulse = ThreadProgress(
+            lambda done: progress.report("scoring", done, total, unit=Unit.TEXTS)
+        )
+        progress.report("scoring", 0, total, unit=Unit.TEXTS)
 
         def work() -> Figures:
             return Measuring(material, context, request, pulse.advance).run(request.scorers)

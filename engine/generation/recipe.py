@@ -239,11 +239,13 @@ def _lora(entry: object, *, private: bool) -> UsedLora:
 def _typed(value: object, wanted: object) -> object:
     """The value, if it is of the type that the field's annotation names."""
     kind = str(wanted).removesuffix(" | None")
-    if kind == "str" and isinstance(value, str):
-        return clean(value)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "int" and isinstance(value, int) and is_number:
-        return value
-    if kind == "float" and is_number:
-        return float(value)  # type: ignore[arg-type]
+    match kind, value:
+        case _, bool():
+            pass  # Python counts it among the numbers.
+        case "str", str():
+            return clean(value)
+        case "int", int():
+            return value
+        case "float", int() | float():
+            return float(value)
     raise ValueError(f"{value!r} is no {kind}")

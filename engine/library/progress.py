@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from engine.events import JobProgress, Report
+from engine.states import Unit
 
 INTERVAL_S = 0.1
 _WINDOW_S = 10.0
@@ -24,7 +25,7 @@ class ProgressReporter:
         self._marks: deque[tuple[float, int]] = deque()
 
     def report(
-        self, stage: str, done: int, total: int = 0, *, unit: str = "", detail: str = ""
+        self, stage: str, done: int, total: int = 0, *, unit: Unit = Unit.NONE, detail: str = ""
     ) -> None:
         """Report, unless the last report is too fresh; the last step is always reported."""
         now = self._clock()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+from engine.states import QueryKind
 from engine.storybook.captions import FOREIGN_THINGS, claim_of, foreign_caption, partial_claim
 from engine.storybook.claims import Claim, Subject, is_true, swapped
 from engine.storybook.scenes import UNSEEN_PAIRS, Scene
@@ -11,20 +12,20 @@ from engine.storybook.suggestions import SUGGESTIONS
 from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES
 from engine.storybook.wording import Caption, Language, write
 
-SATISFIED, ABSENT, FOREIGN = 150, 100, 50
+COUNTS = {QueryKind.SATISFIED: 150, QueryKind.ABSENT: 100, QueryKind.FOREIGN: 50}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """A query, its kind ("satisfied", "absent" or "foreign") and what it states."""
+    """A query, what it states, and what is known of its answers."""
 
     caption: Caption
-    kind: str
+    kind: QueryKind
 
     @property
     def answered(self) -> bool:
         """Whether some picture of the gallery satisfies it."""
-        return self.kind == "satisfied"
+        return self.kind is QueryKind.SATISFIED
 
 
 def routing_queries(scenes: Sequence[Scene]) -> list[Query]:
@@ -39,19 +40,19 @@ def _language(number: int) -> Language:
 
 def _satisfied(scenes: Sequence[Scene], rng: Random) -> list[Query]:
     queries = []
-    for number in range(SATISFIED):
+    for number in range(COUNTS[QueryKind.SATISFIED]):
         scene = rng.choice(scenes)
         level2 = claim_of(scene, 2, rng)
         claim = rng.choice((level2, level2, claim_of(scene, 1, rng), partial_claim(scene, rng)))
         caption = write(claim, _language(number), rng)
-        queries.append(Query(caption=caption, kind="satisfied"))
+        queries.append(Query(caption=caption, kind=QueryKind.SATISFIED))
     return queries
 
 
 def _absent(scenes: Sequence[Scene], rng: Random) -> list[Query]:
     """Combinations of known words that no picture has; first those kept from training."""
     claims = [Claim(subjects=(Subject(animal=a, colour=c),)) for a, c in sorted(UNSEEN_PAIRS)]
-    while len(claims) < ABSENT:
+    while len(claims) < COUNTS[QueryKind.ABSENT]:
         subject = Subject(
             animal=rng.choice(ANIMALS),
             colour=rng.choice(COLOURS),
@@ -61,7 +62,7 @@ def _absent(scenes: Sequence[Scene], rng: Random) -> list[Query]:
         if claim not in claims and not any(is_true(claim, scene) for scene in scenes):
             claims.append(claim)
     return [
-        Query(caption=write(claim, _language(number), rng), kind="absent")
+        Query(caption=write(claim, _language(number), rng), kind=QueryKind.ABSENT)
         for number, claim in enumerate(claims)
     ]
 
@@ -78,10 +79,10 @@ def _foreign(rng: Random) -> list[Query]:
     ]
     fixed.append(Caption(text="一座火山", language=Language.CHINESE, claim=Claim(foreign=True)))
     more = []
-    for number in range(FOREIGN - len(fixed)):
+    for number in range(COUNTS[QueryKind.FOREIGN] - len(fixed)):
         language = _language(number)
         more.append(foreign_caption(rng.choice(FOREIGN_THINGS[language]), language, rng))
-    return [Query(caption=caption, kind="foreign") for caption in (*fixed, *more)]
+    return [Query(caption=caption, kind=QueryKind.FOREIGN) for caption in (*fixed, *more)]
 
 
 def swapped_claims(scenes: Sequence[Scene]) -> tuple[list[Claim], list[Claim]]:

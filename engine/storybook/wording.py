@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+from engine.evaluation.swaps import takes_an
 from engine.storybook import vocabulary
 from engine.storybook.claims import Claim, Subject
 
@@ -51,7 +52,7 @@ def _plain_english(claim: Claim, seed: int) -> str:
     noun = _fixed_choice(vocabulary.EN_ANIMAL, subject.animal, seed)
     if subject.colour is not None:
         noun = f"{_fixed_choice(vocabulary.EN_COLOUR, subject.colour, seed)} {noun}"
-    parts = [f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"]
+    parts = [with_a(noun)]
     if subject.action is not None:
         parts.append(vocabulary.english_action(subject.animal, subject.action, Random(seed)))
     parts.append(_fixed_choice(vocabulary.EN_PLACE, claim.place, seed))
@@ -75,6 +76,11 @@ def _plain_chinese(claim: Claim, seed: int) -> str:
 def _fixed_choice(wordings: vocabulary.Wordings, value: str | None, seed: int) -> str:
     """One of the wordings of a value; nothing for None."""
     return "" if value is None else Random(f"{seed}:{value}").choice(wordings[value])
+
+
+def with_a(noun: str) -> str:
+    """A noun behind the article that it takes."""
+    return f"{'an' if takes_an(noun) else 'a'} {noun}"
 
 
 _OPENINGS = ("a picture of ", "a drawing of ", "an illustration of ", "a cartoon of ")
@@ -104,7 +110,7 @@ def _write_english(claim: Claim, rng: Random) -> str:
 
 
 def _english_prop(prop: str, rng: Random) -> str:
-    if prop == "none":
+    if prop == vocabulary.NO_PROP:
         return "and nothing else"
     joint = rng.choice(("with", "near", "next to", "beside", "and"))
     return f"{joint} {rng.choice(vocabulary.EN_PROP_NOUN[prop])}"
@@ -114,7 +120,7 @@ def _english_noun(subject: Subject, rng: Random) -> str:
     noun = "animal" if subject.animal is None else rng.choice(vocabulary.EN_ANIMAL[subject.animal])
     if subject.colour is not None:
         noun = f"{rng.choice(vocabulary.EN_COLOUR[subject.colour])} {noun}"
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return with_a(noun)
 
 
 def _english_subject(subject: Subject, rng: Random, *, finite: bool) -> str:
@@ -136,7 +142,7 @@ def _english_scenery(claim: Claim, rng: Random) -> str:
     parts = []
     if claim.place is not None:
         parts.append(rng.choice(vocabulary.EN_PLACE_NOUN[claim.place]))
-    if claim.prop is not None and claim.prop != "none":
+    if claim.prop is not None and claim.prop != vocabulary.NO_PROP:
         prop = rng.choice(vocabulary.EN_PROP_NOUN[claim.prop])
         parts.append(f"with {prop}" if parts else prop)
     if claim.time is not None:
@@ -162,7 +168,7 @@ def _english_keywords(claim: Claim, rng: Random) -> str:
         parts.append(rng.choice(vocabulary.EN_PLACE_NOUN[claim.place]).removeprefix("a "))
     if claim.time is not None:
         parts.append(_time_noun(claim.time))
-    if claim.prop is not None and claim.prop != "none":
+    if claim.prop is not None and claim.prop != vocabulary.NO_PROP:
         parts.append(rng.choice(vocabulary.EN_PROP_NOUN[claim.prop]).removeprefix("a "))
     return ", ".join(parts) or "a picture"
 
@@ -194,7 +200,7 @@ def _write_chinese(claim: Claim, rng: Random) -> str:
 def _chinese_prop(claim: Claim, rng: Random) -> str:
     if claim.prop is None:
         return ""
-    if claim.prop == "none":
+    if claim.prop == vocabulary.NO_PROP:
         return "，没有别的东西"
     joint = rng.choice(("旁边有", "还有", "附近有"))
     return f"，{joint}{rng.choice(vocabulary.ZH_PROP_NOUN[claim.prop])}"
@@ -239,7 +245,7 @@ def _chinese_scenery(claim: Claim, rng: Random) -> str:
     time = "" if claim.time is None else rng.choice(vocabulary.ZH_TIME[claim.time])
     place = "" if claim.place is None else rng.choice(vocabulary.ZH_PLACE_NOUN[claim.place])
     prop = ""
-    if claim.prop is not None and claim.prop != "none":
+    if claim.prop is not None and claim.prop != vocabulary.NO_PROP:
         prop = rng.choice(vocabulary.ZH_PROP_NOUN[claim.prop])
     joint = "的" if time and place and time[-1] not in "时下" else ""
     return f"{time}{joint}{place}{'，' if prop and (time or place) else ''}{prop}" or "一幅画"
@@ -257,6 +263,6 @@ def _chinese_keywords(claim: Claim, rng: Random) -> str:
         parts.append(rng.choice(vocabulary.ZH_PLACE_NOUN[claim.place]))
     if claim.time is not None:
         parts.append(rng.choice(vocabulary.ZH_TIME[claim.time]))
-    if claim.prop is not None and claim.prop != "none":
+    if claim.prop is not None and claim.prop != vocabulary.NO_PROP:
         parts.append(rng.choice(vocabulary.ZH_PROP_NOUN[claim.prop]))
     return rng.choice(("，", "、", " ")).join(parts)

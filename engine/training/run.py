@@ -31,7 +31,7 @@ from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, about_matcher, read_matcher
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
-from engine.states import DataKind, FitStage, ScorerKind
+from engine.states import DataKind, FitStage, ScorerKind, Unit
 from engine.training.report import TrainingReport, make_report
 from engine.training.request import TrainRequest
 from engine.training.split import DataSplit, SplitSizes, as_arrays, split
@@ -233,11 +233,11 @@ def _pass_on(event: Mapping[str, Json], kind: str, job_id: int, report: Report) 
         JobProgress(
             job_id=job_id,
             stage=f"fitting the {kind}"
-            if stage == FitStage.METRIC
+            if progress.stage is FitStage.METRIC
             else f"fitting the {kind}, epochs",
             done=progress.step,
             total=progress.steps,
-            unit="steps",
+            unit=Unit.STEPS,
             detail=f"loss {progress.loss:.3f}, validation mAP {progress.average_precision:.3f}",
         )
     )
@@ -249,7 +249,7 @@ def _progress(event: Mapping[str, Json], kind: str, job_id: int) -> TrainingProg
     return TrainingProgress(
         job_id=job_id,
         what=kind,
-        stage=str(event["stage"]),
+        stage=FitStage(str(event["stage"])),
         step=int(numbers["step"]),
         steps=int(numbers["steps"]),
         epoch=int(numbers["epoch"]),

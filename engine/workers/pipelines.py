@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelUnusableError, OutOfMemoryError
 from engine.models.parameters import Lora
+from engine.states import Device, NumberFormat
 from engine.workers.device import DTYPES, Choice, is_native, is_out_of_memory
 
 Pipeline: TypeAlias = Any
@@ -101,10 +102,10 @@ def load_fitting(
 
     A CPU gets one that it has of its own, and fp32 where that finds something else.
     """
-    if choice.device != "cpu" or choice.dtype == "fp32":
+    if choice.device != Device.CPU or choice.dtype == NumberFormat.FP32:
         return load_pipeline(source, choice.dtype, report), choice, ()
-    whole = replace(choice, dtype="fp32")
-    pipe = load_pipeline(source, "fp32", report)
+    whole = replace(choice, dtype=NumberFormat.FP32)
+    pipe = load_pipeline(source, whole.dtype, report)
     if not is_native(choice.dtype):
         return pipe, whole, (f"this CPU has no {choice.dtype} of its own, so fp32 is used",)
     report(f"checking {choice.dtype}", 0, 0)
@@ -115,7 +116,7 @@ def load_fitting(
     if agreement >= MIN_AGREEMENT:
         return pipe, choice, ()
     warning = f"{choice.dtype} agrees with fp32 only to {agreement:.4f} here, so fp32 is used"
-    return load_pipeline(source, "fp32", report), whole, (warning,)
+    return load_pipeline(source, whole.dtype, report), whole, (warning,)
 
 
 def make_interruptible(pipe: Pipeline, check: Callable[[], None]) -> None:

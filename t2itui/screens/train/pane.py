@@ -83,7 +83,7 @@ def stage_lines(view: JobView) -> list[str]:
         return [f"{stopping}{stage}{counted}  {rate}".rstrip()]
     loss = f"   loss {last.loss:.3f}" if last.loss else ""
     where = f"step {last.step:,} of {last.steps:,}"
-    if last.stage != "metric":
+    if last.stage is not FitStage.METRIC:
         where = f"epoch {min(last.epoch + 1, last.epochs)} of {last.epochs}, {where}"
     swaps = f", swaps {last.swap_auc:.3f}" if last.swap_auc else ""
     lines = [
@@ -97,12 +97,12 @@ def stage_lines(view: JobView) -> list[str]:
 
 
 def _words(last: TrainingProgress) -> str:
-    return "learning which directions count" if last.stage == FitStage.METRIC else "perceptron"
+    return "learning which directions count" if last.stage is FitStage.METRIC else "perceptron"
 
 
 def _stopping_words(last: TrainingProgress) -> str:
     """How near the training is to an early end."""
-    if last.stage == FitStage.METRIC or not last.patience:
+    if last.stage is FitStage.METRIC or not last.patience:
         return ""
     return f"; no gain for {last.epochs_without_improvement} of {last.patience} epochs"
 
