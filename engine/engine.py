@@ -17,7 +17,6 @@ from engine.states import JobKind
 if TYPE_CHECKING:
     from engine.comparing.comparer import Comparer
     from engine.evaluation.evaluator import Evaluator
-    from engine.evaluation.request import EvaluateRequest
     from engine.generation.generation import Generation
     from engine.generation.request import GenerateRequest
     from engine.jobs.codec import JobRequest
@@ -27,11 +26,17 @@ if TYPE_CHECKING:
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
     from engine.models.generators import Generators
-    from engine.requests import ExportRequest, ImportRequest, IndexRequest, SearchRequest
+    from engine.requests import (
+        EvaluateRequest,
+        ExportRequest,
+        ImportRequest,
+        IndexRequest,
+        SearchRequest,
+        TrainRequest,
+    )
     from engine.results import Check, ModelStatus, Receipt, SearchResult
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
-    from engine.training.request import TrainRequest
     from engine.training.training import MatcherTraining
 
 

@@ -21,7 +21,6 @@ from engine.errors import (
     RequestError,
 )
 from engine.evaluation.data import Data
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.sources import (
     choose_encoder,
     read_pictures,
@@ -30,12 +29,12 @@ from engine.evaluation.sources import (
     with_words,
 )
 from engine.events import JobNote, Report
+from engine.jobs.progress import ProgressReporter
 from engine.language import language_of
 from engine.library.collections import shipped_vectors
 from engine.library.indexing import Indexer
-from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
-from engine.requests import IndexRequest
+from engine.requests import EvaluateRequest, IndexRequest
 from engine.results import FloatArray
 from engine.search.text_embedder import TextEmbedder
 from engine.states import Unit

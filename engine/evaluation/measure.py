@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from engine.evaluation.data import Data, SwappedPair
 from engine.evaluation.embeddings import EmbeddedData, matrix
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     CalibrationFigures,
     GroupFigures,
@@ -21,6 +20,7 @@ from engine.evaluation.results import (
     SwapFigures,
 )
 from engine.language import language_of
+from engine.requests import EvaluateRequest
 from engine.results import FloatArray, IdArray
 from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.metrics import (

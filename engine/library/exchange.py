@@ -21,9 +21,8 @@ from engine.events import JobNote, Report
 from engine.files import new_folder
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.jobs.threads import ThreadProgress, on_thread
+from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.imports import ImportRun
-from engine.library.progress import ProgressReporter
 from engine.library.vector_files import Array, NamedVectors, write_folder, write_npz
 from engine.requests import ExportRequest, ImportRequest
 from engine.settings import EngineSettings

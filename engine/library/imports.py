@@ -29,11 +29,10 @@ from cache.store import Cache
 from cache.texts import TextRecord, get_texts, put_texts
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, LibraryChanged, Report
-from engine.jobs.threads import ThreadProgress, on_thread
+from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
 from engine.library.pipeline import BatchCounts, IndexPipeline
 from engine.library.plan import FileTask
-from engine.library.progress import ProgressReporter
 from engine.library.vector_files import VectorArray, read_folder, read_npz
 from engine.requests import ImportRequest
 from engine.settings import EngineSettings

@@ -20,11 +20,11 @@ from engine.errors import ModelMissingError
 from engine.events import JobNote, LibraryChanged, Report
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
+from engine.jobs.progress import INTERVAL_S, ProgressReporter
 from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
 from engine.library.folders import check_roots, readable, walk
 from engine.library.pipeline import BatchCounts, IndexPipeline, write_scan
 from engine.library.plan import FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
-from engine.library.progress import INTERVAL_S, ProgressReporter
 from engine.models.input_spec import InputSpec
 from engine.requests import IndexRequest
 from engine.results import IndexSummary

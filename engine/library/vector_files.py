@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from cache.embeddings import Vectors
 from engine.errors import VectorsError
 from engine.files import replaced
-from engine.jobs.threads import ThreadProgress
+from engine.jobs.progress import ThreadProgress
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile

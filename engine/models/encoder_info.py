@@ -15,8 +15,8 @@ from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
-from engine.models.json_files import read_json
 from engine.models.messages import Json
+from engine.models.paths import read_json
 
 _DEFAULT_LOGIT_SCALE = 100.0
 _HEADER_LIMIT = 100 << 20

@@ -11,8 +11,8 @@ from pathlib import Path
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.encoder_info import remembered
-from engine.models.json_files import read_json
 from engine.models.messages import Json, Reply, WireError
+from engine.models.paths import read_json
 from engine.models.schedulers import SCHEDULERS, USUAL, fitting
 
 EPSILON = "epsilon"

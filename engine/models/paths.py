@@ -1,13 +1,14 @@
-"""Where the files of a model lie: a folder of one's own, or the cache of the Hugging Face hub."""
+"""Where the files of a model lie, a folder or the cache of the Hugging Face hub, and their JSON."""
 
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.collections import BUILT_IN
 from engine.errors import ModelMissingError, ModelUnusableError
-from engine.models.json_files import read_json
+from engine.models.messages import Json
 
 _HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*(?:@[\w-][\w./-]*)?")
 _INDEX = "model.safetensors.index.json"
@@ -213,3 +214,21 @@ def _is_whole(path: Path) -> bool:
     if path.suffix.lower() == SUFFIX:
         return path.is_file()
     return is_pipeline(path)
+
+
+def read_json(path: Path) -> Mapping[str, Json] | None:
+    """Return the object in the file; None where there is no file.
+
+    Raises ModelUnusableError where it cannot be read or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ModelUnusableError(
+            f"{path} cannot be read: {error}", hint="Fetch the model again."
+        ) from error
+    if not isinstance(content, dict):
+        raise ModelUnusableError(f"{path} holds no JSON object", hint="Fetch the model again.")
+    return content

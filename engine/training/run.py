@@ -20,11 +20,12 @@ from engine.evaluation.context import shipped_matcher, text_backgrounds
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Measuring
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
-from engine.jobs.threads import ThreadProgress, on_thread
+from engine.jobs.progress import ThreadProgress, on_thread
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
+from engine.requests import TrainRequest
 from engine.results import FloatArray
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.match import MatchContext
@@ -33,7 +34,6 @@ from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.states import DataKind, FitStage, ScorerKind, Unit
 from engine.training.report import TrainingReport, make_report
-from engine.training.request import TrainRequest
 from engine.training.split import DataSplit, SplitSizes, as_arrays, split
 
 MODULE = "engine.workers.trainer"

@@ -20,9 +20,15 @@ from engine.models.parameters import GenerationParameters
 from engine.states import Device, OutputCheck
 from engine.workers import decoder as picture_files
 from engine.workers.device import Choice, free_cache, is_out_of_memory
-from engine.workers.pipelines import Loras, Pipeline, PipelineSource, make_interruptible
+from engine.workers.pipelines import (
+    Foresight,
+    Loras,
+    Pipeline,
+    PipelineSource,
+    make_interruptible,
+    make_scheduler,
+)
 from engine.workers.previews import Previewer
-from engine.workers.schedulers import Foresight, make_scheduler
 
 Tensors: TypeAlias = dict[str, Any]
 

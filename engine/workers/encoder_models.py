@@ -18,7 +18,7 @@ from transformers.utils import logging
 from engine.errors import EngineError, ModelUnusableError, OutOfMemoryError
 from engine.models.families import Family, family_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
-from engine.models.json_files import read_json
+from engine.models.paths import read_json
 from engine.results import FloatArray
 from engine.states import Device, NumberFormat
 from engine.uncollected import uncollected

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import asked, request_options
-from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
     from engine.engine import Engine

@@ -12,9 +12,8 @@ import click
 
 from engine.collections import BUILT_IN
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import asked, request_options
-from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:

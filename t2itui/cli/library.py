@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.collections import BUILT_IN
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.text.plain import plain
 from t2itui.text.words import scope_folder
 

@@ -17,8 +17,8 @@ from engine.library.indexing import Indexer
 from engine.models.downloads import Downloads
 from engine.models.encoders import Encoders
 from engine.models.parameters import Lora
-from engine.records import JobRecord
 from engine.requests import DownloadRequest, ExportRequest, ImportRequest, IndexRequest
+from engine.results import JobRecord
 from engine.settings import EngineSettings
 from engine.states import JobKind, Unit
 from t2itui.screens.jobs.screen import JobsScreen

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from engine.engine import Engine
     from engine.jobs.jobs import Job
-    from t2itui.cli.support.output import Output
+    from t2itui.cli.support.context import Output
 
 
 async def follow(

@@ -19,11 +19,10 @@ from engine.comparing.sheet import ComparisonSheet, Description
 from engine.errors import T2IError
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
-from t2itui.screens.compare.editing import SheetEditor
+from t2itui.screens.compare.editing import SheetEditor, SheetScores
 from t2itui.screens.compare.files import SheetFiles
 from t2itui.screens.compare.heatmap import Heatmap, HeatmapBoard, RowInput
 from t2itui.screens.compare.pair import PairDetail, PairView
-from t2itui.screens.compare.scores import SheetScores
 from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command

@@ -20,8 +20,7 @@ from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
-from t2itui.screens.generate.details import parameter_pairs, picture_words
-from t2itui.screens.generate.pictures import PicturePane
+from t2itui.screens.generate.details import PicturePane, parameter_pairs, picture_words
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, progress_line, with_button
 from t2itui.screens.jobs.strip import JobsStrip
@@ -432,7 +431,7 @@ class GenerationScreen(AppScreen):
 
     def action_save(self) -> None:
         """Ask where a copy of the picture is to go."""
-        from t2itui.screens.generate.save import SavePicture
+        from t2itui.screens.generate.details import SavePicture
 
         if self.picture is not None:
             source = Path(self.picture.path)

@@ -29,7 +29,7 @@ from t2itui.text.words import when_words
 from t2itui.widgets.sheet import Column, Row, Sheet
 
 if TYPE_CHECKING:
-    from engine.records import JobRecord
+    from engine.results import JobRecord
     from t2itui.session import Session
 
 

@@ -11,10 +11,10 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.errors import RequestError
-from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
 from engine.jobs.codec import request_to_json
-from engine.records import JobRecord
+from engine.requests import EvaluateRequest
+from engine.results import JobRecord
 from engine.states import Unit
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE

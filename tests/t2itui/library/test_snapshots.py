@@ -8,7 +8,7 @@ from collections.abc import Callable
 from textual.pilot import Pilot
 
 from engine.events import JobProgress
-from engine.records import FailureRecord, FolderRecord, JobRecord
+from engine.results import FailureRecord, FolderRecord, JobRecord
 from engine.states import JobKind, Route, Unit
 from t2itui.screens.history.screen import HistoryScreen
 from t2itui.screens.jobs.screen import JobsScreen

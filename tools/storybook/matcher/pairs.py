@@ -11,8 +11,8 @@ from engine.results import FloatArray
 from engine.storybook.captions import claim_of, full_claim, partial_claim
 from engine.storybook.captions import graded_claims as graded_claims
 from engine.storybook.claims import Claim, Subject, is_true, swapped
+from engine.storybook.queries import truth_matrix
 from engine.storybook.scenes import Scene
-from engine.storybook.truth import truth_matrix
 from engine.storybook.wording import Caption, Language, write, write_plainly
 from tools.storybook.generator.prompts import Prompt
 from tools.storybook.negatives import absent, misattributed, recombined, sample_foreign, seen_claim
