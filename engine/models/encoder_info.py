@@ -41,8 +41,6 @@ class EncoderInfo:
     """Numbers in a vector."""
     logit_scale: float
     """The factor, already out of the logarithm, that turns a cosine into a logit."""
-    logit_bias: float | None
-    """What is added to the logit; only SigLIP has one."""
     languages: tuple[str, ...]
     """What its texts may be written in."""
     spec: InputSpec
@@ -66,7 +64,6 @@ def read_encoder_info(source: str, identity: str) -> EncoderInfo:
         family=family.name,
         dim=width_of(config, family),
         logit_scale=_DEFAULT_LOGIT_SCALE if scale is None else float(np.exp(scale)),
-        logit_bias=read_scalar(folder, "logit_bias"),
         languages=languages_of(config, family),
         spec=read_input_spec(folder),
     )

@@ -36,7 +36,6 @@ class LoadedEncoder:
     """cuda, mps or cpu."""
     dtype: str
     """bf16, fp16 or fp32."""
-    device_name: str
     agreement: float | None
     """Smallest cosine between vectors in `dtype` and in fp32, over a probe; None for fp32."""
     warnings: tuple[str, ...]
@@ -226,7 +225,6 @@ class _Host:
             info=self._info,
             device=reply.text("device"),
             dtype=reply.text("dtype"),
-            device_name=reply.text("name"),
             agreement=None if agreement is None else reply.number("agreement"),
             warnings=tuple(reply.texts("warnings")),
             pid=self.worker.pid or 0,
