@@ -114,7 +114,7 @@ def _quoted(value: object) -> str:
 
 
 def _unquoted(text: str) -> str:
-    if text[:1] == '"' and len(text) > 1:
+    if text.startswith('"') and len(text) > 1:
         try:
             return str(json.loads(text))
         except ValueError:

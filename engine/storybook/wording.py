@@ -189,12 +189,15 @@ def _write_chinese(claim: Claim, rng: Random) -> str:
         text = _chinese_scene(claim.subjects[0], place, rng)
         return f"{time}{'，' if time else ''}{text}{prop}"
     if place:
-        joined = (
-            f"{time}的{place}" if time and style < 0.5 and time[-1] not in "时下" else time + place
-        )
+        joined = f"{time}{_joint(time) if style < 0.5 else ''}{place}"
         joint = "，" if claim.subjects[0].position else rng.choice(("有", "，"))
         return f"{joined}{joint}{core}{prop}"
     return f"{time}{'，' if time else ''}{core}{prop}"
+
+
+def _joint(time: str) -> str:
+    """What joins a time and a place: nothing behind 日落时 and 月光下."""
+    return "" if not time or time.endswith(("时", "下")) else "的"
 
 
 def _chinese_prop(claim: Claim, rng: Random) -> str:
@@ -247,7 +250,7 @@ def _chinese_scenery(claim: Claim, rng: Random) -> str:
     prop = ""
     if claim.prop is not None and claim.prop != vocabulary.NO_PROP:
         prop = rng.choice(vocabulary.ZH_PROP_NOUN[claim.prop])
-    joint = "的" if time and place and time[-1] not in "时下" else ""
+    joint = _joint(time) if place else ""
     return f"{time}{joint}{place}{'，' if prop and (time or place) else ''}{prop}" or "一幅画"
 
 

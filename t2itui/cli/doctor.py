@@ -59,7 +59,7 @@ def check_terminal(wanted: str) -> Check:
     from engine.results import Check
     from t2itui.graphics import detect
 
-    graphics = detect(None if wanted == "auto" else wanted)
+    graphics = detect(wanted)
     hint = ""
     if graphics.is_text:
         hint = "Pictures need a terminal with colours; --graphics halfcell tries nevertheless."

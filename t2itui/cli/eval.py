@@ -96,8 +96,8 @@ def command(
         _look_back(context, output, is_list, containing, show, compare, forget, plots)
         return
     values = {"threshold": context.settings().threshold, **asked(fields)}
-    if "scorers" in values:
-        values["scorers"] = tuple(dict.fromkeys(values["scorers"]))
+    if scorers := values.get("scorers"):
+        values["scorers"] = tuple(dict.fromkeys(scorers))
     request = EvaluateRequest(data=data, **values)
 
     async def work(engine: Engine) -> Exit:

@@ -92,7 +92,7 @@ def command(
         context.run(output, lambda engine: _list_unfinished(engine, output), with_jobs=True)
     preview = as_json and not no_preview
     given = asked(fields)
-    if not text and again is None and source is None and "start_picture" not in given:
+    if not text and again is None and source is None and given.get("start_picture") is None:
         raise click.UsageError("say what to paint, or give --from PICTURE or --again JOB")
     if save_as is not None and save_as.is_dir():
         raise click.UsageError(f"--save-as {save_as} is a folder: name a file in it")
@@ -100,8 +100,8 @@ def command(
         raise click.UsageError("--again runs a job as it was; of other options --fresh changes it")
     library = given.pop("library", None)
     given |= {"preview": preview, **({"prompt": text} if text else {})}
-    if "size" in given:
-        given["width"], given["height"] = given.pop("size")
+    if size := given.pop("size", None):
+        given["width"], given["height"] = size
     picture = source.absolute() if source else None
 
     async def work(engine: Engine) -> Exit:

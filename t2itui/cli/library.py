@@ -17,6 +17,8 @@ from t2itui.text.words import scope_folder
 if TYPE_CHECKING:
     from engine.engine import Engine
 
+_SWITCH = {"on": True, "off": False}
+
 
 @click.command()
 @click.option("--failures", is_flag=True, help="List the files that could not be read, and why.")
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--storybook",
-    type=click.Choice(["on", "off"]),
+    type=click.Choice(list(_SWITCH)),
     help="Take the built-in pictures into the library, or leave them out from now on.",
 )
 @click.option("--painted", is_flag=True, help="List the pictures that were painted here.")
@@ -75,7 +77,7 @@ def command(
         elif folder is not None:
             await _forget(engine, folder, output)
         elif storybook is not None:
-            await _turn_storybook(engine, output, on=storybook == "on")
+            await _turn_storybook(engine, output, on=_SWITCH[storybook])
         elif painted:
             await _write_generated(engine, output)
         elif removed:

@@ -151,12 +151,13 @@ class CompareScreen(AppScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the sheet as it is."""
         sheet = self.sheet
-        if action in NEEDS_LINE:
-            has_pair = action == "pair" and self.editor.has_pair(self.heatmap.row)
-            return bool(sheet.lines) and not has_pair
+        if action in NEEDS_LINE and not sheet.lines:
+            return False
         if action in NEEDS_SCORES:
             return self.is_scored
         match action:
+            case "pair":
+                return not self.editor.has_pair(self.heatmap.row)
             case "scorer":
                 return len(sheet.pictures) > 1
             case "drop_picture":
