@@ -13,8 +13,9 @@ from t2itui.text.words import rate_words
 
 SCRIPT = """
 from engine.events import JobNote, JobProgress
-from t2itui.cli.support.follow import BarWatcher
+from engine.states import Unit
 from t2itui.cli.support.context import Output
+from t2itui.cli.support.follow import BarWatcher
 watcher = BarWatcher(Output())
 watcher.show(JobProgress(job_id=1, stage="walking", done=0, total=0), 1)
 watcher.show(JobNote(job_id=1, message="a note\\x1b[31m"), 1)
