@@ -14,6 +14,7 @@ from engine.models.encoder_info import remembered
 from engine.models.messages import Json, Reply, WireError
 from engine.models.paths import read_json
 from engine.models.schedulers import SCHEDULERS, USUAL, fitting
+from engine.models.vocabulary import Vocabulary, read_vocabulary
 
 EPSILON = "epsilon"
 V_PREDICTION = "v_prediction"
@@ -61,6 +62,8 @@ class GeneratorInfo:
     """The folder with configurations and tokenizer; `path` itself where that is one."""
     parts: Mapping[str, int] = field(default_factory=dict)
     """Bytes of the weights by part; empty for a single file."""
+    vocabulary: Vocabulary | None = None
+    """What a small model learned words for; None for one of the whole world."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +220,7 @@ def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorIn
         has_safety_checker=paths.CHECKER in parts,
         config=config,
         parts=parts,
+        vocabulary=read_vocabulary(path) if path.is_dir() else None,
     )
 
 

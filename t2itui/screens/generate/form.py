@@ -149,6 +149,8 @@ class GenerateForm(Dialog[GenerateRequest]):
         self._previews = Tick("previews", request.preview, id="preview")
         self._previews.tooltip = PREVIEWS
         self._info: GeneratorInfo | None = None
+        self._words = ""
+        """What is said of the model."""
         self._described = ""
         """The source that was described last."""
 
@@ -243,11 +245,9 @@ class GenerateForm(Dialog[GenerateRequest]):
 
     @on(Described)
     def show_described(self, message: Described) -> None:
-        self._info = info = message.info
-        warnings = [f"! {warning}" for warning in self._warnings]
-        self.said.update(
-            Content("\n").join([Content(plain(x)) for x in (*warnings, message.words)])
-        )
+        self._info, self._words = message.info, message.words
+        self.show_said()
+        info = message.info
         if info is not None:
             defaults = info.defaults
             for place, words in (
@@ -257,6 +257,14 @@ class GenerateForm(Dialog[GenerateRequest]):
                 ("scheduler", defaults.scheduler),
             ):
                 self.query_one(f"#{place}", Input).placeholder = words
+
+    @on(Input.Changed, "#prompt")
+    def show_said(self) -> None:
+        """Say what the model is, what a recipe lacks, and which words the model never met."""
+        vocabulary = None if self._info is None else self._info.vocabulary
+        notice = "" if vocabulary is None else vocabulary.notice(self._value("prompt"), full=True)
+        warnings = [f"! {warning}" for warning in (*self._warnings, notice) if warning]
+        self.said.update(Content("\n").join([Content(plain(x)) for x in (*warnings, self._words)]))
 
     @on(Button.Pressed, "#quick, #standard, #fine")
     def take_preset(self, message: Button.Pressed) -> None:

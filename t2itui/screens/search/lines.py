@@ -202,6 +202,7 @@ def state_words(state: LabelSummary | None, *, short: bool = False) -> str:
 
 
 BUTTON = "$button-foreground on $surface"
+MUTED = "$foreground-muted"
 
 
 class GenerationLine(Static):
@@ -215,6 +216,7 @@ class GenerationLine(Static):
         display: none;
         background: $boost;
         &.-offer { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        &.-offer.-notice { height: auto; text-wrap: wrap; }
     }
     """
 
@@ -223,8 +225,12 @@ class GenerationLine(Static):
         self.is_asking = False
         """The person is asked whether to generate."""
 
-    def ask(self, prompt: str) -> None:
-        """Ask whether to generate what nothing in the library shows."""
+    def ask(self, prompt: str, notice: str = "") -> None:
+        """Ask whether to generate what nothing in the library shows.
+
+        A notice takes lines of its own: what the generator never met, and what to do about it.
+        """
+        last = _warned(notice) if notice else Content(f"  {plain(prompt)}").stylize(MUTED)
         self._say(
             Content.assemble(
                 ("✎ ", "bold $accent"),
@@ -234,9 +240,10 @@ class GenerationLine(Static):
                 button("G", "choose how", "app.edit_prompt"),
                 "  ",
                 button("d", "no, thanks", "screen.decline"),
-                (f"  {plain(prompt)}", "$foreground-muted"),
+                last,
             ),
             is_asking=True,
+            has_notice=bool(notice),
         )
 
     def show_job(self, job_id: int) -> None:
@@ -253,9 +260,17 @@ class GenerationLine(Static):
         )
 
     def show_generated(
-        self, job_id: int, *, rank: int, total: int, match: float, passes: bool, new: bool
+        self,
+        job_id: int,
+        *,
+        rank: int,
+        total: int,
+        match: float,
+        passes: bool,
+        new: bool,
+        notice: str = "",
     ) -> None:
-        """Say where in the answer the generated picture is."""
+        """Say where in the answer the generated picture is, and what in it is a guess."""
         words = "Painted" if new else "Painted before"
         below = "" if passes else ", below the threshold"
         self._say(
@@ -265,6 +280,7 @@ class GenerationLine(Static):
                 button("w", "show the job", f"app.watch({job_id})"),
                 "  ",
                 button("N", "another seed", "app.another_seed"),
+                _warned(notice) if notice else "",
             )
         )
 
@@ -297,8 +313,9 @@ class GenerationLine(Static):
         self.display = False
         self.update("")
 
-    def _say(self, content: Content, *, is_asking: bool = False) -> None:
+    def _say(self, content: Content, *, is_asking: bool = False, has_notice: bool = False) -> None:
         self._set_asking(is_asking)
+        self.set_class(has_notice, "-notice")
         self.display = True
         self.update(content)
 
@@ -307,6 +324,11 @@ class GenerationLine(Static):
         if is_asking != self.is_asking:
             self.is_asking = is_asking
             self.screen.refresh_bindings()
+
+
+def _warned(notice: str) -> Content:
+    """What should be known, on lines of its own."""
+    return Content.styled(f"\n! {plain(notice)}", "$text-warning")
 
 
 def button(key: str, words: str, action: str) -> Content:
