@@ -20,7 +20,9 @@ from engine.models.paths import read_json
 
 _DEFAULT_LOGIT_SCALE = 100.0
 _HEADER_LIMIT = 100 << 20
-_SCALARS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_BF16 = "<u2"
+"""numpy has no bfloat16: its bits are the upper half of a float32."""
+_SCALARS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": _BF16}
 _HASHED = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json")
 _ALSO_HASHED = ("tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt")
 
@@ -119,7 +121,7 @@ def read_scalar(folder: Path, name: str) -> float | None:
         with file.open("rb") as stream:
             stream.seek(start + int(offsets[0]))
             value = np.frombuffer(stream.read(np.dtype(dtype).itemsize), dtype)
-        if dtype == "<u2":
+        if dtype == _BF16:
             value = (value.astype(np.uint32) << 16).view(np.float32)
         return float(value[0])
     return None

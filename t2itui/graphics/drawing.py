@@ -141,7 +141,7 @@ class Drawing:
         self._data: bytes | None = None
         self._alt = ""
         self._dim = False
-        self._reason: Reason = "empty"
+        self._reason = Reason.EMPTY
         self._arts: dict[bool, tuple[DrawingOptions, Art]] = {}
         self._drawing: DrawingOptions | None = None
         self._is_stale = False
@@ -191,9 +191,9 @@ class Drawing:
         self._drawing = None
         self._data, self._alt, self._dim = data, alt, dim
         if data is None:
-            self._reason = "missing" if alt else "empty"
+            self._reason = Reason.MISSING if alt else Reason.EMPTY
         else:
-            self._reason = "text" if self._holder.graphics.is_text else "loading"
+            self._reason = Reason.TEXT if self._holder.graphics.is_text else Reason.LOADING
         if self._backdrop is not None:
             self._draw_if_needed(self._backdrop.background.rgb)
         self._repaint()
@@ -220,7 +220,7 @@ class Drawing:
         if drawn.options == self._drawing:
             self._drawing = None
         if drawn.art is None:
-            self._reason, self._words = "broken", None
+            self._reason, self._words = Reason.BROKEN, None
         else:
             self._is_stale = False
             if drawn.options.dim in self._arts:
@@ -246,7 +246,7 @@ class Drawing:
 
     def _draw_if_needed(self, background: RGB) -> None:
         data, (columns, rows) = self._data, self.size
-        if data is None or self._reason in ("text", "broken") or not columns or not rows:
+        if data is None or self._reason in (Reason.TEXT, Reason.BROKEN) or not columns or not rows:
             return
         drawn, art = self._arts.get(self._dim, (None, None))
         options = DrawingOptions(
