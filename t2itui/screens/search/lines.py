@@ -53,15 +53,11 @@ class RouteLine(Static):
     def show_decision(self, listing: Listing) -> None:
         """Show the route with its reason, or a shorter one, and how the answer was found."""
         routing, facts = listing.routing, self._facts(listing)
-        short = (
-            f"{routing.passed:,} of {listing.total:,} pass {listing.threshold:.2f}"
-            if routing.passed
-            else f"best {routing.best_match:.2f} < {listing.threshold:.2f}"
-        )
-        is_found, route, reason = routing.route == Route.RETRIEVE, routing.route, routing.reason
-        sign, style = ("✓", "bold $success") if is_found else ("✗", "bold $warning")
+        is_found, route = routing.route == Route.RETRIEVE, routing.route
+        sign, style = ("✓", "bold $text-success") if is_found else ("✗", "bold $text-warning")
         room = self.content_size.width - len(facts) - len(route) - 6
-        text = plain(reason if len(reason) <= room else short)
+        reasons = route_reasons(listing)
+        text = plain(next((each for each in reasons if len(each) <= room), reasons[-1]))
         head = Content.assemble((f"{sign} {route}", style), ": ", (text, "$foreground"))
         self.update(
             Content.assemble(head, " " * max(2, room - len(text) + 2), facts),
@@ -86,6 +82,20 @@ class RouteLine(Static):
     def show_hint(self, text: str) -> None:
         """Say something else."""
         self.update(Content(plain(text)), layout=False)
+
+
+def route_reasons(listing: Listing) -> tuple[str, ...]:
+    """Why the route is what it is, the longest words first: 'best .84; by chance .31'."""
+    routing, chance = listing.routing, listing.scores.chance
+    passing = f"{routing.passed:,} of {listing.total:,} pass {listing.threshold:.2f}"
+    if chance is None:
+        below = f"best {routing.best_match:.2f} < {listing.threshold:.2f}"
+        return routing.reason, passing if routing.passed else below
+    best = f"best {number(routing.best_match)}; by chance {number(chance.half)}"
+    best += "; uncertain" if routing.is_uncertain else ""
+    if routing.passed:
+        return routing.reason, f"{passing}: {best}", best
+    return routing.reason, f"none passes {listing.threshold:.2f}: {best}", best
 
 
 class WarningsLine(Static):
