@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +17,8 @@ from engine.collections import BUILT_IN
 from engine.scoring.registry import search_scorers
 from engine.search.query import BY_CONTENT
 from engine.states import GenerateMode
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, waiting_for_models
-from t2itui.cli.support.output import Output
 from t2itui.cli.support.receipts import write_answer, write_json
 from t2itui.text.words import scope_folder
 
@@ -38,9 +38,9 @@ class PictureName(click.Path):
 
     def convert(
         self,
-        value: Any,
+        value: str | os.PathLike[str],
         param: click.Parameter | None,
-        ctx: click.Context | None,  # noqa: ANN401
+        ctx: click.Context | None,
     ) -> Path:
         if str(value).startswith(BY_CONTENT):
             return Path(str(value))
@@ -55,7 +55,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @click.option(
     "--like",
     type=PictureName(),
-    help="Rank by likeness to this picture instead of a text: a file, or sha256:... of the library.",
+    help="Rank by likeness to this picture instead of a text: a file, or sha256:HASH.",
 )
 @click.option(
     "--top", type=Whole(min=0), default=20, show_default=True, help="Pictures; 0 for all."

@@ -1,5 +1,7 @@
 """Makes text from outside (file names, captions, metadata) safe to draw in a terminal cell."""
 
+import json
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -16,6 +18,18 @@ _IGNORABLE = frozenset(
             *range(0x1F3FB, 0x1F400),
         ),
     )
+)
+
+
+_IN_JSON = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0001-\U000e007f]"
+)
+"""What a terminal obeys, shows not at all, or takes for the end of a line, beside C0 controls."""
+_IN_CELLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
@@ -36,14 +50,17 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _safe(character: str) -> str:
-    code, category = ord(character), unicodedata.category(character)
+    code = ord(character)
     if character.isspace() and code != 0x3000:
         return " "
-    if category == "Cc":
-        return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else _UNKNOWN
-    if category in ("Cs", "Co", "Cn"):
-        return _UNKNOWN
-    if category == "Cf" or character in _IGNORABLE:
+    match unicodedata.category(character):
+        case "Cc":
+            return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else _UNKNOWN
+        case "Cs" | "Co" | "Cn":
+            return _UNKNOWN
+        case "Cf":
+            return ""
+    if character in _IGNORABLE:
         return ""
     if 0x1F1E6 <= code <= 0x1F1FF:
         return chr(ord("A") + code - 0x1F1E6)
@@ -61,3 +78,26 @@ def _limit_marks(text: str) -> str:
         if marks <= MAX_MARKS:
             kept.append(character)
     return "".join(kept)
+
+
+def plain_json(text: str) -> str:
+    """Return JSON with the same value, and nothing in it that a terminal would obey.
+
+    JSON itself escapes C0 controls alone. U+2028 and U+2029 are ends of lines to many a reader of
+    JSON lines.
+    """
+    return _IN_JSON.sub(lambda match: json.dumps(match[0])[1:-1], text)
+
+
+def without_controls(text: str) -> str:
+    """Return text that was laid out already, as wide as it was, without what steers a terminal.
+
+    The last resort for what was drawn without `plain`.
+    """
+    return _IN_CELLS.sub(_as_wide, text)
+
+
+def _as_wide(match: re.Match[str]) -> str:
+    from rich.cells import cell_len
+
+    return _UNKNOWN * cell_len(match[0])

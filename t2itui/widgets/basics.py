@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.color import Color
 from textual.containers import Middle, VerticalScroll
 from textual.content import Content
+from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Checkbox, Static
 
 from t2itui.keys import bindings
-from t2itui.text.plain import plain
+from t2itui.text.plain import plain, without_controls
+
+
+class NoControls(LineFilter):
+    """Takes what would steer the terminal out of every line that is drawn, whoever drew it."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        if all(segment.text.isprintable() for segment in segments):
+            return segments
+        return [
+            Segment(without_controls(text), style, control) for text, style, control in segments
+        ]
 
 
 class Backdrop(Widget):

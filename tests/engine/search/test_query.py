@@ -1,5 +1,8 @@
 """Queries are plain text or weighted mixes, and errors point at their column."""
 
+import os
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +95,34 @@ def test_any_text_either_parses_or_is_refused(query: str) -> None:
         assert parse(str(parse(query))).terms
     except RequestError as error:
         assert error.message
+
+
+STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+NAMES = st.text(min_size=1) | st.binary(min_size=1).map(os.fsdecode)
+
+
+@given(NAMES.map(lambda name: f"{name}.jpg"))
+def test_any_name_of_a_file_can_be_spelled_and_comes_back(name: str) -> None:
+    spelled = quote(name)
+    assert not STEERING.search(spelled)
+    (term,) = parse(spelled).terms
+    assert term.raw == name
+    assert parse(str(parse(spelled))).terms[0].raw == name
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (r'"a \u{1b}[2J dog"', "column 1: a control character in a text"),
+        (r'"a dog" + "\u{202e}"', "column 11: a control character in a text"),
+        (r'"\u{110000}.jpg"', "column 1: U\\+110000 is no character"),
+        (r'"\u{d800}.jpg"', "column 1: U\\+D800 is no character"),
+    ],
+)
+def test_a_text_holds_no_control_however_it_is_spelled(query: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
+        parse(query)
+
+
+def test_a_backslash_before_anything_else_is_as_it_was() -> None:
+    assert parse(r'"u\{1b\} \\u{41} \"x\""').terms[0].raw == r'u{1b} \u{41} "x"'
