@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cache.content_files import FOLDER
+from cache.content_files import has_contents
+from cache.generated import has_generated
 from cache.store import Cache
 from engine.jobs.jobs import Job, Jobs
 from engine.library.library import Library
@@ -173,8 +174,10 @@ class Engine:
         await self.cache.aclose()
 
     async def _recover_generated(self) -> None:
-        """Bring generated files and their rows together where a crash parted them."""
-        if not self.cache.read_only and (self.settings.home / FOLDER).is_dir():
+        """Bring generated files and their rows together where something parted them."""
+        if self.cache.read_only:
+            return
+        if has_contents(self.settings.home) or await self.cache.read(has_generated):
             from engine.generation.store import recover_orphans
 
             await recover_orphans(self.cache, self.settings)

@@ -21,6 +21,7 @@ from cache.errors import CacheFullError as CacheFullError
 from cache.errors import CacheMismatchError as CacheMismatchError
 from cache.errors import CacheReadOnlyError as CacheReadOnlyError
 from cache.errors import CacheTooNewError as CacheTooNewError
+from cache.errors import HomeError as HomeError
 from cache.errors import T2IError as T2IError
 
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and those of the home."""
 
 import os
 import shutil
@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cache.home_files import make_home as make_home
+from cache.home_files import open_log as open_log
+from cache.home_files import unreadable as unreadable
+from cache.home_files import write_file as write_file
 from engine.errors import RequestError
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cache.home_files import MEMORY_LIMIT, read_file, write_file
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
@@ -182,8 +182,8 @@ def _stamp(place: Path) -> str:
 
 def _recall(memory: Path) -> dict[str, str]:
     try:
-        content = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(read_file(memory.parent, memory.name, limit=MEMORY_LIMIT))
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict):
         return {}
@@ -193,7 +193,5 @@ def _recall(memory: Path) -> dict[str, str]:
 def _remember(memory: Path, known: dict[str, str]) -> None:
     """Replace the file in one step; a place that cannot be written only costs time later."""
     newest = dict(list(known.items())[-50:])
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
-        partial.write_text(json.dumps(newest), encoding="utf-8")
-        partial.replace(memory)
+        write_file(memory.parent, memory.name, data=json.dumps(newest).encode())

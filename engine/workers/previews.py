@@ -4,7 +4,6 @@ import base64
 import contextlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,8 @@ import torch
 from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 from safetensors import SafetensorError
+
+from cache.home_files import MEMORY_LIMIT, read_file, write_file
 
 Vae: TypeAlias = Any
 Event: TypeAlias = Any
@@ -163,8 +164,8 @@ def _shrunk(rgb: torch.Tensor) -> torch.Tensor:
 
 def _recall(memory: Path) -> dict[str, list[list[float]]]:
     try:
-        content = json.loads(memory.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(read_file(memory.parent, memory.name, limit=MEMORY_LIMIT))
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -172,7 +173,5 @@ def _recall(memory: Path) -> dict[str, list[list[float]]]:
 def _remember(memory: Path, known: dict[str, list[list[float]]]) -> None:
     """Replace the file in one step; a place that cannot be written only costs time later."""
     newest = dict(list(known.items())[-_REMEMBERED:])
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
-        partial.write_text(json.dumps(newest), encoding="utf-8")
-        partial.replace(memory)
+        write_file(memory.parent, memory.name, data=json.dumps(newest).encode())
