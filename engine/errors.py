@@ -58,6 +58,9 @@ class DownloadError(EngineError):
 class WorkerDiedError(EngineError):
     """A model process ended, or was ended because it did not answer."""
 
+    was_killed = False
+    """The system ended it from outside, as it does where memory runs out."""
+
 
 class OutOfMemoryError(EngineError):
     """A model process had not enough memory for the request."""

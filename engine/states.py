@@ -197,3 +197,16 @@ _FINDINGS = {
     OutputCheck.NOT_FINITE: "the model computed no numbers",
     OutputCheck.BLOCKED: "the model's safety checker blocked it",
 }
+
+
+class FailureCause(StrEnum):
+    """Who failed where a file gave no picture, and so what must change before it is tried again."""
+
+    FILE = "file"
+    """What it holds: tried again when it changes, or when the decoder does."""
+    DECODER = "decoder"
+    """The process that reads it crashed on it or hung: tried a few times."""
+    MODEL = "model"
+    """The picture was read, and the encoder's settings make nothing of it: for that encoder."""
+    MOMENT = "moment"
+    """Want of memory, of rights, a file being written: tried again by every run."""

@@ -228,6 +228,7 @@ class Connection:
             f"a worker process ended before it answered: {self.reason}",
             hint=f"Try again: a new process is started. Its log is {self._log}",
         )
+        error.was_killed = self._process.returncode == -signal.SIGKILL
         for call in pending.values():
             if not call.answer.done():
                 call.answer.set_exception(error if call.started else NeverStartedError())
