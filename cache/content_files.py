@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cache import disk
 from cache.connection import unwritable
 from cache.home_files import list_folder, open_file, read_file, remove_file, write_file
 
@@ -18,7 +19,7 @@ _NAME = re.compile(r"[0-9a-f]{64}(\.png|\.\d+\.partial)")
 
 def content_path(home: Path, sha256: str) -> Path:
     """Where content of that hash lies: `generated/ab/<sha256>.png`."""
-    return home.absolute() / FOLDER / sha256[:2] / f"{sha256}{SUFFIX}"
+    return disk.from_root(home) / FOLDER / sha256[:2] / f"{sha256}{SUFFIX}"
 
 
 def write_content(home: Path, data: bytes) -> Path:
@@ -34,7 +35,7 @@ def write_content(home: Path, data: bytes) -> Path:
             return path
         _put_aside(path)
         partial = f"{sha256}.{os.getpid()}{_PARTIAL}"
-        return write_file(home.absolute(), *_names_of(sha256), data=data, partial=partial)
+        return write_file(disk.from_root(home), *_names_of(sha256), data=data, partial=partial)
     except OSError as error:
         raise unwritable(error, path) from error
 
@@ -42,7 +43,7 @@ def write_content(home: Path, data: bytes) -> Path:
 def holds(home: Path, sha256: str) -> bool:
     """Whether the content of that hash lies where it should, and is it: its file is read."""
     try:
-        data = open_file(home.absolute(), *_names_of(sha256), flags=os.O_RDONLY)
+        data = open_file(disk.from_root(home), *_names_of(sha256), flags=os.O_RDONLY)
         with os.fdopen(data, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:
@@ -51,7 +52,7 @@ def holds(home: Path, sha256: str) -> bool:
 
 def read_content(home: Path, sha256: str) -> bytes:
     """Content by its hash. Raises OSError, or ValueError where the file holds something else."""
-    data = read_file(home.absolute(), *_names_of(sha256))
+    data = read_file(disk.from_root(home), *_names_of(sha256))
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ValueError("its content is not what its name says")
     return data
@@ -65,7 +66,7 @@ def remove_content(home: Path, sha256: str) -> bool:
     if not holds(home, sha256):
         return False
     try:
-        remove_file(home.absolute(), *_names_of(sha256))
+        remove_file(disk.from_root(home), *_names_of(sha256))
     except OSError as error:
         raise unwritable(error, path) from error
     return True
@@ -74,12 +75,12 @@ def remove_content(home: Path, sha256: str) -> bool:
 def remove_partial(home: Path, path: Path) -> None:
     """Delete what an ended writer left; what cannot be deleted now is left for the next time."""
     with suppress(OSError):
-        remove_file(home.absolute(), FOLDER, path.parent.name, path.name)
+        remove_file(disk.from_root(home), FOLDER, path.parent.name, path.name)
 
 
 def content_root(home: Path) -> str:
     """The folder of contents; of thousands of paths it is worth asking for once."""
-    return str(home.absolute() / FOLDER)
+    return str(disk.from_root(home) / FOLDER)
 
 
 def path_in(root: str, sha256: str) -> str:
@@ -110,14 +111,14 @@ def contents(home: Path) -> Contents:
     """Look at the folders of contents; a folder that may not be read, or is a link, is hidden."""
     root = content_root(home)
     try:
-        folders = list_folder(home.absolute(), FOLDER)
+        folders = list_folder(disk.from_root(home), FOLDER)
     except OSError:
         return Contents(set(), (root + "/",))
     paths: set[str] = set()
     hidden: list[str] = []
     for folder in folders:
         try:
-            names = list_folder(home.absolute(), FOLDER, folder)
+            names = list_folder(disk.from_root(home), FOLDER, folder)
         except OSError:
             hidden.append(f"{root}/{folder}/")
         else:
@@ -141,7 +142,7 @@ def _names_of(sha256: str) -> tuple[str, str, str]:
 
 def _put_aside(path: Path) -> None:
     """Give what lies in the place of content a free name beside it."""
-    if not os.path.lexists(path) or path.parent.is_symlink():
+    if not os.path.lexists(path) or os.path.islink(path.parent):
         return
     number = 1
     while os.path.lexists(aside := path.with_suffix(f".replaced-{number}{SUFFIX}")):

@@ -25,6 +25,7 @@ from cache.content_files import (
     write_content,
 )
 from cache.files import SeenFile, mark_missing, put_files
+from cache.numbers import stamp
 from cache.pictures import NewPicture, add_picture, drop_pictures
 from cache.sql import bump, listed
 
@@ -198,8 +199,8 @@ def _record(root: str, row: tuple[object, ...]) -> GeneratedRecord:
 
 def seen_file(path: Path) -> SeenFile:
     """The file as it is now."""
-    status = path.stat()
-    return SeenFile(path=str(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
+    size, mtime_ns = stamp(path.stat())
+    return SeenFile(path=str(path), size=size, mtime_ns=mtime_ns)
 
 
 _WITH_PICTURE = "g.picture_id is not null"

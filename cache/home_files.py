@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cache import disk
 from cache.errors import HomeError
 
 FOLDER_MODE = 0o700
@@ -33,7 +34,7 @@ def make_home(home: Path) -> None:
         make_home(home.parent)
         home.mkdir(FOLDER_MODE, exist_ok=True)
     except FileExistsError:
-        if not os.path.isdir(home):  # noqa: PTH112 - is_dir() may raise where this says no
+        if not disk.is_folder(home):
             raise _refusal(home, errno.ENOTDIR, _why_no_folder(home)) from None
         return
     close_to_others(home)
@@ -146,11 +147,11 @@ def list_folder(home: Path, *names: str) -> list[str]:
 def blame(path: Path) -> str:
     """Say which folder keeps a file from being used, and from what; empty where none does."""
     for folder in [*reversed(path.parents)]:
-        if folder.is_symlink() or not os.path.lexists(folder):
+        if os.path.islink(folder) or not os.path.lexists(folder):
             continue
         if not _may(folder, os.X_OK):
             return f"the folder {folder} may not be entered"
-    if os.path.isdir(path.parent) and not _may(path.parent, os.W_OK):  # noqa: PTH112
+    if disk.is_folder(path.parent) and not _may(path.parent, os.W_OK):
         return f"the folder {path.parent} may not be written"
     return ""
 
@@ -198,7 +199,7 @@ def _step(folder: int, name: str, path: Path, *, make: bool) -> int:
         return os.open(name, _ENTER | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            code = errno.ELOOP if path.is_symlink() else errno.ENOTDIR
+            code = errno.ELOOP if os.path.islink(path) else errno.ENOTDIR
             raise _refusal(path, code, _why_no_folder(path)) from error
         raise _refusal(path, error.errno, error.strerror) from error
 
@@ -223,8 +224,8 @@ _LINK = "it is a link, and links in the home folder are not followed"
 
 
 def _why_no_folder(path: Path) -> str:
-    if path.is_symlink():
-        return _LINK if os.path.isdir(path) else "it is a link that leads nowhere"  # noqa: PTH112
+    if os.path.islink(path):
+        return _LINK if disk.is_folder(path) else "it is a link that leads nowhere"
     return "it is no folder"
 
 

@@ -7,7 +7,7 @@ import traceback
 from datetime import datetime
 from pathlib import Path
 
-from engine.files import open_log
+from engine.home_files import open_log
 from t2itui import __version__
 from t2itui.text.plain import plain
 

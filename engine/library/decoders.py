@@ -200,7 +200,7 @@ def _outcome(task: FileTask, reply: Reply) -> ReadOutcome:
             width=reply.whole("width"),
             height=reply.whole("height"),
             format=reply.text("format"),
-            partial=bool(fields["partial"]),
+            partial=bool(reply.fields["partial"]),
             thumbnail=reply.arrays[0].tobytes(),
         )
     if len(reply.arrays) > 1:
@@ -211,6 +211,6 @@ def _outcome(task: FileTask, reply: Reply) -> ReadOutcome:
         size=reply.whole("size"),
         mtime_ns=reply.whole("mtime_ns"),
         new=new,
-        is_known=bool(fields.get("known")),
+        is_known=bool(reply.fields.get("known")),
         pixels=pixels,
     )

@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeAlias
 
+from engine import disk, numbers
 from engine.errors import RequestError
 from engine.file_types import SUFFIXES
 from engine.library.left_out import (
@@ -89,18 +90,17 @@ def _visit(path: str, seen: list[str], rules: Rules) -> tuple[ScannedFolder, Rul
             folder.odd.append((f"{path}/{IGNORE_FILE}", complaint))
     for entry in ordered:
         name = entry.name
-        if is_never_a_picture(name) or (rules and leaves_out(rules, entry)):
+        if is_never_a_picture(name) or (rules and _is_left_out(rules, entry)):
             folder.left_out.append(entry.path)
             continue
-        if name[0] == ".":
+        if name.startswith("."):
             continue
         try:
             suffix = name[name.rfind(".") :]
             if suffix not in _SUFFIXES and suffix.lower() not in _SUFFIXES:
                 is_folder = entry.is_dir()
             elif entry.is_file():
-                status = entry.stat()
-                folder.files.append((entry.path, status.st_size, status.st_mtime_ns))
+                folder.files.append((entry.path, *numbers.stamp(entry.stat())))
                 continue
             elif not (is_folder := entry.is_dir()):
                 folder.odd.append((entry.path, _oddity(entry)))
@@ -115,6 +115,14 @@ def _visit(path: str, seen: list[str], rules: Rules) -> tuple[ScannedFolder, Rul
             folder.odd.append((entry.path, error.strerror or str(error)))
             folder.hidden.append(entry.path)
     return folder, rules
+
+
+def _is_left_out(rules: Rules, entry: "os.DirEntry[str]") -> bool:
+    try:
+        is_folder = entry.is_dir()
+    except OSError:
+        is_folder = False
+    return leaves_out(rules, entry.path, is_folder=is_folder)
 
 
 def _oddity(entry: "os.DirEntry[str]") -> str:
@@ -140,8 +148,8 @@ def check_roots(folders: Sequence[Path]) -> list[str]:
     """
     if not folders:
         raise RequestError("No folder to index", hint="Name one: t2itui index DIR", field="folders")
-    # resolve() would follow links: paths are kept as the person wrote them.
-    roots = [_check(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
+    # Links are kept: paths stay as the person wrote them.
+    roots = [_check(os.path.normpath(disk.from_root(folder))) for folder in folders]
     return [
         root
         for index, root in enumerate(roots)
@@ -155,13 +163,13 @@ def _check(path: str) -> str:
         raise RequestError(
             f"The name of {name} is not valid UTF-8", hint="Rename the folder.", field="folders"
         )
-    if not Path(path).exists():
+    if not disk.exists(path):
         raise RequestError(
-            f"There is no folder {path}",
+            disk.absence(path, f"There is no folder {path}"),
             hint="Check the name, or that its disk is mounted; what is known of it is kept.",
             field="folders",
         )
-    if not Path(path).is_dir():
+    if not disk.is_folder(path):
         raise RequestError(
             f"{path} is a file", hint="Name the folder that holds it.", field="folders"
         )

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from pathspec import GitIgnoreSpec
 
 from engine.errors import RequestError
+from engine.untrusted.documents import UntrustedError, read_bytes
 
 IGNORE_FILE = ".t2ituiignore"
 """Patterns of what is left out of its folder and those below, in the syntax of .gitignore."""
@@ -74,14 +75,10 @@ def with_ignore_file(rules: Rules, folder: str) -> tuple[Rules, str]:
     """The rules below a folder that has an ignore file, and what is wrong with that file."""
     path = Path(folder) / IGNORE_FILE
     try:
-        if not path.is_file():
-            return rules, "it is no file: nothing is left out by it"
-        with path.open("rb") as file:
-            data = file.read(_LONGEST + 1)
-    except OSError as error:
-        return rules, f"{error.strerror or error}: nothing is left out by it"
-    if len(data) > _LONGEST:
-        return rules, "it is too long: nothing is left out by it"
+        data = read_bytes(path, _LONGEST)
+    except (OSError, UntrustedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return rules, f"{reason}: nothing is left out by it"
     # File names are bytes: what is no UTF-8 in them is kept as they are listed.
     lines = os.fsdecode(data).splitlines()
     try:
@@ -90,15 +87,12 @@ def with_ignore_file(rules: Rules, folder: str) -> tuple[Rules, str]:
         return rules, f"{error}: nothing is left out by it"
 
 
-def leaves_out(rules: Rules, entry: "os.DirEntry[str]") -> bool:
-    """Whether the rules leave an entry out; what the innermost says of it holds."""
-    try:
-        end = "/" if entry.is_dir() else ""
-    except OSError:
-        end = ""
+def leaves_out(rules: Rules, path: str, *, is_folder: bool) -> bool:
+    """Whether the rules leave a path out; what the innermost says of it holds."""
+    end = "/" if is_folder else ""
     for folder, spec in reversed(rules):
         start = len(folder.rstrip("/")) + 1
-        decided = spec.check_file(entry.path[start:] + end).include
+        decided = spec.check_file(path[start:] + end).include
         if decided is not None:
             return decided
     return False

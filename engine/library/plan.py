@@ -151,7 +151,7 @@ def make_plan(
             for path, _, _ in files:
                 struck.pop(path, None)
             chosen = choose(folder.path, files)
-            _keep_rest(files, chosen, known)
+            _spare_unchosen(files, chosen, known)
             files = chosen
         _compare(plan, files, known, struck)
         for path, reason in folder.odd:
@@ -177,7 +177,7 @@ def _lies_in(path: str, folders: set[str]) -> bool:
     return True
 
 
-def _keep_rest(files: list[FoundFile], chosen: list[FoundFile], known: KnownFiles) -> None:
+def _spare_unchosen(files: list[FoundFile], chosen: list[FoundFile], known: KnownFiles) -> None:
     """Files that were not chosen are still there: they must not count as missing."""
     taken = {path for path, _, _ in chosen}
     for path, _, _ in files:
