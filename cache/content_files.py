@@ -142,7 +142,7 @@ def _names_of(sha256: str) -> tuple[str, str, str]:
 
 def _put_aside(path: Path) -> None:
     """Give what lies in the place of content a free name beside it."""
-    if not os.path.lexists(path) or os.path.islink(path.parent):
+    if not os.path.lexists(path) or disk.is_link(path.parent):
         return
     number = 1
     while os.path.lexists(aside := path.with_suffix(f".replaced-{number}{SUFFIX}")):

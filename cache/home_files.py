@@ -80,6 +80,8 @@ def open_log(home: Path, *names: str, limit: int) -> int:
         os.close(descriptor)
         remove_file(home, *names)
         return open_file(home, *names, flags=flags)
+    with suppress(OSError):
+        os.fchmod(descriptor, FILE_MODE)
     if status.st_size > limit:
         os.ftruncate(descriptor, 0)
     return descriptor
@@ -147,7 +149,7 @@ def list_folder(home: Path, *names: str) -> list[str]:
 def blame(path: Path) -> str:
     """Say which folder keeps a file from being used, and from what; empty where none does."""
     for folder in [*reversed(path.parents)]:
-        if os.path.islink(folder) or not os.path.lexists(folder):
+        if disk.is_link(folder) or not os.path.lexists(folder):
             continue
         if not _may(folder, os.X_OK):
             return f"the folder {folder} may not be entered"
@@ -199,7 +201,7 @@ def _step(folder: int, name: str, path: Path, *, make: bool) -> int:
         return os.open(name, _ENTER | os.O_NOFOLLOW, dir_fd=folder)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            code = errno.ELOOP if os.path.islink(path) else errno.ENOTDIR
+            code = errno.ELOOP if disk.is_link(path) else errno.ENOTDIR
             raise _refusal(path, code, _why_no_folder(path)) from error
         raise _refusal(path, error.errno, error.strerror) from error
 
@@ -224,7 +226,7 @@ _LINK = "it is a link, and links in the home folder are not followed"
 
 
 def _why_no_folder(path: Path) -> str:
-    if os.path.islink(path):
+    if disk.is_link(path):
         return _LINK if disk.is_folder(path) else "it is a link that leads nowhere"
     return "it is no folder"
 

@@ -179,10 +179,9 @@ def test_a_home_that_leads_nowhere_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.name.startswith("pytest"):
-            parent.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        if "pytest" in str(folder):
+            folder.chmod(0o755)
     make_folder(tmp_path, "locked", "in")
     (tmp_path / "locked").chmod(0o000)
     with unprivileged():
