@@ -271,6 +271,15 @@ class Session:
 
     # The engine
 
+    @property
+    def open_engine(self) -> Engine:
+        """The engine. Raises EngineError before it is open."""
+        from engine.errors import EngineError
+
+        if self.engine is None:
+            raise EngineError("the library is not open yet")
+        return self.engine
+
     def open(self, engine: Engine) -> None:
         """Take the open engine, with the jobs that were started before anyone listened."""
         self.engine = engine

@@ -426,8 +426,7 @@ class GenerationScreen(AppScreen):
 
         if self.details is not None:
             command = job_command(self.session.home, self.details.spec)
-            self.app.copy_to_clipboard(command)
-            self.notify(plain(command), title="Command copied", markup=False)
+            self.copy(command, "Command copied")
 
     def action_save(self) -> None:
         """Ask where a copy of the picture is to go."""
