@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.errors import T2IError
     from engine.events import JobEvent
     from engine.generation.request import GenerateRequest
-    from t2itui.graphics.capability import Graphics
+    from t2itui.graphics.detection import Graphics
 
 PROBLEM_SHOWN_S = 12.0
 """A notice that says what to do stays so long."""

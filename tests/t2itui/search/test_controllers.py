@@ -24,7 +24,7 @@ from engine.requests import Filters
 from engine.results import LibraryCounts, Receipt, SearchResult
 from engine.search.labels import LabelSummary
 from engine.states import JobKind
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.search.asking import AskingController, EarlyLoader
 from t2itui.screens.search.card import CardContent
 from t2itui.screens.search.collection import (
