@@ -1,4 +1,4 @@
-"""Queries of a gallery, and claims to measure with, and which scenes they are true of."""
+"""The gallery that ships: its scenes, queries and claims to measure with, what is true of it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A picture drawn for one place in the terminal, and what that drawing depends on.
+"""A picture drawn for one place in the terminal, what it depends on, and words in its place.
 
 Free of Pillow, so that the first paint does not wait for it.
 """

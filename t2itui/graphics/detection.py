@@ -1,4 +1,4 @@
-"""Asks the terminal questions and reads its answers; only before the app takes it over."""
+"""What a terminal can draw pictures with: it is asked, only before the app takes it over."""
 
 import os
 import re
