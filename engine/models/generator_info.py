@@ -221,7 +221,7 @@ def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorIn
         has_safety_checker=paths.CHECKER in parts,
         config=config,
         parts=parts,
-        vocabulary=read_vocabulary(path) if path.is_dir() else None,
+        vocabulary=read_vocabulary(path) if disk.is_folder(path) else None,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.support.output import Output
+from t2itui.cli.support.streams import OutputLostError
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -37,15 +37,20 @@ def _home_folder(chosen: Path | None = None) -> Path:
 
 
 class Context:
-    """Built once a run, from the options that stand before the command."""
+    """One run's options that stand before the command, and what follows from them."""
 
     def __init__(self) -> None:
-        self.home = _home_folder()
+        self._chosen: Path | None = None
         self._graphics: str | None = None
+
+    @property
+    def home(self) -> Path:
+        """The home folder. Raises T2IError where there is none, and none was named."""
+        return _home_folder(self._chosen)
 
     def choose(self, home: Path | None, graphics: str | None) -> None:
         """Take the options that stand before the command."""
-        self.home = _home_folder(home)
+        self._chosen = home
         self._graphics = graphics
 
     def settings(self) -> AppSettings:
@@ -76,7 +81,9 @@ class Context:
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
         from engine.errors import T2IError
+        from t2itui.crash import keep_log, last_words
 
+        keep_log(self.home)
         try:
             code = int(asyncio.run(self._with_engine(work, with_jobs)))
         except KeyboardInterrupt:
@@ -85,11 +92,12 @@ class Context:
         except T2IError as error:
             output.error(type(error).__name__, error.message, error.hint)
             code = error.exit_code
-        except BrokenPipeError:
-            # The reader had enough; a second failure at shutdown would print a traceback.
-            sys.stdout = None
-            code = Exit.ANSWERED
-        raise SystemExit(code)
+        except (click.ClickException, OutputLostError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a script that reads JSON is to hear of it there
+            output.error(type(error).__name__, *last_words(self.home, error))
+            code = Exit.COULD_NOT
+        raise SystemExit(int(code))
 
     async def _with_engine(
         self, work: Callable[[Engine], Awaitable[Exit]], with_jobs: bool

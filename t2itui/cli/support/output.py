@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from t2itui.cli.support.streams import OutputLostError, is_closed, says_all
 from t2itui.text.plain import plain
 from t2itui.text.tables import write_table
 
@@ -22,13 +23,27 @@ class Output:
 
     def record(self, kind: str, values: Mapping[str, object]) -> None:
         """Write one JSON line of type `kind` to stdout."""
-        text = json.dumps({"type": kind, **values}, ensure_ascii=False, allow_nan=False)
+        text = json.dumps({"type": kind, **values}, ensure_ascii=not says_all(), allow_nan=False)
         sys.stdout.write(text.translate(_ESCAPES) + "\n")
         sys.stdout.flush()
 
     def line(self, text: str = "", *, dim: bool = False, bold: bool = False) -> None:
         """Write one line of a result for a person; colours go where stdout is no terminal."""
         click.echo(click.style(text, dim=dim or None, bold=bold or None))
+
+    def path(self, path: str, end: str) -> None:
+        """Write a path to stdout for a program that opens it: the bytes of the name."""
+        sys.stdout.flush()
+        try:
+            sys.stdout.buffer.write(path.encode("utf-8", "surrogateescape") + end.encode())
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            raise OutputLostError(error) from error
+
+    def closing(self, text: str) -> None:
+        """Write the last sentence on work that is done; who closed stdout does without it."""
+        if not is_closed():
+            self.line(text)
 
     def say(self, text: str) -> None:
         """Write a remark to stderr."""
