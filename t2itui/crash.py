@@ -55,7 +55,9 @@ class _Log(logging.Handler):
 
 def keep_log(home: Path) -> None:
     """Have errors that are logged from now on, such as those of a job, kept in the same file."""
-    logging.basicConfig(handlers=[_Log(log_file(home))], force=True)
+    for handler in [each for each in logging.root.handlers if isinstance(each, _Log)]:
+        logging.root.removeHandler(handler)
+    logging.root.addHandler(_Log(log_file(home)))
 
 
 def _append(path: Path, lines: Sequence[str]) -> None:

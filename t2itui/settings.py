@@ -21,6 +21,7 @@ from engine.settings import (
     EngineSettings,
 )
 from engine.states import Device, GenerateMode, NumberFormat, Synthetic
+from engine.untrusted.documents import read_text
 
 HOME_VARIABLE = "T2ITUI_HOME"
 
@@ -132,10 +133,10 @@ def load(home: Path) -> AppSettings:
     """
     path = settings_file(home)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except FileNotFoundError:
         return AppSettings()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     try:
         for name, value in values.items():

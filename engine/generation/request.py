@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 
 from engine import disk
 from engine.errors import RequestError
-from engine.models.parameters import GenerationParameters, Lora
+from engine.models.parameters import (
+    MAX_GUIDANCE,
+    MAX_SIDE,
+    MAX_STEPS,
+    GenerationParameters,
+    Lora,
+)
 from engine.models.schedulers import SCHEDULERS, scheduler_named
+from engine.untrusted.documents import open_file
 
 if TYPE_CHECKING:
     from engine.models.generator_info import GeneratorInfo
 
-MAX_SIDE = 4096
-MAX_STEPS = 500
-MAX_GUIDANCE = 50.0
 MAX_COUNT = 100
 MAX_SEED = (1 << 63) - 1
 MAX_LORA_WEIGHT = 4.0
@@ -202,11 +206,12 @@ def _shape_of(picture: Path, info: GeneratorInfo) -> tuple[int, int]:
     from PIL import Image
 
     try:
-        with Image.open(picture) as image:
+        with open_file(picture) as file, Image.open(file) as image:
             width, height = image.size
             if image.getexif().get(_ORIENTATION, 1) in _LYING:
                 width, height = height, width
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:
+        # Pillow's plugins raise anything on damaged files.
         raise RequestError(
             f"{picture} cannot be read as a picture: {error}", field="start_picture"
         ) from error

@@ -17,13 +17,20 @@ from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_typ
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
-from engine.evaluation.request import QUERIES, EvaluateRequest
 from engine.generation.request import GenerateRequest, GenerationSpec
 from engine.models.parameters import Lora
 from engine.models.schedulers import SCHEDULERS
-from engine.requests import DownloadRequest, ExportRequest, ImportRequest, IndexRequest
+from engine.requests import (
+    QUERIES,
+    DownloadRequest,
+    EvaluateRequest,
+    ExportRequest,
+    ImportRequest,
+    IndexRequest,
+    TrainRequest,
+)
 from engine.states import JobKind, VectorLayout
-from engine.training.request import TrainRequest
+from engine.untrusted.documents import parse_object
 
 JobRequest: TypeAlias = (
     IndexRequest
@@ -392,7 +399,7 @@ def request_from_json(kind: type[Request], text: str) -> Request:
     Raises RequestError where a newer or broken program wrote it.
     """
     try:
-        values = json.loads(text)
+        values = parse_object(text, with_names=True)
         for name in _DROPPED.get(kind, ()):
             values.pop(name, None)
         request: Request = _read(kind, values)

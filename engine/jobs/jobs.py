@@ -28,7 +28,7 @@ from cache.jobs import (
     set_job,
 )
 from cache.store import Cache
-from engine.errors import EngineError
+from engine.errors import T2IError
 from engine.events import (
     JobCancelled,
     JobEvent,
@@ -332,9 +332,14 @@ def _outcome(job: Job, task: asyncio.Task[str]) -> Outcome:
     match task.exception():
         case None:
             return JobFinished(job_id=job.id, message=task.result(), seconds=now - job._began)
-        case EngineError() | CacheError() as error:
-            kind = type(error).__name__
-            return JobFailed(job_id=job.id, message=error.message, hint=error.hint, error=kind)
+        case T2IError() as error:
+            return JobFailed(
+                job_id=job.id,
+                message=error.message,
+                hint=error.hint,
+                error=type(error).__name__,
+                exit_code=error.exit_code,
+            )
         case OSError() as error:
             return JobFailed(job_id=job.id, message=str(error))
         case error:

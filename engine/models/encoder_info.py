@@ -3,9 +3,9 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
-from engine.models.json_files import read_json
-from engine.models.messages import Json
+from engine.models.paths import read_json
+from engine.untrusted import arrays
+from engine.untrusted.documents import parse_object, read_text
 
 _DEFAULT_LOGIT_SCALE = 100.0
-_HEADER_LIMIT = 100 << 20
-_SCALARS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_MOST_LOGIT_SCALE = 1e6
+"""CLIP's is 100; beyond this, cosines that differ by rounding alone would decide."""
 _HASHED = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json")
 _ALSO_HASHED = ("tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt")
 
@@ -42,8 +43,6 @@ class EncoderInfo:
     """Numbers in a vector."""
     logit_scale: float
     """The factor, already out of the logarithm, that turns a cosine into a logit."""
-    logit_bias: float | None
-    """What is added to the logit; only SigLIP has one."""
     languages: tuple[str, ...]
     """What its texts may be written in."""
     spec: InputSpec
@@ -59,15 +58,13 @@ def read_encoder_info(source: str, identity: str) -> EncoderInfo:
     folder = require(source)
     config = read_json(folder / "config.json") or {}
     family = family_of(config, read_json(folder / "tokenizer_config.json") or {})
-    scale = read_scalar(folder, "logit_scale")
     return EncoderInfo(
         id=identity or source,
         source=source,
         folder=folder,
         family=family.name,
         dim=width_of(config, family),
-        logit_scale=_DEFAULT_LOGIT_SCALE if scale is None else float(np.exp(scale)),
-        logit_bias=read_scalar(folder, "logit_bias"),
+        logit_scale=_logit_scale(folder),
         languages=languages_of(config, family),
         spec=read_input_spec(folder),
     )
@@ -114,37 +111,27 @@ def hash_folder(folder: Path) -> str:
     return digest.hexdigest()[:8]
 
 
+def _logit_scale(folder: Path) -> float:
+    scale = read_scalar(folder, "logit_scale")
+    if scale is None:
+        return _DEFAULT_LOGIT_SCALE
+    if not abs(scale) <= math.log(_MOST_LOGIT_SCALE):
+        raise ModelUnusableError(f"the weights in {folder} have a logit scale of {scale:g}")
+    return float(np.exp(scale))
+
+
 def read_scalar(folder: Path, name: str) -> float | None:
     """Return one number from the weights without reading the rest; None where it has no such."""
     for file in paths.weight_files(folder):
-        entry, start = _header_entry(file, name)
-        if not isinstance(entry, Mapping):
-            continue
-        offsets, dtype = entry.get("data_offsets"), _SCALARS.get(str(entry.get("dtype")))
-        if dtype is None or not isinstance(offsets, list):
-            return None
-        with file.open("rb") as stream:
-            stream.seek(start + int(offsets[0]))
-            value = np.frombuffer(stream.read(np.dtype(dtype).itemsize), dtype)
-        if dtype == "<u2":
-            value = (value.astype(np.uint32) << 16).view(np.float32)
-        return float(value[0])
+        try:
+            found = arrays.read_scalar(file, name)
+        except (OSError, ValueError) as error:
+            raise ModelUnusableError(
+                f"{file} is no safetensors file: {error}", hint="Fetch the model again."
+            ) from error
+        if found is not None:
+            return found
     return None
-
-
-def _header_entry(file: Path, name: str) -> tuple[Json, int]:
-    """Return what the header of a safetensors file says of a tensor, and where its data begin."""
-    try:
-        with file.open("rb") as stream:
-            (size,) = struct.unpack("<Q", stream.read(8))
-            if size > _HEADER_LIMIT:
-                raise ValueError(f"a header of {size} bytes")
-            header = json.loads(stream.read(size))
-        return header.get(name), 8 + size
-    except (OSError, ValueError, struct.error, AttributeError) as error:
-        raise ModelUnusableError(
-            f"{file} is no safetensors file: {error}", hint="Fetch the model again."
-        ) from error
 
 
 def identify(source: str, memory: Path) -> str:
@@ -186,10 +173,8 @@ def _stamp(place: Path) -> str:
 
 def _recall(memory: Path) -> dict[str, str]:
     try:
-        content = json.loads(memory.read_text(encoding="utf-8"))
+        content = parse_object(read_text(memory))
     except (OSError, ValueError):
-        return {}
-    if not isinstance(content, dict):
         return {}
     return {key: value for key, value in content.items() if isinstance(value, str)}
 

@@ -1,9 +1,7 @@
 """What there is to know of a generator without running it."""
 
 import hashlib
-import json
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +10,12 @@ from engine import disk
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.encoder_info import remembered
-from engine.models.json_files import read_json
 from engine.models.messages import Json, Reply, WireError
+from engine.models.parameters import MAX_GUIDANCE, MAX_SIDE, MAX_STEPS
+from engine.models.paths import read_json
 from engine.models.schedulers import SCHEDULERS, USUAL, fitting
 from engine.models.vocabulary import Vocabulary, read_vocabulary
+from engine.untrusted.arrays import TensorsHeader, read_tensors_header
 
 EPSILON = "epsilon"
 V_PREDICTION = "v_prediction"
@@ -100,16 +100,15 @@ FAMILIES = (
 )
 """Stable Diffusion 1.x, and 2.x, whose text tower is OpenCLIP's."""
 
-_HEADER_LIMIT = 100 << 20
 _INPUT = "model.diffusion_model.input_blocks.0.0.weight"
 _LATENT_CHANNELS = 4
 
 
 def checkpoint_family(path: Path) -> GeneratorFamily:
     """Return the family of a checkpoint; raise ModelUnusableError for one of another kind."""
-    header = read_header(path)
+    header = read_header(path).tensors
     entry = header.get(_INPUT)
-    if not isinstance(entry, Mapping):
+    if entry is None:
         raise ModelUnusableError(
             f"{path} is no Stable Diffusion checkpoint: it has no weights of a UNet",
             hint="A LoRA goes beside a model, with --lora; other families cannot be painted with.",
@@ -119,8 +118,7 @@ def checkpoint_family(path: Path) -> GeneratorFamily:
             f"{path} is a Stable Diffusion XL checkpoint, which this program cannot paint with",
             hint="Stable Diffusion 1.x and 2.x checkpoints can be used.",
         )
-    shape = entry.get("shape")
-    if not isinstance(shape, list) or shape[1:2] != [_LATENT_CHANNELS]:
+    if entry.shape[1:2] != (_LATENT_CHANNELS,):
         raise ModelUnusableError(
             f"{path} was made for filling in parts of pictures, not for painting whole ones",
             hint="Take the version of the model that is not for inpainting.",
@@ -151,21 +149,14 @@ def config_of(path: Path, family: GeneratorFamily) -> Path:
     )
 
 
-def read_header(path: Path) -> Mapping[str, Json]:
+def read_header(path: Path) -> TensorsHeader:
     """Return the names, types and shapes in a safetensors file; ModelUnusableError if none."""
     try:
-        with path.open("rb") as stream:
-            (size,) = struct.unpack("<Q", stream.read(8))
-            if size > _HEADER_LIMIT:
-                raise ValueError(f"a header of {size} bytes")
-            header = json.loads(stream.read(size))
-        if not isinstance(header, dict):
-            raise ValueError("a header that is no object")
-    except (OSError, ValueError, struct.error) as error:
+        return read_tensors_header(path)
+    except (OSError, ValueError) as error:
         raise ModelUnusableError(
             f"{path} is no safetensors file: {error}", hint="Fetch the model again."
         ) from error
-    return header
 
 
 OWN_DEFAULTS = "t2itui.json"
@@ -175,6 +166,7 @@ _PIPELINES = ("StableDiffusionPipeline", "LatentConsistencyModelPipeline")
 _TEXT_TOWERS = ("CLIPTextModel",)
 _PREDICTIONS = (EPSILON, V_PREDICTION, SAMPLE)
 _PIPELINE_MULTIPLE = 8
+_MOST_HALVINGS = 10
 
 
 def read_generator_info(source: str, memory: Path) -> GeneratorInfo:
@@ -201,8 +193,7 @@ def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorIn
     scheduler = _object(config / "scheduler" / "scheduler_config.json")
     variant = paths.variant_of(path) or ""
     parts = {} if disk.is_file(path) else _parts(path, index, variant)
-    factor = 2 ** (len(_list(vae, "block_out_channels")) - 1)
-    depth = len(_list(unet, "block_out_channels")) - 1
+    factor, depth = 2 ** _halvings(vae), _halvings(unet)
     prediction = _prediction(scheduler)
     schedulers = _schedulers(index, unet, prediction)
     text = read_json(config / "text_encoder" / "config.json") or {}
@@ -312,13 +303,23 @@ def _defaults(
             **own,
         }
     )
-    return GeneratorDefaults(
+    defaults = GeneratorDefaults(
         steps=fields.whole("steps"),
         guidance=fields.number("guidance_scale"),
         scheduler=name,
         width=fields.whole("width"),
         height=fields.whole("height"),
     )
+    _check_range("steps", defaults.steps, 1, MAX_STEPS)
+    _check_range("guidance_scale", defaults.guidance, 0, MAX_GUIDANCE)
+    _check_range("width", defaults.width, 1, MAX_SIDE)
+    _check_range("height", defaults.height, 1, MAX_SIDE)
+    return defaults
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise WireError(f"{name} should lie between {low:g} and {high:g}")
 
 
 def _pixels(cells: Json, factor: int) -> int:
@@ -332,5 +333,9 @@ def _object(path: Path) -> Mapping[str, Json]:
     return found
 
 
-def _list(config: Mapping[str, Json], name: str) -> Sequence[Json]:
-    return Reply(fields=config).items(name)
+def _halvings(config: Mapping[str, Json]) -> int:
+    """How often a UNet or VAE halves the sides of a picture."""
+    found = len(Reply(fields=config).items("block_out_channels")) - 1
+    if not 0 <= found <= _MOST_HALVINGS:
+        raise WireError(f"block_out_channels has {found + 1} entries")
+    return found

@@ -10,6 +10,11 @@ from pathlib import Path
 
 from engine import disk
 
+MAX_SIDE = 4096
+"""Pixels."""
+MAX_STEPS = 500
+MAX_GUIDANCE = 50.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:

@@ -94,7 +94,7 @@ def open_app(context: Context) -> None:
     # The terminal is asked what it can draw before the app takes it over.
     from t2itui.graphics import detect
 
-    graphics = detect(None if settings.graphics == "auto" else settings.graphics)
+    graphics = detect(settings.graphics)
     from t2itui.app import T2ITuiApp
     from t2itui.session import Session
 

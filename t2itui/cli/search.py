@@ -15,9 +15,8 @@ from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.scoring.registry import search_scorers
 from engine.states import GenerateMode
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, waiting_for_models
-from t2itui.cli.support.output import Output
 from t2itui.cli.support.receipts import write_answer, write_json
 from t2itui.text.plain import plain
 from t2itui.text.words import scope_folder

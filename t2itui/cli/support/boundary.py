@@ -12,8 +12,7 @@ from pathlib import Path
 import click
 
 from t2itui.cli.support import streams
-from t2itui.cli.support.context import Exit
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Exit, Output
 
 
 def run(work: Callable[[], object], home: Callable[[], Path | None]) -> int:

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from engine.errors import RequestError
 from engine.events import (
     GeneratedPicture,
     GenerationProgress,
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from engine.engine import Engine
     from engine.jobs.jobs import Job
-    from t2itui.cli.support.output import Output
+    from t2itui.cli.support.context import Output
 
 
 async def follow(
@@ -96,10 +95,9 @@ def _report(end: JobFinished | JobFailed | JobCancelled, output: Output, *, quie
             if not (output.as_json or quiet):
                 output.closing(plain(message))
             return Exit.ANSWERED
-        case JobFailed(message=message, hint=hint, error=error):
+        case JobFailed(message=message, hint=hint, error=error, exit_code=code):
             output.error(error or "JobFailed", message, hint)
-            # What made no sense to the job was asked for in the wrong way.
-            return Exit.WRONG_USAGE if error == RequestError.__name__ else Exit.COULD_NOT
+            return Exit(code)
         case JobCancelled(message=message):
             output.say(message)
             return Exit.CANCELLED

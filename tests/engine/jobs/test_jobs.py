@@ -160,7 +160,10 @@ async def test_an_error_fails_the_job_with_what_to_do(
     job = jobs.start(work)
     work.gate.set()
     kind = "" if isinstance(error, ZeroDivisionError) else type(error).__name__
-    assert await job.wait() == JobFailed(job_id=job.id, message=message, hint=hint, error=kind)
+    code = 2 if isinstance(error, RequestError) else 3
+    assert await job.wait() == JobFailed(
+        job_id=job.id, message=message, hint=hint, error=kind, exit_code=code
+    )
     assert job.state == "failed"
 
 

@@ -101,7 +101,7 @@ def test_what_a_job_logs_of_its_error_is_kept_and_not_shown(
         except ZeroDivisionError:
             logging.getLogger("engine.jobs").exception("job 3 failed")
     finally:
-        logging.basicConfig(handlers=before, force=True)
+        logging.root.handlers = before
     kept = (tmp_path / "logs" / "crash.log").read_text()
     assert "job 3 failed" in kept
     assert "ZeroDivisionError: oops" in kept
