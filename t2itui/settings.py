@@ -121,7 +121,7 @@ def load(home: Path) -> AppSettings:
     """
     path = settings_file(home)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return AppSettings()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -120,7 +120,7 @@ def save_sheet(sheet: ComparisonSheet, path: Path) -> None:
 def load_sheet(path: Path) -> ComparisonSheet:
     """Read a sheet. Raises RequestError where the file is none, or a newer program's."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
         if values["version"] > VERSION:
             raise RequestError(f"{path} was written by a newer version of t2itui")
         return ComparisonSheet(
