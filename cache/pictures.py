@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
+from cache.numbers import nanoseconds
 from cache.sql import below, bump, listed, many
 
 
@@ -286,10 +287,10 @@ def scope(
         conditions.append("f.mtime_ns > 0")
     if since is not None:
         conditions.append("f.mtime_ns >= ?")
-        values.append(int(since * 1e9))
+        values.append(nanoseconds(since))
     if until is not None:
         conditions.append("f.mtime_ns <= ?")
-        values.append(int(until * 1e9))
+        values.append(nanoseconds(until))
     if min_side > 0:
         conditions.append("f.picture_id in (select id from pictures where min(width, height) >= ?)")
         values.append(min_side)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cache.content_files import FOLDER
 from cache.store import Cache
+from engine import disk
 from engine.jobs.jobs import Job, Jobs
 from engine.library.library import Library
 from engine.settings import EngineSettings
@@ -174,7 +175,7 @@ class Engine:
 
     async def _recover_generated(self) -> None:
         """Bring generated files and their rows together where a crash parted them."""
-        if not self.cache.read_only and (self.settings.home / FOLDER).is_dir():
+        if not self.cache.read_only and disk.is_folder(self.settings.home / FOLDER):
             from engine.generation.store import recover_orphans
 
             await recover_orphans(self.cache, self.settings)

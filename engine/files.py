@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine import disk
 from engine.errors import RequestError
 
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` that takes its place once the block has succeeded."""
-    if path.is_dir():
+    if disk.is_folder(path):
         raise RequestError(
             f"{path} is a folder", hint="Name a file, such as vectors.npz in it.", field="target"
         )
@@ -30,7 +31,7 @@ def replaced(path: Path) -> Iterator[Path]:
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path` that takes its name once the block has succeeded."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if disk.exists(path) and (not disk.is_folder(path) or disk.entries(path)):
         raise RequestError(
             f"{path} is there already", hint="Name a folder that is new or empty.", field="target"
         )
@@ -38,7 +39,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        if path.exists():
+        if disk.exists(path):
             path.rmdir()
         temporary.replace(path)
     finally:

@@ -7,6 +7,7 @@ import traceback
 from datetime import datetime
 from pathlib import Path
 
+from engine import disk
 from t2itui import __version__
 from t2itui.text.plain import plain
 
@@ -34,7 +35,7 @@ def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
 
 def _append(path: Path, error: BaseException) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    has_grown = path.exists() and path.stat().st_size > MOST_BYTES
+    has_grown = disk.exists(path) and path.stat().st_size > MOST_BYTES
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if has_grown else os.O_APPEND)
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), 0o600)

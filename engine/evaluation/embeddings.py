@@ -12,6 +12,7 @@ import numpy as np
 from cache.embeddings import EncoderRecord
 from cache.store import Cache
 from cache.texts import TextRecord, get_texts
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import (
     EmptyLibraryError,
@@ -240,9 +241,9 @@ def _folder_of(
     path = Path(request.data)
     if request.data == BUILT_IN.name:
         return Path(lacking[0]).parent
-    if path.is_dir():
-        return path.absolute()
-    return next((root for root in roots if (root / lacking[0]).is_file()), None)
+    if disk.is_folder(path):
+        return disk.from_root(path)
+    return next((root for root in roots if disk.is_file(root / lacking[0])), None)
 
 
 def _limited(data: Data, request: EvaluateRequest) -> Data:

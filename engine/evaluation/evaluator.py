@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Protocol, TypeVar
 
 from sqlite_utils import Database
@@ -20,6 +20,7 @@ from cache.evaluations import (
     list_evaluations,
 )
 from cache.store import Cache
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.evaluation.context import match_context
@@ -112,7 +113,7 @@ def check(request: EvaluateRequest) -> None:
         raise RequestError(
             f"the threshold {request.threshold:g} is not between 0 and 1", field="threshold"
         )
-    has_captions = request.data != BUILT_IN.name and not Path(request.data).is_dir()
+    has_captions = request.data != BUILT_IN.name and not disk.is_folder(request.data)
     if request.queries == DataKind.WORDS and not has_captions:
         raise RequestError(
             f"class words are looked for in captions, and {request.data} has no file of them",

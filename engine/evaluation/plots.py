@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import disk
 from engine.errors import EngineError, RequestError
 from engine.evaluation.results import Evaluation, RoutingFigures
 from engine.states import Direction
@@ -24,8 +25,10 @@ def check_plots(paths: Sequence[Path]) -> None:
             raise RequestError(
                 f"{path} is no kind of figure", hint=f"Known: {', '.join(KINDS)}", field="plots"
             )
-        if not path.absolute().parent.is_dir():
-            raise RequestError(f"there is no folder {path.absolute().parent}", field="plots")
+        folder = disk.from_root(path).parent
+        if not disk.is_folder(folder):
+            reason = disk.absence(folder, f"there is no folder {folder}")
+            raise RequestError(reason, field="plots")
     if paths:
         new_figure((1, 1))
 

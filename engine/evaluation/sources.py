@@ -12,6 +12,7 @@ from cache.embeddings import EncoderRecord, encoders, put_encoder, vectors_of
 from cache.pictures import pictures_at
 from cache.store import Cache
 from cache.texts import imported_texts
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import (
     RequestError,
@@ -83,11 +84,11 @@ def read_raw(request: EvaluateRequest) -> Raw:
     if request.data == BUILT_IN.name:
         return Raw(data=scenes_data(request.language))
     path = Path(request.data)
-    if path.is_dir():
+    if disk.is_folder(path):
         return Raw(data=classes_data(path, request.templates, dict(request.names)))
-    if not path.is_file():
+    if not disk.is_file(path):
         raise RequestError(
-            f"there is no file or folder {path}",
+            disk.absence(path, f"there is no file or folder {path}"),
             hint=f"DATA is a file of captions, a folder of classes, or the word {BUILT_IN.name}.",
             field="data",
         )
@@ -100,11 +101,11 @@ def read_raw(request: EvaluateRequest) -> Raw:
 def roots_of(request: EvaluateRequest) -> tuple[Path, ...]:
     """Folders in which the pictures of the data may lie."""
     if request.images is not None:
-        return (request.images.absolute(),)
-    if request.data == BUILT_IN.name or (path := Path(request.data)).is_dir():
+        return (disk.from_root(request.images),)
+    if request.data == BUILT_IN.name or disk.is_folder(path := Path(request.data)):
         return ()
-    beside = path.absolute().parent
-    return tuple((beside / name).absolute() for name in _BESIDE if (beside / name).is_dir())
+    beside = disk.from_root(path).parent
+    return tuple(disk.from_root(beside / name) for name in _BESIDE if disk.is_folder(beside / name))
 
 
 async def choose_encoder(

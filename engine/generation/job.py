@@ -13,6 +13,7 @@ from cache.errors import CacheError, CacheFullError
 from cache.generated import GeneratedRecord, find_generated, generated_for
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
+from engine import disk
 from engine.errors import RejectedError
 from engine.events import (
     GeneratedPicture,
@@ -240,7 +241,7 @@ def _nothing(db: object) -> None:
 
 
 def _is_there(record: GeneratedRecord) -> bool:
-    return Path(record.path).is_file()
+    return disk.is_file(record.path)
 
 
 def _pictures(count: int) -> str:

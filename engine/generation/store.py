@@ -275,7 +275,7 @@ def _read_pixels(paths: dict[int, str], spec: InputSpec) -> tuple[list[int], NDA
     """The pictures whose files are there, as the encoder sees them: uint8 [n, H, W, 3]."""
     ids, pixels = [], []
     for picture_id, path in paths.items():
-        with suppress(OSError), Image.open(path) as image:
+        with suppress(OSError, ValueError, SyntaxError), Image.open(path) as image:
             pixels.append(prepare(image, spec))
             ids.append(picture_id)
     return ids, np.stack(pixels) if pixels else np.zeros((0, spec.height, spec.width, 3), np.uint8)

@@ -24,10 +24,11 @@ from engine.jobs.jobs import JobWork
 from engine.jobs.threads import ThreadProgress, on_thread
 from engine.library.imports import ImportRun
 from engine.library.progress import ProgressReporter
-from engine.library.vector_files import Array, NamedVectors, write_folder, write_npz
+from engine.library.vector_files import NamedVectors, write_folder, write_npz
 from engine.requests import ExportRequest, ImportRequest
 from engine.settings import EngineSettings
 from engine.states import JobKind, VectorLayout
+from engine.untrusted.arrays import Array
 
 _SHOWN_AT_ONCE = 4096
 

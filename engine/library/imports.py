@@ -27,6 +27,7 @@ from cache.files import FailureRecord, failures, known_files, put_folder
 from cache.pictures import add_names
 from cache.store import Cache
 from cache.texts import TextRecord, get_texts, put_texts
+from engine import disk, numbers
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, LibraryChanged, Report
 from engine.jobs.threads import ThreadProgress, on_thread
@@ -67,13 +68,13 @@ def open_sources(request: ImportRequest) -> VectorSources:
         raise RequestError(
             "Nothing to import", hint="Name --pictures, --texts or both.", field="pictures"
         )
-    if request.root is not None and not request.root.is_dir():
+    if request.root is not None and not disk.is_folder(request.root):
         raise RequestError(
-            f"There is no folder {request.root}",
+            disk.absence(request.root, f"There is no folder {request.root}"),
             hint="Name the folder that the pictures lie in, or leave --root out.",
             field="root",
         )
-    if request.pictures is not None and request.pictures.is_dir():
+    if request.pictures is not None and disk.is_folder(request.pictures):
         layout = read_folder(request.pictures)
         pictures += layout.pictures
         texts += layout.texts
@@ -114,7 +115,7 @@ class FoundFiles:
 
 def path_of(root: Path | None, name: str) -> str:
     """The path that a name stands for: below the root where there is one, else as it is."""
-    return name if root is None else os.path.normpath(root.absolute() / name)
+    return name if root is None else os.path.normpath(disk.from_root(root) / name)
 
 
 def find_files(
@@ -147,7 +148,7 @@ def _stat(path: str) -> tuple[int, int] | None:
         found = os.stat(path)  # noqa: PTH116 - a million paths stay text
     except (OSError, ValueError):
         return None
-    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+    return numbers.stamp(found) if stat.S_ISREG(found.st_mode) else None
 
 
 _FILES_AT_ONCE = 2048
@@ -245,8 +246,8 @@ class ImportRun:
         root = self._request.root
         if root is None:
             return
-        await self._cache.write(put_folder, str(root.absolute()))
-        tasks = await self._look_for_files(root.absolute())
+        await self._cache.write(put_folder, str(disk.from_root(root)))
+        tasks = await self._look_for_files(disk.from_root(root))
         if not tasks:
             return
         self._total = len(tasks)

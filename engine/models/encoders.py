@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import disk
 from engine.errors import EngineError
 from engine.models import paths
 from engine.models.encoder_info import EncoderInfo, identify, read_encoder_info
@@ -94,7 +95,7 @@ class Encoders:
         Raises ModelMissingError or ModelUnusableError, with what to do about it.
         """
         known = self._info.get(source)
-        if known is None or not known.folder.is_dir():
+        if known is None or not disk.is_folder(known.folder):
             memory = self._settings.home / "encoders.json"
             identity = await asyncio.to_thread(identify, source, memory)
             known = await asyncio.to_thread(read_encoder_info, source, identity)

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import disk
 from engine.errors import EngineError
 from engine.models import paths
 from engine.models.generator_info import GeneratorInfo, read_generator_info
@@ -107,7 +108,7 @@ class Generators:
         Raises ModelMissingError or ModelUnusableError, with what to do about it.
         """
         known = self._info.get(source)
-        if known is None or not known.path.exists():
+        if known is None or not disk.exists(known.path):
             memory = self._settings.home / "generators.json"
             known = await asyncio.to_thread(read_generator_info, source, memory)
             self._info[source] = known

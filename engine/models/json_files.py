@@ -1,11 +1,11 @@
 """Reads the JSON files that models come with."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import ModelUnusableError
 from engine.models.messages import Json
+from engine.untrusted.documents import read_object
 
 
 def read_json(path: Path) -> Mapping[str, Json] | None:
@@ -14,13 +14,10 @@ def read_json(path: Path) -> Mapping[str, Json] | None:
     Raises ModelUnusableError where it cannot be read or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return read_object(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise ModelUnusableError(
             f"{path} cannot be read: {error}", hint="Fetch the model again."
         ) from error
-    if not isinstance(content, dict):
-        raise ModelUnusableError(f"{path} holds no JSON object", hint="Fetch the model again.")
-    return content

@@ -21,7 +21,7 @@ _BOOT = (
     "import runpy, sys; root, module = sys.argv[1:3]; del sys.argv[1:3]; sys.path.append(root); "
     "runpy.run_module(module, run_name='__main__', alter_sys=True)"
 )
-_ROOT = Path(wire.__file__).resolve().parents[2]
+_ROOT = Path(os.path.realpath(wire.__file__)).parents[2]
 _READ_LIMIT = 8 << 20
 _LOG_LIMIT = 1 << 20
 _LAST_WORDS = 2000

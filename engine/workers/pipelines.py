@@ -14,6 +14,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.utils import logging as transformers_logging
 
+from engine import disk
 from engine.errors import ModelUnusableError, OutOfMemoryError
 from engine.models.parameters import Lora
 from engine.workers.device import DTYPES, Choice, is_native, is_out_of_memory
@@ -78,7 +79,7 @@ def load_pipeline(source: PipelineSource, dtype: str, report: Report) -> Pipelin
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        if source.path.is_file():
+        if disk.is_file(source.path):
             pipe = _from_file(source, DTYPES[dtype], report)
         else:
             pipe = _from_folder(source, DTYPES[dtype], report)

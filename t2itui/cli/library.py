@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from engine import disk, numbers
 from engine.collections import BUILT_IN
 from t2itui.cli.support.context import Context, Exit, pass_context
 from t2itui.cli.support.output import Output
@@ -80,7 +80,7 @@ def command(
         elif painted:
             await _write_painted(engine, output)
         elif removed:
-            await _remove(engine, [str(path.absolute()) for path in removed], output)
+            await _remove(engine, [str(disk.from_root(path)) for path in removed], output)
         else:
             await _write_overview(engine, output)
         return Exit.ANSWERED
@@ -203,4 +203,4 @@ async def _write_overview(engine: Engine, output: Output) -> None:
 
 
 def _day(when: float) -> str:
-    return datetime.fromtimestamp(when).strftime("%Y-%m-%d %H:%M") if when else "never whole"
+    return numbers.local_time(when).strftime("%Y-%m-%d %H:%M") if when else "never whole"

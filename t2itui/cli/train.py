@@ -9,7 +9,7 @@ import click
 
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.options import asked, request_options
+from t2itui.cli.support.options import Whole, asked, request_options
 from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("data")
 @request_options(JobKind.TRAIN)
-@click.option(
-    "--drawn", type=click.IntRange(min=0), hidden=True, expose_value=False, help="Has no effect."
-)
+@click.option("--drawn", type=Whole(min=0), hidden=True, expose_value=False, help="Has no effect.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

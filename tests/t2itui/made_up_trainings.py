@@ -92,9 +92,13 @@ class FakeTraining:
     kept: list[MatcherRecord] = field(default_factory=list)
     by_job: dict[int, TrainedMatcher] = field(default_factory=dict)
     requests: dict[int, TrainRequest] = field(default_factory=dict)
+    troubles: dict[int, str] = field(default_factory=dict)
 
     async def matchers(self) -> list[MatcherRecord]:
         return list(reversed(self.kept))
+
+    async def unusable(self) -> dict[int, str]:
+        return self.troubles
 
     async def shipped(self) -> int | None:
         return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine import numbers
 from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
 
@@ -99,7 +99,7 @@ def write_receipts(receipts: Sequence[Receipt], output: Output) -> None:
     rows = [
         (
             receipt.id,
-            datetime.fromtimestamp(receipt.created_at).strftime("%Y-%m-%d %H:%M"),
+            numbers.local_time(receipt.created_at).strftime("%Y-%m-%d %H:%M"),
             receipt.route,
             f"{receipt.passed}/{receipt.considered}",
             f"{receipt.best_match:.2f}",

@@ -20,9 +20,9 @@ from textual.widgets import Button, Input, Label, Static
 
 from engine.errors import EngineError
 from engine.file_types import SUFFIXES
-from engine.generation.request import MAX_STEPS, GenerateRequest, GenerationSpec
+from engine.generation.request import GenerateRequest, GenerationSpec
 from engine.models.generator_info import GeneratorInfo
-from engine.models.parameters import Lora, read_lora
+from engine.models.parameters import MAX_STEPS, Lora, read_lora
 from engine.models.schedulers import SCHEDULERS
 from t2itui.keys import bindings
 from t2itui.screens.common.dialogs import Dialog, FormError

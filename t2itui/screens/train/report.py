@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from engine.collections import BUILT_IN
 from engine.states import JobState
+from engine.untrusted.documents import parse_object
 from t2itui.screens.train.list import ListedMatcher, ListedTraining
 from t2itui.text.plain import plain
 from t2itui.text.plots import Plot, reliability_plot, routing_plots
@@ -75,8 +76,12 @@ def matcher_detail(matcher: ListedMatcher) -> Content:
     """The report of a matcher."""
     if matcher.report is not None:
         return report_content(matcher.report, outcome(matcher.report, matcher.id))
+    title = Content.styled(f"Matcher {matcher.id} for {plain(matcher.encoder_id)}", "bold")
+    if matcher.trouble:
+        advice = "Search cannot use it. d deletes it; the one kept before it is in force then."
+        return Content("\n").join([title, Content(plain(matcher.trouble)), Content(advice)])
     lines = [
-        Content.styled(f"Matcher {matcher.id} for {plain(matcher.encoder_id)}", "bold"),
+        title,
         Content("It came with the program or from a file; what its maker measured:"),
         *(Content(f"  {plain(line)}") for line in _figures(matcher.other_report)),
     ]
@@ -118,11 +123,11 @@ def training_detail(training: ListedTraining) -> Content:
 def _figures(text: str, start: str = "") -> list[str]:
     """The numbers of a report of another make, a line each."""
     try:
-        values = json.loads(text)
+        values = parse_object(text)
     except ValueError:
         return []
     lines: list[str] = []
-    for name, value in values.items() if isinstance(values, dict) else ():
+    for name, value in values.items():
         if isinstance(value, dict):
             lines += _figures(json.dumps(value), f"{start}{name}: ")
         elif isinstance(value, float):

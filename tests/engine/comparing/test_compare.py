@@ -132,7 +132,18 @@ def test_a_sheet_is_saved_and_loaded(tmp_path: Path) -> None:
     assert load_sheet(path) == sheet
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', '{"version": 2}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{", "[]", '{"version": 1}', '{"version": 2}', '{"version": "1"}', "[" * 100_000),
+        '{"version": 1, "pictures": ["a"], "lines": [{"text": "x", "pair": {}}]}',
+        '{"version": 1, "pictures": ["a"], "lines": [{"text": "x", "pair": 1' + "0" * 400 + "}]}",
+        '{"version": 1, "pictures": "abc", "lines": []}',
+        '{"version": 1, "pictures": ["a"], "lines": [{"text": 5}]}',
+        '{"version": 1, "pictures": ["a"], "lines": [], "encoder": 7}',
+    ],
+    ids=range(11),
+)
 def test_a_file_that_is_no_sheet_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "s.json"
     path.write_text(content)

@@ -90,8 +90,8 @@ def test_csv_is_read_and_a_caption_without_a_picture_is_absent(
     ("name", "content", "told"),
     [
         ("x.csv", "name,words\na,b\n", "not a Flickr token file"),
-        ("x.json", "{", "JSONDecodeError"),
-        ("x.json", '{"images": [{"filename": "a"}]}', "KeyError"),
+        ("x.json", "{", "it is no JSON"),
+        ("x.json", '{"images": [{"filename": "a"}]}', "there is no 'sentences'"),
         ("x.token", "a.jpg#0\tdog\nbroken\n", "line 2"),
         ("x.csv", "image,caption\n", "no captions"),
     ],

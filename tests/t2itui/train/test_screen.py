@@ -288,6 +288,24 @@ async def test_the_report_of_a_matcher_made_elsewhere_is_what_its_maker_measured
         assert len(screen.sheet.rows) == 2
 
 
+async def test_a_matcher_that_was_kept_wrongly_once_is_shown_with_its_reason_and_deleted(
+    tmp_path: Path, data: Path
+) -> None:
+    async with opened(tmp_path) as engine:
+        await engine.cache.write(add_matcher, ENCODER, random_matcher(ENCODER, 48), "{}")
+        lacking = '{"version": 1, "retrieval": []}'
+        await engine.cache.write(add_matcher, ENCODER, random_matcher(ENCODER, 48), lacking)
+    app = app_of(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await train_screen(pilot)
+        assert "! unreadable" in rows(screen)[0]
+        assert "its report is incomplete" in report(screen)
+        await pilot.press("tab", "tab", "d")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("enter")
+        await until(pilot, lambda: "✔ in force" in rows(screen)[0])
+
+
 async def test_all_labels_of_an_encoder_are_forgotten_if_the_person_is_sure(
     tmp_path: Path, data: Path
 ) -> None:
