@@ -167,13 +167,8 @@ def drop_pictures(db: Database, picture_ids: Sequence[int]) -> None:
         bump(db)
 
 
-def add_name(db: Database, path: str) -> int:
-    """The id of the picture that a path stands for; made without content where it is new."""
-    return add_names(db, [path])[0]
-
-
 def add_names(db: Database, paths: Sequence[str]) -> list[int]:
-    """The ids of the pictures that paths stand for, in order; see `add_name`."""
+    """The ids of the pictures that paths stand for, in order; new ones are made without content."""
     known = pictures_at(db, paths)
     fresh = [path for path in dict.fromkeys(paths) if path not in known]
     if fresh:

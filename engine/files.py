@@ -1,10 +1,13 @@
-"""Files and folders that appear whole or not at all."""
+"""What is written for a person: files and folders that appear whole or not at all, thumbnails."""
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from PIL import Image
 
 from engine import disk
 from engine.errors import RequestError
@@ -44,3 +47,15 @@ def new_folder(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+_QUALITY = 80
+
+
+def thumbnail(image: Image.Image, side: int) -> bytes:
+    """Return a WebP picture whose longer edge has at most `side` pixels."""
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=_QUALITY, method=2)
+    return buffer.getvalue()

@@ -7,6 +7,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+# Row types of the cache that screens and commands read, as the engine hands them out.
+from cache.embeddings import EncoderRecord as EncoderRecord
+from cache.files import FailureRecord as FailureRecord
+from cache.files import FolderRecord as FolderRecord
+from cache.generated import GeneratedRecord as GeneratedRecord
+from cache.jobs import JobRecord as JobRecord
+from cache.library import LibraryCounts as LibraryCounts
+from cache.matchers import MatcherRecord as MatcherRecord
 from engine.states import CheckState, ModelKind, Route
 
 FloatArray: TypeAlias = NDArray[np.float32]

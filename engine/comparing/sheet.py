@@ -95,8 +95,8 @@ class SwapResult:
     """Difference of the logits: probabilities near 1 would hide it."""
 
     @property
-    def told_apart(self) -> tuple[bool, bool]:
-        """By cosine, by match."""
+    def prefers_true(self) -> tuple[bool, bool]:
+        """Whether the true text scores higher: by cosine, by match."""
         return self.cosine > 0, self.match > 0
 
 

@@ -27,19 +27,18 @@ from engine.evaluation.context import match_context
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Figures, Measuring, steps_of
 from engine.evaluation.readers import read_words
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation, EvaluationHead, as_body, from_body, head_of_body
 from engine.evaluation.sources import choose_encoder, read_raw
 from engine.events import JobNote, Report
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.jobs.threads import ThreadProgress, on_thread
+from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.indexing import Indexer
-from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
+from engine.requests import EvaluateRequest
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
-from engine.states import DataKind, JobKind
+from engine.states import DataKind, JobKind, Unit
 
 
 class EvaluationRun:
@@ -65,8 +64,10 @@ class EvaluationRun:
         for warning in self._gathering.warnings:
             report(JobNote(job_id=job_id, message=warning))
         progress, total = ProgressReporter(job_id, report), steps_of(material, request.scorers)
-        pulse = ThreadProgress(lambda done: progress.report("scoring", done, total, unit="texts"))
-        progress.report("scoring", 0, total, unit="texts")
+        pulse = ThreadProgress(
+            lambda done: progress.report("scoring", done, total, unit=Unit.TEXTS)
+        )
+        progress.report("scoring", 0, total, unit=Unit.TEXTS)
 
         def work() -> Figures:
             return Measuring(material, context, request, pulse.advance).run(request.scorers)

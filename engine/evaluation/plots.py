@@ -91,7 +91,7 @@ def _draw_recall(axes: Axes, found: Evaluation) -> None:
             label=f"{each.scorer}, {each.direction.replace('_', ' ')}",
         )
     axes.set(title="recall@k", xlabel="k", ylim=(0, 1.02))
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="lower right")
 
 
 def _draw_routing(axes: Axes, routing: RoutingFigures) -> None:
@@ -100,4 +100,4 @@ def _draw_routing(axes: Axes, routing: RoutingFigures) -> None:
         axes.plot(thresholds, [getattr(point, name) for point in routing.curve], label=name)
     axes.axvline(routing.best.threshold, color="0.6", linestyle=":", label="best")
     axes.set(title=f"{routing.scorer}: routing", xlabel="threshold", ylim=(0, 1.02))
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="lower center")

@@ -13,8 +13,6 @@ from random import Random
 from engine import disk
 from engine.errors import RequestError
 from engine.evaluation.data import (
-    ABSENT,
-    PRESENT,
     Data,
     LabelledQuery,
     SwappedPair,
@@ -22,7 +20,7 @@ from engine.evaluation.data import (
 from engine.evaluation.swaps import random_variant
 from engine.file_types import SUFFIXES
 from engine.scoring.metrics import RightPairs
-from engine.states import DataKind
+from engine.states import DataKind, QueryKind
 from engine.untrusted.documents import Json, lines_of, parse_object, read_text
 
 MOST_SWAPS = 2000
@@ -91,9 +89,9 @@ def _queries(rows: list[Captioned], pictures: dict[str, int]) -> tuple[LabelledQ
     if all(row.picture for row in rows):
         return ()
     return tuple(
-        LabelledQuery(text=row.text, answers=(pictures[row.picture],), kind=PRESENT)
+        LabelledQuery(text=row.text, answers=(pictures[row.picture],), kind=QueryKind.PRESENT)
         if row.picture
-        else LabelledQuery(text=row.text, answers=(), kind=ABSENT)
+        else LabelledQuery(text=row.text, answers=(), kind=QueryKind.ABSENT)
         for row in rows
     )
 
@@ -316,10 +314,10 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
         ),
         queries=(
             *(
-                LabelledQuery(text=t, answers=tuple(found), kind=PRESENT)
+                LabelledQuery(text=t, answers=tuple(found), kind=QueryKind.PRESENT)
                 for t, found in held.items()
             ),
-            *(LabelledQuery(text=text, answers=(), kind=ABSENT) for text in absent),
+            *(LabelledQuery(text=text, answers=(), kind=QueryKind.ABSENT) for text in absent),
         ),
     )
 

@@ -115,7 +115,7 @@ def _quoted(value: object) -> str:
 
 
 def _unquoted(text: str) -> str:
-    if text[:1] == '"' and len(text) > 1:
+    if text.startswith('"') and len(text) > 1:
         try:
             return str(parse_json(text))
         except ValueError:

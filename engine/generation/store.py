@@ -30,6 +30,7 @@ from cache.pictures import NewPicture
 from cache.store import Cache
 from engine.errors import EmptyLibraryError, EngineError, PictureError
 from engine.events import PromptScore
+from engine.files import thumbnail
 from engine.generation.png_metadata import encode_png, read_recipe
 from engine.generation.recipe import Recipe, to_json
 from engine.generation.request import GenerationSpec
@@ -38,7 +39,6 @@ from engine.models.generator_messages import GeneratedImage
 from engine.models.input_spec import InputSpec, prepare
 from engine.settings import EngineSettings
 from engine.states import OutputCheck
-from engine.thumbnails import thumbnail
 
 _EMBEDDED_ALONG = 32
 """Generated pictures that an interruption left without an embedding get it with the next one."""

@@ -17,13 +17,19 @@ from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_typ
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
-from engine.evaluation.request import QUERIES, EvaluateRequest
 from engine.generation.request import GenerateRequest, GenerationSpec
 from engine.models.parameters import Lora
 from engine.models.schedulers import SCHEDULERS
-from engine.requests import DownloadRequest, ExportRequest, ImportRequest, IndexRequest
+from engine.requests import (
+    QUERIES,
+    DownloadRequest,
+    EvaluateRequest,
+    ExportRequest,
+    ImportRequest,
+    IndexRequest,
+    TrainRequest,
+)
 from engine.states import JobKind, VectorLayout
-from engine.training.request import TrainRequest
 from engine.untrusted.documents import parse_object
 
 JobRequest: TypeAlias = (

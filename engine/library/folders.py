@@ -70,7 +70,7 @@ def _visit(path: str, seen: list[str]) -> ScannedFolder:
         return folder
     for entry in ordered:
         name = entry.name
-        if name[0] == ".":
+        if name.startswith("."):
             continue
         try:
             suffix = name[name.rfind(".") :]

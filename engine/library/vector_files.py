@@ -22,7 +22,7 @@ from cache.embeddings import Vectors
 from engine import disk
 from engine.errors import VectorsError
 from engine.files import replaced
-from engine.jobs.threads import ThreadProgress
+from engine.jobs.progress import ThreadProgress
 from engine.untrusted import arrays
 from engine.untrusted.arrays import Array
 from engine.untrusted.documents import is_text, open_file

@@ -16,7 +16,7 @@ from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
-from engine.models.json_files import read_json
+from engine.models.paths import read_json
 from engine.untrusted import arrays
 from engine.untrusted.documents import parse_object, read_text
 
@@ -43,8 +43,6 @@ class EncoderInfo:
     """Numbers in a vector."""
     logit_scale: float
     """The factor, already out of the logarithm, that turns a cosine into a logit."""
-    logit_bias: float | None
-    """What is added to the logit; only SigLIP has one."""
     languages: tuple[str, ...]
     """What its texts may be written in."""
     spec: InputSpec
@@ -67,7 +65,6 @@ def read_encoder_info(source: str, identity: str) -> EncoderInfo:
         family=family.name,
         dim=width_of(config, family),
         logit_scale=_logit_scale(folder),
-        logit_bias=_logit_bias(folder),
         languages=languages_of(config, family),
         spec=read_input_spec(folder),
     )
@@ -121,13 +118,6 @@ def _logit_scale(folder: Path) -> float:
     if not abs(scale) <= math.log(_MOST_LOGIT_SCALE):
         raise ModelUnusableError(f"the weights in {folder} have a logit scale of {scale:g}")
     return float(np.exp(scale))
-
-
-def _logit_bias(folder: Path) -> float | None:
-    bias = read_scalar(folder, "logit_bias")
-    if bias is not None and not abs(bias) <= _MOST_LOGIT_SCALE:
-        raise ModelUnusableError(f"the weights in {folder} have a logit bias of {bias:g}")
-    return bias
 
 
 def read_scalar(folder: Path, name: str) -> float | None:

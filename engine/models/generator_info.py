@@ -10,9 +10,9 @@ from engine import disk
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.encoder_info import remembered
-from engine.models.json_files import read_json
 from engine.models.messages import Json, Reply, WireError
 from engine.models.parameters import MAX_GUIDANCE, MAX_SIDE, MAX_STEPS
+from engine.models.paths import read_json
 from engine.models.schedulers import SCHEDULERS, USUAL, fitting
 from engine.models.vocabulary import Vocabulary, read_vocabulary
 from engine.untrusted.arrays import TensorsHeader, read_tensors_header

@@ -36,7 +36,6 @@ class LoadedGenerator:
     """cuda, mps or cpu."""
     dtype: str
     """bf16, fp16 or fp32."""
-    device_name: str
     warnings: tuple[str, ...]
     pid: int
 
@@ -131,7 +130,6 @@ class Generators:
             info=info,
             device=reply.text("device"),
             dtype=reply.text("dtype"),
-            device_name=reply.text("name"),
             warnings=tuple(reply.texts("warnings")),
             pid=self._worker.pid or 0,
         )

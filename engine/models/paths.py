@@ -1,14 +1,15 @@
-"""Where the files of a model lie: a folder of one's own, or the cache of the Hugging Face hub."""
+"""Where the files of a model lie, a folder or the cache of the Hugging Face hub, and their JSON."""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import ModelMissingError, ModelUnusableError
-from engine.models.json_files import read_json
+from engine.models.messages import Json
+from engine.untrusted.documents import read_object
 
 _HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*(?:@[\w-][\w./-]*)?")
 _INDEX = "model.safetensors.index.json"
@@ -211,3 +212,18 @@ def _is_whole(path: Path) -> bool:
     if path.suffix.lower() == SUFFIX:
         return disk.is_file(path)
     return is_pipeline(path)
+
+
+def read_json(path: Path) -> Mapping[str, Json] | None:
+    """Return the object in the file; None where there is no file.
+
+    Raises ModelUnusableError where it cannot be read or holds something else.
+    """
+    try:
+        return read_object(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ModelUnusableError(
+            f"{path} cannot be read: {error}", hint="Fetch the model again."
+        ) from error

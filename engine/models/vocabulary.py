@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.models.json_files import read_json
 from engine.models.messages import Reply
+from engine.models.paths import read_json
 
 FILE = "vocabulary.json"
 """In a generator's folder: `name`, `short`, `about` and `words`; models of the world have none."""

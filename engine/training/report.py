@@ -17,8 +17,8 @@ from engine.evaluation.results import (
 )
 from engine.jobs.codec import request_to_json
 from engine.models.messages import Reply
+from engine.requests import TrainRequest
 from engine.states import Direction, ScorerKind
-from engine.training.request import TrainRequest
 from engine.training.split import SplitSizes
 from engine.untrusted.documents import parse_object
 from engine.untrusted.values import read_as

@@ -19,11 +19,11 @@ from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
+from engine.requests import TrainRequest
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.settings import EngineSettings
 from engine.states import JobKind
 from engine.training.report import read_report, summary
-from engine.training.request import TrainRequest
 from engine.training.run import TrainedMatcher, TrainingRun
 from engine.untrusted.arrays import tensors_header
 from engine.untrusted.documents import read_bytes

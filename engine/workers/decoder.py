@@ -17,9 +17,9 @@ from cache.embeddings import short_hash
 from engine import numbers
 from engine.errors import PictureError
 from engine.file_types import FORMATS, REDUCED, register_openers
+from engine.files import thumbnail
 from engine.models.input_spec import SHORTEST_EDGE_CROP, InputSpec, prepare
 from engine.models.messages import Json, Reply
-from engine.thumbnails import thumbnail
 from engine.workers.loop import Call, serve
 
 register_openers()

@@ -18,9 +18,8 @@ from engine import disk
 from engine.errors import DownloadError
 from engine.models.families import family_of
 from engine.models.generator_info import need_known_classes
-from engine.models.json_files import read_json
 from engine.models.messages import Reply
-from engine.models.paths import INDEX
+from engine.models.paths import INDEX, read_json
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:

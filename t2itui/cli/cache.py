@@ -9,9 +9,8 @@ import click
 
 from engine import disk
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, asked, request_options
-from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
     from engine.engine import Engine

@@ -11,15 +11,14 @@ import click
 from engine.collections import BUILT_IN
 from engine.scoring.registry import evaluated_scorers
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, asked, request_options
-from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.evaluation.request import EvaluateRequest
     from engine.evaluation.results import Evaluation
+    from engine.requests import EvaluateRequest
 
 
 _HELP = f"""Measure the scorers on DATA: recall, median rank, mAP, swaps, routing, calibration.
@@ -89,7 +88,7 @@ def command(
     **fields: object,
 ) -> None:
     """Measure the scorers on data, or look at what was measured before."""
-    from engine.evaluation.request import EvaluateRequest
+    from engine.requests import EvaluateRequest
 
     one_of = (data, is_list or None, show, compare, forget)
     if sum(each is not None for each in one_of) != 1:
@@ -99,8 +98,8 @@ def command(
         _look_back(context, output, is_list, containing, show, compare, forget, plots)
         return
     values = {"threshold": context.settings().threshold, **asked(fields)}
-    if "scorers" in values:
-        values["scorers"] = tuple(dict.fromkeys(values["scorers"]))
+    if scorers := values.get("scorers"):
+        values["scorers"] = tuple(dict.fromkeys(scorers))
     request = EvaluateRequest(data=data, **values)
 
     async def work(engine: Engine) -> Exit:

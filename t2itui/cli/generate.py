@@ -12,9 +12,8 @@ import click
 from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Whole, asked, request_options
-from t2itui.cli.support.output import Output
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def command(
         context.run(output, lambda engine: _list_unfinished(engine, output), with_jobs=True)
     preview = as_json and not no_preview
     given = asked(fields)
-    if not text and again is None and source is None and "start_picture" not in given:
+    if not text and again is None and source is None and given.get("start_picture") is None:
         raise click.UsageError("say what to paint, or give --from PICTURE or --again JOB")
     if save_as is not None and disk.is_folder(save_as):
         raise click.UsageError(f"--save-as {save_as} is a folder: name a file in it")
@@ -101,8 +100,8 @@ def command(
         raise click.UsageError("--again runs a job as it was; of other options --fresh changes it")
     library = given.pop("library", None)
     given |= {"preview": preview, **({"prompt": text} if text else {})}
-    if "size" in given:
-        given["width"], given["height"] = given.pop("size")
+    if size := given.pop("size", None):
+        given["width"], given["height"] = size
     picture = disk.from_root(source) if source else None
 
     async def work(engine: Engine) -> Exit:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Whole
-from t2itui.cli.support.output import Output
 from t2itui.cli.support.receipts import write_answer, write_json, write_receipts
 
 if TYPE_CHECKING:

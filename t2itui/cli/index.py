@@ -6,9 +6,8 @@ import click
 
 from engine import disk
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import asked, request_options
-from t2itui.cli.support.output import Output
 
 
 @click.command()

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from engine import numbers
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Whole
-from t2itui.cli.support.output import Output
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.records import MatcherRecord
-    from engine.results import ModelStatus
+    from engine.results import MatcherRecord, ModelStatus
 
 
 @click.group(invoke_without_command=True)

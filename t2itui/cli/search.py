@@ -15,9 +15,8 @@ from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.scoring.registry import search_scorers
 from engine.states import GenerateMode
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, waiting_for_models
-from t2itui.cli.support.output import Output
 from t2itui.cli.support.receipts import write_answer, write_json
 from t2itui.text.plain import plain
 from t2itui.text.words import scope_folder
@@ -136,7 +135,7 @@ def command(
     async def work(engine: Engine) -> Exit:
         result = await waiting_for_models(engine, _ask(engine, request, picture))
         if paths:
-            _write_paths(result, "\0" if null else "\n")
+            _write_paths(result, output, "\0" if null else "\n")
         elif as_json:
             write_json(result, output)
         else:
@@ -197,8 +196,11 @@ async def _ask(engine: Engine, request: SearchRequest, picture: Path | None) -> 
     return await engine.searcher.like(picture, request)
 
 
-def _write_paths(result: SearchResult, end: str) -> None:
+def _write_paths(result: SearchResult, output: Output, end: str) -> None:
     to_terminal = sys.stdout.isatty()
     for row in result.rows:
         if row.match >= result.receipt.threshold:
-            sys.stdout.write((plain(row.path) if to_terminal else row.path) + end)
+            if to_terminal:
+                output.line(plain(row.path))
+            else:
+                output.path(row.path, end)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine import disk, numbers
 from engine.collections import BUILT_IN
-from engine.states import ProcessState, Synthetic
+from engine.states import ProcessState, Synthetic, Unit
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ def rate_words(event: JobProgress) -> str:
     """Return '12.3 pictures/s  0:40 left', as far as it is known."""
     if not event.rate:
         return ""
-    if event.unit == "bytes":
+    if event.unit is Unit.BYTES:
         speed = f"{event.rate / 1e6:.1f} MB/s"
-    elif event.unit == "steps" and event.rate < 1:
+    elif event.unit is Unit.STEPS and event.rate < 1:
         speed = f"{1 / event.rate:.1f} s a step"
     else:
         speed = f"{event.rate:.1f} {event.unit}/s"

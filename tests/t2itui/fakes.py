@@ -19,9 +19,17 @@ from textual.pilot import Pilot
 
 from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
-from engine.records import JobRecord, LibraryCounts
 from engine.requests import IndexRequest, SearchRequest
-from engine.results import Chance, Receipt, Scores, SearchResult, SearchWarning, Shown
+from engine.results import (
+    Chance,
+    JobRecord,
+    LibraryCounts,
+    Receipt,
+    Scores,
+    SearchResult,
+    SearchWarning,
+    Shown,
+)
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from engine import numbers
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Output
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:

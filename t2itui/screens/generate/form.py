@@ -37,17 +37,11 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 
-PRESETS = ("quick", "standard", "fine")
-SHARES = {"quick": 0.4, "standard": 1.0, "fine": 2.0}
-"""Steps of a preset, in the model's own number of steps."""
+PRESETS = {"quick": 0.4, "standard": None, "fine": 2.0}
+"""Steps, in the model's own number of them, which the standard leaves to the model."""
 
 LINES = {"width": "size", "height": "size", "start_picture": "start"}
 """The line of the form for fields of a request that have none of their own name."""
-
-
-def preset_steps(name: str, info: GeneratorInfo) -> int:
-    """Steps of a preset for a model."""
-    return max(1, min(MAX_STEPS, round(info.defaults.steps * SHARES[name])))
 
 
 def read_size(text: str) -> tuple[int, int] | None:
@@ -275,10 +269,13 @@ class GenerateForm(Dialog[GenerateRequest]):
     @on(Button.Pressed, "#quick, #standard, #fine")
     def take_preset(self, message: Button.Pressed) -> None:
         """Take the steps of a preset; the standard is the model's own."""
-        name = message.button.id or ""
-        if self._info is not None:
-            steps = "" if name == "standard" else str(preset_steps(name, self._info))
-            self.query_one("#steps", Input).value = steps
+        share = PRESETS[message.button.id or ""]
+        if self._info is None:
+            return
+        steps = ""
+        if share is not None:
+            steps = str(max(1, min(MAX_STEPS, round(self._info.defaults.steps * share))))
+        self.query_one("#steps", Input).value = steps
 
     # The answer
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 
 FINE = 0.01
-COARSE = 0.1
 
 
 class DetailFetched(Message, bubble=False):

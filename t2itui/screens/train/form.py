@@ -14,8 +14,7 @@ from textual.widgets import Input, Label, Static
 
 from engine import disk
 from engine.collections import BUILT_IN
-from engine.evaluation.request import QUERIES
-from engine.training.request import TrainRequest
+from engine.requests import QUERIES, TrainRequest
 from t2itui.screens.common.dialogs import Dialog, FormError, ReadFile, WriteFile, line
 from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, job_command
 from t2itui.widgets.path_input import PathInput

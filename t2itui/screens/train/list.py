@@ -17,10 +17,10 @@ from t2itui.widgets.sheet import Column, Row
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.records import MatcherRecord
+    from engine.requests import TrainRequest
+    from engine.results import MatcherRecord
     from engine.search.labels import LabelSummary
     from engine.training.report import TrainingReport
-    from engine.training.request import TrainRequest
     from engine.training.run import TrainedMatcher
 
 
@@ -150,7 +150,7 @@ def _listed(
 
 
 def _request(text: str) -> TrainRequest | None:
-    from engine.training.request import TrainRequest
+    from engine.requests import TrainRequest
 
     try:
         return request_from_json(TrainRequest, text)

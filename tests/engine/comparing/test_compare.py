@@ -73,8 +73,8 @@ async def test_swapped_descriptions_are_told_apart_where_they_are_known(tmp_path
     assert [swap.false for swap in found.swaps] == colours
     assert {swap.attribute for swap in found.swaps} == {"colour"}
     for swap in found.swaps:
-        assert swap.told_apart == (swap.cosine > 0, swap.match > 0)
-    assert sum(swap.told_apart[0] for swap in found.swaps) >= 5
+        assert swap.prefers_true == (swap.cosine > 0, swap.match > 0)
+    assert sum(swap.prefers_true[0] for swap in found.swaps) >= 5
 
 
 async def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:

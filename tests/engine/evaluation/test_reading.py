@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from engine.errors import RequestError
-from engine.evaluation.gallery import scenes_data
 from engine.evaluation.readers import (
     Captioned,
     captions_data,
@@ -15,8 +14,8 @@ from engine.evaluation.readers import (
     read_captions,
     words_data,
 )
-from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.sources import read_raw, roots_of
+from engine.evaluation.sources import read_raw, roots_of, scenes_data
+from engine.requests import EvaluateRequest
 from tests.shared_data import DATA, needs
 
 TOKEN = "a.jpg#0\tA brown dog .\na.jpg#1\tA dog runs .\n\nb.jpg#0\tTwo cats .\n"

@@ -61,7 +61,6 @@ class ColourEncoders(Encoders):
             family="clip",
             dim=DIM,
             logit_scale=100.0,
-            logit_bias=None,
             languages=("en", "zh"),
             spec=InputSpec(height=2, width=2, mode=SQUASH),
         )

@@ -20,9 +20,8 @@ from engine.events import (
     PromptScore,
 )
 from engine.generation.request import GenerateRequest
-from engine.records import LibraryCounts
 from engine.requests import Filters
-from engine.results import Receipt, SearchResult
+from engine.results import LibraryCounts, Receipt, SearchResult
 from engine.search.labels import LabelSummary
 from engine.states import JobKind
 from t2itui.graphics.capability import Graphics

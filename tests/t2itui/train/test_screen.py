@@ -18,15 +18,15 @@ from engine.evaluation.measure import Measuring
 from engine.events import JobFinished, JobProgress
 from engine.jobs.jobs import Job
 from engine.models.messages import Reply
+from engine.requests import TrainRequest
 from engine.settings import EngineSettings
 from engine.training.report import TrainingReport, make_report
-from engine.training.request import TrainRequest
 from engine.training.split import SplitSizes
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import HALF_CELLS
 from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.train.detail import TrainingPane
 from t2itui.screens.train.form import ExportMatcher, ImportMatcher, TrainForm
-from t2itui.screens.train.pane import TrainingPane
 from t2itui.screens.train.screen import TrainScreen
 from t2itui.session import Session
 from tests.engine.evaluation.libraries import ENCODER, opened, write_data
