@@ -135,7 +135,7 @@ def command(
     async def work(engine: Engine) -> Exit:
         result = await waiting_for_models(engine, _ask(engine, request, picture))
         if paths:
-            _write_paths(result, "\0" if null else "\n")
+            _write_paths(result, output, "\0" if null else "\n")
         elif as_json:
             write_json(result, output)
         else:
@@ -196,8 +196,11 @@ async def _ask(engine: Engine, request: SearchRequest, picture: Path | None) -> 
     return await engine.searcher.like(picture, request)
 
 
-def _write_paths(result: SearchResult, end: str) -> None:
+def _write_paths(result: SearchResult, output: Output, end: str) -> None:
     to_terminal = sys.stdout.isatty()
     for row in result.rows:
         if row.match >= result.receipt.threshold:
-            sys.stdout.write((plain(row.path) if to_terminal else row.path) + end)
+            if to_terminal:
+                output.line(plain(row.path))
+            else:
+                output.path(row.path, end)
