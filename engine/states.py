@@ -90,6 +90,30 @@ class DataKind(StrEnum):
     """Rendered scenes: what each states is known to be true or false of every picture."""
 
 
+class QuerySet(StrEnum):
+    """Which queries a figure of routing is of."""
+
+    ALL = "all"
+    UNSEEN = "unseen"
+    """Those that nothing was learned from."""
+
+
+class PairedMeasure(StrEnum):
+    """By what two scorers are compared on the same queries."""
+
+    R1 = "r@1"
+    MAP = "map"
+    ROUTING = "routing"
+    """The balanced accuracy at the threshold, the mean over library sizes."""
+    UNSEEN_ROUTING = "routing of unseen texts"
+    """The same of texts that nothing was learned from."""
+
+    @property
+    def is_routing(self) -> bool:
+        """It is about routes, not about the order of pictures."""
+        return self in (PairedMeasure.ROUTING, PairedMeasure.UNSEEN_ROUTING)
+
+
 class Direction(StrEnum):
     """What is asked of a data set, and what is to be found."""
 
