@@ -3,12 +3,13 @@
 import unicodedata
 from collections.abc import Iterable
 
-NAMES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "en": "English"}
+CHINESE = "zh"
+NAMES = {CHINESE: "Chinese", "ja": "Japanese", "ko": "Korean", "en": "English"}
 
 _SCRIPTS = (
     ("ja", ("HIRAGANA", "KATAKANA")),
     ("ko", ("HANGUL",)),
-    ("zh", ("CJK UNIFIED", "CJK COMPATIBILITY", "KANGXI")),
+    (CHINESE, ("CJK UNIFIED", "CJK COMPATIBILITY", "KANGXI")),
     ("en", ("LATIN", "FULLWIDTH LATIN")),
 )
 

@@ -49,6 +49,19 @@ class JobState(StrEnum):
         return self in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
 
 
+class Unit(StrEnum):
+    """What the progress of a job is counted in."""
+
+    NONE = ""
+    """In nothing that has a name."""
+    FILES = "files"
+    PICTURES = "pictures"
+    TEXTS = "texts"
+    BYTES = "bytes"
+    STEPS = "steps"
+    LIBRARIES = "libraries"
+
+
 class ScorerKind(StrEnum):
     """The scorers that the program tells apart; engine/scoring/registry.py has them all."""
 
@@ -108,10 +121,18 @@ class PairedMeasure(StrEnum):
     UNSEEN_ROUTING = "routing of unseen texts"
     """The same of texts that nothing was learned from."""
 
-    @property
-    def is_routing(self) -> bool:
-        """It is about routes, not about the order of pictures."""
-        return self in (PairedMeasure.ROUTING, PairedMeasure.UNSEEN_ROUTING)
+
+class QueryKind(StrEnum):
+    """What is known of the answers to a query of a data set."""
+
+    PRESENT = "present"
+    """Some pictures answer it."""
+    ABSENT = "absent"
+    """None does."""
+    SATISFIED = "satisfied"
+    """Some rendered scenes do."""
+    FOREIGN = "foreign"
+    """It names what the rendered world does not hold."""
 
 
 class Direction(StrEnum):

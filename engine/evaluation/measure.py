@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from engine.evaluation.data import Data, LabelledQuery, SwappedPair
 from engine.evaluation.embeddings import EmbeddedData, matrix
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     CalibrationFigures,
     GroupFigures,
@@ -22,6 +21,7 @@ from engine.evaluation.results import (
     SwapFigures,
 )
 from engine.language import language_of
+from engine.requests import EvaluateRequest
 from engine.results import FloatArray, IdArray
 from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.metrics import (
@@ -40,7 +40,7 @@ from engine.scoring.metrics import (
 from engine.scoring.ranking import fused, probability
 from engine.scoring.registry import Scorer, find_scorer, parts_of
 from engine.scoring.resampling import Draws, draw, means, median, of_resamples, paired_difference
-from engine.states import Direction, PairedMeasure
+from engine.states import Direction, PairedMeasure, QueryKind
 
 Floats = NDArray[np.float64]
 
@@ -221,7 +221,7 @@ def left_out(scores: FloatArray, right: RightPairs, place: Place = _as_it_is) ->
     return AskedRoutes(
         best=np.array([*whole, *rest], np.float64),
         present=np.arange(len(whole) + len(rest)) < len(whole),
-        kinds=("present",) * len(whole) + ("absent",) * len(rest),
+        kinds=(QueryKind.PRESENT,) * len(whole) + (QueryKind.ABSENT,) * len(rest),
     )
 
 

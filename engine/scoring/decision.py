@@ -68,6 +68,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import FloatArray
+from engine.untrusted.documents import parse_object
+from engine.untrusted.values import read_as
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -308,10 +310,7 @@ class Zero:
     @classmethod
     def from_json(cls, text: str) -> Zero:
         """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
-        values = dict(json.loads(text))
-        best, chance, near = (Level(**values.pop(name)) for name in ("best", "chance", "near"))
-        middle, high = values.pop("by_chance")
-        return cls(best=best, chance=chance, near=near, by_chance=(middle, high), **values)
+        return read_as(cls, parse_object(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

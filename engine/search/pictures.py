@@ -13,6 +13,7 @@ import numpy as np
 from cache.embeddings import EncoderRecord, vectors_of
 from cache.pictures import find_by_sha, pictures_at, shown_pictures
 from cache.store import Cache
+from engine import disk, numbers
 from engine.errors import OfflineError, PictureError, RequestError
 from engine.file_types import SUFFIXES
 from engine.library.decoders import DecoderProcess, DecoderSettings, RefusedFile
@@ -71,12 +72,13 @@ class QueryPictures:
         for name in (path, raw):
             if name in known:
                 return await self._of_library(known[name], name)
-        if await asyncio.to_thread(Path(path).is_file):
+        if await asyncio.to_thread(disk.is_file, path):
             return await self._on_disk(path)
         if not term.quoted:
             return None
         raise RequestError(
-            f"column {term.column}: there is no picture {raw}, on the disk or in the library",
+            f"column {term.column}: "
+            + disk.absence(path, f"there is no picture {raw}, on the disk or in the library"),
             hint="Give the path from the root, or from the current folder.",
             field="query",
         )
@@ -163,7 +165,7 @@ class QueryPictures:
 
 def absolute(path: Path) -> str:
     """The path from the root, links kept; a leading ~ is the person's home."""
-    return str((path.expanduser() if path.parts[:1] == ("~",) else path).absolute())
+    return str(disk.from_root(disk.expanded(path) if path.parts[:1] == ("~",) else path))
 
 
 def _hash(path: str) -> str:
@@ -172,5 +174,4 @@ def _hash(path: str) -> str:
 
 
 def _task(path: str) -> FileTask:
-    status = Path(path).stat()
-    return FileTask(path, status.st_size, status.st_mtime_ns, None, False, False)
+    return FileTask(path, *numbers.stamp(Path(path).stat()), None, False, False)

@@ -13,8 +13,8 @@ import numpy as np
 
 from engine.evaluation.by_size import SizedQueries, SizedRouting, quarters_of
 from engine.evaluation.measure import Step
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import PairedDifference, SizeCurve
+from engine.requests import EvaluateRequest
 from engine.scoring.match import MatchContext
 from engine.states import ScorerKind
 from engine.training.split import DataSplit

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from engine.states import DataKind, Direction, PairedMeasure
+from engine import numbers
+from engine.states import DataKind, Direction
 from t2itui.text.plain import plain
 from t2itui.text.plots import plot_lines, reliability_plot, routing_plot, size_plots
 from t2itui.text.tables import LineWriter, write_table
@@ -72,7 +72,7 @@ def write_training_report(
         rows = [each for each in report.retrieval if each.direction == direction]
         write_retrieval(rows, direction, output)
     for paired in (*report.against_label_free, *report.against_cosine):
-        if not PairedMeasure(paired.measure).is_routing:
+        if not paired.is_routing:
             output.line(f"  {paired.direction.replace('_', ' ')}: {difference(paired)}")
     write_decisions(report, report.against_label_free, output, with_plots=with_plots)
 
@@ -83,7 +83,7 @@ def _write_direction(found: Evaluation, direction: str, output: LineWriter) -> N
     if found.kind == DataKind.CLASSES and direction == Direction.PICTURE_TO_TEXT:
         output.line("  r@k is top-k accuracy here: one class is right", dim=True)
     for paired in found.paired:
-        if paired.direction == direction and not PairedMeasure(paired.measure).is_routing:
+        if paired.direction == direction and not paired.is_routing:
             output.line(f"  {difference(paired)}", dim=paired.p > 0.05)
     if rows[0].groups:
         _write_groups(rows, output)
@@ -228,7 +228,7 @@ def write_by_size(
             for line in plot_lines(plot):
                 output.line(f"  {line}")
     for apart in paired:
-        if PairedMeasure(apart.measure).is_routing:
+        if apart.is_routing:
             output.line(f"  {difference(apart)}", dim=apart.p > 0.05)
 
 
@@ -292,7 +292,7 @@ def write_list(entries: Sequence[Evaluation], output: LineWriter) -> None:
     rows = [
         (
             str(each.id),
-            datetime.fromtimestamp(each.created_at).strftime("%Y-%m-%d %H:%M"),
+            numbers.local_time(each.created_at).strftime("%Y-%m-%d %H:%M"),
             each.encoder,
             each.match,
             " ".join(

@@ -25,7 +25,7 @@ from engine.events import (
 from engine.generation.generation import GenerationDetails
 from engine.generation.request import GenerateRequest, GenerationSpec, resolve
 from engine.settings import EngineSettings
-from engine.states import GenerationPhase, JobKind, JobState
+from engine.states import GenerationPhase, JobKind, JobState, Unit
 from t2itui.app import T2ITuiApp
 from t2itui.screens.generate.screen import GenerationScreen
 from t2itui.screens.jobs.strip import JobsStrip
@@ -83,7 +83,7 @@ def step(done: int) -> GenerationProgress:
         stage="painting",
         done=done,
         total=20,
-        unit="steps",
+        unit=Unit.STEPS,
         rate=2.1,
         eta_s=3.0,
         picture=1,

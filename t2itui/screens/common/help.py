@@ -80,6 +80,10 @@ GAP = 2
 
 SCORES = """\
 match is the probability that the picture fits the description; the threshold applies to it.
+By chance: of texts that the library does not show, half come out below the figure in the route \
+line and nine tenths below the end of the band under the histogram.
+Uncertain: the best match lies between .27 and .73, so the odds that the library shows it are near \
+even.
 cosine is the angle between the encoder's vectors, as it is: good pairs of real CLIP lie near 0.3. \
 Its bar runs from the lowest to the highest cosine of the answer.
 ✓ at or above the threshold, · below it, ◆ marked."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cache.embeddings import EncoderRecord
+from cache.labels import CalibrationRecord
 from engine.evaluation.by_size import (
     SEEDS,
     SizedQueries,
@@ -13,10 +14,10 @@ from engine.evaluation.by_size import (
     quarters_of,
     sizes_up_to,
 )
-from engine.evaluation.data import ABSENT, PRESENT, Data, LabelledQuery
+from engine.evaluation.data import Data, LabelledQuery
 from engine.evaluation.embeddings import EmbeddedData
 from engine.evaluation.measure import Measuring, score_texts
-from engine.evaluation.request import EvaluateRequest
+from engine.requests import EvaluateRequest
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background
 from engine.scoring.match import MatchContext, placed, with_zeros
@@ -24,7 +25,7 @@ from engine.scoring.matcher import read_matcher
 from engine.scoring.metrics import RightPairs
 from engine.scoring.ranking import probability
 from engine.scoring.registry import find_scorer
-from engine.states import DataKind, PairedMeasure, QuerySet, ScorerKind
+from engine.states import DataKind, PairedMeasure, QueryKind, QuerySet, ScorerKind
 from tests.engine.evaluation.libraries import unit
 from tests.engine.matchers import random_matcher
 
@@ -47,10 +48,10 @@ def library(*, labelled: bool = True) -> EmbeddedData:
     missing = tuple(f"nothing {number}" for number in range(LACKING))
     queries = (
         *(
-            LabelledQuery(text=t, answers=a, kind=PRESENT)
+            LabelledQuery(text=t, answers=a, kind=QueryKind.PRESENT)
             for t, a in zip(names, answers, strict=True)
         ),
-        *(LabelledQuery(text=text, answers=(), kind=ABSENT) for text in missing),
+        *(LabelledQuery(text=text, answers=(), kind=QueryKind.ABSENT) for text in missing),
     )
     right = RightPairs.of(
         [number for number, own in enumerate(answers) for _ in own],
@@ -76,7 +77,9 @@ def library(*, labelled: bool = True) -> EmbeddedData:
 
 def context_of(material: EmbeddedData) -> MatchContext:
     random = unit(np.random.default_rng(1).standard_normal((60, DIM)).astype(np.float32))
-    background = Background(vectors=random, random=random, has_nearness=True)
+    background = Background(
+        vectors=random, random=random, has_nearness=True, scorer="label-free, random"
+    )
     return MatchContext(
         matrix=EmbeddingMatrix.of(material.pictures),
         logit_scale=ENCODER.logit_scale,
@@ -139,12 +142,19 @@ def test_samples_are_seeded_and_a_larger_one_holds_the_smaller() -> None:
         np.testing.assert_array_equal(one.pictures, other.pictures)
 
 
-@pytest.mark.parametrize("with_matcher", [False, True])
-def test_queries_are_routed_as_a_search_of_the_sample_would(with_matcher: bool) -> None:
-    material, scorer = library(), LABEL_FREE
+@pytest.mark.parametrize(
+    ("scorer", "with_matcher"), [(LABEL_FREE, False), (MATCH, False), (MATCH, True)]
+)
+def test_queries_are_routed_as_a_search_of_the_sample_would(
+    scorer: ScorerKind, with_matcher: bool
+) -> None:
+    material = library()
     context = context_of(material)
+    labels = CalibrationRecord(
+        id=1, encoder_id="e", scorer="label-free, random", scale=0.5, shift=1.0, labels=9
+    )
+    context = replace(context, calibrations=[labels])
     if with_matcher:
-        scorer = MATCH
         matcher = read_matcher(random_matcher("e", DIM), "e")
         context = replace(context, matcher=matcher)
     sized = routing(material, (50, PICTURES), context)
@@ -167,6 +177,9 @@ def test_queries_are_routed_as_a_search_of_the_sample_would(with_matcher: bool) 
         np.testing.assert_array_equal(found.generated, expected[1])
         assert (found.present + found.absent == (1 if size == PICTURES else SEEDS)).all()
     assert 0.6 < sized.curve(scorer).mean < 1 or with_matcher
+    if scorer == MATCH and not with_matcher:
+        sized.measure(LABEL_FREE)
+        assert sized.curve(LABEL_FREE).points != sized.curve(MATCH).points, "labels move match"
 
 
 def test_scores_at_hand_are_taken_as_they_are() -> None:

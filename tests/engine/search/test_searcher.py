@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from cache.embeddings import vectors_of
 from cache.matchers import add_matcher
-from cache.pictures import add_name
+from cache.pictures import add_names
 from cache.receipts import list_receipts
 from cache.store import Cache
 from cache.texts import get_texts
@@ -375,7 +375,7 @@ async def test_a_cache_that_cannot_be_written_still_answers(
 async def test_a_picture_without_an_embedding_takes_no_part(
     searcher: Searcher, cache: Cache
 ) -> None:
-    await cache.write(add_name, "/photos/a/later.jpg")
+    await cache.write(add_names, ["/photos/a/later.jpg"])
     result = await searcher.search(DOG)
     assert result.receipt.considered == 60
     assert "1 of 61 pictures are not indexed" in result.warnings[0].message

@@ -1,11 +1,12 @@
-"""Why a matcher is not kept by itself."""
+"""Why a matcher is not kept by itself, and what is made of reports of whatever make."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from engine.states import PairedMeasure
-from engine.training.report import SHIPPED, TrainingReport, is_better, summary
+from engine.training.report import SHIPPED, TrainingReport, is_better, read_report, summary
 from tests.t2itui.made_up_evaluations import interval, retrieval
 from tests.t2itui.made_up_trainings import training_report
 
@@ -73,3 +74,38 @@ def test_the_summary_tells_ranking_and_routing_and_an_old_report_ranking_alone()
     assert "routing 0.895 (label-free 0.865) on 100 held-out" in summary(report.as_json())
     old = summary(replace(report, by_size=()).as_json())
     assert old.startswith("mAP 0.680 (label-free 0.620, cosine 0.600) on 100")
+
+
+def changed(**values: object) -> str:
+    """The JSON of a whole report with other values in it."""
+    return json.dumps({**json.loads(training_report().as_json()), **values})
+
+
+def test_a_report_comes_back_as_it_was() -> None:
+    assert read_report(training_report().as_json()) == training_report()
+    assert read_report('{"made": "elsewhere"}') is None
+    assert summary('{"made": "elsewhere"}') == "shipped or made elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no JSON"),
+        ("[]", "no JSON object"),
+        ("[" * 100_000, "nested"),
+        ('{"version": 1}', "incomplete"),
+        (changed(retrieval=[]), "no figures of match and label-free and cosine"),
+        (changed(pictures=[1]), "shorter"),
+        (changed(pictures="none"), "pictures"),
+        (changed(encoder=5), "encoder"),
+        (changed(seconds="long"), "no number"),
+        (changed(texts=[1, 2, 10**100]), "digits"),
+        (changed(retrieval=[{"scorer": "match", "direction": "text_to_picture"}]), "incomplete"),
+        (changed(seconds=float("nan")), "NaN"),
+    ],
+    ids=range(12),
+)
+def test_a_report_that_lacks_its_figures_is_unreadable(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_report(text)
+    assert summary(text).startswith("unreadable: ")

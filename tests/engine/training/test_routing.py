@@ -7,13 +7,13 @@ import pytest
 
 from engine.evaluation.data import LabelledQuery, SwappedPair
 from engine.evaluation.embeddings import EmbeddedData
-from engine.evaluation.request import EvaluateRequest
+from engine.requests import EvaluateRequest
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background
 from engine.scoring.match import MatchContext
 from engine.scoring.matcher import read_matcher
 from engine.scoring.metrics import RightPairs
-from engine.states import PairedMeasure, QuerySet, ScorerKind
+from engine.states import PairedMeasure, QueryKind, QuerySet, ScorerKind
 from engine.training.routing import route_texts
 from engine.training.split import WITHHELD, split
 from tests.engine.evaluation.libraries import unit
@@ -29,10 +29,12 @@ def words(material: EmbeddedData) -> EmbeddedData:
     text = np.repeat(np.arange(TEXTS), 4)
     picture = (text + np.tile([0, 11, 22, 33], TEXTS)) % 40
     queries = tuple(
-        LabelledQuery(text=name, answers=tuple(picture[text == row].tolist()), kind="present")
+        LabelledQuery(
+            text=name, answers=tuple(picture[text == row].tolist()), kind=QueryKind.PRESENT
+        )
         for row, name in enumerate(material.data.texts)
     )
-    nothing = LabelledQuery(text="nothing", answers=(), kind="absent")
+    nothing = LabelledQuery(text="nothing", answers=(), kind=QueryKind.ABSENT)
     swapped = SwappedPair(true="caption 1", false="caption 7", picture=0, attribute="number")
     data = replace(
         material.data,
