@@ -16,18 +16,13 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from cache.embeddings import short_hash
 from engine import numbers
 from engine.errors import PictureError
-from engine.file_types import FORMATS, REDUCED
+from engine.file_types import FORMATS, REDUCED, register_openers
 from engine.files import thumbnail
 from engine.models.input_spec import SHORTEST_EDGE_CROP, InputSpec, prepare
 from engine.models.messages import Json, Reply
 from engine.workers.loop import Call, serve
 
-try:
-    import pillow_heif
-
-    pillow_heif.register_heif_opener(thumbnails=False)
-except ImportError:
-    pass
+register_openers()
 
 # The size is checked here, against the setting; Pillow's own check only knows a warning first.
 Image.MAX_IMAGE_PIXELS = None

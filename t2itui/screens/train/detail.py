@@ -16,8 +16,7 @@ from engine.collections import BUILT_IN
 from engine.events import TrainingProgress
 from engine.states import FitStage, JobState, QuerySet, ScorerKind
 from engine.untrusted.documents import parse_object
-from t2itui.screens.jobs.board import JobView
-from t2itui.screens.jobs.views import TrainingView
+from t2itui.screens.jobs.board import JobView, TrainingView
 from t2itui.screens.train.list import ListedMatcher, ListedTraining
 from t2itui.text.plain import plain
 from t2itui.text.plots import (

@@ -24,7 +24,7 @@ from engine.training.report import TrainingReport, make_report
 from engine.training.routing import RoutedTexts
 from engine.training.split import SplitSizes
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.capability import HALF_CELLS
+from t2itui.graphics.detection import HALF_CELLS
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.train.detail import TrainingPane, outcome
 from t2itui.screens.train.form import ExportMatcher, ImportMatcher, TrainForm
