@@ -118,6 +118,8 @@ ONE_AT_A_TIME = frozenset({JobKind.INDEX, JobKind.GENERATE, JobKind.TRAIN})
 
 IDS_CLAIMED = 100
 
+BUG = "This is a bug in t2itui; logs/crash.log in its home folder has the traceback."
+
 logger = logging.getLogger(__name__)
 
 
@@ -343,4 +345,4 @@ def _outcome(job: Job, task: asyncio.Task[str]) -> Outcome:
         case error:
             logger.error("job %d (%s) failed", job.id, job.kind, exc_info=error)
             message = f"{type(error).__name__}: {error}"
-            return JobFailed(job_id=job.id, message=message, hint="This is a bug in t2itui.")
+            return JobFailed(job_id=job.id, message=message, hint=BUG)

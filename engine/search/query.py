@@ -4,8 +4,7 @@
     term = [ number "*" ] '"' text or path of a picture '"'
 
 A query is a mix when it starts like one; everything else is text as it stands. Inside quotes, a
-backslash lets a quote or a backslash through, and `\\u{202E}` stands for a character by its number:
-a file's name may hold what would steer a terminal. The first term may carry a sign too.
+backslash lets a quote or a backslash through. The first term may carry a sign too.
 """
 
 import re
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 
 from engine.errors import RequestError
 from engine.file_types import SUFFIXES
+from engine.language import fold_widths
 
 MAX_LENGTH = 10_000
 MAX_TERMS = 32
@@ -21,18 +21,20 @@ MAX_TERMS = 32
 BY_CONTENT = "sha256:"
 """Starts a term that names a picture of the library by the first digits of its hash."""
 
-_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
-_START = re.compile(rf'\s*[+\-−]?\s*(?:{_NUMBER}\s*[*×]\s*)?["“”]')
-_WEIGHT = re.compile(rf"({_NUMBER})\s*[*×]\s*")
-_QUOTED = re.compile(r'["“”]((?:[^"“”\\]|\\.)*)["“”]')
-_ESCAPE = re.compile(r"\\u\{([0-9A-Fa-f]{1,6})\}|\\(.)", re.DOTALL)
+BY_FILE = "file:/"
+"""Starts a term that names a file by its path whatever its suffix; %XX stands for a byte of it."""
+
+# Each sign has a twin of full width, which input methods write.
+_QUOTES = '"“”＂'
+_POINT = "[.．]"
+_NUMBER = rf"(?:\d+(?:{_POINT}\d*)?|{_POINT}\d+)"
+_TIMES = r"\s*[*×＊]\s*"
+_SIGNS = {"+": 1.0, "＋": 1.0, "-": -1.0, "−": -1.0, "－": -1.0}
+_START = re.compile(rf"\s*[{re.escape(''.join(_SIGNS))}]?\s*(?:{_NUMBER}{_TIMES})?[{_QUOTES}]")
+_WEIGHT = re.compile(rf"({_NUMBER}){_TIMES}")
+_QUOTED = re.compile(rf"[{_QUOTES}]((?:[^{_QUOTES}\\]|\\.)*)[{_QUOTES}]")
 _SPACES = re.compile(r"\s*")
-_SIGNS = {"+": 1.0, "-": -1.0, "−": -1.0}
-_BYTES = range(0xDC80, 0xDD00)
-"""How Python has the bytes of a file's name that are no UTF-8."""
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_ESCAPED = frozenset("\t\n\r\u061c\u200e\u200f\u2028\u2029")
-"""Also spelled by their numbers; people may type them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class Term:
 
     @property
     def text(self) -> str:
-        """As an encoder gets it: NFC, single spaces."""
+        """As an encoder gets it: NFC, of plain width, single spaces."""
         return normalise(self.raw)
 
 
@@ -95,35 +97,13 @@ def plain_text(text: str) -> ParsedQuery:
 
 
 def quote(text: str) -> str:
-    """A text or path as a term of a mix, without a character that a terminal would obey."""
-    return '"' + "".join(map(_spelled, text)) + '"'
-
-
-def _spelled(character: str) -> str:
-    if character in '"“”\\':
-        return f"\\{character}"
-    if character in _ESCAPED or _is_forbidden(character):
-        return f"\\u{{{ord(character):x}}}"
-    return character
-
-
-def _unescaped(quoted: str, column: int) -> str:
-    """What stands between quotes, without its backslashes."""
-
-    def character(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return match[2]
-        code = int(match[1], 16)
-        if code > 0x10FFFF or (0xD800 <= code < 0xE000 and code not in _BYTES):
-            raise RequestError(f"column {column}: U+{code:04X} is no character", field="query")
-        return chr(code)
-
-    return _ESCAPE.sub(character, quoted)
+    """A text or path as a term of a mix."""
+    return '"' + re.sub(rf"([{_QUOTES}\\])", r"\\\1", text) + '"'
 
 
 def normalise(text: str) -> str:
-    """NFC, with single spaces inside and none around."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """NFC, of plain width, with single spaces inside and none around."""
+    return " ".join(fold_widths(unicodedata.normalize("NFC", text)).split())
 
 
 def _terms(query: str) -> tuple[Term, ...]:
@@ -172,20 +152,20 @@ def texts_of(query: str) -> tuple[str, ...]:
 
 def _is_picture(term: Term) -> bool:
     raw = term.raw.lower()
-    return raw.startswith(BY_CONTENT) or raw.endswith(tuple(SUFFIXES))
+    return raw.startswith((BY_CONTENT, BY_FILE)) or raw.endswith(tuple(SUFFIXES))
 
 
 def _term(query: str, at: int, sign: float) -> tuple[Term, int]:
     """The term that starts at an index, and the index after it."""
     weight = 1.0
     if number := _WEIGHT.match(query, at):
-        weight, at = float(number[1]), number.end()
+        weight, at = float(number[1].replace("．", ".")), number.end()
         if not 0.001 <= weight <= 1000:
             raise RequestError(
                 f"column {number.start() + 1}: a weight must lie between 0.001 and 1000",
                 field="query",
             )
-    if at >= len(query) or query[at] not in '"“”':
+    if at >= len(query) or query[at] not in _QUOTES:
         raise RequestError(
             f"column {at + 1}: expected a quoted text or picture",
             hint='A mix looks like this: "a dog" + 0.5*"snow" - "grass"',
@@ -194,13 +174,10 @@ def _term(query: str, at: int, sign: float) -> tuple[Term, int]:
     quoted = _QUOTED.match(query, at)
     if quoted is None:
         raise RequestError(f"column {at + 1}: this quote is not closed", field="query")
-    raw = _unescaped(quoted[1], at + 1)
+    raw = re.sub(r"\\(.)", r"\1", quoted[1])
     if not raw.strip():
         raise RequestError(f"column {at + 1}: nothing between the quotes", field="query")
-    term = Term(weight=sign * weight, raw=raw, column=at + 1, quoted=True)
-    if any(map(_is_forbidden, raw)) and not _is_picture(term):
-        raise RequestError(f"column {at + 1}: a control character in a text", field="query")
-    return term, quoted.end()
+    return Term(weight=sign * weight, raw=raw, column=at + 1, quoted=True), quoted.end()
 
 
 def _spell(term: Term) -> str:

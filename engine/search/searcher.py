@@ -24,7 +24,7 @@ from engine.scoring import ranking
 from engine.scoring.registry import check_scorer, search_scorers
 from engine.search import warnings
 from engine.search.labels import RelevanceLabels
-from engine.search.pictures import QueryPictures, absolute
+from engine.search.pictures import QueryPictures, absolute, name_of_file
 from engine.search.prompt_scores import PromptScorer
 from engine.search.query import BY_CONTENT, quote
 from engine.search.receipts import (
@@ -133,7 +133,8 @@ class Searcher:
         """
         if isinstance(picture, Path):
             content = str(picture)
-            name = content if content.startswith(BY_CONTENT) else absolute(picture)
+            is_hash = content.startswith(BY_CONTENT)
+            name = content if is_hash else name_of_file(absolute(picture))
         else:
             name = await self._pictures.name_of(picture)
         return await self.scored(replace(request, query=quote(name)))

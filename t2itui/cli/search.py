@@ -156,8 +156,7 @@ def command(
     async def work(engine: Engine) -> Exit:
         result = await waiting_for_models(engine, _ask(engine, request, picture))
         if paths:
-            passed = [row for row in result.rows if row.match >= result.receipt.threshold]
-            output.names([row.path for row in passed], "\0" if null else "\n")
+            _write_paths(result, output, "\0" if null else "\n")
         elif as_json:
             write_json(result, output)
         else:
@@ -216,3 +215,13 @@ async def _ask(engine: Engine, request: SearchRequest, picture: Path | None) -> 
     if picture is None:
         return await engine.search(request)
     return await engine.searcher.like(picture, request)
+
+
+def _write_paths(result: SearchResult, output: Output, end: str) -> None:
+    to_terminal = sys.stdout.isatty()
+    for row in result.rows:
+        if row.match >= result.receipt.threshold:
+            if to_terminal:
+                output.line(row.path)
+            else:
+                output.path(row.path, end)

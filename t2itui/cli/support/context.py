@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from t2itui.cli.support.streams import OutputLostError, is_closed, says_all
 from t2itui.text.plain import plain, plain_json
 from t2itui.text.tables import write_table
 
@@ -38,15 +39,20 @@ def _home_folder(chosen: Path | None = None) -> Path:
 
 
 class Context:
-    """Built once a run, from the options that stand before the command."""
+    """One run's options that stand before the command, and what follows from them."""
 
     def __init__(self) -> None:
-        self.home = _home_folder()
+        self._chosen: Path | None = None
         self._graphics: str | None = None
+
+    @property
+    def home(self) -> Path:
+        """The home folder. Raises T2IError where there is none, and none was named."""
+        return _home_folder(self._chosen)
 
     def choose(self, home: Path | None, graphics: str | None) -> None:
         """Take the options that stand before the command."""
-        self.home = _home_folder(home)
+        self._chosen = home
         self._graphics = graphics
 
     def settings(self) -> AppSettings:
@@ -77,7 +83,9 @@ class Context:
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
         from engine.errors import T2IError
+        from t2itui.crash import keep_log, last_words
 
+        keep_log(self.home)
         try:
             code = int(asyncio.run(self._with_engine(work, with_jobs)))
         except KeyboardInterrupt:
@@ -86,11 +94,12 @@ class Context:
         except T2IError as error:
             output.error(type(error).__name__, error.message, error.hint)
             code = error.exit_code
-        except BrokenPipeError:
-            # The reader had enough; a second failure at shutdown would print a traceback.
-            sys.stdout = None
-            code = Exit.ANSWERED
-        raise SystemExit(code)
+        except (click.ClickException, OutputLostError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a script that reads JSON is to hear of it there
+            output.error(type(error).__name__, *last_words(self.home, error))
+            code = Exit.COULD_NOT
+        raise SystemExit(int(code))
 
     async def _with_engine(
         self, work: Callable[[Engine], Awaitable[Exit]], with_jobs: bool
@@ -117,7 +126,7 @@ class Output:
 
     def record(self, kind: str, values: Mapping[str, object]) -> None:
         """Write one JSON line of type `kind` to stdout."""
-        text = json.dumps({"type": kind, **values}, ensure_ascii=False, allow_nan=False)
+        text = json.dumps({"type": kind, **values}, ensure_ascii=not says_all(), allow_nan=False)
         sys.stdout.write(plain_json(text) + "\n")
         sys.stdout.flush()
 
@@ -125,11 +134,19 @@ class Output:
         """Write one line of a result for a person; colours go where stdout is no terminal."""
         click.echo(click.style(plain(text), dim=dim or None, bold=bold or None))
 
-    def names(self, names: Sequence[str], end: str = "\n") -> None:
-        """Write names of files for a program, as they are; what a terminal shows is made safe."""
-        is_terminal = sys.stdout.isatty()
-        for name in names:
-            sys.stdout.write((plain(name) if is_terminal else name) + end)
+    def path(self, path: str, end: str) -> None:
+        """Write a path to stdout for a program that opens it: the bytes of the name."""
+        sys.stdout.flush()
+        try:
+            sys.stdout.buffer.write(path.encode("utf-8", "surrogateescape") + end.encode())
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            raise OutputLostError(error) from error
+
+    def closing(self, text: str) -> None:
+        """Write the last sentence on work that is done; who closed stdout does without it."""
+        if not is_closed():
+            self.line(text)
 
     def say(self, text: str) -> None:
         """Write a remark to stderr."""
