@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine import disk
 from engine.errors import RequestError
+from engine.file_types import FORMATS, register_openers
 from engine.models.parameters import (
     MAX_GUIDANCE,
     MAX_SIDE,
@@ -205,8 +206,9 @@ def _shape_of(picture: Path, info: GeneratorInfo) -> tuple[int, int]:
     """Return the picture's shape in the model's usual area, in its multiples of pixels."""
     from PIL import Image
 
+    register_openers()
     try:
-        with open_file(picture) as file, Image.open(file) as image:
+        with open_file(picture) as file, Image.open(file, formats=FORMATS) as image:
             width, height = image.size
             if image.getexif().get(_ORIENTATION, 1) in _LYING:
                 width, height = height, width

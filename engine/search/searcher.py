@@ -24,7 +24,7 @@ from engine.scoring import ranking
 from engine.scoring.registry import check_scorer, search_scorers
 from engine.search import warnings
 from engine.search.labels import RelevanceLabels
-from engine.search.pictures import QueryPictures, absolute
+from engine.search.pictures import QueryPictures, absolute, name_of_file
 from engine.search.prompt_scores import PromptScorer
 from engine.search.query import quote
 from engine.search.receipts import (
@@ -130,7 +130,7 @@ class Searcher:
         the place of background texts. Raises as `search` does.
         """
         if isinstance(picture, Path):
-            name = absolute(picture)
+            name = name_of_file(absolute(picture))
         else:
             name = await self._pictures.name_of(picture)
         return await self.scored(replace(request, query=quote(name)))

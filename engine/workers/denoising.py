@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.errors import OutOfMemoryError, PictureError
+from engine.language import fold_widths
 from engine.models.generator_messages import GeneratedImage
 from engine.models.parameters import GenerationParameters
 from engine.states import Device, OutputCheck
@@ -303,6 +304,7 @@ class Denoiser:
 
     def _read(self, prompt: str, negative: str, *, guided: bool) -> Texts:
         """Return the embeddings of the texts, from before where they were read already."""
+        prompt, negative = fold_widths(prompt), fold_widths(negative)
         key = (prompt, negative if guided else "", guided)
         if key not in self._texts:
             pipe = self.pipe
@@ -320,6 +322,7 @@ class Denoiser:
             ("prompt", parameters.prompt),
             ("negative prompt", parameters.negative),
         ):
+            text = fold_widths(text)
             read = self.pipe.tokenizer(
                 text, truncation=False, verbose=False, return_offsets_mapping=True
             )

@@ -35,13 +35,14 @@ from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
 from engine.states import JobKind
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.search.screen import SearchScreen
 from t2itui.session import Session
 from t2itui.settings import AppSettings
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from engine.generation.request import GenerateRequest
 
 ENCODER = "openai/clip-vit-base-patch32"
 
@@ -264,6 +265,13 @@ class FakeDownload:
         return JobFinished(job_id=2, message="Downloaded.", seconds=0.0)
 
 
+class FakeGeneration:
+    """A generator that knows every word."""
+
+    async def notice(self, request: GenerateRequest, library: str = "") -> str:
+        return ""
+
+
 class FakeEngine:
     """The parts of the engine that the screens use."""
 
@@ -277,6 +285,7 @@ class FakeEngine:
         self.jobs = FakeJobs()
         self.encoders = FakeEncoders()
         self.collection = FakeCollection()
+        self.generation = FakeGeneration()
         self.indexed: list[IndexRequest] = []
         self.downloaded: list[str] = []
 
