@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -16,6 +17,7 @@ from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
@@ -177,8 +179,14 @@ class T2ITuiApp(App[None]):
     DEFAULT_MODE = "search"
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
-    def __init__(self, open_engine: OpenResources, session: Session) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        open_engine: OpenResources,
+        session: Session,
+        *,
+        driver_class: type[Driver] | None = None,
+    ) -> None:
+        super().__init__(driver_class=driver_class)
         for mode, make in SCREENS.items():
             self.add_mode(mode, partial(make, session))
         self.session = session
@@ -191,6 +199,8 @@ class T2ITuiApp(App[None]):
         session.settings_changed.subscribe(lambda _: self._save_soon())
         self._open_engine = open_engine
         self._resources = AsyncExitStack()
+        self._sees_jobs_through = False
+        self._hurry = asyncio.Event()
         self._unsaved: Timer | None = None
         self._is_status_stale = False
         self._is_reading_status = False
@@ -216,6 +226,8 @@ class T2ITuiApp(App[None]):
     async def on_unmount(self) -> None:
         if self._unsaved is not None:
             self._write_settings()
+        if self._sees_jobs_through:
+            await self._jobs_ended_or_hurry()
         await self._resources.aclose()
 
     def _register(self, parent: DOMNode, *widgets: Widget, **where: Any) -> list[Widget]:  # noqa: ANN401 - Textual's own
@@ -225,6 +237,30 @@ class T2ITuiApp(App[None]):
 
     async def _dispatch_message(self, message: Message) -> None:
         await self._boundary.dispatch(super()._dispatch_message, message)
+
+    def leave(self, number: signal.Signals) -> bool:
+        """End because of a signal; whether what runs is seen through first, without a terminal."""
+        engine = self.session.engine
+        self._sees_jobs_through = (
+            number == signal.SIGHUP
+            and self.session.settings.jobs_go_on
+            and engine is not None
+            and any(job.is_active for job in engine.jobs.list())
+        )
+        if not self._sees_jobs_through:
+            self._hurry.set()
+        self.exit(return_code=128 + number)
+        return self._sees_jobs_through
+
+    async def _jobs_ended_or_hurry(self) -> None:
+        assert self.session.engine is not None
+        waits = [
+            asyncio.create_task(each)
+            for each in (self.session.engine.jobs.ended(), self._hurry.wait())
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
 
     def _handle_exception(self, error: Exception) -> None:
         """Go on where that is possible; else leave two lines and a log.
