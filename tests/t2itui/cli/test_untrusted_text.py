@@ -248,8 +248,6 @@ WRITERS = {"echo", "secho", "print", "write", "writelines", "print_json"}
 MAY_WRITE = {
     # The place itself.
     "support/context.py": {"echo", "write"},
-    # The stream below it.
-    "support/streams.py": {"write"},
     # A line above the progress bar, made plain.
     "support/follow.py": {"print"},
 }
