@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.states import CheckState, ModelKind, Route
+from engine.states import CheckState, ModelKind, Route, ZeroState
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IdArray: TypeAlias = NDArray[np.int64]
@@ -74,6 +74,10 @@ class Receipt:
     chance: float | None = None
     """The `match` that half of the absent background texts stay below in this scope; None where it
     was not measured."""
+    zero: ZeroState | None = None
+    """What was known of such texts; None where nothing was."""
+    zero_pictures: int = 0
+    """Pictures in the library for which it was known."""
     override: Route | None = None
     """What a person did against the route; None where nothing."""
     job: int | None = None
@@ -97,6 +101,9 @@ class Scores:
     """What further scorers give, by name."""
     chance: float | None = None
     """The `match` that half of the absent background texts stay below; None if not measured."""
+    zero: ZeroState | None = None
+    """What was known of such texts, and in how many pictures."""
+    zero_pictures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

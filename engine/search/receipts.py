@@ -14,12 +14,12 @@ from cache.store import Cache
 from engine.errors import EngineError, RequestError
 from engine.requests import Filters
 from engine.results import Receipt, ResultRow, SearchResult, SearchWarning
-from engine.states import Route, Synthetic
+from engine.states import Route, Synthetic, ZeroState
 
 ROUGH, PARTIAL = "rough", "partial"
 """What a key says of a `match` that is a guess for want of a background; and of one that may be
 another as soon as the model may start that embeds the prompts still unknown."""
-FORMULA = 3
+FORMULA = 4
 """One more whenever scores or routes of the same request come out differently."""
 
 _SEQUEL = ("override", "job", "result")
@@ -45,7 +45,8 @@ class ReceiptKey:
     """The content, by hash, of the pictures that the query names."""
     encoder: str
     match: str
-    """'label-free', 'rough', 'partial', or the id of the matcher; with that of a calibration."""
+    """'label-free', 'rough', 'partial', or the id of the matcher; with that of a calibration, and
+    of a zero that stands for a better one."""
     filters: Filters
     revision: int
 
@@ -129,6 +130,8 @@ def _receipt(found: Mapping[str, object]) -> Receipt:
         raise ValueError(f"unknown fields {sorted(unknown)}")
     bins: list[int] = found["histogram"]  # type: ignore[assignment]
     values = {**found, "route": Route(str(found["route"])), "histogram": tuple(map(int, bins))}
+    if found.get("zero") is not None:
+        values["zero"] = ZeroState(str(found["zero"]))
     return Receipt(**values)  # type: ignore[arg-type]
 
 

@@ -46,6 +46,8 @@ def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
         "result": receipt.result,
         "histogram": receipt.histogram,
         "chance": receipt.chance,
+        "zero": receipt.zero,
+        "zero_pictures": receipt.zero_pictures,
     }
 
 
