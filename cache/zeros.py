@@ -12,6 +12,11 @@ def get_zero(db: Database, key: str) -> str | None:
     return None if row is None else str(row[0])
 
 
+def all_zeros(db: Database) -> dict[str, str]:
+    """Everything that is kept."""
+    return dict(db.execute("select key, body from zeros order by id").fetchall())
+
+
 def zero_keys(db: Database, prefix: str) -> list[str]:
     """The keys that begin so, those measured last first."""
     rows = db.execute(

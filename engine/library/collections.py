@@ -77,6 +77,7 @@ def read_collection(collection: Collection) -> NewCollection:
             texts=_texts(json.loads(metadata["texts"]), vectors),
             matcher=weights,
             report=about["report"],
+            zeros=_zeros(collection),
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _damaged(collection, collection.folder.parent, error) from error
@@ -129,6 +130,13 @@ def _files(collection: Collection, thumbnails: Arrays) -> list[tuple[SeenFile, N
 def _seen(path: Path) -> SeenFile:
     status = path.stat()
     return SeenFile(path=str(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+def _zeros(collection: Collection) -> dict[str, str]:
+    if not collection.zeros.is_file():
+        return {}
+    found: dict[str, str] = json.loads(collection.zeros.read_text(encoding="utf-8"))
+    return found
 
 
 def _texts(texts: list[str], tensors: Arrays) -> list[TextRecord]:
