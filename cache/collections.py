@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class NewCollection:
     """A whole safetensors file."""
     report: str
     """JSON."""
-    zeros: Mapping[str, str]
+    zeros: Mapping[str, str] = field(default_factory=dict)
     """What its matcher was measured to be placed by, as `put_zero` takes it."""
 
 

@@ -15,10 +15,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TypeAlias
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from cache.errors import CacheError
 from cache.store import Cache
@@ -26,7 +27,7 @@ from cache.zeros import get_zero, put_zero, zero_keys
 from engine.events import Report
 from engine.jobs.jobs import Job, JobWork
 from engine.library.progress import ProgressReporter
-from engine.results import IdArray
+from engine.results import FloatArray, IdArray
 from engine.scoring.decision import ENOUGH, Tally, Zero
 from engine.scoring.match import (
     DEAR_SAMPLE,
@@ -448,10 +449,12 @@ class Zeros:
         context, scorer = asked.context, ScorerKind.MATCH
         tally = Tally.empty(len(context.background().random)) if kept is None else kept.tally
         for part in blocks(context, scorer, left):
+            score: Callable[[MatchContext, str, IdArray], FloatArray] = background_logits
             if tell is not None:
                 await self._calm.wait()
                 tell(tally.seen, len(asked.sample[0]))
-            tally = tally.joined(await asyncio.to_thread(background_logits, context, scorer, part))
+                score = _on_one_core
+            tally = tally.joined(await asyncio.to_thread(score, context, scorer, part))
         zero = zero_of(context, scorer, tally, len(asked.rows))
         if zero is None:
             return None
@@ -495,6 +498,21 @@ class MeasureJob:
         progress = ProgressReporter(job_id, report)
         await self.zeros.carry_out(self.asked, lambda done, of: tell(progress, done, of))
         return f"What is reached by chance is measured for {len(self.asked.rows):,} pictures."
+
+
+def _on_one_core(context: MatchContext, scorer: str, rows: IdArray) -> FloatArray:
+    """Score pictures and leave the other cores alone.
+
+    Besides, products as small as these take many times as long on all cores as on one where others
+    work there, too.
+    """
+    with _threads().limit(limits=1, user_api="blas"):
+        return background_logits(context, scorer, rows)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _nobody(done: int, of: int) -> None:

@@ -126,7 +126,7 @@ async def afterwards(desk: Desk, rounds: int) -> tuple[float, float]:
     searcher = desk.searcher(jobs.start)
     await desk.cache.write(lambda db: db.execute("delete from zeros"))
     await searcher.scored(QUERY)
-    beside = []
+    beside: list[float] = []
     while searcher.zeros.is_measuring and len(beside) < 4 * rounds:
         await asyncio.sleep(0.05)
         beside.append(await _seconds(searcher, *ZeroState))

@@ -25,7 +25,7 @@ from engine.results import Receipt, Scores, SearchResult, SearchWarning, Shown
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
-from engine.states import JobKind
+from engine.states import JobKind, ZeroState
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.search.screen import SearchScreen
@@ -116,6 +116,21 @@ class FakeLabels:
         return {}
 
 
+class FakeZeros:
+    """Passes on that something was measured."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[], None]] = []
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def measured(self) -> None:
+        for listener in self.listeners:
+            listener()
+
+
 @dataclass
 class FakeSearcher:
     """Answers every query with the same scores, or the error it was given."""
@@ -130,6 +145,9 @@ class FakeSearcher:
     recorded: list[tuple[float, str]] = field(default_factory=list)
     labels: FakeLabels = field(default_factory=FakeLabels)
     warmed: list[str] = field(default_factory=list)
+    zeros: FakeZeros = field(default_factory=FakeZeros)
+    zero: ZeroState | None = None
+    """What answers are placed by."""
 
     async def warm_up(self, request: SearchRequest) -> None:
         self.warmed.append(request.query)
@@ -150,6 +168,9 @@ class FakeSearcher:
             warnings=self.notes,
             scores=self.scores,
         )
+
+    async def preview(self, request: SearchRequest) -> SearchResult:
+        return await self.scored(request)
 
     async def like(self, target: int | Path, request: SearchRequest) -> SearchResult:
         self.liked.append(target)
@@ -180,6 +201,7 @@ class FakeSearcher:
             passed=routing.passed,
             considered=len(self.scores.picture_ids),
             histogram=ranking.histogram(self.scores),
+            zero=self.zero,
             filters={},
             override=None,
             created_at=1_700_000_000.0,

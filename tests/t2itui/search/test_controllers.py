@@ -24,9 +24,9 @@ from engine.records import LibraryCounts
 from engine.requests import Filters
 from engine.results import Receipt, SearchResult
 from engine.search.labels import LabelSummary
-from engine.states import JobKind
+from engine.states import JobKind, ZeroState
 from t2itui.graphics.capability import Graphics
-from t2itui.screens.search.asking import AskingController, EarlyLoader
+from t2itui.screens.search.asking import MEASURED, AskingController, EarlyLoader
 from t2itui.screens.search.card import CardContent
 from t2itui.screens.search.collection import (
     CHANGED,
@@ -42,7 +42,7 @@ from t2itui.screens.search.pictures import PictureController
 from t2itui.session import ComparePictures, Intent, Notice, Session
 from t2itui.settings import AppSettings
 from tests.t2itui.fake_host import FakeHost
-from tests.t2itui.fakes import FakeEngine
+from tests.t2itui.fakes import FakeEngine, made_up_scores
 
 
 def listing_of(query: str, *, passing: int = 7, threshold: float = 0.5) -> Listing:
@@ -250,6 +250,49 @@ async def test_asking_again_keeps_the_threshold_and_scorer_of_the_answer(desk: D
     await desk.screen.run()
     last = desk.engine.searcher.asked[-1]
     assert (last.query, last.threshold, last.scorer) == ("a dog", 0.8, "cosine")
+
+
+@pytest.mark.parametrize(
+    ("passing", "said"),
+    [
+        (0, f"{MEASURED}, and by that no picture answers: r decides anew"),
+        (3, f"{MEASURED}, and by that 3 pictures pass: r decides anew"),
+        (7, ""),
+    ],
+)
+async def test_once_chance_is_measured_another_decision_is_said_and_the_answer_stays(
+    desk: Desk, passing: int, said: str
+) -> None:
+    desk.screen.shows_answer = True
+    desk.engine.searcher.zero = ZeroState.QUICK
+    asking = AskingController(desk.session, desk.screen)
+    asking.follow_measuring()
+    asking.search("a dog")
+    await desk.screen.run()
+    (answer,), before = desk.screen.answers, len(desk.screen.said)
+    assert answer.passed == 7
+    desk.engine.searcher.scores = made_up_scores(600, passing=passing)
+    # Still no more than a sample, of another library perhaps.
+    desk.engine.searcher.zeros.measured()
+    await desk.screen.run()
+    assert desk.screen.said[before:] == []
+    desk.engine.searcher.zero = ZeroState.CURRENT
+    desk.engine.searcher.zeros.measured()
+    await desk.screen.run()
+    assert desk.screen.said[before:] == ([said] if said else [])
+    assert desk.screen.answers == [answer]
+
+
+async def test_an_answer_by_the_library_as_it_is_needs_no_second_look(desk: Desk) -> None:
+    desk.engine.searcher.zero = ZeroState.CURRENT
+    asking = AskingController(desk.session, desk.screen)
+    asking.follow_measuring()
+    desk.engine.searcher.zeros.measured()
+    asking.search("a dog")
+    await desk.screen.run()
+    desk.engine.searcher.zeros.measured()
+    await desk.screen.run()
+    assert len(desk.engine.searcher.asked) == 1
 
 
 async def test_likeness_is_asked_of_a_picture(desk: Desk) -> None:
