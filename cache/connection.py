@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from cache import disk
 from cache.errors import (
     CacheBusyError,
     CacheDamagedError,
@@ -142,7 +143,7 @@ def _migrate(db: Database, path: Path | str) -> None:
 
 
 def _connect_reader(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    address = path.absolute().as_uri()
+    address = disk.from_root(path).as_uri()
     connection = sqlite3.connect(f"{address}?mode=ro", uri=True, timeout=busy_seconds)
     try:
         connection.execute("select count(*) from sqlite_master").fetchone()
@@ -159,7 +160,7 @@ def _connect_immutable(
 ) -> sqlite3.Connection:
     """Where the log's index cannot be made, nobody else writes either: read the file as it is."""
     log = path.with_name(path.name + "-wal")
-    if log.exists() and log.stat().st_size:
+    if disk.exists(log) and log.stat().st_size:
         raise CacheReadOnlyError(
             f"{path} was not closed properly and its folder cannot be written",
             hint="Make the folder writable, or copy it elsewhere and use --home.",
@@ -205,6 +206,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise cache_error(error, path) from error
+    except OverflowError as error:
+        raise CacheError(f"a number is too large to be stored in {path}: {error}") from error
 
 
 def unwritable(error: OSError, path: Path) -> CacheError:

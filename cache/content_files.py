@@ -6,6 +6,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from cache import disk
 from cache.connection import unwritable
 
 FOLDER = "generated"
@@ -16,7 +17,7 @@ _NAME = re.compile(r"[0-9a-f]{64}(\.png|\.\d+\.partial)")
 
 def content_path(home: Path, sha256: str) -> Path:
     """Where content of that hash lies: `generated/ab/<sha256>.png`."""
-    return home.absolute() / FOLDER / sha256[:2] / f"{sha256}{SUFFIX}"
+    return disk.from_root(home) / FOLDER / sha256[:2] / f"{sha256}{SUFFIX}"
 
 
 def write_content(home: Path, data: bytes) -> Path:
@@ -43,7 +44,7 @@ def write_content(home: Path, data: bytes) -> Path:
 
 def content_root(home: Path) -> str:
     """The folder of contents; of thousands of paths it is worth asking for once."""
-    return str(home.absolute() / FOLDER)
+    return str(disk.from_root(home) / FOLDER)
 
 
 def path_in(root: str, sha256: str) -> str:
@@ -77,7 +78,7 @@ def _names(folder: str) -> list[str]:
 
 
 def _holds(path: Path, data: bytes) -> bool:
-    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+    return disk.is_file(path) and path.stat().st_size == len(data) and path.read_bytes() == data
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from cache import disk
 from cache.content_files import content_root, contents, is_ours, is_partial, path_in, write_content
 from cache.files import SeenFile, mark_missing, put_files
+from cache.numbers import stamp
 from cache.pictures import NewPicture, add_picture, drop_pictures
 from cache.sql import bump, listed
 
@@ -185,8 +187,8 @@ def _record(root: str, row: tuple[object, ...]) -> GeneratedRecord:
 
 def seen_file(path: Path) -> SeenFile:
     """The file as it is now."""
-    status = path.stat()
-    return SeenFile(path=str(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
+    size, mtime_ns = stamp(path.stat())
+    return SeenFile(path=str(path), size=size, mtime_ns=mtime_ns)
 
 
 _WITH_PICTURE = "g.picture_id is not null"
@@ -267,4 +269,4 @@ def _follow(db: Database, expected: dict[str, int], there: set[str]) -> None:
 
 def _is_left(path: Path) -> bool:
     """A place in a home folder where there is none any more."""
-    return is_ours(path) and not path.exists()
+    return is_ours(path) and not disk.exists(path)

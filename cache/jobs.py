@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from cache import disk
 from cache.sql import listed
 
 
@@ -145,7 +146,7 @@ def _exists(pid: int) -> bool:
 
 
 def _boot() -> str:
-    return _BOOT.read_text().strip() if _BOOT.exists() else "-"
+    return _BOOT.read_text().strip() if disk.exists(_BOOT) else "-"
 
 
 def _started(pid: int) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from cache import disk
 from cache.collections import collection_ids
 from cache.embeddings import count_embeddings, encoders
 
@@ -77,7 +78,7 @@ def _bytes_on_disk(db: Database) -> int:
         pages, size = (db.execute(f"pragma {key}").fetchone()[0] for key in _PAGES)
         return int(pages * size)
     parts = (Path(name), Path(f"{name}-wal"))
-    return sum(part.stat().st_size for part in parts if part.exists())
+    return sum(part.stat().st_size for part in parts if disk.exists(part))
 
 
 _PAGES = ("page_count", "page_size")

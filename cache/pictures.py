@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
+from cache.numbers import nanoseconds
 from cache.sql import below, bump, listed, many
 
 
@@ -166,13 +167,8 @@ def drop_pictures(db: Database, picture_ids: Sequence[int]) -> None:
         bump(db)
 
 
-def add_name(db: Database, path: str) -> int:
-    """The id of the picture that a path stands for; made without content where it is new."""
-    return add_names(db, [path])[0]
-
-
 def add_names(db: Database, paths: Sequence[str]) -> list[int]:
-    """The ids of the pictures that paths stand for, in order; see `add_name`."""
+    """The ids of the pictures that paths stand for, in order; new ones are made without content."""
     known = pictures_at(db, paths)
     fresh = [path for path in dict.fromkeys(paths) if path not in known]
     if fresh:
@@ -286,10 +282,10 @@ def scope(
         conditions.append("f.mtime_ns > 0")
     if since is not None:
         conditions.append("f.mtime_ns >= ?")
-        values.append(int(since * 1e9))
+        values.append(nanoseconds(since))
     if until is not None:
         conditions.append("f.mtime_ns <= ?")
-        values.append(int(until * 1e9))
+        values.append(nanoseconds(until))
     if min_side > 0:
         conditions.append("f.picture_id in (select id from pictures where min(width, height) >= ?)")
         values.append(min_side)

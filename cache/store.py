@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 
+from cache import disk
 from cache.connection import (
     BUSY_SECONDS,
     FILE_NAME,
@@ -134,7 +135,7 @@ class Cache:
 
 def _open_writer(path: Path, busy_seconds: float) -> Database:
     try:
-        if path.exists():
+        if disk.exists(path):
             with path.open("r+b"):
                 pass
         return open_database(path, busy_seconds=busy_seconds)
@@ -143,7 +144,7 @@ def _open_writer(path: Path, busy_seconds: float) -> Database:
 
 
 def _open_reader(path: Path, busy_seconds: float, reason: CacheError | None) -> Database:
-    if not path.exists():
+    if not disk.exists(path):
         raise reason or CacheError(f"There is no cache at {path}", hint="Index a folder first.")
     return open_reader(path, busy_seconds=busy_seconds)
 

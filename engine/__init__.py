@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         RequestError,
         T2IError,
     )
-    from engine.evaluation.request import EvaluateRequest
     from engine.events import (
         JobCancelled,
         JobEvent,
@@ -33,11 +32,18 @@ if TYPE_CHECKING:
     from engine.generation.request import GenerateRequest
     from engine.jobs.jobs import Job
     from engine.models.parameters import Lora
-    from engine.requests import ExportRequest, Filters, ImportRequest, IndexRequest, SearchRequest
+    from engine.requests import (
+        EvaluateRequest,
+        ExportRequest,
+        Filters,
+        ImportRequest,
+        IndexRequest,
+        SearchRequest,
+        TrainRequest,
+    )
     from engine.results import Receipt, ResultRow, Scores, SearchResult
     from engine.settings import EngineSettings
     from engine.states import JobKind, JobState, Route
-    from engine.training.request import TrainRequest
 
 __all__ = [
     "CacheError",
@@ -83,7 +89,6 @@ _HOMES = {
         "RequestError",
         "T2IError",
     ),
-    "engine.evaluation.request": ("EvaluateRequest",),
     "engine.events": (
         "JobCancelled",
         "JobEvent",
@@ -96,16 +101,17 @@ _HOMES = {
     "engine.jobs.jobs": ("Job",),
     "engine.models.parameters": ("Lora",),
     "engine.requests": (
+        "EvaluateRequest",
         "ExportRequest",
         "Filters",
         "ImportRequest",
         "IndexRequest",
         "SearchRequest",
+        "TrainRequest",
     ),
     "engine.results": ("Receipt", "ResultRow", "Scores", "SearchResult"),
     "engine.settings": ("EngineSettings",),
     "engine.states": ("JobKind", "JobState", "Route"),
-    "engine.training.request": ("TrainRequest",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable
 from cache.connection import quick_check
 from cache.library import counts
 from cache.store import Cache
+from engine import disk
 from engine.errors import T2IError
 from engine.models.catalog import encoder_statuses, generator_statuses
 from engine.models.encoders import Encoders
@@ -65,7 +66,7 @@ def _python() -> Check:
 
 def _disk(settings: EngineSettings) -> Check:
     home = settings.home
-    if not home.is_dir():
+    if not disk.is_folder(home):
         return Check(
             name="disk", state=CheckState.ERROR, message=f"{home} cannot be made", hint=_ELSEWHERE
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cache.content_files import FOLDER
 from cache.store import Cache
+from engine import disk
 from engine.jobs.jobs import Job, Jobs
 from engine.library.library import Library
 from engine.settings import EngineSettings
@@ -17,7 +18,6 @@ from engine.states import JobKind
 if TYPE_CHECKING:
     from engine.comparing.comparer import Comparer
     from engine.evaluation.evaluator import Evaluator
-    from engine.evaluation.request import EvaluateRequest
     from engine.events import Report
     from engine.generation.generation import Generation
     from engine.generation.request import GenerateRequest
@@ -28,11 +28,17 @@ if TYPE_CHECKING:
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
     from engine.models.generators import Generators
-    from engine.requests import ExportRequest, ImportRequest, IndexRequest, SearchRequest
+    from engine.requests import (
+        EvaluateRequest,
+        ExportRequest,
+        ImportRequest,
+        IndexRequest,
+        SearchRequest,
+        TrainRequest,
+    )
     from engine.results import Check, ModelStatus, Receipt, SearchResult
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
-    from engine.training.request import TrainRequest
     from engine.training.training import MatcherTraining
 
 
@@ -177,14 +183,9 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
         await self.jobs.aclose()
-        if "searcher" in self.__dict__:
-            await self.searcher.aclose()
-        if "indexer" in self.__dict__:
-            await self.indexer.aclose()
-        if "generators" in self.__dict__:
-            await self.generators.aclose()
-        if "encoders" in self.__dict__:
-            await self.encoders.aclose()
+        for name in ("searcher", "indexer", "generators", "encoders"):
+            if (opened := vars(self).get(name)) is not None:
+                await opened.aclose()
         await self.cache.aclose()
 
     async def _measure(self, encoder_id: str, job_id: int, report: Report) -> None:
@@ -192,7 +193,7 @@ class Engine:
 
     async def _recover_generated(self) -> None:
         """Bring generated files and their rows together where a crash parted them."""
-        if not self.cache.read_only and (self.settings.home / FOLDER).is_dir():
+        if not self.cache.read_only and disk.is_folder(self.settings.home / FOLDER):
             from engine.generation.store import recover_orphans
 
             await recover_orphans(self.cache, self.settings)

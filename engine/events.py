@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from engine.states import GenerationPhase, JobKind, OutputCheck
+from engine.errors import T2IError
+from engine.states import FitStage, GenerationPhase, JobKind, OutputCheck, Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ class JobProgress(JobEvent):
     done: int
     total: int
     """0 while unknown."""
-    unit: str = ""
+    unit: Unit = Unit.NONE
     """What is counted: 'pictures', 'bytes'."""
     rate: float = 0.0
     """Units a second; 0 while unknown."""
@@ -172,8 +173,7 @@ class TrainingProgress(JobEvent):
 
     what: str
     """matcher or two-branch."""
-    stage: str
-    """One of FitStage."""
+    stage: FitStage
     step: int
     """Of the steps of the metric, or of all epochs."""
     steps: int
@@ -220,6 +220,8 @@ class JobFailed(JobEvent):
     hint: str = ""
     error: str = ""
     """The name of the engine's or the cache's error; empty for any other."""
+    exit_code: int = T2IError.exit_code
+    """What a command that waits for the job exits with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

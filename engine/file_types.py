@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +44,16 @@ def _all(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 SUFFIXES = _all(kind.suffixes for kind in FILE_TYPES)
 FORMATS = _all(kind.formats for kind in FILE_TYPES)
 REDUCED = frozenset(_all(kind.reduced_as for kind in FILE_TYPES))
+
+
+@cache
+def register_openers() -> None:
+    """Have Pillow open every kind in this process: HEIF is not among those it knows itself.
+
+    Called wherever files of people are opened, and not on import, which would take Pillow along.
+    """
+    try:
+        import pillow_heif
+    except ImportError:
+        return
+    pillow_heif.register_heif_opener(thumbnails=False)

@@ -1,18 +1,22 @@
-"""Files and folders that appear whole or not at all."""
+"""What is written for a person: files and folders that appear whole or not at all, thumbnails."""
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import Image
+
+from engine import disk
 from engine.errors import RequestError
 
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path` that takes its place once the block has succeeded."""
-    if path.is_dir():
+    if disk.is_folder(path):
         raise RequestError(
             f"{path} is a folder", hint="Name a file, such as vectors.npz in it.", field="target"
         )
@@ -30,7 +34,7 @@ def replaced(path: Path) -> Iterator[Path]:
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path` that takes its name once the block has succeeded."""
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if disk.exists(path) and (not disk.is_folder(path) or disk.entries(path)):
         raise RequestError(
             f"{path} is there already", hint="Name a folder that is new or empty.", field="target"
         )
@@ -38,8 +42,20 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        if path.exists():
+        if disk.exists(path):
             path.rmdir()
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+_QUALITY = 80
+
+
+def thumbnail(image: Image.Image, side: int) -> bytes:
+    """Return a WebP picture whose longer edge has at most `side` pixels."""
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=_QUALITY, method=2)
+    return buffer.getvalue()

@@ -1,10 +1,12 @@
 """What can be asked of the engine."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.settings import DEFAULT_THRESHOLD
-from engine.states import ScorerKind, Synthetic, VectorLayout
+from engine.states import DataKind, ScorerKind, Synthetic, VectorLayout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +86,94 @@ class ExportRequest:
     """A `.npz` file, or a folder for clip-retrieval's layout."""
     layout: str = VectorLayout.NPZ
     """npz or clip-retrieval."""
+
+
+QUERIES = (DataKind.CAPTIONS.value, DataKind.WORDS.value)
+"""What captioned pictures can be asked by."""
+DEFAULT_SCORERS = (ScorerKind.COSINE, ScorerKind.MATCH)
+
+TEMPLATES = ("a photo of a {}.", "a {}.", "a close-up photo of a {}.", "a photo of the {}.")
+"""What is said of a class; the mean of their embeddings stands for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateRequest:
+    """Score a data set and measure."""
+
+    data: str
+    """A file of captions, a folder of classes, or the name of a collection."""
+    images: Path | None = None
+    """Where the pictures lie; None looks beside the data."""
+    encoder: str | None = None
+    """Encoder id, hub id or folder; None takes the one that knows most of the pictures."""
+    queries: str = DataKind.CAPTIONS
+    """captions, or words: class words that occur in captions."""
+    words: Path | None = None
+    """The words, one a line; None takes the texts that were imported for the encoder."""
+    split: str = "test"
+    """Of data that is split; empty for all of it."""
+    language: str = ""
+    """Of the texts of a collection: one of its languages, or empty for all."""
+    scorers: tuple[str, ...] = DEFAULT_SCORERS
+    threshold: float = DEFAULT_THRESHOLD
+    limit: int | None = None
+    """Take at most so many pictures, at random."""
+    seed: int = 0
+    templates: tuple[str, ...] = TEMPLATES
+    names: tuple[tuple[str, str], ...] = ()
+    """What to call the class of a folder."""
+    resamples: int = 1000
+    swaps: bool = True
+    """Also try captions with one word exchanged."""
+    offline: bool = False
+    """Start no model: texts and pictures without an embedding are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest:
+    """Fit a matcher on data whose truth is known."""
+
+    data: str
+    """As an evaluation takes it: captions, a folder of classes, or a collection's name."""
+    images: Path | None = None
+    encoder: str | None = None
+    queries: str = DataKind.CAPTIONS
+    words: Path | None = None
+    split: str = "train"
+    """Of data that is split; empty for all of it."""
+    language: str = ""
+    limit: int | None = None
+    templates: tuple[str, ...] = TEMPLATES
+    names: tuple[tuple[str, str], ...] = ()
+    seed: int = 0
+    validation: float = 0.15
+    """Part of the pictures that stopping and the temperature are decided on."""
+    held_out: float = 0.2
+    """Part of the pictures that the report is made on."""
+    hidden: int = 256
+    epochs: int = 12
+    with_two_branch: bool = False
+    """Also fit a two-branch similarity network, for the report alone."""
+    force: bool = False
+    """Keep a matcher that does no better than the label-free match."""
+    offline: bool = False
+    resamples: int = 1000
+
+    def as_evaluation(self) -> EvaluateRequest:
+        """What gathers the same data."""
+        return EvaluateRequest(
+            data=self.data,
+            images=self.images,
+            encoder=self.encoder,
+            queries=self.queries,
+            words=self.words,
+            split=self.split,
+            language=self.language,
+            limit=self.limit,
+            templates=self.templates,
+            names=self.names,
+            seed=self.seed,
+            offline=self.offline,
+            resamples=self.resamples,
+            scorers=(ScorerKind.COSINE, ScorerKind.LABEL_FREE, ScorerKind.MATCH),
+        )

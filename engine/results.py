@@ -7,6 +7,14 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+# Row types of the cache that screens and commands read, as the engine hands them out.
+from cache.embeddings import EncoderRecord as EncoderRecord
+from cache.files import FailureRecord as FailureRecord
+from cache.files import FolderRecord as FolderRecord
+from cache.generated import GeneratedRecord as GeneratedRecord
+from cache.jobs import JobRecord as JobRecord
+from cache.library import LibraryCounts as LibraryCounts
+from cache.matchers import MatcherRecord as MatcherRecord
 from engine.states import CheckState, ModelKind, Route, ZeroState
 
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -50,6 +58,16 @@ class ResultRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """What background texts that the library does not show reach in it by chance, as `match`."""
+
+    half: float
+    """Half of them stay below it."""
+    high: float
+    """Nine tenths of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """The stored record of one decision."""
 
@@ -74,6 +92,10 @@ class Receipt:
     chance: float | None = None
     """The `match` that half of the absent background texts stay below in this scope; None where it
     was not measured."""
+    chance_high: float | None = None
+    """The same of nine tenths of them."""
+    uncertain: bool = False
+    """The odds that the library shows what was asked are near even."""
     zero: ZeroState | None = None
     """What was known of such texts; None where nothing was."""
     zero_pictures: int = 0
@@ -85,6 +107,14 @@ class Receipt:
     result: str | None = None
     """SHA-256 of the picture that it painted."""
     created_at: float
+
+    @property
+    def by_chance(self) -> Chance | None:
+        """What absent texts reach; of receipts that keep one figure of it only, that one."""
+        if self.chance is None:
+            return None
+        high = self.chance if self.chance_high is None else self.chance_high
+        return Chance(half=self.chance, high=high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,8 +129,8 @@ class Scores:
     """The logit of `match`: orders pictures whose probabilities round to the same number."""
     others: Mapping[str, FloatArray] = field(default_factory=dict)
     """What further scorers give, by name."""
-    chance: float | None = None
-    """The `match` that half of the absent background texts stay below; None if not measured."""
+    chance: Chance | None = None
+    """What texts reach that are not in the library; None if not measured."""
     zero: ZeroState | None = None
     """What was known of such texts, and in how many pictures."""
     zero_pictures: int = 0

@@ -51,6 +51,18 @@ class JobState(StrEnum):
         return self in (JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
 
 
+class Unit(StrEnum):
+    """What the progress of a job is counted in."""
+
+    NONE = ""
+    """In nothing that has a name."""
+    FILES = "files"
+    PICTURES = "pictures"
+    TEXTS = "texts"
+    BYTES = "bytes"
+    STEPS = "steps"
+
+
 class ScorerKind(StrEnum):
     """The scorers that the program tells apart; engine/scoring/registry.py has them all."""
 
@@ -103,6 +115,19 @@ class DataKind(StrEnum):
     """Each is a word that the captions of some pictures hold."""
     STORYBOOK = "storybook"
     """Rendered scenes: what each states is known to be true or false of every picture."""
+
+
+class QueryKind(StrEnum):
+    """What is known of the answers to a query of a data set."""
+
+    PRESENT = "present"
+    """Some pictures answer it."""
+    ABSENT = "absent"
+    """None does."""
+    SATISFIED = "satisfied"
+    """Some rendered scenes do."""
+    FOREIGN = "foreign"
+    """It names what the rendered world does not hold."""
 
 
 class Direction(StrEnum):

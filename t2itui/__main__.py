@@ -1,6 +1,17 @@
 """`python -m t2itui` and the console script."""
 
-from t2itui.cli.main import main
+import signal
+
+
+def main() -> None:
+    """Run the command line."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Nobody is there yet who could say that it was cancelled.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from t2itui.cli.main import main as run
+
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from engine import disk
 from t2itui import __version__
 from t2itui.text.plain import plain
 
@@ -22,9 +26,9 @@ def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
     what = f"t2itui ended on an unexpected error: {type(error).__name__}: {plain(str(error))}"
     if home is None:
         return what.removesuffix(": "), "No home folder is in use, so no log was written."
-    path = home / "logs" / "crash.log"
+    path = log_file(home)
     try:
-        _append(path, error)
+        _append(path, traceback.format_exception(error))
     except OSError as refused:
         where = f"The traceback could not be written to {path}: {refused.strerror}."
     else:
@@ -32,14 +36,38 @@ def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
     return what.removesuffix(": "), plain(where)
 
 
-def _append(path: Path, error: BaseException) -> None:
+def log_file(home: Path) -> Path:
+    """Where the tracebacks of unexpected errors are kept."""
+    return home / "logs" / "crash.log"
+
+
+class _Log(logging.Handler):
+    """Keeps what the program logs of its own errors, which a terminal should not show."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(logging.ERROR)
+        self._path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            _append(self._path, [self.format(record)])
+
+
+def keep_log(home: Path) -> None:
+    """Have errors that are logged from now on, such as those of a job, kept in the same file."""
+    for handler in [each for each in logging.root.handlers if isinstance(each, _Log)]:
+        logging.root.removeHandler(handler)
+    logging.root.addHandler(_Log(log_file(home)))
+
+
+def _append(path: Path, lines: Sequence[str]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    has_grown = path.exists() and path.stat().st_size > MOST_BYTES
+    has_grown = disk.exists(path) and path.stat().st_size > MOST_BYTES
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if has_grown else os.O_APPEND)
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), 0o600)
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         file.write(f"--- {now}  t2itui {__version__}\n")
-        for line in "".join(traceback.format_exception(error)).splitlines():
+        for line in "".join(lines).splitlines():
             indent = len(line) - len(line.lstrip(" "))
             file.write(" " * indent + plain(line.lstrip(" ")) + "\n")

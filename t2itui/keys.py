@@ -214,11 +214,11 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("open", "enter", "open", "View", "View the picture large"),
     ),
     "search": (
-        Key("fits", "y", "label(True)", "Fits", "The picture fits"),
-        Key("misfits", "n", "label(False)", "Does not", "It does not fit"),
-        Key("undo_label", "u,backspace", "undo_label", "Undo", "Take the last y or n back"),
-        Key("copy_label", "Y", "copy_label", "Command", "Copy the command of the last y or n"),
-        Key("ask", "slash", "ask", "Query", "Type a query", display="/"),
+        Key("fits", "y", "label(True)", "Fits", "While labelling: the picture fits"),
+        Key("misfits", "n", "label(False)", "Does not", "While labelling: it does not fit"),
+        Key("undo_label", "u,backspace", "undo_label", "Undo", "While labelling: take the last y or n back"),
+        Key("copy_label", "Y", "copy_label", "Command", "While labelling: copy the command of the last y or n"),
+        Key("ask", "slash", "ask", "Query", "Type a query; in the query line it is typed only within a text", display="/"),
         Key("leave", "escape", "leave", "Leave", "Stop waiting, leave off labelling, or leave the query line", HIDDEN),
         Key("lower", "left_square_bracket", "threshold(-1)", "Threshold", "Threshold down by 0.01", display="[", group="Threshold"),
         Key("raise", "right_square_bracket", "threshold(1)", "Raise threshold", "Threshold up by 0.01", display="]", group="Threshold"),
@@ -229,17 +229,17 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("like", "m", "like", "Like", "More like this: rank by likeness to it"),
         Key("compare", "c", "compare", "Compare", "Compare this picture, or the marked ones, with descriptions", HIDDEN),
         Key("paint", "g", "generate", "Paint", "Paint the query, whatever its route"),
-        Key("decline", "d", "decline", "No painting", "Have nothing painted for this query", HIDDEN),
+        Key("decline", "d", "decline", "No painting", "While painting is offered: have nothing painted for this query", HIDDEN),
         Key("synthetic", "v", "synthetic", "Painted pictures", "Painted pictures: show them, hide them, or only them", HIDDEN),
         Key("recipe", "e", "recipe", "Recipe", "Read the selected picture's recipe into the painting form", HIDDEN),
         Key("mark", "space", "mark", "Mark", "Mark the picture, or unmark", HIDDEN),
         Key("marked", "M", "marked", "Marked", "List marked pictures", HIDDEN),
         Key("label", "l", "start_labelling", "Label", "Label: say with y and n which pictures fit, to calibrate match"),
-        Key("copy", "y", "copy_command", "Copy", "Copy the command that repeats this"),
+        Key("copy", "y", "copy_command", "Copy", "Copy the command that repeats this, unless you label"),
         Key("filter", "f", "filter", "Filter", "Only some pictures: folder, dates, least size", HIDDEN),
         Key("path", "p", "copy_path", "Path", "Copy the picture's path", HIDDEN),
         Key("folder", "o", "open_folder", "Folder", "Open the picture's folder", HIDDEN),
-        Key("suggest", "n,ctrl+n", "suggest", "Example", f'Ask the {BUILT_IN.name} the next suggested query', HIDDEN),
+        Key("suggest", "n,ctrl+n", "suggest", "Example", f'Ask the {BUILT_IN.name} the next suggested query, unless you label', HIDDEN),
         Key("add", "a,ctrl+o", "add", "Add pictures", "Index a folder of your own pictures", HIDDEN),
         Key("storybook", "b", "switch_collection", BUILT_IN.title, f'Search the {BUILT_IN.name}, or your own pictures again', HIDDEN),
         Key("again", "r", "again", "Refresh", "Search again in the library as it is now", HIDDEN),
@@ -293,18 +293,18 @@ KEYS: dict[str, tuple[Key, ...]] = {
 # fmt: on
 
 TITLES = {
-    "app": "Everywhere",
+    "app": "Everywhere but in a line of text; F1 to F7 there too",
     "evaluate_figures": "Evaluate",
     "evaluate_list": "Evaluate",
-    "filter": "Filter line",
+    "filter": "In the filter line",
     "first": "First steps",
-    "grid": "Pictures",
+    "grid": "Among the pictures",
     "heat": "Heatmap",
     "history_list": "History",
-    "query": "Query line",
-    "search": "This answer",
+    "query": "In the query line",
+    "search": "This answer, outside of the query line",
 }
-"""What help calls a place whose name says too little."""
+"""What help calls a place whose name says too little: it says in which state a key means what."""
 
 TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "search", "grid"),
@@ -343,6 +343,13 @@ def bindings(place: str) -> list[BindingType]:
         )
         for key in KEYS[place]
     ]
+
+
+def keys_of(binding_id: str, keymap: Mapping[str, str]) -> frozenset[str]:
+    """The keys of a binding by Textual's names, which a person may have set otherwise."""
+    place = binding_id.partition(".")[0]
+    keys = next(key.keys for name, key in _named(place) if name == binding_id)
+    return frozenset(map(_normal, keymap.get(binding_id, keys).split(",")))
 
 
 def title_of(binding_id: str) -> str:

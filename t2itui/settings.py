@@ -1,5 +1,6 @@
 """Where the program keeps what it keeps."""
 
+import math
 import os
 import tempfile
 import tomllib
@@ -9,6 +10,8 @@ from pathlib import Path
 import platformdirs
 import tomli_w
 
+from engine import disk, numbers
+from engine.errors import T2IError
 from engine.scoring.registry import DEFAULT_SCORER, search_scorers
 from engine.settings import (
     DEFAULT_ENCODER,
@@ -18,17 +21,26 @@ from engine.settings import (
     EngineSettings,
 )
 from engine.states import Device, GenerateMode, NumberFormat, Synthetic
+from engine.untrusted.documents import read_text
 
 HOME_VARIABLE = "T2ITUI_HOME"
 
 
 def home_folder(chosen: Path | None = None) -> Path:
-    """The folder of the cache, settings and logs: `chosen`, `T2ITUI_HOME`, or the platform's."""
-    if chosen is not None:
-        return chosen.expanduser().absolute()
-    if from_environment := os.environ.get(HOME_VARIABLE):
-        return Path(from_environment).expanduser().absolute()
-    return platformdirs.user_data_path("t2itui", appauthor=False)
+    """The folder of the cache, settings and logs: `chosen`, `T2ITUI_HOME`, or the platform's.
+
+    Raises:
+        T2IError: a `~` in it stands for nobody's folder; there may be no person with a home here.
+    """
+    named = chosen or os.environ.get(HOME_VARIABLE)
+    home = disk.expanded(named or platformdirs.user_data_path("t2itui", appauthor=False))
+    if home.parts[:1] and home.parts[0].startswith("~"):
+        who = f"nobody here has the home folder {home.parts[0]}" if named else "HOME is not set"
+        raise T2IError(
+            f"there is no place to keep the library: {who}",
+            hint=f"Name a folder with --home or {HOME_VARIABLE}.",
+        )
+    return disk.from_root(home)
 
 
 def settings_file(home: Path) -> Path:
@@ -91,10 +103,10 @@ class AppSettings:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}")
         if not 0 <= self.threshold <= 1:
             raise ValueError("threshold must lie between 0 and 1")
-        if self.top < 1:
-            raise ValueError("top must be at least 1")
-        if self.idle_seconds < 0:
-            raise ValueError("idle_seconds must not be negative")
+        if not 1 <= self.top <= numbers.LARGEST:
+            raise ValueError(f"top must lie between 1 and {numbers.LARGEST}")
+        if not 0 <= self.idle_seconds < math.inf:
+            raise ValueError("idle_seconds must be a number that is not negative")
         if self.keys:
             from t2itui.keys import check_keymap
 
@@ -106,7 +118,7 @@ class AppSettings:
             home=home,
             encoder=self.encoder,
             generator=self.generator,
-            taesd=Path(self.taesd).expanduser() if self.taesd else None,
+            taesd=disk.expanded(self.taesd) if self.taesd else None,
             device=self.device,
             dtype=self.dtype,
             idle_seconds=self.idle_seconds,
@@ -121,10 +133,10 @@ def load(home: Path) -> AppSettings:
     """
     path = settings_file(home)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except FileNotFoundError:
         return AppSettings()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     try:
         for name, value in values.items():

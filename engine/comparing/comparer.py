@@ -58,9 +58,12 @@ def added(before: str, now: str) -> str:
     return " ... ".join(run for run in runs if run)
 
 
+_ARTICLES = {"an": "a"}
+
+
 def _keys(pieces: list[str]) -> list[str]:
     """What makes pieces the same: not their case, and not which article the next word takes."""
-    return ["a" if piece.lower() == "an" else piece.lower() for piece in pieces]
+    return [_ARTICLES.get(piece.lower(), piece.lower()) for piece in pieces]
 
 
 def _joined(pieces: list[str]) -> str:

@@ -15,7 +15,6 @@ from engine.errors import RequestError
 from engine.evaluation.plots import KINDS, check_plots, new_figure, save
 from engine.states import ScorerKind
 
-TABLES = (".csv", ".json")
 _HEAD = ("description", "pair", "language", "added", "tokens", "cut", "picture", "cosine", "match",
          "cosine_rank", "match_rank", "cosine_change", "match_change")  # fmt: skip
 
@@ -34,10 +33,8 @@ def check_exports(paths: tuple[Path, ...]) -> None:
 def export(found: Comparison, path: Path) -> None:
     """Write a comparison in the kind that the name of the file says."""
     kind = path.suffix.lower()
-    if kind == ".csv":
-        write_text(path, as_csv(found))
-    elif kind == ".json":
-        write_text(path, json.dumps(asdict(found), ensure_ascii=False, indent=1) + "\n")
+    if as_table := TABLES.get(kind):
+        write_text(path, as_table(found))
     else:
         draw(found, path)
 
@@ -53,6 +50,14 @@ def as_csv(found: Comparison) -> str:
             start = (row.text, pair, row.language, row.added, row.tokens, row.lost, picture)
             writer.writerow([_unarmed(value) for value in (*start, *asdict(cell).values())])
     return text.getvalue()
+
+
+def _as_json(found: Comparison) -> str:
+    return json.dumps(asdict(found), ensure_ascii=False, indent=1) + "\n"
+
+
+TABLES = {".csv": as_csv, ".json": _as_json}
+"""By the end of the file's name."""
 
 
 def draw(found: Comparison, path: Path) -> None:

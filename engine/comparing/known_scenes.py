@@ -8,7 +8,7 @@ from random import Random
 from engine.collections import BUILT_IN
 from engine.comparing.sheet import ComparisonSheet, Description
 from engine.storybook.captions import exchanges as exchanges
-from engine.storybook.captions import ladder
+from engine.storybook.captions import graded_captions
 from engine.storybook.scenes import Scene as Scene
 from engine.storybook.shipped import Record, read_records
 from engine.storybook.wording import Language
@@ -36,7 +36,7 @@ def example(number: int) -> ComparisonSheet:
     """
     records = list(examples())
     record = records[number % len(records)]
-    pairs = zip(*(ladder(record.scene, language) for language in Language), strict=True)
+    pairs = zip(*(graded_captions(record.scene, language) for language in Language), strict=True)
     return ComparisonSheet(
         pictures=(BUILT_IN.short_name(str(BUILT_IN.folder / record.file)),),
         lines=tuple(

@@ -6,9 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError
 from engine.states import ScorerKind
+from engine.untrusted.documents import finite_number, parse_object, read_bytes
+from engine.untrusted.values import read_as
 
 VERSION = 1
 COMPARED = (ScorerKind.MATCH, ScorerKind.COSINE)
@@ -92,8 +95,8 @@ class SwapResult:
     """Difference of the logits: probabilities near 1 would hide it."""
 
     @property
-    def told_apart(self) -> tuple[bool, bool]:
-        """By cosine, by match."""
+    def prefers_true(self) -> tuple[bool, bool]:
+        """Whether the true text scores higher: by cosine, by match."""
         return self.cosine > 0, self.match > 0
 
 
@@ -120,18 +123,11 @@ def save_sheet(sheet: ComparisonSheet, path: Path) -> None:
 def load_sheet(path: Path) -> ComparisonSheet:
     """Read a sheet. Raises RequestError where the file is none, or a newer program's."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values["version"] > VERSION:
+        values = parse_object(read_bytes(path), with_names=True)
+        if finite_number(values["version"]) > VERSION:
             raise RequestError(f"{path} was written by a newer version of t2itui")
-        return ComparisonSheet(
-            pictures=tuple(str(picture) for picture in values["pictures"]),
-            lines=tuple(
-                Description(text=str(line["text"]), pair=line.get("pair"))
-                for line in values["lines"]
-            ),
-            encoder=values.get("encoder"),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return read_as(ComparisonSheet, values)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RequestError(
             f"{path} is no comparison: {error}", hint="t2itui compare --save FILE writes one."
         ) from error
@@ -150,7 +146,7 @@ def long_name(name: str) -> str:
 
     It looks at the disk.
     """
-    path = Path(name).expanduser()
-    if path.exists():
-        return str(path.absolute())
+    path = disk.expanded(name)
+    if disk.exists(path):
+        return str(disk.from_root(path))
     return BUILT_IN.long_name(name)

@@ -9,10 +9,7 @@ import numpy as np
 
 from engine.results import IdArray
 from engine.scoring.metrics import RightPairs
-from engine.states import DataKind
-
-PRESENT, ABSENT = "present", "absent"
-"""Kinds of queries: some picture answers, none does."""
+from engine.states import DataKind, QueryKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +19,8 @@ class LabelledQuery:
     text: str
     answers: tuple[int, ...]
     """Indices of the pictures that answer it."""
-    kind: str
-    """present, absent, foreign ...: figures are given for each kind."""
+    kind: QueryKind
+    """Figures are given for each."""
 
     @property
     def present(self) -> bool:
@@ -36,7 +33,7 @@ class LabelledQuery:
         One that no picture is left for is asked all the same, and is absent then.
         """
         answers = tuple(int(new) for new in new_picture[list(self.answers)] if new >= 0)
-        kind = ABSENT if self.answers and not answers else self.kind
+        kind = QueryKind.ABSENT if self.answers and not answers else self.kind
         return replace(self, answers=answers, kind=kind)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from cache.embeddings import EncoderRecord
 from cache.store import Cache
 from cache.texts import TextRecord, get_texts
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import (
     EmptyLibraryError,
@@ -21,7 +22,6 @@ from engine.errors import (
     RequestError,
 )
 from engine.evaluation.data import Data
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.sources import (
     choose_encoder,
     read_pictures,
@@ -30,14 +30,15 @@ from engine.evaluation.sources import (
     with_words,
 )
 from engine.events import JobNote, Report
+from engine.jobs.progress import ProgressReporter
 from engine.language import language_of
 from engine.library.collections import shipped_vectors
 from engine.library.indexing import Indexer
-from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
-from engine.requests import IndexRequest
+from engine.requests import EvaluateRequest, IndexRequest
 from engine.results import FloatArray
 from engine.search.text_embedder import TextEmbedder
+from engine.states import Unit
 
 TEXT_BATCH = 256
 _NAMED = 3
@@ -72,7 +73,7 @@ async def embed_all(
     missing = [text for text in wanted if text not in known]
     try:
         for start in range(0, len(missing), TEXT_BATCH):
-            progress.report("embedding texts", start, len(missing), unit="texts")
+            progress.report("embedding texts", start, len(missing), unit=Unit.TEXTS)
             batch = missing[start : start + TEXT_BATCH]
             found, _ = await texts.embed(encoder, batch, offline=offline)
             known |= found
@@ -240,9 +241,9 @@ def _folder_of(
     path = Path(request.data)
     if request.data == BUILT_IN.name:
         return Path(lacking[0]).parent
-    if path.is_dir():
-        return path.absolute()
-    return next((root for root in roots if (root / lacking[0]).is_file()), None)
+    if disk.is_folder(path):
+        return disk.from_root(path)
+    return next((root for root in roots if disk.is_file(root / lacking[0])), None)
 
 
 def _limited(data: Data, request: EvaluateRequest) -> Data:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Protocol, TypeVar
 
 from sqlite_utils import Database
@@ -20,25 +20,25 @@ from cache.evaluations import (
     list_evaluations,
 )
 from cache.store import Cache
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.evaluation.context import match_context
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Figures, Measuring, steps_of
 from engine.evaluation.readers import read_words
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation, EvaluationHead, as_body, from_body, head_of_body
 from engine.evaluation.sources import choose_encoder, read_raw
 from engine.events import JobNote, Report
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.jobs.threads import ThreadProgress, on_thread
+from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.indexing import Indexer
-from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
+from engine.requests import EvaluateRequest
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
-from engine.states import DataKind, JobKind
+from engine.states import DataKind, JobKind, Unit
 
 
 class EvaluationRun:
@@ -64,8 +64,10 @@ class EvaluationRun:
         for warning in self._gathering.warnings:
             report(JobNote(job_id=job_id, message=warning))
         progress, total = ProgressReporter(job_id, report), steps_of(material, request.scorers)
-        pulse = ThreadProgress(lambda done: progress.report("scoring", done, total, unit="texts"))
-        progress.report("scoring", 0, total, unit="texts")
+        pulse = ThreadProgress(
+            lambda done: progress.report("scoring", done, total, unit=Unit.TEXTS)
+        )
+        progress.report("scoring", 0, total, unit=Unit.TEXTS)
 
         def work() -> Figures:
             return Measuring(material, context, request, pulse.advance).run(request.scorers)
@@ -112,7 +114,7 @@ def check(request: EvaluateRequest) -> None:
         raise RequestError(
             f"the threshold {request.threshold:g} is not between 0 and 1", field="threshold"
         )
-    has_captions = request.data != BUILT_IN.name and not Path(request.data).is_dir()
+    has_captions = request.data != BUILT_IN.name and not disk.is_folder(request.data)
     if request.queries == DataKind.WORDS and not has_captions:
         raise RequestError(
             f"class words are looked for in captions, and {request.data} has no file of them",

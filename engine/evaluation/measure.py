@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from engine.evaluation.data import Data, SwappedPair
 from engine.evaluation.embeddings import EmbeddedData, matrix
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     CalibrationFigures,
     GroupFigures,
@@ -21,6 +20,7 @@ from engine.evaluation.results import (
     SwapFigures,
 )
 from engine.language import language_of
+from engine.requests import EvaluateRequest
 from engine.results import FloatArray, IdArray
 from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.metrics import (
@@ -39,7 +39,7 @@ from engine.scoring.metrics import (
 from engine.scoring.ranking import fused, probability
 from engine.scoring.registry import Scorer, find_scorer, parts_of
 from engine.scoring.resampling import Draws, draw, means, median, of_resamples, paired_difference
-from engine.states import Direction
+from engine.states import Direction, QueryKind
 
 Floats = NDArray[np.float64]
 
@@ -230,7 +230,7 @@ def left_out(scores: FloatArray, right: RightPairs, place: Place = _as_it_is) ->
     return AskedRoutes(
         best=np.array([*whole, *rest], np.float64),
         present=np.arange(len(whole) + len(rest)) < len(whole),
-        kinds=("present",) * len(whole) + ("absent",) * len(rest),
+        kinds=(QueryKind.PRESENT,) * len(whole) + (QueryKind.ABSENT,) * len(rest),
         text=np.concatenate([queries, np.array(without, np.int64)]),
     )
 

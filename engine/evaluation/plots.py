@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import disk
 from engine.errors import EngineError, RequestError
 from engine.evaluation.results import Evaluation, RoutingFigures
 from engine.states import Direction
@@ -24,8 +25,10 @@ def check_plots(paths: Sequence[Path]) -> None:
             raise RequestError(
                 f"{path} is no kind of figure", hint=f"Known: {', '.join(KINDS)}", field="plots"
             )
-        if not path.absolute().parent.is_dir():
-            raise RequestError(f"there is no folder {path.absolute().parent}", field="plots")
+        folder = disk.from_root(path).parent
+        if not disk.is_folder(folder):
+            reason = disk.absence(folder, f"there is no folder {folder}")
+            raise RequestError(reason, field="plots")
     if paths:
         new_figure((1, 1))
 
@@ -88,7 +91,7 @@ def _draw_recall(axes: Axes, found: Evaluation) -> None:
             label=f"{each.scorer}, {each.direction.replace('_', ' ')}",
         )
     axes.set(title="recall@k", xlabel="k", ylim=(0, 1.02))
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="lower right")
 
 
 def _draw_routing(axes: Axes, routing: RoutingFigures) -> None:
@@ -97,4 +100,4 @@ def _draw_routing(axes: Axes, routing: RoutingFigures) -> None:
         axes.plot(thresholds, [getattr(point, name) for point in routing.curve], label=name)
     axes.axvline(routing.best.threshold, color="0.6", linestyle=":", label="best")
     axes.set(title=f"{routing.scorer}: routing", xlabel="threshold", ylim=(0, 1.02))
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="lower center")

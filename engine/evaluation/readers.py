@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from engine import disk
 from engine.errors import RequestError
 from engine.evaluation.data import (
-    ABSENT,
-    PRESENT,
     Data,
     LabelledQuery,
     SwappedPair,
@@ -22,9 +20,12 @@ from engine.evaluation.data import (
 from engine.evaluation.swaps import random_variant
 from engine.file_types import SUFFIXES
 from engine.scoring.metrics import RightPairs
-from engine.states import DataKind
+from engine.states import DataKind, QueryKind
+from engine.untrusted.documents import Json, lines_of, parse_object, read_text
 
 MOST_SWAPS = 2000
+MOST_BYTES = 1 << 30
+"""Of a file of captions; COCO's largest has 90 MB."""
 _PICTURE = ("image", "picture", "file", "filename", "file_name", "filepath", "path", "image_name",
             "image_path")  # fmt: skip
 _TEXT = ("caption", "text", "sentence", "description", "title", "query", "comment")
@@ -47,8 +48,8 @@ def read_captions(path: Path, split: str) -> list[Captioned]:
     Raises RequestError where the file is none of the known kinds, or holds no caption.
     """
     try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        content = read_text(path, MOST_BYTES)
+    except (OSError, ValueError) as error:
         raise RequestError(f"{path} cannot be read as text: {error}", field="data") from error
     rows = list(_rows(path, content))
     kept = [row for row in rows if row.text]
@@ -88,9 +89,9 @@ def _queries(rows: list[Captioned], pictures: dict[str, int]) -> tuple[LabelledQ
     if all(row.picture for row in rows):
         return ()
     return tuple(
-        LabelledQuery(text=row.text, answers=(pictures[row.picture],), kind=PRESENT)
+        LabelledQuery(text=row.text, answers=(pictures[row.picture],), kind=QueryKind.PRESENT)
         if row.picture
-        else LabelledQuery(text=row.text, answers=(), kind=ABSENT)
+        else LabelledQuery(text=row.text, answers=(), kind=QueryKind.ABSENT)
         for row in rows
     )
 
@@ -129,7 +130,7 @@ def _rows(path: Path, content: str) -> Iterator[Captioned]:
 
 
 def _token_rows(path: Path, content: str) -> Iterator[Captioned]:
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(lines_of(content), 1):
         if not line.strip():
             continue
         found = _TOKEN.fullmatch(line)
@@ -142,55 +143,98 @@ def _token_rows(path: Path, content: str) -> Iterator[Captioned]:
 
 def _csv_rows(path: Path, content: str, first: str) -> Iterator[Captioned]:
     delimiter = max("\t,;|", key=first.count)
-    reader = csv.DictReader(io.StringIO(content), delimiter=delimiter, skipinitialspace=True)
-    names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-    picture = next((names[name] for name in _PICTURE if name in names), None)
-    text = next((names[name] for name in _TEXT if name in names), None)
-    if picture is None or text is None:
+    lines = io.StringIO(content, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        head = [name.strip().lower() for name in next(reader, [])]
+        picture = next((head.index(name) for name in _PICTURE if name in head), None)
+        text = next((head.index(name) for name in _TEXT if name in head), None)
+        if picture is None or text is None:
+            raise RequestError(
+                f"{path} is not {_FORMATS}",
+                hint="A CSV file needs a head with a column `image` and a column `caption`; a split"
+                " and captions without an image, which no picture answers, are understood too.",
+                field="data",
+            )
+        split = head.index("split") if "split" in head else None
+        for row in reader:
+            if not any(row):
+                continue
+            if len(row) <= max(picture, text):
+                raise RequestError(
+                    f"{path}, line {reader.line_num}: expected {len(head)} columns, found"
+                    f" {len(row)}",
+                    field="data",
+                )
+            part = row[split].strip() if split is not None and split < len(row) else ""
+            yield Captioned(row[picture].strip(), row[text].strip(), part)
+    except csv.Error as error:
         raise RequestError(
-            f"{path} is not {_FORMATS}",
-            hint="A CSV file needs a head with a column `image` and a column `caption`; a split"
-            " and captions without an image, which no picture answers, are understood too.",
+            f"{path}, line {reader.line_num}: {error}",
+            hint="A text that holds a quotation mark or a line end stands in quotation marks.",
             field="data",
-        )
-    split = names.get("split", "")
-    for row in reader:
-        yield Captioned(
-            (row[picture] or "").strip(), (row[text] or "").strip(), (row.get(split) or "").strip()
-        )
+        ) from error
 
 
 def _json_rows(path: Path, content: str) -> Iterator[Captioned]:
     try:
-        held = json.loads(content)
-        if "annotations" in held:
-            yield from _coco(held)
-        else:
-            yield from _karpathy(held)
+        held = parse_object(content)
+        yield from _coco(held) if "annotations" in held else _karpathy(held)
     except (ValueError, KeyError, TypeError) as error:
         raise RequestError(
-            f"{path} is not {_FORMATS}: {type(error).__name__} {error}",
+            f"{path} is not {_FORMATS}: {_reason(error)}",
             hint="Karpathy's JSON holds `images` with `filename` and `sentences`; COCO's holds"
             " `images` with `id` and `file_name`, and `annotations` with `image_id` and `caption`.",
             field="data",
         ) from error
 
 
-def _karpathy(held: dict[str, list[dict[str, object]]]) -> Iterator[Captioned]:
-    for image in held["images"]:
-        folder = str(image.get("filepath") or "")
-        name = f"{folder}/{image['filename']}" if folder else str(image["filename"])
-        sentences = image["sentences"]
-        if not isinstance(sentences, list):
-            raise TypeError("sentences are not a list")
-        for sentence in sentences:
-            yield Captioned(name, str(sentence["raw"]).strip(), str(image.get("split", "")))
+def _reason(error: Exception) -> str:
+    return f"there is no {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _coco(held: dict[str, list[dict[str, object]]]) -> Iterator[Captioned]:
-    names = {image["id"]: str(image["file_name"]) for image in held["images"]}
-    for annotation in held["annotations"]:
-        yield Captioned(names[annotation["image_id"]], str(annotation["caption"]).strip())
+def _karpathy(held: Mapping[str, Json]) -> Iterator[Captioned]:
+    for number, image in enumerate(_objects(held["images"]), 1):
+        where = f"image {number}"
+        folder = _text(image.get("filepath") or "", where)
+        name = _text(image["filename"], where)
+        name = f"{folder}/{name}" if folder else name
+        for sentence in _objects(image["sentences"]):
+            text = _text(sentence["raw"], where)
+            yield Captioned(name, text.strip(), _text(image.get("split", ""), where))
+
+
+def _coco(held: Mapping[str, Json]) -> Iterator[Captioned]:
+    names: dict[object, str] = {}
+    for number, image in enumerate(_objects(held["images"]), 1):
+        names[_id(image["id"])] = _text(image["file_name"], f"image {number}")
+    for number, annotation in enumerate(_objects(held["annotations"]), 1):
+        where = f"annotation {number}"
+        picture = names.get(_id(annotation["image_id"]))
+        if picture is None:
+            raise ValueError(f"{where} is of an image that is not listed")
+        yield Captioned(picture, _text(annotation["caption"], where).strip())
+
+
+def _objects(value: Json) -> Iterator[Mapping[str, Json]]:
+    if not isinstance(value, list):
+        raise TypeError("there is no list where one belongs")
+    for each in value:
+        if not isinstance(each, dict):
+            raise TypeError("there is no object where one belongs")
+        yield each
+
+
+def _text(value: Json, where: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{where} has a {type(value).__name__} where a text belongs")
+    return value
+
+
+def _id(value: Json) -> Json:
+    if not isinstance(value, int | str):
+        raise TypeError(f"a {type(value).__name__} is no id")
+    return value
 
 
 _ARTICLE = re.compile(r"^(a|an|the) ", re.IGNORECASE)
@@ -207,9 +251,9 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
                 f"the template {template!r} has no place {{}} for a name", field="templates"
             )
     held = [
-        (below.name, sorted(path for path in below.rglob("*") if _is_picture(path)))
-        for below in sorted(folder.absolute().iterdir())
-        if below.is_dir() and not below.name.startswith(".")
+        (below.name, sorted(path for path in disk.below(below) if _is_picture(path)))
+        for below in disk.entries(disk.from_root(folder))
+        if disk.is_folder(below) and not below.name.startswith(".")
     ]
     held = [(name, paths) for name, paths in held if paths]
     if not held:
@@ -270,10 +314,10 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
         ),
         queries=(
             *(
-                LabelledQuery(text=t, answers=tuple(found), kind=PRESENT)
+                LabelledQuery(text=t, answers=tuple(found), kind=QueryKind.PRESENT)
                 for t, found in held.items()
             ),
-            *(LabelledQuery(text=text, answers=(), kind=ABSENT) for text in absent),
+            *(LabelledQuery(text=text, answers=(), kind=QueryKind.ABSENT) for text in absent),
         ),
     )
 
@@ -281,8 +325,8 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
 def read_words(path: Path) -> list[str]:
     """The lines of a file of words; RequestError where it cannot be read or is empty."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = lines_of(read_text(path, or_pipe=True))
+    except (OSError, ValueError) as error:
         raise RequestError(f"{path} cannot be read as text: {error}", field="words") from error
     words = [line.strip() for line in lines if line.strip()]
     if not words:

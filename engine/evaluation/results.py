@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import types
-import typing
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, is_dataclass
-from functools import lru_cache
-from typing import TypeVar, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass
 
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
 from engine.states import Direction
+from engine.untrusted.documents import parse_object
+from engine.untrusted.values import read_as
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +192,6 @@ def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
 LATER = ("paired", "swaps", "routing", "calibration")
 """What a list does not show: most of a body, and slow to read."""
 
-T = TypeVar("T")
-
 
 def as_body(evaluation: Evaluation) -> str:
     """The JSON of an evaluation, without its id and time, which the row holds."""
@@ -221,42 +217,9 @@ _STORED_AS = {"warnings": "notes"}
 
 def _values_of(body: str, evaluation_id: int, created_at: float) -> dict[str, object]:
     named = {stored: name for name, stored in _STORED_AS.items()}
-    values = {named.get(name, name): value for name, value in json.loads(body).items()}
+    found = parse_object(body, with_names=True)
+    values = {named.get(name, name): value for name, value in found.items()}
     return {**values, "id": evaluation_id, "created_at": created_at}
-
-
-def read_as(kind: type[T], value: object) -> T:
-    """Build a dataclass from plain values, field by field; unknown fields are ignored."""
-    if not isinstance(value, dict):
-        raise TypeError(f"expected the fields of {kind.__name__}")
-    hints = _hints(kind)  # type: ignore[arg-type]
-    named = {
-        field.name: _as(hints[field.name], value[field.name])
-        for field in fields(kind)  # type: ignore[arg-type]
-        if field.name in value
-    }
-    return kind(**named)
-
-
-@lru_cache(maxsize=64)
-def _hints(kind: type) -> dict[str, object]:
-    return get_type_hints(kind)
-
-
-def _as(hint: object, value: object) -> object:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is tuple and isinstance(value, list):
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_as(arguments[0], each) for each in value)
-        return tuple(_as(one, each) for one, each in zip(arguments, value, strict=True))
-    if origin in (types.UnionType, typing.Union):
-        rest = [each for each in arguments if each is not type(None)]
-        return None if value is None else _as(rest[0], value)
-    if isinstance(hint, type) and is_dataclass(hint):
-        return read_as(hint, value)
-    if hint is float and isinstance(value, int | float):
-        return float(value)
-    return value
 
 
 Record = tuple[str, dict[str, object]]

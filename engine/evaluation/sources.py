@@ -1,4 +1,4 @@
-"""From a request to its data, the encoder, and the folders where the pictures may lie."""
+"""From a request to its data, a gallery's too, the encoder, and the folders of the pictures."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+import numpy as np
 from sqlite_utils import Database
 
 from cache.embeddings import EncoderRecord, encoders, put_encoder, vectors_of
 from cache.pictures import pictures_at
 from cache.store import Cache
 from cache.texts import imported_texts
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import (
     RequestError,
 )
-from engine.evaluation.data import Data
-from engine.evaluation.gallery import scenes_data
+from engine.evaluation.data import Data, LabelledQuery, SwappedPair
 from engine.evaluation.readers import (
     Captioned,
     captions_data,
@@ -26,10 +27,17 @@ from engine.evaluation.readers import (
     read_words,
     words_data,
 )
-from engine.evaluation.request import EvaluateRequest
 from engine.models.encoders import Encoders
+from engine.requests import EvaluateRequest
 from engine.results import FloatArray
+from engine.scoring.metrics import RightPairs
 from engine.states import DataKind
+from engine.storybook.captions import LEVELS, captions_of
+from engine.storybook.claims import Claim
+from engine.storybook.queries import routing_queries, swapped_claims, truth_matrix
+from engine.storybook.scenes import Scene
+from engine.storybook.shipped import Record, read_records
+from engine.storybook.wording import Caption, Language, fixed_wording
 
 
 def read_pictures(
@@ -83,11 +91,11 @@ def read_raw(request: EvaluateRequest) -> Raw:
     if request.data == BUILT_IN.name:
         return Raw(data=scenes_data(request.language))
     path = Path(request.data)
-    if path.is_dir():
+    if disk.is_folder(path):
         return Raw(data=classes_data(path, request.templates, dict(request.names)))
-    if not path.is_file():
+    if not disk.is_file(path):
         raise RequestError(
-            f"there is no file or folder {path}",
+            disk.absence(path, f"there is no file or folder {path}"),
             hint=f"DATA is a file of captions, a folder of classes, or the word {BUILT_IN.name}.",
             field="data",
         )
@@ -100,11 +108,11 @@ def read_raw(request: EvaluateRequest) -> Raw:
 def roots_of(request: EvaluateRequest) -> tuple[Path, ...]:
     """Folders in which the pictures of the data may lie."""
     if request.images is not None:
-        return (request.images.absolute(),)
-    if request.data == BUILT_IN.name or (path := Path(request.data)).is_dir():
+        return (disk.from_root(request.images),)
+    if request.data == BUILT_IN.name or disk.is_folder(path := Path(request.data)):
         return ()
-    beside = path.absolute().parent
-    return tuple((beside / name).absolute() for name in _BESIDE if (beside / name).is_dir())
+    beside = disk.from_root(path).parent
+    return tuple(disk.from_root(beside / name) for name in _BESIDE if disk.is_folder(beside / name))
 
 
 async def choose_encoder(
@@ -158,3 +166,76 @@ async def with_words(
     else:
         words = [record.text for record in await cache.read(imported_texts, encoder.id)]
     return words_data(f"{raw.data.name} (words)", raw.captions, words)
+
+
+def scenes_data(language: str = "") -> Data:
+    """The captions of the gallery at all levels, in one language or both.
+
+    Right is every picture that a caption is true of, not its own alone; routing and swaps are
+    asked as the storybook's own measures ask them.
+    """
+    languages = [each for each in Language if not language or each == language]
+    records = list(read_records(BUILT_IN.folder))
+    scenes = [record.scene for record in records]
+    captions, groups = _captions(records, languages)
+    true = truth_matrix([each.claim for each in captions], scenes)
+    picture, text = np.nonzero(true)
+    return Data(
+        name=BUILT_IN.name,
+        kind=DataKind.STORYBOOK,
+        pictures=tuple(str(BUILT_IN.folder / record.file) for record in records),
+        texts=tuple(each.text for each in captions),
+        right=RightPairs.of(text, picture),
+        groups=tuple(groups),
+        queries=_queries(scenes, languages),
+        swapped=tuple(pair for each in languages for pair in _swapped(scenes, each)),
+    )
+
+
+def _captions(
+    records: Sequence[Record], languages: Sequence[Language]
+) -> tuple[list[Caption], list[str]]:
+    """Every caption once, with what it states: the texts of the records."""
+    found: dict[str, tuple[Caption, str]] = {}
+    for record in records:
+        for language in languages:
+            own = captions_of(record.file, record.scene, language)
+            for level, each in zip(LEVELS, own, strict=True):
+                found.setdefault(each.text, (each, f"{language} level {level}"))
+    return [each for each, _ in found.values()], [group for _, group in found.values()]
+
+
+def _queries(scenes: Sequence[Scene], languages: Sequence[Language]) -> tuple[LabelledQuery, ...]:
+    """The storybook's queries, with the pictures that each is true of."""
+    asked = [each for each in routing_queries(scenes) if each.caption.language in languages]
+    true = truth_matrix([each.caption.claim for each in asked], scenes)
+    return tuple(
+        LabelledQuery(
+            text=each.caption.text,
+            answers=tuple(map(int, np.flatnonzero(column))),
+            kind=each.kind,
+        )
+        for each, column in zip(asked, true.T, strict=True)
+    )
+
+
+def _swapped(scenes: Sequence[Scene], language: Language) -> list[SwappedPair]:
+    true, false = swapped_claims(scenes)
+    return [
+        SwappedPair(
+            true=fixed_wording(good, language),
+            false=fixed_wording(bad, language),
+            picture=number % len(scenes),
+            attribute=_apart(good, bad),
+        )
+        for number, (good, bad) in enumerate(zip(true, false, strict=True))
+    ]
+
+
+def _apart(one: Claim, other: Claim) -> str:
+    """The attribute in which two claims differ."""
+    mine, theirs = one.stated(), other.stated()
+    for subject, changed in zip(one.subjects, other.subjects, strict=True):
+        if subject != changed:
+            mine, theirs = subject.stated(), changed.stated()
+    return next(name for name in mine if mine[name] != theirs.get(name))

@@ -102,12 +102,17 @@ def _english(text: str, hit: re.Match[str], attribute: str, word: str) -> Varian
     return Variant(text=changed, attribute=attribute, old=hit[0], new=new)
 
 
+def takes_an(word: str) -> bool:
+    """The article before the word is `an`; told by its first letter."""
+    return word.startswith(("a", "e", "i", "o", "u"))
+
+
 def with_article(before: str, word: str) -> str:
     """What stands before a word, its last article as the word takes it."""
     article = _ARTICLE.search(before)
     if article is None:
         return before
-    letter = article[1] + ("n" if word[0] in "aeiou" else "")
+    letter = article[1] + ("n" if takes_an(word) else "")
     return before[: article.start()] + letter + article[2]
 
 

@@ -225,6 +225,24 @@ class Generation:
             return built_in
         return self._generators.configured
 
+    async def notice(self, request: GenerateRequest, library: str = "") -> str:
+        """What a person should know before the request is carried out; mostly nothing.
+
+        A small generator names the words that it never met, and how to get one that knows them.
+        """
+        source = self.source(request, library)
+        try:
+            info = await self._generators.describe(source)
+        except EngineError:
+            return ""  # Asking for the picture says what is wrong.
+        words = info.vocabulary.notice(request.prompt) if info.vocabulary is not None else ""
+        if not words or source == self._generators.configured:
+            return words
+        other = self._generators.configured
+        if self._generators.locate(other) is not None:
+            return f"{words} {other} knows more: choose it as the model."
+        return f"{words} For anything: t2itui models get {other}"
+
     async def _check(self, spec: GenerationSpec) -> None:
         _check_text(spec.request)
         source = self.source(checked(spec.request), spec.library)

@@ -13,6 +13,7 @@ from cache.errors import CacheError, CacheFullError
 from cache.generated import GeneratedRecord, find_generated, generated_for
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
+from engine import disk
 from engine.errors import RejectedError
 from engine.events import (
     GeneratedPicture,
@@ -66,6 +67,8 @@ def picture_of(
 class _Plan:
     parameters: GenerationParameters
     digests: Digests
+    notice: str
+    """On words that the generator never met; empty where there are none."""
 
 
 class GenerationJob:
@@ -110,6 +113,8 @@ class GenerationJob:
         """Generate; RejectedError where nothing came of it, and what models and cache raise."""
         await self._link_receipt(SequelRecord(job_id=job_id))
         plan = await self._plan()
+        if plan.notice:
+            report(JobNote(job_id=job_id, message=plan.notice))
         known = await self._known(plan)
         for index, seed in enumerate(self._seeds(known), 1):
             record = known.get(seed) or await self._generate(plan, index, seed, job_id, report)
@@ -121,7 +126,9 @@ class GenerationJob:
         info = await self._generators.describe(self._source)
         parameters = await asyncio.to_thread(resolve, self.spec.request, info)
         digests = await asyncio.to_thread(digest, parameters, self.spec.library)
-        return _Plan(parameters=parameters, digests=digests)
+        vocabulary = info.vocabulary
+        notice = "" if vocabulary is None else vocabulary.notice(parameters.prompt, full=True)
+        return _Plan(parameters=parameters, digests=digests, notice=notice)
 
     async def _known(self, plan: _Plan) -> dict[int, GeneratedRecord]:
         """The pictures that the cache has of this request, by seed; any if none is named."""
@@ -234,7 +241,7 @@ def _nothing(db: object) -> None:
 
 
 def _is_there(record: GeneratedRecord) -> bool:
-    return Path(record.path).is_file()
+    return disk.is_file(record.path)
 
 
 def _pictures(count: int) -> str:

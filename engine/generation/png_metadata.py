@@ -22,6 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 from engine.errors import PictureError
 from engine.generation.recipe import Recipe, UsedLora, clean, from_json, to_json
 from engine.models.schedulers import SCHEDULERS, scheduler_labelled
+from engine.untrusted.documents import open_file, parse_json
 
 MAX_LENGTH = 64_000
 """Characters; what is longer is no prompt."""
@@ -114,9 +115,9 @@ def _quoted(value: object) -> str:
 
 
 def _unquoted(text: str) -> str:
-    if text[:1] == '"' and len(text) > 1:
+    if text.startswith('"') and len(text) > 1:
         try:
-            return str(json.loads(text))
+            return str(parse_json(text))
         except ValueError:
             return text
     return text.strip()
@@ -162,13 +163,17 @@ def read_recipe(path: Path) -> Recipe:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
+            with (
+                open_file(path) as file,
+                Image.open(file, formats=("PNG", "JPEG", "WEBP")) as image,
+            ):
                 texts = _texts(image)
     except UnidentifiedImageError as error:
         raise PictureError(f"{path} is no PNG, JPEG or WebP picture") from error
     except OSError as error:
         raise PictureError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (ValueError, SyntaxError, KeyError, Image.DecompressionBombError) as error:
+    except Exception as error:
+        # Pillow's plugins raise anything on damaged files.
         raise PictureError(f"{path} is damaged: {error}") from error
     recipe = _understood(texts)
     if recipe is None:

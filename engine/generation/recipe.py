@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import disk
 from engine.errors import RequestError
 from engine.generation.request import DEFAULT_STRENGTH, GenerateRequest
 from engine.models.parameters import GenerationParameters, Lora
+from engine.untrusted.documents import finite_number, parse_object
 
 if TYPE_CHECKING:
     from engine.models.generator_messages import GeneratedImage
@@ -52,6 +54,7 @@ def _hash(path: Path, field: str) -> str:
         raise RequestError(f"{path} cannot be read: {error.strerror}", field=field) from error
 
 
+_BEYOND = 2.0**64
 VERSION = 1
 """Of the JSON form; a reader takes the fields that it knows."""
 
@@ -167,11 +170,8 @@ def from_json(text: str, *, private: bool = False) -> Recipe:
 
     Paths are taken from this machine's own notes (`private`) alone, never from a picture.
     """
-    try:
-        found = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-    if not isinstance(found, dict) or not isinstance(found.get("prompt"), str):
+    found = parse_object(text, with_names=private)
+    if not isinstance(found.get("prompt"), str):
         raise ValueError("it names no prompt")
     known = {field.name: field.type for field in fields(Recipe)}
     values: dict[str, object] = {}
@@ -181,7 +181,7 @@ def from_json(text: str, *, private: bool = False) -> Recipe:
         elif name == _FALLBACKS and isinstance(value, list):
             values["memory_fallbacks"] = tuple(clean(str(entry)) for entry in value)
         elif name in known and name != "warnings" and (private or name not in _PRIVATE):
-            values[name] = _typed(value, known[name])
+            values[name] = _typed(name, value, known[name])
     return Recipe(**values)  # type: ignore[arg-type]
 
 
@@ -193,12 +193,12 @@ def request_from(recipe: Recipe, *, model: str | None = None) -> tuple[GenerateR
     warnings = list(recipe.warnings)
     loras = []
     for used in recipe.loras:
-        if used.path and Path(used.path).is_file():
+        if used.path and disk.is_file(used.path):
             loras.append(Lora(path=Path(used.path), weight=used.weight))
         else:
             warnings.append(f"the LoRA {used.name} ({used.weight:g}) is not at hand")
     start = Path(recipe.start_path) if recipe.start_path else None
-    if recipe.start_sha256 and (start is None or not start.is_file()):
+    if recipe.start_sha256 and (start is None or not disk.is_file(start)):
         start = None
         warnings.append("it is a variation of a picture that is not at hand")
     request = GenerateRequest(
@@ -230,20 +230,19 @@ def _lora(entry: object, *, private: bool) -> UsedLora:
         raise ValueError("a LoRA is no object")
     return UsedLora(
         name=clean(str(entry.get("name", ""))),
-        weight=float(entry.get("weight", 1.0)),
+        weight=finite_number(entry.get("weight", 1.0)),
         sha256=clean(str(entry.get("sha256", ""))),
         path=str(entry.get("path", "")) if private else "",
     )
 
 
-def _typed(value: object, wanted: object) -> object:
+def _typed(name: str, value: object, wanted: object) -> object:
     """The value, if it is of the type that the field's annotation names."""
     kind = str(wanted).removesuffix(" | None")
     if kind == "str" and isinstance(value, str):
         return clean(value)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == "int" and isinstance(value, int) and is_number:
+    if kind == "int" and isinstance(value, int) and abs(finite_number(value)) < _BEYOND:
         return value
-    if kind == "float" and is_number:
-        return float(value)  # type: ignore[arg-type]
-    raise ValueError(f"{value!r} is no {kind}")
+    if kind == "float":
+        return finite_number(value)
+    raise ValueError(f"{name} is no {kind}")

@@ -8,16 +8,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import disk
 from engine.errors import RequestError
-from engine.models.parameters import GenerationParameters, Lora
+from engine.file_types import FORMATS, register_openers
+from engine.models.parameters import (
+    MAX_GUIDANCE,
+    MAX_SIDE,
+    MAX_STEPS,
+    GenerationParameters,
+    Lora,
+)
 from engine.models.schedulers import SCHEDULERS, scheduler_named
+from engine.untrusted.documents import open_file
 
 if TYPE_CHECKING:
     from engine.models.generator_info import GeneratorInfo
 
-MAX_SIDE = 4096
-MAX_STEPS = 500
-MAX_GUIDANCE = 50.0
 MAX_COUNT = 100
 MAX_SEED = (1 << 63) - 1
 MAX_LORA_WEIGHT = 4.0
@@ -140,8 +146,9 @@ def _check_lora(lora: Lora) -> None:
             hint="Look for a .safetensors version of the LoRA.",
             field="loras",
         )
-    if not lora.path.is_file():
-        raise RequestError(f"there is no file {lora.path}", field="loras")
+    if not disk.is_file(lora.path):
+        reason = disk.absence(lora.path, f"there is no file {lora.path}")
+        raise RequestError(reason, field="loras")
 
 
 def _check_start(request: GenerateRequest) -> None:
@@ -153,8 +160,10 @@ def _check_start(request: GenerateRequest) -> None:
             hint="0.3 stays close to the start picture, 0.8 keeps little of it.",
             field="strength",
         )
-    if not request.start_picture.is_file():
-        raise RequestError(f"there is no picture {request.start_picture}", field="start_picture")
+    if not disk.is_file(request.start_picture):
+        path = request.start_picture
+        reason = disk.absence(path, f"there is no picture {path}")
+        raise RequestError(reason, field="start_picture")
 
 
 def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParameters:
@@ -197,12 +206,14 @@ def _shape_of(picture: Path, info: GeneratorInfo) -> tuple[int, int]:
     """Return the picture's shape in the model's usual area, in its multiples of pixels."""
     from PIL import Image
 
+    register_openers()
     try:
-        with Image.open(picture) as image:
+        with open_file(picture) as file, Image.open(file, formats=FORMATS) as image:
             width, height = image.size
             if image.getexif().get(_ORIENTATION, 1) in _LYING:
                 width, height = height, width
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:
+        # Pillow's plugins raise anything on damaged files.
         raise RequestError(
             f"{picture} cannot be read as a picture: {error}", field="start_picture"
         ) from error

@@ -30,6 +30,7 @@ from cache.pictures import NewPicture
 from cache.store import Cache
 from engine.errors import EmptyLibraryError, EngineError, PictureError
 from engine.events import PromptScore
+from engine.files import thumbnail
 from engine.generation.png_metadata import encode_png, read_recipe
 from engine.generation.recipe import Recipe, to_json
 from engine.generation.request import GenerationSpec
@@ -38,7 +39,6 @@ from engine.models.generator_messages import GeneratedImage
 from engine.models.input_spec import InputSpec, prepare
 from engine.settings import EngineSettings
 from engine.states import OutputCheck
-from engine.thumbnails import thumbnail
 
 _EMBEDDED_ALONG = 32
 """Generated pictures that an interruption left without an embedding get it with the next one."""
@@ -275,7 +275,7 @@ def _read_pixels(paths: dict[int, str], spec: InputSpec) -> tuple[list[int], NDA
     """The pictures whose files are there, as the encoder sees them: uint8 [n, H, W, 3]."""
     ids, pixels = [], []
     for picture_id, path in paths.items():
-        with suppress(OSError), Image.open(path) as image:
+        with suppress(OSError, ValueError, SyntaxError), Image.open(path) as image:
             pixels.append(prepare(image, spec))
             ids.append(picture_id)
     return ids, np.stack(pixels) if pixels else np.zeros((0, spec.height, spec.width, 3), np.uint8)

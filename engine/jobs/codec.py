@@ -14,15 +14,23 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
-from engine.evaluation.request import QUERIES, EvaluateRequest
 from engine.generation.request import GenerateRequest, GenerationSpec
 from engine.models.parameters import Lora
 from engine.models.schedulers import SCHEDULERS
-from engine.requests import DownloadRequest, ExportRequest, ImportRequest, IndexRequest
+from engine.requests import (
+    QUERIES,
+    DownloadRequest,
+    EvaluateRequest,
+    ExportRequest,
+    ImportRequest,
+    IndexRequest,
+    TrainRequest,
+)
 from engine.states import JobKind, VectorLayout
-from engine.training.request import TrainRequest
+from engine.untrusted.documents import parse_object
 
 JobRequest: TypeAlias = (
     IndexRequest
@@ -377,7 +385,7 @@ def request_to_json(request: JobRequest) -> str:
 
 def _path_text(value: object) -> str:
     if isinstance(value, Path):
-        return str(value.absolute())
+        return str(disk.from_root(value))
     raise TypeError(f"{value!r} has no place in a request")
 
 
@@ -391,7 +399,7 @@ def request_from_json(kind: type[Request], text: str) -> Request:
     Raises RequestError where a newer or broken program wrote it.
     """
     try:
-        values = json.loads(text)
+        values = parse_object(text, with_names=True)
         for name in _DROPPED.get(kind, ()):
             values.pop(name, None)
         request: Request = _read(kind, values)

@@ -28,7 +28,7 @@ from cache.jobs import (
     set_job,
 )
 from cache.store import Cache
-from engine.errors import EngineError
+from engine.errors import T2IError
 from engine.events import (
     JobCancelled,
     JobEvent,
@@ -120,6 +120,8 @@ UNREMEMBERED = frozenset({JobKind.MEASURE})
 """Kinds that nobody asked for: they have no row in the cache, and none is run again."""
 
 IDS_CLAIMED = 100
+
+BUG = "This is a bug in t2itui; logs/crash.log in its home folder has the traceback."
 
 logger = logging.getLogger(__name__)
 
@@ -335,12 +337,17 @@ def _outcome(job: Job, task: asyncio.Task[str]) -> Outcome:
     match task.exception():
         case None:
             return JobFinished(job_id=job.id, message=task.result(), seconds=now - job._began)
-        case EngineError() | CacheError() as error:
-            kind = type(error).__name__
-            return JobFailed(job_id=job.id, message=error.message, hint=error.hint, error=kind)
+        case T2IError() as error:
+            return JobFailed(
+                job_id=job.id,
+                message=error.message,
+                hint=error.hint,
+                error=type(error).__name__,
+                exit_code=error.exit_code,
+            )
         case OSError() as error:
             return JobFailed(job_id=job.id, message=str(error))
         case error:
             logger.error("job %d (%s) failed", job.id, job.kind, exc_info=error)
             message = f"{type(error).__name__}: {error}"
-            return JobFailed(job_id=job.id, message=message, hint="This is a bug in t2itui.")
+            return JobFailed(job_id=job.id, message=message, hint=BUG)

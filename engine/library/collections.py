@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,8 +31,10 @@ from cache.files import SeenFile
 from cache.pictures import NewPicture
 from cache.store import Cache
 from cache.texts import TextRecord
+from engine import disk, numbers
 from engine.collections import BUILT_IN, Collection
 from engine.errors import EngineError, RequestError
+from engine.untrusted.documents import lines_of, parse_json, parse_object, read_object, read_text
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -71,10 +72,10 @@ def read_collection(collection: Collection) -> NewCollection:
                 dim=vectors["vectors"].shape[1],
                 logit_scale=float(metadata["logit_scale"]),
                 source=collection.name,
-                languages=tuple(json.loads(metadata["languages"])),
+                languages=_listed(metadata["languages"]),
             ),
             vectors=vectors["vectors"],
-            texts=_texts(json.loads(metadata["texts"]), vectors),
+            texts=_texts(_listed(metadata["texts"]), vectors),
             matcher=weights,
             report=about["report"],
             zeros=_zeros(collection),
@@ -85,8 +86,8 @@ def read_collection(collection: Collection) -> NewCollection:
 
 def picture_names(collection: Collection) -> list[str]:
     """The file names of its pictures, in the order of the records."""
-    lines = (collection.folder / collection.records).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["file"] for line in lines]
+    lines = lines_of(read_text(collection.folder / collection.records))
+    return [str(parse_object(line)["file"]) for line in lines]
 
 
 def shipped_vectors(collection: Collection, encoder_id: str) -> dict[str, NDArray[np.float32]]:
@@ -128,18 +129,25 @@ def _files(collection: Collection, thumbnails: Arrays) -> list[tuple[SeenFile, N
 
 
 def _seen(path: Path) -> SeenFile:
-    status = path.stat()
-    return SeenFile(path=str(path), size=status.st_size, mtime_ns=status.st_mtime_ns)
+    size, mtime_ns = numbers.stamp(path.stat())
+    return SeenFile(path=str(path), size=size, mtime_ns=mtime_ns)
 
 
 def _zeros(collection: Collection) -> dict[str, str]:
-    if not collection.zeros.is_file():
+    if not disk.is_file(collection.zeros):
         return {}
-    found: dict[str, str] = json.loads(collection.zeros.read_text(encoding="utf-8"))
-    return found
+    return {key: str(body) for key, body in read_object(collection.zeros).items()}
 
 
-def _texts(texts: list[str], tensors: Arrays) -> list[TextRecord]:
+def _listed(text: str) -> tuple[str, ...]:
+    """The texts in a JSON list. Raises ValueError."""
+    found = parse_json(text)
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise ValueError("no list of texts")
+    return tuple(str(each) for each in found)
+
+
+def _texts(texts: Sequence[str], tensors: Arrays) -> list[TextRecord]:
     rows = zip(texts, tensors["text_vectors"], tensors["tokens"].tolist(), strict=True)
     return [
         TextRecord(text=text, vector=vector, tokens=tokens, lost="", imported=False)

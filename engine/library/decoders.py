@@ -167,11 +167,11 @@ def _cores() -> int:
 
 
 def _outcome(task: FileTask, reply: Reply) -> ReadOutcome:
-    fields = reply.fields
-    if "bad" in fields:
-        return RefusedFile(task=task, reason=reply.text("bad"))
-    if "unreadable" in fields:
-        return RefusedFile(task=task, reason=reply.text("unreadable"), is_final=False)
+    match reply.fields:
+        case {"bad": _}:
+            return RefusedFile(task=task, reason=reply.text("bad"))
+        case {"unreadable": _}:
+            return RefusedFile(task=task, reason=reply.text("unreadable"), is_final=False)
     new, pixels = None, None
     if reply.arrays:
         new = NewPicture(
@@ -179,7 +179,7 @@ def _outcome(task: FileTask, reply: Reply) -> ReadOutcome:
             width=reply.whole("width"),
             height=reply.whole("height"),
             format=reply.text("format"),
-            partial=bool(fields["partial"]),
+            partial=bool(reply.fields["partial"]),
             thumbnail=reply.arrays[0].tobytes(),
         )
     if len(reply.arrays) > 1:
@@ -190,6 +190,6 @@ def _outcome(task: FileTask, reply: Reply) -> ReadOutcome:
         size=reply.whole("size"),
         mtime_ns=reply.whole("mtime_ns"),
         new=new,
-        is_known=bool(fields.get("known")),
+        is_known=bool(reply.fields.get("known")),
         pixels=pixels,
     )

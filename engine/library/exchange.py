@@ -21,14 +21,14 @@ from engine.events import JobNote, Report
 from engine.files import new_folder
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.jobs.threads import ThreadProgress, on_thread
+from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.imports import ImportRun
 from engine.library.indexing import Measure
-from engine.library.progress import ProgressReporter
-from engine.library.vector_files import Array, NamedVectors, write_folder, write_npz
+from engine.library.vector_files import NamedVectors, write_folder, write_npz
 from engine.requests import ExportRequest, ImportRequest
 from engine.settings import EngineSettings
-from engine.states import JobKind, VectorLayout
+from engine.states import JobKind, Unit, VectorLayout
+from engine.untrusted.arrays import Array
 
 _SHOWN_AT_ONCE = 4096
 
@@ -77,7 +77,7 @@ class ExportRun:
         ids, matrix = await self._cache.read(load_matrix, self._request.encoder_id)
         path_of = dict[int, str]()
         for start in range(0, len(ids), _SHOWN_AT_ONCE):
-            self._progress.report("reading names", start, len(ids), unit="pictures")
+            self._progress.report("reading names", start, len(ids), unit=Unit.PICTURES)
             path_of |= await self._cache.read(_best_paths, ids[start : start + _SHOWN_AT_ONCE])
         if nameless := len(ids) - len(path_of):
             note = f"{nameless} pictures have no path and were left out"
@@ -95,9 +95,9 @@ class ExportRun:
         """Write on a thread that stops at its next piece when the job is cancelled."""
         target, size = self._request.target, pictures.vectors.nbytes
         pulse = ThreadProgress(
-            lambda done: self._progress.report("writing", done, max(size, done), unit="bytes")
+            lambda done: self._progress.report("writing", done, max(size, done), unit=Unit.BYTES)
         )
-        self._progress.report("writing", 0, size, unit="bytes")
+        self._progress.report("writing", 0, size, unit=Unit.BYTES)
         writer = _WRITERS.get(self._request.layout)
         if writer is None:
             raise RequestError(

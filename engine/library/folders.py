@@ -8,6 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeAlias
 
+from engine import disk, numbers
 from engine.errors import RequestError
 from engine.file_types import SUFFIXES
 
@@ -69,15 +70,14 @@ def _visit(path: str, seen: list[str]) -> ScannedFolder:
         return folder
     for entry in ordered:
         name = entry.name
-        if name[0] == ".":
+        if name.startswith("."):
             continue
         try:
             suffix = name[name.rfind(".") :]
             if suffix not in _SUFFIXES and suffix.lower() not in _SUFFIXES:
                 is_folder = entry.is_dir()
             elif entry.is_file():
-                status = entry.stat()
-                folder.files.append((entry.path, status.st_size, status.st_mtime_ns))
+                folder.files.append((entry.path, *numbers.stamp(entry.stat())))
                 continue
             elif not (is_folder := entry.is_dir()):
                 folder.odd.append((entry.path, _oddity(entry)))
@@ -113,8 +113,8 @@ def check_roots(folders: Sequence[Path]) -> list[str]:
     """
     if not folders:
         raise RequestError("No folder to index", hint="Name one: t2itui index DIR", field="folders")
-    # resolve() would follow links: paths are kept as the person wrote them.
-    roots = [_check(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
+    # Links are kept: paths stay as the person wrote them.
+    roots = [_check(os.path.normpath(disk.from_root(folder))) for folder in folders]
     return [
         root
         for index, root in enumerate(roots)
@@ -128,13 +128,13 @@ def _check(path: str) -> str:
         raise RequestError(
             f"The name of {name} is not valid UTF-8", hint="Rename the folder.", field="folders"
         )
-    if not Path(path).exists():
+    if not disk.exists(path):
         raise RequestError(
-            f"There is no folder {path}",
+            disk.absence(path, f"There is no folder {path}"),
             hint="Check the name, or that its disk is mounted; what is known of it is kept.",
             field="folders",
         )
-    if not Path(path).is_dir():
+    if not disk.is_folder(path):
         raise RequestError(
             f"{path} is a file", hint="Name the folder that holds it.", field="folders"
         )

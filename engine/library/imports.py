@@ -27,16 +27,17 @@ from cache.files import FailureRecord, failures, known_files, put_folder
 from cache.pictures import add_names
 from cache.store import Cache
 from cache.texts import TextRecord, get_texts, put_texts
+from engine import disk, numbers
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, LibraryChanged, Report
-from engine.jobs.threads import ThreadProgress, on_thread
+from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
 from engine.library.pipeline import BatchCounts, IndexPipeline
 from engine.library.plan import FileTask
-from engine.library.progress import ProgressReporter
 from engine.library.vector_files import VectorArray, read_folder, read_npz
 from engine.requests import ImportRequest
 from engine.settings import EngineSettings
+from engine.states import Unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +68,13 @@ def open_sources(request: ImportRequest) -> VectorSources:
         raise RequestError(
             "Nothing to import", hint="Name --pictures, --texts or both.", field="pictures"
         )
-    if request.root is not None and not request.root.is_dir():
+    if request.root is not None and not disk.is_folder(request.root):
         raise RequestError(
-            f"There is no folder {request.root}",
+            disk.absence(request.root, f"There is no folder {request.root}"),
             hint="Name the folder that the pictures lie in, or leave --root out.",
             field="root",
         )
-    if request.pictures is not None and request.pictures.is_dir():
+    if request.pictures is not None and disk.is_folder(request.pictures):
         layout = read_folder(request.pictures)
         pictures += layout.pictures
         texts += layout.texts
@@ -114,7 +115,7 @@ class FoundFiles:
 
 def path_of(root: Path | None, name: str) -> str:
     """The path that a name stands for: below the root where there is one, else as it is."""
-    return name if root is None else os.path.normpath(root.absolute() / name)
+    return name if root is None else os.path.normpath(disk.from_root(root) / name)
 
 
 def find_files(
@@ -147,7 +148,7 @@ def _stat(path: str) -> tuple[int, int] | None:
         found = os.stat(path)  # noqa: PTH116 - a million paths stay text
     except (OSError, ValueError):
         return None
-    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+    return numbers.stamp(found) if stat.S_ISREG(found.st_mode) else None
 
 
 _FILES_AT_ONCE = 2048
@@ -194,24 +195,24 @@ class ImportRun:
                 f"{known.id} has vectors of {known.dim} numbers in the cache; these have {dim}",
                 hint="Check --encoder: vectors of another encoder need an id of their own.",
             )
-        self._encoder = _keep_known(record, known)
+        self._encoder = _completed_from(record, known)
         await self._cache.write(put_encoder, self._encoder)
 
     async def _import_texts(self, sources: VectorSources) -> None:
         done, total = 0, sources.text_rows
-        async for names, vectors in self._batches(sources.texts, "texts"):
-            self._progress.report("importing texts", done, total, unit="texts")
+        async for names, vectors in self._batches(sources.texts, Unit.TEXTS):
+            self._progress.report("importing texts", done, total, unit=Unit.TEXTS)
             self._new_texts += await self._cache.write(
                 _write_texts, self._encoder.id, names, vectors
             )
             done += len(names)
         if total:
-            self._progress.report("importing texts", total, total, unit="texts")
+            self._progress.report("importing texts", total, total, unit=Unit.TEXTS)
 
     async def _import_pictures(self, sources: VectorSources) -> None:
         total = sources.picture_rows
-        async for names, vectors in self._batches(sources.pictures, "pictures"):
-            self._progress.report("importing vectors", len(self._paths), total, unit="pictures")
+        async for names, vectors in self._batches(sources.pictures, Unit.PICTURES):
+            self._progress.report("importing vectors", len(self._paths), total, unit=Unit.PICTURES)
             paths, added = await self._cache.write(
                 _write_pictures, self._encoder.id, self._request.root, names, vectors
             )
@@ -221,14 +222,14 @@ class ImportRun:
                 self._report(LibraryChanged(job_id=self._job_id, added=added))
         if not total:
             return
-        self._progress.report("importing vectors", total, total, unit="pictures")
+        self._progress.report("importing vectors", total, total, unit=Unit.PICTURES)
         self._paths = await asyncio.to_thread(lambda: list(dict.fromkeys(self._paths)))
         if again := total - len(self._paths):
             note = f"{again} pictures are named more than once; the first vector of each counts"
             self._report(JobNote(job_id=self._job_id, message=note))
 
     async def _batches(
-        self, parts: Sequence[VectorArray], unit: str
+        self, parts: Sequence[VectorArray], unit: Unit
     ) -> AsyncIterator[tuple[Sequence[str], Vectors]]:
         """Names and vectors of all parts, a block at a time; one part is in memory at once."""
         for part in parts:
@@ -245,12 +246,12 @@ class ImportRun:
         root = self._request.root
         if root is None:
             return
-        await self._cache.write(put_folder, str(root.absolute()))
-        tasks = await self._look_for_files(root.absolute())
+        await self._cache.write(put_folder, str(disk.from_root(root)))
+        tasks = await self._look_for_files(disk.from_root(root))
         if not tasks:
             return
         self._total = len(tasks)
-        self._progress.report("reading pictures", 0, self._total, unit="pictures")
+        self._progress.report("reading pictures", 0, self._total, unit=Unit.PICTURES)
         settings = DecoderSettings(
             count=min(decoder_count(self._settings.decoders), len(tasks)),
             log=self._settings.home / "logs" / "decoder.log",
@@ -275,7 +276,7 @@ class ImportRun:
         bad = {record.path: record for record in await self._cache.read(failures, str(root))}
         paths, tasks = self._paths, list[FileTask]()
         for start in range(0, len(paths), _FILES_AT_ONCE):
-            self._progress.report("looking for files", start, len(paths), unit="files")
+            self._progress.report("looking for files", start, len(paths), unit=Unit.FILES)
             part = paths[start : start + _FILES_AT_ONCE]
             found = await asyncio.to_thread(find_files, part, known, bad)
             self._present += found.present
@@ -286,7 +287,7 @@ class ImportRun:
         """Count a picture that was read."""
         self._decoded += 1
         self._progress.report(
-            "reading pictures", self._decoded, self._total, unit="pictures", detail=path
+            "reading pictures", self._decoded, self._total, unit=Unit.PICTURES, detail=path
         )
 
     def batch_written(self, written: BatchCounts) -> None:
@@ -315,7 +316,7 @@ def _record(request: ImportRequest, dim: int) -> EncoderRecord:
     )
 
 
-def _keep_known(record: EncoderRecord, known: EncoderRecord | None) -> EncoderRecord:
+def _completed_from(record: EncoderRecord, known: EncoderRecord | None) -> EncoderRecord:
     """What the cache knows of an encoder outlives an import that left the defaults."""
     if known is None:
         return record

@@ -21,16 +21,16 @@ from engine.errors import ModelMissingError
 from engine.events import JobNote, LibraryChanged, Report
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
+from engine.jobs.progress import INTERVAL_S, ProgressReporter
 from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
 from engine.library.folders import check_roots, readable, walk
 from engine.library.pipeline import BatchCounts, IndexPipeline, write_scan
 from engine.library.plan import FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
-from engine.library.progress import INTERVAL_S, ProgressReporter
 from engine.models.input_spec import InputSpec
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
 from engine.settings import EngineSettings
-from engine.states import JobKind
+from engine.states import JobKind, Unit
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -134,7 +134,7 @@ class IndexRun:
 
     async def _scan(self, roots: list[str], target: EncoderSpace) -> ScanPlan:
         """Walk and plan on the thread, telling meanwhile how many files were found."""
-        self._progress.report("walking", 0, unit="files")
+        self._progress.report("walking", 0, unit=Unit.FILES)
         known = await self._known(roots, target)
         plan, stop = ScanPlan(), threading.Event()
         request = self._request
@@ -150,7 +150,7 @@ class IndexRun:
         try:
             while not planning.done():
                 await asyncio.wait([planning], timeout=INTERVAL_S)
-                self._progress.report("walking", plan.found, unit="files")
+                self._progress.report("walking", plan.found, unit=Unit.FILES)
             await planning
         finally:
             stop.set()
@@ -213,14 +213,14 @@ class IndexRun:
             missing_ids=self._missing_ids,
             batch_size=self._request.batch_size,
         )
-        self._progress.report("indexing", 0, self._total, unit="files")
+        self._progress.report("indexing", 0, self._total, unit=Unit.FILES)
         async with open_decoders(settings) as decoders:
             await pipeline.run(plan.tasks, decoders)
         return pipeline.without_vector
 
     async def _embed(self, pixels: NDArray[np.uint8]) -> Vectors:
         if not self._is_loaded:
-            self._progress.report("loading the encoder", self._done, self._total, unit="files")
+            self._progress.report("loading the encoder", self._done, self._total, unit=Unit.FILES)
             loaded = await self._host.load(self._source)
             for message in loaded.warnings:
                 self._report(JobNote(job_id=self._job_id, message=message))
@@ -230,7 +230,7 @@ class IndexRun:
     def file_done(self, path: str) -> None:
         """Count a file that was read and, where needed, embedded."""
         self._done += 1
-        self._progress.report("indexing", self._done, self._total, unit="files", detail=path)
+        self._progress.report("indexing", self._done, self._total, unit=Unit.FILES, detail=path)
 
     def batch_written(self, written: BatchCounts) -> None:
         """Count a committed batch and let searches know."""

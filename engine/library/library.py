@@ -12,6 +12,7 @@ from cache.library import LibraryCounts, counts
 from cache.pictures import ShownPicture, shown_pictures, thumbnails
 from cache.sql import revision
 from cache.store import Cache
+from engine import disk
 from engine.results import Shown
 
 
@@ -62,7 +63,7 @@ class Library:
 
 
 def _absolute(path: Path) -> str:
-    return str(path.absolute())
+    return str(disk.from_root(path))
 
 
 def _shown(found: ShownPicture) -> Shown:

@@ -90,7 +90,7 @@ def make_plan(
             for path, _, _ in files:
                 struck.pop(path, None)
             chosen = choose(folder.path, files)
-            _keep_rest(files, chosen, known)
+            _spare_unchosen(files, chosen, known)
             files = chosen
         _compare(plan, files, known, struck)
         for path, reason in folder.odd:
@@ -102,7 +102,7 @@ def make_plan(
     plan.forgiven = [path for path in struck if not path.startswith(prefixes)]
 
 
-def _keep_rest(files: list[FoundFile], chosen: list[FoundFile], known: KnownFiles) -> None:
+def _spare_unchosen(files: list[FoundFile], chosen: list[FoundFile], known: KnownFiles) -> None:
     """Files that were not chosen are still there: they must not count as missing."""
     taken = {path for path, _, _ in chosen}
     for path, _, _ in files:

@@ -9,27 +9,27 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cache.embeddings import Vectors
+from engine import disk
 from engine.errors import VectorsError
 from engine.files import replaced
-from engine.jobs.threads import ThreadProgress
+from engine.jobs.progress import ThreadProgress
+from engine.untrusted import arrays
+from engine.untrusted.arrays import Array
+from engine.untrusted.documents import is_text, open_file
 
 if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
-
-Array: TypeAlias = NDArray[np.generic]
 
 _UNIT_ERROR = 1e-6
 """Vectors this close to unit length are taken as they are, so that a round trip changes no bit."""
@@ -110,7 +110,7 @@ def check_names(where: str, names: Sequence[str]) -> None:
     for row, name in enumerate(names):
         if not name.strip():
             raise VectorsError(f"{where}: row {row} has an empty name")
-        if "\0" in name or not _is_text(name):
+        if "\0" in name or not is_text(name):
             raise VectorsError(f"{where}: the name in row {row} is not valid text")
 
 
@@ -144,59 +144,28 @@ def _unit_rows(
     units[:] = exact
 
 
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-_UNREADABLE = (ValueError, EOFError, OSError, MemoryError, zipfile.BadZipFile, zlib.error)
-
-
 def read_npz(path: Path, names: str) -> list[VectorArray]:
     """The vectors of a `.npz` with an array `vector` and one of names; nothing is unpickled.
 
     Raises VectorsError for anything else.
     """
-    arrays = _arrays(path, names)
-    labels = texts_of(f"{path.name}, {names}", arrays[names])
-    return [vector_array(path.name, lambda: labels, arrays["vector"])]
-
-
-def _arrays(path: Path, names: str) -> dict[str, Array]:
-    wanted = (names, "vector")
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = list(archive.files)
-            if set(wanted) <= set(found):
-                return {name: archive[name] for name in wanted}
+        found = arrays.read_npz(path, (names, "vector"))
     except FileNotFoundError as error:
         raise VectorsError(f"There is no file {path}") from error
-    except (*_UNREADABLE, AttributeError, TypeError) as error:
+    except ValueError as error:
         raise VectorsError(
-            f"{path} cannot be read as a .npz file: {_reason(path, error)}",
+            f"{path} cannot be read as a .npz file: {error}",
             hint=f"Write it with numpy.savez(path, {names}=..., vector=...), names as text.",
         ) from error
-    raise VectorsError(
-        f"{path} has the arrays {', '.join(found) or 'none'}; `{names}` and `vector` are needed",
-    )
+    labels = texts_of(f"{path.name}, {names}", found[names])
+    return [vector_array(path.name, lambda: labels, found["vector"])]
 
 
-def _reason(path: Path, error: BaseException) -> str:
-    """Why numpy refused a file; its own words would advise to unpickle it."""
-    if not zipfile.is_zipfile(path):
-        return "it is something else, or cut short"
-    if "pickle" in str(error):
-        return "it holds Python objects, which are never loaded"
-    return str(error)
-
-
-def write_npz(path: Path, arrays: Mapping[str, Array], pulse: ThreadProgress) -> None:
+def write_npz(path: Path, held: Mapping[str, Array], pulse: ThreadProgress) -> None:
     """Write arrays as `numpy.savez` does, under a temporary name until they are on the disk."""
     with replaced(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, array in arrays.items():
+        for name, array in held.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 write_array(member, array, pulse)
 
@@ -227,13 +196,13 @@ def read_folder(folder: Path) -> VectorFolder:
 
     Raises VectorsError where something is missing or does not fit, or where pyarrow is.
     """
-    if not (folder / "img_emb").is_dir() and not (folder / "text_emb").is_dir():
+    if not disk.is_folder(folder / "img_emb") and not disk.is_folder(folder / "text_emb"):
         raise VectorsError(
             f"{folder} has neither img_emb nor text_emb",
             hint="Name the folder that clip-retrieval wrote, the one that holds img_emb.",
         )
     texts = _parts(folder, "text_emb", _TEXT_COLUMNS)
-    if (folder / TEXTS_FILE).is_file():
+    if disk.is_file(folder / TEXTS_FILE):
         texts += read_npz(folder / TEXTS_FILE, "text")
     return VectorFolder(pictures=_parts(folder, "img_emb", _PICTURE_COLUMNS), texts=texts)
 
@@ -252,8 +221,8 @@ def write_folder(
         table = arrow.table({"image_path": list(pictures.names[part])})
         parquet.write_table(table, folder / "metadata" / f"metadata_{number}.parquet")
     if texts is not None:
-        arrays: dict[str, Array] = {"text": np.array(texts.names), "vector": texts.vectors}
-        write_npz(folder / TEXTS_FILE, arrays, pulse)
+        held: dict[str, Array] = {"text": np.array(texts.names), "vector": texts.vectors}
+        write_npz(folder / TEXTS_FILE, held, pulse)
 
 
 def _parts(folder: Path, kind: str, columns: Sequence[str]) -> list[VectorArray]:
@@ -264,12 +233,12 @@ def _part(folder: Path, kind: str, path: Path, columns: Sequence[str]) -> Vector
     number = path.stem.removeprefix(f"{kind}_")
     metadata = folder / "metadata" / f"metadata_{number}.parquet"
     where = f"{kind}/{path.name}"
-    if not metadata.is_file():
+    if not disk.is_file(metadata):
         raise VectorsError(f"{where} has no names: {metadata} is missing")
     column = _column(metadata, columns)
     try:
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        vectors = arrays.map_npy(path)
+    except (ValueError, OSError) as error:
         raise VectorsError(f"{path} cannot be read as a .npy file: {error}") from error
     skip_unnamed = kind == "text_emb"
     return vector_array(where, lambda: _names(metadata, column), vectors, skip_unnamed=skip_unnamed)
@@ -286,15 +255,22 @@ def _column(metadata: Path, columns: Sequence[str]) -> str:
 
 
 def _names(metadata: Path, column: str) -> list[str]:
-    values = _parquet(metadata).read(columns=[column]).column(0).to_pylist()
-    return ["" if value is None else str(value) for value in values]
+    file, arrow = _parquet(metadata), _arrow("pyarrow")
+    try:
+        values = file.read(columns=[column]).column(0).to_pylist()
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise VectorsError(f"{metadata} cannot be read as a parquet file: {error}") from error
+    if not all(value is None or isinstance(value, str) for value in values):
+        raise VectorsError(f"{metadata}: the column {column} holds something other than text")
+    return ["" if value is None else value for value in values]
 
 
 def _parquet(metadata: Path) -> ParquetFile:
     arrow = _arrow("pyarrow")
     try:
-        return _arrow("pyarrow.parquet").ParquetFile(metadata)
-    except (arrow.ArrowException, OSError) as error:
+        with open_file(metadata):
+            return _arrow("pyarrow.parquet").ParquetFile(metadata)
+    except (arrow.ArrowException, OSError, ValueError) as error:
         raise VectorsError(f"{metadata} cannot be read as a parquet file: {error}") from error
 
 
@@ -310,11 +286,11 @@ def _arrow(name: str) -> ModuleType:
 
 def _numbered(folder: Path, suffix: str) -> list[Path]:
     """The files of a folder by the number in their names, which sorts 10 after 9."""
-    if not folder.is_dir():
+    if not disk.is_folder(folder):
         return []
 
     def number(path: Path) -> tuple[int, str]:
         digits = re.search(r"(\d+)$", path.stem)
         return (int(digits[1]) if digits else -1, path.name)
 
-    return sorted((path for path in folder.iterdir() if path.suffix == suffix), key=number)
+    return sorted((path for path in disk.entries(folder) if path.suffix == suffix), key=number)

@@ -9,6 +9,7 @@ from cache.embeddings import EncoderRecord, count_embeddings
 from cache.embeddings import encoders as cached_encoders
 from cache.matchers import newest_matcher
 from cache.store import Cache
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import EngineError
 from engine.models import paths
@@ -204,7 +205,7 @@ BUILTIN_GENERATOR = KnownGenerator(id=BUILT_IN.name, note=BUILT_IN.generator_not
 async def generator_statuses(generators: Generators) -> list[ModelStatus]:
     """List the generators of this machine, then the other known ones; starts no process."""
     listed = []
-    if BUILT_IN.generator.is_dir():
+    if disk.is_folder(BUILT_IN.generator):
         listed.append(_status(BUILTIN_GENERATOR, generators))
     if generators.configured not in {model.id for model in (*KNOWN_GENERATORS, BUILTIN_GENERATOR)}:
         listed.append(await _configured_generator(generators))

@@ -13,7 +13,7 @@ from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.requests import DownloadRequest
 from engine.settings import EngineSettings
-from engine.states import JobKind
+from engine.states import JobKind, Unit
 
 MODULE = "engine.workers.fetcher"
 
@@ -64,7 +64,7 @@ class Download:
                     stage="fetching",
                     done=done,
                     total=total,
-                    unit="bytes",
+                    unit=Unit.BYTES,
                     rate=pace.rate,
                     eta_s=(total - done) / pace.rate if pace.rate else None,
                     detail=found.text("name"),

@@ -3,24 +3,26 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from engine import disk
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
-from engine.models.json_files import read_json
-from engine.models.messages import Json
+from engine.models.paths import read_json
+from engine.untrusted import arrays
+from engine.untrusted.documents import parse_object, read_text
 
 _DEFAULT_LOGIT_SCALE = 100.0
-_HEADER_LIMIT = 100 << 20
-_SCALARS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_MOST_LOGIT_SCALE = 1e6
+"""CLIP's is 100; beyond this, cosines that differ by rounding alone would decide."""
 _HASHED = ("config.json", "preprocessor_config.json", "processor_config.json", "tokenizer.json")
 _ALSO_HASHED = ("tokenizer_config.json", "vocab.json", "merges.txt", "vocab.txt")
 
@@ -41,8 +43,6 @@ class EncoderInfo:
     """Numbers in a vector."""
     logit_scale: float
     """The factor, already out of the logarithm, that turns a cosine into a logit."""
-    logit_bias: float | None
-    """What is added to the logit; only SigLIP has one."""
     languages: tuple[str, ...]
     """What its texts may be written in."""
     spec: InputSpec
@@ -58,15 +58,13 @@ def read_encoder_info(source: str, identity: str) -> EncoderInfo:
     folder = require(source)
     config = read_json(folder / "config.json") or {}
     family = family_of(config, read_json(folder / "tokenizer_config.json") or {})
-    scale = read_scalar(folder, "logit_scale")
     return EncoderInfo(
         id=identity or source,
         source=source,
         folder=folder,
         family=family.name,
         dim=width_of(config, family),
-        logit_scale=_DEFAULT_LOGIT_SCALE if scale is None else float(np.exp(scale)),
-        logit_bias=read_scalar(folder, "logit_bias"),
+        logit_scale=_logit_scale(folder),
         languages=languages_of(config, family),
         spec=read_input_spec(folder),
     )
@@ -78,7 +76,7 @@ def require(source: str) -> Path:
     if found is not None:
         return found
     folder = paths.as_folder(source)
-    pickled = [folder] if folder else sorted(paths.repository(source).glob("snapshots/*"))
+    pickled = [folder] if folder else disk.matching(paths.repository(source), "snapshots/*")
     for place in pickled:
         if names := paths.pickled_files(place):
             raise ModelUnusableError(
@@ -90,7 +88,10 @@ def require(source: str) -> Path:
             )
     if folder is not None:
         raise ModelMissingError(
-            f"there is no model in {folder}: it needs config.json and model.safetensors",
+            disk.absence(
+                folder / "config.json",
+                f"there is no model in {folder}: it needs config.json and model.safetensors",
+            ),
             hint="Name a folder in Hugging Face format, or a model id of the hub.",
         )
     raise ModelMissingError(
@@ -103,44 +104,34 @@ def hash_folder(folder: Path) -> str:
     """Return 8 hex digits over everything that decides about the vectors; reads all weights."""
     digest = hashlib.sha256()
     for file in [folder / name for name in _HASHED + _ALSO_HASHED] + paths.weight_files(folder):
-        if file.is_file():
+        if disk.is_file(file):
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256")
             digest.update(f"{file.name} {content.hexdigest()}\n".encode())
     return digest.hexdigest()[:8]
 
 
+def _logit_scale(folder: Path) -> float:
+    scale = read_scalar(folder, "logit_scale")
+    if scale is None:
+        return _DEFAULT_LOGIT_SCALE
+    if not abs(scale) <= math.log(_MOST_LOGIT_SCALE):
+        raise ModelUnusableError(f"the weights in {folder} have a logit scale of {scale:g}")
+    return float(np.exp(scale))
+
+
 def read_scalar(folder: Path, name: str) -> float | None:
     """Return one number from the weights without reading the rest; None where it has no such."""
     for file in paths.weight_files(folder):
-        entry, start = _header_entry(file, name)
-        if not isinstance(entry, Mapping):
-            continue
-        offsets, dtype = entry.get("data_offsets"), _SCALARS.get(str(entry.get("dtype")))
-        if dtype is None or not isinstance(offsets, list):
-            return None
-        with file.open("rb") as stream:
-            stream.seek(start + int(offsets[0]))
-            value = np.frombuffer(stream.read(np.dtype(dtype).itemsize), dtype)
-        if dtype == "<u2":
-            value = (value.astype(np.uint32) << 16).view(np.float32)
-        return float(value[0])
+        try:
+            found = arrays.read_scalar(file, name)
+        except (OSError, ValueError) as error:
+            raise ModelUnusableError(
+                f"{file} is no safetensors file: {error}", hint="Fetch the model again."
+            ) from error
+        if found is not None:
+            return found
     return None
-
-
-def _header_entry(file: Path, name: str) -> tuple[Json, int]:
-    """Return what the header of a safetensors file says of a tensor, and where its data begin."""
-    try:
-        with file.open("rb") as stream:
-            (size,) = struct.unpack("<Q", stream.read(8))
-            if size > _HEADER_LIMIT:
-                raise ValueError(f"a header of {size} bytes")
-            header = json.loads(stream.read(size))
-        return header.get(name), 8 + size
-    except (OSError, ValueError, struct.error, AttributeError) as error:
-        raise ModelUnusableError(
-            f"{file} is no safetensors file: {error}", hint="Fetch the model again."
-        ) from error
 
 
 def identify(source: str, memory: Path) -> str:
@@ -171,21 +162,19 @@ def remembered(place: Path, memory: Path, identity: Callable[[], str]) -> str:
 def _stamp(place: Path) -> str:
     """Return a text that changes when the file, or any file in the folder, does."""
     entries = []
-    for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
+    for file in disk.below(place) if disk.is_folder(place) else [place]:
         with contextlib.suppress(OSError):
             status = file.stat()
             entries.append(
                 [str(file.relative_to(place)), status.st_size, status.st_mtime_ns, status.st_ino]
             )
-    return json.dumps([str(place.resolve()), entries])
+    return json.dumps([str(os.path.realpath(place)), entries])
 
 
 def _recall(memory: Path) -> dict[str, str]:
     try:
-        content = json.loads(memory.read_text(encoding="utf-8"))
+        content = parse_object(read_text(memory))
     except (OSError, ValueError):
-        return {}
-    if not isinstance(content, dict):
         return {}
     return {key: value for key, value in content.items() if isinstance(value, str)}
 

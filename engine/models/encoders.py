@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import disk
 from engine.errors import EngineError
 from engine.models import paths
 from engine.models.encoder_info import EncoderInfo, identify, read_encoder_info
@@ -36,7 +37,6 @@ class LoadedEncoder:
     """cuda, mps or cpu."""
     dtype: str
     """bf16, fp16 or fp32."""
-    device_name: str
     agreement: float | None
     """Smallest cosine between vectors in `dtype` and in fp32, over a probe; None for fp32."""
     warnings: tuple[str, ...]
@@ -94,7 +94,7 @@ class Encoders:
         Raises ModelMissingError or ModelUnusableError, with what to do about it.
         """
         known = self._info.get(source)
-        if known is None or not known.folder.is_dir():
+        if known is None or not disk.is_folder(known.folder):
             memory = self._settings.home / "encoders.json"
             identity = await asyncio.to_thread(identify, source, memory)
             known = await asyncio.to_thread(read_encoder_info, source, identity)
@@ -109,33 +109,23 @@ class Encoders:
         return await self._host(await self.describe(source)).ready(on_stage)
 
     async def embed_texts(
-        self, source: str, texts: Sequence[str], *, priority: int = TEXT_PRIORITY, threads: int = 0
+        self, source: str, texts: Sequence[str], *, priority: int = TEXT_PRIORITY
     ) -> TextEmbeddings:
-        """Embed texts; they go before all pictures that wait.
-
-        `threads` keeps the work on so many cores where others have work of their own; 0 takes all.
-        """
+        """Embed texts; they go before all pictures that wait."""
         info = await self.describe(source)
         if not texts:
             empty = np.zeros((0, info.dim), np.float32)
             return TextEmbeddings(vectors=empty, tokens=[], lost=[])
-        fields: dict[str, Json] = {"texts": list(texts), "threads": threads}
-        reply = await self._host(info).call("texts", fields, [], priority)
+        reply = await self._host(info).call("texts", {"texts": list(texts)}, [], priority)
         tokens = [int(str(count)) for count in reply.items("tokens")]
         return TextEmbeddings(vectors=_vectors(reply), tokens=tokens, lost=reply.texts("lost"))
 
-    async def embed_pixels(
-        self, source: str, pixels: NDArray[np.uint8], *, threads: int = 0
-    ) -> FloatArray:
-        """Embed pictures that `prepare` made, uint8 [n, height, width, 3]; unit rows [n, dim].
-
-        `threads` is what it is for texts.
-        """
+    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> FloatArray:
+        """Embed pictures that `prepare` made, uint8 [n, height, width, 3]; unit rows [n, dim]."""
         info = await self.describe(source)
         if not len(pixels):
             return np.zeros((0, info.dim), np.float32)
-        fields: dict[str, Json] = {"threads": threads}
-        return _vectors(await self._host(info).call("pixels", fields, [pixels], PICTURE_PRIORITY))
+        return _vectors(await self._host(info).call("pixels", {}, [pixels], PICTURE_PRIORITY))
 
     async def probe(self) -> str:
         """Say on which device, and in which number format, models run here."""
@@ -230,20 +220,19 @@ class _Host:
             await asyncio.wait([self._loading])
 
     async def _load(self) -> LoadedEncoder:
-        reply = await self.worker.call("load", on_event=self._tell, priority=TEXT_PRIORITY)
+        reply = await self.worker.call("load", on_event=self._note_stage, priority=TEXT_PRIORITY)
         agreement = reply.fields.get("agreement")
         self._loaded = LoadedEncoder(
             info=self._info,
             device=reply.text("device"),
             dtype=reply.text("dtype"),
-            device_name=reply.text("name"),
             agreement=None if agreement is None else reply.number("agreement"),
             warnings=tuple(reply.texts("warnings")),
             pid=self.worker.pid or 0,
         )
         return self._loaded
 
-    def _tell(self, event: Mapping[str, Json]) -> None:
+    def _note_stage(self, event: Mapping[str, Json]) -> None:
         for listener in tuple(self._listeners):
             listener(str(event.get("stage", "")))
 

@@ -1,19 +1,21 @@
 """What there is to know of a generator without running it."""
 
 import hashlib
-import json
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine import disk
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
 from engine.models.encoder_info import remembered
-from engine.models.json_files import read_json
 from engine.models.messages import Json, Reply, WireError
+from engine.models.parameters import MAX_GUIDANCE, MAX_SIDE, MAX_STEPS
+from engine.models.paths import read_json
 from engine.models.schedulers import SCHEDULERS, USUAL, fitting
+from engine.models.vocabulary import Vocabulary, read_vocabulary
+from engine.untrusted.arrays import TensorsHeader, read_tensors_header
 
 EPSILON = "epsilon"
 V_PREDICTION = "v_prediction"
@@ -61,6 +63,8 @@ class GeneratorInfo:
     """The folder with configurations and tokenizer; `path` itself where that is one."""
     parts: Mapping[str, int] = field(default_factory=dict)
     """Bytes of the weights by part; empty for a single file."""
+    vocabulary: Vocabulary | None = None
+    """What a small model learned words for; None for one of the whole world."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,16 +100,15 @@ FAMILIES = (
 )
 """Stable Diffusion 1.x, and 2.x, whose text tower is OpenCLIP's."""
 
-_HEADER_LIMIT = 100 << 20
 _INPUT = "model.diffusion_model.input_blocks.0.0.weight"
 _LATENT_CHANNELS = 4
 
 
 def checkpoint_family(path: Path) -> GeneratorFamily:
     """Return the family of a checkpoint; raise ModelUnusableError for one of another kind."""
-    header = read_header(path)
+    header = read_header(path).tensors
     entry = header.get(_INPUT)
-    if not isinstance(entry, Mapping):
+    if entry is None:
         raise ModelUnusableError(
             f"{path} is no Stable Diffusion checkpoint: it has no weights of a UNet",
             hint="A LoRA goes beside a model, with --lora; other families cannot be painted with.",
@@ -115,8 +118,7 @@ def checkpoint_family(path: Path) -> GeneratorFamily:
             f"{path} is a Stable Diffusion XL checkpoint, which this program cannot paint with",
             hint="Stable Diffusion 1.x and 2.x checkpoints can be used.",
         )
-    shape = entry.get("shape")
-    if not isinstance(shape, list) or shape[1:2] != [_LATENT_CHANNELS]:
+    if entry.shape[1:2] != (_LATENT_CHANNELS,):
         raise ModelUnusableError(
             f"{path} was made for filling in parts of pictures, not for painting whole ones",
             hint="Take the version of the model that is not for inpainting.",
@@ -134,7 +136,7 @@ def config_of(path: Path, family: GeneratorFamily) -> Path:
     has of the family's own model. Raises ModelMissingError where there is none.
     """
     for folder in (path.with_suffix(""), path.parent):
-        if (folder / paths.INDEX).is_file():
+        if disk.is_file(folder / paths.INDEX):
             return folder
     for source in family.configurations:
         for folder in paths.configurations(source):
@@ -147,21 +149,14 @@ def config_of(path: Path, family: GeneratorFamily) -> Path:
     )
 
 
-def read_header(path: Path) -> Mapping[str, Json]:
+def read_header(path: Path) -> TensorsHeader:
     """Return the names, types and shapes in a safetensors file; ModelUnusableError if none."""
     try:
-        with path.open("rb") as stream:
-            (size,) = struct.unpack("<Q", stream.read(8))
-            if size > _HEADER_LIMIT:
-                raise ValueError(f"a header of {size} bytes")
-            header = json.loads(stream.read(size))
-        if not isinstance(header, dict):
-            raise ValueError("a header that is no object")
-    except (OSError, ValueError, struct.error) as error:
+        return read_tensors_header(path)
+    except (OSError, ValueError) as error:
         raise ModelUnusableError(
             f"{path} is no safetensors file: {error}", hint="Fetch the model again."
         ) from error
-    return header
 
 
 OWN_DEFAULTS = "t2itui.json"
@@ -171,6 +166,7 @@ _PIPELINES = ("StableDiffusionPipeline", "LatentConsistencyModelPipeline")
 _TEXT_TOWERS = ("CLIPTextModel",)
 _PREDICTIONS = (EPSILON, V_PREDICTION, SAMPLE)
 _PIPELINE_MULTIPLE = 8
+_MOST_HALVINGS = 10
 
 
 def read_generator_info(source: str, memory: Path) -> GeneratorInfo:
@@ -181,7 +177,7 @@ def read_generator_info(source: str, memory: Path) -> GeneratorInfo:
     are of another kind, damaged or pickled.
     """
     path = paths.require(source)
-    config = path if path.is_dir() else config_of(path, checkpoint_family(path))
+    config = path if disk.is_folder(path) else config_of(path, checkpoint_family(path))
     try:
         return _info_in(source, path, config, memory)
     except WireError as error:
@@ -196,9 +192,8 @@ def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorIn
     unet, vae = _object(config / "unet" / "config.json"), _object(config / "vae" / "config.json")
     scheduler = _object(config / "scheduler" / "scheduler_config.json")
     variant = paths.variant_of(path) or ""
-    parts = {} if path.is_file() else _parts(path, index, variant)
-    factor = 2 ** (len(_list(vae, "block_out_channels")) - 1)
-    depth = len(_list(unet, "block_out_channels")) - 1
+    parts = {} if disk.is_file(path) else _parts(path, index, variant)
+    factor, depth = 2 ** _halvings(vae), _halvings(unet)
     prediction = _prediction(scheduler)
     schedulers = _schedulers(index, unet, prediction)
     text = read_json(config / "text_encoder" / "config.json") or {}
@@ -206,17 +201,18 @@ def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorIn
         id=_identity(source, path, memory),
         source=source,
         path=path,
-        family=(checkpoint_family(path) if path.is_file() else _family(text)).name,
+        family=(checkpoint_family(path) if disk.is_file(path) else _family(text)).name,
         prediction_type=prediction,
         defaults=_defaults(path, config, unet, factor, schedulers),
         multiple=math.lcm(_PIPELINE_MULTIPLE, factor),
         smallest=factor * 2**depth,
         schedulers=schedulers,
         variant=variant,
-        size_bytes=path.stat().st_size if path.is_file() else sum(parts.values()),
+        size_bytes=path.stat().st_size if disk.is_file(path) else sum(parts.values()),
         has_safety_checker=paths.CHECKER in parts,
         config=config,
         parts=parts,
+        vocabulary=read_vocabulary(path) if disk.is_folder(path) else None,
     )
 
 
@@ -229,12 +225,12 @@ def _identity(source: str, path: Path, memory: Path) -> str:
 def _digest(path: Path) -> str:
     """Return 8 hex digits over everything that decides about the pictures."""
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(path.rglob("*"))
+    files = [path] if disk.is_file(path) else disk.below(path)
     for file in files:
-        if file.is_file() and file.suffix in (".json", ".txt", paths.SUFFIX):
+        if disk.is_file(file) and file.suffix in (".json", ".txt", paths.SUFFIX):
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256").hexdigest()
-            name = file.relative_to(path) if path.is_dir() else ""
+            name = file.relative_to(path) if disk.is_folder(path) else ""
             digest.update(f"{name} {content}\n".encode())
     return digest.hexdigest()[:8]
 
@@ -290,7 +286,7 @@ def _prediction(scheduler: Mapping[str, Json]) -> str:
 def _defaults(
     path: Path, config: Path, unet: Mapping[str, Json], factor: int, schedulers: tuple[str, ...]
 ) -> GeneratorDefaults:
-    own = read_json((path if path.is_dir() else config) / OWN_DEFAULTS) or {}
+    own = read_json((path if disk.is_folder(path) else config) / OWN_DEFAULTS) or {}
     size = unet.get("sample_size", 64)
     height, width = size if isinstance(size, list) else (size, size)
     usual = USUAL if USUAL in schedulers else schedulers[0]
@@ -307,13 +303,23 @@ def _defaults(
             **own,
         }
     )
-    return GeneratorDefaults(
+    defaults = GeneratorDefaults(
         steps=fields.whole("steps"),
         guidance=fields.number("guidance_scale"),
         scheduler=name,
         width=fields.whole("width"),
         height=fields.whole("height"),
     )
+    _check_range("steps", defaults.steps, 1, MAX_STEPS)
+    _check_range("guidance_scale", defaults.guidance, 0, MAX_GUIDANCE)
+    _check_range("width", defaults.width, 1, MAX_SIDE)
+    _check_range("height", defaults.height, 1, MAX_SIDE)
+    return defaults
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise WireError(f"{name} should lie between {low:g} and {high:g}")
 
 
 def _pixels(cells: Json, factor: int) -> int:
@@ -327,5 +333,9 @@ def _object(path: Path) -> Mapping[str, Json]:
     return found
 
 
-def _list(config: Mapping[str, Json], name: str) -> Sequence[Json]:
-    return Reply(fields=config).items(name)
+def _halvings(config: Mapping[str, Json]) -> int:
+    """How often a UNet or VAE halves the sides of a picture."""
+    found = len(Reply(fields=config).items("block_out_channels")) - 1
+    if not 0 <= found <= _MOST_HALVINGS:
+        raise WireError(f"block_out_channels has {found + 1} entries")
+    return found

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.events import GenerationProgress, JobEvent, JobPreview, MemoryFallback, Report
 from engine.models.messages import Json, Reply, WireError
 from engine.models.parameters import GenerationParameters, Lora
-from engine.states import GenerationPhase, OutputCheck
+from engine.states import GenerationPhase, OutputCheck, Unit
 
 WAITS = "waiting for another t2itui that paints"
 
@@ -134,12 +134,12 @@ class EventBridge:
                 return self._progress(GenerationPhase.WAITING, WAITS)
             case GenerationPhase.LOADING:
                 stage, done, total = found.text("stage"), found.whole("done"), found.whole("total")
-                return self._progress(GenerationPhase.LOADING, stage, done, total, "bytes")
+                return self._progress(GenerationPhase.LOADING, stage, done, total, Unit.BYTES)
             case GenerationPhase.STEP:
                 return self._step(found.whole("step"), found.whole("total"), found.number("pace"))
             case GenerationPhase.DECODING:
                 total, stage = found.whole("total"), self._numbered("decoding")
-                return self._progress(GenerationPhase.DECODING, stage, total, total, "steps")
+                return self._progress(GenerationPhase.DECODING, stage, total, total, Unit.STEPS)
             case "preview":
                 return JobPreview(
                     job_id=self.job_id,
@@ -156,7 +156,7 @@ class EventBridge:
 
     def _step(self, step: int, total: int, pace: float) -> GenerationProgress:
         progress = self._progress(
-            GenerationPhase.STEP, self._numbered("painting"), step, total, "steps"
+            GenerationPhase.STEP, self._numbered("painting"), step, total, Unit.STEPS
         )
         return replace(
             progress,
@@ -166,7 +166,12 @@ class EventBridge:
         )
 
     def _progress(
-        self, phase: GenerationPhase, stage: str, done: int = 0, total: int = 0, unit: str = ""
+        self,
+        phase: GenerationPhase,
+        stage: str,
+        done: int = 0,
+        total: int = 0,
+        unit: Unit = Unit.NONE,
     ) -> GenerationProgress:
         return GenerationProgress(
             job_id=self.job_id,

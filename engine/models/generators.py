@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import disk
 from engine.errors import EngineError
 from engine.models import paths
 from engine.models.generator_info import GeneratorInfo, read_generator_info
@@ -35,7 +36,6 @@ class LoadedGenerator:
     """cuda, mps or cpu."""
     dtype: str
     """bf16, fp16 or fp32."""
-    device_name: str
     warnings: tuple[str, ...]
     pid: int
 
@@ -107,7 +107,7 @@ class Generators:
         Raises ModelMissingError or ModelUnusableError, with what to do about it.
         """
         known = self._info.get(source)
-        if known is None or not known.path.exists():
+        if known is None or not disk.exists(known.path):
             memory = self._settings.home / "generators.json"
             known = await asyncio.to_thread(read_generator_info, source, memory)
             self._info[source] = known
@@ -130,7 +130,6 @@ class Generators:
             info=info,
             device=reply.text("device"),
             dtype=reply.text("dtype"),
-            device_name=reply.text("name"),
             warnings=tuple(reply.texts("warnings")),
             pid=self._worker.pid or 0,
         )

@@ -14,8 +14,8 @@ from PIL import Image
 
 from engine.errors import ModelUnusableError
 from engine.models.families import CLIP_PICTURES, picture_defaults
-from engine.models.json_files import read_json
 from engine.models.messages import Json
+from engine.models.paths import read_json
 
 SHORTEST_EDGE_CROP = "shortest_edge_crop"
 SQUASH = "squash"

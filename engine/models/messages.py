@@ -149,7 +149,7 @@ def _parse(header: bytes | bytearray) -> tuple[dict[str, Json], list[tuple[int, 
     try:
         content = json.loads(header)
         fields, layout = content["fields"], list(_sizes(content["arrays"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise WireError(f"a header cannot be read: {error}") from error
     if not isinstance(fields, dict):
         raise WireError("a header has no fields")

@@ -8,6 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine import disk
+
+MAX_SIDE = 4096
+"""Pixels."""
+MAX_STEPS = 500
+MAX_GUIDANCE = 50.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
@@ -47,7 +54,7 @@ def read_lora(text: str) -> Lora:
     name, colon, weight = text.rpartition(":")
     try:
         if colon and name:
-            return Lora(path=Path(name).expanduser().absolute(), weight=float(weight))
+            return Lora(path=disk.from_root(disk.expanded(name)), weight=float(weight))
     except ValueError:
         pass
-    return Lora(path=Path(text).expanduser().absolute())
+    return Lora(path=disk.from_root(disk.expanded(text)))

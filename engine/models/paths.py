@@ -1,13 +1,15 @@
-"""Where the files of a model lie: a folder of one's own, or the cache of the Hugging Face hub."""
+"""Where the files of a model lie, a folder or the cache of the Hugging Face hub, and their JSON."""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import ModelMissingError, ModelUnusableError
-from engine.models.json_files import read_json
+from engine.models.messages import Json
+from engine.untrusted.documents import read_object
 
 _HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*(?:@[\w-][\w./-]*)?")
 _INDEX = "model.safetensors.index.json"
@@ -19,7 +21,7 @@ def hub_cache() -> Path:
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.environ.get("HF_HOME") or f"{home}/huggingface"
     legacy = os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
-    return Path(os.path.expandvars(os.environ.get("HF_HUB_CACHE") or legacy)).expanduser()
+    return disk.expanded(Path(os.path.expandvars(os.environ.get("HF_HUB_CACHE") or legacy)))
 
 
 def split_revision(source: str) -> tuple[str, str]:
@@ -37,12 +39,9 @@ def as_folder(source: str) -> Path | None:
     """Return the folder that `source` means; None where it is the id of a model on the hub."""
     if source == BUILT_IN.name:
         return BUILT_IN.encoder
-    try:
-        path = Path(source).expanduser()
-    except RuntimeError:
-        path = Path(source)
+    path = disk.expanded(source)
     is_path = source.startswith((".", "~", os.sep)) or not is_hub_id(source)
-    return path.absolute() if is_path or (path / "config.json").is_file() else None
+    return disk.from_root(path) if is_path or disk.is_file(path / "config.json") else None
 
 
 def repository(source: str) -> Path:
@@ -60,7 +59,7 @@ def find_encoder(source: str) -> Path | None:
 
 def is_complete(folder: Path) -> bool:
     """Tell whether the folder has a configuration and all weights, as safetensors."""
-    return (folder / "config.json").is_file() and bool(weight_files(folder))
+    return disk.is_file(folder / "config.json") and bool(weight_files(folder))
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -69,7 +68,7 @@ def weight_files(folder: Path) -> list[Path]:
     Raises ModelUnusableError where the list of the parts is malformed.
     """
     single = folder / "model.safetensors"
-    if single.is_file():
+    if disk.is_file(single):
         return [single]
     index = read_json(folder / _INDEX)
     if index is None:
@@ -78,12 +77,12 @@ def weight_files(folder: Path) -> list[Path]:
     if not isinstance(parts, dict) or not all(_is_plain_name(part) for part in parts.values()):
         raise ModelUnusableError(f"{folder / _INDEX} does not name the parts of the weights")
     files = [folder / str(name) for name in sorted(set(parts.values()))]
-    return files if all(file.is_file() for file in files) else []
+    return files if all(disk.is_file(file) for file in files) else []
 
 
 def pickled_files(folder: Path) -> list[str]:
     """Return the names of the weights that only unpickling could load."""
-    return sorted(file.name for pattern in _PICKLED for file in folder.glob(pattern))
+    return sorted(file.name for pattern in _PICKLED for file in disk.matching(folder, pattern))
 
 
 def _is_plain_name(name: object) -> bool:
@@ -103,7 +102,7 @@ def snapshots(source: str) -> Iterator[Path]:
     commit = _commit(refs / "main")
     if commit:
         yield model / "snapshots" / commit
-    yield from sorted((model / "snapshots").glob("*"))
+    yield from disk.matching(model / "snapshots", "*")
 
 
 def _commit(ref: Path) -> str:
@@ -132,13 +131,10 @@ def as_path(source: str) -> Path | None:
     """Return the folder or file that `source` means; None where it is a model id of the hub."""
     if source == BUILT_IN.name:
         return BUILT_IN.generator
-    try:
-        path = Path(source).expanduser()
-    except RuntimeError:
-        path = Path(source)
+    path = disk.expanded(source)
     is_path = source.startswith((".", "~", os.sep)) or not is_hub_id(source)
-    is_path = is_path or path.suffix.lower() in (SUFFIX, *_PICKLES) or (path / INDEX).is_file()
-    return path.absolute() if is_path else None
+    is_path = is_path or path.suffix.lower() in (SUFFIX, *_PICKLES) or disk.is_file(path / INDEX)
+    return disk.from_root(path) if is_path else None
 
 
 def find_generator(source: str) -> Path | None:
@@ -165,22 +161,25 @@ def require(source: str) -> Path:
             f"{path} is a pickle, which can run any program when it is loaded; it is not opened",
             hint="Look for a .safetensors version of the model.",
         )
-    if pickled := sorted(path.glob("unet/*.bin")):
+    if pickled := disk.matching(path, "unet/*.bin"):
         raise ModelUnusableError(
             f"{path} has its weights only in {pickled[0].name}, a pickle, which can run any "
             "program when it is loaded; it is not opened",
             hint="Look for a version of the model with safetensors files.",
         )
     raise ModelMissingError(
-        f"there is no generator in {path}: it needs {INDEX} and safetensors files of "
-        f"{', '.join(PARTS)}",
+        disk.absence(
+            path,
+            f"there is no generator in {path}: it needs {INDEX} and safetensors files of "
+            f"{', '.join(PARTS)}",
+        ),
         hint="Name a diffusers folder, a .safetensors checkpoint, or a model id of the hub.",
     )
 
 
 def is_pipeline(folder: Path) -> bool:
     """Tell whether a folder holds a whole pipeline, in some variant."""
-    return (folder / INDEX).is_file() and variant_of(folder) is not None
+    return disk.is_file(folder / INDEX) and variant_of(folder) is not None
 
 
 def variant_of(folder: Path) -> str | None:
@@ -196,20 +195,35 @@ def weights(folder: Path, part: str, variant: str) -> list[Path]:
     stem = PARTS.get(part, "model")
     name = f"{stem}.{variant}" if variant else stem
     single = folder / part / f"{name}{SUFFIX}"
-    if single.is_file():
+    if disk.is_file(single):
         return [single]
-    pieces = sorted((folder / part).glob(f"{name}-?????-of-?????{SUFFIX}"))
+    pieces = disk.matching(folder / part, f"{name}-?????-of-?????{SUFFIX}")
     return pieces if pieces and len(pieces) == int(pieces[0].stem[-5:]) else []
 
 
 def configurations(source: str) -> Iterator[Path]:
     """Yield the folders in the hub's cache that hold at least the configurations of a model."""
     for snapshot in snapshots(source):
-        if (snapshot / INDEX).is_file():
+        if disk.is_file(snapshot / INDEX):
             yield snapshot
 
 
 def _is_whole(path: Path) -> bool:
     if path.suffix.lower() == SUFFIX:
-        return path.is_file()
+        return disk.is_file(path)
     return is_pipeline(path)
+
+
+def read_json(path: Path) -> Mapping[str, Json] | None:
+    """Return the object in the file; None where there is no file.
+
+    Raises ModelUnusableError where it cannot be read or holds something else.
+    """
+    try:
+        return read_object(path)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise ModelUnusableError(
+            f"{path} cannot be read: {error}", hint="Fetch the model again."
+        ) from error

@@ -21,7 +21,7 @@ _BOOT = (
     "import runpy, sys; root, module = sys.argv[1:3]; del sys.argv[1:3]; sys.path.append(root); "
     "runpy.run_module(module, run_name='__main__', alter_sys=True)"
 )
-_ROOT = Path(wire.__file__).resolve().parents[2]
+_ROOT = Path(os.path.realpath(wire.__file__)).parents[2]
 _READ_LIMIT = 8 << 20
 _LOG_LIMIT = 1 << 20
 _LAST_WORDS = 2000
@@ -67,7 +67,6 @@ class Connection:
         args: Sequence[str],
         *,
         log: Path,
-        environment: Mapping[str, str],
         grace_s: float,
         silence_s: float,
     ) -> "Connection":
@@ -80,7 +79,6 @@ class Connection:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=stderr,
-                env={**os.environ, **environment},
                 limit=_READ_LIMIT,
                 start_new_session=True,
             )
@@ -208,15 +206,15 @@ class Connection:
         pending = self._pending.get(message.whole("id"))
         if pending is None:
             return
-        fields = message.fields
-        if "started" in fields:
-            pending.started = True
-        elif "event" in fields:
-            if pending.on_event is not None and not pending.answer.done():
-                pending.on_event(message.mapping("event"))
-        else:
-            del self._pending[message.whole("id")]
-            _deliver_answer(pending.answer, message)
+        match message.fields:
+            case {"started": _}:
+                pending.started = True
+            case {"event": _}:
+                if pending.on_event is not None and not pending.answer.done():
+                    pending.on_event(message.mapping("event"))
+            case _:
+                del self._pending[message.whole("id")]
+                _deliver_answer(pending.answer, message)
 
     def _fail_all(self) -> None:
         pending, self._pending = self._pending, {}
@@ -243,18 +241,21 @@ class Connection:
 def _deliver_answer(answer: asyncio.Future[Reply], message: Reply) -> None:
     if answer.done():
         return
-    if "error" in message.fields:
-        failure = Reply(fields=message.mapping("error"))
-        kind = getattr(errors, failure.text("kind"), None)
-        if not (isinstance(kind, type) and issubclass(kind, EngineError)):
-            kind = EngineError
-        answer.set_exception(
-            kind(failure.text("message"), hint=failure.text("hint"), field=failure.text("field"))
-        )
-    elif "result" in message.fields:
-        answer.set_result(Reply(fields=message.mapping("result"), arrays=message.arrays))
-    else:
-        answer.cancel()
+    match message.fields:
+        case {"error": _}:
+            answer.set_exception(_failure(Reply(fields=message.mapping("error"))))
+        case {"result": _}:
+            answer.set_result(Reply(fields=message.mapping("result"), arrays=message.arrays))
+        case _:
+            answer.cancel()
+
+
+def _failure(said: Reply) -> EngineError:
+    """The error that the process named, as one of the engine's."""
+    kind = getattr(errors, said.text("kind"), None)
+    if not (isinstance(kind, type) and issubclass(kind, EngineError)):
+        kind = EngineError
+    return kind(said.text("message"), hint=said.text("hint"), field=said.text("field"))
 
 
 def _open_log(path: Path) -> int:
@@ -303,7 +304,6 @@ class WorkerProcess:
         args: Sequence[str] = (),
         log: Path,
         idle_seconds: float = 0.0,
-        environment: Mapping[str, str] | None = None,
         grace_s: float = GRACE_S,
         silence_s: float = SILENCE_S,
     ) -> None:
@@ -311,7 +311,6 @@ class WorkerProcess:
         self._args = tuple(args)
         self._log = log
         self._idle_seconds = idle_seconds
-        self._environment = dict(environment or {})
         self._grace_s = grace_s
         self._silence_s = silence_s
         self._connection: Connection | None = None
@@ -407,7 +406,6 @@ class WorkerProcess:
                 self._module,
                 self._args,
                 log=self._log,
-                environment=self._environment,
                 grace_s=self._grace_s,
                 silence_s=self._silence_s,
             )

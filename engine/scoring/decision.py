@@ -62,7 +62,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
@@ -70,6 +69,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import FloatArray
+from engine.untrusted.documents import parse_object
+from engine.untrusted.values import read_as
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -190,14 +191,21 @@ class Tally:
         return {"top": top, "total": total, "seen": self.seen}
 
     @classmethod
-    def from_values(cls, values: Mapping[str, str | int]) -> Tally:
+    def from_values(cls, values: object) -> Tally:
         """What `as_values` gave. Raises ValueError, TypeError or KeyError for anything else."""
+        if not isinstance(values, dict):
+            raise TypeError("expected the values of a tally")
         top, total = (base64.b64decode(str(values[name])) for name in ("top", "total"))
         return cls(
             top=np.frombuffer(top, "<f4").reshape(-1, TAIL),
             total=np.frombuffer(total, "<f8"),
-            seen=int(values["seen"]),
+            seen=int(str(values["seen"])),
         )
+
+    @property
+    def texts(self) -> int:
+        """How many texts it is of; 0 for one that is damaged."""
+        return len(self.total) if len(self.total) == len(self.top) and self.seen > 0 else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,10 +342,7 @@ class Zero:
     @classmethod
     def from_json(cls, text: str) -> Zero:
         """What `as_json` wrote. Raises ValueError, TypeError or KeyError for anything else."""
-        values = dict(json.loads(text))
-        best, chance, near = (Level(**values.pop(name)) for name in ("best", "chance", "near"))
-        middle, high = values.pop("by_chance")
-        return cls(best=best, chance=chance, near=near, by_chance=(middle, high), **values)
+        return read_as(cls, parse_object(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

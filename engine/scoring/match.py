@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.labels import CalibrationRecord
-from engine.results import FloatArray, IdArray
+from engine.results import Chance, FloatArray, IdArray
 from engine.scoring import label_free
 from engine.scoring.calibration import calibrated
 from engine.scoring.decision import ENOUGH, SAME, SURE, Placement, Tally, Zero
@@ -217,13 +217,14 @@ def _placement(
     return zero.stand_in(near, found.label_free[others], found.match[others], floor)
 
 
-def chance(context: MatchContext, scorer: str, language: str = "") -> float | None:
-    """The `match` that half of the absent background texts stay below; None if not measured."""
+def chance(context: MatchContext, scorer: str, language: str = "") -> Chance | None:
+    """The `match` that absent background texts reach by chance; None if not measured."""
     zero = context.zero(scorer, language) or context.zero(ScorerKind.LABEL_FREE, language)
     if zero is None:
         return None
-    logits = np.array([zero.by_chance[0]], np.float32)
-    return float(probability(_calibrated(context, scorer, logits, language))[0])
+    logits = _calibrated(context, scorer, np.array(zero.by_chance, np.float32), language)
+    half, high = map(float, probability(logits))
+    return Chance(half=half, high=high)
 
 
 def _calibrated(

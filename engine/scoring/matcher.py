@@ -5,22 +5,23 @@
 W1 is used in four blocks, so that x is never built: W1 x = Wt t + (Wi + Wh diag(t)) i + Wd |t - i|.
 """
 
-import json
-import struct
 from dataclasses import dataclass
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 from engine.collections import BUILT_IN
 from engine.errors import ModelUnusableError
+from engine.numbers import finite
 from engine.results import FloatArray
+from engine.untrusted.arrays import read_tensors
 
 CHUNK = 4096
 """Pictures at a time: their differences, 8 MB at 512 numbers, stay in the processor's cache."""
 
+_MOST_LOGIT = 1e9
+"""A bound on the logits of unit vectors; of a trained matcher it is in the thousands."""
 _NAMES = ("w1", "b1", "w2", "b2")
+_HINT = "Train one for this encoder: t2itui train; t2itui models remove N drops this one."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,14 +96,15 @@ def read_matcher(weights: bytes, encoder_id: str) -> Matcher:
     numbers that are not finite.
     """
     try:
-        tensors = safetensors.numpy.load(weights)
-        metadata = _metadata(weights)
-        arrays = {name: tensors[name].astype(np.float32) for name in _NAMES}
-        pair_floor = float(metadata["pair_floor"]) if "pair_floor" in metadata else None
-    except (safetensors.SafetensorError, ValueError, KeyError, struct.error) as error:
-        raise ModelUnusableError(
-            f"the matcher is damaged: {error}", hint="Train it again: t2itui train"
-        ) from error
+        tensors, metadata = read_tensors(weights)
+        arrays = {name: tensors[name] for name in _NAMES}
+        floor = metadata.get("pair_floor")
+        pair_floor = None if floor is None else finite(floor)
+    except KeyError as error:
+        message = f"the matcher is damaged: it has no weights {error}"
+        raise ModelUnusableError(message, hint=_HINT) from error
+    except ValueError as error:
+        raise ModelUnusableError(f"the matcher is damaged: {error}", hint=_HINT) from error
     matcher = Matcher(
         w1=arrays["w1"],
         b1=arrays["b1"],
@@ -117,17 +119,10 @@ def read_matcher(weights: bytes, encoder_id: str) -> Matcher:
         raise ModelUnusableError(
             f"the matcher was trained for {matcher.encoder_id or 'an unnamed encoder'},"
             f" not for {encoder_id}",
-            hint="Train one for this encoder: t2itui train",
+            hint=_HINT,
         )
     _check(matcher)
     return matcher
-
-
-def _metadata(weights: bytes) -> dict[str, str]:
-    """The free text of a safetensors header."""
-    (size,) = struct.unpack("<Q", weights[:8])
-    found = json.loads(weights[8 : 8 + size]).get("__metadata__", {})
-    return {str(key): str(value) for key, value in found.items()}
 
 
 def about_matcher(encoder_id: str, report: str, *, knows_false_texts: bool) -> dict[str, str]:
@@ -141,8 +136,10 @@ def _check(matcher: Matcher) -> None:
     expected = (hidden, matcher.w1.shape[-1]), (hidden,), (1, hidden), (1,)
     found = matcher.w1.shape, matcher.b1.shape, matcher.w2.shape, matcher.b2.shape
     if not hidden or found != expected or matcher.w1.shape[1] % 4:
-        raise ModelUnusableError(f"the matcher has weights of wrong shapes: {found}")
+        raise ModelUnusableError(f"the matcher has weights of wrong shapes: {found}", hint=_HINT)
     arrays = (matcher.w1, matcher.b1, matcher.w2, matcher.b2)
-    finite = [bool(np.isfinite(array).all()) for array in arrays]
-    if not all(finite) or not np.isfinite(matcher.pair_floor or 0.0):
-        raise ModelUnusableError("the matcher has weights that are not finite")
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ModelUnusableError("the matcher has weights that are not finite", hint=_HINT)
+    w1, b1, w2, b2 = (np.abs(array, dtype=np.float64) for array in arrays)
+    if float((w2 @ (w1.sum(axis=1) + b1) + b2)[0]) > _MOST_LOGIT:
+        raise ModelUnusableError("the matcher has weights beyond all measure", hint=_HINT)

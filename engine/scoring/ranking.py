@@ -9,11 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.results import HISTOGRAM_BINS, FloatArray, IdArray, Scores
+from engine.results import HISTOGRAM_BINS, Chance, FloatArray, IdArray, Scores
 from engine.states import Route, ScorerKind
 
 FUSION_CONSTANT = 60
 """The k of reciprocal rank fusion (Cormack et al. 2009)."""
+
+NEAR_EVEN = 1.0
+"""Log odds of the best picture within which a decision is uncertain: a `match` of .27 to .73.
+
+A fifth of the words that the decision was tuned with lie there, among them half of the absent ones
+that pass and seven in eight of the present ones that are lost.
+"""
+UNCERTAIN = "uncertain: the odds are near even"
 
 _INDEX_BITS = np.uint64(32)
 _INDEX_MASK = np.uint64(0xFFFF_FFFF)
@@ -30,6 +38,8 @@ class RouteDecision:
     best_cosine: float
     """0 where there is no picture, as is `best_match`."""
     best_match: float
+    is_uncertain: bool
+    """The odds that the library shows what was asked are near even, as far as they are measured."""
 
 
 def make_scores(
@@ -37,13 +47,13 @@ def make_scores(
     cosine: FloatArray,
     match_logit: FloatArray,
     others: Mapping[str, FloatArray] | None = None,
-    chance: float | None = None,
+    chance: Chance | None = None,
 ) -> Scores:
     """Bind the scores of N pictures, sorted by id, as read-only arrays of shape (N,).
 
     A score that is not a number becomes the worst there is, so that it ranks last and never
-    passes. `others` holds those of further scorers, by name, and `chance` the `match` that half
-    of the absent background texts stay below.
+    passes. `others` holds those of further scorers, by name, and `chance` the `match` that texts
+    reach which the library does not show.
     """
     cosine = np.nan_to_num(cosine.astype(np.float32, copy=False), nan=-1, posinf=-1, neginf=-1)
     logit = _never_nan(match_logit)
@@ -159,15 +169,29 @@ def route(scores: Scores, threshold: float) -> RouteDecision:
         shown_best, shown_threshold = _with_enough_digits(best_match, threshold)
         reason = f"none of {_pictures(count)} has a match of {shown_threshold}: "
         reason += f"the best is {shown_best}"
+    is_uncertain = _is_uncertain(scores)
     if scores.chance is not None:
-        reason += f"; by chance {scores.chance:.2f}"
+        reason += f"; by chance {scores.chance.half:.2f}"
+    if is_uncertain:
+        reason += f"; {UNCERTAIN}"
     return RouteDecision(
         route=Route.RETRIEVE if passes else Route.GENERATE,
         reason=reason,
         passed=passes,
         best_cosine=float(scores.cosine.max()) if count else 0.0,
         best_match=best_match,
+        is_uncertain=is_uncertain,
     )
+
+
+def _is_uncertain(scores: Scores) -> bool:
+    """The best picture has nearly even odds, where 0.5 means those of the library.
+
+    The threshold has no part in it: it says what a person wants, and not what is known.
+    """
+    if scores.chance is None or not len(scores.match_logit):
+        return False
+    return abs(float(scores.match_logit.max())) < NEAR_EVEN
 
 
 def _keys(values: FloatArray) -> NDArray[np.uint64]:

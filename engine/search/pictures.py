@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
 from cache.embeddings import EncoderRecord, vectors_of
 from cache.pictures import find_by_sha, pictures_at, shown_pictures
 from cache.store import Cache
+from engine import disk, numbers
 from engine.errors import OfflineError, PictureError, RequestError
 from engine.file_types import SUFFIXES
 from engine.library.decoders import DecoderProcess, DecoderSettings, RefusedFile
 from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
-from engine.search.query import BY_CONTENT, Term
+from engine.search.query import BY_CONTENT, BY_FILE, Term
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 
@@ -32,6 +35,8 @@ class Reference:
 
     name: str
     """How the query is to name it from now on: an absolute path, or its hash."""
+    path: str
+    """Where its file is, or was; empty where none is known."""
     picture_id: int | None
     """None for a file whose content the library does not have."""
     sha256: str | None
@@ -57,26 +62,28 @@ class QueryPictures:
     async def find(self, term: Term) -> Reference | None:
         """The picture that a term names; None where it is text.
 
-        A term names a picture when it ends like a picture's file name. Without quotes it is text
-        all the same where there is no such picture. Raises RequestError, or PictureError where
-        the file cannot be read.
+        A term names a picture when it ends like a picture's file name, or begins with BY_FILE.
+        Without quotes it is text all the same where there is no such picture. Raises RequestError,
+        or PictureError where the file cannot be read.
         """
         raw = term.raw if term.quoted else term.raw.strip()
         if _HASH.fullmatch(raw):
             return await self._by_content(raw, term)
-        if Path(raw).suffix.lower() not in SUFFIXES:
+        is_file_term = raw.startswith(BY_FILE)
+        if not is_file_term and Path(raw).suffix.lower() not in SUFFIXES:
             return None
-        path = absolute(Path(raw))
+        path = _path_of(raw) if is_file_term else absolute(Path(raw))
         known = await self._cache.read(pictures_at, [path, raw])
         for name in (path, raw):
             if name in known:
                 return await self._of_library(known[name], name)
-        if await asyncio.to_thread(Path(path).is_file):
+        if await asyncio.to_thread(disk.is_file, path):
             return await self._on_disk(path)
         if not term.quoted:
             return None
         raise RequestError(
-            f"column {term.column}: there is no picture {raw}, on the disk or in the library",
+            f"column {term.column}: "
+            + disk.absence(path, f"there is no picture {raw}, on the disk or in the library"),
             hint="Give the path from the root, or from the current folder.",
             field="query",
         )
@@ -119,12 +126,14 @@ class QueryPictures:
             raise RequestError(
                 f"column {term.column}: the library has no picture {raw}", field="query"
             )
-        return Reference(name=raw, picture_id=found[sha256], sha256=sha256)
+        shown = await self._cache.read(shown_pictures, [found[sha256]])
+        path = shown[0].file.path if shown and shown[0].file else ""
+        return Reference(name=raw, path=path, picture_id=found[sha256], sha256=sha256)
 
-    async def _of_library(self, picture_id: int, name: str) -> Reference:
+    async def _of_library(self, picture_id: int, path: str) -> Reference:
         shown = await self._cache.read(shown_pictures, [picture_id])
         sha256 = shown[0].picture.sha256 if shown else None
-        return Reference(name=name, picture_id=picture_id, sha256=sha256)
+        return Reference(name=name_of_file(path), path=path, picture_id=picture_id, sha256=sha256)
 
     async def _on_disk(self, path: str) -> Reference:
         try:
@@ -132,7 +141,9 @@ class QueryPictures:
         except OSError as error:
             raise PictureError(f"{path} cannot be read: {error.strerror}") from error
         found = await self._cache.read(find_by_sha, [sha256])
-        return Reference(name=path, picture_id=found.get(sha256), sha256=sha256)
+        return Reference(
+            name=name_of_file(path), path=path, picture_id=found.get(sha256), sha256=sha256
+        )
 
     async def _run_model(self, encoder: EncoderRecord, reference: Reference) -> FloatArray:
         source = await self._texts.check(encoder)
@@ -148,7 +159,7 @@ class QueryPictures:
             )
         )
         try:
-            outcome = await decoder.read(await asyncio.to_thread(_task, reference.name))
+            outcome = await decoder.read(await asyncio.to_thread(_task, reference.path))
         except OSError as error:
             raise PictureError(f"{reference.name} cannot be read: {error.strerror}") from error
         finally:
@@ -163,7 +174,25 @@ class QueryPictures:
 
 def absolute(path: Path) -> str:
     """The path from the root, links kept; a leading ~ is the person's home."""
-    return str((path.expanduser() if path.parts[:1] == ("~",) else path).absolute())
+    return str(disk.from_root(disk.expanded(path) if path.parts[:1] == ("~",) else path))
+
+
+def name_of_file(path: str) -> str:
+    """What a query calls the file at an absolute path: the path itself, where that says enough."""
+    if path.isprintable() and Path(path).suffix.lower() in SUFFIXES:
+        return path
+    return BY_FILE + "".join(map(_escaped, path)).removeprefix("/")
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() and character != "%":
+        return character
+    return "".join(f"%{byte:02X}" for byte in os.fsencode(character))
+
+
+def _path_of(name: str) -> str:
+    """The path that such a term names."""
+    return os.fsdecode(unquote_to_bytes("/" + name.removeprefix(BY_FILE)))
 
 
 def _hash(path: str) -> str:
@@ -172,5 +201,4 @@ def _hash(path: str) -> str:
 
 
 def _task(path: str) -> FileTask:
-    status = Path(path).stat()
-    return FileTask(path, status.st_size, status.st_mtime_ns, None, False, False)
+    return FileTask(path, *numbers.stamp(Path(path).stat()), None, False, False)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from engine.errors import RequestError
 from engine.file_types import SUFFIXES
+from engine.language import fold_widths
 
 MAX_LENGTH = 10_000
 MAX_TERMS = 32
@@ -20,12 +21,19 @@ MAX_TERMS = 32
 BY_CONTENT = "sha256:"
 """Starts a term that names a picture of the library by the first digits of its hash."""
 
-_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)"
-_START = re.compile(rf'\s*[+\-−]?\s*(?:{_NUMBER}\s*[*×]\s*)?["“”]')
-_WEIGHT = re.compile(rf"({_NUMBER})\s*[*×]\s*")
-_QUOTED = re.compile(r'["“”]((?:[^"“”\\]|\\.)*)["“”]')
+BY_FILE = "file:/"
+"""Starts a term that names a file by its path whatever its suffix; %XX stands for a byte of it."""
+
+# Each sign has a twin of full width, which input methods write.
+_QUOTES = '"“”＂'
+_POINT = "[.．]"
+_NUMBER = rf"(?:\d+(?:{_POINT}\d*)?|{_POINT}\d+)"
+_TIMES = r"\s*[*×＊]\s*"
+_SIGNS = {"+": 1.0, "＋": 1.0, "-": -1.0, "−": -1.0, "－": -1.0}
+_START = re.compile(rf"\s*[{re.escape(''.join(_SIGNS))}]?\s*(?:{_NUMBER}{_TIMES})?[{_QUOTES}]")
+_WEIGHT = re.compile(rf"({_NUMBER}){_TIMES}")
+_QUOTED = re.compile(rf"[{_QUOTES}]((?:[^{_QUOTES}\\]|\\.)*)[{_QUOTES}]")
 _SPACES = re.compile(r"\s*")
-_SIGNS = {"+": 1.0, "-": -1.0, "−": -1.0}
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -42,7 +50,7 @@ class Term:
 
     @property
     def text(self) -> str:
-        """As an encoder gets it: NFC, single spaces."""
+        """As an encoder gets it: NFC, of plain width, single spaces."""
         return normalise(self.raw)
 
 
@@ -90,12 +98,12 @@ def plain_text(text: str) -> ParsedQuery:
 
 def quote(text: str) -> str:
     """A text or path as a term of a mix."""
-    return '"' + re.sub(r'(["“”\\])', r"\\\1", text) + '"'
+    return '"' + re.sub(rf"([{_QUOTES}\\])", r"\\\1", text) + '"'
 
 
 def normalise(text: str) -> str:
-    """NFC, with single spaces inside and none around."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """NFC, of plain width, with single spaces inside and none around."""
+    return " ".join(fold_widths(unicodedata.normalize("NFC", text)).split())
 
 
 def _terms(query: str) -> tuple[Term, ...]:
@@ -144,20 +152,20 @@ def texts_of(query: str) -> tuple[str, ...]:
 
 def _is_picture(term: Term) -> bool:
     raw = term.raw.lower()
-    return raw.startswith(BY_CONTENT) or raw.endswith(tuple(SUFFIXES))
+    return raw.startswith((BY_CONTENT, BY_FILE)) or raw.endswith(tuple(SUFFIXES))
 
 
 def _term(query: str, at: int, sign: float) -> tuple[Term, int]:
     """The term that starts at an index, and the index after it."""
     weight = 1.0
     if number := _WEIGHT.match(query, at):
-        weight, at = float(number[1]), number.end()
+        weight, at = float(number[1].replace("．", ".")), number.end()
         if not 0.001 <= weight <= 1000:
             raise RequestError(
                 f"column {number.start() + 1}: a weight must lie between 0.001 and 1000",
                 field="query",
             )
-    if at >= len(query) or query[at] not in '"“”':
+    if at >= len(query) or query[at] not in _QUOTES:
         raise RequestError(
             f"column {at + 1}: expected a quoted text or picture",
             hint='A mix looks like this: "a dog" + 0.5*"snow" - "grass"',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
 from cache.errors import CacheError
@@ -14,7 +14,9 @@ from cache.store import Cache
 from engine.errors import EngineError, RequestError
 from engine.requests import Filters
 from engine.results import Receipt, ResultRow, SearchResult, SearchWarning
-from engine.states import Route, Synthetic, ZeroState
+from engine.states import Route, Synthetic
+from engine.untrusted.documents import parse_object
+from engine.untrusted.values import read_as
 
 ROUGH, PARTIAL = "rough", "partial"
 """What a key says of a `match` that is a guess for want of a background; and of one that may be
@@ -105,7 +107,7 @@ def unpack(record: ReceiptRecord) -> StoredDecision:
     """The decision that a row keeps. Raises EngineError where the body cannot be understood."""
     override = record.sequel.override
     try:
-        body = json.loads(record.body)
+        body = parse_object(record.body, with_names=True)
         return StoredDecision(
             receipt=replace(
                 _receipt(body["receipt"]),
@@ -113,8 +115,8 @@ def unpack(record: ReceiptRecord) -> StoredDecision:
                 job=record.sequel.job_id,
                 result=record.sequel.result,
             ),
-            rows=tuple(ResultRow(**row) for row in body["rows"]),
-            warnings=tuple(SearchWarning(**each) for each in body["notes"]),
+            rows=tuple(read_as(ResultRow, row) for row in _list(body["rows"])),
+            warnings=tuple(read_as(SearchWarning, each) for each in _list(body["notes"])),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise EngineError(
@@ -123,16 +125,20 @@ def unpack(record: ReceiptRecord) -> StoredDecision:
         ) from error
 
 
-def _receipt(found: Mapping[str, object]) -> Receipt:
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError("expected a list")
+    return value
+
+
+def _receipt(found: object) -> Receipt:
+    if not isinstance(found, dict):
+        raise TypeError("expected the fields of a receipt")
     known = {field.name for field in fields(Receipt)}
     unknown = set(found) - known
     if unknown:
         raise ValueError(f"unknown fields {sorted(unknown)}")
-    bins: list[int] = found["histogram"]  # type: ignore[assignment]
-    values = {**found, "route": Route(str(found["route"])), "histogram": tuple(map(int, bins))}
-    if found.get("zero") is not None:
-        values["zero"] = ZeroState(str(found["zero"]))
-    return Receipt(**values)  # type: ignore[arg-type]
+    return read_as(Receipt, found)
 
 
 class History:

@@ -18,8 +18,8 @@ from cache.receipts import get_receipt, put_receipt, touch_receipt
 from cache.store import Cache
 from engine.errors import RequestError, T2IError
 from engine.events import Report
+from engine.jobs.progress import ProgressReporter
 from engine.library.collections import BuiltInCollection
-from engine.library.progress import ProgressReporter
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
 from engine.results import IdArray, Receipt, ResultRow, Scores, SearchResult, SearchWarning
@@ -27,7 +27,7 @@ from engine.scoring import ranking
 from engine.scoring.registry import check_scorer, search_scorers
 from engine.search import warnings
 from engine.search.labels import RelevanceLabels
-from engine.search.pictures import QueryPictures, absolute
+from engine.search.pictures import QueryPictures, absolute, name_of_file
 from engine.search.prompt_scores import PromptScorer
 from engine.search.query import quote
 from engine.search.receipts import (
@@ -158,7 +158,7 @@ class Searcher:
         the place of background texts. Raises as `search` does.
         """
         if isinstance(picture, Path):
-            name = absolute(picture)
+            name = name_of_file(absolute(picture))
         else:
             name = await self._pictures.name_of(picture)
         return await self.scored(replace(request, query=quote(name)))
@@ -261,7 +261,9 @@ class Searcher:
                 passed=routing.passed,
                 considered=len(scores.picture_ids),
                 histogram=ranking.histogram(scores),
-                chance=scores.chance,
+                chance=None if scores.chance is None else scores.chance.half,
+                chance_high=None if scores.chance is None else scores.chance.high,
+                uncertain=routing.is_uncertain,
                 zero=scores.zero,
                 zero_pictures=scores.zero_pictures,
                 filters=filters_as_json(key.filters),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cache.embeddings import EncoderRecord
 from cache.texts import TextRecord
-from engine.language import NAMES, unread
+from engine.language import CHINESE, NAMES, unread
 from engine.results import SearchWarning
 from engine.scoring.decision import ENOUGH
 from engine.scoring.match import MatchContext
@@ -20,7 +20,7 @@ def of_languages(texts: Sequence[str], encoder: EncoderRecord) -> tuple[SearchWa
             message=f"{encoder.id} does not read {NAMES[language]}: its ranking means little.",
             hint=f"t2itui models get {CHINESE_ENCODER}, then"
             f" t2itui index DIR --encoder {CHINESE_ENCODER}"
-            if language == "zh"
+            if language == CHINESE
             else "Ask in English.",
         )
         for language in unread(texts, encoder.languages)

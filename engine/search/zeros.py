@@ -26,7 +26,7 @@ from cache.store import Cache
 from cache.zeros import get_zero, put_zero, zero_keys
 from engine.events import Report
 from engine.jobs.jobs import Job, JobWork
-from engine.library.progress import ProgressReporter
+from engine.jobs.progress import ProgressReporter
 from engine.results import FloatArray, IdArray
 from engine.scoring.decision import ENOUGH, Tally, Zero
 from engine.scoring.match import (
@@ -42,7 +42,8 @@ from engine.scoring.match import (
     zero_of,
 )
 from engine.scoring.matcher import Matcher
-from engine.states import JobKind, ScorerKind, ZeroState
+from engine.states import JobKind, ScorerKind, Unit, ZeroState
+from engine.untrusted.documents import parse_object
 
 StartJob: TypeAlias = Callable[[JobWork], Job]
 Told: TypeAlias = Callable[[int, int], None]
@@ -168,11 +169,11 @@ class KeptZero:
     def from_json(cls, body: str | None) -> KeptZero | None:
         """What `as_json` wrote; None for anything else: it is measured again."""
         try:
-            values = json.loads(body or "")
+            values = parse_object(body or "")
             return cls(
-                zero=Zero.from_json(values["zero"]),
+                zero=Zero.from_json(str(values["zero"])),
                 tally=Tally.from_values(values["tally"]),
-                halvings=int(values["halvings"]),
+                halvings=int(str(values["halvings"])),
             )
         except (ValueError, TypeError, KeyError):
             return None
@@ -323,12 +324,13 @@ class Zeros:
     async def _go_on_from(self, asked: Asked) -> tuple[KeptZero | None, IdArray]:
         """What is kept of most of the pictures, and the rows that are to be scored besides."""
         positions, halvings = asked.sample
+        texts = len(asked.context.background().random)
         keys = [ZeroKey.parse(key) for key in await self._cache.read(zero_keys, asked.base)]
         for key in sorted(keys, key=lambda each: -each.count):
             if not asked.begins_with(key):
                 continue
             kept = await self._read(str(key))
-            if kept is not None and kept.halvings == halvings:
+            if kept is not None and kept.halvings == halvings and kept.tally.texts == texts:
                 return kept, asked.rows[positions[positions >= key.count]]
         return None, asked.rows[positions]
 
@@ -521,7 +523,7 @@ def _nobody(done: int, of: int) -> None:
 
 def tell(progress: ProgressReporter, done: int, of: int) -> None:
     """Report how far it is."""
-    progress.report(STAGE, done, of, unit="pictures")
+    progress.report(STAGE, done, of, unit=Unit.PICTURES)
 
 
 def _digest(*arrays: np.typing.NDArray[np.generic]) -> str:

@@ -18,8 +18,10 @@ from engine.storybook.vocabulary import (
     ATTRIBUTES,
     FOREIGN_CHINESE,
     FOREIGN_ENGLISH,
+    NO_PROP,
+    Attribute,
 )
-from engine.storybook.wording import Caption, Language, write, write_plainly
+from engine.storybook.wording import Caption, Language, with_a, write, write_plainly
 
 LEVELS = (1, 2, 3)
 
@@ -48,7 +50,7 @@ def full_claim(scene: Scene) -> Claim:
         subjects=tuple(full_subject(animal) for animal in scene.animals),
         place=scene.place,
         time=scene.time,
-        prop=None if scene.prop == "none" else scene.prop,
+        prop=None if scene.prop == NO_PROP else scene.prop,
     )
 
 
@@ -64,7 +66,7 @@ def partial_claim(scene: Scene, rng: Random) -> Claim:
             subjects=tuple(_partial_subject(animal, rng) for animal in animals),
             place=scene.place if rng.random() < keep else None,
             time=scene.time if rng.random() < keep else None,
-            prop=scene.prop if scene.prop != "none" and rng.random() < keep else None,
+            prop=scene.prop if scene.prop != NO_PROP and rng.random() < keep else None,
         )
         if claim.subjects or claim.stated():
             return claim
@@ -96,7 +98,7 @@ def captions_of(file: str, scene: Scene, language: Language) -> tuple[Caption, .
     )
 
 
-def ladder_claims(scene: Scene) -> tuple[Claim, ...]:
+def graded_claims(scene: Scene) -> tuple[Claim, ...]:
     """Five claims about the first animal: which it is, its colour, what it does, where, when."""
     one = scene.animals[0]
     named = Subject(animal=one.animal)
@@ -112,29 +114,29 @@ def ladder_claims(scene: Scene) -> tuple[Claim, ...]:
     )
 
 
-def ladder(scene: Scene, language: Language) -> tuple[Caption, ...]:
+def graded_captions(scene: Scene, language: Language) -> tuple[Caption, ...]:
     """The five claims in words."""
-    return tuple(write_plainly(claim, language, scene.seed) for claim in ladder_claims(scene))
+    return tuple(write_plainly(claim, language, scene.seed) for claim in graded_claims(scene))
 
 
 _MEASURE = re.compile(r"一([只条匹头])(?!.*一[只条匹头])")
 """The last measure word of a text: it goes with the animal that follows."""
-_ENGLISH_WORDS = {
-    "animal": vocabulary.EN_ANIMAL,
-    "colour": vocabulary.EN_COLOUR,
-    "position": vocabulary.EN_POSITION,
-    "place": vocabulary.EN_PLACE,
-    "time": vocabulary.EN_TIME,
-    "prop": vocabulary.EN_PROP_NOUN,
+_ENGLISH_WORDS: dict[str, vocabulary.Wordings] = {
+    Attribute.ANIMAL: vocabulary.EN_ANIMAL,
+    Attribute.COLOUR: vocabulary.EN_COLOUR,
+    Attribute.POSITION: vocabulary.EN_POSITION,
+    Attribute.PLACE: vocabulary.EN_PLACE,
+    Attribute.TIME: vocabulary.EN_TIME,
+    Attribute.PROP: vocabulary.EN_PROP_NOUN,
 }
 
-_CHINESE_WORDS = {
-    "animal": vocabulary.ZH_ANIMAL,
-    "colour": vocabulary.ZH_COLOUR,
-    "position": vocabulary.ZH_POSITION,
-    "place": vocabulary.ZH_PLACE,
-    "time": vocabulary.ZH_TIME,
-    "prop": vocabulary.ZH_PROP_NOUN,
+_CHINESE_WORDS: dict[str, vocabulary.Wordings] = {
+    Attribute.ANIMAL: vocabulary.ZH_ANIMAL,
+    Attribute.COLOUR: vocabulary.ZH_COLOUR,
+    Attribute.POSITION: vocabulary.ZH_POSITION,
+    Attribute.PLACE: vocabulary.ZH_PLACE,
+    Attribute.TIME: vocabulary.ZH_TIME,
+    Attribute.PROP: vocabulary.ZH_PROP_NOUN,
 }
 
 
@@ -152,7 +154,7 @@ def exchanges(text: str, scenes: Sequence[Scene]) -> list[Variant]:
     for hit in hits:
         attribute, old = values[hit[0].lower()]
         for new in _mixed(text, attribute):
-            if new not in ("none", old) and (attribute, new) not in true:
+            if new not in (NO_PROP, old) and (attribute, new) not in true:
                 phrase = _say(attribute, new, animals[0] if animals else None, is_english)
                 found.append(_put(text, hit, attribute, phrase, new))
     return found
@@ -166,7 +168,7 @@ def _mixed(text: str, attribute: str) -> list[str]:
 
 
 def _is_animal(value: tuple[str, str]) -> bool:
-    return value[0] == "animal"
+    return value[0] == Attribute.ANIMAL
 
 
 @cache
@@ -175,11 +177,11 @@ def _phrases(is_english: bool) -> tuple[re.Pattern[str], dict[str, tuple[str, st
     values: dict[str, tuple[str, str]] = {}
     for attribute, wordings in (_ENGLISH_WORDS if is_english else _CHINESE_WORDS).items():
         for value, phrases in wordings.items():
-            values |= {phrase: (attribute, value) for phrase in phrases if value != "none"}
+            values |= {phrase: (attribute, value) for phrase in phrases if value != NO_PROP}
     actions = vocabulary.english_actions if is_english else vocabulary.chinese_actions
     for action in ACTIONS:
         for animal in (None, *ANIMALS):
-            values |= dict.fromkeys(actions(animal, action), ("action", action))
+            values |= dict.fromkeys(actions(animal, action), (Attribute.ACTION, action))
     either = "|".join(sorted(map(re.escape, values), key=len, reverse=True))
     pattern = rf"\b(?:{either})\b" if is_english else either
     return re.compile(pattern, re.IGNORECASE), values
@@ -197,7 +199,7 @@ def _true_values(scenes: Iterable[Scene]) -> set[tuple[str, str]]:
 
 
 def _say(attribute: str, value: str, animal: str | None, is_english: bool) -> str:
-    if attribute == "action":
+    if attribute == Attribute.ACTION:
         actions = vocabulary.english_actions if is_english else vocabulary.chinese_actions
         return actions(animal, value)[0]
     return (_ENGLISH_WORDS if is_english else _CHINESE_WORDS)[attribute][value][0]
@@ -205,7 +207,7 @@ def _say(attribute: str, value: str, animal: str | None, is_english: bool) -> st
 
 def _put(text: str, hit: re.Match[str], attribute: str, phrase: str, value: str) -> Variant:
     before = with_article(text[: hit.start()], phrase)
-    if attribute == "animal" and (measure := _MEASURE.search(before)):
+    if attribute == Attribute.ANIMAL and (measure := _MEASURE.search(before)):
         own = vocabulary.ZH_MEASURE.get(value, ("只",))[0]
         before = before[: measure.start(1)] + own + before[measure.end(1) :]
     changed = before + phrase + text[hit.end() :]
@@ -226,7 +228,7 @@ def _english_foreign(thing: str, rng: Random) -> str:
     if rng.random() < 0.35:
         colour = rng.choice(list(vocabulary.EN_COLOUR)) + " "
     noun = colour + thing
-    text = f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}" if rng.random() < 0.85 else noun
+    text = with_a(noun) if rng.random() < 0.85 else noun
     if rng.random() < 0.35:
         text += " " + rng.choice(rng.choice(list(vocabulary.EN_PLACE.values())))
     if rng.random() < 0.15:

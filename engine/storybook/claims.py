@@ -5,7 +5,7 @@ from itertools import permutations
 from random import Random
 
 from engine.storybook.scenes import Animal, Scene
-from engine.storybook.vocabulary import ATTRIBUTES
+from engine.storybook.vocabulary import ATTRIBUTES, NO_PROP
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +107,7 @@ def swapped(claim: Claim, scene: Scene, rng: Random) -> tuple[Claim, str] | None
         choices += [(name, index) for name in subject.stated()]
     for _ in range(_TRIES if choices else 0):
         name, index = rng.choice(choices)
-        other = rng.choice([value for value in ATTRIBUTES[name] if value != "none"])
+        other = rng.choice([value for value in ATTRIBUTES[name] if value != NO_PROP])
         changed = _exchanged(claim, name, index, other)
         if changed != claim and not is_true(changed, scene):
             return changed, name

@@ -1,30 +1,34 @@
-"""Queries of a gallery, and claims to measure with, whose right answer is known."""
+"""Queries of a gallery, and claims to measure with, and which scenes they are true of."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.states import QueryKind
 from engine.storybook.captions import FOREIGN_THINGS, claim_of, foreign_caption, partial_claim
 from engine.storybook.claims import Claim, Subject, is_true, swapped
-from engine.storybook.scenes import UNSEEN_PAIRS, Scene
+from engine.storybook.scenes import UNSEEN_PAIRS, Animal, Scene
 from engine.storybook.suggestions import SUGGESTIONS
-from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES
+from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES, POSITIONS, PROPS, TIMES
 from engine.storybook.wording import Caption, Language, write
 
-SATISFIED, ABSENT, FOREIGN = 150, 100, 50
+COUNTS = {QueryKind.SATISFIED: 150, QueryKind.ABSENT: 100, QueryKind.FOREIGN: 50}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """A query, its kind ("satisfied", "absent" or "foreign") and what it states."""
+    """A query, what it states, and what is known of its answers."""
 
     caption: Caption
-    kind: str
+    kind: QueryKind
 
     @property
     def answered(self) -> bool:
         """Whether some picture of the gallery satisfies it."""
-        return self.kind == "satisfied"
+        return self.kind is QueryKind.SATISFIED
 
 
 def routing_queries(scenes: Sequence[Scene]) -> list[Query]:
@@ -39,19 +43,19 @@ def _language(number: int) -> Language:
 
 def _satisfied(scenes: Sequence[Scene], rng: Random) -> list[Query]:
     queries = []
-    for number in range(SATISFIED):
+    for number in range(COUNTS[QueryKind.SATISFIED]):
         scene = rng.choice(scenes)
         level2 = claim_of(scene, 2, rng)
         claim = rng.choice((level2, level2, claim_of(scene, 1, rng), partial_claim(scene, rng)))
         caption = write(claim, _language(number), rng)
-        queries.append(Query(caption=caption, kind="satisfied"))
+        queries.append(Query(caption=caption, kind=QueryKind.SATISFIED))
     return queries
 
 
 def _absent(scenes: Sequence[Scene], rng: Random) -> list[Query]:
     """Combinations of known words that no picture has; first those kept from training."""
     claims = [Claim(subjects=(Subject(animal=a, colour=c),)) for a, c in sorted(UNSEEN_PAIRS)]
-    while len(claims) < ABSENT:
+    while len(claims) < COUNTS[QueryKind.ABSENT]:
         subject = Subject(
             animal=rng.choice(ANIMALS),
             colour=rng.choice(COLOURS),
@@ -61,7 +65,7 @@ def _absent(scenes: Sequence[Scene], rng: Random) -> list[Query]:
         if claim not in claims and not any(is_true(claim, scene) for scene in scenes):
             claims.append(claim)
     return [
-        Query(caption=write(claim, _language(number), rng), kind="absent")
+        Query(caption=write(claim, _language(number), rng), kind=QueryKind.ABSENT)
         for number, claim in enumerate(claims)
     ]
 
@@ -78,10 +82,10 @@ def _foreign(rng: Random) -> list[Query]:
     ]
     fixed.append(Caption(text="一座火山", language=Language.CHINESE, claim=Claim(foreign=True)))
     more = []
-    for number in range(FOREIGN - len(fixed)):
+    for number in range(COUNTS[QueryKind.FOREIGN] - len(fixed)):
         language = _language(number)
         more.append(foreign_caption(rng.choice(FOREIGN_THINGS[language]), language, rng))
-    return [Query(caption=caption, kind="foreign") for caption in (*fixed, *more)]
+    return [Query(caption=caption, kind=QueryKind.FOREIGN) for caption in (*fixed, *more)]
 
 
 def swapped_claims(scenes: Sequence[Scene]) -> tuple[list[Claim], list[Claim]]:
@@ -98,3 +102,68 @@ def swapped_claims(scenes: Sequence[Scene]) -> tuple[list[Claim], list[Claim]]:
             true.append(claim)
             false.append(pair[0])
     return true, false
+
+
+_UNSTATED, _MISSING = -1, -2
+_NOBODY = (_MISSING,) * 4
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int8]
+
+
+def truth_matrix(claims: Sequence[Claim], scenes: Sequence[Scene]) -> Bools:
+    """`is_true` of every claim and scene, [scenes, claims]."""
+    stated = np.array([_scenery_numbers(c.place, c.time, c.prop) for c in claims], np.int8).reshape(
+        -1, 3
+    )
+    shown = np.array([_scenery_numbers(s.place, s.time, s.prop) for s in scenes], np.int8).reshape(
+        -1, 3
+    )
+    possible = np.array([not claim.foreign for claim in claims])
+    scenery = _agree(stated, shown) & possible
+    subjects = np.array([_pair([_animal_numbers(s) for s in c.subjects]) for c in claims], np.int8)
+    animals = np.array([_pair([_animal_numbers(a) for a in s.animals]) for s in scenes], np.int8)
+    first, second = subjects.reshape(-1, 2, 4).transpose(1, 0, 2)
+    one, other = animals.reshape(-1, 2, 4).transpose(1, 0, 2)
+    straight = _fits(first, one) & _fits(second, other)
+    crossed = _fits(first, other) & _fits(second, one)
+    result: Bools = scenery & (straight | crossed)
+    return result
+
+
+def _scenery_numbers(place: str | None, time: str | None, prop: str | None) -> tuple[int, int, int]:
+    return _number(place, PLACES), _number(time, TIMES), _number(prop, PROPS)
+
+
+def _animal_numbers(thing: Subject | Animal) -> tuple[int, int, int, int]:
+    return (
+        _number(thing.animal, ANIMALS),
+        _number(thing.colour, COLOURS),
+        _number(thing.action, ACTIONS),
+        _number(thing.position, POSITIONS),
+    )
+
+
+def _number(value: str | None, words: tuple[str, ...]) -> int:
+    return _UNSTATED if value is None else words.index(value)
+
+
+def _pair(some: list[tuple[int, int, int, int]]) -> list[tuple[int, ...]]:
+    return [*some, *[_NOBODY] * (2 - len(some))]
+
+
+def _agree(stated: Ints, shown: Ints) -> Bools:
+    """Whether everything stated [claims, k] is as shown [scenes, k]: [scenes, claims]."""
+    agree = np.ones((len(shown), len(stated)), dtype=bool)
+    # One attribute at a time: all at once, thousands of claims and scenes fill gigabytes.
+    for column in range(stated.shape[1]):
+        value, seen = stated[None, :, column], shown[:, None, column]
+        agree &= (value == _UNSTATED) | (value == seen)
+    return agree
+
+
+def _fits(subject: Ints, animal: Ints) -> Bools:
+    """Whether a subject is absent from its claim, or there is an animal and it fits."""
+    nobody = subject[:, 0] == _MISSING
+    there = animal[:, 0] != _MISSING
+    result: Bools = nobody[None] | (_agree(subject, animal) & there[:, None])
+    return result

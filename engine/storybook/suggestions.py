@@ -58,9 +58,15 @@ SUGGESTIONS = (
         answered=True,
     ),
     Suggestion(
-        english="a purple elephant",
-        chinese="一头紫色的大象",
-        claim=_one("elephant", "purple"),
+        english="a purple elephant in the snow",
+        chinese="雪地里有一头紫色的大象",
+        claim=_one("elephant", "purple", place="snow"),
+        answered=False,
+    ),
+    Suggestion(
+        english="a blue cow eating grass in a meadow",
+        chinese="草地上有一头蓝色的牛在吃草",
+        claim=_one("cow", "blue", "eating", "meadow"),
         answered=False,
     ),
     Suggestion(

@@ -1,6 +1,20 @@
 """The words of the storybook's world: what a scene can hold, how it is worded, what is foreign."""
 
+from enum import StrEnum
 from random import Random
+
+
+class Attribute(StrEnum):
+    """What can be stated of an animal or of its scene."""
+
+    ANIMAL = "animal"
+    COLOUR = "colour"
+    ACTION = "action"
+    POSITION = "position"
+    PLACE = "place"
+    TIME = "time"
+    PROP = "prop"
+
 
 ANIMALS = (
     "dog", "cat", "horse", "elephant", "butterfly", "chicken", "cow", "sheep", "squirrel", "spider",
@@ -11,16 +25,17 @@ COLOURS = (
 ACTIONS = ("standing", "running", "eating", "sleeping")
 PLACES = ("meadow", "forest", "beach", "snow", "farmyard")
 TIMES = ("day", "sunset", "night")
-PROPS = ("none", "fence", "hay", "pond", "tree", "basket", "ball")
+NO_PROP = "none"
+PROPS = (NO_PROP, "fence", "hay", "pond", "tree", "basket", "ball")
 POSITIONS = ("left", "middle", "right")
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    "animal": ANIMALS,
-    "colour": COLOURS,
-    "action": ACTIONS,
-    "position": POSITIONS,
-    "place": PLACES,
-    "time": TIMES,
-    "prop": PROPS,
+    Attribute.ANIMAL: ANIMALS,
+    Attribute.COLOUR: COLOURS,
+    Attribute.ACTION: ACTIONS,
+    Attribute.POSITION: POSITIONS,
+    Attribute.PLACE: PLACES,
+    Attribute.TIME: TIMES,
+    Attribute.PROP: PROPS,
 }
 """Every attribute with its values, in a fixed order that training relies on."""
 
@@ -52,16 +67,21 @@ EN_COLOUR: Wordings = {
 }
 
 _EN_FOOD: Wordings = {
-    "dog": ("eating from a bowl", "eating dog food", "eating its food"),
-    "cat": ("eating from a bowl", "eating cat food", "eating its food"),
-    "horse": ("eating grass", "eating grass", "grazing"),
-    "elephant": ("eating grass", "eating grass", "pulling grass with its trunk"),
-    "butterfly": ("drinking nectar", "feeding on a flower", "eating nectar from a flower"),
-    "chicken": ("eating grain", "pecking grain", "eating corn"),
-    "cow": ("eating grass", "eating grass", "grazing"),
-    "sheep": ("eating grass", "eating grass", "grazing"),
-    "squirrel": ("eating an acorn", "eating a nut", "nibbling an acorn"),
-    "spider": ("eating a fly", "eating a fly in its web", "catching a fly"),
+    "dog": ("eating from a bowl", "eating dog food", "eating its food", "eating"),
+    "cat": ("eating from a bowl", "eating cat food", "eating its food", "eating"),
+    "horse": ("eating grass", "eating grass", "grazing", "eating"),
+    "elephant": ("eating grass", "eating grass", "pulling grass with its trunk", "eating"),
+    "butterfly": (
+        "drinking nectar",
+        "feeding on a flower",
+        "eating nectar from a flower",
+        "eating",
+    ),
+    "chicken": ("eating grain", "pecking grain", "eating corn", "eating"),
+    "cow": ("eating grass", "eating grass", "grazing", "eating"),
+    "sheep": ("eating grass", "eating grass", "grazing", "eating"),
+    "squirrel": ("eating an acorn", "eating a nut", "nibbling an acorn", "eating"),
+    "spider": ("eating a fly", "eating a fly in its web", "catching a fly", "eating"),
 }
 
 _EN_RUN: Wordings = {
@@ -74,6 +94,14 @@ _EN_STAND: Wordings = {
     "butterfly": ("resting on a twig", "sitting on a twig", "standing"),
     "squirrel": ("standing", "sitting upright"),
 }
+_EN_ACTION: dict[str, tuple[Wordings, tuple[str, ...]]] = {
+    "standing": (_EN_STAND, ("standing", "standing still")),
+    "running": (_EN_RUN, ("running", "running fast")),
+    "eating": (_EN_FOOD, ("eating", "eating something")),
+    "sleeping": ({}, ("sleeping", "sleeping", "asleep", "taking a nap")),
+}
+"""Each action as some animals do it, and as all others do."""
+
 ZH_ANIMAL: Wordings = {
     "dog": ("狗", "小狗"),
     "cat": ("猫", "小猫"),
@@ -122,6 +150,14 @@ _ZH_FOOD: Wordings = {
 }
 
 _ZH_RUN: Wordings = {"butterfly": ("飞", "飞舞"), "spider": ("跑", "爬")}
+
+_ZH_ACTION: dict[str, tuple[Wordings, tuple[str, ...]]] = {
+    "standing": ({"butterfly": ("休息",)}, ("站立",)),
+    "running": (_ZH_RUN, ("跑", "奔跑", "跑步")),
+    "eating": (_ZH_FOOD, ("吃东西", "吃")),
+    "sleeping": ({}, ("睡觉", "睡觉", "打盹")),
+}
+
 EN_POSITION: Wordings = {
     "left": ("on the left", "on the left side", "at the left"),
     "middle": ("in the middle", "in the center", "in the centre"),
@@ -151,7 +187,7 @@ EN_TIME: Wordings = {
 }
 
 EN_PROP_NOUN: Wordings = {
-    "none": ("nothing else",),
+    NO_PROP: ("nothing else",),
     "fence": ("a fence", "a white fence", "a wooden fence"),
     "hay": ("a haystack", "a pile of hay", "hay"),
     "pond": ("a pond", "a small pond", "a puddle of water"),
@@ -189,7 +225,7 @@ ZH_TIME: Wordings = {
 }
 
 ZH_PROP_NOUN: Wordings = {
-    "none": ("空地",),
+    NO_PROP: ("空地",),
     "fence": ("栅栏", "白色的栅栏", "木栅栏"),
     "hay": ("干草堆", "一堆干草", "草垛"),
     "pond": ("池塘", "一个小池塘", "水塘"),
@@ -206,14 +242,8 @@ def english_action(animal: str | None, action: str, rng: Random) -> str:
 
 def english_actions(animal: str | None, action: str) -> tuple[str, ...]:
     """All wordings of what an animal does, as participles."""
-    if action == "eating":
-        own = _EN_FOOD.get(animal or "", ())
-        return (*own, "eating") if own else ("eating", "eating something")
-    if action == "running":
-        return _EN_RUN.get(animal or "", ("running", "running fast"))
-    if action == "standing":
-        return _EN_STAND.get(animal or "", ("standing", "standing still"))
-    return ("sleeping", "sleeping", "asleep", "taking a nap")
+    own, usual = _EN_ACTION[action]
+    return own.get(animal or "", usual)
 
 
 def chinese_action(animal: str | None, action: str, rng: Random) -> str:
@@ -224,13 +254,8 @@ def chinese_action(animal: str | None, action: str, rng: Random) -> str:
 
 def chinese_actions(animal: str | None, action: str) -> tuple[str, ...]:
     """All wordings of what an animal does, to follow 在 or 正在."""
-    if action == "eating":
-        return _ZH_FOOD.get(animal or "", ("吃东西", "吃"))
-    if action == "running":
-        return _ZH_RUN.get(animal or "", ("跑", "奔跑", "跑步"))
-    if action == "standing":
-        return ("休息",) if animal == "butterfly" else ("站立",)
-    return ("睡觉", "睡觉", "打盹")
+    own, usual = _ZH_ACTION[action]
+    return own.get(animal or "", usual)
 
 
 def word_list(block: str) -> tuple[str, ...]:

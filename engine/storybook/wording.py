@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
+from engine.evaluation.swaps import takes_an
 from engine.storybook import vocabulary
 from engine.storybook.claims import Claim, Subject
 
@@ -51,7 +52,7 @@ def _plain_english(claim: Claim, seed: int) -> str:
     noun = _fixed_choice(vocabulary.EN_ANIMAL, subject.animal, seed)
     if subject.colour is not None:
         noun = f"{_fixed_choice(vocabulary.EN_COLOUR, subject.colour, seed)} {noun}"
-    parts = [f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"]
+    parts = [with_a(noun)]
     if subject.action is not None:
         parts.append(vocabulary.english_action(subject.animal, subject.action, Random(seed)))
     parts.append(_fixed_choice(vocabulary.EN_PLACE, claim.place, seed))
@@ -75,6 +76,11 @@ def _plain_chinese(claim: Claim, seed: int) -> str:
 def _fixed_choice(wordings: vocabulary.Wordings, value: str | None, seed: int) -> str:
     """One of the wordings of a value; nothing for None."""
     return "" if value is None else Random(f"{seed}:{value}").choice(wordings[value])
+
+
+def with_a(noun: str) -> str:
+    """A noun behind the article that it takes."""
+    return f"{'an' if takes_an(noun) else 'a'} {noun}"
 
 
 _OPENINGS = ("a picture of ", "a drawing of ", "an illustration of ", "a cartoon of ")
@@ -104,7 +110,7 @@ def _write_english(claim: Claim, rng: Random) -> str:
 
 
 def _english_prop(prop: str, rng: Random) -> str:
-    if prop == "none":
+    if prop == vocabulary.NO_PROP:
         return "and nothing else"
     joint = rng.choice(("with", "near", "next to", "beside", "and"))
     return f"{joint} {rng.choice(vocabulary.EN_PROP_NOUN[prop])}"
@@ -114,7 +120,7 @@ def _english_noun(subject: Subject, rng: Random) -> str:
     noun = "animal" if subject.animal is None else rng.choice(vocabulary.EN_ANIMAL[subject.animal])
     if subject.colour is not None:
         noun = f"{rng.choice(vocabulary.EN_COLOUR[subject.colour])} {noun}"
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    return with_a(noun)
 
 
 def _english_subject(subject: Subject, rng: Random, *, finite: bool) -> str:
@@ -136,7 +142,7 @@ def _english_scenery(claim: Claim, rng: Random) -> str:
     parts = []
     if claim.place is not None:
         parts.append(rng.choice(vocabulary.EN_PLACE_NOUN[claim.place]))
-    if claim.prop is not None and claim.prop != "none":
+    if claim.prop is not None and claim.prop != vocabulary.NO_PROP:
         prop = rng.choice(vocabulary.EN_PROP_NOUN[claim.prop])
         parts.append(f"with {prop}" if parts else prop)
     if claim.time is not None:
@@ -162,7 +168,7 @@ def _english_keywords(claim: Claim, rng: Random) -> str:
         parts.append(rng.choice(vocabulary.EN_PLACE_NOUN[claim.place]).removeprefix("a "))
     if claim.time is not None:
         parts.append(_time_noun(claim.time))
-    if claim.prop is not None and claim.prop != "none":
+    if claim.prop is not None and claim.prop != vocabulary.NO_PROP:
         parts.append(rng.choice(vocabulary.EN_PROP_NOUN[claim.prop]).removeprefix("a "))
     return ", ".join(parts) or "a picture"
 
@@ -180,21 +186,24 @@ def _write_chinese(claim: Claim, rng: Random) -> str:
     subjects = [_chinese_subject(subject, rng) for subject in claim.subjects]
     core = rng.choice(("和", "，", "，还有")).join(subjects)
     if place and len(subjects) == 1 and style < 0.3 and claim.subjects[0].position is None:
-        text = _chinese_at_place(claim.subjects[0], place, rng)
+        text = _chinese_scene(claim.subjects[0], place, rng)
         return f"{time}{'，' if time else ''}{text}{prop}"
     if place:
-        joined = (
-            f"{time}的{place}" if time and style < 0.5 and time[-1] not in "时下" else time + place
-        )
+        joined = f"{time}{_joint(time) if style < 0.5 else ''}{place}"
         joint = "，" if claim.subjects[0].position else rng.choice(("有", "，"))
         return f"{joined}{joint}{core}{prop}"
     return f"{time}{'，' if time else ''}{core}{prop}"
 
 
+def _joint(time: str) -> str:
+    """What joins a time and a place: nothing behind 日落时 and 月光下."""
+    return "" if not time or time.endswith(("时", "下")) else "的"
+
+
 def _chinese_prop(claim: Claim, rng: Random) -> str:
     if claim.prop is None:
         return ""
-    if claim.prop == "none":
+    if claim.prop == vocabulary.NO_PROP:
         return "，没有别的东西"
     joint = rng.choice(("旁边有", "还有", "附近有"))
     return f"，{joint}{rng.choice(vocabulary.ZH_PROP_NOUN[claim.prop])}"
@@ -228,7 +237,7 @@ def _chinese_subject(subject: Subject, rng: Random) -> str:
     return f"{position}{'的' if position and rng.random() < 0.5 else ''}{noun}{joint}{action}"
 
 
-def _chinese_at_place(subject: Subject, place: str, rng: Random) -> str:
+def _chinese_scene(subject: Subject, place: str, rng: Random) -> str:
     noun = _chinese_noun(subject, rng)
     if subject.action is None:
         return f"{noun}在{place}"
@@ -239,9 +248,9 @@ def _chinese_scenery(claim: Claim, rng: Random) -> str:
     time = "" if claim.time is None else rng.choice(vocabulary.ZH_TIME[claim.time])
     place = "" if claim.place is None else rng.choice(vocabulary.ZH_PLACE_NOUN[claim.place])
     prop = ""
-    if claim.prop is not None and claim.prop != "none":
+    if claim.prop is not None and claim.prop != vocabulary.NO_PROP:
         prop = rng.choice(vocabulary.ZH_PROP_NOUN[claim.prop])
-    joint = "的" if time and place and time[-1] not in "时下" else ""
+    joint = _joint(time) if place else ""
     return f"{time}{joint}{place}{'，' if prop and (time or place) else ''}{prop}" or "一幅画"
 
 
@@ -257,6 +266,6 @@ def _chinese_keywords(claim: Claim, rng: Random) -> str:
         parts.append(rng.choice(vocabulary.ZH_PLACE_NOUN[claim.place]))
     if claim.time is not None:
         parts.append(rng.choice(vocabulary.ZH_TIME[claim.time]))
-    if claim.prop is not None and claim.prop != "none":
+    if claim.prop is not None and claim.prop != vocabulary.NO_PROP:
         parts.append(rng.choice(vocabulary.ZH_PROP_NOUN[claim.prop]))
     return rng.choice(("，", "、", " ")).join(parts)

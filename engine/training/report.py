@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from engine.evaluation.embeddings import EmbeddedData
 from engine.evaluation.measure import ROUTING, Measuring
@@ -15,20 +14,21 @@ from engine.evaluation.results import (
     RetrievalFigures,
     RoutingFigures,
     SwapFigures,
-    read_as,
 )
 from engine.jobs.codec import request_to_json
 from engine.models.messages import Reply
+from engine.requests import TrainRequest
 from engine.states import Direction, ScorerKind
-from engine.training.request import TrainRequest
 from engine.training.split import SplitSizes
-
-if TYPE_CHECKING:
-    pass
+from engine.untrusted.documents import parse_object
+from engine.untrusted.values import read_as
 
 VERSION = 1
 SHIPPED = "shipped"
 """The matcher that ships, in a report beside another for its encoder."""
+_SHOWN = Direction.TEXT_TO_PICTURE
+_COMPARED = (ScorerKind.MATCH, ScorerKind.LABEL_FREE, ScorerKind.COSINE)
+"""What every report has figures of."""
 WORSE_P = 0.1
 """Two-sided: below it, fewer queries routed right than without the matcher are no accident."""
 
@@ -136,23 +136,33 @@ def _against(measuring: Measuring, other: str) -> Iterator[PairedDifference]:
 
 
 def read_report(text: str) -> TrainingReport | None:
-    """The report of a matcher that was trained here; None for one of another make."""
-    try:
-        values = json.loads(text)
-        return read_as(TrainingReport, values) if values.get("version") == VERSION else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    """The report of a matcher that was trained here; None for one of another make.
+
+    Raises ValueError where it is neither.
+    """
+    values = parse_object(text)
+    if values.get("version") != VERSION:
         return None
+    try:
+        report = read_as(TrainingReport, values)
+    except TypeError as error:
+        raise ValueError(f"its report is incomplete: {error}") from error
+    measured = {each.scorer for each in report.retrieval if each.direction == _SHOWN}
+    lacking = [name for name in _COMPARED if name not in measured]
+    if lacking:
+        raise ValueError(f"its report has no figures of {' and '.join(lacking)}")
+    return report
 
 
 def summary(text: str) -> str:
     """The report of any matcher in a few words."""
-    report = read_report(text)
+    try:
+        report = read_report(text)
+    except ValueError as error:
+        return f"unreadable: {error}"
     if report is None:
         return "shipped or made elsewhere"
-    match, label_free, cosine = (
-        report.of(name).average_precision.value
-        for name in (ScorerKind.MATCH, ScorerKind.LABEL_FREE, ScorerKind.COSINE)
-    )
+    match, label_free, cosine = (report.of(name).average_precision.value for name in _COMPARED)
     return (
         f"mAP {match:.3f} (label-free {label_free:.3f}, cosine {cosine:.3f}) on"
         f" {report.pictures[2]:,} held-out pictures of {report.data}"

@@ -20,20 +20,20 @@ from engine.evaluation.context import shipped_matcher, text_backgrounds
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Measuring
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
-from engine.jobs.threads import ThreadProgress, on_thread
+from engine.jobs.progress import ThreadProgress, on_thread
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
+from engine.requests import TrainRequest
 from engine.results import FloatArray
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, about_matcher, read_matcher
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
-from engine.states import DataKind, FitStage, ScorerKind
+from engine.states import DataKind, FitStage, ScorerKind, Unit
 from engine.training.report import TrainingReport, make_report
-from engine.training.request import TrainRequest
 from engine.training.split import DataSplit, SplitSizes, as_arrays, split
 
 MODULE = "engine.workers.trainer"
@@ -233,11 +233,11 @@ def _pass_on(event: Mapping[str, Json], kind: str, job_id: int, report: Report) 
         JobProgress(
             job_id=job_id,
             stage=f"fitting the {kind}"
-            if stage == FitStage.METRIC
+            if progress.stage is FitStage.METRIC
             else f"fitting the {kind}, epochs",
             done=progress.step,
             total=progress.steps,
-            unit="steps",
+            unit=Unit.STEPS,
             detail=f"loss {progress.loss:.3f}, validation mAP {progress.average_precision:.3f}",
         )
     )
@@ -249,7 +249,7 @@ def _progress(event: Mapping[str, Json], kind: str, job_id: int) -> TrainingProg
     return TrainingProgress(
         job_id=job_id,
         what=kind,
-        stage=str(event["stage"]),
+        stage=FitStage(str(event["stage"])),
         step=int(numbers["step"]),
         steps=int(numbers["steps"]),
         epoch=int(numbers["epoch"]),

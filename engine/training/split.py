@@ -70,8 +70,6 @@ def as_arrays(part: EmbeddedData) -> list[NDArray[np.generic]]:
         data.right.picture,
         _stacked(false, part.texts.shape[1]),
         np.array([pair.picture for pair in pairs], np.int64),
-        np.zeros(0, np.int64),
-        np.zeros(0, np.int64),
     ]
 
 

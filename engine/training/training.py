@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TypeAlias
@@ -21,15 +19,19 @@ from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
 from engine.library.indexing import Indexer, Measure
 from engine.models.encoders import Encoders
-from engine.scoring.matcher import read_matcher
+from engine.requests import TrainRequest
+from engine.scoring.matcher import Matcher, read_matcher
 from engine.settings import EngineSettings
 from engine.states import JobKind
-from engine.training.report import summary
-from engine.training.request import TrainRequest
+from engine.training.report import read_report, summary
 from engine.training.run import TrainedMatcher, TrainingRun
+from engine.untrusted.arrays import tensors_header
+from engine.untrusted.documents import read_bytes
 
 Refit: TypeAlias = Callable[[str], Awaitable[None]]
 """Called with an encoder's id."""
+MOST_BYTES = 256 << 20
+"""Of a matcher's file; one of 4,096 hidden units for vectors of 1,024 numbers has 64 MB."""
 WHY_NOT_KEPT = "It does no better than the match without labels"
 
 
@@ -125,18 +127,23 @@ class MatcherTraining:
             )
         await asyncio.to_thread(write_file, found.weights, target)
 
+    async def unusable(self) -> dict[int, str]:
+        """Why a matcher of the cache cannot be used, by its id; most have no entry."""
+        return await asyncio.to_thread(_unusable, await self.matchers())
+
     async def take_in(self, source: Path) -> int:
         """Keep a matcher from a file and put it in force; returns its id.
 
         Raises RequestError for a file that cannot be read or an encoder that the cache does not
-        know, ModelUnusableError for one that is no matcher.
+        know, ModelUnusableError for one that is no matcher, or whose report is damaged.
         """
         try:
-            weights = await asyncio.to_thread(source.read_bytes)
-        except OSError as error:
-            raise RequestError(f"{source} cannot be read: {error.strerror or error}") from error
+            weights = await asyncio.to_thread(read_bytes, source, MOST_BYTES)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise RequestError(f"{source} cannot be read: {reason}") from error
         encoder_id = _encoder_of(weights)
-        matcher = read_matcher(weights, encoder_id)
+        matcher = read_whole(weights, encoder_id)
         encoder = await self._cache.read(find_encoder, encoder_id)
         if encoder is None:
             raise RequestError(
@@ -200,11 +207,32 @@ def check(request: TrainRequest) -> None:
             raise RequestError(message, field=field)
 
 
+def read_whole(weights: bytes, encoder_id: str) -> Matcher:
+    """A matcher whose report can be read, too. Raises ModelUnusableError."""
+    matcher = read_matcher(weights, encoder_id)
+    try:
+        read_report(matcher.report)
+    except ValueError as error:
+        raise ModelUnusableError(f"the matcher is damaged: {error}") from error
+    return matcher
+
+
+def _unusable(records: Sequence[MatcherRecord]) -> dict[int, str]:
+    found = {}
+    for record in records:
+        try:
+            read_whole(record.weights, record.encoder_id)
+            read_report(record.report)
+        except (ModelUnusableError, ValueError) as error:
+            found[record.id] = str(error)
+    return found
+
+
 def _encoder_of(weights: bytes) -> str:
     """The encoder id in a safetensors header. Raises ModelUnusableError where there is none."""
     try:
-        (size,) = struct.unpack("<Q", weights[:8])
-        found = json.loads(weights[8 : 8 + size])["__metadata__"]["encoder_id"]
-    except (struct.error, ValueError, KeyError, TypeError) as error:
+        return tensors_header(weights).metadata["encoder_id"]
+    except ValueError as error:
+        raise ModelUnusableError(f"the file is no matcher: {error}") from error
+    except KeyError as error:
         raise ModelUnusableError("the file is no matcher: it names no encoder") from error
-    return str(found)

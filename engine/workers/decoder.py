@@ -14,19 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from cache.embeddings import short_hash
+from engine import numbers
 from engine.errors import PictureError
-from engine.file_types import FORMATS, REDUCED
+from engine.file_types import FORMATS, REDUCED, register_openers
+from engine.files import thumbnail
 from engine.models.input_spec import SHORTEST_EDGE_CROP, InputSpec, prepare
 from engine.models.messages import Json, Reply
-from engine.thumbnails import thumbnail
 from engine.workers.loop import Call, serve
 
-try:
-    import pillow_heif
-
-    pillow_heif.register_heif_opener(thumbnails=False)
-except ImportError:
-    pass
+register_openers()
 
 # The size is checked here, against the setting; Pillow's own check only knows a warning first.
 Image.MAX_IMAGE_PIXELS = None
@@ -238,8 +234,8 @@ def read_picture(path: str, setup: DecoderSetup, *, anyway: bool, known_only: bo
             after = os.fstat(file.fileno())
     except OSError as error:
         raise UnreadableError(error.strerror or str(error)) from error
-    stamp = (before.st_size, before.st_mtime_ns)
-    if stamp != (after.st_size, after.st_mtime_ns):
+    stamp = numbers.stamp(before)
+    if stamp != numbers.stamp(after):
         raise UnreadableError("it was being written while it was read")
     fields: dict[str, Json] = {"sha256": sha256, "size": stamp[0], "mtime_ns": stamp[1]}
     if decoded is None:

@@ -15,14 +15,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.errors import OutOfMemoryError, PictureError
+from engine.language import fold_widths
 from engine.models.generator_messages import GeneratedImage
 from engine.models.parameters import GenerationParameters
-from engine.states import OutputCheck
+from engine.states import Device, OutputCheck
 from engine.workers import decoder as picture_files
 from engine.workers.device import Choice, free_cache, is_out_of_memory
-from engine.workers.pipelines import Loras, Pipeline, PipelineSource, make_interruptible
+from engine.workers.pipelines import (
+    Foresight,
+    Loras,
+    Pipeline,
+    PipelineSource,
+    make_interruptible,
+    make_scheduler,
+)
 from engine.workers.previews import Previewer
-from engine.workers.schedulers import Foresight, make_scheduler
 
 Tensors: TypeAlias = dict[str, Any]
 
@@ -105,7 +112,7 @@ class MemorySavings:
 
     def offload(self) -> str | None:
         """Leave the models in the machine's memory, for a pipeline that does not fit the GPU."""
-        if self._device != "cuda" or not self._take("models kept in the machine's memory"):
+        if self._device != Device.CUDA or not self._take("models kept in the machine's memory"):
             return None
         self._pipe.enable_model_cpu_offload()
         return self.taken[-1]
@@ -297,6 +304,7 @@ class Denoiser:
 
     def _read(self, prompt: str, negative: str, *, guided: bool) -> Texts:
         """Return the embeddings of the texts, from before where they were read already."""
+        prompt, negative = fold_widths(prompt), fold_widths(negative)
         key = (prompt, negative if guided else "", guided)
         if key not in self._texts:
             pipe = self.pipe
@@ -314,6 +322,7 @@ class Denoiser:
             ("prompt", parameters.prompt),
             ("negative prompt", parameters.negative),
         ):
+            text = fold_widths(text)
             read = self.pipe.tokenizer(
                 text, truncation=False, verbose=False, return_offsets_mapping=True
             )

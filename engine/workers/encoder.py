@@ -7,8 +7,6 @@ that the process listens, and can be told to end, from its first moment.
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,16 +48,13 @@ class EncoderWorker:
         """Embed the field `texts`; also return their token counts and what was cut off."""
         model = self._model(call)
         tokenized = model.tokenize(call.request.texts("texts"))
-        with _threads(call):
-            vectors = model.embed_texts(tokenized.ids, call.check)
+        vectors = model.embed_texts(tokenized.ids, call.check)
         return Reply(fields={"tokens": tokenized.counts, "lost": tokenized.lost}, arrays=[vectors])
 
     def pixels(self, call: Call) -> Reply:
         """Embed the one array of prepared pictures."""
         pixels = call.request.arrays[0].astype(np.uint8, copy=False)
-        model = self._model(call)
-        with _threads(call):
-            return Reply(arrays=[model.embed_pixels(pixels, call.pause)])
+        return Reply(arrays=[self._model(call).embed_pixels(pixels, call.pause)])
 
     def device(self, call: Call) -> Reply:
         """Say where a model would run, without loading one."""
@@ -79,20 +74,6 @@ class EncoderWorker:
                 self._folder, choice, lambda stage: call.report(stage=stage)
             )
         return self._loaded
-
-
-@contextmanager
-def _threads(call: Call) -> Iterator[None]:
-    """Work on as many cores as asked, 0 for all: threads that wait for a busy core burn others."""
-    import torch
-
-    count = call.request.fields.get("threads")
-    before = torch.get_num_threads()
-    torch.set_num_threads(count if isinstance(count, int) and count > 0 else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def main() -> None:

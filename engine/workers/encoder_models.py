@@ -18,7 +18,7 @@ from transformers.utils import logging
 from engine.errors import EngineError, ModelUnusableError, OutOfMemoryError
 from engine.models.families import Family, family_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
-from engine.models.json_files import read_json
+from engine.models.paths import read_json
 from engine.results import FloatArray
 from engine.states import Device, NumberFormat
 from engine.uncollected import uncollected
@@ -276,7 +276,7 @@ def load_encoder(folder: Path, choice: Choice, report: Callable[[str], None]) ->
     config = read_json(folder / "config.json") or {}
     family = family_of(config, read_json(folder / "tokenizer_config.json") or {})
     report("loading the weights")
-    model = _place(_load_model(folder, _class(family.model)), choice.device)
+    model = _moved(_load_model(folder, _class(family.model)), choice.device)
     limit = int(model.config.text_config.max_position_embeddings)
     text_input = TextInput(folder, family, limit)
     first = Choice(device=choice.device, dtype=choice.dtype, name=choice.name)
@@ -318,7 +318,7 @@ def _load_model(folder: Path, kind: Model) -> Model:
     return model.eval()
 
 
-def _place(model: Model, device: str) -> Model:
+def _moved(model: Model, device: str) -> Model:
     try:
         return model.to(device)
     except RuntimeError as error:

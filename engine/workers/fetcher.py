@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import disk
 from engine.errors import DownloadError
 from engine.models.families import family_of
 from engine.models.generator_info import need_known_classes
-from engine.models.json_files import read_json
 from engine.models.messages import Reply
-from engine.models.paths import INDEX
+from engine.models.paths import INDEX, read_json
 from engine.workers.loop import Call, serve
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _need_known_kind(path: Path) -> None:
 def _need_room(found: "DownloadPlan", cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / ("models--" + found.model.replace("/", "--"))
-    present = sum(file.stat().st_size for file in folder.glob("blobs/*"))
+    present = sum(file.stat().st_size for file in disk.matching(folder, "blobs/*"))
     needed, free = found.total - present + _RESERVE, shutil.disk_usage(cache).free
     if needed > free:
         raise DownloadError(

@@ -107,7 +107,6 @@ def sampled(pairs: TrainingPairs, seed: int) -> TrainingPairs:
     texts = torch.unique(pairs.text[held])
     texts = texts[torch.randperm(len(texts), generator=random)[:VALIDATED].to(device)]
     kept = held & torch.isin(pairs.text, texts)
-    also = torch.isin(pairs.also_picture, pictures) & torch.isin(pairs.also_text, texts)
     false = torch.isin(pairs.false_of, pictures)
     index_of_text = torch.full((len(pairs.texts),), -1, device=device)
     index_of_text[texts] = torch.arange(len(texts), device=device)
@@ -120,8 +119,6 @@ def sampled(pairs: TrainingPairs, seed: int) -> TrainingPairs:
         picture=index_of_picture[pairs.picture[kept]],
         false=pairs.false[false],
         false_of=index_of_picture[pairs.false_of[false]],
-        also_text=index_of_text[pairs.also_text[also]],
-        also_picture=index_of_picture[pairs.also_picture[also]],
     )
 
 

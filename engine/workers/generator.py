@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.models.messages import Reply
-from engine.states import GenerationPhase
+from engine.states import Device, GenerationPhase, NumberFormat
 from engine.uncollected import uncollected
 from engine.workers.device import DeviceLock
 from engine.workers.loop import Call, serve
@@ -65,7 +65,7 @@ class Generator:
         import psutil
 
         device = 0
-        if self._loaded is not None and self._loaded.choice.device == "cuda":
+        if self._loaded is not None and self._loaded.choice.device == Device.CUDA:
             import torch
 
             device = torch.cuda.memory_reserved()
@@ -88,9 +88,9 @@ class Generator:
             with uncollected():
                 import engine.workers.loaded_pipeline
             choice = engine.workers.device.choose(self._device, self._dtype)
-            if choice.device == "cpu" and self._dtype == "auto":
+            if choice.device == Device.CPU and self._dtype == NumberFormat.AUTO:
                 # On CPUs that know bf16 a UNet takes as long in it, and a small one twice as long.
-                choice = replace(choice, dtype="fp32")
+                choice = replace(choice, dtype=NumberFormat.FP32)
             self._choice = choice
         return self._choice
 

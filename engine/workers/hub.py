@@ -28,6 +28,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]
     get_token,
 )
 
+from engine import disk
 from engine.errors import DownloadError, ModelUnusableError
 
 Ignored: TypeAlias = Any
@@ -77,7 +78,7 @@ def fetch_file(model: str, name: str, commit: str, cache: Path, progress: ByteCo
     """
     folder = cache / ("models--" + model.replace("/", "--"))
     pointer = folder / "snapshots" / commit / name
-    if pointer.is_file():
+    if disk.is_file(pointer):
         progress.skip(pointer.stat().st_size)
         return pointer
     url = hf_hub_url(model, name, revision=commit)
@@ -90,7 +91,7 @@ def fetch_file(model: str, name: str, commit: str, cache: Path, progress: ByteCo
     locks.mkdir(parents=True, exist_ok=True)
     with WeakFileLock(locks / f"{metadata.etag}.partial.lock"):
         blob = blobs / str(metadata.etag)
-        if blob.is_file():
+        if disk.is_file(blob):
             progress.skip(metadata.size)
         else:
             _complete(blob, metadata, url, progress)
@@ -100,7 +101,7 @@ def fetch_file(model: str, name: str, commit: str, cache: Path, progress: ByteCo
 def _complete(blob: Path, metadata: HfFileMetadata, url: str, progress: ByteCounter) -> None:
     partial = blob.with_name(f"{blob.name}.partial")
     size = metadata.size or 0
-    have = partial.stat().st_size if partial.is_file() else 0
+    have = partial.stat().st_size if disk.is_file(partial) else 0
     if have > size:
         partial.unlink()
         have = 0

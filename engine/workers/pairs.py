@@ -28,40 +28,30 @@ class TrainingPairs:
     """Embeddings of swapped texts, [S, d]."""
     false_of: Tensor
     """The picture that each of them is false of, [S]."""
-    also_text: Tensor
-    """Text of each pair that is right too, but is not learned from, [Q]."""
-    also_picture: Tensor
 
     @property
     def has_many_false(self) -> bool:
         """There are more false pairs than right ones: they say by themselves what is common."""
         return len(self.false) > len(self.text)
 
-    def every_right(self) -> tuple[Tensor, Tensor]:
-        """Texts and pictures of all pairs that are right."""
-        text = torch.cat([self.text, self.also_text])
-        return text, torch.cat([self.picture, self.also_picture])
-
     def is_right(self, text: Tensor, picture: Tensor) -> Tensor:
         """Whether pairs belong together, as float."""
-        right_text, right_picture = self.every_right()
-        keys = right_text * len(self.pictures) + right_picture
+        keys = self.text * len(self.pictures) + self.picture
         asked = text * len(self.pictures) + picture
         return torch.isin(asked, keys).float()
 
     def right_matrix(self) -> Tensor:
         """Every pair at once, [T, N]."""
         matrix = torch.zeros(len(self.texts), len(self.pictures), device=self.texts.device)
-        matrix[self.every_right()] = 1.0
+        matrix[self.text, self.picture] = 1.0
         return matrix
 
 
 def as_pairs(arrays: dict[str, NDArray[np.generic]], device: str) -> TrainingPairs:
-    """The arrays that crossed, on the device; those about pairs that are right too may lack."""
-    nothing = np.zeros(0, np.int64)
-    whole = {"also_text": nothing, "also_picture": nothing, **arrays}
-    tensors = {name: torch.from_numpy(array.copy()).to(device) for name, array in whole.items()}
-    return TrainingPairs(**tensors)
+    """The arrays that crossed, on the device."""
+    return TrainingPairs(
+        **{name: torch.from_numpy(array.copy()).to(device) for name, array in arrays.items()}
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,15 +70,14 @@ def mine(pairs: TrainingPairs, score: Callable[[Tensor], Tensor]) -> MinedPairs:
 
     `score` gives what some texts [n, d] have with every picture, [n, N].
     """
-    right_text, right_picture = pairs.every_right()
     count = len(pairs.pictures)
     pictures: list[Tensor] = []
     best = pairs.texts.new_zeros((0, count))
     texts = pairs.text.new_zeros((0, count))
     for start in range(0, len(pairs.texts), _CHUNK):
         scores = score(pairs.texts[start : start + _CHUNK])
-        inside = (right_text >= start) & (right_text < start + _CHUNK)
-        scores[right_text[inside] - start, right_picture[inside]] = -torch.inf
+        inside = (pairs.text >= start) & (pairs.text < start + _CHUNK)
+        scores[pairs.text[inside] - start, pairs.picture[inside]] = -torch.inf
         pictures.append(scores.topk(min(MINED, count), dim=1).indices)
         numbers = torch.arange(start, start + len(scores), device=scores.device)
         best = torch.cat([best, scores])

@@ -1,10 +1,12 @@
 """Stable Diffusion through diffusers, from a folder or from one checkpoint, safetensors alone."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+import diffusers
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
@@ -14,8 +16,11 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.utils import logging as transformers_logging
 
+from engine import disk
 from engine.errors import ModelUnusableError, OutOfMemoryError
 from engine.models.parameters import Lora
+from engine.models.schedulers import SCHEDULERS
+from engine.states import Device, NumberFormat
 from engine.workers.device import DTYPES, Choice, is_native, is_out_of_memory
 
 Pipeline: TypeAlias = Any
@@ -78,7 +83,7 @@ def load_pipeline(source: PipelineSource, dtype: str, report: Report) -> Pipelin
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        if source.path.is_file():
+        if disk.is_file(source.path):
             pipe = _from_file(source, DTYPES[dtype], report)
         else:
             pipe = _from_folder(source, DTYPES[dtype], report)
@@ -101,10 +106,10 @@ def load_fitting(
 
     A CPU gets one that it has of its own, and fp32 where that finds something else.
     """
-    if choice.device != "cpu" or choice.dtype == "fp32":
+    if choice.device != Device.CPU or choice.dtype == NumberFormat.FP32:
         return load_pipeline(source, choice.dtype, report), choice, ()
-    whole = replace(choice, dtype="fp32")
-    pipe = load_pipeline(source, "fp32", report)
+    whole = replace(choice, dtype=NumberFormat.FP32)
+    pipe = load_pipeline(source, whole.dtype, report)
     if not is_native(choice.dtype):
         return pipe, whole, (f"this CPU has no {choice.dtype} of its own, so fp32 is used",)
     report(f"checking {choice.dtype}", 0, 0)
@@ -115,7 +120,7 @@ def load_fitting(
     if agreement >= MIN_AGREEMENT:
         return pipe, choice, ()
     warning = f"{choice.dtype} agrees with fp32 only to {agreement:.4f} here, so fp32 is used"
-    return load_pipeline(source, "fp32", report), whole, (warning,)
+    return load_pipeline(source, whole.dtype, report), whole, (warning,)
 
 
 def make_interruptible(pipe: Pipeline, check: Callable[[], None]) -> None:
@@ -274,3 +279,48 @@ class Loras:
             )
             self._names[key] = name
         return self._names[key]
+
+
+DiffusersScheduler: TypeAlias = Any
+Result: TypeAlias = Any
+
+
+def make_scheduler(name: str, config: Mapping[str, Any]) -> DiffusersScheduler:
+    """Return the scheduler `name` for a model whose own scheduler has `config`.
+
+    Betas, prediction type and zero terminal SNR are the model's.
+    """
+    scheduler = SCHEDULERS[name]
+    wanted: dict[str, Any] = dict(scheduler.options)
+    if scheduler.has_karras_sigmas:
+        # They would spend the steps between 14 and the 4096 of a zero terminal SNR.
+        wanted["use_karras_sigmas"] = not config.get("rescale_betas_zero_snr", False)
+    return getattr(diffusers, scheduler.class_name).from_config(config, **wanted)
+
+
+class Foresight:
+    """Keeps what the scheduler expects the finished latents to be, after every step."""
+
+    def __init__(self, scheduler: DiffusersScheduler) -> None:
+        self.latents: torch.Tensor | None = None
+        """In the pipeline's scale; None before the first step."""
+        step = scheduler.step
+
+        @functools.wraps(step)
+        def watched(*args: Result, return_dict: bool = True, **kwargs: Result) -> Result:
+            output = step(*args, return_dict=True, **kwargs)
+            self.latents = _expected(scheduler, output)
+            return output if return_dict else (output.prev_sample,)
+
+        scheduler.step = watched
+
+
+def _expected(scheduler: DiffusersScheduler, output: Result) -> torch.Tensor | None:
+    """The finished latents as the last step foresees them; None where a scheduler says nothing."""
+    for name in ("pred_original_sample", "denoised"):
+        found: torch.Tensor | None = getattr(output, name, None)
+        if found is not None:
+            return found
+    # DPM-Solver++ keeps its data predictions for the next step.
+    predictions: list[torch.Tensor | None] = getattr(scheduler, "model_outputs", [])
+    return predictions[-1] if predictions else None

@@ -8,13 +8,15 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 from safetensors import SafetensorError
+
+from engine.untrusted.documents import read_object
 
 Vae: TypeAlias = Any
 Event: TypeAlias = Any
@@ -25,6 +27,7 @@ MIN_INTERVAL_S = 0.1
 MAX_SHARE = 0.02
 """Of the time, that previews may take."""
 MAX_SIDE = 128
+_CHANNELS = 3
 _SAMPLES = 8
 _CELLS = 16
 _REMEMBERED = 50
@@ -113,7 +116,7 @@ def load_tiny_decoder(folder: Path, device: str, dtype: torch.dtype) -> TinyDeco
 def linear_map(vae: Vae, device: str, key: str, memory: Path) -> LinearMap:
     """Return the linear map of a VAE, fitted once and kept in the file `memory` under `key`."""
     known = _recall(memory)
-    shape = (int(vae.config.latent_channels) + 1, 3)
+    shape = (int(vae.config.latent_channels) + 1, _CHANNELS)
     weights = np.asarray(known.get(key, []), np.float32)
     if weights.shape != shape or not np.isfinite(weights).all():
         weights = fit(vae, device)
@@ -163,10 +166,19 @@ def _shrunk(rgb: torch.Tensor) -> torch.Tensor:
 
 def _recall(memory: Path) -> dict[str, list[list[float]]]:
     try:
-        content = json.loads(memory.read_text(encoding="utf-8"))
+        content = read_object(memory)
     except (OSError, ValueError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return {key: value for key, value in content.items() if _is_map(value)}
+
+
+def _is_map(value: object) -> TypeGuard[list[list[float]]]:
+    return isinstance(value, list) and all(
+        isinstance(row, list)
+        and len(row) == _CHANNELS
+        and all(isinstance(each, int | float) for each in row)
+        for row in value
+    )
 
 
 def _remember(memory: Path, known: dict[str, list[list[float]]]) -> None:

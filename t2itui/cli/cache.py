@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine import disk
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.options import asked, request_options
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.options import Finite, asked, request_options
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -22,7 +22,7 @@ def command() -> None:
 
 
 @command.command("import")
-@request_options(JobKind.IMPORT, logit_scale=click.FloatRange(min=0, min_open=True))
+@request_options(JobKind.IMPORT, logit_scale=Finite(min=0, min_open=True))
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
 @pass_context
 def import_vectors(
@@ -62,7 +62,7 @@ def export_vectors(context: Context, /, target: Path, as_json: bool, **fields: o
     from t2itui.cli.support.follow import follow
 
     output = Output(as_json=as_json)
-    request = ExportRequest(target=target.absolute(), **asked(fields))
+    request = ExportRequest(target=disk.from_root(target), **asked(fields))
 
     async def work(engine: Engine) -> Exit:
         return await follow(engine, engine.export_vectors(request), output)

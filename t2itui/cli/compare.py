@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ def write_json(found: Comparison, output: Output) -> None:
         for picture, cell in zip(found.pictures, row.cells, strict=True):
             output.record("pair_scores", {"picture": picture, **values, **asdict(cell)})
     for swap in found.swaps:
-        by_cosine, by_match = swap.told_apart
+        by_cosine, by_match = swap.prefers_true
         apart = {"told_apart": {"cosine": by_cosine, "match": by_match}}
         output.record("swap", {**asdict(swap), "picture": found.pictures[swap.picture], **apart})
 
@@ -200,7 +199,7 @@ def _write_swaps(found: Comparison, output: Output) -> None:
         return
     output.line()
     count = len(found.swaps)
-    by_cosine, by_match = (sum(swap.told_apart[index] for swap in found.swaps) for index in (0, 1))
+    by_cosine, by_match = map(sum, zip(*(swap.prefers_true for swap in found.swaps), strict=True))
     output.line(
         f"swapped: cosine tells {by_cosine} of {count} apart, match {by_match} of {count}",
         bold=True,
@@ -208,8 +207,8 @@ def _write_swaps(found: Comparison, output: Output) -> None:
     rows = [
         (
             PurePath(found.pictures[swap.picture]).name,
-            f"{swap.cosine:+.3f} {_mark(swap.told_apart[0])}",
-            f"{swap.match:+.2f} {_mark(swap.told_apart[1])}",
+            f"{swap.cosine:+.3f} {_mark(swap.prefers_true[0])}",
+            f"{swap.match:+.2f} {_mark(swap.prefers_true[1])}",
             swap.attribute,
             swap.false,
         )

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.states import CheckState
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def check_terminal(wanted: str) -> Check:
     from engine.results import Check
     from t2itui.graphics import detect
 
-    graphics = detect(None if wanted == "auto" else wanted)
+    graphics = detect(wanted)
     hint = ""
     if graphics.is_text:
         hint = "Pictures need a terminal with colours; --graphics halfcell tries nevertheless."

@@ -11,15 +11,14 @@ import click
 from engine.collections import BUILT_IN
 from engine.scoring.registry import evaluated_scorers
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.options import asked, request_options
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.options import Finite, Whole, asked, request_options
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.evaluation.request import EvaluateRequest
     from engine.evaluation.results import Evaluation
+    from engine.requests import EvaluateRequest
 
 
 _HELP = f"""Measure the scorers on DATA: recall, median rank, mAP, swaps, routing, calibration.
@@ -55,7 +54,7 @@ class ClassName(click.ParamType[tuple[str, str]]):
 @request_options(
     JobKind.EVALUATE,
     scorers=click.Choice(evaluated_scorers()),
-    threshold=click.FloatRange(0, 1),
+    threshold=Finite(0, 1),
     names=ClassName(),
 )
 @click.option(
@@ -68,9 +67,11 @@ class ClassName(click.ParamType[tuple[str, str]]):
 )
 @click.option("--list", "is_list", is_flag=True, help="List the evaluations made before.")
 @click.option("--containing", default="", metavar="TEXT", help="Only those whose data has TEXT.")
-@click.option("--show", type=int, metavar="ID", help="Show an evaluation made before.")
-@click.option("--compare", nargs=2, type=int, metavar="A B", help="Show what changed from A to B.")
-@click.option("--forget", type=int, metavar="ID", help="Drop an evaluation made before.")
+@click.option("--show", type=Whole(), metavar="ID", help="Show an evaluation made before.")
+@click.option(
+    "--compare", nargs=2, type=Whole(), metavar="A B", help="Show what changed from A to B."
+)
+@click.option("--forget", type=Whole(), metavar="ID", help="Drop an evaluation made before.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
 @pass_context
 def command(
@@ -87,7 +88,7 @@ def command(
     **fields: object,
 ) -> None:
     """Measure the scorers on data, or look at what was measured before."""
-    from engine.evaluation.request import EvaluateRequest
+    from engine.requests import EvaluateRequest
 
     one_of = (data, is_list or None, show, compare, forget)
     if sum(each is not None for each in one_of) != 1:
@@ -97,8 +98,8 @@ def command(
         _look_back(context, output, is_list, containing, show, compare, forget, plots)
         return
     values = {"threshold": context.settings().threshold, **asked(fields)}
-    if "scorers" in values:
-        values["scorers"] = tuple(dict.fromkeys(values["scorers"]))
+    if scorers := values.get("scorers"):
+        values["scorers"] = tuple(dict.fromkeys(scorers))
     request = EvaluateRequest(data=data, **values)
 
     async def work(engine: Engine) -> Exit:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.options import asked, request_options
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.options import Whole, asked, request_options
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class LoraFile(click.ParamType["Lora"]):
 )
 @click.option("--no-preview", is_flag=True, help="Leave the previews out of --json.")
 @click.option("--save-as", type=click.Path(path_type=Path), help="Copy the best picture here.")
-@click.option("--again", type=int, metavar="JOB", help="Run a job of any session as it was.")
+@click.option("--again", type=Whole(), metavar="JOB", help="Run a job of any session as it was.")
 @click.option("--unfinished", is_flag=True, help="List jobs that the program's end stopped.")
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
 @pass_context
@@ -93,17 +92,17 @@ def command(
         context.run(output, lambda engine: _list_unfinished(engine, output), with_jobs=True)
     preview = as_json and not no_preview
     given = asked(fields)
-    if not text and again is None and source is None and "start_picture" not in given:
+    if not text and again is None and source is None and given.get("start_picture") is None:
         raise click.UsageError("say what to paint, or give --from PICTURE or --again JOB")
-    if save_as is not None and save_as.is_dir():
+    if save_as is not None and disk.is_folder(save_as):
         raise click.UsageError(f"--save-as {save_as} is a folder: name a file in it")
     if again is not None and (text or source or given):
         raise click.UsageError("--again runs a job as it was; of other options --fresh changes it")
     library = given.pop("library", None)
     given |= {"preview": preview, **({"prompt": text} if text else {})}
-    if "size" in given:
-        given["width"], given["height"] = given.pop("size")
-    picture = source.absolute() if source else None
+    if size := given.pop("size", None):
+        given["width"], given["height"] = size
+    picture = disk.from_root(source) if source else None
 
     async def work(engine: Engine) -> Exit:
         from t2itui.cli.support.follow import best_of, follow_generation
@@ -163,4 +162,4 @@ async def _list_unfinished(engine: Engine, output: Output) -> Exit:
 
 
 def _time(when: float) -> str:
-    return datetime.fromtimestamp(when).strftime("%Y-%m-%d %H:%M")
+    return numbers.local_time(when).strftime("%Y-%m-%d %H:%M")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.options import Whole
 from t2itui.cli.support.receipts import write_answer, write_json, write_receipts
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("receipt_id", required=False, metavar="[ID]")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--limit", type=Whole(min=1), default=20, show_default=True)
 @click.option("--containing", default="", metavar="TEXT", help="Only queries that contain TEXT.")
 @click.option("--forget", is_flag=True, help="Delete the receipt with this ID.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")

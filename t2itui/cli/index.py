@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from engine import disk
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import asked, request_options
-from t2itui.cli.support.output import Output
 
 
 @click.command()
@@ -41,7 +41,7 @@ def command(
     from t2itui.cli.support.follow import follow
 
     output = Output(as_json=as_json)
-    request = IndexRequest(folders=tuple(each.absolute() for each in folders), **asked(fields))
+    request = IndexRequest(folders=tuple(disk.from_root(each) for each in folders), **asked(fields))
 
     async def work(engine: Engine) -> Exit:
         return await follow(engine, engine.index(request), output)

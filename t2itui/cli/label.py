@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:

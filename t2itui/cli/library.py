@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from engine import disk, numbers
 from engine.collections import BUILT_IN
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.text.plain import plain
 from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+
+_SWITCH = {"on": True, "off": False}
 
 
 @click.command()
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--storybook",
-    type=click.Choice(["on", "off"]),
+    type=click.Choice(list(_SWITCH)),
     help="Take the built-in pictures into the library, or leave them out from now on.",
 )
 @click.option("--painted", is_flag=True, help="List the pictures that were painted here.")
@@ -76,11 +77,11 @@ def command(
         elif folder is not None:
             await _forget(engine, folder, output)
         elif storybook is not None:
-            await _turn_storybook(engine, output, on=storybook == "on")
+            await _turn_storybook(engine, output, on=_SWITCH[storybook])
         elif painted:
-            await _write_painted(engine, output)
+            await _write_generated(engine, output)
         elif removed:
-            await _remove(engine, [str(path.absolute()) for path in removed], output)
+            await _remove(engine, [str(disk.from_root(path)) for path in removed], output)
         else:
             await _write_overview(engine, output)
         return Exit.ANSWERED
@@ -120,7 +121,7 @@ async def _forget(engine: Engine, folder: Path, output: Output) -> None:
     output.say(f"dropped {dropped} pictures; the files stay where they are")
 
 
-async def _write_painted(engine: Engine, output: Output) -> None:
+async def _write_generated(engine: Engine, output: Output) -> None:
     records = await engine.generation.pictures()
     for record in records:
         values = {
@@ -203,4 +204,4 @@ async def _write_overview(engine: Engine, output: Output) -> None:
 
 
 def _day(when: float) -> str:
-    return datetime.fromtimestamp(when).strftime("%Y-%m-%d %H:%M") if when else "never whole"
+    return numbers.local_time(when).strftime("%Y-%m-%d %H:%M") if when else "never whole"

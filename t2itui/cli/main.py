@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui import __version__
+from t2itui.cli.support import boundary, streams
 from t2itui.cli.support.context import Context, Exit, pass_context
 
 if TYPE_CHECKING:
@@ -87,10 +88,13 @@ def open_app(context: Context) -> None:
             "`t2itui index DIR`, or `t2itui --help` for all commands."
         )
     settings = context.settings()
+    from t2itui.crash import keep_log
+
+    keep_log(context.home)
     # The terminal is asked what it can draw before the app takes it over.
     from t2itui.graphics import detect
 
-    graphics = detect(None if settings.graphics == "auto" else settings.graphics)
+    graphics = detect(settings.graphics)
     from t2itui.app import T2ITuiApp
     from t2itui.session import Session
 
@@ -107,4 +111,10 @@ def open_app(context: Context) -> None:
 
 def main() -> None:
     """Run the command line; the process ends with the command's exit code."""
-    cli(prog_name="t2itui")
+    streams.take_over()
+    context = Context()
+
+    def command_line() -> object:
+        return cli.main(prog_name="t2itui", standalone_mode=False, obj=context)
+
+    raise SystemExit(boundary.run(command_line, lambda: context.home))

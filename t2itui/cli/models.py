@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.output import Output
+from engine import numbers
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.options import Whole
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.records import MatcherRecord
-    from engine.results import ModelStatus
+    from engine.results import MatcherRecord, ModelStatus
 
 
 @click.group(invoke_without_command=True)
@@ -31,7 +31,8 @@ def command(click_context: click.Context, context: Context, as_json: bool) -> No
     async def work(engine: Engine) -> Exit:
         write_models(await engine.models(), output)
         write_generators(await engine.generator_models(), output)
-        write_matchers(await engine.training.matchers(), output)
+        training = engine.training
+        write_matchers(await training.matchers(), output, await training.unusable())
         return Exit.ANSWERED
 
     context.run(output, work)
@@ -70,8 +71,13 @@ def write_generators(models: list[ModelStatus], output: Output) -> None:
     output.table(("generator", "present", "note"), rows, left="generator present note")
 
 
-def write_matchers(matchers: list[MatcherRecord], output: Output) -> None:
-    """Write the matchers that were kept with what was measured of them, the newest first."""
+def write_matchers(
+    matchers: list[MatcherRecord], output: Output, unusable: Mapping[int, str]
+) -> None:
+    """Write the matchers that were kept with what was measured of them, the newest first.
+
+    `unusable` says by number which ones cannot be used, and why.
+    """
     from engine.training.report import summary
 
     in_force: set[str] = set()
@@ -79,27 +85,32 @@ def write_matchers(matchers: list[MatcherRecord], output: Output) -> None:
     for matcher in matchers:
         is_first = matcher.encoder_id not in in_force
         in_force.add(matcher.encoder_id)
+        trouble = unusable.get(matcher.id, "")
+        told = f"unreadable: {trouble}" if trouble else summary(matcher.report)
         if output.as_json:
             values = {
                 "id": matcher.id,
                 "encoder": matcher.encoder_id,
                 "in_force": is_first,
                 "created_at": matcher.created_at,
-                "summary": summary(matcher.report),
+                "summary": told,
+                "unreadable": trouble,
                 "report": matcher.report,
             }
             output.record("matcher", values)
             continue
-        day = datetime.fromtimestamp(matcher.created_at).strftime("%Y-%m-%d %H:%M")
+        day = numbers.local_time(matcher.created_at).strftime("%Y-%m-%d %H:%M")
         force = "in force" if is_first else ""
-        rows.append((str(matcher.id), matcher.encoder_id, day, force, summary(matcher.report)))
+        rows.append((str(matcher.id), matcher.encoder_id, day, force, told))
     if rows:
         output.line()
         output.table(("matcher", "encoder", "kept", "", "report"), rows, left="encoder kept ")
+    for number in unusable:
+        output.say(f"t2itui models remove {number} deletes the matcher {number}")
 
 
 @command.command("export")
-@click.argument("matcher_id", metavar="MATCHER", type=int)
+@click.argument("matcher_id", metavar="MATCHER", type=Whole())
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 @pass_context
 def export(context: Context, matcher_id: int, target: Path) -> None:
@@ -129,7 +140,7 @@ def take_in(context: Context, source: Path) -> None:
 
 
 @command.command("remove")
-@click.argument("matcher_id", metavar="MATCHER", type=int)
+@click.argument("matcher_id", metavar="MATCHER", type=Whole())
 @pass_context
 def remove(context: Context, matcher_id: int) -> None:
     """Delete a MATCHER; the one kept before it for its encoder is in force then."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.scoring.registry import search_scorers
 from engine.states import GenerateMode
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.options import waiting_for_models
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.options import Finite, Whole, waiting_for_models
 from t2itui.cli.support.receipts import write_answer, write_json
 from t2itui.text.plain import plain
 from t2itui.text.words import scope_folder
@@ -37,10 +37,10 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     help="Rank by likeness to this picture instead of a text.",
 )
 @click.option(
-    "--top", type=click.IntRange(min=0), default=20, show_default=True, help="Pictures; 0 for all."
+    "--top", type=Whole(min=0), default=20, show_default=True, help="Pictures; 0 for all."
 )
 @click.option("--scorer", type=click.Choice(search_scorers()), help="What ranks.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Of match, for an answer.")
+@click.option("--threshold", type=Finite(0, 1), help="Of match, for an answer.")
 @click.option(
     "--in",
     "folders",
@@ -53,7 +53,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     "--since", type=_DATE, metavar="DATE", help="Only files changed on this day or later."
 )
 @click.option("--until", type=_DATE, metavar="DATE", help="Only files changed before this day.")
-@click.option("--min-side", type=click.IntRange(min=0), default=0, help="Shorter edge in pixels.")
+@click.option("--min-side", type=Whole(min=0), default=0, help="Shorter edge in pixels.")
 @click.option(
     "--synthetic",
     type=click.Choice(["show", "hide", "only"]),
@@ -97,6 +97,10 @@ def command(
 
       t2itui search '"a dog" + 0.5*"snow" - "grass"'
 
+    "By chance" in the answer is the match that half of the texts that the library does not show
+    stay below. "Uncertain" is a query whose best match lies between 0.27 and 0.73: the odds that
+    the library shows it are near even.
+
     While you have indexed nothing the built-in pictures answer, 600 drawn ones that come with the
     program. Once you have, your own pictures answer, and those only where --in names them.
     """
@@ -117,21 +121,21 @@ def command(
         threshold=settings.threshold if threshold is None else threshold,
         filters=Filters(
             folders=tuple(scope_folder(folder) for folder in folders),
-            since=None if since is None else since.timestamp(),
-            until=None if until is None else until.timestamp(),
+            since=None if since is None else numbers.unix_time(since),
+            until=None if until is None else numbers.unix_time(until),
             min_side=min_side,
             synthetic=synthetic or settings.synthetic,
         ),
         encoder_id=encoder,
         offline=offline,
     )
-    picture = None if like is None else like.absolute()
+    picture = None if like is None else disk.from_root(like)
     output = Output(as_json=as_json)
 
     async def work(engine: Engine) -> Exit:
         result = await waiting_for_models(engine, _ask(engine, request, picture))
         if paths:
-            _write_paths(result, "\0" if null else "\n")
+            _write_paths(result, output, "\0" if null else "\n")
         elif as_json:
             write_json(result, output)
         else:
@@ -192,8 +196,11 @@ async def _ask(engine: Engine, request: SearchRequest, picture: Path | None) -> 
     return await engine.searcher.like(picture, request)
 
 
-def _write_paths(result: SearchResult, end: str) -> None:
+def _write_paths(result: SearchResult, output: Output, end: str) -> None:
     to_terminal = sys.stdout.isatty()
     for row in result.rows:
         if row.match >= result.receipt.threshold:
-            sys.stdout.write((plain(row.path) if to_terminal else row.path) + end)
+            if to_terminal:
+                output.line(plain(row.path))
+            else:
+                output.path(row.path, end)

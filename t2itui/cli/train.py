@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.states import JobKind
-from t2itui.cli.support.context import Context, Exit, pass_context
-from t2itui.cli.support.options import asked, request_options
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.options import Whole, asked, request_options
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("data")
 @request_options(JobKind.TRAIN)
-@click.option(
-    "--drawn", type=click.IntRange(min=0), hidden=True, expose_value=False, help="Has no effect."
-)
+@click.option("--drawn", type=Whole(min=0), hidden=True, expose_value=False, help="Has no effect.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -47,7 +44,7 @@ def command(
     held out. The new one is kept, and in force from then on, if it does better there than the
     match without labels. Ctrl-C stops; the same command goes on from the last epoch.
     """
-    from engine.training.request import TrainRequest
+    from engine.requests import TrainRequest
 
     output = Output(as_json=as_json)
     request = TrainRequest(data=data, **asked(fields))

@@ -16,7 +16,7 @@ class UnreadablePictureError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class DrawingOptions:
     """All that a drawing depends on besides the picture's bytes."""
 
     columns: int

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from t2itui.graphics.art import RGB, Art, Line, Recipe, UnreadablePictureError
+from t2itui.graphics.art import RGB, Art, DrawingOptions, Line, UnreadablePictureError
 from t2itui.graphics.capability import HALF_CELLS, Graphics
 from t2itui.graphics.frame import Reason, frame
 
@@ -53,7 +53,7 @@ ARTIST = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class Backdrop:
     """What a picture stands on."""
 
     background: Color
@@ -63,13 +63,15 @@ class Ground:
     """The picture reaches the last line of the screen."""
 
 
-class Drawn(Message, bubble=False):
+class DrawingReady(Message, bubble=False):
     """A drawing is ready; `art` is None where the bytes turned out to be no picture."""
 
-    def __init__(self, drawing: Drawing, data: bytes, recipe: Recipe, art: Art | None) -> None:
+    def __init__(
+        self, drawing: Drawing, data: bytes, options: DrawingOptions, art: Art | None
+    ) -> None:
         self.drawing = drawing
         self.data = data
-        self.recipe = recipe
+        self.options = options
         self.art = art
         super().__init__()
 
@@ -91,8 +93,8 @@ class DrawingHolder(Widget):
     def drawings(self) -> Iterable[Drawing]:
         """Every drawing that the widget holds."""
 
-    @on(Drawn)
-    def take_drawn(self, message: Drawn) -> None:
+    @on(DrawingReady)
+    def take_ready(self, message: DrawingReady) -> None:
         message.drawing.take(message)
 
     def notify_style_update(self) -> None:
@@ -135,13 +137,13 @@ class Drawing:
         """The place, in cells."""
         self._holder = holder
         self._repaint = repaint
-        self._ground: Ground | None = None
+        self._backdrop: Backdrop | None = None
         self._data: bytes | None = None
         self._alt = ""
         self._dim = False
-        self._reason: Reason = "empty"
-        self._arts: dict[bool, tuple[Recipe, Art]] = {}
-        self._drawing: Recipe | None = None
+        self._reason = Reason.EMPTY
+        self._arts: dict[bool, tuple[DrawingOptions, Art]] = {}
+        self._drawing: DrawingOptions | None = None
         self._is_stale = False
         self._words: tuple[object, list[Strip]] | None = None
         self._placed: tuple[list[Strip], tuple[object, ...], list[Strip]] | None = None
@@ -189,41 +191,41 @@ class Drawing:
         self._drawing = None
         self._data, self._alt, self._dim = data, alt, dim
         if data is None:
-            self._reason = "missing" if alt else "empty"
+            self._reason = Reason.MISSING if alt else Reason.EMPTY
         else:
-            self._reason = "text" if self._holder.graphics.is_text else "loading"
-        if self._ground is not None:
-            self._draw_if_needed(self._ground.background.rgb)
+            self._reason = Reason.TEXT if self._holder.graphics.is_text else Reason.LOADING
+        if self._backdrop is not None:
+            self._draw_if_needed(self._backdrop.background.rgb)
         self._repaint()
 
-    def lines(self, size: Size, ground: Ground) -> list[Strip]:
+    def lines(self, size: Size, backdrop: Backdrop) -> list[Strip]:
         """Strips that fill the place; asks for a drawing where there is none that fits.
 
         The same list as long as nothing has changed.
         """
-        self.size, self._ground = size, ground
-        self._draw_if_needed(ground.background.rgb)
+        self.size, self._backdrop = size, backdrop
+        self._draw_if_needed(backdrop.background.rgb)
         art = self._art()
         if art is None:
-            return self._words_lines(ground)
+            return self._words_lines(backdrop)
         if self._holder.screen.is_active:
             self._memory.hold(art)
-            return self._place(art, art.strips, ground)
-        return self._place(art, art.veil, ground)
+            return self._cached_lines(art, art.strips, backdrop)
+        return self._cached_lines(art, art.veil, backdrop)
 
-    def take(self, drawn: Drawn) -> None:
+    def take(self, drawn: DrawingReady) -> None:
         """Show what was drawn, unless it is no longer wanted."""
         if drawn.data is not self._data:
             return
-        if drawn.recipe == self._drawing:
+        if drawn.options == self._drawing:
             self._drawing = None
         if drawn.art is None:
-            self._reason, self._words = "broken", None
+            self._reason, self._words = Reason.BROKEN, None
         else:
             self._is_stale = False
-            if drawn.recipe.dim in self._arts:
-                self._memory.free(self._arts[drawn.recipe.dim][1])
-            self._arts[drawn.recipe.dim] = (drawn.recipe, drawn.art)
+            if drawn.options.dim in self._arts:
+                self._memory.free(self._arts[drawn.options.dim][1])
+            self._arts[drawn.options.dim] = (drawn.options, drawn.art)
         self._repaint()
 
     def forget_words(self) -> None:
@@ -244,64 +246,64 @@ class Drawing:
 
     def _draw_if_needed(self, background: RGB) -> None:
         data, (columns, rows) = self._data, self.size
-        if data is None or self._reason in ("text", "broken") or not columns or not rows:
+        if data is None or self._reason in (Reason.TEXT, Reason.BROKEN) or not columns or not rows:
             return
         drawn, art = self._arts.get(self._dim, (None, None))
-        recipe = Recipe(
+        options = DrawingOptions(
             columns=columns,
             rows=rows,
             background=drawn.background if drawn and art and not art.translucent else background,
             dim=self._dim,
             grey=self._holder.app.no_color,
         )
-        if recipe != self._drawing and (self._is_stale or recipe != drawn):
-            self._drawing = recipe
-            self._holder.run_worker(self._draw(data, recipe), group="draw")
+        if options != self._drawing and (self._is_stale or options != drawn):
+            self._drawing = options
+            self._holder.run_worker(self._draw(data, options), group="draw")
 
-    async def _draw(self, data: bytes, recipe: Recipe) -> None:
+    async def _draw(self, data: bytes, options: DrawingOptions) -> None:
         def draw_if_still_wanted() -> Art | None:
-            if self._data is not data or self._drawing != recipe:
+            if self._data is not data or self._drawing != options:
                 return None
             from t2itui.graphics.encoding import draw
 
-            return draw(data, recipe, graphics, console)
+            return draw(data, options, graphics, console)
 
         graphics, console = self._holder.graphics, self._holder.app.console
         try:
             art = await asyncio.get_running_loop().run_in_executor(ARTIST, draw_if_still_wanted)
         except UnreadablePictureError:
-            self._holder.post_message(Drawn(self, data, recipe, None))
+            self._holder.post_message(DrawingReady(self, data, options, None))
         else:
             if art is not None:
-                self._holder.post_message(Drawn(self, data, recipe, art))
+                self._holder.post_message(DrawingReady(self, data, options, art))
 
     def _write(self, sequences: str) -> None:
         if self._holder.app._driver is not None:
             self._holder.app._driver.write(sequences)
 
-    def _words_lines(self, ground: Ground) -> list[Strip]:
+    def _words_lines(self, backdrop: Backdrop) -> list[Strip]:
         """The words in the picture's place, with the app's filters applied."""
-        place = (self.size, ground)
-        if self._words is None or self._words[0] != place:
+        shown = (self.size, backdrop)
+        if self._words is None or self._words[0] != shown:
             columns, rows = self.size
             lines = []
             for text in frame(self._alt, self._reason, columns, rows, dim=self._dim):
-                strip: Strip = Line([Segment(text, ground.words)], columns)
+                strip: Strip = Line([Segment(text, backdrop.words)], columns)
                 for line_filter in self._holder.get_line_filters():
-                    strip = strip.apply_filter(line_filter, ground.background)
+                    strip = strip.apply_filter(line_filter, backdrop.background)
                 lines.append(strip)
-            self._words = (place, lines)
+            self._words = (shown, lines)
         return self._words[1]
 
-    def _place(self, art: Art, strips: list[Strip], ground: Ground) -> list[Strip]:
+    def _cached_lines(self, art: Art, strips: list[Strip], backdrop: Backdrop) -> list[Strip]:
         """The drawing in the middle of the widget's own background."""
-        place = (self.size, ground)
-        if self._placed is None or self._placed[0] is not strips or self._placed[1] != place:
-            lines = self._centre(art, strips, Style(bgcolor=ground.background.rich_color))
-            if ground.at_bottom and self._holder.graphics.protocol == "sixel":
+        shown = (self.size, backdrop)
+        if self._placed is None or self._placed[0] is not strips or self._placed[1] != shown:
+            lines = self._centre(art, strips, Style(bgcolor=backdrop.background.rich_color))
+            if backdrop.at_bottom and self._holder.graphics.protocol == "sixel":
                 # A terminal may scroll when a Sixel picture touches its last line.
                 lines[-1] = Line(lines[-1])
-            self._placed = (strips, place, lines)
+            self._placed = (strips, shown, lines)
         return self._placed[2]
 
     def _centre(self, art: Art, strips: list[Strip], style: Style) -> list[Strip]:

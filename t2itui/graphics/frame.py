@@ -1,21 +1,35 @@
 """The box of text that stands where no picture can be drawn."""
 
+from enum import StrEnum
 from textwrap import wrap
-from typing import Literal
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from t2itui.text.plain import plain
 
-Reason = Literal["text", "empty", "loading", "missing", "broken"]
-SYMBOLS: dict[Reason, str] = {
-    "text": "▣",
-    "empty": "",
-    "loading": "…",
-    "missing": "∅",
-    "broken": "✗",
+
+class Reason(StrEnum):
+    """Why no picture is drawn."""
+
+    TEXT = "text"
+    """The terminal draws none."""
+    EMPTY = "empty"
+    """None was given."""
+    LOADING = "loading"
+    MISSING = "missing"
+    """There are no bytes of it."""
+    BROKEN = "broken"
+    """Its bytes are no picture."""
+
+
+SYMBOLS = {
+    Reason.TEXT: "▣",
+    Reason.EMPTY: "",
+    Reason.LOADING: "…",
+    Reason.MISSING: "∅",
+    Reason.BROKEN: "✗",
 }
-QUIET: tuple[Reason, ...] = ("empty", "loading")
+QUIET = (Reason.EMPTY, Reason.LOADING)
 """States of a moment, shown without box and words."""
 
 
@@ -24,7 +38,7 @@ def frame(alt: str, reason: Reason, columns: int, rows: int, *, dim: bool) -> li
 
     Blank where nothing is missing because nothing was named.
     """
-    if reason == "missing" and not alt:
+    if reason is Reason.MISSING and not alt:
         return [" " * columns] * rows
     boxed = columns >= 6 and rows >= 3 and reason not in QUIET
     inner_columns, inner_rows = (columns - 4, rows - 2) if boxed else (columns, rows)

@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from t2itui.graphics.capability import Graphics
-from t2itui.graphics.drawing import Drawing, DrawingHolder, Drawn, Ground
+from t2itui.graphics.drawing import Backdrop, Drawing, DrawingHolder, DrawingReady
 from t2itui.graphics.frame import Reason
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Picture(DrawingHolder):
             self._drawing.size = self.size
             self._drawing.show_next(data)
 
-    @on(Drawn)
+    @on(DrawingReady)
     def go_on(self) -> None:
         """Draw the newest of the later pictures once this one is on the screen."""
         self.call_next(self._show_newest)
@@ -94,12 +94,12 @@ class Picture(DrawingHolder):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Strips of the visible part."""
-        ground = Ground(
+        backdrop = Backdrop(
             background=self.background_colors[1],
             words=self.rich_style,
             at_bottom=self.region.bottom >= self.screen.size.height,
         )
-        lines = self._drawing.lines(self.size, ground)[crop.y : crop.bottom]
+        lines = self._drawing.lines(self.size, backdrop)[crop.y : crop.bottom]
         if crop.column_span == (0, self.size.width):
             return lines
         return [line.crop(crop.x, crop.right) for line in lines]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine import numbers
 from engine.states import DataKind, Direction
 from t2itui.text.plain import plain
 from t2itui.text.plots import plot_lines, reliability_plot, routing_plot
@@ -218,7 +218,7 @@ def write_list(entries: Sequence[Evaluation], output: LineWriter) -> None:
     rows = [
         (
             str(each.id),
-            datetime.fromtimestamp(each.created_at).strftime("%Y-%m-%d %H:%M"),
+            numbers.local_time(each.created_at).strftime("%Y-%m-%d %H:%M"),
             each.encoder,
             each.match,
             " ".join(

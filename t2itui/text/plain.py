@@ -36,14 +36,17 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _safe(character: str) -> str:
-    code, category = ord(character), unicodedata.category(character)
+    code = ord(character)
     if character.isspace() and code != 0x3000:
         return " "
-    if category == "Cc":
-        return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else _UNKNOWN
-    if category in ("Cs", "Co", "Cn"):
-        return _UNKNOWN
-    if category == "Cf" or character in _IGNORABLE:
+    match unicodedata.category(character):
+        case "Cc":
+            return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else _UNKNOWN
+        case "Cs" | "Co" | "Cn":
+            return _UNKNOWN
+        case "Cf":
+            return ""
+    if character in _IGNORABLE:
         return ""
     if 0x1F1E6 <= code <= 0x1F1FF:
         return chr(ord("A") + code - 0x1F1E6)

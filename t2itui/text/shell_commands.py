@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import numbers
 from engine.collections import BUILT_IN
 from engine.jobs.codec import JobRequest, command_words
 from engine.requests import Filters, SearchRequest
@@ -65,7 +65,7 @@ def filter_options(filters: Filters) -> list[str]:
         words += ["--in", scope_name(folder)]
     for name, moment in (("--since", filters.since), ("--until", filters.until)):
         if moment is not None:
-            words += [name, datetime.fromtimestamp(moment).strftime("%Y-%m-%dT%H:%M:%S")]
+            words += [name, numbers.local_time(moment).strftime("%Y-%m-%dT%H:%M:%S")]
     words += ["--min-side", str(filters.min_side)] if filters.min_side else []
     return (
         [*words, "--synthetic", filters.synthetic] if filters.synthetic != Synthetic.SHOW else words

@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine import disk, numbers
 from engine.collections import BUILT_IN
-from engine.states import ProcessState, Synthetic
+from engine.states import ProcessState, Synthetic, Unit
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def rate_words(event: JobProgress) -> str:
     """Return '12.3 pictures/s  0:40 left', as far as it is known."""
     if not event.rate:
         return ""
-    if event.unit == "bytes":
+    if event.unit is Unit.BYTES:
         speed = f"{event.rate / 1e6:.1f} MB/s"
-    elif event.unit == "steps" and event.rate < 1:
+    elif event.unit is Unit.STEPS and event.rate < 1:
         speed = f"{1 / event.rate:.1f} s a step"
     else:
         speed = f"{event.rate:.1f} {event.unit}/s"
@@ -67,7 +68,7 @@ def when_words(moment: float) -> str:
     """Return a Unix time as a local date and time; empty for 0, which stands for never."""
     if not moment:
         return ""
-    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M")
+    return numbers.local_time(moment).strftime("%Y-%m-%d %H:%M")
 
 
 def scoring_words(engine: Engine | None) -> str:
@@ -113,7 +114,7 @@ def _folder_words(folder: Path) -> str:
 
 def date_words(moment: float) -> str:
     """Return a Unix time as a local day, with the time of day unless that is midnight."""
-    words = datetime.fromtimestamp(moment).isoformat(timespec="seconds")
+    words = numbers.local_time(moment).isoformat(timespec="seconds")
     return words.removesuffix("T00:00:00")
 
 
@@ -126,9 +127,10 @@ def read_date(words: str) -> float | None:
     if not words.strip():
         return None
     try:
-        return datetime.fromisoformat(words.strip()).timestamp()
-    except (OverflowError, OSError) as error:
+        moment = datetime.fromisoformat(words.strip())
+    except OverflowError as error:
         raise ValueError(f"{words} is out of range") from error
+    return numbers.unix_time(moment)
 
 
 def scope_folder(name: Path) -> Path:
@@ -136,7 +138,7 @@ def scope_folder(name: Path) -> Path:
 
     The name of a collection after `./` names a folder.
     """
-    return BUILT_IN.folder if str(name) == BUILT_IN.name else name.absolute()
+    return BUILT_IN.folder if str(name) == BUILT_IN.name else disk.from_root(name)
 
 
 def scope_name(folder: Path) -> str:

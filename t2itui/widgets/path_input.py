@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from engine import disk
 from t2itui.keys import bindings
 from t2itui.text.plain import plain
 
@@ -34,7 +35,7 @@ def completions(text: str, *, folders_only: bool, suffixes: Sequence[str] = ()) 
     if text == "~":
         return ["~/"]
     try:
-        with os.scandir(Path(parent + slash or ".").expanduser()) as entries:
+        with os.scandir(disk.expanded(parent + slash or ".")) as entries:
             found = [
                 f"{parent}{slash}{entry.name}{'/' if entry.is_dir() else ''}"
                 for entry in entries
@@ -42,7 +43,7 @@ def completions(text: str, *, folders_only: bool, suffixes: Sequence[str] = ()) 
                 and (not entry.name.startswith(".") or beginning.startswith("."))
                 and (entry.is_dir() or (not folders_only and entry.name.endswith(tuple(suffixes))))
             ]
-    except (OSError, RuntimeError, ValueError):
+    except (OSError, ValueError):
         return []
     return sorted(found)[:OFFERED]
 
@@ -59,13 +60,10 @@ def agreed(found: Sequence[str]) -> str:
 
 
 def as_path(text: str) -> Path | None:
-    """Return the absolute path that was typed; None where nothing was, or nobody has that home."""
+    """Return the absolute path that was typed; None where nothing was."""
     if not text.strip():
         return None
-    try:
-        return Path(os.path.normpath(Path(text).expanduser().absolute()))
-    except (RuntimeError, ValueError):
-        return None
+    return Path(os.path.normpath(disk.from_root(disk.expanded(text))))
 
 
 class PathLine(Input):

@@ -114,7 +114,7 @@ def bare_pipeline(info: GeneratorInfo) -> Pipeline:
     import torch
     from diffusers import StableDiffusionPipeline
 
-    from engine.workers.schedulers import make_scheduler
+    from engine.workers.pipelines import make_scheduler
 
     kind: Pipeline = StableDiffusionPipeline
     parts = {"safety_checker": None, "feature_extractor": None}

@@ -82,7 +82,7 @@ def paint_bare(pipe: Pipeline) -> None:
     """Paint with diffusers alone, with the same scheduler."""
     import torch
 
-    from engine.workers.schedulers import make_scheduler
+    from engine.workers.pipelines import make_scheduler
 
     pipe.scheduler = make_scheduler("dpm++", dict(pipe.scheduler.config))
     pipe(

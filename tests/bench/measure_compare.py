@@ -34,7 +34,7 @@ from engine.scoring.matcher import read_matcher
 from engine.scoring.ranking import make_scores, rank_of, ranked_values
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
-from engine.storybook.captions import ladder
+from engine.storybook.captions import graded_captions
 from engine.storybook.claims import swapped
 from engine.storybook.shipped import Record, read_records
 from engine.storybook.wording import Caption, Language, write_plainly
@@ -51,7 +51,7 @@ class Counts:
     steps: list[bool] = field(default_factory=list)
     """Whether each step rose."""
     ladders: list[bool] = field(default_factory=list)
-    """Whether every step of a ladder rose."""
+    """Whether the scores rose with every step of detail."""
     ends: list[bool] = field(default_factory=list)
     """Whether the last description scored higher than the first."""
     ranks: list[bool] = field(default_factory=list)
@@ -110,7 +110,7 @@ async def measure(home: Path, count: int) -> dict[tuple[str, Language], Counts]:
 
 def texts_of(record: Record, language: Language) -> list[str]:
     """The descriptions of a picture, and then each with one thing exchanged."""
-    steps = ladder(record.scene, language)
+    steps = graded_captions(record.scene, language)
     false = [false_of(each, record, level) for level, each in enumerate(steps)]
     return [*(each.text for each in steps), *false]
 
@@ -143,7 +143,7 @@ def told_by(scores: Scores, scorer: str, picture_id: int) -> tuple[float, int]:
 
 
 def note(counts: Counts, found: list[tuple[float, int]], length: int) -> None:
-    """Take note of a ladder, given its scores and ranks and then those of its swaps."""
+    """Count captions of growing detail, by their scores and ranks and then those of their swaps."""
     scores, ranks = [score for score, _ in found], [rank for _, rank in found[:length]]
     true, false = scores[:length], scores[length:]
     rises = [now > before for before, now in pairwise(true)]

@@ -28,9 +28,9 @@ import psutil
 
 from engine.engine import Engine
 from engine.events import JobEvent, JobProgress
+from engine.requests import TrainRequest
 from engine.settings import EngineSettings
 from engine.training.report import TrainingReport
-from engine.training.request import TrainRequest
 
 INTERVAL_S = 0.25
 

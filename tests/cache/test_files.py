@@ -20,7 +20,7 @@ from cache.files import (
     put_folder,
 )
 from cache.pictures import (
-    add_name,
+    add_names,
     add_picture,
     find_by_sha,
     pictures_at,
@@ -49,7 +49,7 @@ def test_known_files_are_those_at_or_below_the_root(db: Database) -> None:
 
 def test_only_files_that_were_seen_once_can_vanish(db: Database) -> None:
     put_picture(db, 1, "/b.jpg", "/a.jpg", "/c.jpg")
-    add_name(db, "/never.jpg")
+    add_names(db, ["/never.jpg"])
     mark_missing(db, ["/b.jpg", "/a.jpg", "/never.jpg"])
     assert missing_paths(db) == ["/a.jpg", "/b.jpg"]
 
@@ -127,7 +127,7 @@ def test_forgetting_a_folder_keeps_what_another_path_holds(db: Database, path: s
     put_folder(db, "/ab")
     only_here = put_picture(db, 1, "/a/1.jpg", "/a/inner/1.jpg")
     shared = put_picture(db, 2, "/a/2.jpg", "/ab/2.jpg")
-    named = add_name(db, "/a/named.jpg")
+    named = add_names(db, ["/a/named.jpg"])[0]
     vectors = embed(db, CLIP, [only_here, shared, named])
     put_failures(db, [failure("/a/bad"), failure("/ab/bad")])
 

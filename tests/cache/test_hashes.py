@@ -6,7 +6,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from cache.embeddings import embedded_hashes, short_hash
-from cache.pictures import add_name, add_picture
+from cache.pictures import add_names, add_picture
 from tests.cache.rows import CLIP, OTHER, embed, new_picture
 
 
@@ -22,7 +22,7 @@ def test_embedded_hashes_are_those_of_one_encoder_sorted(db: Database) -> None:
         replace(new_picture(number), sha256=first + "0" * 48) for number, first in enumerate(firsts)
     ]
     ids = [add_picture(db, picture) for picture in pictures]
-    embed(db, CLIP, [*ids[:3], add_name(db, "/named.jpg")])
+    embed(db, CLIP, [*ids[:3], add_names(db, ["/named.jpg"])[0]])
     embed(db, OTHER, ids[3:])
     found = embedded_hashes(db, CLIP.id)
     assert found.dtype == np.int64

@@ -6,7 +6,6 @@ from sqlite_utils import Database
 from cache.embeddings import load_matrix, vectors_of
 from cache.files import SeenFile, put_files
 from cache.pictures import (
-    add_name,
     add_names,
     add_picture,
     fill_named,
@@ -18,8 +17,8 @@ from tests.cache.rows import CLIP, OTHER, embed, new_picture, put_picture
 
 
 def test_a_name_stands_for_one_picture_that_was_never_seen(db: Database) -> None:
-    picture_id = add_name(db, "/a.jpg")
-    assert add_name(db, "/a.jpg") == picture_id
+    picture_id = add_names(db, ["/a.jpg"])[0]
+    assert add_names(db, ["/a.jpg"])[0] == picture_id
     [shown] = shown_pictures(db, [picture_id])
     assert shown.picture.sha256 is None
     assert shown.file is not None
@@ -36,7 +35,7 @@ def test_names_keep_their_order_and_the_pictures_that_hold_them_already(db: Data
 
 
 def test_a_named_picture_takes_on_the_content_of_its_file(db: Database) -> None:
-    picture_id = add_name(db, "/a.jpg")
+    picture_id = add_names(db, ["/a.jpg"])[0]
     vectors = embed(db, CLIP, [picture_id])
     assert fill_named(db, picture_id, new_picture(5)) == picture_id
     assert find_by_sha(db, [new_picture(5).sha256]) == {new_picture(5).sha256: picture_id}
@@ -49,7 +48,7 @@ def test_a_named_picture_takes_on_the_content_of_its_file(db: Database) -> None:
 def test_a_named_picture_merges_into_the_one_that_has_its_content(db: Database) -> None:
     known = put_picture(db, 5, "/b.jpg")
     own = embed(db, CLIP, [known])[0]
-    named = add_name(db, "/a.jpg")
+    named = add_names(db, ["/a.jpg"])[0]
     embed(db, CLIP, [named], seed=1)
     imported = embed(db, OTHER, [named], seed=2)[0]
 

@@ -5,7 +5,7 @@ from sqlite_utils import Database
 
 from cache.files import FailureRecord, mark_missing, put_failures
 from cache.library import LibraryCounts, counts
-from cache.pictures import add_name, add_picture, find_by_sha, shown_pictures, thumbnails
+from cache.pictures import add_names, add_picture, find_by_sha, shown_pictures, thumbnails
 from cache.sql import revision
 from tests.cache.rows import CLIP, OTHER, embed, new_picture, put_picture
 
@@ -57,7 +57,7 @@ def test_more_pictures_than_sqlite_takes_parameters_can_be_shown(db: Database) -
 def test_counts_tell_present_vanished_named_and_embedded_apart(db: Database) -> None:
     ids = [put_picture(db, number, f"/a/{number}.jpg") for number in range(5)]
     mark_missing(db, ["/a/0.jpg", "/a/1.jpg"])
-    add_name(db, "/elsewhere/named.jpg")
+    add_names(db, ["/elsewhere/named.jpg"])
     add_picture(db, new_picture(50, synthetic=True))
     embed(db, CLIP, ids[:3])
     embed(db, OTHER, ids[:1])

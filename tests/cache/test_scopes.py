@@ -3,13 +3,13 @@
 import pytest
 from sqlite_utils import Database
 
-from cache.pictures import add_name, add_picture, scope
+from cache.pictures import add_names, add_picture, scope
 from tests.cache.rows import new_picture, put_picture
 
 
 def test_without_filters_every_picture_with_a_path_takes_part_in_id_order(db: Database) -> None:
     ids = [put_picture(db, number, f"/{9 - number}.jpg") for number in range(5)]
-    named = add_name(db, "/named.jpg")
+    named = add_names(db, ["/named.jpg"])[0]
     add_picture(db, new_picture(77))
     assert scope(db).tolist() == [*ids, named]
 
@@ -63,14 +63,14 @@ def test_dates_include_both_ends_and_leave_out_what_was_never_seen(
 ) -> None:
     for number in (1, 2, 3):
         assert put_picture(db, number, f"/{number}.jpg", mtime=number * 100.0) == number
-    add_name(db, "/named.jpg")
+    add_names(db, ["/named.jpg"])
     assert scope(db, since=since, until=until).tolist() == expected
 
 
 def test_the_shorter_edge_decides_about_size(db: Database) -> None:
     small = put_picture(db, 1, "/1.jpg", side=99)
     large = put_picture(db, 2, "/2.jpg", side=100)
-    add_name(db, "/named.jpg")
+    add_names(db, ["/named.jpg"])
     assert scope(db, min_side=100).tolist() == [large]
     assert scope(db, min_side=99).tolist() == [small, large]
 

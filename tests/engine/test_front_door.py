@@ -65,7 +65,7 @@ PUBLIC = {
         "engine.errors",
         "engine.events",
         "engine.file_types",
-        "engine.records",
+        "engine.results",
         "engine.requests",
         "engine.results",
         "engine.settings",
@@ -75,7 +75,7 @@ PUBLIC = {
     *(
         "engine.evaluation.evaluator",
         "engine.evaluation.plots",
-        "engine.evaluation.request",
+        "engine.requests",
         "engine.evaluation.results",
     ),
     *("engine.generation.generation", "engine.generation.recipe", "engine.generation.request"),
@@ -96,7 +96,7 @@ PUBLIC = {
     "engine.storybook.suggestions",
     *(
         "engine.training.report",
-        "engine.training.request",
+        "engine.requests",
         "engine.training.run",
         "engine.training.training",
     ),

@@ -14,9 +14,18 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from engine.events import JobCancelled, JobEvent, JobFinished, JobQueued, JobStarted
-from engine.records import EncoderRecord, FailureRecord, FolderRecord, JobRecord, LibraryCounts
 from engine.requests import ImportRequest, IndexRequest
-from engine.results import ModelStatus, Receipt, ResultRow, SearchResult
+from engine.results import (
+    EncoderRecord,
+    FailureRecord,
+    FolderRecord,
+    JobRecord,
+    LibraryCounts,
+    ModelStatus,
+    Receipt,
+    ResultRow,
+    SearchResult,
+)
 from engine.settings import EngineSettings
 from engine.states import JobKind, JobState
 from t2itui.app import JobReported

@@ -19,9 +19,17 @@ from textual.pilot import Pilot
 
 from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
-from engine.records import JobRecord, LibraryCounts
 from engine.requests import IndexRequest, SearchRequest
-from engine.results import Receipt, Scores, SearchResult, SearchWarning, Shown
+from engine.results import (
+    Chance,
+    JobRecord,
+    LibraryCounts,
+    Receipt,
+    Scores,
+    SearchResult,
+    SearchWarning,
+    Shown,
+)
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
@@ -34,11 +42,14 @@ from t2itui.settings import AppSettings
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from engine.generation.request import GenerateRequest
 
 ENCODER = "openai/clip-vit-base-patch32"
 
 
-def made_up_scores(count: int, seed: int = 0, passing: int = 7) -> Scores:
+def made_up_scores(
+    count: int, seed: int = 0, passing: int = 7, chance: Chance | None = None
+) -> Scores:
     """Scores of `count` pictures, of which exactly `passing` lie above one half."""
     random = np.random.default_rng(seed)
     cosine = random.normal(0.18, 0.03, count).astype(np.float32)
@@ -46,7 +57,7 @@ def made_up_scores(count: int, seed: int = 0, passing: int = 7) -> Scores:
     cut = np.sort(cosine)[-passing - 1] if passing < count else -1.0
     logit = ((cosine - cut - 0.005) * 60).astype(np.float32)
     ids = np.arange(1, count + 1, dtype=np.int64)
-    return ranking.make_scores(ids, cosine, logit)
+    return ranking.make_scores(ids, cosine, logit, chance=chance)
 
 
 def made_up_thumbnail(picture_id: int) -> bytes:
@@ -202,6 +213,9 @@ class FakeSearcher:
             considered=len(self.scores.picture_ids),
             histogram=ranking.histogram(self.scores),
             zero=self.zero,
+            chance=None if self.scores.chance is None else self.scores.chance.half,
+            chance_high=None if self.scores.chance is None else self.scores.chance.high,
+            uncertain=routing.is_uncertain,
             filters={},
             override=None,
             created_at=1_700_000_000.0,
@@ -273,6 +287,13 @@ class FakeDownload:
         return JobFinished(job_id=2, message="Downloaded.", seconds=0.0)
 
 
+class FakeGeneration:
+    """A generator that knows every word."""
+
+    async def notice(self, request: GenerateRequest, library: str = "") -> str:
+        return ""
+
+
 class FakeEngine:
     """The parts of the engine that the screens use."""
 
@@ -286,6 +307,7 @@ class FakeEngine:
         self.jobs = FakeJobs()
         self.encoders = FakeEncoders()
         self.collection = FakeCollection()
+        self.generation = FakeGeneration()
         self.indexed: list[IndexRequest] = []
         self.downloaded: list[str] = []
 

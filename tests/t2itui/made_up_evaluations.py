@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from engine.errors import EngineError, RequestError
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import (
     CalibrationFigures,
     Evaluation,
@@ -17,7 +16,7 @@ from engine.evaluation.results import (
     SwapFigures,
 )
 from engine.jobs.codec import request_to_json
-from engine.requests import IndexRequest
+from engine.requests import EvaluateRequest, IndexRequest
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
 from engine.states import Direction, JobKind

@@ -9,11 +9,11 @@ from typing import Any
 
 from engine.events import TrainingProgress
 from engine.jobs.codec import request_to_json
-from engine.records import MatcherRecord
+from engine.requests import TrainRequest
+from engine.results import MatcherRecord
 from engine.search.labels import LabelSummary
-from engine.states import Direction, JobKind
+from engine.states import Direction, FitStage, JobKind
 from engine.training.report import VERSION, TrainingReport
-from engine.training.request import TrainRequest
 from engine.training.run import TrainedMatcher
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 from tests.t2itui.made_up_evaluations import evaluation, interval, retrieval
@@ -70,7 +70,7 @@ def fit(job_id: int, steps: int = 160) -> Iterator[TrainingProgress]:
         yield TrainingProgress(
             job_id=job_id,
             what="matcher",
-            stage="epochs" if step % 40 == 1 else "step",
+            stage=FitStage.EPOCHS if step % 40 == 1 else FitStage.STEP,
             step=step,
             steps=STEPS,
             epoch=step // 40,
@@ -92,9 +92,13 @@ class FakeTraining:
     kept: list[MatcherRecord] = field(default_factory=list)
     by_job: dict[int, TrainedMatcher] = field(default_factory=dict)
     requests: dict[int, TrainRequest] = field(default_factory=dict)
+    troubles: dict[int, str] = field(default_factory=dict)
 
     async def matchers(self) -> list[MatcherRecord]:
         return list(reversed(self.kept))
+
+    async def unusable(self) -> dict[int, str]:
+        return self.troubles
 
     async def shipped(self) -> int | None:
         return None

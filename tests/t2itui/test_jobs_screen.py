@@ -17,10 +17,10 @@ from engine.library.indexing import Indexer
 from engine.models.downloads import Downloads
 from engine.models.encoders import Encoders
 from engine.models.parameters import Lora
-from engine.records import JobRecord
 from engine.requests import DownloadRequest, ExportRequest, ImportRequest, IndexRequest
+from engine.results import JobRecord
 from engine.settings import EngineSettings
-from engine.states import JobKind
+from engine.states import JobKind, Unit
 from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.text.shell_commands import job_command
 from tests.t2itui.fake_library import FakeEngine, HostApp, settled
@@ -105,7 +105,7 @@ async def test_a_running_job_tells_its_progress_and_notes_and_can_be_cancelled_t
         first = engine.jobs.begin(JobKind.INDEX, "index ~/a")
         second = engine.jobs.begin(JobKind.DOWNLOAD, "download b")
         engine.jobs.tell(
-            JobProgress(job_id=second.id, stage="downloading", done=5, total=10, unit="bytes")
+            JobProgress(job_id=second.id, stage="downloading", done=5, total=10, unit=Unit.BYTES)
         )
         engine.jobs.tell(JobNote(job_id=second.id, message="two files were here already"))
         await ready(pilot)

@@ -13,7 +13,7 @@ from engine.events import (
     JobQueued,
     JobStarted,
 )
-from engine.states import JobKind, JobState
+from engine.states import JobKind, JobState, Unit
 from t2itui.screens.jobs.board import SHOWN_S, JobBoard
 from t2itui.screens.jobs.line import figures
 from t2itui.screens.jobs.strip import JobsStrip
@@ -42,7 +42,7 @@ def progress(job_id: int, done: int) -> JobProgress:
         stage="indexing",
         done=done,
         total=5000,
-        unit="pictures",
+        unit=Unit.PICTURES,
         rate=31.4,
         eta_s=125.0,
     )
@@ -193,6 +193,6 @@ async def test_control_characters_of_a_file_name_never_reach_the_terminal() -> N
 
 
 def test_slow_steps_are_told_by_what_one_takes() -> None:
-    step = JobProgress(job_id=1, stage="painting", done=1, total=4, unit="steps", rate=0.25)
+    step = JobProgress(job_id=1, stage="painting", done=1, total=4, unit=Unit.STEPS, rate=0.25)
     assert "4 s/it" in [figure.text for figure in figures(step)]
     assert "2.5 it/s" in [figure.text for figure in figures(replace(step, rate=2.5))]

@@ -8,8 +8,13 @@ from typing import TypeAlias
 
 import pytest
 
-from engine.evaluation.request import EvaluateRequest
-from engine.requests import DownloadRequest, ExportRequest, ImportRequest, IndexRequest
+from engine.requests import (
+    DownloadRequest,
+    EvaluateRequest,
+    ExportRequest,
+    ImportRequest,
+    IndexRequest,
+)
 from t2itui.cli.main import cli
 from t2itui.cli.support.context import Context
 from t2itui.text import shell_commands as evaluation_twins

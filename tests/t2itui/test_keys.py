@@ -92,3 +92,14 @@ def test_readme_lists_the_keys_as_they_are() -> None:
 def test_settings_without_keys_say_nothing_of_keys(tmp_path: Path) -> None:
     save(tmp_path, AppSettings(threshold=0.6))
     assert "keys" not in settings_file(tmp_path).read_text()
+
+
+def test_of_a_key_that_means_two_things_help_says_in_which_state() -> None:
+    for place, keys in KEYS.items():
+        meanings: dict[str, list[str]] = {}
+        for key in keys:
+            for each in key.keys.split(",") if key.tooltip else ():
+                meanings.setdefault(each, []).append(key.tooltip)
+        for key_name, tooltips in meanings.items():
+            if len(tooltips) > 1:
+                assert all(re.search("While|unless", text) for text in tooltips), (place, key_name)

@@ -25,13 +25,13 @@ from engine.events import (
 from engine.generation.generation import GenerationDetails
 from engine.generation.request import GenerateRequest, GenerationSpec, resolve
 from engine.settings import EngineSettings
-from engine.states import GenerationPhase, JobKind, JobState
+from engine.states import GenerationPhase, JobKind, JobState, Unit
 from t2itui.app import T2ITuiApp
 from t2itui.screens.generate.screen import GenerationScreen
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.screens.jobs.views import as_ppm
 from tests.engine.generation.studio import ColourGenerators
-from tests.t2itui.fakes import FakeEngine, fake_app, search_screen, until
+from tests.t2itui.fakes import FakeEngine, FakeGeneration, fake_app, search_screen, until
 
 Compare = Callable[..., bool]
 SPEC = GenerationSpec(
@@ -39,7 +39,7 @@ SPEC = GenerationSpec(
 )
 
 
-class OneGeneration:
+class OneGeneration(FakeGeneration):
     """Knows what the one job was asked."""
 
     def __init__(self, generators: ColourGenerators) -> None:
@@ -83,7 +83,7 @@ def step(done: int) -> GenerationProgress:
         stage="painting",
         done=done,
         total=20,
-        unit="steps",
+        unit=Unit.STEPS,
         rate=2.1,
         eta_s=3.0,
         picture=1,

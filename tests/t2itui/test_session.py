@@ -13,7 +13,7 @@ from engine.errors import CacheError, RequestError
 from engine.events import JobFailed, JobFinished, JobNote, JobQueued, JobStarted
 from engine.generation.request import GenerateRequest
 from engine.models.generators import GeneratorState, MemoryUse, Unloaded
-from engine.records import JobRecord
+from engine.results import JobRecord
 from engine.states import JobKind, JobState, ProcessState
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.generate.controller import GenerationController

@@ -28,6 +28,7 @@ from safetensors.numpy import save_file
 from cache.zeros import all_zeros
 from engine.collections import BUILT_IN
 from engine.engine import Engine
+from engine.files import thumbnail
 from engine.models.encoder_info import hash_folder, read_encoder_info
 from engine.search.text_embedder import bank_texts
 from engine.settings import EngineSettings
@@ -37,7 +38,6 @@ from engine.storybook.scenes import Scene
 from engine.storybook.shipped import Record, read_records
 from engine.storybook.suggestions import SUGGESTIONS, first_texts
 from engine.storybook.wording import Language
-from engine.thumbnails import thumbnail
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.renderer.render import render
 from tools.storybook.sampling import Split, sample_scene, split_of

@@ -1,18 +1,20 @@
-"""What every command shares: the home folder, the settings, and one way to run and to fail."""
+"""What every command shares: the home folder, the settings, how to run, to write and to fail."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.streams import OutputLostError, is_closed, says_all
 from t2itui.text.plain import plain
+from t2itui.text.tables import write_table
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -37,15 +39,20 @@ def _home_folder(chosen: Path | None = None) -> Path:
 
 
 class Context:
-    """Built once a run, from the options that stand before the command."""
+    """One run's options that stand before the command, and what follows from them."""
 
     def __init__(self) -> None:
-        self.home = _home_folder()
+        self._chosen: Path | None = None
         self._graphics: str | None = None
+
+    @property
+    def home(self) -> Path:
+        """The home folder. Raises T2IError where there is none, and none was named."""
+        return _home_folder(self._chosen)
 
     def choose(self, home: Path | None, graphics: str | None) -> None:
         """Take the options that stand before the command."""
-        self.home = _home_folder(home)
+        self._chosen = home
         self._graphics = graphics
 
     def settings(self) -> AppSettings:
@@ -76,7 +83,9 @@ class Context:
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
         from engine.errors import T2IError
+        from t2itui.crash import keep_log, last_words
 
+        keep_log(self.home)
         try:
             code = int(asyncio.run(self._with_engine(work, with_jobs)))
         except KeyboardInterrupt:
@@ -85,11 +94,12 @@ class Context:
         except T2IError as error:
             output.error(type(error).__name__, error.message, error.hint)
             code = error.exit_code
-        except BrokenPipeError:
-            # The reader had enough; a second failure at shutdown would print a traceback.
-            sys.stdout = None
-            code = Exit.ANSWERED
-        raise SystemExit(code)
+        except (click.ClickException, OutputLostError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a script that reads JSON is to hear of it there
+            output.error(type(error).__name__, *last_words(self.home, error))
+            code = Exit.COULD_NOT
+        raise SystemExit(int(code))
 
     async def _with_engine(
         self, work: Callable[[Engine], Awaitable[Exit]], with_jobs: bool
@@ -103,3 +113,55 @@ class Context:
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)
+
+
+_UNSAFE = [*range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_ESCAPES = {code: f"\\u{code:04x}" for code in [*_UNSAFE, *range(0xD800, 0xE000)]}
+"""JSON leaves these as they are; a terminal would obey them."""
+
+
+class Output:
+    """Writes for a person, or JSON lines where a program reads."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    def record(self, kind: str, values: Mapping[str, object]) -> None:
+        """Write one JSON line of type `kind` to stdout."""
+        text = json.dumps({"type": kind, **values}, ensure_ascii=not says_all(), allow_nan=False)
+        sys.stdout.write(text.translate(_ESCAPES) + "\n")
+        sys.stdout.flush()
+
+    def line(self, text: str = "", *, dim: bool = False, bold: bool = False) -> None:
+        """Write one line of a result for a person; colours go where stdout is no terminal."""
+        click.echo(click.style(text, dim=dim or None, bold=bold or None))
+
+    def path(self, path: str, end: str) -> None:
+        """Write a path to stdout for a program that opens it: the bytes of the name."""
+        sys.stdout.flush()
+        try:
+            sys.stdout.buffer.write(path.encode("utf-8", "surrogateescape") + end.encode())
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            raise OutputLostError(error) from error
+
+    def closing(self, text: str) -> None:
+        """Write the last sentence on work that is done; who closed stdout does without it."""
+        if not is_closed():
+            self.line(text)
+
+    def say(self, text: str) -> None:
+        """Write a remark to stderr."""
+        click.echo(plain(text), err=True)
+
+    def error(self, kind: str, message: str, hint: str = "") -> None:
+        """Report why the command could not do its work, and what to do about it."""
+        if self.as_json:
+            self.record("error", {"error": kind, "message": message, "hint": hint})
+        click.echo(click.style("error: ", fg="red") + plain(message), err=True)
+        if hint:
+            click.echo("  " + plain(hint), err=True)
+
+    def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], *, left: str = "") -> None:
+        """Write columns as wide as their longest cell; names in `left` are set to the left."""
+        write_table(self, head, rows, left=left)

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from engine.errors import RequestError
 from engine.events import (
     GeneratedPicture,
     GenerationProgress,
@@ -30,6 +29,7 @@ from engine.events import (
 )
 from engine.states import GenerationPhase
 from t2itui.cli.support.context import Exit
+from t2itui.cli.support.streams import OutputLostError
 from t2itui.text.plain import plain
 from t2itui.text.words import rate_words
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from engine.engine import Engine
     from engine.jobs.jobs import Job
-    from t2itui.cli.support.output import Output
+    from t2itui.cli.support.context import Output
 
 
 async def follow(
@@ -58,7 +58,17 @@ async def follow(
     if watcher is None:
         is_json = output.as_json and not quiet
         watcher = JsonWatcher(output) if is_json else BarWatcher(output)
-    unsubscribe = engine.jobs.subscribe(lambda event: watcher.show(event, job.id))
+    lost: list[OutputLostError] = []
+
+    def show(event: JobEvent) -> None:
+        try:
+            watcher.show(event, job.id)
+        except OutputLostError as error:
+            lost.append(error)
+            unsubscribe()
+            job.cancel()
+
+    unsubscribe = engine.jobs.subscribe(show)
 
     def interrupt() -> None:
         job.cancel()
@@ -69,10 +79,13 @@ async def follow(
     try:
         end = await job.wait()
     finally:
-        unsubscribe()
+        if not lost:
+            unsubscribe()
         watcher.close()
         with suppress(NotImplementedError):
             loop.remove_signal_handler(signal.SIGINT)
+    if lost:
+        raise lost[0]
     return _report(end, output, quiet=quiet)
 
 
@@ -80,12 +93,11 @@ def _report(end: JobFinished | JobFailed | JobCancelled, output: Output, *, quie
     match end:
         case JobFinished(message=message):
             if not (output.as_json or quiet):
-                output.line(plain(message))
+                output.closing(plain(message))
             return Exit.ANSWERED
-        case JobFailed(message=message, hint=hint, error=error):
+        case JobFailed(message=message, hint=hint, error=error, exit_code=code):
             output.error(error or "JobFailed", message, hint)
-            # What made no sense to the job was asked for in the wrong way.
-            return Exit.WRONG_USAGE if error == RequestError.__name__ else Exit.COULD_NOT
+            return Exit(code)
         case JobCancelled(message=message):
             output.say(message)
             return Exit.CANCELLED

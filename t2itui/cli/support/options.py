@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 import click
 
+from engine import disk, numbers
 from engine.jobs.codec import FORMS, Option, PathKind, defaults_of, field_types
 from engine.states import JobKind, ProcessState
 from t2itui.text.plain import plain
@@ -21,6 +23,34 @@ if TYPE_CHECKING:
 
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
+
+
+class Whole(click.IntRange):
+    """A whole number that can be stored; `--help` tells the limits that were given."""
+
+    def _describe_range(self) -> str:
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
+    def convert(self, value: int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number = int(super().convert(value, param, ctx))
+        if number != numbers.storable(number):
+            self.fail("it is too large", param, ctx)
+        return number
+
+
+class Finite(click.FloatRange):
+    """A number, neither endless nor none; `--help` tells the limits that were given."""
+
+    def _describe_range(self) -> str:
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number to work with", param, ctx)
+        return number
 
 
 def request_options(
@@ -60,7 +90,7 @@ def asked(fields: Mapping[str, object]) -> dict[str, Any]:
     """The fields that the options gave, their paths absolute; the request has the others."""
     given = {name: value for name, value in fields.items() if value is not None and value != ()}
     return {
-        name: value.absolute() if isinstance(value, Path) else value
+        name: disk.from_root(value) if isinstance(value, Path) else value
         for name, value in given.items()
     }
 
@@ -81,9 +111,9 @@ def _param_type(option: Option, hint: object) -> click.ParamType[Any] | type | N
             path_type=Path,
         )
     plain_types = [each for each in (int, float) if hint is each or each in get_args(hint)]
-    if plain_types == [int] and option.at_least is not None:
-        return click.IntRange(min=option.at_least)
-    return plain_types[0] if plain_types else str
+    if plain_types == [int]:
+        return Whole(min=option.at_least)
+    return Finite() if plain_types else str
 
 
 def _switched_off(context: click.Context, parameter: click.Parameter, value: bool) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from t2itui.cli.support.output import Output
+from engine import numbers
+from t2itui.cli.support.context import Output
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
         "result": receipt.result,
         "histogram": receipt.histogram,
         "chance": receipt.chance,
+        "chance_high": receipt.chance_high,
+        "uncertain": receipt.uncertain,
         "zero": receipt.zero,
         "zero_pictures": receipt.zero_pictures,
     }
@@ -99,7 +101,7 @@ def write_receipts(receipts: Sequence[Receipt], output: Output) -> None:
     rows = [
         (
             receipt.id,
-            datetime.fromtimestamp(receipt.created_at).strftime("%Y-%m-%d %H:%M"),
+            numbers.local_time(receipt.created_at).strftime("%Y-%m-%d %H:%M"),
             receipt.route,
             f"{receipt.passed}/{receipt.considered}",
             f"{receipt.best_match:.2f}",

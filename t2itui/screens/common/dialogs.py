@@ -17,6 +17,7 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
+from engine import disk, numbers
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS
 from t2itui.text.plain import plain
@@ -117,21 +118,17 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
         if not text:
             return None
         try:
-            number = int(text)
+            return numbers.whole(text, -numbers.LARGEST if least is None else least)
         except ValueError as error:
-            message = f"{label or name}: {text!r} is no whole number"
-            raise FormError(message, field=name) from error
-        if least is not None and number < least:
-            raise FormError(f"{label or name}: at least {least}", field=name)
-        return number
+            raise FormError(f"{label or name}: {error}", field=name) from error
 
     def _number(self, name: str) -> float | None:
         """The number in a line; None where it is empty."""
         text = self._value(name)
         try:
-            return float(text) if text else None
+            return numbers.finite(text) if text else None
         except ValueError as error:
-            raise FormError(f"{name}: {text!r} is no number", field=name) from error
+            raise FormError(f"{name}: {error}", field=name) from error
 
     @on(Input.Changed)
     @on(PathInput.Changed)
@@ -262,8 +259,8 @@ class ReadFile(FileDialog[Path]):
         path = self.target.path
         if path is None:
             raise FormError("name a file")
-        if not path.is_file():
-            raise FormError(f"{path} is no file on this machine")
+        if not disk.is_file(path):
+            raise FormError(disk.absence(path, f"{path} is no file on this machine"))
         return path
 
 
@@ -285,10 +282,10 @@ class WriteFile(FileDialog[Path]):
         target = self.target.path
         if target is None:
             raise FormError("name a file")
-        if target.is_dir():
+        if disk.is_folder(target):
             target = target / self._proposed.name
-        if target.exists() and target != self._own:
+        if disk.exists(target) and target != self._own:
             raise FormError(f"{target} is there already: choose another name")
-        if not target.parent.is_dir():
-            raise FormError(f"there is no folder {target.parent}")
+        if not disk.is_folder(target.parent):
+            raise FormError(disk.absence(target.parent, f"there is no folder {target.parent}"))
         return target

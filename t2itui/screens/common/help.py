@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import BindingsMap, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.geometry import Region, Size
@@ -80,6 +80,10 @@ GAP = 2
 
 SCORES = """\
 match is the probability that the picture fits the description; the threshold applies to it.
+By chance: of texts that the library does not show, half come out below the figure in the route \
+line and nine tenths below the end of the band under the histogram.
+Uncertain: the best match lies between .27 and .73, so the odds that the library shows it are near \
+even.
 cosine is the angle between the encoder's vectors, as it is: good pairs of real CLIP lie near 0.3. \
 Its bar runs from the lowest to the highest cosine of the answer.
 ✓ at or above the threshold, · below it, ◆ marked."""
@@ -148,19 +152,28 @@ def _section(title: str, keys: list[tuple[str, str]], width: int) -> list[Conten
 def gather(front: DOMNode) -> dict[str, list[tuple[str, str]]]:
     """Collect the documented bindings of a screen, of the widgets it shows, and of the app.
 
-    A binding's group is the first part of its id; keys that do the same stand in one line.
+    A binding's group is the first part of its id. A key that means something else to the screen is
+    not listed again for the app, which never gets it there.
     """
     shown = (widget for widget in front.query(Widget) if widget.is_on_screen)
     nodes: list[DOMNode] = [front, *shown, front.app]
     sections: dict[str, list[tuple[str, str]]] = {}
     seen: set[str] = set()
+    of_screen = set(_awake(front).key_to_bindings)
     for node in nodes:
-        awake = node._bindings.copy()
-        awake.apply_keymap(front.app._keymap)
-        for _key, binding in awake:
+        for pressed, binding in _awake(node):
             if not binding.tooltip or not binding.id or binding.id in seen:
+                continue
+            if node is front.app and pressed in of_screen:
                 continue
             seen.add(binding.id)
             key = front.app.get_key_display(binding)
             sections.setdefault(title_of(binding.id), []).append((key, binding.tooltip))
     return sections
+
+
+def _awake(node: DOMNode) -> BindingsMap:
+    """The bindings of a node under the keys that a person gave them."""
+    bindings = node._bindings.copy()
+    bindings.apply_keymap(node.app._keymap)
+    return bindings

@@ -16,10 +16,11 @@ from textual.widgets import Input, Static
 from t2itui.keys import bindings
 from t2itui.screens.common.base import AppScreen
 from t2itui.text.words import counted
+from t2itui.widgets.jump_line import JumpLine
 from t2itui.widgets.sheet import Sheet
 
 
-class FilterLine(Input):
+class FilterLine(JumpLine):
     """Down or Enter goes on to the list, Escape shows all of it again."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("filter")
@@ -73,7 +74,7 @@ class PagedScreen(AppScreen):
         """The line that narrows the list, and how many entries it has."""
         with Horizontal(id="filter"):
             yield Static("filter")
-            yield FilterLine(placeholder=placeholder, compact=True)
+            yield FilterLine(jump=f"{self.MODE}.filter", placeholder=placeholder)
             yield Static(id="count")
 
     def take_engine(self) -> None:

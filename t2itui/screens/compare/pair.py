@@ -305,7 +305,7 @@ class PairScreen(ModalScreen[Position]):
         if swaps:
             lines.append(Content.styled("match   cosine   with this instead", "$foreground-muted"))
         for each in swaps:
-            by_cosine, by_match = each.told_apart
+            by_cosine, by_match = each.prefers_true
             tone = "" if by_match else "$text-warning"
             words = f"{APART[by_match]:<6}  {APART[by_cosine]:<6}   {plain(each.false)}"
             lines.append(Content.styled(words, tone))

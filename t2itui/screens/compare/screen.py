@@ -19,11 +19,10 @@ from engine.comparing.sheet import ComparisonSheet, Description
 from engine.errors import T2IError
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
-from t2itui.screens.compare.editing import SheetEditor
+from t2itui.screens.compare.editing import SheetEditor, SheetScores
 from t2itui.screens.compare.files import SheetFiles
 from t2itui.screens.compare.heatmap import Heatmap, HeatmapBoard, RowInput
 from t2itui.screens.compare.pair import PairDetail, PairView
-from t2itui.screens.compare.scores import SheetScores
 from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
@@ -152,12 +151,13 @@ class CompareScreen(AppScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with the sheet as it is."""
         sheet = self.sheet
-        if action in NEEDS_LINE:
-            has_pair = action == "pair" and self.editor.has_pair(self.heatmap.row)
-            return bool(sheet.lines) and not has_pair
+        if action in NEEDS_LINE and not sheet.lines:
+            return False
         if action in NEEDS_SCORES:
             return self.is_scored
         match action:
+            case "pair":
+                return not self.editor.has_pair(self.heatmap.row)
             case "scorer":
                 return len(sheet.pictures) > 1
             case "drop_picture":

@@ -41,7 +41,7 @@ APART = {True: "yes", False: "NO "}
 
 def swap_row(number: int, swap: SwapResult, pictures: Sequence[str]) -> Row:
     """The row of a result: differences of cosine and of the log odds of match, and the verdict."""
-    by_cosine, by_match = swap.told_apart
+    by_cosine, by_match = swap.prefers_true
     return Row(
         key=str(number),
         cells=(
@@ -61,7 +61,7 @@ def totals(swaps: Sequence[SwapResult]) -> str:
     if not swaps:
         return "No word of these descriptions can be exchanged."
     count = len(swaps)
-    by_cosine, by_match = (sum(each.told_apart[index] for each in swaps) for index in (0, 1))
+    by_cosine, by_match = (sum(each.prefers_true[index] for each in swaps) for index in (0, 1))
     return (
         f"Told apart: match {by_match} of {count} ({by_match / count:.0%}),"
         f" cosine {by_cosine} of {count} ({by_cosine / count:.0%})"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, RequestError
-from engine.evaluation.request import EvaluateRequest
 from engine.jobs.codec import request_from_json
+from engine.requests import EvaluateRequest
 from t2itui.session import CancelJob
 
 if TYPE_CHECKING:

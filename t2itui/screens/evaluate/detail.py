@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +15,7 @@ from textual.widgets import Static, Tab, Tabs
 
 from engine.collections import BUILT_IN
 from engine.states import JobState
+from engine.untrusted.documents import parse_object
 from t2itui.keys import bindings
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, bar, figures
@@ -287,6 +287,7 @@ def about(found: Evaluation) -> Content:
 def _asked(request: str) -> list[tuple[str, object]]:
     """The fields of a request that say something."""
     try:
-        return [(name, value) for name, value in json.loads(request).items() if value]
-    except (ValueError, AttributeError):
+        values = parse_object(request, with_names=True)
+        return [(name, value) for name, value in values.items() if value]
+    except ValueError:
         return []

@@ -18,7 +18,7 @@ from textual.widgets import Label, Static
 
 from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError, T2IError
-from engine.evaluation.request import EvaluateRequest
+from engine.requests import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
 from engine.states import DataKind
 from t2itui.keys import bindings

@@ -14,8 +14,8 @@ from textual.message import Message
 
 from engine.collections import BUILT_IN
 from engine.errors import T2IError
-from engine.evaluation.request import EvaluateRequest
 from engine.events import JobFinished
+from engine.requests import EvaluateRequest
 from engine.states import JobKind
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, BindingWatch

@@ -115,13 +115,14 @@ class GenerationController:
         engine, views = self._session.engine, self._session.board.views
         if engine is None:
             return
-        if "generators" not in vars(engine) or engine.generators.state().state is ProcessState.OFF:
+        generators = vars(engine).get("generators")
+        if generators is None or generators.state().state is ProcessState.OFF:
             self._session.notify("No generator is loaded.")
         elif any(view.is_active and view.kind is JobKind.GENERATE for view in views):
             words = "A picture is being painted: cancel that first."
             self._session.notify(words, severity="warning")
         else:
-            unloaded = await engine.generators.unload()
+            unloaded = await generators.unload()
             self._session.notify(memory_words(unloaded), title="Generator unloaded")
 
 

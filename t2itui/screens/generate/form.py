@@ -20,9 +20,9 @@ from textual.widgets import Button, Input, Label, Static
 
 from engine.errors import EngineError
 from engine.file_types import SUFFIXES
-from engine.generation.request import MAX_STEPS, GenerateRequest, GenerationSpec
+from engine.generation.request import GenerateRequest, GenerationSpec
 from engine.models.generator_info import GeneratorInfo
-from engine.models.parameters import Lora, read_lora
+from engine.models.parameters import MAX_STEPS, Lora, read_lora
 from engine.models.schedulers import SCHEDULERS
 from t2itui.keys import bindings
 from t2itui.screens.common.dialogs import Dialog, FormError
@@ -37,17 +37,11 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 
-PRESETS = ("quick", "standard", "fine")
-SHARES = {"quick": 0.4, "standard": 1.0, "fine": 2.0}
-"""Steps of a preset, in the model's own number of steps."""
+PRESETS = {"quick": 0.4, "standard": None, "fine": 2.0}
+"""Steps, in the model's own number of them, which the standard leaves to the model."""
 
 LINES = {"width": "size", "height": "size", "start_picture": "start"}
 """The line of the form for fields of a request that have none of their own name."""
-
-
-def preset_steps(name: str, info: GeneratorInfo) -> int:
-    """Steps of a preset for a model."""
-    return max(1, min(MAX_STEPS, round(info.defaults.steps * SHARES[name])))
 
 
 def read_size(text: str) -> tuple[int, int] | None:
@@ -155,6 +149,8 @@ class GenerateForm(Dialog[GenerateRequest]):
         self._previews = Tick("previews", request.preview, id="preview")
         self._previews.tooltip = PREVIEWS
         self._info: GeneratorInfo | None = None
+        self._words = ""
+        """What is said of the model."""
         self._described = ""
         """The source that was described last."""
 
@@ -249,11 +245,9 @@ class GenerateForm(Dialog[GenerateRequest]):
 
     @on(Described)
     def show_described(self, message: Described) -> None:
-        self._info = info = message.info
-        warnings = [f"! {warning}" for warning in self._warnings]
-        self.said.update(
-            Content("\n").join([Content(plain(x)) for x in (*warnings, message.words)])
-        )
+        self._info, self._words = message.info, message.words
+        self.show_said()
+        info = message.info
         if info is not None:
             defaults = info.defaults
             for place, words in (
@@ -264,13 +258,24 @@ class GenerateForm(Dialog[GenerateRequest]):
             ):
                 self.query_one(f"#{place}", Input).placeholder = words
 
+    @on(Input.Changed, "#prompt")
+    def show_said(self) -> None:
+        """Say what the model is, what a recipe lacks, and which words the model never met."""
+        vocabulary = None if self._info is None else self._info.vocabulary
+        notice = "" if vocabulary is None else vocabulary.notice(self._value("prompt"), full=True)
+        warnings = [f"! {warning}" for warning in (*self._warnings, notice) if warning]
+        self.said.update(Content("\n").join([Content(plain(x)) for x in (*warnings, self._words)]))
+
     @on(Button.Pressed, "#quick, #standard, #fine")
     def take_preset(self, message: Button.Pressed) -> None:
         """Take the steps of a preset; the standard is the model's own."""
-        name = message.button.id or ""
-        if self._info is not None:
-            steps = "" if name == "standard" else str(preset_steps(name, self._info))
-            self.query_one("#steps", Input).value = steps
+        share = PRESETS[message.button.id or ""]
+        if self._info is None:
+            return
+        steps = ""
+        if share is not None:
+            steps = str(max(1, min(MAX_STEPS, round(self._info.defaults.steps * share))))
+        self.query_one("#steps", Input).value = steps
 
     # The answer
 

@@ -20,8 +20,7 @@ from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
-from t2itui.screens.generate.details import parameter_pairs, picture_words
-from t2itui.screens.generate.pictures import PicturePane
+from t2itui.screens.generate.details import PicturePane, parameter_pairs, picture_words
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, progress_line, with_button
 from t2itui.screens.jobs.strip import JobsStrip
@@ -78,7 +77,7 @@ class GenerationScreen(AppScreen):
     painted = getters.query_one("#painted", PicturePane)
     best = getters.query_one("#best", PicturePane)
 
-    class Read(Message, bubble=False):
+    class DetailsRead(Message, bubble=False):
         """What the engine knows of the job was read."""
 
         def __init__(self, details: GenerationDetails) -> None:
@@ -154,10 +153,10 @@ class GenerationScreen(AppScreen):
         except T2IError as error:
             self.session.report_error("Painting", error)
         else:
-            self.post_message(self.Read(details))
+            self.post_message(self.DetailsRead(details))
 
-    @on(Read)
-    def take_details(self, message: Read) -> None:
+    @on(DetailsRead)
+    def take_details(self, message: DetailsRead) -> None:
         if message.details.job_id == self.job_id:
             self.details = message.details
             self.show()
@@ -432,7 +431,7 @@ class GenerationScreen(AppScreen):
 
     def action_save(self) -> None:
         """Ask where a copy of the picture is to go."""
-        from t2itui.screens.generate.save import SavePicture
+        from t2itui.screens.generate.details import SavePicture
 
         if self.picture is not None:
             source = Path(self.picture.path)

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.events import JobProgress
-from engine.states import JobKind, JobState
+from engine.states import JobKind, JobState, Unit
 from t2itui.screens.jobs.board import JobView
 from t2itui.text.plain import plain
 from t2itui.text.words import counted, duration_words, size_words
@@ -45,11 +45,11 @@ class Figure:
 
 def figures(progress: JobProgress) -> tuple[Figure, ...]:
     """Return what is known of how far a job is."""
-    is_bytes = progress.unit == "bytes"
+    is_bytes = progress.unit is Unit.BYTES
     done = size_words(progress.done) if is_bytes else f"{progress.done:,}"
     total = size_words(progress.total) if is_bytes else f"{progress.total:,}"
     unit = "" if is_bytes or not progress.unit else f" {progress.unit}"
-    is_steps = progress.unit == "steps"
+    is_steps = progress.unit is Unit.STEPS
     parts = [Figure(progress.stage, 1 if is_steps else 2)]
     if progress.total:
         far = f"step {done}/{total}" if is_steps else f"{done} of {total}{unit}"
@@ -64,11 +64,11 @@ def figures(progress: JobProgress) -> tuple[Figure, ...]:
     return tuple(parts)
 
 
-def _rate(rate: float, unit: str) -> str:
+def _rate(rate: float, unit: Unit) -> str:
     """Slow steps are told by what one takes."""
-    if unit == "bytes":
+    if unit is Unit.BYTES:
         return f"{size_words(rate)}/s"
-    if unit == "steps":
+    if unit is Unit.STEPS:
         return f"{rate:.3g} it/s" if rate >= 1 else f"{1 / rate:.3g} s/it"
     return f"{rate:.3g}/s"
 

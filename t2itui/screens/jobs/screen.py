@@ -29,7 +29,7 @@ from t2itui.text.words import when_words
 from t2itui.widgets.sheet import Column, Row, Sheet
 
 if TYPE_CHECKING:
-    from engine.records import JobRecord
+    from engine.results import JobRecord
     from t2itui.session import Session
 
 
@@ -182,7 +182,7 @@ class JobsScreen(AppScreen):
     sheet = getters.query_one(Sheet)
     story = getters.query_one("#story > Static", Static)
 
-    class Read(Message):
+    class RecordsRead(Message):
         """The jobs that the cache remembers were read."""
 
         def __init__(self, records: Sequence[JobRecord]) -> None:
@@ -226,10 +226,10 @@ class JobsScreen(AppScreen):
         except CacheError as error:
             self.notify(plain(error.message), title="Jobs", severity="error", markup=False)
         else:
-            self.post_message(self.Read(records))
+            self.post_message(self.RecordsRead(records))
 
-    @on(Read)
-    def take_records(self, message: Read) -> None:
+    @on(RecordsRead)
+    def take_records(self, message: RecordsRead) -> None:
         self._records = message.records
         self.show()
 

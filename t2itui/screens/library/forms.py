@@ -14,6 +14,7 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
+from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.requests import ImportRequest, IndexRequest
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER
@@ -85,8 +86,8 @@ class AddFolder(Dialog[IndexRequest]):
         folder = self.folder.path
         if folder is None:
             raise FormError("name a folder")
-        if not folder.is_dir():
-            raise FormError(f"{folder} is no folder on this machine")
+        if not disk.is_folder(folder):
+            raise FormError(disk.absence(folder, f"{folder} is no folder on this machine"))
         per_class = _number("per class", self.per_class.value)
         if per_class is not None and per_class < 1:
             raise FormError("per class: at least 1, or nothing for all")
@@ -137,9 +138,9 @@ def _number(label: str, text: str) -> int | None:
     if not text.strip():
         return None
     try:
-        return int(text)
+        return numbers.whole(text)
     except ValueError as error:
-        raise FormError(f"{label}: {text!r} is no number") from error
+        raise FormError(f"{label}: {error}") from error
 
 
 class ImportVectors(Dialog[ImportRequest]):
@@ -197,10 +198,10 @@ class ImportVectors(Dialog[ImportRequest]):
         if pictures is None and texts is None:
             raise FormError("name pictures, texts or both")
         for path in (pictures, texts):
-            if path is not None and not path.exists():
-                raise FormError(f"{path} is not there")
-        if root is not None and not root.is_dir():
-            raise FormError(f"{root} is no folder on this machine")
+            if path is not None and not disk.exists(path):
+                raise FormError(disk.absence(path, f"{path} is not there"))
+        if root is not None and not disk.is_folder(root):
+            raise FormError(disk.absence(root, f"{root} is no folder on this machine"))
         return ImportRequest(
             encoder_id=self.encoder.value.strip(),
             pictures=pictures,
@@ -212,9 +213,9 @@ class ImportVectors(Dialog[ImportRequest]):
 
     def _scale(self) -> float:
         try:
-            scale = float(self.scale.value or "100")
+            scale = numbers.finite(self.scale.value or "100")
         except ValueError as error:
-            raise FormError(f"logit scale: {self.scale.value!r} is no number") from error
+            raise FormError(f"logit scale: {error}") from error
         if not 0 < scale < 1e6:
             raise FormError("logit scale: a positive number, 100 for OpenAI's CLIP")
         return scale

@@ -17,8 +17,13 @@ from t2itui.widgets.sheet import Column, LazyRows, Row
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.records import EncoderRecord, FailureRecord, FolderRecord, LibraryCounts
-    from engine.results import ModelStatus
+    from engine.results import (
+        EncoderRecord,
+        FailureRecord,
+        FolderRecord,
+        LibraryCounts,
+        ModelStatus,
+    )
 
 
 ABOUT_BUILTIN = (

@@ -15,8 +15,8 @@ from t2itui.session import RefreshStatus, Stoppable, TaskHost
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.events import JobEvent
-    from engine.records import LibraryCounts
     from engine.requests import Filters
+    from engine.results import LibraryCounts
     from t2itui.session import Session
 
 REFRESH_S = 0.5

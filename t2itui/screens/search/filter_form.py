@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Input, Label, Static
 
+from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.requests import Filters
 from t2itui.screens.common.dialogs import Dialog, FormError
@@ -98,8 +99,8 @@ class FilterForm(Dialog[Filters]):
             return ()
         if self.folder.line.value.strip() == BUILT_IN.name:
             return (BUILT_IN.folder,)
-        if not folder.is_dir():
-            raise FormError(f"{folder} is no folder on this machine")
+        if not disk.is_folder(folder):
+            raise FormError(disk.absence(folder, f"{folder} is no folder on this machine"))
         return (folder,)
 
     def _least_side(self) -> int:
@@ -107,12 +108,9 @@ class FilterForm(Dialog[Filters]):
         if not text:
             return 0
         try:
-            side = int(text)
+            return numbers.whole(text, 0, LARGEST_SIDE)
         except ValueError as error:
-            raise FormError(f"minimum side: {text!r} is no number") from error
-        if not 0 <= side <= LARGEST_SIDE:
-            raise FormError(f"minimum side: 0 to {LARGEST_SIDE:,} pixels")
-        return side
+            raise FormError(f"minimum side: {error}") from error
 
     def command(self, answer: Filters) -> str:
         return self._command_of(answer)

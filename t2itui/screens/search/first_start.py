@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
 
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.events import JobFinished
 from engine.requests import IndexRequest
@@ -91,8 +92,9 @@ class FirstStart(Middle):
         folder = self.folder.path
         if folder is None:
             self.folder.line.focus()
-        elif not folder.is_dir():
-            self._say(f"✗ {folder} is no folder on this machine", "$text-error")
+        elif not disk.is_folder(folder):
+            reason = disk.absence(folder, f"{folder} is no folder on this machine")
+            self._say(f"✗ {reason}", "$text-error")
         else:
             self._begin(folder)
 

@@ -34,16 +34,27 @@ class JoinedResults(Protocol):
 class GenerationLineView(Protocol):
     """The line in which generation is offered and followed."""
 
-    def ask(self, prompt: str) -> None:
-        """Ask whether to generate."""
+    is_asking: bool
+    """The person is asked whether to generate."""
+
+    def ask(self, prompt: str, notice: str = "") -> None:
+        """Ask whether to generate, with what should be known before."""
 
     def show_job(self, job_id: int) -> None:
         """Say that a job is at it."""
 
     def show_generated(
-        self, job_id: int, *, rank: int, total: int, match: float, passes: bool, new: bool
+        self,
+        job_id: int,
+        *,
+        rank: int,
+        total: int,
+        match: float,
+        passes: bool,
+        new: bool,
+        notice: str = "",
     ) -> None:
-        """Say where in the answer the picture is."""
+        """Say where in the answer the picture is, and what was guessed."""
 
     def show_ended(self, job_id: int, words: str, *, is_rejected: bool) -> None:
         """Say that nothing came of it."""
@@ -75,6 +86,8 @@ class QueryGenerationController:
         """The query that each job generates for."""
         self._scored: dict[int, PictureScored] = {}
         """The best picture of each of these jobs."""
+        self._notices: dict[str, str] = {}
+        """What should be known before a prompt is generated; see `Generation.notice`."""
         self._is_asked = False
         """A person has asked the query that is being answered; generation may start by itself."""
         self._revealed: int | None = None
@@ -99,7 +112,25 @@ class QueryGenerationController:
         elif mode == GenerateMode.NOW and is_asked:
             self.generate()
         else:
-            self._line.ask(self._session.prompts[0])
+            self._offer(self._session.prompts[0])
+
+    def _offer(self, prompt: str) -> None:
+        """Ask whether to generate; what the generator never met is told as soon as it is known."""
+        self._line.ask(prompt, self._notices.get(prompt, ""))
+        if prompt not in self._notices:
+            self._host.run_beside(partial(self._find_notice, prompt), group="notice")
+
+    async def _find_notice(self, prompt: str) -> None:
+        from engine.generation.request import GenerateRequest
+
+        engine = self._session.engine
+        if engine is None:
+            return
+        request = GenerateRequest(prompt=prompt)
+        notice = await engine.generation.notice(request, self._session.collection)
+        self._notices[prompt] = notice
+        if notice and self._line.is_asking and prompt == self._session.prompts[0]:
+            self._host.call_later(self._line.ask, prompt, notice)
 
     def _is_wanting(self, listing: Listing) -> bool:
         """Nothing passes, it can be generated, and the person has not said no."""
@@ -251,5 +282,6 @@ class QueryGenerationController:
             match=float(listing.scores.match[index]),
             passes=listing.passes(index),
             new=view is None or not all(each.cached for each in view.generation.pictures),
+            notice=self._notices.get(self._session.prompts[0], ""),
         )
         return True

@@ -53,15 +53,11 @@ class RouteLine(Static):
     def show_decision(self, listing: Listing) -> None:
         """Show the route with its reason, or a shorter one, and how the answer was found."""
         routing, facts = listing.routing, self._facts(listing)
-        short = (
-            f"{routing.passed:,} of {listing.total:,} pass {listing.threshold:.2f}"
-            if routing.passed
-            else f"best {routing.best_match:.2f} < {listing.threshold:.2f}"
-        )
-        is_found, route, reason = routing.route == Route.RETRIEVE, routing.route, routing.reason
-        sign, style = ("✓", "bold $success") if is_found else ("✗", "bold $warning")
+        is_found, route = routing.route == Route.RETRIEVE, routing.route
+        sign, style = ("✓", "bold $text-success") if is_found else ("✗", "bold $text-warning")
         room = self.content_size.width - len(facts) - len(route) - 6
-        text = plain(reason if len(reason) <= room else short)
+        reasons = route_reasons(listing)
+        text = plain(next((each for each in reasons if len(each) <= room), reasons[-1]))
         head = Content.assemble((f"{sign} {route}", style), ": ", (text, "$foreground"))
         self.update(
             Content.assemble(head, " " * max(2, room - len(text) + 2), facts),
@@ -86,6 +82,20 @@ class RouteLine(Static):
     def show_hint(self, text: str) -> None:
         """Say something else."""
         self.update(Content(plain(text)), layout=False)
+
+
+def route_reasons(listing: Listing) -> tuple[str, ...]:
+    """Why the route is what it is, the longest words first: 'best .84; by chance .31'."""
+    routing, chance = listing.routing, listing.scores.chance
+    passing = f"{routing.passed:,} of {listing.total:,} pass {listing.threshold:.2f}"
+    if chance is None:
+        below = f"best {routing.best_match:.2f} < {listing.threshold:.2f}"
+        return routing.reason, passing if routing.passed else below
+    best = f"best {number(routing.best_match)}; by chance {number(chance.half)}"
+    best += "; uncertain" if routing.is_uncertain else ""
+    if routing.passed:
+        return routing.reason, f"{passing}: {best}", best
+    return routing.reason, f"none passes {listing.threshold:.2f}: {best}", best
 
 
 class WarningsLine(Static):
@@ -202,6 +212,7 @@ def state_words(state: LabelSummary | None, *, short: bool = False) -> str:
 
 
 BUTTON = "$button-foreground on $surface"
+MUTED = "$foreground-muted"
 
 
 class GenerationLine(Static):
@@ -215,6 +226,7 @@ class GenerationLine(Static):
         display: none;
         background: $boost;
         &.-offer { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        &.-offer.-notice { height: auto; text-wrap: wrap; }
     }
     """
 
@@ -223,8 +235,12 @@ class GenerationLine(Static):
         self.is_asking = False
         """The person is asked whether to generate."""
 
-    def ask(self, prompt: str) -> None:
-        """Ask whether to generate what nothing in the library shows."""
+    def ask(self, prompt: str, notice: str = "") -> None:
+        """Ask whether to generate what nothing in the library shows.
+
+        A notice takes lines of its own: what the generator never met, and what to do about it.
+        """
+        last = _warned(notice) if notice else Content(f"  {plain(prompt)}").stylize(MUTED)
         self._say(
             Content.assemble(
                 ("✎ ", "bold $accent"),
@@ -234,9 +250,10 @@ class GenerationLine(Static):
                 button("G", "choose how", "app.edit_prompt"),
                 "  ",
                 button("d", "no, thanks", "screen.decline"),
-                (f"  {plain(prompt)}", "$foreground-muted"),
+                last,
             ),
             is_asking=True,
+            has_notice=bool(notice),
         )
 
     def show_job(self, job_id: int) -> None:
@@ -253,9 +270,17 @@ class GenerationLine(Static):
         )
 
     def show_generated(
-        self, job_id: int, *, rank: int, total: int, match: float, passes: bool, new: bool
+        self,
+        job_id: int,
+        *,
+        rank: int,
+        total: int,
+        match: float,
+        passes: bool,
+        new: bool,
+        notice: str = "",
     ) -> None:
-        """Say where in the answer the generated picture is."""
+        """Say where in the answer the generated picture is, and what in it is a guess."""
         words = "Painted" if new else "Painted before"
         below = "" if passes else ", below the threshold"
         self._say(
@@ -265,6 +290,7 @@ class GenerationLine(Static):
                 button("w", "show the job", f"app.watch({job_id})"),
                 "  ",
                 button("N", "another seed", "app.another_seed"),
+                _warned(notice) if notice else "",
             )
         )
 
@@ -297,8 +323,9 @@ class GenerationLine(Static):
         self.display = False
         self.update("")
 
-    def _say(self, content: Content, *, is_asking: bool = False) -> None:
+    def _say(self, content: Content, *, is_asking: bool = False, has_notice: bool = False) -> None:
         self._set_asking(is_asking)
+        self.set_class(has_notice, "-notice")
         self.display = True
         self.update(content)
 
@@ -307,6 +334,11 @@ class GenerationLine(Static):
         if is_asking != self.is_asking:
             self.is_asking = is_asking
             self.screen.refresh_bindings()
+
+
+def _warned(notice: str) -> Content:
+    """What should be known, on lines of its own."""
+    return Content.styled(f"\n! {plain(notice)}", "$text-warning")
 
 
 def button(key: str, words: str, action: str) -> Content:

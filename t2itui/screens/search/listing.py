@@ -88,6 +88,7 @@ class Listing:
             passed=receipt.passed,
             best_cosine=receipt.best_cosine,
             best_match=receipt.best_match,
+            is_uncertain=receipt.uncertain,
         )
 
     @property
@@ -179,5 +180,5 @@ def _scores_of_rows(result: SearchResult) -> Scores:
         np.array([row.cosine for row in rows], dtype=np.float32),
         logit.astype(np.float32),
         {} if ranked_by in ranking.ALWAYS_SCORED else {ranked_by: ranks},
-        result.receipt.chance,
+        result.receipt.by_chance,
     )

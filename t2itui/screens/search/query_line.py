@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from t2itui.keys import bindings
 from t2itui.text.plain import plain
+from t2itui.widgets.jump_line import JumpLine
 
 
 class PastQueries:
@@ -70,7 +71,7 @@ class PastQuerySuggester(Suggester):
         return self._past.completion(value)
 
 
-class QueryInput(Input):
+class QueryInput(JumpLine):
     """A line of text with its past."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("query")
@@ -80,9 +81,9 @@ class QueryInput(Input):
 
     def __init__(self, past: PastQueries) -> None:
         super().__init__(
+            jump="search.ask",
             placeholder='what you want to see: a dog   "a dog" + 0.5*"snow" - "grass"',
             suggester=PastQuerySuggester(past),
-            compact=True,
             select_on_focus=False,
             id="query",
         )

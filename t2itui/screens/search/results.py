@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 
 FINE = 0.01
-COARSE = 0.1
 
 
 class DetailFetched(Message, bubble=False):
@@ -95,7 +94,7 @@ class Results(Backdrop):
     def show(self, listing: Listing) -> None:
         """Show another answer."""
         self.listing = listing
-        self.histogram.show(listing.counts)
+        self.histogram.show(listing.counts, listing.scores.chance)
         self._follow_threshold(listing)
         self.grid.show_listing(listing)
         self.show_receipt(listing.result.receipt)

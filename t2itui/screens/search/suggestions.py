@@ -25,6 +25,17 @@ class Suggested:
     query: str
     answered: bool
     """Whether the storybook holds pictures of it; otherwise it routes to generate."""
+    foreign: bool
+    """Nothing in the storybook's world is like it: what is generated for it is a guess."""
+
+    @property
+    def tip(self) -> str:
+        """What becomes of it."""
+        if self.answered:
+            return "Search for it"
+        if self.foreign:
+            return "Nothing answers it, and the built-in generator has no word for it"
+        return "No picture shows it: it can be painted"
 
 
 def tour() -> tuple[Suggested, ...]:
@@ -36,10 +47,10 @@ def tour() -> tuple[Suggested, ...]:
 
 
 def _mixed() -> list[Suggestion]:
-    """Those with answers, and after every few one without; what is no animal goes first there."""
+    """Those with answers, and after every few one without; what can be painted goes first there."""
     answered = [each for each in SUGGESTIONS if each.answered]
     unanswered = [each for each in SUGGESTIONS if not each.answered]
-    unanswered.sort(key=lambda each: not each.claim.foreign)
+    unanswered.sort(key=lambda each: each.claim.foreign)
     runs = [answered[:1], *_runs(answered[1:])]
     after = [unanswered[place : place + 1] for place in range(max(len(runs), len(unanswered)))]
     runs += [[]] * (len(after) - len(runs))
@@ -54,7 +65,7 @@ def _runs(answered: list[Suggestion]) -> list[list[Suggestion]]:
 
 def _said(suggestion: Suggestion, *, chinese: bool) -> Suggested:
     query = suggestion.chinese if chinese else suggestion.english
-    return Suggested(query=query, answered=suggestion.answered)
+    return Suggested(query=query, answered=suggestion.answered, foreign=suggestion.claim.foreign)
 
 
 ABOUT = (
@@ -74,9 +85,7 @@ class SuggestionChip(Static):
     def __init__(self, suggested: Suggested) -> None:
         super().__init__()
         self.suggested = suggested
-        self.tooltip = (
-            "Search for it" if suggested.answered else "No picture shows it: routed to generate"
-        )
+        self.tooltip = suggested.tip
 
     @property
     def room(self) -> int:
@@ -84,9 +93,9 @@ class SuggestionChip(Static):
         return self.text(is_current=True).cell_length + 1
 
     def text(self, *, is_current: bool) -> Content:
-        """The query; one without an answer says so by a pencil."""
+        """The query; one that can be painted says so by a pencil."""
         sign = "▸" if is_current else " "
-        pencil = "" if self.suggested.answered else "✎ "
+        pencil = "" if self.suggested.answered or self.suggested.foreign else "✎ "
         style = "bold $foreground" if is_current else "$text-muted"
         return Content.styled(f"{sign}{pencil}{self.suggested.query}", style)
 

@@ -22,7 +22,7 @@ from t2itui.text.words import counted
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.training.request import TrainRequest
+    from engine.requests import TrainRequest
     from t2itui.session import Session
     from t2itui.widgets.sheet import Row
 
@@ -74,7 +74,7 @@ class TrainController:
 
     def request(self, key: str) -> TrainRequest | None:
         """What a row was asked for; None where nobody knows."""
-        from engine.training.request import TrainRequest
+        from engine.requests import TrainRequest
 
         training, matcher = self.training(key), self.matcher(key)
         if training is not None:

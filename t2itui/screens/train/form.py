@@ -12,9 +12,9 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
+from engine import disk
 from engine.collections import BUILT_IN
-from engine.evaluation.request import QUERIES
-from engine.training.request import TrainRequest
+from engine.requests import QUERIES, TrainRequest
 from t2itui.screens.common.dialogs import Dialog, FormError, ReadFile, WriteFile, line
 from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, job_command
 from t2itui.widgets.path_input import PathInput
@@ -170,14 +170,16 @@ class TrainForm(Dialog[TrainRequest]):
             raise FormError(
                 f"name the data: captions, a folder, or the word {BUILT_IN.name}", field="data"
             )
-        if not path.exists():
-            raise FormError(f"data: {path} is not there", field="data")
+        if not disk.exists(path):
+            reason = disk.absence(path, f"{path} is not there")
+            raise FormError(f"data: {reason}", field="data")
         return str(path)
 
     def _images(self) -> Path | None:
         path = self.images.path
-        if path is not None and not path.is_dir():
-            raise FormError(f"images: {path} is no folder on this machine", field="images")
+        if path is not None and not disk.is_folder(path):
+            reason = disk.absence(path, f"{path} is no folder on this machine")
+            raise FormError(f"images: {reason}", field="images")
         return path
 
     def _one_of(self, name: str, values: Sequence[str]) -> str:

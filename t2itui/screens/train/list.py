@@ -17,10 +17,10 @@ from t2itui.widgets.sheet import Column, Row
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.records import MatcherRecord
+    from engine.requests import TrainRequest
+    from engine.results import MatcherRecord
     from engine.search.labels import LabelSummary
     from engine.training.report import TrainingReport
-    from engine.training.request import TrainRequest
     from engine.training.run import TrainedMatcher
 
 
@@ -54,6 +54,8 @@ class ListedMatcher:
     """None where it was made elsewhere."""
     other_report: str
     """JSON of whatever make."""
+    trouble: str = ""
+    """Why it cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,8 @@ class TrainState:
 async def read_state(engine: Engine) -> TrainState:
     """Ask the engine; reports are parsed beside the event loop. Raises CacheError."""
     records = await engine.training.matchers()
-    matchers = await asyncio.to_thread(_listed, records, await engine.training.shipped())
+    shipped, unusable = await engine.training.shipped(), await engine.training.unusable()
+    matchers = await asyncio.to_thread(_listed, records, shipped, unusable)
     counts = await engine.library.counts()
     encoders = [name for name, count in counts.embedded.items() if count]
     known = dict.fromkeys([*encoders, *(each.encoder_id for each in matchers)])
@@ -122,7 +125,9 @@ async def read_state(engine: Engine) -> TrainState:
     return TrainState(matchers=matchers, lost=tuple(lost), labelled=labelled)
 
 
-def _listed(records: Sequence[MatcherRecord], shipped: int | None) -> tuple[ListedMatcher, ...]:
+def _listed(
+    records: Sequence[MatcherRecord], shipped: int | None, unusable: Mapping[int, str]
+) -> tuple[ListedMatcher, ...]:
     from engine.scoring.matcher import matcher_words
     from engine.training.report import read_report
 
@@ -136,15 +141,16 @@ def _listed(records: Sequence[MatcherRecord], shipped: int | None) -> tuple[List
             encoder_id=record.encoder_id,
             created_at=record.created_at,
             is_in_force=newest[record.encoder_id] == record.id,
-            report=read_report(record.report),
+            report=None if record.id in unusable else read_report(record.report),
             other_report=record.report,
+            trouble=unusable.get(record.id, ""),
         )
         for record in records
     )
 
 
 def _request(text: str) -> TrainRequest | None:
-    from engine.training.request import TrainRequest
+    from engine.requests import TrainRequest
 
     try:
         return request_from_json(TrainRequest, text)
@@ -221,17 +227,21 @@ def training_row(training: ListedTraining) -> Row:
 def matcher_row(matcher: ListedMatcher) -> Row:
     """The row of a matcher."""
     report = matcher.report
+    state = "✔ in force" if matcher.is_in_force else "· replaced"
+    tone = "" if matcher.is_in_force else "muted"
+    if matcher.trouble:
+        state, tone = "! unreadable", "bad"
     return Row(
         key=matcher_key(matcher.id),
         cells=(
-            "✔ in force" if matcher.is_in_force else "· replaced",
+            state,
             str(matcher.id),
             _short(matcher.encoder_id),
             report.data if report is not None else _origin(matcher),
             *_precisions(report),
             when_words(matcher.created_at),
         ),
-        tone="" if matcher.is_in_force else "muted",
+        tone=tone,
     )
 
 

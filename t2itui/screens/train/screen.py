@@ -18,6 +18,14 @@ from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.train.controller import TrainController
+from t2itui.screens.train.detail import (
+    ABOUT,
+    ReportView,
+    TrainingPane,
+    matcher_detail,
+    report_plots,
+    training_detail,
+)
 from t2itui.screens.train.list import (
     COLUMNS,
     EMPTY,
@@ -25,14 +33,6 @@ from t2itui.screens.train.list import (
     ListedTraining,
     TrainState,
     in_force_words,
-)
-from t2itui.screens.train.pane import TrainingPane
-from t2itui.screens.train.report import (
-    ABOUT,
-    ReportView,
-    matcher_detail,
-    report_plots,
-    training_detail,
 )
 from t2itui.session import CancelJob
 from t2itui.text import shell_commands
@@ -43,7 +43,7 @@ from t2itui.widgets.sheet import Sheet
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.events import JobEvent
-    from engine.training.request import TrainRequest
+    from engine.requests import TrainRequest
     from t2itui.session import Session
 
 WATCHED = ("again", "store", "cancel", "export", "delete", "forget_labels")

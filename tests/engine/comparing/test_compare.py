@@ -73,8 +73,8 @@ async def test_swapped_descriptions_are_told_apart_where_they_are_known(tmp_path
     assert [swap.false for swap in found.swaps] == colours
     assert {swap.attribute for swap in found.swaps} == {"colour"}
     for swap in found.swaps:
-        assert swap.told_apart == (swap.cosine > 0, swap.match > 0)
-    assert sum(swap.told_apart[0] for swap in found.swaps) >= 5
+        assert swap.prefers_true == (swap.cosine > 0, swap.match > 0)
+    assert sum(swap.prefers_true[0] for swap in found.swaps) >= 5
 
 
 async def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
@@ -132,7 +132,18 @@ def test_a_sheet_is_saved_and_loaded(tmp_path: Path) -> None:
     assert load_sheet(path) == sheet
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1}', '{"version": 2}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{", "[]", '{"version": 1}', '{"version": 2}', '{"version": "1"}', "[" * 100_000),
+        '{"version": 1, "pictures": ["a"], "lines": [{"text": "x", "pair": {}}]}',
+        '{"version": 1, "pictures": ["a"], "lines": [{"text": "x", "pair": 1' + "0" * 400 + "}]}",
+        '{"version": 1, "pictures": "abc", "lines": []}',
+        '{"version": 1, "pictures": ["a"], "lines": [{"text": 5}]}',
+        '{"version": 1, "pictures": ["a"], "lines": [], "encoder": 7}',
+    ],
+    ids=range(11),
+)
 def test_a_file_that_is_no_sheet_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "s.json"
     path.write_text(content)

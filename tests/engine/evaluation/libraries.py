@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.engine import Engine
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import Evaluation
 from engine.events import JobEvent, JobFinished, JobNote
-from engine.requests import ImportRequest
+from engine.requests import EvaluateRequest, ImportRequest
 from engine.results import FloatArray
 from engine.settings import EngineSettings
 

@@ -11,11 +11,10 @@ from cache.texts import TextRecord, get_texts, put_texts
 from engine.errors import EngineError, RequestError
 from engine.evaluation.context import text_backgrounds
 from engine.evaluation.measure import STEP, score_pairs, score_texts
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import EvaluationHead, records
 from engine.events import JobCancelled, JobFailed, JobProgress
 from engine.jobs.codec import request_from_json, request_to_json
-from engine.requests import SearchRequest
+from engine.requests import EvaluateRequest, SearchRequest
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.ranking import fused

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from engine.errors import RequestError
-from engine.evaluation.gallery import scenes_data
 from engine.evaluation.readers import (
     Captioned,
     captions_data,
@@ -15,8 +14,8 @@ from engine.evaluation.readers import (
     read_captions,
     words_data,
 )
-from engine.evaluation.request import EvaluateRequest
-from engine.evaluation.sources import read_raw, roots_of
+from engine.evaluation.sources import read_raw, roots_of, scenes_data
+from engine.requests import EvaluateRequest
 from tests.shared_data import DATA, needs
 
 TOKEN = "a.jpg#0\tA brown dog .\na.jpg#1\tA dog runs .\n\nb.jpg#0\tTwo cats .\n"
@@ -90,8 +89,8 @@ def test_csv_is_read_and_a_caption_without_a_picture_is_absent(
     ("name", "content", "told"),
     [
         ("x.csv", "name,words\na,b\n", "not a Flickr token file"),
-        ("x.json", "{", "JSONDecodeError"),
-        ("x.json", '{"images": [{"filename": "a"}]}', "KeyError"),
+        ("x.json", "{", "it is no JSON"),
+        ("x.json", '{"images": [{"filename": "a"}]}', "there is no 'sentences'"),
         ("x.token", "a.jpg#0\tdog\nbroken\n", "line 2"),
         ("x.csv", "image,caption\n", "no captions"),
     ],

@@ -8,10 +8,9 @@ import numpy as np
 
 from engine.engine import Engine
 from engine.evaluation.embeddings import TEXT_BATCH
-from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFinished
 from engine.models.encoders import TextEmbeddings
-from engine.requests import ImportRequest
+from engine.requests import EvaluateRequest, ImportRequest
 from engine.settings import EngineSettings
 from tests.engine.evaluation.libraries import ENCODER
 from tests.engine.generation.studio import DIM, ColourEncoders

@@ -28,6 +28,7 @@ from engine.models.generators import Generators
 from engine.models.input_spec import SQUASH, InputSpec
 from engine.models.parameters import GenerationParameters
 from engine.models.schedulers import SCHEDULERS
+from engine.models.vocabulary import Vocabulary
 from engine.results import FloatArray, Receipt
 from engine.search.query import prompts_of
 from engine.search.searcher import Searcher
@@ -60,7 +61,6 @@ class ColourEncoders(Encoders):
             family="clip",
             dim=DIM,
             logit_scale=100.0,
-            logit_bias=None,
             languages=("en", "zh"),
             spec=InputSpec(height=2, width=2, mode=SQUASH),
         )
@@ -123,6 +123,8 @@ class ColourGenerators(Generators):
         """Whether previews were asked for, picture by picture."""
         self.running = 0
         self.most_running = 0
+        self.vocabulary: Vocabulary | None = None
+        """Of the model that the library brings."""
 
     @property
     def configured(self) -> str:
@@ -147,6 +149,7 @@ class ColourGenerators(Generators):
             variant="",
             size_bytes=100,
             has_safety_checker=False,
+            vocabulary=None if source == self.configured else self.vocabulary,
         )
 
     async def generate(

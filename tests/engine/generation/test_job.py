@@ -16,6 +16,7 @@ from engine.events import (
     JobEvent,
     JobFailed,
     JobFinished,
+    JobNote,
     JobQueued,
     JobStarted,
     LibraryChanged,
@@ -26,6 +27,7 @@ from engine.events import (
 from engine.generation.png_metadata import read_recipe
 from engine.generation.request import GenerateRequest
 from engine.models.generator_info import GeneratorInfo
+from engine.models.vocabulary import Vocabulary
 from engine.requests import Filters, SearchRequest
 from engine.states import GenerationPhase, JobState, OutputCheck, Route
 from tests.engine.generation.studio import StudioKit, stored
@@ -68,6 +70,26 @@ async def test_a_job_tells_every_stage_and_ends_with_a_scored_picture(studio: St
     (picture,) = studio.generation.results(job.id)
     assert (picture.seed, picture.cached, picture.score) == (7, False, scored.score)
     assert job.title == "paint a red ball"
+
+
+async def test_what_a_small_generator_never_met_is_told_before_and_by_the_job(
+    studio: StudioKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generators, small = studio.generators, "made-up/small"
+    generators.vocabulary = Vocabulary(
+        name="The small one", short="two things", about="two", words=frozenset({"a", "ball"})
+    )
+    notice = studio.generation.notice
+    assert await notice(RED) == "", "the generator of the settings knows everything"
+    assert await notice(replace(RED, model=small, prompt="a ball")) == ""
+    asked = replace(RED, model=small)
+    said = "The small one knows two things; “red” is no word of its: it will guess. "
+    assert await notice(asked) == f"{said}made-up/painter knows more: choose it as the model."
+    monkeypatch.setattr(generators, "locate", lambda source: None)
+    assert await notice(asked) == f"{said}For anything: t2itui models get made-up/painter"
+    await (await studio.generation.start(asked)).wait()
+    (note,) = [event for event in studio.events if isinstance(event, JobNote)]
+    assert note.message.startswith("The small one knows two; “red” is no word")
 
 
 @pytest.mark.parametrize("query", ["a red ball", "一个红球"])

@@ -165,7 +165,16 @@ def test_what_a_picture_says_cannot_reach_the_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "chunk",
-    ["[]", "{", '{"prompt": 3}', '{"prompt": "x", "steps": "many"}', "[" * 100_000, '{"a":1e999}'],
+    [
+        *("[]", "{", '{"prompt": 3}', '{"prompt": "x", "steps": "many"}', "[" * 100_000),
+        *('{"a":1e999}', '{"prompt": "x", "guidance": NaN}', '{"prompt": "x", "a": ' + "[" * 90),
+        '{"prompt": "x", "loras": [{"name": "a", "weight": 1' + "0" * 400 + "}]}",
+        '{"prompt": "x", "loras": [{"name": "a", "weight": "1"}]}',
+        '{"prompt": "x", "seed": 1' + "0" * 400 + "}",
+        '{"prompt": "x", "seed": 1' + "0" * 30 + "}",
+        '{"prompt": "x", "seed": true}',
+    ],
+    ids=range(13),
 )
 def test_broken_notes_of_ours_give_way_to_the_plain_form(tmp_path: Path, chunk: str) -> None:
     info = PngInfo()

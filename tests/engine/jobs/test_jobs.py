@@ -24,7 +24,7 @@ from engine.events import (
     JobStarted,
     Report,
 )
-from engine.jobs.jobs import Jobs
+from engine.jobs.jobs import BUG, Jobs
 from engine.states import JobKind
 
 
@@ -150,7 +150,7 @@ async def test_a_queued_job_can_be_cancelled_without_touching_the_running_one(jo
     [
         (RequestError("no such folder", hint="name one"), "no such folder", "name one"),
         (CacheFullError("disk full", hint="free some"), "disk full", "free some"),
-        (ZeroDivisionError("oops"), "ZeroDivisionError: oops", "This is a bug in t2itui."),
+        (ZeroDivisionError("oops"), "ZeroDivisionError: oops", BUG),
     ],
 )
 async def test_an_error_fails_the_job_with_what_to_do(
@@ -160,7 +160,10 @@ async def test_an_error_fails_the_job_with_what_to_do(
     job = jobs.start(work)
     work.gate.set()
     kind = "" if isinstance(error, ZeroDivisionError) else type(error).__name__
-    assert await job.wait() == JobFailed(job_id=job.id, message=message, hint=hint, error=kind)
+    code = 2 if isinstance(error, RequestError) else 3
+    assert await job.wait() == JobFailed(
+        job_id=job.id, message=message, hint=hint, error=kind, exit_code=code
+    )
     assert job.state == "failed"
 
 

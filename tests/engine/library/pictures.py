@@ -63,7 +63,6 @@ class FakeEncoders:
             info=facts(self.id, source),
             device="cpu",
             dtype="fp32",
-            device_name="fake",
             agreement=None,
             warnings=("a note of the encoder",),
             pid=0,
@@ -88,7 +87,6 @@ def facts(encoder_id: str, source: str) -> EncoderInfo:
         family="clip",
         dim=6,
         logit_scale=100.0,
-        logit_bias=None,
         languages=("en",),
         spec=SPEC,
     )

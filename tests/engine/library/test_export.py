@@ -11,7 +11,7 @@ from cache.texts import imported_texts
 from engine.errors import EngineError, RequestError, VectorsError
 from engine.events import JobCancelled, JobNote, JobProgress
 from engine.jobs.jobs import Jobs
-from engine.jobs.threads import ThreadProgress
+from engine.jobs.progress import ThreadProgress
 from engine.library import vector_files as clip_retrieval
 from engine.requests import ExportRequest, ImportRequest
 from tests.engine.library.exchanging import CLIP, Desk, open_desk, pictures_npz, texts_npz, units

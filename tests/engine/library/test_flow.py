@@ -15,7 +15,7 @@ from PIL import Image
 from cache.embeddings import EncoderRecord, add_embeddings, load_matrix, put_encoder
 from cache.files import failures, folders, known_files
 from cache.library import LibraryCounts, counts
-from cache.pictures import add_name, find_by_sha, shown_pictures, thumbnails
+from cache.pictures import add_names, find_by_sha, shown_pictures, thumbnails
 from cache.store import Cache
 from engine.errors import ModelMissingError
 from engine.events import (
@@ -353,7 +353,7 @@ async def import_names(shop: Shop, paths: list[Path]) -> None:
 
         assert isinstance(db, Database)
         put_encoder(db, RECORD)
-        ids = [add_name(db, str(path)) for path in paths]
+        ids = add_names(db, [str(path) for path in paths])
         add_embeddings(db, "fake", ids, np.eye(6, dtype=np.float32)[: len(ids)])
 
     await shop.cache.write(write)

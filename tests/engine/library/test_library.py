@@ -7,7 +7,7 @@ import pytest_asyncio
 from sqlite_utils import Database
 
 from cache.files import FailureRecord, SeenFile, mark_missing, put_failures, put_files, put_folder
-from cache.pictures import NewPicture, add_name, add_picture
+from cache.pictures import NewPicture, add_names, add_picture
 from cache.store import Cache
 from engine.library.library import Library
 
@@ -34,7 +34,7 @@ def furnish(db: Database) -> None:
         db, [(SeenFile(path=path, size=9, mtime_ns=1_500_000_000), picture_id) for path in paths]
     )
     mark_missing(db, ["/a/1.png"])
-    add_name(db, "/elsewhere/named.jpg")
+    add_names(db, ["/elsewhere/named.jpg"])
     put_failures(
         db,
         [

@@ -10,10 +10,10 @@ import pytest
 from cache.files import FailureRecord
 from engine.errors import RequestError
 from engine.events import JobEvent, JobProgress
+from engine.jobs.progress import ProgressReporter
 from engine.library.folders import ScannedFolder, check_roots, walk
 from engine.library.indexing import sentence
 from engine.library.plan import FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
-from engine.library.progress import ProgressReporter
 from engine.results import IndexSummary
 
 ROW = (10, 5, 1, True)

@@ -16,7 +16,7 @@ from engine.models.generator_messages import (
 )
 from engine.models.messages import Json, WireError
 from engine.models.parameters import GenerationParameters, Lora
-from engine.states import GenerationPhase, OutputCheck
+from engine.states import GenerationPhase, OutputCheck, Unit
 
 PARAMETERS = GenerationParameters(
     model_id="some/painter",
@@ -46,7 +46,7 @@ def test_steps_carry_pace_and_number() -> None:
         stage="painting 2 of 4",
         done=1,
         total=20,
-        unit="steps",
+        unit=Unit.STEPS,
         rate=2.0,
         eta_s=9.5,
         picture=2,

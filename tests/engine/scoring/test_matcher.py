@@ -57,6 +57,26 @@ def test_the_matcher_of_another_encoder_is_refused() -> None:
         read_matcher(saved(tensors()), "other/clip")
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "damaged: it has 0 bytes"),
+        (b"\0" * 8 + b"{}", "damaged: it is no JSON"),
+        ((10**6).to_bytes(8, "little") + b"[" * 10**6, "nested"),
+        (safetensors.numpy.save({"w1": np.ones((4, 4), np.float32)}), "no weights 'b1'"),
+        (saved({**tensors(), "b2": np.array([3e38], np.float32)}), "beyond all measure"),
+        (saved({**tensors(), "w1": np.full((HIDDEN, 4 * DIM), 1e30)}), "beyond all measure"),
+        (saved({**tensors(), "w1": np.full((HIDDEN, 4 * DIM), 1e300)}), "not finite"),
+        (safetensors.numpy.save(tensors(), {"encoder_id": "x", "pair_floor": "nan"}), "no number"),
+        (safetensors.numpy.save(tensors(), {"encoder_id": "x", "pair_floor": "f"}), "damaged"),
+    ],
+    ids=range(9),
+)
+def test_a_hostile_file_is_refused_with_the_reason(content: bytes, reason: str) -> None:
+    with pytest.raises(ModelUnusableError, match=reason):
+        read_matcher(content, "made-up/clip")
+
+
 def test_weights_without_an_encoder_are_refused() -> None:
     with pytest.raises(ModelUnusableError, match="an unnamed encoder"):
         read_matcher(safetensors.numpy.save(tensors()), "made-up/clip")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.results import HISTOGRAM_BINS, Scores
+from engine.results import HISTOGRAM_BINS, Chance, Scores
 from engine.scoring import ranking
 from engine.states import Route
 
@@ -14,11 +14,10 @@ LOGITS = st.lists(st.one_of(FINITE, st.sampled_from([0.0, -0.0, 1.0, -1.0])), ma
 THRESHOLDS = st.floats(0, 1)
 
 
-def scores_of(logits: list[float]) -> Scores:
+def scores_of(logits: list[float], chance: Chance | None = None) -> Scores:
     logit = np.array(logits, np.float32)
-    return ranking.make_scores(
-        np.arange(10, 10 + len(logits), dtype=np.int64), np.tanh(logit / 4), logit
-    )
+    ids = np.arange(10, 10 + len(logits), dtype=np.int64)
+    return ranking.make_scores(ids, np.tanh(logit / 4), logit, chance=chance)
 
 
 def best_first(values: list[float]) -> list[int]:
@@ -120,3 +119,37 @@ def test_the_reason_names_counts_and_tells_close_numbers_apart() -> None:
 def test_no_pictures_route_to_generation() -> None:
     routing = ranking.route(scores_of([]), 0.0)
     assert (routing.route, routing.best_match, routing.passed) == (Route.GENERATE, 0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("best", "words"),
+    [
+        (-1.1, "none of 2 pictures has a match of 0.50: the best is 0.25; by chance 0.30"),
+        (
+            -0.9,
+            "none of 2 pictures has a match of 0.50: the best is 0.29; by chance 0.30; uncertain:"
+            " the odds are near even",
+        ),
+        (
+            0.9,
+            "1 of 2 pictures has a match of 0.50 or more: the best 0.71; by chance 0.30; uncertain:"
+            " the odds are near even",
+        ),
+        (1.1, "1 of 2 pictures has a match of 0.50 or more: the best 0.75; by chance 0.30"),
+    ],
+)
+def test_a_query_of_nearly_even_odds_is_said_to_be_uncertain(best: float, words: str) -> None:
+    decision = ranking.route(scores_of([best, -6], Chance(half=0.3, high=0.9)), 0.5)
+    assert decision.reason == words
+    assert decision.is_uncertain == ("uncertain" in words)
+
+
+def test_uncertain_is_what_is_known_and_not_what_is_asked_for() -> None:
+    chance = Chance(half=0.3, high=0.9)
+    assert all(ranking.route(scores_of([0.2], chance), at).is_uncertain for at in (0.1, 0.5, 0.9))
+    assert not any(ranking.route(scores_of([3.0], chance), at).is_uncertain for at in (0.1, 0.95))
+
+
+def test_where_chance_was_not_measured_nothing_is_uncertain() -> None:
+    assert not ranking.route(scores_of([0.2]), 0.5).is_uncertain
+    assert not ranking.route(scores_of([], Chance(half=0.3, high=0.9)), 0.5).is_uncertain

@@ -10,8 +10,7 @@ import pytest
 
 from cache.store import Cache
 from engine.errors import RequestError
-from engine.evaluation.request import EvaluateRequest
-from engine.requests import SearchRequest
+from engine.requests import EvaluateRequest, SearchRequest
 from engine.results import FloatArray
 from engine.scoring import ranking, registry
 from engine.scoring.match import MatchContext

@@ -56,6 +56,33 @@ def test_a_decomposed_text_is_composed_for_the_encoder() -> None:
     assert parse("cafe\u0301  noir").terms[0].text == "café noir"
 
 
+@pytest.mark.parametrize(
+    ("typed", "encoded"),
+    [
+        ("ａ ｂｒｏｗｎ　ｈｏｒｓｅ", "a brown horse"),
+        ("（a brown horse）！", "(a brown horse)!"),
+        ("２ ｄｏｇｓ", "2 dogs"),
+        ("\ufeffa\u200b dog", "a dog"),
+        ("一只ｄｏｇ，在雪地里！", "一只dog，在雪地里！"),
+        ("ｶﾞﾗｽの猫", "ガラスの猫"),
+        ("½ dog ﬁsh", "½ dog ﬁsh"),
+    ],
+)
+def test_letters_of_another_width_are_plain_ones_for_the_encoder(typed: str, encoded: str) -> None:
+    assert parse(typed).terms[0].text == encoded
+    assert str(parse(typed)) == encoded
+
+
+def test_a_mix_may_be_typed_in_full_width() -> None:
+    mix = parse("＂a dog＂ ＋ ０．５＊＂ｓｎｏｗ＂ － ＂grass＂")
+    assert [(term.weight, term.text) for term in mix.terms] == [
+        (1.0, "a dog"),
+        (0.5, "snow"),
+        (-1.0, "grass"),
+    ]
+    assert str(parse(str(mix))) == str(mix)
+
+
 def test_a_path_keeps_its_spaces_and_quotes() -> None:
     path = '/photos/two  spaces "x" \\y.jpg'
     assert parse(quote(path)).terms[0].raw == path

@@ -1,5 +1,6 @@
 """Answers are exact over every picture, routed, kept as receipts, and repeat from them."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import safetensors.numpy
 
 from cache.embeddings import vectors_of
 from cache.matchers import add_matcher
-from cache.pictures import add_name
+from cache.pictures import add_names
 from cache.receipts import list_receipts
 from cache.store import Cache
 from cache.texts import get_texts
@@ -187,6 +188,32 @@ async def test_a_picture_and_a_text_can_be_mixed(searcher: Searcher, ids: list[i
     total = alone + snow
     found = scores_of(mixed).cosine
     assert found / found[4] == pytest.approx(total / total[4], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["photo", "photo.jpg_large", "photo.jpg?w=200", "100%", "a\nb.jpg", "a\u202eb", "b\udcff"],
+)
+async def test_a_file_is_read_as_a_picture_whatever_its_name(
+    cache: Cache, searcher: Searcher, ids: list[int], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"the fifth picture")
+    sha256 = hashlib.sha256(b"the fifth picture").hexdigest()
+    await cache.write(
+        lambda db: db.execute("update pictures set sha256 = ? where id = ?", [sha256, ids[4]])
+    )
+    result = await searcher.like(path, DOG)
+    assert result.rows[0].picture_id == ids[4]
+    assert result.rows[0].cosine == pytest.approx(1, abs=1e-6)
+    again = await searcher.search(replace(DOG, query=result.receipt.query))
+    assert again.receipt == result.receipt
+
+
+async def test_what_is_no_file_is_no_picture(searcher: Searcher, tmp_path: Path) -> None:
+    for path in (Path("/dev/null"), tmp_path, tmp_path / "nothing"):
+        with pytest.raises(RequestError, match="there is no picture"):
+            await searcher.like(path, DOG)
 
 
 async def test_a_picture_that_is_nowhere_is_an_error(searcher: Searcher) -> None:
@@ -375,7 +402,7 @@ async def test_a_cache_that_cannot_be_written_still_answers(
 async def test_a_picture_without_an_embedding_takes_no_part(
     searcher: Searcher, cache: Cache
 ) -> None:
-    await cache.write(add_name, "/photos/a/later.jpg")
+    await cache.write(add_names, ["/photos/a/later.jpg"])
     result = await searcher.search(DOG)
     assert result.receipt.considered == 60
     assert "1 of 61 pictures are not indexed" in result.warnings[0].message

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from cache.matchers import add_matcher
 from cache.receipts import get_receipt
 from cache.store import Cache
 from engine.requests import Filters, SearchRequest
-from engine.results import FloatArray, Scores
+from engine.results import Chance, FloatArray, Scores
 from engine.scoring.decision import Tally, Zero, evidence_of, nearness
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background
@@ -92,7 +93,9 @@ async def test_match_is_the_pairs_logit_placed_by_what_the_bank_reaches(
     assert zero is not None
     near = float(nearness(bank[order], dog[None])[0])
     assert scores.match_logit == pytest.approx(zero.place(near, pairs)(pairs), abs=2e-3)
-    assert scores.chance == pytest.approx(1 / (1 + np.exp(-zero.by_chance[0])), abs=1e-3)
+    assert scores.chance is not None
+    by_chance = 1 / (1 + np.exp(-np.array(zero.by_chance)))
+    assert [scores.chance.half, scores.chance.high] == pytest.approx(by_chance, abs=1e-3)
 
 
 async def test_what_is_there_is_retrieved_and_what_is_not_is_generated(
@@ -103,7 +106,10 @@ async def test_what_is_there_is_retrieved_and_what_is_not_is_generated(
     for receipt in (there, absent):
         assert (receipt.route == Route.RETRIEVE) == (receipt.best_match >= receipt.threshold)
         assert receipt.chance is not None and 0 < receipt.chance < 0.5
-        assert receipt.reason.endswith(f"; by chance {receipt.chance:.2f}")
+        assert receipt.chance_high is not None and receipt.chance < receipt.chance_high < 1
+        assert f"; by chance {receipt.chance:.2f}" in receipt.reason
+        assert receipt.uncertain == receipt.reason.endswith("; uncertain: the odds are near even")
+        assert receipt.uncertain == (abs(log(receipt.best_match / (1 - receipt.best_match))) < 1)
     assert there.reason.startswith(f"{there.passed} of 80 pictures have a match of 0.50 or more: ")
     assert f"the best {there.best_match:.2f}" in there.reason
 
@@ -185,7 +191,9 @@ async def test_a_matchers_bias_changes_no_decision(cache: Cache, searcher: Searc
         await cache.write(add_matcher, ENCODER.id, weights, "{}")
         found.append(await scores_of(searcher, DOG))
     assert found[0].match == pytest.approx(found[1].match, abs=1e-3)
-    assert found[0].chance == pytest.approx(found[1].chance, abs=1e-3)
+    one, other = (each.chance for each in found)
+    assert one is not None and other is not None
+    assert one.half == pytest.approx(other.half, abs=1e-3)
 
 
 async def test_a_matcher_is_added_to_the_label_free_logits_unless_it_stands_alone(
@@ -277,9 +285,13 @@ async def test_a_receipt_from_before_replays(cache: Cache, searcher: Searcher) -
     record = await cache.read(get_receipt, receipt.id)
     assert record is not None
     body = json.loads(record.body)
-    del body["receipt"]["chance"]
+    for name in ("chance", "chance_high", "uncertain"):
+        del body["receipt"][name]
     old = unpack(replace(record, body=json.dumps(body))).receipt
-    assert old == replace(receipt, chance=None)
+    assert old == replace(receipt, chance=None, chance_high=None, uncertain=False)
+    assert old.by_chance is None
+    single = replace(old, chance=0.3)
+    assert single.by_chance == Chance(half=0.3, high=0.3)
 
 
 async def test_a_cache_that_cannot_be_written_measures_all_the_same(

@@ -8,12 +8,10 @@ import pytest
 from cache.matchers import newest_matcher
 from engine.errors import ModelUnusableError, RequestError
 from engine.evaluation.embeddings import EmbeddedData
-from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobProgress, TrainingProgress
-from engine.requests import SearchRequest
+from engine.requests import EvaluateRequest, SearchRequest, TrainRequest
 from engine.scoring.matcher import read_matcher
 from engine.training.report import read_report, summary
-from engine.training.request import TrainRequest
 from engine.training.split import split
 from tests.engine.evaluation.libraries import ENCODER, evaluated, opened, write_data
 from tests.engine.matchers import random_matcher

@@ -9,9 +9,10 @@ from cache.embeddings import EncoderRecord
 from engine.collections import BUILT_IN
 from engine.engine import Engine
 from engine.evaluation.embeddings import EmbeddedData
-from engine.evaluation.gallery import scenes_data
+from engine.evaluation.sources import scenes_data
 from engine.events import JobEvent, JobFinished, JobProgress
 from engine.jobs.codec import request_from_json, request_to_json
+from engine.requests import TrainRequest
 from engine.results import FloatArray
 from engine.settings import EngineSettings
 from engine.storybook.captions import captions_of
@@ -20,7 +21,6 @@ from engine.storybook.queries import swapped_claims
 from engine.storybook.scenes import Scene
 from engine.storybook.shipped import read_records
 from engine.storybook.wording import Language, fixed_wording
-from engine.training.request import TrainRequest
 from engine.training.split import as_arrays, split
 
 SCENES = {record.file: record.scene for record in read_records(BUILT_IN.folder)}
@@ -60,7 +60,7 @@ def test_what_is_learned_is_true_or_false_of_the_very_scene() -> None:
         return SCENES[Path(whole.data.pictures[int(picture[0])]).name]
 
     parts = split(whole, validation=0.15, held_out=0.2, seed=0)
-    texts, pictures, text, picture, false, false_of, _, _ = as_arrays(parts.train)
+    texts, pictures, text, picture, false, false_of = as_arrays(parts.train)
     assert len(pictures) == 390
     for row, column in zip(text, picture, strict=True):
         claim = claims[whole.data.texts[int(texts[row][0])]]

@@ -1,11 +1,12 @@
-"""Why a matcher is not kept by itself."""
+"""Why a matcher is not kept by itself, and what is made of reports of whatever make."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from engine.evaluation.measure import ROUTING
-from engine.training.report import SHIPPED, TrainingReport
+from engine.training.report import SHIPPED, TrainingReport, read_report, summary
 from tests.t2itui.made_up_evaluations import interval, retrieval
 from tests.t2itui.made_up_trainings import training_report
 
@@ -42,3 +43,38 @@ def routed(report: TrainingReport, difference: float, p: float) -> TrainingRepor
 )
 def test_the_reason_says_what_is_worse(report: TrainingReport, expected: str) -> None:
     assert report.shortfall == expected
+
+
+def changed(**values: object) -> str:
+    """The JSON of a whole report with other values in it."""
+    return json.dumps({**json.loads(training_report().as_json()), **values})
+
+
+def test_a_report_comes_back_as_it_was() -> None:
+    assert read_report(training_report().as_json()) == training_report()
+    assert read_report('{"made": "elsewhere"}') is None
+    assert summary('{"made": "elsewhere"}') == "shipped or made elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no JSON"),
+        ("[]", "no JSON object"),
+        ("[" * 100_000, "nested"),
+        ('{"version": 1}', "incomplete"),
+        (changed(retrieval=[]), "no figures of match and label-free and cosine"),
+        (changed(pictures=[1]), "shorter"),
+        (changed(pictures="none"), "pictures"),
+        (changed(encoder=5), "encoder"),
+        (changed(seconds="long"), "no number"),
+        (changed(texts=[1, 2, 10**100]), "digits"),
+        (changed(retrieval=[{"scorer": "match", "direction": "text_to_picture"}]), "incomplete"),
+        (changed(seconds=float("nan")), "NaN"),
+    ],
+    ids=range(12),
+)
+def test_a_report_that_lacks_its_figures_is_unreadable(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        read_report(text)
+    assert summary(text).startswith("unreadable: ")

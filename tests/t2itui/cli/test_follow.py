@@ -7,20 +7,21 @@ import sys
 import pytest
 
 from engine.events import JobProgress, TrainingProgress
-from engine.states import FitStage
+from engine.states import FitStage, Unit
 from t2itui.cli.support.follow import event_line
 from t2itui.text.words import rate_words
 
 SCRIPT = """
 from engine.events import JobNote, JobProgress
+from engine.states import Unit
+from t2itui.cli.support.context import Output
 from t2itui.cli.support.follow import BarWatcher
-from t2itui.cli.support.output import Output
 watcher = BarWatcher(Output())
 watcher.show(JobProgress(job_id=1, stage="walking", done=0, total=0), 1)
 watcher.show(JobNote(job_id=1, message="a note\\x1b[31m"), 1)
 watcher.show(
     JobProgress(
-        job_id=1, stage="indexing", done=30, total=90, unit="pictures", rate=12.5, eta_s=61.0
+        job_id=1, stage="indexing", done=30, total=90, unit=Unit.PICTURES, rate=12.5, eta_s=61.0
     ),
     1,
 )
@@ -59,13 +60,15 @@ def test_a_job_is_drawn_with_stage_rate_and_time_left() -> None:
 @pytest.mark.parametrize(
     ("rate", "unit", "eta", "words"),
     [
-        (0.0, "pictures", None, ""),
-        (2.0, "pictures", None, "2.0 pictures/s"),
-        (2_500_000.0, "bytes", 5.4, "2.5 MB/s  0:05 left"),
-        (0.25, "steps", 8.0, "4.0 s a step  0:08 left"),
+        (0.0, Unit.PICTURES, None, ""),
+        (2.0, Unit.PICTURES, None, "2.0 pictures/s"),
+        (2_500_000.0, Unit.BYTES, 5.4, "2.5 MB/s  0:05 left"),
+        (0.25, Unit.STEPS, 8.0, "4.0 s a step  0:08 left"),
     ],
 )
-def test_the_rate_says_what_is_known(rate: float, unit: str, eta: float | None, words: str) -> None:
+def test_the_rate_says_what_is_known(
+    rate: float, unit: Unit, eta: float | None, words: str
+) -> None:
     event = JobProgress(job_id=1, stage="", done=0, total=0, unit=unit, rate=rate, eta_s=eta)
     assert rate_words(event) == words
 

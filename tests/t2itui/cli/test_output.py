@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from t2itui.cli.support.output import Output
+from t2itui.cli.support.context import Output
 
 
 def test_json_keeps_chinese_and_escapes_what_a_terminal_would_obey(

@@ -16,7 +16,9 @@ def test_json_is_a_receipt_and_then_a_line_for_each_picture(library: RunCli) -> 
     receipt, *rows = json_lines(result)
     assert list(receipt)[: len(RECEIPT_KEYS.split())] == RECEIPT_KEYS.split()
     assert [list(row) for row in rows] == [RESULT_KEYS.split()] * 10
-    assert receipt["chance"] is None or 0 <= float(str(receipt["chance"])) <= 1
+    if receipt["chance"] is not None:
+        assert 0 <= float(str(receipt["chance"])) <= float(str(receipt["chance_high"])) <= 1
+    assert receipt["uncertain"] == ("uncertain" in str(receipt["reason"]))
     assert (receipt["route"], receipt["passed"], receipt["considered"]) == ("retrieve", 8, 40)
     assert all("dogs/" in str(row["path"]) for row in rows[:8])
     assert [row["rank"] for row in rows] == list(range(1, 11))

@@ -1,5 +1,6 @@
 """`t2itui train` and the matchers of `t2itui models`, over an imported library."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,56 @@ def test_matchers_are_exported_and_imported(data: str, run_cli: RunCli, tmp_path
     assert run_cli("models", "export", "9", str(target)).exit_code == 2
     source.write_bytes(b"nothing of the kind")
     assert run_cli("models", "import", str(source)).exit_code == 3
+
+
+def planted(home: Path, weights: bytes, report: str = "{}") -> None:
+    """Put a matcher into the cache, unchecked, as an earlier version did."""
+    with sqlite3.connect(home / "cache.sqlite3") as db:
+        db.execute(
+            "insert into matchers (encoder_id, created_at, weights, report) values (?, 0, ?, ?)",
+            [ENCODER, weights, report],
+        )
+    db.close()
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [('{"version": 1}', "incomplete"), ("[" * 9999, "nested"), ('{"x": NaN}', "NaN")],
+    ids=range(3),
+)
+def test_a_matcher_with_a_damaged_report_is_not_kept(
+    data: str, run_cli: RunCli, tmp_path: Path, report: str, reason: str
+) -> None:
+    source = tmp_path / "in.safetensors"
+    source.write_bytes(random_matcher(ENCODER, 48, report=report))
+    done = run_cli("models", "import", str(source))
+    assert done.exit_code == 3
+    assert reason in done.stderr
+    assert not any("in_force" in line for line in json_lines(run_cli("models", "--json")))
+
+
+@pytest.mark.parametrize(
+    ("weights", "report", "reason"),
+    [
+        (b"", "{}", "0 bytes"),
+        (random_matcher(ENCODER, 48), '{"version": 1}', "incomplete"),
+        (random_matcher(ENCODER, 48, report="["), "{}", "no JSON"),
+        (random_matcher("other", 48), "{}", "trained for other"),
+    ],
+    ids=range(4),
+)
+def test_what_was_kept_wrongly_once_is_listed_and_removed(
+    data: str, run_cli: RunCli, tmp_path: Path, weights: bytes, report: str, reason: str
+) -> None:
+    planted(tmp_path / "home", weights, report)
+    shown = run_cli("models")
+    assert shown.exit_code == 0, shown.output
+    assert "unreadable: " in shown.stdout
+    assert "t2itui models remove 1" in shown.stderr
+    (line,) = (each for each in json_lines(run_cli("models", "--json")) if "in_force" in each)
+    assert reason in str(line["unreadable"])
+    assert run_cli("models", "remove", "1").exit_code == 0
+    assert "unreadable" not in run_cli("models").stdout
 
 
 def test_data_that_is_not_there_is_refused(run_cli: RunCli) -> None:

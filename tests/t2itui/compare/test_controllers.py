@@ -14,6 +14,7 @@ from engine.errors import RequestError
 from engine.settings import EngineSettings
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.common.dialogs import FileDialog
+from t2itui.screens.compare.editing import SheetScores
 from t2itui.screens.compare.files import (
     AddPicture,
     ExportComparison,
@@ -21,7 +22,6 @@ from t2itui.screens.compare.files import (
     SaveSheet,
     SheetFiles,
 )
-from t2itui.screens.compare.scores import SheetScores
 from t2itui.session import Session
 from tests.t2itui.compare.compare_library import GREEN, RED, make_compare_library
 

@@ -9,8 +9,8 @@ import pytest
 
 from engine.engine import Engine
 from engine.errors import EngineError, RequestError
-from engine.evaluation.request import EvaluateRequest
 from engine.evaluation.results import EvaluationHead
+from engine.requests import EvaluateRequest
 from engine.states import JobKind, JobState
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.evaluate.controller import OTHER_VERSION, EvaluationsController

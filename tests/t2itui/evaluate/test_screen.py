@@ -11,10 +11,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.errors import RequestError
-from engine.evaluation.request import EvaluateRequest
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
 from engine.jobs.codec import request_to_json
-from engine.records import JobRecord
+from engine.requests import EvaluateRequest
+from engine.results import JobRecord
+from engine.states import Unit
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.common.paged import PAGE
 from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
@@ -264,7 +265,7 @@ async def test_a_running_evaluation_shows_how_far_it_is_and_its_result_when_it_i
         assert screen.sheet.current is not None and screen.sheet.current.key == "job 1"
         engine.jobs.tell(
             JobProgress(
-                job_id=1, stage="scoring", done=30, total=120, unit="texts", rate=9.5, eta_s=42.0
+                job_id=1, stage="scoring", done=30, total=120, unit=Unit.TEXTS, rate=9.5, eta_s=42.0
             )
         )
         engine.jobs.tell(JobNote(job_id=1, message=f"2 pictures are left out {EVIL}"))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from rich.cells import cell_len
 
-from t2itui.graphics.kitty import CHUNK, MARKS, KittyImage
+from t2itui.graphics.encoding import CHUNK, MARKS, KittyImage
 
 COMMAND = re.compile(r"\x1b_G([^;\x1b]*);?([^\x1b]*)\x1b\\")
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from t2itui.graphics.sixel import sixel_rows
+from t2itui.graphics.encoding import sixel_rows
 
 Pixels = NDArray[np.int16]
 

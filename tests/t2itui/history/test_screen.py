@@ -96,6 +96,13 @@ async def test_the_list_narrows_as_one_types_and_widens_again(engine: FakeEngine
         assert screen.focused is screen.sheet
 
 
+async def test_a_slash_leads_to_the_filter_and_not_into_it(engine: FakeEngine) -> None:
+    async with HostApp(engine, HistoryScreen).run_test() as pilot:
+        screen = await settled(pilot, HistoryScreen)
+        await pilot.press("slash", "slash", "d", "slash")
+        assert screen.filter_line.value == "d/"
+
+
 async def test_enter_asks_for_the_receipt_under_the_cursor(engine: FakeEngine) -> None:
     app = HostApp(engine, HistoryScreen)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -9,8 +9,7 @@ from textual.widgets import Button, Input, Static, Tabs
 
 from engine.errors import CacheReadOnlyError
 from engine.events import JobFinished
-from engine.records import EncoderRecord, FailureRecord, FolderRecord
-from engine.results import ModelStatus
+from engine.results import EncoderRecord, FailureRecord, FolderRecord, ModelStatus
 from engine.states import JobKind, ModelKind
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.library.forms import AddFolder, ImportVectors

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from textual.pilot import Pilot
 
 from engine.events import JobProgress
-from engine.records import FailureRecord, FolderRecord, JobRecord
-from engine.states import JobKind, Route
+from engine.results import FailureRecord, FolderRecord, JobRecord
+from engine.states import JobKind, Route, Unit
 from t2itui.screens.history.screen import HistoryScreen
 from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.library.screen import LibraryScreen
@@ -55,7 +55,7 @@ def test_library_at_80x24_with_a_running_job(snap_compare: Compare) -> None:
                 stage="indexing",
                 done=300,
                 total=1200,
-                unit="files",
+                unit=Unit.FILES,
                 rate=30,
                 eta_s=30,
             )

@@ -20,9 +20,8 @@ from engine.events import (
     PromptScore,
 )
 from engine.generation.request import GenerateRequest
-from engine.records import LibraryCounts
 from engine.requests import Filters
-from engine.results import Receipt, SearchResult
+from engine.results import LibraryCounts, Receipt, SearchResult
 from engine.search.labels import LabelSummary
 from engine.states import JobKind, ZeroState
 from t2itui.graphics.capability import Graphics
@@ -516,17 +515,28 @@ class FakeGenerationLine:
     """What the line says, in words."""
 
     said: list[str] = field(default_factory=list)
+    is_asking: bool = False
 
-    def ask(self, prompt: str) -> None:
-        self.said.append(f"offer {prompt}")
+    def ask(self, prompt: str, notice: str = "") -> None:
+        self.is_asking = True
+        self.said.append(f"offer {prompt}" + (f"; {notice}" if notice else ""))
 
     def show_job(self, job_id: int) -> None:
         self.said.append(f"job {job_id}")
 
     def show_generated(
-        self, job_id: int, *, rank: int, total: int, match: float, passes: bool, new: bool
+        self,
+        job_id: int,
+        *,
+        rank: int,
+        total: int,
+        match: float,
+        passes: bool,
+        new: bool,
+        notice: str = "",
     ) -> None:
-        self.said.append(f"generated {job_id} at {rank} of {total}")
+        said = f"generated {job_id} at {rank} of {total}"
+        self.said.append(f"{said}; {notice}" if notice else said)
 
     def show_ended(self, job_id: int, words: str, *, is_rejected: bool) -> None:
         self.said.append(f"ended {job_id}: {words}")
@@ -551,6 +561,11 @@ class FakeGeneration:
 
     repeated: list[int] = field(default_factory=list)
     declined: list[str] = field(default_factory=list)
+    words: str = ""
+    """What should be known of any prompt."""
+
+    async def notice(self, request: GenerateRequest, library: str) -> str:
+        return self.words
 
     async def again(self, job_id: int, *, new_seed: bool, preview: bool) -> GenerationJob:
         assert new_seed
@@ -631,6 +646,27 @@ async def test_what_nothing_passes_is_offered_as_the_settings_say(
     offering.controller.follow(offering.listing)
     await desk.screen.run()
     assert offering.line.said == said
+
+
+async def test_the_offer_says_what_the_generator_never_met(desk: Desk) -> None:
+    offering = Offering(desk, "a red car")
+    offering.generation.words = "no word for a car"
+    offering.controller.follow(offering.listing)
+    assert offering.line.said == ["offer a red car"], "nothing is waited for"
+    await desk.screen.run()
+    assert offering.line.said[1:] == ["offer a red car; no word for a car"]
+    offering.controller.follow(offering.listing)
+    await desk.screen.run()
+    assert offering.line.said[2:] == ["offer a red car; no word for a car"], "known by now"
+
+
+async def test_a_notice_that_comes_late_is_not_shown_under_another_query(desk: Desk) -> None:
+    offering = Offering(desk, "a red car")
+    offering.generation.words = "no word for a car"
+    offering.controller.follow(offering.listing)
+    offering.answer(listing_of("a dog"))
+    await desk.screen.run()
+    assert offering.line.said == ["offer a red car"]
 
 
 async def test_an_answer_that_pictures_pass_is_not_offered(desk: Desk) -> None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from textual.widgets import Static
 
+from engine.results import Chance
 from engine.scoring import ranking
-from t2itui.screens.search.histogram import Histogram, columns_of
+from t2itui.screens.common.help import HelpScreen
+from t2itui.screens.search.histogram import Histogram, Line, columns_of, draw_band
+from t2itui.screens.search.lines import route_reasons
+from t2itui.screens.search.listing import Listing
 from t2itui.settings import AppSettings
-from tests.t2itui.fakes import FakeEngine, answered, fake_app, until
+from tests.t2itui.fakes import FakeEngine, answered, fake_app, made_up_scores, until
 
 SIZE = (120, 36)
 
@@ -108,3 +115,120 @@ def test_a_single_picture_among_thousands_is_still_a_bar() -> None:
     assert top[0] == "█"
     assert bottom[1] != " "
     assert (top + bottom)[2::3] == "  "
+
+
+CHANCE = Chance(half=0.31, high=0.91)
+
+
+def engine_by_chance(best: float, chance: Chance | None = CHANCE) -> FakeEngine:
+    """An engine whose best picture has these log odds."""
+    engine, scores = FakeEngine(600), made_up_scores(600)
+    logit = scores.match_logit - scores.match_logit.max() + best
+    engine.searcher.scores = ranking.make_scores(
+        scores.picture_ids, scores.cosine, logit, chance=chance
+    )
+    return engine
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+async def test_the_histogram_names_the_band_of_chance_beside_the_threshold(
+    size: tuple[int, int],
+) -> None:
+    app = fake_app(engine_by_chance(2), start_query="a dog")
+    async with app.run_test(size=size) as pilot:
+        histogram = (await answered(pilot)).query_one(Histogram)
+        lines = histogram.render().plain.split("\n")
+        assert len(lines) == histogram.content_size.height
+        (band,) = [line for line in lines if "by chance" in line]
+        width = histogram.content_size.width
+        assert band.index("├") == int(0.31 * width)
+        end = int(0.91 * width)
+        # In a low terminal the count of what passes stands in its place.
+        assert band[end] == "┤" or lines.index(band) == 1
+        assert "──" in band
+        assert "threshold 0.50" in lines[-1]
+        await pilot.press("right_square_bracket")
+        assert "threshold 0.51" in histogram.render().plain
+        assert "by chance" in histogram.render().plain
+
+
+async def test_without_a_measured_chance_there_is_no_band() -> None:
+    app = fake_app(engine_by_chance(2, None), start_query="a dog")
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        assert "chance" not in screen.query_one(Histogram).render().plain
+        assert "chance" not in str(screen.route_line.content)
+
+
+@pytest.mark.parametrize(
+    ("half", "high", "at", "taken", "drawn"),
+    [
+        (0.1, 0.9, 0, "", "   ├──── by chance .10 to .90 ────┤"),
+        (0.0, 0.0, 0, "", "│ by chance .00 "),
+        (0.99, 0.99, 0, "", "                       by chance .99 │"),
+        (0.2, 0.9, 26, "x", "       ├─── by chance ────x───────┤"),
+        (0.4, 0.5, 19, "xxx", "     by chance ├───xxx"),
+        (0.1, 0.9, 0, "x" * 38, "x" * 38),
+    ],
+)
+def test_the_band_and_its_name_leave_room_to_what_stands_there(
+    half: float, high: float, at: int, taken: str, drawn: str
+) -> None:
+    line = Line(38)
+    line.put(at, taken, "")
+    assert draw_band(line, Chance(half=half, high=high)) == ("by chance" in drawn)
+    assert line.content().plain == drawn.ljust(38)
+
+
+@pytest.mark.parametrize(
+    ("best", "sign", "words"),
+    [
+        (2.0, "✓ retrieve: ", "best .88; by chance .31"),
+        (0.3, "✓ retrieve: ", "best .57; by chance .31; uncertain"),
+        (-0.3, "✗ generate: ", "best .43; by chance .31; uncertain"),
+        (-2.0, "✗ generate: ", "best .12; by chance .31"),
+    ],
+)
+async def test_the_route_line_says_best_and_chance_and_what_is_uncertain(
+    best: float, sign: str, words: str
+) -> None:
+    app = fake_app(engine_by_chance(best), start_query="a dog")
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await answered(pilot)
+        assert str(screen.route_line.content).startswith(f"{sign}{words}  ")
+        await pilot.resize_terminal(200, 50)
+        await pilot.press("right_square_bracket")
+        wide = str(screen.route_line.content)
+        assert "by chance 0.31" in wide
+        assert ("uncertain: the odds are near even" in wide) == ("uncertain" in words)
+
+
+async def test_a_stored_answer_has_the_band_and_the_words_of_its_receipt() -> None:
+    engine = engine_by_chance(0.3)
+    async with fake_app(engine, start_query="a dog").run_test(size=SIZE) as pilot:
+        fresh = (await answered(pilot)).results.listing
+        assert fresh is not None
+    stored = Listing.of(replace(fresh.result, scores=None), hide_below=False)
+    assert stored.scores.chance == CHANCE
+    assert stored.routing == fresh.routing
+    assert route_reasons(stored) == route_reasons(fresh)
+    assert stored.routing.is_uncertain
+
+
+async def test_help_says_what_chance_and_uncertain_mean() -> None:
+    async with fake_app(FakeEngine(600), start_query="a dog").run_test(size=(120, 80)) as pilot:
+        await answered(pilot)
+        await pilot.press("question_mark")
+        assert isinstance(pilot.app.screen, HelpScreen)
+        words = " ".join(line.plain for line in pilot.app.screen._lines(200))
+        assert "By chance: " in words
+        assert "Uncertain: " in words
+
+
+@pytest.mark.parametrize("chance", [Chance(half=0.5, high=0.6), Chance(half=0.0, high=0.0)])
+async def test_in_a_low_terminal_other_words_make_room_for_the_band(chance: Chance) -> None:
+    app = fake_app(engine_by_chance(0.3, chance), start_query="a dog")
+    async with app.run_test(size=(80, 24)) as pilot:
+        axis = (await answered(pilot)).query_one(Histogram).render().plain.split("\n")[-1]
+        assert "by chance" in axis and "threshold 0.50" in axis
+        assert "┤" in axis or "│" in axis

@@ -238,3 +238,28 @@ async def test_batches_do_not_break_off_a_search_of_the_library_as_it_was() -> N
         assert len(engine.searcher.asked) == 1
         engine.searcher.gate.set()
         await answered(pilot)
+
+
+async def test_a_slash_leads_to_the_query_and_not_into_it() -> None:
+    async with fake_app(FakeEngine(600)).run_test(size=(120, 36)) as pilot:
+        line = search_screen(pilot.app).query_line.input
+        await until(pilot, lambda: line.has_focus)
+        await pilot.press("slash", "slash", "a")
+        assert line.value == "a"
+        await pilot.press("slash", "b")
+        assert line.value == "a/b"
+        line.action_select_all()
+        await pilot.press("slash")
+        assert (line.value, line.selected_text) == ("a/b", "a/b")
+        await pilot.press("c")
+        assert line.value == "c"
+
+
+async def test_the_key_that_leads_to_the_query_may_be_another() -> None:
+    settings = AppSettings(keys={"search.ask": "i,comma"})
+    async with fake_app(FakeEngine(600), settings=settings).run_test(size=(120, 36)) as pilot:
+        line = search_screen(pilot.app).query_line.input
+        await until(pilot, lambda: line.has_focus)
+        await pilot.press("comma", "i", "slash")
+        # A description may well begin with a letter.
+        assert line.value == "i/"

@@ -11,6 +11,7 @@ from textual.widgets import Input
 from t2itui.app import THEMES
 from t2itui.graphics.picture import Picture
 from t2itui.screens.common.help import HelpScreen, gather
+from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.search.card import CardColumn
 from t2itui.screens.search.detail import Detail
 from t2itui.screens.search.grid import fit
@@ -91,6 +92,21 @@ async def test_help_names_every_documented_key_of_the_screen_once() -> None:
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
+
+
+async def test_help_says_in_which_state_keys_mean_what() -> None:
+    app = fake_app(FakeEngine(600), start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        sections = gather(await answered(pilot))
+        assert next(iter(sections)) == "This answer, outside of the query line"
+        assert "In the query line" in sections
+        assert "Everywhere but in a line of text; F1 to F7 there too" in sections
+        await pilot.press("j")
+        await until(pilot, lambda: isinstance(app.screen, JobsScreen))
+        cancels = [
+            words for each in gather(app.screen).values() for key, words in each if key == "x"
+        ]
+        assert cancels == ["Cancel this job"]
 
 
 async def test_every_key_of_the_screen_is_in_the_command_palette() -> None:

@@ -17,6 +17,7 @@ from t2itui.widgets.key_line import KeyLine
 from tests.t2itui.fakes import answered, until
 from tests.t2itui.real_library import make_library, real_app
 
+ELEPHANT = "a purple elephant in the snow"
 SIZE = (120, 36)
 
 
@@ -94,12 +95,41 @@ async def test_a_click_runs_a_suggestion(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         screen = await answered(pilot)
         chip = next(
-            chip for chip in screen.query(SuggestionChip) if chip.suggested.query == "a red car"
+            chip for chip in screen.query(SuggestionChip) if chip.suggested.query == ELEPHANT
         )
         assert chip.display
         await pilot.click(chip)
-        await until(pilot, lambda: query_of(screen) == "a red car")
+        await until(pilot, lambda: query_of(screen) == ELEPHANT)
         assert "generate" in str(screen.route_line.content)
+
+
+async def test_what_nothing_can_paint_is_told_with_the_offer(tmp_path: Path) -> None:
+    app = real_app(tmp_path / "home")
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        line = screen.generation_line
+        screen.strip.point_at("a red car")
+        await pilot.press("home", "ctrl+k", *"a red car", "enter")
+        await until(pilot, lambda: "is no word of its" in str(line.content))
+        assert "knows ten animals; “car”" in str(line.content)
+        assert "t2itui models get stable-diffusion-v1-5" in str(line.content)
+        await pilot.press("home", "ctrl+k", *ELEPHANT, "enter")
+        await until(pilot, lambda: query_of(screen) == ELEPHANT and line.is_asking)
+        assert "no word" not in str(line.content)
+
+
+def test_the_first_query_without_an_answer_can_be_painted() -> None:
+    queries = tour()
+    unanswered = [each for each in queries if not each.answered]
+    assert unanswered[0].query == ELEPHANT
+    assert queries.index(unanswered[0]) == 2
+    half = len([each for each in queries if not each.answered and not each.foreign])
+    assert not any(each.foreign for each in unanswered[: half // 2])
+    assert "can be painted" in unanswered[0].tip
+    foreign = next(each for each in queries if each.foreign)
+    assert "no word for it" in foreign.tip
+    assert "✎" in str(SuggestionChip(unanswered[0]).text(is_current=False))
+    assert "✎" not in str(SuggestionChip(foreign).text(is_current=False))
 
 
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 50)])

@@ -11,7 +11,7 @@ from engine.engine import Engine
 from engine.errors import EngineError
 from engine.events import JobCancelled, JobEvent
 from engine.jobs.codec import request_to_json
-from engine.training.request import TrainRequest
+from engine.requests import TrainRequest
 from engine.training.run import TrainedMatcher
 from t2itui.graphics.capability import Graphics
 from t2itui.screens.train.controller import TrainController

@@ -16,11 +16,11 @@ from engine.events import (
     TrainingProgress,
 )
 from engine.jobs.codec import job_request, request_to_json
-from engine.states import JobKind, JobState
-from engine.training.request import TrainRequest
+from engine.requests import TrainRequest
+from engine.states import JobKind, JobState, Unit
 from t2itui.screens.jobs.board import JobBoard, JobView
 from t2itui.screens.jobs.views import MOST_POINTS, TrainingView
-from t2itui.screens.train.pane import stage_lines, training_plots
+from t2itui.screens.train.detail import stage_lines, training_plots
 from t2itui.text.shell_commands import job_command
 
 
@@ -107,10 +107,16 @@ def test_before_and_after_the_fit_the_stage_is_said() -> None:
     embedding = JobProgress(job_id=1, stage="embedding texts", done=256, total=5619)
     assert stage_lines(board_view(embedding)) == ["embedding texts: 256 of 5,619"]
     drawing = JobProgress(
-        job_id=1, stage="drawing scenes", done=1200, total=8800, unit="scenes", rate=120, eta_s=63.3
+        job_id=1,
+        stage="drawing scenes",
+        done=1200,
+        total=8800,
+        unit=Unit.PICTURES,
+        rate=120,
+        eta_s=63.3,
     )
     assert stage_lines(board_view(drawing)) == [
-        "drawing scenes: 1,200 of 8,800  120.0 scenes/s  1:03 left"
+        "drawing scenes: 1,200 of 8,800  120.0 pictures/s  1:03 left"
     ]
     measuring = JobProgress(job_id=1, stage="measuring", done=0, total=0)
     assert stage_lines(board_view(told(), measuring)) == ["measuring"]

@@ -18,15 +18,15 @@ from engine.evaluation.measure import Measuring
 from engine.events import JobFinished, JobProgress
 from engine.jobs.jobs import Job
 from engine.models.messages import Reply
+from engine.requests import TrainRequest
 from engine.settings import EngineSettings
 from engine.training.report import TrainingReport, make_report
-from engine.training.request import TrainRequest
 from engine.training.split import SplitSizes
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.capability import HALF_CELLS
 from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.train.detail import TrainingPane
 from t2itui.screens.train.form import ExportMatcher, ImportMatcher, TrainForm
-from t2itui.screens.train.pane import TrainingPane
 from t2itui.screens.train.screen import TrainScreen
 from t2itui.session import Session
 from tests.engine.evaluation.libraries import ENCODER, opened, write_data
@@ -286,6 +286,24 @@ async def test_the_report_of_a_matcher_made_elsewhere_is_what_its_maker_measured
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("escape")
         assert len(screen.sheet.rows) == 2
+
+
+async def test_a_matcher_that_was_kept_wrongly_once_is_shown_with_its_reason_and_deleted(
+    tmp_path: Path, data: Path
+) -> None:
+    async with opened(tmp_path) as engine:
+        await engine.cache.write(add_matcher, ENCODER, random_matcher(ENCODER, 48), "{}")
+        lacking = '{"version": 1, "retrieval": []}'
+        await engine.cache.write(add_matcher, ENCODER, random_matcher(ENCODER, 48), lacking)
+    app = app_of(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await train_screen(pilot)
+        assert "! unreadable" in rows(screen)[0]
+        assert "its report is incomplete" in report(screen)
+        await pilot.press("tab", "tab", "d")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await pilot.press("enter")
+        await until(pilot, lambda: "✔ in force" in rows(screen)[0])
 
 
 async def test_all_labels_of_an_encoder_are_forgotten_if_the_person_is_sure(

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.events import JobFinished
-from engine.training.request import TrainRequest
+from engine.requests import TrainRequest
 from engine.training.run import TrainedMatcher
 from t2itui.screens.train.form import TrainForm
 from t2itui.screens.train.screen import TrainScreen

@@ -96,7 +96,8 @@ def test_matcher_and_vectors_belong_to_the_encoder_and_route_the_suggestions() -
         "a brown horse eating grass": True,
         "一匹棕色的马在吃草": True,
         "a red car": False,
-        "a purple elephant": False,
+        "a purple elephant in the snow": False,
+        "草地上有一头蓝色的牛在吃草": False,
         "一座火山": False,
     }
     columns = np.ascontiguousarray(vectors.T)

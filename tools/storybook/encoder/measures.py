@@ -20,7 +20,7 @@ from engine.storybook.captions import claim_of, full_claim
 from engine.storybook.claims import Claim, Subject, is_true
 from engine.storybook.queries import swapped_claims
 from engine.storybook.scenes import Animal, Scene
-from engine.storybook.vocabulary import ATTRIBUTES
+from engine.storybook.vocabulary import ATTRIBUTES, NO_PROP
 from engine.storybook.wording import Language, fixed_wording
 from tools.storybook.encoder.network import SIDE
 from tools.storybook.optimising import read_training_record
@@ -116,7 +116,7 @@ def attribute_answers(
 
     -1 where no value is true, as of a prop that is not there.
     """
-    values = [value for value in ATTRIBUTES[name] if value != "none"]
+    values = [value for value in ATTRIBUTES[name] if value != NO_PROP]
     answers = np.full(len(scenes), -1, dtype=np.int8)
     for row, scene in enumerate(scenes):
         animal = Random(f"{scene.seed}:{name}").choice(scene.animals)

@@ -100,9 +100,9 @@ autoencoder. The last row is the share that the matcher passes at 0.5.
 
 The encoder that judges is itself small, and the generator's text tower began as its own: a picture
 that it reads right need not look right. Of two animals the first is generated. Places of
-combinations never trained on are missed more often than usual ones. Barns are blurred. What the
-storybook has no word for ("a red car") gives a guess from what it has. Started from a picture, it
-obeys the text more than the picture. {honest}
+combinations never trained on are missed more often than usual ones. Barns are blurred. For
+other words ("a red car") it guesses from what it has; `vocabulary.json` holds those it knows.
+Started from a picture, it obeys the text more than the picture. {honest}
 """
 
 

@@ -29,6 +29,7 @@ from tools.storybook.generator.networks import (
 from tools.storybook.generator.pipeline import Options, Pipeline, assemble, write_options
 from tools.storybook.generator.rendering import SIDE
 from tools.storybook.generator.shards import FOLDER, open_renderings
+from tools.storybook.generator.words import write_words
 from tools.storybook.optimising import load_checkpoint
 
 FACTS = ("samples", "step", "seconds")
@@ -73,6 +74,7 @@ def export_generator(folder: Path, target: Path, options: Options) -> float:
     _tidy(target)
     (target / TRAINING).write_text(json.dumps(facts) + "\n", encoding="utf-8")
     write_options(target, options)
+    write_words(target)
     return sum(path.stat().st_size for path in target.rglob("*.safetensors")) / 1e6
 
 

@@ -38,8 +38,6 @@ VAE_WIDTHS = (16, 32, 64, 128, 128)
 WIDTHS = (128, 256)
 """Of the UNet at 6 x 6 and 3 x 3 cells. The second is small enough for padding to tell every cell
 from the others, so that a layer there can draw any shape from the text as a whole."""
-TIME_WIDTH = 512
-"""Of the embedding of step and text, four times the first width."""
 
 
 def build_vae() -> Vae:

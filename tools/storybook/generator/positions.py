@@ -7,16 +7,12 @@ that, and one layer fitted to them, give two ramps; and when a ramp is doubled, 
 the parity of rows and columns. All of it may be changed by training.
 """
 
-from typing import TypeAlias
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from tools.storybook.generator.latents import CELLS, CHANNELS
 from tools.storybook.generator.networks import Part, Vae
-
-Axis: TypeAlias = int
 
 OWN = 16
 """Channels of the first group of a norm, which are kept to themselves until the ramps are made."""

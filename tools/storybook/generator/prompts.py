@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.storybook.captions import full_claim
 from engine.storybook.claims import Claim, Subject
 from engine.storybook.scenes import Scene
-from engine.storybook.vocabulary import ATTRIBUTES
+from engine.storybook.vocabulary import ATTRIBUTES, NO_PROP
 from engine.storybook.wording import Language, write
 from tools.storybook.encoder.measures import Texts, attribute_claim
 from tools.storybook.sampling import Split, sample_scene
@@ -114,7 +114,7 @@ def stated(claim: Claim) -> dict[str, str]:
 
 def value_claims(prompt: Prompt, name: str) -> dict[str, Claim]:
     """Short claims that give an attribute of the prompt each of its values."""
-    values = [value for value in ATTRIBUTES[name] if value != "none"]
+    values = [value for value in ATTRIBUTES[name] if value != NO_PROP]
     if prompt.claim.subjects:
         animal = prompt.scene.animals[0]
         return {value: attribute_claim(animal, name, value) for value in values}

@@ -18,6 +18,7 @@ from engine.collections import BUILT_IN
 from engine.storybook.captions import claim_of, full_claim, partial_claim
 from engine.storybook.claims import Claim
 from engine.storybook.scenes import Scene
+from engine.storybook.vocabulary import NO_PROP
 from engine.storybook.wording import Language, write
 from tools.storybook.generator.codes import blank, code_of, right_share
 from tools.storybook.generator.learning import Learner, Plan, open_learner
@@ -57,7 +58,7 @@ def tower_claim(scene: Scene, rng: Random) -> Claim | None:
 
 
 def _stated_prop(scene: Scene) -> str | None:
-    return None if scene.prop == "none" else scene.prop
+    return None if scene.prop == NO_PROP else scene.prop
 
 
 def texts_and_codes(rng: Random, count: int) -> tuple[list[str], Tensor]:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from engine.results import FloatArray
 from engine.storybook.captions import claim_of, full_claim, partial_claim
-from engine.storybook.captions import ladder_claims as ladder_claims
+from engine.storybook.captions import graded_claims as graded_claims
 from engine.storybook.claims import Claim, Subject, is_true, swapped
+from engine.storybook.queries import truth_matrix
 from engine.storybook.scenes import Scene
-from engine.storybook.truth import truth_matrix
 from engine.storybook.wording import Caption, Language, write, write_plainly
 from tools.storybook.generator.prompts import Prompt
 from tools.storybook.negatives import absent, misattributed, recombined, sample_foreign, seen_claim
@@ -156,7 +156,7 @@ def _true(scene: Scene, rng: Random) -> list[Caption]:
 def _steps(scene: Scene, rng: Random) -> Iterator[tuple[Caption, bool]]:
     """Two descriptions of growing detail, and each with one attribute exchanged, twice."""
     for number in rng.choices(STEPS, k=2):
-        claim, language = ladder_claims(scene)[number], _language(rng)
+        claim, language = graded_claims(scene)[number], _language(rng)
         plain = rng.random() < 0.5
         yield (
             write_plainly(claim, language, scene.seed) if plain else write(claim, language, rng),

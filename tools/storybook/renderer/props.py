@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from engine.storybook.vocabulary import NO_PROP
 from tools.storybook.renderer.colours import mix
 from tools.storybook.renderer.sketch import Colour, Path, Sketch, ellipse, limb, polygon, smooth
 
@@ -165,7 +166,7 @@ BEHIND = frozenset({"fence", "tree"})
 def sketch_prop(prop: str, x: float) -> Sketch:
     """A prop whose middle is at x; an empty sketch for "none"."""
     sketch = Sketch(ink=(66, 46, 40), own=False)
-    if prop != "none":
+    if prop != NO_PROP:
         _DRAW[prop](sketch, x)
     return sketch
 

@@ -27,9 +27,8 @@ from engine.models.parameters import GenerationParameters, Lora
 from engine.states import OutputCheck
 from engine.workers.denoising import Denoiser, MemorySavings, smaller
 from engine.workers.device import Choice, is_native
-from engine.workers.pipelines import PipelineSource, load_fitting, load_pipeline
+from engine.workers.pipelines import PipelineSource, load_fitting, load_pipeline, make_scheduler
 from engine.workers.previews import Previewer, linear_map
-from engine.workers.schedulers import make_scheduler
 from tests.tiny_diffusion import quiet, save_safety_checker, save_tiny_diffusion
 
 pytestmark = [

@@ -1,5 +1,7 @@
 """What is refused before a model is even looked for, and how a model fills in the rest."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,3 +126,29 @@ def test_a_variation_keeps_the_shape_of_its_start_picture(tmp_path: Path) -> Non
 def test_a_start_picture_that_is_none_is_refused() -> None:
     with pytest.raises(RequestError, match="cannot be read"):
         resolve(replace(REQUEST, start_picture=Path(__file__)), FACTS)
+
+
+@pytest.mark.parametrize("suffix", ["heic", "avif", "webp", "tif"])
+def test_a_start_picture_may_be_of_any_kind_that_is_indexed(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"start.{suffix}"
+    # In a process of its own, as nothing else there has taught Pillow that kind before.
+    script = f"""
+from pathlib import Path
+from PIL import Image
+import pillow_heif
+picture = Image.new("RGB", (256, 128), "red")
+path = Path({str(path)!r})
+if path.suffix == ".heic":
+    pillow_heif.from_pillow(picture).save(path)
+else:
+    picture.save(path)
+from dataclasses import replace
+from engine.generation.request import resolve
+from tests.engine.generation.pipelines.test_request import FACTS, REQUEST
+found = resolve(replace(REQUEST, start_picture=path), FACTS)
+print(found.width, found.height)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout == "728 360\n"

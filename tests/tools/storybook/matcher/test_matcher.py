@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.storybook.captions import full_claim, ladder_claims
+from engine.storybook.captions import full_claim, graded_claims
 from engine.storybook.claims import is_true
 from engine.storybook.queries import routing_queries
 from engine.workers.fitting import FitSettings
@@ -104,15 +104,15 @@ def test_what_is_taught_of_a_pair_is_said_in_one_place(monkeypatch: pytest.Monke
 
 def test_what_says_more_is_taught_a_higher_match_if_it_is_true() -> None:
     scene = sample_scene(5)
-    taught = [target(claim, holds=True) for claim in ladder_claims(scene)]
+    taught = [target(claim, holds=True) for claim in graded_claims(scene)]
     assert taught == sorted(set(taught)) and taught[0] == pytest.approx(0.8)
     assert 0.98 < target(full_claim(scene), holds=True) < 1.0
-    assert {target(claim, holds=False) for claim in ladder_claims(scene)} == {0.0}
+    assert {target(claim, holds=False) for claim in graded_claims(scene)} == {0.0}
 
 
 def test_descriptions_of_growing_detail_are_learned_from_and_not_measured_with() -> None:
     scenes = [sample_scene(seed) for seed in range(60)]
-    ladders = {scene.seed: {repr(claim) for claim in ladder_claims(scene)[3:]} for scene in scenes}
+    ladders = {scene.seed: {repr(claim) for claim in graded_claims(scene)[3:]} for scene in scenes}
 
     def shown(*, held_out: bool) -> int:
         made = make_pairs(scenes, [], Random(0), held_out=held_out)

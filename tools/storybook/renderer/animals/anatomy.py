@@ -46,16 +46,6 @@ def look(
         eye(sketch, x, y, r, iris)
 
 
-def hoof(x: float, width: float, fill: Colour, sketch: Sketch, y: float = 0.0) -> None:
-    """A hoof under a leg whose foot is at (x, y)."""
-    w = width * 0.62
-    sketch.add(
-        polygon((x - w, y), (x - w * 0.8, y + 5.5), (x + w * 0.8, y + 5.5), (x + w, y)),
-        fill=fill,
-        line=1.3,
-    )
-
-
 def grass(sketch: Sketch, x: float, size: float = 1.0) -> None:
     """A tuft of grass to eat, in front of everything drawn so far."""
     sketch.own = False

@@ -1,4 +1,4 @@
-"""What there is to read about a row of the Train screen: a report, or how a training ended."""
+"""What stands beside the list of the Train screen: a training at work, its report, its end."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING
 
 from textual import getters
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from engine.collections import BUILT_IN
-from engine.states import JobState
+from engine.events import TrainingProgress
+from engine.states import FitStage, JobState
+from engine.untrusted.documents import parse_object
+from t2itui.screens.jobs.board import JobView
+from t2itui.screens.jobs.views import TrainingView
 from t2itui.screens.train.list import ListedMatcher, ListedTraining
 from t2itui.text.plain import plain
-from t2itui.text.plots import Plot, reliability_plot, routing_plots
+from t2itui.text.plots import Plot, loss_plot, reliability_plot, routing_plots, validation_plot
 from t2itui.text.tables import RichOutput
+from t2itui.text.words import rate_words
 from t2itui.widgets.plots import PlotRow
 
 if TYPE_CHECKING:
     from engine.training.report import TrainingReport
+
 
 ABOUT = (
     "A matcher learns, on embeddings that stay as they are, which texts belong to which pictures."
@@ -75,8 +81,12 @@ def matcher_detail(matcher: ListedMatcher) -> Content:
     """The report of a matcher."""
     if matcher.report is not None:
         return report_content(matcher.report, outcome(matcher.report, matcher.id))
+    title = Content.styled(f"Matcher {matcher.id} for {plain(matcher.encoder_id)}", "bold")
+    if matcher.trouble:
+        advice = "Search cannot use it. d deletes it; the one kept before it is in force then."
+        return Content("\n").join([title, Content(plain(matcher.trouble)), Content(advice)])
     lines = [
-        Content.styled(f"Matcher {matcher.id} for {plain(matcher.encoder_id)}", "bold"),
+        title,
         Content("It came with the program or from a file; what its maker measured:"),
         *(Content(f"  {plain(line)}") for line in _figures(matcher.other_report)),
     ]
@@ -118,11 +128,11 @@ def training_detail(training: ListedTraining) -> Content:
 def _figures(text: str, start: str = "") -> list[str]:
     """The numbers of a report of another make, a line each."""
     try:
-        values = json.loads(text)
+        values = parse_object(text)
     except ValueError:
         return []
     lines: list[str] = []
-    for name, value in values.items() if isinstance(values, dict) else ():
+    for name, value in values.items():
         if isinstance(value, dict):
             lines += _figures(json.dumps(value), f"{start}{name}: ")
         elif isinstance(value, float):
@@ -132,3 +142,101 @@ def _figures(text: str, start: str = "") -> list[str]:
         elif isinstance(value, int | str) and not isinstance(value, bool):
             lines.append(f"{start}{name} {value}".replace("_", " "))
     return lines
+
+
+ROOM_FOR_BOTH = 64
+"""Cells from which on both plots stand side by side."""
+
+
+class TrainingPane(Vertical):
+    """Follows one job."""
+
+    DEFAULT_CSS = """
+    TrainingPane {
+        padding: 0 1;
+        height: 1fr;
+        & > Static { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }
+        & > PlotRow { height: 1fr; }
+        & > PlotRow > PlotView { height: 1fr; max-height: 16; }
+    }
+    """
+
+    stage = getters.query_one("#stage", Static)
+    plots = getters.query_one(PlotRow)
+
+    def __init__(self, *, in_letters: bool, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._in_letters = in_letters
+        self._view: JobView | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="stage")
+        yield PlotRow(2, in_letters=self._in_letters)
+
+    def follow(self, view: JobView) -> None:
+        """Show how far a job is by now."""
+        if view is not self._view:
+            self._view = view
+            self._show()
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        if self._view is None or not self.size.width:
+            return
+        lines = [Content(plain(line)) for line in stage_lines(self._view)]
+        self.stage.update(Content("\n").join(lines))
+        training = self._view.training
+        if training.last is None:
+            self.plots.show(())
+        else:
+            self.plots.show(training_plots(training, training.last, self.size.width))
+
+
+def stage_lines(view: JobView) -> list[str]:
+    """What a training does, in words."""
+    training, progress = view.training, view.progress
+    stopping = "stopping…  " if view.state is JobState.CANCELLING else ""
+    if view.state is JobState.QUEUED:
+        return ["waits until the training before it has ended"]
+    stage = progress.stage if progress is not None else "starting"
+    last = training.last
+    if last is None or (progress is not None and progress.stage.startswith("measuring")):
+        counted = (
+            f": {progress.done:,} of {progress.total:,}" if progress and progress.total else ""
+        )
+        rate = rate_words(progress) if progress is not None else ""
+        return [f"{stopping}{stage}{counted}  {rate}".rstrip()]
+    loss = f"   loss {last.loss:.3f}" if last.loss else ""
+    where = f"step {last.step:,} of {last.steps:,}"
+    if last.stage is not FitStage.METRIC:
+        where = f"epoch {min(last.epoch + 1, last.epochs)} of {last.epochs}, {where}"
+    swaps = f", swaps {last.swap_auc:.3f}" if last.swap_auc else ""
+    lines = [
+        f"{stopping}{last.what}: {_words(last)}, {where}{loss}",
+        f"validation mAP {last.average_precision:.3f} (best {last.best:.3f}),"
+        f" recall@1 {last.recall:.3f}{swaps}{_stopping_words(last)}",
+    ]
+    if training.resumed_at:
+        lines.append(f"goes on from epoch {training.resumed_at}, where it was stopped before")
+    return lines
+
+
+def _words(last: TrainingProgress) -> str:
+    return "learning which directions count" if last.stage is FitStage.METRIC else "perceptron"
+
+
+def _stopping_words(last: TrainingProgress) -> str:
+    """How near the training is to an early end."""
+    if last.stage is FitStage.METRIC or not last.patience:
+        return ""
+    return f"; no gain for {last.epochs_without_improvement} of {last.patience} epochs"
+
+
+def training_plots(view: TrainingView, last: TrainingProgress, width: int) -> tuple[Plot, ...]:
+    """Loss and validation, or validation alone where that is too narrow."""
+    validation = validation_plot(view.precisions, view.recalls, last.steps)
+    if width < ROOM_FOR_BOTH:
+        return (validation,)
+    return loss_plot(view.losses, last.steps), validation

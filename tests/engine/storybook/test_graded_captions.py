@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from engine.storybook.captions import exchanges, ladder, ladder_claims
+from engine.storybook.captions import exchanges, graded_captions, graded_claims
 from engine.storybook.claims import is_true, swapped
 from engine.storybook.scenes import Animal, Scene
 from engine.storybook.wording import Language, write_plainly
@@ -23,7 +23,7 @@ def elephant(*others: Animal) -> Scene:
 @pytest.mark.parametrize("language", list(Language))
 def test_each_step_is_true_and_keeps_all_characters_of_the_one_before(language: Language) -> None:
     for scene in SCENES:
-        steps = ladder(scene, language)
+        steps = graded_captions(scene, language)
         assert len({step.text for step in steps}) == 5
         for before, now in pairwise(steps):
             assert is_true(now.claim, scene)
@@ -33,20 +33,20 @@ def test_each_step_is_true_and_keeps_all_characters_of_the_one_before(language: 
 
 
 def test_a_step_adds_what_it_claims() -> None:
-    assert [step.text for step in ladder(elephant(), Language.ENGLISH)][:3] == [
+    assert [step.text for step in graded_captions(elephant(), Language.ENGLISH)][:3] == [
         "an elephant",
         "a brown elephant",
         "a brown elephant eating grass",
     ]
     colours, names = ("棕色", "褐色"), ("大象", "象")
     told = {f"一头{colour}的{name}" for colour in colours for name in names}
-    assert ladder(elephant(), Language.CHINESE)[1].text in told
+    assert graded_captions(elephant(), Language.CHINESE)[1].text in told
 
 
 @pytest.mark.parametrize("language", list(Language))
 def test_a_swapped_claim_differs_in_that_alone(language: Language) -> None:
     scene = elephant()
-    claim = ladder_claims(scene)[-1]
+    claim = graded_claims(scene)[-1]
     found = swapped(claim, scene, Random(3))
     assert found is not None
     true, false = (write_plainly(each, language, scene.seed).text for each in (claim, found[0]))

@@ -1,0 +1,1 @@
+"""The one place where files and texts from elsewhere are read, within limits."""
