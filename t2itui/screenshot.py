@@ -27,7 +27,7 @@ import click
 from textual.worker import WorkerCancelled
 
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.search.query_line import QueryInput
 from t2itui.session import Session
 from t2itui.settings import AppSettings

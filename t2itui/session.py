@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.errors import T2IError
     from engine.events import JobEvent
     from engine.generation.request import GenerateRequest
-    from t2itui.graphics.capability import Graphics
+    from t2itui.graphics.detection import Graphics
 
 PROBLEM_SHOWN_S = 12.0
 """A notice that says what to do stays so long."""
@@ -270,6 +270,15 @@ class Session:
         self.intents: Listeners[Intent] = Listeners()
 
     # The engine
+
+    @property
+    def open_engine(self) -> Engine:
+        """The engine. Raises EngineError before it is open."""
+        from engine.errors import EngineError
+
+        if self.engine is None:
+            raise EngineError("the library is not open yet")
+        return self.engine
 
     def open(self, engine: Engine) -> None:
         """Take the open engine, with the jobs that were started before anyone listened."""

@@ -9,8 +9,8 @@ from engine.collections import BUILT_IN
 from engine.comparing.sheet import ComparisonSheet, Description
 from engine.storybook.captions import exchanges as exchanges
 from engine.storybook.captions import graded_captions
+from engine.storybook.gallery import Record, read_records
 from engine.storybook.scenes import Scene as Scene
-from engine.storybook.shipped import Record, read_records
 from engine.storybook.wording import Language
 
 

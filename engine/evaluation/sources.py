@@ -34,9 +34,14 @@ from engine.scoring.metrics import RightPairs
 from engine.states import DataKind
 from engine.storybook.captions import LEVELS, captions_of
 from engine.storybook.claims import Claim
-from engine.storybook.queries import routing_queries, swapped_claims, truth_matrix
+from engine.storybook.gallery import (
+    Record,
+    read_records,
+    routing_queries,
+    swapped_claims,
+    truth_matrix,
+)
 from engine.storybook.scenes import Scene
-from engine.storybook.shipped import Record, read_records
 from engine.storybook.wording import Caption, Language, fixed_wording
 
 

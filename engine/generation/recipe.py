@@ -239,10 +239,11 @@ def _lora(entry: object, *, private: bool) -> UsedLora:
 def _typed(name: str, value: object, wanted: object) -> object:
     """The value, if it is of the type that the field's annotation names."""
     kind = str(wanted).removesuffix(" | None")
-    if kind == "str" and isinstance(value, str):
-        return clean(value)
-    if kind == "int" and isinstance(value, int) and abs(finite_number(value)) < _BEYOND:
-        return value
-    if kind == "float":
-        return finite_number(value)
+    match kind, value:
+        case "str", str():
+            return clean(value)
+        case "int", int() if abs(finite_number(value)) < _BEYOND:
+            return value
+        case "float", _:
+            return finite_number(value)
     raise ValueError(f"{name} is no {kind}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cache.home_files import MEMORY_LIMIT, read_file, write_file
 from engine import disk
 from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models import paths
@@ -18,7 +19,7 @@ from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
 from engine.models.paths import read_json
 from engine.untrusted import arrays
-from engine.untrusted.documents import parse_object, read_text
+from engine.untrusted.documents import parse_object
 
 _DEFAULT_LOGIT_SCALE = 100.0
 _MOST_LOGIT_SCALE = 1e6
@@ -173,7 +174,7 @@ def _stamp(place: Path) -> str:
 
 def _recall(memory: Path) -> dict[str, str]:
     try:
-        content = parse_object(read_text(memory))
+        content = parse_object(read_file(memory.parent, memory.name, limit=MEMORY_LIMIT))
     except (OSError, ValueError):
         return {}
     return {key: value for key, value in content.items() if isinstance(value, str)}
@@ -182,7 +183,5 @@ def _recall(memory: Path) -> dict[str, str]:
 def _remember(memory: Path, known: dict[str, str]) -> None:
     """Replace the file in one step; a place that cannot be written only costs time later."""
     newest = dict(list(known.items())[-50:])
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
-        partial.write_text(json.dumps(newest), encoding="utf-8")
-        partial.replace(memory)
+        write_file(memory.parent, memory.name, data=json.dumps(newest).encode())

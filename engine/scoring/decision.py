@@ -309,16 +309,25 @@ class Zero:
         u = _combined((self.best, self.chance, self.near), near, found)
         return _odds(u, self.centre, self.spread)
 
+    def odds(self, near: Floats, logits: FloatArray, pair_floor: float | None = None) -> Floats:
+        """The log odds of texts [T], each those of its best picture; from logits [T, N]."""
+        odds = self.library_odds(near, evidence_of(logits))
+        if pair_floor is None:
+            return np.minimum(odds, SURE)
+        by_pair: Floats = APART * (logits.max(axis=1).astype(np.float64) - pair_floor)
+        return np.minimum(odds, by_pair)
+
     def place(self, near: float, logits: FloatArray, pair_floor: float | None = None) -> Placement:
         """Where the logits of one query [N] belong, N > 0.
 
         Pictures that are the query itself are left out before. `pair_floor` is given for a scorer
         whose logits are right for single pairs: the one at which a pair has even odds.
         """
-        found = evidence_of(logits[None])
-        odds = float(self.library_odds(np.array([near]), found)[0])
+        odds = float(self.odds(np.array([near]), logits[None], pair_floor)[0])
         slope = APART * STEP / self.best.spread if self.best.spread >= _TINY else 1.0
-        return _placement(odds, slope, float(logits.max()), pair_floor)
+        if pair_floor is not None:
+            slope = max(slope, 1.0)
+        return Placement(odds=odds, slope=slope, top=float(logits.max()))
 
     def stand_in(
         self, near: float, own: FloatArray, logits: FloatArray, pair_floor: float | None = None
@@ -333,7 +342,10 @@ class Zero:
         spread = float(logits.std(dtype=np.float64))
         ratio = float(own.std(dtype=np.float64)) / spread if spread >= _TINY else 0.0
         slope = found.slope * ratio if ratio >= _TINY else 1.0
-        return _placement(found.odds, slope, float(logits.max()), pair_floor)
+        odds, top = found.odds, float(logits.max())
+        if pair_floor is not None:
+            odds, slope = min(odds, APART * (top - pair_floor)), max(slope, 1.0)
+        return Placement(odds=odds, slope=slope, top=top)
 
     def as_json(self) -> str:
         """What the cache and a receipt keep, to the last digit."""
@@ -398,14 +410,6 @@ def _combined(levels: tuple[Level, Level, Level], near: Floats, found: Evidence)
         + NEAR * rare.standardised(near, NEAR_LIMIT)
     )
     return u
-
-
-def _placement(odds: float, slope: float, top: float, pair_floor: float | None) -> Placement:
-    """The odds of a query as far as they may count."""
-    if pair_floor is None:
-        return Placement(odds=min(odds, SURE), slope=slope, top=top)
-    odds = min(odds, APART * (top - pair_floor))
-    return Placement(odds=odds, slope=max(slope, 1.0), top=top)
 
 
 def _odds(u: Floats, centre: float, spread: float) -> Floats:

@@ -217,6 +217,17 @@ def _placement(
     return zero.stand_in(near, found.label_free[others], found.match[others], floor)
 
 
+def best_placed(
+    context: MatchContext, scorer: str, texts: FloatArray, logits: FloatArray, language: str = ""
+) -> FloatArray:
+    """The largest of `placed` of texts of a language [T, dim], from finite logits [T, N]; [T]."""
+    zero, best = context.zero(scorer, language), logits.max(axis=1)
+    if zero is not None:
+        near = context.background(language).nearness(texts)
+        best = zero.odds(near, logits, context.pair_floor(scorer)).astype(np.float32)
+    return _calibrated(context, scorer, best, language)
+
+
 def chance(context: MatchContext, scorer: str, language: str = "") -> Chance | None:
     """The `match` that absent background texts reach by chance; None if not measured."""
     zero = context.zero(scorer, language) or context.zero(ScorerKind.LABEL_FREE, language)
@@ -294,21 +305,34 @@ def measure_zero(
     At most so many of them are scored: by default QUICK_SAMPLE by a dear scorer, else all. None
     where there are too few texts, or no picture.
     """
-    background = context.background(language)
-    if background.is_rough or len(background.random) < ENOUGH:
+    if not has_level(context, language):
         return None
     rows = np.arange(context.matrix.count, dtype=np.int64) if rows is None else rows
+    chosen = zero_sample(context, scorer, language, rows, most)
+    tally = Tally.empty(len(context.background(language).random))
+    for part in blocks(context, scorer, chosen):
+        columns = np.ascontiguousarray(context.matrix.columns[:, part])
+        tally = tally.joined(background_logits(context, scorer, language, columns))
+    return zero_of(context, scorer, language, tally, len(rows))
+
+
+def has_level(context: MatchContext, language: str = "") -> bool:
+    """There are enough background texts to say what they reach in a library."""
+    background = context.background(language)
+    return not background.is_rough and len(background.random) >= ENOUGH
+
+
+def zero_sample(
+    context: MatchContext, scorer: str, language: str, rows: IdArray, most: int | None = None
+) -> IdArray:
+    """The pictures, of some rows, that are scored for a zero, as `measure_zero` takes them."""
     if most is None:
         most = QUICK_SAMPLE if is_dear(context, scorer) else len(rows)
-    chosen = rows[sampled(context.matrix.picture_ids[rows], most)[0]]
-    tally = Tally.empty(len(background.random))
-    for part in blocks(context, scorer, chosen):
-        tally = tally.joined(background_logits(context, scorer, part, language))
-    return zero_of(context, scorer, tally, len(rows), language)
+    return rows[sampled(context.matrix.picture_ids[rows], most)[0]]
 
 
 def zero_of(
-    context: MatchContext, scorer: str, tally: Tally, pictures: int, language: str = ""
+    context: MatchContext, scorer: str, language: str, tally: Tally, pictures: int
 ) -> Zero | None:
     """The zero among so many pictures, of which those of the tally are a sample."""
     if not tally.seen:
@@ -341,12 +365,14 @@ def with_zeros(context: MatchContext, scorers: Sequence[str]) -> MatchContext:
 
 
 def background_logits(
-    context: MatchContext, scorer: str, rows: IdArray, language: str = ""
+    context: MatchContext, scorer: str, language: str, columns: FloatArray
 ) -> FloatArray:
-    """The logits of the random texts for some pictures, [B, n]; -inf where one is made of one."""
+    """The logits of the random background texts for pictures [dim, n], [B, n].
+
+    They are -inf where a text's place is taken by what that picture is part of.
+    """
     background, matcher = context.background(language), context.matcher_of(scorer)
     random, scale = background.random, context.logit_scale
-    columns = np.ascontiguousarray(context.matrix.columns[:, rows])
     if matcher is None:
         logits = label_free.logits_of(background, random, columns, scale)
     else:

@@ -28,13 +28,14 @@ from engine.events import Report
 from engine.jobs.jobs import Job, JobWork
 from engine.jobs.progress import ProgressReporter
 from engine.results import FloatArray, IdArray
-from engine.scoring.decision import ENOUGH, Tally, Zero
+from engine.scoring.decision import Tally, Zero
 from engine.scoring.match import (
     DEAR_SAMPLE,
     MatchContext,
     at_once,
     background_logits,
     blocks,
+    has_level,
     is_dear,
     measure_zero,
     picture_seconds,
@@ -249,7 +250,7 @@ class Zeros:
     ) -> FoundZero | None:
         """What to place a query by among all pictures or some rows; None where there is nothing."""
         background = context.background()
-        if background.is_rough or len(background.random) < ENOUGH:
+        if not has_level(context):
             return None
         rows = np.arange(context.matrix.count, dtype=np.int64) if rows is None else rows
         if not len(rows):
@@ -273,9 +274,8 @@ class Zeros:
         tell: Told,
     ) -> None:
         """Score what is not scored yet, however long it takes."""
-        background = context.background()
         rows = np.arange(context.matrix.count, dtype=np.int64) if rows is None else rows
-        if background.is_rough or len(background.random) < ENOUGH or not len(rows):
+        if not has_level(context) or not len(rows):
             return
         asked = await self._asked(context, encoder_id, rows, scope)
         self._begun.add(asked.key)
@@ -451,13 +451,13 @@ class Zeros:
         context, scorer = asked.context, ScorerKind.MATCH
         tally = Tally.empty(len(context.background().random)) if kept is None else kept.tally
         for part in blocks(context, scorer, left):
-            score: Callable[[MatchContext, str, IdArray], FloatArray] = background_logits
+            score = _scored
             if tell is not None:
                 await self._calm.wait()
                 tell(tally.seen, len(asked.sample[0]))
                 score = _on_one_core
-            tally = tally.joined(await asyncio.to_thread(score, context, scorer, part))
-        zero = zero_of(context, scorer, tally, len(asked.rows))
+            tally = tally.joined(await asyncio.to_thread(score, context, part))
+        zero = zero_of(context, scorer, "", tally, len(asked.rows))
         if zero is None:
             return None
         new = KeptZero(zero=zero, tally=tally, halvings=asked.sample[1])
@@ -502,14 +502,20 @@ class MeasureJob:
         return f"What is reached by chance is measured for {len(self.asked.rows):,} pictures."
 
 
-def _on_one_core(context: MatchContext, scorer: str, rows: IdArray) -> FloatArray:
-    """Score pictures and leave the other cores alone.
+def _scored(context: MatchContext, rows: IdArray) -> FloatArray:
+    """The logits of the background texts for some pictures."""
+    columns = np.ascontiguousarray(context.matrix.columns[:, rows])
+    return background_logits(context, ScorerKind.MATCH, "", columns)
+
+
+def _on_one_core(context: MatchContext, rows: IdArray) -> FloatArray:
+    """The same, and the other cores are left alone.
 
     Besides, products as small as these take many times as long on all cores as on one where others
     work there, too.
     """
     with _threads().limit(limits=1, user_api="blas"):
-        return background_logits(context, scorer, rows)
+        return _scored(context, rows)
 
 
 @cache

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,8 @@ from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from engine.untrusted.documents import read_object
+from cache.home_files import MEMORY_LIMIT, read_file, write_file
+from engine.untrusted.documents import parse_object
 
 Vae: TypeAlias = Any
 Event: TypeAlias = Any
@@ -166,7 +166,7 @@ def _shrunk(rgb: torch.Tensor) -> torch.Tensor:
 
 def _recall(memory: Path) -> dict[str, list[list[float]]]:
     try:
-        content = read_object(memory)
+        content = parse_object(read_file(memory.parent, memory.name, limit=MEMORY_LIMIT))
     except (OSError, ValueError):
         return {}
     return {key: value for key, value in content.items() if _is_map(value)}
@@ -184,7 +184,5 @@ def _is_map(value: object) -> TypeGuard[list[list[float]]]:
 def _remember(memory: Path, known: dict[str, list[list[float]]]) -> None:
     """Replace the file in one step; a place that cannot be written only costs time later."""
     newest = dict(list(known.items())[-_REMEMBERED:])
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
     with contextlib.suppress(OSError):
-        partial.write_text(json.dumps(newest), encoding="utf-8")
-        partial.replace(memory)
+        write_file(memory.parent, memory.name, data=json.dumps(newest).encode())

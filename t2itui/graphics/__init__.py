@@ -1,6 +1,5 @@
 """Pictures inside the terminal: what it can show (`detect`), and the widget that shows it."""
 
-from t2itui.graphics.capability import Graphics
-from t2itui.graphics.detection import detect
+from t2itui.graphics.detection import Graphics, detect
 
 __all__ = ["Graphics", "detect"]

@@ -1,4 +1,4 @@
-"""Asks the terminal questions and reads its answers; only before the app takes it over."""
+"""What a terminal can draw pictures with: it is asked, only before the app takes it over."""
 
 import os
 import re
@@ -10,11 +10,44 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from textual_image._posix import get_tiocgwinsz
 
-from t2itui.graphics.capability import PROTOCOLS, Graphics, ProtocolName
 from t2itui.text.plain import plain
+
+ProtocolName = Literal["kitty", "sixel", "halfcell", "text"]
+PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graphics:
+    """How pictures are drawn in this terminal, and why so."""
+
+    protocol: ProtocolName
+    reason: str
+    """A clause for `doctor` and the help screen."""
+    cell_width: int = 10
+    """Pixels; a VT340's where the terminal does not say."""
+    cell_height: int = 20
+    """Pixels."""
+    colors: int = 256
+    """Sixel colour registers."""
+    truecolor: bool = False
+    """The terminal is known to show 24-bit colours."""
+    terminal: str = ""
+    """Name and version as the terminal gives them; empty if it does not."""
+    tmux: bool = False
+    """Picture data has to be passed through tmux."""
+
+    @property
+    def is_text(self) -> bool:
+        """No pictures are drawn."""
+        return self.protocol == "text"
+
+
+HALF_CELLS = Graphics(protocol="halfcell", reason="nothing was asked of the terminal")
+
 
 TIMEOUT_S = 1.5
 """How long a terminal may take to answer; a far one over SSH needs tenths of a second."""

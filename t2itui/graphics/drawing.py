@@ -17,9 +17,16 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from t2itui.graphics.art import RGB, Art, DrawingOptions, Line, UnreadablePictureError
-from t2itui.graphics.capability import HALF_CELLS, Graphics
-from t2itui.graphics.frame import Reason, frame
+from t2itui.graphics.art import (
+    RGB,
+    Art,
+    DrawingOptions,
+    Reason,
+    UncachedStrip,
+    UnreadablePictureError,
+    frame,
+)
+from t2itui.graphics.detection import HALF_CELLS, Graphics
 
 
 class TerminalMemory:
@@ -53,7 +60,7 @@ ARTIST = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backdrop:
+class DrawingStyle:
     """What a picture stands on."""
 
     background: Color
@@ -137,7 +144,7 @@ class Drawing:
         """The place, in cells."""
         self._holder = holder
         self._repaint = repaint
-        self._backdrop: Backdrop | None = None
+        self._style: DrawingStyle | None = None
         self._data: bytes | None = None
         self._alt = ""
         self._dim = False
@@ -194,24 +201,24 @@ class Drawing:
             self._reason = Reason.MISSING if alt else Reason.EMPTY
         else:
             self._reason = Reason.TEXT if self._holder.graphics.is_text else Reason.LOADING
-        if self._backdrop is not None:
-            self._draw_if_needed(self._backdrop.background.rgb)
+        if self._style is not None:
+            self._draw_if_needed(self._style.background.rgb)
         self._repaint()
 
-    def lines(self, size: Size, backdrop: Backdrop) -> list[Strip]:
+    def lines(self, size: Size, style: DrawingStyle) -> list[Strip]:
         """Strips that fill the place; asks for a drawing where there is none that fits.
 
         The same list as long as nothing has changed.
         """
-        self.size, self._backdrop = size, backdrop
-        self._draw_if_needed(backdrop.background.rgb)
+        self.size, self._style = size, style
+        self._draw_if_needed(style.background.rgb)
         art = self._art()
         if art is None:
-            return self._words_lines(backdrop)
+            return self._words_lines(style)
         if self._holder.screen.is_active:
             self._memory.hold(art)
-            return self._cached_lines(art, art.strips, backdrop)
-        return self._cached_lines(art, art.veil, backdrop)
+            return self._cached_lines(art, art.strips, style)
+        return self._cached_lines(art, art.veil, style)
 
     def take(self, drawn: DrawingReady) -> None:
         """Show what was drawn, unless it is no longer wanted."""
@@ -281,28 +288,28 @@ class Drawing:
         if self._holder.app._driver is not None:
             self._holder.app._driver.write(sequences)
 
-    def _words_lines(self, backdrop: Backdrop) -> list[Strip]:
+    def _words_lines(self, style: DrawingStyle) -> list[Strip]:
         """The words in the picture's place, with the app's filters applied."""
-        shown = (self.size, backdrop)
+        shown = (self.size, style)
         if self._words is None or self._words[0] != shown:
             columns, rows = self.size
             lines = []
             for text in frame(self._alt, self._reason, columns, rows, dim=self._dim):
-                strip: Strip = Line([Segment(text, backdrop.words)], columns)
+                strip: Strip = UncachedStrip([Segment(text, style.words)], columns)
                 for line_filter in self._holder.get_line_filters():
-                    strip = strip.apply_filter(line_filter, backdrop.background)
+                    strip = strip.apply_filter(line_filter, style.background)
                 lines.append(strip)
             self._words = (shown, lines)
         return self._words[1]
 
-    def _cached_lines(self, art: Art, strips: list[Strip], backdrop: Backdrop) -> list[Strip]:
+    def _cached_lines(self, art: Art, strips: list[Strip], style: DrawingStyle) -> list[Strip]:
         """The drawing in the middle of the widget's own background."""
-        shown = (self.size, backdrop)
+        shown = (self.size, style)
         if self._placed is None or self._placed[0] is not strips or self._placed[1] != shown:
-            lines = self._centre(art, strips, Style(bgcolor=backdrop.background.rich_color))
-            if backdrop.at_bottom and self._holder.graphics.protocol == "sixel":
+            lines = self._centre(art, strips, Style(bgcolor=style.background.rich_color))
+            if style.at_bottom and self._holder.graphics.protocol == "sixel":
                 # A terminal may scroll when a Sixel picture touches its last line.
-                lines[-1] = Line(lines[-1])
+                lines[-1] = UncachedStrip(lines[-1])
             self._placed = (strips, shown, lines)
         return self._placed[2]
 
@@ -313,5 +320,5 @@ class Drawing:
         before, after, blank = (Strip.blank(width, style) for width in widths)
         for strip in (before, after, blank):
             strip.render(self._holder.app.console)
-        lines: list[Strip] = [Line.join([before, strip, after]) for strip in strips]
+        lines: list[Strip] = [UncachedStrip.join([before, strip, after]) for strip in strips]
         return [blank] * top + lines + [blank] * (rows - top - art.rows)

@@ -30,7 +30,7 @@ from textual.strip import Strip
 from textual_image._sixel import _compact_palette_np, _iter_bands_np, _make_header
 
 from t2itui.graphics.art import RGB, Art, DrawingOptions, UnreadablePictureError, encoded_strip
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 
 MAX_PIXELS = 100_000_000
 """A picture that claims more is refused before it is decoded."""

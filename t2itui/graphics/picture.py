@@ -10,9 +10,9 @@ from textual.app import App
 from textual.geometry import Region
 from textual.strip import Strip
 
-from t2itui.graphics.capability import Graphics
-from t2itui.graphics.drawing import Backdrop, Drawing, DrawingHolder, DrawingReady
-from t2itui.graphics.frame import Reason
+from t2itui.graphics.art import Reason
+from t2itui.graphics.detection import Graphics
+from t2itui.graphics.drawing import Drawing, DrawingHolder, DrawingReady, DrawingStyle
 
 if TYPE_CHECKING:
     from engine.results import Shown
@@ -94,12 +94,12 @@ class Picture(DrawingHolder):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Strips of the visible part."""
-        backdrop = Backdrop(
+        style = DrawingStyle(
             background=self.background_colors[1],
             words=self.rich_style,
             at_bottom=self.region.bottom >= self.screen.size.height,
         )
-        lines = self._drawing.lines(self.size, backdrop)[crop.y : crop.bottom]
+        lines = self._drawing.lines(self.size, style)[crop.y : crop.bottom]
         if crop.column_span == (0, self.size.width):
             return lines
         return [line.crop(crop.x, crop.right) for line in lines]

@@ -20,7 +20,7 @@ from textual.pilot import Pilot
 from engine.engine import Engine
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.capability import PROTOCOLS, Graphics, ProtocolName
+from t2itui.graphics.detection import PROTOCOLS, Graphics, ProtocolName
 from t2itui.screens.search.card import Card
 from t2itui.session import Session
 from tests.bench.big_library import QUERY, build

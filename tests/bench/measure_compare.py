@@ -36,7 +36,7 @@ from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.storybook.captions import graded_captions
 from engine.storybook.claims import swapped
-from engine.storybook.shipped import Record, read_records
+from engine.storybook.gallery import Record, read_records
 from engine.storybook.wording import Caption, Language, write_plainly
 
 PICTURES = 200

@@ -58,48 +58,20 @@ asyncio.run(main())
 
 
 PUBLIC = {
-    *(
-        "engine.collections",
-        "engine.doctor",
-        "engine.engine",
-        "engine.errors",
-        "engine.events",
-        "engine.file_types",
-        "engine.results",
-        "engine.requests",
-        "engine.results",
-        "engine.settings",
-        "engine.states",
-    ),
+    *("engine", "engine.collections", "engine.doctor", "engine.engine", "engine.errors"),
+    *("engine.events", "engine.file_types", "engine.requests", "engine.results"),
+    *("engine.settings", "engine.states", "engine.untrusted.documents"),
     *("engine.comparing.files", "engine.comparing.known_scenes", "engine.comparing.sheet"),
-    *(
-        "engine.evaluation.evaluator",
-        "engine.evaluation.plots",
-        "engine.requests",
-        "engine.evaluation.results",
-    ),
+    *("engine.evaluation.evaluator", "engine.evaluation.plots", "engine.evaluation.results"),
     *("engine.generation.generation", "engine.generation.recipe", "engine.generation.request"),
     *("engine.jobs.codec", "engine.jobs.jobs"),
-    *(
-        "engine.models.generator_info",
-        "engine.models.generators",
-        "engine.models.parameters",
-        "engine.models.schedulers",
-    ),
-    *(
-        "engine.scoring",
-        "engine.scoring.matcher",
-        "engine.scoring.registry",
-        "engine.scoring.resampling",
-    ),
+    *("engine.models.generator_info", "engine.models.generators"),
+    *("engine.models.parameters", "engine.models.schedulers"),
+    *("engine.scoring", "engine.scoring.matcher", "engine.scoring.registry"),
+    "engine.scoring.resampling",
     *("engine.search.labels", "engine.search.query"),
     "engine.storybook.suggestions",
-    *(
-        "engine.training.report",
-        "engine.requests",
-        "engine.training.run",
-        "engine.training.training",
-    ),
+    *("engine.training.report", "engine.training.run", "engine.training.training"),
 }
 """The modules of the engine that the app and the command line may know."""
 

@@ -29,7 +29,7 @@ from engine.results import (
 from engine.settings import EngineSettings
 from engine.states import JobKind, JobState
 from t2itui.app import JobReported
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.jobs.controller import JobsController
 from t2itui.screens.jobs.screen import JobsScreen

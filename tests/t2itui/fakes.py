@@ -35,7 +35,7 @@ from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
 from engine.states import JobKind, ZeroState
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.search.screen import SearchScreen
 from t2itui.session import Session
 from t2itui.settings import AppSettings

@@ -15,7 +15,7 @@ from engine.models.generators import GeneratorState, Unloaded
 from engine.settings import EngineSettings
 from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.capability import Graphics, ProtocolName
+from t2itui.graphics.detection import Graphics, ProtocolName
 from t2itui.session import Session
 from t2itui.settings import AppSettings
 from tests.engine.generation.studio import ColourEncoders, ColourGenerators, green, space

@@ -12,7 +12,7 @@ from engine.engine import Engine
 from engine.requests import ImportRequest
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.session import Session
 
 ENCODER = "made-up/colours"

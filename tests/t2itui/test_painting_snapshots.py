@@ -28,8 +28,8 @@ from engine.settings import EngineSettings
 from engine.states import GenerationPhase, JobKind, JobState, Unit
 from t2itui.app import T2ITuiApp
 from t2itui.screens.generate.screen import GenerationScreen
+from t2itui.screens.jobs.board import as_ppm
 from t2itui.screens.jobs.strip import JobsStrip
-from t2itui.screens.jobs.views import as_ppm
 from tests.engine.generation.studio import ColourGenerators
 from tests.t2itui.fakes import FakeEngine, FakeGeneration, fake_app, search_screen, until
 

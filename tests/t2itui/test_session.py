@@ -15,7 +15,7 @@ from engine.generation.request import GenerateRequest
 from engine.models.generators import GeneratorState, MemoryUse, Unloaded
 from engine.results import JobRecord
 from engine.states import JobKind, JobState, ProcessState
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.generate.controller import GenerationController
 from t2itui.screens.jobs.controller import JobsController
 from t2itui.session import (

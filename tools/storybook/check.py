@@ -12,8 +12,7 @@ import torch
 from safetensors.numpy import load_file
 
 from engine.collections import BUILT_IN
-from engine.storybook.queries import routing_queries
-from engine.storybook.shipped import FIGURES, read_records
+from engine.storybook.gallery import FIGURES, read_records, routing_queries
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder
 from tools.storybook.encoder.measures import Figures, Texts, measure, table, write_card

@@ -34,8 +34,8 @@ from engine.search.text_embedder import bank_texts
 from engine.settings import EngineSettings
 from engine.storybook.captions import captions_of
 from engine.storybook.claims import Claim
+from engine.storybook.gallery import Record, read_records
 from engine.storybook.scenes import Scene
-from engine.storybook.shipped import Record, read_records
 from engine.storybook.suggestions import SUGGESTIONS, first_texts
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder

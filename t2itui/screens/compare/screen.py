@@ -473,5 +473,4 @@ class CompareScreen(AppScreen):
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that repeats the screen."""
         command = compare_command(self.session.home, self.sheet)
-        self.app.copy_to_clipboard(command)
-        self.notify(plain(command), title="Copied", markup=False)
+        self.copy(command)

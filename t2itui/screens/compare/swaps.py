@@ -163,5 +163,4 @@ class SwapScreen(AppScreen):
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that makes the same test."""
         command = compare_command(self.session.home, self._sheet, "--swaps")
-        self.app.copy_to_clipboard(command)
-        self.notify(plain(command), title="Copied", markup=False)
+        self.copy(command)

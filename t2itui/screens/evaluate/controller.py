@@ -6,13 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError, RequestError
+from engine.errors import RequestError
 from engine.jobs.codec import request_from_json
 from engine.requests import EvaluateRequest
 from t2itui.session import CancelJob
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
     from engine.evaluation.evaluator import Evaluator
     from engine.evaluation.results import Evaluation, EvaluationHead
     from t2itui.screens.jobs.board import JobView
@@ -27,16 +26,9 @@ class EvaluationsController:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    @property
-    def engine(self) -> Engine:
-        """The engine; callers act only once it is open."""
-        if self._session.engine is None:
-            raise EngineError("the library is not open yet")
-        return self._session.engine
-
     async def evaluator(self) -> Evaluator:
         """The part of the engine that evaluates; its import would hold up the keys."""
-        return await asyncio.to_thread(lambda: self.engine.evaluator)
+        return await asyncio.to_thread(lambda: self._session.open_engine.evaluator)
 
     async def read(self, limit: int, offset: int, containing: str) -> list[EvaluationHead]:
         """Kept evaluations from the `offset`th on, the newest first."""
@@ -55,14 +47,14 @@ class EvaluationsController:
     async def encoders(self) -> list[str]:
         """Ids of the encoders that a form offers; what checks its answer is loaded too."""
         await self.evaluator()
-        return [record.id for record in await self.engine.library.encoders()]
+        return [record.id for record in await self._session.open_engine.library.encoders()]
 
     async def request_of(
         self, head: EvaluationHead | None, view: JobView | None
     ) -> EvaluateRequest | None:
         """What was asked for a row; None where it has neither an evaluation nor a job."""
         if view is not None:
-            job = self.engine.jobs.find(view.job_id)
+            job = self._session.open_engine.jobs.find(view.job_id)
             text = None if job is None else job.request
         elif head is not None:
             text = (await (await self.evaluator()).get(head.id)).request
@@ -75,11 +67,11 @@ class EvaluationsController:
 
     def start(self, request: EvaluateRequest) -> int:
         """Start to evaluate, and return the id of the job."""
-        return self.engine.evaluate(request).id
+        return self._session.open_engine.evaluate(request).id
 
     def result_of(self, job_id: int) -> Evaluation | None:
         """What a job of this session found."""
-        return self.engine.evaluator.of_job(job_id)
+        return self._session.open_engine.evaluator.of_job(job_id)
 
     def cancel(self, view: JobView) -> None:
         """Cancel a job, or take what came of it out of sight."""

@@ -387,17 +387,13 @@ class EvaluateScreen(PagedScreen):
         if head is None:
             self.action_copy_asking()
         elif self.detail.tab is EvaluationTab.CHANGE and self.pair is not None:
-            self._copy(shell_commands.compare_evaluations_command(home, *self.pair))
+            self.copy(shell_commands.compare_evaluations_command(home, *self.pair))
         else:
-            self._copy(shell_commands.show_command(home, head.id))
+            self.copy(shell_commands.show_command(home, head.id))
 
     @work(group="ask")
     async def action_copy_asking(self) -> None:
         """Put the command on the clipboard that evaluates the same again."""
         request = await self._request()
         if request is not None:
-            self._copy(shell_commands.job_command(self.session.home, request))
-
-    def _copy(self, command: str) -> None:
-        self.app.copy_to_clipboard(command)
-        self.notify(plain(command), title="Copied", markup=False)
+            self.copy(shell_commands.job_command(self.session.home, request))

@@ -21,10 +21,9 @@ from engine.states import JobKind, JobState
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
 from t2itui.screens.generate.details import PicturePane, parameter_pairs, picture_words
-from t2itui.screens.jobs.board import JobView
+from t2itui.screens.jobs.board import JobView, as_ppm
 from t2itui.screens.jobs.line import MARKS, TONES, progress_line, with_button
 from t2itui.screens.jobs.strip import JobsStrip
-from t2itui.screens.jobs.views import as_ppm
 from t2itui.session import CancelJob, EditRequest, RepeatGeneration, Session, StartGeneration
 from t2itui.text.plain import plain
 from t2itui.widgets.basics import Backdrop
@@ -426,8 +425,7 @@ class GenerationScreen(AppScreen):
 
         if self.details is not None:
             command = job_command(self.session.home, self.details.spec)
-            self.app.copy_to_clipboard(command)
-            self.notify(plain(command), title="Command copied", markup=False)
+            self.copy(command, "Command copied")
 
     def action_save(self) -> None:
         """Ask where a copy of the picture is to go."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError
 from engine.states import Route
 from t2itui.text.words import when_words
 from t2itui.widgets.sheet import Column, Row
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
     from engine.results import Receipt, SearchResult
     from t2itui.session import Session
 
@@ -55,16 +53,9 @@ class HistoryController:
         self.receipts: dict[str, Receipt] = {}
         """By id, the newest first."""
 
-    @property
-    def engine(self) -> Engine:
-        """The engine; callers act only once it is open."""
-        if self._session.engine is None:
-            raise EngineError("the library is not open yet")
-        return self._session.engine
-
     async def read(self, limit: int, offset: int, containing: str) -> Sequence[Receipt]:
         """Receipts from the `offset`th on, the newest first."""
-        return await self.engine.history.entries(limit, offset, containing)
+        return await self._session.open_engine.history.entries(limit, offset, containing)
 
     def take(self, receipts: Sequence[Receipt], *, offset: int) -> None:
         """Take a page of receipts; the first one stands for a list read anew."""
@@ -78,10 +69,10 @@ class HistoryController:
 
     async def open(self, receipt_id: str) -> tuple[SearchResult, Mapping[int, bytes]]:
         """The results of a receipt, and thumbnails of its first ones."""
-        result = await self.engine.history.replay(receipt_id, note_use=False)
+        result = await self._session.open_engine.history.replay(receipt_id, note_use=False)
         first = [row.picture_id for row in result.rows[:LOOKED_AT]]
-        return result, await self.engine.library.thumbnails(first)
+        return result, await self._session.open_engine.library.thumbnails(first)
 
     async def delete(self, receipt_id: str) -> None:
         """Delete a receipt."""
-        await self.engine.history.forget([receipt_id])
+        await self._session.open_engine.history.forget([receipt_id])

@@ -280,5 +280,4 @@ class HistoryScreen(PagedScreen):
         """Put the command on the clipboard that replays the receipt."""
         if self.current is not None:
             command = shell_commands.replay_command(self.session.home, self.current.id)
-            self.app.copy_to_clipboard(command)
-            self.notify(plain(command), title="Copied", markup=False)
+            self.copy(command)

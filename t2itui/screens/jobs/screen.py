@@ -335,8 +335,7 @@ class JobsScreen(AppScreen):
         """Put the command on the clipboard that does the same."""
         if self.current is not None and self.current.request is not None:
             command = job_command(self.session.home, self.current.request)
-            self.app.copy_to_clipboard(command)
-            self.notify(plain(command), title="Copied", markup=False)
+            self.copy(command)
 
 
 def story(job: ListedJob) -> Content:

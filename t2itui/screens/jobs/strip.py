@@ -10,9 +10,8 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from t2itui.graphics.picture import Picture
-from t2itui.screens.jobs.board import JobBoard, JobView
+from t2itui.screens.jobs.board import JobBoard, JobView, as_ppm
 from t2itui.screens.jobs.line import job_line, summary_line
-from t2itui.screens.jobs.views import as_ppm
 
 ROOMY_HEIGHT = 30
 """From so many lines of terminal on the strip may take ROOMY_LINES of them."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError
 from engine.requests import DownloadRequest, ImportRequest, IndexRequest
 from t2itui.screens.library.state import (
     LibraryState,
@@ -18,7 +17,6 @@ from t2itui.screens.library.state import (
 from t2itui.text import shell_commands
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
     from t2itui.session import Session
     from t2itui.widgets.sheet import Row
 
@@ -31,16 +29,9 @@ class LibraryController:
         self.state: LibraryState | None = None
         """None until it was read."""
 
-    @property
-    def engine(self) -> Engine:
-        """The engine; callers act only once it is open."""
-        if self._session.engine is None:
-            raise EngineError("the library is not open yet")
-        return self._session.engine
-
     async def read(self) -> LibraryState:
         """The library as it is now; starts no model."""
-        return await read_library(self.engine)
+        return await read_library(self._session.open_engine)
 
     def allows(self, action: str, tab: LibraryTab, row: Row | None, rows: Sequence[Row]) -> bool:
         """Whether an action makes sense for a table and the row under its cursor."""
@@ -64,7 +55,7 @@ class LibraryController:
         """What brings folders up to date, with an encoder that is on this machine."""
         encoder = None
         if self.state is not None and self._session.engine is not None:
-            encoder = encoder_for_rescan(self.state, self.engine.settings.encoder)
+            encoder = encoder_for_rescan(self.state, self._session.open_engine.settings.encoder)
         return IndexRequest(folders=folders, encoder=encoder)
 
     def rescan_all(self) -> IndexRequest | None:
@@ -75,35 +66,35 @@ class LibraryController:
 
     def index(self, request: IndexRequest) -> None:
         """Start to index."""
-        self.engine.index(request)
+        self._session.open_engine.index(request)
 
     async def forget(self, folder: Path) -> str:
         """Take a folder out of the library, and return what there is to say of it."""
-        dropped = await self.engine.library.forget(folder)
+        dropped = await self._session.open_engine.library.forget(folder)
         return f"{dropped:,} pictures left the library"
 
     # The built-in collection
 
     async def collection_pictures(self) -> int | None:
         """How many pictures of the collection are in the library; None where it is left out."""
-        state = await self.engine.collection.state()
+        state = await self._session.open_engine.collection.state()
         return None if state.folder is None else state.pictures
 
     async def bring_collection_back(self) -> str:
         """Take the built-in pictures in, and return what there is to say of it."""
-        state = await self.engine.collection.bring_back()
+        state = await self._session.open_engine.collection.bring_back()
         return f"{state.pictures:,} drawn pictures are in"
 
     async def leave_collection_out(self) -> str:
         """Leave the built-in pictures out, and return what there is to say of it."""
-        await self.engine.collection.leave_out()
+        await self._session.open_engine.collection.leave_out()
         return "It is left out until b takes it back"
 
     # The rest
 
     def import_vectors(self, request: ImportRequest) -> None:
         """Start to import vectors made elsewhere."""
-        self.engine.import_vectors(request)
+        self._session.open_engine.import_vectors(request)
 
     def download(self, encoder_id: str) -> str:
         """Download an encoder, or return where it is already."""
@@ -113,7 +104,7 @@ class LibraryController:
             return ""
         if model.location:
             return f"It is here: {model.location}"
-        self.engine.download(encoder_id)
+        self._session.open_engine.download(encoder_id)
         return ""
 
     def command(self, tab: LibraryTab, row: Row | None) -> str:

@@ -303,12 +303,8 @@ class LibraryScreen(AppScreen):
         """Put the path under the cursor on the clipboard."""
         row = self.sheet.current
         if row is not None:
-            self._copy(row.key)
+            self.copy(row.key)
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that does what this table is for."""
-        self._copy(self.controller.command(self.tab, self.sheet.current))
-
-    def _copy(self, text: str) -> None:
-        self.app.copy_to_clipboard(text)
-        self.notify(plain(text), title="Copied", markup=False)
+        self.copy(self.controller.command(self.tab, self.sheet.current))

@@ -19,8 +19,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from t2itui.graphics.art import Line
-from t2itui.graphics.drawing import Backdrop, Drawing, DrawingHolder
+from t2itui.graphics.art import UncachedStrip
+from t2itui.graphics.drawing import Drawing, DrawingHolder, DrawingStyle
 from t2itui.text.plain import plain
 from t2itui.widgets.score_bar import bar, head
 
@@ -44,7 +44,7 @@ class CardLooks:
 
     def __init__(self, grid: Widget, *, focused: bool) -> None:
         background = grid.background_colors[1]
-        self.backdrop = Backdrop(background=background, words=grid.rich_style)
+        self.style = DrawingStyle(background=background, words=grid.rich_style)
         filters = tuple(grid.get_line_filters())
         styles = grid.get_component_styles
         chosen = styles("card--focused" if focused else "card--selected").background
@@ -231,14 +231,16 @@ class Card:
     def lines(self, width: int, height: int, looks: CardLooks) -> list[Strip]:
         """The card in `height` strips of `width` cells; the same list while nothing changed."""
         rows = max(0, height - CAPTION_ROWS)
-        picture = self.picture.lines(Size(max(0, width - EDGE), rows), looks.backdrop)
+        picture = self.picture.lines(Size(max(0, width - EDGE), rows), looks.style)
         key = (width, height, looks, self._is_selected, self._scores, self.name)
         if self._lines is None or self._lines[0] is not picture or self._lines[1] != key:
             edge = looks.edge(selected=self._is_selected)
             below = looks.caption(
                 self.caption(max(0, width - EDGE)), below=self.is_below, selected=self._is_selected
             )
-            lines: list[Strip] = [Line.join((edge, line)) for line in (*picture[:rows], *below)]
+            lines: list[Strip] = [
+                UncachedStrip.join((edge, line)) for line in (*picture[:rows], *below)
+            ]
             self._lines = (picture, key, lines[:height])
         return self._lines[2]
 
@@ -288,7 +290,7 @@ class CardColumn(Widget):
         (width, height), looks = self.size, self._looks()
         cards = self._cards(self.number) if width > EDGE else ()
         lines = [line for card in cards for line in card.lines(width, self.card_height, looks)]
-        lines += [Strip.blank(width, looks.backdrop.words)] * (height - len(lines))
+        lines += [Strip.blank(width, looks.style.words)] * (height - len(lines))
         lines = lines[crop.y : crop.bottom]
         if crop.column_span == (0, width):
             return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import EngineError, RequestError
+from engine.errors import RequestError
 from engine.jobs.codec import request_from_json
 from t2itui.screens.train.list import (
     ListedMatcher,
@@ -21,7 +21,6 @@ from t2itui.screens.train.list import (
 from t2itui.text.words import counted
 
 if TYPE_CHECKING:
-    from engine.engine import Engine
     from engine.requests import TrainRequest
     from t2itui.session import Session
     from t2itui.widgets.sheet import Row
@@ -42,24 +41,17 @@ class TrainController:
         self.wanted = ""
         """Key of the row to go to when it is listed."""
 
-    @property
-    def engine(self) -> Engine:
-        """The engine; callers act only once it is open."""
-        if self._session.engine is None:
-            raise EngineError("the library is not open yet")
-        return self._session.engine
-
     # What is listed
 
     async def read(self) -> TrainState:
         """Matchers, trainings that were stopped, and labels, as they are now."""
-        return await read_state(self.engine)
+        return await read_state(self._session.open_engine)
 
     def rows(self) -> list[Row]:
         """Trainings and matchers as they are now; nothing before they were read."""
         if self.state is None or self._session.engine is None:
             return []
-        found = trainings(self.engine, self._session.board.views, self.state)
+        found = trainings(self._session.open_engine, self._session.board.views, self.state)
         self.trainings = {training_key(each.job_id): each for each in found}
         return [*map(training_row, found), *map(matcher_row, self.state.matchers)]
 
@@ -112,7 +104,7 @@ class TrainController:
 
     def follow_end(self, job_id: int, current: str) -> None:
         """Go on to the matcher that a training became, if its row is the current one."""
-        found = self.engine.training.of_job(job_id)
+        found = self._session.open_engine.training.of_job(job_id)
         if current == training_key(job_id) and found is not None and found.id:
             self.wanted = matcher_key(found.id)
 
@@ -129,15 +121,15 @@ class TrainController:
 
     def start(self, request: TrainRequest) -> None:
         """Start a training, or go on with the same one that was stopped."""
-        self.wanted = training_key(self.engine.train(request).id)
+        self.wanted = training_key(self._session.open_engine.train(request).id)
 
     async def store(self, job_id: int) -> str:
         """Put what was trained in force although it does no better."""
-        return self._in_force(await self.engine.training.store(job_id))
+        return self._in_force(await self._session.open_engine.training.store(job_id))
 
     async def take_in(self, source: Path) -> str:
         """Put a matcher of a file in force."""
-        return self._in_force(await self.engine.training.take_in(source))
+        return self._in_force(await self._session.open_engine.training.take_in(source))
 
     def _in_force(self, matcher_id: int) -> str:
         self.wanted = matcher_key(matcher_id)
@@ -145,15 +137,15 @@ class TrainController:
 
     async def export(self, matcher_id: int, target: Path) -> str:
         """Write a matcher to a file."""
-        await self.engine.training.export(matcher_id, target)
+        await self._session.open_engine.training.export(matcher_id, target)
         return f"{target} is written"
 
     async def delete(self, matcher_id: int) -> str:
         """Delete a matcher."""
-        await self.engine.training.remove(matcher_id)
+        await self._session.open_engine.training.remove(matcher_id)
         return f"Matcher {matcher_id} is deleted"
 
     async def forget_labels(self, encoder_id: str, count: int) -> str:
         """Take back every label about an encoder's match."""
-        await self.engine.searcher.labels.forget(encoder_id)
+        await self._session.open_engine.searcher.labels.forget(encoder_id)
         return f"{counted(count, 'label')} forgotten"

@@ -339,5 +339,4 @@ class TrainScreen(AppScreen):
         command = shell_commands.models_command(home)
         if request is not None:
             command = shell_commands.job_command(home, request)
-        self.app.copy_to_clipboard(command)
-        self.notify(plain(command), title="Copied", markup=False)
+        self.copy(command)

@@ -9,7 +9,7 @@ from engine.collections import BUILT_IN
 from engine.errors import ModelUnusableError
 from engine.models.generator_info import read_generator_info
 from engine.models.vocabulary import FILE, Vocabulary, read_vocabulary
-from engine.storybook.queries import routing_queries
+from engine.storybook.gallery import routing_queries
 from engine.storybook.scenes import Scene
 from engine.storybook.suggestions import SUGGESTIONS
 from tools.storybook.sampling import sample_scene

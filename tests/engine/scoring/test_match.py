@@ -120,7 +120,7 @@ def test_a_picture_is_no_evidence_of_what_is_made_of_it() -> None:
             "": Background(vectors=pictures[:40], random=pictures[:40], pictures=(pictures[:40],))
         },
     )
-    logits = background_logits(context, ScorerKind.MATCH, np.arange(50))
+    logits = background_logits(context, ScorerKind.MATCH, "", context.matrix.columns)
     silent = np.argwhere(np.isneginf(logits))
     assert silent.tolist() == [[n, n] for n in range(40)]
     zero = measure_zero(context, ScorerKind.MATCH)

@@ -14,7 +14,7 @@ from engine.events import JobProgress
 from engine.jobs.jobs import Jobs
 from engine.library.library import Library
 from engine.models.encoders import Encoders
-from engine.results import FloatArray, IdArray
+from engine.results import FloatArray
 from engine.scoring.match import MatchContext, background_logits
 from engine.search import zeros
 from engine.search.searcher import Searcher
@@ -34,10 +34,10 @@ class Scored:
         self.pictures = 0
 
     def __call__(
-        self, context: MatchContext, scorer: str, rows: IdArray, language: str = ""
+        self, context: MatchContext, scorer: str, language: str, columns: FloatArray
     ) -> FloatArray:
-        self.pictures += len(rows)
-        return background_logits(context, scorer, rows, language)
+        self.pictures += columns.shape[1]
+        return background_logits(context, scorer, language, columns)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.storybook.captions import claim_of, partial_claim
 from engine.storybook.claims import Claim, Subject, is_true, swapped
-from engine.storybook.queries import truth_matrix
+from engine.storybook.gallery import truth_matrix
 from tools.storybook.encoder.batches import without_colour
 from tools.storybook.negatives import absent, recombined
 from tools.storybook.sampling import sample_scene

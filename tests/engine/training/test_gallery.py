@@ -17,9 +17,8 @@ from engine.results import FloatArray
 from engine.settings import EngineSettings
 from engine.storybook.captions import captions_of
 from engine.storybook.claims import is_true
-from engine.storybook.queries import swapped_claims
+from engine.storybook.gallery import read_records, swapped_claims
 from engine.storybook.scenes import Scene
-from engine.storybook.shipped import read_records
 from engine.storybook.wording import Language, fixed_wording
 from engine.training.split import as_arrays, split
 

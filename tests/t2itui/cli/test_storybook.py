@@ -7,7 +7,7 @@ from safetensors import safe_open
 
 from engine.collections import BUILT_IN
 from engine.storybook.claims import is_true
-from engine.storybook.shipped import read_records
+from engine.storybook.gallery import read_records
 from engine.storybook.suggestions import SUGGESTIONS
 from tests.t2itui.cli.conftest import RunCli, json_lines
 

@@ -12,7 +12,7 @@ from engine.comparing.sheet import ComparisonSheet, Description, load_sheet
 from engine.engine import Engine
 from engine.errors import RequestError
 from engine.settings import EngineSettings
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.common.dialogs import FileDialog
 from t2itui.screens.compare.editing import SheetScores
 from t2itui.screens.compare.files import (

@@ -12,7 +12,7 @@ from engine.errors import EngineError, RequestError
 from engine.evaluation.results import EvaluationHead
 from engine.requests import EvaluateRequest
 from engine.states import JobKind, JobState
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.evaluate.controller import OTHER_VERSION, EvaluationsController
 from t2itui.screens.evaluate.list import MARKED, UNKEPT, EvaluationList, job_key
 from t2itui.screens.jobs.board import JobView

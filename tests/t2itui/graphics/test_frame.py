@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from t2itui.graphics.frame import SYMBOLS, Reason, frame
+from t2itui.graphics.art import SYMBOLS, Reason, frame
 
 
 @given(

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
-from t2itui.graphics.art import Line
-from t2itui.graphics.capability import Graphics, ProtocolName
+from t2itui.graphics.art import UncachedStrip
+from t2itui.graphics.detection import Graphics, ProtocolName
 from t2itui.graphics.picture import Picture
 
 HALF = Graphics(protocol="halfcell", reason="test", cell_width=10, cell_height=20)
@@ -247,11 +247,11 @@ async def test_a_file_that_claims_too_many_pixels_is_not_decoded() -> None:
 
 
 def test_a_line_shown_whole_goes_without_the_garbage_collector() -> None:
-    line = Line([Segment("abcd")], 4)
+    line = UncachedStrip([Segment("abcd")], 4)
     assert line.divide([4]) == [line]
     assert [part.text for part in line.divide([1, 4])] == ["a", "bcd"]
-    assert isinstance(Line.join((line, line)), Line)
-    whole = Line([Segment("abcd")], 4)
+    assert isinstance(UncachedStrip.join((line, line)), UncachedStrip)
+    whole = UncachedStrip([Segment("abcd")], 4)
     whole.divide([4])
     gc.collect()
     gc.disable()

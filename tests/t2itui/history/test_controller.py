@@ -8,7 +8,7 @@ import pytest
 
 from engine.engine import Engine
 from engine.errors import EngineError
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.history.controller import LOOKED_AT, HistoryController
 from t2itui.session import Session
 from tests.t2itui.fake_library import FakeEngine

@@ -10,7 +10,7 @@ import pytest
 from engine.collections import BUILT_IN
 from engine.engine import Engine
 from engine.errors import EngineError
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.library.controller import LibraryController
 from t2itui.screens.library.state import LibraryTab
 from t2itui.session import Session

@@ -17,7 +17,7 @@ from engine.jobs.jobs import Job, Outcome
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.capability import HALF_CELLS
+from t2itui.graphics.detection import HALF_CELLS
 from t2itui.screens.history.screen import HistoryScreen
 from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.jobs.strip import JobsStrip

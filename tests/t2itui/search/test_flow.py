@@ -15,7 +15,7 @@ from engine.models.encoders import EncoderState
 from engine.results import SearchWarning
 from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.search.collection import REFRESH_S
 from t2itui.screens.search.lines import RouteLine, WarningsLine
 from t2itui.session import Session

@@ -13,7 +13,7 @@ from engine.events import JobCancelled, JobEvent
 from engine.jobs.codec import request_to_json
 from engine.requests import TrainRequest
 from engine.training.run import TrainedMatcher
-from t2itui.graphics.capability import Graphics
+from t2itui.graphics.detection import Graphics
 from t2itui.screens.train.controller import TrainController
 from t2itui.screens.train.list import matcher_key, training_key
 from t2itui.session import Session

@@ -18,8 +18,7 @@ from engine.events import (
 from engine.jobs.codec import job_request, request_to_json
 from engine.requests import TrainRequest
 from engine.states import JobKind, JobState, Unit
-from t2itui.screens.jobs.board import JobBoard, JobView
-from t2itui.screens.jobs.views import MOST_POINTS, TrainingView
+from t2itui.screens.jobs.board import MOST_POINTS, JobBoard, JobView, TrainingView
 from t2itui.screens.train.detail import stage_lines, training_plots
 from t2itui.text.shell_commands import job_command
 

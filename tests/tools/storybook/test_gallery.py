@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from engine.storybook.claims import is_true
-from engine.storybook.shipped import read_line, read_records
+from engine.storybook.gallery import read_line, read_records
 from engine.storybook.suggestions import SUGGESTIONS, Suggestion
 from engine.storybook.vocabulary import ACTIONS, ANIMALS
 from engine.storybook.wording import Language

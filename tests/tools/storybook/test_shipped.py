@@ -11,7 +11,7 @@ from engine.collections import BUILT_IN
 from engine.models.encoder_info import hash_folder
 from engine.scoring.matcher import read_matcher
 from engine.storybook.claims import Claim, Subject, is_true
-from engine.storybook.shipped import FIGURES, read_records
+from engine.storybook.gallery import FIGURES, read_records
 from tools.storybook.gallery import gallery_scenes
 from tools.storybook.renderer.render import render
 

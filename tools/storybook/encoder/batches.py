@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from engine.storybook.captions import claim_of, full_claim, partial_claim
 from engine.storybook.claims import Claim, Subject, full_subject, is_true, swapped
-from engine.storybook.queries import truth_matrix
+from engine.storybook.gallery import truth_matrix
 from engine.storybook.scenes import UNSEEN_PAIRS, Scene
 from engine.storybook.vocabulary import ANIMALS, ATTRIBUTES
 from engine.storybook.wording import Caption, Language, write

@@ -18,7 +18,7 @@ from safetensors import safe_open
 from engine.scoring.metrics import auc
 from engine.storybook.captions import claim_of, full_claim
 from engine.storybook.claims import Claim, Subject, is_true
-from engine.storybook.queries import swapped_claims
+from engine.storybook.gallery import swapped_claims
 from engine.storybook.scenes import Animal, Scene
 from engine.storybook.vocabulary import ATTRIBUTES, NO_PROP
 from engine.storybook.wording import Language, fixed_wording

@@ -11,7 +11,7 @@ from engine.results import FloatArray
 from engine.storybook.captions import claim_of, full_claim, partial_claim
 from engine.storybook.captions import graded_claims as graded_claims
 from engine.storybook.claims import Claim, Subject, is_true, swapped
-from engine.storybook.queries import truth_matrix
+from engine.storybook.gallery import truth_matrix
 from engine.storybook.scenes import Scene
 from engine.storybook.wording import Caption, Language, write, write_plainly
 from tools.storybook.generator.prompts import Prompt

@@ -14,9 +14,14 @@ from engine.scoring.matcher import Matcher
 from engine.scoring.metrics import auc, calibration_error, reliability
 from engine.storybook.captions import claim_of
 from engine.storybook.claims import Claim, Subject
-from engine.storybook.queries import Query, routing_queries, swapped_claims, truth_matrix
+from engine.storybook.gallery import (
+    Query,
+    read_records,
+    routing_queries,
+    swapped_claims,
+    truth_matrix,
+)
 from engine.storybook.scenes import Scene
-from engine.storybook.shipped import read_records
 from engine.storybook.vocabulary import ANIMALS
 from engine.storybook.wording import Language, write
 from tools.storybook.encoder.folder import EncoderFolder

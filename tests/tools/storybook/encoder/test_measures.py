@@ -9,7 +9,7 @@ import pytest
 from engine.scoring.metrics import auc
 from engine.storybook.captions import full_claim
 from engine.storybook.claims import is_true
-from engine.storybook.queries import routing_queries
+from engine.storybook.gallery import routing_queries
 from engine.storybook.scenes import Scene
 from engine.storybook.wording import Language, write
 from tools.storybook.encoder.measures import Vectors, measure

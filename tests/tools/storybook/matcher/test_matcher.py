@@ -8,7 +8,7 @@ import torch
 
 from engine.storybook.captions import full_claim, graded_claims
 from engine.storybook.claims import is_true
-from engine.storybook.queries import routing_queries
+from engine.storybook.gallery import routing_queries
 from engine.workers.fitting import FitSettings
 from tools.storybook.matcher import pairs
 from tools.storybook.matcher.fit import (

@@ -1,12 +1,15 @@
-"""Queries of a gallery, and claims to measure with, and which scenes they are true of."""
+"""The gallery that ships: its scenes, queries and claims to measure with, what is true of it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.collections import BUILT_IN
 from engine.states import QueryKind
 from engine.storybook.captions import FOREIGN_THINGS, claim_of, foreign_caption, partial_claim
 from engine.storybook.claims import Claim, Subject, is_true, swapped
@@ -14,6 +17,40 @@ from engine.storybook.scenes import UNSEEN_PAIRS, Animal, Scene
 from engine.storybook.suggestions import SUGGESTIONS
 from engine.storybook.vocabulary import ACTIONS, ANIMALS, COLOURS, PLACES, POSITIONS, PROPS, TIMES
 from engine.storybook.wording import Caption, Language, write
+
+FIGURES = BUILT_IN.folder.parent / "figures.json"
+"""What was measured of encoder and matcher."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One picture: its file name, its scene, and captions by language and level."""
+
+    file: str
+    scene: Scene
+    captions: Mapping[Language, tuple[str, ...]]
+
+
+def read_line(line: str) -> Record:
+    """The record of a line; ValueError or KeyError where it is not one."""
+    fields = json.loads(line)
+    scene = Scene(
+        animals=tuple(Animal(**animal) for animal in fields["animals"]),
+        place=fields["place"],
+        time=fields["time"],
+        prop=fields["prop"],
+        seed=fields["seed"],
+    )
+    captions = {Language(language): tuple(some) for language, some in fields["captions"].items()}
+    return Record(file=fields["file"], scene=scene, captions=captions)
+
+
+def read_records(folder: Path) -> Iterator[Record]:
+    """The records of a gallery, in order. Raises OSError where the folder holds none."""
+    with (folder / BUILT_IN.records).open(encoding="utf-8") as file:
+        for line in file:
+            yield read_line(line)
+
 
 COUNTS = {QueryKind.SATISFIED: 150, QueryKind.ABSENT: 100, QueryKind.FOREIGN: 50}
 
