@@ -41,7 +41,7 @@ from engine.search.receipts import (
 from engine.search.resolve import QueryResolver, ResolvedQuery, check
 from engine.search.scored_query import QueryScoring
 from engine.search.text_embedder import TextEmbedder, random_prompts
-from engine.search.zeros import StartJob, Zeros, tell
+from engine.search.zeros import STAGE, StartJob, Zeros, tell
 from engine.settings import EngineSettings
 
 _NONE: IdArray = np.empty(0, np.int64)
@@ -100,6 +100,7 @@ class Searcher:
         What cannot be measured is left to them.
         """
         progress = ProgressReporter(job_id, report)
+        progress.report(STAGE, 0)
         for language, prompts in random_prompts().items():
             request = SearchRequest(query=prompts[0], encoder_id=encoder_id)
             with suppress(T2IError):
