@@ -251,6 +251,11 @@ class Jobs:
         """The jobs of all sessions that the cache knows, the newest first."""
         return await self._cache.read(list_jobs, limit)
 
+    async def ended(self) -> None:
+        """Wait until no job waits or works."""
+        while self._drivers:
+            await asyncio.wait(self._drivers)
+
     async def aclose(self) -> None:
         """Cancel what runs and wait until it has stopped and is written down."""
         for job in self._jobs.values():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.support.streams import OutputLostError, is_closed, says_all
+from t2itui.streams import OutputLostError, is_closed, says_all
 from t2itui.text.plain import plain
 from t2itui.text.tables import write_table
 

@@ -366,13 +366,17 @@ class SearchScreen(AppScreen):
         else:
             self.query_line.input.blur()
 
-    def _stop_waiting(self) -> None:
+    def _stop_waiting(self, why: str = "cancelled") -> None:
         self.workers.cancel_group(self, SEARCHING)
         self.waiting.stop()
         if self.results.listing is not None:
             self.route_line.show_decision(self.results.listing)
         else:
-            self.route_line.show_hint("cancelled")
+            self.route_line.show_hint(why)
+
+    def follow_failed_work(self, group: str) -> None:
+        if group == SEARCHING and self.is_waiting:
+            self._stop_waiting("not answered")
 
     def action_again(self) -> None:
         """Search again, over the library as it is now; open it where that failed before."""
