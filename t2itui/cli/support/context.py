@@ -107,7 +107,8 @@ class Context:
         from engine.engine import Engine
 
         settings = self.settings().engine(self.home)
-        async with Engine.open(settings, with_jobs=with_jobs) as engine:
+        opening = Engine.open(settings, with_jobs=with_jobs, measures_beside=False)
+        async with opening as engine:
             return await work(engine)
 
 
