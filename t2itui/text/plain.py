@@ -28,9 +28,6 @@ _IN_JSON = re.compile(
     "\U000e0001-\U000e007f]"
 )
 """What a terminal obeys, shows not at all, or takes for the end of a line, beside C0 controls."""
-_IN_CELLS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 
 
 def plain(text: str) -> str:
@@ -87,17 +84,3 @@ def plain_json(text: str) -> str:
     JSON lines.
     """
     return _IN_JSON.sub(lambda match: json.dumps(match[0])[1:-1], text)
-
-
-def without_controls(text: str) -> str:
-    """Return text that was laid out already, as wide as it was, without what steers a terminal.
-
-    The last resort for what was drawn without `plain`.
-    """
-    return _IN_CELLS.sub(_as_wide, text)
-
-
-def _as_wide(match: re.Match[str]) -> str:
-    from rich.cells import cell_len
-
-    return _UNKNOWN * cell_len(match[0])
