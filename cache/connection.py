@@ -20,6 +20,7 @@ from cache.errors import (
     CacheReadOnlyError,
     CacheTooNewError,
 )
+from cache.home_files import blame, close_to_others, make_home, open_file
 from cache.schema import SCHEMA_VERSION, migrations
 
 FILE_NAME = "cache.sqlite3"
@@ -103,12 +104,18 @@ def check_version(db: Database, path: Path | str) -> int:
 def _create(path: Path) -> None:
     """Make the folder (0700) and an empty file (0600) where they are missing."""
     home = path.parent
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_home(home)
     with contextlib.suppress(FileExistsError):
-        is_ours = not any(home.iterdir())
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        is_ours = _is_empty(home)
+        os.close(open_file(home, path.name, flags=os.O_CREAT | os.O_EXCL | os.O_RDWR))
         if is_ours:
-            home.chmod(0o700)
+            close_to_others(home)
+
+
+def _is_empty(folder: Path) -> bool:
+    with contextlib.suppress(PermissionError):
+        return not any(folder.iterdir())
+    return False
 
 
 def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
@@ -188,7 +195,9 @@ def cache_error(error: sqlite3.Error, path: Path) -> CacheError:
             hint="Wait for it to finish, or end it, and try again.",
         )
     if primary in _READ_ONLY:
-        return CacheReadOnlyError(f"{path} cannot be written", hint=_MAKE_WRITABLE)
+        why = blame(path)
+        message = f"{path} cannot be written" + (f": {why}" if why else "")
+        return CacheReadOnlyError(message, hint=_MAKE_WRITABLE)
     if primary == sqlite3.SQLITE_FULL or code in _FULL_IO:
         return _full(path)
     if primary in _DAMAGED:
@@ -214,7 +223,9 @@ def unwritable(error: OSError, path: Path) -> CacheError:
     """The kind of CacheError for a file or folder that the system refuses to make or open."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full(path)
-    return CacheReadOnlyError(f"{path} cannot be written: {error.strerror}", hint=_MAKE_WRITABLE)
+    why = blame(path)
+    message = f"{path} cannot be written: {error.strerror}" + (f"; {why}" if why else "")
+    return CacheReadOnlyError(message, hint=_MAKE_WRITABLE)
 
 
 def _full(path: Path) -> CacheFullError:

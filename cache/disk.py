@@ -28,6 +28,11 @@ def exists(path: Path | str) -> bool:
     return os.path.exists(path)
 
 
+def is_link(path: Path | str) -> bool:
+    """Whether it is a link, wherever that leads."""
+    return os.path.islink(path)
+
+
 def refusal(path: Path | str) -> str:
     """Why the system does not say what is there; empty where it does, even if that is nothing."""
     try:

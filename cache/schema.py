@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -273,3 +273,14 @@ def m006_zeros(db: Database) -> None:
     """
     db.execute(_ZEROS)
     db.execute("delete from calibrations")
+
+
+@migrations()
+def m007_failures(db: Database) -> None:
+    """Who failed where a file could not be read; of earlier failures nobody knows: tried again."""
+    for column in (
+        "cause text not null default 'file'",
+        "blamed text not null default ''",
+        "attempts integer not null default 1",
+    ):
+        db.execute(f"alter table failures add column {column}")

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cache.content_files import FOLDER
+from cache.content_files import has_contents
+from cache.generated import has_generated
 from cache.store import Cache
-from engine import disk
 from engine.jobs.jobs import Job, Jobs
 from engine.library.library import Library
 from engine.settings import EngineSettings
@@ -176,8 +176,10 @@ class Engine:
         await self.cache.aclose()
 
     async def _recover_generated(self) -> None:
-        """Bring generated files and their rows together where a crash parted them."""
-        if not self.cache.read_only and disk.is_folder(self.settings.home / FOLDER):
+        """Bring generated files and their rows together where something parted them."""
+        if self.cache.read_only:
+            return
+        if has_contents(self.settings.home) or await self.cache.read(has_generated):
             from engine.generation.store import recover_orphans
 
             await recover_orphans(self.cache, self.settings)

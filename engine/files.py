@@ -10,9 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from cache.home_files import MEMORY_LIMIT, read_file, write_file
 from engine import disk
 from engine.errors import RequestError
-from engine.untrusted.documents import Json, read_object
+from engine.untrusted.documents import Json, parse_object
 
 
 @contextmanager
@@ -70,7 +71,7 @@ REMEMBERED = 50
 def recall(memory: Path) -> dict[str, Json]:
     """What was remembered in a file; nothing where it cannot be read."""
     try:
-        return dict(read_object(memory))
+        return parse_object(read_file(memory.parent, memory.name, limit=MEMORY_LIMIT))
     except (OSError, ValueError):
         return {}
 
@@ -78,7 +79,5 @@ def recall(memory: Path) -> dict[str, Json]:
 def remember(memory: Path, known: Mapping[str, object]) -> None:
     """Replace the file in one step; a place that cannot be written only costs time later."""
     newest = dict(list(known.items())[-REMEMBERED:])
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
     with suppress(OSError):
-        partial.write_text(json.dumps(newest), encoding="utf-8")
-        partial.replace(memory)
+        write_file(memory.parent, memory.name, data=json.dumps(newest).encode())

@@ -168,6 +168,8 @@ class IndexSummary:
     """In the failed already, unchanged, and not tried again."""
     vanished: int = 0
     unreadable_folders: int = 0
+    left_out: int = 0
+    """Files and folders that nobody wants in a library, by their names or a person's patterns."""
     seconds: float = 0.0
 
 

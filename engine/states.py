@@ -59,6 +59,7 @@ class Unit(StrEnum):
     TEXTS = "texts"
     BYTES = "bytes"
     STEPS = "steps"
+    LIBRARIES = "libraries"
 
 
 class ScorerKind(StrEnum):
@@ -100,6 +101,25 @@ class DataKind(StrEnum):
     """Each is a word that the captions of some pictures hold."""
     STORYBOOK = "storybook"
     """Rendered scenes: what each states is known to be true or false of every picture."""
+
+
+class QuerySet(StrEnum):
+    """Which queries a figure of routing is of."""
+
+    ALL = "all"
+    UNSEEN = "unseen"
+    """Those that nothing was learned from."""
+
+
+class PairedMeasure(StrEnum):
+    """By what two scorers are compared on the same queries."""
+
+    R1 = "r@1"
+    MAP = "map"
+    ROUTING = "routing"
+    """The balanced accuracy at the threshold, the mean over library sizes."""
+    UNSEEN_ROUTING = "routing of unseen texts"
+    """The same of texts that nothing was learned from."""
 
 
 class QueryKind(StrEnum):
@@ -222,3 +242,16 @@ _FINDINGS = {
     OutputCheck.NOT_FINITE: "the model computed no numbers",
     OutputCheck.BLOCKED: "the model's safety checker blocked it",
 }
+
+
+class FailureCause(StrEnum):
+    """Who failed where a file gave no picture, and so what must change before it is tried again."""
+
+    FILE = "file"
+    """What it holds: tried again when it changes, or when the decoder does."""
+    DECODER = "decoder"
+    """The process that reads it crashed on it or hung: tried a few times."""
+    MODEL = "model"
+    """The picture was read, and the encoder's settings make nothing of it: for that encoder."""
+    MOMENT = "moment"
+    """Want of memory, of rights, a file being written: tried again by every run."""

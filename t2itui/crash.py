@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from engine import disk
+from engine.home_files import open_log
 from t2itui import __version__
 from t2itui.text.plain import plain
 
@@ -61,11 +61,8 @@ def keep_log(home: Path) -> None:
 
 
 def _append(path: Path, lines: Sequence[str]) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    has_grown = disk.exists(path) and path.stat().st_size > MOST_BYTES
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if has_grown else os.O_APPEND)
-    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
+    descriptor = open_log(path.parents[1], path.parent.name, path.name, limit=MOST_BYTES)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         file.write(f"--- {now}  t2itui {__version__}\n")
         for line in "".join(lines).splitlines():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -24,6 +24,7 @@ from cache.store import Cache
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
+from engine.evaluation.by_size import SizedQueries, SizedRouting, sizes_up_to
 from engine.evaluation.context import match_context
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Figures, Measuring, steps_of
@@ -37,9 +38,10 @@ from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.requests import EvaluateRequest
+from engine.scoring.match import MatchContext
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
-from engine.states import DataKind, Unit
+from engine.states import DataKind, ScorerKind, Unit
 
 
 class EvaluationRun:
@@ -69,11 +71,16 @@ class EvaluationRun:
             lambda done: progress.report("scoring", done, total, unit=Unit.TEXTS)
         )
         progress.report("scoring", 0, total, unit=Unit.TEXTS)
+        queries = SizedQueries.of(material, request.seed)
 
-        def work() -> Figures:
-            return Measuring(material, context, request, pulse.advance).run(request.scorers)
+        def work() -> Measuring:
+            measuring = Measuring(material, context, request, pulse.advance, queries.rows)
+            measuring.run(request.scorers)
+            return measuring
 
-        figures = await on_thread(work, pulse, wait=True)
+        measuring = await on_thread(work, pulse, wait=True)
+        figures = measuring.figures
+        await self._by_size(queries, context, measuring, progress)
         found = self._evaluation(material, match, figures, time.perf_counter() - began)
         try:
             return await self._cache.write(_add, found)
@@ -81,6 +88,46 @@ class EvaluationRun:
             message = f"the result could not be kept: {error.message}"
             report(JobNote(job_id=job_id, message=message))
             return found
+
+    async def _by_size(
+        self,
+        queries: SizedQueries,
+        context: MatchContext,
+        measuring: Measuring,
+        progress: ProgressReporter,
+    ) -> None:
+        """Add routing by library size, of each scorer that gives a probability, to the figures."""
+        scores = measuring.kept_scores
+        if not scores:
+            return
+        names = _routed_scorers(scores, context)
+        count, request = context.matrix.count, self._request
+
+        def show(done: int) -> None:
+            progress.report("routing by library size", done, total, unit=Unit.LIBRARIES)
+
+        pulse = ThreadProgress(show)
+        sized = SizedRouting(
+            queries=queries,
+            context=context,
+            sizes=sizes_up_to(count),
+            threshold=request.threshold,
+            resamples=request.resamples,
+            seed=request.seed,
+            step=pulse.advance,
+        )
+        total = len(names) * sized.steps
+        show(0)
+
+        def work() -> None:
+            for name in names:
+                sized.measure(name, scores.get(name))
+                measuring.figures.by_size.append(sized.curve(name))
+            for name in names[1:]:
+                difference = sized.against(name, names[0])
+                measuring.figures.paired += [] if difference is None else [difference]
+
+        await on_thread(work, pulse, wait=True)
 
     def _evaluation(
         self, material: EmbeddedData, match: str, figures: Figures, seconds: float
@@ -102,7 +149,16 @@ class EvaluationRun:
             swaps=tuple(figures.swaps),
             routing=tuple(figures.routing),
             calibration=tuple(figures.calibration),
+            by_size=tuple(figures.by_size),
         )
+
+
+def _routed_scorers(asked: Iterable[str], context: MatchContext) -> tuple[str, ...]:
+    """The scorers whose routing is told by size: a matcher never without the label-free one."""
+    names = dict.fromkeys(asked)
+    if ScorerKind.MATCH in names and context.matcher is not None and context.backgrounds:
+        names = {str(ScorerKind.LABEL_FREE): None} | names
+    return tuple(names)
 
 
 def check(request: EvaluateRequest) -> None:

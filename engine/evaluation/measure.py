@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.evaluation.data import Data, SwappedPair
+from engine.evaluation.data import Data, LabelledQuery, SwappedPair
 from engine.evaluation.embeddings import EmbeddedData, matrix
 from engine.evaluation.results import (
     CalibrationFigures,
@@ -17,6 +17,7 @@ from engine.evaluation.results import (
     PairedDifference,
     RetrievalFigures,
     RoutingFigures,
+    SizeCurve,
     SwapFigures,
 )
 from engine.language import language_of
@@ -39,7 +40,7 @@ from engine.scoring.metrics import (
 from engine.scoring.ranking import fused, probability
 from engine.scoring.registry import Scorer, find_scorer, parts_of
 from engine.scoring.resampling import Draws, draw, means, median, of_resamples, paired_difference
-from engine.states import Direction, QueryKind
+from engine.states import Direction, PairedMeasure, QueryKind
 
 Floats = NDArray[np.float64]
 
@@ -112,9 +113,9 @@ def paired(
 ) -> tuple[PairedDifference, ...]:
     """`one` against `other` on the same queries: r@1, and mAP where there are several right."""
     mine, theirs = ranks
-    measures = {"r@1": tuple((ranked.first <= 1).astype(np.float64) for ranked in ranks)}
+    measures = {PairedMeasure.R1: tuple((ranked.first <= 1).astype(np.float64) for ranked in ranks)}
     if (mine.rights > 1).any():
-        measures["map"] = mine.precision, theirs.precision
+        measures[PairedMeasure.MAP] = mine.precision, theirs.precision
     results = []
     for measure, (ours, others) in measures.items():
         difference, p = paired_difference(ours, others, direction.draws)
@@ -202,15 +203,6 @@ class AskedRoutes:
     best: Floats
     present: NDArray[np.bool_]
     kinds: tuple[str, ...]
-    text: IdArray
-    """The text that each query asks for."""
-
-    def right(self, threshold: float) -> Floats:
-        """1 where a threshold routes a query right, else 0; both kinds weigh as much, mean 1."""
-        hit = (self.best >= threshold) == self.present
-        share = np.where(self.present, self.present.mean(), 1 - self.present.mean())
-        found: Floats = hit / (2 * share)
-        return found
 
 
 def left_out(scores: FloatArray, right: RightPairs, place: Place = _as_it_is) -> AskedRoutes:
@@ -219,19 +211,17 @@ def left_out(scores: FloatArray, right: RightPairs, place: Place = _as_it_is) ->
     A text of which every picture is right is asked once only.
     """
     queries = np.unique(right.text)
-    whole, rest, without = [], [], []
+    whole, rest = [], []
     others = np.ones(scores.shape, np.bool_)
     others[right.text, right.picture] = False
     for row in queries.tolist():
         whole.append(float(place(row, scores[row]).max()))
         if others[row].any():
             rest.append(float(place(row, scores[row, others[row]]).max()))
-            without.append(row)
     return AskedRoutes(
         best=np.array([*whole, *rest], np.float64),
         present=np.arange(len(whole) + len(rest)) < len(whole),
         kinds=(QueryKind.PRESENT,) * len(whole) + (QueryKind.ABSENT,) * len(rest),
-        text=np.concatenate([queries, np.array(without, np.int64)]),
     )
 
 
@@ -300,8 +290,6 @@ BLOCK = 256
 """Texts whose cosines are computed at once."""
 STEP = 32
 """Texts between two steps: one takes a matcher tenths of a second in a large library."""
-ROUTING = "routing"
-"""The measure of a paired difference of balanced accuracies."""
 _NONE_GIVEN: Mapping[str, FloatArray] = MappingProxyType({})
 
 
@@ -358,6 +346,7 @@ class Figures:
     paired: list[PairedDifference] = field(default_factory=list)
     swaps: list[SwapFigures] = field(default_factory=list)
     routing: list[RoutingFigures] = field(default_factory=list)
+    by_size: list[SizeCurve] = field(default_factory=list)
     calibration: list[CalibrationFigures] = field(default_factory=list)
 
     def add(self, others: Figures, scorer: str) -> None:
@@ -380,10 +369,14 @@ class AskedTexts:
 
     vectors: FloatArray
     languages: tuple[str, ...]
+    names: tuple[str, ...]
+    """What each says."""
     texts: int
     """So many first ones are the data's."""
+    labelled: tuple[LabelledQuery, ...]
+    """The labelled queries whose text could be embedded."""
     queries: tuple[int, ...]
-    """The row of each labelled query whose text could be embedded."""
+    """The row of each of them."""
     present: NDArray[np.bool_]
     kinds: tuple[str, ...]
     swapped: tuple[int, ...]
@@ -401,7 +394,9 @@ class AskedTexts:
         return cls(
             vectors=np.concatenate([material.texts, extra]),
             languages=(*material.languages, *map(language_of, more)),
+            names=(*data.texts, *more),
             texts=len(data.texts),
+            labelled=tuple(queries),
             queries=tuple(rows[query.text] for query in queries),
             present=np.array([query.present for query in queries], bool),
             kinds=tuple(query.kind for query in queries),
@@ -422,7 +417,12 @@ class Measuring:
         context: MatchContext,
         request: EvaluateRequest,
         step: Step,
+        kept: IdArray | None = None,
     ) -> None:
+        """`kept` are rows of the asked texts whose scores are wanted later."""
+        self._kept = kept
+        self.kept_scores: dict[str, FloatArray] = {}
+        """Of the scorers that give probabilities, [rows, N]."""
         self._material = material
         self._context = context
         self._request = request
@@ -434,7 +434,6 @@ class Measuring:
             DirectedQueries.pictures(data, request.resamples, request.seed),
         )
         self._ranks: dict[tuple[str, str], Ranked] = {}
-        self._routes: dict[str, AskedRoutes] = {}
         self.figures = Figures()
 
     def run(self, names: Sequence[str], given: Mapping[str, FloatArray] = _NONE_GIVEN) -> Figures:
@@ -460,6 +459,8 @@ class Measuring:
                 self._retrieval(scorer.name, own, transposed(own))
                 if scorer.name not in given:
                     self._decisions(scorer, scores)
+                    if scorer.gives_probability and self._kept is not None:
+                        self.kept_scores[scorer.name] = scores[self._kept]
             if scorer.name in fused_parts:
                 kept[scorer.name] = own
         for fusion in fusions:
@@ -523,7 +524,6 @@ class Measuring:
                 best=np.array([place(row, scores[row]).max() for row in asked.queries], np.float64),
                 present=asked.present,
                 kinds=asked.kinds,
-                text=np.array(asked.queries, np.int64),
             )
             protocol = "labelled"
         else:
@@ -532,7 +532,6 @@ class Measuring:
             best = probability(found.best.astype(np.float32)).astype(np.float64)
             found = replace(found, best=best)
         threshold = self._request.threshold if scorer.gives_probability else None
-        self._routes[scorer.name] = found
         self.figures.routing.append(
             routing(
                 scorer.name,
@@ -542,21 +541,6 @@ class Measuring:
                 protocol=protocol,
                 threshold=threshold,
             )
-        )
-
-    def routing_against(self, one: str, other: str) -> PairedDifference:
-        """The balanced accuracies of two scorers at the threshold, on the same queries."""
-        request, first = self._request, self._routes[one]
-        draws = draw(first.text, request.resamples, request.seed)
-        ours, theirs = (self._routes[name].right(request.threshold) for name in (one, other))
-        difference, p = paired_difference(ours, theirs, draws)
-        return PairedDifference(
-            one=one,
-            other=other,
-            direction=Direction.TEXT_TO_PICTURE,
-            measure=ROUTING,
-            difference=difference,
-            p=p,
         )
 
     def _swaps(self, scorer: Scorer) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine import disk
 from engine.errors import EngineError, RequestError
-from engine.evaluation.results import Evaluation, RoutingFigures
+from engine.evaluation.results import Evaluation, RoutingFigures, SizeCurve
 from engine.states import Direction
 
 if TYPE_CHECKING:
@@ -54,13 +54,15 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def draw_evaluation(found: Evaluation, path: Path) -> None:
-    """Recall with intervals, routing curves and reliability diagrams, side by side."""
-    columns = 1 + len(found.routing) + len(found.calibration)
+    """Recall and routing by library size with intervals, routing curves, reliability diagrams."""
+    columns = 1 + len(found.routing) + bool(found.by_size) + len(found.calibration)
     figure = new_figure((4.2 * columns, 3.8))
     axes = list(figure.subplots(1, columns, squeeze=False)[0])
     _draw_recall(axes.pop(0), found)
     for routing in found.routing:
         _draw_routing(axes.pop(0), routing)
+    if found.by_size:
+        _draw_by_size(axes.pop(0), found.by_size)
     for calibration in found.calibration:
         chart = axes.pop(0)
         full = [bar for bar in calibration.bins if bar.count]
@@ -92,6 +94,18 @@ def _draw_recall(axes: Axes, found: Evaluation) -> None:
         )
     axes.set(title="recall@k", xlabel="k", ylim=(0, 1.02))
     axes.legend(fontsize="small", loc="lower right")
+
+
+def _draw_by_size(axes: Axes, curves: Sequence[SizeCurve]) -> None:
+    for each in curves:
+        sizes = [point.pictures for point in each.points]
+        values = [point.balanced for point in each.points]
+        (line,) = axes.plot(sizes, [one.value for one in values], marker="o", label=each.scorer)
+        low, high = [one.low for one in values], [one.high for one in values]
+        axes.fill_between(sizes, low, high, color=line.get_color(), alpha=0.15)
+    axes.set(title="routing by library size", xlabel="pictures", ylabel="balanced accuracy")
+    axes.set(xscale="log", ylim=(0, 1.02))
+    axes.legend(fontsize="small")
 
 
 def _draw_routing(axes: Axes, routing: RoutingFigures) -> None:

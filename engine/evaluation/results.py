@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
-from engine.states import Direction
+from engine.states import Direction, PairedMeasure
 from engine.untrusted.documents import parse_object
 from engine.untrusted.values import read_as
 
@@ -59,10 +59,15 @@ class PairedDifference:
     other: str
     direction: str
     measure: str
-    """r@1, map or routing."""
+    """A PairedMeasure."""
     difference: Interval
     """That of `one` minus that of `other`."""
     p: float
+
+    @property
+    def is_routing(self) -> bool:
+        """It is about routes, not about the order of pictures."""
+        return self.measure in (PairedMeasure.ROUTING, PairedMeasure.UNSEEN_ROUTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,46 @@ class RoutingFigures:
     curve: tuple[Decision, ...]
     kinds: tuple[tuple[str, int, float], ...]
     """Of each kind of query: name, number, accuracy at `at`, or at `best` where that is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeFigures:
+    """How queries are routed in libraries of one size."""
+
+    pictures: int
+    present: float
+    """Queries that a library answers, on average."""
+    absent: float
+    retrieved: Interval
+    """Part of the present ones that some picture passes for."""
+    generated: Interval
+    """Part of the absent ones that none passes for."""
+    balanced: Interval
+    """The mean of both: balanced accuracy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizeCurve:
+    """How one scorer routes queries in ever larger libraries."""
+
+    scorer: str
+    queries: str
+    """All, or those that nothing was learned from."""
+    samples: int
+    """Seeded samples of each size; of all pictures there is one."""
+    threshold: float
+    points: tuple[SizeFigures, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean balanced accuracy over sizes; 0 where there is none."""
+        return sum(point.balanced.value for point in self.points) / max(len(self.points), 1)
+
+    @property
+    def drift(self) -> float:
+        """The greatest difference of balanced accuracy between two sizes."""
+        values = [point.balanced.value for point in self.points]
+        return max(values) - min(values) if values else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +208,8 @@ class Evaluation:
     swaps: tuple[SwapFigures, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
+    by_size: tuple[SizeCurve, ...] = ()
+    """Routing by library size; none where no scorer gives a probability."""
 
 
 def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
@@ -184,12 +231,16 @@ def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
         if routing.at is not None:
             figures[routing.scorer, "routing, accuracy"] = routing.at.accuracy
         figures[routing.scorer, "routing, best accuracy"] = routing.best.accuracy
+    for curve in found.by_size:
+        for point in curve.points:
+            name = f"routing of {point.pictures:,} pictures, balanced accuracy"
+            figures[curve.scorer, name] = point.balanced.value
     for calibration in found.calibration:
         figures[calibration.scorer, "calibration error"] = calibration.error
     return figures
 
 
-LATER = ("paired", "swaps", "routing", "calibration")
+LATER = ("paired", "swaps", "routing", "calibration", "by_size")
 """What a list does not show: most of a body, and slow to read."""
 
 
@@ -226,13 +277,14 @@ Record = tuple[str, dict[str, object]]
 
 
 def records(evaluation: Evaluation) -> Iterator[Record]:
-    """The type and fields of every line: first recall, then paired, swap, routing, calibration,
-    and at the end what the evaluation was made on."""
+    """The type and fields of every line: first recall, then paired, swap, routing, routing by
+    library size, calibration, and at the end what the evaluation was made on."""
     yield from figure_records(
         evaluation.retrieval,
         evaluation.paired,
         evaluation.swaps,
         evaluation.routing,
+        evaluation.by_size,
         evaluation.calibration,
     )
     yield "evaluation", head(evaluation)
@@ -243,6 +295,7 @@ def figure_records(
     paired: Iterable[PairedDifference],
     swaps: Iterable[SwapFigures],
     routing: Iterable[RoutingFigures],
+    by_size: Iterable[SizeCurve],
     calibration: Iterable[CalibrationFigures],
 ) -> Iterator[Record]:
     """The type and fields of the lines of all figures."""
@@ -250,6 +303,8 @@ def figure_records(
     yield from (("paired", _paired(each)) for each in paired)
     yield from (("swap", _swap(each)) for each in swaps)
     yield from (("routing", _routing(each)) for each in routing)
+    for curve in by_size:
+        yield from (("routing_by_size", _sized(curve, point)) for point in curve.points)
     yield from (("calibration", _calibration(each)) for each in calibration)
 
 
@@ -335,6 +390,21 @@ def _routing(found: RoutingFigures) -> dict[str, object]:
             [point.threshold, point.precision, point.recall, point.accuracy]
             for point in found.curve
         ],
+    }
+
+
+def _sized(curve: SizeCurve, point: SizeFigures) -> dict[str, object]:
+    return {
+        "scorer": curve.scorer,
+        "queries": curve.queries,
+        "threshold": curve.threshold,
+        "samples": curve.samples,
+        "pictures": point.pictures,
+        "present": point.present,
+        "absent": point.absent,
+        **_with_bounds("present_right", point.retrieved),
+        **_with_bounds("absent_right", point.generated),
+        **_with_bounds("balanced_accuracy", point.balanced),
     }
 
 

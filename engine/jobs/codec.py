@@ -158,6 +158,12 @@ FORMS: Mapping[JobKind, RequestForm] = {
                 help="Take at most N pictures of each folder, at random but evenly.",
             ),
             Option(flag="--seed", field="seed", shows_default=True, help="Seed of --per-class."),
+            Option(
+                flag="--exclude",
+                field="exclude",
+                metavar="PATTERN",
+                help="Leave out what matches, as in .gitignore: 'raw/', '*.gif'; may be repeated.",
+            ),
         ),
     ),
     JobKind.IMPORT: RequestForm(

@@ -22,10 +22,16 @@ from engine.events import JobNote, LibraryChanged, Report
 from engine.jobs.codec import RequestWork
 from engine.jobs.jobs import JobWork
 from engine.jobs.progress import INTERVAL_S, ProgressReporter
-from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
+from engine.library.decoders import (
+    DecoderSettings,
+    decoder_count,
+    decoder_version,
+    open_decoders,
+)
 from engine.library.folders import check_roots, readable, walk
+from engine.library.left_out import checked_patterns
 from engine.library.pipeline import BatchCounts, IndexPipeline, write_scan
-from engine.library.plan import FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
+from engine.library.plan import Blame, FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
 from engine.models.input_spec import InputSpec
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
@@ -86,6 +92,7 @@ class IndexRun:
         self._progress = ProgressReporter(job_id, report)
         began = time.monotonic()
         roots = await asyncio.to_thread(check_roots, self._request.folders)
+        checked_patterns(self._request.exclude)
         target = await self._target()
         await self._cache.write(_enter, roots)
         plan = await self._scan(roots, target)
@@ -132,7 +139,7 @@ class IndexRun:
         )
         loop = asyncio.get_running_loop()
         planning = loop.run_in_executor(
-            self._thread, make_plan, plan, walk(roots, stop), known, choose
+            self._thread, make_plan, plan, walk(roots, stop, request.exclude), known, choose
         )
         try:
             while not planning.done():
@@ -152,7 +159,13 @@ class IndexRun:
             files |= await self._cache.read(known_files, root)
             failed |= {entry.path: entry for entry in await self._cache.read(failures, root)}
         missing_ids = await self._cache.read(missing, target.record.id)
-        return KnownFiles(files=files, failures=failed, missing=frozenset(missing_ids))
+        self._blame = Blame(
+            decoder=decoder_version(self._settings.max_pixels),
+            model="" if target.spec is None else f"{target.record.id} {target.spec}",
+        )
+        return KnownFiles(
+            files=files, failures=failed, missing=frozenset(missing_ids), blame=self._blame
+        )
 
     async def _embed_what_returned(self, plan: ScanPlan, target: EncoderSpace) -> frozenset[int]:
         """Plan to read files that are back but lack an embedding; return all pictures that do."""
@@ -174,6 +187,7 @@ class IndexRun:
             failed=len(plan.failures),
             vanished=len(plan.missing),
             unreadable_folders=len(plan.unreadable),
+            left_out=plan.left_out,
         )
         for path, reason in plan.unreadable[:_NOTES]:
             note = f"{readable(path)} could not be read ({reason}); what is known of it is kept"
@@ -198,6 +212,7 @@ class IndexRun:
             None if target.spec is None else self._embed,
             self,
             missing_ids=self._missing_ids,
+            blame=self._blame,
             batch_size=self._request.batch_size,
         )
         self._progress.report("indexing", 0, self._total, unit=Unit.FILES)
@@ -248,6 +263,7 @@ def sentence(summary: IndexSummary) -> str:
         _part(summary.failed, "unreadable and listed by `t2itui library --failures`"),
         _part(summary.known_bad, "known to be bad"),
         _part(summary.vanished, "vanished"),
+        _part(summary.left_out, "left out"),
     ]
     what = ", ".join(part for part in parts if part) or "no pictures"
     folders = summary.unreadable_folders

@@ -9,7 +9,9 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from cache.home_files import open_file, open_log
 from engine import errors
 from engine.errors import EngineError, WorkerDiedError
 from engine.models import messages as wire
@@ -224,13 +226,14 @@ class Connection:
             f"a worker process ended before it answered: {self.reason}",
             hint=f"Try again: a new process is started. Its log is {self._log}",
         )
+        error.was_killed = self._process.returncode == -signal.SIGKILL
         for call in pending.values():
             if not call.answer.done():
                 call.answer.set_exception(error if call.started else NeverStartedError())
 
     def _last_words(self) -> str:
         """Return the last line it logged, which names the cause when Python itself gave up."""
-        with contextlib.suppress(OSError), self._log.open("rb") as log:
+        with contextlib.suppress(OSError), _reading(self._log) as log:
             log.seek(max(self._log_start, _size(self._log) - _LAST_WORDS))
             lines = log.read().decode(errors="replace").split("\n")
             words = [line for line in lines if line.strip()]
@@ -260,14 +263,16 @@ def _failure(said: Reply) -> EngineError:
 
 def _open_log(path: Path) -> int:
     """Open a log for appending, emptied when it has grown; without one, errors go nowhere."""
+    home, folder = path.parents[1], path.parent.name
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return open_log(home, folder, path.name, limit=_LOG_LIMIT)
     except OSError:
         return DEVNULL
-    if os.fstat(descriptor).st_size > _LOG_LIMIT:
-        os.ftruncate(descriptor, 0)
-    return descriptor
+
+
+def _reading(path: Path) -> BinaryIO:
+    home, folder = path.parents[1], path.parent.name
+    return os.fdopen(open_file(home, folder, path.name, flags=os.O_RDONLY), "rb")
 
 
 def _describe(status: int) -> str:
@@ -280,7 +285,7 @@ def _describe(status: int) -> str:
 
 def _size(path: Path) -> int:
     with contextlib.suppress(OSError):
-        return path.stat().st_size
+        return path.lstat().st_size
     return 0
 
 

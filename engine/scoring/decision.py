@@ -283,21 +283,25 @@ class Zero:
         u = _combined((self.best, self.chance, self.near), near, found)
         return _odds(u, self.centre, self.spread)
 
+    def odds(self, near: Floats, logits: FloatArray, pair_floor: float | None = None) -> Floats:
+        """The log odds of texts [T], each those of its best picture; from logits [T, N]."""
+        odds = self.library_odds(near, evidence_of(logits))
+        if pair_floor is None:
+            return np.minimum(odds, SURE)
+        by_pair: Floats = APART * (logits.max(axis=1).astype(np.float64) - pair_floor)
+        return np.minimum(odds, by_pair)
+
     def place(self, near: float, logits: FloatArray, pair_floor: float | None = None) -> Placement:
         """Where the logits of one query [N] belong, N > 0.
 
         Pictures that are the query itself are left out before. `pair_floor` is given for a scorer
         whose logits are right for single pairs: the one at which a pair has even odds.
         """
-        found = evidence_of(logits[None])
-        odds = float(self.library_odds(np.array([near]), found)[0])
+        odds = float(self.odds(np.array([near]), logits[None], pair_floor)[0])
         slope = APART * STEP / self.best.spread if self.best.spread >= _TINY else 1.0
-        top = float(logits.max())
-        if pair_floor is None:
-            odds = min(odds, SURE)
-        else:
-            odds, slope = min(odds, APART * (top - pair_floor)), max(slope, 1.0)
-        return Placement(odds=odds, slope=slope, top=top)
+        if pair_floor is not None:
+            slope = max(slope, 1.0)
+        return Placement(odds=odds, slope=slope, top=float(logits.max()))
 
     def as_json(self) -> str:
         """What the cache and a receipt keep, to the last digit."""

@@ -161,6 +161,17 @@ def placed(
     return _calibrated(context, scorer, logits, language)
 
 
+def best_placed(
+    context: MatchContext, scorer: str, texts: FloatArray, logits: FloatArray, language: str = ""
+) -> FloatArray:
+    """The largest of `placed` of texts of a language [T, dim], from finite logits [T, N]; [T]."""
+    zero, best = context.zero(scorer, language), logits.max(axis=1)
+    if zero is not None:
+        near = context.background(language).nearness(texts)
+        best = zero.odds(near, logits, context.pair_floor(scorer)).astype(np.float32)
+    return _calibrated(context, scorer, best, language)
+
+
 def chance(context: MatchContext, scorer: str, language: str = "") -> Chance | None:
     """The `match` that absent background texts reach by chance; None if not measured."""
     zero = context.zero(scorer, language)
@@ -186,26 +197,45 @@ def measure_zero(
     Of many pictures, the same seeded sample is scored every time. None where there are too few
     texts, or no picture.
     """
-    background, random = context.background(language), context.background(language).random
-    if background.is_rough or len(random) < ENOUGH:
+    random = context.background(language).random
+    if not has_level(context, language):
         return None
     rows = np.arange(context.matrix.count, dtype=np.int64) if rows is None else rows
-    most = SAMPLE
-    if context.matcher_of(scorer) is not None:
-        most = MATCHER_SAMPLE if background.has_nearness else MIX_SAMPLE
-    sample = rows
-    if len(rows) > most:
-        sample = rows[np.sort(np.random.default_rng(len(rows)).permutation(len(rows))[:most])]
+    sample = zero_sample(context, scorer, language, rows)
     tally = Tally.empty(len(random))
     for start in range(0, len(sample), _BLOCK):
         columns = np.ascontiguousarray(context.matrix.columns[:, sample[start : start + _BLOCK]])
-        tally = tally.joined(_background_logits(context, scorer, language, columns))
+        tally = tally.joined(background_logits(context, scorer, language, columns))
+    return zero_of(context, scorer, language, tally, len(rows))
+
+
+def has_level(context: MatchContext, language: str = "") -> bool:
+    """There are enough background texts to say what they reach in a library."""
+    background = context.background(language)
+    return not background.is_rough and len(background.random) >= ENOUGH
+
+
+def zero_sample(context: MatchContext, scorer: str, language: str, rows: IdArray) -> IdArray:
+    """The pictures, of some rows, that are scored for a zero: all, or the same seeded sample."""
+    most = SAMPLE
+    if context.matcher_of(scorer) is not None:
+        most = MATCHER_SAMPLE if context.background(language).has_nearness else MIX_SAMPLE
+    if len(rows) <= most:
+        return rows
+    return rows[np.sort(np.random.default_rng(len(rows)).permutation(len(rows))[:most])]
+
+
+def zero_of(
+    context: MatchContext, scorer: str, language: str, tally: Tally, pictures: int
+) -> Zero | None:
+    """The zero of a library of so many pictures, from a sample's logits; None for no picture."""
+    background = context.background(language)
     if not tally.seen:
         return None
     return Zero.measure(
-        background.nearness(random),
-        tally.evidence(len(rows)),
-        pictures=len(rows),
+        background.nearness(background.random),
+        tally.evidence(pictures),
+        pictures=pictures,
         sampled=tally.seen,
         pair_floor=context.pair_floor(scorer),
     )
@@ -222,10 +252,10 @@ def with_zeros(context: MatchContext, scorers: Sequence[str]) -> MatchContext:
     return replace(context, zeros=zeros)
 
 
-def _background_logits(
+def background_logits(
     context: MatchContext, scorer: str, language: str, columns: FloatArray
 ) -> FloatArray:
-    """The logits of the random texts for pictures [dim, n], [B, n]."""
+    """The logits of the random background texts for pictures [dim, n], [B, n]."""
     background, matcher = context.background(language), context.matcher_of(scorer)
     random, scale = background.random, context.logit_scale
     if matcher is None:

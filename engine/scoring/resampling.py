@@ -117,6 +117,21 @@ def paired_difference(one: Floats, other: Floats, draws: Draws) -> tuple[Interva
     return interval, (1 + as_large) / (1 + rounds)
 
 
+def ratios(parts: Sequence[tuple[Floats, Floats]], draws: Draws) -> list[Floats]:
+    """The sum of hits [Q] over that of counts [Q], for each pair of them, in each resample; [R].
+
+    Where a resample counts nothing, it is the ratio of all.
+    """
+    resampled = []
+    for hits, counts in parts:
+        sums = draws.weights @ _sums([hits, counts], draws).astype(np.float32)
+        whole = float(hits.sum() / counts.sum())
+        ratio: Floats = np.full(len(sums), whole)
+        np.divide(sums[:, 0], sums[:, 1], out=ratio, where=sums[:, 1] > 0, casting="unsafe")
+        resampled.append(ratio)
+    return resampled
+
+
 def of_resamples(value: float, resampled: Floats) -> Interval:
     """A figure with the interval that its resampled values span."""
     return _interval(value, resampled)

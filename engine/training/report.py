@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
 from engine.evaluation.embeddings import EmbeddedData
-from engine.evaluation.measure import ROUTING, Measuring
+from engine.evaluation.measure import Measuring
 from engine.evaluation.results import (
     CalibrationFigures,
     PairedDifference,
     RetrievalFigures,
     RoutingFigures,
+    SizeCurve,
     SwapFigures,
 )
 from engine.jobs.codec import request_to_json
 from engine.models.messages import Reply
 from engine.requests import TrainRequest
-from engine.states import Direction, ScorerKind
+from engine.states import Direction, QuerySet, ScorerKind
+from engine.training.routing import RoutedTexts
 from engine.training.split import SplitSizes
 from engine.untrusted.documents import parse_object
 from engine.untrusted.values import read_as
@@ -51,13 +53,16 @@ class TrainingReport:
     device: str
     is_better: bool
     """With it, `match` ranks better than label-free on the held-out pictures (mAP, text ->
-    picture), routes no worse (paired), and ranks no worse than the matcher that ships."""
+    picture), routes no worse (over three library sizes, paired by texts, of all and of unseen
+    ones), and ranks no worse than the matcher that ships."""
     retrieval: tuple[RetrievalFigures, ...]
     against_label_free: tuple[PairedDifference, ...]
     against_cosine: tuple[PairedDifference, ...]
     swaps: tuple[SwapFigures, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
+    by_size: tuple[SizeCurve, ...] = ()
+    """Routing by library size; reports of older versions have none."""
 
     @property
     def shortfall(self) -> str:
@@ -92,6 +97,7 @@ def make_report(
     sizes: SplitSizes,
     fitted: Reply,
     measuring: Measuring,
+    routed: RoutedTexts,
     seconds: float,
 ) -> TrainingReport:
     """Put together what was measured."""
@@ -101,7 +107,6 @@ def make_report(
         for each in figures.retrieval
         if each.direction == Direction.TEXT_TO_PICTURE
     }
-    routes = measuring.routing_against(ScorerKind.MATCH, ScorerKind.LABEL_FREE)
     return TrainingReport(
         version=VERSION,
         data=held_out.data.name,
@@ -113,21 +118,30 @@ def make_report(
         validation_map=fitted.number("validation_map"),
         seconds=seconds,
         device=fitted.text("device"),
-        is_better=by_scorer[ScorerKind.MATCH] > by_scorer[ScorerKind.LABEL_FREE]
-        and by_scorer[ScorerKind.MATCH] >= by_scorer.get(SHIPPED, 0.0)
-        and not _is_worse(routes),
+        is_better=is_better(by_scorer, routed.against_label_free),
         retrieval=tuple(figures.retrieval),
-        against_label_free=(*_against(measuring, ScorerKind.LABEL_FREE), routes),
+        against_label_free=(
+            *_against(measuring, ScorerKind.LABEL_FREE),
+            *routed.against_label_free,
+        ),
         against_cosine=tuple(_against(measuring, ScorerKind.COSINE)),
         swaps=tuple(figures.swaps),
         routing=tuple(figures.routing),
         calibration=tuple(figures.calibration),
+        by_size=routed.curves,
     )
+
+
+def is_better(precision: Mapping[str, float], routes: Iterable[PairedDifference]) -> bool:
+    """Whether a matcher is kept by itself, from mAP by scorer and routing against label-free."""
+    match, free = precision[ScorerKind.MATCH], precision[ScorerKind.LABEL_FREE]
+    beats_others = match > free and match >= precision.get(SHIPPED, 0.0)
+    return beats_others and not any(map(_is_worse, routes))
 
 
 def _is_worse(routes: PairedDifference) -> bool:
     """Fewer queries are routed right, and not by accident."""
-    return routes.measure == ROUTING and routes.difference.value < 0 and routes.p < WORSE_P
+    return routes.is_routing and routes.difference.value < 0 and routes.p < WORSE_P
 
 
 def _against(measuring: Measuring, other: str) -> Iterator[PairedDifference]:
@@ -163,7 +177,12 @@ def summary(text: str) -> str:
     if report is None:
         return "shipped or made elsewhere"
     match, label_free, cosine = (report.of(name).average_precision.value for name in _COMPARED)
+    routing = {each.scorer: each.mean for each in report.by_size if each.queries == QuerySet.ALL}
+    routed = ""
+    if routing.keys() >= {ScorerKind.MATCH, ScorerKind.LABEL_FREE}:
+        own, free = (routing[name] for name in (ScorerKind.MATCH, ScorerKind.LABEL_FREE))
+        routed = f", routing {own:.3f} (label-free {free:.3f})"
     return (
-        f"mAP {match:.3f} (label-free {label_free:.3f}, cosine {cosine:.3f}) on"
+        f"mAP {match:.3f} (label-free {label_free:.3f}, cosine {cosine:.3f}){routed} on"
         f" {report.pictures[2]:,} held-out pictures of {report.data}"
     )

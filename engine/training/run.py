@@ -34,6 +34,7 @@ from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.states import DataKind, FitStage, ScorerKind, Unit
 from engine.training.report import TrainingReport, make_report
+from engine.training.routing import RoutedTexts, route_texts
 from engine.training.split import DataSplit, SplitSizes, as_arrays, split
 
 MODULE = "engine.workers.trainer"
@@ -59,8 +60,12 @@ class _Fitted:
     matcher: Reply
     two_branch: Reply | None
     """A two-branch network, and its scores of what is held out."""
-    held_out: EmbeddedData
-    sizes: SplitSizes
+    parts: DataSplit
+
+    @property
+    def held_out(self) -> EmbeddedData:
+        """What the report is made on."""
+        return self.parts.held_out
 
 
 class TrainingRun:
@@ -93,12 +98,14 @@ class TrainingRun:
         matcher = read_matcher(_file(fitted, encoder_id, "{}"), encoder_id)
         context = await self._context(fitted.held_out, matcher)
         measuring = await self._measure(fitted, context, job_id, report)
+        routed = await self._route(fitted.parts, context, job_id, report)
         found = make_report(
             self._request,
             fitted.held_out,
-            fitted.sizes,
+            SplitSizes.of(fitted.parts),
             fitted.matcher,
             measuring,
+            routed,
             time.perf_counter() - began,
         )
         return await self._store(found, fitted, encoder_id)
@@ -115,8 +122,7 @@ class TrainingRun:
         return _Fitted(
             matcher=matcher,
             two_branch=two_branch,
-            held_out=parts.held_out,
-            sizes=SplitSizes.of(parts),
+            parts=parts,
         )
 
     @asynccontextmanager
@@ -185,6 +191,19 @@ class TrainingRun:
                 other.run((ScorerKind.MATCH,))
                 measuring.figures.add(other.figures, ScorerKind.SHIPPED)
             return measuring
+
+        return await on_thread(work, pulse, wait=True)
+
+    async def _route(
+        self, parts: DataSplit, context: MatchContext, job_id: int, report: Report
+    ) -> RoutedTexts:
+        """Route by `match` and without labels, at three sizes of the held-out pictures."""
+        pulse = ThreadProgress(lambda _: None)
+        report(JobProgress(job_id=job_id, stage="measuring routing", done=0, total=0))
+        asked = self._request.as_evaluation()
+
+        def work() -> RoutedTexts:
+            return route_texts(parts, context, asked, pulse.advance)
 
         return await on_thread(work, pulse, wait=True)
 

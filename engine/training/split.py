@@ -1,4 +1,8 @@
-"""Splits data by picture, never by caption, into what is learned from, watched, and reported on."""
+"""Splits data by picture, never by caption, into what is learned from, watched, and reported on.
+
+A text that is right for pictures of several parts, as a word is, would be reported on by what was
+learned of it. So of many such texts a tenth is withheld from learning and watching.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import RequestError
+from engine.evaluation.data import Data
 from engine.evaluation.embeddings import EmbeddedData
 from engine.results import FloatArray, IdArray
 
 FEWEST = 4
 """Pictures that each part needs."""
+WITHHELD = 0.1
+"""Part of the texts that is not learned from."""
+FEWEST_TEXTS = 50
+"""Of fewer, each is dear, and a tenth of them would say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +32,17 @@ class DataSplit:
     train: EmbeddedData
     validation: EmbeddedData
     held_out: EmbeddedData
+    routed: EmbeddedData
+    """The held-out pictures with all texts that may be asked of them, also those that are right for
+    none: to measure routing."""
+
+    @property
+    def learned(self) -> frozenset[str]:
+        """Every text that was learned from or watched, also as a false one."""
+        found: set[str] = set()
+        for part in (self.train, self.validation):
+            found |= {*part.data.texts, *(pair.false for pair in part.data.swapped)}
+        return frozenset(found)
 
 
 def split(material: EmbeddedData, validation: float, held_out: float, seed: int) -> DataSplit:
@@ -41,14 +61,43 @@ def split(material: EmbeddedData, validation: float, held_out: float, seed: int)
             hint="Give more pictures.",
             field="data",
         )
-    train, watched, reported = (part_of(material, pictures) for pictures in kept)
-    return DataSplit(train=train, validation=watched, held_out=reported)
+    withheld = _withheld(material.data, seed)
+    reported = part_of(material, kept[2])
+    every = np.arange(len(material.data.texts))
+    return DataSplit(
+        train=part_of(material, kept[0], withheld),
+        validation=part_of(material, kept[1], withheld),
+        held_out=reported,
+        routed=reported
+        if material.data.single_right
+        else _narrowed(material, pictures=kept[2], texts=every),
+    )
 
 
-def part_of(material: EmbeddedData, pictures: IdArray) -> EmbeddedData:
-    """The part of the material with these pictures, and the texts that are right for one."""
+def _withheld(data: Data, seed: int) -> IdArray:
+    """The texts that are not learned from; none where each is right for one picture."""
+    count = len(data.texts)
+    if data.single_right or count < FEWEST_TEXTS:
+        return np.zeros(0, np.int64)
+    return np.random.default_rng([seed, 1]).permutation(count)[: round(WITHHELD * count)]
+
+
+def part_of(
+    material: EmbeddedData, pictures: IdArray, without: IdArray | None = None
+) -> EmbeddedData:
+    """The part of the material with these pictures, and the texts that are right for one.
+
+    Texts `without` stay out.
+    """
+    right = material.data.right
+    texts = np.unique(right.text[np.isin(right.picture, pictures)])
+    if without is not None:
+        texts = np.setdiff1d(texts, without)
+    return _narrowed(material, pictures=pictures, texts=texts)
+
+
+def _narrowed(material: EmbeddedData, *, pictures: IdArray, texts: IdArray) -> EmbeddedData:
     data = material.data
-    texts = np.unique(data.right.text[np.isin(data.right.picture, pictures)])
     return replace(
         material,
         data=data.narrowed(pictures, texts),

@@ -32,7 +32,6 @@ Refit: TypeAlias = Callable[[str], Awaitable[None]]
 """Called with an encoder's id."""
 MOST_BYTES = 256 << 20
 """Of a matcher's file; one of 4,096 hidden units for vectors of 1,024 numbers has 64 MB."""
-WHY_NOT_KEPT = "It does no better than the match without labels"
 
 
 class MatcherTraining:
@@ -68,7 +67,7 @@ class MatcherTraining:
         found = self._trained[job_id] = await run.carry_out(job_id, report)
         told = summary(found.report.as_json())
         if found.id is None:
-            return f"not kept: {told}. {WHY_NOT_KEPT}; --force keeps it"
+            return f"not kept: {told}. It {found.report.shortfall}; --force keeps it"
         await self._refit(found.report.encoder)
         return f"matcher {found.id} is in force for {found.report.encoder}: {told}"
 

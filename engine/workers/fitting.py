@@ -348,7 +348,12 @@ def calibrated(
 ) -> tuple[float, float]:
     """Scale and bias from validation pairs; never turned around.
 
-    Half of them are right, unless there are enough false ones to say how common right ones are.
+    Half of them are right, unless there are enough false ones to say how common right ones are. So
+    0 means even odds among as many right pairs as wrong ones, of which a batch has a sixth, and not
+    in a library, where one pair in thousands may be right: that rate differs from one library to
+    the next, and shifts the logits of all pairs alike. It is seen where it is known, by the zero
+    that background texts have in the very library (engine/scoring/decision.py), and no such shift
+    changes a route. What the scale does is to weigh these nats against the label-free ones.
     """
     if validation.has_many_false:
         batch = listed_pairs(validation)

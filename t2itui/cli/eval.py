@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from engine.requests import EvaluateRequest
 
 
-_HELP = f"""Measure the scorers on DATA: recall, median rank, mAP, swaps, routing, calibration.
+_HELP = f"""Measure the scorers on DATA: recall, median rank, mAP, swaps, routing by threshold and
+by library size, calibration.
 
 DATA is a file of captions (Flickr token file, Karpathy's or COCO's JSON, CSV with the columns
 image and caption), a folder with a folder of pictures for each class, or the word {BUILT_IN.name}.

@@ -148,7 +148,10 @@ async def _remove(engine: Engine, paths: list[str], output: Output) -> None:
         hint = "t2itui library --painted lists them; other files are never deleted."
         raise RequestError(f"{unknown[0]} is no picture painted here", hint=hint)
     ids = [picture_id for path in paths if (picture_id := known[path]) is not None]
-    output.say(f"removed {await engine.generation.remove(ids)} painted pictures")
+    removal = await engine.generation.remove(ids)
+    for path in removal.left:
+        output.say(f"{plain(path)} stays: it does not hold what was painted")
+    output.say(f"removed {removal.pictures} painted pictures")
 
 
 async def _turn_storybook(engine: Engine, output: Output, *, on: bool) -> None:

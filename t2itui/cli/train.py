@@ -41,8 +41,9 @@ def command(
 
     DATA is what `t2itui eval` takes. Its pictures are split in three: to learn from, to stop by,
     and held out; the report compares cosine, the match without labels and the new one on those
-    held out. The new one is kept, and in force from then on, if it does better there than the
-    match without labels. Ctrl-C stops; the same command goes on from the last epoch.
+    held out, and of many texts a tenth is held out too. The new one is kept, and in force from then
+    on, if it ranks better there than the match without labels and routes no worse, at three library
+    sizes. Ctrl-C stops; the same command goes on from the last epoch.
     """
     from engine.requests import TrainRequest
 
@@ -82,6 +83,7 @@ def write_trained(found: TrainedMatcher, output: Output) -> None:
                 "encoder": report.encoder,
                 "kept": found.id is not None,
                 "is_better": report.is_better,
+                "shortfall": report.shortfall,
                 "pictures": list(report.pictures),
                 "epochs": report.epochs,
                 "device": report.device,
@@ -93,7 +95,8 @@ def write_trained(found: TrainedMatcher, output: Output) -> None:
     if found.id is None:
         output.line(f"not kept: it {report.shortfall}; --force keeps it")
     else:
-        output.line(f"kept as matcher {found.id}, in force for {report.encoder}")
+        forced = f", by force: it {report.shortfall}" if report.shortfall else ""
+        output.line(f"kept as matcher {found.id}, in force for {report.encoder}{forced}")
 
 
 def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]]:
@@ -102,6 +105,11 @@ def report_records(report: TrainingReport) -> list[tuple[str, dict[str, object]]
 
     paired = (*report.against_label_free, *report.against_cosine)
     found = figure_records(
-        report.retrieval, paired, report.swaps, report.routing, report.calibration
+        report.retrieval,
+        paired,
+        report.swaps,
+        report.routing,
+        report.by_size,
+        report.calibration,
     )
     return list(found)

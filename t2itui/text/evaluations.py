@@ -8,11 +8,16 @@ from typing import TYPE_CHECKING
 from engine import numbers
 from engine.states import DataKind, Direction
 from t2itui.text.plain import plain
-from t2itui.text.plots import plot_lines, reliability_plot, routing_plot
+from t2itui.text.plots import plot_lines, reliability_plot, routing_plot, size_plots
 from t2itui.text.tables import LineWriter, write_table
 
 if TYPE_CHECKING:
-    from engine.evaluation.results import Evaluation, PairedDifference, RetrievalFigures
+    from engine.evaluation.results import (
+        Evaluation,
+        PairedDifference,
+        RetrievalFigures,
+        SizeCurve,
+    )
     from engine.scoring.resampling import Interval
     from engine.training.report import TrainingReport
 
@@ -28,7 +33,7 @@ def write_evaluation(found: Evaluation, output: LineWriter) -> None:
         dim=True,
     )
     write_directions(found, output)
-    write_decisions(found, output)
+    write_decisions(found, found.paired, output)
 
 
 def write_directions(found: Evaluation, output: LineWriter) -> None:
@@ -38,11 +43,17 @@ def write_directions(found: Evaluation, output: LineWriter) -> None:
 
 
 def write_decisions(
-    found: Evaluation | TrainingReport, output: LineWriter, *, with_plots: bool = True
+    found: Evaluation | TrainingReport,
+    paired: Sequence[PairedDifference],
+    output: LineWriter,
+    *,
+    with_plots: bool = True,
 ) -> None:
-    """Write what does not concern the order of pictures: swaps, routing, calibration."""
+    """Write what does not concern the order of pictures: swaps, routing at the
+    threshold and by library size, calibration."""
     write_swaps(found, output)
     write_routing(found, output, with_plots=with_plots)
+    write_by_size(found, paired, output, with_plots=with_plots)
     write_calibration(found, output, with_plots=with_plots)
 
 
@@ -61,8 +72,9 @@ def write_training_report(
         rows = [each for each in report.retrieval if each.direction == direction]
         write_retrieval(rows, direction, output)
     for paired in (*report.against_label_free, *report.against_cosine):
-        output.line(f"  {paired.direction.replace('_', ' ')}: {difference(paired)}")
-    write_decisions(report, output, with_plots=with_plots)
+        if not paired.is_routing:
+            output.line(f"  {paired.direction.replace('_', ' ')}: {difference(paired)}")
+    write_decisions(report, report.against_label_free, output, with_plots=with_plots)
 
 
 def _write_direction(found: Evaluation, direction: str, output: LineWriter) -> None:
@@ -70,8 +82,9 @@ def _write_direction(found: Evaluation, direction: str, output: LineWriter) -> N
     write_retrieval(rows, direction, output)
     if found.kind == DataKind.CLASSES and direction == Direction.PICTURE_TO_TEXT:
         output.line("  r@k is top-k accuracy here: one class is right", dim=True)
-    for paired in (each for each in found.paired if each.direction == direction):
-        output.line(f"  {difference(paired)}", dim=paired.p > 0.05)
+    for paired in found.paired:
+        if paired.direction == direction and not paired.is_routing:
+            output.line(f"  {difference(paired)}", dim=paired.p > 0.05)
     if rows[0].groups:
         _write_groups(rows, output)
 
@@ -187,6 +200,67 @@ def write_routing(
         plot = routing_plot(each) if with_plots else None
         for line in plot_lines(plot) if plot is not None else ():
             output.line(f"  {line}")
+
+
+def write_by_size(
+    found: Evaluation | TrainingReport,
+    paired: Sequence[PairedDifference],
+    output: LineWriter,
+    *,
+    with_plots: bool = True,
+) -> None:
+    """Write how queries are routed in libraries of several sizes, and what sets scorers apart."""
+    for queries in dict.fromkeys(each.queries for each in found.by_size):
+        curves = [each for each in found.by_size if each.queries == queries and each.points]
+        if not curves:
+            continue
+        first = curves[0]
+        output.line()
+        output.line(
+            f"retrieve or generate by library size: {queries} queries at {first.threshold:g},"
+            f" {first.samples} samples of each size",
+            bold=True,
+        )
+        write_table(output, _SIZE_HEAD, _size_rows(curves), left="scorer")
+        for each in curves:
+            output.line(f"  {each.scorer}: mean {each.mean:.3f}, drift {each.drift:.3f}")
+        for plot in size_plots(curves) if with_plots else ():
+            for line in plot_lines(plot):
+                output.line(f"  {line}")
+    for apart in paired:
+        if apart.is_routing:
+            output.line(f"  {difference(apart)}", dim=apart.p > 0.05)
+
+
+_SIZE_HEAD = (
+    "pictures",
+    "scorer",
+    "balanced",
+    "95 %",
+    "present",
+    "95 %",
+    "absent",
+    "95 %",
+    "queries",
+)
+
+
+def _size_rows(curves: Sequence[SizeCurve]) -> list[tuple[str, ...]]:
+    """A row for each size and scorer; the rates are those of queries that are routed right."""
+    return [
+        (
+            f"{point.pictures:,}",
+            curve.scorer,
+            *(
+                cell
+                for rate in (point.balanced, point.retrieved, point.generated)
+                for cell in (f"{rate.value:.3f}", _bounds(rate))
+            ),
+            f"{point.present:,.0f} + {point.absent:,.0f}",
+        )
+        for points in zip(*(curve.points for curve in curves), strict=True)
+        for curve, point in zip(curves, points, strict=True)
+    ]
 
 
 def write_calibration(

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import floor, log10
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from engine.evaluation.results import CalibrationFigures, RoutingFigures
+    from engine.evaluation.results import CalibrationFigures, RoutingFigures, SizeCurve
+    from engine.scoring.resampling import Interval
 
 Rgb: TypeAlias = tuple[int, int, int]
 Points: TypeAlias = Sequence[tuple[float, float]]
@@ -63,6 +65,8 @@ class Plot:
     """The least and the greatest value there is room for."""
     end: float | None = None
     """Where the horizontal axis ends, if it begins at 0; else it spans what there is."""
+    ticks: tuple[tuple[float, str], ...] = ()
+    """Where the horizontal axis has words; none for numbers of its own."""
 
 
 def routing_plot(routing: RoutingFigures) -> Plot | None:
@@ -97,6 +101,60 @@ def routing_plots(routings: Sequence[RoutingFigures]) -> tuple[Plot, ...]:
     """The curves of each scorer that has any."""
     plots = (routing_plot(each) for each in routings)
     return tuple(plot for plot in plots if plot is not None)
+
+
+def size_plots(curves: Sequence[SizeCurve]) -> tuple[Plot, ...]:
+    """Balanced accuracy by library size, of all scorers, and both rates of the last one.
+
+    The sizes are as far from one another as their logarithms; one alone makes no curve.
+    """
+    shown = [each for each in curves if len(each.points) > 1]
+    if not shown:
+        return ()
+    letters = [each.scorer[0] for each in shown]
+    named = ", ".join(f"{key} {each.scorer}" for key, each in zip(letters, shown, strict=True))
+    last = shown[-1]
+    lines = [
+        (letter, [point.balanced for point in each.points], colour)
+        for letter, each, colour in zip(letters, shown, _SCORER_COLOURS, strict=False)
+    ]
+    rates = [
+        ("p", [point.retrieved for point in last.points], "text-success"),
+        ("a", [point.generated for point in last.points], "text-warning"),
+    ]
+    return (
+        _by_size("balanced accuracy by library size", named, lines, last),
+        _by_size(f"{last.scorer}: routed right", "p present, a absent", rates, last),
+    )
+
+
+_SCORER_COLOURS = ("text-primary", "text-success", "text-warning")
+
+
+def _by_size(
+    title: str,
+    named: str,
+    lines: Sequence[tuple[str, Sequence[Interval], str]],
+    curve: SizeCurve,
+) -> Plot:
+    across = [log10(point.pictures) for point in curve.points]
+    values = [interval.value for _, intervals, _ in lines for interval in intervals]
+    return Plot(
+        title=title,
+        across=f"pictures ({named})",
+        curves=tuple(
+            Curve(
+                letter=letter,
+                points=tuple((x, each.value) for x, each in zip(across, intervals, strict=True)),
+                colour=colour,
+            )
+            for letter, intervals, colour in lines
+        ),
+        bounds=(min(0.9, floor(10 * min(values)) / 10), 1.0),
+        ticks=tuple(
+            (x, f"{point.pictures:,}") for x, point in zip(across, curve.points, strict=True)
+        ),
+    )
 
 
 def reliability_plot(calibration: CalibrationFigures) -> Plot:
@@ -179,6 +237,8 @@ def _build(plot: Plot, width: int, height: int, colours: Mapping[str, Rgb] | Non
         if plot.end is not None:
             plotext.xlim(0, plot.end)
             plotext.xticks([0, plot.end], ["0", f"{plot.end:,.0f}"])
+        if plot.ticks:
+            plotext.xticks([x for x, _ in plot.ticks], [words for _, words in plot.ticks])
         low, high = plot.bounds
         middle = (low + high) / 2
         plotext.ylim(low, high)

@@ -86,6 +86,16 @@ def test_a_process_is_alive_until_it_ends() -> None:
     assert not is_alive(token)
 
 
+def test_what_ended_and_waits_for_its_parent_is_not_alive() -> None:
+    """A container without an init never takes such remains away."""
+    code = "from cache.jobs import own_token; print(own_token(), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        token = process.stdout.read().decode().strip()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_alive(token)
+
+
 def test_a_process_id_given_again_does_not_pass_for_the_first() -> None:
     host, boot, pid, started = own_token().split(" ")
     assert int(pid) == os.getpid()

@@ -13,13 +13,15 @@ from engine.evaluation.results import (
     PairedDifference,
     RetrievalFigures,
     RoutingFigures,
+    SizeCurve,
+    SizeFigures,
     SwapFigures,
 )
 from engine.jobs.codec import request_to_json
 from engine.requests import EvaluateRequest, IndexRequest
 from engine.scoring.metrics import Bin, Decision
 from engine.scoring.resampling import Interval
-from engine.states import Direction, JobKind
+from engine.states import Direction, JobKind, QuerySet
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 
 EVIL = "\x1b]0;evil\x07"
@@ -73,6 +75,7 @@ def evaluation(
             routing("cosine", best=decision(0.31, 0.74), at=None),
             routing("match", best=decision(0.93, 0.88), at=decision(0.5, 0.81)),
         ),
+        by_size=(by_size("label-free", 0.89), by_size("match", 0.92)),
         calibration=(
             CalibrationFigures(
                 scorer="match",
@@ -119,6 +122,26 @@ def routing(scorer: str, *, best: Decision, at: Decision | None) -> RoutingFigur
         best=best,
         curve=tuple(decision(n / 100, 0.5 + n / 400) for n in range(101)),
         kinds=(("absent", 5000, 0.7), ("present", 5000, 0.9)),
+    )
+
+
+def by_size(scorer: str, value: float, queries: str = QuerySet.ALL) -> SizeCurve:
+    return SizeCurve(
+        scorer=scorer,
+        queries=queries,
+        samples=5,
+        threshold=0.5,
+        points=tuple(
+            SizeFigures(
+                pictures=pictures,
+                present=80.0 + pictures / 10,
+                absent=200.0 - pictures / 10,
+                retrieved=interval(value + 0.05 - pictures / 10_000),
+                generated=interval(value - 0.05 + pictures / 10_000),
+                balanced=interval(value - pictures / 20_000),
+            )
+            for pictures in (100, 300, 600, 1000)
+        ),
     )
 
 

@@ -12,11 +12,11 @@ from engine.jobs.codec import request_to_json
 from engine.requests import TrainRequest
 from engine.results import MatcherRecord
 from engine.search.labels import LabelSummary
-from engine.states import Direction, FitStage, JobKind
+from engine.states import Direction, FitStage, JobKind, QuerySet
 from engine.training.report import VERSION, TrainingReport
 from engine.training.run import TrainedMatcher
 from tests.t2itui.fake_library import FakeEngine, FakeJob
-from tests.t2itui.made_up_evaluations import evaluation, interval, retrieval
+from tests.t2itui.made_up_evaluations import by_size, evaluation, interval, retrieval
 
 CLIP = "openai/clip-vit-base-patch32"
 STEPS = 400
@@ -50,6 +50,10 @@ def training_report(match: float = 0.63, free: float = 0.57) -> TrainingReport:
         swaps=measured.swaps,
         routing=measured.routing[1:],
         calibration=measured.calibration,
+        by_size=(
+            *measured.by_size,
+            *(by_size(each.scorer, 0.85, QuerySet.UNSEEN) for each in measured.by_size),
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from t2itui.keys import bindings
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, bar, figures
 from t2itui.text.evaluations import (
+    write_by_size,
     write_calibration,
     write_change,
     write_directions,
@@ -27,7 +28,7 @@ from t2itui.text.evaluations import (
     write_swaps,
 )
 from t2itui.text.plain import plain
-from t2itui.text.plots import Plot, reliability_plot, routing_plots
+from t2itui.text.plots import Plot, reliability_plot, routing_plots, size_plots
 from t2itui.text.tables import RichOutput
 from t2itui.text.words import duration_words, when_words
 from t2itui.widgets.plots import PlotRow
@@ -45,8 +46,8 @@ NOTHING_YET = Content("\n\n").join(
         Content(
             "An evaluation asks data whose truth is known: captions, folders of classes, or the"
             f" built-in {BUILT_IN.name}, of whose pictures every attribute is known. It measures"
-            " recall and mAP both ways, swapped captions, retrieve or generate at every threshold,"
-            " and calibration; the figures are kept, to compare."
+            " recall and mAP both ways, swapped captions, retrieve or generate at every threshold"
+            " and library size, and calibration; the figures are kept, to compare."
         ),
         Content.assemble(
             (" n ", f"bold {BUTTON} @click=screen.new"),
@@ -110,6 +111,7 @@ class EvaluationTab(StrEnum):
     RETRIEVAL = "retrieval"
     SWAPS = "swaps"
     ROUTING = "routing"
+    SIZES = "sizes"
     CALIBRATION = "calibration"
     CHANGE = "change"
     ABOUT = "about"
@@ -117,6 +119,10 @@ class EvaluationTab(StrEnum):
 
 NO_SWAPS = "No caption was swapped: the evaluation was made without, or its texts are single words."
 NO_CALIBRATION = "None of the scorers gives a probability: match and label-free do."
+NO_SIZES = (
+    "Routing was not measured by library size: of match and label-free it is, and was not by older"
+    " versions; r makes the evaluation again."
+)
 HOW_TO_COMPARE = (
     "What changed from one evaluation to another: mark one with space, then a second one with space"
     " or the cursor."
@@ -228,6 +234,8 @@ class EvaluationDetail(Vertical):
                 write_swaps(found, output)
             case EvaluationTab.ROUTING:
                 write_routing(found, output, with_plots=False)
+            case EvaluationTab.SIZES:
+                write_by_size(found, found.paired, output, with_plots=False)
             case EvaluationTab.CALIBRATION:
                 write_calibration(found, output, with_plots=False)
             case EvaluationTab.CHANGE if self.pair is not None:
@@ -243,6 +251,8 @@ class EvaluationDetail(Vertical):
         match self.tab:
             case EvaluationTab.ROUTING:
                 return routing_plots(found.routing)
+            case EvaluationTab.SIZES:
+                return size_plots(found.by_size)
             case EvaluationTab.CALIBRATION:
                 return tuple(map(reliability_plot, found.calibration))
         return ()
@@ -254,6 +264,8 @@ class EvaluationDetail(Vertical):
                 return about(found)
             case EvaluationTab.SWAPS if not found.swaps:
                 return Content(NO_SWAPS)
+            case EvaluationTab.SIZES if not found.by_size:
+                return Content(NO_SIZES)
             case EvaluationTab.CALIBRATION if not found.calibration:
                 return Content(NO_CALIBRATION)
             case EvaluationTab.CHANGE if self.pair is None:

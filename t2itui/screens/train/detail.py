@@ -14,12 +14,19 @@ from textual.widgets import Static
 
 from engine.collections import BUILT_IN
 from engine.events import TrainingProgress
-from engine.states import FitStage, JobState
+from engine.states import FitStage, JobState, QuerySet, ScorerKind
 from engine.untrusted.documents import parse_object
 from t2itui.screens.jobs.board import JobView, TrainingView
 from t2itui.screens.train.list import ListedMatcher, ListedTraining
 from t2itui.text.plain import plain
-from t2itui.text.plots import Plot, loss_plot, reliability_plot, routing_plots, validation_plot
+from t2itui.text.plots import (
+    Plot,
+    loss_plot,
+    reliability_plot,
+    routing_plots,
+    size_plots,
+    validation_plot,
+)
 from t2itui.text.tables import RichOutput
 from t2itui.text.words import rate_words
 from t2itui.widgets.plots import PlotRow
@@ -36,8 +43,11 @@ ABOUT = (
     " file."
     " Without data, y and n on results do a little of the same: l on the Search screen."
 )
-MOST_PLOTS = 6
-"""Of a report: three scorers, each with a curve over thresholds and one of its probabilities."""
+MOST_PLOTS = 7
+"""Of a report: by library size, and of three scorers two each, by threshold and by probability."""
+
+
+_COMPARED = (ScorerKind.MATCH, ScorerKind.LABEL_FREE)
 
 
 class ReportView(VerticalScroll):
@@ -67,13 +77,19 @@ class ReportView(VerticalScroll):
 
 def outcome(report: TrainingReport, matcher_id: int | None) -> str:
     """Whether a matcher was kept, and why, in a sentence."""
-    match, free = (report.of(n).average_precision.value for n in ("match", "label-free"))
-    figures = f"mAP {match:.3f} against {free:.3f} on {report.pictures[2]:,} held-out pictures"
+    match, free = (report.of(n).average_precision.value for n in _COMPARED)
+    routed = {each.scorer: each.mean for each in report.by_size if each.queries == QuerySet.ALL}
+    routing = ""
+    if routed:
+        own, other = (routed[name] for name in _COMPARED)
+        routing = f", routing {own:.3f} against {other:.3f}"
+    figures = f"mAP {match:.3f} against {free:.3f}{routing} on {report.pictures[2]:,}"
+    figures += " held-out pictures"
     if matcher_id is None:
         return f"Not kept: it {report.shortfall}, {figures}. k keeps it all the same."
     if report.is_better:
         return f"Kept as matcher {matcher_id}: better than the match without labels, {figures}."
-    return f"Kept as matcher {matcher_id} by force: no better than without labels, {figures}."
+    return f"Kept as matcher {matcher_id} by force: it {report.shortfall}, {figures}."
 
 
 def matcher_detail(matcher: ListedMatcher) -> Content:
@@ -103,10 +119,15 @@ def report_content(report: TrainingReport, sentence: str) -> Content:
 
 
 def report_plots(report: TrainingReport | None) -> tuple[Plot, ...]:
-    """Where queries are sent at every threshold, and how often a probability is right."""
+    """Routes by library size and at every threshold, and how often a probability is right."""
     if report is None:
         return ()
-    return (*routing_plots(report.routing), *map(reliability_plot, report.calibration))
+    curves = [each for each in report.by_size if each.queries == QuerySet.ALL]
+    return (
+        *size_plots(curves)[:1],
+        *routing_plots(report.routing),
+        *map(reliability_plot, report.calibration),
+    )
 
 
 def training_detail(training: ListedTraining) -> Content:

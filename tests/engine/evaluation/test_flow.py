@@ -73,7 +73,8 @@ async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -
     assert found.match.startswith("label-free")
     kinds = [kind for kind, _ in records(found)]
     assert kinds[:6] == ["recall"] * 6
-    assert kinds[-4:] == ["routing", "routing", "calibration", "evaluation"]
+    last = ["routing", "routing", *["routing_by_size"] * 3, "calibration", "evaluation"]
+    assert kinds[-len(last) :] == last
 
 
 async def test_the_figures_are_those_of_the_cosines(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from engine.evaluation.measure import ROUTING
-from engine.training.report import SHIPPED, TrainingReport, read_report, summary
+from engine.states import PairedMeasure
+from engine.training.report import SHIPPED, TrainingReport, is_better, read_report, summary
 from tests.t2itui.made_up_evaluations import interval, retrieval
 from tests.t2itui.made_up_trainings import training_report
 
@@ -14,7 +14,10 @@ from tests.t2itui.made_up_trainings import training_report
 def routed(report: TrainingReport, difference: float, p: float) -> TrainingReport:
     """The report with another difference in routing."""
     routes = replace(
-        report.against_label_free[0], measure=ROUTING, difference=interval(difference), p=p
+        report.against_label_free[0],
+        measure=PairedMeasure.ROUTING,
+        difference=interval(difference),
+        p=p,
     )
     return replace(report, against_label_free=(*report.against_label_free, routes))
 
@@ -43,6 +46,34 @@ def routed(report: TrainingReport, difference: float, p: float) -> TrainingRepor
 )
 def test_the_reason_says_what_is_worse(report: TrainingReport, expected: str) -> None:
     assert report.shortfall == expected
+
+
+@pytest.mark.parametrize(
+    ("measure", "difference", "p", "kept"),
+    [
+        (PairedMeasure.ROUTING, -0.05, 0.01, False),
+        (PairedMeasure.UNSEEN_ROUTING, -0.05, 0.01, False),
+        (PairedMeasure.ROUTING, -0.05, 0.5, True),
+        (PairedMeasure.ROUTING, 0.05, 0.01, True),
+        (PairedMeasure.MAP, -0.05, 0.01, True),
+    ],
+)
+def test_a_matcher_that_ranks_better_is_kept_unless_it_routes_worse_by_no_accident(
+    measure: PairedMeasure, difference: float, p: float, kept: bool
+) -> None:
+    (some, *_) = training_report().against_label_free
+    routes = replace(some, measure=measure, difference=interval(difference), p=p)
+    precision = {"match": 0.5, "label-free": 0.4}
+    assert is_better(precision, [routes]) is kept
+    assert not is_better({"match": 0.4, "label-free": 0.4}, [])
+    assert not is_better(precision | {SHIPPED: 0.6}, [])
+
+
+def test_the_summary_tells_ranking_and_routing_and_an_old_report_ranking_alone() -> None:
+    report = training_report()
+    assert "routing 0.895 (label-free 0.865) on 100 held-out" in summary(report.as_json())
+    old = summary(replace(report, by_size=()).as_json())
+    assert old.startswith("mAP 0.680 (label-free 0.620, cosine 0.600) on 100")
 
 
 def changed(**values: object) -> str:

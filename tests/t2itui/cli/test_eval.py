@@ -37,15 +37,22 @@ def test_a_line_for_each_scorer_and_direction_then_the_other_kinds(
     assert {"r@1", "r@5", "r@10", "median_rank", "map", "r@1_interval"} <= set(recall[0])
     assert [line["type"] for line in lines[4:]] == [
         *("paired", "paired", "paired"),
-        *("routing", "routing", "calibration", "evaluation"),
+        *("routing", "routing", *["routing_by_size"] * 3, "calibration", "evaluation"),
     ]
+    sizes = [line for line in lines if line["type"] == "routing_by_size"]
+    assert [line["pictures"] for line in sizes] == [7, 15, 30]
+    for line in sizes:
+        low, high = line["balanced_accuracy_interval"]  # type: ignore[misc]
+        assert low <= line["balanced_accuracy"] <= high  # type: ignore[has-type]
+        assert {"scorer", "samples", "present", "absent", "present_right_interval"} <= set(line)
 
 
 def test_tables_and_plots_are_text(data: str, run_cli: RunCli) -> None:
     done = run_cli("eval", data, "--no-swaps", "--resamples", "20")
     assert done.exit_code == 0, done.output
     for told in ("text -> picture: 90 queries", "match - cosine, r@1", "(left out)",
-                 "calibration of match", "best "):  # fmt: skip
+                 "calibration of match", "best ", "by library size: all queries at 0.5",
+                 "(m match)", "match: mean "):  # fmt: skip
         assert told in done.stdout
     assert done.stdout.isascii()
     assert max(map(len, done.stdout.splitlines())) <= 100

@@ -36,6 +36,13 @@ def test_a_matcher_is_trained_listed_and_written(
     assert {line["type"] for line in lines} >= {"recall", "paired", "calibration", "matcher"}
     assert lines[-1]["kept"]
     assert lines[-1]["encoder"] == ENCODER
+    assert bool(lines[-1]["shortfall"]) == (not lines[-1]["is_better"])
+    sizes = [line for line in lines if line["type"] == "routing_by_size"]
+    assert {(line["scorer"], line["queries"]) for line in sizes} == {
+        ("label-free", "all"),
+        ("match", "all"),
+    }, "captions of pictures that are held out are unseen, all of them"
+    assert "routing" in {line["measure"] for line in lines if line["type"] == "paired"}
     (listed,) = (each for each in json_lines(run_cli("models", "--json")) if "in_force" in each)
     assert listed["id"] == lines[-1]["id"]
     assert str(listed["summary"]).startswith("mAP ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,11 +108,25 @@ async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
         assert "match     at 0.500      0.910   0.710  0.810" in figures(screen)
         assert "match   best 0.930      0.980   0.780  0.880" in figures(screen)
         await pilot.press("right")
+        await until(pilot, lambda: any("by library size" in plot for plot in plots(screen)))
+        assert "300  match          0.905  0.885-0.925    0.940" in figures(screen)
+        assert "match: mean 0.895, drift 0.045" in figures(screen)
+        await pilot.press("right")
         await until(pilot, lambda: any("calibration error 0.037" in plot for plot in plots(screen)))
-        await pilot.press("left", "left", "left", "left")
+        await pilot.press("left", "left", "left", "left", "left")
         await ready(pilot)
         assert "5,000 texts, 1,000 pictures" in figures(screen)
         assert "3 texts are left out" in figures(screen) and "\x1b" not in figures(screen)
+
+
+async def test_an_evaluation_of_an_older_version_says_why_it_has_no_sizes(
+    engine: EvaluatingEngine,
+) -> None:
+    engine.evaluator.kept = [replace(evaluation(1), by_size=())]
+    async with shown(engine) as (pilot, screen):
+        await pilot.press("right", "right", "right")
+        await until(pilot, lambda: "r makes the evaluation again" in figures(screen))
+        assert plots(screen) == []
 
 
 async def test_every_plot_has_a_text_form(engine: EvaluatingEngine) -> None:
@@ -125,6 +140,9 @@ async def test_every_plot_has_a_text_form(engine: EvaluatingEngine) -> None:
         plot = plots(screen)[1]
         assert "match: best 0.930" in plot and "p precision, r recall, a accuracy" in plot
         assert "ppp" in plot and "rrr" in plot, "lines are made of their letters"
+        await pilot.press("right")
+        await until(pilot, lambda: any("l label-free, m match" in plot for plot in plots(screen)))
+        assert "lll" in plots(screen)[0] and "mmm" in plots(screen)[0]
         await pilot.press("right")
         await until(pilot, lambda: any("o observed" in plot for plot in plots(screen)))
         assert all(plot.isascii() for plot in plots(screen))

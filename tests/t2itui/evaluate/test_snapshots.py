@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from textual.pilot import Pilot
 
 from t2itui.screens.evaluate.screen import EvaluateScreen
@@ -40,3 +41,16 @@ def test_routing_drawn_at_120x36(snap_compare: Compare) -> None:
 
     app = HostApp(kept(), EvaluateScreen)
     assert snap_compare(app, terminal_size=(120, 36), run_before=before)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+def test_routing_by_library_size(snap_compare: Compare, size: tuple[int, int]) -> None:
+    async def before(pilot: Pilot[None]) -> None:
+        screen = await ready(pilot)
+        await pilot.press("right", "right", "right")
+        view = screen.query(PlotView).first()
+        await until(pilot, lambda: "library size" in str(view.render()))
+        await ready(pilot)
+
+    app = HostApp(kept(), EvaluateScreen)
+    assert snap_compare(app, terminal_size=size, run_before=before)

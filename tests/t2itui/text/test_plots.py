@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from t2itui.text.plots import (
@@ -13,6 +15,7 @@ from t2itui.text.plots import (
     plot_lines,
     reliability_plot,
     routing_plots,
+    size_plots,
     validation_plot,
 )
 from tests.t2itui.made_up_evaluations import evaluation
@@ -87,3 +90,22 @@ def test_one_plot_leaves_nothing_behind_for_the_next() -> None:
     before = plot_lines(plot)
     draw(routing_plots(evaluation(1).routing)[0], 60, 12, RGB)
     assert plot_lines(plot) == before
+
+
+def test_library_sizes_are_named_where_they_are_and_each_scorer_has_its_letter() -> None:
+    accuracy, rates = size_plots(evaluation(1).by_size)
+    lines = plot_lines(accuracy, width=60, height=12)
+    assert lines[-2].split() == ["100", "300", "600", "1,000"]
+    assert "l label-free, m match" in lines[-1]
+    above, below = marked(lines[:-1], "m"), marked(lines[:-1], "l")
+    assert min(y for y, _ in above) < min(y for y, _ in below), "match is the better one here"
+    columns = [line.find("300") for line in lines[-2:-1]]
+    assert 20 < columns[0] < 36, "sizes stand apart as their logarithms do"
+    assert accuracy.bounds == (0.8, 1.0)
+    assert rates.title == "match: routed right"
+    assert [curve.letter for curve in rates.curves] == ["p", "a"]
+
+
+def test_one_size_makes_no_curve() -> None:
+    (first, *_) = evaluation(1).by_size
+    assert size_plots([replace(first, points=first.points[:1])]) == ()

@@ -21,17 +21,20 @@ from engine.models.messages import Reply
 from engine.requests import TrainRequest
 from engine.settings import EngineSettings
 from engine.training.report import TrainingReport, make_report
+from engine.training.routing import RoutedTexts
 from engine.training.split import SplitSizes
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.detection import HALF_CELLS
 from t2itui.screens.common.dialogs import Confirm
-from t2itui.screens.train.detail import TrainingPane
+from t2itui.screens.train.detail import TrainingPane, outcome
 from t2itui.screens.train.form import ExportMatcher, ImportMatcher, TrainForm
 from t2itui.screens.train.screen import TrainScreen
 from t2itui.session import Session
 from tests.engine.evaluation.libraries import ENCODER, opened, write_data
 from tests.engine.matchers import random_matcher
 from tests.t2itui.fakes import until
+from tests.t2itui.made_up_evaluations import interval
+from tests.t2itui.made_up_trainings import training_report
 
 SIZES = [(80, 24), (120, 36)]
 
@@ -182,6 +185,8 @@ async def test_a_training_is_followed_kept_exported_deleted_and_taken_in_again(
         assert text.startswith(f"Kept as matcher {kept.id}")
         for part in ("cosine", "label-free", "fusion", "95 %", "match - label-free", "calibration"):
             assert part in text
+        assert "retrieve or generate by library size: all queries" in text
+        assert "match - label-free, routing: " in text
         await pilot.press("y")
         assert app.clipboard.endswith(f"train --hidden 8 --epochs 2 --force {data}")
 
@@ -240,6 +245,20 @@ async def test_a_cancelled_training_says_that_r_goes_on_and_does(
         await again.wait()
 
 
+def test_a_matcher_kept_by_force_says_what_it_does_worse() -> None:
+    found = training_report(match=0.63, free=0.57)
+    assert outcome(found, 4) == (
+        "Kept as matcher 4: better than the match without labels, mAP 0.680 against 0.620,"
+        " routing 0.895 against 0.865 on 100 held-out pictures."
+    )
+    (some, *_) = found.against_label_free
+    worse = replace(some, measure="routing", difference=interval(-0.1), p=0.01)
+    forced = replace(found, is_better=False, against_label_free=(worse,))
+    assert outcome(forced, 4).startswith(
+        "Kept as matcher 4 by force: it routes worse than the match without labels, mAP"
+    )
+
+
 async def test_what_did_no_better_is_not_kept_until_k_keeps_it(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,9 +268,10 @@ async def test_what_did_no_better_is_not_kept_until_k_keeps_it(
         sizes: SplitSizes,
         fitted: Reply,
         measuring: Measuring,
+        routed: RoutedTexts,
         seconds: float,
     ) -> TrainingReport:
-        made = make_report(request, held_out, sizes, fitted, measuring, seconds)
+        made = make_report(request, held_out, sizes, fitted, measuring, routed, seconds)
         return replace(made, is_better=False)
 
     monkeypatch.setattr("engine.training.run.make_report", no_better)
