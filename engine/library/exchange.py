@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from engine.jobs.codec import RequestWork
 from engine.jobs.jobs import JobWork
 from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.imports import ImportRun
+from engine.library.indexing import Measure
 from engine.library.vector_files import NamedVectors, write_folder, write_npz
 from engine.requests import ExportRequest, ImportRequest
 from engine.settings import EngineSettings
@@ -164,15 +166,24 @@ _WRITERS: dict[str, Callable[..., Callable[[], Sequence[Path]]]] = {
 class Exchange:
     """Makes import and export jobs."""
 
-    def __init__(self, cache: Cache, settings: EngineSettings) -> None:
+    def __init__(
+        self, cache: Cache, settings: EngineSettings, measure: Measure | None = None
+    ) -> None:
+        """`measure` is called for the encoder of an import that is done."""
         self._cache = cache
         self._settings = settings
+        self._measure = measure
 
     def import_job(self, request: ImportRequest) -> JobWork:
         """Return the work of an import; see `ImportRun` for what it does."""
         title = f"import vectors of {request.encoder_id}"
-        run = ImportRun(self._cache, self._settings, request)
-        return RequestWork(title=title, asked=request, work=run.carry_out)
+        return RequestWork(title=title, asked=request, work=partial(self._import, request))
+
+    async def _import(self, request: ImportRequest, job_id: int, report: Report) -> str:
+        done = await ImportRun(self._cache, self._settings, request).carry_out(job_id, report)
+        if self._measure is not None:
+            await self._measure(request.encoder_id, job_id, report)
+        return done
 
     def export_job(self, request: ExportRequest) -> JobWork:
         """Return the work of an export; see `ExportRun` for what it does."""
