@@ -46,7 +46,7 @@ def _plain_errors() -> Iterator[None]:
     except click.ClickException as error:
         from t2itui.text.plain import plain
 
-        error.message = plain(error.message)
+        error.message = plain(error.message)  # type: ignore[misc]
         raise
 
 

@@ -24,7 +24,7 @@ class Raw(Widget):
 
 
 class RawScreen(ModalScreen[None]):
-    def compose(self) -> list[Widget]:  # type: ignore[override]
+    def compose(self) -> list[Widget]:
         return [Raw()]
 
 

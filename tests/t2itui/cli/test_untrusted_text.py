@@ -213,7 +213,8 @@ def run(
     from t2itui.cli.main import cli
 
     monkeypatch.setenv("COLUMNS", "400")
-    np.savez(folder / "e.npz", **{EVIL.replace("/", ""): np.eye(2)})
+    arrays: dict[str, Any] = {EVIL.replace("/", ""): np.eye(2)}
+    np.savez(folder / "e.npz", **arrays)
     with sqlite3.connect(home / "cache.sqlite3") as db:
         receipt = db.execute("select id from receipts").fetchone()[0]
     db.close()
