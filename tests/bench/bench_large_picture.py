@@ -34,7 +34,11 @@ def child(path: str, ours: bool, write_to: int) -> None:
     from t2itui.graphics.picture import Picture
 
     graphics = Graphics(
-        protocol="sixel", reason="bench", cell_width=CELL[0], cell_height=CELL[1], truecolor=True
+        protocol=GraphicsProtocol.SIXEL,
+        reason="bench",
+        cell_width=CELL[0],
+        cell_height=CELL[1],
+        truecolor=True,
     )
 
     class Large(App[None]):
