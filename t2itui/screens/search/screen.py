@@ -109,6 +109,7 @@ class SearchScreen(AppScreen):
 
     def on_mount(self) -> None:
         self.until_unmount(self.session.when_open(self.collection.begin))
+        self.until_unmount(self.session.when_open(self.asking.follow_measuring))
         self.until_unmount(self.session.job_events.subscribe(self.follow_job))
         self.until_unmount(self.session.open_failed.subscribe(self.show_error))
         self.query_line.input.focus()
