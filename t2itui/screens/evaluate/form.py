@@ -21,7 +21,14 @@ from engine.requests import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
 from engine.states import DataKind
 from t2itui.keys import bindings
-from t2itui.screens.common.dialogs import Dialog, FormError, WriteFile, line
+from t2itui.screens.common.dialogs import (
+    Dialog,
+    FormError,
+    WriteFile,
+    data_field,
+    encoder_field,
+    line,
+)
 from t2itui.text.shell_commands import job_command, show_command
 from t2itui.widgets.basics import Tick
 from t2itui.widgets.path_input import PathInput
@@ -30,7 +37,6 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 
-SUFFIXES = (".token", ".txt", ".json", ".csv", ".tsv")
 LINES = {name: name for name in ("threshold", "language", "limit", "words", "images", "encoder")}
 LINES |= {"queries": "by-words", "scorers": "by-cosine"}
 """The line of the form for the field that an error is about; the data's for any other."""
@@ -72,29 +78,12 @@ class EvaluateForm(Dialog[EvaluateRequest]):
 
     def compose_fields(self) -> ComposeResult:
         first = self._first
-        yield self.labelled(
-            "Data",
-            PathInput(
-                first.data,
-                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
-                folders_only=False,
-                suffixes=SUFFIXES,
-                id="data",
-            ),
-        )
+        yield self.labelled("Data", data_field(first.data))
         formats = "Flickr token file, Karpathy's or COCO's JSON, CSV, folders"
         help_words = f"{formats}; or {BUILT_IN.name}"
         yield self.labelled("", Static(help_words, classes="help"))
         yield self._path("Images", "images", first.images, "beside the data", folders_only=True)
-        yield self.labelled(
-            "Encoder",
-            line(
-                "encoder",
-                first.encoder or "",
-                "the one that knows most of the pictures",
-                self._encoders,
-            ),
-        )
+        yield self.labelled("Encoder", encoder_field(first.encoder, self._encoders))
         with Horizontal():
             yield Label("Scorers")
             for name in evaluated_scorers():
