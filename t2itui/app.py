@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.actions import parse
@@ -21,9 +21,11 @@ from textual.driver import Driver
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
 
-from engine.errors import T2IError
+from engine.errors import EngineError, T2IError
+from t2itui.boundary import Boundary
 from t2itui.graphics.picture import free_pictures
 from t2itui.keys import bindings
 from t2itui.screens.common.base import AppScreen
@@ -50,6 +52,7 @@ from t2itui.session import (
 )
 from t2itui.status import read_status
 from t2itui.text.plain import plain
+from t2itui.widgets.basics import NoControls
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -187,6 +190,7 @@ class T2ITuiApp(App[None]):
         super().__init__(driver_class=driver_class)
         for mode, make in SCREENS.items():
             self.add_mode(mode, partial(make, session))
+        self._filters.append(NoControls())
         self.session = session
         self.jobs = JobsController(session)
         self.generation = GenerationController(session, self)
@@ -203,6 +207,7 @@ class T2ITuiApp(App[None]):
         self._is_status_stale = False
         self._is_reading_status = False
         self._last_words: tuple[str, ...] = ()
+        self._boundary = Boundary(self, lambda: session.home)
 
     def on_mount(self) -> None:
         self.set_keymap(self.session.settings.keys)
@@ -226,6 +231,14 @@ class T2ITuiApp(App[None]):
         if self._sees_jobs_through:
             await self._jobs_ended_or_hurry()
         await self._resources.aclose()
+
+    def _register(self, parent: DOMNode, *widgets: Widget, **where: Any) -> list[Widget]:  # noqa: ANN401 - Textual's own
+        for widget in widgets:
+            self._boundary.watch(widget)
+        return super()._register(parent, *widgets, **where)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        await self._boundary.dispatch(super()._dispatch_message, message)
 
     def leave(self, number: signal.Signals) -> bool:
         """End because of a signal; whether what runs is seen through first, without a terminal."""
@@ -252,7 +265,13 @@ class T2ITuiApp(App[None]):
             each.cancel()
 
     def _handle_exception(self, error: Exception) -> None:
-        """Leave two lines and a log; a test gets the exception itself."""
+        """Go on where that is possible; else leave two lines and a log.
+
+        A test gets the exception itself.
+        """
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if isinstance(cause, Exception) and self._boundary.holds(cause):
+            return
         if self.is_headless:
             super()._handle_exception(error)
             return
@@ -262,7 +281,6 @@ class T2ITuiApp(App[None]):
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
-            cause = error.error if isinstance(error, WorkerFailed) else error
             self._last_words = last_words(self.session.home, cause)
         self._close_messages_no_wait()
 
@@ -286,6 +304,12 @@ class T2ITuiApp(App[None]):
             self.post_message(EngineFailed(error))
         else:
             self.post_message(EngineReady(engine))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say in the answer's place, too, that the engine did not open; `r` tries again."""
+        error = event.worker.error
+        if event.worker.group == "engine" and isinstance(error, Exception):
+            self.post_message(EngineFailed(EngineError(f"the library did not open: {error}")))
 
     @on(EngineReady)
     def take_engine(self, message: EngineReady) -> None:
