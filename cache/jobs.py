@@ -25,6 +25,8 @@ class JobRecord:
     request: str
     """JSON, enough to start it again."""
     message: str
+    pid: int = 0
+    """The process that runs it, or ran it."""
 
 
 LOST = "The program ended before this was done"
@@ -84,7 +86,7 @@ def jobs_in(db: Database, kind: str, state: str) -> list[JobRecord]:
 
 def _records(db: Database, condition: str, values: list[str | int]) -> list[JobRecord]:
     rows = db.execute(
-        "select id, kind, title, state, created_at, updated_at, request, message"
+        "select id, kind, title, state, created_at, updated_at, request, message, process"
         f" from jobs {condition}",
         values,
     )
@@ -98,6 +100,7 @@ def _records(db: Database, condition: str, values: list[str | int]) -> list[JobR
             updated_at=row[5],
             request=row[6],
             message=row[7],
+            pid=int(row[8].split(" ")[2]),
         )
         for row in rows
     ]

@@ -18,6 +18,7 @@ from engine.states import JobKind
 if TYPE_CHECKING:
     from engine.comparing.comparer import Comparer
     from engine.evaluation.evaluator import Evaluator
+    from engine.events import Report
     from engine.generation.generation import Generation
     from engine.generation.request import GenerateRequest
     from engine.jobs.codec import JobRequest
@@ -49,9 +50,13 @@ class Engine:
     needed: opening costs the cache's opening and no more, and a part is imported on first use.
     """
 
-    def __init__(self, settings: EngineSettings, cache: Cache) -> None:
+    def __init__(
+        self, settings: EngineSettings, cache: Cache, *, measures_beside: bool = True
+    ) -> None:
+        """`measures_beside` leaves it out for a process that ends with its answer."""
         self.settings = settings
         self.cache = cache
+        self._measures_beside = measures_beside
         self.jobs = Jobs(cache)
         self.library = Library(cache)
 
@@ -74,7 +79,8 @@ class Engine:
         """Queries and their receipts."""
         from engine.search.searcher import Searcher
 
-        return Searcher(self.cache, self.encoders, self.settings, self.collection)
+        start = self.jobs.start if self._measures_beside else None
+        return Searcher(self.cache, self.encoders, self.settings, self.collection, start)
 
     @cached_property
     def history(self) -> History:
@@ -88,7 +94,7 @@ class Engine:
         """Folders into the library."""
         from engine.library.indexing import Indexer
 
-        return Indexer(self.cache, self.encoders, self.settings)
+        return Indexer(self.cache, self.encoders, self.settings, self._measure)
 
     @cached_property
     def comparer(self) -> Comparer:
@@ -132,7 +138,12 @@ class Engine:
         from engine.training.training import MatcherTraining
 
         return MatcherTraining(
-            self.cache, self.encoders, self.indexer, self.settings, self.searcher.labels.refit
+            self.cache,
+            self.encoders,
+            self.indexer,
+            self.settings,
+            self.searcher.labels.refit,
+            self._measure,
         )
 
     @cached_property
@@ -140,7 +151,7 @@ class Engine:
         """Vectors from and for elsewhere."""
         from engine.library.exchange import Exchange
 
-        return Exchange(self.cache, self.settings)
+        return Exchange(self.cache, self.settings, self._measure)
 
     @cached_property
     def downloads(self) -> Downloads:
@@ -152,14 +163,16 @@ class Engine:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, settings: EngineSettings, *, with_jobs: bool = True
+        cls, settings: EngineSettings, *, with_jobs: bool = True, measures_beside: bool = True
     ) -> AsyncIterator[Engine]:
         """Open the cache and yield an engine; on exit jobs are cancelled and workers ended.
 
-        Without jobs, opening writes nothing: enough to search and to look around.
+        Without jobs, opening writes nothing: enough to search and to look around. What queries are
+        placed by in a library that has changed is measured beside them, unless the process ends
+        with its answer.
         """
         cache = await Cache.open(settings.home)
-        engine = cls(settings, cache)
+        engine = cls(settings, cache, measures_beside=measures_beside)
         try:
             if with_jobs:
                 await engine.jobs.recover()
@@ -171,10 +184,13 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
         await self.jobs.aclose()
-        for name in ("indexer", "generators", "encoders"):
+        for name in ("searcher", "indexer", "generators", "encoders"):
             if (opened := vars(self).get(name)) is not None:
                 await opened.aclose()
         await self.cache.aclose()
+
+    async def _measure(self, encoder_id: str, job_id: int, report: Report) -> None:
+        await self.searcher.measure(encoder_id, job_id, report)
 
     async def _recover_generated(self) -> None:
         """Bring generated files and their rows together where something parted them."""

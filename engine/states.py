@@ -28,6 +28,8 @@ class JobKind(StrEnum):
     GENERATE = "generate"
     EVALUATE = "evaluate"
     TRAIN = "train"
+    MEASURE = "measure"
+    """What texts that it lacks reach in a library; nobody asks for it, and none is remembered."""
 
 
 class JobState(StrEnum):
@@ -75,6 +77,19 @@ class ScorerKind(StrEnum):
     FUSION = "fusion"
     SHIPPED = "shipped"
     """The matcher that ships, in a report beside another for its encoder."""
+
+
+class ZeroState(StrEnum):
+    """What a decision knew of texts that the library lacks."""
+
+    CURRENT = "current"
+    """They were scored over the library as it is."""
+    OLDER = "older"
+    """They were scored before it changed, and are being scored again."""
+    QUICK = "quick"
+    """They were scored over a small sample."""
+    LABEL_FREE = "label-free"
+    """Not by the matcher yet: the label-free match decided in its place."""
 
 
 class FitStage(StrEnum):

@@ -19,13 +19,22 @@ MOST_BYTES = 1_000_000
 
 
 def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
-    """Keep the traceback in `logs/crash.log` and return two lines for the terminal.
+    """Keep the traceback and return two lines for the terminal of a program that has ended."""
+    return f"t2itui ended on an unexpected error: {named(error)}", kept(home, error)
+
+
+def named(error: BaseException) -> str:
+    """An error by its kind, and what it says."""
+    return f"{type(error).__name__}: {plain(str(error))}".removesuffix(": ")
+
+
+def kept(home: Path | None, error: BaseException) -> str:
+    """Keep the traceback of an error in `logs/crash.log`, and say where.
 
     The log has mode 0600 and holds no values of variables, which may be what somebody typed.
     """
-    what = f"t2itui ended on an unexpected error: {type(error).__name__}: {plain(str(error))}"
     if home is None:
-        return what.removesuffix(": "), "No home folder is in use, so no log was written."
+        return "No home folder is in use, so no log was written."
     path = log_file(home)
     try:
         _append(path, traceback.format_exception(error))
@@ -33,7 +42,7 @@ def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
         where = f"The traceback could not be written to {path}: {refused.strerror}."
     else:
         where = f"The traceback is in {path}"
-    return what.removesuffix(": "), plain(where)
+    return plain(where)
 
 
 def log_file(home: Path) -> Path:

@@ -94,6 +94,8 @@ class AppSettings:
     dtype: str = NumberFormat.AUTO
     idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model without work for so long gives its memory back; 0 keeps it."""
+    jobs_go_on: bool = False
+    """Where the app's terminal goes, its jobs are seen through without one."""
     keys: dict[str, str] = field(default_factory=dict)
     """Keys of one's own by the id of what they do: the table `[keys]`, see t2itui/keys.py."""
 

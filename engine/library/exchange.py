@@ -23,6 +23,7 @@ from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
 from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.imports import ImportRun
+from engine.library.indexing import Measure
 from engine.library.vector_files import NamedVectors, write_folder, write_npz
 from engine.requests import ExportRequest, ImportRequest
 from engine.settings import EngineSettings
@@ -165,13 +166,19 @@ _WRITERS: dict[str, Callable[..., Callable[[], Sequence[Path]]]] = {
 class Exchange:
     """Makes import and export jobs."""
 
-    def __init__(self, cache: Cache, settings: EngineSettings) -> None:
+    def __init__(
+        self, cache: Cache, settings: EngineSettings, measure: Measure | None = None
+    ) -> None:
+        """`measure` is called for the encoder of an import that is done."""
         self._cache = cache
         self._settings = settings
+        self._measure = measure
 
     def import_job(self, request: ImportRequest) -> JobWork:
         """Return the work of an import; see `ImportRun` for what it does."""
-        return ImportJob(cache=self._cache, settings=self._settings, asked=request)
+        return ImportJob(
+            cache=self._cache, settings=self._settings, asked=request, measure=self._measure
+        )
 
     def export_job(self, request: ExportRequest) -> JobWork:
         """Return the work of an export; see `ExportRun` for what it does."""
@@ -185,6 +192,7 @@ class ImportJob:
     cache: Cache
     settings: EngineSettings
     asked: ImportRequest
+    measure: Measure | None = None
 
     @property
     def kind(self) -> JobKind:
@@ -199,7 +207,10 @@ class ImportJob:
         return request_to_json(self.asked)
 
     async def run(self, job_id: int, report: Report) -> str:
-        return await ImportRun(self.cache, self.settings, self.asked).carry_out(job_id, report)
+        done = await ImportRun(self.cache, self.settings, self.asked).carry_out(job_id, report)
+        if self.measure is not None:
+            await self.measure(self.asked.encoder_id, job_id, report)
+        return done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from engine.models.encoders import LoadedEncoder
 
 
+Measure: TypeAlias = Callable[[str, int, Report], Awaitable[None]]
+"""Scores what queries are placed by, in the library as it is now: gets an encoder's id, and the job
+in which it is done."""
 _NOTES = 5
 """Unreadable folders that are named; more are only counted."""
 
@@ -80,6 +84,8 @@ class IndexRun:
         self._is_loaded = False
         self._done = 0
         self._total = 0
+        self.encoder_id = ""
+        """Of the space that it embeds in; empty until that is known."""
 
     async def carry_out(self, job_id: int, report: Report) -> IndexSummary:
         """Index the folders.
@@ -93,6 +99,7 @@ class IndexRun:
         roots = await asyncio.to_thread(check_roots, self._request.folders)
         checked_patterns(self._request.exclude)
         target = await self._target()
+        self.encoder_id = target.record.id
         await self._cache.write(_enter, roots)
         plan = await self._scan(roots, target)
         await self._cache.write(write_scan, plan)
@@ -295,10 +302,18 @@ class EncoderHost(Protocol):
 class Indexer:
     """Makes index jobs; the folders are walked on its one thread."""
 
-    def __init__(self, cache: Cache, encoders: EncoderHost, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        encoders: EncoderHost,
+        settings: EngineSettings,
+        measure: Measure | None = None,
+    ) -> None:
+        """`measure` is called for the encoder of a run that is done."""
         self._cache = cache
         self._encoders = encoders
         self._settings = settings
+        self._measure = measure
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="walk")
 
     def job(self, request: IndexRequest) -> JobWork:
@@ -308,7 +323,10 @@ class Indexer:
     async def run(self, request: IndexRequest, job_id: int, report: Report) -> str:
         """Index the folders of `request` and return the closing sentence."""
         run = IndexRun(self._cache, self._encoders, self._settings, self._thread, request)
-        return sentence(await run.carry_out(job_id, report))
+        summary = await run.carry_out(job_id, report)
+        if self._measure is not None:
+            await self._measure(run.encoder_id, job_id, report)
+        return sentence(summary)
 
     async def aclose(self) -> None:
         """Let go of the thread; jobs must have ended."""

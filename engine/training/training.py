@@ -17,7 +17,7 @@ from engine.events import Report
 from engine.files import replaced
 from engine.jobs.codec import request_to_json
 from engine.jobs.jobs import JobWork
-from engine.library.indexing import Indexer
+from engine.library.indexing import Indexer, Measure
 from engine.models.encoders import Encoders
 from engine.requests import TrainRequest
 from engine.scoring.matcher import Matcher, read_matcher
@@ -44,9 +44,12 @@ class MatcherTraining:
         indexer: Indexer,
         settings: EngineSettings,
         refit: Refit,
+        measure: Measure | None = None,
     ) -> None:
-        """`refit` gets the encoder of which another matcher came into force."""
+        """`refit` gets the encoder of which another matcher came into force, and `measure` the one
+        that a training is done for, before."""
         self._refit = refit
+        self._measure = measure
         self._cache = cache
         self._encoders = encoders
         self._indexer = indexer
@@ -67,6 +70,8 @@ class MatcherTraining:
         told = summary(found.report.as_json())
         if found.id is None:
             return f"not kept: {told}. It {found.report.shortfall}; --force keeps it"
+        if self._measure is not None:
+            await self._measure(found.report.encoder, job_id, report)
         await self._refit(found.report.encoder)
         return f"matcher {found.id} is in force for {found.report.encoder}: {told}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui import __version__
-from t2itui.cli.support import boundary, streams
+from t2itui import __version__, streams
+from t2itui.cli.support import boundary
 from t2itui.cli.support.context import Context, Exit, pass_context
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ def open_app(context: Context) -> None:
     from t2itui.crash import keep_log
 
     keep_log(context.home)
+    from t2itui.terminal import TerminalDriver, Watch, end_at_signals
+
+    end_at_signals()
     # The terminal is asked what it can draw before the app takes it over.
     from t2itui.graphics import detect
 
@@ -104,8 +108,13 @@ def open_app(context: Context) -> None:
         return Engine.open(settings.engine(context.home))
 
     session = Session(graphics=graphics, settings=settings, home=context.home)
-    app = T2ITuiApp(open_engine, session)
-    app.run()
+    app = T2ITuiApp(open_engine, session, driver_class=TerminalDriver)
+
+    async def run() -> None:
+        Watch(app.leave).start()
+        await app.run_async()
+
+    asyncio.run(run())
     raise SystemExit(app.return_code or int(Exit.ANSWERED))
 
 

@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.theme import Theme
 from textual.widgets import Static
+from textual.worker import Worker, WorkerState
 
 from t2itui.text.plots import COLOURS, Plot, Rgb, draw
 
@@ -92,6 +93,10 @@ class PlotView(Static):
     ) -> None:
         text = await asyncio.to_thread(draw, plot, width, height, colours)
         self.post_message(self.PlotRendered(text))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self._is_rendering = False
 
     @on(PlotRendered)
     def take_rendered(self, message: PlotRendered) -> None:

@@ -39,6 +39,7 @@ def test_a_job_is_listed_with_its_latest_state_newest_first(db: Database) -> Non
     assert (listed[1].message, listed[1].request) == ("12 pictures", '{"folders": ["/a"]}')
     assert listed[1].updated_at >= listed[1].created_at
     assert [job.id for job in list_jobs(db, 1)] == [second]
+    assert {job.pid for job in listed} == {os.getpid()}
 
 
 def test_ids_set_aside_are_given_to_nobody_else(db: Database) -> None:

@@ -230,9 +230,12 @@ def test_cancelling_takes_outcomes_out_of_sight_where_nothing_works(recorder: Re
     assert session.board.in_sight() == ()
 
 
-@pytest.mark.parametrize(("state", "is_said"), [(JobState.LOST, True), (JobState.DONE, False)])
-async def test_a_job_that_the_last_session_cut_off_is_told_of(
-    recorder: Recorder, state: JobState, is_said: bool
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [(JobState.LOST, "did not finish"), (JobState.RUNNING, "background"), (JobState.DONE, "")],
+)
+async def test_a_job_that_was_cut_off_or_goes_on_elsewhere_is_told_of(
+    recorder: Recorder, state: JobState, said: str
 ) -> None:
     record = JobRecord(
         id=3,
@@ -246,7 +249,8 @@ async def test_a_job_that_the_last_session_cut_off_is_told_of(
     )
     recorder.engine.jobs.earlier = [record]
     await JobsController(recorder.session).report_lost(cast(Engine, recorder.engine))
-    assert [notice.title for notice in recorder.notices] == (["index"] if is_said else [])
+    assert [notice.title for notice in recorder.notices] == (["index"] if said else [])
+    assert all(said in notice.message for notice in recorder.notices)
 
 
 # Generation

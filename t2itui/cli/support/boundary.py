@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from t2itui.cli.support import streams
+from t2itui import streams
 from t2itui.cli.support.context import Exit, Output
 
 

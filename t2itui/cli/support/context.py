@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.support.streams import OutputLostError, is_closed, says_all
+from t2itui.streams import OutputLostError, is_closed, says_all
 from t2itui.text.plain import plain
 from t2itui.text.tables import write_table
 
@@ -115,7 +115,8 @@ class Context:
         if before is not None:
             await before()
         settings = self.settings().engine(self.home)
-        async with Engine.open(settings, with_jobs=with_jobs) as engine:
+        opening = Engine.open(settings, with_jobs=with_jobs, measures_beside=False)
+        async with opening as engine:
             return await work(engine)
 
 

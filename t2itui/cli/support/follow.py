@@ -29,7 +29,7 @@ from engine.events import (
 )
 from engine.states import GenerationPhase
 from t2itui.cli.support.context import Exit
-from t2itui.cli.support.streams import OutputLostError
+from t2itui.streams import OutputLostError
 from t2itui.text.plain import plain
 from t2itui.text.words import rate_words
 

@@ -48,6 +48,8 @@ def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
         "chance": receipt.chance,
         "chance_high": receipt.chance_high,
         "uncertain": receipt.uncertain,
+        "zero": receipt.zero,
+        "zero_pictures": receipt.zero_pictures,
     }
 
 

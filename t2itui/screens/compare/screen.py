@@ -294,6 +294,10 @@ class CompareScreen(AppScreen):
         self.waiting.stop()
         self.state.update("")
 
+    def follow_failed_work(self, group: str) -> None:
+        if group == "compare":
+            self._stop_waiting()
+
     @property
     def is_waiting(self) -> bool:
         """Scores were asked for and are not there yet."""

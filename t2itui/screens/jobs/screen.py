@@ -48,6 +48,7 @@ TONES = {
     JobState.LOST: "warning",
 }
 WAITS = "Waits until the jobs before it have ended."
+ELSEWHERE = "Runs in another instance, or in the background: process {pid}; kill {pid} ends it."
 LOST = "Not finished: the program ended before. Run it again?"
 
 
@@ -115,7 +116,7 @@ def _from_record(record: JobRecord) -> ListedJob:
     if state is JobState.LOST:
         said = LOST
     elif state.is_active:
-        said = "Runs in another instance of the program."
+        said = ELSEWHERE.format(pid=record.pid)
     return ListedJob(
         job_id=record.id,
         title=record.title,

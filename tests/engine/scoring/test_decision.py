@@ -265,3 +265,44 @@ def test_a_zero_says_how_much_it_rests_on() -> None:
     zero = zero_of(made(40))
     assert (zero.texts, zero.pictures, zero.sampled) == (TEXTS, 40, 40)
     assert replace(zero, sampled=20) != zero
+
+
+def test_a_tally_survives_its_values_to_the_last_digit() -> None:
+    tally = Tally.empty(TEXTS).joined(made(200))
+    back = Tally.from_values(json.loads(json.dumps(tally.as_values())))
+    assert np.array_equal(back.top, tally.top)
+    assert np.array_equal(back.total, tally.total)
+    assert back.seen == 200
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        Tally.from_values({"top": "x"})
+
+
+def test_a_picture_that_says_nothing_of_a_text_counts_as_the_mean_of_the_others() -> None:
+    logits = made(100)
+    silent = logits.copy()
+    silent[:, 7] = -np.inf
+    found = Tally.empty(TEXTS).joined(silent).evidence(100)
+    others = evidence_of(np.delete(logits, 7, axis=1))
+    assert np.allclose(found.chance, others.chance)
+    assert np.allclose(found.best, np.sort(np.delete(logits, 7, axis=1))[:, -5:].mean(axis=1))
+
+
+def test_where_no_picture_says_anything_there_is_no_zero() -> None:
+    nothing = Tally.empty(TEXTS).joined(np.full((TEXTS, 1), -np.inf, np.float32))
+    assert Zero.measure(near_of(TEXTS), nothing.evidence(1), pictures=1, sampled=1) is None
+
+
+def test_a_zero_that_stands_in_decides_by_its_own_scorer_and_keeps_the_order_of_the_other() -> None:
+    own, queries = made(100), made(100, present=0.5, seed=15)
+    zero = zero_of(own)
+    for row, other in enumerate(3 * made(100, seed=16) - 50):
+        mine, theirs = zero.place(0.7, queries[row]), zero.stand_in(0.7, queries[row], other)
+        assert theirs.odds == mine.odds
+        placed = theirs(other)
+        assert placed.max() == pytest.approx(mine.odds, abs=1e-4)
+        assert np.argmax(placed) == np.argmax(other)
+        assert placed.std() == pytest.approx(mine(queries[row]).std(), rel=1e-3)
+        floored = zero.stand_in(0.7, queries[row], other, pair_floor=float(other.max()) + 1)
+        assert floored.odds <= -APART
+    flat = zero.stand_in(0.7, queries[0], np.zeros(100, np.float32))
+    assert np.isfinite(flat(np.zeros(100, np.float32))).all()

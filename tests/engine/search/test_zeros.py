@@ -15,12 +15,15 @@ from cache.receipts import get_receipt
 from cache.store import Cache
 from engine.requests import Filters, SearchRequest
 from engine.results import Chance, FloatArray, Scores
-from engine.scoring.decision import Zero, evidence_of, nearness
+from engine.scoring.decision import Tally, Zero, evidence_of, nearness
+from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.label_free import Background
+from engine.scoring.match import MatchContext, background_logits
 from engine.search import zeros
 from engine.search.receipts import unpack
 from engine.search.searcher import Searcher
 from engine.search.text_embedder import random_prompts
-from engine.states import Route
+from engine.states import Route, ZeroState
 from tests.engine.matchers import random_matcher
 from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of, unit
 
@@ -33,9 +36,7 @@ YETI = SearchRequest(query="a yeti", offline=True)
 async def cache(tmp_path: Path) -> AsyncIterator[Cache]:
     """Eighty pictures, six of them of a dog, and a bank of sixty texts that none of them shows."""
     opened = await Cache.open(tmp_path / "home")
-    vectors = texts()
-    pictures = noise(80, seed=1)
-    pictures[:6] = unit(vectors[0] + 0.5 * noise(6, seed=3))
+    vectors, pictures = texts(), library()
     names = [f"/photos/{'a' if n < 40 else 'b'}/{n:02}.jpg" for n in range(80)]
     await fill(opened, names, pictures, ["a dog", "a yeti", *BANK], vectors)
     yield opened
@@ -47,6 +48,13 @@ def texts() -> FloatArray:
     vectors = noise(2 + len(BANK), seed=2)
     vectors[1] = unit(-noise(80, seed=1).sum(axis=0, keepdims=True))[0]
     return vectors
+
+
+def library() -> FloatArray:
+    """The pictures."""
+    pictures = noise(80, seed=1)
+    pictures[:6] = unit(texts()[0] + 0.5 * noise(6, seed=3))
+    return pictures
 
 
 @pytest.fixture
@@ -118,7 +126,7 @@ async def test_a_zero_is_measured_once_and_later_read(
     first = await searcher.search(DOG)
     assert await count(cache) == 1
     await cache.write(lambda db: db.execute("delete from receipts"))
-    monkeypatch.setattr(zeros, "measure_zero", None)
+    monkeypatch.setattr(zeros, "background_logits", None)
     again = await searcher_of(cache, cache.home).search(DOG)
     assert again.scores is not None  # no receipt answered
     assert replace(again.receipt, created_at=0) == replace(first.receipt, created_at=0)
@@ -130,8 +138,10 @@ async def test_the_stored_zero_is_the_one_in_force(cache: Cache, searcher: Searc
 
     def shift(db: object) -> None:
         key, body = db.execute("select key, body from zeros").fetchone()  # type: ignore[attr-defined]
-        moved = json.loads(body) | {"centre": json.loads(body)["centre"] + 5}
-        db.execute("update zeros set body = ? where key = ?", [json.dumps(moved), key])  # type: ignore[attr-defined]
+        zero = json.loads(json.loads(body)["zero"])
+        zero["centre"] += 5
+        moved = json.dumps(json.loads(body) | {"zero": json.dumps(zero)})
+        db.execute("update zeros set body = ? where key = ?", [moved, key])  # type: ignore[attr-defined]
 
     await cache.write(shift)
     after = await scores_of(searcher_of(cache, cache.home), DOG)
@@ -160,16 +170,13 @@ async def test_another_embedding_under_the_same_id_asks_for_another_zero(
     other = context.copy()
     other[0, 3] += np.float32(0.1)
     assert other.shape == context.shape
-    from engine.scoring.embedding_matrix import EmbeddingMatrix
-    from engine.scoring.match import MatchContext
-
     keys = {
-        zeros._key_of(
-            MatchContext(matrix=EmbeddingMatrix.of(columns.T), logit_scale=100.0),
-            ENCODER.id,
-            "match",
-            None,
-        )
+        zeros.Asked(
+            context=MatchContext(matrix=EmbeddingMatrix.of(columns.T), logit_scale=100.0),
+            rows=np.arange(80),
+            base="",
+            scope="",
+        ).key
         for columns in (context, other)
     }
     assert len(keys) == 2
@@ -215,15 +222,49 @@ async def test_nothing_passes_below_the_floor_of_pairs(cache: Cache, searcher: S
     assert receipt.chance == pytest.approx(0, abs=1e-6)
 
 
-async def test_mixes_of_texts_have_a_zero_and_pictures_have_none(
+@pytest.mark.parametrize(
+    "query", ['"a dog" + "a yeti"', '"/photos/a/03.jpg"', '"/photos/a/03.jpg" + 0.5*"a yeti"']
+)
+async def test_mixes_and_pictures_have_a_zero_of_their_own_which_is_not_kept(
+    cache: Cache, searcher: Searcher, query: str
+) -> None:
+    receipt = (await searcher.search(replace(DOG, query=query))).receipt
+    assert receipt.chance is not None
+    assert receipt.zero == ZeroState.CURRENT
+    assert await count(cache) == 0
+
+
+async def test_a_picture_says_nothing_of_the_others_and_is_sure_itself(
     cache: Cache, searcher: Searcher
 ) -> None:
-    mixed = await scores_of(searcher, replace(DOG, query='"a dog" + "a yeti"'))
-    assert mixed.chance is not None
-    assert await count(cache) == 0
-    liked = await searcher.like(Path("/photos/a/03.jpg"), DOG)
-    assert liked.receipt.chance is None
-    assert "by chance" not in liked.receipt.reason
+    """One of six of a dog finds others of them; one that is like no other finds itself alone."""
+    dogs = {f"/photos/a/{n:02}.jpg" for n in range(6)}
+    for name, alike in (("/photos/a/03.jpg", dogs), ("/photos/b/70.jpg", {"/photos/b/70.jpg"})):
+        result = await searcher.like(Path(name), DOG)
+        assert result.rows[0].path == name
+        assert result.rows[0].match > 0.98
+        passing = {row.path for row in result.rows if row.match >= 0.5}
+        assert passing <= alike
+        assert len(passing) > 1 or len(alike) == 1
+    found = await searcher.scored(replace(DOG, query='"/photos/a/03.jpg"'))
+    assert found.scores is not None
+    others = np.delete(found.scores.match_logit, 3)
+    pictures = library()
+    context = MatchContext(
+        matrix=EmbeddingMatrix.of(pictures),
+        logit_scale=100.0,
+        backgrounds={"": Background(vectors=pictures, random=pictures, pictures=(pictures,))},
+    )
+    logits = background_logits(context, "match", "", context.matrix.columns)
+    assert np.isneginf(np.diagonal(logits)).all()
+    assert np.isfinite(logits).sum() == 80 * 79
+    zero = Zero.measure(
+        np.zeros(80), Tally.empty(80).joined(logits).evidence(80), pictures=80, sampled=80
+    )
+    assert zero is not None
+    query = replace(DOG, query='"/photos/a/03.jpg"')
+    pairs = np.delete((await scores_of(searcher, query, pairs=True)).match_logit, 3)
+    assert others == pytest.approx(zero.place(0.0, pairs)(pairs), abs=2e-3)
 
 
 async def test_texts_that_stand_in_for_the_bank_are_no_level(tmp_path: Path) -> None:
