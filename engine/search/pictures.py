@@ -19,6 +19,7 @@ from engine import disk, numbers
 from engine.errors import OfflineError, PictureError, RequestError
 from engine.file_types import SUFFIXES
 from engine.library.decoders import DecoderProcess, DecoderSettings, RefusedFile
+from engine.library.folders import readable
 from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
@@ -72,9 +73,10 @@ class QueryPictures:
         is_file_term = raw.startswith(BY_FILE)
         if not is_file_term and Path(raw).suffix.lower() not in SUFFIXES:
             return None
-        path = _path_of(raw) if is_file_term else absolute(Path(raw))
-        known = await self._cache.read(pictures_at, [path, raw])
-        for name in (path, raw):
+        path = path_of(raw) if is_file_term else absolute(Path(raw))
+        names = (readable(path), readable(raw))
+        known = await self._cache.read(pictures_at, names)
+        for name in names:
             if name in known:
                 return await self._of_library(known[name], name)
         if await asyncio.to_thread(disk.is_file, path):
@@ -190,7 +192,7 @@ def _escaped(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in os.fsencode(character))
 
 
-def _path_of(name: str) -> str:
+def path_of(name: str) -> str:
     """The path that such a term names."""
     return os.fsdecode(unquote_to_bytes("/" + name.removeprefix(BY_FILE)))
 

@@ -11,7 +11,6 @@ from engine import disk
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, asked, request_options
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -87,17 +86,16 @@ def repair(context: Context, as_json: bool) -> None:
     output = Output(as_json=as_json)
     plans: list[RepairPlan] = []
 
-    async def begin() -> Exit:
+    async def begin() -> None:
         plans.append(await set_file_aside(context.settings().engine(context.home)))
-        return Exit.ANSWERED
 
     async def work(engine: Engine) -> Exit:
         plans.append(await engine.repair())
         for plan in plans:
             if plan.aside is not None:
-                output.say(plain(f"what was damaged is in {plan.aside}"))
+                output.say(f"what was damaged is in {plan.aside}")
             for warning in plan.warnings:
-                output.say(plain(f"note: {warning}"))
+                output.say(f"note: {warning}")
         if all(plan.aside is None for plan in plans):
             output.say("nothing is damaged")
         code = Exit.ANSWERED

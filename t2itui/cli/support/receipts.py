@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from engine import numbers
 from t2itui.cli.support.context import Output
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +64,11 @@ def write_answer(result: SearchResult, output: Output) -> None:
     receipt = result.receipt
     how = "cached" if result.cached else "with the model"
     output.line(
-        f"{receipt.route}: {plain(receipt.reason)}  ({result.seconds * 1000:.0f} ms, {how})",
+        f"{receipt.route}: {receipt.reason}  ({result.seconds * 1000:.0f} ms, {how})",
         bold=True,
     )
     output.line(
-        f"{receipt.encoder}  match: {plain(receipt.matcher)}  ranked by {receipt.ranked_by}"
+        f"{receipt.encoder}  match: {receipt.matcher}  ranked by {receipt.ranked_by}"
         f"  receipt {receipt.id}",
         dim=True,
     )
@@ -82,7 +81,7 @@ def write_answer(result: SearchResult, output: Output) -> None:
     for row in result.rows:
         passes = row.match >= receipt.threshold
         mark = "*" if passes else " "
-        path = plain(row.path) + ("  (not on the disk any more)" if row.missing else "")
+        path = row.path + ("  (not on the disk any more)" if row.missing else "")
         output.line(
             f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {path}",
             dim=not passes,
