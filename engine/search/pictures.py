@@ -90,6 +90,12 @@ class QueryPictures:
             field="query",
         )
 
+    async def find_named(self, name: str) -> Reference | None:
+        """The picture that a command names: as a term does, or any file whatever its name."""
+        path = absolute(Path(name))
+        raw = name_of_file(path) if await asyncio.to_thread(disk.is_file, path) else name
+        return await self.find(Term(weight=1.0, raw=raw, column=1, quoted=True))
+
     async def name_of(self, picture_id: int) -> str:
         """What a query calls a picture of the library. Raises RequestError where it is gone."""
         shown = await self._cache.read(shown_pictures, [picture_id])
