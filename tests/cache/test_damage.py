@@ -1,6 +1,7 @@
 """Damaged embeddings and cache files: named, kept aside, and never a crash."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from cache.pictures import add_picture
 from cache.store import Cache
 from tests.cache.rows import CLIP, new_picture
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "too short": lambda data: data[:-3],
     "one byte": lambda data: b"\0",
     "empty": lambda data: b"",

@@ -197,7 +197,7 @@ def test_a_cache_that_is_a_link_is_refused(home: Path, tmp_path: Path) -> None:
 
 def test_a_painted_file_with_other_content_is_neither_handed_out_nor_deleted(home: Path) -> None:
     first = last_record(run(home, *PAINT))
-    path = Path(first["path"])
+    path = Path(str(first["path"]))
     path.write_bytes(b"a person's drawing")
     again = last_record(run(home, *PAINT))
     assert not again["cached"]
@@ -214,7 +214,7 @@ def test_a_painted_file_with_other_content_is_neither_handed_out_nor_deleted(hom
 
 def last_record(done: Done[str]) -> dict[str, object]:
     plainly(done, 0, 1)
-    return dict(json.loads(done.stdout.splitlines()[-1]))  # type: ignore[arg-type]
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_painted_pictures_without_their_folder_are_known_to_be_gone(home: Path) -> None:
