@@ -89,7 +89,9 @@ class ColourEncoders(Encoders):
 def _text_vector(text: str) -> FloatArray:
     colour = colour_in(text)
     if colour is not None:
-        return np.eye(DIM, dtype=np.float32)[list(COLOURS).index(colour)]
+        vector = np.zeros(DIM, np.float32)
+        vector[list(COLOURS).index(colour)] = 1
+        return vector
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
     return np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
 
