@@ -52,6 +52,7 @@ from t2itui.session import (
 )
 from t2itui.status import read_status
 from t2itui.text.plain import plain
+from t2itui.widgets.basics import NoControls
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -189,6 +190,7 @@ class T2ITuiApp(App[None]):
         super().__init__(driver_class=driver_class)
         for mode, make in SCREENS.items():
             self.add_mode(mode, partial(make, session))
+        self._filters.append(NoControls())
         self.session = session
         self.jobs = JobsController(session)
         self.generation = GenerationController(session, self)

@@ -20,7 +20,7 @@ MOST_BYTES = 1_000_000
 
 def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
     """Keep the traceback and return two lines for the terminal of a program that has ended."""
-    return f"t2itui ended on an unexpected error: {named(error)}", kept(home, error)
+    return f"t2itui ended on an unexpected error: {named(error)}", logged(home, error)
 
 
 def named(error: BaseException) -> str:
@@ -28,7 +28,7 @@ def named(error: BaseException) -> str:
     return f"{type(error).__name__}: {plain(str(error))}".removesuffix(": ")
 
 
-def kept(home: Path | None, error: BaseException) -> str:
+def logged(home: Path | None, error: BaseException) -> str:
     """Keep the traceback of an error in `logs/crash.log`, and say where.
 
     The log has mode 0600 and holds no values of variables, which may be what somebody typed.

@@ -211,14 +211,7 @@ class GeneratedStore:
             info = await self._encoders.describe(self._encoders.configured)
         except EngineError as error:
             return [], [f"searches will not find it yet: {error.message}"]
-        first = EncoderRecord(
-            id=info.id,
-            dim=info.dim,
-            logit_scale=info.logit_scale,
-            source=info.source,
-            languages=info.languages,
-        )
-        return [first], []
+        return [info.record], []
 
     async def _embed(self, record: GeneratedRecord, space: EncoderRecord) -> bool:
         """See to it that an encoder has seen a picture; whether it had not."""

@@ -24,7 +24,10 @@ from engine.library.left_out import (
 
 def readable(path: str) -> str:
     """The path as text that can be stored: bytes that are no UTF-8 become `\\xNN`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "backslashreplace").decode()
 
 
 def is_text(path: str) -> bool:

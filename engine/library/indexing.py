@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import ModelMissingError
 from engine.events import JobNote, LibraryChanged, Report
-from engine.jobs.codec import request_to_json
+from engine.jobs.codec import RequestWork
 from engine.jobs.jobs import JobWork
 from engine.jobs.progress import INTERVAL_S, ProgressReporter
 from engine.library.decoders import (
@@ -36,7 +37,7 @@ from engine.models.input_spec import InputSpec
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
 from engine.settings import EngineSettings
-from engine.states import JobKind, Unit
+from engine.states import Unit
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -130,14 +131,7 @@ class IndexRun:
             ) from error
         if self._source == BUILT_IN.name:
             self._report(JobNote(job_id=self._job_id, message=BUILT_IN.limits))
-        record = EncoderRecord(
-            id=info.id,
-            dim=info.dim,
-            logit_scale=info.logit_scale,
-            source=info.source,
-            languages=info.languages,
-        )
-        return EncoderSpace(record=record, spec=info.spec)
+        return EncoderSpace(record=info.record, spec=info.spec)
 
     async def _scan(self, roots: list[str], target: EncoderSpace) -> ScanPlan:
         """Walk and plan on the thread, telling meanwhile how many files were found."""
@@ -318,7 +312,8 @@ class Indexer:
 
     def job(self, request: IndexRequest) -> JobWork:
         """Return the work of indexing the folders of `request`; see `Run` for what it does."""
-        return IndexJob(self, request)
+        title = "index " + ", ".join(readable(str(folder)) for folder in request.folders)
+        return RequestWork(title=title, asked=request, work=partial(self.run, request))
 
     async def run(self, request: IndexRequest, job_id: int, report: Report) -> str:
         """Index the folders of `request` and return the closing sentence."""
@@ -331,26 +326,3 @@ class Indexer:
     async def aclose(self) -> None:
         """Let go of the thread; jobs must have ended."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexJob:
-    """Index some folders, as a job."""
-
-    indexer: Indexer
-    asked: IndexRequest
-
-    @property
-    def kind(self) -> JobKind:
-        return JobKind.INDEX
-
-    @property
-    def title(self) -> str:
-        return "index " + ", ".join(readable(str(folder)) for folder in self.asked.folders)
-
-    @property
-    def request(self) -> str:
-        return request_to_json(self.asked)
-
-    async def run(self, job_id: int, report: Report) -> str:
-        return await self.indexer.run(self.asked, job_id, report)

@@ -29,7 +29,7 @@ from engine.search import warnings
 from engine.search.labels import RelevanceLabels
 from engine.search.pictures import QueryPictures, absolute, name_of_file
 from engine.search.prompt_scores import PromptScorer
-from engine.search.query import quote
+from engine.search.query import BY_CONTENT, quote
 from engine.search.receipts import (
     ReceiptKey,
     StoredDecision,
@@ -155,11 +155,15 @@ class Searcher:
     async def like(self, picture: int | Path, request: SearchRequest) -> SearchResult:
         """Rank by likeness to a picture, of the library by id or on the disk by path, with scores.
 
+        A path `sha256:...` names a picture of the library by its content.
+
         The query of the request is not used. `match` compares with pictures of the library in
         the place of background texts. Raises as `search` does.
         """
         if isinstance(picture, Path):
-            name = name_of_file(absolute(picture))
+            content = str(picture)
+            is_hash = content.startswith(BY_CONTENT)
+            name = content if is_hash else name_of_file(absolute(picture))
         else:
             name = await self._pictures.name_of(picture)
         return await self.scored(replace(request, query=quote(name)))

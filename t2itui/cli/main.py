@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +38,18 @@ COMMANDS = {
 """The one-line helps stand here so that `--help` imports no command."""
 
 
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What click says of the arguments quotes them."""
+    try:
+        yield
+    except click.ClickException as error:
+        from t2itui.text.plain import plain
+
+        error.message = plain(error.message)  # type: ignore[misc]
+        raise
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in `t2itui.cli.<name>` as `command`."""
 
@@ -48,6 +62,14 @@ class LazyGroup(click.Group):
         command = import_module(f"t2itui.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with _plain_errors():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        with _plain_errors():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

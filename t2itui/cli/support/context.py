@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.streams import OutputLostError, is_closed, says_all
-from t2itui.text.plain import plain
+from t2itui.text.plain import plain, plain_json
 from t2itui.text.tables import write_table
 
 if TYPE_CHECKING:
@@ -115,13 +115,12 @@ class Context:
 pass_context = click.make_pass_decorator(Context, ensure=True)
 
 
-_UNSAFE = [*range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-_ESCAPES = {code: f"\\u{code:04x}" for code in [*_UNSAFE, *range(0xD800, 0xE000)]}
-"""JSON leaves these as they are; a terminal would obey them."""
-
-
 class Output:
-    """Writes for a person, or JSON lines where a program reads."""
+    """Writes for a person, or JSON lines where a program reads.
+
+    Nothing else writes (`tests/t2itui/cli/test_untrusted_text.py`), and untrusted text is made
+    safe here, so that no command can forget it.
+    """
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -129,12 +128,12 @@ class Output:
     def record(self, kind: str, values: Mapping[str, object]) -> None:
         """Write one JSON line of type `kind` to stdout."""
         text = json.dumps({"type": kind, **values}, ensure_ascii=not says_all(), allow_nan=False)
-        sys.stdout.write(text.translate(_ESCAPES) + "\n")
+        sys.stdout.write(plain_json(text) + "\n")
         sys.stdout.flush()
 
     def line(self, text: str = "", *, dim: bool = False, bold: bool = False) -> None:
         """Write one line of a result for a person; colours go where stdout is no terminal."""
-        click.echo(click.style(text, dim=dim or None, bold=bold or None))
+        click.echo(click.style(plain(text), dim=dim or None, bold=bold or None))
 
     def path(self, path: str, end: str) -> None:
         """Write a path to stdout for a program that opens it: the bytes of the name."""

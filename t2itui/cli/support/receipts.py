@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from engine import numbers
 from t2itui.cli.support.context import Output
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +64,11 @@ def write_answer(result: SearchResult, output: Output) -> None:
     receipt = result.receipt
     how = "cached" if result.cached else "with the model"
     output.line(
-        f"{receipt.route}: {plain(receipt.reason)}  ({result.seconds * 1000:.0f} ms, {how})",
+        f"{receipt.route}: {receipt.reason}  ({result.seconds * 1000:.0f} ms, {how})",
         bold=True,
     )
     output.line(
-        f"{receipt.encoder}  match: {plain(receipt.matcher)}  ranked by {receipt.ranked_by}"
+        f"{receipt.encoder}  match: {receipt.matcher}  ranked by {receipt.ranked_by}"
         f"  receipt {receipt.id}",
         dim=True,
     )
@@ -83,7 +82,7 @@ def write_answer(result: SearchResult, output: Output) -> None:
         passes = row.match >= receipt.threshold
         mark = "*" if passes else " "
         output.line(
-            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {plain(row.path)}",
+            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {row.path}",
             dim=not passes,
         )
 
