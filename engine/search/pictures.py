@@ -81,7 +81,7 @@ class QueryPictures:
                 return await self._of_library(known[name], name)
         if await asyncio.to_thread(disk.is_file, path):
             return await self._on_disk(path)
-        if not term.quoted:
+        if not term.quoted and not await asyncio.to_thread(disk.is_denied, path):
             return None
         raise RequestError(
             f"column {term.column}: "

@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from engine import disk
 from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
 from t2itui.keys import bindings
@@ -433,7 +434,7 @@ class GenerationScreen(AppScreen):
 
         if self.picture is not None:
             source = Path(self.picture.path)
-            proposed = Path.cwd() / f"painted-{self.picture.seed}{source.suffix}"
+            proposed = disk.from_root(".") / f"painted-{self.picture.seed}{source.suffix}"
             self.app.push_screen(SavePicture(source, proposed), self._save)
 
     def _save(self, target: Path | None) -> None:

@@ -30,7 +30,7 @@ class ExportMatcher(WriteFile):
     HELP = "A safetensors file with the encoder's id and the report."
 
     def __init__(self, home: Path | None, matcher_id: int) -> None:
-        super().__init__(home, Path.home() / f"matcher-{matcher_id}{SUFFIX}")
+        super().__init__(home, disk.from_root(disk.expanded("~")) / f"matcher-{matcher_id}{SUFFIX}")
         self._matcher_id = matcher_id
 
     def command(self, answer: Path) -> str:
