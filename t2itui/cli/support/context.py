@@ -86,9 +86,9 @@ class Context:
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
         from engine.errors import T2IError
-        from t2itui.crash import keep_log, last_words
+        from t2itui.crash import last_words, log_errors
 
-        keep_log(self.home)
+        log_errors(self.home)
         try:
             code = int(asyncio.run(self._with_engine(work, with_jobs, before)))
         except KeyboardInterrupt:
