@@ -339,6 +339,7 @@ def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> R
         cosine=float(scores.cosine[index]),
         match=float(scores.match[index]),
         synthetic=bool(picture and picture.synthetic),
+        missing=bool(shown and shown.file and shown.file.is_gone),
     )
 
 

@@ -15,7 +15,7 @@ from engine.generation.request import GenerateRequest
 from engine.models.generators import GeneratorState, MemoryUse, Unloaded
 from engine.results import JobRecord
 from engine.states import JobKind, JobState, ProcessState
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.generate.controller import GenerationController
 from t2itui.screens.jobs.controller import JobsController
 from t2itui.session import (
@@ -71,7 +71,7 @@ class Recorder:
     """A session with what was asked for and said in it."""
 
     def __init__(self, *, settings: AppSettings | None = None, home: Path | None = None) -> None:
-        graphics = Graphics(protocol="text", reason="a test")
+        graphics = Graphics(protocol=GraphicsProtocol.TEXT, reason="a test")
         self.session = Session(graphics=graphics, settings=settings, home=home, clock=lambda: 0.0)
         self.intents: list[Intent] = []
         self.notices: list[Notice] = []
