@@ -44,6 +44,17 @@ def refusal(path: Path | str) -> str:
     return ""
 
 
+def is_denied(path: Path | str) -> bool:
+    """Whether something may be there that may not be looked at: a folder above is locked."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def absence(path: Path | str, otherwise: str) -> str:
     """A sentence on a path at which nothing usable is seen: the system's reason, or `otherwise`."""
     reason = refusal(path)

@@ -18,11 +18,18 @@ from engine.untrusted.documents import Json, parse_object
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path` that takes its place once the block has succeeded."""
+    """Yield a temporary name beside `path` that takes its place once the block has succeeded.
+
+    A device or a pipe is written to as it is, and a link stays one.
+    """
     if disk.is_folder(path):
         raise RequestError(
             f"{path} is a folder", hint="Name a file, such as vectors.npz in it.", field="target"
         )
+    path = Path(os.path.realpath(path))
+    if disk.exists(path) and not disk.is_file(path):
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

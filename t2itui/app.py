@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -25,9 +25,10 @@ from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
 
 from engine.errors import EngineError, T2IError
+from engine.language import fold_widths
 from t2itui.boundary import Boundary
 from t2itui.graphics.picture import free_pictures
-from t2itui.keys import bindings
+from t2itui.keys import bindings, key_of
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.common.help import HelpScreen
 from t2itui.screens.generate.controller import GenerationController
@@ -466,6 +467,15 @@ class T2ITuiApp(App[None]):
             self.log.warning(f"settings not kept: {error}")
 
     # Keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """Outside of texts, take a key that was typed in full width for the plain one."""
+        if isinstance(event, events.Key) and event.character and not event.character.isascii():
+            front = self.focused or self.screen
+            if not front.check_consume_key(event.key, event.character):
+                character = fold_widths(event.character)
+                event = events.Key(key_of(character), character)
+        await super().on_event(event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer no help on the help screen, and no other screen behind a dialog."""

@@ -59,7 +59,7 @@ class Boundary:
         if not self.survives(error):
             return False
         try:
-            self._tell(error)
+            self._report(error)
         except Exception:  # noqa: BLE001 - an app that can no longer speak is to end
             return False
         return True
@@ -68,15 +68,15 @@ class Boundary:
         """Whether the app can go on: it runs, and the screen can be drawn."""
         return self._app.is_running and not self._app._exit and not is_of_drawing(error)
 
-    def _tell(self, error: Exception) -> None:
-        from t2itui.crash import kept, named
+    def _report(self, error: Exception) -> None:
+        from t2itui.crash import logged, named
 
-        before, now = self._seen.get(_place(error)), monotonic()
-        self._seen[_place(error)] = now
+        before, now = self._seen.get(_origin(error)), monotonic()
+        self._seen[_origin(error)] = now
         if before is not None and now - before < QUIET_S:
             return
         self._app.notify(
-            f"{named(error)}\n{kept(self._home(), error)}\n"
+            f"{named(error)}\n{logged(self._home(), error)}\n"
             "What was being done is left undone; all else goes on.",
             title="An unexpected error",
             severity="error",
@@ -95,6 +95,6 @@ def is_of_drawing(error: BaseException) -> bool:
     return False
 
 
-def _place(error: Exception) -> tuple[type[Exception], str, int]:
+def _origin(error: Exception) -> tuple[type[Exception], str, int]:
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     return type(error), frame.f_code.co_filename, line

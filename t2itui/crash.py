@@ -20,7 +20,7 @@ MOST_BYTES = 1_000_000
 
 def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
     """Keep the traceback and return two lines for the terminal of a program that has ended."""
-    return f"t2itui ended on an unexpected error: {named(error)}", kept(home, error)
+    return f"t2itui ended on an unexpected error: {named(error)}", logged(home, error)
 
 
 def named(error: BaseException) -> str:
@@ -28,7 +28,7 @@ def named(error: BaseException) -> str:
     return f"{type(error).__name__}: {plain(str(error))}".removesuffix(": ")
 
 
-def kept(home: Path | None, error: BaseException) -> str:
+def logged(home: Path | None, error: BaseException) -> str:
     """Keep the traceback of an error in `logs/crash.log`, and say where.
 
     The log has mode 0600 and holds no values of variables, which may be what somebody typed.
@@ -62,7 +62,7 @@ class _Log(logging.Handler):
             _append(self._path, [self.format(record)])
 
 
-def keep_log(home: Path) -> None:
+def log_errors(home: Path) -> None:
     """Have errors that are logged from now on, such as those of a job, kept in the same file."""
     for handler in [each for each in logging.root.handlers if isinstance(each, _Log)]:
         logging.root.removeHandler(handler)

@@ -33,8 +33,11 @@ def home_folder(chosen: Path | None = None) -> Path:
         T2IError: a `~` in it stands for nobody's folder; there may be no person with a home here.
     """
     named = chosen or os.environ.get(HOME_VARIABLE)
-    home = disk.expanded(named or platformdirs.user_data_path("t2itui", appauthor=False))
-    if home.parts[:1] and home.parts[0].startswith("~"):
+    try:
+        home = disk.expanded(named or platformdirs.user_data_path("t2itui", appauthor=False))
+    except RuntimeError:
+        home = Path("~")
+    if str(home).startswith("~"):
         who = f"nobody here has the home folder {home.parts[0]}" if named else "HOME is not set"
         raise T2IError(
             f"there is no place to keep the library: {who}",

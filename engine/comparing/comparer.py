@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from cache.pictures import find_by_sha, shown_pictures
 from cache.sql import revision
 from cache.store import Cache
 from cache.texts import get_texts
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.comparing.known_scenes import Scene, exchanges, scenes_of
 from engine.comparing.sheet import (
@@ -134,7 +134,7 @@ class Comparer:
 
         Raises RequestError for one that is not there.
         """
-        here = (await asyncio.to_thread(Path.cwd),)
+        here = (await asyncio.to_thread(disk.from_root, "."),)
         paths = [readable(await asyncio.to_thread(long_name, name)) for name in names]
         await self._prepare_collection(paths)
         ids, _ = await self._cache.read(read_pictures, None, paths, here)
@@ -146,7 +146,7 @@ class Comparer:
         for number, name in enumerate(names):
             if number not in ids:
                 raise RequestError(
-                    f"{name} is not in the library",
+                    disk.absence(paths[number], f"{name} is not in the library"),
                     hint="Index its folder first: t2itui index DIR",
                     field="pictures",
                 )

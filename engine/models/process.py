@@ -19,8 +19,12 @@ from engine.models.messages import Array, Json, Reply
 
 # The folder of the packages comes last on the path, and the folder the person is in not at all:
 # a file called `torch.py` lying there must not be run.
+# Before anything else, and so before the seconds that a model library takes to be imported, it asks
+# to be killed (prctl 1, signal 9) when the program is gone, which may be so already.
 _BOOT = (
-    "import runpy, sys; root, module = sys.argv[1:3]; del sys.argv[1:3]; sys.path.append(root); "
+    "import ctypes, os, runpy, sys; root, module, parent = sys.argv[1:4]; del sys.argv[1:4]; "
+    "sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, 9); "
+    "os.getppid() == int(parent) or os._exit(0); sys.path.append(root); "
     "runpy.run_module(module, run_name='__main__', alter_sys=True)"
 )
 _ROOT = Path(os.path.realpath(wire.__file__)).parents[2]
@@ -76,7 +80,8 @@ class Connection:
         stderr = await asyncio.to_thread(_open_log, log)
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-X", "faulthandler", "-c", _BOOT, str(_ROOT), module),
+                *(sys.executable, "-P", "-X", "faulthandler", "-c", _BOOT),
+                *(str(_ROOT), module, str(os.getpid())),
                 *args,
                 stdin=PIPE,
                 stdout=PIPE,

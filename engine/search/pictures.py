@@ -81,7 +81,7 @@ class QueryPictures:
                 return await self._of_library(known[name], name)
         if await asyncio.to_thread(disk.is_file, path):
             return await self._on_disk(path)
-        if not term.quoted:
+        if not term.quoted and not await asyncio.to_thread(disk.is_denied, path):
             return None
         raise RequestError(
             f"column {term.column}: "
@@ -89,6 +89,12 @@ class QueryPictures:
             hint="Give the path from the root, or from the current folder.",
             field="query",
         )
+
+    async def find_named(self, name: str) -> Reference | None:
+        """The picture that a command names: as a term does, or any file whatever its name."""
+        path = absolute(Path(name))
+        raw = name_of_file(path) if await asyncio.to_thread(disk.is_file, path) else name
+        return await self.find(Term(weight=1.0, raw=raw, column=1, quoted=True))
 
     async def name_of(self, picture_id: int) -> str:
         """What a query calls a picture of the library. Raises RequestError where it is gone."""

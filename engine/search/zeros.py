@@ -8,14 +8,12 @@ noticeably longer, it is decided by what is at hand, and the rest is done while 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -23,43 +21,44 @@ from threadpoolctl import ThreadpoolController
 
 from cache.errors import CacheError
 from cache.store import Cache
-from cache.zeros import get_zero, put_zero, zero_keys
+from cache.zeros import put_zero
 from engine.events import Report
 from engine.jobs.jobs import Job, JobWork
 from engine.jobs.progress import ProgressReporter
 from engine.results import FloatArray, IdArray
 from engine.scoring.decision import Tally, Zero
 from engine.scoring.match import (
-    DEAR_SAMPLE,
     MatchContext,
     at_once,
     background_logits,
     blocks,
     has_level,
-    is_dear,
     measure_zero,
-    picture_seconds,
-    sampled,
     zero_of,
 )
 from engine.scoring.matcher import Matcher
+from engine.search.stored_zeros import (
+    VERSION,
+    Asked,
+    StoredZero,
+    ZeroKey,
+    digest_of,
+    digest_of_text,
+    find_older,
+    find_start,
+)
 from engine.states import JobKind, ScorerKind, Unit, ZeroState
-from engine.untrusted.documents import parse_object
 
 StartJob: TypeAlias = Callable[[JobWork], Job]
-Told: TypeAlias = Callable[[int, int], None]
+OnProgress: TypeAlias = Callable[[int, int], None]
 """Gets how many of how many pictures are scored."""
 
-VERSION = 2
-"""One more whenever the same library and scorer come to another zero."""
 MOST_KNOWN = 64
 JOB_S = 1.0
 """What takes longer is shown among the jobs."""
-MOST_CHANGE = 2
-"""An older zero stands for a library that is at most so many times as large, or as small."""
 STAGE = "measuring what is reached by chance"
 _IN_LOOP = 20_000
-"""So many numbers are hashed at once; more, in a thread."""
+"""So many numbers are hashed or scored at once; more, in a thread."""
 
 logger = logging.getLogger(__name__)
 
@@ -74,110 +73,6 @@ class FoundZero:
     state: ZeroState
     comes: bool = False
     """A better one is being measured, or will be with the next index run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZeroKey:
-    """What a zero rests on; as text, the key under which it is kept."""
-
-    base: str
-    """Encoder, scorer and background texts."""
-    scope: str
-    """What of the library was asked about."""
-    count: int
-    """Pictures in it."""
-    last_id: int
-    """The largest picture id in it."""
-    digest: str
-    """Of the pictures."""
-
-    def __str__(self) -> str:
-        return f"{self.base}/{self.scope}/{self.count}/{self.last_id}/{self.digest}"
-
-    @classmethod
-    def parse(cls, text: str) -> ZeroKey:
-        """The key that a text is."""
-        base, scope, count, last_id, digest = text.split("/")
-        return cls(base=base, scope=scope, count=int(count), last_id=int(last_id), digest=digest)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
-    """A zero that is wanted."""
-
-    context: MatchContext
-    rows: IdArray
-    """The pictures in scope; ascending, as picture ids are."""
-    base: str
-    scope: str
-
-    @cached_property
-    def key(self) -> ZeroKey:
-        """What it rests on."""
-        count = len(self.rows)
-        last_id = int(self.context.matrix.picture_ids[self.rows[-1]])
-        return ZeroKey(
-            base=self.base,
-            scope=self.scope,
-            count=count,
-            last_id=last_id,
-            digest=self.digest(count),
-        )
-
-    def digest(self, count: int) -> str:
-        """Of the first of the pictures."""
-        matrix, rows = self.context.matrix, self.rows[:count]
-        # Two of its numbers tell a picture's embedding from that of another with its id.
-        return _digest(matrix.picture_ids[rows], matrix.columns[0][rows], matrix.columns[-1][rows])
-
-    def begins_with(self, key: ZeroKey) -> bool:
-        """What was scored for a key are the first of the pictures, and no others."""
-        if key.base != self.base or key.count > len(self.rows):
-            return False
-        ids = self.context.matrix.picture_ids
-        same_last = int(ids[self.rows[key.count - 1]]) == key.last_id
-        return same_last and self.digest(key.count) == key.digest
-
-    @cached_property
-    def sample(self) -> tuple[IdArray, int]:
-        """Positions of those that are scored, and how often their share was halved."""
-        ids = self.context.matrix.picture_ids[self.rows]
-        return sampled(ids, DEAR_SAMPLE if is_dear(self.context, ScorerKind.MATCH) else len(ids))
-
-    def is_answered_by(self, kept: KeptZero, left: IdArray) -> bool:
-        """What is kept is of these pictures, and none is left to score."""
-        return not len(left) and kept.zero.pictures == len(self.rows)
-
-    def seconds(self, pictures: int) -> float:
-        """About how long it takes to score so many."""
-        return pictures * picture_seconds(self.context, ScorerKind.MATCH)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class KeptZero:
-    """A zero as the cache keeps it, with what others can go on from."""
-
-    zero: Zero
-    tally: Tally
-    halvings: int
-
-    def as_json(self) -> str:
-        """What the cache keeps."""
-        tally = self.tally.as_values()
-        return json.dumps({"zero": self.zero.as_json(), "tally": tally, "halvings": self.halvings})
-
-    @classmethod
-    def from_json(cls, body: str | None) -> KeptZero | None:
-        """What `as_json` wrote; None for anything else: it is measured again."""
-        try:
-            values = parse_object(body or "")
-            return cls(
-                zero=Zero.from_json(str(values["zero"])),
-                tally=Tally.from_values(values["tally"]),
-                halvings=int(str(values["halvings"])),
-            )
-        except (ValueError, TypeError, KeyError):
-            return None
 
 
 class Zeros:
@@ -239,9 +134,9 @@ class Zeros:
                 stop()
 
     async def aclose(self) -> None:
-        """Stop everything and wait for it."""
-        for task in self._tasks:
-            task.cancel()
+        """Stop what is being measured, and wait for it and for what is being kept."""
+        for _, stop in tuple(self._running.values()):
+            stop()
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -271,7 +166,7 @@ class Zeros:
         encoder_id: str,
         rows: IdArray | None,
         scope: str,
-        tell: Told,
+        report: OnProgress,
     ) -> None:
         """Score what is not scored yet, however long it takes."""
         rows = np.arange(context.matrix.count, dtype=np.int64) if rows is None else rows
@@ -279,18 +174,16 @@ class Zeros:
             return
         asked = await self._asked(context, encoder_id, rows, scope)
         self._begun.add(asked.key)
-        await self._complete(asked, tell)
+        await self._complete(asked, report)
 
     async def _asked(
         self, context: MatchContext, encoder_id: str, rows: IdArray, scope: str
     ) -> Asked:
         background = context.background()
         name = f"{VERSION} {encoder_id} {context.logit_scale} {background.are_rivals}"
-        matcher = self._digest_of(context.matcher)
-        about = np.frombuffer(f"{name} {matcher}".encode(), np.uint8)
-        base = _digest(about, background.vectors, background.random, *background.pictures)
-        named = _digest(np.frombuffer(scope.encode(), np.uint8))
-        asked = Asked(context=context, rows=rows, base=base, scope=named)
+        texts = digest_of(background.vectors, background.random, *background.pictures)
+        base = digest_of_text(f"{name} {self._digest_of(context.matcher)} {texts}")
+        asked = Asked(context=context, rows=rows, base=base, scope=digest_of_text(scope))
         if len(rows) > _IN_LOOP:
             await asyncio.to_thread(lambda: asked.key)
         return asked
@@ -299,11 +192,9 @@ class Zeros:
         if matcher is None:
             return ScorerKind.LABEL_FREE
         if self._matcher is None or self._matcher[0] is not matcher:
-            about = np.frombuffer(
-                f"{matcher.pair_floor} {matcher.adds_label_free}".encode(), np.uint8
-            )
-            arrays = (matcher.w1, matcher.b1, matcher.w2, matcher.b2)
-            self._matcher = matcher, _digest(about, *arrays)
+            weights = digest_of(matcher.w1, matcher.b1, matcher.w2, matcher.b2)
+            about = f"{matcher.pair_floor} {matcher.adds_label_free}"
+            self._matcher = matcher, f"{weights} {about}"
         return self._matcher[1]
 
     # What is known, or soon is
@@ -314,50 +205,27 @@ class Zeros:
         if name in self._known:
             self._known.move_to_end(name)
             return self._known[name].zero
-        kept, left = await self._go_on_from(asked)
+        kept, left = await self._cache.read(find_start, asked)
         if kept is not None and asked.is_answered_by(kept, left):
             return self._remember(name, kept.zero, ZeroState.CURRENT).zero
         if len(left) > at_once(asked.context, ScorerKind.MATCH, len(asked.rows)):
             return None
         return await self._score(asked, kept, left, None)
 
-    async def _go_on_from(self, asked: Asked) -> tuple[KeptZero | None, IdArray]:
-        """What is kept of most of the pictures, and the rows that are to be scored besides."""
-        positions, halvings = asked.sample
-        texts = len(asked.context.background().random)
-        keys = [ZeroKey.parse(key) for key in await self._cache.read(zero_keys, asked.base)]
-        for key in sorted(keys, key=lambda each: -each.count):
-            if not asked.begins_with(key):
-                continue
-            kept = await self._read(str(key))
-            if kept is not None and kept.halvings == halvings and kept.tally.texts == texts:
-                return kept, asked.rows[positions[positions >= key.count]]
-        return None, asked.rows[positions]
-
     async def _meanwhile(self, asked: Asked, encoder_id: str) -> FoundZero | None:
         """What stands for the zero of the library as it is."""
-        older = await self._older(asked)
+        older = await self._cache.read(find_older, asked)
         if older is not None:
             return FoundZero(zero=older, scorer=ScorerKind.MATCH, state=ZeroState.OLDER, comes=True)
         if asked.context.matcher is not None:
             return await self._label_free(asked, encoder_id)
         return await self._quick(asked)
 
-    async def _older(self, asked: Asked) -> Zero | None:
-        """The last one of the scope, if the library was about as large."""
-        for text in await self._cache.read(zero_keys, f"{asked.base}/{asked.scope}/"):
-            count = ZeroKey.parse(text).count
-            if count <= MOST_CHANGE * len(asked.rows) and len(asked.rows) <= MOST_CHANGE * count:
-                kept = await self._read(text)
-                if kept is not None:
-                    return kept.zero
-        return None
-
     async def _label_free(self, asked: Asked, encoder_id: str) -> FoundZero | None:
         """What stands in for the zero of a matcher."""
         context = replace(asked.context, matcher=None, matcher_id=None)
         free = await self._asked(context, encoder_id, asked.rows, asked.scope)
-        zero = await self._current(free) or await self._older(free)
+        zero = await self._current(free) or await self._cache.read(find_older, free)
         if zero is None:
             found = await self._quick(free)
             zero = None if found is None else found.zero
@@ -428,53 +296,54 @@ class Zeros:
             # Whoever asks next is told what is wrong with the cache, and is answered all the same.
             logger.exception("what is reached by chance could not be measured")
 
-    async def carry_out(self, asked: Asked, tell: Told) -> None:
+    async def carry_out(self, asked: Asked, report: OnProgress) -> None:
         """Measure what was begun, and tell those who wait for it."""
         try:
-            zero = await self._complete(asked, tell)
+            zero = await self._complete(asked, report)
         finally:
             self._running.pop(asked.key, None)
         if zero is not None:
             for listener in tuple(self._listeners):
                 listener()
 
-    async def _complete(self, asked: Asked, tell: Told | None) -> Zero | None:
-        kept, left = await self._go_on_from(asked)
+    async def _complete(self, asked: Asked, report: OnProgress | None) -> Zero | None:
+        kept, left = await self._cache.read(find_start, asked)
         if kept is not None and asked.is_answered_by(kept, left):
             return kept.zero
-        return await self._score(asked, kept, left, tell)
+        return await self._score(asked, kept, left, report)
 
     async def _score(
-        self, asked: Asked, kept: KeptZero | None, left: IdArray, tell: Told | None
+        self, asked: Asked, kept: StoredZero | None, left: IdArray, report: OnProgress | None
     ) -> Zero | None:
-        """Score pictures besides those kept; with `tell` queries go first."""
+        """Score pictures besides those kept; with `report` queries go first."""
         context, scorer = asked.context, ScorerKind.MATCH
         tally = Tally.empty(len(context.background().random)) if kept is None else kept.tally
         for part in blocks(context, scorer, left):
             score = _scored
-            if tell is not None:
+            if report is not None:
                 await self._calm.wait()
-                tell(tally.seen, len(asked.sample[0]))
+                report(tally.seen, len(asked.sample[0]))
                 score = _on_one_core
-            tally = tally.joined(await asyncio.to_thread(score, context, part))
+            if len(part) * len(tally.total) <= _IN_LOOP and report is None:
+                logits = _scored(context, part)
+            else:
+                logits = await asyncio.to_thread(score, context, part)
+            tally = tally.joined(logits)
         zero = zero_of(context, scorer, "", tally, len(asked.rows))
         if zero is None:
             return None
-        new = KeptZero(zero=zero, tally=tally, halvings=asked.sample[1])
-        return self._remember(
-            str(asked.key), (await self._keep(asked.key, new)).zero, ZeroState.CURRENT
-        ).zero
+        new = StoredZero(zero=zero, tally=tally, halvings=asked.sample[1])
+        keeping = asyncio.create_task(self._store(asked.key, new))
+        self._tasks.add(keeping)
+        keeping.add_done_callback(self._tasks.discard)
+        if report is not None:
+            await keeping
+        return self._remember(str(asked.key), zero, ZeroState.CURRENT).zero
 
-    async def _read(self, key: str) -> KeptZero | None:
-        return KeptZero.from_json(await self._cache.read(get_zero, key))
-
-    async def _keep(self, key: ZeroKey, new: KeptZero) -> KeptZero:
-        """What was measured first is the zero, also when two processes ask at once."""
-        try:
-            body = await self._cache.write(put_zero, str(key), new.as_json())
-        except CacheError:
-            return new
-        return KeptZero.from_json(body) or new
+    async def _store(self, key: ZeroKey, new: StoredZero) -> None:
+        """Nobody waits for it: what is not kept is measured again."""
+        with suppress(CacheError):
+            await self._cache.write(put_zero, str(key), new.as_json())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -498,7 +367,7 @@ class MeasureJob:
 
     async def run(self, job_id: int, report: Report) -> str:
         progress = ProgressReporter(job_id, report)
-        await self.zeros.carry_out(self.asked, lambda done, of: tell(progress, done, of))
+        await self.zeros.carry_out(self.asked, partial(report_to, progress))
         return f"What is reached by chance is measured for {len(self.asked.rows):,} pictures."
 
 
@@ -527,14 +396,6 @@ def _nobody(done: int, of: int) -> None:
     """It takes so short that nobody is told."""
 
 
-def tell(progress: ProgressReporter, done: int, of: int) -> None:
+def report_to(progress: ProgressReporter, done: int, of: int) -> None:
     """Report how far it is."""
     progress.report(STAGE, done, of, unit=Unit.PICTURES)
-
-
-def _digest(*arrays: np.typing.NDArray[np.generic]) -> str:
-    digest = hashlib.blake2b(digest_size=12)
-    for array in arrays:
-        digest.update(f"{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

@@ -98,6 +98,55 @@ def last_job(home: Path) -> tuple[str, str]:
     return (str(found[0][0]), str(found[0][1])) if found else ("", "")
 
 
+DANGLING = {
+    "a picture without thumbnail": "pictures p where sha256 is not null"
+    " and not exists (select 1 from thumbnails t where t.picture_id = p.id)",
+    "an embedding without picture": "embeddings e"
+    " where not exists (select 1 from pictures p where p.id = e.picture_id)",
+    "an embedding without block": "embeddings e"
+    " where not exists (select 1 from blocks b where b.id = e.block_id)",
+    "a block without embedding": "blocks b"
+    " where not exists (select 1 from embeddings e where e.block_id = b.id)",
+    "a file without picture": "files f"
+    " where not exists (select 1 from pictures p where p.id = f.picture_id)",
+    "a generated picture without its row": "generated g where picture_id is not null"
+    " and not exists (select 1 from pictures p where p.id = g.picture_id)",
+}
+
+
+def damage(home: Path) -> list[str]:
+    """What is wrong with the cache of a home; nothing where there is none yet."""
+    path = home / "cache.sqlite3"
+    if not path.exists():
+        return []
+    found = []
+    # Opened for writing, as the next run would, so that what a kill left in the log is taken in.
+    with closing(sqlite3.connect(path, timeout=20)) as db:
+        found += [str(row) for row in db.execute("pragma integrity_check") if row != ("ok",)]
+        found += [str(row) for row in db.execute("pragma foreign_key_check")]
+        if not db.execute("select 1 from sqlite_master where name = 'generated'").fetchone():
+            return found
+        for what, rows in DANGLING.items():
+            count = db.execute(f"select count(*) from {rows}").fetchone()[0]
+            found += [f"{count} times {what}"] if count else []
+        shown = db.execute(
+            "select path from files where present = 1 and path like ?", [f"{home}/%"]
+        )
+        found += [f"{path} is gone" for (path,) in shown if not Path(path).exists()]
+    return found
+
+
+def start(home: Path, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+    """Start a command that nobody listens to."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=environment(home, **more),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def run(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from math import log
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import safetensors.numpy
 from cache.matchers import add_matcher
 from cache.receipts import get_receipt
 from cache.store import Cache
+from cache.zeros import all_zeros
 from engine.requests import Filters, SearchRequest
 from engine.results import Chance, FloatArray, Scores
 from engine.scoring.decision import Tally, Zero, evidence_of, nearness
@@ -22,6 +23,7 @@ from engine.scoring.match import MatchContext, background_logits
 from engine.search import zeros
 from engine.search.receipts import unpack
 from engine.search.searcher import Searcher
+from engine.search.stored_zeros import Asked, StoredZero
 from engine.search.text_embedder import random_prompts
 from engine.states import Route, ZeroState
 from tests.engine.matchers import random_matcher
@@ -92,7 +94,7 @@ async def test_match_is_the_pairs_logit_placed_by_what_the_bank_reaches(
     )
     assert zero is not None
     near = float(nearness(bank[order], dog[None])[0])
-    assert scores.match_logit == pytest.approx(zero.place(near, pairs)(pairs), abs=2e-3)
+    assert scores.match_logit == pytest.approx(zero.placement(near, pairs)(pairs), abs=2e-3)
     assert scores.chance is not None
     by_chance = 1 / (1 + np.exp(-np.array(zero.by_chance)))
     assert [scores.chance.half, scores.chance.high] == pytest.approx(by_chance, abs=1e-3)
@@ -171,7 +173,7 @@ async def test_another_embedding_under_the_same_id_asks_for_another_zero(
     other[0, 3] += np.float32(0.1)
     assert other.shape == context.shape
     keys = {
-        zeros.Asked(
+        Asked(
             context=MatchContext(matrix=EmbeddingMatrix.of(columns.T), logit_scale=100.0),
             rows=np.arange(80),
             base="",
@@ -264,7 +266,7 @@ async def test_a_picture_says_nothing_of_the_others_and_is_sure_itself(
     assert zero is not None
     query = replace(DOG, query='"/photos/a/03.jpg"')
     pairs = np.delete((await scores_of(searcher, query, pairs=True)).match_logit, 3)
-    assert others == pytest.approx(zero.place(0.0, pairs)(pairs), abs=2e-3)
+    assert others == pytest.approx(zero.placement(0.0, pairs)(pairs), abs=2e-3)
 
 
 async def test_texts_that_stand_in_for_the_bank_are_no_level(tmp_path: Path) -> None:
@@ -304,3 +306,50 @@ async def test_a_cache_that_cannot_be_written_measures_all_the_same(
     finally:
         await reader.aclose()
     assert await count(cache) == 0
+
+
+async def test_labels_move_the_zero_and_may_turn_the_route(
+    cache: Cache, searcher: Searcher
+) -> None:
+    """What labels do comes on top: to pictures and to what is reached by chance alike."""
+    asked = replace(DOG, threshold=0.9)
+    before = await searcher.search(asked)
+    assert before.scores is not None and before.scores.chance is not None
+    assert before.receipt.route == Route.RETRIEVE
+    for row in before.rows:
+        await searcher.labels.put("a dog", row.picture_id, fits=False, encoder_id=ENCODER.id)
+    after = await searcher.search(asked)
+    assert after.scores is not None and after.scores.chance is not None
+    assert after.receipt.route == Route.GENERATE
+    (fitted,) = (await searcher.labels.state(ENCODER.id)).calibrations
+    placed = before.scores.match_logit * np.float32(fitted.scale) + np.float32(fitted.shift)
+    assert after.scores.match_logit == pytest.approx(placed, abs=1e-5)
+    moved = [logit(each) * fitted.scale + fitted.shift for each in astuple(before.scores.chance)]
+    assert [logit(each) for each in astuple(after.scores.chance)] == pytest.approx(moved, abs=1e-3)
+    assert after.receipt.chance is not None and before.receipt.chance is not None
+    assert after.receipt.chance < before.receipt.chance
+    # The zero itself is that of the library, and stays.
+    assert await count(cache) == 1
+    assert after.receipt.zero == ZeroState.CURRENT
+
+
+def logit(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
+
+
+async def test_chinese_queries_are_placed_by_the_chinese_texts(
+    cache: Cache, searcher: Searcher
+) -> None:
+    chinese = random_prompts()["zh"][: len(BANK)]
+    vectors = noise(len(chinese), seed=20)
+    both = replace(ENCODER, languages=("en", "zh"))
+    dog = texts()[:1]
+    await fill(cache, [], noise(0), ["一只狗", *chinese], np.concatenate([dog, vectors]), both)
+    english = await scores_of(searcher, DOG)
+    found = await scores_of(searcher, replace(DOG, query="一只狗"))
+    assert await count(cache) == 2
+    assert english.chance != found.chance
+    kept = [StoredZero.from_json(body) for body in (await cache.read(all_zeros)).values()]
+    centres = [each.zero.near.centre for each in kept if each is not None]
+    expected = [np.median(nearness(bank, bank)) for bank in (texts()[2:], vectors)]
+    assert centres == pytest.approx(expected, abs=1e-6)
