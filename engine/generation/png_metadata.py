@@ -251,14 +251,14 @@ def _readings(texts: Mapping[str, str]) -> Iterator[tuple[str, Callable[[], Reci
     for name, (tool, read) in JSON_READERS.items():
         if texts.get(name, "").lstrip().startswith("{"):
             yield tool, partial(read, texts[name])
-    if (tool := json_tool(theirs)) is not None:
-        yield tool or "a tool that is not known", partial(read_json_recipe, theirs)
+    if (writer := json_tool(theirs)) is not None:
+        yield writer or "a tool that is not known", partial(read_json_recipe, theirs)
     elif theirs:
         # A prompt may begin so, too, and broken JSON does.
         needs_pairs = theirs.lstrip().startswith("{")
         yield "A1111's web UI", partial(parse_parameters, theirs, needs_pairs=needs_pairs)
-    if tool := json_tool(comment):
-        yield tool, partial(read_json_recipe, comment)
+    if writer := json_tool(comment):
+        yield writer, partial(read_json_recipe, comment)
     elif comment:
         with suppress(ValueError):
             recipe = parse_parameters(comment, needs_pairs=True)
