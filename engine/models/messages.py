@@ -84,7 +84,7 @@ class Reply:
 
 def pack(message: Reply) -> list[bytes | memoryview]:
     """Return the buffers that make up `message` on the wire; arrays are not copied."""
-    arrays = [np.ascontiguousarray(array) for array in message.arrays]
+    arrays = [np.asarray(array, order="C") for array in message.arrays]
     for array in arrays:
         if array.dtype.str not in _DTYPES:
             raise WireError(f"arrays of {array.dtype} do not cross")

@@ -2,9 +2,15 @@
 
 import asyncio
 import io
+import json
+import os
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes
+from hypothesis.extra.numpy import arrays as numpy_arrays
 
 from engine.models import messages as wire
 from engine.models.messages import Array, Json, Reply, WireError
@@ -101,3 +107,47 @@ def test_getters_refuse_a_field_of_another_type() -> None:
     ):
         with pytest.raises(WireError):
             wrong()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False)
+    | st.text() | st.binary(max_size=9).map(os.fsdecode),
+    lambda held: st.lists(held, max_size=4) | st.dictionaries(st.text(), held, max_size=4),
+    max_leaves=10,
+)  # fmt: skip
+ARRAYS = st.sampled_from(["|b1", "|u1", "<i4", "<i8", "<f4", "<f8"]).flatmap(
+    lambda dtype: numpy_arrays(
+        np.dtype(dtype), array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+    )
+)
+
+
+@given(st.dictionaries(st.text(), JSON, max_size=5), st.lists(ARRAYS, max_size=3))
+def test_whatever_is_sent_arrives(fields: dict[str, Json], arrays: list[Array]) -> None:
+    received = through_pipe(Reply(fields=fields, arrays=arrays))
+    assert received.fields == fields
+    for sent, got in zip(arrays, received.arrays, strict=True):
+        assert (got.dtype, got.shape) == (sent.dtype, sent.shape)
+        np.testing.assert_array_equal(got, sent)
+
+
+@given(
+    st.binary(max_size=64)
+    | st.binary(max_size=64).map(lambda data: len(data).to_bytes(4, "big") + data)
+    | JSON.map(lambda value: json.dumps({"fields": {}, "arrays": value}).encode()).map(
+        lambda data: len(data).to_bytes(4, "big") + data
+    )
+)
+def test_noise_is_no_message_and_nothing_worse(data: bytes) -> None:
+    try:
+        found = wire.read(io.BytesIO(data))
+    except WireError as error:
+        assert str(error)
+    else:
+        assert found is None or isinstance(found.fields, dict)
+
+
+def test_a_header_that_is_nested_without_end_is_no_message() -> None:
+    header = b"[" * 1_000_000
+    with pytest.raises(WireError, match="a header cannot be read"):
+        wire.read(io.BytesIO(len(header).to_bytes(4, "big") + header))
