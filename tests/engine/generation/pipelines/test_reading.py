@@ -160,6 +160,31 @@ def test_a_checkpoint_of_another_kind_is_refused(
         facts(path, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        *('{"steps": 1000000000}', '{"width": -1}', '{"scheduler": "evil"}', '{"steps": "x"}'),
+        *("[" * 100_000, '{"guidance_scale": NaN}', '{"steps": null}', '{"guidance_scale": -1}'),
+        '{"guidance_scale": 1' + "0" * 400 + "}",
+    ],
+    ids=range(9),
+)
+def test_defaults_beyond_reason_are_refused(copy: Path, tmp_path: Path, own: str) -> None:
+    (copy / "t2itui.json").write_text(own)
+    with pytest.raises(ModelUnusableError):
+        facts(copy, tmp_path)
+
+
+@pytest.mark.parametrize("part", ["unet", "vae"])
+@pytest.mark.parametrize("channels", [[8] * 2000, [], None, "8"])
+def test_a_network_beyond_reason_is_refused(
+    copy: Path, tmp_path: Path, part: str, channels: object
+) -> None:
+    edit(copy / part / "config.json", block_out_channels=channels)
+    with pytest.raises(ModelUnusableError, match="block_out_channels"):
+        facts(copy, tmp_path)
+
+
 def test_a_file_that_is_no_safetensors_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "odd.safetensors"
     path.write_bytes(b"PK\x03\x04 something else")
