@@ -23,6 +23,7 @@ from t2itui.session import (
     EditRecipe,
     EditRequest,
     Intent,
+    Listeners,
     Notice,
     RefreshStatus,
     RepeatGeneration,
@@ -362,3 +363,15 @@ async def test_the_generator_is_unloaded_only_while_it_has_no_work(recorder: Rec
     await running.controller.unload()
     assert generators.unloaded == 1
     assert recorder.notices[-1].message == "model process: 3.0 MB before, 1.0 MB after"
+
+
+def test_a_listener_that_fails_keeps_nothing_from_the_others() -> None:
+    def fail(value: int) -> None:
+        raise ValueError(value)
+
+    listeners, heard = Listeners[int](), list[int]()
+    listeners.subscribe(fail)
+    listeners.subscribe(heard.append)
+    with pytest.raises(ValueError, match="3"):
+        listeners.publish(3)
+    assert heard == [3]
