@@ -80,10 +80,17 @@ async def trained_routes(home: Path, request: TrainRequest) -> TrainedRoutes:
         )
 
 
-def words_request(epochs: int = 12) -> TrainRequest:
-    """Train on the words that captions hold."""
-    data = str(FOLDER / "captions.token")
-    return TrainRequest(data=data, encoder=ENCODER, queries=DataKind.WORDS, epochs=epochs)
+def words_request(epochs: int = 12, photos: int | None = None) -> TrainRequest:
+    """Train on the words that the captions of photos hold."""
+    return TrainRequest(
+        data=str(FOLDER / "captions.token"),
+        encoder=ENCODER,
+        queries=DataKind.WORDS,
+        epochs=epochs,
+        limit=photos,
+        force=photos is not None,
+        resamples=1000 if photos is None else 100,
+    )
 
 
 def main() -> int:
