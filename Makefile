@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PARALLEL := --numprocesses auto --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format bench screenshot storybook storybook-generator storybook-check storybook-samples clean
+.PHONY: run test faults check format bench screenshot storybook storybook-generator storybook-check storybook-samples clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -35,6 +35,10 @@ run: $(VENV)/.run
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+# All of tests/e2e/faults, also what takes minutes: under 40 in all.
+faults: $(VENV)/.test
+	$(BIN)/python -m pytest -m "slow or not slow" tests/e2e/faults $(ARGS)
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .

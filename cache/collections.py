@@ -1,8 +1,8 @@
 """The built-in collection: entered, taken out and brought up to date, each in one transaction."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from cache.pictures import NewPicture, add_pictures
 from cache.schema import COLLECTION
 from cache.sql import below, bump, listed
 from cache.texts import TextRecord, put_texts
+from cache.zeros import put_zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class NewCollection:
     """A whole safetensors file."""
     report: str
     """JSON."""
+    zeros: Mapping[str, str] = field(default_factory=dict)
+    """What its matcher was measured to be placed by, as `put_zero` takes it."""
 
 
 def find_collection(db: Database) -> CollectionRecord | None:
@@ -71,6 +74,8 @@ def put_collection(db: Database, new: NewCollection) -> None:
     finish_scan(db, new.folder, time.time())
     add_embeddings(db, new.encoder.id, ids, new.vectors)
     put_texts(db, new.encoder.id, new.texts)
+    for key, body in new.zeros.items():
+        put_zero(db, key, body)
     matcher_id = _put_matcher(db, before, new)
     if before is not None and before.encoder_id != new.encoder.id:
         _leave_space(db, before, ids)

@@ -20,9 +20,16 @@ from cache.errors import (
     CacheReadOnlyError,
     CacheTooNewError,
 )
-from cache.schema import SCHEMA_VERSION, migrations
+from cache.home_files import blame, close_to_others, make_home, open_file
+from cache.schema import FIRST_TABLES, SCHEMA_VERSION, migrations
+from cache.sql import listed
 
 FILE_NAME = "cache.sqlite3"
+
+_REPAIR = (
+    "Move it away and index again: `t2itui cache repair` does both. Your pictures are not touched"
+    " by this."
+)
 
 PAGE_SIZE = 16384
 """Bytes; a thumbnail fits one or two pages, and a block of vectors needs a quarter of the links."""
@@ -83,8 +90,11 @@ def check_version(db: Database, path: Path | str) -> int:
     Raises CacheTooNewError, or CacheError for the file of another program.
     """
     # In one statement: another instance may be making the schema at this moment.
-    version, tables = db.execute(
-        "select user_version, (select count(*) from sqlite_master) from pragma_user_version"
+    version, tables, ours = db.execute(
+        "select user_version, (select count(*) from sqlite_master), (select count(*) from"
+        " sqlite_master where type = 'table' and name in (select value from json_each(?)))"
+        " from pragma_user_version",
+        [listed(FIRST_TABLES)],
     ).fetchone()
     if version > SCHEMA_VERSION:
         raise CacheTooNewError(
@@ -92,7 +102,12 @@ def check_version(db: Database, path: Path | str) -> int:
             f" (schema {version}, this one knows {SCHEMA_VERSION})",
             hint="Update t2itui, or choose another folder with --home.",
         )
-    if version == 0 and tables:
+    if version and 0 < ours < len(FIRST_TABLES):
+        raise CacheDamagedError(
+            f"{path} is damaged: {len(FIRST_TABLES) - ours} of its tables are gone",
+            hint=_REPAIR,
+        )
+    if tables and (version <= 0 or not ours):
         raise CacheError(
             f"{path} is a database of another program",
             hint="Choose another folder with --home.",
@@ -103,12 +118,18 @@ def check_version(db: Database, path: Path | str) -> int:
 def _create(path: Path) -> None:
     """Make the folder (0700) and an empty file (0600) where they are missing."""
     home = path.parent
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_home(home)
     with contextlib.suppress(FileExistsError):
-        is_ours = not any(home.iterdir())
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        is_ours = _is_empty(home)
+        os.close(open_file(home, path.name, flags=os.O_CREAT | os.O_EXCL | os.O_RDWR))
         if is_ours:
-            home.chmod(0o700)
+            close_to_others(home)
+
+
+def _is_empty(folder: Path) -> bool:
+    with contextlib.suppress(PermissionError):
+        return not any(folder.iterdir())
+    return False
 
 
 def _write_ahead(connection: sqlite3.Connection, busy_seconds: float) -> None:
@@ -188,13 +209,15 @@ def cache_error(error: sqlite3.Error, path: Path) -> CacheError:
             hint="Wait for it to finish, or end it, and try again.",
         )
     if primary in _READ_ONLY:
-        return CacheReadOnlyError(f"{path} cannot be written", hint=_MAKE_WRITABLE)
+        why = blame(path)
+        message = f"{path} cannot be written" + (f": {why}" if why else "")
+        return CacheReadOnlyError(message, hint=_MAKE_WRITABLE)
     if primary == sqlite3.SQLITE_FULL or code in _FULL_IO:
         return _full(path)
     if primary in _DAMAGED:
         return CacheDamagedError(
             f"{path} is damaged: {error}",
-            hint="Move it away and index again; your pictures are not touched by this.",
+            hint=_REPAIR,
         )
     return CacheError(f"SQLite failed on {path}: {error}")
 
@@ -214,7 +237,9 @@ def unwritable(error: OSError, path: Path) -> CacheError:
     """The kind of CacheError for a file or folder that the system refuses to make or open."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _full(path)
-    return CacheReadOnlyError(f"{path} cannot be written: {error.strerror}", hint=_MAKE_WRITABLE)
+    why = blame(path)
+    message = f"{path} cannot be written: {error.strerror}" + (f"; {why}" if why else "")
+    return CacheReadOnlyError(message, hint=_MAKE_WRITABLE)
 
 
 def _full(path: Path) -> CacheFullError:

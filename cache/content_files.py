@@ -4,10 +4,12 @@ import hashlib
 import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cache import disk
 from cache.connection import unwritable
+from cache.home_files import list_folder, open_file, read_file, remove_file, write_file
 
 FOLDER = "generated"
 SUFFIX = ".png"
@@ -23,23 +25,57 @@ def content_path(home: Path, sha256: str) -> Path:
 def write_content(home: Path, data: bytes) -> Path:
     """Write content under its name, whole or not at all, and on the disk when this returns.
 
+    What a person has put in the place of that content is kept beside it under another name.
     Raises CacheFullError or CacheReadOnlyError.
     """
-    path = content_path(home, hashlib.sha256(data).hexdigest())
-    partial = path.with_suffix(f".{os.getpid()}{_PARTIAL}")
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = content_path(home, sha256)
     try:
-        if _holds(path, data):
+        if holds(home, sha256):
             return path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            _write(partial, data)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        _put_aside(path)
+        partial = f"{sha256}.{os.getpid()}{_PARTIAL}"
+        return write_file(disk.from_root(home), *_names_of(sha256), data=data, partial=partial)
     except OSError as error:
         raise unwritable(error, path) from error
-    return path
+
+
+def holds(home: Path, sha256: str) -> bool:
+    """Whether the content of that hash lies where it should, and is it: its file is read."""
+    try:
+        data = open_file(disk.from_root(home), *_names_of(sha256), flags=os.O_RDONLY)
+        with os.fdopen(data, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
+
+
+def read_content(home: Path, sha256: str) -> bytes:
+    """Content by its hash. Raises OSError, or ValueError where the file holds something else."""
+    data = read_file(disk.from_root(home), *_names_of(sha256))
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ValueError("its content is not what its name says")
+    return data
+
+
+def remove_content(home: Path, sha256: str) -> bool:
+    """Delete the file of some content; False where something else lies there, which stays."""
+    path = content_path(home, sha256)
+    if not os.path.lexists(path):
+        return True
+    if not holds(home, sha256):
+        return False
+    try:
+        remove_file(disk.from_root(home), *_names_of(sha256))
+    except OSError as error:
+        raise unwritable(error, path) from error
+    return True
+
+
+def remove_partial(home: Path, path: Path) -> None:
+    """Delete what an ended writer left; what cannot be deleted now is left for the next time."""
+    with suppress(OSError):
+        remove_file(disk.from_root(home), FOLDER, path.parent.name, path.name)
 
 
 def content_root(home: Path) -> str:
@@ -52,12 +88,42 @@ def path_in(root: str, sha256: str) -> str:
     return f"{root}/{sha256[:2]}/{sha256}{SUFFIX}"
 
 
-def contents(home: Path) -> set[str]:
-    """The paths of all files in the folders of contents, unfinished ones too."""
+def has_contents(home: Path) -> bool:
+    """Whether something lies in the place of the folders of contents."""
+    return os.path.lexists(content_root(home))
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What lies in the folders of contents."""
+
+    paths: set[str]
+    """Of all files, unfinished ones too."""
+    hidden: tuple[str, ...]
+    """Beginnings of paths that cannot be looked at: what is below them may be there or not."""
+
+    def lacks(self, path: str) -> bool:
+        """Whether it is certain that a path is not there."""
+        return path not in self.paths and not path.startswith(self.hidden)
+
+
+def contents(home: Path) -> Contents:
+    """Look at the folders of contents; a folder that may not be read, or is a link, is hidden."""
     root = content_root(home)
-    return {
-        f"{root}/{folder}/{name}" for folder in _names(root) for name in _names(f"{root}/{folder}")
-    }
+    try:
+        folders = list_folder(disk.from_root(home), FOLDER)
+    except OSError:
+        return Contents(set(), (root + "/",))
+    paths: set[str] = set()
+    hidden: list[str] = []
+    for folder in folders:
+        try:
+            names = list_folder(disk.from_root(home), FOLDER, folder)
+        except OSError:
+            hidden.append(f"{root}/{folder}/")
+        else:
+            paths.update(f"{root}/{folder}/{name}" for name in names)
+    return Contents(paths, tuple(hidden))
 
 
 def is_ours(path: Path) -> bool:
@@ -70,30 +136,15 @@ def is_partial(path: Path) -> bool:
     return path.suffix == _PARTIAL
 
 
-def _names(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208 - a tenth of the time of paths
-    except OSError:
-        return []
+def _names_of(sha256: str) -> tuple[str, str, str]:
+    return FOLDER, sha256[:2], f"{sha256}{SUFFIX}"
 
 
-def _holds(path: Path, data: bytes) -> bool:
-    return disk.is_file(path) and path.stat().st_size == len(data) and path.read_bytes() == data
-
-
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk; not every file system can be asked to."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _put_aside(path: Path) -> None:
+    """Give what lies in the place of content a free name beside it."""
+    if not os.path.lexists(path) or disk.is_link(path.parent):
+        return
+    number = 1
+    while os.path.lexists(aside := path.with_suffix(f".replaced-{number}{SUFFIX}")):
+        number += 1
+    path.rename(aside)

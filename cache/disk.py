@@ -28,6 +28,11 @@ def exists(path: Path | str) -> bool:
     return os.path.exists(path)
 
 
+def is_link(path: Path | str) -> bool:
+    """Whether it is a link, wherever that leads."""
+    return os.path.islink(path)
+
+
 def refusal(path: Path | str) -> str:
     """Why the system does not say what is there; empty where it does, even if that is nothing."""
     try:
@@ -37,6 +42,17 @@ def refusal(path: Path | str) -> str:
     except ValueError:
         return "a name cannot hold a zero byte"
     return ""
+
+
+def is_denied(path: Path | str) -> bool:
+    """Whether something may be there that may not be looked at: a folder above is locked."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def absence(path: Path | str, otherwise: str) -> str:

@@ -4,6 +4,7 @@ T2IError
 └── CacheError, and what engine/errors.py adds
 
 CacheError
+├── HomeError            the home folder, or a file in it, cannot be read
 ├── CacheReadOnlyError   the file or its folder cannot be written
 ├── CacheTooNewError     a newer program wrote the file
 ├── CacheDamagedError    SQLite finds the file malformed
@@ -32,6 +33,10 @@ class T2IError(Exception):
 
 class CacheError(T2IError):
     """Base of the cache's errors."""
+
+
+class HomeError(CacheError):
+    """The home folder, or a file in it, may not be read, or is a link to elsewhere."""
 
 
 class CacheReadOnlyError(CacheError):

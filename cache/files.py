@@ -21,7 +21,7 @@ class SeenFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRecord:
-    """A file that could not be read, not to be tried again until it changes."""
+    """A file that could not be read, and who failed: when that changes it is tried again."""
 
     path: str
     size: int
@@ -29,6 +29,12 @@ class FailureRecord:
     reason: str
     failed_at: float
     """Unix time, seconds."""
+    cause: str = "file"
+    """Who failed; the engine's word."""
+    blamed: str = ""
+    """The version of the decoder, or the encoder, that the failure is about."""
+    attempts: int = 1
+    """How often in a row it failed in the same way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,12 @@ def mark_missing(db: Database, paths: Iterable[str]) -> None:
         ((path,) for path in paths),
     )
     if changed > 0:
+        bump(db)
+
+
+def drop_files(db: Database, paths: Iterable[str]) -> None:
+    """Forget files that are to be left out; the end of the scan drops what no file holds then."""
+    if many(db, "delete from files where path = ?", ((path,) for path in paths)) > 0:
         bump(db)
 
 
@@ -154,7 +166,7 @@ def forget_folder(db: Database, path: str) -> int:
 
 def failures(db: Database, root: str | None = None) -> list[FailureRecord]:
     """Every failure, or those at or below a root, in path order."""
-    sql = "select path, size, mtime_ns, reason, failed_at from failures"
+    sql = "select path, size, mtime_ns, reason, failed_at, cause, blamed, attempts from failures"
     if root is None:
         rows = db.execute(f"{sql} order by path")
     else:
@@ -162,7 +174,16 @@ def failures(db: Database, root: str | None = None) -> list[FailureRecord]:
             f"{sql} where path = ? or path >= ? and path < ? order by path", at_or_below(root)
         )
     return [
-        FailureRecord(path=row[0], size=row[1], mtime_ns=row[2], reason=row[3], failed_at=row[4])
+        FailureRecord(
+            path=row[0],
+            size=row[1],
+            mtime_ns=row[2],
+            reason=row[3],
+            failed_at=row[4],
+            cause=row[5],
+            blamed=row[6],
+            attempts=row[7],
+        )
         for row in rows
     ]
 
@@ -171,10 +192,20 @@ def put_failures(db: Database, records: Iterable[FailureRecord]) -> None:
     """Enter failures; a later one of the same path takes the place of the earlier."""
     many(
         db,
-        "insert or replace into failures (path, size, mtime_ns, reason, failed_at)"
-        " values (?, ?, ?, ?, ?)",
+        "insert or replace into failures"
+        " (path, size, mtime_ns, reason, failed_at, cause, blamed, attempts)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (record.path, record.size, record.mtime_ns, record.reason, record.failed_at)
+            (
+                record.path,
+                record.size,
+                record.mtime_ns,
+                record.reason,
+                record.failed_at,
+                record.cause,
+                record.blamed,
+                record.attempts,
+            )
             for record in records
         ),
     )

@@ -3,6 +3,8 @@
 The write lock keeps instances apart: while one writes a file and its row, no other reconciles them.
 """
 
+import os
+import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -10,8 +12,18 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache import disk
-from cache.content_files import content_root, contents, is_ours, is_partial, path_in, write_content
+from cache.content_files import (
+    Contents,
+    content_root,
+    contents,
+    holds,
+    is_ours,
+    is_partial,
+    path_in,
+    remove_content,
+    remove_partial,
+    write_content,
+)
 from cache.files import SeenFile, mark_missing, put_files
 from cache.numbers import stamp
 from cache.pictures import NewPicture, add_picture, drop_pictures
@@ -194,22 +206,32 @@ def seen_file(path: Path) -> SeenFile:
 _WITH_PICTURE = "g.picture_id is not null"
 
 
-def remove_generated(db: Database, home: Path, picture_ids: Sequence[int]) -> int:
-    """Take generated pictures out of the library and delete their files; returns how many.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What became of generated pictures that were to be removed."""
+
+    pictures: int
+    """How many left the library."""
+    left: tuple[str, ...] = ()
+    """Paths where something else lies than what was generated: it stays."""
+
+
+def remove_generated(db: Database, home: Path, picture_ids: Sequence[int]) -> Removal:
+    """Take generated pictures out of the library and delete their files.
 
     One that another path holds as well stays in the library under that path.
     """
     wanted = set(picture_ids)
-    paths = {
-        record.path: record.picture_id
+    found = {
+        record.path: record
         for record in records(db, home, _WITH_PICTURE, [])
         if record.picture_id in wanted
     }
-    ids = {picture_id for picture_id in paths.values() if picture_id is not None}
+    ids = {record.picture_id for record in found.values() if record.picture_id is not None}
     with db.atomic():
         for table, column, values in (
             ("generated", "picture_id", listed(ids)),
-            ("files", "path", listed(paths)),
+            ("files", "path", listed(found)),
         ):
             db.execute(
                 f"delete from {table} where {column} in (select value from json_each(?))", [values]
@@ -217,28 +239,34 @@ def remove_generated(db: Database, home: Path, picture_ids: Sequence[int]) -> in
         drop_pictures(db, sorted(ids - _held(db, ids)))
         bump(db)
     # Last, so that an error above leaves every file where its row says it is.
-    for path in paths:
-        Path(path).unlink(missing_ok=True)
-    return len(ids)
+    left = [path for path, record in found.items() if not remove_content(home, record.sha256 or "")]
+    return Removal(pictures=len(ids), left=tuple(left))
 
 
 def reconcile(db: Database, home: Path) -> list[Path]:
     """Bring rows and files together again; returns the files that have no row.
 
     What a writer left unfinished is deleted. Rows follow a home folder that was moved, and know
-    which files are gone. Runs under the write lock, so that no other instance is in the middle.
+    which files are gone or hold something else by now. Runs under the write lock, so that no
+    other instance is in the middle.
     """
     root, there = content_root(home), contents(home)
     rows = db.execute(
         "select distinct p.sha256, p.id from generated g join pictures p on p.id = g.picture_id"
     )
     expected = {path_in(root, sha256): int(picture_id) for sha256, picture_id in rows.fetchall()}
-    orphans = [Path(path) for path in sorted(there - expected.keys()) if is_ours(Path(path))]
+    orphans = [Path(path) for path in sorted(there.paths - expected.keys()) if is_ours(Path(path))]
     for path in orphans:
         if is_partial(path):
-            path.unlink(missing_ok=True)
-    _follow(db, expected, there)
+            remove_partial(home, path)
+    _follow(db, home, expected, there)
     return [path for path in orphans if not is_partial(path)]
+
+
+def has_generated(db: Database) -> bool:
+    """Whether any picture was generated and stored."""
+    row = db.execute("select exists (select 1 from generated where picture_id is not null)")
+    return bool(row.fetchone()[0])
 
 
 def _held(db: Database, picture_ids: set[int]) -> set[int]:
@@ -250,23 +278,39 @@ def _held(db: Database, picture_ids: set[int]) -> set[int]:
     return {int(row[0]) for row in rows}
 
 
-def _follow(db: Database, expected: dict[str, int], there: set[str]) -> None:
+def _follow(db: Database, home: Path, expected: dict[str, int], there: Contents) -> None:
     """Let file rows say where the files of generated pictures lie now, and whether they do."""
     rows = db.execute(
-        "select path, present from files where picture_id in (select picture_id from generated)"
+        "select path, present, size, mtime_ns from files"
+        " where picture_id in (select picture_id from generated)"
     ).fetchall()
-    present = {path for path, is_present in rows if is_present}
-    returned = (expected.keys() & there) - present
-    put_files(db, [(seen_file(Path(path)), expected[path]) for path in sorted(returned)])
-    moved = [path for path, _ in rows if path not in expected and _is_left(Path(path))]
+    present = {path: (size, mtime_ns) for path, is_present, size, mtime_ns in rows if is_present}
+    returned: list[str] = []
+    gone: list[str] = []
+    for path in sorted(expected):
+        if there.lacks(path):
+            gone.append(path)
+        elif path in there.paths and present.get(path) != _stamp(path):
+            (returned if holds(home, Path(path).stem) else gone).append(path)
+    put_files(db, [(seen_file(Path(path)), expected[path]) for path in returned])
+    moved = [path for path, *_ in rows if path not in expected and _is_left(Path(path))]
     if moved:
         db.execute(
             "delete from files where path in (select value from json_each(?))", [listed(moved)]
         )
         bump(db)
-    mark_missing(db, sorted((expected.keys() & present) - there))
+    mark_missing(db, [path for path in gone if path in present])
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """What tells that a file was not touched since its row was written."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_left(path: Path) -> bool:
     """A place in a home folder where there is none any more."""
-    return is_ours(path) and not disk.exists(path)
+    return is_ours(path) and not os.path.lexists(path)

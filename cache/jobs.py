@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache import disk
 from cache.sql import listed
 
 
@@ -26,6 +25,8 @@ class JobRecord:
     request: str
     """JSON, enough to start it again."""
     message: str
+    pid: int = 0
+    """The process that runs it, or ran it."""
 
 
 LOST = "The program ended before this was done"
@@ -85,7 +86,7 @@ def jobs_in(db: Database, kind: str, state: str) -> list[JobRecord]:
 
 def _records(db: Database, condition: str, values: list[str | int]) -> list[JobRecord]:
     rows = db.execute(
-        "select id, kind, title, state, created_at, updated_at, request, message"
+        "select id, kind, title, state, created_at, updated_at, request, message, process"
         f" from jobs {condition}",
         values,
     )
@@ -99,6 +100,7 @@ def _records(db: Database, condition: str, values: list[str | int]) -> list[JobR
             updated_at=row[5],
             request=row[6],
             message=row[7],
+            pid=int(row[8].split(" ")[2]),
         )
         for row in rows
     ]
@@ -136,23 +138,35 @@ def is_alive(token: str) -> bool:
 
 
 def _exists(pid: int) -> bool:
+    """Whether a process can still do something: one that ended and waits for its parent cannot.
+
+    In a container without an init such remains may stay for as long as it runs.
+    """
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    return _stat(pid)[:1] not in (["Z"], ["X"])
 
 
 def _boot() -> str:
-    return _BOOT.read_text().strip() if disk.exists(_BOOT) else "-"
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return "-"
 
 
 def _started(pid: int) -> str:
     """Clock ticks from the start of the machine; "-" where there is no /proc."""
+    fields = _stat(pid)
+    return fields[19] if fields else "-"
+
+
+def _stat(pid: int) -> list[str]:
+    """What /proc says of a process from its state on; nothing where there is no /proc."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return "-"
-    return fields[19]
+        return []

@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -231,6 +231,13 @@ create table zeros (
 """
 
 
+FIRST_TABLES = (
+    *("pictures", "files", "folders", "thumbnails", "failures"),
+    *("encoders", "blocks", "embeddings", "texts", "matchers", "receipts", "jobs"),
+)
+"""What a cache of any version has: a file without them is not whole, or not one of ours."""
+
+
 @migrations()
 def m001_library(db: Database) -> None:
     """Pictures, the files that hold them, what encoders say of them, and decisions made."""
@@ -273,3 +280,14 @@ def m006_zeros(db: Database) -> None:
     """
     db.execute(_ZEROS)
     db.execute("delete from calibrations")
+
+
+@migrations()
+def m007_failures(db: Database) -> None:
+    """Who failed where a file could not be read; of earlier failures nobody knows: tried again."""
+    for column in (
+        "cause text not null default 'file'",
+        "blamed text not null default ''",
+        "attempts integer not null default 1",
+    ):
+        db.execute(f"alter table failures add column {column}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 
-from cache import disk
 from cache.connection import (
     BUSY_SECONDS,
     FILE_NAME,
@@ -20,6 +21,7 @@ from cache.connection import (
     unwritable,
 )
 from cache.errors import CacheError, CacheFullError, CacheReadOnlyError
+from cache.home_files import open_file, unreadable
 
 __all__ = ["Cache", "open_database"]
 
@@ -135,17 +137,22 @@ class Cache:
 
 def _open_writer(path: Path, busy_seconds: float) -> Database:
     try:
-        if disk.exists(path):
-            with path.open("r+b"):
-                pass
+        with suppress(FileNotFoundError):
+            os.close(open_file(path.parent, path.name, flags=os.O_RDWR))
         return open_database(path, busy_seconds=busy_seconds)
     except OSError as error:
         raise unwritable(error, path) from error
 
 
 def _open_reader(path: Path, busy_seconds: float, reason: CacheError | None) -> Database:
-    if not disk.exists(path):
-        raise reason or CacheError(f"There is no cache at {path}", hint="Index a folder first.")
+    try:
+        os.close(open_file(path.parent, path.name, flags=os.O_RDONLY))
+    except FileNotFoundError as error:
+        raise reason or CacheError(
+            f"There is no cache at {path}", hint="Index a folder first."
+        ) from error
+    except OSError as error:
+        raise unreadable(error, path) from error
     return open_reader(path, busy_seconds=busy_seconds)
 
 

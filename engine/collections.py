@@ -28,6 +28,9 @@ class Collection:
     """A transformers folder."""
     matcher: Path
     """The matcher of that encoder, a safetensors file."""
+    zeros: Path
+    """What background texts reach among its pictures by that matcher: rows of the cache, as JSON;
+    without the file, or with another matcher, it is measured."""
     generator: Path
     """A diffusers folder."""
     languages: tuple[str, ...]
@@ -93,6 +96,7 @@ BUILT_IN = Collection(
     thumbnails=_FILES / "thumbnails.safetensors",
     encoder=_FILES / "clip-storybook",
     matcher=_FILES / "matcher.safetensors",
+    zeros=_FILES / "zeros.json",
     generator=_FILES / "painter-storybook",
     languages=("en", "zh"),
     summary="600 drawn pictures that need no model",

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cache.content_files import FOLDER
+from cache.content_files import has_contents
+from cache.generated import has_generated
 from cache.store import Cache
-from engine import disk
 from engine.jobs.jobs import Job, Jobs
 from engine.library.library import Library
 from engine.settings import EngineSettings
@@ -18,12 +18,14 @@ from engine.states import JobKind
 if TYPE_CHECKING:
     from engine.comparing.comparer import Comparer
     from engine.evaluation.evaluator import Evaluator
+    from engine.events import Report
     from engine.generation.generation import Generation
     from engine.generation.request import GenerateRequest
     from engine.jobs.codec import JobRequest
     from engine.library.collections import BuiltInCollection
     from engine.library.exchange import Exchange
     from engine.library.indexing import Indexer
+    from engine.library.repair import RepairPlan
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
     from engine.models.generators import Generators
@@ -48,9 +50,13 @@ class Engine:
     needed: opening costs the cache's opening and no more, and a part is imported on first use.
     """
 
-    def __init__(self, settings: EngineSettings, cache: Cache) -> None:
+    def __init__(
+        self, settings: EngineSettings, cache: Cache, *, measures_beside: bool = True
+    ) -> None:
+        """`measures_beside` leaves it out for a process that ends with its answer."""
         self.settings = settings
         self.cache = cache
+        self._measures_beside = measures_beside
         self.jobs = Jobs(cache)
         self.library = Library(cache)
 
@@ -73,7 +79,8 @@ class Engine:
         """Queries and their receipts."""
         from engine.search.searcher import Searcher
 
-        return Searcher(self.cache, self.encoders, self.settings, self.collection)
+        start = self.jobs.start if self._measures_beside else None
+        return Searcher(self.cache, self.encoders, self.settings, self.collection, start)
 
     @cached_property
     def history(self) -> History:
@@ -87,7 +94,7 @@ class Engine:
         """Folders into the library."""
         from engine.library.indexing import Indexer
 
-        return Indexer(self.cache, self.encoders, self.settings)
+        return Indexer(self.cache, self.encoders, self.settings, self._measure)
 
     @cached_property
     def comparer(self) -> Comparer:
@@ -131,7 +138,12 @@ class Engine:
         from engine.training.training import MatcherTraining
 
         return MatcherTraining(
-            self.cache, self.encoders, self.indexer, self.settings, self.searcher.labels.refit
+            self.cache,
+            self.encoders,
+            self.indexer,
+            self.settings,
+            self.searcher.labels.refit,
+            self._measure,
         )
 
     @cached_property
@@ -139,7 +151,7 @@ class Engine:
         """Vectors from and for elsewhere."""
         from engine.library.exchange import Exchange
 
-        return Exchange(self.cache, self.settings)
+        return Exchange(self.cache, self.settings, self._measure)
 
     @cached_property
     def downloads(self) -> Downloads:
@@ -151,14 +163,16 @@ class Engine:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, settings: EngineSettings, *, with_jobs: bool = True
+        cls, settings: EngineSettings, *, with_jobs: bool = True, measures_beside: bool = True
     ) -> AsyncIterator[Engine]:
         """Open the cache and yield an engine; on exit jobs are cancelled and workers ended.
 
-        Without jobs, opening writes nothing: enough to search and to look around.
+        Without jobs, opening writes nothing: enough to search and to look around. What queries are
+        placed by in a library that has changed is measured beside them, unless the process ends
+        with its answer.
         """
         cache = await Cache.open(settings.home)
-        engine = cls(settings, cache)
+        engine = cls(settings, cache, measures_beside=measures_beside)
         try:
             if with_jobs:
                 await engine.jobs.recover()
@@ -170,14 +184,19 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
         await self.jobs.aclose()
-        for name in ("indexer", "generators", "encoders"):
+        for name in ("searcher", "indexer", "generators", "encoders"):
             if (opened := vars(self).get(name)) is not None:
                 await opened.aclose()
         await self.cache.aclose()
 
+    async def _measure(self, encoder_id: str, job_id: int, report: Report) -> None:
+        await self.searcher.measure(encoder_id, job_id, report)
+
     async def _recover_generated(self) -> None:
-        """Bring generated files and their rows together where a crash parted them."""
-        if not self.cache.read_only and disk.is_folder(self.settings.home / FOLDER):
+        """Bring generated files and their rows together where something parted them."""
+        if self.cache.read_only:
+            return
+        if has_contents(self.settings.home) or await self.cache.read(has_generated):
             from engine.generation.store import recover_orphans
 
             await recover_orphans(self.cache, self.settings)
@@ -263,6 +282,12 @@ class Engine:
         from engine.models.catalog import generator_statuses
 
         return await generator_statuses(self.generators)
+
+    async def repair(self) -> RepairPlan:
+        """Keep damaged embeddings aside; what is to be indexed then is in the answer."""
+        from engine.library.repair import set_embeddings_aside
+
+        return await set_embeddings_aside(self.cache, self.settings.home, self.collection)
 
     async def doctor(self) -> Sequence[Check]:
         """Check device, models, cache and disk."""

@@ -21,6 +21,7 @@ from cache.errors import CacheFullError as CacheFullError
 from cache.errors import CacheMismatchError as CacheMismatchError
 from cache.errors import CacheReadOnlyError as CacheReadOnlyError
 from cache.errors import CacheTooNewError as CacheTooNewError
+from cache.errors import HomeError as HomeError
 from cache.errors import T2IError as T2IError
 
 
@@ -56,6 +57,9 @@ class DownloadError(EngineError):
 
 class WorkerDiedError(EngineError):
     """A model process ended, or was ended because it did not answer."""
+
+    was_killed = False
+    """The system ended it from outside, as it does where memory runs out."""
 
 
 class OutOfMemoryError(EngineError):

@@ -1,25 +1,35 @@
 """What is written for a person: files and folders that appear whole or not at all, thumbnails."""
 
 import io
+import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from PIL import Image
 
+from cache.home_files import MEMORY_LIMIT, read_file, write_file
 from engine import disk
 from engine.errors import RequestError
+from engine.untrusted.documents import Json, parse_object
 
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path` that takes its place once the block has succeeded."""
+    """Yield a temporary name beside `path` that takes its place once the block has succeeded.
+
+    A device or a pipe is written to as it is, and a link stays one.
+    """
     if disk.is_folder(path):
         raise RequestError(
             f"{path} is a folder", hint="Name a file, such as vectors.npz in it.", field="target"
         )
+    path = Path(os.path.realpath(path))
+    if disk.exists(path) and not disk.is_file(path):
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -59,3 +69,22 @@ def thumbnail(image: Image.Image, side: int) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=_QUALITY, method=2)
     return buffer.getvalue()
+
+
+REMEMBERED = 50
+"""Entries of a file that remembers; the oldest go."""
+
+
+def recall(memory: Path) -> dict[str, Json]:
+    """What was remembered in a file; nothing where it cannot be read."""
+    try:
+        return parse_object(read_file(memory.parent, memory.name, limit=MEMORY_LIMIT))
+    except (OSError, ValueError):
+        return {}
+
+
+def remember(memory: Path, known: Mapping[str, object]) -> None:
+    """Replace the file in one step; a place that cannot be written only costs time later."""
+    newest = dict(list(known.items())[-REMEMBERED:])
+    with suppress(OSError):
+        write_file(memory.parent, memory.name, data=json.dumps(newest).encode())

@@ -50,6 +50,8 @@ class IndexRequest:
     """Hub id or folder of the model; None takes the configured one."""
     per_class: int | None = None
     """Take at most so many files of each folder that holds pictures, evenly, at random."""
+    exclude: tuple[str, ...] = ()
+    """What to leave out, in the syntax of .gitignore, seen from each of the folders."""
     seed: int = 0
     batch_size: int = 32
 

@@ -15,7 +15,7 @@ from cache.generated import GeneratedRecord as GeneratedRecord
 from cache.jobs import JobRecord as JobRecord
 from cache.library import LibraryCounts as LibraryCounts
 from cache.matchers import MatcherRecord as MatcherRecord
-from engine.states import CheckState, ModelKind, Route
+from engine.states import CheckState, ModelKind, Route, ZeroState
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IdArray: TypeAlias = NDArray[np.int64]
@@ -55,6 +55,8 @@ class ResultRow:
     cosine: float
     match: float
     synthetic: bool
+    missing: bool = False
+    """The last scan did not find its file any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,10 @@ class Receipt:
     """The same of nine tenths of them."""
     uncertain: bool = False
     """The odds that the library shows what was asked are near even."""
+    zero: ZeroState | None = None
+    """What was known of such texts; None where nothing was."""
+    zero_pictures: int = 0
+    """Pictures in the library for which it was known."""
     override: Route | None = None
     """What a person did against the route; None where nothing."""
     job: int | None = None
@@ -127,6 +133,9 @@ class Scores:
     """What further scorers give, by name."""
     chance: Chance | None = None
     """What texts reach that are not in the library; None if not measured."""
+    zero: ZeroState | None = None
+    """What was known of such texts, and in how many pictures."""
+    zero_pictures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +177,8 @@ class IndexSummary:
     """In the failed already, unchanged, and not tried again."""
     vanished: int = 0
     unreadable_folders: int = 0
+    left_out: int = 0
+    """Files and folders that nobody wants in a library, by their names or a person's patterns."""
     seconds: float = 0.0
 
 

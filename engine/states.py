@@ -28,6 +28,8 @@ class JobKind(StrEnum):
     GENERATE = "generate"
     EVALUATE = "evaluate"
     TRAIN = "train"
+    MEASURE = "measure"
+    """What texts that it lacks reach in a library; nobody asks for it, and none is remembered."""
 
 
 class JobState(StrEnum):
@@ -75,6 +77,19 @@ class ScorerKind(StrEnum):
     FUSION = "fusion"
     SHIPPED = "shipped"
     """The matcher that ships, in a report beside another for its encoder."""
+
+
+class ZeroState(StrEnum):
+    """What a decision knew of texts that the library lacks."""
+
+    CURRENT = "current"
+    """They were scored over the library as it is."""
+    OLDER = "older"
+    """They were scored before it changed, and are being scored again."""
+    QUICK = "quick"
+    """They were scored over a small sample."""
+    LABEL_FREE = "label-free"
+    """Not by the matcher yet: the label-free match decided in its place."""
 
 
 class FitStage(StrEnum):
@@ -242,3 +257,16 @@ _FINDINGS = {
     OutputCheck.NOT_FINITE: "the model computed no numbers",
     OutputCheck.BLOCKED: "the model's safety checker blocked it",
 }
+
+
+class FailureCause(StrEnum):
+    """Who failed where a file gave no picture, and so what must change before it is tried again."""
+
+    FILE = "file"
+    """What it holds: tried again when it changes, or when the decoder does."""
+    DECODER = "decoder"
+    """The process that reads it crashed on it or hung: tried a few times."""
+    MODEL = "model"
+    """The picture was read, and the encoder's settings make nothing of it: for that encoder."""
+    MOMENT = "moment"
+    """Want of memory, of rights, a file being written: tried again by every run."""

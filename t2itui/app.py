@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.actions import parse
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
+from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
 
-from engine.errors import T2IError
+from engine.errors import EngineError, T2IError
+from engine.language import fold_widths
+from t2itui.boundary import Boundary
 from t2itui.graphics.picture import free_pictures
-from t2itui.keys import bindings
+from t2itui.keys import bindings, key_of
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.common.help import HelpScreen
 from t2itui.screens.generate.controller import GenerationController
@@ -48,6 +53,7 @@ from t2itui.session import (
 )
 from t2itui.status import read_status
 from t2itui.text.plain import plain
+from t2itui.widgets.basics import NoControls
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -175,10 +181,17 @@ class T2ITuiApp(App[None]):
     DEFAULT_MODE = "search"
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
 
-    def __init__(self, open_engine: OpenResources, session: Session) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        open_engine: OpenResources,
+        session: Session,
+        *,
+        driver_class: type[Driver] | None = None,
+    ) -> None:
+        super().__init__(driver_class=driver_class)
         for mode, make in SCREENS.items():
             self.add_mode(mode, partial(make, session))
+        self._filters.append(NoControls())
         self.session = session
         self.jobs = JobsController(session)
         self.generation = GenerationController(session, self)
@@ -189,10 +202,13 @@ class T2ITuiApp(App[None]):
         session.settings_changed.subscribe(lambda _: self._save_soon())
         self._open_engine = open_engine
         self._resources = AsyncExitStack()
+        self._sees_jobs_through = False
+        self._hurry = asyncio.Event()
         self._unsaved: Timer | None = None
         self._is_status_stale = False
         self._is_reading_status = False
         self._last_words: tuple[str, ...] = ()
+        self._boundary = Boundary(self, lambda: session.home)
 
     def on_mount(self) -> None:
         self.set_keymap(self.session.settings.keys)
@@ -213,10 +229,50 @@ class T2ITuiApp(App[None]):
     async def on_unmount(self) -> None:
         if self._unsaved is not None:
             self._write_settings()
+        if self._sees_jobs_through:
+            await self._jobs_ended_or_hurry()
         await self._resources.aclose()
 
+    def _register(self, parent: DOMNode, *widgets: Widget, **where: Any) -> list[Widget]:  # noqa: ANN401 - Textual's own
+        for widget in widgets:
+            self._boundary.watch(widget)
+        return super()._register(parent, *widgets, **where)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        await self._boundary.dispatch(super()._dispatch_message, message)
+
+    def leave(self, number: signal.Signals) -> bool:
+        """End because of a signal; whether what runs is seen through first, without a terminal."""
+        engine = self.session.engine
+        self._sees_jobs_through = (
+            number == signal.SIGHUP
+            and self.session.settings.jobs_go_on
+            and engine is not None
+            and any(job.is_active for job in engine.jobs.list())
+        )
+        if not self._sees_jobs_through:
+            self._hurry.set()
+        self.exit(return_code=128 + number)
+        return self._sees_jobs_through
+
+    async def _jobs_ended_or_hurry(self) -> None:
+        assert self.session.engine is not None
+        waits = [
+            asyncio.create_task(each)
+            for each in (self.session.engine.jobs.ended(), self._hurry.wait())
+        ]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+
     def _handle_exception(self, error: Exception) -> None:
-        """Leave two lines and a log; a test gets the exception itself."""
+        """Go on where that is possible; else leave two lines and a log.
+
+        A test gets the exception itself.
+        """
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if isinstance(cause, Exception) and self._boundary.holds(cause):
+            return
         if self.is_headless:
             super()._handle_exception(error)
             return
@@ -226,7 +282,6 @@ class T2ITuiApp(App[None]):
         if self._exception is None:
             self._exception = error
             self._exception_event.set()
-            cause = error.error if isinstance(error, WorkerFailed) else error
             self._last_words = last_words(self.session.home, cause)
         self._close_messages_no_wait()
 
@@ -250,6 +305,12 @@ class T2ITuiApp(App[None]):
             self.post_message(EngineFailed(error))
         else:
             self.post_message(EngineReady(engine))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say in the answer's place, too, that the engine did not open; `r` tries again."""
+        error = event.worker.error
+        if event.worker.group == "engine" and isinstance(error, Exception):
+            self.post_message(EngineFailed(EngineError(f"the library did not open: {error}")))
 
     @on(EngineReady)
     def take_engine(self, message: EngineReady) -> None:
@@ -406,6 +467,15 @@ class T2ITuiApp(App[None]):
             self.log.warning(f"settings not kept: {error}")
 
     # Keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """Outside of texts, take a key that was typed in full width for the plain one."""
+        if isinstance(event, events.Key) and event.character and not event.character.isascii():
+            front = self.focused or self.screen
+            if not front.check_consume_key(event.key, event.character):
+                character = fold_widths(event.character)
+                event = events.Key(key_of(character), character)
+        await super().on_event(event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer no help on the help screen, and no other screen behind a dialog."""

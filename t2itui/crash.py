@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from engine import disk
+from engine.home_files import open_log
 from t2itui import __version__
 from t2itui.text.plain import plain
 
@@ -19,13 +19,22 @@ MOST_BYTES = 1_000_000
 
 
 def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
-    """Keep the traceback in `logs/crash.log` and return two lines for the terminal.
+    """Keep the traceback and return two lines for the terminal of a program that has ended."""
+    return f"t2itui ended on an unexpected error: {named(error)}", logged(home, error)
+
+
+def named(error: BaseException) -> str:
+    """An error by its kind, and what it says."""
+    return f"{type(error).__name__}: {plain(str(error))}".removesuffix(": ")
+
+
+def logged(home: Path | None, error: BaseException) -> str:
+    """Keep the traceback of an error in `logs/crash.log`, and say where.
 
     The log has mode 0600 and holds no values of variables, which may be what somebody typed.
     """
-    what = f"t2itui ended on an unexpected error: {type(error).__name__}: {plain(str(error))}"
     if home is None:
-        return what.removesuffix(": "), "No home folder is in use, so no log was written."
+        return "No home folder is in use, so no log was written."
     path = log_file(home)
     try:
         _append(path, traceback.format_exception(error))
@@ -33,7 +42,7 @@ def last_words(home: Path | None, error: BaseException) -> tuple[str, str]:
         where = f"The traceback could not be written to {path}: {refused.strerror}."
     else:
         where = f"The traceback is in {path}"
-    return what.removesuffix(": "), plain(where)
+    return plain(where)
 
 
 def log_file(home: Path) -> Path:
@@ -53,7 +62,7 @@ class _Log(logging.Handler):
             _append(self._path, [self.format(record)])
 
 
-def keep_log(home: Path) -> None:
+def log_errors(home: Path) -> None:
     """Have errors that are logged from now on, such as those of a job, kept in the same file."""
     for handler in [each for each in logging.root.handlers if isinstance(each, _Log)]:
         logging.root.removeHandler(handler)
@@ -61,11 +70,8 @@ def keep_log(home: Path) -> None:
 
 
 def _append(path: Path, lines: Sequence[str]) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    has_grown = disk.exists(path) and path.stat().st_size > MOST_BYTES
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if has_grown else os.O_APPEND)
-    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
+    descriptor = open_log(path.parents[1], path.parent.name, path.name, limit=MOST_BYTES)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         file.write(f"--- {now}  t2itui {__version__}\n")
         for line in "".join(lines).splitlines():

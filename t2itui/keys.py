@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.collections import BUILT_IN
+from engine.language import fold_widths
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -350,6 +351,13 @@ def keys_of(binding_id: str, keymap: Mapping[str, str]) -> frozenset[str]:
     place = binding_id.partition(".")[0]
     keys = next(key.keys for name, key in _named(place) if name == binding_id)
     return frozenset(map(_normal, keymap.get(binding_id, keys).split(",")))
+
+
+def key_of(character: str) -> str:
+    """Textual's name of the key that types a character, also one of full width."""
+    from textual.keys import _character_to_key
+
+    return _character_to_key(fold_widths(character))
 
 
 def title_of(binding_id: str) -> str:

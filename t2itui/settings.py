@@ -2,7 +2,6 @@
 
 import math
 import os
-import tempfile
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ import tomli_w
 
 from engine import disk, numbers
 from engine.errors import T2IError
+from engine.home_files import unreadable, write_file
 from engine.scoring.registry import DEFAULT_SCORER, search_scorers
 from engine.settings import (
     DEFAULT_ENCODER,
@@ -33,8 +33,11 @@ def home_folder(chosen: Path | None = None) -> Path:
         T2IError: a `~` in it stands for nobody's folder; there may be no person with a home here.
     """
     named = chosen or os.environ.get(HOME_VARIABLE)
-    home = disk.expanded(named or platformdirs.user_data_path("t2itui", appauthor=False))
-    if home.parts[:1] and home.parts[0].startswith("~"):
+    try:
+        home = disk.expanded(named or platformdirs.user_data_path("t2itui", appauthor=False))
+    except RuntimeError:
+        home = Path("~")
+    if str(home).startswith("~"):
         who = f"nobody here has the home folder {home.parts[0]}" if named else "HOME is not set"
         raise T2IError(
             f"there is no place to keep the library: {who}",
@@ -94,6 +97,8 @@ class AppSettings:
     dtype: str = NumberFormat.AUTO
     idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model without work for so long gives its memory back; 0 keeps it."""
+    jobs_go_on: bool = False
+    """Where the app's terminal goes, its jobs are seen through without one."""
     keys: dict[str, str] = field(default_factory=dict)
     """Keys of one's own by the id of what they do: the table `[keys]`, see t2itui/keys.py."""
 
@@ -129,6 +134,7 @@ def load(home: Path) -> AppSettings:
     """Read the settings, or the defaults where there is no file.
 
     Raises:
+        HomeError: the file may not be read.
         SettingsError: the file is no TOML, or holds an unknown name or an impossible value.
     """
     path = settings_file(home)
@@ -136,7 +142,9 @@ def load(home: Path) -> AppSettings:
         values = tomllib.loads(read_text(path))
     except FileNotFoundError:
         return AppSettings()
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise unreadable(error, path) from error
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
     try:
         for name, value in values.items():
@@ -150,17 +158,7 @@ def save(home: Path, settings: AppSettings) -> None:
     """Write what differs from the defaults, in one step, so that no reader sees half a file."""
     defaults = asdict(AppSettings())
     chosen = {name: value for name, value in asdict(settings).items() if value != defaults[name]}
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = settings_file(home)
-    with tempfile.NamedTemporaryFile("wb", dir=home, prefix=".settings-", delete=False) as file:
-        try:
-            tomli_w.dump(chosen, file)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except OSError:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    write_file(home, settings_file(home).name, data=tomli_w.dumps(chosen).encode())
 
 
 def _check_type(name: str, value: object) -> None:

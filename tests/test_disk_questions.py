@@ -12,7 +12,7 @@ RAISING = {
     *("glob", "rglob", "iterdir", "expanduser"),
 }
 """Methods of paths that raise, before Python 3.14, where the system refuses to answer."""
-RAISING_ALONE = {"absolute", "resolve"}
+RAISING_ALONE = {"absolute", "resolve", "cwd", "home"}
 """Those whose names others have, too, which take arguments."""
 
 MAY_ASK = {

@@ -8,15 +8,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from pathlib import Path
 
 import numpy as np
 
 from cache.collections import collection_ids
-from cache.pictures import shown_pictures
+from cache.pictures import find_by_sha, shown_pictures
 from cache.sql import revision
 from cache.store import Cache
 from cache.texts import get_texts
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.comparing.known_scenes import Scene, exchanges, scenes_of
 from engine.comparing.sheet import (
@@ -33,10 +33,11 @@ from engine.evaluation.sources import read_pictures
 from engine.evaluation.swaps import Variant, variants
 from engine.language import language_of
 from engine.library.collections import BuiltInCollection
+from engine.library.folders import readable
 from engine.requests import Filters, SearchRequest
 from engine.results import Scores
 from engine.scoring.ranking import rank_of
-from engine.search.query import normalise, quote
+from engine.search.query import BY_CONTENT, normalise, quote
 from engine.search.searcher import Searcher
 from engine.states import ScorerKind
 
@@ -129,15 +130,23 @@ class Comparer:
         self._known: OrderedDict[tuple[str, _ScoreKey], _ScoredText] = OrderedDict()
 
     async def find(self, names: Sequence[str]) -> tuple[int, ...]:
-        """The ids of pictures by path or name. Raises RequestError for one that is not there."""
-        here = (await asyncio.to_thread(Path.cwd),)
-        paths = [await asyncio.to_thread(long_name, name) for name in names]
+        """The ids of pictures by path, name, or `sha256:` and the digits of their content.
+
+        Raises RequestError for one that is not there.
+        """
+        here = (await asyncio.to_thread(disk.from_root, "."),)
+        paths = [readable(await asyncio.to_thread(long_name, name)) for name in names]
         await self._prepare_collection(paths)
         ids, _ = await self._cache.read(read_pictures, None, paths, here)
+        hashes = [name.removeprefix(BY_CONTENT) for name in names if name.startswith(BY_CONTENT)]
+        by_content = await self._cache.read(find_by_sha, hashes)
+        for number, name in enumerate(names):
+            if found := by_content.get(name.removeprefix(BY_CONTENT)):
+                ids[number] = found
         for number, name in enumerate(names):
             if number not in ids:
                 raise RequestError(
-                    f"{name} is not in the library",
+                    disk.absence(paths[number], f"{name} is not in the library"),
                     hint="Index its folder first: t2itui index DIR",
                     field="pictures",
                 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import EngineError, RequestError
+from engine.files import replaced
 from engine.states import ScorerKind
 from engine.untrusted.documents import finite_number, parse_object, read_bytes
 from engine.untrusted.values import read_as
@@ -134,9 +135,10 @@ def load_sheet(path: Path) -> ComparisonSheet:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file. Raises EngineError where it cannot be written."""
+    """Write a file, whole or not at all. Raises EngineError where it cannot be written."""
     try:
-        path.write_text(text, encoding="utf-8", newline="")
+        with replaced(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error
 

@@ -246,9 +246,9 @@ class SizedRouting:
     @cached_property
     def libraries(self) -> tuple[SampledLibrary, ...]:
         """The samples: of each seed, a larger one holds the smaller ones."""
-        return tuple(self._drawn())
+        return tuple(self._samples())
 
-    def _drawn(self) -> Iterator[SampledLibrary]:
+    def _samples(self) -> Iterator[SampledLibrary]:
         count = self.context.matrix.count
         orders = [
             np.random.default_rng([self.seed, number]).permutation(count) for number in range(SEEDS)

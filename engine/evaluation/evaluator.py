@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import PurePath
 from typing import Protocol, TypeVar
 
@@ -31,7 +32,7 @@ from engine.evaluation.readers import read_words
 from engine.evaluation.results import Evaluation, EvaluationHead, as_body, from_body, head_of_body
 from engine.evaluation.sources import choose_encoder, read_raw
 from engine.events import JobNote, Report
-from engine.jobs.codec import request_to_json
+from engine.jobs.codec import RequestWork, request_to_json
 from engine.jobs.jobs import JobWork
 from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.indexing import Indexer
@@ -40,7 +41,7 @@ from engine.requests import EvaluateRequest
 from engine.scoring.match import MatchContext
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
-from engine.states import DataKind, JobKind, ScorerKind, Unit
+from engine.states import DataKind, ScorerKind, Unit
 
 
 class EvaluationRun:
@@ -213,7 +214,8 @@ class Evaluator:
 
     def job(self, request: EvaluateRequest) -> JobWork:
         """Return the work of an evaluation; `of_job` has its result once it is done."""
-        return EvaluateJob(evaluator=self, asked=request)
+        title = f"evaluate {PurePath(request.data).name or request.data}"
+        return RequestWork(title=title, asked=request, work=partial(self.run, request))
 
     async def run(self, request: EvaluateRequest, job_id: int, report: Report) -> str:
         """Evaluate and return the closing sentence."""
@@ -258,29 +260,6 @@ class Evaluator:
         """Drop an evaluation. Raises RequestError where there is none of that id."""
         if not await self._cache.write(delete_evaluation, evaluation_id):
             raise _unknown(evaluation_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluateJob:
-    """An evaluation, as a job."""
-
-    evaluator: Evaluator
-    asked: EvaluateRequest
-
-    @property
-    def kind(self) -> JobKind:
-        return JobKind.EVALUATE
-
-    @property
-    def title(self) -> str:
-        return f"evaluate {PurePath(self.asked.data).name or self.asked.data}"
-
-    @property
-    def request(self) -> str:
-        return request_to_json(self.asked)
-
-    async def run(self, job_id: int, report: Report) -> str:
-        return await self.evaluator.run(self.asked, job_id, report)
 
 
 def sentence(found: Evaluation) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from cache.errors import CacheError
 from cache.generated import (
     GeneratedRecord,
+    Removal,
     find_generated,
     generated_by,
     list_generated,
@@ -197,8 +198,11 @@ class Generation:
         """What was generated and stored, the newest first."""
         return await self._cache.read(list_generated, self._home, limit)
 
-    async def remove(self, picture_ids: Sequence[int]) -> int:
-        """Take generated pictures out of the library and delete their files; returns how many."""
+    async def remove(self, picture_ids: Sequence[int]) -> Removal:
+        """Take generated pictures out of the library and delete their files.
+
+        A file that holds something else by now stays where it is.
+        """
         return await self._cache.write(remove_generated, self._home, list(picture_ids))
 
     async def recipe(self, picture: int | Path) -> Recipe:

@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cache.content_files import holds
 from cache.errors import CacheError, CacheFullError
 from cache.generated import GeneratedRecord, find_generated, generated_for
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
-from engine import disk
 from engine.errors import RejectedError
 from engine.events import (
     GeneratedPicture,
@@ -143,7 +143,11 @@ class GenerationJob:
             found = [
                 await cache.read(find_generated, home, key, seed) for seed in self.spec.seeds()
             ]
-        return {r.seed: r for r in found if r is not None and await asyncio.to_thread(_is_there, r)}
+        return {
+            record.seed: record
+            for record in found
+            if record is not None and await asyncio.to_thread(holds, home, record.sha256 or "")
+        }
 
     def _seeds(self, known: dict[int, GeneratedRecord]) -> list[int]:
         if self.spec.request.seed is not None:
@@ -238,10 +242,6 @@ class GenerationJob:
 
 def _nothing(db: object) -> None:
     """A transaction that shows whether there can be one."""
-
-
-def _is_there(record: GeneratedRecord) -> bool:
-    return disk.is_file(record.path)
 
 
 def _pictures(count: int) -> str:

@@ -176,12 +176,15 @@ def from_json(text: str, *, private: bool = False) -> Recipe:
     known = {field.name: field.type for field in fields(Recipe)}
     values: dict[str, object] = {}
     for name, value in found.items():
-        if name == "loras" and isinstance(value, list):
-            values[name] = tuple(_lora(entry, private=private) for entry in value)
-        elif name == _FALLBACKS and isinstance(value, list):
-            values["memory_fallbacks"] = tuple(clean(str(entry)) for entry in value)
-        elif name in known and name != "warnings" and (private or name not in _PRIVATE):
-            values[name] = _typed(name, value, known[name])
+        match name, value:
+            case "loras", list():
+                values[name] = tuple(_lora(entry, private=private) for entry in value)
+            case _, list() if name == _FALLBACKS:
+                values["memory_fallbacks"] = tuple(clean(str(entry)) for entry in value)
+            case "warnings", _:
+                pass  # They are of the one who reads.
+            case _ if name in known and (private or name not in _PRIVATE):
+                values[name] = _typed(name, value, known[name])
     return Recipe(**values)  # type: ignore[arg-type]
 
 

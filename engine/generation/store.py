@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from sqlite_utils import Database
 
+from cache.content_files import read_content
 from cache.embeddings import EncoderRecord, add_embeddings, missing, put_encoder
 from cache.errors import CacheError
 from cache.generated import (
@@ -26,6 +29,7 @@ from cache.generated import (
     reconcile,
     store_generated,
 )
+from cache.home_files import FILE_MODE
 from cache.pictures import NewPicture
 from cache.store import Cache
 from engine.errors import EmptyLibraryError, EngineError, PictureError
@@ -57,10 +61,10 @@ async def recover_orphans(cache: Cache, settings: EngineSettings) -> int:
 async def _recover(cache: Cache, settings: EngineSettings, path: Path) -> bool:
     """Enter the picture of an orphaned file by the recipe in it; whether that could be done.
 
-    A file whose content is not what its name says is damaged, and is deleted.
+    A file whose content is not what its name says was not written here: it is left alone.
     """
     try:
-        data, picture, recipe = await asyncio.to_thread(_read, path, settings.thumbnail_side)
+        data, picture, recipe = await asyncio.to_thread(_read, path, settings)
     except (PictureError, OSError, ValueError, SyntaxError):
         return False
     if not recipe.request_key or recipe.seed is None:
@@ -84,14 +88,11 @@ async def _recover(cache: Cache, settings: EngineSettings, path: Path) -> bool:
     return True
 
 
-def _read(path: Path, thumbnail_side: int) -> tuple[bytes, NewPicture, Recipe]:
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != path.stem:
-        path.unlink()
-        raise ValueError("its content is not what its name says")
-    with Image.open(path) as image:
+def _read(path: Path, settings: EngineSettings) -> tuple[bytes, NewPicture, Recipe]:
+    data = read_content(settings.home, path.stem)
+    with Image.open(io.BytesIO(data)) as image:
         pixels = np.asarray(image.convert("RGB"))
-    return data, new_picture(data, pixels, thumbnail_side), read_recipe(path)
+    return data, new_picture(data, pixels, settings.thumbnail_side), read_recipe(path)
 
 
 class ScoresPrompts(Protocol):
@@ -210,14 +211,7 @@ class GeneratedStore:
             info = await self._encoders.describe(self._encoders.configured)
         except EngineError as error:
             return [], [f"searches will not find it yet: {error.message}"]
-        first = EncoderRecord(
-            id=info.id,
-            dim=info.dim,
-            logit_scale=info.logit_scale,
-            source=info.source,
-            languages=info.languages,
-        )
-        return [first], []
+        return [info.record], []
 
     async def _embed(self, record: GeneratedRecord, space: EncoderRecord) -> bool:
         """See to it that an encoder has seen a picture; whether it had not."""
@@ -275,7 +269,10 @@ def _read_pixels(paths: dict[int, str], spec: InputSpec) -> tuple[list[int], NDA
     """The pictures whose files are there, as the encoder sees them: uint8 [n, H, W, 3]."""
     ids, pixels = [], []
     for picture_id, path in paths.items():
-        with suppress(OSError, ValueError, SyntaxError), Image.open(path) as image:
+        with (
+            suppress(OSError, ValueError, SyntaxError),
+            Image.open(_content(Path(path))) as image,
+        ):
             pixels.append(prepare(image, spec))
             ids.append(picture_id)
     return ids, np.stack(pixels) if pixels else np.zeros((0, spec.height, spec.width, 3), np.uint8)
@@ -288,11 +285,27 @@ def _enter(
     add_embeddings(db, space.id, ids, vectors)
 
 
+def _content(path: Path) -> io.BytesIO:
+    """A generated picture's file, if it holds what was generated."""
+    return io.BytesIO(read_content(path.parents[2], path.stem))
+
+
 def _rescue(data: bytes, sha256: str) -> Path | None:
-    """Write a picture that the cache cannot take to the folder for temporary files."""
-    path = Path(tempfile.gettempdir()) / f"t2itui-{sha256[:12]}.png"
+    """Write a picture that the cache cannot take to the folder for temporary files.
+
+    Under a name that nobody can foresee, for its owner alone: the folder is everybody's.
+    """
     try:
-        path.write_bytes(data)
+        descriptor, name = tempfile.mkstemp(suffix=".png", prefix=f"t2itui-{sha256[:12]}-")
     except OSError:
         return None
-    return path
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with suppress(OSError):
+                os.fchmod(descriptor, FILE_MODE)
+            file.write(data)
+    except OSError:
+        with suppress(OSError):
+            Path(name).unlink()
+        return None
+    return Path(name)

@@ -7,7 +7,7 @@ options from it, the screens the commands that they copy, and running a job agai
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin, get_typ
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.errors import RequestError
+from engine.events import Report
 from engine.generation.request import GenerateRequest, GenerationSpec
 from engine.models.parameters import Lora
 from engine.models.schedulers import SCHEDULERS
@@ -157,6 +158,12 @@ FORMS: Mapping[JobKind, RequestForm] = {
                 help="Take at most N pictures of each folder, at random but evenly.",
             ),
             Option(flag="--seed", field="seed", shows_default=True, help="Seed of --per-class."),
+            Option(
+                flag="--exclude",
+                field="exclude",
+                metavar="PATTERN",
+                help="Leave out what matches, as in .gitignore: 'raw/', '*.gif'; may be repeated.",
+            ),
         ),
     ),
     JobKind.IMPORT: RequestForm(
@@ -381,6 +388,26 @@ def request_to_json(request: JobRequest) -> str:
     """All that starts the job again."""
     is_ascii = FORMS[kind_of(request)].is_ascii
     return json.dumps(asdict(request), default=_path_text, ensure_ascii=is_ascii)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestWork:
+    """The work of a request; see JobWork."""
+
+    title: str
+    asked: JobRequest
+    work: Callable[[int, Report], Awaitable[str]]
+
+    @property
+    def kind(self) -> JobKind:
+        return kind_of(self.asked)
+
+    @property
+    def request(self) -> str:
+        return request_to_json(self.asked)
+
+    async def run(self, job_id: int, report: Report) -> str:
+        return await self.work(job_id, report)
 
 
 def _path_text(value: object) -> str:

@@ -116,6 +116,9 @@ Outcome: TypeAlias = JobFinished | JobFailed | JobCancelled
 ONE_AT_A_TIME = frozenset({JobKind.INDEX, JobKind.GENERATE, JobKind.TRAIN})
 """Kinds of which a second job waits until the first has ended."""
 
+UNREMEMBERED = frozenset({JobKind.MEASURE})
+"""Kinds that nobody asked for: they have no row in the cache, and none is run again."""
+
 IDS_CLAIMED = 100
 
 BUG = "This is a bug in t2itui; logs/crash.log in its home folder has the traceback."
@@ -248,6 +251,11 @@ class Jobs:
         """The jobs of all sessions that the cache knows, the newest first."""
         return await self._cache.read(list_jobs, limit)
 
+    async def ended(self) -> None:
+        """Wait until no job waits or works."""
+        while self._drivers:
+            await asyncio.wait(self._drivers)
+
     async def aclose(self) -> None:
         """Cancel what runs and wait until it has stopped and is written down."""
         for job in self._jobs.values():
@@ -303,6 +311,8 @@ class Jobs:
         self, job: Job, write: Callable[..., object], *args: object, **kw: object
     ) -> None:
         """Write to the job's row; a cache that cannot be written does not stop the job."""
+        if job.kind in UNREMEMBERED:
+            return
         # Messages may name files, and not every file name can be stored.
         storable = [_storable(arg) if isinstance(arg, str) else arg for arg in args]
         try:

@@ -31,10 +31,10 @@ from cache.files import SeenFile
 from cache.pictures import NewPicture
 from cache.store import Cache
 from cache.texts import TextRecord
-from engine import numbers
+from engine import disk, numbers
 from engine.collections import BUILT_IN, Collection
 from engine.errors import EngineError, RequestError
-from engine.untrusted.documents import lines_of, parse_json, parse_object, read_text
+from engine.untrusted.documents import lines_of, parse_json, parse_object, read_object, read_text
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
@@ -78,6 +78,7 @@ def read_collection(collection: Collection) -> NewCollection:
             texts=_texts(_listed(metadata["texts"]), vectors),
             matcher=weights,
             report=about["report"],
+            zeros=_zeros(collection),
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _damaged(collection, collection.folder.parent, error) from error
@@ -130,6 +131,12 @@ def _files(collection: Collection, thumbnails: Arrays) -> list[tuple[SeenFile, N
 def _seen(path: Path) -> SeenFile:
     size, mtime_ns = numbers.stamp(path.stat())
     return SeenFile(path=str(path), size=size, mtime_ns=mtime_ns)
+
+
+def _zeros(collection: Collection) -> dict[str, str]:
+    if not disk.is_file(collection.zeros):
+        return {}
+    return {key: str(body) for key, body in read_object(collection.zeros).items()}
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.pictures import NewPicture
-from engine.errors import WorkerDiedError
+from engine.errors import EngineError, WorkerDiedError
 from engine.library.plan import FileTask
 from engine.models.input_spec import InputSpec
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
+from engine.states import FailureCause
 
 MODULE = "engine.workers.decoder"
 TIMEOUT_S = 60.0
@@ -50,8 +52,7 @@ class RefusedFile:
 
     task: FileTask
     reason: str
-    is_final: bool = True
-    """It stays so until the file changes; otherwise the next run tries again."""
+    cause: FailureCause = FailureCause.FILE
 
 
 ReadOutcome: TypeAlias = FileContent | RefusedFile
@@ -96,9 +97,13 @@ class DecoderProcess:
                     return _outcome(task, await self._ask(task))
         except TimeoutError:
             await self._process.unload()
-            return RefusedFile(task=task, reason=f"it could not be read within {limit:.0f} seconds")
+            reason = f"it could not be read within {limit:.0f} seconds"
+            return RefusedFile(task=task, reason=reason, cause=FailureCause.DECODER)
         except _CrashedError as error:
-            return RefusedFile(task=task, reason=f"the decoder crashed on it ({error})")
+            reason = f"the decoder crashed on it ({error})"
+            return RefusedFile(task=task, reason=reason, cause=error.cause)
+        except EngineError as error:
+            return RefusedFile(task=task, reason=error.message, cause=FailureCause.DECODER)
 
     async def aclose(self) -> None:
         """End the process."""
@@ -120,7 +125,7 @@ class DecoderProcess:
         try:
             return await self._process.call("read", fields)
         except WorkerDiedError as error:
-            raise _CrashedError(error.message) from error
+            raise _CrashedError(error) from error
 
     async def _set_up(self) -> None:
         settings = self._settings
@@ -144,6 +149,10 @@ class DecoderProcess:
 class _CrashedError(Exception):
     """The process ended while it worked on a file."""
 
+    def __init__(self, death: WorkerDiedError) -> None:
+        super().__init__(death.message)
+        self.cause = FailureCause.MOMENT if death.was_killed else FailureCause.DECODER
+
 
 @asynccontextmanager
 async def open_decoders(settings: DecoderSettings) -> AsyncIterator[Sequence[DecoderProcess]]:
@@ -153,6 +162,19 @@ async def open_decoders(settings: DecoderSettings) -> AsyncIterator[Sequence[Dec
         yield decoders
     finally:
         await asyncio.gather(*(decoder.aclose() for decoder in decoders))
+
+
+def decoder_version(max_pixels: int) -> str:
+    """What decides which files can be read: the libraries and the limit."""
+    versions = [f"{name} {_version(name)}" for name in ("pillow", "pillow-heif")]
+    return ", ".join([*versions, f"{max_pixels} pixels"])
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "-"
 
 
 def decoder_count(wanted: int) -> int:
@@ -167,11 +189,10 @@ def _cores() -> int:
 
 
 def _outcome(task: FileTask, reply: Reply) -> ReadOutcome:
-    match reply.fields:
-        case {"bad": _}:
-            return RefusedFile(task=task, reason=reply.text("bad"))
-        case {"unreadable": _}:
-            return RefusedFile(task=task, reason=reply.text("unreadable"), is_final=False)
+    fields = reply.fields
+    if "refused" in fields:
+        cause = FailureCause(reply.text("cause"))
+        return RefusedFile(task=task, reason=reply.text("refused"), cause=cause)
     new, pixels = None, None
     if reply.arrays:
         new = NewPicture(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,15 @@ from cache.texts import imported_texts
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, Report
 from engine.files import new_folder
-from engine.jobs.codec import request_to_json
+from engine.jobs.codec import RequestWork
 from engine.jobs.jobs import JobWork
 from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.imports import ImportRun
+from engine.library.indexing import Measure
 from engine.library.vector_files import NamedVectors, write_folder, write_npz
 from engine.requests import ExportRequest, ImportRequest
 from engine.settings import EngineSettings
-from engine.states import JobKind, Unit, VectorLayout
+from engine.states import Unit, VectorLayout
 from engine.untrusted.arrays import Array
 
 _SHOWN_AT_ONCE = 4096
@@ -165,61 +166,27 @@ _WRITERS: dict[str, Callable[..., Callable[[], Sequence[Path]]]] = {
 class Exchange:
     """Makes import and export jobs."""
 
-    def __init__(self, cache: Cache, settings: EngineSettings) -> None:
+    def __init__(
+        self, cache: Cache, settings: EngineSettings, measure: Measure | None = None
+    ) -> None:
+        """`measure` is called for the encoder of an import that is done."""
         self._cache = cache
         self._settings = settings
+        self._measure = measure
 
     def import_job(self, request: ImportRequest) -> JobWork:
         """Return the work of an import; see `ImportRun` for what it does."""
-        return ImportJob(cache=self._cache, settings=self._settings, asked=request)
+        title = f"import vectors of {request.encoder_id}"
+        return RequestWork(title=title, asked=request, work=partial(self._import, request))
+
+    async def _import(self, request: ImportRequest, job_id: int, report: Report) -> str:
+        done = await ImportRun(self._cache, self._settings, request).carry_out(job_id, report)
+        if self._measure is not None:
+            await self._measure(request.encoder_id, job_id, report)
+        return done
 
     def export_job(self, request: ExportRequest) -> JobWork:
         """Return the work of an export; see `ExportRun` for what it does."""
-        return ExportJob(cache=self._cache, asked=request)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportJob:
-    """Import vectors, as a job."""
-
-    cache: Cache
-    settings: EngineSettings
-    asked: ImportRequest
-
-    @property
-    def kind(self) -> JobKind:
-        return JobKind.IMPORT
-
-    @property
-    def title(self) -> str:
-        return f"import vectors of {self.asked.encoder_id}"
-
-    @property
-    def request(self) -> str:
-        return request_to_json(self.asked)
-
-    async def run(self, job_id: int, report: Report) -> str:
-        return await ImportRun(self.cache, self.settings, self.asked).carry_out(job_id, report)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportJob:
-    """Export vectors, as a job."""
-
-    cache: Cache
-    asked: ExportRequest
-
-    @property
-    def kind(self) -> JobKind:
-        return JobKind.EXPORT
-
-    @property
-    def title(self) -> str:
-        return f"export vectors of {self.asked.encoder_id}"
-
-    @property
-    def request(self) -> str:
-        return request_to_json(self.asked)
-
-    async def run(self, job_id: int, report: Report) -> str:
-        return await ExportRun(self.cache, self.asked).carry_out(job_id, report)
+        title = f"export vectors of {request.encoder_id}"
+        run = ExportRun(self._cache, request)
+        return RequestWork(title=title, asked=request, work=run.carry_out)

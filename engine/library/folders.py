@@ -1,5 +1,6 @@
 """Finds picture files below folders, in order, reading nothing but the folders themselves."""
 
+import errno
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,11 +12,22 @@ from typing import TypeAlias
 from engine import disk, numbers
 from engine.errors import RequestError
 from engine.file_types import SUFFIXES
+from engine.library.left_out import (
+    IGNORE_FILE,
+    Rules,
+    is_never_a_picture,
+    leaves_out,
+    rules_of,
+    with_ignore_file,
+)
 
 
 def readable(path: str) -> str:
     """The path as text that can be stored: bytes that are no UTF-8 become `\\xNN`."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    try:
+        return os.fsencode(path).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "backslashreplace").decode()
 
 
 def is_text(path: str) -> bool:
@@ -42,34 +54,48 @@ class ScannedFolder:
     odd: list[tuple[str, str]] = field(default_factory=list)
     """Path and reason of things that have a picture's name and cannot be one."""
     folders: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    """Paths that cannot be looked at: what is known of them, and below them, is kept."""
+    left_out: list[str] = field(default_factory=list)
+    """Paths that nobody wants in a library."""
     error: str = ""
-    """Why it could not be read, or not all of it."""
+    """Why it could not be read."""
 
 
-def walk(roots: Sequence[str], stop: threading.Event) -> Iterator[ScannedFolder]:
+def walk(
+    roots: Sequence[str], stop: threading.Event, exclude: Sequence[str] = ()
+) -> Iterator[ScannedFolder]:
     """Yield every folder at or below the roots: names in order, hidden ones left out.
 
-    Links to folders are followed unless they lead to something walked anyway. Ends early when
-    `stop` is set.
+    So is what `exclude`, an ignore file or its name leaves out. Links to folders are followed
+    unless they lead to something walked anyway. Ends early when `stop` is set.
     """
     seen = [os.path.realpath(root) for root in roots]
-    waiting = list(reversed(roots))
+    waiting = [(root, rules_of(root, exclude)) for root in reversed(roots)]
     while waiting and not stop.is_set():
-        folder = _visit(waiting.pop(), seen)
-        waiting.extend(reversed(folder.folders))
+        path, rules = waiting.pop()
+        folder, rules = _visit(path, seen, rules)
+        waiting.extend((below, rules) for below in reversed(folder.folders))
         yield folder
 
 
-def _visit(path: str, seen: list[str]) -> ScannedFolder:
+def _visit(path: str, seen: list[str], rules: Rules) -> tuple[ScannedFolder, Rules]:
     folder = ScannedFolder(path)
     try:
         with os.scandir(path) as entries:
             ordered = sorted(entries, key=_by_name)
     except OSError as error:
         folder.error = error.strerror or str(error)
-        return folder
+        return folder, rules
+    if any(entry.name == IGNORE_FILE for entry in ordered):
+        rules, complaint = with_ignore_file(rules, path)
+        if complaint:
+            folder.odd.append((f"{path}/{IGNORE_FILE}", complaint))
     for entry in ordered:
         name = entry.name
+        if is_never_a_picture(name) or (rules and _is_left_out(rules, entry)):
+            folder.left_out.append(entry.path)
+            continue
         if name.startswith("."):
             continue
         try:
@@ -86,8 +112,20 @@ def _visit(path: str, seen: list[str]) -> ScannedFolder:
         except FileNotFoundError:
             continue
         except OSError as error:
-            folder.error = error.strerror or str(error)
-    return folder
+            if error.errno == errno.ELOOP:
+                folder.odd.append((entry.path, "it is a link that leads back to itself"))
+                continue
+            folder.odd.append((entry.path, error.strerror or str(error)))
+            folder.hidden.append(entry.path)
+    return folder, rules
+
+
+def _is_left_out(rules: Rules, entry: "os.DirEntry[str]") -> bool:
+    try:
+        is_folder = entry.is_dir()
+    except OSError:
+        is_folder = False
+    return leaves_out(rules, entry.path, is_folder=is_folder)
 
 
 def _oddity(entry: "os.DirEntry[str]") -> str:

@@ -31,9 +31,14 @@ from engine import disk, numbers
 from engine.errors import RequestError, VectorsError
 from engine.events import JobNote, LibraryChanged, Report
 from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
-from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
+from engine.library.decoders import (
+    DecoderSettings,
+    decoder_count,
+    decoder_version,
+    open_decoders,
+)
 from engine.library.pipeline import BatchCounts, IndexPipeline
-from engine.library.plan import FileTask
+from engine.library.plan import Blame, FileTask
 from engine.library.vector_files import VectorArray, read_folder, read_npz
 from engine.requests import ImportRequest
 from engine.settings import EngineSettings
@@ -122,6 +127,7 @@ def find_files(
     paths: Sequence[str],
     known: Mapping[str, FileRow],
     failures: Mapping[str, FailureRecord],
+    blame: Blame,
 ) -> FoundFiles:
     """Look for the files of the paths that are `known`, which are those below the root.
 
@@ -136,10 +142,10 @@ def find_files(
         size, mtime_ns, picture_id, is_present = row
         failure = failures.get(path)
         was_bad = failure is not None
-        if failure is not None and (failure.size, failure.mtime_ns) == seen:
+        if failure is not None and blame.holds(failure, *seen):
             continue
         if (size, mtime_ns) == (0, 0) and not is_present:
-            tasks.append(FileTask(path, *seen, picture_id, False, was_bad))
+            tasks.append(FileTask(path, *seen, picture_id, False, was_bad, failure))
     return FoundFiles(present=present, tasks=tasks)
 
 
@@ -161,6 +167,7 @@ class ImportRun:
     def __init__(self, cache: Cache, settings: EngineSettings, request: ImportRequest) -> None:
         self._cache = cache
         self._settings = settings
+        self._blame = Blame(decoder=decoder_version(settings.max_pixels), model="")
         self._request = request
         self._paths: list[str] = []
         self._new_pictures = 0
@@ -266,6 +273,7 @@ class ImportRun:
             None,
             self,
             missing_ids=frozenset(),
+            blame=self._blame,
             batch_size=_PICTURES_AT_ONCE,
         )
         async with open_decoders(settings) as decoders:
@@ -278,7 +286,7 @@ class ImportRun:
         for start in range(0, len(paths), _FILES_AT_ONCE):
             self._progress.report("looking for files", start, len(paths), unit=Unit.FILES)
             part = paths[start : start + _FILES_AT_ONCE]
-            found = await asyncio.to_thread(find_files, part, known, bad)
+            found = await asyncio.to_thread(find_files, part, known, bad, self._blame)
             self._present += found.present
             tasks += found.tasks
         return tasks

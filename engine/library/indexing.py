@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +20,24 @@ from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import ModelMissingError
 from engine.events import JobNote, LibraryChanged, Report
-from engine.jobs.codec import request_to_json
+from engine.jobs.codec import RequestWork
 from engine.jobs.jobs import JobWork
 from engine.jobs.progress import INTERVAL_S, ProgressReporter
-from engine.library.decoders import DecoderSettings, decoder_count, open_decoders
+from engine.library.decoders import (
+    DecoderSettings,
+    decoder_count,
+    decoder_version,
+    open_decoders,
+)
 from engine.library.folders import check_roots, readable, walk
+from engine.library.left_out import checked_patterns
 from engine.library.pipeline import BatchCounts, IndexPipeline, write_scan
-from engine.library.plan import FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
+from engine.library.plan import Blame, FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
 from engine.models.input_spec import InputSpec
 from engine.requests import IndexRequest
 from engine.results import IndexSummary
 from engine.settings import EngineSettings
-from engine.states import JobKind, Unit
+from engine.states import Unit
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -38,6 +46,9 @@ if TYPE_CHECKING:
     from engine.models.encoders import LoadedEncoder
 
 
+Measure: TypeAlias = Callable[[str, int, Report], Awaitable[None]]
+"""Scores what queries are placed by, in the library as it is now: gets an encoder's id, and the job
+in which it is done."""
 _NOTES = 5
 """Unreadable folders that are named; more are only counted."""
 
@@ -74,6 +85,8 @@ class IndexRun:
         self._is_loaded = False
         self._done = 0
         self._total = 0
+        self.encoder_id = ""
+        """Of the space that it embeds in; empty until that is known."""
 
     async def carry_out(self, job_id: int, report: Report) -> IndexSummary:
         """Index the folders.
@@ -85,7 +98,9 @@ class IndexRun:
         self._progress = ProgressReporter(job_id, report)
         began = time.monotonic()
         roots = await asyncio.to_thread(check_roots, self._request.folders)
+        checked_patterns(self._request.exclude)
         target = await self._target()
+        self.encoder_id = target.record.id
         await self._cache.write(_enter, roots)
         plan = await self._scan(roots, target)
         await self._cache.write(write_scan, plan)
@@ -116,14 +131,7 @@ class IndexRun:
             ) from error
         if self._source == BUILT_IN.name:
             self._report(JobNote(job_id=self._job_id, message=BUILT_IN.limits))
-        record = EncoderRecord(
-            id=info.id,
-            dim=info.dim,
-            logit_scale=info.logit_scale,
-            source=info.source,
-            languages=info.languages,
-        )
-        return EncoderSpace(record=record, spec=info.spec)
+        return EncoderSpace(record=info.record, spec=info.spec)
 
     async def _scan(self, roots: list[str], target: EncoderSpace) -> ScanPlan:
         """Walk and plan on the thread, telling meanwhile how many files were found."""
@@ -138,7 +146,7 @@ class IndexRun:
         )
         loop = asyncio.get_running_loop()
         planning = loop.run_in_executor(
-            self._thread, make_plan, plan, walk(roots, stop), known, choose
+            self._thread, make_plan, plan, walk(roots, stop, request.exclude), known, choose
         )
         try:
             while not planning.done():
@@ -158,7 +166,13 @@ class IndexRun:
             files |= await self._cache.read(known_files, root)
             failed |= {entry.path: entry for entry in await self._cache.read(failures, root)}
         missing_ids = await self._cache.read(missing, target.record.id)
-        return KnownFiles(files=files, failures=failed, missing=frozenset(missing_ids))
+        self._blame = Blame(
+            decoder=decoder_version(self._settings.max_pixels),
+            model="" if target.spec is None else f"{target.record.id} {target.spec}",
+        )
+        return KnownFiles(
+            files=files, failures=failed, missing=frozenset(missing_ids), blame=self._blame
+        )
 
     async def _embed_what_returned(self, plan: ScanPlan, target: EncoderSpace) -> frozenset[int]:
         """Plan to read files that are back but lack an embedding; return all pictures that do."""
@@ -180,6 +194,7 @@ class IndexRun:
             failed=len(plan.failures),
             vanished=len(plan.missing),
             unreadable_folders=len(plan.unreadable),
+            left_out=plan.left_out,
         )
         for path, reason in plan.unreadable[:_NOTES]:
             note = f"{readable(path)} could not be read ({reason}); what is known of it is kept"
@@ -204,6 +219,7 @@ class IndexRun:
             None if target.spec is None else self._embed,
             self,
             missing_ids=self._missing_ids,
+            blame=self._blame,
             batch_size=self._request.batch_size,
         )
         self._progress.report("indexing", 0, self._total, unit=Unit.FILES)
@@ -254,6 +270,7 @@ def sentence(summary: IndexSummary) -> str:
         _part(summary.failed, "unreadable and listed by `t2itui library --failures`"),
         _part(summary.known_bad, "known to be bad"),
         _part(summary.vanished, "vanished"),
+        _part(summary.left_out, "left out"),
     ]
     what = ", ".join(part for part in parts if part) or "no pictures"
     folders = summary.unreadable_folders
@@ -279,44 +296,33 @@ class EncoderHost(Protocol):
 class Indexer:
     """Makes index jobs; the folders are walked on its one thread."""
 
-    def __init__(self, cache: Cache, encoders: EncoderHost, settings: EngineSettings) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        encoders: EncoderHost,
+        settings: EngineSettings,
+        measure: Measure | None = None,
+    ) -> None:
+        """`measure` is called for the encoder of a run that is done."""
         self._cache = cache
         self._encoders = encoders
         self._settings = settings
+        self._measure = measure
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="walk")
 
     def job(self, request: IndexRequest) -> JobWork:
         """Return the work of indexing the folders of `request`; see `Run` for what it does."""
-        return IndexJob(self, request)
+        title = "index " + ", ".join(readable(str(folder)) for folder in request.folders)
+        return RequestWork(title=title, asked=request, work=partial(self.run, request))
 
     async def run(self, request: IndexRequest, job_id: int, report: Report) -> str:
         """Index the folders of `request` and return the closing sentence."""
         run = IndexRun(self._cache, self._encoders, self._settings, self._thread, request)
-        return sentence(await run.carry_out(job_id, report))
+        summary = await run.carry_out(job_id, report)
+        if self._measure is not None:
+            await self._measure(run.encoder_id, job_id, report)
+        return sentence(summary)
 
     async def aclose(self) -> None:
         """Let go of the thread; jobs must have ended."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexJob:
-    """Index some folders, as a job."""
-
-    indexer: Indexer
-    asked: IndexRequest
-
-    @property
-    def kind(self) -> JobKind:
-        return JobKind.INDEX
-
-    @property
-    def title(self) -> str:
-        return "index " + ", ".join(readable(str(folder)) for folder in self.asked.folders)
-
-    @property
-    def request(self) -> str:
-        return request_to_json(self.asked)
-
-    async def run(self, job_id: int, report: Report) -> str:
-        return await self.indexer.run(self.asked, job_id, report)

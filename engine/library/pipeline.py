@@ -14,9 +14,9 @@ from sqlite_utils import Database
 
 from cache.embeddings import EncoderRecord, Vectors, add_embeddings, put_encoder
 from cache.files import (
-    FailureRecord,
     SeenFile,
     clear_failures,
+    drop_files,
     mark_missing,
     put_failures,
     put_files,
@@ -25,10 +25,8 @@ from cache.pictures import add_picture, fill_named, find_by_sha
 from cache.store import Cache
 from engine.errors import OutOfMemoryError
 from engine.library.decoders import DecoderProcess, FileContent, ReadOutcome, RefusedFile
-from engine.library.plan import FileTask, ScanPlan
-
-RETRY = -1
-"""Stands for the size of a file among the failures that is to be tried again in any case."""
+from engine.library.plan import Blame, FileTask, ScanPlan
+from engine.states import FailureCause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +44,7 @@ class IndexBatch:
 
     items: Sequence[IndexItem]
     refused: Sequence[RefusedFile]
+    blame: Blame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +62,7 @@ def write_scan(db: Database, plan: ScanPlan) -> None:
     """Write what a scan found out without reading a file."""
     put_files(db, plan.returned)
     mark_missing(db, plan.missing)
+    drop_files(db, plan.dropped)
     put_failures(db, plan.failures)
     clear_failures(db, plan.forgiven)
 
@@ -88,7 +88,7 @@ def write_batch(db: Database, encoder: EncoderRecord, batch: IndexBatch) -> Batc
         put_encoder(db, encoder)
         embedded = add_embeddings(db, encoder.id, list(vectors), np.stack(list(vectors.values())))
     clear_failures(db, [item.read.task.path for item in batch.items if item.read.task.was_bad])
-    _refuse(db, batch.refused)
+    _refuse(db, batch.refused, batch.blame)
     return BatchCounts(
         added=len(added),
         reused=len(files) - len(added),
@@ -111,25 +111,11 @@ def _seen(read: FileContent) -> SeenFile:
     return SeenFile(path=read.task.path, size=read.size, mtime_ns=read.mtime_ns)
 
 
-def _refuse(db: Database, refused: Sequence[RefusedFile]) -> None:
-    now = time.time()
-    put_failures(
-        db,
-        [
-            FailureRecord(
-                path=entry.task.path,
-                size=entry.task.size if entry.is_final else RETRY,
-                mtime_ns=entry.task.mtime_ns,
-                reason=entry.reason,
-                failed_at=now,
-            )
-            for entry in refused
-        ],
-    )
+def _refuse(db: Database, refused: Sequence[RefusedFile], blame: Blame) -> None:
+    put_failures(db, [entry.task.failure(entry.reason, entry.cause, blame) for entry in refused])
     # What a path held is not there any more once it holds something that is no picture.
-    mark_missing(
-        db, [entry.task.path for entry in refused if entry.is_final and entry.task.was_known]
-    )
+    gone = [entry.task for entry in refused if entry.cause is FailureCause.FILE]
+    mark_missing(db, [task.path for task in gone if task.was_known])
 
 
 LONGEST_CALL_S = 0.5
@@ -166,6 +152,7 @@ class IndexPipeline:
         listener: PipelineListener,
         *,
         missing_ids: frozenset[int],
+        blame: Blame,
         batch_size: int,
     ) -> None:
         self._cache = cache
@@ -173,6 +160,7 @@ class IndexPipeline:
         self._embed = embed
         self._listener = listener
         self._missing_ids = missing_ids
+        self._blame = blame
         self._batch_size = batch_size
         self._call_size = min(_FIRST_CALL, batch_size)
         self._queue: asyncio.Queue[ReadOutcome] = asyncio.Queue(maxsize=2 * batch_size)
@@ -267,6 +255,6 @@ class IndexPipeline:
 
     async def _write(self) -> None:
         """Commit the batch before the next one begins: an interruption costs one at most."""
-        batch = IndexBatch(items=self._items, refused=self._refused)
+        batch = IndexBatch(items=self._items, refused=self._refused, blame=self._blame)
         self._listener.batch_written(await self._cache.write(write_batch, self._encoder, batch))
         self._items, self._refused = [], []

@@ -1,5 +1,7 @@
 """Compares what lies on the disk with what the cache knows, and says what is to be read."""
 
+from __future__ import annotations
+
 import os
 import random
 import time
@@ -8,6 +10,31 @@ from dataclasses import dataclass, field
 
 from cache.files import FailureRecord, SeenFile
 from engine.library.folders import FoundFile, ScannedFolder, is_text, readable
+from engine.states import FailureCause
+
+DECODER_ATTEMPTS = 3
+"""A file that the decoder crashes on, or hangs with, is left alone after so many runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blame:
+    """What a failure is about beside the file: while that stays the same, so does the failure."""
+
+    decoder: str
+    model: str
+    """The encoder with its picture settings; empty where none is at hand."""
+
+    def of(self, cause: FailureCause) -> str:
+        """What is blamed for a failure of that cause."""
+        return self.model if cause is FailureCause.MODEL else self.decoder
+
+    def holds(self, failure: FailureRecord, size: int, mtime_ns: int) -> bool:
+        """Whether a file that failed would fail again."""
+        cause = FailureCause(failure.cause)
+        is_same = (failure.size, failure.mtime_ns) == (size, mtime_ns)
+        if cause is FailureCause.MOMENT or not is_same or failure.blamed != self.of(cause):
+            return False
+        return cause is not FailureCause.DECODER or failure.attempts >= DECODER_ATTEMPTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +50,29 @@ class FileTask:
     """The path has a row, which is out of date if the file turns out bad."""
     was_bad: bool
     """The path is among the failures, to be struck from it if the file is good now."""
+    failed: FailureRecord | None = None
+    """How it failed the last time."""
+
+    def failure(self, reason: str, cause: FailureCause, blame: Blame) -> FailureRecord:
+        """What is kept of it where it gave no picture."""
+        blamed, before = blame.of(cause), self.failed
+        now = (self.size, self.mtime_ns, cause, blamed)
+        is_same = before is not None and now == (
+            before.size,
+            before.mtime_ns,
+            before.cause,
+            before.blamed,
+        )
+        return FailureRecord(
+            path=self.path,
+            size=self.size,
+            mtime_ns=self.mtime_ns,
+            reason=reason,
+            failed_at=time.time(),
+            cause=cause,
+            blamed=blamed,
+            attempts=before.attempts + 1 if before is not None and is_same else 1,
+        )
 
 
 @dataclass(slots=True)
@@ -40,6 +90,10 @@ class ScanPlan:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     """Folders and why they could not be read."""
     missing: list[str] = field(default_factory=list)
+    left_out: int = 0
+    """Files and folders that were not looked at, since nobody wants them in a library."""
+    dropped: list[str] = field(default_factory=list)
+    """Paths that have a row and are left out by now."""
     forgiven: list[str] = field(default_factory=list)
     """Paths among the failures that are gone."""
 
@@ -52,6 +106,7 @@ class KnownFiles:
     """Path -> size, mtime_ns, picture id, present. Used up by the planning."""
     failures: Mapping[str, FailureRecord]
     missing: frozenset[int]
+    blame: Blame
 
 
 Choose = Callable[[str, list[FoundFile]], list[FoundFile]]
@@ -80,11 +135,17 @@ def make_plan(
 ) -> None:
     """Fill in `plan` from the folders, which may be watched from another thread meanwhile."""
     blind: list[str] = []
+    left_out: set[str] = set()
     struck = dict(known.failures)
     for folder in folders:
         if folder.error:
             plan.unreadable.append((folder.path, folder.error))
             blind.append(folder.path.rstrip("/") + "/")
+        blind += [path + "/" for path in folder.hidden]
+        for path in folder.hidden:
+            known.files.pop(path, None)
+        plan.left_out += len(folder.left_out)
+        left_out |= set(folder.left_out)
         files = folder.files
         if choose is not None:
             for path, _, _ in files:
@@ -96,10 +157,24 @@ def make_plan(
         for path, reason in folder.odd:
             _refuse(plan, struck, (path, 0, 0), reason)
     prefixes = tuple(blind)
+    if left_out:
+        plan.dropped = [path for path in known.files if _lies_in(path, left_out)]
+        for path in plan.dropped:
+            del known.files[path]
     plan.missing = [
         path for path, row in known.files.items() if row[3] and not path.startswith(prefixes)
     ]
     plan.forgiven = [path for path in struck if not path.startswith(prefixes)]
+
+
+def _lies_in(path: str, folders: set[str]) -> bool:
+    """Whether a path is one of some folders, or lies below one."""
+    while path not in folders:
+        above = path.rpartition("/")[0]
+        if not above:
+            return False
+        path = above
+    return True
 
 
 def _spare_unchosen(files: list[FoundFile], chosen: list[FoundFile], known: KnownFiles) -> None:
@@ -121,7 +196,14 @@ def _compare(
         if row is None or row[0] != size or row[1] != mtime_ns:
             _look_closer(plan, found, row, known, struck)
         elif row[2] in missing:
-            plan.tasks.append(FileTask(path, size, mtime_ns, None, True, False))
+            failure = known.failures.get(path)
+            if failure is not None and known.blame.holds(failure, size, mtime_ns):
+                struck.pop(path, None)
+                plan.known_bad += 1
+                continue
+            struck.pop(path, None)
+            was_bad = failure is not None
+            plan.tasks.append(FileTask(path, size, mtime_ns, None, True, was_bad, failure))
         elif row[3]:
             plan.unchanged += 1
         else:
@@ -143,13 +225,14 @@ def _look_closer(
         return
     failure = known.failures.get(path)
     struck.pop(path, None)
-    if failure is not None and (failure.size, failure.mtime_ns) == (size, mtime_ns):
+    if failure is not None and known.blame.holds(failure, size, mtime_ns):
         plan.known_bad += 1
         return
     by_name = row is not None and row[:2] == (0, 0) and not row[3]
     named_id = row[2] if row is not None and by_name else None
     was_known = row is not None and not by_name
-    plan.tasks.append(FileTask(path, size, mtime_ns, named_id, was_known, failure is not None))
+    was_bad = failure is not None
+    plan.tasks.append(FileTask(path, size, mtime_ns, named_id, was_known, was_bad, failure))
 
 
 def _refuse(

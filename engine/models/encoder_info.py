@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
+from cache.embeddings import EncoderRecord
 from engine import disk
 from engine.errors import ModelMissingError, ModelUnusableError
+from engine.files import recall, remember
 from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
 from engine.models.paths import read_json
 from engine.untrusted import arrays
-from engine.untrusted.documents import parse_object, read_text
 
 _DEFAULT_LOGIT_SCALE = 100.0
 _MOST_LOGIT_SCALE = 1e6
@@ -47,6 +48,17 @@ class EncoderInfo:
     """What its texts may be written in."""
     spec: InputSpec
     """How it wants its pictures."""
+
+    @property
+    def record(self) -> EncoderRecord:
+        """What the cache keeps of it."""
+        return EncoderRecord(
+            id=self.id,
+            dim=self.dim,
+            logit_scale=self.logit_scale,
+            source=self.source,
+            languages=self.languages,
+        )
 
 
 def read_encoder_info(source: str, identity: str) -> EncoderInfo:
@@ -149,14 +161,15 @@ def identify(source: str, memory: Path) -> str:
 def remembered(place: Path, memory: Path, identity: Callable[[], str]) -> str:
     """Return what `identity` says of a folder or file, kept in `memory` until a file changes."""
     stamp = _stamp(place)
-    known = _recall(memory)
-    if known.get(stamp) is None:
+    known = recall(memory)
+    found = known.get(stamp)
+    if not isinstance(found, str):
         try:
-            known[stamp] = identity()
+            found = identity()
         except OSError as error:
             raise ModelUnusableError(f"{place} cannot be read: {error}") from error
-        _remember(memory, known)
-    return known[stamp]
+        remember(memory, known | {stamp: found})
+    return found
 
 
 def _stamp(place: Path) -> str:
@@ -169,20 +182,3 @@ def _stamp(place: Path) -> str:
                 [str(file.relative_to(place)), status.st_size, status.st_mtime_ns, status.st_ino]
             )
     return json.dumps([str(os.path.realpath(place)), entries])
-
-
-def _recall(memory: Path) -> dict[str, str]:
-    try:
-        content = parse_object(read_text(memory))
-    except (OSError, ValueError):
-        return {}
-    return {key: value for key, value in content.items() if isinstance(value, str)}
-
-
-def _remember(memory: Path, known: dict[str, str]) -> None:
-    """Replace the file in one step; a place that cannot be written only costs time later."""
-    newest = dict(list(known.items())[-50:])
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
-    with contextlib.suppress(OSError):
-        partial.write_text(json.dumps(newest), encoding="utf-8")
-        partial.replace(memory)

@@ -120,11 +120,12 @@ def _spec(found: Mapping[str, Json]) -> InputSpec:
 
 def _size(value: Json, *, as_square: bool) -> tuple[int, int, int]:
     """Return (height, width, shortest edge) in pixels, 0 for what is not set."""
-    if isinstance(value, Mapping):
-        if "shortest_edge" in value:
-            return 0, 0, _whole(value["shortest_edge"])
-        return _whole(value["height"]), _whole(value["width"]), 0
-    side = _whole(value)
+    match value:
+        case {"shortest_edge": shortest}:
+            return 0, 0, _edge(shortest)
+        case {"height": height, "width": width}:
+            return _edge(height), _edge(width), 0
+    side = _edge(value)
     return (side, side, 0) if as_square else (0, 0, side)
 
 
@@ -132,6 +133,13 @@ def _whole(value: Json) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 4096:
         raise ValueError(f"{value!r} is no size")
     return value
+
+
+def _edge(value: Json) -> int:
+    """Pixels of an edge: there is no picture of none."""
+    if _whole(value) == 0:
+        raise ValueError("0 is no size")
+    return _whole(value)
 
 
 def _number(value: Json) -> float:

@@ -9,7 +9,9 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from cache.home_files import open_file, open_log
 from engine import errors
 from engine.errors import EngineError, WorkerDiedError
 from engine.models import messages as wire
@@ -17,8 +19,12 @@ from engine.models.messages import Array, Json, Reply
 
 # The folder of the packages comes last on the path, and the folder the person is in not at all:
 # a file called `torch.py` lying there must not be run.
+# Before anything else, and so before the seconds that a model library takes to be imported, it asks
+# to be killed (prctl 1, signal 9) when the program is gone, which may be so already.
 _BOOT = (
-    "import runpy, sys; root, module = sys.argv[1:3]; del sys.argv[1:3]; sys.path.append(root); "
+    "import ctypes, os, runpy, sys; root, module, parent = sys.argv[1:4]; del sys.argv[1:4]; "
+    "sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, 9); "
+    "os.getppid() == int(parent) or os._exit(0); sys.path.append(root); "
     "runpy.run_module(module, run_name='__main__', alter_sys=True)"
 )
 _ROOT = Path(os.path.realpath(wire.__file__)).parents[2]
@@ -74,7 +80,8 @@ class Connection:
         stderr = await asyncio.to_thread(_open_log, log)
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-X", "faulthandler", "-c", _BOOT, str(_ROOT), module),
+                *(sys.executable, "-P", "-X", "faulthandler", "-c", _BOOT),
+                *(str(_ROOT), module, str(os.getpid())),
                 *args,
                 stdin=PIPE,
                 stdout=PIPE,
@@ -224,13 +231,14 @@ class Connection:
             f"a worker process ended before it answered: {self.reason}",
             hint=f"Try again: a new process is started. Its log is {self._log}",
         )
+        error.was_killed = self._process.returncode == -signal.SIGKILL
         for call in pending.values():
             if not call.answer.done():
                 call.answer.set_exception(error if call.started else NeverStartedError())
 
     def _last_words(self) -> str:
         """Return the last line it logged, which names the cause when Python itself gave up."""
-        with contextlib.suppress(OSError), self._log.open("rb") as log:
+        with contextlib.suppress(OSError), _reading(self._log) as log:
             log.seek(max(self._log_start, _size(self._log) - _LAST_WORDS))
             lines = log.read().decode(errors="replace").split("\n")
             words = [line for line in lines if line.strip()]
@@ -260,14 +268,16 @@ def _failure(said: Reply) -> EngineError:
 
 def _open_log(path: Path) -> int:
     """Open a log for appending, emptied when it has grown; without one, errors go nowhere."""
+    home, folder = path.parents[1], path.parent.name
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return open_log(home, folder, path.name, limit=_LOG_LIMIT)
     except OSError:
         return DEVNULL
-    if os.fstat(descriptor).st_size > _LOG_LIMIT:
-        os.ftruncate(descriptor, 0)
-    return descriptor
+
+
+def _reading(path: Path) -> BinaryIO:
+    home, folder = path.parents[1], path.parent.name
+    return os.fdopen(open_file(home, folder, path.name, flags=os.O_RDONLY), "rb")
 
 
 def _describe(status: int) -> str:
@@ -280,7 +290,7 @@ def _describe(status: int) -> str:
 
 def _size(path: Path) -> int:
     with contextlib.suppress(OSError):
-        return path.stat().st_size
+        return path.lstat().st_size
     return 0
 
 

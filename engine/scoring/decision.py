@@ -59,6 +59,7 @@ background is in the library, the zero is too high.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -156,13 +157,15 @@ class Tally:
         return cls(top=top, total=np.zeros(texts), seen=0)
 
     def joined(self, logits: FloatArray) -> Tally:
-        """With the logits [B, n] of more pictures."""
+        """With the logits [B, n] of more pictures, -inf where one says nothing of a text."""
         both = np.concatenate([self.top, logits], axis=1)
         largest = np.partition(both, both.shape[1] - TAIL, axis=1)[:, -TAIL:]
+        says, count = np.isfinite(logits), logits.shape[1]
+        total = logits.sum(axis=1, dtype=np.float64, where=says)
         return Tally(
             top=np.sort(largest, axis=1)[:, ::-1],
-            total=self.total + logits.sum(axis=1, dtype=np.float64),
-            seen=self.seen + logits.shape[1],
+            total=self.total + total * count / np.maximum(says.sum(axis=1), 1),
+            seen=self.seen + count,
         )
 
     def evidence(self, pictures: int) -> Evidence:
@@ -180,6 +183,29 @@ class Tally:
             excess = self.top[:, :over].mean(axis=1, dtype=np.float64) - self.top[:, over]
             best += LIGHTER * float(np.median(excess)) * math.log(pictures / self.seen)
         return Evidence(best=best, chance=self.total / self.seen)
+
+    def as_values(self) -> dict[str, str | int]:
+        """What JSON keeps of it, to the last digit."""
+        arrays = (self.top.astype("<f4"), self.total.astype("<f8"))
+        top, total = (base64.b64encode(array.tobytes()).decode() for array in arrays)
+        return {"top": top, "total": total, "seen": self.seen}
+
+    @classmethod
+    def from_values(cls, values: object) -> Tally:
+        """What `as_values` gave. Raises ValueError, TypeError or KeyError for anything else."""
+        if not isinstance(values, dict):
+            raise TypeError("expected the values of a tally")
+        top, total = (base64.b64decode(str(values[name])) for name in ("top", "total"))
+        return cls(
+            top=np.frombuffer(top, "<f4").reshape(-1, TAIL),
+            total=np.frombuffer(total, "<f8"),
+            seen=int(str(values["seen"])),
+        )
+
+    @property
+    def texts(self) -> int:
+        """How many texts it is of; 0 for one that is damaged."""
+        return len(self.total) if len(self.total) == len(self.top) and self.seen > 0 else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,11 +278,11 @@ class Zero:
         sampled: int,
         pair_floor: float | None = None,
     ) -> Zero | None:
-        """From the background's own nearness [B] and evidence; None for too few of either.
+        """From the background's own nearness [B] and evidence; None for too little of either.
 
         With the floor of pairs, as `place` takes it, what texts reach by chance is below it too.
         """
-        if len(near) < ENOUGH or not pictures:
+        if len(near) < ENOUGH or not pictures or not np.isfinite(found.best).all():
             return None
         levels = Level.of(found.best), Level.of(found.chance), Level.of(near)
         u = _combined(levels, near, found)
@@ -291,7 +317,9 @@ class Zero:
         by_pair: Floats = APART * (logits.max(axis=1).astype(np.float64) - pair_floor)
         return np.minimum(odds, by_pair)
 
-    def place(self, near: float, logits: FloatArray, pair_floor: float | None = None) -> Placement:
+    def placement(
+        self, near: float, logits: FloatArray, pair_floor: float | None = None
+    ) -> Placement:
         """Where the logits of one query [N] belong, N > 0.
 
         Pictures that are the query itself are left out before. `pair_floor` is given for a scorer
@@ -302,6 +330,24 @@ class Zero:
         if pair_floor is not None:
             slope = max(slope, 1.0)
         return Placement(odds=odds, slope=slope, top=float(logits.max()))
+
+    def stand_in(
+        self, near: float, own: FloatArray, logits: FloatArray, pair_floor: float | None = None
+    ) -> Placement:
+        """Where the logits of another scorer [N] belong, as long as it has no zero.
+
+        The query has the odds that its logits by the scorer of this zero, `own` [N], give it, and
+        pictures lie as far apart as by those: one standard deviation counts as one. So the decision
+        is that of the other scorer, and the order the one asked for.
+        """
+        found = self.placement(near, own)
+        spread = float(logits.std(dtype=np.float64))
+        ratio = float(own.std(dtype=np.float64)) / spread if spread >= _TINY else 0.0
+        slope = found.slope * ratio if ratio >= _TINY else 1.0
+        odds, top = found.odds, float(logits.max())
+        if pair_floor is not None:
+            odds, slope = min(odds, APART * (top - pair_floor)), max(slope, 1.0)
+        return Placement(odds=odds, slope=slope, top=top)
 
     def as_json(self) -> str:
         """What the cache and a receipt keep, to the last digit."""

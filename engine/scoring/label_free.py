@@ -14,9 +14,9 @@ section 3.1), of the query against the background.
   puppy' is no argument against 'a dog'. Of rivals, only those of the tenth that are SYNONYM
   standard deviations nearer to the query than rivals are to each other.
 
-How high these logits must be in some library is no matter of the pair: texts are placed by what
-random texts reach there (engine/scoring/decision.py, with what was measured). For a picture as a
-query, which is weighed against pictures of the same library, 0 is even odds as it stands.
+How high these logits must be in some library is no matter of the pair: queries are placed by what
+random ones of their kind reach there (engine/scoring/decision.py, with what was measured). Those
+that are made of pictures of the library are held against all pictures but these.
 
 The 107 rivals were chosen on one half of the class words, without any that is judged by the bench.
 All of this is one encoder, in English, on photos of people and dogs out of doors. Elsewhere, in
@@ -78,8 +78,12 @@ class Background:
     """Unit length, [B, dim]."""
     random: FloatArray = field(default_factory=_nothing)
     """Whose logits are the level of a library, [n, dim]; nothing where there is no such level."""
+    pictures: tuple[FloatArray, ...] = ()
+    """Of what pictures the random ones are made, [n, dim] for each picture in the query: they say
+    nothing of these themselves."""
     has_nearness: bool = False
-    """How near a query is to the random ones says how common it is."""
+    """How near a query is to the random ones says how common it is. It is a plain text then: one
+    background for all of them, and worth keeping what it reaches."""
     are_rivals: bool = False
     key: Hashable | None = None
     """The same for all queries that have this background; None where no other has it."""
@@ -131,16 +135,16 @@ def query_background(
     if prompts is not None and is_single and not has_pictures:
         return text_background(prompts, language)
     texts = np.zeros((0, len(terms[0].vector)), np.float32)
-    has_level = prompts is not None and len(prompts.level) >= ENOUGH
+    has_level = prompts is None or len(prompts.level) >= ENOUGH
     if prompts is not None:
         texts = prompts.level if has_level else prompts.random
     pictures = spread_pictures(matrix) if has_pictures else texts[:0]
     if is_single:
-        return Background(vectors=pictures, key="pictures")
+        return Background(vectors=pictures, random=pictures, pictures=(pictures,), key="pictures")
     kinds = [pictures if term.is_picture else texts for term in terms]
-    vectors = _combined(terms, kinds)
-    is_level = has_level and not has_pictures
-    return Background(vectors=vectors, random=vectors if is_level else texts[:0])
+    vectors, parts = _combined(terms, kinds)
+    made_of = tuple(part for term, part in zip(terms, parts, strict=True) if term.is_picture)
+    return Background(vectors=vectors, random=vectors if has_level else texts[:0], pictures=made_of)
 
 
 def spread_pictures(matrix: EmbeddingMatrix) -> FloatArray:
@@ -150,16 +154,20 @@ def spread_pictures(matrix: EmbeddingMatrix) -> FloatArray:
     return matrix.vectors(np.unique(indices))
 
 
-def _combined(terms: Sequence[WeightedTerm], kinds: Sequence[FloatArray]) -> FloatArray:
-    """The combination of the terms over rows of their kinds [b, dim], at unit length."""
+def _combined(
+    terms: Sequence[WeightedTerm], kinds: Sequence[FloatArray]
+) -> tuple[FloatArray, list[FloatArray]]:
+    """The combination of the terms over rows of their kinds [b, dim], at unit length, and what it
+    took for each term."""
     size = min(len(kind) for kind in kinds)
     total = np.zeros((size, len(terms[0].vector)), np.float32)
-    for position, (term, kind) in enumerate(zip(terms, kinds, strict=True)):
-        total += np.float32(term.weight) * np.roll(kind, -_STEP * position, axis=0)[:size]
+    parts = [np.roll(kind, -_STEP * position, axis=0)[:size] for position, kind in enumerate(kinds)]
+    for term, part in zip(terms, parts, strict=True):
+        total += np.float32(term.weight) * part
     lengths = np.linalg.norm(total, axis=1, keepdims=True)
     kept = lengths[:, 0] > 1e-6
     combined: FloatArray = total[kept] / lengths[kept]
-    return combined
+    return combined, [part[kept] for part in parts]
 
 
 def match_logits(
@@ -193,9 +201,7 @@ def logits_of(
     """
     prepared = prepare(background.vectors, columns, scale)
     beyond = prepared.near if background.are_rivals else -1.0
-    kept = np.stack(
-        [counting_against(background.vectors, query, beyond=beyond) for query in queries]
-    )
+    kept = _counting_against_each(background.vectors, queries, beyond)
     total = kept.astype(np.float32) @ prepared.weights
     logits = np.float32(scale) * (queries @ columns) - prepared.peak
     logits -= np.log(np.maximum(total, _TINY))
@@ -278,10 +284,20 @@ def counting_against(
 
     All but the nearest tenth, as far as its cosine to the query is at least `beyond`.
     """
-    nearness = vectors @ query
-    kept = nearness < SAME
-    nearest = np.argsort(-nearness, kind="stable")[: round(LEFT_OUT * len(vectors))]
-    kept[nearest] &= nearness[nearest] < beyond
+    kept: NDArray[np.bool_] = _counting_against_each(vectors, query[None], beyond)[0]
+    return kept
+
+
+def _counting_against_each(
+    vectors: FloatArray, queries: FloatArray, beyond: float
+) -> NDArray[np.bool_]:
+    """The same of many queries [T, dim] at once, [T, B]."""
+    nearness = queries @ vectors.T
+    kept: NDArray[np.bool_] = nearness < SAME
+    nearest = np.argsort(-nearness, axis=1, kind="stable")[:, : round(LEFT_OUT * len(vectors))]
+    is_near = np.zeros_like(kept)
+    np.put_along_axis(is_near, nearest, values=True, axis=1)
+    kept &= ~is_near | (nearness < beyond)
     return kept
 
 

@@ -13,25 +13,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cache.labels import CalibrationRecord
 from engine.results import Chance, FloatArray, IdArray
 from engine.scoring import label_free
 from engine.scoring.calibration import calibrated
-from engine.scoring.decision import ENOUGH, Tally, Zero
+from engine.scoring.decision import ENOUGH, SAME, SURE, Placement, Tally, Zero
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, matcher_words
 from engine.scoring.ranking import probability
 from engine.states import ScorerKind
 
-SAMPLE = 20_000
-"""Pictures at most whose label-free logits make a zero."""
-MATCHER_SAMPLE = 2_000
-"""The same where a matcher scores them: it takes a second for 200 texts and 800 pictures."""
-MIX_SAMPLE = 500
-"""The same for a mix, which has a zero of its own."""
-_BLOCK = 4_096
+DEAR_SAMPLE = 8_000
+"""Pictures at most that a matcher scores for a zero: 200 texts on each take a hundred times as long
+as they do label-free, where all pictures are scored."""
+QUICK_SAMPLE = 2_000
+"""The same where somebody waits, as for figures of an evaluation."""
+BLOCK, DEAR_BLOCK = 2_048, 32
+"""Pictures that are scored in one go: some hundredths of a second."""
+
+SHARE_OF_QUERY = 0.3
+"""So much longer than without it a query may take for a zero."""
+_QUERY_S, _PICTURE_S = 0.01, 1.6e-8
+"""What a query takes besides its scores; and to read and score a picture, a number of it."""
+_PAIR_S, _WEIGHT_S = 1.2e-10, 5e-11
+"""What a text and a picture take label-free, a number of them; and by a matcher, a weight of it.
+Measured on one core, and here only to weigh one against the other."""
 
 _NO_BACKGROUND = Background(vectors=np.zeros((0, 0), np.float32))
 
@@ -147,6 +156,18 @@ def match_pair_logits(
     return context.matcher.pair_logits(texts, pictures)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QueryLogits:
+    """The logits of one query for the pictures in scope, [N]."""
+
+    match: FloatArray
+    """By the scorer in force, as pairs."""
+    label_free: FloatArray | None = None
+    """Without the matcher; given where its zero stands in for that of the scorer in force."""
+    itself: NDArray[np.bool_] | None = None
+    """The pictures that the query is made of."""
+
+
 def placed(
     context: MatchContext, scorer: str, text: FloatArray, logits: FloatArray, language: str = ""
 ) -> FloatArray:
@@ -154,11 +175,46 @@ def placed(
 
     `logits` are what the scorer gave; what labels did to `match` comes last.
     """
-    zero, finite = context.zero(scorer, language), logits[np.isfinite(logits)]
-    if zero is not None and len(finite):
-        near = float(context.background(language).nearness(text[None])[0])
-        logits = zero.place(near, finite, context.pair_floor(scorer))(logits)
+    return placed_query(context, scorer, text, QueryLogits(match=logits), language)
+
+
+def placed_query(
+    context: MatchContext, scorer: str, query: FloatArray, found: QueryLogits, language: str = ""
+) -> FloatArray:
+    """The same of any query.
+
+    A picture that the query is made of says nothing of the others, and is sure itself.
+    """
+    others = np.isfinite(found.match)
+    if found.itself is not None:
+        others &= ~found.itself
+    logits, placement = found.match, None
+    if others.any():
+        placement = _placement(context, scorer, query, found, others, language)
+    if placement is not None:
+        logits = placement(logits)
+        if found.itself is not None:
+            logits[found.itself] = np.maximum(logits[found.itself], np.float32(SURE))
     return _calibrated(context, scorer, logits, language)
+
+
+def _placement(
+    context: MatchContext,
+    scorer: str,
+    query: FloatArray,
+    found: QueryLogits,
+    others: NDArray[np.bool_],
+    language: str,
+) -> Placement | None:
+    """Where the query stands by the pictures that say something of it; None without a zero."""
+    zero, floor = context.zero(scorer, language), context.pair_floor(scorer)
+    near = float(context.background(language).nearness(query[None])[0])
+    if zero is not None:
+        return zero.placement(near, found.match[others], floor)
+    zero = context.zero(ScorerKind.LABEL_FREE, language)
+    if zero is None or found.label_free is None:
+        return None
+    return zero.stand_in(near, found.label_free[others], found.match[others], floor)
 
 
 def best_placed(
@@ -174,7 +230,7 @@ def best_placed(
 
 def chance(context: MatchContext, scorer: str, language: str = "") -> Chance | None:
     """The `match` that absent background texts reach by chance; None if not measured."""
-    zero = context.zero(scorer, language)
+    zero = context.zero(scorer, language) or context.zero(ScorerKind.LABEL_FREE, language)
     if zero is None:
         return None
     logits = _calibrated(context, scorer, np.array(zero.by_chance, np.float32), language)
@@ -189,22 +245,73 @@ def _calibrated(
     return logits if found is None else calibrated(logits, found.scale, found.shift)
 
 
+def is_dear(context: MatchContext, scorer: str) -> bool:
+    """A zero by this scorer costs so much that pictures are sampled for it."""
+    return context.matcher_of(scorer) is not None
+
+
+def picture_seconds(context: MatchContext, scorer: str) -> float:
+    """About how long it takes to score the random texts for a picture more."""
+    pair = len(context.matrix.columns) * _PAIR_S + _matcher_seconds(context, scorer)
+    return max(len(context.background().random) * pair, _PAIR_S)
+
+
+def at_once(context: MatchContext, scorer: str, pictures: int) -> int:
+    """How many of so many pictures can be scored while somebody waits for an answer."""
+    read = len(context.matrix.columns) * _PICTURE_S
+    query = _QUERY_S + pictures * (read + _matcher_seconds(context, scorer))
+    return int(SHARE_OF_QUERY * query / picture_seconds(context, scorer))
+
+
+def _matcher_seconds(context: MatchContext, scorer: str) -> float:
+    """For a text and a picture."""
+    matcher = context.matcher_of(scorer)
+    return 0.0 if matcher is None else matcher.w1.size / 4 * _WEIGHT_S
+
+
+def sampled(picture_ids: IdArray, most: int) -> tuple[IdArray, int]:
+    """Positions of at most so many pictures, spread at random over all, and how often halved.
+
+    A picture is in or out by its id alone, as long as the library does not outgrow the share that
+    is taken, which is halved then: so pictures that are added join those that were scored before.
+    """
+    if len(picture_ids) <= most:
+        return np.arange(len(picture_ids)), 0
+    lots, halvings = _lots(picture_ids), 0
+    chosen = np.arange(len(picture_ids))
+    while len(chosen) > most:
+        halvings += 1
+        chosen = chosen[lots[chosen] < np.uint64(1 << (64 - halvings))]
+    return chosen, halvings
+
+
+def _lots(picture_ids: IdArray) -> NDArray[np.uint64]:
+    """A number for each picture that looks random (the finaliser of SplitMix64)."""
+    x = picture_ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
 def measure_zero(
-    context: MatchContext, scorer: str, language: str = "", rows: IdArray | None = None
+    context: MatchContext,
+    scorer: str,
+    language: str = "",
+    rows: IdArray | None = None,
+    most: int | None = None,
 ) -> Zero | None:
     """What background texts reach among all pictures, or some rows, by a scorer.
 
-    Of many pictures, the same seeded sample is scored every time. None where there are too few
-    texts, or no picture.
+    At most so many of them are scored: by default QUICK_SAMPLE by a dear scorer, else all. None
+    where there are too few texts, or no picture.
     """
-    random = context.background(language).random
     if not has_level(context, language):
         return None
     rows = np.arange(context.matrix.count, dtype=np.int64) if rows is None else rows
-    sample = zero_sample(context, scorer, language, rows)
-    tally = Tally.empty(len(random))
-    for start in range(0, len(sample), _BLOCK):
-        columns = np.ascontiguousarray(context.matrix.columns[:, sample[start : start + _BLOCK]])
+    chosen = zero_sample(context, scorer, language, rows, most)
+    tally = Tally.empty(len(context.background(language).random))
+    for part in blocks(context, scorer, chosen):
+        columns = np.ascontiguousarray(context.matrix.columns[:, part])
         tally = tally.joined(background_logits(context, scorer, language, columns))
     return zero_of(context, scorer, language, tally, len(rows))
 
@@ -215,23 +322,22 @@ def has_level(context: MatchContext, language: str = "") -> bool:
     return not background.is_rough and len(background.random) >= ENOUGH
 
 
-def zero_sample(context: MatchContext, scorer: str, language: str, rows: IdArray) -> IdArray:
-    """The pictures, of some rows, that are scored for a zero: all, or the same seeded sample."""
-    most = SAMPLE
-    if context.matcher_of(scorer) is not None:
-        most = MATCHER_SAMPLE if context.background(language).has_nearness else MIX_SAMPLE
-    if len(rows) <= most:
-        return rows
-    return rows[np.sort(np.random.default_rng(len(rows)).permutation(len(rows))[:most])]
+def zero_sample(
+    context: MatchContext, scorer: str, language: str, rows: IdArray, most: int | None = None
+) -> IdArray:
+    """The pictures, of some rows, that are scored for a zero, as `measure_zero` takes them."""
+    if most is None:
+        most = QUICK_SAMPLE if is_dear(context, scorer) else len(rows)
+    return rows[sampled(context.matrix.picture_ids[rows], most)[0]]
 
 
 def zero_of(
     context: MatchContext, scorer: str, language: str, tally: Tally, pictures: int
 ) -> Zero | None:
-    """The zero of a library of so many pictures, from a sample's logits; None for no picture."""
-    background = context.background(language)
+    """The zero among so many pictures, of which those of the tally are a sample."""
     if not tally.seen:
         return None
+    background = context.background(language)
     return Zero.measure(
         background.nearness(background.random),
         tally.evidence(pictures),
@@ -239,6 +345,12 @@ def zero_of(
         sampled=tally.seen,
         pair_floor=context.pair_floor(scorer),
     )
+
+
+def blocks(context: MatchContext, scorer: str, rows: IdArray) -> list[IdArray]:
+    """Rows in parts that are scored in one go."""
+    size = DEAR_BLOCK if is_dear(context, scorer) else BLOCK
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def with_zeros(context: MatchContext, scorers: Sequence[str]) -> MatchContext:
@@ -255,14 +367,20 @@ def with_zeros(context: MatchContext, scorers: Sequence[str]) -> MatchContext:
 def background_logits(
     context: MatchContext, scorer: str, language: str, columns: FloatArray
 ) -> FloatArray:
-    """The logits of the random background texts for pictures [dim, n], [B, n]."""
+    """The logits of the random background texts for pictures [dim, n], [B, n].
+
+    They are -inf where a text's place is taken by what that picture is part of.
+    """
     background, matcher = context.background(language), context.matcher_of(scorer)
     random, scale = background.random, context.logit_scale
     if matcher is None:
-        return label_free.logits_of(background, random, columns, scale)
-    logits = np.stack([matcher.logits(text, columns) for text in random])
-    if context.adds_label_free(language):
-        logits += label_free.logits_of(background, random, columns, scale)
+        logits = label_free.logits_of(background, random, columns, scale)
+    else:
+        logits = np.stack([matcher.logits(text, columns) for text in random])
+        if context.adds_label_free(language):
+            logits += label_free.logits_of(background, random, columns, scale)
+    for made_of in background.pictures:
+        logits[made_of @ columns >= SAME] = -np.inf
     return logits
 
 

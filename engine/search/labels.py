@@ -30,7 +30,7 @@ from engine.requests import SearchRequest
 from engine.results import FloatArray
 from engine.scoring.calibration import fit_calibration
 from engine.search.pictures import QueryPictures
-from engine.search.query import Term, parse
+from engine.search.query import parse
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.scored_query import QueryScoring
 from engine.search.text_embedder import TextEmbedder
@@ -150,7 +150,7 @@ class RelevanceLabels:
 
     async def picture(self, name: str) -> int:
         """The id of a picture, by path or hash. Raises RequestError, PictureError."""
-        found = await self._pictures.find(Term(weight=1.0, raw=name, column=1, quoted=True))
+        found = await self._pictures.find_named(name)
         if found is None or found.picture_id is None:
             raise RequestError(
                 f"{name} is no picture of the library",

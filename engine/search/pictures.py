@@ -19,6 +19,7 @@ from engine import disk, numbers
 from engine.errors import OfflineError, PictureError, RequestError
 from engine.file_types import SUFFIXES
 from engine.library.decoders import DecoderProcess, DecoderSettings, RefusedFile
+from engine.library.folders import readable
 from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
@@ -72,14 +73,15 @@ class QueryPictures:
         is_file_term = raw.startswith(BY_FILE)
         if not is_file_term and Path(raw).suffix.lower() not in SUFFIXES:
             return None
-        path = _path_of(raw) if is_file_term else absolute(Path(raw))
-        known = await self._cache.read(pictures_at, [path, raw])
-        for name in (path, raw):
+        path = path_of(raw) if is_file_term else absolute(Path(raw))
+        names = (readable(path), readable(raw))
+        known = await self._cache.read(pictures_at, names)
+        for name in names:
             if name in known:
                 return await self._of_library(known[name], name)
         if await asyncio.to_thread(disk.is_file, path):
             return await self._on_disk(path)
-        if not term.quoted:
+        if not term.quoted and not await asyncio.to_thread(disk.is_denied, path):
             return None
         raise RequestError(
             f"column {term.column}: "
@@ -87,6 +89,12 @@ class QueryPictures:
             hint="Give the path from the root, or from the current folder.",
             field="query",
         )
+
+    async def find_named(self, name: str) -> Reference | None:
+        """The picture that a command names: as a term does, or any file whatever its name."""
+        path = absolute(Path(name))
+        raw = name_of_file(path) if await asyncio.to_thread(disk.is_file, path) else name
+        return await self.find(Term(weight=1.0, raw=raw, column=1, quoted=True))
 
     async def name_of(self, picture_id: int) -> str:
         """What a query calls a picture of the library. Raises RequestError where it is gone."""
@@ -190,7 +198,7 @@ def _escaped(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in os.fsencode(character))
 
 
-def _path_of(name: str) -> str:
+def path_of(name: str) -> str:
     """The path that such a term names."""
     return os.fsdecode(unquote_to_bytes("/" + name.removeprefix(BY_FILE)))
 

@@ -47,7 +47,8 @@ class ReceiptKey:
     """The content, by hash, of the pictures that the query names."""
     encoder: str
     match: str
-    """'label-free', 'rough', 'partial', or the id of the matcher; with that of a calibration."""
+    """'label-free', 'rough', 'partial', or the id of the matcher; with that of a calibration, and
+    of a zero that stands for a better one."""
     filters: Filters
     revision: int
 

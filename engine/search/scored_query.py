@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cache.matchers import newest_matcher
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, ModelUnusableError, OfflineError
 from engine.results import FloatArray, IdArray, Scores, SearchWarning
 from engine.scoring import label_free
+from engine.scoring.decision import SAME
 from engine.scoring.embedding_matrix import (
     EmbeddingMatrices,
     EmbeddingMatrix,
     WeightedTerm,
     combine,
 )
-from engine.scoring.match import MatchContext, chance, placed
+from engine.scoring.match import (
+    MatchContext,
+    QueryLogits,
+    chance,
+    label_free_logits,
+    placed_query,
+)
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import make_scores
 from engine.scoring.registry import find_scorer, search_scorers
 from engine.search import warnings
 from engine.search.pictures import QueryPictures
-from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey
+from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey, canonical, filters_as_json
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.text_embedder import TextEmbedder
-from engine.search.zeros import Zeros
+from engine.search.zeros import FoundZero, OnProgress, StartJob, Zeros
 from engine.states import ScorerKind
 
 IN_LOOP = 2_000
@@ -43,6 +52,8 @@ class ScoredQuery:
     """That of the query, with what `match` and the library were when it was scored."""
     matcher: str
     """For people: what `match` means here."""
+    zero: FoundZero | None
+    """What it was placed by; None where it was not."""
     used_model: bool
     warnings: tuple[SearchWarning, ...]
 
@@ -56,6 +67,9 @@ class _Embedded:
     is_lasting: bool = True
     """Asking again brings no other background."""
     used_model: bool = False
+    terms: tuple[WeightedTerm, ...] = ()
+    zero: FoundZero | None = None
+    """By what the query is placed among the pictures in scope."""
 
     def without_labels(self) -> _Embedded:
         """The same without what labels did to `match`."""
@@ -66,14 +80,20 @@ class QueryScoring:
     """Scores resolved queries."""
 
     def __init__(
-        self, cache: Cache, embedder: TextEmbedder, pictures: QueryPictures, resolver: QueryResolver
+        self,
+        cache: Cache,
+        embedder: TextEmbedder,
+        pictures: QueryPictures,
+        resolver: QueryResolver,
+        start: StartJob | None = None,
     ) -> None:
+        """With `start` what is not known of the library is measured beside the queries."""
         self._cache = cache
         self._embedder = embedder
         self._pictures = pictures
         self._resolver = resolver
         self._matrices = EmbeddingMatrices(cache)
-        self._zeros = Zeros(cache)
+        self.zeros = Zeros(cache, start)
         self._matchers: dict[tuple[str, int, int], Matcher] = {}
 
     async def score(self, query: ResolvedQuery, *, as_pairs: bool = False) -> ScoredQuery:
@@ -81,7 +101,12 @@ class QueryScoring:
 
         `as_pairs` leaves the logits of `match` as they are for single pairs.
         """
+        with self.zeros.first():
+            return await self._score(query, as_pairs=as_pairs)
+
+    async def _score(self, query: ResolvedQuery, *, as_pairs: bool) -> ScoredQuery:
         terms, used_model, cut = await self._terms(query)
+        self.zeros.stop_before(query.key.revision)
         matrix = await self._matrices.get(query.encoder.id, query.key.revision)
         embedded = await self._embedded(query, terms, matrix)
         rows = await self._resolver.in_scope(
@@ -100,6 +125,7 @@ class QueryScoring:
             scores=scores,
             key=replace(query.key, match=_match_of_key(query, embedded), revision=matrix.revision),
             matcher=context.shown_name(shipped=snapshot.shipped_matcher, kind=_kind(query)),
+            zero=embedded.zero,
             used_model=used_model or embedded.used_model,
             warnings=(
                 *warnings.of_languages(query.texts, query.encoder),
@@ -108,6 +134,9 @@ class QueryScoring:
                     query.encoder, snapshot.embedded[query.encoder.id], snapshot.pictures
                 ),
                 *(warnings.of_rough_match(context) if context.is_rough() else ()),
+                *warnings.of_zero(
+                    embedded.zero, len(scores.picture_ids), is_lasting=self.zeros.is_lasting
+                ),
             ),
         )
 
@@ -140,15 +169,31 @@ class QueryScoring:
             logits[wanted] = scores.match_logit[indices]
         return embedded.context.calibrated_scorer(), logits
 
+    async def measure(self, query: ResolvedQuery, report: OnProgress) -> None:
+        """Score what queries like this one are placed by, as far as it is not scored yet.
+
+        Raises what `score` raises.
+        """
+        matrix = await self._matrices.get(query.encoder.id, query.key.revision)
+        # Any text will do: all have one background.
+        vector = np.ones(query.encoder.dim, np.float32)
+        some = WeightedTerm(weight=1.0, vector=vector, is_picture=False)
+        embedded = await self._embedded(query, [some], matrix)
+        filters = query.request.filters
+        rows = await self._resolver.in_scope(filters, matrix.picture_ids, query.snapshot)
+        scope = _scope(query, rows)
+        await self.zeros.measure(embedded.context, query.encoder.id, rows, scope, report)
+
     async def _with_zero(
         self, query: ResolvedQuery, embedded: _Embedded, rows: IdArray | None
     ) -> _Embedded:
         """With what background texts reach in scope."""
-        name = ScorerKind.MATCH
-        zero = await self._zeros.get(embedded.context, query.encoder.id, name, rows)
-        if zero is None:
+        scope = _scope(query, rows)
+        found = await self.zeros.get(embedded.context, query.encoder.id, rows, scope)
+        if found is None:
             return embedded
-        return replace(embedded, context=replace(embedded.context, zeros={(name, ""): zero}))
+        context = replace(embedded.context, zeros={(found.scorer, ""): found.zero})
+        return replace(embedded, context=context, zero=found)
 
     async def _terms(
         self, query: ResolvedQuery
@@ -189,6 +234,7 @@ class QueryScoring:
             )
         background = label_free.query_background(terms, prompts, matrix, query.language)
         return _Embedded(
+            terms=tuple(terms),
             vector=combine(terms),
             context=replace(context, backgrounds={"": background}),
             is_lasting=prompts is None or prompts.is_lasting,
@@ -221,12 +267,40 @@ def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:
         assert logits is not None, f"{name} ranks searches and scores nothing"
         found[name] = logits(context, embedded.vector, cosine, "")
     picture_ids = matrix.picture_ids
+    free = None
+    if embedded.zero is not None and embedded.zero.scorer == ScorerKind.LABEL_FREE:
+        free = label_free_logits(context, embedded.vector, cosine, "")
+    itself = _itself(embedded)
     if rows is not None:
         picture_ids = picture_ids[rows]
         found = {name: values[rows] for name, values in found.items()}
+        free = None if free is None else free[rows]
+        itself = None if itself is None else itself[rows]
     cosine, match = found.pop(ScorerKind.COSINE), found.pop(ScorerKind.MATCH)
-    match = placed(context, ScorerKind.MATCH, embedded.vector, match)
-    return make_scores(picture_ids, cosine, match, found, chance(context, ScorerKind.MATCH))
+    all_logits = QueryLogits(match=match, label_free=free, itself=itself)
+    match = placed_query(context, ScorerKind.MATCH, embedded.vector, all_logits)
+    scores = make_scores(picture_ids, cosine, match, found, chance(context, ScorerKind.MATCH))
+    zero = embedded.zero
+    if zero is None:
+        return scores
+    return replace(scores, zero=zero.state, zero_pictures=zero.zero.pictures)
+
+
+def _itself(embedded: _Embedded) -> NDArray[np.bool_] | None:
+    """Which pictures the query is made of, [N]; None where it has none."""
+    pictures = [term.vector for term in embedded.terms if term.is_picture]
+    if not pictures:
+        return None
+    found: NDArray[np.bool_] = (np.stack(pictures) @ embedded.context.matrix.columns).max(
+        axis=0
+    ) >= SAME
+    return found
+
+
+def _scope(query: ResolvedQuery, rows: IdArray | None) -> str:
+    """What of the library a query is about, in words that the next one about it has, too."""
+    filters = canonical(filters_as_json(query.request.filters))
+    return filters if rows is None else f"{filters}, {len(query.snapshot.left_out) > 0}"
 
 
 def _with_language(error: EngineError, query: ResolvedQuery) -> EngineError:
@@ -239,7 +313,12 @@ def _with_language(error: EngineError, query: ResolvedQuery) -> EngineError:
 def _match_of_key(query: ResolvedQuery, embedded: _Embedded) -> str:
     if embedded.context.is_rough():
         return ROUGH
-    return query.key.match if embedded.is_lasting else PARTIAL
+    name = query.key.match if embedded.is_lasting else PARTIAL
+    if embedded.zero is None or not embedded.zero.comes:
+        return name
+    # Another decision as soon as the zero of the library as it is has come.
+    zero = hashlib.blake2b(embedded.zero.zero.as_json().encode(), digest_size=8).hexdigest()
+    return f"{name}, {embedded.zero.state} zero {zero}"
 
 
 def _kind(query: ResolvedQuery) -> str:

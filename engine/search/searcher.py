@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ from cache.errors import CacheError
 from cache.pictures import ShownPicture, shown_pictures
 from cache.receipts import get_receipt, put_receipt, touch_receipt
 from cache.store import Cache
-from engine.errors import RequestError
+from engine.errors import RequestError, T2IError
+from engine.events import Report
+from engine.jobs.progress import ProgressReporter
 from engine.library.collections import BuiltInCollection
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
@@ -26,7 +30,7 @@ from engine.search import warnings
 from engine.search.labels import RelevanceLabels
 from engine.search.pictures import QueryPictures, absolute, name_of_file
 from engine.search.prompt_scores import PromptScorer
-from engine.search.query import quote
+from engine.search.query import BY_CONTENT, quote
 from engine.search.receipts import (
     ReceiptKey,
     StoredDecision,
@@ -37,7 +41,8 @@ from engine.search.receipts import (
 )
 from engine.search.resolve import QueryResolver, ResolvedQuery, check
 from engine.search.scored_query import QueryScoring
-from engine.search.text_embedder import TextEmbedder
+from engine.search.text_embedder import TextEmbedder, random_prompts
+from engine.search.zeros import STAGE, StartJob, Zeros, report_to
 from engine.settings import EngineSettings
 
 _NONE: IdArray = np.empty(0, np.int64)
@@ -63,13 +68,15 @@ class Searcher:
         encoders: Encoders,
         settings: EngineSettings,
         collection: BuiltInCollection | None = None,
+        start: StartJob | None = None,
     ) -> None:
+        """With `start` what is not known of the library is measured beside the queries."""
         self._cache = cache
         self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
         self._pictures = QueryPictures(cache, encoders, self._embedder, settings)
         self._resolver = QueryResolver(cache, self._pictures, settings, collection)
-        self._scoring = QueryScoring(cache, self._embedder, self._pictures, self._resolver)
+        self._scoring = QueryScoring(cache, self._embedder, self._pictures, self._resolver, start)
         self.prompt_scorer = PromptScorer(cache, self._embedder, self._resolver, self._scoring)
         """Scores pictures against texts, without a receipt."""
         self.labels = RelevanceLabels(
@@ -78,6 +85,29 @@ class Searcher:
         """What a person says of pictures."""
         self._keys: OrderedDict[str, ReceiptKey] = OrderedDict()
         self._order: tuple[Scores, str, IdArray] | None = None
+
+    @property
+    def zeros(self) -> Zeros:
+        """What queries are placed by, and how far that is measured."""
+        return self._scoring.zeros
+
+    async def aclose(self) -> None:
+        """Stop what is measured beside the queries."""
+        await self.zeros.aclose()
+
+    async def measure(self, encoder_id: str, job_id: int, report: Report) -> None:
+        """Score what the next queries are placed by, so that none has to wait or do without.
+
+        What cannot be measured is left to them.
+        """
+        progress = ProgressReporter(job_id, report)
+        progress.report(STAGE, 0)
+        for language, prompts in random_prompts().items():
+            request = SearchRequest(query=prompts[0], encoder_id=encoder_id)
+            with suppress(T2IError):
+                query = await self._resolver.resolve(request, as_text=True)
+                if language in query.encoder.languages:
+                    await self._scoring.measure(query, partial(report_to, progress))
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """Answer a query, from its receipt where there is one; then without scores.
@@ -126,11 +156,15 @@ class Searcher:
     async def like(self, picture: int | Path, request: SearchRequest) -> SearchResult:
         """Rank by likeness to a picture, of the library by id or on the disk by path, with scores.
 
+        A path `sha256:...` names a picture of the library by its content.
+
         The query of the request is not used. `match` compares with pictures of the library in
         the place of background texts. Raises as `search` does.
         """
         if isinstance(picture, Path):
-            name = name_of_file(absolute(picture))
+            content = str(picture)
+            is_hash = content.startswith(BY_CONTENT)
+            name = content if is_hash else name_of_file(absolute(picture))
         else:
             name = await self._pictures.name_of(picture)
         return await self.scored(replace(request, query=quote(name)))
@@ -236,6 +270,8 @@ class Searcher:
                 chance=None if scores.chance is None else scores.chance.half,
                 chance_high=None if scores.chance is None else scores.chance.high,
                 uncertain=routing.is_uncertain,
+                zero=scores.zero,
+                zero_pictures=scores.zero_pictures,
                 filters=filters_as_json(key.filters),
                 override=None,
                 created_at=time.time(),
@@ -304,6 +340,7 @@ def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> R
         cosine=float(scores.cosine[index]),
         match=float(scores.match[index]),
         synthetic=bool(picture and picture.synthetic),
+        missing=bool(shown and shown.file and shown.file.is_gone),
     )
 
 

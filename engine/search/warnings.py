@@ -8,7 +8,9 @@ from engine.language import CHINESE, NAMES, unread
 from engine.results import SearchWarning
 from engine.scoring.decision import ENOUGH
 from engine.scoring.match import MatchContext
+from engine.search.zeros import FoundZero
 from engine.settings import CHINESE_ENCODER
+from engine.states import ZeroState
 
 
 def of_languages(texts: Sequence[str], encoder: EncoderRecord) -> tuple[SearchWarning, ...]:
@@ -58,6 +60,28 @@ def of_rough_match(context: MatchContext) -> tuple[SearchWarning, ...]:
             message=f"match is rough: it needs {ENOUGH} texts or pictures to compare with,"
             f" and {known} are known.",
             hint="Rank by cosine, or let the encoder's model run once.",
+        ),
+    )
+
+
+def of_zero(
+    found: FoundZero | None, pictures: int, *, is_lasting: bool
+) -> tuple[SearchWarning, ...]:
+    """Tell that the decision rests on less than the library as it is, and will be another."""
+    if found is None or not found.comes:
+        return ()
+    zero = found.zero
+    said = {
+        ZeroState.OLDER: f"measured at {zero.pictures:,} pictures, and there are {pictures:,} now",
+        ZeroState.QUICK: f"measured on {zero.sampled:,} of {pictures:,} pictures",
+        ZeroState.LABEL_FREE: "not measured for the matcher yet: the label-free match decided",
+    }
+    return (
+        SearchWarning(
+            message=f"What is reached by chance is {said[found.state]}.",
+            hint="It is being measured; ask again then."
+            if is_lasting
+            else "It is measured at the end of t2itui index, and while the app is open.",
         ),
     )
 

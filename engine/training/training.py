@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TypeAlias
 
@@ -15,14 +16,13 @@ from cache.store import Cache
 from engine.errors import EngineError, ModelUnusableError, RequestError
 from engine.events import Report
 from engine.files import replaced
-from engine.jobs.codec import request_to_json
+from engine.jobs.codec import RequestWork
 from engine.jobs.jobs import JobWork
-from engine.library.indexing import Indexer
+from engine.library.indexing import Indexer, Measure
 from engine.models.encoders import Encoders
 from engine.requests import TrainRequest
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.settings import EngineSettings
-from engine.states import JobKind
 from engine.training.report import read_report, summary
 from engine.training.run import TrainedMatcher, TrainingRun
 from engine.untrusted.arrays import tensors_header
@@ -44,9 +44,12 @@ class MatcherTraining:
         indexer: Indexer,
         settings: EngineSettings,
         refit: Refit,
+        measure: Measure | None = None,
     ) -> None:
-        """`refit` gets the encoder of which another matcher came into force."""
+        """`refit` gets the encoder of which another matcher came into force, and `measure` the one
+        that a training is done for, before."""
         self._refit = refit
+        self._measure = measure
         self._cache = cache
         self._encoders = encoders
         self._indexer = indexer
@@ -56,7 +59,8 @@ class MatcherTraining:
 
     def job(self, request: TrainRequest) -> JobWork:
         """Return the work of a training; `of_job` has its result once it is done."""
-        return TrainJob(training=self, asked=request)
+        title = f"train a matcher on {PurePath(request.data).name or request.data}"
+        return RequestWork(title=title, asked=request, work=partial(self.run, request))
 
     async def run(self, request: TrainRequest, job_id: int, report: Report) -> str:
         """Train and return the closing sentence."""
@@ -67,6 +71,8 @@ class MatcherTraining:
         told = summary(found.report.as_json())
         if found.id is None:
             return f"not kept: {told}. It {found.report.shortfall}; --force keeps it"
+        if self._measure is not None:
+            await self._measure(found.report.encoder, job_id, report)
         await self._refit(found.report.encoder)
         return f"matcher {found.id} is in force for {found.report.encoder}: {told}"
 
@@ -152,29 +158,6 @@ class MatcherTraining:
         kept = await self._cache.write(add_matcher, encoder_id, weights, matcher.report)
         await self._refit(encoder_id)
         return kept
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainJob:
-    """A training, as a job."""
-
-    training: MatcherTraining
-    asked: TrainRequest
-
-    @property
-    def kind(self) -> JobKind:
-        return JobKind.TRAIN
-
-    @property
-    def title(self) -> str:
-        return f"train a matcher on {PurePath(self.asked.data).name or self.asked.data}"
-
-    @property
-    def request(self) -> str:
-        return request_to_json(self.asked)
-
-    async def run(self, job_id: int, report: Report) -> str:
-        return await self.training.run(self.asked, job_id, report)
 
 
 def write_file(weights: bytes, target: Path) -> None:

@@ -4,7 +4,9 @@ import contextlib
 import hashlib
 import io
 import os
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -20,7 +22,9 @@ from engine.file_types import FORMATS, REDUCED, register_openers
 from engine.files import thumbnail
 from engine.models.input_spec import SHORTEST_EDGE_CROP, InputSpec, prepare
 from engine.models.messages import Json, Reply
+from engine.states import FailureCause
 from engine.workers.loop import Call, serve
+from engine.workers.png_chunks import without_side_chunks
 
 register_openers()
 
@@ -54,6 +58,10 @@ class Decoded:
     """The file is cut short or damaged; what could be read stands for it."""
 
 
+class UnknownFormatError(PictureError):
+    """No plugin of Pillow takes the file for its own."""
+
+
 def decode(source: BinaryIO, *, max_pixels: int, enough: int) -> Decoded:
     """Decode the first frame; a JPEG may be reduced while its shorter edge keeps `enough` pixels.
 
@@ -67,27 +75,43 @@ def decode(source: BinaryIO, *, max_pixels: int, enough: int) -> Decoded:
 def _strictly_or_not(source: BinaryIO, max_pixels: int, enough: int) -> Decoded:
     try:
         return _decode(source, max_pixels, enough, partial=False)
+    except UnknownFormatError as error:
+        strict: Exception = error
     except PictureError:
         raise
-    except MemoryError as error:
-        raise PictureError("there is not enough memory to decode it") from error
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise anything on damaged files
-        strict = error
+        strict = _unless_memory(error)
     try:
+        if (bare := without_side_chunks(source)) is not None:
+            with contextlib.suppress(PictureError, *_DAMAGE):
+                return _decode(bare, max_pixels, enough, partial=False)
+        if isinstance(strict, UnknownFormatError):
+            raise strict
         source.seek(0)
         with _tolerance():
             return _decode(source, max_pixels, enough, partial=True)
     except PictureError:
         raise
-    except Exception as error:
-        raise PictureError(f"it is damaged: {_reason(strict)}") from error
+    except Exception as error:  # noqa: BLE001 - as above
+        raise PictureError(f"it is damaged: {_reason(strict)}") from _unless_memory(error)
+
+
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error)
+"""What Pillow raises where a picture is cut short or broken."""
+
+
+def _unless_memory(error: Exception) -> Exception:
+    """The error, unless it says that memory ran out: that is not the file's fault."""
+    if isinstance(error, MemoryError) or "memory" in str(error).lower():
+        raise MemoryError from error
+    return error
 
 
 def _decode(source: BinaryIO, max_pixels: int, enough: int, *, partial: bool) -> Decoded:
     try:
         image: Image.Image = Image.open(source, formats=FORMATS)
     except UnidentifiedImageError as error:
-        raise PictureError("it is no picture of a known format") from error
+        raise UnknownFormatError("it is no picture of a known format") from error
     width, height = image.size
     if width * height > max_pixels:
         raise PictureError(
@@ -188,6 +212,10 @@ class UnreadableError(Exception):
     """The file cannot be read now, whatever it holds: another time it may be."""
 
 
+class UnpreparedError(Exception):
+    """The picture was read, and cannot be brought into the form that the encoder wants."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DecoderSetup:
     """What stays the same from file to file."""
@@ -215,7 +243,8 @@ def read_picture(path: str, setup: DecoderSetup, *, anyway: bool, known_only: bo
     """Read a file once; decode it unless its content is known, or `anyway`.
 
     With `known_only`, unknown content is not decoded either. Raises PictureError for a file that
-    will stay bad until it changes, UnreadableError for one that may be readable another time.
+    will stay bad until it changes, UnreadableError or MemoryError for one that may be readable
+    another time, and UnpreparedError where the encoder cannot take it.
     """
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - paths stay text on their way
@@ -271,7 +300,10 @@ def _reply(fields: dict[str, Json], decoded: Decoded, setup: DecoderSetup) -> Re
     }
     arrays = [np.frombuffer(thumbnail(decoded.image, setup.thumbnail_side), dtype=np.uint8)]
     if setup.spec is not None:
-        arrays.append(pixels(decoded.image, setup.spec))
+        try:
+            arrays.append(pixels(decoded.image, setup.spec))
+        except Exception as error:
+            raise UnpreparedError(_reason(_unless_memory(error))) from error
     return Reply(fields=described, arrays=arrays)
 
 
@@ -327,9 +359,18 @@ class DecoderWorker:
                 known_only=bool(fields["known_only"]),
             )
         except PictureError as error:
-            return Reply(fields={"bad": error.message})
+            return _refused(error.message, FailureCause.FILE)
         except UnreadableError as error:
-            return Reply(fields={"unreadable": str(error)})
+            return _refused(str(error), FailureCause.MOMENT)
+        except MemoryError:
+            return _refused("there was not enough memory to decode it", FailureCause.MOMENT)
+        except UnpreparedError as error:
+            reason = f"the encoder's picture settings do not fit it: {error}"
+            return _refused(reason, FailureCause.MODEL)
+
+
+def _refused(reason: str, cause: FailureCause) -> Reply:
+    return Reply(fields={"refused": reason, "cause": cause})
 
 
 def main() -> None:

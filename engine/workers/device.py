@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from cache.home_files import open_file
 from engine.errors import ModelUnusableError
 from engine.states import Device, NumberFormat
 
@@ -163,8 +164,8 @@ def _locked(path: Path, waits: Callable[[], None]) -> Iterator[None]:
 
 def _open(path: Path) -> int | None:
     with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        home, folder = path.parents[1], path.parent.name
+        return open_file(home, folder, path.name, flags=os.O_RDWR | os.O_CREAT)
     return None
 
 

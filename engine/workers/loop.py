@@ -1,7 +1,6 @@
 """What every worker process does: take calls by priority, answer them, and die with its parent."""
 
 import contextlib
-import ctypes
 import heapq
 import os
 import signal
@@ -15,7 +14,6 @@ from engine.errors import EngineError, OutOfMemoryError
 from engine.models import messages as wire
 from engine.models.messages import Json, Reply
 
-_PR_SET_PDEATHSIG = 1
 _F_SETPIPE_SZ = 1031
 _PIPE_BYTES = 1 << 20
 
@@ -210,7 +208,6 @@ def _take_over_pipes() -> tuple[BinaryIO, Outlet]:
     """Keep the pipes for messages alone: what libraries print goes to the log."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         _widen(0)
         _widen(1)
     source, sink = os.dup(0), os.dup(1)

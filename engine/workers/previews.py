@@ -2,9 +2,7 @@
 
 import base64
 import contextlib
-import json
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +14,7 @@ from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from engine.untrusted.documents import read_object
+from engine.files import recall, remember
 
 Vae: TypeAlias = Any
 Event: TypeAlias = Any
@@ -30,7 +28,6 @@ MAX_SIDE = 128
 _CHANNELS = 3
 _SAMPLES = 8
 _CELLS = 16
-_REMEMBERED = 50
 _RIDGE = 1e-3
 
 
@@ -115,12 +112,13 @@ def load_tiny_decoder(folder: Path, device: str, dtype: torch.dtype) -> TinyDeco
 
 def linear_map(vae: Vae, device: str, key: str, memory: Path) -> LinearMap:
     """Return the linear map of a VAE, fitted once and kept in the file `memory` under `key`."""
-    known = _recall(memory)
+    known = recall(memory)
     shape = (int(vae.config.latent_channels) + 1, _CHANNELS)
-    weights = np.asarray(known.get(key, []), np.float32)
+    held = known.get(key)
+    weights = np.asarray(held if _is_map(held) else [], np.float32)
     if weights.shape != shape or not np.isfinite(weights).all():
         weights = fit(vae, device)
-        _remember(memory, known | {key: weights.tolist()})
+        remember(memory, known | {key: weights.tolist()})
     return LinearMap(torch.from_numpy(weights).to(device))
 
 
@@ -164,14 +162,6 @@ def _shrunk(rgb: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.avg_pool2d(rgb, times) if times > 1 else rgb
 
 
-def _recall(memory: Path) -> dict[str, list[list[float]]]:
-    try:
-        content = read_object(memory)
-    except (OSError, ValueError):
-        return {}
-    return {key: value for key, value in content.items() if _is_map(value)}
-
-
 def _is_map(value: object) -> TypeGuard[list[list[float]]]:
     return isinstance(value, list) and all(
         isinstance(row, list)
@@ -179,12 +169,3 @@ def _is_map(value: object) -> TypeGuard[list[list[float]]]:
         and all(isinstance(each, int | float) for each in row)
         for row in value
     )
-
-
-def _remember(memory: Path, known: dict[str, list[list[float]]]) -> None:
-    """Replace the file in one step; a place that cannot be written only costs time later."""
-    newest = dict(list(known.items())[-_REMEMBERED:])
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
-    with contextlib.suppress(OSError):
-        partial.write_text(json.dumps(newest), encoding="utf-8")
-        partial.replace(memory)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,9 +12,11 @@ import numpy as np
 import safetensors
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as deserialized
+from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
+from cache.home_files import read_file, remove_file, write_file
 from engine.models.messages import Json
 from engine.states import ScorerKind
 from engine.workers.fitting import (
@@ -80,7 +84,7 @@ def run(
     texts, pictures = (torch.from_numpy(array.copy()).to(device) for array in scored)
     scores = every(model, texts, pictures) * scale + bias
     if path is not None:
-        path.unlink(missing_ok=True)
+        remove_file(path.parents[1], path.parent.name, path.name)
     return FittedModel(
         fields={
             "epochs": state.epoch,
@@ -128,20 +132,29 @@ def _saver(path: Path) -> Callable[[FitState], None]:
                 tensors[f"optimizer.{number}.{name}"] = tensor.detach().clone().contiguous()
         counts = {name: repr(float(getattr(state, name))) for name in _COUNTS}
         counts |= {name: repr(getattr(state.best, name)) for name in _FIGURES}
-        partial = path.with_suffix(".partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata=counts)
-        partial.replace(path)
+        # One training at a time: what an ended one left unfinished is overwritten.
+        write_file(
+            path.parents[1],
+            path.parent.name,
+            path.name,
+            data=serialized(tensors, metadata=counts),
+            partial=path.with_suffix(".partial").name,
+        )
 
     return save
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The texts in the header of a safetensors file."""
+    (size,) = struct.unpack("<Q", data[:8])
+    return dict(json.loads(data[8 : 8 + size]).get("__metadata__", {}))
 
 
 def _restore(state: FitState, path: Path) -> bool:
     """Take a state up where it was left; False where there is none, or none that fits."""
     try:
-        tensors = load_file(path)
-        with safetensors.safe_open(path, "pt") as file:
-            counts = file.metadata() or {}
+        data = read_file(path.parents[1], path.parent.name, path.name)
+        tensors, counts = deserialized(data), _metadata(data)
         model = {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
         kept = {n.removeprefix("kept."): t for n, t in tensors.items() if n.startswith("kept.")}
         state.model.load_state_dict(model)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.comparing.sheet import Comparison, ComparisonSheet, PictureScores
@@ -137,11 +136,11 @@ def write_json(found: Comparison, output: Output) -> None:
 
 def write_comparison(found: Comparison, output: Output) -> None:
     """Write a table for each picture, the heat in characters, and the swaps below."""
-    output.line(f"{plain(found.encoder)}  match: {plain(found.match)}", dim=True)
+    output.line(f"{found.encoder}  match: {found.match}", dim=True)
     limits = {scorer: _limits(found, scorer) for scorer in ("cosine", "match")}
     for number, picture in enumerate(found.pictures):
         output.line()
-        output.line(f"{plain(picture)} among {found.library:,} pictures", bold=True)
+        output.line(f"{picture} among {found.library:,} pictures", bold=True)
         rows = [
             (
                 *_cells(row.cells[number], limits),

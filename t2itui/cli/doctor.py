@@ -10,7 +10,6 @@ import click
 
 from engine.states import CheckState
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,6 +76,6 @@ def write_checks(checks: Iterable[Check], output: Output) -> None:
         if output.as_json:
             output.record("check", asdict(check))
             continue
-        output.line(f"{_MARKS[check.state]}  {check.name:<10} {plain(check.message)}")
+        output.line(f"{_MARKS[check.state]}  {check.name:<10} {check.message}")
         if check.hint and check.state is not CheckState.OK:
-            output.line(f"         {'':<10} {plain(check.hint)}", dim=True)
+            output.line(f"         {'':<10} {check.hint}", dim=True)

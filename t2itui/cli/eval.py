@@ -13,7 +13,6 @@ from engine.scoring.registry import evaluated_scorers
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, asked, request_options
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -188,4 +187,4 @@ def write(found: Evaluation, plots: tuple[Path, ...], output: Output) -> None:
 
         for path in plots:
             draw_evaluation(found, path)
-            output.say(f"drawn: {plain(str(path))}")
+            output.say(f"drawn: {path}")

@@ -14,7 +14,6 @@ from engine.collections import BUILT_IN
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Whole, asked, request_options
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -154,7 +153,7 @@ async def _list_unfinished(engine: Engine, output: Output) -> Exit:
             output.record("job", {"job": record.id, "title": record.title, "state": record.state})
     if records and not output.as_json:
         rows = [(str(record.id), _time(record.created_at), record.title) for record in records]
-        output.table(("job", "queued", "what"), [tuple(map(plain, row)) for row in rows])
+        output.table(("job", "queued", "what"), rows)
         output.say("run one again: t2itui generate --again JOB")
     elif not records:
         output.say("nothing was left unfinished")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -129,13 +128,13 @@ def write_state(state: LabelSummary, output: Output) -> None:
         output.record("labelled", values)
         return
     output.line(
-        f"{plain(state.encoder_id)}: {state.count:,} labels, {state.fitting:,} fit and"
+        f"{state.encoder_id}: {state.count:,} labels, {state.fitting:,} fit and"
         f" {state.not_fitting:,} do not",
         bold=True,
     )
     for each in state.calibrations:
         output.line(
-            f"  {plain(each.scorer)}: log odds x {each.scale:.3f} {each.shift:+.3f},"
+            f"  {each.scorer}: log odds x {each.scale:.3f} {each.shift:+.3f},"
             f" by {each.labels:,} of them"
         )
 
@@ -145,4 +144,4 @@ def write_forgotten(encoder_id: str, dropped: int, output: Output) -> None:
     if output.as_json:
         output.record("forgotten", {"encoder": encoder_id, "labels": dropped})
     else:
-        output.line(f"{dropped:,} labels of {plain(encoder_id)} are forgotten")
+        output.line(f"{dropped:,} labels of {encoder_id} are forgotten")

@@ -11,7 +11,6 @@ import click
 from engine import disk, numbers
 from engine.collections import BUILT_IN
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
-from t2itui.text.plain import plain
 from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ async def _write_failures(engine: Engine, output: Output) -> None:
         if output.as_json:
             output.record("failure", asdict(record))
         else:
-            output.line(f"{plain(record.path)}: {plain(record.reason)}")
+            output.line(f"{record.path}: {record.reason}")
     if not records:
         output.say("no file failed")
 
@@ -106,7 +105,7 @@ async def _write_vanished(engine: Engine, output: Output) -> None:
         if output.as_json:
             output.record("vanished", {"path": path})
         else:
-            output.line(plain(path))
+            output.line(path)
     if not paths:
         output.say("nothing vanished")
 
@@ -135,7 +134,7 @@ async def _write_generated(engine: Engine, output: Output) -> None:
         if output.as_json:
             output.record("painted", values)
         else:
-            output.line(f"{plain(record.path)}  {plain(record.prompt)}")
+            output.line(f"{record.path}  {record.prompt}")
     if not records:
         output.say("nothing was painted yet: t2itui generate PROMPT")
 
@@ -148,7 +147,10 @@ async def _remove(engine: Engine, paths: list[str], output: Output) -> None:
         hint = "t2itui library --painted lists them; other files are never deleted."
         raise RequestError(f"{unknown[0]} is no picture painted here", hint=hint)
     ids = [picture_id for path in paths if (picture_id := known[path]) is not None]
-    output.say(f"removed {await engine.generation.remove(ids)} painted pictures")
+    removal = await engine.generation.remove(ids)
+    for path in removal.left:
+        output.say(f"{path} stays: it does not hold what was painted")
+    output.say(f"removed {removal.pictures} painted pictures")
 
 
 async def _turn_storybook(engine: Engine, output: Output, *, on: bool) -> None:
@@ -184,7 +186,7 @@ async def _write_overview(engine: Engine, output: Output) -> None:
         f" {held.bytes_on_disk / 1e6:.1f} MB cache"
     )
     for encoder, count in sorted(held.embedded.items()):
-        output.line(f"  {count} embedded by {plain(encoder)}")
+        output.line(f"  {count} embedded by {encoder}")
     if folders:
         rows = [
             (

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from t2itui import __version__
-from t2itui.cli.support import boundary, streams
+from t2itui import __version__, streams
+from t2itui.cli.support import boundary
 from t2itui.cli.support.context import Context, Exit, pass_context
 
 if TYPE_CHECKING:
@@ -35,6 +38,18 @@ COMMANDS = {
 """The one-line helps stand here so that `--help` imports no command."""
 
 
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """What click says of the arguments quotes them."""
+    try:
+        yield
+    except click.ClickException as error:
+        from t2itui.text.plain import plain
+
+        error.message = plain(error.message)  # type: ignore[misc]
+        raise
+
+
 class LazyGroup(click.Group):
     """A group whose commands live in `t2itui.cli.<name>` as `command`."""
 
@@ -47,6 +62,14 @@ class LazyGroup(click.Group):
         command = import_module(f"t2itui.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        with _plain_errors():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        with _plain_errors():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -88,9 +111,12 @@ def open_app(context: Context) -> None:
             "`t2itui index DIR`, or `t2itui --help` for all commands."
         )
     settings = context.settings()
-    from t2itui.crash import keep_log
+    from t2itui.crash import log_errors
 
-    keep_log(context.home)
+    log_errors(context.home)
+    from t2itui.terminal import TerminalDriver, Watch, end_at_signals
+
+    end_at_signals()
     # The terminal is asked what it can draw before the app takes it over.
     from t2itui.graphics import detect
 
@@ -104,8 +130,13 @@ def open_app(context: Context) -> None:
         return Engine.open(settings.engine(context.home))
 
     session = Session(graphics=graphics, settings=settings, home=context.home)
-    app = T2ITuiApp(open_engine, session)
-    app.run()
+    app = T2ITuiApp(open_engine, session, driver_class=TerminalDriver)
+
+    async def run() -> None:
+        Watch(app.leave).start()
+        await app.run_async()
+
+    asyncio.run(run())
     raise SystemExit(app.return_code or int(Exit.ANSWERED))
 
 

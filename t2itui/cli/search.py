@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -14,17 +15,37 @@ import click
 from engine import disk, numbers
 from engine.collections import BUILT_IN
 from engine.scoring.registry import search_scorers
+from engine.search.query import BY_CONTENT
 from engine.states import GenerateMode
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, waiting_for_models
 from t2itui.cli.support.receipts import write_answer, write_json
-from t2itui.text.plain import plain
 from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.requests import SearchRequest
     from engine.results import Receipt, SearchResult
+
+
+class PictureName(click.Path):
+    """A file, or `sha256:` and the digits of a picture's content."""
+
+    name = "PICTURE"
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        if str(value).startswith(BY_CONTENT):
+            return Path(str(value))
+        return disk.from_root(Path(str(super().convert(value, param, ctx))))
+
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
@@ -33,8 +54,8 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 @click.argument("text", nargs=-1)
 @click.option(
     "--like",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Rank by likeness to this picture instead of a text.",
+    type=PictureName(),
+    help="Rank by likeness to this picture instead of a text: a file, or sha256:HASH.",
 )
 @click.option(
     "--top", type=Whole(min=0), default=20, show_default=True, help="Pictures; 0 for all."
@@ -129,7 +150,7 @@ def command(
         encoder_id=encoder,
         offline=offline,
     )
-    picture = None if like is None else disk.from_root(like)
+    picture = like
     output = Output(as_json=as_json)
 
     async def work(engine: Engine) -> Exit:
@@ -186,7 +207,7 @@ async def _generate(engine: Engine, receipt: Receipt, output: Output, *, only_pa
     if best.score is None or best.score.match < receipt.threshold:
         return Exit.NOTHING_PASSED
     if only_path:
-        output.line(plain(best.path))
+        output.line(best.path)
     return Exit.ANSWERED
 
 
@@ -198,9 +219,12 @@ async def _ask(engine: Engine, request: SearchRequest, picture: Path | None) -> 
 
 def _write_paths(result: SearchResult, output: Output, end: str) -> None:
     to_terminal = sys.stdout.isatty()
-    for row in result.rows:
-        if row.match >= result.receipt.threshold:
+    passing = [row for row in result.rows if row.match >= result.receipt.threshold]
+    if missing := sum(row.missing for row in passing):
+        output.say(f"note: {missing} more passed and are not on the disk any more")
+    for row in passing:
+        if not row.missing:
             if to_terminal:
-                output.line(plain(row.path))
+                output.line(row.path)
             else:
                 output.path(row.path, end)

@@ -1,5 +1,7 @@
 """Makes text from outside (file names, captions, metadata) safe to draw in a terminal cell."""
 
+import json
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -17,6 +19,15 @@ _IGNORABLE = frozenset(
         ),
     )
 )
+
+
+_IN_JSON = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0001-\U000e007f]"
+)
+"""What a terminal obeys, shows not at all, or takes for the end of a line, beside C0 controls."""
 
 
 def plain(text: str) -> str:
@@ -64,3 +75,12 @@ def _limit_marks(text: str) -> str:
         if marks <= MAX_MARKS:
             kept.append(character)
     return "".join(kept)
+
+
+def plain_json(text: str) -> str:
+    """Return JSON with the same value, and nothing in it that a terminal would obey.
+
+    JSON itself escapes C0 controls alone. U+2028 and U+2029 are ends of lines to many a reader of
+    JSON lines.
+    """
+    return _IN_JSON.sub(lambda match: json.dumps(match[0])[1:-1], text)

@@ -102,8 +102,8 @@ def filter_words(filters: Filters) -> str:
 def short_path(folder: Path) -> str:
     """Return a path, from ~ on where it lies in the person's own folder."""
     try:
-        return str(Path("~") / Path(scope_name(folder)).relative_to(Path.home()))
-    except (ValueError, RuntimeError):
+        return str(Path("~") / Path(scope_name(folder)).relative_to(disk.expanded("~")))
+    except ValueError:
         return scope_name(folder)
 
 

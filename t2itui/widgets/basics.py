@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
+from rich.cells import cell_len
+from rich.segment import Segment
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.color import Color
 from textual.containers import Middle, VerticalScroll
 from textual.content import Content
+from textual.filter import LineFilter
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -16,6 +21,29 @@ from textual.widgets import Checkbox, Static
 
 from t2itui.keys import bindings
 from t2itui.text.plain import plain
+
+_STEERING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+class NoControls(LineFilter):
+    """Takes what would steer the terminal out of every line that is drawn, whoever drew it.
+
+    The last resort for what was drawn without `plain`; a line stays as wide as it was.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        if all(segment.text.isprintable() for segment in segments):
+            return segments
+        return [
+            Segment(_STEERING.sub(_as_wide, text), style, control)
+            for text, style, control in segments
+        ]
+
+
+def _as_wide(match: re.Match[str]) -> str:
+    return "\N{REPLACEMENT CHARACTER}" * cell_len(match[0])
 
 
 class Backdrop(Widget):

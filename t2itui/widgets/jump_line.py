@@ -6,7 +6,7 @@ from textual import events
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from t2itui.keys import keys_of
+from t2itui.keys import key_of, keys_of
 
 
 class JumpLine(Input):
@@ -36,8 +36,9 @@ class JumpLine(Input):
         """The binding that jumps here, by its name in the table of keys."""
 
     def on_key(self, event: events.Key) -> None:
-        is_sign = event.is_printable and not (event.character or "").isalnum()
+        if not event.is_printable or event.character is None or event.character.isalnum():
+            return
         is_free = self.selected_text == self.value
-        if is_sign and is_free and event.key in keys_of(self._jump, self.app._keymap):
+        if is_free and key_of(event.character) in keys_of(self._jump, self.app._keymap):
             event.prevent_default()
             event.stop()

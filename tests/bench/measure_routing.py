@@ -51,7 +51,7 @@ from engine.scoring.matcher import Matcher
 from engine.search.text_embedder import random_prompts, rival_prompts
 from engine.workers.training_run import run
 from tests.e2e.class_words import MAY_GO_UNSAID, NOT_A_THING
-from tests.e2e.real_vectors import FOLDER, RealVectors, load
+from tests.e2e.real_vectors import RealVectors, load
 
 SPLIT = "routing words 1: "
 SIZES = (100, 300, 600, 1200, 1828)
@@ -151,7 +151,7 @@ class Words:
     def captions(self) -> NDArray[np.int8]:
         """How many captions of each photo hold each word, [words, photos]."""
         held: dict[str, list[str]] = {name: [] for name in self.real.names}
-        for line in (FOLDER / "captions.token").read_text(encoding="utf-8").splitlines():
+        for line in (self.real.folder / "captions.token").read_text(encoding="utf-8").splitlines():
             name, caption = line.split("\t", 1)
             if (photo := name.split("#")[0]) in held:
                 held[photo].append(f" {re.sub(r'[^a-z]+', ' ', caption.lower())} ")

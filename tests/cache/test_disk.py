@@ -60,6 +60,9 @@ def test_a_folder_that_may_not_be_entered_is_a_reason_too(locked: Path) -> None:
     with as_somebody():
         assert not disk.is_file(locked / "a.jpg")
         assert disk.refusal(locked / "a.jpg") == "Permission denied"
+        assert disk.is_denied(locked / "a.jpg")
+        assert not disk.is_denied("none.jpg")
+        assert not disk.is_denied(LONG)
         assert disk.matching(locked / "in", "*") == disk.entries(locked) == disk.below(locked) == []
 
 

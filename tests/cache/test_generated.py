@@ -13,6 +13,7 @@ from cache.files import missing_paths, put_files
 from cache.generated import (
     GeneratedRecord,
     NewGenerated,
+    Removal,
     find_generated,
     generated_for,
     list_generated,
@@ -118,7 +119,7 @@ def test_a_removed_picture_leaves_neither_row_nor_file(db: Database, home: Path)
     gone, stays = keep(db, home, b"one"), keep(db, home, b"two", replace(NEW, request_key="k2"))
     assert gone.picture_id is not None and stays.picture_id is not None
     embed(db, CLIP, [gone.picture_id, stays.picture_id])
-    assert remove_generated(db, home, [gone.picture_id, 999]) == 1
+    assert remove_generated(db, home, [gone.picture_id, 999]) == Removal(pictures=1)
     assert not Path(gone.path).exists()
     assert Path(stays.path).exists()
     assert list_generated(db, home, 10) == [stays]
@@ -128,7 +129,7 @@ def test_a_removed_picture_leaves_neither_row_nor_file(db: Database, home: Path)
 
 def test_a_picture_that_was_never_painted_is_not_removed(db: Database, home: Path) -> None:
     own = add_picture(db, picture_of(b"a photo"))
-    assert remove_generated(db, home, [own]) == 0
+    assert remove_generated(db, home, [own]) == Removal(pictures=0)
     assert counts(db).pictures == 1
 
 

@@ -39,6 +39,7 @@ def test_a_job_is_listed_with_its_latest_state_newest_first(db: Database) -> Non
     assert (listed[1].message, listed[1].request) == ("12 pictures", '{"folders": ["/a"]}')
     assert listed[1].updated_at >= listed[1].created_at
     assert [job.id for job in list_jobs(db, 1)] == [second]
+    assert {job.pid for job in listed} == {os.getpid()}
 
 
 def test_ids_set_aside_are_given_to_nobody_else(db: Database) -> None:
@@ -84,6 +85,16 @@ def test_a_process_is_alive_until_it_ends() -> None:
         assert is_alive(token)
         process.communicate("\n")
     assert not is_alive(token)
+
+
+def test_what_ended_and_waits_for_its_parent_is_not_alive() -> None:
+    """A container without an init never takes such remains away."""
+    code = "from cache.jobs import own_token; print(own_token(), flush=True)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        token = process.stdout.read().decode().strip()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_alive(token)
 
 
 def test_a_process_id_given_again_does_not_pass_for_the_first() -> None:

@@ -59,12 +59,12 @@ asyncio.run(main())
 
 PUBLIC = {
     *("engine", "engine.collections", "engine.doctor", "engine.engine", "engine.errors"),
-    *("engine.events", "engine.file_types", "engine.requests", "engine.results"),
-    *("engine.settings", "engine.states", "engine.untrusted.documents"),
+    *("engine.events", "engine.file_types", "engine.home_files", "engine.requests"),
+    *("engine.results", "engine.settings", "engine.states", "engine.untrusted.documents"),
     *("engine.comparing.files", "engine.comparing.known_scenes", "engine.comparing.sheet"),
     *("engine.evaluation.evaluator", "engine.evaluation.plots", "engine.evaluation.results"),
     *("engine.generation.generation", "engine.generation.recipe", "engine.generation.request"),
-    *("engine.jobs.codec", "engine.jobs.jobs"),
+    *("engine.jobs.codec", "engine.jobs.jobs", "engine.library.repair"),
     *("engine.models.generator_info", "engine.models.generators"),
     *("engine.models.parameters", "engine.models.schedulers"),
     *("engine.scoring", "engine.scoring.matcher", "engine.scoring.registry"),

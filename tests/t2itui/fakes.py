@@ -33,9 +33,9 @@ from engine.results import (
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
-from engine.states import JobKind
+from engine.states import JobKind, ZeroState
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.screen import SearchScreen
 from t2itui.session import Session
 from t2itui.settings import AppSettings
@@ -127,6 +127,21 @@ class FakeLabels:
         return {}
 
 
+class FakeZeros:
+    """Passes on that something was measured."""
+
+    def __init__(self) -> None:
+        self.listeners: list[Callable[[], None]] = []
+
+    def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def measured(self) -> None:
+        for listener in self.listeners:
+            listener()
+
+
 @dataclass
 class FakeSearcher:
     """Answers every query with the same scores, or the error it was given."""
@@ -141,6 +156,9 @@ class FakeSearcher:
     recorded: list[tuple[float, str]] = field(default_factory=list)
     labels: FakeLabels = field(default_factory=FakeLabels)
     warmed: list[str] = field(default_factory=list)
+    zeros: FakeZeros = field(default_factory=FakeZeros)
+    zero: ZeroState | None = None
+    """What answers are placed by."""
 
     async def warm_up(self, request: SearchRequest) -> None:
         self.warmed.append(request.query)
@@ -161,6 +179,9 @@ class FakeSearcher:
             warnings=self.notes,
             scores=self.scores,
         )
+
+    async def preview(self, request: SearchRequest) -> SearchResult:
+        return await self.scored(request)
 
     async def like(self, target: int | Path, request: SearchRequest) -> SearchResult:
         self.liked.append(target)
@@ -191,6 +212,7 @@ class FakeSearcher:
             passed=routing.passed,
             considered=len(self.scores.picture_ids),
             histogram=ranking.histogram(self.scores),
+            zero=self.zero,
             chance=None if self.scores.chance is None else self.scores.chance.half,
             chance_high=None if self.scores.chance is None else self.scores.chance.high,
             uncertain=routing.is_uncertain,
@@ -311,7 +333,7 @@ def fake_app(
     engine: FakeEngine, *, settings: AppSettings | None = None, start_query: str = ""
 ) -> T2ITuiApp:
     """The app over a made-up engine, its pictures drawn with half cells."""
-    graphics = Graphics(protocol="halfcell", reason="a test")
+    graphics = Graphics(protocol=GraphicsProtocol.HALF_CELLS, reason="a test")
     session = Session(graphics=graphics, settings=settings, start_query=start_query)
     return T2ITuiApp(engine.opener(), session)
 

@@ -26,15 +26,25 @@ from tests.t2itui.fakes import FakeEngine, fake_app
 app = fake_app(FakeEngine(60))
 app.session.home = Path(sys.argv[1])
 
-def fail():
+def fail(*_):
     password = "a local value"
     raise ValueError("bad \\x1b[31m name")
 
 async def fail_beside():
     fail()
 
+def show_what_cannot_be_drawn():
+    from textual.widget import Widget
+    Widget.render = fail
+    app.screen.mount(Widget())
+
+def leave_when_told():
+    if app.screen.query("Toast"):
+        app.set_timer(1, lambda: app.exit(return_code=7))
+
 def begin():
-    app.call_later({how})
+    app.set_interval(0.1, leave_when_told)
+    {how}
 
 app.call_after_refresh = lambda *_: app.set_timer(0.01, begin)
 app.run()
@@ -66,11 +76,20 @@ def run_on_terminal(code: str, home: Path) -> tuple[int, str]:
         os.close(outside)
 
 
-@pytest.mark.parametrize("how", ["fail", "lambda: app.run_worker(fail_beside())"])
-def test_an_unexpected_error_leaves_two_lines_a_private_log_and_exit_code_3(
-    tmp_path: Path, how: str
-) -> None:
+@pytest.mark.parametrize("how", ["app.call_later(fail)", "app.run_worker(fail_beside())"])
+def test_after_an_unexpected_error_the_app_goes_on(tmp_path: Path, how: str) -> None:
     code, written = run_on_terminal(CHILD.format(how=how), tmp_path)
+    log = tmp_path / "logs" / "crash.log"
+    assert code == 7
+    assert "An unexpected error" in written
+    assert "ValueError: bad ␛[31m name" in written
+    assert "Traceback (most" not in written
+    assert "in fail" in log.read_text()
+    assert "a local value" not in log.read_text()
+
+
+def test_a_broken_screen_leaves_two_lines_a_private_log_and_exit_code_3(tmp_path: Path) -> None:
+    code, written = run_on_terminal(CHILD.format(how="show_what_cannot_be_drawn()"), tmp_path)
     log = tmp_path / "logs" / "crash.log"
     after = written.rpartition("\x1b[?1049l")[2]
     lines = [line for line in re.sub(r"\x1b\[[?0-9;<>=]*[a-zA-Z]", "", after).splitlines() if line]

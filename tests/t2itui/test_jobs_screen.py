@@ -1,6 +1,7 @@
 """The jobs screen lists the jobs of all sessions and starts them again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,11 +121,12 @@ async def test_a_running_job_tells_its_progress_and_notes_and_can_be_cancelled_t
 
 async def test_a_job_of_another_instance_is_neither_cancelled_nor_started_twice() -> None:
     engine = FakeEngine()
-    engine.jobs.earlier = [record(900, "running")]
+    engine.jobs.earlier = [replace(record(900, "running"), pid=41)]
     app = HostApp(engine, JobsScreen)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
         assert "elsewhere" in listed(screen)[0]
+        assert "kill 41 ends it" in str(screen.story.render())
         await pilot.press("x", "r", "enter")
         await pilot.pause()
         assert engine.indexed == []

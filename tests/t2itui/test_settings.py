@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import T2IError
 from t2itui.settings import AppSettings, SettingsError, home_folder, load, save, settings_file
 
 
@@ -47,3 +48,18 @@ def test_the_home_folder_is_the_option_then_the_variable_then_the_platforms(
     assert home_folder() == tmp_path / "variable"
     monkeypatch.delenv("T2ITUI_HOME")
     assert home_folder().name == "t2itui"
+
+
+@pytest.mark.parametrize("named", ["~nobody-of-that-name/x", ""])
+def test_without_a_home_the_message_says_how_to_name_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named: str
+) -> None:
+    def refuse(*args: object, **kw: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setenv("T2ITUI_HOME", named)
+    monkeypatch.setattr("platformdirs.user_data_path", refuse)
+    with pytest.raises(T2IError) as caught:
+        home_folder()
+    assert "--home" in caught.value.hint
+    assert home_folder(tmp_path) == tmp_path

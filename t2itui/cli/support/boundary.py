@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from t2itui.cli.support import streams
+from t2itui import streams
 from t2itui.cli.support.context import Exit, Output
 
 
@@ -61,12 +62,9 @@ def _attempt(work: Callable[[], int], home: Callable[[], Path | None]) -> int:
 
 
 def _found(home: Callable[[], Path | None]) -> Path | None:
-    from engine.errors import T2IError
-
-    try:
+    with suppress(Exception):
         return home()
-    except T2IError:
-        return None
+    return None
 
 
 def _code_of(work: Callable[[], object]) -> int:

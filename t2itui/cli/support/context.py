@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from t2itui.cli.support.streams import OutputLostError, is_closed, says_all
-from t2itui.text.plain import plain
+from t2itui.streams import OutputLostError, is_closed, says_all
+from t2itui.text.plain import plain, plain_json
 from t2itui.text.tables import write_table
 
 if TYPE_CHECKING:
@@ -77,17 +77,20 @@ class Context:
         work: Callable[[Engine], Awaitable[Exit]],
         *,
         with_jobs: bool = False,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Open the engine, do the work and end the process with its exit code.
+
+        `before` is done first, while nothing has the cache open.
 
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
         from engine.errors import T2IError
-        from t2itui.crash import keep_log, last_words
+        from t2itui.crash import last_words, log_errors
 
-        keep_log(self.home)
+        log_errors(self.home)
         try:
-            code = int(asyncio.run(self._with_engine(work, with_jobs)))
+            code = int(asyncio.run(self._with_engine(work, with_jobs, before)))
         except KeyboardInterrupt:
             output.say("cancelled")
             code = Exit.CANCELLED
@@ -102,25 +105,30 @@ class Context:
         raise SystemExit(int(code))
 
     async def _with_engine(
-        self, work: Callable[[Engine], Awaitable[Exit]], with_jobs: bool
+        self,
+        work: Callable[[Engine], Awaitable[Exit]],
+        with_jobs: bool,
+        before: Callable[[], Awaitable[None]] | None,
     ) -> Exit:
         from engine.engine import Engine
 
+        if before is not None:
+            await before()
         settings = self.settings().engine(self.home)
-        async with Engine.open(settings, with_jobs=with_jobs) as engine:
+        opening = Engine.open(settings, with_jobs=with_jobs, measures_beside=False)
+        async with opening as engine:
             return await work(engine)
 
 
 pass_context = click.make_pass_decorator(Context, ensure=True)
 
 
-_UNSAFE = [*range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-_ESCAPES = {code: f"\\u{code:04x}" for code in [*_UNSAFE, *range(0xD800, 0xE000)]}
-"""JSON leaves these as they are; a terminal would obey them."""
-
-
 class Output:
-    """Writes for a person, or JSON lines where a program reads."""
+    """Writes for a person, or JSON lines where a program reads.
+
+    Nothing else writes (`tests/t2itui/cli/test_untrusted_text.py`), and untrusted text is made
+    safe here, so that no command can forget it.
+    """
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
@@ -128,12 +136,12 @@ class Output:
     def record(self, kind: str, values: Mapping[str, object]) -> None:
         """Write one JSON line of type `kind` to stdout."""
         text = json.dumps({"type": kind, **values}, ensure_ascii=not says_all(), allow_nan=False)
-        sys.stdout.write(text.translate(_ESCAPES) + "\n")
+        sys.stdout.write(plain_json(text) + "\n")
         sys.stdout.flush()
 
     def line(self, text: str = "", *, dim: bool = False, bold: bool = False) -> None:
         """Write one line of a result for a person; colours go where stdout is no terminal."""
-        click.echo(click.style(text, dim=dim or None, bold=bold or None))
+        click.echo(click.style(plain(text), dim=dim or None, bold=bold or None))
 
     def path(self, path: str, end: str) -> None:
         """Write a path to stdout for a program that opens it: the bytes of the name."""

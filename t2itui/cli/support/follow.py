@@ -29,7 +29,7 @@ from engine.events import (
 )
 from engine.states import GenerationPhase
 from t2itui.cli.support.context import Exit
-from t2itui.cli.support.streams import OutputLostError
+from t2itui.streams import OutputLostError
 from t2itui.text.plain import plain
 from t2itui.text.words import rate_words
 
@@ -93,7 +93,7 @@ def _report(end: JobFinished | JobFailed | JobCancelled, output: Output, *, quie
     match end:
         case JobFinished(message=message):
             if not (output.as_json or quiet):
-                output.closing(plain(message))
+                output.closing(message)
             return Exit.ANSWERED
         case JobFailed(message=message, hint=hint, error=error, exit_code=code):
             output.error(error or "JobFailed", message, hint)
@@ -317,7 +317,7 @@ def _write_pictures(
         score = picture.score
         match = "  -   " if score is None else f"{score.match:6.3f}"
         cosine = "  -   " if score is None else f"{score.cosine:+.3f}"
-        output.line(f"{match}  {cosine}  {plain(picture.path)}")
+        output.line(f"{match}  {cosine}  {picture.path}")
     seeds = ", ".join(str(picture.seed) for picture in pictures)
     if end is not None:
         output.say(f"{end.message}; seed {seeds}")

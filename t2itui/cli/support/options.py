@@ -140,6 +140,7 @@ async def waiting_for_models(engine: Engine, work: Coroutine[None, None, T]) -> 
 
 async def _show(engine: Engine, task: asyncio.Future[T]) -> None:
     from rich.console import Console
+    from rich.text import Text
 
     started = time.monotonic() - QUIET_S
     with Console(stderr=True).status("") as status:
@@ -149,5 +150,6 @@ async def _show(engine: Engine, task: asyncio.Future[T]) -> None:
             ]
             words = "; ".join(f"{worker.source}: {worker.state}" for worker in busy) or "searching"
             seconds = time.monotonic() - started
-            status.update(f"{plain(words)}  {seconds:.0f} s, Ctrl-C stops", spinner="line")
+            shown = Text(f"{plain(words)}  {seconds:.0f} s, Ctrl-C stops")
+            status.update(shown, spinner="line")
             await asyncio.wait([task], timeout=0.5)

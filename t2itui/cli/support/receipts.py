@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from engine import numbers
 from t2itui.cli.support.context import Output
-from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,13 +47,15 @@ def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
         "chance": receipt.chance,
         "chance_high": receipt.chance_high,
         "uncertain": receipt.uncertain,
+        "zero": receipt.zero,
+        "zero_pictures": receipt.zero_pictures,
     }
 
 
 def row_json(row: ResultRow) -> dict[str, object]:
     """The fields of a result as `--json` writes them."""
     values = asdict(row)
-    order = ("rank", "path", "sha256", "cosine", "match", "synthetic")
+    order = ("rank", "path", "sha256", "cosine", "match", "synthetic", "missing")
     return {name: values[name] for name in order}
 
 
@@ -63,11 +64,11 @@ def write_answer(result: SearchResult, output: Output) -> None:
     receipt = result.receipt
     how = "cached" if result.cached else "with the model"
     output.line(
-        f"{receipt.route}: {plain(receipt.reason)}  ({result.seconds * 1000:.0f} ms, {how})",
+        f"{receipt.route}: {receipt.reason}  ({result.seconds * 1000:.0f} ms, {how})",
         bold=True,
     )
     output.line(
-        f"{receipt.encoder}  match: {plain(receipt.matcher)}  ranked by {receipt.ranked_by}"
+        f"{receipt.encoder}  match: {receipt.matcher}  ranked by {receipt.ranked_by}"
         f"  receipt {receipt.id}",
         dim=True,
     )
@@ -80,8 +81,9 @@ def write_answer(result: SearchResult, output: Output) -> None:
     for row in result.rows:
         passes = row.match >= receipt.threshold
         mark = "*" if passes else " "
+        path = row.path + ("  (not on the disk any more)" if row.missing else "")
         output.line(
-            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {plain(row.path)}",
+            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {path}",
             dim=not passes,
         )
 

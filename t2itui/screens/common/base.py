@@ -13,7 +13,7 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
-from textual.worker import Worker
+from textual.worker import Worker, WorkerState
 
 from engine.errors import T2IError
 from t2itui.screens.jobs.strip import JobsStrip
@@ -88,6 +88,14 @@ class AppScreen(Screen[None], Backdrop):
     def run_beside(self, work: Work, *, group: str, exclusive: bool = False) -> None:
         """Run what a controller waits for."""
         _: Worker[None] = self.run_worker(work, group=group, exclusive=exclusive)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Wait no more for work that ended on an error, of which the app has told."""
+        if event.state is WorkerState.ERROR:
+            self.follow_failed_work(event.worker.group)
+
+    def follow_failed_work(self, group: str) -> None:
+        """Show that what a group of workers was to bring does not come."""
 
     def fulfil(self, intent: ShowScreen) -> None:
         """Do what another screen asked for; the app has brought this one to the front."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from engine import disk
 from engine.collections import BUILT_IN
 from engine.comparing.sheet import (
     ComparisonSheet,
@@ -184,4 +185,4 @@ class SheetFiles:
 def _proposed(sheet: ComparisonSheet, suffix: str) -> Path:
     """A name in the current folder after the first picture."""
     first = sheet.pictures[0] if sheet.pictures else "comparison"
-    return Path.cwd() / f"{PurePath(first).stem}{suffix}"
+    return disk.from_root(".") / f"{PurePath(first).stem}{suffix}"

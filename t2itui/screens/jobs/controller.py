@@ -16,6 +16,7 @@ CUT_OFF = (
     "It did not finish before the program ended. j shows it; r there runs it again, and d asks no"
     " more about a painting."
 )
+GOES_ON = "It runs in another instance of the program, or in the background. j shows it."
 
 
 class JobsController:
@@ -61,7 +62,7 @@ class JobsController:
                 self._session.board.dismiss(view.job_id)
 
     async def report_lost(self, engine: Engine) -> None:
-        """Say so where the last job of the session before was cut off."""
+        """Say so where the last job of the session before was cut off, or goes on without one."""
         try:
             last = await engine.jobs.remembered(1)
         except CacheError:
@@ -70,3 +71,5 @@ class JobsController:
             self._session.notify(
                 CUT_OFF, title=last[0].title, severity="warning", seconds=PROBLEM_SHOWN_S
             )
+        elif last and JobState(last[0].state).is_active:
+            self._session.notify(GOES_ON, title=last[0].title, seconds=PROBLEM_SHOWN_S)

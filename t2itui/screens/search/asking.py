@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import T2IError
 from engine.requests import Filters, SearchRequest
+from engine.states import Route, ZeroState
 from t2itui.session import TaskHost, Work
 from t2itui.text.shell_commands import request_of, search_command
+from t2itui.text.words import counted
 
 if TYPE_CHECKING:
     from engine.engine import Engine
-    from engine.results import SearchResult
+    from engine.results import Receipt, SearchResult
     from t2itui.screens.search.listing import Listing
     from t2itui.session import Session
 
@@ -39,9 +41,24 @@ class AnswerView(TaskHost, Protocol):
     def show_error(self, error: T2IError) -> None:
         """Say why there is none."""
 
+    def suggest_refresh(self, words: str) -> bool:
+        """Say that another answer may be had, beside the one in sight; False if none is."""
+
+
+MEASURED = "What is reached by chance is measured now"
+ANOTHER_ROUTE = {
+    Route.RETRIEVE: f"{MEASURED}, and there are pictures that answer: r shows them",
+    Route.GENERATE: f"{MEASURED}, and by that no picture answers: r decides anew",
+}
+OTHERS_PASS = f"{MEASURED}, and by that {{passed}} pass: r decides anew"
+
 
 class AskingController:
-    """Holds what is asked, and has the library ranked beside the screen."""
+    """Holds what is asked, and has the library ranked beside the screen.
+
+    An answer that was decided by less than the library as it is stays as it is: once more is known
+    and would change it, that is said, and the person decides when.
+    """
 
     def __init__(self, session: Session, view: AnswerView) -> None:
         self._session = session
@@ -50,6 +67,37 @@ class AskingController:
         """What was asked last, answered or not."""
         self.filters = Filters(synthetic=session.settings.synthetic)
         """What the next query is asked with."""
+        self._shown: Receipt | None = None
+        """That of the answer in sight."""
+
+    def follow_measuring(self) -> None:
+        """Look at an answer again when what it was placed by is measured."""
+        if self._session.engine is not None:
+            self._session.engine.searcher.zeros.subscribe(self._look_again)
+
+    def _look_again(self) -> None:
+        shown = self._shown
+        if shown is not None and shown.zero not in (None, ZeroState.CURRENT):
+            self._view.run_beside(partial(self._decide_again, shown), group="again", exclusive=True)
+
+    async def _decide_again(self, shown: Receipt) -> None:
+        engine = self._session.engine
+        if engine is None:
+            return
+        with suppress(T2IError):  # What is wrong is said when the query is asked.
+            request = request_of(shown, top=1)
+            result = await engine.searcher.preview(request)
+            self._view.call_later(self._compare, shown, result.receipt)
+
+    def _compare(self, shown: Receipt, now: Receipt) -> None:
+        """Say what would be decided now, if that is another decision and the answer is in sight."""
+        if self._shown is not shown or now.zero != ZeroState.CURRENT:
+            return
+        if now.route != shown.route:
+            self._view.suggest_refresh(ANOTHER_ROUTE[now.route])
+        elif now.passed != shown.passed:
+            passed = counted(now.passed, "picture")
+            self._view.suggest_refresh(OTHERS_PASS.format(passed=passed))
 
     def search(self, query: str) -> None:
         """Answer a query as soon as the engine is there."""
@@ -156,7 +204,7 @@ class AskingController:
             self._view.call_later(self._take_answer, listing)
 
     def _take_answer(self, listing: Listing) -> None:
-        receipt = listing.result.receipt
+        receipt = self._shown = listing.result.receipt
         if listing.is_stored or self.request is None:
             self.request = request_of(receipt, top=self._session.settings.top)
         self.request = replace(self.request, query=receipt.query)

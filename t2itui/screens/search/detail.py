@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from engine import disk
 from engine.collections import BUILT_IN
 from t2itui.graphics.picture import Picture
 from t2itui.screens.search.card import CardContent
@@ -134,7 +135,7 @@ class Detail(Vertical):
             return [Content("")] * 4
         shown = self._card.shown
         path = Path(shown.path)
-        home = Path.home()
+        home = disk.expanded("~")
         folder = str(path.parent)
         ships = path.parent == BUILT_IN.folder
         if ships:

@@ -109,6 +109,7 @@ class SearchScreen(AppScreen):
 
     def on_mount(self) -> None:
         self.until_unmount(self.session.when_open(self.collection.begin))
+        self.until_unmount(self.session.when_open(self.asking.follow_measuring))
         self.until_unmount(self.session.job_events.subscribe(self.follow_job))
         self.until_unmount(self.session.open_failed.subscribe(self.show_error))
         self.query_line.input.focus()
@@ -365,13 +366,17 @@ class SearchScreen(AppScreen):
         else:
             self.query_line.input.blur()
 
-    def _stop_waiting(self) -> None:
+    def _stop_waiting(self, why: str = "cancelled") -> None:
         self.workers.cancel_group(self, SEARCHING)
         self.waiting.stop()
         if self.results.listing is not None:
             self.route_line.show_decision(self.results.listing)
         else:
-            self.route_line.show_hint("cancelled")
+            self.route_line.show_hint(why)
+
+    def follow_failed_work(self, group: str) -> None:
+        if group == SEARCHING and self.is_waiting:
+            self._stop_waiting("not answered")
 
     def action_again(self) -> None:
         """Search again, over the library as it is now; open it where that failed before."""

@@ -45,7 +45,7 @@ async def main(disk: Path) -> dict[str, object]:
         "hint": failed.hint,
         "rows": len(records),
         "whole": sum(Path(record.path).is_file() for record in records),
-        "partial": sum(path.endswith(".partial") for path in contents(home)),
+        "partial": sum(path.endswith(".partial") for path in contents(home).paths),
         "damage": await cache.read(quick_check),
     }
     filler.unlink()

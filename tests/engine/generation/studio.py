@@ -49,7 +49,7 @@ def colour_in(text: str) -> str | None:
 
 
 class ColourEncoders(Encoders):
-    """Pictures lie at their colour, texts at the colour they name; other texts far from all."""
+    """Pictures lie at their colour, texts at the colour they name, other texts anywhere."""
 
     embedded = 0
 
@@ -88,16 +88,12 @@ class ColourEncoders(Encoders):
 
 def _text_vector(text: str) -> FloatArray:
     colour = colour_in(text)
-    vector = np.zeros(DIM, np.float32)
     if colour is not None:
+        vector = np.zeros(DIM, np.float32)
         vector[list(COLOURS).index(colour)] = 1
         return vector
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-    random = np.random.default_rng(seed)
-    vector[3:] = random.standard_normal(DIM - 3)
-    # Rather unlike all colours, and no two of them equally so.
-    vector[:3] = 0.3 * random.standard_normal(3) - 0.3
-    return vector
+    return np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
 
 
 @dataclass

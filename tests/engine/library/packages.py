@@ -38,6 +38,7 @@ def make_package(place: Path, *, encoder_id: str = "book@1", count: int = 4) -> 
         vectors=place / "gallery.safetensors",
         thumbnails=place / "thumbnails.safetensors",
         matcher=place / "matcher.safetensors",
+        zeros=place / "zeros.json",
     )
     thumbnails: dict[str, NDArray[Any]] = {
         "data": np.concatenate(parts),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ class FakeEncoders:
     """Embeds a picture as its mean colours, and waits when the test closes the gate."""
 
     id: str = "fake"
+    spec: InputSpec = SPEC
     error: EngineError | None = None
     embedded: int = 0
     calls: list[int] = field(default_factory=list)
@@ -55,7 +56,7 @@ class FakeEncoders:
     async def describe(self, source: str) -> EncoderInfo:
         if self.error is not None:
             raise self.error
-        return facts(self.id, source)
+        return replace(facts(self.id, source), spec=self.spec)
 
     async def load(self, source: str) -> LoadedEncoder:
         self.loads += 1

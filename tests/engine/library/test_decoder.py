@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,9 +13,12 @@ from PIL import Image
 
 from engine.errors import PictureError
 from engine.models.input_spec import SQUASH, InputSpec, prepare
+from engine.models.messages import Json, Reply
+from engine.states import FailureCause
 from engine.workers import decoder
 from engine.workers import decoder as pixels
-from engine.workers.decoder import DecoderSetup, UnreadableError, read_picture
+from engine.workers.decoder import DecoderSetup, DecoderWorker, UnreadableError, read_picture
+from engine.workers.loop import Call, Outlet
 from tests.engine.library.pictures import SPEC, pattern, save
 
 SETUP = DecoderSetup(
@@ -117,3 +121,40 @@ def test_a_forbidden_file_may_be_readable_another_time(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(UnreadableError, match="Permission denied"):
         read_picture(str(path), SETUP, anyway=False, known_only=False)
+
+
+def asked(path: Path, **fields: Json) -> Call:
+    request = Reply(fields={"path": str(path), "anyway": False, "known_only": False, **fields})
+    return Call(1, "read", 1, request, Outlet(io.BytesIO()))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError("out of memory error when reading")])
+def test_want_of_memory_is_no_fault_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def short(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(decoder, "_decode", short)
+    worker = DecoderWorker()
+    worker._setup = SETUP
+    assert worker.read(asked(save(tmp_path / "a.png"))).fields == {
+        "refused": "there was not enough memory to decode it",
+        "cause": FailureCause.MOMENT,
+    }
+
+
+def test_settings_that_fit_no_picture_are_the_encoders_fault(tmp_path: Path) -> None:
+    worker = DecoderWorker()
+    worker._setup = replace(SETUP, spec=replace(SPEC, shortest_edge=0))
+    fields = worker.read(asked(save(tmp_path / "a.png"))).fields
+    assert fields["cause"] == FailureCause.MODEL
+    assert "the encoder's picture settings" in str(fields["refused"])
+
+
+def test_a_broken_file_is_its_own_fault(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"no picture")
+    worker = DecoderWorker()
+    worker._setup = SETUP
+    assert worker.read(asked(path)).fields["cause"] == FailureCause.FILE

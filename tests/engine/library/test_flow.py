@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from engine.jobs.jobs import Job, Jobs, Outcome
 from engine.library.indexing import Indexer
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
-from tests.engine.library.pictures import FakeEncoders, fill, pattern, save
+from tests.engine.library.pictures import SPEC, FakeEncoders, fill, pattern, save
 
 
 @dataclass
@@ -167,6 +167,38 @@ async def test_a_vanished_file_is_marked_and_comes_back_unread(shop: Shop) -> No
     await shop.index()
     found = await shop.counts()
     assert (found.vanished, found.present, shop.encoders.embedded) == (0, 3, 3)
+
+
+async def test_a_picture_that_one_encoder_cannot_take_is_taken_by_another(shop: Shop) -> None:
+    """A known picture stays present, and the encoder is not asked again until it changes."""
+    fill(shop.root, 2)
+    shop.encoders.spec = replace(SPEC, shortest_edge=0)
+    assert "2 unreadable" in await shop.index()
+    assert "2 known to be bad" in await shop.index()
+    assert {record.cause for record in await shop.cache.read(failures, None)} == {"model"}
+    shop.encoders.id, shop.encoders.spec = "other", SPEC
+    assert "2 new" in await shop.index()
+    assert (await shop.counts()).failures == 0
+    shop.encoders.id, shop.encoders.spec = "fake", replace(SPEC, shortest_edge=0)
+    assert "2 unreadable" in await shop.index()
+    assert (await shop.counts()).present == 2
+    assert "2 known to be bad" in await shop.index()
+    shop.encoders.spec = SPEC
+    await shop.index()
+    found = await shop.counts()
+    assert (found.failures, found.embedded) == (0, {"fake": 2, "other": 2})
+
+
+async def test_folders_are_left_out_as_asked_and_counted(shop: Shop) -> None:
+    fill(shop.root, 2)
+    fill(shop.root / "raw", 3, first=10)
+    fill(shop.root / "@eaDir", 3, first=20)
+    assert "5 new, 1 left out" in await shop.index()
+    request = IndexRequest(folders=(shop.root,), encoder="fake", exclude=("raw/",))
+    outcome = await shop.jobs.start(shop.indexer.job(request)).wait()
+    assert "2 unchanged, 2 left out" in outcome.message
+    found = await shop.counts()
+    assert (found.pictures, found.vanished) == (2, 0)
 
 
 async def test_a_changed_file_is_read_again(shop: Shop) -> None:

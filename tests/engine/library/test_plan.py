@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,20 @@ from engine.events import JobEvent, JobProgress
 from engine.jobs.progress import ProgressReporter
 from engine.library.folders import ScannedFolder, check_roots, walk
 from engine.library.indexing import sentence
-from engine.library.plan import FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
+from engine.library.plan import (
+    DECODER_ATTEMPTS,
+    Blame,
+    FileTask,
+    KnownFiles,
+    ScanPlan,
+    make_plan,
+    sample_evenly,
+)
 from engine.results import IndexSummary
+from engine.states import FailureCause
 
 ROW = (10, 5, 1, True)
+BLAME = Blame(decoder="pillow 12", model="clip 224")
 
 
 def folder(path: str, *names: str, error: str = "") -> ScannedFolder:
@@ -31,14 +42,19 @@ def planned(
 ) -> ScanPlan:
     plan = ScanPlan()
     known = KnownFiles(
-        files=files, failures={record.path: record for record in bad}, missing=missing
+        files=files,
+        failures={record.path: record for record in bad},
+        missing=missing,
+        blame=BLAME,
     )
     make_plan(plan, folders, known)
     return plan
 
 
 def failure(path: str, size: int = 10) -> FailureRecord:
-    return FailureRecord(path=path, size=size, mtime_ns=5, reason="bad", failed_at=0.0)
+    return FailureRecord(
+        path=path, size=size, mtime_ns=5, reason="bad", failed_at=0.0, blamed=BLAME.decoder
+    )
 
 
 def test_only_names_that_promise_a_picture_are_found_in_order(tmp_path: Path) -> None:
@@ -123,14 +139,92 @@ def test_a_bad_file_waits_until_it_changes() -> None:
     bad = (failure("/r/same"), failure("/r/changed", size=11))
     plan = planned([folder("/r", "same", "changed")], {}, bad)
     assert plan.known_bad == 1
-    assert plan.tasks == [FileTask("/r/changed", 10, 5, None, False, True)]
+    assert plan.tasks == [FileTask("/r/changed", 10, 5, None, False, True, bad[1])]
     assert plan.forgiven == []
+
+
+@pytest.mark.parametrize(
+    ("cause", "blamed", "attempts", "is_tried"),
+    [
+        (FailureCause.FILE, BLAME.decoder, 1, False),
+        (FailureCause.FILE, "pillow 11", 9, True),
+        (FailureCause.DECODER, BLAME.decoder, DECODER_ATTEMPTS - 1, True),
+        (FailureCause.DECODER, BLAME.decoder, DECODER_ATTEMPTS, False),
+        (FailureCause.DECODER, "pillow 11", DECODER_ATTEMPTS, True),
+        (FailureCause.MODEL, BLAME.model, 1, False),
+        (FailureCause.MODEL, "chinese-clip 224", 1, True),
+        (FailureCause.MOMENT, BLAME.decoder, 99, True),
+    ],
+)
+@pytest.mark.parametrize("has_row", [False, True])
+def test_a_failure_is_tried_again_when_what_failed_has_changed(
+    cause: FailureCause, blamed: str, attempts: int, is_tried: bool, has_row: bool
+) -> None:
+    """With a row the file is known, under another encoder, and lacks this one's embedding."""
+    bad = replace(failure("/r/a.jpg"), cause=cause, blamed=blamed, attempts=attempts)
+    files = {"/r/a.jpg": ROW} if has_row else {}
+    plan = planned([folder("/r", "a.jpg")], files, (bad,), frozenset([1]))
+    assert plan.tasks == ([FileTask("/r/a.jpg", 10, 5, None, has_row, True, bad)] * is_tried)
+    assert plan.known_bad == (not is_tried)
+    assert plan.forgiven == []
+
+
+def test_failures_in_a_row_are_counted_while_they_are_the_same() -> None:
+    before = replace(failure("/r/a.jpg"), cause=FailureCause.DECODER, attempts=1)
+    task = FileTask("/r/a.jpg", 10, 5, None, False, True, before)
+    assert task.failure("hung", FailureCause.DECODER, BLAME).attempts == 2
+    assert task.failure("empty", FailureCause.FILE, BLAME).attempts == 1
+    newer = Blame(decoder="pillow 13", model="")
+    assert task.failure("hung", FailureCause.DECODER, newer).attempts == 1
+    changed = FileTask("/r/a.jpg", 11, 6, None, False, True, before)
+    assert changed.failure("hung", FailureCause.DECODER, BLAME).attempts == 1
+
+
+@pytest.mark.parametrize("name", ["current", "loop.png"])
+def test_a_link_to_itself_is_named_and_hides_nothing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to(name)
+    (tmp_path / "below").mkdir()
+    gone = dict.fromkeys((f"{tmp_path}/dog.jpg", f"{tmp_path}/below/cat.jpg"), ROW)
+    plan = planned(list(walk([str(tmp_path)], threading.Event())), dict(gone))
+    assert plan.missing == list(gone)
+    assert plan.unreadable == []
+    assert [record.path for record in plan.failures] == [f"{tmp_path}/{name}"]
+
+
+def test_a_link_that_may_not_be_followed_hides_only_what_lies_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "album").symlink_to("/nowhere")
+    (tmp_path / "album2.jpg").touch()
+    files = {f"{tmp_path}/{name}": ROW for name in ("album/a.jpg", "album2.jpg", "b.jpg")}
+    real = os.scandir
+
+    class Locked:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self.name, self.path = entry.name, entry.path
+
+        def is_dir(self) -> bool:
+            raise PermissionError(13, "Permission denied")
+
+    class Listing(list[object]):
+        def __enter__(self) -> "Listing":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+    def scandir(path: str) -> object:
+        return Listing(Locked(e) if e.name == "album" else e for e in real(path))
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    plan = planned(list(walk([str(tmp_path)], threading.Event())), files)
+    assert plan.missing == [f"{tmp_path}/b.jpg"]
+    assert [record.reason for record in plan.failures] == ["Permission denied"]
 
 
 def test_files_that_were_not_sampled_have_not_vanished() -> None:
     names = [f"{number}.jpg" for number in range(20)]
     files = {f"/r/{name}": ROW for name in names}
-    plan, known = ScanPlan(), KnownFiles(files=files, failures={}, missing=frozenset())
+    plan, known = ScanPlan(), KnownFiles(files=files, failures={}, missing=frozenset(), blame=BLAME)
     make_plan(plan, [folder("/r", *names)], known, sample_evenly(["/r"], 5, seed=1))
     assert (plan.found, plan.unchanged, plan.missing) == (5, 5, [])
 

@@ -16,6 +16,7 @@ from engine.library.decoders import (
     open_decoders,
 )
 from engine.library.plan import FileTask
+from engine.states import FailureCause
 from tests.engine.library.pictures import SPEC, save
 
 
@@ -53,7 +54,7 @@ async def test_a_crash_costs_the_file_and_nothing_else(
     assert isinstance(bad, RefusedFile)
     assert "crashed" in bad.reason
     assert "SIGSEGV" in bad.reason
-    assert bad.is_final
+    assert bad.cause is FailureCause.DECODER
     assert isinstance(good, FileContent)
 
 
@@ -64,7 +65,9 @@ async def test_a_hang_costs_the_file_and_nothing_else(tmp_path: Path) -> None:
         await decoder.read(task(save(tmp_path / "first.png")))
         bad = await decoder.read(task(save(tmp_path / "hang.png")))
         assert bad == RefusedFile(
-            task=bad.task, reason="it could not be read within 2 seconds", is_final=True
+            task=bad.task,
+            reason="it could not be read within 2 seconds",
+            cause=FailureCause.DECODER,
         )
         assert isinstance(await decoder.read(task(save(tmp_path / "good.png"))), FileContent)
 

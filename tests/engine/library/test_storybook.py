@@ -32,6 +32,8 @@ from engine.requests import Filters, SearchRequest
 from engine.search.receipts import History
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
+from engine.states import ZeroState
+from engine.storybook.suggestions import SUGGESTIONS
 from tests.cache.rows import new_picture
 from tests.engine.library.packages import DIM, make_matcher, make_package, unit
 
@@ -286,3 +288,16 @@ async def test_a_kill_in_the_middle_leaves_nothing_and_the_next_start_enters_it(
     assert await cache.read(quick_check) == ""
     assert (await BuiltInCollection(cache, package).prepare()).pictures == 4
     await cache.aclose()
+
+
+async def test_what_its_queries_are_placed_by_ships(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it does not any more: python -m tools.storybook.gallery measure."""
+    monkeypatch.setattr("engine.search.zeros.background_logits", None)
+    settings = EngineSettings(home=cache.home)
+    searcher = Searcher(cache, Encoders(settings), settings, BuiltInCollection(cache))
+    for suggestion in SUGGESTIONS[:4]:
+        for text in (suggestion.english, suggestion.chinese):
+            result = await searcher.search(SearchRequest(query=text, offline=True))
+            assert result.receipt.zero == ZeroState.CURRENT

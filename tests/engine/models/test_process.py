@@ -261,6 +261,38 @@ async def test_a_log_that_cannot_be_written_does_not_stop_the_worker(tmp_path: P
     await process.aclose()
 
 
+async def test_a_parent_killed_while_the_worker_still_imports_leaves_none_behind(
+    tmp_path: Path,
+) -> None:
+    module = tmp_path / "slow_worker.py"
+    module.write_text("import time; time.sleep(60)")
+    program = f"""
+        import asyncio, sys
+        from pathlib import Path
+        from engine.models import process
+
+        async def main():
+            process._ROOT = Path({str(tmp_path)!r})
+            log = Path({str(tmp_path / "log")!r})
+            connection = await process.Connection.start(
+                "slow_worker", (), log=log, grace_s=60.0, silence_s=60.0
+            )
+            print(connection.pid, flush=True)
+            await asyncio.sleep(60)
+
+        asyncio.run(main())
+    """
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", textwrap.dedent(program), stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    assert is_alive(pid)
+    parent.send_signal(signal.SIGKILL)
+    await parent.wait()
+    assert await gone(pid, 2)
+
+
 @pytest.mark.parametrize("op", ["wait", "hang"])
 async def test_killing_the_parent_leaves_no_worker_behind(op: str, tmp_path: Path) -> None:
     program = f"""

@@ -101,7 +101,7 @@ def test_background_texts_that_are_all_alike_say_nothing() -> None:
     odds = odds_of(zero, np.ones((1, 30), np.float32))
     assert np.isfinite(odds).all()
     assert odds[0] < 0
-    placement = zero.place(0.7, np.arange(30, dtype=np.float32))
+    placement = zero.placement(0.7, np.arange(30, dtype=np.float32))
     assert placement.slope > 0
 
 
@@ -143,7 +143,7 @@ def test_a_mixture_is_taken_apart() -> None:
 def test_the_best_picture_passes_exactly_when_the_query_does() -> None:
     zero = zero_of(made(100))
     for logits in made(100, present=0.5, seed=8):
-        placement = zero.place(0.7, logits)
+        placement = zero.placement(0.7, logits)
         placed = placement(logits)
         odds = min(odds_of(zero, logits[None])[0], SURE)
         assert placed.max() == np.float32(odds)
@@ -154,7 +154,7 @@ def test_the_best_picture_passes_exactly_when_the_query_does() -> None:
 def test_the_order_of_pictures_stays_and_ties_stay_ties(pair_floor: float | None) -> None:
     zero = zero_of(made(200))
     logits = np.round(made(200, seed=9)[0], 1)
-    placed = zero.place(0.7, logits, pair_floor)(logits)
+    placed = zero.placement(0.7, logits, pair_floor)(logits)
     assert (np.diff(placed[np.argsort(logits, kind="stable")]) >= 0).all()
     assert len(np.unique(placed)) == len(np.unique(logits))
 
@@ -162,16 +162,16 @@ def test_the_order_of_pictures_stays_and_ties_stay_ties(pair_floor: float | None
 def test_nothing_passes_below_the_floor_of_pairs() -> None:
     zero = zero_of(made(100) - 50)
     logits = made(100, seed=10)[0] - np.float32(10)
-    assert zero.place(0.7, logits).odds > 0
-    assert zero.place(0.7, logits, pair_floor=0.0).odds == pytest.approx(APART * logits.max())
+    assert zero.placement(0.7, logits).odds > 0
+    assert zero.placement(0.7, logits, pair_floor=0.0).odds == pytest.approx(APART * logits.max())
 
 
 def test_the_floor_of_pairs_raises_nothing() -> None:
     zero = zero_of(made(100))
     logits = made(100, present=0.0, seed=11)[3] - np.float32(2)
-    unknown = zero.place(0.7, logits)
+    unknown = zero.placement(0.7, logits)
     assert unknown.odds < 0
-    assert zero.place(0.7, logits, pair_floor=-100.0).odds == unknown.odds
+    assert zero.placement(0.7, logits, pair_floor=-100.0).odds == unknown.odds
 
 
 def test_several_good_pictures_count_for_more_than_one() -> None:
@@ -265,3 +265,44 @@ def test_a_zero_says_how_much_it_rests_on() -> None:
     zero = zero_of(made(40))
     assert (zero.texts, zero.pictures, zero.sampled) == (TEXTS, 40, 40)
     assert replace(zero, sampled=20) != zero
+
+
+def test_a_tally_survives_its_values_to_the_last_digit() -> None:
+    tally = Tally.empty(TEXTS).joined(made(200))
+    back = Tally.from_values(json.loads(json.dumps(tally.as_values())))
+    assert np.array_equal(back.top, tally.top)
+    assert np.array_equal(back.total, tally.total)
+    assert back.seen == 200
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        Tally.from_values({"top": "x"})
+
+
+def test_a_picture_that_says_nothing_of_a_text_counts_as_the_mean_of_the_others() -> None:
+    logits = made(100)
+    silent = logits.copy()
+    silent[:, 7] = -np.inf
+    found = Tally.empty(TEXTS).joined(silent).evidence(100)
+    others = evidence_of(np.delete(logits, 7, axis=1))
+    assert np.allclose(found.chance, others.chance)
+    assert np.allclose(found.best, np.sort(np.delete(logits, 7, axis=1))[:, -5:].mean(axis=1))
+
+
+def test_where_no_picture_says_anything_there_is_no_zero() -> None:
+    nothing = Tally.empty(TEXTS).joined(np.full((TEXTS, 1), -np.inf, np.float32))
+    assert Zero.measure(near_of(TEXTS), nothing.evidence(1), pictures=1, sampled=1) is None
+
+
+def test_a_zero_that_stands_in_decides_by_its_own_scorer_and_keeps_the_order_of_the_other() -> None:
+    own, queries = made(100), made(100, present=0.5, seed=15)
+    zero = zero_of(own)
+    for row, other in enumerate(3 * made(100, seed=16) - 50):
+        mine, theirs = zero.placement(0.7, queries[row]), zero.stand_in(0.7, queries[row], other)
+        assert theirs.odds == mine.odds
+        placed = theirs(other)
+        assert placed.max() == pytest.approx(mine.odds, abs=1e-4)
+        assert np.argmax(placed) == np.argmax(other)
+        assert placed.std() == pytest.approx(mine(queries[row]).std(), rel=1e-3)
+        floored = zero.stand_in(0.7, queries[row], other, pair_floor=float(other.max()) + 1)
+        assert floored.odds <= -APART
+    flat = zero.stand_in(0.7, queries[0], np.zeros(100, np.float32))
+    assert np.isfinite(flat(np.zeros(100, np.float32))).all()

@@ -1,6 +1,8 @@
 """Judgements of a person, and what they do to `match` and to receipts."""
 
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -115,3 +117,15 @@ async def test_a_picture_is_named_by_its_path_and_must_be_known(
     for name in ("/photos/zz.jpg", "no picture"):
         with pytest.raises(RequestError):
             await searcher.labels.picture(name)
+
+
+async def test_a_copy_is_the_picture_of_the_library_whatever_its_name(
+    cache: Cache, searcher: Searcher, ids: list[int], tmp_path: Path
+) -> None:
+    copy = tmp_path / "photo"
+    copy.write_bytes(b"the third picture")
+    sha256 = hashlib.sha256(b"the third picture").hexdigest()
+    await cache.write(
+        lambda db: db.execute("update pictures set sha256 = ? where id = ?", [sha256, ids[2]])
+    )
+    assert await searcher.labels.picture(str(copy)) == ids[2]

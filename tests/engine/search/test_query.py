@@ -1,11 +1,15 @@
 """Queries are plain text or weighted mixes, and errors point at their column."""
 
+import os
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.errors import RequestError
-from engine.search.query import MAX_LENGTH, Term, parse, quote
+from engine.search.pictures import name_of_file, path_of
+from engine.search.query import BY_FILE, MAX_LENGTH, Term, parse, quote
 
 
 def term(weight: float, raw: str, column: int) -> Term:
@@ -119,3 +123,20 @@ def test_any_text_either_parses_or_is_refused(query: str) -> None:
         assert parse(str(parse(query))).terms
     except RequestError as error:
         assert error.message
+
+
+STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+@given(
+    (st.text(min_size=1) | st.binary(min_size=1).map(os.fsdecode)), st.sampled_from([".jpg", ""])
+)
+def test_any_file_can_be_named_in_a_query_without_what_steers_a_terminal(
+    name: str, suffix: str
+) -> None:
+    assume("\0" not in name)
+    path = f"/photos/{name}{suffix}"
+    spelled = str(parse(quote(name_of_file(path))))
+    assert not STEERING.search(spelled)
+    raw = parse(spelled).terms[0].raw
+    assert (path_of(raw) if raw.startswith(BY_FILE) else raw) == path

@@ -221,6 +221,21 @@ async def test_a_picture_that_is_nowhere_is_an_error(searcher: Searcher) -> None
         await searcher.search(replace(DOG, query='"a dog" + "/nowhere/x.jpg"'))
 
 
+async def test_a_picture_that_may_not_be_looked_at_is_no_text(
+    searcher: Searcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = str(tmp_path / "locked" / "x.jpg")
+    monkeypatch.setattr("engine.disk.is_denied", lambda path: path == name)
+    monkeypatch.setattr("engine.disk.absence", lambda path, otherwise: f"{path}: denied")
+    with pytest.raises(RequestError, match=r"x\.jpg: denied"):
+        await searcher.search(replace(DOG, query=name))
+
+
+async def test_a_name_that_is_too_long_for_a_file_is_text(searcher: Searcher) -> None:
+    with pytest.raises(OfflineError):
+        await searcher.search(replace(DOG, query="n" * 300 + ".png", offline=True))
+
+
 async def test_an_unknown_picture_on_the_disk_needs_a_model(
     searcher: Searcher, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import astuple, replace
 from math import log
 from pathlib import Path
 
@@ -13,14 +13,19 @@ import safetensors.numpy
 from cache.matchers import add_matcher
 from cache.receipts import get_receipt
 from cache.store import Cache
+from cache.zeros import all_zeros
 from engine.requests import Filters, SearchRequest
 from engine.results import Chance, FloatArray, Scores
-from engine.scoring.decision import Zero, evidence_of, nearness
+from engine.scoring.decision import Tally, Zero, evidence_of, nearness
+from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.label_free import Background
+from engine.scoring.match import MatchContext, background_logits
 from engine.search import zeros
 from engine.search.receipts import unpack
 from engine.search.searcher import Searcher
+from engine.search.stored_zeros import Asked, StoredZero
 from engine.search.text_embedder import random_prompts
-from engine.states import Route
+from engine.states import Route, ZeroState
 from tests.engine.matchers import random_matcher
 from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of, unit
 
@@ -33,9 +38,7 @@ YETI = SearchRequest(query="a yeti", offline=True)
 async def cache(tmp_path: Path) -> AsyncIterator[Cache]:
     """Eighty pictures, six of them of a dog, and a bank of sixty texts that none of them shows."""
     opened = await Cache.open(tmp_path / "home")
-    vectors = texts()
-    pictures = noise(80, seed=1)
-    pictures[:6] = unit(vectors[0] + 0.5 * noise(6, seed=3))
+    vectors, pictures = texts(), library()
     names = [f"/photos/{'a' if n < 40 else 'b'}/{n:02}.jpg" for n in range(80)]
     await fill(opened, names, pictures, ["a dog", "a yeti", *BANK], vectors)
     yield opened
@@ -47,6 +50,13 @@ def texts() -> FloatArray:
     vectors = noise(2 + len(BANK), seed=2)
     vectors[1] = unit(-noise(80, seed=1).sum(axis=0, keepdims=True))[0]
     return vectors
+
+
+def library() -> FloatArray:
+    """The pictures."""
+    pictures = noise(80, seed=1)
+    pictures[:6] = unit(texts()[0] + 0.5 * noise(6, seed=3))
+    return pictures
 
 
 @pytest.fixture
@@ -84,7 +94,7 @@ async def test_match_is_the_pairs_logit_placed_by_what_the_bank_reaches(
     )
     assert zero is not None
     near = float(nearness(bank[order], dog[None])[0])
-    assert scores.match_logit == pytest.approx(zero.place(near, pairs)(pairs), abs=2e-3)
+    assert scores.match_logit == pytest.approx(zero.placement(near, pairs)(pairs), abs=2e-3)
     assert scores.chance is not None
     by_chance = 1 / (1 + np.exp(-np.array(zero.by_chance)))
     assert [scores.chance.half, scores.chance.high] == pytest.approx(by_chance, abs=1e-3)
@@ -118,7 +128,7 @@ async def test_a_zero_is_measured_once_and_later_read(
     first = await searcher.search(DOG)
     assert await count(cache) == 1
     await cache.write(lambda db: db.execute("delete from receipts"))
-    monkeypatch.setattr(zeros, "measure_zero", None)
+    monkeypatch.setattr(zeros, "background_logits", None)
     again = await searcher_of(cache, cache.home).search(DOG)
     assert again.scores is not None  # no receipt answered
     assert replace(again.receipt, created_at=0) == replace(first.receipt, created_at=0)
@@ -130,8 +140,10 @@ async def test_the_stored_zero_is_the_one_in_force(cache: Cache, searcher: Searc
 
     def shift(db: object) -> None:
         key, body = db.execute("select key, body from zeros").fetchone()  # type: ignore[attr-defined]
-        moved = json.loads(body) | {"centre": json.loads(body)["centre"] + 5}
-        db.execute("update zeros set body = ? where key = ?", [json.dumps(moved), key])  # type: ignore[attr-defined]
+        zero = json.loads(json.loads(body)["zero"])
+        zero["centre"] += 5
+        moved = json.dumps(json.loads(body) | {"zero": json.dumps(zero)})
+        db.execute("update zeros set body = ? where key = ?", [moved, key])  # type: ignore[attr-defined]
 
     await cache.write(shift)
     after = await scores_of(searcher_of(cache, cache.home), DOG)
@@ -160,16 +172,13 @@ async def test_another_embedding_under_the_same_id_asks_for_another_zero(
     other = context.copy()
     other[0, 3] += np.float32(0.1)
     assert other.shape == context.shape
-    from engine.scoring.embedding_matrix import EmbeddingMatrix
-    from engine.scoring.match import MatchContext
-
     keys = {
-        zeros._key_of(
-            MatchContext(matrix=EmbeddingMatrix.of(columns.T), logit_scale=100.0),
-            ENCODER.id,
-            "match",
-            None,
-        )
+        Asked(
+            context=MatchContext(matrix=EmbeddingMatrix.of(columns.T), logit_scale=100.0),
+            rows=np.arange(80),
+            base="",
+            scope="",
+        ).key
         for columns in (context, other)
     }
     assert len(keys) == 2
@@ -215,15 +224,49 @@ async def test_nothing_passes_below_the_floor_of_pairs(cache: Cache, searcher: S
     assert receipt.chance == pytest.approx(0, abs=1e-6)
 
 
-async def test_mixes_of_texts_have_a_zero_and_pictures_have_none(
+@pytest.mark.parametrize(
+    "query", ['"a dog" + "a yeti"', '"/photos/a/03.jpg"', '"/photos/a/03.jpg" + 0.5*"a yeti"']
+)
+async def test_mixes_and_pictures_have_a_zero_of_their_own_which_is_not_kept(
+    cache: Cache, searcher: Searcher, query: str
+) -> None:
+    receipt = (await searcher.search(replace(DOG, query=query))).receipt
+    assert receipt.chance is not None
+    assert receipt.zero == ZeroState.CURRENT
+    assert await count(cache) == 0
+
+
+async def test_a_picture_says_nothing_of_the_others_and_is_sure_itself(
     cache: Cache, searcher: Searcher
 ) -> None:
-    mixed = await scores_of(searcher, replace(DOG, query='"a dog" + "a yeti"'))
-    assert mixed.chance is not None
-    assert await count(cache) == 0
-    liked = await searcher.like(Path("/photos/a/03.jpg"), DOG)
-    assert liked.receipt.chance is None
-    assert "by chance" not in liked.receipt.reason
+    """One of six of a dog finds others of them; one that is like no other finds itself alone."""
+    dogs = {f"/photos/a/{n:02}.jpg" for n in range(6)}
+    for name, alike in (("/photos/a/03.jpg", dogs), ("/photos/b/70.jpg", {"/photos/b/70.jpg"})):
+        result = await searcher.like(Path(name), DOG)
+        assert result.rows[0].path == name
+        assert result.rows[0].match > 0.98
+        passing = {row.path for row in result.rows if row.match >= 0.5}
+        assert passing <= alike
+        assert len(passing) > 1 or len(alike) == 1
+    found = await searcher.scored(replace(DOG, query='"/photos/a/03.jpg"'))
+    assert found.scores is not None
+    others = np.delete(found.scores.match_logit, 3)
+    pictures = library()
+    context = MatchContext(
+        matrix=EmbeddingMatrix.of(pictures),
+        logit_scale=100.0,
+        backgrounds={"": Background(vectors=pictures, random=pictures, pictures=(pictures,))},
+    )
+    logits = background_logits(context, "match", "", context.matrix.columns)
+    assert np.isneginf(np.diagonal(logits)).all()
+    assert np.isfinite(logits).sum() == 80 * 79
+    zero = Zero.measure(
+        np.zeros(80), Tally.empty(80).joined(logits).evidence(80), pictures=80, sampled=80
+    )
+    assert zero is not None
+    query = replace(DOG, query='"/photos/a/03.jpg"')
+    pairs = np.delete((await scores_of(searcher, query, pairs=True)).match_logit, 3)
+    assert others == pytest.approx(zero.placement(0.0, pairs)(pairs), abs=2e-3)
 
 
 async def test_texts_that_stand_in_for_the_bank_are_no_level(tmp_path: Path) -> None:
@@ -263,3 +306,50 @@ async def test_a_cache_that_cannot_be_written_measures_all_the_same(
     finally:
         await reader.aclose()
     assert await count(cache) == 0
+
+
+async def test_labels_move_the_zero_and_may_turn_the_route(
+    cache: Cache, searcher: Searcher
+) -> None:
+    """What labels do comes on top: to pictures and to what is reached by chance alike."""
+    asked = replace(DOG, threshold=0.9)
+    before = await searcher.search(asked)
+    assert before.scores is not None and before.scores.chance is not None
+    assert before.receipt.route == Route.RETRIEVE
+    for row in before.rows:
+        await searcher.labels.put("a dog", row.picture_id, fits=False, encoder_id=ENCODER.id)
+    after = await searcher.search(asked)
+    assert after.scores is not None and after.scores.chance is not None
+    assert after.receipt.route == Route.GENERATE
+    (fitted,) = (await searcher.labels.state(ENCODER.id)).calibrations
+    placed = before.scores.match_logit * np.float32(fitted.scale) + np.float32(fitted.shift)
+    assert after.scores.match_logit == pytest.approx(placed, abs=1e-5)
+    moved = [logit(each) * fitted.scale + fitted.shift for each in astuple(before.scores.chance)]
+    assert [logit(each) for each in astuple(after.scores.chance)] == pytest.approx(moved, abs=1e-3)
+    assert after.receipt.chance is not None and before.receipt.chance is not None
+    assert after.receipt.chance < before.receipt.chance
+    # The zero itself is that of the library, and stays.
+    assert await count(cache) == 1
+    assert after.receipt.zero == ZeroState.CURRENT
+
+
+def logit(probability: float) -> float:
+    return float(np.log(probability / (1 - probability)))
+
+
+async def test_chinese_queries_are_placed_by_the_chinese_texts(
+    cache: Cache, searcher: Searcher
+) -> None:
+    chinese = random_prompts()["zh"][: len(BANK)]
+    vectors = noise(len(chinese), seed=20)
+    both = replace(ENCODER, languages=("en", "zh"))
+    dog = texts()[:1]
+    await fill(cache, [], noise(0), ["一只狗", *chinese], np.concatenate([dog, vectors]), both)
+    english = await scores_of(searcher, DOG)
+    found = await scores_of(searcher, replace(DOG, query="一只狗"))
+    assert await count(cache) == 2
+    assert english.chance != found.chance
+    kept = [StoredZero.from_json(body) for body in (await cache.read(all_zeros)).values()]
+    centres = [each.zero.near.centre for each in kept if each is not None]
+    expected = [np.median(nearness(bank, bank)) for bank in (texts()[2:], vectors)]
+    assert centres == pytest.approx(expected, abs=1e-6)

@@ -10,9 +10,10 @@ import click
 import pytest
 
 from engine.errors import RequestError, T2IError
-from t2itui.cli.support import boundary, streams
-from t2itui.cli.support.streams import OutputLostError
-from t2itui.crash import keep_log
+from t2itui import streams
+from t2itui.cli.support import boundary
+from t2itui.crash import log_errors
+from t2itui.streams import OutputLostError
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +96,7 @@ def test_what_a_job_logs_of_its_error_is_kept_and_not_shown(
 ) -> None:
     before = logging.root.handlers[:]
     try:
-        keep_log(tmp_path)
+        log_errors(tmp_path)
         try:
             raise ZeroDivisionError("oops")
         except ZeroDivisionError:
@@ -110,7 +111,8 @@ def test_what_a_job_logs_of_its_error_is_kept_and_not_shown(
 
 WRITE = """
 import sys
-from t2itui.cli.support import boundary, streams
+from t2itui import streams
+from t2itui.cli.support import boundary
 streams.take_over()
 print(f"closed {{streams.is_closed()}}", file=sys.stderr)
 def work():

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from textual.events import Key
+from textual.keys import _character_to_key
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.errors import ModelMissingError, OfflineError
@@ -15,7 +18,7 @@ from engine.models.encoders import EncoderState
 from engine.results import SearchWarning
 from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.collection import REFRESH_S
 from t2itui.screens.search.lines import RouteLine, WarningsLine
 from t2itui.session import Session
@@ -184,7 +187,8 @@ async def test_a_query_typed_before_the_library_is_open_is_answered_then() -> No
             yield opened
 
     app = T2ITuiApp(
-        lambda: open_late(), Session(graphics=Graphics(protocol="text", reason="a test"))
+        lambda: open_late(),
+        Session(graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test")),
     )
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press(*"a dog", "enter")
@@ -240,11 +244,20 @@ async def test_batches_do_not_break_off_a_search_of_the_library_as_it_was() -> N
         await answered(pilot)
 
 
+async def type_wide(pilot: Pilot[None], characters: str) -> None:
+    """Keys as an input method sends them, which a pilot cannot press."""
+    for character in characters:
+        pilot.app.post_message(Key(_character_to_key(character), character))
+        await pilot.pause()
+
+
 async def test_a_slash_leads_to_the_query_and_not_into_it() -> None:
     async with fake_app(FakeEngine(600)).run_test(size=(120, 36)) as pilot:
         line = search_screen(pilot.app).query_line.input
         await until(pilot, lambda: line.has_focus)
-        await pilot.press("slash", "slash", "a")
+        await pilot.press("slash")
+        await type_wide(pilot, "／")
+        await pilot.press("a")
         assert line.value == "a"
         await pilot.press("slash", "b")
         assert line.value == "a/b"
@@ -263,3 +276,14 @@ async def test_the_key_that_leads_to_the_query_may_be_another() -> None:
         await pilot.press("comma", "i", "slash")
         # A description may well begin with a letter.
         assert line.value == "i/"
+
+
+async def test_keys_typed_in_full_width_do_what_the_plain_ones_do() -> None:
+    async with fake_app(FakeEngine(60), start_query="a dog").run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        listing, line = screen.results.listing, screen.query_line.input
+        assert listing is not None
+        await type_wide(pilot, "ｓ］")
+        assert (listing.scorer, listing.threshold) == ("cosine", 0.51)
+        await type_wide(pilot, "／ａ")
+        assert line.has_focus and line.value == "a dogａ"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.errors import EngineError
 from engine.requests import Filters
-from t2itui.screens.search.asking import AskingController, EarlyLoader
+from engine.states import ZeroState
+from t2itui.screens.search.asking import MEASURED, AskingController, EarlyLoader
 from t2itui.settings import AppSettings
+from tests.t2itui.fakes import made_up_scores
 from tests.t2itui.search.controllers.desk import (
     Desk,
 )
@@ -65,6 +69,49 @@ async def test_asking_again_keeps_the_threshold_and_scorer_of_the_answer(desk: D
     await desk.screen.run()
     last = desk.engine.searcher.asked[-1]
     assert (last.query, last.threshold, last.scorer) == ("a dog", 0.8, "cosine")
+
+
+@pytest.mark.parametrize(
+    ("passing", "said"),
+    [
+        (0, f"{MEASURED}, and by that no picture answers: r decides anew"),
+        (3, f"{MEASURED}, and by that 3 pictures pass: r decides anew"),
+        (7, ""),
+    ],
+)
+async def test_once_chance_is_measured_another_decision_is_said_and_the_answer_stays(
+    desk: Desk, passing: int, said: str
+) -> None:
+    desk.screen.shows_answer = True
+    desk.engine.searcher.zero = ZeroState.QUICK
+    asking = AskingController(desk.session, desk.screen)
+    asking.follow_measuring()
+    asking.search("a dog")
+    await desk.screen.run()
+    (answer,), before = desk.screen.answers, len(desk.screen.said)
+    assert answer.passed == 7
+    desk.engine.searcher.scores = made_up_scores(600, passing=passing)
+    # Still no more than a sample, of another library perhaps.
+    desk.engine.searcher.zeros.measured()
+    await desk.screen.run()
+    assert desk.screen.said[before:] == []
+    desk.engine.searcher.zero = ZeroState.CURRENT
+    desk.engine.searcher.zeros.measured()
+    await desk.screen.run()
+    assert desk.screen.said[before:] == ([said] if said else [])
+    assert desk.screen.answers == [answer]
+
+
+async def test_an_answer_by_the_library_as_it_is_needs_no_second_look(desk: Desk) -> None:
+    desk.engine.searcher.zero = ZeroState.CURRENT
+    asking = AskingController(desk.session, desk.screen)
+    asking.follow_measuring()
+    desk.engine.searcher.zeros.measured()
+    asking.search("a dog")
+    await desk.screen.run()
+    desk.engine.searcher.zeros.measured()
+    await desk.screen.run()
+    assert len(desk.engine.searcher.asked) == 1
 
 
 async def test_likeness_is_asked_of_a_picture(desk: Desk) -> None:

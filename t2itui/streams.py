@@ -75,8 +75,12 @@ def take_over() -> None:
     answers.was_closed = sys.stdout is None
     sys.stdout = sys.__stdout__ = answers  # type: ignore[misc]
     encoding = "utf-8" if sys.stderr is None else sys.stderr.encoding
-    remarks = _Remarks(_writer(2), encoding, _ESCAPES, line_buffering=True)
-    sys.stderr = sys.__stderr__ = remarks  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = remarks(2, encoding)  # type: ignore[misc]
+
+
+def remarks(descriptor: int, encoding: str = "utf-8") -> io.TextIOWrapper:
+    """A stream that writes what it can, and swallows what it cannot."""
+    return _Remarks(_writer(descriptor), encoding, _ESCAPES, line_buffering=True)
 
 
 def is_closed() -> bool:

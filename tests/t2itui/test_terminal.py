@@ -1,0 +1,128 @@
+"""What ends the app from outside, each in a small program on a terminal of its own."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from t2itui.terminal import LIMIT_S
+
+WATCH = """
+import asyncio, os, signal, sys, time
+from t2itui.terminal import Watch
+
+async def main():
+    Watch(leave).start()
+    sys.stdout.write("ready\\n")
+    sys.stdout.flush()
+    {work}
+
+def leave(number):
+    {answer}
+
+asyncio.run(main())
+"""
+DRIVER = """
+import asyncio, os, signal, sys
+from textual.app import App
+from t2itui.terminal import TerminalDriver
+
+class Small(App):
+    def on_mount(self):
+        sys.__stdout__.write("ready\\n")
+        sys.__stdout__.flush()
+        self.set_timer({seconds}, self.exit)
+    def on_key(self, event):
+        if event.key == "q":
+            self.exit(return_code=7)
+
+signal.signal(signal.SIGHUP, lambda *_: os._exit(9))
+app = Small(driver_class=TerminalDriver)
+app.run()
+sys.exit(app.return_code)
+"""
+LONG = 60
+
+
+def watched(work: str, answer: str) -> subprocess.Popen[str]:
+    """A program that is watched, and ready."""
+    script = WATCH.format(work=work, answer=answer)
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize(
+    ("work", "answer"),
+    [
+        pytest.param("time.sleep(60)", "return False", id="the event loop hangs"),
+        pytest.param("await asyncio.sleep(60)", "return False", id="the app does not end"),
+        pytest.param("await asyncio.sleep(60)", "raise ValueError", id="leaving fails"),
+    ],
+)
+def test_whatever_the_app_is_at_a_signal_ends_it_in_time(work: str, answer: str) -> None:
+    process = watched(work, answer)
+    began = time.monotonic()
+    process.terminate()
+    assert process.wait(LONG) == 128 + signal.SIGTERM
+    assert LIMIT_S / 2 < time.monotonic() - began < LIMIT_S + 1.5
+    process.communicate()
+
+
+def test_an_app_that_stays_for_its_jobs_is_let_be_until_the_next_signal() -> None:
+    process = watched(f"await asyncio.sleep({LONG})", "return number == signal.SIGHUP")
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(LIMIT_S + 1)
+    process.terminate()
+    assert process.wait(LONG) == 128 + signal.SIGTERM
+    process.communicate()
+
+
+def on_pty(script: str) -> tuple[subprocess.Popen[bytes], int]:
+    """A program on a terminal, and the terminal's other side."""
+    outside, inside = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=inside, stdout=inside, stderr=inside
+    )
+    os.close(inside)
+    written = b""
+    while b"ready" not in written:
+        assert select.select([outside], [], [], LONG)[0], written
+        written += os.read(outside, 65536)
+    return process, outside
+
+
+def test_the_end_of_the_input_is_a_hang_up() -> None:
+    process, outside = on_pty(DRIVER.format(seconds=LONG))
+    os.close(outside)
+    assert process.wait(LONG) == 9
+
+
+def test_bytes_that_are_no_text_are_no_end() -> None:
+    process, outside = on_pty(DRIVER.format(seconds=LONG))
+    os.write(outside, b"\xff\xfe\xc3q")
+    assert process.wait(LONG) == 7
+    os.close(outside)
+
+
+def test_a_signal_before_the_app_runs_unwinds(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from t2itui.terminal import end_at_signals; end_at_signals()\n"
+        "try:\n    print('ready', flush=True); time.sleep(60)\n"
+        f"finally: open({str(tmp_path / 'undone')!r}, 'w').close()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    assert process.wait(LONG) == 128 + signal.SIGTERM
+    assert (tmp_path / "undone").exists()
+    process.communicate()
