@@ -27,8 +27,8 @@ has to, and that a sample of them tells it; not how other worlds, with other thi
 behave, nor what a million photos hold by chance that no caption of these names. With a matcher, the
 library is the 1,200 photos that it did not learn and what is made of these; one draw of them.
 
-Of a large library the zero comes from as many pictures as the program scores for it, and beside it
-stands the one from all.
+The zero comes from all pictures, as the program has it for the label-free match, and from a sample,
+as where a matcher scores many.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 
 from engine.results import FloatArray, IdArray
 from engine.scoring import decision, label_free
-from engine.scoring.match import MATCHER_SAMPLE, SAMPLE
+from engine.scoring.match import DEAR_SAMPLE
 from engine.scoring.matcher import Matcher
 from engine.search.text_embedder import random_prompts, rival_prompts
 from engine.workers.training_run import run
@@ -386,20 +386,15 @@ def summed(words: Words, matcher: Matcher) -> Score:
     return score
 
 
-def show_distractors(
-    words: Words, judged: bool, photos: IdArray, count: int, score: Score, most: int
-) -> None:
-    """Print rates among some photos and many made-up pictures, by the zero of a sample and of all.
-
-    The sample has `most` pictures.
-    """
+def show_distractors(words: Words, judged: bool, photos: IdArray, count: int, score: Score) -> None:
+    """Print rates among some photos and many made-up ones, by the zero of all and of a sample."""
     here = {captions: words.lists(photos, judged, captions) for captions in (1, 2, 3)}
     asked = np.unique(np.concatenate([words.background, *here[1], *here[2], *here[3]]))
     of = np.searchsorted(asked, words.background)
     whole = decision.Tally.empty(len(asked))
     sample = decision.Tally.empty(len(of))
     chosen = np.zeros(count, np.bool_)
-    chosen[np.random.default_rng(1).permutation(count)[:most]] = True
+    chosen[np.random.default_rng(1).permutation(count)[:DEAR_SAMPLE]] = True
     start = 0
     for pictures in distractors(words.real.pictures[photos], count):
         logits = score(asked, pictures)
@@ -438,13 +433,13 @@ def main() -> None:
     for count in asked.distractors:
         print(f"{count:,} pictures, label-free, 1,828 of them photos", flush=True)
         every = np.arange(SIZES[-1])
-        show_distractors(words, asked.judged, every, count, words.label_free, SAMPLE)
+        show_distractors(words, asked.judged, every, count, words.label_free)
         if count <= asked.matcher_up_to:
             print(f"{count:,} pictures, trained, {LEARNED_FROM:,} of them photos", flush=True)
             unseen, learned = np.split(drawn(0), [LEARNED_FROM])
             matcher = fitted(words, 0, "C", learned, asked.fits).matcher
             score = summed(words, matcher)
-            show_distractors(words, asked.judged, unseen, count, score, MATCHER_SAMPLE)
+            show_distractors(words, asked.judged, unseen, count, score)
 
 
 if __name__ == "__main__":
