@@ -4,11 +4,11 @@
 
 Made-up vectors of 512 numbers in a real cache, 200 background texts and 107 rivals, label-free and
 with a matcher of 256 hidden units. Every query is asked of a new searcher, which reads the vectors
-from the cache as it must after a change, and in which one without a zero was asked just before, so
-that the file lies in memory for both. Queries with and without the zero at hand take turns, and the
-shortest of each counts: in milliseconds of the processor, which other programs lengthen less, and on
-the wall. What is asked after it, while the zero is being measured, is held against the same query
-once it is measured, with the vectors in memory; that tells something on an idle machine only.
+from the cache as it must after a change, and one without a zero was asked just before, so that the
+file lies in memory for both. Queries with and without the zero at hand take turns, and the shortest
+of each counts: in milliseconds of the processor, which other programs lengthen less, and on the
+wall. What is asked after it, while the zero is being measured, is held against the same query once
+it is measured, with the vectors in memory; that tells something on an idle machine only.
 """
 
 from __future__ import annotations
