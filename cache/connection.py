@@ -21,9 +21,15 @@ from cache.errors import (
     CacheTooNewError,
 )
 from cache.home_files import blame, close_to_others, make_home, open_file
-from cache.schema import SCHEMA_VERSION, migrations
+from cache.schema import FIRST_TABLES, SCHEMA_VERSION, migrations
+from cache.sql import listed
 
 FILE_NAME = "cache.sqlite3"
+
+_REPAIR = (
+    "Move it away and index again: `t2itui cache repair` does both. Your pictures are not touched"
+    " by this."
+)
 
 PAGE_SIZE = 16384
 """Bytes; a thumbnail fits one or two pages, and a block of vectors needs a quarter of the links."""
@@ -84,8 +90,11 @@ def check_version(db: Database, path: Path | str) -> int:
     Raises CacheTooNewError, or CacheError for the file of another program.
     """
     # In one statement: another instance may be making the schema at this moment.
-    version, tables = db.execute(
-        "select user_version, (select count(*) from sqlite_master) from pragma_user_version"
+    version, tables, ours = db.execute(
+        "select user_version, (select count(*) from sqlite_master), (select count(*) from"
+        " sqlite_master where type = 'table' and name in (select value from json_each(?)))"
+        " from pragma_user_version",
+        [listed(FIRST_TABLES)],
     ).fetchone()
     if version > SCHEMA_VERSION:
         raise CacheTooNewError(
@@ -93,7 +102,12 @@ def check_version(db: Database, path: Path | str) -> int:
             f" (schema {version}, this one knows {SCHEMA_VERSION})",
             hint="Update t2itui, or choose another folder with --home.",
         )
-    if version == 0 and tables:
+    if version and 0 < ours < len(FIRST_TABLES):
+        raise CacheDamagedError(
+            f"{path} is damaged: {len(FIRST_TABLES) - ours} of its tables are gone",
+            hint=_REPAIR,
+        )
+    if tables and (version <= 0 or not ours):
         raise CacheError(
             f"{path} is a database of another program",
             hint="Choose another folder with --home.",
@@ -203,7 +217,7 @@ def cache_error(error: sqlite3.Error, path: Path) -> CacheError:
     if primary in _DAMAGED:
         return CacheDamagedError(
             f"{path} is damaged: {error}",
-            hint="Move it away and index again; your pictures are not touched by this.",
+            hint=_REPAIR,
         )
     return CacheError(f"SQLite failed on {path}: {error}")
 

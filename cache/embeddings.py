@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
-from cache.errors import CacheError, CacheMismatchError
+from cache.errors import CacheDamagedError, CacheError, CacheMismatchError
 from cache.sql import bump, listed
 
 Vectors: TypeAlias = NDArray[np.float32]
@@ -216,10 +217,13 @@ def vectors_of(db: Database, encoder_id: str, picture_ids: Sequence[int]) -> dic
     ).fetchall()
     found: dict[int, Vectors] = {}
     for block_id, group in groupby(rows, key=lambda row: int(row[0])):
-        with db.conn.blobopen("blocks", "vectors", block_id, readonly=True) as blob:
-            for _, row, picture_id in group:
-                blob.seek(row * size)
-                found[picture_id] = np.frombuffer(blob.read(size), dtype="<f4")
+        try:
+            with db.conn.blobopen("blocks", "vectors", block_id, readonly=True) as blob:
+                for _, row, picture_id in group:
+                    blob.seek(row * size)
+                    found[picture_id] = _sound(blob.read(size), size // 4)[0]
+        except _BLOCK_ERRORS as error:
+            raise damage_of(db, encoder_id) from error
     return found
 
 
@@ -232,9 +236,13 @@ def encoders_of(db: Database, picture_id: int) -> list[str]:
 
 
 def compact(db: Database, encoder_id: str) -> None:
-    """Join small blocks, and those with rows of dropped pictures, into blocks of BLOCK_ROWS."""
+    """Join small blocks, and those with rows of dropped pictures, into blocks of BLOCK_ROWS.
+
+    Damaged ones stay as they are, for whoever repairs the cache.
+    """
     dim = dimension(db, encoder_id)
-    loose = _loose_blocks(db, encoder_id, dim)
+    damaged = unreadable_blocks(db, encoder_id, _loose_blocks(db, encoder_id, dim))
+    loose = [block for block in _loose_blocks(db, encoder_id, dim) if block not in damaged]
     if not loose:
         return
     parts = list(_blocks(db, encoder_id, dim, loose))
@@ -274,14 +282,67 @@ def _put_block(db: Database, encoder_id: str, ids: Sequence[int], vectors: Vecto
 def _blocks(
     db: Database, encoder_id: str, dim: int, only: Sequence[int] | None = None
 ) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
-    """Picture ids and vectors of each block, in order of storage."""
+    """Picture ids and vectors of each block, in order of storage; raises CacheDamagedError."""
+    for block_id in _block_ids(db, encoder_id) if only is None else only:
+        try:
+            yield _read_block(db, block_id, dim)
+        except _BLOCK_ERRORS as error:
+            raise damage_of(db, encoder_id) from error
+
+
+_BLOCK_ERRORS = (ValueError, IndexError, sqlite3.OperationalError)
+"""What reading a block raises that is cut short, holds no vectors, or is not there."""
+
+
+def _block_ids(db: Database, encoder_id: str) -> list[int]:
     rows = db.execute("select id from blocks where encoder_id = ? order by id", [encoder_id])
-    for (block_id,) in rows.fetchall() if only is None else [(block_id,) for block_id in only]:
-        used, ids = _occupied(db, block_id)
-        # As a blob handle: a fifth of the time that the same bytes take as a column.
-        with db.conn.blobopen("blocks", "vectors", block_id, readonly=True) as blob:
-            vectors = np.frombuffer(blob.read(), dtype="<f4").reshape(-1, dim)
-        yield ids, vectors if len(vectors) == len(ids) else vectors[used]
+    return [int(row[0]) for row in rows]
+
+
+def _read_block(db: Database, block_id: int, dim: int) -> tuple[NDArray[np.int64], Vectors]:
+    used, ids = _occupied(db, block_id)
+    # As a blob handle: a fifth of the time that the same bytes take as a column.
+    with db.conn.blobopen("blocks", "vectors", block_id, readonly=True) as blob:
+        vectors = _sound(blob.read(), dim)
+    return ids, vectors if len(vectors) == len(ids) else vectors[used]
+
+
+def _sound(data: bytes, dim: int) -> Vectors:
+    """Vectors [n, dim] from their bytes. Raises ValueError for what can be none."""
+    vectors = np.frombuffer(data, dtype="<f4").reshape(-1, dim)
+    # One pass, and squares overflow where a bit of an exponent was flipped.
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths = np.einsum("ij,ij->i", vectors, vectors)
+    if not len(vectors) or not np.isfinite(lengths).all():
+        raise ValueError("no vectors")
+    return vectors
+
+
+def unreadable_blocks(
+    db: Database, encoder_id: str, only: Sequence[int] | None = None
+) -> frozenset[int]:
+    """The blocks of an encoder that are damaged, of all or of some; reads every one of them."""
+    dim, found = dimension(db, encoder_id), set[int]()
+    for block_id in _block_ids(db, encoder_id) if only is None else only:
+        try:
+            _read_block(db, block_id, dim)
+        except _BLOCK_ERRORS:
+            found.add(block_id)
+    return frozenset(found)
+
+
+def damage_of(db: Database, encoder_id: str) -> CacheDamagedError:
+    """The error that says how much of an encoder's embeddings is damaged, and what to do."""
+    gone = db.execute(
+        "select count(*) from embeddings where block_id in (select value from json_each(?))",
+        [listed(unreadable_blocks(db, encoder_id))],
+    ).fetchone()[0]
+    return CacheDamagedError(
+        f"the embeddings of {gone} of {count_embeddings(db, encoder_id)} pictures under"
+        f" {encoder_id} are damaged",
+        hint="The library, its history and searches with other encoders work. `t2itui cache repair`"
+        " keeps what is damaged aside and makes it anew from the pictures.",
+    )
 
 
 def _occupied(db: Database, block_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -24,6 +24,11 @@ class FileRecord:
     present: bool
     """False once a scan did not find it any more; the row stays."""
 
+    @property
+    def is_gone(self) -> bool:
+        """It was seen on the disk once, and is not there now."""
+        return not self.present and (self.size > 0 or self.mtime_ns > 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRecord:

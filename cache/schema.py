@@ -231,6 +231,13 @@ create table zeros (
 """
 
 
+FIRST_TABLES = (
+    *("pictures", "files", "folders", "thumbnails", "failures"),
+    *("encoders", "blocks", "embeddings", "texts", "matchers", "receipts", "jobs"),
+)
+"""What a cache of any version has: a file without them is not whole, or not one of ours."""
+
+
 @migrations()
 def m001_library(db: Database) -> None:
     """Pictures, the files that hold them, what encoders say of them, and decisions made."""

@@ -34,7 +34,9 @@ def get_texts(db: Database, encoder_id: str, texts: Iterable[str]) -> dict[str, 
         " where encoder_id = ? and text in (select value from json_each(?))",
         [encoder_id, listed(texts)],
     )
-    return {row[0]: _record(*row) for row in rows}
+    size = 4 * dimension(db, encoder_id)
+    # What is damaged is embedded anew, as if it had never been.
+    return {row[0]: _record(*row) for row in rows if len(row[1]) == size}
 
 
 def put_texts(db: Database, encoder_id: str, records: Sequence[TextRecord]) -> None:

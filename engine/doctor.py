@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable
 
 from cache.connection import quick_check
+from cache.damage import damaged_spaces
 from cache.library import counts
 from cache.store import Cache
 from engine import disk
@@ -84,8 +85,13 @@ def _disk(settings: EngineSettings) -> Check:
 
 async def _cache(cache: Cache) -> Check:
     complaint = await cache.read(quick_check)
+    spaces = [] if complaint else await cache.read(damaged_spaces)
+    if spaces:
+        complaint = "damaged embeddings: " + ", ".join(
+            f"{space.pictures} pictures under {space.encoder.id}" for space in spaces
+        )
     if complaint:
-        hint = f"Keep a copy of {cache.path}, remove it, and index the folders again."
+        hint = "t2itui cache repair keeps what is damaged aside and reads the folders again."
         return Check(name="cache", state=CheckState.ERROR, message=complaint, hint=hint)
     held = await cache.read(counts)
     message = (

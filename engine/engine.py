@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.library.collections import BuiltInCollection
     from engine.library.exchange import Exchange
     from engine.library.indexing import Indexer
+    from engine.library.repair import RepairPlan
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
     from engine.models.generators import Generators
@@ -281,6 +282,12 @@ class Engine:
         from engine.models.catalog import generator_statuses
 
         return await generator_statuses(self.generators)
+
+    async def repair(self) -> RepairPlan:
+        """Keep damaged embeddings aside; what is to be indexed then is in the answer."""
+        from engine.library.repair import set_embeddings_aside
+
+        return await set_embeddings_aside(self.cache, self.settings.home, self.collection)
 
     async def doctor(self) -> Sequence[Check]:
         """Check device, models, cache and disk."""

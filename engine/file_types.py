@@ -1,4 +1,4 @@
-"""The kinds of picture file that can be read: one table, which everything that asks reads."""
+"""The kinds of file that can be read, pictures and captions: one table each, read by all else."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,3 +57,7 @@ def register_openers() -> None:
     except ImportError:
         return
     pillow_heif.register_heif_opener(thumbnails=False)
+
+
+CAPTION_SUFFIXES = (".token", ".txt", ".json", ".csv", ".tsv")
+"""Of files of captions; engine/evaluation/readers.py reads them by what is in them."""

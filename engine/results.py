@@ -55,6 +55,8 @@ class ResultRow:
     cosine: float
     match: float
     synthetic: bool
+    missing: bool = False
+    """The last scan did not find its file any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,8 +71,8 @@ class Boundary:
     def _report(self, error: Exception) -> None:
         from t2itui.crash import logged, named
 
-        before, now = self._seen.get(_place(error)), monotonic()
-        self._seen[_place(error)] = now
+        before, now = self._seen.get(_origin(error)), monotonic()
+        self._seen[_origin(error)] = now
         if before is not None and now - before < QUIET_S:
             return
         self._app.notify(
@@ -95,6 +95,6 @@ def is_of_drawing(error: BaseException) -> bool:
     return False
 
 
-def _place(error: Exception) -> tuple[type[Exception], str, int]:
+def _origin(error: Exception) -> tuple[type[Exception], str, int]:
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     return type(error), frame.f_code.co_filename, line

@@ -62,7 +62,7 @@ class _Log(logging.Handler):
             _append(self._path, [self.format(record)])
 
 
-def keep_log(home: Path) -> None:
+def log_errors(home: Path) -> None:
     """Have errors that are logged from now on, such as those of a job, kept in the same file."""
     for handler in [each for each in logging.root.handlers if isinstance(each, _Log)]:
         logging.root.removeHandler(handler)

@@ -27,7 +27,7 @@ import click
 from textual.worker import WorkerCancelled
 
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.query_line import QueryInput
 from t2itui.session import Session
 from t2itui.settings import AppSettings
@@ -46,7 +46,10 @@ Answer: TypeAlias = Callable[["SearchRequest"], Coroutine[Any, Any, "SearchResul
 SHOWN_SECONDS = 0.002
 """Stands for the time a query took, which differs from run to run."""
 GRAPHICS = Graphics(
-    protocol="halfcell", reason="a drawing knows no pixels", truecolor=True, terminal="svg"
+    protocol=GraphicsProtocol.HALF_CELLS,
+    reason="a drawing knows no pixels",
+    truecolor=True,
+    terminal="svg",
 )
 PATIENCE = 100
 """Looks at the screen until it has come to rest, at most."""

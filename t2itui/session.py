@@ -170,9 +170,15 @@ class Listeners(Generic[Value]):
         return lambda: self._listeners.remove(listener)
 
     def publish(self, value: Value) -> None:
-        """Tell everyone."""
+        """Tell everyone; what some of them raise comes after the others heard of it."""
+        errors = []
         for listener in tuple(self._listeners):
-            listener(value)
+            try:
+                listener(value)
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
 
 class Stoppable(Protocol):

@@ -125,7 +125,7 @@ class SizedQueries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Library:
+class SampledLibrary:
     """A sample of the pictures."""
 
     size: int
@@ -187,7 +187,7 @@ class _Levels:
         self,
         context: MatchContext,
         scorer: str,
-        libraries: Sequence[Library],
+        libraries: Sequence[SampledLibrary],
         languages: Collection[str],
         step: Step,
     ) -> None:
@@ -201,7 +201,7 @@ class _Levels:
             samples = [self._sample(language, library) for library in libraries]
             self._score(language, np.unique(np.concatenate(samples)), step)
 
-    def _sample(self, language: str, library: Library) -> IdArray:
+    def _sample(self, language: str, library: SampledLibrary) -> IdArray:
         return zero_sample(self._context, self._scorer, language, library.pictures)
 
     def _score(self, language: str, pictures: IdArray, step: Step) -> None:
@@ -216,7 +216,7 @@ class _Levels:
         self._column[language] = np.zeros(columns.shape[1], np.int64)
         self._column[language][pictures] = np.arange(len(pictures))
 
-    def context_in(self, library: Library) -> MatchContext:
+    def context_in(self, library: SampledLibrary) -> MatchContext:
         """The context with the zeros of a library."""
         zeros = {}
         for language in self._languages:
@@ -244,11 +244,11 @@ class SizedRouting:
     """By scorer and size, as they were measured."""
 
     @cached_property
-    def libraries(self) -> tuple[Library, ...]:
+    def libraries(self) -> tuple[SampledLibrary, ...]:
         """The samples: of each seed, a larger one holds the smaller ones."""
-        return tuple(self._drawn())
+        return tuple(self._samples())
 
-    def _drawn(self) -> Iterator[Library]:
+    def _samples(self) -> Iterator[SampledLibrary]:
         count = self.context.matrix.count
         orders = [
             np.random.default_rng([self.seed, number]).permutation(count) for number in range(SEEDS)
@@ -257,7 +257,7 @@ class SizedRouting:
             for order in orders[: 1 if size == count else SEEDS]:
                 pictures = np.sort(order[:size])
                 present = self.queries.present(pictures, count)
-                yield Library(size=size, pictures=pictures, present=present)
+                yield SampledLibrary(size=size, pictures=pictures, present=present)
 
     @cached_property
     def draws(self) -> Draws:
@@ -304,7 +304,7 @@ class SizedRouting:
         return self._reaches(best)
 
     def _without_own(
-        self, scorer: str, context: MatchContext, scores: FloatArray, library: Library
+        self, scorer: str, context: MatchContext, scores: FloatArray, library: SampledLibrary
     ) -> tuple[Bools, Bools]:
         """Which present queries could be asked without their pictures, and are generated for."""
         asked, best = np.zeros((2, len(scores)), np.bool_)[0], np.zeros(len(scores), np.float32)

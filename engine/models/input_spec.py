@@ -120,10 +120,11 @@ def _spec(found: Mapping[str, Json]) -> InputSpec:
 
 def _size(value: Json, *, as_square: bool) -> tuple[int, int, int]:
     """Return (height, width, shortest edge) in pixels, 0 for what is not set."""
-    if isinstance(value, Mapping):
-        if "shortest_edge" in value:
-            return 0, 0, _edge(value["shortest_edge"])
-        return _edge(value["height"]), _edge(value["width"]), 0
+    match value:
+        case {"shortest_edge": shortest}:
+            return 0, 0, _edge(shortest)
+        case {"height": height, "width": width}:
+            return _edge(height), _edge(width), 0
     side = _edge(value)
     return (side, side, 0) if as_square else (0, 0, side)
 

@@ -317,7 +317,9 @@ class Zero:
         by_pair: Floats = APART * (logits.max(axis=1).astype(np.float64) - pair_floor)
         return np.minimum(odds, by_pair)
 
-    def place(self, near: float, logits: FloatArray, pair_floor: float | None = None) -> Placement:
+    def placement(
+        self, near: float, logits: FloatArray, pair_floor: float | None = None
+    ) -> Placement:
         """Where the logits of one query [N] belong, N > 0.
 
         Pictures that are the query itself are left out before. `pair_floor` is given for a scorer
@@ -338,7 +340,7 @@ class Zero:
         pictures lie as far apart as by those: one standard deviation counts as one. So the decision
         is that of the other scorer, and the order the one asked for.
         """
-        found = self.place(near, own)
+        found = self.placement(near, own)
         spread = float(logits.std(dtype=np.float64))
         ratio = float(own.std(dtype=np.float64)) / spread if spread >= _TINY else 0.0
         slope = found.slope * ratio if ratio >= _TINY else 1.0

@@ -210,7 +210,7 @@ def _placement(
     zero, floor = context.zero(scorer, language), context.pair_floor(scorer)
     near = float(context.background(language).nearness(query[None])[0])
     if zero is not None:
-        return zero.place(near, found.match[others], floor)
+        return zero.placement(near, found.match[others], floor)
     zero = context.zero(ScorerKind.LABEL_FREE, language)
     if zero is None or found.label_free is None:
         return None

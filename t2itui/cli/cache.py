@@ -1,4 +1,4 @@
-"""`t2itui cache`: vectors from and for elsewhere."""
+"""`t2itui cache`: vectors from and for elsewhere, and the repair of what is damaged."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from t2itui.cli.support.options import Finite, asked, request_options
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from engine.library.repair import RepairPlan
 
 
 @click.group()
 def command() -> None:
-    """Import vectors that were made elsewhere, and export those of the library."""
+    """Import vectors made elsewhere, export those of the library, repair what is damaged."""
 
 
 @command.command("import")
@@ -68,3 +69,38 @@ def export_vectors(context: Context, /, target: Path, as_json: bool, **fields: o
         return await follow(engine, engine.export_vectors(request), output)
 
     context.run(output, work, with_jobs=True)
+
+
+@command.command("repair")
+@click.option("--json", "as_json", is_flag=True, help="Write the jobs' events as JSON lines.")
+@pass_context
+def repair(context: Context, as_json: bool) -> None:
+    """Keep what is damaged aside, and make it anew from your pictures.
+
+    Damaged embeddings, or the whole cache file where that is damaged, go into the folder `damaged`
+    of the home. Then the indexed folders are read again. Pictures are never touched.
+    """
+    from engine.library.repair import set_file_aside
+    from t2itui.cli.support.follow import follow
+
+    output = Output(as_json=as_json)
+    plans: list[RepairPlan] = []
+
+    async def begin() -> None:
+        plans.append(await set_file_aside(context.settings().engine(context.home)))
+
+    async def work(engine: Engine) -> Exit:
+        plans.append(await engine.repair())
+        for plan in plans:
+            if plan.aside is not None:
+                output.say(f"what was damaged is in {plan.aside}")
+            for warning in plan.warnings:
+                output.say(f"note: {warning}")
+        if all(plan.aside is None for plan in plans):
+            output.say("nothing is damaged")
+        code = Exit.ANSWERED
+        for request in (request for plan in plans for request in plan.requests):
+            code = max(code, await follow(engine, engine.index(request), output))
+        return code
+
+    context.run(output, work, with_jobs=True, before=begin)

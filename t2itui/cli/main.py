@@ -111,9 +111,9 @@ def open_app(context: Context) -> None:
             "`t2itui index DIR`, or `t2itui --help` for all commands."
         )
     settings = context.settings()
-    from t2itui.crash import keep_log
+    from t2itui.crash import log_errors
 
-    keep_log(context.home)
+    log_errors(context.home)
     from t2itui.terminal import TerminalDriver, Watch, end_at_signals
 
     end_at_signals()

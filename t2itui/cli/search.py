@@ -219,8 +219,11 @@ async def _ask(engine: Engine, request: SearchRequest, picture: Path | None) -> 
 
 def _write_paths(result: SearchResult, output: Output, end: str) -> None:
     to_terminal = sys.stdout.isatty()
-    for row in result.rows:
-        if row.match >= result.receipt.threshold:
+    passing = [row for row in result.rows if row.match >= result.receipt.threshold]
+    if missing := sum(row.missing for row in passing):
+        output.say(f"note: {missing} more passed and are not on the disk any more")
+    for row in passing:
+        if not row.missing:
             if to_terminal:
                 output.line(row.path)
             else:

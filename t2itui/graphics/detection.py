@@ -10,21 +10,29 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from enum import StrEnum
 
 from textual_image._posix import get_tiocgwinsz
 
 from t2itui.text.plain import plain
 
-ProtocolName = Literal["kitty", "sixel", "halfcell", "text"]
-PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
+
+class GraphicsProtocol(StrEnum):
+    """How a terminal is made to show pictures."""
+
+    KITTY = "kitty"
+    SIXEL = "sixel"
+    HALF_CELLS = "halfcell"
+    """Two pixels in each character."""
+    TEXT = "text"
+    """It shows none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graphics:
     """How pictures are drawn in this terminal, and why so."""
 
-    protocol: ProtocolName
+    protocol: GraphicsProtocol
     reason: str
     """A clause for `doctor` and the help screen."""
     cell_width: int = 10
@@ -43,10 +51,12 @@ class Graphics:
     @property
     def is_text(self) -> bool:
         """No pictures are drawn."""
-        return self.protocol == "text"
+        return self.protocol is GraphicsProtocol.TEXT
 
 
-HALF_CELLS = Graphics(protocol="halfcell", reason="nothing was asked of the terminal")
+HALF_CELLS = Graphics(
+    protocol=GraphicsProtocol.HALF_CELLS, reason="nothing was asked of the terminal"
+)
 
 
 TIMEOUT_S = 1.5
@@ -139,12 +149,12 @@ def detect(force: str | None = None) -> Graphics:
     Raises:
         ValueError: `force` is none of those.
     """
-    if force not in (None, "auto", *PROTOCOLS):
-        raise ValueError(f"graphics must be one of auto, {', '.join(PROTOCOLS)}")
+    if force not in (None, "auto", *GraphicsProtocol):
+        raise ValueError(f"graphics must be one of auto, {', '.join(GraphicsProtocol)}")
     graphics = _without_asking() or _from_answers(_question())
     if graphics.truecolor:
         os.environ.setdefault("COLORTERM", "truecolor")
-    for protocol in PROTOCOLS:
+    for protocol in GraphicsProtocol:
         if force == protocol:
             return replace(graphics, protocol=protocol, reason="asked for by --graphics")
     return graphics
@@ -152,9 +162,11 @@ def detect(force: str | None = None) -> Graphics:
 
 def _without_asking() -> Graphics | None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return Graphics(protocol="text", reason="there is no terminal")
+        return Graphics(protocol=GraphicsProtocol.TEXT, reason="there is no terminal")
     if os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
-        return Graphics(protocol="text", reason="TERM says that the terminal is dumb")
+        return Graphics(
+            protocol=GraphicsProtocol.TEXT, reason="TERM says that the terminal is dumb"
+        )
     return None
 
 
@@ -202,7 +214,9 @@ def _has_placeholders(name: str) -> bool:
 
 def _from_answers(answers: Answers | None) -> Graphics:
     if answers is None:
-        return Graphics(protocol="halfcell", reason="the terminal did not answer when asked")
+        return Graphics(
+            protocol=GraphicsProtocol.HALF_CELLS, reason="the terminal did not answer when asked"
+        )
     in_tmux = "TMUX" in os.environ or answers.name.startswith("tmux")
     protocol, reason = _choose(answers, in_tmux=in_tmux)
     width, height = answers.cell or (10, 20)
@@ -218,15 +232,21 @@ def _from_answers(answers: Answers | None) -> Graphics:
     )
 
 
-def _choose(answers: Answers, *, in_tmux: bool) -> tuple[ProtocolName, str]:
+def _choose(answers: Answers, *, in_tmux: bool) -> tuple[GraphicsProtocol, str]:
     if "NO_COLOR" in os.environ:
-        return "halfcell", "NO_COLOR is set, so pictures are grey half cells"
+        return GraphicsProtocol.HALF_CELLS, "NO_COLOR is set, so pictures are grey half cells"
     if in_tmux:
-        return "halfcell", "tmux passes on text alone, unless it is told otherwise"
+        return GraphicsProtocol.HALF_CELLS, "tmux passes on text alone, unless it is told otherwise"
     if answers.kitty:
-        return "kitty", f"{answers.name} knows Unicode placeholders"
+        return GraphicsProtocol.KITTY, f"{answers.name} knows Unicode placeholders"
     if answers.sixel and answers.cell:
-        return "sixel", "the terminal lists Sixel among its attributes"
+        return GraphicsProtocol.SIXEL, "the terminal lists Sixel among its attributes"
     if answers.sixel:
-        return "halfcell", "the terminal shows Sixel but does not say how large its cells are"
-    return "halfcell", f"{answers.name or 'the terminal'} has no picture protocol that fits"
+        return (
+            GraphicsProtocol.HALF_CELLS,
+            "the terminal shows Sixel but does not say how large its cells are",
+        )
+    return (
+        GraphicsProtocol.HALF_CELLS,
+        f"{answers.name or 'the terminal'} has no picture protocol that fits",
+    )

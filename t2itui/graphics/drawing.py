@@ -26,7 +26,7 @@ from t2itui.graphics.art import (
     UnreadablePictureError,
     frame,
 )
-from t2itui.graphics.detection import HALF_CELLS, Graphics
+from t2itui.graphics.detection import HALF_CELLS, Graphics, GraphicsProtocol
 
 
 class TerminalMemory:
@@ -307,7 +307,7 @@ class Drawing:
         shown = (self.size, style)
         if self._placed is None or self._placed[0] is not strips or self._placed[1] != shown:
             lines = self._centre(art, strips, Style(bgcolor=style.background.rich_color))
-            if style.at_bottom and self._holder.graphics.protocol == "sixel":
+            if style.at_bottom and self._holder.graphics.protocol is GraphicsProtocol.SIXEL:
                 # A terminal may scroll when a Sixel picture touches its last line.
                 lines[-1] = UncachedStrip(lines[-1])
             self._placed = (strips, shown, lines)

@@ -30,7 +30,7 @@ from textual.strip import Strip
 from textual_image._sixel import _compact_palette_np, _iter_bands_np, _make_header
 
 from t2itui.graphics.art import RGB, Art, DrawingOptions, UnreadablePictureError, encoded_strip
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 
 MAX_PIXELS = 100_000_000
 """A picture that claims more is refused before it is decoded."""
@@ -136,11 +136,11 @@ def _encode(
     """The strips, and what goes to the terminal before and after them."""
     cells = half_cells(image, box.columns, box.rows)
     match graphics.protocol:
-        case "kitty":
+        case GraphicsProtocol.KITTY:
             kitty = KittyImage(columns=box.columns, rows=box.rows, tmux=graphics.tmux)
             strips = list(map(encoded_strip, cells, kitty.cells()))
             return strips, kitty.upload(image, box.pixel_size), kitty.remove()
-        case "sixel":
+        case GraphicsProtocol.SIXEL:
             scaled = image.resize(box.pixel_size, Image.Resampling.LANCZOS, reducing_gap=2.0)
             sixels = sixel_rows(scaled, box.rows, min(graphics.colors, SIXEL_COLORS))
             step = f"\x1b8\x1b[{box.columns}C"

@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 from textual.color import Color, ColorParseError
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.theme import Theme
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
@@ -33,13 +32,6 @@ class PlotView(Static):
     """Shows a plot in all the room that it has."""
 
     ALLOW_SELECT = False
-
-    class PlotRendered(Message, bubble=False):
-        """The plot was drawn."""
-
-        def __init__(self, text: Text) -> None:
-            super().__init__()
-            self.text = text
 
     def __init__(self, *, in_letters: bool) -> None:
         super().__init__()
@@ -92,15 +84,14 @@ class PlotView(Static):
         self, plot: Plot, width: int, height: int, colours: Mapping[str, Rgb] | None
     ) -> None:
         text = await asyncio.to_thread(draw, plot, width, height, colours)
-        self.post_message(self.PlotRendered(text))
+        self.call_later(self.take_rendered, text)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.state is WorkerState.ERROR:
             self._is_rendering = False
 
-    @on(PlotRendered)
-    def take_rendered(self, message: PlotRendered) -> None:
-        self.update(message.text, layout=False)
+    def take_rendered(self, text: Text) -> None:
+        self.update(text, layout=False)
         self._is_rendering = False
         if self._is_due:
             self._is_due = False

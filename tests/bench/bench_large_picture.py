@@ -30,11 +30,15 @@ def child(path: str, ours: bool, write_to: int) -> None:
     # textual-image asks the terminal when it is imported, so before the app has it.
     from textual_image.widget import SixelImage
 
-    from t2itui.graphics.detection import Graphics
+    from t2itui.graphics.detection import Graphics, GraphicsProtocol
     from t2itui.graphics.picture import Picture
 
     graphics = Graphics(
-        protocol="sixel", reason="bench", cell_width=CELL[0], cell_height=CELL[1], truecolor=True
+        protocol=GraphicsProtocol.SIXEL,
+        reason="bench",
+        cell_width=CELL[0],
+        cell_height=CELL[1],
+        truecolor=True,
     )
 
     class Large(App[None]):

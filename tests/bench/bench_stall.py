@@ -20,7 +20,7 @@ from textual.pilot import Pilot
 from engine.engine import Engine
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.detection import PROTOCOLS, Graphics, ProtocolName
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.card import Card
 from t2itui.session import Session
 from tests.bench.big_library import QUERY, build
@@ -116,7 +116,7 @@ async def drive(pilot: Pilot[object], write_to: int) -> None:
     app.exit()
 
 
-def child(home: str, protocol: ProtocolName, write_to: int) -> None:
+def child(home: str, protocol: GraphicsProtocol, write_to: int) -> None:
     """Run the app and drive it; called in a process of its own."""
 
     def open_engine() -> AbstractAsyncContextManager[Engine]:
@@ -149,4 +149,4 @@ def main(protocols: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or [*reversed(PROTOCOLS)])
+    main(sys.argv[1:] or [*reversed(GraphicsProtocol)])

@@ -64,7 +64,7 @@ PUBLIC = {
     *("engine.comparing.files", "engine.comparing.known_scenes", "engine.comparing.sheet"),
     *("engine.evaluation.evaluator", "engine.evaluation.plots", "engine.evaluation.results"),
     *("engine.generation.generation", "engine.generation.recipe", "engine.generation.request"),
-    *("engine.jobs.codec", "engine.jobs.jobs"),
+    *("engine.jobs.codec", "engine.jobs.jobs", "engine.library.repair"),
     *("engine.models.generator_info", "engine.models.generators"),
     *("engine.models.parameters", "engine.models.schedulers"),
     *("engine.scoring", "engine.scoring.matcher", "engine.scoring.registry"),

@@ -29,7 +29,7 @@ from engine.results import (
 from engine.settings import EngineSettings
 from engine.states import JobKind, JobState
 from t2itui.app import JobReported
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.jobs.controller import JobsController
 from t2itui.screens.jobs.screen import JobsScreen
@@ -113,7 +113,7 @@ class HostApp(App[None]):
     ) -> None:
         super().__init__()
         self.fake = engine
-        self.graphics = Graphics(protocol="halfcell", reason="a test")
+        self.graphics = Graphics(protocol=GraphicsProtocol.HALF_CELLS, reason="a test")
         self.session = Session(graphics=self.graphics)
         self.session.show_status(Status())
         self.jobs = JobsController(self.session)

@@ -35,7 +35,7 @@ from engine.search.receipts import filters_as_json
 from engine.settings import EngineSettings
 from engine.states import JobKind, ZeroState
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.screen import SearchScreen
 from t2itui.session import Session
 from t2itui.settings import AppSettings
@@ -333,7 +333,7 @@ def fake_app(
     engine: FakeEngine, *, settings: AppSettings | None = None, start_query: str = ""
 ) -> T2ITuiApp:
     """The app over a made-up engine, its pictures drawn with half cells."""
-    graphics = Graphics(protocol="halfcell", reason="a test")
+    graphics = Graphics(protocol=GraphicsProtocol.HALF_CELLS, reason="a test")
     session = Session(graphics=graphics, settings=settings, start_query=start_query)
     return T2ITuiApp(engine.opener(), session)
 

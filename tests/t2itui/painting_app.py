@@ -15,7 +15,7 @@ from engine.models.generators import GeneratorState, Unloaded
 from engine.settings import EngineSettings
 from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.detection import Graphics, ProtocolName
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.session import Session
 from t2itui.settings import AppSettings
 from tests.engine.generation.studio import ColourEncoders, ColourGenerators, green, space
@@ -59,7 +59,10 @@ async def fill(home: Path) -> None:
 
 
 def painting_app(
-    home: Path, *, settings: AppSettings | None = None, protocol: ProtocolName = "halfcell"
+    home: Path,
+    *,
+    settings: AppSettings | None = None,
+    protocol: GraphicsProtocol = GraphicsProtocol.HALF_CELLS,
 ) -> tuple[T2ITuiApp, Models]:
     """The app, and the models it paints and searches with."""
     engine_settings = EngineSettings(home=home)

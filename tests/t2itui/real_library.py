@@ -12,7 +12,7 @@ from engine.engine import Engine
 from engine.requests import ImportRequest
 from engine.settings import EngineSettings
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.session import Session
 
 ENCODER = "made-up/colours"
@@ -65,6 +65,6 @@ async def make_library(home: Path, folder: Path) -> None:
 def real_app(home: Path, *, start_query: str = "") -> T2ITuiApp:
     """The app over the real engine at `home`."""
     settings = EngineSettings(home=home)
-    graphics = Graphics(protocol="halfcell", reason="a test")
+    graphics = Graphics(protocol=GraphicsProtocol.HALF_CELLS, reason="a test")
     session = Session(graphics=graphics, home=home, start_query=start_query)
     return T2ITuiApp(lambda: Engine.open(settings), session)

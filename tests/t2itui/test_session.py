@@ -15,7 +15,7 @@ from engine.generation.request import GenerateRequest
 from engine.models.generators import GeneratorState, MemoryUse, Unloaded
 from engine.results import JobRecord
 from engine.states import JobKind, JobState, ProcessState
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.generate.controller import GenerationController
 from t2itui.screens.jobs.controller import JobsController
 from t2itui.session import (
@@ -23,6 +23,7 @@ from t2itui.session import (
     EditRecipe,
     EditRequest,
     Intent,
+    Listeners,
     Notice,
     RefreshStatus,
     RepeatGeneration,
@@ -70,7 +71,7 @@ class Recorder:
     """A session with what was asked for and said in it."""
 
     def __init__(self, *, settings: AppSettings | None = None, home: Path | None = None) -> None:
-        graphics = Graphics(protocol="text", reason="a test")
+        graphics = Graphics(protocol=GraphicsProtocol.TEXT, reason="a test")
         self.session = Session(graphics=graphics, settings=settings, home=home, clock=lambda: 0.0)
         self.intents: list[Intent] = []
         self.notices: list[Notice] = []
@@ -362,3 +363,15 @@ async def test_the_generator_is_unloaded_only_while_it_has_no_work(recorder: Rec
     await running.controller.unload()
     assert generators.unloaded == 1
     assert recorder.notices[-1].message == "model process: 3.0 MB before, 1.0 MB after"
+
+
+def test_a_listener_that_fails_keeps_nothing_from_the_others() -> None:
+    def fail(value: int) -> None:
+        raise ValueError(value)
+
+    listeners, heard = Listeners[int](), list[int]()
+    listeners.subscribe(fail)
+    listeners.subscribe(heard.append)
+    with pytest.raises(ValueError, match="3"):
+        listeners.publish(3)
+    assert heard == [3]

@@ -77,17 +77,20 @@ class Context:
         work: Callable[[Engine], Awaitable[Exit]],
         *,
         with_jobs: bool = False,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Open the engine, do the work and end the process with its exit code.
+
+        `before` is done first, while nothing has the cache open.
 
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
         from engine.errors import T2IError
-        from t2itui.crash import keep_log, last_words
+        from t2itui.crash import last_words, log_errors
 
-        keep_log(self.home)
+        log_errors(self.home)
         try:
-            code = int(asyncio.run(self._with_engine(work, with_jobs)))
+            code = int(asyncio.run(self._with_engine(work, with_jobs, before)))
         except KeyboardInterrupt:
             output.say("cancelled")
             code = Exit.CANCELLED
@@ -102,10 +105,15 @@ class Context:
         raise SystemExit(int(code))
 
     async def _with_engine(
-        self, work: Callable[[Engine], Awaitable[Exit]], with_jobs: bool
+        self,
+        work: Callable[[Engine], Awaitable[Exit]],
+        with_jobs: bool,
+        before: Callable[[], Awaitable[None]] | None,
     ) -> Exit:
         from engine.engine import Engine
 
+        if before is not None:
+            await before()
         settings = self.settings().engine(self.home)
         opening = Engine.open(settings, with_jobs=with_jobs, measures_beside=False)
         async with opening as engine:

@@ -55,7 +55,7 @@ def receipt_json(receipt: Receipt, *, cached: bool) -> dict[str, object]:
 def row_json(row: ResultRow) -> dict[str, object]:
     """The fields of a result as `--json` writes them."""
     values = asdict(row)
-    order = ("rank", "path", "sha256", "cosine", "match", "synthetic")
+    order = ("rank", "path", "sha256", "cosine", "match", "synthetic", "missing")
     return {name: values[name] for name in order}
 
 
@@ -81,8 +81,9 @@ def write_answer(result: SearchResult, output: Output) -> None:
     for row in result.rows:
         passes = row.match >= receipt.threshold
         mark = "*" if passes else " "
+        path = row.path + ("  (not on the disk any more)" if row.missing else "")
         output.line(
-            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {row.path}",
+            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {path}",
             dim=not passes,
         )
 

@@ -18,6 +18,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
 from engine import disk, numbers
+from engine.collections import BUILT_IN
+from engine.file_types import CAPTION_SUFFIXES
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS
 from t2itui.text.plain import plain
@@ -181,6 +183,22 @@ def line(name: str, value: str, placeholder: str = "", offers: Sequence[str] = (
         suggester=SuggestFromList(offers) if offers else None,
         id=name,
     )
+
+
+def data_field(value: str) -> PathInput:
+    """The line for the data of an evaluation or a training."""
+    return PathInput(
+        value,
+        placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
+        folders_only=False,
+        suffixes=CAPTION_SUFFIXES,
+        id="data",
+    )
+
+
+def encoder_field(value: str | None, encoders: Sequence[str]) -> Input:
+    """The line for their encoder, which completes to those that the library knows."""
+    return line("encoder", value or "", "the one that knows most of the pictures", encoders)
 
 
 class Confirm(Dialog[bool]):

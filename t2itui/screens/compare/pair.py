@@ -9,12 +9,11 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
-from textual import getters, on, work
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -172,25 +171,6 @@ class PairScreen(ModalScreen[Position]):
     words = getters.query_one("#figures", Static)
     swaps = getters.query_one("#swaps", Static)
 
-    class OriginalRead(Message, bubble=False):
-        """The file of a picture was read."""
-
-        def __init__(self, name: str, data: bytes) -> None:
-            super().__init__()
-            self.name = name
-            self.data = data
-
-    class PairTested(Message, bubble=False):
-        """The variants of a description were scored, or could not be."""
-
-        def __init__(
-            self, text: str, swaps: tuple[SwapResult, ...] | None, problem: str = ""
-        ) -> None:
-            super().__init__()
-            self.text = text
-            self.swaps = swaps
-            self.problem = problem
-
     def __init__(
         self,
         session: Session,
@@ -269,12 +249,11 @@ class PairScreen(ModalScreen[Position]):
             return  # The thumbnail stays.
         data = await asyncio.to_thread(read_original, shown[0]) if shown else None
         if data is not None:
-            self.post_message(self.OriginalRead(name, data))
+            self.call_later(self.show_original, name, data)
 
-    @on(OriginalRead)
-    def show_original(self, message: OriginalRead) -> None:
-        if message.name == self._shown:
-            self.picture.show(message.data, alt=plain(PurePath(message.name).name))
+    def show_original(self, name: str, data: bytes) -> None:
+        if name == self._shown:
+            self.picture.show(data, alt=plain(PurePath(name).name))
 
     @work(exclusive=True, group="swaps")
     async def _test(self, row: int) -> None:
@@ -284,20 +263,21 @@ class PairScreen(ModalScreen[Position]):
         try:
             swaps = await engine.comparer.swap(self._sheet, [row])
         except T2IError as error:
-            self.post_message(self.PairTested(text, None, f"{error.message}  {error.hint}"))
+            self.call_later(self.take_swaps, text, None, f"{error.message}  {error.hint}")
         else:
-            self.post_message(self.PairTested(text, swaps))
+            self.call_later(self.take_swaps, text, swaps)
 
-    @on(PairTested)
-    def take_swaps(self, message: PairTested) -> None:
-        if message.swaps is not None:
-            self._tested[message.text] = message.swaps
-        if message.text != self._found.rows[self._position[0]].text:
+    def take_swaps(
+        self, text: str, swaps: tuple[SwapResult, ...] | None, problem: str = ""
+    ) -> None:
+        if swaps is not None:
+            self._tested[text] = swaps
+        if text != self._found.rows[self._position[0]].text:
             return
-        if message.swaps is None:
-            self.swaps.update(Content.styled(f"✗ {plain(message.problem)}", "$text-error"))
+        if swaps is None:
+            self.swaps.update(Content.styled(f"✗ {plain(problem)}", "$text-error"))
         else:
-            self._show_swaps(message.text)
+            self._show_swaps(text)
 
     def _show_swaps(self, text: str) -> None:
         swaps = [each for each in self._tested[text] if each.picture == self._position[1]]

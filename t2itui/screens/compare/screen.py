@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
 from engine.collections import BUILT_IN
@@ -94,28 +93,6 @@ class CompareScreen(AppScreen):
     what = getters.query_one("#what", Static)
     state = getters.query_one("#state", Static)
     problem = getters.query_one("#problem", Static)
-
-    class Compared(Message, bubble=False):
-        """A sheet was scored."""
-
-        def __init__(self, sheet: ComparisonSheet, found: Comparison) -> None:
-            super().__init__()
-            self.sheet = sheet
-            self.found = found
-
-    class ComparisonFailed(Message, bubble=False):
-        """A sheet could not be scored."""
-
-        def __init__(self, error: T2IError) -> None:
-            super().__init__()
-            self.error = error
-
-    class ThumbnailsRead(Message, bubble=False):
-        """Thumbnails were read, by the name of the picture."""
-
-        def __init__(self, thumbnails: Mapping[str, bytes]) -> None:
-            super().__init__()
-            self.thumbnails = thumbnails
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -248,38 +225,34 @@ class CompareScreen(AppScreen):
         try:
             found = await self.scores.compare(sheet)
         except T2IError as error:
-            self.post_message(self.ComparisonFailed(error))
+            self.call_later(self.show_error, error)
         else:
             if found is not None:
-                self.post_message(self.Compared(sheet, found))
+                self.call_later(self.show_scores, sheet, found)
 
     @work(exclusive=True, group="pictures")
     async def _see(self, pictures: tuple[str, ...]) -> None:
         """Read the thumbnails that are not here yet; what is wrong with a picture is told once."""
         try:
-            self.post_message(self.ThumbnailsRead(await self.scores.read_thumbnails(pictures)))
+            self.call_later(self.show_pictures, await self.scores.read_thumbnails(pictures))
         except T2IError as error:
-            self.post_message(self.ComparisonFailed(error))
+            self.call_later(self.show_error, error)
 
-    @on(Compared)
-    def show_scores(self, message: Compared) -> None:
-        if message.sheet == self.sheet:
+    def show_scores(self, sheet: ComparisonSheet, found: Comparison) -> None:
+        if sheet == self.sheet:
             self._stop_waiting()
-            self.scores.found = message.found
+            self.scores.found = found
             self.show()
             self._show_pair()
             self.session.send(RefreshStatus())
 
-    @on(ThumbnailsRead)
-    def show_pictures(self, message: ThumbnailsRead) -> None:
-        self.scores.thumbnails |= message.thumbnails
+    def show_pictures(self, thumbnails: Mapping[str, bytes]) -> None:
+        self.scores.thumbnails |= thumbnails
         self._show_pair()
 
-    @on(ComparisonFailed)
-    def show_error(self, message: ComparisonFailed) -> None:
+    def show_error(self, error: T2IError) -> None:
         """Say what is wrong and what to do, until the next attempt."""
         self._stop_waiting()
-        error = message.error
         words = Content.assemble(("✗ ", "bold"), plain(error.message))
         for hint in error.hint.split("\n") if error.hint else ():
             words += Content.assemble("  ", (plain(hint), "bold"))

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on, work
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -92,20 +91,6 @@ class SwapScreen(AppScreen):
     table = getters.query_one(Table)
     totals = getters.query_one("#totals", Static)
 
-    class SwapsScored(Message, bubble=False):
-        """The variants were scored."""
-
-        def __init__(self, swaps: tuple[SwapResult, ...]) -> None:
-            super().__init__()
-            self.swaps = swaps
-
-    class SwapsFailed(Message, bubble=False):
-        """They could not be scored."""
-
-        def __init__(self, error: T2IError) -> None:
-            super().__init__()
-            self.error = error
-
     def __init__(self, session: Session, sheet: ComparisonSheet) -> None:
         super().__init__(session)
         self._sheet = sheet
@@ -138,21 +123,18 @@ class SwapScreen(AppScreen):
         try:
             swaps = await engine.comparer.swap(self._sheet, range(len(self._sheet.lines)))
         except T2IError as error:
-            self.post_message(self.SwapsFailed(error))
+            self.call_later(self.show_error, error)
         else:
-            self.post_message(self.SwapsScored(swaps))
+            self.call_later(self.show_swaps, swaps)
 
-    @on(SwapsScored)
-    def show_swaps(self, message: SwapsScored) -> None:
+    def show_swaps(self, swaps: tuple[SwapResult, ...]) -> None:
         self._stop_waiting()
-        self.totals.update(Content(totals(message.swaps)))
-        rows = [swap_row(n, swap, self._sheet.pictures) for n, swap in enumerate(message.swaps)]
+        self.totals.update(Content(totals(swaps)))
+        rows = [swap_row(n, swap, self._sheet.pictures) for n, swap in enumerate(swaps)]
         self.table.show(rows)
 
-    @on(SwapsFailed)
-    def show_error(self, message: SwapsFailed) -> None:
+    def show_error(self, error: T2IError) -> None:
         self._stop_waiting()
-        error = message.error
         words = f"✗ {plain(error.message)}  {plain(error.hint)}"
         self.totals.update(Content.styled(words, "$text-error"))
 

@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on, work
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Label, Static
 
 from engine.collections import BUILT_IN
@@ -22,7 +21,14 @@ from engine.requests import EvaluateRequest
 from engine.scoring.registry import evaluated_scorers
 from engine.states import DataKind
 from t2itui.keys import bindings
-from t2itui.screens.common.dialogs import Dialog, FormError, WriteFile, line
+from t2itui.screens.common.dialogs import (
+    Dialog,
+    FormError,
+    WriteFile,
+    data_field,
+    encoder_field,
+    line,
+)
 from t2itui.text.shell_commands import job_command, show_command
 from t2itui.widgets.basics import Tick
 from t2itui.widgets.path_input import PathInput
@@ -31,20 +37,10 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 
-SUFFIXES = (".token", ".txt", ".json", ".csv", ".tsv")
 LINES = {name: name for name in ("threshold", "language", "limit", "words", "images", "encoder")}
 LINES |= {"queries": "by-words", "scorers": "by-cosine"}
 """The line of the form for the field that an error is about; the data's for any other."""
 CHECKING = "reading the data…"
-
-
-class RequestChecked(Message, bubble=False):
-    """The engine can do what the form asks for, or cannot."""
-
-    def __init__(self, request: EvaluateRequest, error: T2IError | None) -> None:
-        super().__init__()
-        self.request = request
-        self.error = error
 
 
 class EvaluateForm(Dialog[EvaluateRequest]):
@@ -82,29 +78,12 @@ class EvaluateForm(Dialog[EvaluateRequest]):
 
     def compose_fields(self) -> ComposeResult:
         first = self._first
-        yield self.labelled(
-            "Data",
-            PathInput(
-                first.data,
-                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
-                folders_only=False,
-                suffixes=SUFFIXES,
-                id="data",
-            ),
-        )
+        yield self.labelled("Data", data_field(first.data))
         formats = "Flickr token file, Karpathy's or COCO's JSON, CSV, folders"
         help_words = f"{formats}; or {BUILT_IN.name}"
         yield self.labelled("", Static(help_words, classes="help"))
         yield self._path("Images", "images", first.images, "beside the data", folders_only=True)
-        yield self.labelled(
-            "Encoder",
-            line(
-                "encoder",
-                first.encoder or "",
-                "the one that knows most of the pictures",
-                self._encoders,
-            ),
-        )
+        yield self.labelled("Encoder", encoder_field(first.encoder, self._encoders))
         with Horizontal():
             yield Label("Scorers")
             for name in evaluated_scorers():
@@ -191,15 +170,13 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         try:
             await self._engine.evaluator.check(request)
         except T2IError as error:
-            self.post_message(RequestChecked(request, error))
+            self.call_later(self.take_checked, request, error)
         else:
-            self.post_message(RequestChecked(request, None))
+            self.call_later(self.take_checked, request, None)
 
-    @on(RequestChecked)
-    def take_checked(self, message: RequestChecked) -> None:
-        error = message.error
+    def take_checked(self, request: EvaluateRequest, error: T2IError | None) -> None:
         if error is None:
-            self.dismiss(message.request)
+            self.dismiss(request)
         else:
             words = f"{error.message}. {error.hint}".replace("..", ".").strip()
             self.show_problem(FormError(words, field=line_of(error)))
@@ -208,15 +185,6 @@ class EvaluateForm(Dialog[EvaluateRequest]):
 def line_of(error: T2IError) -> str:
     """The line that an error is about: the encoder's where a model is at fault."""
     return LINES.get(error.field, "data") if isinstance(error, RequestError) else "encoder"
-
-
-class PlotChecked(Message, bubble=False):
-    """A figure can be drawn into the file, or cannot."""
-
-    def __init__(self, path: Path, error: EngineError | None) -> None:
-        super().__init__()
-        self.path = path
-        self.error = error
 
 
 class SavePlot(WriteFile):
@@ -245,14 +213,12 @@ class SavePlot(WriteFile):
         try:
             await asyncio.to_thread(check_plots, [path])
         except EngineError as error:
-            self.post_message(PlotChecked(path, error))
+            self.call_later(self.take_checked, path, error)
         else:
-            self.post_message(PlotChecked(path, None))
+            self.call_later(self.take_checked, path, None)
 
-    @on(PlotChecked)
-    def take_checked(self, message: PlotChecked) -> None:
-        if message.error is None:
-            self.dismiss(message.path)
+    def take_checked(self, path: Path, error: EngineError | None) -> None:
+        if error is None:
+            self.dismiss(path)
         else:
-            error = message.error
             self.show_problem(FormError(f"{error.message}. {error.hint}".strip()))

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.message import Message
 
 from engine.collections import BUILT_IN
 from engine.errors import T2IError
@@ -87,29 +86,6 @@ class EvaluateScreen(PagedScreen):
     sheet = getters.query_one(EvaluationsSheet)
     detail = getters.query_one(EvaluationDetail)
 
-    class HeadsRead(Message):
-        """Evaluations were read."""
-
-        def __init__(self, heads: Sequence[EvaluationHead], *, offset: int) -> None:
-            self.heads = heads
-            self.offset = offset
-            super().__init__()
-
-    class EvaluationOpened(Message):
-        """An evaluation was read in full, and what it can be compared with."""
-
-        def __init__(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
-            self.found = found
-            self.pair = pair
-            super().__init__()
-
-    class EvaluationAsked(Message):
-        """An evaluation is to be made; the parts of the engine for it are loaded."""
-
-        def __init__(self, request: EvaluateRequest) -> None:
-            self.request = request
-            super().__init__()
-
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.controller = EvaluationsController(session)
@@ -145,13 +121,12 @@ class EvaluateScreen(PagedScreen):
             return
         with self.errors_reported():
             heads = await self.controller.read(PAGE, offset, containing)
-            self.post_message(self.HeadsRead(heads, offset=offset))
+            self.call_later(self.take_page, heads, offset=offset)
 
-    @on(HeadsRead)
-    def take_page(self, message: HeadsRead) -> None:
+    def take_page(self, heads: Sequence[EvaluationHead], *, offset: int) -> None:
         """Show the list, or more of it."""
-        self.evaluations.take(message.heads, offset=message.offset)
-        self.is_last = len(message.heads) < PAGE
+        self.evaluations.take(heads, offset=offset)
+        self.is_last = len(heads) < PAGE
         self.show_rows()
 
     def follow_board(self) -> None:
@@ -229,13 +204,12 @@ class EvaluateScreen(PagedScreen):
             return
         with self.errors_reported():
             found, both = await self.controller.open(evaluation_id, pair)
-            self.post_message(self.EvaluationOpened(found, both))
+            self.call_later(self.show_opened, found, both)
 
-    @on(EvaluationOpened)
-    def show_opened(self, message: EvaluationOpened) -> None:
+    def show_opened(self, found: Evaluation, pair: tuple[Evaluation, Evaluation] | None) -> None:
         """Show the figures, if the cursor is still there."""
-        if self.current is not None and self.current.id == message.found.id:
-            self.detail.show(message.found, message.pair)
+        if self.current is not None and self.current.id == found.id:
+            self.detail.show(found, pair)
             self._watched.follow()
 
     def action_mark(self) -> None:
@@ -293,7 +267,7 @@ class EvaluateScreen(PagedScreen):
         if request is not None:
             if job is not None:
                 self.session.board.dismiss(job.job_id)
-            self.post_message(self.EvaluationAsked(request))
+            self.call_later(self.start, request)
 
     async def _request(self) -> EvaluateRequest | None:
         """What was asked for the row under the cursor; says so where that cannot be read."""
@@ -314,12 +288,11 @@ class EvaluateScreen(PagedScreen):
             form = EvaluateForm(engine, request, encoders=encoders, home=self.session.home)
             answer = await self.app.push_screen_wait(form)
             if answer is not None:
-                self.post_message(self.EvaluationAsked(answer))
+                self.call_later(self.start, answer)
 
-    @on(EvaluationAsked)
-    def start(self, message: EvaluationAsked) -> None:
+    def start(self, request: EvaluateRequest) -> None:
         """Start the job; the cursor goes to its row."""
-        self.evaluations.go_to_job(self.controller.start(message.request))
+        self.evaluations.go_to_job(self.controller.start(request))
 
     def action_cancel(self) -> None:
         """Cancel the job under the cursor, or take what came of it out of sight."""

@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
@@ -91,24 +90,6 @@ def generator_words(info: GeneratorInfo) -> str:
 
 
 PREVIEWS = "Without previews a picture shows when it is done; this is kept."
-
-
-class Described(Message, bubble=False):
-    """What the files of the model say, or why they say nothing."""
-
-    def __init__(self, info: GeneratorInfo | None, words: str) -> None:
-        super().__init__()
-        self.info = info
-        self.words = words
-
-
-class Checked(Message, bubble=False):
-    """The model can do what the form asks for, or cannot."""
-
-    def __init__(self, request: GenerateRequest, error: EngineError | None) -> None:
-        super().__init__()
-        self.request = request
-        self.error = error
 
 
 class GenerateForm(Dialog[GenerateRequest]):
@@ -239,15 +220,13 @@ class GenerateForm(Dialog[GenerateRequest]):
         try:
             info = await self._engine.generators.describe(source)
         except EngineError as error:
-            self.post_message(Described(None, f"✖ {error.message} {error.hint}"))
+            self.call_later(self.show_described, None, f"✖ {error.message} {error.hint}")
         else:
-            self.post_message(Described(info, generator_words(info)))
+            self.call_later(self.show_described, info, generator_words(info))
 
-    @on(Described)
-    def show_described(self, message: Described) -> None:
-        self._info, self._words = message.info, message.words
+    def show_described(self, info: GeneratorInfo | None, words: str) -> None:
+        self._info, self._words = info, words
         self.show_said()
-        info = message.info
         if info is not None:
             defaults = info.defaults
             for place, words in (
@@ -319,15 +298,13 @@ class GenerateForm(Dialog[GenerateRequest]):
             info = await self._engine.generators.describe(self._source(request.model))
             await asyncio.to_thread(resolve, request, info)
         except EngineError as error:
-            self.post_message(Checked(request, error))
+            self.call_later(self.take_checked, request, error)
         else:
-            self.post_message(Checked(request, None))
+            self.call_later(self.take_checked, request, None)
 
-    @on(Checked)
-    def take_checked(self, message: Checked) -> None:
-        error = message.error
+    def take_checked(self, request: GenerateRequest, error: EngineError | None) -> None:
         if error is None:
-            self.dismiss(message.request)
+            self.dismiss(request)
         else:
             words = f"{error.message}. {error.hint}".replace("..", ".")
             self.show_problem(FormError(words, field=line_of(error)))

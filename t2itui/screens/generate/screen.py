@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, getters, on, work
+from textual import events, getters, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
 from engine import disk
@@ -77,22 +76,6 @@ class GenerationScreen(AppScreen):
     painted = getters.query_one("#painted", PicturePane)
     best = getters.query_one("#best", PicturePane)
 
-    class DetailsRead(Message, bubble=False):
-        """What the engine knows of the job was read."""
-
-        def __init__(self, details: GenerationDetails) -> None:
-            super().__init__()
-            self.details = details
-
-    class Fetched(Message, bubble=False):
-        """The bytes of the two pictures were read; None for one that is not there."""
-
-        def __init__(self, picture_id: int, painted: bytes | None, best: bytes | None) -> None:
-            super().__init__()
-            self.picture_id = picture_id
-            self.painted = painted
-            self.best = best
-
     def __init__(self, session: Session, job_id: int) -> None:
         super().__init__(session)
         self.job_id = job_id
@@ -153,12 +136,11 @@ class GenerationScreen(AppScreen):
         except T2IError as error:
             self.session.report_error("Painting", error)
         else:
-            self.post_message(self.DetailsRead(details))
+            self.call_later(self.take_details, details)
 
-    @on(DetailsRead)
-    def take_details(self, message: DetailsRead) -> None:
-        if message.details.job_id == self.job_id:
-            self.details = message.details
+    def take_details(self, details: GenerationDetails) -> None:
+        if details.job_id == self.job_id:
+            self.details = details
             self.show()
 
     @property
@@ -325,19 +307,19 @@ class GenerationScreen(AppScreen):
                 other = (await engine.library.thumbnails([best.picture_id])).get(best.picture_id)
             except CacheError:
                 other = None  # Its words and bars are there all the same.
-        self.post_message(self.Fetched(picture.picture_id, painted, other))
+        self.call_later(self.show_fetched, picture.picture_id, painted, other)
 
-    @on(Fetched)
-    def show_fetched(self, message: Fetched) -> None:
+    def show_fetched(self, picture_id: int, painted: bytes | None, found: bytes | None) -> None:
+        """Show the bytes of the two pictures; None stands for one that is not there."""
         picture = self.picture
-        if picture is None or picture.picture_id != message.picture_id:
+        if picture is None or picture.picture_id != picture_id:
             return
-        self.painted.picture.show(message.painted, alt=plain(picture.path.rpartition("/")[2]))
+        self.painted.picture.show(painted, alt=plain(picture.path.rpartition("/")[2]))
         best = _best(picture)
         self.best.display = best is not None
         if best is not None:
             name = best.path.rpartition("/")[2]
-            self.best.picture.show(message.best, alt=plain(name))
+            self.best.picture.show(found, alt=plain(name))
 
     # Keys
 

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
 from engine.states import Route
@@ -157,22 +156,6 @@ class HistoryScreen(PagedScreen):
     sheet = getters.query_one(Sheet)
     detail = getters.query_one(ReceiptDetail)
 
-    class ReceiptsRead(Message):
-        """Receipts were read."""
-
-        def __init__(self, receipts: Sequence[Receipt], *, offset: int) -> None:
-            self.receipts = receipts
-            self.offset = offset
-            super().__init__()
-
-    class ReceiptOpened(Message):
-        """The results of a receipt were read."""
-
-        def __init__(self, result: SearchResult, thumbnails: Mapping[int, bytes]) -> None:
-            self.result = result
-            self.thumbnails = thumbnails
-            super().__init__()
-
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._watched = BindingWatch(self, ("search_again", "delete", "copy_command"))
@@ -199,13 +182,12 @@ class HistoryScreen(PagedScreen):
             return
         with self.errors_reported():
             found = await self.controller.read(PAGE, offset, containing)
-            self.post_message(self.ReceiptsRead(found, offset=offset))
+            self.call_later(self.show, found, offset=offset)
 
-    @on(ReceiptsRead)
-    def show(self, message: ReceiptsRead) -> None:
+    def show(self, receipts: Sequence[Receipt], *, offset: int) -> None:
         """Show the list, or more of it."""
-        self.controller.take(message.receipts, offset=message.offset)
-        self.is_last = len(message.receipts) < PAGE
+        self.controller.take(receipts, offset=offset)
+        self.is_last = len(receipts) < PAGE
         self.say_count(len(self.controller.receipts))
         self.sheet.show(self.controller.rows())
 
@@ -232,14 +214,13 @@ class HistoryScreen(PagedScreen):
         if self.session.engine is None:
             return
         with self.errors_reported():
-            self.post_message(self.ReceiptOpened(*await self.controller.open(receipt_id)))
+            self.call_later(self.show_results, *await self.controller.open(receipt_id))
 
-    @on(ReceiptOpened)
-    def show_results(self, message: ReceiptOpened) -> None:
+    def show_results(self, result: SearchResult, thumbnails: Mapping[int, bytes]) -> None:
         """Show the results, if the cursor is still there."""
-        receipt = message.result.receipt
+        receipt = result.receipt
         if self.current is not None and self.current.id == receipt.id:
-            self.detail.show_results(message.result.rows, receipt.threshold, message.thumbnails)
+            self.detail.show_results(result.rows, receipt.threshold, thumbnails)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done with a receipt only where there is one."""

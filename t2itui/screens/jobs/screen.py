@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
 
 from engine.errors import CacheError, RequestError
@@ -183,13 +182,6 @@ class JobsScreen(AppScreen):
     sheet = getters.query_one(Sheet)
     story = getters.query_one("#story > Static", Static)
 
-    class RecordsRead(Message):
-        """The jobs that the cache remembers were read."""
-
-        def __init__(self, records: Sequence[JobRecord]) -> None:
-            self.records = records
-            super().__init__()
-
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._watched = BindingWatch(
@@ -227,11 +219,10 @@ class JobsScreen(AppScreen):
         except CacheError as error:
             self.notify(plain(error.message), title="Jobs", severity="error", markup=False)
         else:
-            self.post_message(self.RecordsRead(records))
+            self.call_later(self.take_records, records)
 
-    @on(RecordsRead)
-    def take_records(self, message: RecordsRead) -> None:
-        self._records = message.records
+    def take_records(self, records: Sequence[JobRecord]) -> None:
+        self._records = records
         self.show()
 
     def show(self) -> None:

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static, Tab, Tabs
 
@@ -80,13 +79,6 @@ class LibraryScreen(AppScreen):
     tabs = getters.query_one(Tabs)
     switcher = getters.query_one(ContentSwitcher)
 
-    class LibraryRead(Message):
-        """The library was read."""
-
-        def __init__(self, state: LibraryState) -> None:
-            self.state = state
-            super().__init__()
-
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._watched = BindingWatch(
@@ -154,14 +146,13 @@ class LibraryScreen(AppScreen):
         if self.engine is None:
             return
         try:
-            self.post_message(self.LibraryRead(await self.controller.read()))
+            self.call_later(self.show, await self.controller.read())
         except T2IError as error:
             self.report_error(error)
 
-    @on(LibraryRead)
-    def show(self, message: LibraryRead) -> None:
+    def show(self, state: LibraryState) -> None:
         """Show what was read."""
-        state = self.controller.state = message.state
+        self.controller.state = state
         self.query_one("#counts", Static).update(Content(totals(state)))
         self.query_one("#disk", Static).update(Content(disk(state)))
         for name, found in tables(state).items():

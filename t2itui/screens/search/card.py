@@ -209,7 +209,8 @@ class Card:
         """Show the fetched picture and name."""
         self.is_filled = True
         painted = "painted " if content.shown.synthetic else ""
-        self.name = painted + plain(content.shown.path.rpartition("/")[2])
+        gone = "" if content.shown.present else "✗ "
+        self.name = gone + painted + plain(content.shown.path.rpartition("/")[2])
         self.picture.show(content.thumbnail, alt=self.name, dim=self.is_below)
         self._repaint(self)
 

@@ -112,9 +112,9 @@ class QueryGenerationController:
         elif mode == GenerateMode.NOW and is_asked:
             self.generate()
         else:
-            self._offer(self._session.prompts[0])
+            self._ask(self._session.prompts[0])
 
-    def _offer(self, prompt: str) -> None:
+    def _ask(self, prompt: str) -> None:
         """Ask whether to generate; what the generator never met is told as soon as it is known."""
         self._line.ask(prompt, self._notices.get(prompt, ""))
         if prompt not in self._notices:

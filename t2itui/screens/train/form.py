@@ -15,7 +15,15 @@ from textual.widgets import Input, Label, Static
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.requests import QUERIES, TrainRequest
-from t2itui.screens.common.dialogs import Dialog, FormError, ReadFile, WriteFile, line
+from t2itui.screens.common.dialogs import (
+    Dialog,
+    FormError,
+    ReadFile,
+    WriteFile,
+    data_field,
+    encoder_field,
+    line,
+)
 from t2itui.text.shell_commands import export_matcher_command, import_matcher_command, job_command
 from t2itui.widgets.path_input import PathInput
 
@@ -52,7 +60,6 @@ class ImportMatcher(ReadFile):
 
 DEFAULTS = TrainRequest(data="")
 """What empty lines stand for."""
-CAPTION_FILES = (".token", ".json", ".csv", ".tsv", ".txt")
 LANGUAGES = BUILT_IN.languages
 YES, NO = "yes", "no"
 WORDS = (YES, NO)
@@ -84,16 +91,7 @@ class TrainForm(Dialog[TrainRequest]):
 
     def compose_fields(self) -> ComposeResult:
         first = self._first
-        yield self.labelled(
-            "Data",
-            PathInput(
-                first.data,
-                placeholder=f"captions, a folder of classes, or the word {BUILT_IN.name}",
-                folders_only=False,
-                suffixes=CAPTION_FILES,
-                id="data",
-            ),
-        )
+        yield self.labelled("Data", data_field(first.data))
         yield self.labelled(
             "Images",
             PathInput(
@@ -103,15 +101,7 @@ class TrainForm(Dialog[TrainRequest]):
                 id="images",
             ),
         )
-        yield self.labelled(
-            "Encoder",
-            line(
-                "encoder",
-                first.encoder or "",
-                "the one that knows most of the pictures",
-                self._encoders,
-            ),
-        )
+        yield self.labelled("Encoder", encoder_field(first.encoder, self._encoders))
         yield self._row(
             ("Queries", line("queries", first.queries, "captions or words", QUERIES)),
             ("Language", line("language", first.language, "both; en or zh", LANGUAGES)),

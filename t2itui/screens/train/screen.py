@@ -9,7 +9,6 @@ from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
 from engine.errors import T2IError
@@ -72,27 +71,6 @@ class TrainScreen(AppScreen):
     pane = getters.query_one(TrainingPane)
     report = getters.query_one(ReportView)
 
-    class TrainStateRead(Message, bubble=False):
-        """Matchers and trainings were read."""
-
-        def __init__(self, state: TrainState) -> None:
-            super().__init__()
-            self.state = state
-
-    class ChangeDone(Message, bubble=False):
-        """Something was done."""
-
-        def __init__(self, words: str) -> None:
-            super().__init__()
-            self.words = words
-
-    class ChangeFailed(Message, bubble=False):
-        """Something could not be done."""
-
-        def __init__(self, error: T2IError) -> None:
-            super().__init__()
-            self.error = error
-
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.controller = TrainController(session)
@@ -147,14 +125,13 @@ class TrainScreen(AppScreen):
         if self.engine is None:
             return
         try:
-            self.post_message(self.TrainStateRead(await self.controller.read()))
+            self.call_later(self.take, await self.controller.read())
         except T2IError as error:
-            self.post_message(self.ChangeFailed(error))
+            self.call_later(self.show_failed, error)
 
-    @on(TrainStateRead)
-    def take(self, message: TrainStateRead) -> None:
-        self.controller.state = message.state
-        self.query_one("#in-force", Static).update(Content(plain(in_force_words(message.state))))
+    def take(self, state: TrainState) -> None:
+        self.controller.state = state
+        self.query_one("#in-force", Static).update(Content(plain(in_force_words(state))))
         self.show()
 
     def show(self) -> None:
@@ -314,18 +291,16 @@ class TrainScreen(AppScreen):
     async def _change(self, change: Awaitable[str]) -> None:
         """Await a change and say what came of it."""
         try:
-            self.post_message(self.ChangeDone(await change))
+            self.call_later(self.show_done, await change)
         except T2IError as error:
-            self.post_message(self.ChangeFailed(error))
+            self.call_later(self.show_failed, error)
 
-    @on(ChangeDone)
-    def show_done(self, message: ChangeDone) -> None:
-        self.notify(plain(message.words), title="Matchers", markup=False)
+    def show_done(self, words: str) -> None:
+        self.notify(plain(words), title="Matchers", markup=False)
         self.load()
 
-    @on(ChangeFailed)
-    def show_failed(self, message: ChangeFailed) -> None:
-        self.session.report_error("Matchers", message.error)
+    def show_failed(self, error: T2IError) -> None:
+        self.session.report_error("Matchers", error)
 
     # The rest
 

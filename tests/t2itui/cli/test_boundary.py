@@ -12,7 +12,7 @@ import pytest
 from engine.errors import RequestError, T2IError
 from t2itui import streams
 from t2itui.cli.support import boundary
-from t2itui.crash import keep_log
+from t2itui.crash import log_errors
 from t2itui.streams import OutputLostError
 
 
@@ -96,7 +96,7 @@ def test_what_a_job_logs_of_its_error_is_kept_and_not_shown(
 ) -> None:
     before = logging.root.handlers[:]
     try:
-        keep_log(tmp_path)
+        log_errors(tmp_path)
         try:
             raise ZeroDivisionError("oops")
         except ZeroDivisionError:

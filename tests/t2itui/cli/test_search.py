@@ -8,7 +8,7 @@ RECEIPT_KEYS = (
     "type id query encoder matcher ranked_by threshold route reason best_cosine best_match"
     " passed considered cached"
 )
-RESULT_KEYS = "type rank path sha256 cosine match synthetic"
+RESULT_KEYS = "type rank path sha256 cosine match synthetic missing"
 
 
 def test_json_is_a_receipt_and_then_a_line_for_each_picture(library: RunCli) -> None:

@@ -12,7 +12,7 @@ from engine.comparing.sheet import ComparisonSheet, Description, load_sheet
 from engine.engine import Engine
 from engine.errors import RequestError
 from engine.settings import EngineSettings
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.common.dialogs import FileDialog
 from t2itui.screens.compare.editing import SheetScores
 from t2itui.screens.compare.files import (
@@ -36,7 +36,7 @@ async def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     await make_compare_library(tmp_path / "home", tmp_path)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    found = Session(graphics=Graphics(protocol="text", reason="a test"))
+    found = Session(graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test"))
     async with Engine.open(EngineSettings(home=tmp_path / "home")) as engine:
         found.open(engine)
         yield found

@@ -12,7 +12,7 @@ from engine.errors import EngineError, RequestError
 from engine.evaluation.results import EvaluationHead
 from engine.requests import EvaluateRequest
 from engine.states import JobKind, JobState
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.evaluate.controller import OTHER_VERSION, EvaluationsController
 from t2itui.screens.evaluate.list import MARKED, UNKEPT, EvaluationList, job_key
 from t2itui.screens.jobs.board import JobView
@@ -94,7 +94,9 @@ def engine() -> EvaluatingEngine:
 
 @pytest.fixture
 def session(engine: EvaluatingEngine) -> Session:
-    made = Session(graphics=Graphics(protocol="text", reason="a test"), clock=lambda: 0.0)
+    made = Session(
+        graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test"), clock=lambda: 0.0
+    )
     made.engine = cast("Engine", engine)
     return made
 
@@ -140,6 +142,8 @@ def test_a_job_at_work_is_cancelled_and_another_one_dismissed(session: Session) 
 
 
 async def test_without_an_engine_nothing_is_asked_of_it() -> None:
-    closed = EvaluationsController(Session(graphics=Graphics(protocol="text", reason="a test")))
+    closed = EvaluationsController(
+        Session(graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test"))
+    )
     with pytest.raises(EngineError, match="not open"):
         await closed.read(10, 0, "")

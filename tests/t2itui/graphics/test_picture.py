@@ -14,11 +14,11 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 
 from t2itui.graphics.art import UncachedStrip
-from t2itui.graphics.detection import Graphics, ProtocolName
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.graphics.picture import Picture
 
-HALF = Graphics(protocol="halfcell", reason="test", cell_width=10, cell_height=20)
-TEXT = Graphics(protocol="text", reason="test")
+HALF = Graphics(protocol=GraphicsProtocol.HALF_CELLS, reason="test", cell_width=10, cell_height=20)
+TEXT = Graphics(protocol=GraphicsProtocol.TEXT, reason="test")
 
 
 def png(color: str = "red", size: tuple[int, int] = (100, 100), mode: str = "RGB") -> bytes:
@@ -180,8 +180,10 @@ async def test_a_widget_that_was_given_nothing_is_blank() -> None:
         assert not app.text().strip()
 
 
-@pytest.mark.parametrize("protocol", ["kitty", "sixel"])
-async def test_whatever_cuts_or_exports_a_picture_gets_half_cells(protocol: ProtocolName) -> None:
+@pytest.mark.parametrize("protocol", [GraphicsProtocol.KITTY, GraphicsProtocol.SIXEL])
+async def test_whatever_cuts_or_exports_a_picture_gets_half_cells(
+    protocol: GraphicsProtocol,
+) -> None:
     app = PictureApp(replace(HALF, protocol=protocol))
     async with app.run_test() as pilot:
         app.picture.show(png(), alt="a red square")
@@ -194,7 +196,7 @@ async def test_whatever_cuts_or_exports_a_picture_gets_half_cells(protocol: Prot
 
 
 async def test_a_sixel_picture_keeps_off_the_last_line_of_the_screen() -> None:
-    app = PictureApp(replace(HALF, protocol="sixel"))
+    app = PictureApp(replace(HALF, protocol=GraphicsProtocol.SIXEL))
     async with app.run_test(size=(40, 10)) as pilot:
         app.picture.show(png(), alt="a red square")
         await settle(app, pilot)

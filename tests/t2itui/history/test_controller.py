@@ -8,7 +8,7 @@ import pytest
 
 from engine.engine import Engine
 from engine.errors import EngineError
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.history.controller import LOOKED_AT, HistoryController
 from t2itui.session import Session
 from tests.t2itui.fake_library import FakeEngine
@@ -26,7 +26,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def controller(engine: FakeEngine) -> HistoryController:
-    session = Session(graphics=Graphics(protocol="text", reason="a test"))
+    session = Session(graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test"))
     session.engine = cast("Engine", engine)
     return HistoryController(session)
 
@@ -51,6 +51,8 @@ async def test_a_receipt_is_replayed_with_thumbnails_of_its_first_results(
 
 
 async def test_without_an_engine_nothing_is_asked_of_it() -> None:
-    closed = HistoryController(Session(graphics=Graphics(protocol="text", reason="a test")))
+    closed = HistoryController(
+        Session(graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test"))
+    )
     with pytest.raises(EngineError, match="not open"):
         await closed.read(1, 0, "")

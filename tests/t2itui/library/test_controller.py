@@ -10,7 +10,7 @@ import pytest
 from engine.collections import BUILT_IN
 from engine.engine import Engine
 from engine.errors import EngineError
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.library.controller import LibraryController
 from t2itui.screens.library.state import LibraryTab
 from t2itui.session import Session
@@ -23,7 +23,7 @@ SHIPPED = Row(key="/shipped", cells=(BUILT_IN.label,))
 
 
 async def controller_of(engine: FakeEngine) -> LibraryController:
-    session = Session(graphics=Graphics(protocol="text", reason="a test"))
+    session = Session(graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test"))
     session.engine = cast("Engine", engine)
     made = LibraryController(session)
     made.state = await made.read()
@@ -100,6 +100,8 @@ async def test_each_table_has_its_command() -> None:
 
 
 async def test_without_an_engine_nothing_is_asked_of_it() -> None:
-    closed = LibraryController(Session(graphics=Graphics(protocol="text", reason="a test")))
+    closed = LibraryController(
+        Session(graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test"))
+    )
     with pytest.raises(EngineError, match="not open"):
         await closed.read()

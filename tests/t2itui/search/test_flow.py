@@ -18,7 +18,7 @@ from engine.models.encoders import EncoderState
 from engine.results import SearchWarning
 from engine.states import ProcessState
 from t2itui.app import T2ITuiApp
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.collection import REFRESH_S
 from t2itui.screens.search.lines import RouteLine, WarningsLine
 from t2itui.session import Session
@@ -187,7 +187,8 @@ async def test_a_query_typed_before_the_library_is_open_is_answered_then() -> No
             yield opened
 
     app = T2ITuiApp(
-        lambda: open_late(), Session(graphics=Graphics(protocol="text", reason="a test"))
+        lambda: open_late(),
+        Session(graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test")),
     )
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press(*"a dog", "enter")

@@ -13,7 +13,7 @@ from engine.events import JobCancelled, JobEvent
 from engine.jobs.codec import request_to_json
 from engine.requests import TrainRequest
 from engine.training.run import TrainedMatcher
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.train.controller import TrainController
 from t2itui.screens.train.list import matcher_key, training_key
 from t2itui.session import Session
@@ -34,7 +34,9 @@ def engine() -> TrainingEngine:
 
 
 async def controller_of(engine: TrainingEngine) -> TrainController:
-    session = Session(graphics=Graphics(protocol="text", reason="a test"), clock=lambda: 0.0)
+    session = Session(
+        graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test"), clock=lambda: 0.0
+    )
     session.engine = cast("Engine", engine)
 
     def take(event: JobEvent) -> None:
@@ -118,7 +120,9 @@ async def test_it_is_said_what_is_in_force_after_a_deletion(
 
 
 async def test_without_an_engine_there_are_no_rows() -> None:
-    closed = TrainController(Session(graphics=Graphics(protocol="text", reason="a test")))
+    closed = TrainController(
+        Session(graphics=Graphics(protocol=GraphicsProtocol.TEXT, reason="a test"))
+    )
     assert closed.rows() == []
     with pytest.raises(EngineError, match="not open"):
         await closed.read()

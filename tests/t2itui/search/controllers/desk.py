@@ -9,7 +9,7 @@ from typing import cast
 from engine.engine import Engine
 from engine.errors import T2IError
 from engine.results import Receipt, SearchResult
-from t2itui.graphics.detection import Graphics
+from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.card import CardContent
 from t2itui.screens.search.listing import Listing
 from t2itui.session import Intent, Notice, Session
@@ -147,7 +147,7 @@ class Desk:
         self, engine: FakeEngine | None = None, settings: AppSettings | None = None
     ) -> None:
         self.engine = engine or FakeEngine(60)
-        graphics = Graphics(protocol="text", reason="a test")
+        graphics = Graphics(protocol=GraphicsProtocol.TEXT, reason="a test")
         self.session = Session(graphics=graphics, settings=settings, clock=lambda: 0.0)
         self.screen = FakeScreen()
         self.results = FakeResults()
