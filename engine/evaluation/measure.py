@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -516,18 +517,18 @@ class Measuring:
     def _route(self, scorer: Scorer, scores: FloatArray) -> None:
         asked, data = self._asked, self._material.data
 
-        def place(row: int, scores: FloatArray) -> FloatArray:
-            return self._placed(scorer, row, scores)
-
+        placed_row = partial(self._placed, scorer)
         if asked.present.any() and not asked.present.all():
             found = AskedRoutes(
-                best=np.array([place(row, scores[row]).max() for row in asked.queries], np.float64),
+                best=np.array(
+                    [placed_row(row, scores[row]).max() for row in asked.queries], np.float64
+                ),
                 present=asked.present,
                 kinds=asked.kinds,
             )
             protocol = "labelled"
         else:
-            found, protocol = left_out(scores[: asked.texts], data.right, place), "left out"
+            found, protocol = left_out(scores[: asked.texts], data.right, placed_row), "left out"
         if scorer.gives_probability:
             best = probability(found.best.astype(np.float32)).astype(np.float64)
             found = replace(found, best=best)

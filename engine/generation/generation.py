@@ -205,6 +205,11 @@ class Generation:
         """
         return await self._cache.write(remove_generated, self._home, list(picture_ids))
 
+    @property
+    def generator(self) -> str:
+        """What is loaded where a request names no generator."""
+        return self._generators.configured
+
     async def recipe(self, picture: int | Path) -> Recipe:
         """How a picture was generated: of the library by id, or a file of any tool by path.
 
@@ -246,6 +251,25 @@ class Generation:
         if self._generators.locate(other) is not None:
             return f"{words} {other} knows more: choose it as the model."
         return f"{words} For anything: t2itui models get {other}"
+
+    async def fitted(
+        self, request: GenerateRequest, library: str | None = None
+    ) -> tuple[GenerateRequest, str]:
+        """A request out of a recipe without a scheduler that its generator was not made for.
+
+        The second is a sentence on that, empty where everything fits.
+        """
+        source = self.source(request, await self._library(None, library))
+        try:
+            info = await self._generators.describe(source)
+        except EngineError:
+            return request, ""  # Asking for the picture says what is wrong.
+        scheduler = request.scheduler
+        if scheduler is None or scheduler in info.schedulers or request.loras:
+            return request, ""
+        used = info.defaults.scheduler
+        left_out = f"its scheduler {scheduler} does not fit {info.id}: {used} is used"
+        return replace(request, scheduler=None), left_out
 
     async def _check(self, spec: GenerationSpec) -> None:
         _check_text(spec.request)

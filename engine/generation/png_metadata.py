@@ -11,7 +11,10 @@ import io
 import json
 import re
 import warnings
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,18 +23,36 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from engine.errors import PictureError
-from engine.generation.recipe import Recipe, UsedLora, clean, from_json, to_json
-from engine.models.schedulers import SCHEDULERS, scheduler_labelled
+from engine.generation.foreign_recipes import (
+    JSON_READERS,
+    NOT_READ,
+    Lost,
+    json_tool,
+    named_scheduler,
+    note_weights,
+    read_json_recipe,
+    without_tags,
+)
+from engine.generation.recipe import Recipe, clean, from_json, to_json
+from engine.models.schedulers import SCHEDULERS
 from engine.untrusted.documents import open_file, parse_json
 
 MAX_LENGTH = 64_000
 """Characters; what is longer is no prompt."""
 
 _NEGATIVE = "Negative prompt:"
-_PAIR = re.compile(r'\s*(\w[\w \-/]{0,40}):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
-_LORA = re.compile(r"<lora:([^:<>]{1,200}):([-+]?[0-9.]{1,12})>")
+_PAIR = re.compile(r'\s*(\w[\w \-/]{0,40}):[ \t]*("(?:\\.|[^\\"])*"|[^,\n]*)(?:,|\n|$)')
 _FEWEST = 3
 """A last line with fewer pairs belongs to the prompt."""
+_SIGNS = frozenset({"Steps", "Sampler", "Seed", "CFG scale"})
+"""Pairs are those of a recipe if one of them is."""
+_PASSED_OVER = _SIGNS | {
+    *("Schedule type", "Size", "Model", "Model hash", "Version", "Clip skip", "Denoising strength"),
+    *("VAE hash", "Lora hashes", "TI hashes", "Hashes", "RNG", "Created Date", "User", "App"),
+    *("Template", "Negative Template", "Wildcard prompt", "Wildcard negative prompt"),
+}
+"""Names that are understood, or that decide nothing that can be repeated."""
+_MOST_NAMED = 6
 
 
 def format_parameters(recipe: Recipe) -> str:
@@ -60,14 +81,23 @@ def _sampler(name: str | None) -> str | None:
     return name if known is None else known.label
 
 
-def parse_parameters(text: str) -> Recipe:
-    """Understand a `parameters` text, whoever wrote it; raise ValueError where it is none."""
+def parse_parameters(text: str, *, needs_pairs: bool = False) -> Recipe:
+    """Understand a `parameters` text, whoever wrote it; raise ValueError where it is none.
+
+    With `needs_pairs` a text without any of the pairs that such a text ends with is none: a
+    comment may be about anything.
+    """
     if len(text) > MAX_LENGTH:
         raise ValueError(f"it has {len(text):,} characters")
-    *lines, last = clean(text).strip().split("\n")
-    pairs = {match[1]: _unquoted(match[2]) for match in _PAIR.finditer(last)}
-    if len(pairs) < _FEWEST:
-        lines, pairs = [*lines, last], {}
+    lines = clean(text).strip().split("\n")
+    start = _start_of_pairs(lines)
+    if needs_pairs and start == len(lines):
+        raise ValueError("it has no pairs such as Steps: 20")
+    pairs: dict[str, str] = {}
+    for match in _PAIR.finditer("\n".join(lines[start:])):
+        # Extensions write what they have to say behind the first ones.
+        pairs.setdefault(match[1], _unquoted(match[2]))
+    lines = lines[:start]
     start = next((i for i, line in enumerate(lines) if line.startswith(_NEGATIVE)), len(lines))
     prompt = "\n".join(lines[:start]).strip()
     negative = "\n".join(lines[start:]).removeprefix(_NEGATIVE).strip()
@@ -76,14 +106,30 @@ def parse_parameters(text: str) -> Recipe:
     return _recipe(prompt, negative, pairs)
 
 
+def _start_of_pairs(lines: Sequence[str]) -> int:
+    """The line that the pairs begin with; behind the last one where there are none."""
+    for number in range(len(lines) - 1, -1, -1):
+        is_last = number == len(lines) - 1
+        if is_last or lines[number].startswith("Steps:"):
+            names = {match[1] for match in _PAIR.finditer(lines[number])}
+            if len(names) >= _FEWEST and names & _SIGNS:
+                return number
+    return len(lines)
+
+
 def _recipe(prompt: str, negative: str, pairs: Mapping[str, str]) -> Recipe:
-    loras = tuple(
-        UsedLora(name=name, weight=_number(weight) or 0.0) for name, weight in _LORA.findall(prompt)
-    )
-    scheduler, unknown = _scheduler(pairs)
+    lost = Lost()
+    prompt, loras = without_tags(prompt, lost)
+    note_weights(f"{prompt}\n{negative}", lost)
+    scheduler, unknown = named_scheduler(pairs.get("Sampler", ""), pairs.get("Schedule type", ""))
     size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", pairs.get("Size", ""))
+    skipped = _whole(pairs.get("Clip skip"))
+    if skipped not in (None, 1):
+        lost.add(f"clip skip {skipped}")
+    for name in _other_names(pairs):
+        lost.add(name)
     return Recipe(
-        prompt=re.sub(r"\s*" + _LORA.pattern, "", prompt).strip(),
+        prompt=prompt,
         negative=negative,
         seed=_whole(pairs.get("Seed")),
         steps=_whole(pairs.get("Steps")),
@@ -94,19 +140,21 @@ def _recipe(prompt: str, negative: str, pairs: Mapping[str, str]) -> Recipe:
         model=pairs.get("Model", ""),
         loras=loras,
         strength=_number(pairs.get("Denoising strength")),
-        warnings=unknown,
+        warnings=(*unknown, *lost.warnings()),
     )
 
 
-def _scheduler(pairs: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
-    """Our name for a sampler, and a warning where there is none."""
-    sampler = pairs.get("Sampler", "")
-    kind = pairs.get("Schedule type", "")
-    for name in (f"{sampler} {kind}", sampler):
-        known = scheduler_labelled(name)
-        if known is not None:
-            return known.name, ()
-    return None, ((f"the sampler {sampler} is not known here",) if sampler else ())
+def _other_names(pairs: Mapping[str, str]) -> list[str]:
+    """What else the pairs are about: extensions begin the names of theirs with one word."""
+    others = [name for name in pairs if name not in _PASSED_OVER]
+    first = Counter(name.split(" ")[0] for name in others)
+    found = dict.fromkeys(
+        name.split(" ")[0] if first[name.split(" ")[0]] > 1 else name for name in others
+    )
+    listed = list(found)
+    if len(listed) <= _MOST_NAMED:
+        return listed
+    return [*listed[:_MOST_NAMED], f"{len(listed) - _MOST_NAMED} more"]
 
 
 def _quoted(value: object) -> str:
@@ -124,7 +172,7 @@ def _unquoted(text: str) -> str:
 
 
 def _whole(text: str | None) -> int | None:
-    return int(text) if text and re.fullmatch(r"\d{1,19}", text) else None
+    return int(text) if text and re.fullmatch(r"\d{1,20}", text) else None
 
 
 def _number(text: str | None) -> float | None:
@@ -175,40 +223,75 @@ def read_recipe(path: Path) -> Recipe:
     except Exception as error:
         # Pillow's plugins raise anything on damaged files.
         raise PictureError(f"{path} is damaged: {error}") from error
-    recipe = _understood(texts)
-    if recipe is None:
-        raise PictureError(
-            f"{path} holds no recipe",
-            hint="Tools that paint write one into their PNGs; editing or sending a picture may "
-            "have removed it.",
-        )
-    return recipe
+    return _understood(path, texts)
 
 
-def _understood(texts: Mapping[str, str]) -> Recipe | None:
-    ours = texts.get(OURS, "")
-    if 0 < len(ours) <= _MAX_JSON:
+def _understood(path: Path, texts: Mapping[str, str]) -> Recipe:
+    refused = None
+    for tool, read in _readings(texts):
         try:
-            return from_json(ours)
-        except (ValueError, TypeError):
-            pass
-    try:
-        return parse_parameters(texts[THEIRS])
-    except (ValueError, KeyError):
-        return None
+            return read()
+        except (ValueError, TypeError) as error:
+            refused = refused or PictureError(
+                f"{path} holds a recipe of {tool}, which is not understood: {error}",
+                hint="What it asks for can be given to t2itui generate by hand.",
+            )
+    raise refused or PictureError(
+        f"{path} holds no recipe",
+        hint="Tools that paint write one into their PNGs; editing or sending a picture may "
+        "have removed it.",
+    )
+
+
+def _readings(texts: Mapping[str, str]) -> Iterator[tuple[str, Callable[[], Recipe]]]:
+    """Who wrote a recipe into a picture, and how to read it, the surest first."""
+    theirs, comment = texts.get(THEIRS, ""), texts.get(_COMMENT, "")
+    if 0 < len(texts.get(OURS, "")) <= _MAX_JSON:
+        yield "t2itui", partial(from_json, texts[OURS])
+    for name, (tool, read) in JSON_READERS.items():
+        if texts.get(name, "").lstrip().startswith("{"):
+            yield tool, partial(read, texts[name])
+    if (writer := json_tool(theirs)) is not None:
+        yield writer or "a tool that is not known", partial(read_json_recipe, theirs)
+    elif theirs:
+        # A prompt may begin so, too, and broken JSON does.
+        needs_pairs = theirs.lstrip().startswith("{")
+        yield "A1111's web UI", partial(parse_parameters, theirs, needs_pairs=needs_pairs)
+    if writer := json_tool(comment):
+        yield writer, partial(read_json_recipe, comment)
+    elif comment:
+        with suppress(ValueError):
+            recipe = parse_parameters(comment, needs_pairs=True)
+            yield "A1111's web UI", lambda: recipe
+    for name, tool in NOT_READ.items():
+        if name in texts and (name != "Software" or tool in texts[name]):
+            yield tool, _not_read
+
+
+def _not_read() -> Recipe:
+    raise ValueError("this form of it is not read")
+
+
+_NAMES = (OURS, THEIRS, *JSON_READERS, *NOT_READ)
+_COMMENT = "comment"
+_IN_EXIF = (0x010E, 0x010F, 0x0110)
+"""Description, maker and model of the camera, where ComfyUI writes `Prompt:{...}` into WebP."""
 
 
 def _texts(image: Image.Image) -> dict[str, str]:
     """The texts that a recipe may be in: a PNG's chunks, or the comment that cameras leave."""
     found = {
-        name: str(image.info[name])
-        for name in (OURS, THEIRS)
-        if isinstance(image.info.get(name), str)
+        name: str(image.info[name]) for name in _NAMES if isinstance(image.info.get(name), str)
     }
     if not found:
-        comment = image.getexif().get_ifd(_EXIF).get(_USER_COMMENT)
-        if isinstance(comment, bytes):
-            found[THEIRS] = _comment(comment)
+        exif = image.getexif()
+        comment = exif.get_ifd(_EXIF).get(_USER_COMMENT)
+        if isinstance(comment, bytes | str):
+            found[_COMMENT] = _comment(comment) if isinstance(comment, bytes) else comment
+        for tag in _IN_EXIF:
+            name, colon, text = str(exif.get(tag, "")).partition(":")
+            if colon and name.lower() in ("prompt", "workflow"):
+                found[name.lower()] = text.rstrip("\0")
     return found
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine import disk
 from engine.errors import RequestError
-from engine.generation.request import DEFAULT_STRENGTH, GenerateRequest
+from engine.generation.request import DEFAULT_STRENGTH, MAX_SEED, GenerateRequest
 from engine.models.parameters import GenerationParameters, Lora
 from engine.untrusted.documents import finite_number, parse_object
 
@@ -188,12 +188,22 @@ def from_json(text: str, *, private: bool = False) -> Recipe:
     return Recipe(**values)  # type: ignore[arg-type]
 
 
-def request_from(recipe: Recipe, *, model: str | None = None) -> tuple[GenerateRequest, list[str]]:
+def request_from(
+    recipe: Recipe, *, model: str | None = None, generator: str = ""
+) -> tuple[GenerateRequest, list[str]]:
     """The request that generates the same again, and what of the recipe it has to leave out.
 
-    `model` stands for a model that is known by id alone. The request is not checked yet.
+    `model` stands for a model that is known by id alone; `generator` is what is loaded where
+    nothing names one. The request is not checked yet.
     """
     warnings = list(recipe.warnings)
+    paints = model or generator
+    if recipe.model and not recipe.source and not _is_same(recipe.model, paints):
+        warnings.append(f"its model {recipe.model} is not what paints: {paints or 'another'} does")
+    seed = recipe.seed
+    if seed is not None and seed > MAX_SEED:
+        seed = None
+        warnings.append(f"its seed {recipe.seed} is too large, so another one is drawn")
     loras = []
     for used in recipe.loras:
         if used.path and disk.is_file(used.path):
@@ -207,7 +217,7 @@ def request_from(recipe: Recipe, *, model: str | None = None) -> tuple[GenerateR
     request = GenerateRequest(
         prompt=recipe.prompt,
         negative=recipe.negative,
-        seed=recipe.seed,
+        seed=seed,
         steps=recipe.steps,
         guidance=recipe.guidance,
         width=recipe.width,
@@ -219,6 +229,11 @@ def request_from(recipe: Recipe, *, model: str | None = None) -> tuple[GenerateR
         strength=DEFAULT_STRENGTH if recipe.strength is None else recipe.strength,
     )
     return request, warnings
+
+
+def _is_same(model_id: str, source: str) -> bool:
+    """Whether what is loaded from a source may go by such an id."""
+    return model_id in (source, Path(source).stem) or model_id.startswith(f"{Path(source).stem}@")
 
 
 def clean(text: str) -> str:

@@ -102,6 +102,8 @@ FAMILIES = (
 
 _INPUT = "model.diffusion_model.input_blocks.0.0.weight"
 _LATENT_CHANNELS = 4
+_CHECKPOINT_PARTS = {"cond_stage_model.": "text encoder", "first_stage_model.": "VAE"}
+"""How names begin in a checkpoint, by part, beside those of the UNet."""
 
 
 def checkpoint_family(path: Path) -> GeneratorFamily:
@@ -123,6 +125,12 @@ def checkpoint_family(path: Path) -> GeneratorFamily:
             f"{path} was made for filling in parts of pictures, not for painting whole ones",
             hint="Take the version of the model that is not for inpainting.",
         )
+    for start, part in _CHECKPOINT_PARTS.items():
+        if not any(name.startswith(start) for name in header):
+            raise ModelUnusableError(
+                f"{path} has no {part}: the checkpoint was published without it",
+                hint="Take a version of the model that holds all its parts, or a diffusers folder.",
+            )
     for family in FAMILIES[1:]:
         if any(name.startswith(family.text_weights) for name in header):
             return family

@@ -17,7 +17,7 @@ class Scheduler:
     label: str
     """As A1111's web UI writes it into pictures."""
     other_labels: tuple[str, ...] = ()
-    """Labels that are read as this one too, in lower case."""
+    """Names in other tools that are read as this one too, in lower case."""
     steps: int
     """For a model that names no number of its own."""
     guidance: float = 7.5
@@ -49,7 +49,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
             class_name="DPMSolverMultistepScheduler",
             label="DPM++ 2M Karras",
             # Karras' sigmas were a field of their own for a while.
-            other_labels=("dpm++ 2m",),
+            other_labels=("dpm++ 2m", "dpmpp_2m", "dpmpp_2m karras", "dpmpp_2m_k", "k_dpmpp_2m"),
             steps=25,
             options={"algorithm_type": "dpmsolver++", "solver_order": 2},
             has_karras_sigmas=True,
@@ -58,6 +58,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
             name="euler-a",
             class_name="EulerAncestralDiscreteScheduler",
             label="Euler a",
+            other_labels=("euler_a", "euler_ancestral", "k_euler_a"),
             steps=30,
             # diffusers raises NotImplementedError at its first step.
             reads_clean=False,

@@ -36,7 +36,7 @@ from engine.search.pictures import QueryPictures
 from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey, canonical, filters_as_json
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.text_embedder import TextEmbedder
-from engine.search.zeros import FoundZero, StartJob, Told, Zeros
+from engine.search.zeros import FoundZero, OnProgress, StartJob, Zeros
 from engine.states import ScorerKind
 
 IN_LOOP = 2_000
@@ -169,7 +169,7 @@ class QueryScoring:
             logits[wanted] = scores.match_logit[indices]
         return embedded.context.calibrated_scorer(), logits
 
-    async def measure(self, query: ResolvedQuery, tell: Told) -> None:
+    async def measure(self, query: ResolvedQuery, report: OnProgress) -> None:
         """Score what queries like this one are placed by, as far as it is not scored yet.
 
         Raises what `score` raises.
@@ -182,7 +182,7 @@ class QueryScoring:
         filters = query.request.filters
         rows = await self._resolver.in_scope(filters, matrix.picture_ids, query.snapshot)
         scope = _scope(query, rows)
-        await self.zeros.measure(embedded.context, query.encoder.id, rows, scope, tell)
+        await self.zeros.measure(embedded.context, query.encoder.id, rows, scope, report)
 
     async def _with_zero(
         self, query: ResolvedQuery, embedded: _Embedded, rows: IdArray | None

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ from engine.search.receipts import (
 from engine.search.resolve import QueryResolver, ResolvedQuery, check
 from engine.search.scored_query import QueryScoring
 from engine.search.text_embedder import TextEmbedder, random_prompts
-from engine.search.zeros import STAGE, StartJob, Zeros, tell
+from engine.search.zeros import STAGE, StartJob, Zeros, report_to
 from engine.settings import EngineSettings
 
 _NONE: IdArray = np.empty(0, np.int64)
@@ -106,7 +107,7 @@ class Searcher:
             with suppress(T2IError):
                 query = await self._resolver.resolve(request, as_text=True)
                 if language in query.encoder.languages:
-                    await self._scoring.measure(query, lambda done, of: tell(progress, done, of))
+                    await self._scoring.measure(query, partial(report_to, progress))
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """Answer a query, from its receipt where there is one; then without scores.

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -37,10 +37,10 @@ from engine.scoring.match import (
     zero_of,
 )
 from engine.scoring.matcher import Matcher
-from engine.search.kept_zeros import (
+from engine.search.stored_zeros import (
     VERSION,
     Asked,
-    KeptZero,
+    StoredZero,
     ZeroKey,
     digest_of,
     digest_of_text,
@@ -50,7 +50,7 @@ from engine.search.kept_zeros import (
 from engine.states import JobKind, ScorerKind, Unit, ZeroState
 
 StartJob: TypeAlias = Callable[[JobWork], Job]
-Told: TypeAlias = Callable[[int, int], None]
+OnProgress: TypeAlias = Callable[[int, int], None]
 """Gets how many of how many pictures are scored."""
 
 MOST_KNOWN = 64
@@ -166,7 +166,7 @@ class Zeros:
         encoder_id: str,
         rows: IdArray | None,
         scope: str,
-        tell: Told,
+        report: OnProgress,
     ) -> None:
         """Score what is not scored yet, however long it takes."""
         rows = np.arange(context.matrix.count, dtype=np.int64) if rows is None else rows
@@ -174,7 +174,7 @@ class Zeros:
             return
         asked = await self._asked(context, encoder_id, rows, scope)
         self._begun.add(asked.key)
-        await self._complete(asked, tell)
+        await self._complete(asked, report)
 
     async def _asked(
         self, context: MatchContext, encoder_id: str, rows: IdArray, scope: str
@@ -296,35 +296,35 @@ class Zeros:
             # Whoever asks next is told what is wrong with the cache, and is answered all the same.
             logger.exception("what is reached by chance could not be measured")
 
-    async def carry_out(self, asked: Asked, tell: Told) -> None:
+    async def carry_out(self, asked: Asked, report: OnProgress) -> None:
         """Measure what was begun, and tell those who wait for it."""
         try:
-            zero = await self._complete(asked, tell)
+            zero = await self._complete(asked, report)
         finally:
             self._running.pop(asked.key, None)
         if zero is not None:
             for listener in tuple(self._listeners):
                 listener()
 
-    async def _complete(self, asked: Asked, tell: Told | None) -> Zero | None:
+    async def _complete(self, asked: Asked, report: OnProgress | None) -> Zero | None:
         kept, left = await self._cache.read(find_start, asked)
         if kept is not None and asked.is_answered_by(kept, left):
             return kept.zero
-        return await self._score(asked, kept, left, tell)
+        return await self._score(asked, kept, left, report)
 
     async def _score(
-        self, asked: Asked, kept: KeptZero | None, left: IdArray, tell: Told | None
+        self, asked: Asked, kept: StoredZero | None, left: IdArray, report: OnProgress | None
     ) -> Zero | None:
-        """Score pictures besides those kept; with `tell` queries go first."""
+        """Score pictures besides those kept; with `report` queries go first."""
         context, scorer = asked.context, ScorerKind.MATCH
         tally = Tally.empty(len(context.background().random)) if kept is None else kept.tally
         for part in blocks(context, scorer, left):
             score = _scored
-            if tell is not None:
+            if report is not None:
                 await self._calm.wait()
-                tell(tally.seen, len(asked.sample[0]))
+                report(tally.seen, len(asked.sample[0]))
                 score = _on_one_core
-            if len(part) * len(tally.total) <= _IN_LOOP and tell is None:
+            if len(part) * len(tally.total) <= _IN_LOOP and report is None:
                 logits = _scored(context, part)
             else:
                 logits = await asyncio.to_thread(score, context, part)
@@ -332,15 +332,15 @@ class Zeros:
         zero = zero_of(context, scorer, "", tally, len(asked.rows))
         if zero is None:
             return None
-        new = KeptZero(zero=zero, tally=tally, halvings=asked.sample[1])
-        keeping = asyncio.create_task(self._keep(asked.key, new))
+        new = StoredZero(zero=zero, tally=tally, halvings=asked.sample[1])
+        keeping = asyncio.create_task(self._store(asked.key, new))
         self._tasks.add(keeping)
         keeping.add_done_callback(self._tasks.discard)
-        if tell is not None:
+        if report is not None:
             await keeping
         return self._remember(str(asked.key), zero, ZeroState.CURRENT).zero
 
-    async def _keep(self, key: ZeroKey, new: KeptZero) -> None:
+    async def _store(self, key: ZeroKey, new: StoredZero) -> None:
         """Nobody waits for it: what is not kept is measured again."""
         with suppress(CacheError):
             await self._cache.write(put_zero, str(key), new.as_json())
@@ -367,7 +367,7 @@ class MeasureJob:
 
     async def run(self, job_id: int, report: Report) -> str:
         progress = ProgressReporter(job_id, report)
-        await self.zeros.carry_out(self.asked, lambda done, of: tell(progress, done, of))
+        await self.zeros.carry_out(self.asked, partial(report_to, progress))
         return f"What is reached by chance is measured for {len(self.asked.rows):,} pictures."
 
 
@@ -396,6 +396,6 @@ def _nobody(done: int, of: int) -> None:
     """It takes so short that nobody is told."""
 
 
-def tell(progress: ProgressReporter, done: int, of: int) -> None:
+def report_to(progress: ProgressReporter, done: int, of: int) -> None:
     """Report how far it is."""
     progress.report(STAGE, done, of, unit=Unit.PICTURES)

@@ -82,18 +82,21 @@ def lines_of(text: str) -> list[str]:
     return lines[:-1] if lines and not lines[-1] else lines
 
 
-def parse_json(text: str | bytes, *, with_names: bool = False) -> Json:
+def parse_json(text: str | bytes, *, with_names: bool = False, nan_is_null: bool = False) -> Json:
     """What a JSON text says. Raises UntrustedError.
 
     Refused are NaN and infinities, numbers beyond 64-bit ones, nesting beyond MOST_DEPTH, and
     halves of characters, which nothing could store. `with_names` takes those, as Python writes the
-    names of files that are no UTF-8.
+    names of files that are no UTF-8; `nan_is_null` is for programs that write NaN for nothing.
     """
     if isinstance(text, bytes):
         text = _decoded(text)
     try:
         value: Json = json.loads(
-            text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_number
+            text,
+            parse_constant=_as_null if nan_is_null else _refuse_constant,
+            parse_int=_whole,
+            parse_float=_number,
         )
     except RecursionError as error:
         raise UntrustedError("it is nested too deeply") from error
@@ -103,9 +106,11 @@ def parse_json(text: str | bytes, *, with_names: bool = False) -> Json:
     return value
 
 
-def parse_object(text: str | bytes, *, with_names: bool = False) -> dict[str, Json]:
+def parse_object(
+    text: str | bytes, *, with_names: bool = False, nan_is_null: bool = False
+) -> dict[str, Json]:
     """The object that a JSON text is, as `parse_json` reads it. Raises UntrustedError."""
-    value = parse_json(text, with_names=with_names)
+    value = parse_json(text, with_names=with_names, nan_is_null=nan_is_null)
     if not isinstance(value, dict):
         raise UntrustedError("it is no JSON object")
     return value
@@ -134,6 +139,10 @@ def _decoded(content: bytes) -> str:
         return content.decode(json.detect_encoding(content))
     except UnicodeDecodeError as error:
         raise UntrustedError("it is not UTF-8") from error
+
+
+def _as_null(name: str) -> None:
+    return None
 
 
 def _refuse_constant(name: str) -> NoReturn:

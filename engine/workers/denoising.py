@@ -317,7 +317,7 @@ class Denoiser:
         return self._texts[key]
 
     def _warnings(self, parameters: GenerationParameters) -> list[str]:
-        warnings = []
+        warnings = self._loras.warnings
         for name, text in (
             ("prompt", parameters.prompt),
             ("negative prompt", parameters.negative),

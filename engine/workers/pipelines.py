@@ -1,7 +1,7 @@
 """Stable Diffusion through diffusers, from a folder or from one checkpoint, safetensors alone."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -9,9 +9,11 @@ from typing import Any, Protocol, TypeAlias
 import diffusers
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.loaders.single_file_utils import SingleFileComponentError
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from diffusers.utils import logging as diffusers_logging
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
+from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.clip.modeling_clip import CLIPTextModel
 from transformers.utils import logging as transformers_logging
@@ -21,6 +23,7 @@ from engine.errors import ModelUnusableError, OutOfMemoryError
 from engine.models.parameters import Lora
 from engine.models.schedulers import SCHEDULERS
 from engine.states import Device, NumberFormat
+from engine.untrusted.arrays import read_tensors_header
 from engine.workers.device import DTYPES, Choice, is_native, is_out_of_memory
 
 Pipeline: TypeAlias = Any
@@ -47,6 +50,7 @@ _LOADING_ERRORS = (
     ImportError,
     AttributeError,
     SafetensorError,
+    SingleFileComponentError,
 )
 
 
@@ -185,8 +189,10 @@ def _load_part(source: PipelineSource, name: str, dtype: torch.dtype) -> Part:
 def _from_file(source: PipelineSource, dtype: torch.dtype, report: Report) -> Pipeline:
     total = source.path.stat().st_size
     report("loading the checkpoint", 0, total)
+    text_encoder = _renamed_text_encoder(source, dtype)
     pipe = StableDiffusionPipeline.from_single_file(
         str(source.path),
+        **({} if text_encoder is None else {"text_encoder": text_encoder}),
         config=str(source.config),
         safety_checker=None,
         feature_extractor=None,
@@ -196,6 +202,34 @@ def _from_file(source: PipelineSource, dtype: torch.dtype, report: Report) -> Pi
     )
     report("putting the pipeline together", total, total)
     return pipe
+
+
+_TEXT = "cond_stage_model.transformer."
+
+
+def _renamed_text_encoder(source: PipelineSource, dtype: torch.dtype) -> Part | None:
+    """The text encoder of a checkpoint whose names lack `text_model.`, as NovelAI's first ones do.
+
+    diffusers does not know these names. None for any other checkpoint.
+    """
+    with safe_open(source.path, "pt") as file:
+        names = [name for name in file.keys() if name.startswith(_TEXT)]  # noqa: SIM118
+        if not any(name.startswith(f"{_TEXT}embeddings.") for name in names):
+            return None
+        weights = {name.removeprefix(_TEXT): file.get_tensor(name) for name in names}
+    kind: Part = CLIPTextConfig
+    config = kind.from_pretrained(source.config / "text_encoder", local_files_only=True)
+    model: Part = CLIPTextModel(config)
+    own = model.state_dict().keys()
+    if any(name.startswith("text_model.") for name in own):
+        weights = {f"text_model.{name}": weight for name, weight in weights.items()}
+    lacking = [name for name in own if name not in weights and "position_ids" not in name]
+    if lacking:
+        raise ModelUnusableError(
+            f"{source.path} has no weights for {lacking[0]} of its text encoder", hint=_HINT
+        )
+    model.load_state_dict(weights, strict=False)
+    return model.to(dtype).eval()
 
 
 def _need_all_weights(pipe: Pipeline, source: PipelineSource) -> None:
@@ -228,6 +262,7 @@ class Loras:
     def __init__(self, pipe: Pipeline) -> None:
         self._pipe = pipe
         self._names: dict[tuple[Path, int, int], str] = {}
+        self._notes: dict[str, str] = {}
         self._active: list[tuple[str, float]] = []
 
     def use(self, wanted: tuple[Lora, ...]) -> bool:
@@ -239,10 +274,10 @@ class Loras:
         for lora in wanted:
             try:
                 loaded.append((self._name(lora.path), lora.weight))
-            except (OSError, ValueError, RuntimeError, LookupError, SafetensorError) as error:
+            except (*_LOADING_ERRORS, AssertionError) as error:
                 self.clear()
                 raise ModelUnusableError(
-                    f"{lora.path} cannot be added to this model: {str(error)[:300]}",
+                    f"{lora.path} cannot be added to this model: {str(error)[:400]}",
                     hint="Take a LoRA that was made for Stable Diffusion 1.5, or for the model's "
                     "own family.",
                 ) from error
@@ -257,11 +292,17 @@ class Loras:
         self._active = loaded
         return True
 
+    @property
+    def warnings(self) -> list[str]:
+        """What of the files in use is left out."""
+        return [self._notes[name] for name, _ in self._active if name in self._notes]
+
     def clear(self) -> None:
         """Take every LoRA out of the pipeline."""
         if self._names:
             self._pipe.unload_lora_weights()
         self._names.clear()
+        self._notes.clear()
         self._active = []
 
     def _name(self, path: Path) -> str:
@@ -270,15 +311,46 @@ class Loras:
         key = (path, status.st_size, status.st_mtime_ns)
         if key not in self._names:
             name = f"lora{len(self._names)}"
-            self._pipe.load_lora_weights(
-                path.parent,
-                weight_name=path.name,
-                adapter_name=name,
-                local_files_only=True,
-                use_safetensors=True,
-            )
+            tensors = read_tensors_header(path).tensors
+            if not tensors:
+                raise ValueError("it holds no weights")
+            try:
+                self._pipe.load_lora_weights(
+                    path.parent,
+                    weight_name=path.name,
+                    adapter_name=name,
+                    local_files_only=True,
+                    use_safetensors=True,
+                )
+            except ValueError as error:
+                raise ValueError(f"{str(error)[:300]}{_made_for(tensors)}") from error
+            loaded = self._pipe.get_list_adapters().values()
+            if not any(name in names for names in loaded):
+                raise ValueError(f"none of its weights have a place there{_made_for(tensors)}")
             self._names[key] = name
+            if any("dora_scale" in each or "magnitude" in each for each in tensors):
+                self._notes[name] = (
+                    f"{path.name} is a DoRA: its magnitudes are left out, so that it acts as a LoRA"
+                )
         return self._names[key]
+
+
+_FOREIGN = (
+    (("transformer.", "lora_transformer_", "double_blocks", "diffusion_model."), "Flux or SD 3"),
+    (("lora_te2_", "text_encoder_2."), "Stable Diffusion XL"),
+    (("lora_prior_", "lora_te_prior"), "Stable Cascade"),
+)
+
+
+def _made_for(names: Iterable[str]) -> str:
+    """What a LoRA with such names of weights was made for; empty where that is not known."""
+    names = list(names)
+    for starts, family in _FOREIGN:
+        if any(name.startswith(starts) for name in names):
+            return f": it was made for {family}"
+    if any(".processor." in name for name in names):
+        return ": it is of the first form that diffusers wrote, without the parts' names"
+    return ""
 
 
 DiffusersScheduler: TypeAlias = Any

@@ -131,16 +131,23 @@ async def _start(
 
     base = GenerateRequest(prompt="")
     if source is not None:
-        base = await _repeated(engine, source, output)
+        base = await _repeated(engine, source, given.get("model"), output)
     request = replace(base, **given)
+    if source is not None and "scheduler" not in given:
+        request, left_out = await engine.generation.fitted(request, library)
+        if left_out:
+            output.say(f"note: {left_out}")
     return await engine.generate(request, library=library, fresh=fresh)
 
 
-async def _repeated(engine: Engine, source: Path, output: Output) -> GenerateRequest:
+async def _repeated(
+    engine: Engine, source: Path, model: str | None, output: Output
+) -> GenerateRequest:
     """The request that the recipe in a picture stands for; what is missing of it is told."""
     from engine.generation.recipe import request_from
 
-    request, warnings = request_from(await engine.generation.recipe(source))
+    recipe = await engine.generation.recipe(source)
+    request, warnings = request_from(recipe, model=model, generator=engine.generation.generator)
     for warning in warnings:
         output.say(f"note: {warning}")
     return request

@@ -93,7 +93,7 @@ def measure(count: int) -> None:
         return decide(cosine, logits)
 
     def place(logits: FloatArray) -> FloatArray:
-        return zero.place(float(decision.nearness(random, query[None])[0]), logits)(logits)
+        return zero.placement(float(decision.nearness(random, query[None])[0]), logits)(logits)
 
     def engine_matcher() -> object:
         return decide(query @ columns, matcher.logits(query, columns))

@@ -78,7 +78,7 @@ class GenerationController:
         except T2IError as error:
             self._session.report_error("No recipe", error)
         else:
-            request, warnings = request_from(recipe)
+            request, warnings = request_from(recipe, generator=engine.generation.generator)
             self._session.send(EditRequest(request, tuple(warnings)))
 
     def edit_prompt(self) -> None:

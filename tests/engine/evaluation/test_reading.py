@@ -12,6 +12,7 @@ from engine.evaluation.readers import (
     captions_data,
     classes_data,
     read_captions,
+    read_words,
     words_data,
 )
 from engine.evaluation.sources import read_raw, roots_of, scenes_data
@@ -102,6 +103,53 @@ def test_a_file_of_another_kind_is_refused_with_the_reason(
         read_captions(write(tmp_path, name, content), "")
 
 
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
+def test_lines_end_at_line_ends_alone(tmp_path: Path, character: str) -> None:
+    caption = f"A cat{character}looks at the camera"
+    content = f"a.jpg#0\tA small dog\r\nb.jpg#0\t{caption}\r\n"
+    assert rows(write(tmp_path, "x.token", content)) == [
+        ("a.jpg", "A small dog"),
+        ("b.jpg", caption),
+    ]
+    table = f"image,caption\na.jpg,A small dog\nb.jpg,{caption}\n"
+    assert rows(write(tmp_path, "x.csv", table))[1] == ("b.jpg", caption)
+    assert read_words(write(tmp_path, "w.txt", f"a{character}b\nc\n")) == [f"a{character}b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("x.token", b"a.jpg#0\tdog\nb.jpg#0\tc\xffat\n", "line 2 is not UTF-8"),
+        ("x.token", b"a.jpg#0\tdog\n\nb.jpg cat\n", "line 3: expected NAME#N"),
+        ("x.csv", b"image,caption\na.jpg,dog\nb.jpg\n", "line 3: expected 2 columns, found 1"),
+        ("x.csv", b'image,caption\na.jpg,"a dog\nb.jpg,cat\n', "line 3: unexpected end"),
+        ("x.csv", b"image,caption\na.jpg," + b"x" * 200_000, "line 2: field larger"),
+        ("x.json", b"[" * 100_000, "nested"),
+        ("x.json", b'{"images": [{"filename": 5, "sentences": []}]}', "image 1 has a int"),
+        ("x.json", b'{"images": {"a": 1}}', "no list where one belongs"),
+        ("x.json", b'{"images": [5]}', "no object where one belongs"),
+        ("x.json", b'{"images": [], "annotations": [{"image_id": 1, "caption": "x"}]}',
+         "annotation 1 is of an image that is not listed"),
+        ("x.json", b'{"images": [{"id": {}, "file_name": "a"}], "annotations": []}', "no id"),
+        ("x.json", b'{"images": [{"filename": "a.jpg", "sentences": [{"raw": "\\ud800"}]}]}',
+         "half of a character"),
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_with_its_place(
+    tmp_path: Path, name: str, content: bytes, told: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(RequestError, match=told):
+        read_captions(tmp_path / name, "")
+
+
+def test_a_device_is_no_file_of_captions(tmp_path: Path) -> None:
+    (tmp_path / "x.token").symlink_to("/dev/zero")
+    with pytest.raises(RequestError, match="no file"):
+        read_captions(tmp_path / "x.token", "")
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.token"
     path.write_bytes(b"\xff\xfe\x00")
@@ -121,7 +169,9 @@ def test_a_swapped_caption_is_not_true_by_another_caption_of_its_picture() -> No
 
 
 def test_folders_are_classes_with_a_prompt_for_each(tmp_path: Path) -> None:
-    for name in ("cane/1.jpg", "cane/deep/2.png", "gatto/1.webp", "empty/x.txt", ".hidden/1.jpg"):
+    names = ("cane/1.jpg", "cane/deep/2.png", "gatto/1.webp", "empty/x.txt", ".hidden/1.jpg")
+    leavings = ("@eaDir/1.jpg/M.jpg", "cane/@eaDir/1.jpg/M.jpg", "gatto/#recycle/3.jpg")
+    for name in (*names, *leavings):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     data = classes_data(tmp_path, ("a {}.", "a photo of a {}."), {"cane": "dog"})

@@ -78,6 +78,7 @@ def test_what_another_tool_wrote_is_understood(tmp_path: Path) -> None:
         scheduler="dpm++",
         model="odd, name",
         loras=(UsedLora(name="ink", weight=0.7),),
+        warnings=("left out: weights in brackets, which are taken as words",),
     )
 
 

@@ -101,7 +101,7 @@ def test_background_texts_that_are_all_alike_say_nothing() -> None:
     odds = odds_of(zero, np.ones((1, 30), np.float32))
     assert np.isfinite(odds).all()
     assert odds[0] < 0
-    placement = zero.place(0.7, np.arange(30, dtype=np.float32))
+    placement = zero.placement(0.7, np.arange(30, dtype=np.float32))
     assert placement.slope > 0
 
 
@@ -143,7 +143,7 @@ def test_a_mixture_is_taken_apart() -> None:
 def test_the_best_picture_passes_exactly_when_the_query_does() -> None:
     zero = zero_of(made(100))
     for logits in made(100, present=0.5, seed=8):
-        placement = zero.place(0.7, logits)
+        placement = zero.placement(0.7, logits)
         placed = placement(logits)
         odds = min(odds_of(zero, logits[None])[0], SURE)
         assert placed.max() == np.float32(odds)
@@ -154,7 +154,7 @@ def test_the_best_picture_passes_exactly_when_the_query_does() -> None:
 def test_the_order_of_pictures_stays_and_ties_stay_ties(pair_floor: float | None) -> None:
     zero = zero_of(made(200))
     logits = np.round(made(200, seed=9)[0], 1)
-    placed = zero.place(0.7, logits, pair_floor)(logits)
+    placed = zero.placement(0.7, logits, pair_floor)(logits)
     assert (np.diff(placed[np.argsort(logits, kind="stable")]) >= 0).all()
     assert len(np.unique(placed)) == len(np.unique(logits))
 
@@ -162,16 +162,16 @@ def test_the_order_of_pictures_stays_and_ties_stay_ties(pair_floor: float | None
 def test_nothing_passes_below_the_floor_of_pairs() -> None:
     zero = zero_of(made(100) - 50)
     logits = made(100, seed=10)[0] - np.float32(10)
-    assert zero.place(0.7, logits).odds > 0
-    assert zero.place(0.7, logits, pair_floor=0.0).odds == pytest.approx(APART * logits.max())
+    assert zero.placement(0.7, logits).odds > 0
+    assert zero.placement(0.7, logits, pair_floor=0.0).odds == pytest.approx(APART * logits.max())
 
 
 def test_the_floor_of_pairs_raises_nothing() -> None:
     zero = zero_of(made(100))
     logits = made(100, present=0.0, seed=11)[3] - np.float32(2)
-    unknown = zero.place(0.7, logits)
+    unknown = zero.placement(0.7, logits)
     assert unknown.odds < 0
-    assert zero.place(0.7, logits, pair_floor=-100.0).odds == unknown.odds
+    assert zero.placement(0.7, logits, pair_floor=-100.0).odds == unknown.odds
 
 
 def test_several_good_pictures_count_for_more_than_one() -> None:
@@ -296,7 +296,7 @@ def test_a_zero_that_stands_in_decides_by_its_own_scorer_and_keeps_the_order_of_
     own, queries = made(100), made(100, present=0.5, seed=15)
     zero = zero_of(own)
     for row, other in enumerate(3 * made(100, seed=16) - 50):
-        mine, theirs = zero.place(0.7, queries[row]), zero.stand_in(0.7, queries[row], other)
+        mine, theirs = zero.placement(0.7, queries[row]), zero.stand_in(0.7, queries[row], other)
         assert theirs.odds == mine.odds
         placed = theirs(other)
         assert placed.max() == pytest.approx(mine.odds, abs=1e-4)

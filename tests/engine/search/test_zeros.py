@@ -21,9 +21,9 @@ from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background
 from engine.scoring.match import MatchContext, background_logits
 from engine.search import zeros
-from engine.search.kept_zeros import Asked, KeptZero
 from engine.search.receipts import unpack
 from engine.search.searcher import Searcher
+from engine.search.stored_zeros import Asked, StoredZero
 from engine.search.text_embedder import random_prompts
 from engine.states import Route, ZeroState
 from tests.engine.matchers import random_matcher
@@ -94,7 +94,7 @@ async def test_match_is_the_pairs_logit_placed_by_what_the_bank_reaches(
     )
     assert zero is not None
     near = float(nearness(bank[order], dog[None])[0])
-    assert scores.match_logit == pytest.approx(zero.place(near, pairs)(pairs), abs=2e-3)
+    assert scores.match_logit == pytest.approx(zero.placement(near, pairs)(pairs), abs=2e-3)
     assert scores.chance is not None
     by_chance = 1 / (1 + np.exp(-np.array(zero.by_chance)))
     assert [scores.chance.half, scores.chance.high] == pytest.approx(by_chance, abs=1e-3)
@@ -266,7 +266,7 @@ async def test_a_picture_says_nothing_of_the_others_and_is_sure_itself(
     assert zero is not None
     query = replace(DOG, query='"/photos/a/03.jpg"')
     pairs = np.delete((await scores_of(searcher, query, pairs=True)).match_logit, 3)
-    assert others == pytest.approx(zero.place(0.0, pairs)(pairs), abs=2e-3)
+    assert others == pytest.approx(zero.placement(0.0, pairs)(pairs), abs=2e-3)
 
 
 async def test_texts_that_stand_in_for_the_bank_are_no_level(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ async def test_chinese_queries_are_placed_by_the_chinese_texts(
     found = await scores_of(searcher, replace(DOG, query="一只狗"))
     assert await count(cache) == 2
     assert english.chance != found.chance
-    kept = [KeptZero.from_json(body) for body in (await cache.read(all_zeros)).values()]
+    kept = [StoredZero.from_json(body) for body in (await cache.read(all_zeros)).values()]
     centres = [each.zero.near.centre for each in kept if each is not None]
     expected = [np.median(nearness(bank, bank)) for bank in (texts()[2:], vectors)]
     assert centres == pytest.approx(expected, abs=1e-6)

@@ -94,7 +94,7 @@ class Asked:
         ids = self.context.matrix.picture_ids[self.rows]
         return sampled(ids, DEAR_SAMPLE if is_dear(self.context, ScorerKind.MATCH) else len(ids))
 
-    def is_answered_by(self, kept: KeptZero, left: IdArray) -> bool:
+    def is_answered_by(self, kept: StoredZero, left: IdArray) -> bool:
         """What is kept is of these pictures, and none is left to score."""
         return not len(left) and kept.zero.pictures == len(self.rows)
 
@@ -104,7 +104,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class KeptZero:
+class StoredZero:
     """A zero as the cache keeps it, with what others can go on from."""
 
     zero: Zero
@@ -117,7 +117,7 @@ class KeptZero:
         return json.dumps({"zero": self.zero.as_json(), "tally": tally, "halvings": self.halvings})
 
     @classmethod
-    def from_json(cls, body: str | None) -> KeptZero | None:
+    def from_json(cls, body: str | None) -> StoredZero | None:
         """What `as_json` wrote; None for anything else: it is measured again."""
         try:
             values = parse_object(body or "")
@@ -130,7 +130,7 @@ class KeptZero:
             return None
 
 
-def find_start(db: Database, asked: Asked) -> tuple[KeptZero | None, IdArray]:
+def find_start(db: Database, asked: Asked) -> tuple[StoredZero | None, IdArray]:
     """What is kept of most of the pictures, and the rows that are to be scored besides."""
     positions, halvings = asked.sample
     texts = len(asked.context.background().random)
@@ -138,7 +138,7 @@ def find_start(db: Database, asked: Asked) -> tuple[KeptZero | None, IdArray]:
     for key in sorted(keys, key=lambda each: -each.count):
         if not asked.begins_with(key):
             continue
-        kept = KeptZero.from_json(get_zero(db, str(key)))
+        kept = StoredZero.from_json(get_zero(db, str(key)))
         if kept is not None and kept.halvings == halvings and kept.tally.texts == texts:
             return kept, asked.rows[positions[positions >= key.count]]
     return None, asked.rows[positions]
@@ -150,7 +150,7 @@ def find_older(db: Database, asked: Asked) -> Zero | None:
     for key in zero_keys(db, f"{asked.base}/{asked.scope}/"):
         before = ZeroKey.parse(key).count
         if before <= MOST_CHANGE * count and count <= MOST_CHANGE * before:
-            kept = KeptZero.from_json(get_zero(db, key))
+            kept = StoredZero.from_json(get_zero(db, key))
             if kept is not None:
                 return kept.zero
     return None
