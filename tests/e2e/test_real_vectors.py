@@ -12,7 +12,7 @@ from cache.store import Cache
 from engine.requests import SearchRequest
 from engine.scoring import ranking
 from engine.search.searcher import Searcher
-from engine.states import Route
+from engine.states import Route, ZeroState
 from tests.bench.measure_routing import distractors
 from tests.e2e.class_words import (
     ABSENT,
@@ -43,6 +43,7 @@ async def searcher(home: Path) -> AsyncIterator[Searcher]:
     if is_new:
         real = load()
         await fill(cache, real.names, real.pictures, real.texts, real.vectors, ENCODER)
+        await searcher_of(cache, home).measure(ENCODER.id, 0, lambda _: None)
     yield searcher_of(cache, home)
     await cache.aclose()
 
@@ -63,6 +64,7 @@ async def test_what_is_there_is_retrieved_and_what_is_not_is_generated(
     result = await searcher.search(SearchRequest(query=query, offline=True))
     assert result.receipt.route == route, result.receipt.reason
     assert result.receipt.considered == 1828
+    assert result.receipt.zero == ZeroState.CURRENT
     assert sum(result.receipt.histogram) == 1828
 
 
