@@ -19,6 +19,7 @@ from engine.evaluation.data import (
 )
 from engine.evaluation.swaps import random_variant
 from engine.file_types import SUFFIXES
+from engine.library.left_out import is_never_a_picture
 from engine.scoring.metrics import RightPairs
 from engine.states import DataKind, QueryKind
 from engine.untrusted.documents import Json, lines_of, parse_object, read_text
@@ -251,7 +252,7 @@ def classes_data(folder: Path, templates: Sequence[str], names: Mapping[str, str
                 f"the template {template!r} has no place {{}} for a name", field="templates"
             )
     held = [
-        (below.name, sorted(path for path in disk.below(below) if _is_picture(path)))
+        (below.name, sorted(path for path in disk.below(below) if _is_of_class(below, path)))
         for below in disk.entries(disk.from_root(folder))
         if disk.is_folder(below) and not below.name.startswith(".")
     ]
@@ -336,3 +337,9 @@ def read_words(path: Path) -> list[str]:
 
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def _is_of_class(folder: Path, path: Path) -> bool:
+    """Whether a file below the folder of a class is a picture that an index would take."""
+    parts = path.relative_to(folder.parent).parts
+    return _is_picture(path) and not any(is_never_a_picture(part) for part in parts)

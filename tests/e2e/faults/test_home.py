@@ -104,12 +104,11 @@ def test_nothing_in_the_home_is_open_to_others(tmp_path: Path, pictures: Path) -
     [
         ("search", "a dog"),
         ("library",),
-        ("doctor",),
-        ("models",),
         ("index", "{pictures}"),
-        ("label", "a dog", "{pictures}/00000.jpg", "--yes"),
+        pytest.param(("doctor",), marks=pytest.mark.slow),
+        pytest.param(("models",), marks=pytest.mark.slow),
+        pytest.param(("label", "a", "{pictures}/00000.jpg", "--yes"), marks=pytest.mark.slow),
     ],
-    ids=lambda arguments: arguments[0],
 )
 def test_a_home_that_may_not_be_entered_is_named(
     home: Path, pictures: Path, arguments: tuple[str, ...]
@@ -124,11 +123,10 @@ def test_a_home_that_may_not_be_entered_is_named(
     "arguments",
     [
         ("index", "{pictures}"),
-        (*PAINT,),
-        ("label", "a dog", "{pictures}/00000.jpg", "--yes"),
-        ("library", "--forget", "{pictures}"),
+        pytest.param((*PAINT,), marks=pytest.mark.slow),
+        pytest.param(("label", "a", "{pictures}/00000.jpg", "--yes"), marks=pytest.mark.slow),
+        pytest.param(("library", "--forget", "{pictures}"), marks=pytest.mark.slow),
     ],
-    ids=lambda arguments: arguments[0],
 )
 def test_a_home_that_may_not_be_written_is_named_by_what_writes(
     home: Path, pictures: Path, arguments: tuple[str, ...]
@@ -138,7 +136,14 @@ def test_a_home_that_may_not_be_written_is_named_by_what_writes(
     assert f"the folder {home} may not be written" in plainly(done, CANNOT)
 
 
-@pytest.mark.parametrize("arguments", [("search", "a dog"), ("library",), ("history",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("search", "a dog"),
+        pytest.param(("library",), marks=pytest.mark.slow),
+        pytest.param(("history",), marks=pytest.mark.slow),
+    ],
+)
 def test_a_home_that_may_not_be_written_can_be_read(home: Path, arguments: tuple[str, ...]) -> None:
     home.chmod(0o500)
     plainly(bound_by_modes(home, *arguments), 0, 1)
@@ -274,7 +279,10 @@ def test_what_is_damaged_is_named_kept_aside_and_made_anew(
 # No room
 
 
-@pytest.mark.parametrize("kilobytes", [1, 40, 200, 600, 1200])
+@pytest.mark.parametrize(
+    "kilobytes",
+    [1, 600, *(pytest.param(size, marks=pytest.mark.slow) for size in (40, 200, 400, 800, 1200))],
+)
 def test_a_write_that_is_refused_loses_nothing_that_was_kept(
     tmp_path: Path, pictures: Path, kilobytes: int
 ) -> None:
@@ -300,7 +308,8 @@ def test_a_write_that_is_refused_loses_nothing_that_was_kept(
     assert query(home, "select count(*) from files where present = 1") >= [(40,)]
 
 
-@pytest.mark.parametrize("size", ["1m", "2m", "4m"])
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["1m", "2m", "3m", "4m"])
 def test_a_disk_that_fills_is_named_and_an_index_goes_on_with_room(
     tmp_path: Path, pictures: Path, size: int
 ) -> None:

@@ -169,7 +169,9 @@ def test_a_swapped_caption_is_not_true_by_another_caption_of_its_picture() -> No
 
 
 def test_folders_are_classes_with_a_prompt_for_each(tmp_path: Path) -> None:
-    for name in ("cane/1.jpg", "cane/deep/2.png", "gatto/1.webp", "empty/x.txt", ".hidden/1.jpg"):
+    names = ("cane/1.jpg", "cane/deep/2.png", "gatto/1.webp", "empty/x.txt", ".hidden/1.jpg")
+    leavings = ("@eaDir/1.jpg/M.jpg", "cane/@eaDir/1.jpg/M.jpg", "gatto/#recycle/3.jpg")
+    for name in (*names, *leavings):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     data = classes_data(tmp_path, ("a {}.", "a photo of a {}."), {"cane": "dog"})
