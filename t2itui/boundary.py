@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN_S = 20.0
 """So long what went wrong stays on the screen."""
 QUIET_S = 10.0
-"""An error that comes again from the same line within this time is not told again."""
+"""An error from the same line is not told again so soon."""
 
 _DRAWING = frozenset({"_compositor.py", "_styles_cache.py", "compose.py"})
 """Modules of Textual that do nothing but draw."""
@@ -37,8 +37,8 @@ class Boundary:
     def __init__(self, app: App[None], home: Callable[[], Path | None]) -> None:
         self._app = app
         self._home = home
-        self._seen: dict[tuple[type[Exception], str, int], float] = {}
-        """When errors of a kind and place came last."""
+        self._told: dict[tuple[type[Exception], str, int], float] = {}
+        """When errors of a kind and line were told last."""
 
     def watch(self, pump: MessagePump) -> None:
         """Have what the handlers of a widget or screen raise end here, and not the widget."""
@@ -71,10 +71,10 @@ class Boundary:
     def _report(self, error: Exception) -> None:
         from t2itui.crash import logged, named
 
-        before, now = self._seen.get(_origin(error)), monotonic()
-        self._seen[_origin(error)] = now
-        if before is not None and now - before < QUIET_S:
+        origin, now = _origin(error), monotonic()
+        if now - self._told.get(origin, -QUIET_S) < QUIET_S:
             return
+        self._told[origin] = now
         self._app.notify(
             f"{named(error)}\n{logged(self._home(), error)}\n"
             "What was being done is left undone; all else goes on.",
@@ -96,5 +96,9 @@ def is_of_drawing(error: BaseException) -> bool:
 
 
 def _origin(error: Exception) -> tuple[type[Exception], str, int]:
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    """Its kind and the line that raised it."""
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    if not frames:
+        return type(error), "", 0
+    frame, line = frames[-1]
     return type(error), frame.f_code.co_filename, line

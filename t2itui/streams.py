@@ -7,9 +7,12 @@ remarks: where they cannot be written, nothing is lost.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import io
 import os
+import select
+import signal
 import sys
 from contextlib import suppress
 
@@ -93,6 +96,21 @@ def says_all() -> bool:
     return (sys.stdout.encoding or "").lower().startswith("utf")
 
 
+async def hung_up() -> None:
+    """Return once the terminal that stderr writes to is gone.
+
+    The system says so with a signal, but to the program that leads the terminal alone, which may
+    be another: `make run`. Whoever has that signal ignored (`nohup`) wants to go on.
+    """
+    look = select.poll()
+    if os.isatty(2) and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        look.register(2, 0)
+    while not look.poll(0):  # noqa: ASYNC110 - a loop that waits would count the keys, too
+        await asyncio.sleep(LOOK_S)
+
+
+LOOK_S = 0.5
+"""So often the terminal is looked at."""
 _ESCAPES = "backslashreplace"
 
 

@@ -307,7 +307,7 @@ class SizedRouting:
         self, scorer: str, context: MatchContext, scores: FloatArray, library: SampledLibrary
     ) -> tuple[Bools, Bools]:
         """Which present queries could be asked without their pictures, and are generated for."""
-        asked, best = np.zeros((2, len(scores)), np.bool_)[0], np.zeros(len(scores), np.float32)
+        asked, best = np.zeros(len(scores), np.bool_), np.zeros(len(scores), np.float32)
         for query in np.flatnonzero(library.present).tolist():
             others = np.setdiff1d(library.pictures, self.queries.own(query), assume_unique=True)
             if len(others):

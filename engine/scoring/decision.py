@@ -377,21 +377,23 @@ def fit_absent(values: Floats) -> Absent:
     tail, centre = (float(at) for at in np.quantile(values, (0.05, 0.4)))
     spread, share, apart = (centre - tail) / 1.39, 0.2, APART
     alpha, beta = SHARE_PRIOR
+    count, total, squares = len(values), float(values.sum()), float(values @ values)
     present = np.zeros_like(values)
     for _ in range(_ROUNDS):
         spread = max(spread, _TINY)
-        x = (values - centre) / spread
-        against = math.log((1 - share) / share) + apart * apart / 2 - apart * x
-        present = 1 / (1 + np.exp(np.clip(against, -50, 50)))
-        there = float(present.sum())
-        share = (there + alpha - 1) / (len(values) + alpha + beta - 2)
-        low = float((values * (1 - present)).sum()) / max(len(values) - there, _TINY)
-        high = float((values * present).sum()) / max(there, _TINY)
-        apart = max(APART, (high - low) / spread)
-        centre = float((values - apart * spread * present).mean())
-        off = values - centre
-        squares = (1 - present) * off**2 + present * (off - apart * spread) ** 2
-        spread = math.sqrt(float(squares.mean()))
+        against = math.log((1 - share) / share) + apart * apart / 2 + apart * centre / spread
+        present = 1 / (1 + np.exp(np.clip(against - values * (apart / spread), -50, 50)))
+        # Sums over texts are all that a round takes from them, so that few arrays are made.
+        there, high = float(present.sum()), float(values @ present)
+        share = (there + alpha - 1) / (count + alpha + beta - 2)
+        gap = high / max(there, _TINY) - (total - high) / max(count - there, _TINY)
+        apart = max(APART, gap / spread)
+        step = apart * spread
+        centre = (total - step * there) / count
+        off = squares - 2 * centre * total + count * centre**2
+        spread = math.sqrt(
+            max(off - 2 * step * (high - centre * there) + step**2 * there, 0) / count
+        )
     return Absent(centre=centre, spread=max(spread, _TINY), share=share, present=present)
 
 

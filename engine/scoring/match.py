@@ -34,7 +34,7 @@ QUICK_SAMPLE = 2_000
 BLOCK, DEAR_BLOCK = 2_048, 32
 """Pictures that are scored in one go: some hundredths of a second."""
 
-SHARE_OF_QUERY = 0.3
+SHARE_OF_QUERY = 0.15
 """So much longer than without it a query may take for a zero."""
 _QUERY_S, _PICTURE_S = 0.01, 1.6e-8
 """What a query takes besides its scores; and to read and score a picture, a number of it."""

@@ -58,10 +58,6 @@ class Decoded:
     """The file is cut short or damaged; what could be read stands for it."""
 
 
-class UnknownFormatError(PictureError):
-    """No plugin of Pillow takes the file for its own."""
-
-
 def decode(source: BinaryIO, *, max_pixels: int, enough: int) -> Decoded:
     """Decode the first frame; a JPEG may be reduced while its shorter edge keeps `enough` pixels.
 
@@ -75,7 +71,7 @@ def decode(source: BinaryIO, *, max_pixels: int, enough: int) -> Decoded:
 def _strictly_or_not(source: BinaryIO, max_pixels: int, enough: int) -> Decoded:
     try:
         return _decode(source, max_pixels, enough, partial=False)
-    except UnknownFormatError as error:
+    except UnidentifiedImageError as error:
         strict: Exception = error
     except PictureError:
         raise
@@ -85,8 +81,8 @@ def _strictly_or_not(source: BinaryIO, max_pixels: int, enough: int) -> Decoded:
         if (bare := without_side_chunks(source)) is not None:
             with contextlib.suppress(PictureError, *_DAMAGE):
                 return _decode(bare, max_pixels, enough, partial=False)
-        if isinstance(strict, UnknownFormatError):
-            raise strict
+        if isinstance(strict, UnidentifiedImageError):
+            raise PictureError("it is no picture of a known format") from strict
         source.seek(0)
         with _tolerance():
             return _decode(source, max_pixels, enough, partial=True)
@@ -108,10 +104,7 @@ def _unless_memory(error: Exception) -> Exception:
 
 
 def _decode(source: BinaryIO, max_pixels: int, enough: int, *, partial: bool) -> Decoded:
-    try:
-        image: Image.Image = Image.open(source, formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise UnknownFormatError("it is no picture of a known format") from error
+    image: Image.Image = Image.open(source, formats=FORMATS)
     width, height = image.size
     if width * height > max_pixels:
         raise PictureError(

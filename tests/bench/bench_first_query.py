@@ -4,9 +4,11 @@
 
 Made-up vectors of 512 numbers in a real cache, 200 background texts and 107 rivals, label-free and
 with a matcher of 256 hidden units. Every query is asked of a new searcher, which reads the vectors
-from the cache as it must after a change; queries with and without the zero take turns, and the
-shortest of each counts. What is asked after it, while the zero is being measured, is held against
-the same query once it is measured, both with the vectors in memory.
+from the cache as it must after a change, and one without a zero was asked just before, so that the
+file lies in memory for both. Queries with and without the zero at hand take turns, and the shortest
+of each counts: in milliseconds of the processor, which other programs lengthen less, and on the
+wall. What is asked after it, while the zero is being measured, is held against the same query once
+it is measured, with the vectors in memory; that tells something on an idle machine only.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -95,33 +98,53 @@ def _vectors(count: int, seed: int) -> np.typing.NDArray[np.float32]:
     return rows
 
 
-async def _seconds(searcher: Searcher, *states: ZeroState) -> float:
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Took:
+    """Seconds of a query."""
+
+    processor: float
+    wall: float
+
+
+async def _took(searcher: Searcher, *states: ZeroState) -> tuple[Took, str]:
+    processor, wall = time.process_time(), time.perf_counter()
     result = await searcher.scored(QUERY)
-    took = time.perf_counter() - began
+    took = Took(time.process_time() - processor, time.perf_counter() - wall)
     assert result.receipt.zero in states, result.receipt.zero
-    return took
+    return took, str(result.receipt.zero)
 
 
 async def compare(
-    desk: Desk, change: Callable[[], Awaitable[None]], rounds: int
-) -> tuple[float, float, set[str]]:
-    """The shortest first query after a change, that with the zero at hand, and by what zeros."""
-    first, at_hand, states = [], [], set[str]()
+    desk: Desk, change: Callable[[], Awaitable[None]], rounds: int, name: str
+) -> None:
+    """Print the shortest first query after a change beside that with the zero at hand."""
+    first, at_hand, states = list[Took](), list[Took](), set[str]()
     for _ in range(rounds):
         await change()
-        searcher = desk.searcher()
-        began = time.perf_counter()
-        result = await searcher.scored(QUERY)
-        first.append(time.perf_counter() - began)
-        states.add(str(result.receipt.zero))
+        await desk.searcher().compare(QUERY)
+        took, state = await _took(desk.searcher(), *ZeroState)
+        first.append(took)
+        states.add(state)
         await desk.measure()
-        at_hand.append(await _seconds(desk.searcher(), ZeroState.CURRENT))
-    return min(first), min(at_hand), states
+        await desk.searcher().compare(QUERY)
+        at_hand.append((await _took(desk.searcher(), ZeroState.CURRENT))[0])
+    cells = [
+        min(getattr(each, clock) for each in some)
+        for clock in ("processor", "wall")
+        for some in (first, at_hand)
+    ]
+    _show(f"{name} ({', '.join(sorted(states))})", cells)
 
 
-async def afterwards(desk: Desk, rounds: int) -> tuple[float, float]:
-    """The shortest query while the zero is being measured, and that once it is."""
+def _show(name: str, cells: Sequence[float]) -> None:
+    """Print pairs of seconds and their ratio."""
+    pairs = zip(cells[::2], cells[1::2], strict=True)
+    shown = (f"{1000 * one:9.1f} {1000 * two:9.1f} {one / two:6.2f}" for one, two in pairs)
+    print(f"  {name:38} {'   '.join(shown)}", flush=True)
+
+
+async def afterwards(desk: Desk, rounds: int) -> None:
+    """Print the shortest query while the zero is being measured beside that once it is."""
     jobs = Jobs(desk.cache)
     searcher = desk.searcher(jobs.start)
     await desk.cache.write(lambda db: db.execute("delete from zeros"))
@@ -129,12 +152,14 @@ async def afterwards(desk: Desk, rounds: int) -> tuple[float, float]:
     beside: list[float] = []
     while searcher.zeros.is_measuring and len(beside) < 4 * rounds:
         await asyncio.sleep(0.05)
-        beside.append(await _seconds(searcher, *ZeroState))
+        beside.append((await _took(searcher, *ZeroState))[0].wall)
     await desk.measure()
-    settled = [await _seconds(searcher, ZeroState.CURRENT) for _ in range(4 * rounds)]
+    known = [(await _took(searcher, ZeroState.CURRENT))[0].wall for _ in range(4 * rounds)]
     await searcher.aclose()
     await jobs.aclose()
-    return min(beside, default=float("nan")), min(settled)
+    if beside:
+        nothing = [float("nan")] * 2
+        _show("the next query, while it is measured", [*nothing, min(beside), min(known)])
 
 
 async def measure(count: int, rounds: int, *, with_matcher: bool) -> None:
@@ -149,15 +174,11 @@ async def measure(count: int, rounds: int, *, with_matcher: bool) -> None:
             await cache.write(lambda db: db.execute("delete from zeros"))
 
         name = "with a matcher" if with_matcher else "label-free"
-        print(f"\n{count:,} pictures, {name}{'':24} first   at hand     ratio")
-        changes = {f"{BATCH} pictures added": desk.add, "nothing known": forget}
-        for change, work in changes.items():
-            first, at_hand, states = await compare(desk, work, rounds)
-            how = f"{change} ({', '.join(sorted(states))})"
-            print(f"  {how:44} {1000 * first:8.1f}  {1000 * at_hand:8.1f}  {first / at_hand:8.2f}")
-        beside, settled = await afterwards(desk, rounds)
-        how = "the next query, while it is measured"
-        print(f"  {how:44} {1000 * beside:8.1f}  {1000 * settled:8.1f}  {beside / settled:8.2f}")
+        title = f"{count:,} pictures, {name}"
+        print(f"\n{title:40} {'first   at hand  ratio':>26}   {'wall   at hand  ratio':>26}")
+        await compare(desk, desk.add, rounds, f"{BATCH} pictures added")
+        await compare(desk, forget, rounds, "nothing known")
+        await afterwards(desk, rounds)
         await cache.aclose()
 
 

@@ -1,6 +1,7 @@
 """How well a query is routed, by library size: words that a library shows, and words that it lacks.
 
-    python -m tests.bench.measure_routing [--judged] [--fits FOLDER] [--distractors 20000 200000]
+    python -m tests.bench.measure_routing [--judged] [--fits FOLDER] [--sizes 100 300 600 1200 1828]
+        [--distractors 20000 200000] [--matcher-up-to 20000]
 
 On 1,828 photos and the LVIS class words in the space of CLIP ViT-B/32 (tests/e2e/real_vectors.py).
 Words are split in two by a hash of their names, before any score was looked at: everything was
@@ -22,7 +23,12 @@ Distractors are made of real photos: the mean photo, plus the residuals of four 
 by the square roots of a Dirichlet(0.5) draw, at unit length. So they have the photos' mean and
 covariance, their spread of cosines with texts, and nothing that is not in some photo: present words
 stay present, absent ones absent. They prove that the zero moves with the number of pictures as it
-has to; not how other worlds, with other things in them, would behave.
+has to, and that a sample of them tells it; not how other worlds, with other things in them, would
+behave, nor what a million photos hold by chance that no caption of these names. With a matcher, the
+library is the 1,200 photos that it did not learn and what is made of these; one draw of them.
+
+The zero comes from all pictures, as the program has it for the label-free match, and from a sample,
+as where a matcher scores many.
 """
 
 from __future__ import annotations
@@ -30,7 +36,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +46,8 @@ from numpy.typing import NDArray
 
 from engine.results import FloatArray, IdArray
 from engine.scoring import decision, label_free
+from engine.scoring.match import DEAR_SAMPLE
+from engine.scoring.matcher import Matcher
 from engine.search.text_embedder import random_prompts, rival_prompts
 from engine.workers.training_run import run
 from tests.e2e.class_words import MAY_GO_UNSAID, NOT_A_THING
@@ -55,6 +63,7 @@ FEWEST = 2
 """Photos that carry a present word."""
 DRAWS = 2000
 BLOCK = 10_000
+WEIGHTS = ("w1", "b1", "w2", "b2")
 
 OTHER_SENSE = frozenset(
     {
@@ -198,20 +207,36 @@ def trained(words: Words, seed: int, size: int, folder: Path | None) -> FloatArr
     """Logits of a matcher for all words and the photos of a library, [words, 1828]."""
     order = drawn(seed)
     if size <= LEARNED_FROM:
-        return fitted(words, seed, "C", order[LEARNED_FROM:], folder)
+        return fitted(words, seed, "C", order[LEARNED_FROM:], folder).scores
     half = len(order) // 2
-    scores = fitted(words, seed, "A", order[:half], folder).copy()
-    scores[:, order[:half]] = fitted(words, seed, "B", order[half:], folder)[:, order[:half]]
+    scores = fitted(words, seed, "A", order[:half], folder).scores.copy()
+    other = fitted(words, seed, "B", order[half:], folder).scores
+    scores[:, order[:half]] = other[:, order[:half]]
     return scores
 
 
-def fitted(words: Words, seed: int, name: str, photos: IdArray, folder: Path | None) -> FloatArray:
-    """Scores of a matcher that learned words that are not judged from some photos."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """What learned from some photos words that are not judged."""
+
+    scores: FloatArray
+    """Of all words and photos, [words, 1828]."""
+    weights: Mapping[str, FloatArray]
+
+    @property
+    def matcher(self) -> Matcher:
+        """It, for other pictures."""
+        w1, b1, w2, b2 = (self.weights[name] for name in WEIGHTS)
+        return Matcher(w1=w1, b1=b1, w2=w2, b2=b2, encoder_id="", report="")
+
+
+def fitted(words: Words, seed: int, name: str, photos: IdArray, folder: Path | None) -> Fitted:
+    """A matcher of a seed, as it was kept, or learned now."""
     kept = None if folder is None else folder / f"strict_{seed}_{name}.npz"
     if kept is not None and kept.exists():
         with np.load(kept) as arrays:
-            scores: FloatArray = arrays["scores"]
-        return scores
+            weights = {each: arrays[each] for each in WEIGHTS}
+            return Fitted(scores=arrays["scores"], weights=weights)
     mixed = np.random.default_rng(seed + 100).permutation(photos)
     watched = round(0.15 * len(mixed))
     truth = (words.captions > 0) & ~words.is_judged[:, None]
@@ -240,14 +265,16 @@ def fitted(words: Words, seed: int, name: str, photos: IdArray, folder: Path | N
     )
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, scores=found.scores)
-    return found.scores
+        np.savez(kept, scores=found.scores, **found.arrays)  # type: ignore[arg-type]
+    return Fitted(scores=found.scores, weights=found.arrays)
 
 
-def libraries(words: Words, with_matcher: bool, folder: Path | None) -> Iterator[Library]:
+def libraries(
+    words: Words, with_matcher: bool, sizes: Sequence[int], folder: Path | None
+) -> Iterator[Library]:
     """Every library under one scorer."""
     whole = words.label_free(np.arange(len(words.names)), words.real.pictures)
-    for size in SIZES:
+    for size in sizes:
         for seed in range(SEEDS if with_matcher or size < SIZES[-1] else 1):
             columns = drawn(seed)[:size]
             logits = whole[:, columns]
@@ -294,16 +321,16 @@ class Routed:
         return np.asarray((means[0] + means[1]) / 2)
 
 
-def show(words: Words, judged: bool, folder: Path | None) -> None:
+def show(words: Words, judged: bool, sizes: Sequence[int], folder: Path | None) -> None:
     """Print rates by size for both scorers, and their difference."""
     found = {
-        name: list(libraries(words, with_matcher, folder))
+        name: list(libraries(words, with_matcher, sizes, folder))
         for name, with_matcher in (("label-free", False), ("trained", True))
     }
     for captions in (1, 2, 3):
         print(f"\na photo carries a word that {captions} of its captions hold, or more")
         accuracy: dict[str, list[float]] = {name: [] for name in found}
-        for size in SIZES:
+        for size in sizes:
             cells, draws = [], {}
             for name, all_sizes in found.items():
                 own = [library for library in all_sizes if library.size == size]
@@ -326,12 +353,12 @@ def show(words: Words, judged: bool, folder: Path | None) -> None:
         print(f"  words, of 1,828 photos: {len(count[0])} present, {len(count[1])} absent")
 
 
-def distractors(real: RealVectors, count: int) -> Iterator[FloatArray]:
-    """Made-up pictures [n, d], block by block; the first block begins with the real ones."""
-    mean = real.pictures.mean(axis=0)
-    apart = real.pictures - mean
+def distractors(photos: FloatArray, count: int) -> Iterator[FloatArray]:
+    """Made-up pictures [n, d], block by block; the first block begins with the photos."""
+    mean = photos.mean(axis=0)
+    apart = photos - mean
     random = np.random.default_rng(0)
-    first = real.pictures
+    first = photos
     while count > 0:
         size = min(BLOCK, count)
         made = max(0, size - len(first))
@@ -344,39 +371,49 @@ def distractors(real: RealVectors, count: int) -> Iterator[FloatArray]:
         count -= size
 
 
-def show_distractors(words: Words, judged: bool, count: int) -> None:
-    """Print label-free rates among many made-up pictures, with an exact and a sampled zero."""
-    wanted = words.is_judged == judged
-    wanted[words.background] = True
-    rows = np.flatnonzero(wanted)
-    of = np.searchsorted(rows, words.background)
-    whole = decision.Tally.empty(len(rows))
+Score = Callable[[IdArray, FloatArray], FloatArray]
+"""Logits of words, by index, for pictures [n, d]: [words, n]."""
+
+
+def summed(words: Words, matcher: Matcher) -> Score:
+    """The trained match: the sum of the logits of both."""
+
+    def score(rows: IdArray, pictures: FloatArray) -> FloatArray:
+        columns = np.ascontiguousarray(pictures.T)
+        learned = np.stack([matcher.logits(vector, columns) for vector in words.vectors[rows]])
+        return words.label_free(rows, pictures) + learned
+
+    return score
+
+
+def show_distractors(words: Words, judged: bool, photos: IdArray, count: int, score: Score) -> None:
+    """Print rates among some photos and many made-up ones, by the zero of all and of a sample."""
+    here = {captions: words.lists(photos, judged, captions) for captions in (1, 2, 3)}
+    asked = np.unique(np.concatenate([words.background, *here[1], *here[2], *here[3]]))
+    of = np.searchsorted(asked, words.background)
+    whole = decision.Tally.empty(len(asked))
     sample = decision.Tally.empty(len(of))
     chosen = np.zeros(count, np.bool_)
-    chosen[np.random.default_rng(1).permutation(count)[:20_000]] = True
+    chosen[np.random.default_rng(1).permutation(count)[:DEAR_SAMPLE]] = True
     start = 0
-    for pictures in distractors(words.real, count):
-        logits = words.label_free(rows, pictures)
+    for pictures in distractors(words.real.pictures[photos], count):
+        logits = score(asked, pictures)
         whole = whole.joined(logits)
         sample = sample.joined(logits[of][:, chosen[start : start + len(pictures)]])
         start += len(pictures)
     found = whole.evidence(count)
     exact = decision.Evidence(best=found.best[of], chance=found.chance[of])
-    for name, background, seen in (
-        ("exact", exact, count),
-        ("sampled", sample.evidence(count), sample.seen),
-    ):
+    for background, seen in ((exact, count), (sample.evidence(count), sample.seen)):
         near = words.near[words.background]
         zero = decision.Zero.measure(near, background, pictures=count, sampled=seen)
         assert zero is not None
         odds = np.full(len(words.names), np.nan)
-        odds[rows] = zero.library_odds(words.near[rows], found)
+        odds[asked] = zero.library_odds(words.near[asked], found)
         cells = []
-        for captions in (1, 2, 3):
-            present, absent = words.lists(np.arange(SIZES[-1]), judged, captions)
-            here, lacking = (odds[present] >= 0).mean(), (odds[absent] < 0).mean()
-            cells.append(f"{here:.2f}/{lacking:.2f} = {(here + lacking) / 2:.3f}")
-        print(f"  {count:7,} pictures, {name:7} zero, 1, 2, 3 captions: {'; '.join(cells)}")
+        for present, absent in here.values():
+            right, lacking = (odds[present] >= 0).mean(), (odds[absent] < 0).mean()
+            cells.append(f"{right:.2f}/{lacking:.2f} = {(right + lacking) / 2:.3f}")
+        print(f"    zero of {seen:7,} pictures, 1, 2, 3 captions: {'; '.join(cells)}", flush=True)
 
 
 def main() -> None:
@@ -384,12 +421,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--judged", action="store_true", help="the words kept for the end")
     parser.add_argument("--fits", type=Path, help="keeps what was fitted")
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="0: none")
     parser.add_argument("--distractors", type=int, nargs="*", default=[])
+    parser.add_argument(
+        "--matcher-up-to", type=int, default=20_000, help="so many take minutes; more, hours"
+    )
     asked = parser.parse_args()
     words = Words(load(), rival_prompts()["en"])
-    show(words, asked.judged, asked.fits)
+    if sizes := [size for size in asked.sizes if 0 < size <= SIZES[-1]]:
+        show(words, asked.judged, sizes, asked.fits)
     for count in asked.distractors:
-        show_distractors(words, asked.judged, count)
+        print(f"{count:,} pictures, label-free, 1,828 of them photos", flush=True)
+        every = np.arange(SIZES[-1])
+        show_distractors(words, asked.judged, every, count, words.label_free)
+        if count <= asked.matcher_up_to:
+            print(f"{count:,} pictures, trained, {LEARNED_FROM:,} of them photos", flush=True)
+            unseen, learned = np.split(drawn(0), [LEARNED_FROM])
+            matcher = fitted(words, 0, "C", learned, asked.fits).matcher
+            score = summed(words, matcher)
+            show_distractors(words, asked.judged, unseen, count, score)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from cache.store import Cache
 from engine.requests import SearchRequest
 from engine.scoring import ranking
 from engine.search.searcher import Searcher
-from engine.states import Route
+from engine.states import Route, ZeroState
+from tests.bench.measure_routing import distractors
 from tests.e2e.class_words import (
     ABSENT,
     CLEARLY_ABSENT,
@@ -42,6 +43,7 @@ async def searcher(home: Path) -> AsyncIterator[Searcher]:
     if is_new:
         real = load()
         await fill(cache, real.names, real.pictures, real.texts, real.vectors, ENCODER)
+        await searcher_of(cache, home).measure(ENCODER.id, 0, lambda _: None)
     yield searcher_of(cache, home)
     await cache.aclose()
 
@@ -62,6 +64,7 @@ async def test_what_is_there_is_retrieved_and_what_is_not_is_generated(
     result = await searcher.search(SearchRequest(query=query, offline=True))
     assert result.receipt.route == route, result.receipt.reason
     assert result.receipt.considered == 1828
+    assert result.receipt.zero == ZeroState.CURRENT
     assert sum(result.receipt.histogram) == 1828
 
 
@@ -115,6 +118,21 @@ async def test_words_chosen_by_caption_counts_alone_are_routed_as_measured(
     """Fewer than of the clear ones: captions leave unsaid, and name what pictures hardly show."""
     assert await routed(searcher, PRESENT, Route.RETRIEVE) >= 26
     assert await routed(searcher, ABSENT, Route.GENERATE) >= 23
+
+
+def test_made_up_pictures_are_spread_as_photos_are() -> None:
+    """What the bench fills libraries with; it would prove nothing if texts could tell them."""
+    real = load()
+    made = np.concatenate(list(distractors(real.pictures, 6000)))
+    assert made.shape == (6000, 512)
+    np.testing.assert_array_equal(made[:1828], real.pictures)
+    made = made[1828:]
+    np.testing.assert_allclose(np.linalg.norm(made, axis=1), 1, atol=1e-5)
+    spreads = [(real.vectors @ some.T).std(axis=1).mean() for some in (made, real.pictures)]
+    assert spreads[0] == pytest.approx(spreads[1], rel=0.05)
+    levels = [(real.vectors @ some.T).mean() for some in (made, real.pictures)]
+    assert levels[0] == pytest.approx(levels[1], abs=0.005)
+    assert (made @ real.pictures.T).max(axis=1).mean() < 0.99
 
 
 def average_precision(relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> float:

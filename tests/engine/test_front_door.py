@@ -68,7 +68,7 @@ PUBLIC = {
     *("engine.models.generator_info", "engine.models.generators"),
     *("engine.models.parameters", "engine.models.schedulers"),
     *("engine.scoring", "engine.scoring.matcher", "engine.scoring.registry"),
-    "engine.scoring.resampling",
+    *("engine.language", "engine.scoring.resampling"),
     *("engine.search.labels", "engine.search.query"),
     "engine.storybook.suggestions",
     *("engine.training.report", "engine.training.run", "engine.training.training"),

@@ -142,6 +142,21 @@ async def test_a_timer_that_raises_again_and_again_is_told_once(tmp_path: Path) 
         await works_on(pilot)
 
 
+async def test_what_fails_again_later_is_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: SearchScreen) -> None:
+        raise ValueError("bad")
+
+    monkeypatch.setattr(SearchScreen, "action_hide", fail)
+    async with running(tmp_path) as pilot:
+        await answered(pilot)
+        for seconds, times in ((0.0, 1), (9.0, 1), (11.0, 2), (19.0, 2), (22.0, 3)):
+            monkeypatch.setattr("t2itui.boundary.monotonic", lambda at=seconds: at)
+            await pilot.press("h")
+            assert len(told(pilot)) == times
+
+
 async def test_what_was_to_be_done_later_may_raise(tmp_path: Path) -> None:
     def fail() -> None:
         raise KeyError("later")

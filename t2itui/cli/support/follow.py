@@ -29,7 +29,7 @@ from engine.events import (
 )
 from engine.states import GenerationPhase
 from t2itui.cli.support.context import Exit
-from t2itui.streams import OutputLostError
+from t2itui.streams import OutputLostError, hung_up
 from t2itui.text.plain import plain
 from t2itui.text.words import rate_words
 
@@ -51,6 +51,7 @@ async def follow(
 ) -> Exit:
     """Show a job until it ends; the first Ctrl-C cancels it, a second ends the program at once.
 
+    Where the terminal that shows it goes, the program ends, and the job is not finished.
     With `quiet` stdout is left to the caller: progress goes to stderr, the closing line nowhere.
     A `watcher` of the caller's shows the events in its own way.
     """
@@ -76,9 +77,11 @@ async def follow(
 
     with suppress(NotImplementedError):
         loop.add_signal_handler(signal.SIGINT, interrupt)
+    ended, gone = asyncio.ensure_future(job.wait()), asyncio.ensure_future(hung_up())
     try:
-        end = await job.wait()
+        await asyncio.wait((ended, gone), return_when=asyncio.FIRST_COMPLETED)
     finally:
+        gone.cancel()
         if not lost:
             unsubscribe()
         watcher.close()
@@ -86,7 +89,10 @@ async def follow(
             loop.remove_signal_handler(signal.SIGINT)
     if lost:
         raise lost[0]
-    return _report(end, output, quiet=quiet)
+    if not ended.done():
+        ended.cancel()
+        raise SystemExit(128 + signal.SIGHUP)
+    return _report(ended.result(), output, quiet=quiet)
 
 
 def _report(end: JobFinished | JobFailed | JobCancelled, output: Output, *, quiet: bool) -> Exit:

@@ -30,6 +30,11 @@ GONE_S = 2.0
 """Promised: when the terminal goes, nothing is left after so many seconds."""
 
 
+def allowed_s() -> float:
+    """That, and what a machine at other work adds: each process waits for its turn."""
+    return GONE_S + 0.5 + os.getloadavg()[0] / (os.cpu_count() or 1) / 2
+
+
 def environment(home: Path, **more: str) -> dict[str, str]:
     """What a program of that home sees."""
     own = {"T2ITUI_HOME": str(home), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
@@ -67,12 +72,17 @@ def until(condition: Callable[[], bool], seconds: float = START_S) -> bool:
 
 
 def processes(home: Path) -> list[psutil.Process]:
-    """All processes that run for a home, model processes too; none that is only not yet reaped."""
+    """The program's processes for a home, its workers too; none that is only not yet reaped."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            is_ours = process.environ().get("T2ITUI_HOME") == str(home)
-            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+            words = process.cmdline()
+            is_ours = "t2itui" in words or any(word.startswith("engine.workers") for word in words)
+            if (
+                is_ours
+                and process.environ().get("T2ITUI_HOME") == str(home)
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
     return found
 

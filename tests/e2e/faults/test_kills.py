@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.faults.programs import (
-    GONE_S,
+    allowed_s,
     damage,
     files_of,
     new_home,
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.slow
 ROUNDS = 5
 KILLS = 8
 """In each round, after which the work is let go to its end: 40 of each kind, 200 in all."""
-SLACK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +143,7 @@ def kill_at(home: Path, command: tuple[str, ...], moment_s: float) -> bool:
     was_at_work = process.poll() is None
     process.kill()
     process.wait()
-    assert until(lambda: not processes(home), GONE_S + SLACK_S), processes(home)
+    assert until(lambda: not processes(home), allowed_s()), processes(home)
     return was_at_work
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from tests.e2e.faults.programs import (
     COMMAND,
-    GONE_S,
     Terminal,
+    allowed_s,
     files_of,
     index_in_app,
     last_job,
@@ -29,8 +29,6 @@ from tests.e2e.faults.programs import (
 )
 
 PICTURES = 3000
-SLACK_S = 1.0
-"""For a machine that is at other work meanwhile."""
 MADE = " ".join(f"'{word}'" for word in COMMAND)
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
 
@@ -64,7 +62,7 @@ def test_a_signal_ends_the_app_and_gives_the_terminal_back(
     with on_terminal(home) as terminal:
         open_app(terminal)
         took = seconds_until_gone(home, lambda: os.kill(terminal.process.pid, number))
-        assert took < GONE_S + SLACK_S
+        assert took < allowed_s()
         assert terminal.process.wait() == 128 + number
         assert until(lambda: is_given_back(terminal), 2), terminal.written[-300:]
 
@@ -77,10 +75,22 @@ def test_a_terminal_that_goes_below_make_ends_app_and_job(tmp_path: Path, pictur
     with on_terminal(home, "make", "-f", str(makefile), "run") as terminal:
         index_in_app(terminal, home, pictures)
         took = seconds_until_gone(home, terminal.lose)
-    assert took < GONE_S + SLACK_S
+    assert took < allowed_s()
     assert last_job(home) == ("index", "lost")
     before = files_of(home, pictures)
     assert 0 < before < PICTURES
+
+
+@needs_make
+def test_a_command_below_make_ends_with_its_terminal_too(tmp_path: Path, pictures: Path) -> None:
+    home = new_home(tmp_path / "home")
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"run:\n\t@{MADE} index '{pictures}'\n")
+    with on_terminal(home, "make", "-f", str(makefile), "run") as terminal:
+        assert until(lambda: files_of(home, pictures) > 30)
+        took = seconds_until_gone(home, terminal.lose)
+    assert took < allowed_s()
+    assert last_job(home) == ("index", "lost")
 
 
 def test_a_parent_that_is_gone_ends_the_app_on_a_terminal_that_stays(tmp_path: Path) -> None:
@@ -89,7 +99,7 @@ def test_a_parent_that_is_gone_ends_the_app_on_a_terminal_that_stays(tmp_path: P
         open_app(terminal)
         shell = psutil.Process(terminal.process.pid)
         took = seconds_until_gone(home, shell.kill)
-        assert took < GONE_S + SLACK_S
+        assert took < allowed_s()
         assert until(lambda: is_given_back(terminal), 2), terminal.written[-300:]
 
 
@@ -107,7 +117,7 @@ def test_jobs_go_on_without_a_terminal_where_that_is_set_and_are_found_again(
         assert last_job(home) == ("index", "running")
         [app] = [each for each in processes(home) if "t2itui" in each.cmdline()]
         took = seconds_until_gone(home, app.terminate)
-    assert took < GONE_S + SLACK_S
+    assert took < allowed_s()
     assert last_job(home) == ("index", "lost")
 
 

@@ -67,6 +67,7 @@ def test_figures_are_drawn_into_files(data: str, run_cli: RunCli, tmp_path: Path
     assert done.exit_code == 0, done.output
     assert png.read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in svg.read_bytes()[:1000]
+    assert b"<!-- routing by library size -->" in svg.read_bytes()
 
 
 def test_a_figure_of_an_unknown_kind_is_refused_before_the_work(data: str, run_cli: RunCli) -> None:
