@@ -30,7 +30,10 @@ class Blame:
 
     def holds(self, failure: FailureRecord, size: int, mtime_ns: int) -> bool:
         """Whether a file that failed would fail again."""
-        cause = FailureCause(failure.cause)
+        try:
+            cause = FailureCause(failure.cause)
+        except ValueError:
+            return False
         is_same = (failure.size, failure.mtime_ns) == (size, mtime_ns)
         if cause is FailureCause.MOMENT or not is_same or failure.blamed != self.of(cause):
             return False

@@ -169,6 +169,10 @@ def test_a_failure_is_tried_again_when_what_failed_has_changed(
     assert plan.forgiven == []
 
 
+def test_a_cause_that_nobody_knows_is_tried_again() -> None:
+    assert not BLAME.holds(replace(failure("/r/a.jpg"), cause="?"), 10, 5)
+
+
 def test_failures_in_a_row_are_counted_while_they_are_the_same() -> None:
     before = replace(failure("/r/a.jpg"), cause=FailureCause.DECODER, attempts=1)
     task = FileTask("/r/a.jpg", 10, 5, None, False, True, before)
