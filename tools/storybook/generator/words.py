@@ -77,11 +77,11 @@ def _texts() -> Iterator[str]:
 
 def _terms() -> Iterator[str]:
     """Every Chinese wording of a thing, a colour, a deed, a place or a time."""
-    tables = [table for name, table in vars(vocabulary).items() if name.startswith(("ZH_", "_ZH_"))]
-    for table in tables:
-        for wordings in table.values():
-            yield from wordings
-    for animal in ANIMALS:
+    for name, table in vars(vocabulary).items():
+        if name.startswith("ZH_"):
+            for wordings in table.values():
+                yield from wordings
+    for animal in (*ANIMALS, None):
         for action in ACTIONS:
             yield from vocabulary.chinese_actions(animal, action)
 

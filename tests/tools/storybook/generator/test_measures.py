@@ -87,7 +87,7 @@ def test_of_choices_that_are_as_good_the_fastest_is_taken() -> None:
 
 @pytest.fixture
 def figures() -> dict[str, Any]:
-    shares = {"usual": {"animal": 0.9, "place": 0.5}, "unseen": {"animal": 0.6}, "places": {}}
+    shares = {"usual": {"animal": 0.98, "place": 0.5}, "unseen": {"animal": 0.6}, "places": {}}
     named = shares | {"match": {"mean": 0.3, "passed": 0.25}}
     return {
         "prompts": 200, "seeds": 1, "seconds": 0.5, "threads": 2,
@@ -96,8 +96,8 @@ def figures() -> dict[str, Any]:
 
 
 def test_the_card_says_which_goals_were_missed(figures: dict[str, Any], tmp_path: Path) -> None:
-    assert "animal usual 0.90 of 0.85" in goals(figures).split("Missed")[0]
-    assert "animal unseen 0.60 of 0.70" in goals(figures).split("Missed")[1]
+    assert "animal usual 0.98 of 0.97" in goals(figures).split("Missed")[0]
+    assert "animal unseen 0.60 of 0.90" in goals(figures).split("Missed")[1]
     samples = {"tower": 10, "unet": 1000, "decoder": 5}
     write_training_record(
         tmp_path, {name: {"samples": n, "seconds": 60} for name, n in samples.items()}
@@ -107,8 +107,10 @@ def test_the_card_says_which_goals_were_missed(figures: dict[str, Any], tmp_path
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "17 steps" in card and "1,000 pictures" in card and table(figures) in card
     assert "cannot be recognised" not in card and "By eye" not in card
-    write_card(tmp_path, figures | {"recognised": {"count": 97, "date": "2026-11-30"}})
-    assert "in 97 of 100" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    reading = {"date": "2026-11-30", "animal": 97, "action": 95, "unseen": 48}
+    write_card(tmp_path, figures | {"named": [reading]})
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "- 2026-11-30: 97 animals and 95 actions of 100 usual prompts, 48 animals of 50" in card
     figures["generated"]["usual"]["animal"] = 0.2
     write_card(tmp_path, figures)
     assert "cannot be recognised" in (tmp_path / "README.md").read_text(encoding="utf-8")

@@ -47,3 +47,11 @@ def test_the_shipped_generator_still_generates_what_was_measured() -> None:
         asked = [named[n] for kind, named in measured.items() if kind in found
                  for n in names if n in named]  # fmt: skip
         assert whole.value >= sum(asked) / len(asked) - slack, names
+
+
+def test_the_words_that_ship_are_those_of_the_captions() -> None:
+    from engine.models.vocabulary import FILE
+    from tools.storybook.generator.words import caption_words
+
+    kept = json.loads((BUILT_IN.generator / FILE).read_text(encoding="utf-8"))
+    assert kept["words"] == caption_words()
