@@ -1,6 +1,7 @@
 """Recipes of other tools are read, or named as not understood; what is left out is told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from engine.engine import Engine
 from engine.errors import PictureError
 from engine.generation.foreign_recipes import (
     JSON_READERS,
@@ -20,6 +22,8 @@ from engine.generation.foreign_recipes import (
 )
 from engine.generation.png_metadata import parse_parameters, read_recipe
 from engine.generation.recipe import Recipe, UsedLora, request_from
+from engine.generation.request import GenerateRequest
+from engine.settings import EngineSettings
 
 A = "a red fox in the snow"
 TAIL = "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 5, Size: 64x64, Model: fox_v1"
@@ -324,3 +328,15 @@ def test_no_prompt_is_too_odd_for_tags(text: str) -> None:
     prompt, loras = without_tags(text, Lost())
     assert without_tags(prompt, Lost()) == (prompt, ()) or "<" in prompt
     assert all(each.name for each in loras) or loras == ()
+
+
+async def test_a_scheduler_that_does_not_fit_is_left_out_and_told(tmp_path: Path) -> None:
+    request = GenerateRequest(prompt=A, scheduler="euler-a", model="storybook")
+    async with Engine.open(EngineSettings(home=tmp_path)) as engine:
+        fitted, told = await engine.generation.fitted(request)
+        assert fitted == replace(request, scheduler=None)
+        assert "its scheduler euler-a does not fit" in told
+        other = replace(request, scheduler="ddim")
+        assert await engine.generation.fitted(other) == (other, "")
+        missing = replace(request, model="no/such-model")
+        assert await engine.generation.fitted(missing) == (missing, "")
