@@ -59,6 +59,13 @@ def bombs() -> Mapping[str, bytes]:
     }
 
 
+def wordy() -> bytes:
+    """A whole picture with more text than Pillow takes."""
+    text = zlib.compress(bytes(1_000_000), 9)
+    texts = b"".join(chunk(b"zTXt", b"c%d\0\0" % number + text) for number in range(200))
+    return png(8, 8, zlib.compress(bytes(200)), texts)
+
+
 def seeds() -> Mapping[str, bytes]:
     """A whole picture of each format, with text and metadata where it has room for them."""
     random_pixels = np.random.default_rng(1).integers(0, 256, (90, 120, 3), dtype=np.uint8)
@@ -120,7 +127,7 @@ def write_all(folder: Path, count: int) -> Iterator[Path]:
     """Malformed pictures, and what is no file at all."""
     folder.mkdir()
     rng, whole = random.Random(1), seeds()
-    several = {**NO_PICTURES, **bombs()}
+    several = {**NO_PICTURES, **bombs(), "wordy.png": wordy()}
     for number in range(count - len(several)):
         name, data = mutated(number, rng, whole)
         several[name] = data
@@ -159,7 +166,7 @@ def test_each_is_listed_once_or_indexed_and_none_does_harm(tmp_path: Path, count
     assert not Path("/owned-by-a-picture").exists()
     again = run(home, "index", *folders)
     assert again.returncode == 0
-    assert b" new" not in again.stdout
+    assert b" new" not in again.stdout and b"unreadable" not in again.stdout
     listed = run(home, "library", "--failures").stdout.decode()
     assert len(listed.splitlines()) == len(failures)
     assert not STEERING.search(listed)
