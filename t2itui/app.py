@@ -276,8 +276,12 @@ class T2ITuiApp(App[None]):
         if self.is_headless:
             super()._handle_exception(error)
             return
-        from t2itui.crash import last_words
+        from t2itui.crash import last_words, logged
 
+        if self._exit:  # What fails while it leaves does not change why it left.
+            logged(self.session.home, cause)
+            self._close_messages_no_wait()
+            return
         self._return_code = CRASHED
         if self._exception is None:
             self._exception = error

@@ -240,3 +240,19 @@ async def test_an_app_that_cannot_speak_any_more_ends(
 
 def test_an_error_of_ones_own_is_none_of_drawing() -> None:
     assert not is_of_drawing(ValueError("never raised"))
+
+
+def test_what_fails_while_the_app_leaves_does_not_change_why_it_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(T2ITuiApp, "is_headless", False)
+    app = fake_app(FakeEngine(1))
+    app.session.home = tmp_path
+    app._exit, app._return_code = True, 129
+    app._handle_exception(ValueError("late"))
+    assert app.return_code == 129
+    assert app._last_words == (), "nobody is told of an error"
+    assert "ValueError: late" in (tmp_path / "logs" / "crash.log").read_text(encoding="utf-8")
+    app._exit = False
+    app._handle_exception(ValueError("early"))
+    assert app.return_code == 3
