@@ -118,6 +118,7 @@ def mark_lost(db: Database) -> int:
 
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
+_TOKEN_PARTS = 4
 
 
 def own_token() -> str:
@@ -130,8 +131,14 @@ def own_token() -> str:
 
 
 def is_alive(token: str) -> bool:
-    """Whether the process that `own_token` named may still run; another machine's may."""
-    host, boot, pid, started = token.split(" ")
+    """Whether the process that `own_token` named may still run; another machine's may.
+
+    What names no process, as in a damaged row, is nobody's.
+    """
+    parts = token.split(" ")
+    if len(parts) != _TOKEN_PARTS or not parts[2].isdecimal():
+        return False
+    host, boot, pid, started = parts
     if host != socket.gethostname():
         return True
     return boot == _boot() and _exists(int(pid)) and started in ("-", _started(int(pid)))

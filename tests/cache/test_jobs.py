@@ -75,6 +75,11 @@ def test_unfinished_jobs_of_a_dead_process_are_lost(db: Database, state: str) ->
     assert mark_lost(db) == 0
 
 
+@pytest.mark.parametrize("token", ["", "x", "host boot pid started", "a b c d e"])
+def test_what_names_no_process_is_nobodys(token: str) -> None:
+    assert not is_alive(token)
+
+
 def test_a_process_is_alive_until_it_ends() -> None:
     code = "from cache.jobs import own_token; print(own_token(), flush=True); input()"
     with subprocess.Popen(

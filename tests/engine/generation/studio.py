@@ -49,7 +49,10 @@ def colour_in(text: str) -> str | None:
 
 
 class ColourEncoders(Encoders):
-    """Pictures lie at their colour, texts at the colour they name, other texts anywhere."""
+    """Pictures lie at their colour, other texts anywhere.
+
+    Texts lie at the colour they name and away from the others, as contrastive training has it.
+    """
 
     embedded = 0
 
@@ -90,6 +93,7 @@ def _text_vector(text: str) -> FloatArray:
     colour = colour_in(text)
     if colour is not None:
         vector = np.zeros(DIM, np.float32)
+        vector[: len(COLOURS)] = -0.5
         vector[list(COLOURS).index(colour)] = 1
         return vector
     seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
