@@ -88,8 +88,8 @@ GENERATE = Work(
 TRAIN = Work(
     name="train",
     command=lambda home, data, number: (
-        *("train", "storybook", "--epochs", "30", "--hidden", "64", "--language", "en"),
-        *("--force", "--seed", str(number)),
+        *("train", "storybook", "--epochs", "10", "--hidden", "32", "--limit", "200"),
+        *("--language", "en", "--force", "--seed", str(number)),
     ),
     kept=_matchers,
     ended=lambda home, _: _matchers(home) >= 1 and not any((home / "training").glob("*")),
