@@ -281,9 +281,8 @@ class _Graph:
 
     def begins_at_noise(self, sampler: str) -> bool:
         """Whether a sampler starts with an empty latent, not with what another one made."""
-        return all(
-            name == sampler or name not in set(self.samplers()) for name in self._latents(sampler)
-        )
+        others = set(self.samplers()) - {sampler}
+        return others.isdisjoint(self._latents(sampler))
 
     def canvas(self, sampler: str) -> tuple[Json, Json, bool]:
         """Width, height, and whether a picture was loaded to begin with."""

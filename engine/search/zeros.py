@@ -131,6 +131,7 @@ class Zeros:
         for key, (at, stop) in tuple(self._running.items()):
             if at < revision:
                 self._begun.discard(key)
+                self._running.pop(key)  # What has not started yet does not see to it.
                 stop()
 
     async def aclose(self) -> None:
@@ -277,6 +278,7 @@ class Zeros:
         self._begun.add(asked.key)
         for key, (_, stop) in tuple(self._running.items()):
             if (key.base, key.scope) == (asked.base, asked.scope):
+                self._running.pop(key)
                 stop()
         self._running[asked.key] = asked.context.matrix.revision, self._started(asked, self._start)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,19 @@ async def test_the_first_query_is_placed_by_a_sample_and_the_next_by_the_library
     assert again.receipt.id != first.receipt.id
     assert (await lasting.search(DOG)).scores is None
     assert await count(cache) == 1
+
+
+async def test_what_is_stopped_before_it_starts_is_measured_no_more(
+    cache: Cache, lasting: Searcher, scored: Scored
+) -> None:
+    with lasting.zeros.first():
+        await lasting.search(DOG)
+        assert lasting.zeros.is_measuring
+        lasting.zeros.stop_before(1_000_000)
+        assert not lasting.zeros.is_measuring
+    await lasting.search(replace(DOG, threshold=0.4))
+    await measured(lasting)
+    assert (await lasting.search(DOG)).receipt.zero == ZeroState.CURRENT, "it is begun again"
 
 
 async def test_the_same_sample_makes_the_same_decision(cache: Cache, scored: Scored) -> None:
