@@ -85,7 +85,7 @@ async def test_patches_of_clips_are_gathered_by_keys(
     found = await encoders.patch_states(source, pixels)
     assert (found.rows, found.columns) == (4, 4)
     assert found.vectors.dtype == np.float32
-    model = kind.from_pretrained(source).eval()
+    model = kind.from_pretrained(source)
     with torch.inference_mode():
         expected = by_keys(model, pixel_values(pixels, (await encoders.describe(source)).spec))
     np.testing.assert_allclose(found.vectors, expected, atol=CLOSE)
@@ -97,7 +97,7 @@ async def test_each_patch_of_a_siglip_goes_through_the_pooling_head_alone(
 ) -> None:
     source, pixels = str(tiny / "siglip"), noise(9)
     found = await encoders.patch_states(source, pixels)
-    model: Any = SiglipModel.from_pretrained(source).eval()
+    model: Any = SiglipModel.from_pretrained(source)
     values = pixel_values(pixels, (await encoders.describe(source)).spec)
     head = model.vision_model.head
     with torch.inference_mode():
@@ -116,7 +116,7 @@ async def test_each_patch_of_a_siglip_goes_through_the_pooling_head_alone(
 
 
 async def test_the_other_ways_are_those_of_their_papers(tiny: Path) -> None:
-    model: Any = CLIPModel.from_pretrained(tiny / "clip").eval()
+    model: Any = CLIPModel.from_pretrained(tiny / "clip")
     family = next(each for each in FAMILIES if each.name == "clip")
     values = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     vision = model.vision_model
@@ -148,7 +148,7 @@ async def test_tokens_of_clip_have_the_states_of_transformers(
     assert found[1].spans == ((0, 1), (2, 5))
     assert found[2].vectors.shape == (0, 32)
     assert len(found[4].vectors) == CLIP_LENGTH - 2
-    model: Any = CLIPModel.from_pretrained(source).eval()
+    model: Any = CLIPModel.from_pretrained(source)
     tokenizer: Any = CLIPTokenizer.from_pretrained(source)
     for states in found:
         inputs = tokenizer(states.text, truncation=True, return_tensors="pt")
@@ -164,7 +164,7 @@ async def test_tokens_of_chinese_clip_are_characters(encoders: Encoders, tiny: P
     found = await encoders.token_states(source, ["雪地里的红色马", "一只狗", "狗" * 40])
     assert found[0].pieces == tuple("雪地里的红色马")
     assert len(found[2].spans) == CHINESE_LENGTH - 2
-    model: Any = ChineseCLIPModel.from_pretrained(source).eval()
+    model: Any = ChineseCLIPModel.from_pretrained(source)
     tokenizer = BertTokenizer.from_pretrained(source)
     inputs = tokenizer(["雪地里的红色马", "一只狗"], padding=True, return_tensors="pt")
     with torch.inference_mode():
@@ -180,7 +180,7 @@ async def test_tokens_of_siglip_are_read_with_all_of_the_padding(
     source, text = str(tiny / "siglip"), "A dog, in the snow"
     (found,) = await encoders.token_states(source, [text])
     assert found.pieces == ("A", "dog", "in", "the", "snow")
-    model: Any = SiglipModel.from_pretrained(source).eval()
+    model: Any = SiglipModel.from_pretrained(source)
     tokenizer: Any = PreTrainedTokenizerFast.from_pretrained(source)
     inputs = tokenizer([text], padding="max_length", return_tensors="pt")
     assert inputs["input_ids"].shape == (1, SIGLIP_LENGTH)
