@@ -178,6 +178,15 @@ def touch_text_states(db: Database, encoder_id: str, texts: Iterable[str], when:
     )
 
 
+def latest_way(db: Database, encoder_id: str) -> str:
+    """The way in which the states were made that were used last; empty where there are none."""
+    row = db.execute(
+        "select way from picture_states where encoder_id = ? order by used_at desc limit 1",
+        [encoder_id],
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def states_usage(db: Database) -> list[StatesUsage]:
     """How much is kept, by encoder, in the order of their ids."""
     rows = db.execute(
