@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-import warnings
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path, PurePath
 
 from engine.comparing.sheet import COMPARED, Comparison, write_text
 from engine.errors import RequestError
-from engine.evaluation.plots import KINDS, check_plots, new_figure, save
+from engine.evaluation.plots import (
+    KINDS,
+    check_plots,
+    new_figure,
+    plain_label,
+    save,
+    text_fonts,
+)
 from engine.states import ScorerKind
 
 _HEAD = ("description", "pair", "language", "added", "tokens", "cut", "picture", "cosine", "match",
@@ -76,33 +81,10 @@ def draw(found: Comparison, path: Path) -> None:
             dark = shares[y][x] < 0.6
             axes.text(x, y, f"{value:.2f}", ha="center", va="center", color="w" if dark else "k")
     names = [f"{name}\n{PurePath(found.pictures[i]).name}" for name, i in columns]
-    axes.set_xticks(range(len(columns)), [_plain(name) for name in names], fontsize="small")
-    texts = [_plain(row.text) for row in found.rows]
-    axes.set_yticks(range(len(texts)), texts, fontsize="small", fontfamily=_fonts())
-    with warnings.catch_warnings():
-        # Without a Chinese font there are boxes in the figure; a warning for each would be many.
-        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        save(figure, path)
-
-
-_CHINESE = (
-    "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei", "PingFang SC",
-    "Microsoft YaHei",
-)  # fmt: skip
-
-
-def _fonts() -> list[str]:
-    """Fonts that are here: one with Chinese in it, where there is one, and the usual one."""
-    from matplotlib import font_manager
-
-    known = font_manager.fontManager.ttflist
-    if not {font.name for font in known} & {*_CHINESE}:
-        # The list is one that matplotlib remembers: fonts installed since are not in it.
-        for path in {*font_manager.findSystemFonts()} - {font.fname for font in known}:
-            with suppress(RuntimeError, OSError):
-                font_manager.fontManager.addfont(path)
-    here = {font.name for font in font_manager.fontManager.ttflist}
-    return ["DejaVu Sans", *[name for name in _CHINESE if name in here]]
+    axes.set_xticks(range(len(columns)), [plain_label(name) for name in names], fontsize="small")
+    texts = [plain_label(row.text) for row in found.rows]
+    axes.set_yticks(range(len(texts)), texts, fontsize="small", fontfamily=text_fonts())
+    save(figure, path)
 
 
 def _shares(values: list[list[float]], columns: list[tuple[ScorerKind, int]]) -> list[list[float]]:
@@ -118,11 +100,6 @@ def _shares(values: list[list[float]], columns: list[tuple[ScorerKind, int]]) ->
         ]
         for line in values
     ]
-
-
-def _plain(text: str) -> str:
-    """No control characters, and no dollar that would start a formula."""
-    return "".join(c for c in text if c == "\n" or c.isprintable()).replace("$", r"\$")
 
 
 def _unarmed(value: object) -> object:

@@ -18,6 +18,7 @@ from engine.files import recall, remember
 from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
+from engine.models.local_head import local_head_id
 from engine.models.paths import read_json
 from engine.untrusted import arrays
 
@@ -81,7 +82,7 @@ def read_encoder_info(source: str, identity: str) -> EncoderInfo:
         logit_scale=_logit_scale(folder),
         languages=languages_of(config, family),
         spec=read_input_spec(folder),
-        local_way=family.patches,
+        local_way=local_head_id(folder) or family.patches,
     )
 
 
