@@ -83,7 +83,9 @@ class Engine:
         from engine.search.searcher import Searcher
 
         start = self.jobs.start if self._measures_beside else None
-        return Searcher(self.cache, self.encoders, self.settings, self.collection, start)
+        return Searcher(
+            self.cache, self.encoders, self.settings, self.collection, start, self.local_states
+        )
 
     @cached_property
     def history(self) -> History:

@@ -59,6 +59,10 @@ class ResultRow:
     synthetic: bool
     missing: bool = False
     """The last scan did not find its file any more."""
+    others: dict[str, float] = field(default_factory=dict)
+    """What further scorers gave it, by name."""
+    placed: dict[str, float] = field(default_factory=dict)
+    """The same as probabilities, of those that were placed as `match` is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +136,9 @@ class Scores:
     match_logit: FloatArray
     """The logit of `match`: orders pictures whose probabilities round to the same number."""
     others: Mapping[str, FloatArray] = field(default_factory=dict)
-    """What further scorers give, by name."""
+    """What further scorers give, by name; -inf for pictures that they did not look at."""
+    placed: Mapping[str, FloatArray] = field(default_factory=dict)
+    """The same as probabilities, of those that are placed as `match` is."""
     chance: Chance | None = None
     """What texts reach that are not in the library; None if not measured."""
     zero: ZeroState | None = None

@@ -74,6 +74,8 @@ class ScorerKind(StrEnum):
     MATCHER = "matcher"
     """What `match` is made of where one was trained."""
     TWO_BRANCH = "two-branch"
+    MAXSIM = "maxsim"
+    """Late interaction: the words of a text against the patches of a picture."""
     FUSION = "fusion"
     SHIPPED = "shipped"
     """The matcher that ships, in a report beside another for its encoder."""

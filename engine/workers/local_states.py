@@ -80,13 +80,17 @@ def token_states(
 
 def _mapped(part: LinearMap, layers: Sequence[Tensor]) -> Tensor:
     """Take the states [n, length, width] of the last layers through a linear map."""
-    width = layers[-1].shape[-1]
-    count = part.weight.shape[1] // width
-    inputs = torch.cat(
-        [functional.layer_norm(states, (width,)) for states in layers[-count:]], dim=-1
-    )
+    inputs = joined_layers(layers, part.weight.shape[1] // layers[-1].shape[-1])
     weight, bias = (torch.from_numpy(each).to(inputs) for each in (part.weight, part.bias))
     return functional.linear(inputs, weight, bias)
+
+
+def joined_layers(layers: Sequence[Tensor], count: int) -> Tensor:
+    """What a local head maps: the normalised states of the last `count` layers, side by side."""
+    width = layers[-1].shape[-1]
+    return torch.cat(
+        [functional.layer_norm(states, (width,)) for states in layers[-count:]], dim=-1
+    )
 
 
 def _pair(side: int | tuple[int, int] | list[int]) -> tuple[int, int]:
