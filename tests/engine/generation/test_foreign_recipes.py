@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from engine.engine import Engine
 from engine.errors import PictureError
+from engine.generation import foreign_recipes
 from engine.generation.foreign_recipes import (
     JSON_READERS,
     Lost,
@@ -168,6 +169,30 @@ def test_a_sampler_in_parts_is_put_together() -> None:
     found = read_comfy(json.dumps(graph))
     assert (found.prompt, found.seed, found.steps, found.width) == (A, 5, 4, 64)
     assert (found.scheduler, found.model) == ("euler-a", "fox")
+
+
+def test_a_graph_that_runs_in_a_circle_is_followed_once() -> None:
+    graph = comfy()
+    graph["12"]["inputs"] |= {"positive": ["13", 0], "negative": ["13", 1]}
+    graph["13"] = {"class_type": "Circle", "inputs": {"conditioning": ["12", 0]}}
+    graph["10"]["inputs"]["model"] = ["10", 0]
+    graph["20"]["inputs"]["value"] = ["20", 0]
+    with pytest.raises(ValueError, match="cannot be followed"):
+        read_comfy(json.dumps(graph))
+
+
+def test_a_graph_beyond_all_measure_is_not_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign_recipes, "MAX_JSON", 100)
+    with pytest.raises(ValueError, match="characters"):
+        read_comfy(json.dumps(comfy()))
+
+
+def test_a_sampler_without_our_name_is_told() -> None:
+    graph = comfy()
+    graph["3"]["inputs"]["sampler_name"] = "res_multistep\x1b[31m"
+    found = read_comfy(json.dumps(graph))
+    assert found.scheduler is None
+    assert found.warnings[0] == "the sampler res_multistep[31m is not known here"
 
 
 def test_a_graph_that_begins_with_a_picture_says_so() -> None:
