@@ -37,7 +37,6 @@ from cache.states import (
     touch_picture_states,
     touch_text_states,
 )
-from cache.states import StatesUsage as StatesUsage
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, OfflineError, PictureError
 from engine.library.decoders import (
@@ -49,6 +48,7 @@ from engine.library.decoders import (
 )
 from engine.models.encoder_info import EncoderInfo
 from engine.models.encoders import Encoders, PatchStates
+from engine.results import StatesUsage
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 
@@ -93,6 +93,8 @@ class LocalStates:
         self._settings = settings
         self._reader: tuple[str, DecoderProcess] | None = None
         """Reads single pictures for an encoder: a process takes longer to start than to read."""
+        self.progress: tuple[int, int] | None = None
+        """How many of how many pictures are looked at, while somebody waits for many."""
 
     async def aclose(self) -> None:
         """End the process that reads pictures."""
@@ -127,7 +129,16 @@ class LocalStates:
             )
         source = await self._embedder.check(encoder)
         info = await self._encoders.describe(source)
-        fresh, failed = await self._compute(info, missing, len(picture_ids), on_progress)
+
+        def report(done: int, of: int) -> None:
+            self.progress = done, of
+            if on_progress is not None:
+                on_progress(done, of)
+
+        try:
+            fresh, failed = await self._compute(info, missing, len(picture_ids), report)
+        finally:
+            self.progress = None
         return FoundStates(states={**known, **fresh}, used_model=True, failed=failed)
 
     async def of_file(
@@ -202,7 +213,7 @@ class LocalStates:
         info: EncoderInfo,
         picture_ids: Sequence[int],
         total: int,
-        on_progress: OnProgress | None,
+        report: OnProgress,
     ) -> tuple[dict[int, PictureStates], dict[int, str]]:
         shown = {
             each.picture.id: each for each in await self._cache.read(shown_pictures, picture_ids)
@@ -211,8 +222,7 @@ class LocalStates:
         failed: dict[int, str] = {}
         async with self._open_decoders(info, len(picture_ids)) as decoders:
             for start in range(0, len(picture_ids), BATCH):
-                if on_progress is not None:
-                    on_progress(total - len(picture_ids) + start, total)
+                report(total - len(picture_ids) + start, total)
                 batch = picture_ids[start : start + BATCH]
                 read = await _read_batch(decoders, batch, shown)
                 failed |= {at: each for at, each in read.items() if isinstance(each, str)}
@@ -225,8 +235,7 @@ class LocalStates:
                 fresh = dict(zip(there, _kept(found), strict=True))
                 made |= fresh
                 await self._store(info, fresh)
-        if on_progress is not None:
-            on_progress(total, total)
+        report(total, total)
         return made, failed
 
     async def _store(self, info: EncoderInfo, states: Mapping[int, PictureStates]) -> None:

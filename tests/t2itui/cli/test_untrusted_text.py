@@ -130,6 +130,11 @@ INVOCATIONS: dict[str, list[tuple[str, ...]]] = {
         ("compare", f"no{EVIL}.jpg", "-t", "a dog", "--offline"),
         ("compare", "--sheet", "{evil}", "--offline"),
     ],
+    "where": [
+        ("where", f"{EVIL}1.jpg", f"a dog {EVIL}", "--offline"),
+        ("where", f"no{EVIL}.jpg", "a dog", "--offline"),
+        ("where", "{evil}", f"a {EVIL}", "--encoder", f"no{EVIL}"),
+    ],
     "train": [("train", f"/no{EVIL}"), ("train", "{folder}", "--encoder", f"no{EVIL}")],
     "eval": [
         ("eval", "--list"),
@@ -168,6 +173,8 @@ INVOCATIONS: dict[str, list[tuple[str, ...]]] = {
         ("cache", "import", "--encoder", ENCODER, "--pictures", "{evil_npz}"),
         ("cache", "export", "{folder}/out.npz", "--encoder", ENCODER),
         ("cache", "export", "{folder}/out.npz", "--encoder", f"no{EVIL}"),
+        ("cache", "states"),
+        ("cache", "states", "--clear", "--encoder", f"no{EVIL}"),
     ],
     "doctor": [("doctor",)],
 }

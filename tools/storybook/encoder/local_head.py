@@ -51,7 +51,7 @@ from engine.storybook.vocabulary import (
     ZH_PROP_NOUN,
 )
 from engine.storybook.wording import Language, write
-from engine.workers.local_states import joined_layers
+from engine.workers.local_states import joined_layers, local_widths
 from tools.storybook.encoder.network import PATCH, SIDE, normalised, text_vectors, tokens, unit
 from tools.storybook.negatives import seen_claim
 from tools.storybook.optimising import DEFAULT_FOLDER, learning_rate_factor
@@ -160,10 +160,9 @@ class LocalHeads(nn.Module):
 
     def __init__(self, model: CLIPModel) -> None:
         super().__init__()
-        vision, text = model.config.vision_config, model.config.text_config
-        joint = model.config.projection_dim
-        self.patches = nn.Linear(PATCH_LAYERS * vision.hidden_size, joint)
-        self.tokens = nn.Linear(TOKEN_LAYERS * text.hidden_size, joint)
+        (vision, text), joint = local_widths(model), int(model.config.projection_dim)
+        self.patches = nn.Linear(PATCH_LAYERS * vision, joint)
+        self.tokens = nn.Linear(TOKEN_LAYERS * text, joint)
         self.scale = nn.Parameter(torch.tensor(math.log(2 * SCALE)))
 
     def save(self, path: Path) -> None:
@@ -320,7 +319,7 @@ def train(model: CLIPModel, course: Course, steps: int, seed: int) -> LocalHeads
 def main(encoder: Path, folder: Path, out: Path, scenes: int, steps: int, seed: int) -> None:
     """Train the local head of ENCODER on scenes of its training."""
     torch.set_num_threads(1)
-    model = CLIPModel.from_pretrained(encoder, dtype=torch.float32).eval().requires_grad_(False)
+    model = CLIPModel.from_pretrained(encoder, dtype=torch.float32).requires_grad_(False)
     tokenizer = CLIPTokenizer.from_pretrained(encoder)
     course = Course(model, tokenizer, gather(model, folder, scenes), seed)
     train(model, course, steps, seed).save(out)
