@@ -77,7 +77,8 @@ async def test_files_outside_the_library_are_looked_at_and_not_kept(
     assert found.picture_id is None
     target = tmp_path / "words.png"
     draw_where(found, await engine.words.thumbnail(found), target)
-    assert Image.open(target).size[0] > 300
+    with Image.open(target) as drawn:
+        assert drawn.size[0] > 300
     with pytest.raises(OfflineError, match="not in the library"):
         await engine.where(
             WhereRequest(picture=str(file), text="a dog", encoder_id=BUILT_IN.name, offline=True)
