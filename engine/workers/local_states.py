@@ -60,10 +60,15 @@ def patch_states(model: Model, family: Family, head: LocalHead | None, pixels: T
     They are in the shared space, and of any length.
     """
     if head is None:
-        return _WAYS[family.patches](model, pixels)
+        return by_way(model, family.patches, pixels)
     rows, columns = patch_grid(model)
     layers = model.vision_model(pixel_values=pixels, output_hidden_states=True).hidden_states
     return _mapped(head.patches, [states[:, -rows * columns :] for states in layers])
+
+
+def by_way(model: Model, way: PatchWay, pixels: Tensor) -> Tensor:
+    """The same by a way that need not be that of the model's family."""
+    return _WAYS[way](model, pixels)
 
 
 def token_states(

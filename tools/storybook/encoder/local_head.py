@@ -52,13 +52,12 @@ from engine.storybook.vocabulary import (
 )
 from engine.storybook.wording import Language, write
 from engine.workers.local_states import joined_layers, local_widths
-from tools.storybook.encoder.network import PATCH, SIDE, normalised, text_vectors, tokens, unit
+from tools.storybook.encoder.network import GRID, SIDE, normalised, text_vectors, tokens, unit
 from tools.storybook.negatives import seen_claim
 from tools.storybook.optimising import DEFAULT_FOLDER, learning_rate_factor
 from tools.storybook.renderer.render import coverage, render
 from tools.storybook.sampling import sample_scene
 
-GRID = SIDE // PATCH
 PATCH_LAYERS, TOKEN_LAYERS = 4, 3
 SCALE = 20.0
 """Of cosines, where names are told apart."""
@@ -118,8 +117,7 @@ def gather(model: CLIPModel, folder: Path, count: int) -> Material:
         covered.append(torch.from_numpy(cover).flatten(2).transpose(1, 2).float())
         scenes += some
         click.echo(f"{len(scenes)} of {count} scenes", err=True)
-    cover = torch.cat(covered)
-    kinds, animals = _answers(scenes, cover)
+    kinds, animals = _answers(scenes, torch.cat(covered))
     return Material(scenes=scenes, inputs=torch.cat(inputs), kinds=kinds, animals=animals)
 
 
@@ -160,7 +158,7 @@ class LocalHeads(nn.Module):
 
     def __init__(self, model: CLIPModel) -> None:
         super().__init__()
-        (vision, text), joint = local_widths(model), int(model.config.projection_dim)
+        (vision, text), joint = local_widths(model), model.visual_projection.out_features
         self.patches = nn.Linear(PATCH_LAYERS * vision, joint)
         self.tokens = nn.Linear(TOKEN_LAYERS * text, joint)
         self.scale = nn.Parameter(torch.tensor(math.log(2 * SCALE)))
