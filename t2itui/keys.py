@@ -281,7 +281,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("complete", "tab", "complete", "Complete", "Complete the path"),
         Key("choose", "down", "choose", "Choose", "Go to the list below"),
     ),
-    "sheet": (
+    "rows": (
         Key("up", "up", "move(-1)", "Up", is_shown=HIDDEN),
         Key("down", "down", "move(1)", "Down", is_shown=HIDDEN),
         Key("page_up", "pageup", "page(-1)", "Page up", is_shown=HIDDEN),
@@ -310,17 +310,17 @@ TITLES = {
 TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "search", "grid"),
     ("app", "search", "first"),
-    ("app", "evaluate", "evaluate_list", "evaluate_figures", "sheet"),
+    ("app", "evaluate", "evaluate_list", "evaluate_figures", "rows"),
     ("app", "compare", "heat"),
     ("app", "compare", "pair"),
     ("app", "compare", "swaps"),
-    ("app", "train", "sheet"),
-    ("app", "library", "sheet"),
-    ("app", "history", "history_list", "sheet"),
-    ("app", "jobs", "sheet"),
+    ("app", "train", "rows"),
+    ("app", "library", "rows"),
+    ("app", "history", "history_list", "rows"),
+    ("app", "jobs", "rows"),
     ("app", "painting"),
     ("app", "viewer"),
-    ("marked", "sheet"),
+    ("marked", "rows"),
     ("path", "dialog"),
 )
 """Places whose keys are awake at the same time, so that a key of one's own may mean one thing."""

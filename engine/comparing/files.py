@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path, PurePath
 
-from engine.comparing.sheet import COMPARED, Comparison, write_text
+from engine.comparing.comparison import COMPARED, Comparison, write_text
 from engine.errors import RequestError
 from engine.evaluation.plots import KINDS, check_plots, new_figure, save
 from engine.states import ScorerKind
