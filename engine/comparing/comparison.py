@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engine import disk
 from engine.collections import BUILT_IN
-from engine.errors import EngineError, RequestError
-from engine.files import replaced
+from engine.errors import RequestError
+from engine.files import write_text
 from engine.states import ScorerKind
 from engine.untrusted.documents import finite_number, parse_object, read_bytes
 from engine.untrusted.values import read_as
@@ -132,15 +132,6 @@ def load_request(path: Path) -> ComparisonRequest:
         raise RequestError(
             f"{path} is no comparison: {error}", hint="t2itui compare --save FILE writes one."
         ) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all. Raises EngineError where it cannot be written."""
-    try:
-        with replaced(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def long_name(name: str) -> str:

@@ -1,0 +1,128 @@
+"""Sheets as tables and bars of characters, for pipes, screen readers and terminals alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from engine.sheets.files import BELOW, BEST, PASSES, SIGNS, summary
+from engine.sheets.sheet import Bar, Order, bars, column_order, grouped_rows, row_order
+from engine.states import ScorerKind
+from t2itui.text.plain import plain
+from t2itui.text.tables import LineWriter, write_table
+from t2itui.text.words import counted, duration_words, when_words
+
+if TYPE_CHECKING:
+    from engine.sheets.sheet import Sheet, SheetCell
+    from engine.sheets.sheets import Estimate, SheetRecord
+
+BAR_WIDTH = 24
+MEAN, SPREAD, EMPTY = "█", "▒", " "
+"""Of a bar: up to the mean, within a standard deviation of it, and beyond."""
+
+
+def score_digits(score: float) -> str:
+    """A score with two digits, those of what is not quite 1 below it."""
+    return f"{min(score, 0.99) if score < 1 else score:.2f}"
+
+
+def cell_sign(
+    sheet: Sheet, cell: SheetCell, threshold: float, scorer: ScorerKind = ScorerKind.MATCH
+) -> str:
+    """A cell in a few characters: its score, whether it passes, whether it is its row's best."""
+    score = cell.score(scorer)
+    if score is None:
+        return SIGNS.get(cell.state, "?")
+    best = sheet.best(cell.cell.row, scorer)
+    is_best = best is not None and best.number == cell.number
+    passes = PASSES if cell.passes(threshold) else BELOW
+    return f"{score_digits(score)}{passes}{BEST if is_best else ' '}"
+
+
+def bar_cells(bar: Bar, width: int) -> str:
+    """A bar: full up to the mean less its spread, dotted from there to the mean and its spread."""
+    low, middle, high = (
+        round(max(0.0, min(1.0, share)) * width)
+        for share in (bar.mean - bar.spread, bar.mean, bar.mean + bar.spread)
+    )
+    full = MEAN * middle if not bar.spread else MEAN * low + SPREAD * (high - low)
+    return full[:width].ljust(width, EMPTY)
+
+
+def bar_words(bar: Bar) -> str:
+    """The figures of a bar: '.93 ± .04'."""
+    spread = f" ± {score_digits(bar.spread)}" if bar.count > 1 else ""
+    return f"{score_digits(bar.mean)}{spread}"
+
+
+def write_sheet(
+    sheet: Sheet,
+    threshold: float,
+    output: LineWriter,
+    *,
+    scorer: ScorerKind = ScorerKind.MATCH,
+    order: Order = Order.ASKED,
+) -> None:
+    """Write the scores of all cells, then the bars by prompt."""
+    output.line(summary(sheet, threshold), bold=True)
+    output.line(
+        f"{scorer}: {PASSES} passes {threshold:g}, {BELOW} below, {BEST} best of its row,"
+        f" {SIGNS[_WAITING]} not painted, {SIGNS[_REJECTED]} came to nothing",
+        dim=True,
+    )
+    across = column_order(sheet, scorer, order)
+    rows = grouped_rows(sheet.request) if order is Order.ASKED else None
+    down = rows if rows is not None else row_order(sheet, scorer, order)
+    titles = [sheet.titles[column] or str(scorer) for column in across]
+    cells = []
+    for row in down:
+        prompt, each = sheet.request.prompts[row], sheet.row(row)
+        signs = (cell_sign(sheet, each[column], threshold, scorer) for column in across)
+        cells.append((prompt.group, *signs, prompt.prompt))
+    write_table(output, ("group", *titles, "prompt"), cells, left="group")
+    write_bars(bars(sheet, scorer), output, name=scorer)
+
+
+_WAITING, _REJECTED = list(SIGNS)
+
+
+def write_bars(found: Sequence[Bar], output: LineWriter, *, name: str) -> None:
+    """Write a bar for each prompt, groups under their names."""
+    if not found:
+        return
+    output.line()
+    output.line(f"{name} by prompt, mean and standard deviation over the seeds", bold=True)
+    group = ""
+    for bar in found:
+        if bar.group != group:
+            group = bar.group
+            output.line(group, bold=True)
+        setting = f"  {bar.setting}" if bar.setting else ""
+        output.line(
+            f"  {bar_cells(bar, BAR_WIDTH)} {bar_words(bar):<11}"
+            f" {score_digits(bar.least)}-{score_digits(bar.greatest)} of {bar.count}"
+            f"  {plain(bar.prompt)}{setting}"
+        )
+
+
+def write_sheets(found: Sequence[SheetRecord], output: LineWriter) -> None:
+    """Write sheets, one a line."""
+    if not found:
+        output.say("no sheets yet: t2itui sheet --example storybook paints one")
+        return
+    rows = [
+        (str(each.id), when_words(each.used_at), f"{each.done}/{each.size}", each.title)
+        for each in found
+    ]
+    write_table(output, ("id", "time", "cells", "what"), rows, left="time")
+
+
+def estimate_words(estimate: Estimate) -> str:
+    """What a sheet will take: '30 cells, 28 to paint, about 4 min'."""
+    words = counted(estimate.cells, "cell")
+    if not estimate.to_paint:
+        return f"{words}, all from the cache"
+    words += f", {estimate.to_paint:,} to paint"
+    if estimate.seconds is None:
+        return f"{words}; how long that takes is known after the first"
+    return f"{words}, about {duration_words(estimate.seconds)}"
