@@ -240,10 +240,10 @@ def draw(sheet: Sheet, path: Path, threshold: float) -> None:
     total = _NAMES + width + _BARS + 0.4
     down = height / (height + 1.1)
     shared = {"ylim": (height, 0), "yticks": []}
-    pictures = figure.add_axes((_NAMES / total, 0.35 / (height + 1.1), width / total, down))
+    pictures = figure.add_axes((_NAMES / total, 0.5 / (height + 1.1), width / total, down))
     pictures.set(xlim=(0, width), xticks=[], **shared)
     charts = figure.add_axes(
-        ((_NAMES + width + 0.15) / total, 0.35 / (height + 1.1), _BARS / total, down)
+        ((_NAMES + width + 0.15) / total, 0.5 / (height + 1.1), _BARS / total, down)
     )
     charts.set(xlim=(0, 1), **shared)
     for axes in (pictures, charts):

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from engine.sheets.files import BELOW, BEST, PASSES, SIGNS, summary
 from engine.sheets.sheet import Bar, Order, bars, column_order, grouped_rows, row_order
-from engine.states import ScorerKind
+from engine.states import AxisName, CellState, OutputCheck, ScorerKind
 from t2itui.text.plain import plain
 from t2itui.text.tables import LineWriter, write_table
-from t2itui.text.words import counted, duration_words, when_words
+from t2itui.text.words import counted, cut_to, duration_words, number, when_words
 
 if TYPE_CHECKING:
+    from engine.results import SheetRecord
     from engine.sheets.sheet import Sheet, SheetCell
-    from engine.sheets.sheets import Estimate, SheetRecord
+    from engine.sheets.sheets import Estimate
 
 BAR_WIDTH = 24
+WIDE = 72
+"""Cells that a bar takes with all its figures and its prompt."""
 MEAN, SPREAD, EMPTY = "█", "▒", " "
 """Of a bar: up to the mean, within a standard deviation of it, and beyond."""
-
-
-def score_digits(score: float) -> str:
-    """A score with two digits, those of what is not quite 1 below it."""
-    return f"{min(score, 0.99) if score < 1 else score:.2f}"
 
 
 def cell_sign(
@@ -36,7 +35,43 @@ def cell_sign(
     best = sheet.best(cell.cell.row, scorer)
     is_best = best is not None and best.number == cell.number
     passes = PASSES if cell.passes(threshold) else BELOW
-    return f"{score_digits(score)}{passes}{BEST if is_best else ' '}"
+    return f"{number(score)}{passes}{BEST if is_best else ' '}"
+
+
+def picture_words(sheet: Sheet, cell: SheetCell, threshold: float) -> str:
+    """What stands below a picture: whether it passes, both scores, whether it is its row's best."""
+    match, cosine = cell.score(ScorerKind.MATCH), cell.score(ScorerKind.COSINE)
+    if match is None or cosine is None:
+        return "not scored" if cell.picture is not None else cell.state.value
+    best = sheet.best(cell.cell.row, ScorerKind.MATCH)
+    is_best = best is not None and best.number == cell.number
+    passes = PASSES if cell.passes(threshold) else BELOW
+    return f"{passes}{number(match)} cos{number(cosine)}{BEST if is_best else ''}"
+
+
+def mean_words(sheet: Sheet, row: int, scorer: ScorerKind) -> str:
+    """The mean of a prompt's scores, and how many cells of it are done."""
+    cells = sheet.row(row)
+    scores = [score for cell in cells if (score := cell.score(scorer)) is not None]
+    done = sum(cell.state is not CellState.WAITING for cell in cells)
+    mean = f"{scorer} {number(fmean(scores))} on average  " if scores else ""
+    return f"{mean}{done}/{len(cells)}"
+
+
+def cell_words(sheet: Sheet, cell: SheetCell, threshold: float) -> str:
+    """Everything about a cell in a line: untrusted text."""
+    asked, picture = cell.cell.request, cell.picture
+    values = sheet.words(sheet.columns[cell.cell.column], without=AxisName.SEED)
+    parts = [asked.prompt, values, f"seed {asked.seed}"]
+    if picture is None:
+        parts.append(cell.state if cell.check is OutputCheck.FINE else cell.check.message)
+    else:
+        match, cosine = cell.score(ScorerKind.MATCH), cell.score(ScorerKind.COSINE)
+        if match is not None and cosine is not None:
+            word = "passes" if cell.passes(threshold) else "below"
+            parts.append(f"match {match:.3f} {word} {threshold:g}, cosine {cosine:.3f}")
+        parts.append("from the cache" if picture.cached else f"{picture.seconds:.1f} s")
+    return " · ".join(part for part in parts if part)
 
 
 def bar_cells(bar: Bar, width: int) -> str:
@@ -51,8 +86,8 @@ def bar_cells(bar: Bar, width: int) -> str:
 
 def bar_words(bar: Bar) -> str:
     """The figures of a bar: '.93 ± .04'."""
-    spread = f" ± {score_digits(bar.spread)}" if bar.count > 1 else ""
-    return f"{score_digits(bar.mean)}{spread}"
+    spread = f" ± {number(bar.spread)}" if bar.count > 1 else ""
+    return f"{number(bar.mean)}{spread}"
 
 
 def write_sheet(
@@ -86,23 +121,28 @@ def write_sheet(
 _WAITING, _REJECTED = list(SIGNS)
 
 
-def write_bars(found: Sequence[Bar], output: LineWriter, *, name: str) -> None:
-    """Write a bar for each prompt, groups under their names."""
+def write_bars(found: Sequence[Bar], output: LineWriter, *, name: str, width: int = WIDE) -> None:
+    """Write a bar for each prompt, groups under their names.
+
+    Where that is too much for `width` cells, the prompt stands over its bar.
+    """
     if not found:
         return
     output.line()
-    output.line(f"{name} by prompt, mean and standard deviation over the seeds", bold=True)
+    output.line(f"{name} by prompt: mean ± deviation over seeds", bold=True)
     group = ""
     for bar in found:
         if bar.group != group:
             group = bar.group
             output.line(group, bold=True)
-        setting = f"  {bar.setting}" if bar.setting else ""
-        output.line(
-            f"  {bar_cells(bar, BAR_WIDTH)} {bar_words(bar):<11}"
-            f" {score_digits(bar.least)}-{score_digits(bar.greatest)} of {bar.count}"
-            f"  {plain(bar.prompt)}{setting}"
-        )
+        prompt = f"{bar.prompt}  {bar.setting}".strip()
+        if width < WIDE:
+            room = max(8, width - len("  .00 ± .00") - 2)
+            output.line(f" {cut_to(plain(prompt), width - 1)}")
+            output.line(f" {bar_cells(bar, room)} {bar_words(bar)}", dim=True)
+            continue
+        span = f"{number(bar.least)}-{number(bar.greatest)} of {bar.count}"
+        output.line(f"  {bar_cells(bar, BAR_WIDTH)} {bar_words(bar):<9}  {span:<12}  {prompt}")
 
 
 def write_sheets(found: Sequence[SheetRecord], output: LineWriter) -> None:

@@ -29,6 +29,23 @@ def size_words(size: float) -> str:
     return f"{size:.1f} {UNITS[unit]}" if unit and size < 9.95 else f"{size:.0f} {UNITS[unit]}"
 
 
+def number(score: float) -> str:
+    """Return a score with two digits and no leading zero; one that is not quite 1 stays below 1."""
+    if score >= 1:
+        return "1.0"
+    text = f"{min(score, 0.99):.2f}" if score > 0 else f"{score:.2f}"
+    return text.replace("0.", ".", 1)
+
+
+def cut_to(text: str, width: int) -> str:
+    """Return a text in at most so many cells, with an ellipsis where it was longer."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    return f"{set_cell_size(text, max(0, width - 1)).rstrip()}…"
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Return '1 picture', '1,234 pictures'."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
