@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -70,10 +70,6 @@ class CellPlan:
     spec: GenerationSpec
     """As a generation of the one picture has it."""
 
-    def is_like(self, other: CellPlan) -> bool:
-        """Whether their pictures differ by their seed alone."""
-        return (self.source, self.parameters) == (other.source, other.parameters)
-
 
 class SheetPlanner:
     """Resolves the cells of a sheet against their generators."""
@@ -110,22 +106,12 @@ class SheetPlanner:
         return plans
 
 
-def batches(plans: Sequence[CellPlan], most: int) -> Iterator[list[CellPlan]]:
-    """The plans in runs of at most so many whose pictures differ by their seed alone."""
-    batch: list[CellPlan] = []
-    for plan in plans:
-        if batch and (len(batch) == most or not plan.is_like(batch[0])):
-            yield batch
-            batch = []
-        batch.append(plan)
-    if batch:
-        yield batch
-
-
 class SheetJob:
     """Paints a sheet; see JobWork.
 
-    A picture is stored and scored while the next ones are being painted.
+    A picture is stored and scored while the next one is being painted. Each is painted alone: in
+    batches of three and more single pixels come out a level brighter or darker on a CPU, and the
+    same request would have two pictures.
     """
 
     kind = JobKind.SHEET
@@ -141,7 +127,6 @@ class SheetJob:
         turn: TakesTurn,
         home: Path,
         folders: tuple[Path, ...],
-        batch: int = 1,
     ) -> None:
         self.sheet = sheet
         """As far as it is painted."""
@@ -152,7 +137,6 @@ class SheetJob:
         self._turn = turn
         self._home = home
         self._folders = folders
-        self._batch = batch
         self._is_paused = False
         self._finishing: asyncio.Task[None] | None = None
 
@@ -179,14 +163,14 @@ class SheetJob:
         todo = await self._take_known(plans, job_id, report)
         progress = _Progress(job_id, report, self.sheet)
         try:
-            for batch in batches(todo, self._batch):
+            for plan in todo:
                 if self._is_paused:
                     break
                 async with self._turn(job_id):
-                    images = await self._paint(batch, progress)
+                    image = await self._paint(plan, progress)
                 await self._finished()
                 self._finishing = asyncio.create_task(
-                    self._finish(batch, images, job_id, report, progress)
+                    self._finish(plan, image, job_id, report, progress)
                 )
         finally:
             await self._finished()
@@ -194,12 +178,12 @@ class SheetJob:
 
     async def _notice(self, plans: Sequence[CellPlan], job_id: int, report: Report) -> None:
         """Say once which words a generator never met."""
-        notices = {}
+        notices: list[str] = []
         for plan in plans:
             vocabulary = (await self._generators.describe(plan.source)).vocabulary
             if vocabulary is not None:
-                notices[vocabulary.notice(plan.parameters.prompt)] = None
-        for notice in filter(None, notices):
+                notices.append(vocabulary.notice(plan.parameters.prompt))
+        for notice in filter(None, dict.fromkeys(notices)):
             report(JobNote(job_id=job_id, message=notice))
 
     async def _take_known(
@@ -222,45 +206,46 @@ class SheetJob:
             return None
         return record
 
-    async def _paint(
-        self, batch: Sequence[CellPlan], progress: _Progress
-    ) -> Sequence[GeneratedImage]:
+    async def _paint(self, plan: CellPlan, progress: _Progress) -> GeneratedImage:
         await check_room(self._cache, self._home)
-        first = batch[0]
-        image = await self._generators.generate(
-            first.source,
-            first.parameters,
-            first.seed,
+        return await self._generators.generate(
+            plan.source,
+            plan.parameters,
+            plan.seed,
             bridge=EventBridge(report=progress.pass_on, job_id=progress.job_id),
         )
-        return [image]
 
     async def _finish(
         self,
-        batch: Sequence[CellPlan],
-        images: Sequence[GeneratedImage],
+        plan: CellPlan,
+        image: GeneratedImage,
         job_id: int,
         report: Report,
         progress: _Progress,
     ) -> None:
-        """Store the pictures of a batch, and score them."""
-        for plan, image in zip(batch, images, strict=True):
-            for warning in image.warnings:
-                report(JobNote(job_id=job_id, message=warning))
-            recipe = recipe_of(image, plan.digests, source=plan.source, library=plan.spec.library)
-            record = await self._store.put(image, recipe, plan.spec, job_id)
-            if image.check is OutputCheck.FINE:
-                report(LibraryChanged(job_id=job_id, added=1))
-            await self._enter(plan, record, job_id, report, cached=False)
-            progress.sheet = self.sheet
-            progress.advance()
+        """Store a picture, and score it."""
+        for warning in image.warnings:
+            report(JobNote(job_id=job_id, message=warning))
+        recipe = recipe_of(image, plan.digests, source=plan.source, library=plan.spec.library)
+        record = await self._store.put(image, recipe, plan.spec, job_id)
+        if image.check is OutputCheck.FINE:
+            report(LibraryChanged(job_id=job_id, added=1))
+        await self._enter(plan, record, job_id, report, cached=False)
+        progress.sheet = self.sheet
+        progress.advance()
 
     async def _finished(self) -> None:
         """Wait for the pictures that are being stored, also while the job is being stopped."""
         finishing, self._finishing = self._finishing, None
-        if finishing is not None:
+        if finishing is None:
+            return
+        try:
             await asyncio.wait([finishing])
-            finishing.result()
+        except asyncio.CancelledError:
+            # Stopped once more: the program ends, and its cache with it.
+            finishing.cancel()
+            raise
+        finishing.result()
 
     async def _enter(
         self,

@@ -106,8 +106,8 @@ def test_models_change_least_then_loras_and_each_prompt_is_read_once_for_them() 
     assert sorted(painting_order(cells)) == list(range(len(cells)))
 
     def runs(key: str) -> int:
-        values = [getattr(cell.request, key) for cell in order]
-        return 1 + sum(a != b for a, b in pairwise(values))
+        values: list[object] = [getattr(cell.request, key) for cell in order]
+        return 1 + sum(int(a != b) for a, b in pairwise(values))
 
     assert (runs("model"), runs("loras"), runs("prompt")) == (2, 4, 8)
     seeds = [cell.request.seed for cell in order]
