@@ -145,15 +145,15 @@ def event_line(event: JobEvent) -> tuple[str, dict[str, object]]:
                 "best_match": score.best.match if score.best else 0.0,
             }
         case CellDone(picture=done):
-            score = done.score if done is not None else None
+            made = done.score if done is not None else None
             return "cell_done", {
                 "job_id": event.job_id,
                 "sheet": event.sheet_id,
                 "cell": event.number,
                 "verdict": event.check,
                 "path": done.path if done is not None else None,
-                "cosine": score.cosine if score else None,
-                "match": score.match if score else None,
+                "cosine": made.cosine if made else None,
+                "match": made.match if made else None,
                 "cached": done is not None and done.cached,
             }
         case PictureRejected(check=check):

@@ -298,7 +298,8 @@ class SheetScreen(AppScreen):
             go="Paint (enter)",
             command=job_command(self.session.home, request),
         )
-        return bool(await self.app.push_screen_wait(question))
+        is_meant: bool | None = await self.app.push_screen_wait(question)
+        return bool(is_meant)
 
     @work(exclusive=True, group="start")
     async def action_open(self) -> None:
