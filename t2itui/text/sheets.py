@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
+
 from engine.sheets.files import BELOW, BEST, PASSES, SIGNS, summary
 from engine.sheets.sheet import Bar, Order, bars, column_order, grouped_rows, row_order
 from engine.states import AxisName, CellState, OutputCheck, ScorerKind
 from t2itui.text.plain import plain
 from t2itui.text.tables import LineWriter, write_table
-from t2itui.text.words import counted, cut_to, duration_words, number, when_words
+from t2itui.text.words import counted, duration_words, number, when_words
 
 if TYPE_CHECKING:
     from engine.results import SheetRecord
@@ -138,11 +140,18 @@ def write_bars(found: Sequence[Bar], output: LineWriter, *, name: str, width: in
         prompt = f"{bar.prompt}  {bar.setting}".strip()
         if width < WIDE:
             room = max(8, width - len("  .00 ± .00") - 2)
-            output.line(f" {cut_to(plain(prompt), width - 1)}")
+            output.line(f" {_cut(plain(prompt), width - 1)}")
             output.line(f" {bar_cells(bar, room)} {bar_words(bar)}", dim=True)
             continue
         span = f"{number(bar.least)}-{number(bar.greatest)} of {bar.count}"
         output.line(f"  {bar_cells(bar, BAR_WIDTH)} {bar_words(bar):<9}  {span:<12}  {prompt}")
+
+
+def _cut(text: str, width: int) -> str:
+    """Return a text in at most so many cells, with an ellipsis where it was longer."""
+    if cell_len(text) <= width:
+        return text
+    return f"{set_cell_size(text, max(0, width - 1)).rstrip()}…"
 
 
 def write_sheets(found: Sequence[SheetRecord], output: LineWriter) -> None:

@@ -37,15 +37,6 @@ def number(score: float) -> str:
     return text.replace("0.", ".", 1)
 
 
-def cut_to(text: str, width: int) -> str:
-    """Return a text in at most so many cells, with an ellipsis where it was longer."""
-    from rich.cells import cell_len, set_cell_size
-
-    if cell_len(text) <= width:
-        return text
-    return f"{set_cell_size(text, max(0, width - 1)).rstrip()}…"
-
-
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Return '1 picture', '1,234 pictures'."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
