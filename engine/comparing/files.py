@@ -8,16 +8,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path, PurePath
 
-from engine.comparing.sheet import COMPARED, Comparison, write_text
+from engine.comparing.comparison import COMPARED, Comparison
 from engine.errors import RequestError
-from engine.evaluation.plots import (
-    KINDS,
-    check_plots,
-    new_figure,
-    plain_label,
-    save,
-    text_fonts,
-)
+from engine.evaluation.plots import KINDS, check_plots, fonts, label, new_figure, save
+from engine.files import unarmed, write_text
 from engine.states import ScorerKind
 
 _HEAD = ("description", "pair", "language", "added", "tokens", "cut", "picture", "cosine", "match",
@@ -53,7 +47,7 @@ def as_csv(found: Comparison) -> str:
         for picture, cell in zip(found.pictures, row.cells, strict=True):
             pair = "" if row.pair is None else row.pair
             start = (row.text, pair, row.language, row.added, row.tokens, row.lost, picture)
-            writer.writerow([_unarmed(value) for value in (*start, *asdict(cell).values())])
+            writer.writerow([unarmed(value) for value in (*start, *asdict(cell).values())])
     return text.getvalue()
 
 
@@ -81,9 +75,9 @@ def draw(found: Comparison, path: Path) -> None:
             dark = shares[y][x] < 0.6
             axes.text(x, y, f"{value:.2f}", ha="center", va="center", color="w" if dark else "k")
     names = [f"{name}\n{PurePath(found.pictures[i]).name}" for name, i in columns]
-    axes.set_xticks(range(len(columns)), [plain_label(name) for name in names], fontsize="small")
-    texts = [plain_label(row.text) for row in found.rows]
-    axes.set_yticks(range(len(texts)), texts, fontsize="small", fontfamily=text_fonts())
+    axes.set_xticks(range(len(columns)), [label(name) for name in names], fontsize="small")
+    texts = [label(row.text) for row in found.rows]
+    axes.set_yticks(range(len(texts)), texts, fontsize="small", fontfamily=fonts())
     save(figure, path)
 
 
@@ -100,10 +94,3 @@ def _shares(values: list[list[float]], columns: list[tuple[ScorerKind, int]]) ->
         ]
         for line in values
     ]
-
-
-def _unarmed(value: object) -> object:
-    """A text that a spreadsheet would take for a formula, marked as text."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return "" if value is None else value

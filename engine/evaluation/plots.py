@@ -51,7 +51,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure. Raises EngineError where it cannot be written."""
     try:
         with warnings.catch_warnings():
-            # Without a Chinese font there are boxes in the figure; a warning for each were many.
+            # Without a Chinese font there are boxes; a warning for each would be many.
             warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
             figure.savefig(path, dpi=150)
     except OSError as error:
@@ -64,7 +64,7 @@ _CHINESE = (
 )  # fmt: skip
 
 
-def text_fonts() -> list[str]:
+def fonts() -> list[str]:
     """Fonts that are here: one with Chinese in it, where there is one, and the usual one."""
     from matplotlib import font_manager
 
@@ -78,8 +78,8 @@ def text_fonts() -> list[str]:
     return ["DejaVu Sans", *[name for name in _CHINESE if name in here]]
 
 
-def plain_label(text: str) -> str:
-    """No control characters, and no dollar that would start a formula."""
+def label(text: str) -> str:
+    """A text from outside as a figure shows it: no controls, no dollar that begins a formula."""
     return "".join(c for c in text if c == "\n" or c.isprintable()).replace("$", r"\$")
 
 
@@ -103,7 +103,7 @@ def draw_evaluation(found: Evaluation, path: Path) -> None:
             xlabel="predicted",
             ylabel="observed",
         )
-    figure.suptitle(f"{found.data}, {found.encoder}".replace("$", r"\$"))
+    figure.suptitle(label(f"{found.data}, {found.encoder}"))
     save(figure, path)
 
 

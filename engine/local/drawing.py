@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.evaluation.plots import new_figure, plain_label, save, text_fonts
+from engine.evaluation.plots import fonts, label, new_figure, save
 from engine.results import FloatArray, WhereResult, WordMap
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def draw_where(found: WhereResult, thumbnail: bytes, path: Path) -> None:
         scale = figure.colorbar(shown, ax=grid, shrink=0.8)
         scale.set_label("strength; below 0.5 chance alone may reach it", fontsize="small")
         scale.ax.axhline(0.5, color="white", linewidth=1.5)
-    name = plain_label(f"{found.text}  ({found.encoder})")
-    figure.suptitle(name, fontsize="small", fontfamily=text_fonts())
+    name = label(f"{found.text}  ({found.encoder})")
+    figure.suptitle(name, fontsize="small", fontfamily=fonts())
     save(figure, path)
 
 
@@ -75,7 +75,7 @@ def _draw_word(
     else:
         verdict = f"nowhere ({word.strength:.2f})"
     axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
-    axes.set_title(plain_label(f"{word.word}: {verdict}"), fontfamily=text_fonts())
+    axes.set_title(label(f"{word.word}: {verdict}"), fontfamily=fonts())
     return shown
 
 
