@@ -150,6 +150,7 @@ class EvaluationRun:
             routing=tuple(figures.routing),
             calibration=tuple(figures.calibration),
             by_size=tuple(figures.by_size),
+            folds=tuple(figures.folds),
         )
 
 

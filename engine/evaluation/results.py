@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from engine.scoring.metrics import Bin, Decision
@@ -22,6 +22,17 @@ class GroupFigures:
     r1: float
     r10: float
     average_precision: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutFigures:
+    """What the first `k` candidates hold."""
+
+    k: int
+    precision: Interval
+    """Part of them that are right."""
+    ndcg: Interval
+    """Normalised discounted cumulative gain: 1 where the right ones come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,49 @@ class RetrievalFigures:
     rights: float
     """Right answers a query, on average."""
     groups: tuple[GroupFigures, ...] = ()
+    cuts: tuple[CutFigures, ...] = ()
+    """At the first 1, 5 and 10; evaluations of older versions have none."""
+    curve: tuple[float, ...] = ()
+    """Interpolated precision at recall 0, 0.1 ... 1, mean over queries; none in older ones."""
+
+    @property
+    def area(self) -> float:
+        """Under the curve: the mean over its levels, 11-point average precision."""
+        return sum(self.curve) / max(len(self.curve), 1)
+
+    @property
+    def curve_points(self) -> tuple[tuple[float, float], ...]:
+        """Recall and precision of each level."""
+        last = max(len(self.curve) - 1, 1)
+        return tuple((level / last, value) for level, value in enumerate(self.curve))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldFigures:
+    """The mean of the figures over folds of the pictures, each asked with its own texts alone."""
+
+    scorer: str
+    direction: str
+    folds: int
+    pictures: int
+    """Of each fold."""
+    queries: float
+    """Of a fold, on average."""
+    r1: float
+    r5: float
+    r10: float
+    median_rank: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallSum:
+    """Rsum of one scorer (Faghri et al. 2018): recall@1, 5 and 10 of both directions in percent,
+    added up; 600 at best."""
+
+    scorer: str
+    value: float
+    folds: int = 0
+    """So many folds it is the mean over; 0 where all pictures are asked at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +264,33 @@ class Evaluation:
     calibration: tuple[CalibrationFigures, ...]
     by_size: tuple[SizeCurve, ...] = ()
     """Routing by library size; none where no scorer gives a probability."""
+    folds: tuple[FoldFigures, ...] = ()
+    """Over five folds of 1,000 pictures; none where there are fewer pictures."""
+
+    @property
+    def recall_sums(self) -> tuple[RecallSum, ...]:
+        """Rsum of each scorer, then over folds."""
+        return recall_sums(self.retrieval, self.folds)
+
+
+def recall_sums(
+    retrieval: Sequence[RetrievalFigures], folds: Sequence[FoldFigures] = ()
+) -> tuple[RecallSum, ...]:
+    """Rsum of each scorer that has both directions."""
+    whole: dict[str, list[float]] = {}
+    for each in retrieval:
+        parts = (each.r1.value, each.r5.value, each.r10.value)
+        whole.setdefault(each.scorer, []).append(sum(parts))
+    parted: dict[str, list[float]] = {}
+    for fold in folds:
+        parted.setdefault(fold.scorer, []).append(fold.r1 + fold.r5 + fold.r10)
+    count = folds[0].folds if folds else 0
+    return tuple(
+        RecallSum(scorer=scorer, value=100 * sum(values), folds=number)
+        for sums, number in ((whole, 0), (parted, count))
+        for scorer, values in sums.items()
+        if len(values) == len(Direction)
+    )
 
 
 def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
@@ -223,8 +304,13 @@ def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
             ("r@10", each.r10),
             ("median rank", each.median_rank),
             ("mAP", each.average_precision),
+            *((f"nDCG@{cut.k}", cut.ndcg) for cut in each.cuts if cut.k > 1),
         ):
             figures[each.scorer, f"{way}, {name}"] = value.value
+    for total in found.recall_sums:
+        figures[total.scorer, f"Rsum over {total.folds} folds" if total.folds else "Rsum"] = (
+            total.value
+        )
     for swap in found.swaps:
         figures[swap.scorer, "swaps, AUC"] = swap.auc.value
     for routing in found.routing:
@@ -240,7 +326,7 @@ def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
     return figures
 
 
-LATER = ("paired", "swaps", "routing", "calibration", "by_size")
+LATER = ("paired", "swaps", "routing", "calibration", "by_size", "folds")
 """What a list does not show: most of a body, and slow to read."""
 
 
@@ -278,7 +364,7 @@ Record = tuple[str, dict[str, object]]
 
 def records(evaluation: Evaluation) -> Iterator[Record]:
     """The type and fields of every line: first recall, then paired, swap, routing, routing by
-    library size, calibration, and at the end what the evaluation was made on."""
+    library size, calibration, folds and Rsum, and at the end what the evaluation was made on."""
     yield from figure_records(
         evaluation.retrieval,
         evaluation.paired,
@@ -287,6 +373,8 @@ def records(evaluation: Evaluation) -> Iterator[Record]:
         evaluation.by_size,
         evaluation.calibration,
     )
+    yield from (("folds", asdict(each)) for each in evaluation.folds)
+    yield from (("rsum", asdict(each)) for each in evaluation.recall_sums)
     yield "evaluation", head(evaluation)
 
 
@@ -338,6 +426,8 @@ def _recall(found: RetrievalFigures) -> dict[str, object]:
         **_with_bounds("map", found.average_precision),
         "share@10": found.share10,
         "rights": found.rights,
+        **_cuts(found.cuts),
+        "curve": [list(point) for point in found.curve_points],
         "groups": [
             {
                 "name": group.name,
@@ -349,6 +439,14 @@ def _recall(found: RetrievalFigures) -> dict[str, object]:
             for group in found.groups
         ],
     }
+
+
+def _cuts(cuts: Iterable[CutFigures]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for cut in cuts:
+        values |= _with_bounds(f"precision@{cut.k}", cut.precision)
+        values |= _with_bounds(f"ndcg@{cut.k}", cut.ndcg)
+    return values
 
 
 def _paired(found: PairedDifference) -> dict[str, object]:

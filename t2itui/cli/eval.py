@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from engine.requests import EvaluateRequest
 
 
-_HELP = f"""Measure the scorers on DATA: recall, median rank, mAP, swaps, routing by threshold and
-by library size, calibration.
+_HELP = f"""Measure the scorers on DATA: recall and Rsum, median rank, mAP, precision, nDCG,
+precision by recall, swaps, routing by threshold and by library size, calibration; from 5,000
+captioned pictures on, the mean over five folds of 1,000 too.
 
 DATA is a file of captions (Flickr token file, Karpathy's or COCO's JSON, CSV with the columns
 image and caption), a folder with a folder of pictures for each class, or the word {BUILT_IN.name}.

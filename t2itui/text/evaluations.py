@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from engine import numbers
 from engine.states import DataKind, Direction
 from t2itui.text.plain import plain
-from t2itui.text.plots import plot_lines, reliability_plot, routing_plot, size_plots
+from t2itui.text.plots import (
+    plot_lines,
+    precision_recall_plots,
+    reliability_plot,
+    routing_plot,
+    size_plots,
+)
 from t2itui.text.tables import LineWriter, write_table
 
 if TYPE_CHECKING:
@@ -33,6 +39,7 @@ def write_evaluation(found: Evaluation, output: LineWriter) -> None:
         dim=True,
     )
     write_directions(found, output)
+    write_curves(found.retrieval, output)
     write_decisions(found, found.paired, output)
 
 
@@ -40,6 +47,85 @@ def write_directions(found: Evaluation, output: LineWriter) -> None:
     """Write recall both ways, what sets the scorers apart, and the groups of queries."""
     for direction in dict.fromkeys(each.direction for each in found.retrieval):
         _write_direction(found, direction, output)
+    _write_sums(found, output)
+
+
+def _write_sums(found: Evaluation, output: LineWriter) -> None:
+    """Write Rsum, and the figures over folds where there are enough pictures for them."""
+    sums = [each for each in found.recall_sums if not each.folds]
+    if not sums:
+        return
+    output.line()
+    named = ", ".join(f"{each.scorer} {each.value:.1f}" for each in sums)
+    output.line(f"Rsum (r@1 + r@5 + r@10, both ways, of 600): {named}")
+    if not found.folds:
+        return
+    first = found.folds[0]
+    output.line()
+    output.line(f"mean over {first.folds} folds of {first.pictures:,} pictures", bold=True)
+    of_folds = {each.scorer: each.value for each in found.recall_sums if each.folds}
+    rows = [
+        (
+            each.scorer,
+            Direction(each.direction).words,
+            f"{each.r1:.3f}",
+            f"{each.r5:.3f}",
+            f"{each.r10:.3f}",
+            f"{each.median_rank:g}",
+            f"{of_folds[each.scorer]:.1f}" if each.scorer in of_folds else "",
+        )
+        for each in found.folds
+    ]
+    head = ("scorer", "direction", "r@1", "r@5", "r@10", "median rank", "Rsum")
+    write_table(output, head, rows, left="scorer direction")
+
+
+def write_curves(
+    retrieval: Sequence[RetrievalFigures], output: LineWriter, *, with_plots: bool = True
+) -> None:
+    """Write precision and gain of the first candidates, and precision at each level of recall."""
+    for direction in dict.fromkeys(each.direction for each in retrieval):
+        rows = [each for each in retrieval if each.direction == direction and each.curve]
+        if rows:
+            _write_cuts(rows, direction, output)
+            _write_curve(rows, output)
+    for plot in precision_recall_plots(retrieval) if with_plots else ():
+        for line in plot_lines(plot):
+            output.line(f"  {line}")
+
+
+def _write_cuts(rows: Sequence[RetrievalFigures], direction: str, output: LineWriter) -> None:
+    output.line()
+    output.line(f"{Direction(direction).words}: precision and gain", bold=True)
+    cuts = [cut.k for cut in rows[0].cuts]
+    last = cuts[-1]
+    head = (
+        "scorer",
+        *(f"P@{k}" for k in cuts),
+        *(f"nDCG@{k}" for k in cuts if k > 1),
+        f"95 % of nDCG@{last}",
+    )
+    cells = [
+        (
+            each.scorer,
+            *(f"{cut.precision.value:.3f}" for cut in each.cuts),
+            *(f"{cut.ndcg.value:.3f}" for cut in each.cuts if cut.k > 1),
+            _bounds(each.cuts[-1].ndcg),
+        )
+        for each in rows
+    ]
+    write_table(output, head, cells, left="scorer")
+
+
+def _write_curve(rows: Sequence[RetrievalFigures], output: LineWriter) -> None:
+    output.line()
+    output.line("interpolated precision by recall; area is the mean of the levels", dim=True)
+    levels = [f"{recall:.1f}".removeprefix("0") for recall, _ in rows[0].curve_points]
+    cells = [
+        (each.scorer, *(f"{value:.2f}" for value in each.curve), f"{each.area:.3f}")
+        for each in rows
+    ]
+    write_table(output, ("scorer", *levels, "area"), cells, left="scorer")
 
 
 def write_decisions(

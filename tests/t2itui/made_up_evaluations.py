@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from engine.errors import EngineError, RequestError
 from engine.evaluation.results import (
     CalibrationFigures,
+    CutFigures,
     Evaluation,
     EvaluationHead,
     GroupFigures,
@@ -103,6 +104,11 @@ def retrieval(scorer: str, direction: str, value: float) -> RetrievalFigures:
         share10=0.5,
         rights=1.0,
         groups=(GroupFigures(name="level 1", queries=9, r1=value, r10=0.9, average_precision=0.5),),
+        cuts=tuple(
+            CutFigures(k=k, precision=interval(value / k), ndcg=interval(value + k / 100))
+            for k in (1, 5, 10)
+        ),
+        curve=tuple(1 - (1 - value) * level / 10 for level in range(11)),
     )
 
 

@@ -192,7 +192,7 @@ class SavePlot(WriteFile):
 
     HEADING = "Draw the figures into a file"
     GO = "Draw (enter)"
-    HELP = "recall with intervals, routing curves and reliability diagrams; .png, .svg or .pdf"
+    HELP = "recall, precision by recall, routing, reliability diagrams; .png, .svg or .pdf"
 
     def __init__(self, evaluation_id: int, *, home: Path | None) -> None:
         super().__init__(home, Path(f"~/evaluation_{evaluation_id}.png"))

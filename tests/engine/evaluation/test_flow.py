@@ -73,7 +73,8 @@ async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -
     assert found.match.startswith("label-free")
     kinds = [kind for kind, _ in records(found)]
     assert kinds[:6] == ["recall"] * 6
-    last = ["routing", "routing", *["routing_by_size"] * 3, "calibration", "evaluation"]
+    last = ["routing", "routing", *["routing_by_size"] * 3, "calibration", *["rsum"] * 3]
+    last.append("evaluation")
     assert kinds[-len(last) :] == last
 
 
@@ -95,6 +96,16 @@ async def test_the_figures_are_those_of_the_cosines(tmp_path: Path) -> None:
     best = cosine.argmax(axis=0)
     assert back.r1.value == pytest.approx(np.mean(own[best] == np.arange(PICTURES)))
     assert back.rights == CAPTIONS
+    assert [cut.k for cut in there.cuts] == [1, 5, 10]
+    assert there.cuts[0].precision == there.r1
+    assert there.cuts[1].precision.value == pytest.approx(np.mean(ranks <= 5) / 5)
+    gains = np.where(ranks <= 10, 1 / np.log2(1 + ranks), 0)
+    assert there.cuts[2].ndcg.value == pytest.approx(gains.mean())
+    assert there.curve == pytest.approx([np.mean(1 / ranks)] * 11)
+    assert found.folds == ()
+    (total,) = found.recall_sums
+    recalls = (there.r1, there.r5, there.r10, back.r1, back.r5, back.r10)
+    assert total.value == pytest.approx(100 * sum(each.value for each in recalls))
 
 
 async def test_texts_that_cannot_be_embedded_are_named_and_left_out(tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
 ) -> None:
     async with shown(engine, size) as (pilot, screen):
         await pilot.press("right")
+        await until(pilot, lambda: any("c cosine, m match" in plot for plot in plots(screen)))
+        assert "text -> picture: precision by recall" in plots(screen)[0]
+        assert "match   0.700  0.140  0.070" in figures(screen)
+        assert "0.97  0.94" in figures(screen)
+        await pilot.press("right")
         await ready(pilot)
         assert "colour      30  0.900" in figures(screen)
         assert plots(screen) == []
@@ -113,7 +118,7 @@ async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
         assert "match: mean 0.895, drift 0.045" in figures(screen)
         await pilot.press("right")
         await until(pilot, lambda: any("calibration error 0.037" in plot for plot in plots(screen)))
-        await pilot.press("left", "left", "left", "left", "left")
+        await pilot.press(*["left"] * 6)
         await ready(pilot)
         assert "5,000 texts, 1,000 pictures" in figures(screen)
         assert "3 texts are left out" in figures(screen) and "\x1b" not in figures(screen)
@@ -124,14 +129,27 @@ async def test_an_evaluation_of_an_older_version_says_why_it_has_no_sizes(
 ) -> None:
     engine.evaluator.kept = [replace(evaluation(1), by_size=())]
     async with shown(engine) as (pilot, screen):
-        await pilot.press("right", "right", "right")
+        await pilot.press(*["right"] * 4)
         await until(pilot, lambda: "r makes the evaluation again" in figures(screen))
+        assert plots(screen) == []
+
+
+async def test_an_evaluation_of_an_older_version_says_why_it_has_no_curves(
+    engine: EvaluatingEngine,
+) -> None:
+    made = evaluation(1)
+    old = tuple(replace(each, cuts=(), curve=()) for each in made.retrieval)
+    engine.evaluator.kept = [replace(made, retrieval=old)]
+    async with shown(engine) as (pilot, screen):
+        assert "Rsum (r@1 + r@5 + r@10, both ways, of 600)" in figures(screen)
+        await pilot.press("right")
+        await until(pilot, lambda: "drew no precision-recall curves" in figures(screen))
         assert plots(screen) == []
 
 
 async def test_every_plot_has_a_text_form(engine: EvaluatingEngine) -> None:
     async with shown(engine, (120, 36)) as (pilot, screen):
-        await pilot.press("right", "right")
+        await pilot.press("right", "right", "right")
         await until(pilot, lambda: len(plots(screen)) == 2)
         await until(pilot, lambda: all("best" in plot for plot in plots(screen)))
         assert not any(plot.isascii() for plot in plots(screen))
@@ -249,7 +267,7 @@ async def test_enter_goes_to_the_figures_and_escape_back(engine: EvaluatingEngin
         assert screen.detail.pane.has_focus
         await pilot.press("end")
         await until(pilot, lambda: screen.detail.pane.scroll_offset.y > 0)
-        await pilot.press("right")
+        await pilot.press("right", "right")
         await until(pilot, lambda: "told apart" in figures(screen))
         assert screen.detail.pane.has_focus
         assert screen.detail.pane.scroll_offset.y == 0
@@ -316,7 +334,7 @@ async def test_a_result_that_could_not_be_kept_is_shown_all_the_same(
         await ready(pilot)
         assert "made now" in listed(screen)[0]
         assert "text -> picture" in figures(screen)
-        await pilot.press("right")
+        await pilot.press("right", "right")
         await until(pilot, lambda: "told apart" in figures(screen))
         await pilot.press("d", "space", "s")
         await pilot.pause()
