@@ -42,6 +42,27 @@ class SearchRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TagRequest:
+    """Find out which words are true of pictures."""
+
+    pictures: tuple[str, ...] = ()
+    """Paths, or `sha256:` and the digits of their content; in the library or not."""
+    folder: Path | None = None
+    """Absolute; the pictures of the library below it are tagged too."""
+    words: Path | None = None
+    """The words, one a line; None takes the list that ships for the encoder."""
+    top: int = 10
+    """Most words of a picture; 0 for all that pass."""
+    threshold: float = DEFAULT_THRESHOLD
+    encoder_id: str | None = None
+    """None lets the engine choose as for a search."""
+    language: str = ""
+    """Of the list that ships; empty for the encoder's first."""
+    offline: bool = False
+    """Never start a model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRequest:
     """Bring folders into the library."""
 

@@ -28,7 +28,6 @@ from engine.evaluation.by_size import SizedQueries, SizedRouting, sizes_up_to
 from engine.evaluation.context import match_context
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Figures, Measuring, steps_of
-from engine.evaluation.readers import read_words
 from engine.evaluation.results import Evaluation, EvaluationHead, as_body, from_body, head_of_body
 from engine.evaluation.sources import choose_encoder, read_raw
 from engine.events import JobNote, Report
@@ -41,6 +40,7 @@ from engine.requests import EvaluateRequest
 from engine.scoring.match import MatchContext
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
+from engine.search.word_lists import read_words
 from engine.states import DataKind, ScorerKind, Unit
 
 

@@ -323,18 +323,6 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
     )
 
 
-def read_words(path: Path) -> list[str]:
-    """The lines of a file of words; RequestError where it cannot be read or is empty."""
-    try:
-        lines = lines_of(read_text(path, or_pipe=True))
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{path} cannot be read as text: {error}", field="words") from error
-    words = [line.strip() for line in lines if line.strip()]
-    if not words:
-        raise RequestError(f"{path} holds no words", field="words")
-    return words
-
-
 def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 

@@ -24,13 +24,13 @@ from engine.evaluation.readers import (
     captions_data,
     classes_data,
     read_captions,
-    read_words,
     words_data,
 )
 from engine.models.encoders import Encoders
 from engine.requests import EvaluateRequest
 from engine.results import FloatArray
 from engine.scoring.metrics import RightPairs
+from engine.search.word_lists import read_words
 from engine.states import DataKind
 from engine.storybook.captions import LEVELS, captions_of
 from engine.storybook.claims import Claim
