@@ -92,6 +92,19 @@ class ZeroState(StrEnum):
     """Not by the matcher yet: the label-free match decided in its place."""
 
 
+class PatchWay(StrEnum):
+    """How patches come into the joint space; engine/workers/local_states.py has each way."""
+
+    PROJECTED = "projected"
+    """As the pooled state does: the last norm, then the projection."""
+    VALUES = "values"
+    """The value path of the last layer (MaskCLIP)."""
+    KEYS = "keys"
+    """Values gathered from where the keys of the last layer are alike (NACLIP)."""
+    POOLED = "pooled"
+    """Through the attention pooling head, each patch as if it were attended alone."""
+
+
 class FitStage(StrEnum):
     """How far the fit of a matcher is."""
 

@@ -10,6 +10,7 @@ import pytest
 
 from cache.home_files import (
     blame,
+    check_file,
     list_folder,
     make_folder,
     make_home,
@@ -191,3 +192,40 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
         assert blame(tmp_path / "x") == f"the folder {tmp_path} may not be written"
     (tmp_path / "locked").chmod(0o700)
     assert blame(tmp_path / "x") == ""
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [("link", "it is a link"), ("folder", "it is no file"), ("pipe", "it is no file")],
+)
+def test_what_is_no_file_of_ours_is_refused_unopened(
+    tmp_path: Path, what: str, reason: str
+) -> None:
+    path = tmp_path / "cache"
+    match what:
+        case "link":
+            path.symlink_to("/etc/passwd")
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+    with pytest.raises(OSError, match=reason):
+        check_file(tmp_path, "cache", mode=os.R_OK)
+
+
+def test_a_check_opens_nothing_whose_closing_would_take_locks_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_bytes(b"")
+    opened: list[object] = []
+    plain = os.open
+
+    def noting(path: Path, flags: int, **more: int) -> int:
+        opened.append(path)
+        return plain(path, flags, **more)
+
+    monkeypatch.setattr(os, "open", noting)
+    check_file(tmp_path, "cache", mode=os.R_OK | os.W_OK)
+    assert opened == [tmp_path]
+    with pytest.raises(FileNotFoundError):
+        check_file(tmp_path, "none", mode=os.R_OK)
