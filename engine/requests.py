@@ -127,8 +127,9 @@ class EvaluateRequest:
     """A file of captions, a folder of classes, or the name of a collection."""
     images: Path | None = None
     """Where the pictures lie; None looks beside the data."""
-    encoder: str | None = None
-    """Encoder id, hub id or folder; None takes the one that knows most of the pictures."""
+    encoders: tuple[str, ...] = ()
+    """Encoder ids, hub ids or folders; without any, the one that knows most of the pictures.
+    Several stand side by side, on what all of them know."""
     queries: str = DataKind.CAPTIONS
     """captions, or words: class words that occur in captions."""
     words: Path | None = None
@@ -187,7 +188,7 @@ class TrainRequest:
         return EvaluateRequest(
             data=self.data,
             images=self.images,
-            encoder=self.encoder,
+            encoders=() if self.encoder is None else (self.encoder,),
             queries=self.queries,
             words=self.words,
             split=self.split,

@@ -561,6 +561,19 @@ class Measuring:
         ranks = self._ranks[one, direction.name], self._ranks[other, direction.name]
         return paired(one, other, ranks, direction)
 
+    def ranked(self, scorer: str, direction: DirectedQueries) -> Ranked:
+        """How the queries of a direction fared by a scorer that was measured."""
+        return self._ranks[scorer, direction.name]
+
+    def value(self, scorer: str, direction: DirectedQueries, measure: str) -> float:
+        """One of the figures that scorers are compared by: recall@1 or mAP."""
+        found = next(
+            each
+            for each in self.figures.retrieval
+            if (each.scorer, each.direction) == (scorer, direction.name)
+        )
+        return (found.r1 if measure == PairedMeasure.R1 else found.average_precision).value
+
     @property
     def directions(self) -> tuple[DirectedQueries, DirectedQueries]:
         """Text -> picture and picture -> text."""

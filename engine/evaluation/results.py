@@ -210,6 +210,35 @@ class CalibrationFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PointingFigures:
+    """The pointing game: part of the phrases whose hottest patch lies where they are."""
+
+    phrases: int
+    pictures: int
+    hit: Interval
+    centre: Interval
+    """The same of the middle of the picture."""
+    random: Interval
+    """The same of a random patch."""
+    over_centre: Interval
+    """What the encoder hits more than the middle of the picture does, paired by phrases."""
+    p: float
+    kinds: tuple[tuple[str, int, float], ...]
+    """Of each kind of phrase: name, number, hits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderDifference:
+    """One scorer under two encoders, on the same texts and pictures."""
+
+    scorer: str
+    one_value: float
+    other_value: float
+    paired: PairedDifference
+    """`one` and `other` are ids of encoders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationHead:
     """An evaluation in a list: what it was made on, and two figures of each scorer."""
 
@@ -266,6 +295,15 @@ class Evaluation:
     """Routing by library size; none where no scorer gives a probability."""
     folds: tuple[FoldFigures, ...] = ()
     """Over five folds of 1,000 pictures; none where there are fewer pictures."""
+    pointing: PointingFigures | None = None
+    """None where the data marks nothing in its pictures, or no patches could be had."""
+    beside: tuple[EncoderDifference, ...] = ()
+    """Every other encoder of the run against its first one; none where there is one encoder."""
+
+    @property
+    def own_beside(self) -> tuple[EncoderDifference, ...]:
+        """Those of the encoder of this evaluation; none of the first one."""
+        return tuple(each for each in self.beside if each.paired.one == self.encoder)
 
     @property
     def recall_sums(self) -> tuple[RecallSum, ...]:
@@ -313,6 +351,8 @@ def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
         )
     for swap in found.swaps:
         figures[swap.scorer, "swaps, AUC"] = swap.auc.value
+    if found.pointing is not None:
+        figures[POINTING, "hits"] = found.pointing.hit.value
     for routing in found.routing:
         if routing.at is not None:
             figures[routing.scorer, "routing, accuracy"] = routing.at.accuracy
@@ -326,7 +366,8 @@ def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
     return figures
 
 
-LATER = ("paired", "swaps", "routing", "calibration", "by_size", "folds")
+POINTING = "pointing game"
+LATER = ("paired", "swaps", "routing", "calibration", "by_size", "folds", "beside")
 """What a list does not show: most of a body, and slow to read."""
 
 
@@ -364,7 +405,7 @@ Record = tuple[str, dict[str, object]]
 
 def records(evaluation: Evaluation) -> Iterator[Record]:
     """The type and fields of every line: first recall, then paired, swap, routing, routing by
-    library size, calibration, folds and Rsum, and at the end what the evaluation was made on."""
+    library size, calibration, folds, Rsum, pointing, beside; last what it was made on."""
     yield from figure_records(
         evaluation.retrieval,
         evaluation.paired,
@@ -375,6 +416,9 @@ def records(evaluation: Evaluation) -> Iterator[Record]:
     )
     yield from (("folds", asdict(each)) for each in evaluation.folds)
     yield from (("rsum", asdict(each)) for each in evaluation.recall_sums)
+    if evaluation.pointing is not None:
+        yield "pointing", _pointing(evaluation.pointing)
+    yield from (("beside", _beside(each)) for each in evaluation.own_beside)
     yield "evaluation", head(evaluation)
 
 
@@ -460,6 +504,11 @@ def _paired(found: PairedDifference) -> dict[str, object]:
     }
 
 
+def _beside(found: EncoderDifference) -> dict[str, object]:
+    values = {"one_value": found.one_value, "other_value": found.other_value}
+    return {"scorer": found.scorer, **_paired(found.paired), **values}
+
+
 def _swap(found: SwapFigures) -> dict[str, object]:
     return {
         "scorer": found.scorer,
@@ -488,6 +537,19 @@ def _routing(found: RoutingFigures) -> dict[str, object]:
             [point.threshold, point.precision, point.recall, point.accuracy]
             for point in found.curve
         ],
+    }
+
+
+def _pointing(found: PointingFigures) -> dict[str, object]:
+    return {
+        "phrases": found.phrases,
+        "pictures": found.pictures,
+        **_with_bounds("hit", found.hit),
+        **_with_bounds("centre", found.centre),
+        **_with_bounds("random", found.random),
+        **_with_bounds("over_centre", found.over_centre),
+        "p": found.p,
+        "kinds": {name: {"phrases": count, "hit": hit} for name, count, hit in found.kinds},
     }
 
 

@@ -66,7 +66,8 @@ def place_texts(
     Of many pictures a dear scorer sees a sample, as for a zero. `step` is called again and again,
     and may raise to stop.
     """
-    zero, placements = context.zero(scorer, language), ()
+    zero = context.zero(scorer, language)
+    placements: tuple[Placement, ...] = ()
     if zero is not None and len(texts) and len(rows):
         most = DEAR_SAMPLE if is_dear(context, scorer) else None
         chosen = zero_sample(context, scorer, language, rows, most)

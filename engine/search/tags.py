@@ -42,6 +42,8 @@ _KEPT = 2
 """Lists that stay placed: of a person's own pictures and of the built-in collection."""
 _AT_ONCE = 256
 """Pictures that are tagged between two steps."""
+_WORDS_AT_ONCE = 16
+"""Words that are embedded before a query gets its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,13 +155,23 @@ class Tagger:
             return some[picture_id]
         return None
 
-    async def embed_words(self, encoder_id: str) -> None:
-        """Embed the list that ships for an encoder, for good. Raises what a model raises."""
-        snapshot = await self._resolver.snapshot()
-        encoder = snapshot.encoders.get(encoder_id)
-        if encoder is not None:
-            texts = [word.text for word in words_of(encoder)]
-            await self._embedder.embed(encoder, texts, offline=False)
+    async def embed_words(self, encoder_id: str, *, if_idle: bool = False) -> None:
+        """Embed the list that ships for an encoder, for good, a few words at a time.
+
+        With `if_idle` only while its model is in memory and has nothing else to do. Raises what a
+        model raises.
+        """
+        encoder = (await self._resolver.snapshot()).encoders.get(encoder_id)
+        if encoder is None:
+            return
+        texts = [word.text for word in words_of(encoder)]
+        known = await self._cache.read(get_texts, encoder_id, texts)
+        missing = [text for text in texts if text not in known]
+        for start in range(0, len(missing), _WORDS_AT_ONCE):
+            if if_idle and not self._embedder.is_idle(encoder):
+                return
+            batch = missing[start : start + _WORDS_AT_ONCE]
+            await self._embedder.embed(encoder, batch, offline=False)
 
     async def _prepare_collection(self, names: Sequence[str], folder: Path | None) -> None:
         """See to it that the built-in collection is there where it is named, or alone."""

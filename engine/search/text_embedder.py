@@ -17,6 +17,7 @@ from engine.errors import ModelMissingError, ModelUnusableError, OfflineError
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 from engine.scoring.label_free import BackgroundPrompts
+from engine.states import ProcessState
 
 RANDOM_PROMPTS = 200
 """How many of them there are in each language."""
@@ -103,6 +104,14 @@ class TextEmbedder:
     def is_here(self, encoder: EncoderRecord) -> bool:
         """Whether the model of an encoder is on this machine; it looks at the disk."""
         return self._encoders.locate(encoder.source or encoder.id) is not None
+
+    def is_idle(self, encoder: EncoderRecord) -> bool:
+        """Whether the model of an encoder is in memory and has nothing to do."""
+        source = encoder.source or encoder.id
+        return any(
+            each.source == source and each.state is ProcessState.READY
+            for each in self._encoders.state()
+        )
 
     async def _run_model(
         self, encoder: EncoderRecord, texts: Sequence[str]

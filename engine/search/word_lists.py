@@ -39,8 +39,11 @@ def words_of(encoder: EncoderRecord, language: str = "") -> tuple[Word, ...]:
     In its first language that there is a list in, unless another one is named.
     """
     language = language or next((each for each in encoder.languages if each in LANGUAGES), "en")
-    source = BUILT_IN.words if encoder.source == BUILT_IN.name else None
-    return _shipped(source, LANGUAGES.index(language) if language in LANGUAGES else 0)
+    is_built_in = encoder.source in (BUILT_IN.name, str(BUILT_IN.encoder))
+    return _shipped(
+        BUILT_IN.words if is_built_in else None,
+        LANGUAGES.index(language) if language in LANGUAGES else 0,
+    )
 
 
 def own_words(texts: Sequence[str]) -> tuple[Word, ...]:

@@ -19,8 +19,10 @@ from t2itui.text.tables import LineWriter, write_table
 
 if TYPE_CHECKING:
     from engine.evaluation.results import (
+        EncoderDifference,
         Evaluation,
         PairedDifference,
+        PointingFigures,
         RetrievalFigures,
         SizeCurve,
     )
@@ -41,6 +43,31 @@ def write_evaluation(found: Evaluation, output: LineWriter) -> None:
     write_directions(found, output)
     write_curves(found.retrieval, output)
     write_decisions(found, found.paired, output)
+    write_beside(found.own_beside, output)
+
+
+def write_beside(beside: Sequence[EncoderDifference], output: LineWriter) -> None:
+    """Write encoders side by side: every other one against the first."""
+    if not beside:
+        return
+    output.line()
+    first = plain(beside[0].paired.other)
+    output.line(f"beside {first}, on the same texts and pictures", bold=True)
+    rows = [
+        (
+            each.scorer,
+            f"{Direction(each.paired.direction).words}, {each.paired.measure}",
+            f"{each.other_value:.3f}",
+            f"{each.one_value:.3f}",
+            f"{each.paired.difference.value:+.3f}",
+            f"{each.paired.difference.low:+.3f} to {each.paired.difference.high:+.3f}",
+            f"{each.paired.p:.3f}",
+            each.paired.one,
+        )
+        for each in beside
+    ]
+    head = ("scorer", "figure", "first", "other", "change", "95 %", "p", "other encoder")
+    write_table(output, head, rows, left="scorer figure")
 
 
 def write_directions(found: Evaluation, output: LineWriter) -> None:
@@ -48,6 +75,26 @@ def write_directions(found: Evaluation, output: LineWriter) -> None:
     for direction in dict.fromkeys(each.direction for each in found.retrieval):
         _write_direction(found, direction, output)
     _write_sums(found, output)
+    if found.pointing is not None:
+        _write_pointing(found.pointing, output)
+
+
+def _write_pointing(found: PointingFigures, output: LineWriter) -> None:
+    """Write how often the hottest patch of a phrase lies where it is."""
+    output.line()
+    output.line(
+        f"pointing game: {found.phrases:,} phrases in {found.pictures:,} pictures", bold=True
+    )
+    named = (("hottest patch", found.hit), ("middle", found.centre), ("any patch", found.random))
+    rows = [(name, f"{each.value:.3f}", _bounds(each), "") for name, each in named]
+    write_table(output, ("point", "hits", "95 %", ""), rows, left="point")
+    over = found.over_centre
+    output.line(
+        f"  hottest patch - middle: {over.value:+.3f} ({over.low:+.3f} to {over.high:+.3f},"
+        f" p = {found.p:.3f})"
+    )
+    kinds = ", ".join(f"{plain(name)} {hit:.3f} of {count:,}" for name, count, hit in found.kinds)
+    output.line(f"  {kinds}", dim=True)
 
 
 def _write_sums(found: Evaluation, output: LineWriter) -> None:

@@ -131,8 +131,8 @@ async def photos(engine: Engine) -> None:
     column = {word.text: number for number, word in enumerate(words)}
     for text, picture in zip(data.right.text, data.right.picture, strict=True):
         truth[picture, column[data.texts[text]]] = True
-    request = TagRequest(folder=folder, top=0, encoder_id=ENCODER)
-    found = await engine.searcher.tagger.tag(request)
+    asked = TagRequest(folder=folder, top=0, encoder_id=ENCODER)
+    found = await engine.searcher.tagger.tag(asked)
     tagged = tagged_words(found, words, [str(folder / name) for name in data.pictures])
     print(f"{len(data.pictures)} photos, {found.words} nouns that have a vector, {found.matcher}")
     print(f"  against captions: {figures(truth, tagged)}")

@@ -179,8 +179,9 @@ class FakeEvaluator:
         if self.refusal is not None:
             raise self.refusal
 
-    def of_job(self, job_id: int) -> Evaluation | None:
-        return self.by_job.get(job_id)
+    def of_job(self, job_id: int) -> tuple[Evaluation, ...]:
+        found = self.by_job.get(job_id)
+        return () if found is None else (found,)
 
 
 @dataclass

@@ -20,6 +20,7 @@ from t2itui.keys import bindings
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, bar, figures
 from t2itui.text.evaluations import (
+    write_beside,
     write_by_size,
     write_calibration,
     write_change,
@@ -251,6 +252,8 @@ class EvaluationDetail(Vertical):
                 write_calibration(found, output, with_plots=False)
             case EvaluationTab.CHANGE if self.pair is not None:
                 write_change(*self.pair, output)
+            case EvaluationTab.CHANGE:
+                write_beside(found.beside, output)
         self._say(self._said(found))
         self.plots.show(self._plots(found))
         self._fit_plots()
@@ -283,7 +286,7 @@ class EvaluationDetail(Vertical):
                 return Content(NO_SIZES)
             case EvaluationTab.CALIBRATION if not found.calibration:
                 return Content(NO_CALIBRATION)
-            case EvaluationTab.CHANGE if self.pair is None:
+            case EvaluationTab.CHANGE if self.pair is None and not found.beside:
                 return Content(HOW_TO_COMPARE)
         return Content("")
 

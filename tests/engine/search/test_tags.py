@@ -58,7 +58,7 @@ async def test_a_word_is_a_tag_of_a_picture_exactly_if_a_search_for_it_returns_t
     tagged = {
         (tag.text, each.picture_id): tag.match for each in found.pictures for tag in each.tags
     }
-    returned = {}
+    returned: dict[tuple[str, int | None], float] = {}
     for text in texts:
         result = await engine.searcher.scored(SearchRequest(query=text, offline=True))
         assert result.scores is not None

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.errors import RequestError
+from engine.evaluation.results import EncoderDifference
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
 from engine.jobs.codec import request_to_json
 from engine.requests import EvaluateRequest
@@ -188,6 +189,23 @@ async def test_two_marked_evaluations_are_compared_the_older_one_first(
         await pilot.press("up")
         await ready(pilot)
         assert "before: 2" in figures(screen)
+
+
+async def test_encoders_of_one_run_stand_side_by_side_in_the_tab_of_changes(
+    engine: EvaluatingEngine,
+) -> None:
+    made = evaluation(1)
+    difference = replace(made.paired[0], one="other/clip", other=made.encoder, measure="r@1")
+    beside = EncoderDifference(
+        scorer="match", one_value=0.634, other_value=0.412, paired=difference
+    )
+    engine.evaluator.kept = [replace(made, beside=(beside,))]
+    async with shown(engine, (120, 36)) as (pilot, screen):
+        await pilot.press("left", "left")
+        await until(pilot, lambda: "beside openai/clip-vit-base-patch32" in figures(screen))
+        told = " ".join(figures(screen).split())
+        assert "match text -> picture, r@1 0.412 0.634 +0.222 +0.202 to +0.242 0.004" in told
+        assert "other/clip" in told
 
 
 async def test_a_third_mark_takes_the_first_one_away(engine: EvaluatingEngine) -> None:
