@@ -44,10 +44,9 @@ class PlacedTexts:
     placements: tuple[Placement, ...]
     """Of each text; none where the library has no zero, and logits stay those of pairs."""
 
-    def match(self, pictures: FloatArray) -> FloatArray:
-        """The probability that each text is true of unit pictures [n, dim]; float32 [T, n]."""
-        columns = np.ascontiguousarray(pictures.T)
-        logits = text_logits(self.context, self.scorer, self.language, self.texts, columns)
+    def match(self, rows: IdArray) -> FloatArray:
+        """The probability that each text is true of some pictures, float32 [T, n]."""
+        logits = text_logits(self.context, self.scorer, self.language, self.texts, rows)
         for row, placement in enumerate(self.placements):
             logits[row] = placement(logits[row])
         return probability(calibrated_match(self.context, self.scorer, logits, self.language))
@@ -73,8 +72,8 @@ def place_texts(
         chosen = zero_sample(context, scorer, language, rows, most)
         tally = Tally.empty(len(texts))
         for start in range(0, len(chosen), BLOCK):
-            columns = np.ascontiguousarray(context.matrix.columns[:, chosen[start : start + BLOCK]])
-            tally = tally.joined(text_logits(context, scorer, language, texts, columns))
+            part = chosen[start : start + BLOCK]
+            tally = tally.joined(text_logits(context, scorer, language, texts, part))
             step()
         near = context.background(language).nearness(texts)
         floor = context.pair_floor(scorer)
@@ -87,7 +86,7 @@ def place_texts(
 def place_on_picture(
     context: MatchContext, scorer: str, texts: FloatArray, picture: FloatArray, language: str = ""
 ) -> PlacedTexts:
-    """Place texts [T, dim] by what the background reaches on one unit picture [dim]."""
+    """Place texts [T, dim] by what the background reaches on one unit picture [dim], row 0."""
     alone = replace(context, matrix=EmbeddingMatrix.of(picture[None]), zeros={})
     alone = with_zeros(alone, (scorer,))
     return place_texts(alone, scorer, texts, np.zeros(1, np.int64), language)

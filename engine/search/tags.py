@@ -27,7 +27,7 @@ from engine.collections import BUILT_IN
 from engine.errors import EmptyLibraryError, ModelMissingError, OfflineError, RequestError
 from engine.jobs.progress import ThreadProgress, on_thread
 from engine.requests import Filters, SearchRequest, TagRequest
-from engine.results import FloatArray, PictureTags, SearchWarning, Tag, TagResult
+from engine.results import FloatArray, IdArray, PictureTags, SearchWarning, Tag, TagResult
 from engine.scoring.placed_texts import PlacedTexts, place_on_picture, place_texts
 from engine.search.pictures import QueryPictures, Reference
 from engine.search.resolve import QueryResolver, ResolvedQuery, check
@@ -57,9 +57,9 @@ class _PlacedWords:
     scope: QueryScope
     placed: PlacedTexts
 
-    def tags(self, pictures: FloatArray, request: TagRequest) -> list[tuple[Tag, ...]]:
-        """The tags of unit pictures [n, dim]."""
-        return [self.passing(row, request) for row in self.placed.match(pictures).T]
+    def tags(self, rows: IdArray, request: TagRequest) -> list[tuple[Tag, ...]]:
+        """The tags of pictures of the library, by their rows in the matrix."""
+        return [self.passing(match, request) for match in self.placed.match(rows).T]
 
     def passing(self, match: FloatArray, request: TagRequest) -> tuple[Tag, ...]:
         """The words whose `match` [T] reaches the threshold, the surest first."""
@@ -286,8 +286,7 @@ class Tagger:
             if not rows:
                 continue
             indices = np.array(list(rows.values()), np.int64)
-            vectors = words.scope.context.matrix.vectors(indices)
-            tags = await asyncio.to_thread(words.tags, vectors, request)
+            tags = await asyncio.to_thread(words.tags, indices, request)
             shown = await self._cache.read(shown_pictures, list(rows))
             paths = {each.picture.id: each.file.path for each in shown if each.file is not None}
             yield {
@@ -310,7 +309,7 @@ class Tagger:
         def work() -> tuple[Tag, ...]:
             context, texts = words.scope.context, words.placed.texts
             placed = place_on_picture(context, words.scope.scorer, texts, vector)
-            return words.passing(placed.match(vector[None])[:, 0], request)
+            return words.passing(placed.match(np.zeros(1, np.int64))[:, 0], request)
 
         return PictureTags(
             path=reference.path,

@@ -29,7 +29,7 @@ def test_the_match_of_a_text_and_a_picture_is_that_of_a_search(*, is_dear: bool)
         context, ScorerKind.MATCH, texts, np.arange(300), step=lambda: steps.append(1)
     )
     pictures = np.array([0, 17, 299])
-    match = found.match(context.matrix.vectors(pictures))
+    match = found.match(pictures)
     assert match.shape == (6, 3)
     assert steps
     for text in range(6):
@@ -43,9 +43,7 @@ def test_a_library_without_a_zero_leaves_the_match_of_pairs() -> None:
     found = place_texts(context, ScorerKind.MATCH, texts, np.arange(50))
     assert found.placements == ()
     logits = match_logits(context, texts[1], texts[1] @ context.matrix.columns, "")
-    np.testing.assert_allclose(
-        found.match(context.matrix.vectors(np.array([4])))[1], probability(logits[[4]]), atol=1e-4
-    )
+    np.testing.assert_allclose(found.match(np.array([4]))[1], probability(logits[[4]]), atol=1e-4)
 
 
 def test_on_one_picture_passes_what_stands_out_of_what_the_background_reaches_there() -> None:
@@ -55,7 +53,7 @@ def test_on_one_picture_passes_what_stands_out_of_what_the_background_reaches_th
     near /= np.linalg.norm(near)
     texts = np.concatenate([near[None], noise(200, 16, seed=11)])
     found = place_on_picture(context, ScorerKind.MATCH, texts, picture)
-    match = found.match(picture[None])[:, 0]
+    match = found.match(np.array([0]))[:, 0]
     assert match[0] > 0.9
     assert np.mean(match[1:] < 0.5) > 0.5
     assert found.context.matrix.count == 1
