@@ -306,9 +306,9 @@ def write_figures(folder: Path, found: Mapping[str, Any]) -> None:
     """Keep figures beside the weights, with those of another command, and write the model card."""
     path = folder / FIGURES
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    text = json.dumps(kept | found, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
-    write_card(folder, kept | found)
+    every = {**kept, **found}
+    path.write_text(json.dumps(every, indent=1) + "\n", encoding="utf-8")
+    write_card(folder, every)
 
 
 @click.command()
