@@ -7,13 +7,23 @@ itself: background texts b are scored by the very scorer in force over the very 
 
 **Evidence.** If some pictures show q and nobody knows which, the likelihood ratio of "the library
 shows q" is the mean of theirs, which the best few decide; a text that scores high everywhere has no
-right to a high best. A text far from all others is a rare one, and rare things are seldom there. So
+right to a high best:
 
-    u(q) = best'(q) - CHANCE chance'(q) + NEAR near'(q)
+    e(q) = best'(q) - CHANCE chance'(q)
+
+A text far from all others is a rare one, and rare things are seldom there. And things of one kind
+come together: whose library shows a saddle and a bridle may well show a horse, and where neither
+cakes nor soups are, a pizza is unlikely. The log odds to start with are a smooth function of the
+text, then, and what is found of the background texts around it says how high it is there: its
+kernel regression (Nadaraya 1964, Watson 1964). So
+
+    u(q) = e(q) + NEAR near'(q) + KIND kind'(q),   kind(q) = sum_b K(q, b) e(b) / sum_b K(q, b)
+    K(q, b) = e^(cos(q - m, b - m) / (KERNEL s(q))),   0 where b is q
 
 with best the mean of the BEST largest logits (fewer below 100 pictures), chance the mean of all,
-near the mean cosine to the background texts, each primed: in units of the background,
-(x - median_b) / (1.4826 MAD_b), clipped.
+near the mean cosine to the background texts, m their mean, s(q) the standard deviation of the
+cosines in K over b; each primed: in units of the background, (x - median_b) / (1.4826 MAD_b),
+clipped.
 
 **Zero.** Some background texts are in the library (4 % for 100 pictures and 14 % for 1,828, by the
 estimate that follows), so the middle of them is no absent text's. Absent and present ones are taken
@@ -68,7 +78,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.results import FloatArray
+from engine.results import FloatArray, IdArray
 from engine.untrusted.documents import parse_object
 from engine.untrusted.values import read_as
 
@@ -79,10 +89,13 @@ BEST = 5
 EACH = 20
 """Pictures for each of them: the mean of all five of five would be no evidence."""
 CHANCE = 0.4
-NEAR = 0.8
+NEAR = 1.6
+KIND = 0.7
+KERNEL = 2.0
+"""In standard deviations of the cosines to background texts: 1 to 3 make little difference."""
 APART = 2.2
 """Between present and absent texts, in standard deviations; so many nats is one of them worth."""
-EVEN = 0.3
+EVEN = 0.4
 """In standard deviations above the centre of absent background texts."""
 STEP = 0.75
 """At it, as many pictures pass as people would name."""
@@ -90,8 +103,10 @@ SURE = 4.0
 """Most nats for a query, 0.98: beyond it, more pictures would pass, and not be surer ones."""
 LIMIT = 8.0
 """Where the background ends: standardised figures beyond it count as it."""
-NEAR_LIMIT = 2.0
+NEAR_LIMIT = 1.5
 """A sentence is far from all names of things without being rare."""
+KIND_LIMIT = 2.0
+"""However many things of its kind are there, a text needs evidence of its own."""
 SHARE_PRIOR = (3.0, 12.0)
 """Of the part of the background that the library shows, a beta distribution's: a lone normal
 looks much like two that overlap, so some is to be known beforehand."""
@@ -134,6 +149,47 @@ def evidence_of(logits: FloatArray) -> Evidence:
     return Evidence(
         best=top.mean(axis=1, dtype=np.float64), chance=logits.mean(axis=1, dtype=np.float64)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surroundings:
+    """How T texts lie among B background texts."""
+
+    near: Floats
+    """The mean cosine to background texts other than they, [T]."""
+    weights: Floats
+    """How much each of these says of the kind of a text, [T, B]: none, or 1 together."""
+
+    @classmethod
+    def of(cls, background: FloatArray, texts: FloatArray) -> Surroundings:
+        """Of unit texts [T, d] among unit background texts [B, d], one or more."""
+        cosines = (texts @ background.T).astype(np.float64)
+        other = cosines < SAME
+        count = np.maximum(other.sum(axis=1), 1)
+        near = np.where(other, cosines, 0.0).sum(axis=1) / count
+        likeness = np.where(other, _seen_from_middle(background, texts, cosines), 0.0)
+        middle = likeness.sum(axis=1) / count
+        apart = np.where(other, likeness - middle[:, None], 0.0)
+        spread = np.sqrt((apart**2).sum(axis=1) / count)
+        weights = np.where(other, np.exp(apart / (KERNEL * np.maximum(spread, _TINY))[:, None]), 0)
+        weights /= np.maximum(weights.sum(axis=1), _TINY)[:, None]
+        return cls(near=near, weights=weights)
+
+    @classmethod
+    def unknown(cls, texts: int) -> Surroundings:
+        """Of so many that have nothing to lie among."""
+        return cls(near=np.zeros(texts), weights=np.zeros((texts, 0)))
+
+    def rows(self, texts: IdArray) -> Surroundings:
+        """Of some of the texts."""
+        return Surroundings(near=self.near[texts], weights=self.weights[texts])
+
+    def kind(self, evidence: Floats) -> Floats:
+        """What the background's evidence [B] comes to around each text, [T]."""
+        if self.weights.shape[1] != len(evidence):
+            return np.zeros(len(self.weights))
+        found: Floats = self.weights @ evidence
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -256,6 +312,9 @@ class Zero:
     best: Level
     chance: Level
     near: Level
+    kind: Level
+    evidence: tuple[float, ...]
+    """e of each background text."""
     centre: float
     """Of u over absent background texts."""
     spread: float
@@ -271,21 +330,24 @@ class Zero:
     @classmethod
     def measure(
         cls,
-        near: Floats,
+        among: Surroundings,
         found: Evidence,
         *,
         pictures: int,
         sampled: int,
         pair_floor: float | None = None,
     ) -> Zero | None:
-        """From the background's own nearness [B] and evidence; None for too little of either.
+        """From the background's own surroundings and evidence; None for too little of either.
 
         With the floor of pairs, as `place` takes it, what texts reach by chance is below it too.
         """
-        if len(near) < ENOUGH or not pictures or not np.isfinite(found.best).all():
+        if len(among.near) < ENOUGH or not pictures or not np.isfinite(found.best).all():
             return None
-        levels = Level.of(found.best), Level.of(found.chance), Level.of(near)
-        u = _combined(levels, near, found)
+        levels = Level.of(found.best), Level.of(found.chance)
+        # Six digits are more than it is known to, and a receipt keeps them all.
+        evidence = np.round(_evidence(*levels, found), 6)
+        around = Level.of(among.near), Level.of(among.kind(evidence))
+        u = evidence + _expected(*around, among, evidence)
         absent = fit_absent(u)
         odds = _odds(u, absent.centre, absent.spread)
         if pair_floor is not None:
@@ -294,45 +356,54 @@ class Zero:
         return cls(
             best=levels[0],
             chance=levels[1],
-            near=levels[2],
+            near=around[0],
+            kind=around[1],
+            evidence=tuple(map(float, evidence)),
             centre=absent.centre,
             spread=absent.spread,
             share=absent.share,
             by_chance=(middle, high),
-            texts=len(near),
+            texts=len(among.near),
             pictures=pictures,
             sampled=sampled,
         )
 
-    def library_odds(self, near: Floats, found: Evidence) -> Floats:
-        """The log odds that the library shows texts, by their nearness and evidence; [T]."""
-        u = _combined((self.best, self.chance, self.near), near, found)
+    def library_odds(self, among: Surroundings, found: Evidence) -> Floats:
+        """The log odds that the library shows texts, by their surroundings and evidence; [T]."""
+        u = _evidence(self.best, self.chance, found)
+        u += _expected(self.near, self.kind, among, np.array(self.evidence))
         return _odds(u, self.centre, self.spread)
 
-    def odds(self, near: Floats, logits: FloatArray, pair_floor: float | None = None) -> Floats:
+    def odds(
+        self, among: Surroundings, logits: FloatArray, pair_floor: float | None = None
+    ) -> Floats:
         """The log odds of texts [T], each those of its best picture; from logits [T, N]."""
-        odds = self.library_odds(near, evidence_of(logits))
+        odds = self.library_odds(among, evidence_of(logits))
         if pair_floor is None:
             return np.minimum(odds, SURE)
         by_pair: Floats = APART * (logits.max(axis=1).astype(np.float64) - pair_floor)
         return np.minimum(odds, by_pair)
 
     def placement(
-        self, near: float, logits: FloatArray, pair_floor: float | None = None
+        self, among: Surroundings, logits: FloatArray, pair_floor: float | None = None
     ) -> Placement:
         """Where the logits of one query [N] belong, N > 0.
 
         Pictures that are the query itself are left out before. `pair_floor` is given for a scorer
         whose logits are right for single pairs: the one at which a pair has even odds.
         """
-        odds = float(self.odds(np.array([near]), logits[None], pair_floor)[0])
+        odds = float(self.odds(among, logits[None], pair_floor)[0])
         slope = APART * STEP / self.best.spread if self.best.spread >= _TINY else 1.0
         if pair_floor is not None:
             slope = max(slope, 1.0)
         return Placement(odds=odds, slope=slope, top=float(logits.max()))
 
     def stand_in(
-        self, near: float, own: FloatArray, logits: FloatArray, pair_floor: float | None = None
+        self,
+        among: Surroundings,
+        own: FloatArray,
+        logits: FloatArray,
+        pair_floor: float | None = None,
     ) -> Placement:
         """Where the logits of another scorer [N] belong, as long as it has no zero.
 
@@ -340,7 +411,7 @@ class Zero:
         pictures lie as far apart as by those: one standard deviation counts as one. So the decision
         is that of the other scorer, and the order the one asked for.
         """
-        found = self.placement(near, own)
+        found = self.placement(among, own)
         spread = float(logits.std(dtype=np.float64))
         ratio = float(own.std(dtype=np.float64)) / spread if spread >= _TINY else 0.0
         slope = found.slope * ratio if ratio >= _TINY else 1.0
@@ -397,23 +468,31 @@ def fit_absent(values: Floats) -> Absent:
     return Absent(centre=centre, spread=max(spread, _TINY), share=share, present=present)
 
 
-def nearness(background: FloatArray, texts: FloatArray) -> Floats:
-    """The mean cosine of unit texts [T, d] to background texts [B, d] other than they; [T]."""
-    cosines = (texts @ background.T).astype(np.float64)
-    other = cosines < SAME
-    found: Floats = np.where(other, cosines, 0.0).sum(axis=1) / np.maximum(other.sum(axis=1), 1)
+def _evidence(best: Level, chance: Level, found: Evidence) -> Floats:
+    """e of T texts, [T]."""
+    e: Floats = best.standardised(found.best, LIMIT)
+    return e - CHANCE * chance.standardised(found.chance, LIMIT)
+
+
+def _expected(near: Level, kind: Level, among: Surroundings, evidence: Floats) -> Floats:
+    """What speaks for T texts beside their own evidence, [T]."""
+    common: Floats = NEAR * near.standardised(among.near, NEAR_LIMIT)
+    return common + KIND * kind.standardised(among.kind(evidence), KIND_LIMIT)
+
+
+def _seen_from_middle(background: FloatArray, texts: FloatArray, cosines: Floats) -> Floats:
+    """cos(t - m, b - m) of texts and background texts with the mean m, [T, B]; `cosines` are t b.
+
+    From the origin all texts lie in one direction, as most of what they share is to be texts.
+    """
+    count = len(background)
+    middle = np.full(count, 1 / count, np.float32) @ background
+    square = float(middle @ middle)
+    own, others = ((each @ middle).astype(np.float64) for each in (texts, background))
+    products = cosines - own[:, None] - others + square
+    mine, theirs = (np.sqrt(np.maximum(1 - 2 * x + square, _TINY)) for x in (own, others))
+    found: Floats = products / (mine[:, None] * theirs)
     return found
-
-
-def _combined(levels: tuple[Level, Level, Level], near: Floats, found: Evidence) -> Floats:
-    """u of T texts, [T]."""
-    best, chance, rare = levels
-    u: Floats = (
-        best.standardised(found.best, LIMIT)
-        - CHANCE * chance.standardised(found.chance, LIMIT)
-        + NEAR * rare.standardised(near, NEAR_LIMIT)
-    )
-    return u
 
 
 def _odds(u: Floats, centre: float, spread: float) -> Floats:

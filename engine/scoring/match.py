@@ -208,13 +208,13 @@ def _placement(
 ) -> Placement | None:
     """Where the query stands by the pictures that say something of it; None without a zero."""
     zero, floor = context.zero(scorer, language), context.pair_floor(scorer)
-    near = float(context.background(language).nearness(query[None])[0])
+    among = context.background(language).surroundings(query[None])
     if zero is not None:
-        return zero.placement(near, found.match[others], floor)
+        return zero.placement(among, found.match[others], floor)
     zero = context.zero(ScorerKind.LABEL_FREE, language)
     if zero is None or found.label_free is None:
         return None
-    return zero.stand_in(near, found.label_free[others], found.match[others], floor)
+    return zero.stand_in(among, found.label_free[others], found.match[others], floor)
 
 
 def best_placed(
@@ -223,8 +223,8 @@ def best_placed(
     """The largest of `placed` of texts of a language [T, dim], from finite logits [T, N]; [T]."""
     zero, best = context.zero(scorer, language), logits.max(axis=1)
     if zero is not None:
-        near = context.background(language).nearness(texts)
-        best = zero.odds(near, logits, context.pair_floor(scorer)).astype(np.float32)
+        among = context.background(language).surroundings(texts)
+        best = zero.odds(among, logits, context.pair_floor(scorer)).astype(np.float32)
     return _calibrated(context, scorer, best, language)
 
 
@@ -339,7 +339,7 @@ def zero_of(
         return None
     background = context.background(language)
     return Zero.measure(
-        background.nearness(background.random),
+        background.surroundings(background.random),
         tally.evidence(pictures),
         pictures=pictures,
         sampled=tally.seen,

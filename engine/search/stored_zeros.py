@@ -18,7 +18,7 @@ from engine.scoring.match import DEAR_SAMPLE, MatchContext, is_dear, picture_sec
 from engine.states import ScorerKind
 from engine.untrusted.documents import parse_object
 
-VERSION = 2
+VERSION = 3
 """One more whenever the same library and scorer come to another zero."""
 MOST_CHANGE = 2
 """An older zero stands for a library that is at most so many times as large, or as small."""

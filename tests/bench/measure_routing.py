@@ -126,7 +126,7 @@ class Words:
         self.at = {name: row for row, name in enumerate(self.names)}
         self.vectors = real.vectors[[index[f"a {name}"] for name in self.names]]
         self.background = self._rows(random_prompts()["en"])
-        self.near = decision.nearness(self.vectors[self.background], self.vectors)
+        self.among = decision.Surroundings.of(self.vectors[self.background], self.vectors)
         self.is_judged = np.array([is_judged(name) for name in self.names])
         self._rivals = self.vectors[self._rows(rivals)]
         prepared = label_free.prepare(self._rivals, real.pictures[:16].T.copy(), SCALE)
@@ -189,13 +189,13 @@ class Library:
         found = decision.evidence_of(self.logits)
         of = words.background
         zero = decision.Zero.measure(
-            words.near[of],
+            words.among.rows(of),
             decision.Evidence(best=found.best[of], chance=found.chance[of]),
             pictures=self.size,
             sampled=self.size,
         )
         assert zero is not None
-        return zero.library_odds(words.near, found)
+        return zero.library_odds(words.among, found)
 
 
 def drawn(seed: int) -> IdArray:
@@ -404,11 +404,11 @@ def show_distractors(words: Words, judged: bool, photos: IdArray, count: int, sc
     found = whole.evidence(count)
     exact = decision.Evidence(best=found.best[of], chance=found.chance[of])
     for background, seen in ((exact, count), (sample.evidence(count), sample.seen)):
-        near = words.near[words.background]
-        zero = decision.Zero.measure(near, background, pictures=count, sampled=seen)
+        around = words.among.rows(words.background)
+        zero = decision.Zero.measure(around, background, pictures=count, sampled=seen)
         assert zero is not None
         odds = np.full(len(words.names), np.nan)
-        odds[asked] = zero.library_odds(words.near[asked], found)
+        odds[asked] = zero.library_odds(words.among.rows(asked), found)
         cells = []
         for present, absent in here.values():
             right, lacking = (odds[present] >= 0).mean(), (odds[absent] < 0).mean()
