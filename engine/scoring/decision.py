@@ -11,36 +11,39 @@ right to a high best:
 
     e(q) = best'(q) - CHANCE chance'(q)
 
-A text far from all others is a rare one, and rare things are seldom there. And things of one kind
-come together: whose library shows a saddle and a bridle may well show a horse, and where neither
-cakes nor soups are, a pizza is unlikely. The log odds to start with are a smooth function of the
-text, then, and what is found of the background texts around it says how high it is there: its
-kernel regression (Nadaraya 1964, Watson 1964). So
+with best the mean of the BEST largest logits (fewer below 100 pictures), chance the mean of all,
+each primed: in units of the background, (x - median_b) / (1.4826 MAD_b), clipped.
 
-    u(q) = e(q) + NEAR near'(q) + KIND kind'(q),   kind(q) = sum_b K(q, b) e(b) / sum_b K(q, b)
+**Before the pictures.** A text far from all others is a rare one, and rare things are seldom there.
+And things of one kind come together: whose library shows a saddle may well show a horse, and where
+neither cakes nor soups are, a pizza is unlikely. So the prior log odds are a smooth function of the
+text, and what was found of the background texts around it says how high it is there, by kernel
+regression (Nadaraya 1964, Watson 1964):
+
+    prior(q) = NEAR near'(q) + KIND kind'(q),   kind(q) = sum_b K(q, b) e(b) / sum_b K(q, b)
     K(q, b) = e^(cos(q - m, b - m) / (KERNEL s(q))),   0 where b is q
 
-with best the mean of the BEST largest logits (fewer below 100 pictures), chance the mean of all,
-near the mean cosine to the background texts, m their mean, s(q) the standard deviation of the
-cosines in K over b; each primed: in units of the background, (x - median_b) / (1.4826 MAD_b),
-clipped.
+with near the mean cosine to the background texts, m their mean, and s(q) the standard deviation of
+the cosines in K over b.
 
-**Zero.** Some background texts are in the library (4 % for 100 pictures and 14 % for 1,828, by the
-estimate that follows), so the middle of them is no absent text's. Absent and present ones are taken
-for two normals, APART standard deviations apart (or more, where they are), in unknown shares:
+**Zero.** Some background texts are in the library, so the middle of them is no absent text's.
+Absent and present ones are taken for two normals, APART standard deviations apart (or more, where
+they are), in shares that follow the prior from a level a that is unknown:
 
-    u(b) ~ (1 - p) N(m, s^2) + p N(m + APART s, s^2)
+    e(b) ~ (1 - p_b) N(m, s^2) + p_b N(m + APART s, s^2),   logit p_b = a + prior(b)
 
-m, s and p come from EM under a beta prior of p. Between two such normals log odds are linear,
+m, s and a come from EM under a beta prior of the share at a. Between two such normals log odds are
+linear, and the level is where half of what is asked is there:
 
-    library(q) = APART ((u(q) - m) / s - EVEN)
+    library(q) = APART ((e(q) - m) / s - EVEN) + prior(q)
 
 EVEN, where as many present texts are lost as absent ones pass, was measured.
 
 **Pairs.** The background says nothing of a query that is unlike all of it, as what the storybook
 knows is unlike any list of things. A matcher that was taught by false texts of that kind says
 itself what is wrong, and then what it says of its best picture counts where it is lower: that
-it was chosen out of many can only lower the odds of a pair.
+it was chosen out of many can only lower the odds of a pair. Where a text lies among the background
+does not count there (prior = 0).
 
     odds(q) = min(library(q), APART (max_i z_i(q) - pair_floor))
 
@@ -89,13 +92,14 @@ BEST = 5
 EACH = 20
 """Pictures for each of them: the mean of all five of five would be no evidence."""
 CHANCE = 0.4
-NEAR = 1.6
-KIND = 0.7
+NEAR = 3.5
+KIND = 1.75
+"""In nats for a spread of the background; a quarter less or more is as good."""
 KERNEL = 2.0
 """In standard deviations of the cosines to background texts: 1 to 3 make little difference."""
 APART = 2.2
 """Between present and absent texts, in standard deviations; so many nats is one of them worth."""
-EVEN = 0.4
+EVEN = 0.3
 """In standard deviations above the centre of absent background texts."""
 STEP = 0.75
 """At it, as many pictures pass as people would name."""
@@ -103,10 +107,9 @@ SURE = 4.0
 """Most nats for a query, 0.98: beyond it, more pictures would pass, and not be surer ones."""
 LIMIT = 8.0
 """Where the background ends: standardised figures beyond it count as it."""
-NEAR_LIMIT = 1.5
-"""A sentence is far from all names of things without being rare."""
-KIND_LIMIT = 2.0
-"""However many things of its kind are there, a text needs evidence of its own."""
+PRIOR_LIMIT = 1.5
+"""The same of near and kind: a sentence is far from all names of things without being rare, and
+however many things of its kind are there, a text needs evidence of its own."""
 SHARE_PRIOR = (3.0, 12.0)
 """Of the part of the background that the library shows, a beta distribution's: a lone normal
 looks much like two that overlap, so some is to be known beforehand."""
@@ -316,7 +319,7 @@ class Zero:
     evidence: tuple[float, ...]
     """e of each background text."""
     centre: float
-    """Of u over absent background texts."""
+    """Of e over absent background texts."""
     spread: float
     share: float
     """Of the background texts, those in the library by estimate."""
@@ -347,9 +350,9 @@ class Zero:
         # Six digits are more than it is known to, and a receipt keeps them all.
         evidence = np.round(_evidence(*levels, found), 6)
         around = Level.of(among.near), Level.of(among.kind(evidence))
-        u = evidence + _expected(*around, among, evidence)
-        absent = fit_absent(u)
-        odds = _odds(u, absent.centre, absent.spread)
+        prior = _prior(*around, among, evidence)
+        absent = fit_absent(evidence, prior)
+        odds = _odds(evidence, absent.centre, absent.spread) + prior
         if pair_floor is not None:
             odds = np.minimum(odds, APART * (found.best - pair_floor))
         middle, high = (_weighted_quantile(odds, 1 - absent.present, part) for part in (0.5, 0.9))
@@ -370,9 +373,9 @@ class Zero:
 
     def library_odds(self, among: Surroundings, found: Evidence) -> Floats:
         """The log odds that the library shows texts, by their surroundings and evidence; [T]."""
-        u = _evidence(self.best, self.chance, found)
-        u += _expected(self.near, self.kind, among, np.array(self.evidence))
-        return _odds(u, self.centre, self.spread)
+        evidence = _evidence(self.best, self.chance, found)
+        prior = _prior(self.near, self.kind, among, np.array(self.evidence))
+        return _odds(evidence, self.centre, self.spread) + prior
 
     def odds(
         self, among: Surroundings, logits: FloatArray, pair_floor: float | None = None
@@ -442,21 +445,24 @@ class Absent:
     """The probability of each to be one, [B]."""
 
 
-def fit_absent(values: Floats) -> Absent:
-    """Fit two normals of one spread, APART spreads apart or more, to values [B]; by EM."""
+def fit_absent(values: Floats, prior: Floats) -> Absent:
+    """Fit two normals of one spread, APART spreads apart or more, to values [B]; by EM.
+
+    `prior` [B] are nats by which each is likelier to be a present one than others are.
+    """
     # It begins with what the lower tail says, where absent texts are among themselves.
     tail, centre = (float(at) for at in np.quantile(values, (0.05, 0.4)))
-    spread, share, apart = (centre - tail) / 1.39, 0.2, APART
-    alpha, beta = SHARE_PRIOR
+    spread, level, apart = (centre - tail) / 1.39, math.log(0.25), APART
     count, total, squares = len(values), float(values.sum()), float(values @ values)
     present = np.zeros_like(values)
     for _ in range(_ROUNDS):
         spread = max(spread, _TINY)
-        against = math.log((1 - share) / share) + apart * apart / 2 + apart * centre / spread
-        present = 1 / (1 + np.exp(np.clip(against - values * (apart / spread), -50, 50)))
+        before = level + prior
+        against = apart * apart / 2 + apart * centre / spread
+        present = _sigmoid(values * (apart / spread) - against + before)
         # Sums over texts are all that a round takes from them, so that few arrays are made.
         there, high = float(present.sum()), float(values @ present)
-        share = (there + alpha - 1) / (count + alpha + beta - 2)
+        level += _level_step(there, _sigmoid(before), float(_sigmoid(np.array(level))))
         gap = high / max(there, _TINY) - (total - high) / max(count - there, _TINY)
         apart = max(APART, gap / spread)
         step = apart * spread
@@ -465,7 +471,21 @@ def fit_absent(values: Floats) -> Absent:
         spread = math.sqrt(
             max(off - 2 * step * (high - centre * there) + step**2 * there, 0) / count
         )
+    share = float(present.mean())
     return Absent(centre=centre, spread=max(spread, _TINY), share=share, present=present)
+
+
+def _level_step(there: float, before: Floats, share: float) -> float:
+    """Newton's step, at most 1, towards the level at which as many are expected as are there."""
+    alpha, beta = SHARE_PRIOR
+    slope = there - float(before.sum()) + (alpha - 1) * (1 - share) - (beta - 1) * share
+    bend = float(before @ (1 - before)) + (alpha + beta - 2) * share * (1 - share)
+    return min(max(slope / max(bend, _TINY), -1.0), 1.0)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    found: Floats = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
+    return found
 
 
 def _evidence(best: Level, chance: Level, found: Evidence) -> Floats:
@@ -474,10 +494,10 @@ def _evidence(best: Level, chance: Level, found: Evidence) -> Floats:
     return e - CHANCE * chance.standardised(found.chance, LIMIT)
 
 
-def _expected(near: Level, kind: Level, among: Surroundings, evidence: Floats) -> Floats:
-    """What speaks for T texts beside their own evidence, [T]."""
-    common: Floats = NEAR * near.standardised(among.near, NEAR_LIMIT)
-    return common + KIND * kind.standardised(among.kind(evidence), KIND_LIMIT)
+def _prior(near: Level, kind: Level, among: Surroundings, evidence: Floats) -> Floats:
+    """Nats for T texts beside their own evidence, [T]."""
+    common: Floats = NEAR * near.standardised(among.near, PRIOR_LIMIT)
+    return common + KIND * kind.standardised(among.kind(evidence), PRIOR_LIMIT)
 
 
 def _seen_from_middle(background: FloatArray, texts: FloatArray, cosines: Floats) -> Floats:
@@ -495,8 +515,8 @@ def _seen_from_middle(background: FloatArray, texts: FloatArray, cosines: Floats
     return found
 
 
-def _odds(u: Floats, centre: float, spread: float) -> Floats:
-    odds: Floats = APART * ((u - centre) / spread - EVEN)
+def _odds(evidence: Floats, centre: float, spread: float) -> Floats:
+    odds: Floats = APART * ((evidence - centre) / spread - EVEN)
     return odds
 
 

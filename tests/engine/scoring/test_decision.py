@@ -139,7 +139,7 @@ def test_the_zero_stays_where_many_background_texts_are_present(present: float) 
 def test_a_mixture_is_taken_apart() -> None:
     random = np.random.default_rng(0)
     absent, present = random.normal(2.0, 0.5, 1400), random.normal(2.0 + APART * 0.5, 0.5, 600)
-    found = fit_absent(np.concatenate([absent, present]))
+    found = fit_absent(np.concatenate([absent, present]), np.zeros(len(absent) + len(present)))
     assert found.centre == pytest.approx(2.0, abs=0.3)
     assert found.spread == pytest.approx(0.5, abs=0.15)
     assert found.share == pytest.approx(0.3, abs=0.15)
@@ -304,10 +304,24 @@ def test_a_text_among_things_that_are_there_needs_less_evidence_of_its_own() -> 
         zero.placement(Surroundings.of(texts, each[None]), query[0]).odds for each in (among, apart)
     )
     assert there > lacking + 1
-    # However many there are, a text that hits nothing itself is lacking.
-    nothing, around = made(200, present=0.0, seed=8, texts=100), kinds(100, seed=9)[:100]
-    odds = zero.odds(Surroundings.of(texts, around), nothing)
-    assert np.median(odds) < 0
+    # However few there are, a text that hits clearly itself is there.
+    around = Surroundings.of(texts, kinds(100, seed=9)[100:])
+    hitting = zero.odds(around, made(200, present=1.0, seed=8, texts=100))
+    lacking_all = zero.odds(around, made(200, present=0.0, seed=8, texts=100))
+    assert (hitting >= 0).mean() > 0.9
+    assert np.median(lacking_all) < -1
+
+
+def test_texts_that_are_likelier_beforehand_are_taken_for_present_ones_sooner() -> None:
+    random = np.random.default_rng(10)
+    values = np.concatenate([random.normal(0, 1, 1600), random.normal(APART, 1, 400)])
+    knowing = np.concatenate([np.full(1600, -1.0), np.full(400, 1.0)])
+    blind, told = (fit_absent(values, prior) for prior in (np.zeros(2000), knowing))
+    assert told.centre == pytest.approx(0, abs=0.25)
+    assert told.spread == pytest.approx(1, abs=0.1)
+    assert told.share == pytest.approx(0.2, abs=0.04)
+    assert told.present[1600:].mean() > blind.present[1600:].mean() + 0.1
+    assert told.present[:1600].mean() < blind.present[:1600].mean()
 
 
 def test_a_text_with_nothing_to_lie_among_is_decided_by_its_evidence() -> None:
