@@ -47,6 +47,8 @@ def modes(home: Path) -> dict[str, int]:
 
 
 async def test_everything_is_its_owners_alone_whatever_the_umask(mask: int, tmp_path: Path) -> None:
+    # pytest made it under that umask, too.
+    tmp_path.chmod(0o700)
     home = tmp_path / "above" / "home"
     write_file(home, "memory.json", data=b"{}")
     write_file(home, "training", "one.safetensors", data=b"weights")
@@ -185,12 +187,14 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
             folder.chmod(0o755)
     make_folder(tmp_path, "locked", "in")
     (tmp_path / "locked").chmod(0o000)
+    tmp_path.chmod(0o555)
     with unprivileged():
         assert blame(tmp_path / "locked" / "in" / "x") == (
             f"the folder {tmp_path}/locked may not be entered"
         )
         assert blame(tmp_path / "x") == f"the folder {tmp_path} may not be written"
-    (tmp_path / "locked").chmod(0o700)
+    for folder in (tmp_path, tmp_path / "locked"):
+        folder.chmod(0o700)
     assert blame(tmp_path / "x") == ""
 
 
