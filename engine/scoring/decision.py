@@ -62,11 +62,11 @@ Measured by tests/bench/measure_routing.py on real CLIP vectors, with words that
 choice (60 that two captions of a photo name, 255 that none does); present and absent ones right:
 
     pictures         100          300          600          1,200        1,828        drift
-    label-free       .97 / .81    .98 / .82    .98 / .85    .92 / .87    .88 / .87    .040
-    with a matcher   1.00 / .82   .98 / .86    .97 / .86    .93 / .88    .89 / .86    .044
+    label-free       1.00 / .85   .98 / .89    .94 / .89    .91 / .90    .88 / .89    .045
+    with a matcher   1.00 / .85   .98 / .90    .95 / .89    .92 / .91    .87 / .92    .048
 
 (drift of their mean). Among 20,000 and 200,000 made-up pictures label-free .90 / .85 and .90 / .81.
-With words that a single caption names, .82 of all are right at 1,828. Where more than half of the
+With words that a single caption names, .83 and .84 of all are right at 1,828. Where more than half of the
 background is in the library, the zero is too high.
 """
 
