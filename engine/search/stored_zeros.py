@@ -13,7 +13,8 @@ from sqlite_utils import Database
 
 from cache.zeros import get_zero, zero_keys
 from engine.results import IdArray
-from engine.scoring.decision import Tally, Zero
+from engine.scoring.decision import Zero
+from engine.scoring.evidence import Tally
 from engine.scoring.match import DEAR_SAMPLE, MatchContext, is_dear, picture_seconds, sampled
 from engine.states import ScorerKind
 from engine.untrusted.documents import parse_object

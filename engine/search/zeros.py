@@ -26,7 +26,8 @@ from engine.events import Report
 from engine.jobs.jobs import Job, JobWork
 from engine.jobs.progress import ProgressReporter
 from engine.results import FloatArray, IdArray
-from engine.scoring.decision import Tally, Zero
+from engine.scoring.decision import Zero
+from engine.scoring.evidence import Tally
 from engine.scoring.match import (
     MatchContext,
     at_once,

@@ -10,20 +10,15 @@ import pytest
 from engine.results import FloatArray
 from engine.scoring.decision import (
     APART,
-    BEST,
     ENOUGH,
     EVEN,
     SURE,
-    TAIL,
-    Evidence,
-    Floats,
     Placement,
     Surroundings,
-    Tally,
     Zero,
-    evidence_of,
     fit_absent,
 )
+from engine.scoring.evidence import BEST, TAIL, Evidence, Floats, Tally, evidence_of
 
 TEXTS = 200
 

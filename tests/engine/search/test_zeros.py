@@ -16,8 +16,9 @@ from cache.store import Cache
 from cache.zeros import all_zeros
 from engine.requests import Filters, SearchRequest
 from engine.results import Chance, FloatArray, Scores
-from engine.scoring.decision import Surroundings, Tally, Zero, evidence_of
+from engine.scoring.decision import Surroundings, Zero
 from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.evidence import Tally, evidence_of
 from engine.scoring.label_free import Background
 from engine.scoring.match import MatchContext, background_logits
 from engine.search import zeros
