@@ -15,6 +15,7 @@ from cache.generated import GeneratedRecord as GeneratedRecord
 from cache.jobs import JobRecord as JobRecord
 from cache.library import LibraryCounts as LibraryCounts
 from cache.matchers import MatcherRecord as MatcherRecord
+from cache.sheets import SheetRecord as SheetRecord
 from engine.states import CheckState, ModelKind, Route, ZeroState
 
 FloatArray: TypeAlias = NDArray[np.float32]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +50,37 @@ def new_figure(inches: tuple[float, float]) -> Figure:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure. Raises EngineError where it cannot be written."""
     try:
-        figure.savefig(path, dpi=150)
+        with warnings.catch_warnings():
+            # Without a Chinese font there are boxes; a warning for each would be many.
+            warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+            figure.savefig(path, dpi=150)
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+_CHINESE = (
+    "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei", "PingFang SC",
+    "Microsoft YaHei",
+)  # fmt: skip
+
+
+def fonts() -> list[str]:
+    """Fonts that are here: one with Chinese in it, where there is one, and the usual one."""
+    from matplotlib import font_manager
+
+    known = font_manager.fontManager.ttflist
+    if not {font.name for font in known} & {*_CHINESE}:
+        # The list is one that matplotlib remembers: fonts installed since are not in it.
+        for path in {*font_manager.findSystemFonts()} - {font.fname for font in known}:
+            with suppress(RuntimeError, OSError):
+                font_manager.fontManager.addfont(path)
+    here = {font.name for font in font_manager.fontManager.ttflist}
+    return ["DejaVu Sans", *[name for name in _CHINESE if name in here]]
+
+
+def label(text: str) -> str:
+    """A text from outside as a figure shows it: no controls, no dollar that begins a formula."""
+    return "".join(c for c in text if c == "\n" or c.isprintable()).replace("$", r"\$")
 
 
 def draw_evaluation(found: Evaluation, path: Path) -> None:
@@ -73,7 +103,7 @@ def draw_evaluation(found: Evaluation, path: Path) -> None:
             xlabel="predicted",
             ylabel="observed",
         )
-    figure.suptitle(f"{found.data}, {found.encoder}".replace("$", r"\$"))
+    figure.suptitle(label(f"{found.data}, {found.encoder}"))
     save(figure, path)
 
 

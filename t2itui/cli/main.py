@@ -29,6 +29,7 @@ COMMANDS = {
     "eval": "Measure the scorers on captions, classes or the built-in pictures.",
     "label": "Say whether a text fits a picture; labels calibrate match.",
     "generate": "Paint what the library lacks, and keep it with its recipe.",
+    "sheet": "Paint prompts with every seed, step or model asked for, and score each picture.",
     "library": "Show what the library holds, what failed and what vanished.",
     "history": "List earlier decisions and replay them without a model.",
     "models": "List models and matchers; download, export, import or delete one.",

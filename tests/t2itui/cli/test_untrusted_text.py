@@ -128,7 +128,7 @@ INVOCATIONS: dict[str, list[tuple[str, ...]]] = {
         ("compare", f"{EVIL}1.jpg", "-t", "a dog red", "-t", f"text 1 {EVIL}", "--offline"),
         ("compare", f"{EVIL}1.jpg", "-t", "a dog red", "-t", "a dog runs", "--offline"),
         ("compare", f"no{EVIL}.jpg", "-t", "a dog", "--offline"),
-        ("compare", "--sheet", "{evil}", "--offline"),
+        ("compare", "--from", "{evil}", "--offline"),
     ],
     "train": [("train", f"/no{EVIL}"), ("train", "{folder}", "--encoder", f"no{EVIL}")],
     "eval": [

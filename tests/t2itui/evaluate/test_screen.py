@@ -56,7 +56,7 @@ async def shown(
 
 def listed(screen: EvaluateScreen) -> list[str]:
     """The lines of the list, as they are drawn."""
-    lines = [screen.sheet.render_line(y).text for y in range(1, len(screen.sheet.rows) + 1)]
+    lines = [screen.listing.render_line(y).text for y in range(1, len(screen.listing.rows) + 1)]
     return [line for line in lines if line.strip()]
 
 
@@ -77,7 +77,7 @@ async def test_evaluations_are_listed_the_newest_first_with_both_scorers(
 ) -> None:
     async with shown(engine, size) as (pilot, screen):
         lines = listed(screen)
-        assert [row.key for row in screen.sheet.rows] == ["3", "2", "1"]
+        assert [row.key for row in screen.listing.rows] == ["3", "2", "1"]
         assert "storybook" in lines[0] and "0.350 0.400" in lines[0] and "0.700 0.750" in lines[0]
         assert "\x1b" not in "".join(lines)
         assert "3 evaluations" in str(screen.query_one("#count", Static).render())
@@ -183,23 +183,23 @@ async def test_the_list_narrows_as_one_types(engine: EvaluatingEngine) -> None:
     async with shown(engine) as (pilot, screen):
         await pilot.press("slash", *"story")
         await ready(pilot)
-        assert [row.key for row in screen.sheet.rows] == ["3", "1"]
+        assert [row.key for row in screen.listing.rows] == ["3", "1"]
         await pilot.press("z")
         await ready(pilot)
-        assert "No evaluation of such data." in screen.sheet.render_line(2).text
+        assert "No evaluation of such data." in screen.listing.render_line(2).text
         await pilot.press("escape")
         await ready(pilot)
-        assert len(screen.sheet.rows) == 3
-        assert screen.focused is screen.sheet
+        assert len(screen.listing.rows) == 3
+        assert screen.focused is screen.listing
 
 
 async def test_the_next_page_comes_at_the_last_line(engine: EvaluatingEngine) -> None:
     engine.evaluator.kept = [evaluation(number) for number in range(1, PAGE + 6)]
     async with shown(engine) as (pilot, screen):
-        assert len(screen.sheet.rows) == PAGE
+        assert len(screen.listing.rows) == PAGE
         await pilot.press("end")
         await ready(pilot)
-        assert len(screen.sheet.rows) == PAGE + 5
+        assert len(screen.listing.rows) == PAGE + 5
 
 
 async def test_deleting_asks_first(engine: EvaluatingEngine) -> None:
@@ -211,7 +211,7 @@ async def test_deleting_asks_first(engine: EvaluatingEngine) -> None:
         )
         await pilot.press("enter")
         await ready(pilot)
-        assert [row.key for row in screen.sheet.rows] == ["2", "1"]
+        assert [row.key for row in screen.listing.rows] == ["2", "1"]
         assert screen.evaluations.marked == []
 
 
@@ -254,7 +254,7 @@ async def test_enter_goes_to_the_figures_and_escape_back(engine: EvaluatingEngin
         assert screen.detail.pane.has_focus
         assert screen.detail.pane.scroll_offset.y == 0
         await pilot.press("escape")
-        assert screen.sheet.has_focus
+        assert screen.listing.has_focus
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -280,7 +280,7 @@ async def test_a_running_evaluation_shows_how_far_it_is_and_its_result_when_it_i
         await pilot.press("r")
         await ready(pilot)
         assert engine.asked == [EvaluateRequest(data="storybook", limit=3)]
-        assert screen.sheet.current is not None and screen.sheet.current.key == "job 1"
+        assert screen.listing.current is not None and screen.listing.current.key == "job 1"
         engine.jobs.tell(
             JobProgress(
                 job_id=1, stage="scoring", done=30, total=120, unit=Unit.TEXTS, rate=9.5, eta_s=42.0
@@ -300,7 +300,7 @@ async def test_a_running_evaluation_shows_how_far_it_is_and_its_result_when_it_i
         made = engine.found(1)
         engine.jobs.tell(JobFinished(job_id=1, message="done", seconds=1.0))
         await ready(pilot)
-        assert [row.key for row in screen.sheet.rows] == ["4", "3", "2", "1"]
+        assert [row.key for row in screen.listing.rows] == ["4", "3", "2", "1"]
         assert screen.current is not None and screen.current.id == made.id
         assert "text -> picture" in figures(screen)
 
@@ -337,7 +337,7 @@ async def test_x_cancels_and_a_cancelled_evaluation_can_go_on(engine: Evaluating
         await pilot.press("r")
         await ready(pilot)
         assert engine.asked == 2 * [EvaluateRequest(data="storybook", limit=3)]
-        assert [row.key for row in screen.sheet.rows][:2] == ["job 2", "3"]
+        assert [row.key for row in screen.listing.rows][:2] == ["job 2", "3"]
 
 
 async def test_a_failed_evaluation_says_why_and_what_to_do_until_it_is_dismissed(
@@ -352,7 +352,7 @@ async def test_a_failed_evaluation_says_why_and_what_to_do_until_it_is_dismissed
         assert "no text has an embedding" in figures(screen) and "Import." in figures(screen)
         await pilot.press("x")
         await ready(pilot)
-        assert [row.key for row in screen.sheet.rows] == ["3", "2", "1"]
+        assert [row.key for row in screen.listing.rows] == ["3", "2", "1"]
 
 
 async def test_one_that_the_end_of_the_program_cut_off_goes_on_from_the_jobs_screen() -> None:
