@@ -320,7 +320,7 @@ def test_texts_that_are_likelier_beforehand_are_taken_for_present_ones_sooner() 
 
 
 def test_a_text_with_nothing_to_lie_among_is_decided_by_its_evidence() -> None:
-    one = np.ones((1, 4), np.float32) / 2
+    one = np.full((1, 4), 0.5, np.float32)
     assert Surroundings.of(one, one).weights.tolist() == [[0.0]]
     assert Surroundings.of(np.repeat(one, 30, axis=0), one).near.tolist() == [0.0]
     assert Surroundings.unknown(2).kind(np.ones(5)).tolist() == [0.0, 0.0]
