@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -260,6 +260,15 @@ _STATES = (
     "create index text_states_by_use on text_states (used_at)",
 )
 
+_MATCHER_PICTURES = """
+create table matcher_pictures (
+    matcher_id integer not null references matchers (id) on delete cascade,
+    picture_id integer not null references pictures (id) on delete cascade,
+    vector blob not null,
+    primary key (matcher_id, picture_id)
+) without rowid
+"""
+
 FIRST_TABLES = (
     *("pictures", "files", "folders", "thumbnails", "failures"),
     *("encoders", "blocks", "embeddings", "texts", "matchers", "receipts", "jobs"),
@@ -327,3 +336,9 @@ def m008_states(db: Database) -> None:
     """What encoders make of patches and tokens, for what was looked at."""
     for statement in _STATES:
         db.execute(statement)
+
+
+@migrations()
+def m009_matcher_pictures(db: Database) -> None:
+    """What matchers that read patches made of pictures."""
+    db.execute(_MATCHER_PICTURES)

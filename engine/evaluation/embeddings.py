@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cache.embeddings import EncoderRecord
 from cache.store import Cache
@@ -36,7 +37,7 @@ from engine.library.collections import shipped_vectors
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.requests import EvaluateRequest, IndexRequest
-from engine.results import FloatArray
+from engine.results import FloatArray, IdArray
 from engine.search.text_embedder import TextEmbedder
 from engine.states import Unit
 
@@ -126,6 +127,10 @@ class EmbeddedData:
     """[N, dim]."""
     spoken: Mapping[str, FloatArray]
     """Every text that was embedded: queries and swapped texts too."""
+    picture_ids: IdArray | None = None
+    """Of the pictures in the library, -1 for one that is not there; None where nobody asked."""
+    states: NDArray[np.float16] | None = None
+    """Of the pictures' patches [N, patches, dim], zero for one without; None where nobody asked."""
 
 
 class Gathering:
@@ -145,6 +150,8 @@ class Gathering:
         self._texts = texts
         self._request = request
         self.warnings: list[str] = []
+        self._picture_ids: Mapping[int, int] = {}
+        """By index in the data."""
 
     async def gather(self, job_id: int, report: Report) -> EmbeddedData:
         """Read, choose, embed. Raises RequestError, EmptyLibraryError, and what models raise."""
@@ -158,7 +165,7 @@ class Gathering:
         progress.report("reading embeddings", 0)
         pictures = await self._pictures(data, encoder, job_id, report)
         spoken = await self._spoken(data, encoder, progress)
-        return _material(data, encoder, pictures, spoken)
+        return _material(data, encoder, pictures, spoken, self._picture_ids)
 
     async def _spoken(
         self, data: Data, encoder: EncoderRecord, progress: ProgressReporter
@@ -208,6 +215,7 @@ class Gathering:
     ) -> dict[int, FloatArray]:
         ids, vectors = await self._cache.read(read_pictures, encoder.id, data.pictures, roots)
         found = {index: vectors[held] for index, held in ids.items() if held in vectors}
+        self._picture_ids = ids
         if self._request.data == BUILT_IN.name and len(found) < len(data.pictures):
             shipped = await asyncio.to_thread(shipped_vectors, BUILT_IN, encoder.id)
             found |= {i: shipped[name] for i, name in enumerate(data.pictures) if name in shipped}
@@ -261,6 +269,7 @@ def _material(
     encoder: EncoderRecord,
     pictures: Mapping[int, FloatArray],
     spoken: Mapping[str, FloatArray],
+    picture_ids: Mapping[int, int],
 ) -> EmbeddedData:
     texts = [_mean(data, index, spoken) for index in range(len(data.texts))]
     kept = np.array([i for i, vector in enumerate(texts) if vector is not None], np.int64)
@@ -286,6 +295,7 @@ def _material(
         languages=tuple(map(language_of, narrowed.texts)),
         pictures=matrix([pictures[int(index)] for index in seen], encoder.dim),
         spoken=spoken,
+        picture_ids=np.array([picture_ids.get(int(index), -1) for index in seen], np.int64),
     )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.results import FloatArray
 
@@ -80,74 +81,85 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TwoBranch:
-    """The head that reads one embedding a side."""
+class LearnedSpace:
+    """Where texts and pictures meet: the branch of texts, and what makes a cosine a logit."""
 
     text: Branch
-    picture: Branch
     scale: FloatArray
     """[1]."""
     bias: FloatArray
     """[1]."""
 
     @classmethod
+    def of(cls, arrays: Mapping[str, FloatArray], picture: Branch) -> LearnedSpace:
+        """Where a branch of pictures leads. Raises KeyError, and ValueError for wrong shapes."""
+        made = cls(text=Branch.of(arrays, "text"), scale=arrays["scale"], bias=arrays["bias"])
+        shapes = (picture.dim,), made.scale.shape, made.bias.shape
+        if shapes != ((made.text.dim,), (1,), (1,)):
+            raise ValueError(f"the branches and the scale have wrong shapes: {shapes}")
+        return made
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """What `of` reads."""
+        return {**self.text.arrays("text"), "scale": self.scale, "bias": self.bias}
+
+    def most_logit(self) -> float:
+        """The largest logit, or number on the way of a text."""
+        return max(float(abs(self.scale[0]) + abs(self.bias[0])), most_of_branch(self.text))
+
+    def logits(self, text: FloatArray, seen: FloatArray) -> FloatArray:
+        """Of a text [dim] for pictures in the space [dim, N]; [N]."""
+        found: FloatArray = self.scale * (self.text(text[:, None])[:, 0] @ seen) + self.bias
+        return found
+
+    def pair_logits(self, texts: FloatArray, seen: FloatArray) -> FloatArray:
+        """Of texts [n, dim], each for one picture of [dim, n]; [n]."""
+        products = (self.text(np.ascontiguousarray(texts.T)) * seen).sum(axis=0)
+        found: FloatArray = self.scale * products + self.bias
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TwoBranch:
+    """The head that reads one embedding a side."""
+
+    space: LearnedSpace
+    picture: Branch
+
+    @classmethod
     def of(cls, arrays: Mapping[str, FloatArray]) -> TwoBranch:
         """Raises KeyError for weights that lack, ValueError for shapes that do not fit."""
-        made = cls(
-            text=Branch.of(arrays, "text"),
-            picture=Branch.of(arrays, "picture"),
-            scale=arrays["scale"],
-            bias=arrays["bias"],
-        )
-        check_space(made.text, made.picture, made.scale, made.bias)
-        return made
+        picture = Branch.of(arrays, "picture")
+        return cls(space=LearnedSpace.of(arrays, picture), picture=picture)
 
     @property
     def dim(self) -> int:
-        return self.text.dim
+        return self.picture.dim
 
     @property
     def pair_weights(self) -> int:
         return self.dim
 
     def arrays(self) -> dict[str, FloatArray]:
-        sides = self.text.arrays("text") | self.picture.arrays("picture")
-        return {**sides, "scale": self.scale, "bias": self.bias}
+        return self.space.arrays() | self.picture.arrays("picture")
 
     def most_logit(self) -> float:
-        return most_in_space(self.arrays())
+        return max(self.space.most_logit(), most_of_branch(self.picture))
 
-    def see(self, columns: FloatArray) -> FloatArray:
+    def see(self, columns: FloatArray, states: NDArray[np.float16] | None = None) -> FloatArray:
         return self.picture(columns)
 
     def logits(self, text: FloatArray, seen: FloatArray) -> FloatArray:
-        found: FloatArray = self.scale * (self.text(text[:, None])[:, 0] @ seen) + self.bias
-        return found
+        return self.space.logits(text, seen)
 
     def pair_logits(self, texts: FloatArray, seen: FloatArray) -> FloatArray:
-        products = (self.text(np.ascontiguousarray(texts.T)) * seen).sum(axis=0)
-        found: FloatArray = self.scale * products + self.bias
-        return found
+        return self.space.pair_logits(texts, seen)
 
 
-def check_space(text: Branch, picture: Branch, scale: FloatArray, bias: FloatArray) -> None:
-    """Raise ValueError where two branches do not meet, or a number is none."""
-    shapes = (text.dim,), (picture.dim,), scale.shape, bias.shape
-    if shapes != ((text.dim,), (text.dim,), (1,), (1,)):
-        raise ValueError(f"the branches and the scale have wrong shapes: {shapes}")
-
-
-def most_in_space(arrays: Mapping[str, FloatArray]) -> float:
-    """The largest logit, or the largest number on the way to one."""
-    sides = [name.rpartition(".")[0] for name in arrays if name.endswith("gain")]
-    scale, bias = (abs(float(arrays[name][0])) for name in ("scale", "bias"))
-    return max(scale + bias, *(_most_of(arrays, side) for side in sides))
-
-
-def _most_of(arrays: Mapping[str, FloatArray], side: str) -> float:
-    """The largest number that a branch makes of unit vectors, before it is at unit length."""
+def most_of_branch(branch: Branch, most: float = 1.0) -> float:
+    """The largest number that a branch makes of numbers up to `most`, before unit length."""
     w1, b1, w2, b2, gain = (
-        np.abs(arrays[f"{side}.{name}"], dtype=np.float64)
-        for name in ("w1", "b1", "w2", "b2", "gain")
+        np.abs(each, dtype=np.float64)
+        for each in (branch.w1, branch.b1, branch.w2, branch.b2, branch.gain)
     )
-    return float((w2 @ (w1.sum(axis=1) + b1) + b2 + gain).max())
+    return float((w2 @ (most * w1.sum(axis=1) + b1) + b2 + gain).max())

@@ -104,6 +104,8 @@ def _narrowed(material: EmbeddedData, *, pictures: IdArray, texts: IdArray) -> E
         texts=material.texts[texts],
         languages=tuple(material.languages[index] for index in texts),
         pictures=material.pictures[pictures],
+        picture_ids=None if material.picture_ids is None else material.picture_ids[pictures],
+        states=None if material.states is None else material.states[pictures],
     )
 
 
@@ -119,6 +121,7 @@ def as_arrays(part: EmbeddedData) -> list[NDArray[np.generic]]:
         data.right.picture,
         _stacked(false, part.texts.shape[1]),
         np.array([pair.picture for pair in pairs], np.int64),
+        part.pictures.astype(np.float16)[:, None][:, :0] if part.states is None else part.states,
     ]
 
 

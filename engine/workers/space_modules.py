@@ -99,7 +99,7 @@ class TwoBranchModule(SpaceModule):
         super().__init__(BranchModule(dim, hidden, dropout))
         self.picture = BranchModule(dim, hidden, dropout)
 
-    def see(self, pictures: Tensor) -> Tensor:
+    def see(self, pictures: Tensor, states: Tensor | None = None) -> Tensor:
         return functional.normalize(self.picture(pictures), dim=1)
 
     def picture_tensors(self) -> dict[str, Tensor]:
