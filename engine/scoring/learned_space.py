@@ -1,6 +1,8 @@
 """The heads whose two branches lead into a space of their own, where cosine is the score.
 
-    logit = scale * cos(f(t), g(i)) + bias,  f(x) = gain * x + W2 ReLU(W1 x + b1) + b2
+    logit = scale * cos(f(t), g(i)) + bias,  f(x) = sum_k gain_k * x_k + W2 ReLU(W1 x + b1) + b2
+
+where x is made of one or more vectors x_k of the encoder's space, the embedding first.
 
 f reads the embedding of a text, g what there is of a picture. This is the embedding network of
 Wang, Li, Huang and Lazebnik (2018), "Learning two-branch neural networks for image-text matching
@@ -31,9 +33,9 @@ class Branch:
     """One side: an embedding and what else it reads, into the learned space; all float32."""
 
     gain: FloatArray
-    """[dim], of the embedding itself."""
+    """[read * dim], of what it reads: the embedding, and what follows it."""
     w1: FloatArray
-    """[hidden, dim or more]."""
+    """[hidden, read * dim]."""
     b1: FloatArray
     """[hidden]."""
     w2: FloatArray
@@ -48,9 +50,9 @@ class Branch:
         Raises KeyError for weights that lack, ValueError for shapes that do not fit.
         """
         made = cls(**{each.name: arrays[f"{side}.{each.name}"] for each in fields(cls)})
-        dim, hidden = made.gain.shape[0] if made.gain.ndim == 1 else 0, made.b1.shape[:1]
+        dim, hidden = made.b2.shape[0] if made.b2.ndim == 1 else 0, made.b1.shape[:1]
         found = made.gain.shape, made.w1.shape, made.b1.shape, made.w2.shape, made.b2.shape
-        expected = (dim,), (*hidden, read * dim), hidden, (dim, *hidden), (dim,)
+        expected = (read * dim,), (*hidden, read * dim), hidden, (dim, *hidden), (dim,)
         if not dim or hidden == (0,) or found != expected:
             raise ValueError(f"the weights of the {side} branch have wrong shapes: {found}")
         return made
@@ -58,14 +60,14 @@ class Branch:
     @property
     def dim(self) -> int:
         """Numbers in an embedding, and in a vector of the learned space."""
-        return len(self.gain)
+        return len(self.b2)
 
     def arrays(self, side: str) -> dict[str, FloatArray]:
         """What `of` reads."""
         return {f"{side}.{each.name}": getattr(self, each.name) for each in fields(self)}
 
     def __call__(self, columns: FloatArray) -> FloatArray:
-        """Vectors as columns [dim or more, n] in the learned space, at unit length: [dim, n]."""
+        """Vectors as columns [read * dim, n] in the learned space, at unit length: [dim, n]."""
         found = np.empty((self.dim, columns.shape[1]), np.float32)
         for start in range(0, columns.shape[1], CHUNK):
             part = columns[:, start : start + CHUNK]
@@ -74,7 +76,8 @@ class Branch:
             np.maximum(hidden, 0, out=hidden)
             out = self.w2 @ hidden
             out += self.b2[:, None]
-            out += self.gain[:, None] * part[: self.dim]
+            grown = self.gain[:, None] * part
+            out += grown.reshape(-1, self.dim, part.shape[1]).sum(axis=0)
             out /= np.maximum(np.linalg.norm(out, axis=0), _LEAST)
             found[:, start : start + CHUNK] = out
         return found
@@ -162,4 +165,5 @@ def most_of_branch(branch: Branch, most: float = 1.0) -> float:
         np.abs(each, dtype=np.float64)
         for each in (branch.w1, branch.b1, branch.w2, branch.b2, branch.gain)
     )
-    return float((w2 @ (most * w1.sum(axis=1) + b1) + b2 + gain).max())
+    straight = most * gain.reshape(-1, len(b2)).sum(axis=0)
+    return float((w2 @ (most * w1.sum(axis=1) + b1) + b2 + straight).max())

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from engine.collections import BUILT_IN
 from engine.evaluation.context import shipped_matcher
-from engine.models.encoder_info import read_encoder_info
+from engine.models.encoder_info import hash_folder, read_encoder_info
 from engine.models.input_spec import prepare, read_input_spec
 from engine.results import FloatArray, IdArray
 from engine.scoring.heads import HEADS, Head
@@ -37,7 +37,6 @@ from engine.storybook.wording import Language, fixed_wording
 from engine.workers.device import Choice
 from engine.workers.encoder_models import EncoderModel, load_encoder
 from engine.workers.training_run import run
-from tools.storybook.generator.check import hash_folder
 from tools.storybook.negatives import misattributed
 from tools.storybook.renderer.render import render
 from tools.storybook.sampling import sample_scene
@@ -104,9 +103,9 @@ class Scenes:
             for name in ATTRIBUTES:
                 pair = misattributed(scene, name, Random(f"{scene.seed} {name}"))
                 if pair is not None:
-                    found.append((index, *pair))
-        true, false = (self.texts([row[side] for row in found]) for side in (1, 2))
-        picture = np.tile([row[0] for row in found], len(Language)).astype(np.int64)
+                    found.append((index, pair))
+        true, false = (self.texts([claims[side] for _, claims in found]) for side in (0, 1))
+        picture = np.tile([index for index, _ in found], len(Language)).astype(np.int64)
         return Exchanged(true=true, false=false, picture=picture)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -162,7 +161,8 @@ def show(name: str, score: Pairs, scenes: Scenes) -> None:
         np.concatenate([rows_of[index] for index in random.integers(0, count, count)])
         for _ in range(200)
     )
-    area = of_resamples(auc(true, false), resampled_auc(true, false, resamples))
+    good, bad = true.astype(np.float64), false.astype(np.float64)
+    area = of_resamples(auc(good, bad), resampled_auc(good, bad, resamples))
     (apart,) = means([(true > false) + 0.5 * (true == false)], draws)
     own = np.tile(np.arange(count), len(Language))
     every = np.stack(
