@@ -16,7 +16,6 @@ from engine.workers.matcher_modules import (
     as_arrays,
 )
 
-
 QUICK = 5.0
 """The gains learn so many times as fast as other weights: a number each for what a direction of the
 encoder's space counts, they are what little data tells."""
