@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -269,6 +269,29 @@ create table matcher_pictures (
 ) without rowid
 """
 
+_SHEETS = (
+    """
+    create table sheets (
+        id integer primary key autoincrement,
+        created_at real not null,
+        used_at real not null,
+        title text not null,
+        request text not null unique,
+        size integer not null
+    )
+    """,
+    """
+    create table sheet_cells (
+        sheet_id integer not null references sheets (id) on delete cascade,
+        number integer not null,
+        generated_id integer not null references generated (id) on delete cascade,
+        primary key (sheet_id, number)
+    ) without rowid
+    """,
+    "create index sheet_cells_by_generated on sheet_cells (generated_id)",
+)
+
+
 FIRST_TABLES = (
     *("pictures", "files", "folders", "thumbnails", "failures"),
     *("encoders", "blocks", "embeddings", "texts", "matchers", "receipts", "jobs"),
@@ -339,6 +362,13 @@ def m008_states(db: Database) -> None:
 
 
 @migrations()
-def m009_matcher_pictures(db: Database) -> None:
+def m009_sheets(db: Database) -> None:
+    """Sheets of prompts, whose cells are generated pictures."""
+    for statement in _SHEETS:
+        db.execute(statement)
+
+
+@migrations()
+def m010_matcher_pictures(db: Database) -> None:
     """What matchers that read patches made of pictures."""
     db.execute(_MATCHER_PICTURES)

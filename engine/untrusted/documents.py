@@ -18,7 +18,7 @@ from typing import BinaryIO, NoReturn, TypeAlias
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 DOCUMENT_LIMIT = 64 << 20
-"""Bytes of a configuration, a sheet or a report."""
+"""Bytes of a configuration, a comparison or a report."""
 MOST_DEPTH = 64
 """Lists and objects inside each other; what people and programs write has about ten."""
 MOST_DIGITS = 40
