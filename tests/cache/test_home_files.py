@@ -240,6 +240,10 @@ def test_a_home_of_very_many_folders_is_made(tmp_path: Path) -> None:
     make_home(home)
     assert home.is_dir()
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    # pytest would recurse over it.
+    (tmp_path / "stays").write_bytes(b"")
+    os.removedirs(home)
+    assert [path.name for path in tmp_path.iterdir()] == ["stays"]
 
 
 def test_the_nearest_folder_that_is_there_is_blamed(tmp_path: Path) -> None:
