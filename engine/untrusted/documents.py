@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeAlias
 
+from cache.connection import FILE_NAME as CACHE_FILE
+
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 DOCUMENT_LIMIT = 64 << 20
@@ -36,6 +38,9 @@ def open_file(path: Path, *, or_pipe: bool = False) -> BinaryIO:
 
     `or_pipe` takes what a shell hands over, too. Raises OSError, UntrustedError.
     """
+    if path.name == CACHE_FILE:
+        # Closing it would take SQLite's locks away; `cache.home_files.check_file` says why.
+        raise UntrustedError("it is the cache of a library, which nothing else may open")
     wait = 0 if or_pipe else getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, os.O_RDONLY | wait | getattr(os, "O_BINARY", 0))
