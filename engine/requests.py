@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.settings import DEFAULT_THRESHOLD
-from engine.states import DataKind, ScorerKind, Synthetic, VectorLayout
+from engine.states import DataKind, HeadKind, LossKind, ScorerKind, Synthetic, VectorLayout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,27 @@ class SearchRequest:
     filters: Filters = Filters()
     encoder_id: str | None = None
     """None lets the engine choose: by language, then by coverage of the library."""
+    offline: bool = False
+    """Never start a model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagRequest:
+    """Find out which words are true of pictures."""
+
+    pictures: tuple[str, ...] = ()
+    """Paths, or `sha256:` and the digits of their content; in the library or not."""
+    folder: Path | None = None
+    """Absolute; the pictures of the library below it are tagged too."""
+    words: Path | None = None
+    """The words, one a line; None takes the list that ships for the encoder."""
+    top: int = 10
+    """Most words of a picture; 0 for all that pass."""
+    threshold: float = DEFAULT_THRESHOLD
+    encoder_id: str | None = None
+    """None lets the engine choose as for a search."""
+    language: str = ""
+    """Of the list that ships; empty for the encoder's first."""
     offline: bool = False
     """Never start a model."""
 
@@ -106,8 +127,9 @@ class EvaluateRequest:
     """A file of captions, a folder of classes, or the name of a collection."""
     images: Path | None = None
     """Where the pictures lie; None looks beside the data."""
-    encoder: str | None = None
-    """Encoder id, hub id or folder; None takes the one that knows most of the pictures."""
+    encoders: tuple[str, ...] = ()
+    """Encoder ids, hub ids or folders; without any, the one that knows most of the pictures.
+    Several stand side by side, on what all of them know."""
     queries: str = DataKind.CAPTIONS
     """captions, or words: class words that occur in captions."""
     words: Path | None = None
@@ -152,10 +174,14 @@ class TrainRequest:
     """Part of the pictures that stopping and the temperature are decided on."""
     held_out: float = 0.2
     """Part of the pictures that the report is made on."""
+    head: str = HeadKind.MLP
+    """The network that is fitted (engine/scoring/heads.py)."""
+    loss: str = LossKind.BCE
+    """What it is fitted by."""
+    beside: tuple[str, ...] = ()
+    """Heads that are fitted too, each by its usual loss, for the report alone."""
     hidden: int = 256
     epochs: int = 12
-    with_two_branch: bool = False
-    """Also fit a two-branch similarity network, for the report alone."""
     force: bool = False
     """Keep a matcher that does no better than the label-free match."""
     offline: bool = False
@@ -166,7 +192,7 @@ class TrainRequest:
         return EvaluateRequest(
             data=self.data,
             images=self.images,
-            encoder=self.encoder,
+            encoders=() if self.encoder is None else (self.encoder,),
             queries=self.queries,
             words=self.words,
             split=self.split,

@@ -26,6 +26,7 @@ class JobKind(StrEnum):
     EXPORT = "export"
     DOWNLOAD = "download"
     GENERATE = "generate"
+    SHEET = "sheet"
     EVALUATE = "evaluate"
     TRAIN = "train"
     MEASURE = "measure"
@@ -71,12 +72,27 @@ class ScorerKind(StrEnum):
     MATCH = "match"
     """The probability that a picture answers: by the matcher in force, else label-free."""
     LABEL_FREE = "label-free"
-    MATCHER = "matcher"
-    """What `match` is made of where one was trained."""
-    TWO_BRANCH = "two-branch"
     FUSION = "fusion"
     SHIPPED = "shipped"
     """The matcher that ships, in a report beside another for its encoder."""
+
+
+class HeadKind(StrEnum):
+    """The networks that a matcher may be; engine/scoring/heads.py has them all."""
+
+    MLP = "mlp"
+    TWO_BRANCH = "two-branch"
+
+
+class LossKind(StrEnum):
+    """What a matcher is trained to make small; engine/workers/losses.py has them all."""
+
+    BCE = "bce"
+    """Binary cross-entropy over right and wrong pairs."""
+    TRIPLET = "triplet"
+    """A right pair above the hardest wrong ones of its batch, by a margin."""
+    TRIANGLE = "triangle"
+    """The same, and the wrong ones see the right pair under no large angle."""
 
 
 class ZeroState(StrEnum):
@@ -222,6 +238,29 @@ class GenerationPhase(StrEnum):
     """A denoising step is done."""
     DECODING = "decoding"
     """All steps are done; the latents become a picture."""
+
+
+class AxisName(StrEnum):
+    """What can vary over the columns of a sheet; engine/sheets/request.py says how."""
+
+    MODEL = "model"
+    LORA = "lora"
+    LORA_WEIGHT = "lora-weight"
+    SCHEDULER = "scheduler"
+    STEPS = "steps"
+    GUIDANCE = "guidance"
+    STRENGTH = "strength"
+    SEED = "seed"
+
+
+class CellState(StrEnum):
+    """What has become of a cell of a sheet."""
+
+    WAITING = "waiting"
+    PAINTED = "painted"
+    """Its picture is stored, and scored where an encoder could be asked."""
+    REJECTED = "rejected"
+    """A picture came out as none."""
 
 
 class CheckState(StrEnum):

@@ -128,6 +128,12 @@ def _history_screen(session: Session) -> AppScreen:
     return HistoryScreen(session)
 
 
+def _sheet_screen(session: Session) -> AppScreen:
+    from t2itui.screens.sheet.screen import SheetScreen
+
+    return SheetScreen(session)
+
+
 SCREENS: dict[str, Callable[[Session], AppScreen]] = {
     "search": SearchScreen,
     "compare": _compare_screen,
@@ -135,8 +141,9 @@ SCREENS: dict[str, Callable[[Session], AppScreen]] = {
     "train": _train_screen,
     "library": _library_screen,
     "history": _history_screen,
+    "sheet": _sheet_screen,
 }
-"""What stands behind each of the keys 1 to 6; all but the first are imported when wanted."""
+"""What stands behind each of the keys 1 to 7; all but the first are imported when wanted."""
 
 
 class EngineReady(Message):

@@ -20,7 +20,7 @@ from cache.connection import FILE_NAME as CACHE_FILE
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 DOCUMENT_LIMIT = 64 << 20
-"""Bytes of a configuration, a sheet or a report."""
+"""Bytes of a configuration, a comparison or a report."""
 MOST_DEPTH = 64
 """Lists and objects inside each other; what people and programs write has about ten."""
 MOST_DIGITS = 40

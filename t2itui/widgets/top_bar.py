@@ -25,6 +25,7 @@ SCREENS = (
     ("train", "4", "Train"),
     ("library", "5", "Library"),
     ("history", "6", "History"),
+    ("sheet", "7", "Sheets"),
 )
 
 NARROW = 90

@@ -10,7 +10,7 @@ from engine.states import JobKind, JobState, Unit
 from t2itui.screens.jobs.board import JobView
 from t2itui.text.plain import plain
 from t2itui.text.words import counted, duration_words, size_words
-from t2itui.widgets.sheet import GAP, fit
+from t2itui.widgets.rows import GAP, fit
 
 MARKS = {
     JobState.QUEUED: "·",

@@ -128,7 +128,13 @@ INVOCATIONS: dict[str, list[tuple[str, ...]]] = {
         ("compare", f"{EVIL}1.jpg", "-t", "a dog red", "-t", f"text 1 {EVIL}", "--offline"),
         ("compare", f"{EVIL}1.jpg", "-t", "a dog red", "-t", "a dog runs", "--offline"),
         ("compare", f"no{EVIL}.jpg", "-t", "a dog", "--offline"),
-        ("compare", "--sheet", "{evil}", "--offline"),
+        ("compare", "--from", "{evil}", "--offline"),
+    ],
+    "tag": [
+        ("tag", f"{EVIL}1.jpg", "--words", "{evil_words}", "--threshold", "0", "--offline"),
+        ("tag", f"no{EVIL}.jpg", "--offline"),
+        ("tag", "--in", f"/no{EVIL}", "--offline"),
+        ("tag", f"{EVIL}1.jpg", "--words", "{evil}", "--offline"),
     ],
     "train": [("train", f"/no{EVIL}"), ("train", "{folder}", "--encoder", f"no{EVIL}")],
     "eval": [
@@ -221,10 +227,18 @@ def run(
     places = {
         "{evil}": evil_picture(folder),
         "{evil_npz}": str(folder / "e.npz"),
+        "{evil_words}": evil_words(folder),
         "{receipt}": receipt,
     }
     named = [places.get(word, word.replace("{folder}", str(folder))) for word in words]
     return CliRunner().invoke(cli, ["--home", str(home), *named, *(["--json"] if is_json else [])])
+
+
+def evil_words(folder: Path) -> str:
+    """A file of words that have embeddings."""
+    path = folder / "words.txt"
+    path.write_text("".join(f"text {number} {EVIL}\n" for number in range(6)), encoding="utf-8")
+    return str(path)
 
 
 def test_what_is_hostile_was_shown_at_all(
@@ -236,6 +250,7 @@ def test_what_is_hostile_was_shown_at_all(
         ("library", "--painted"): 1, ("models",): 3, ("eval", "--list"): 2,
         ("eval", "--show", "1"): 3, ("label", "--list"): 1, ("generate", "--unfinished"): 1,
         ("history", "{receipt}"): 3, ("search", "a dog red", "--offline"): 3,
+        ("tag", f"{EVIL}1.jpg", "--words", "{evil_words}", "--threshold", "0", "--offline"): 2,
     }  # fmt: skip
     for words, least in shown.items():
         told = run(home, tmp_path, words, False, monkeypatch)
