@@ -15,6 +15,8 @@ from pathlib import Path
 from cache import disk
 from cache.errors import HomeError
 
+FILE_NAME = "cache.sqlite3"
+"""The cache of a library."""
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 MEMORY_LIMIT = 16 << 20

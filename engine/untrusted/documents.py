@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, NoReturn, TypeAlias
 
-from cache.connection import FILE_NAME as CACHE_FILE
+from cache.home_files import FILE_NAME as CACHE_FILE
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
