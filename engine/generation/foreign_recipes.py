@@ -160,9 +160,9 @@ def _fooocus(values: Values) -> Recipe:
     loras = []
     found = values.get("loras")
     for entry in found if isinstance(found, list) else ():
-        is_named = isinstance(entry, list) and len(entry) >= 2 and isinstance(entry[0], str)
-        if isinstance(entry, list) and is_named and entry[0] not in ("", "None"):
-            loras.append(UsedLora(name=_stem(entry[0]), weight=_weight(entry[1])))
+        name = entry[0] if isinstance(entry, list) and len(entry) >= 2 else None
+        if isinstance(entry, list) and isinstance(name, str) and name not in ("", "None"):
+            loras.append(UsedLora(name=_stem(name), weight=_weight(entry[1])))
     size = re.fullmatch(r"\((\d{1,5}), ?(\d{1,5})\)", _text(values, "resolution"))
     styles = _text(values, "styles")
     if styles not in ("", "[]"):

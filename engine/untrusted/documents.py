@@ -12,8 +12,9 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
 
 from cache.home_files import FILE_NAME as CACHE_FILE
 
@@ -33,7 +34,7 @@ class UntrustedError(ValueError):
     """It is not what it should be, or beyond what is read of one; the message says why."""
 
 
-def open_file(path: Path, *, or_pipe: bool = False) -> BinaryIO:
+def open_file(path: Path, *, or_pipe: bool = False) -> BufferedReader:
     """Open a regular file for reading, without waiting for what may be in its place.
 
     `or_pipe` takes what a shell hands over, too. Raises OSError, UntrustedError.
