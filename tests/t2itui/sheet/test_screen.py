@@ -111,7 +111,7 @@ async def test_cells_fill_and_arrows_walk_them(
         assert "passes 0.5" in said or "below 0.5" in said
         lines = [strip.text for strip in screen.board.render_lines(screen.board.size.region)]
         assert any("✓" in line and "★" in line for line in lines)
-        assert "12 of 12 cells painted" in text_of(app, "#what")
+        assert "12 of 12 painted, 12 pass 0.5" in text_of(app, "#what")
 
 
 async def test_rows_and_columns_sort_by_either_scorer(tmp_path: Path) -> None:
