@@ -275,6 +275,8 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("marked", "M", "marked", "Marked", "List marked pictures", HIDDEN),
         Key("label", "l", "start_labelling", "Label", "Label: say with y and n which pictures fit, to calibrate match"),
         Key("copy", "y", "copy_command", "Copy", "Copy the command that repeats this, unless you label"),
+        Key("tag", "T", "tag", "Tag", "Say which everyday words are true of the picture", HIDDEN),
+        Key("copy_tags", "Y", "copy_tags", "Tag command", "Copy the command that tags the picture, unless you label", HIDDEN),
         Key("filter", "f", "filter", "Filter", "Only some pictures: folder, dates, least size", HIDDEN),
         Key("path", "p", "copy_path", "Path", "Copy the picture's path", HIDDEN),
         Key("folder", "o", "open_folder", "Folder", "Open the picture's folder", HIDDEN),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine import disk
 from engine.errors import EngineError, RequestError
-from engine.evaluation.results import Evaluation, RoutingFigures, SizeCurve
+from engine.evaluation.results import Evaluation, RetrievalFigures, RoutingFigures, SizeCurve
 from engine.states import Direction
 
 if TYPE_CHECKING:
@@ -84,11 +84,16 @@ def label(text: str) -> str:
 
 
 def draw_evaluation(found: Evaluation, path: Path) -> None:
-    """Recall and routing by library size with intervals, routing curves, reliability diagrams."""
-    columns = 1 + len(found.routing) + bool(found.by_size) + len(found.calibration)
+    """Recall with intervals, precision by recall, routing by threshold and by library size with
+    intervals, reliability diagrams."""
+    curves = [each for each in found.retrieval if each.curve]
+    drawn = (bool(curves), len(found.routing), bool(found.by_size), len(found.calibration))
+    columns = 1 + sum(drawn)
     figure = new_figure((4.2 * columns, 3.8))
     axes = list(figure.subplots(1, columns, squeeze=False)[0])
     _draw_recall(axes.pop(0), found)
+    if curves:
+        _draw_curves(axes.pop(0), curves)
     for routing in found.routing:
         _draw_routing(axes.pop(0), routing)
     if found.by_size:
@@ -124,6 +129,20 @@ def _draw_recall(axes: Axes, found: Evaluation) -> None:
         )
     axes.set(title="recall@k", xlabel="k", ylim=(0, 1.02))
     axes.legend(fontsize="small", loc="lower right")
+
+
+def _draw_curves(axes: Axes, curves: Sequence[RetrievalFigures]) -> None:
+    for each in curves:
+        recall, precision = zip(*each.curve_points, strict=True)
+        axes.plot(
+            recall,
+            precision,
+            linestyle="-" if each.direction == Direction.TEXT_TO_PICTURE else "--",
+            label=f"{each.scorer}, {each.direction.replace('_', ' ')}: area {each.area:.3f}",
+        )
+    axes.set(title="precision by recall", xlabel="recall", ylabel="interpolated precision")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    axes.legend(fontsize="small")
 
 
 def _draw_by_size(axes: Axes, curves: Sequence[SizeCurve]) -> None:

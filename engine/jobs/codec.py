@@ -303,7 +303,13 @@ FORMS: Mapping[JobKind, RequestForm] = {
         has_argument_first=True,
         options=(
             _IMAGES,
-            _ENCODER,
+            Option(
+                flag="--encoder",
+                field="encoders",
+                metavar="ID",
+                help="Default: the one that knows most of the pictures; several stand side by side,"
+                " each held against the first.",
+            ),
             Option(
                 flag="--scorer",
                 field="scorers",
@@ -467,6 +473,10 @@ _DROPPED: Mapping[type[Any], tuple[str, ...]] = {TrainRequest: ("drawn",)}
 """Fields that earlier versions wrote, and that decide nothing any more."""
 
 
+_SEVERAL: Mapping[type[Any], Mapping[str, str]] = {EvaluateRequest: {"encoder": "encoders"}}
+"""Fields that held one thing or none in earlier versions, and under what name there are several."""
+
+
 def request_from_json(kind: type[Request], text: str) -> Request:
     """Understand what `request_to_json` wrote of a request of that kind, in any version so far.
 
@@ -476,6 +486,10 @@ def request_from_json(kind: type[Request], text: str) -> Request:
         values = parse_object(text, with_names=True)
         for name in _DROPPED.get(kind, ()):
             values.pop(name, None)
+        for old, new in _SEVERAL.get(kind, {}).items():
+            if old in values:
+                one = values.pop(old)
+                values[new] = [] if one is None else [one]
         request: Request = _read(kind, values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RequestError(f"this job cannot be understood any more: {error}") from error

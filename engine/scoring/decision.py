@@ -312,10 +312,27 @@ class Zero:
     def odds(self, near: Floats, logits: FloatArray, pair_floor: float | None = None) -> Floats:
         """The log odds of texts [T], each those of its best picture; from logits [T, N]."""
         odds = self.library_odds(near, evidence_of(logits))
-        if pair_floor is None:
-            return np.minimum(odds, SURE)
-        by_pair: Floats = APART * (logits.max(axis=1).astype(np.float64) - pair_floor)
-        return np.minimum(odds, by_pair)
+        return _at_most(odds, logits.max(axis=1), pair_floor)
+
+    def slope(self, pair_floor: float | None = None) -> float:
+        """Nats for one of a scorer's logit."""
+        slope = APART * STEP / self.best.spread if self.best.spread >= _TINY else 1.0
+        return slope if pair_floor is None else max(slope, 1.0)
+
+    def placements(
+        self, near: Floats, tally: Tally, pictures: int, pair_floor: float | None = None
+    ) -> list[Placement]:
+        """Where the logits of each of T texts belong, of whose logits there is a tally.
+
+        `near` is [T]; those that were tallied are a sample of so many pictures.
+        """
+        top = tally.top[:, 0]
+        odds = _at_most(self.library_odds(near, tally.evidence(pictures)), top, pair_floor)
+        slope = self.slope(pair_floor)
+        return [
+            Placement(odds=float(one), slope=slope, top=float(best))
+            for one, best in zip(odds, top, strict=True)
+        ]
 
     def placement(
         self, near: float, logits: FloatArray, pair_floor: float | None = None
@@ -326,10 +343,7 @@ class Zero:
         whose logits are right for single pairs: the one at which a pair has even odds.
         """
         odds = float(self.odds(np.array([near]), logits[None], pair_floor)[0])
-        slope = APART * STEP / self.best.spread if self.best.spread >= _TINY else 1.0
-        if pair_floor is not None:
-            slope = max(slope, 1.0)
-        return Placement(odds=odds, slope=slope, top=float(logits.max()))
+        return Placement(odds=odds, slope=self.slope(pair_floor), top=float(logits.max()))
 
     def stand_in(
         self, near: float, own: FloatArray, logits: FloatArray, pair_floor: float | None = None
@@ -419,6 +433,14 @@ def _combined(levels: tuple[Level, Level, Level], near: Floats, found: Evidence)
 def _odds(u: Floats, centre: float, spread: float) -> Floats:
     odds: Floats = APART * ((u - centre) / spread - EVEN)
     return odds
+
+
+def _at_most(odds: Floats, top: FloatArray, pair_floor: float | None) -> Floats:
+    """Log odds of texts as far as their best pictures, of the logits `top`, bear them out; [T]."""
+    if pair_floor is None:
+        return np.minimum(odds, SURE)
+    by_pair: Floats = APART * (top.astype(np.float64) - pair_floor)
+    return np.minimum(odds, by_pair)
 
 
 def _weighted_quantile(values: Floats, weights: Floats, part: float) -> float:

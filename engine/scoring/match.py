@@ -202,7 +202,7 @@ def placed_query(
         logits = placement(logits)
         if found.itself is not None:
             logits[found.itself] = np.maximum(logits[found.itself], np.float32(SURE))
-    return _calibrated(context, scorer, logits, language)
+    return calibrated_match(context, scorer, logits, language)
 
 
 def _placement(
@@ -232,7 +232,7 @@ def best_placed(
     if zero is not None:
         near = context.background(language).nearness(texts)
         best = zero.odds(near, logits, context.pair_floor(scorer)).astype(np.float32)
-    return _calibrated(context, scorer, best, language)
+    return calibrated_match(context, scorer, best, language)
 
 
 def chance(context: MatchContext, scorer: str, language: str = "") -> Chance | None:
@@ -240,14 +240,15 @@ def chance(context: MatchContext, scorer: str, language: str = "") -> Chance | N
     zero = context.zero(scorer, language) or context.zero(ScorerKind.LABEL_FREE, language)
     if zero is None:
         return None
-    logits = _calibrated(context, scorer, np.array(zero.by_chance, np.float32), language)
+    logits = calibrated_match(context, scorer, np.array(zero.by_chance, np.float32), language)
     half, high = map(float, probability(logits))
     return Chance(half=half, high=high)
 
 
-def _calibrated(
+def calibrated_match(
     context: MatchContext, scorer: str, logits: FloatArray, language: str
 ) -> FloatArray:
+    """Logits of a library after what labels did to `match`."""
     found = context.calibration(language) if scorer == ScorerKind.MATCH else None
     return logits if found is None else calibrated(logits, found.scale, found.shift)
 
@@ -377,18 +378,26 @@ def background_logits(
 
     They are -inf where a text's place is taken by what that picture is part of.
     """
-    background, matcher = context.background(language), context.matcher_of(scorer)
-    random, scale = background.random, context.logit_scale
-    columns = np.ascontiguousarray(context.matrix.columns[:, rows])
-    if matcher is None:
-        logits = label_free.logits_of(background, random, columns, scale)
-    else:
-        seen = np.ascontiguousarray(context.seen[:, rows])
-        logits = np.stack([matcher.head.logits(text, seen) for text in random])
-        if context.adds_label_free(language):
-            logits += label_free.logits_of(background, random, columns, scale)
+    background = context.background(language)
+    logits = text_logits(context, scorer, language, background.random, rows)
+    columns = context.matrix.columns[:, rows]
     for made_of in background.pictures:
         logits[made_of @ columns >= SAME] = -np.inf
+    return logits
+
+
+def text_logits(
+    context: MatchContext, scorer: str, language: str, texts: FloatArray, rows: IdArray
+) -> FloatArray:
+    """The logits of texts [T, dim] for some pictures, [T, n]."""
+    background, matcher = context.background(language), context.matcher_of(scorer)
+    columns = np.ascontiguousarray(context.matrix.columns[:, rows])
+    if matcher is None:
+        return label_free.logits_of(background, texts, columns, context.logit_scale)
+    seen = np.ascontiguousarray(context.seen[:, rows])
+    logits = np.stack([matcher.head.logits(text, seen) for text in texts])
+    if context.adds_label_free(language):
+        logits += label_free.logits_of(background, texts, columns, context.logit_scale)
     return logits
 
 

@@ -107,6 +107,12 @@ def job_command(home: Path | None, request: JobRequest) -> str:
     return program(home, *command_words(request))
 
 
+def tag_command(home: Path | None, picture: str, *, encoder_id: str, threshold: float) -> str:
+    """Return the command that tags a picture."""
+    options = ("--encoder", encoder_id, "--threshold", f"{threshold:g}")
+    return program(home, "tag", *options, "--", picture)
+
+
 def models_command(home: Path | None) -> str:
     """Return the command that lists matchers with their reports."""
     return program(home, "models")

@@ -135,9 +135,9 @@ class EvaluateScreen(PagedScreen):
         view = self.session.board.find(event.job_id)
         if not isinstance(event, JobFinished) or view is None or self.session.engine is None:
             return
-        found = self.controller.result_of(event.job_id) if view.kind is JobKind.EVALUATE else None
-        if found is not None:
-            self.evaluations.go_to_result(found)
+        found = self.controller.results_of(event.job_id) if view.kind is JobKind.EVALUATE else ()
+        if found:
+            self.evaluations.go_to_result(found[0])
             self.load()
 
     def show_rows(self) -> None:

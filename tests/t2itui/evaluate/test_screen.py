@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.errors import RequestError
+from engine.evaluation.results import EncoderDifference
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
 from engine.jobs.codec import request_to_json
 from engine.requests import EvaluateRequest
@@ -96,6 +97,11 @@ async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
 ) -> None:
     async with shown(engine, size) as (pilot, screen):
         await pilot.press("right")
+        await until(pilot, lambda: any("c cosine, m match" in plot for plot in plots(screen)))
+        assert "text -> picture: precision by recall" in plots(screen)[0]
+        assert "match   0.700  0.140  0.070" in figures(screen)
+        assert "0.97  0.94" in figures(screen)
+        await pilot.press("right")
         await ready(pilot)
         assert "colour      30  0.900" in figures(screen)
         assert plots(screen) == []
@@ -113,7 +119,7 @@ async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
         assert "match: mean 0.895, drift 0.045" in figures(screen)
         await pilot.press("right")
         await until(pilot, lambda: any("calibration error 0.037" in plot for plot in plots(screen)))
-        await pilot.press("left", "left", "left", "left", "left")
+        await pilot.press(*["left"] * 6)
         await ready(pilot)
         assert "5,000 texts, 1,000 pictures" in figures(screen)
         assert "3 texts are left out" in figures(screen) and "\x1b" not in figures(screen)
@@ -124,14 +130,27 @@ async def test_an_evaluation_of_an_older_version_says_why_it_has_no_sizes(
 ) -> None:
     engine.evaluator.kept = [replace(evaluation(1), by_size=())]
     async with shown(engine) as (pilot, screen):
-        await pilot.press("right", "right", "right")
+        await pilot.press(*["right"] * 4)
         await until(pilot, lambda: "r makes the evaluation again" in figures(screen))
+        assert plots(screen) == []
+
+
+async def test_an_evaluation_of_an_older_version_says_why_it_has_no_curves(
+    engine: EvaluatingEngine,
+) -> None:
+    made = evaluation(1)
+    old = tuple(replace(each, cuts=(), curve=()) for each in made.retrieval)
+    engine.evaluator.kept = [replace(made, retrieval=old)]
+    async with shown(engine) as (pilot, screen):
+        assert "Rsum (r@1 + r@5 + r@10, both ways, of 600)" in figures(screen)
+        await pilot.press("right")
+        await until(pilot, lambda: "drew no precision-recall curves" in figures(screen))
         assert plots(screen) == []
 
 
 async def test_every_plot_has_a_text_form(engine: EvaluatingEngine) -> None:
     async with shown(engine, (120, 36)) as (pilot, screen):
-        await pilot.press("right", "right")
+        await pilot.press("right", "right", "right")
         await until(pilot, lambda: len(plots(screen)) == 2)
         await until(pilot, lambda: all("best" in plot for plot in plots(screen)))
         assert not any(plot.isascii() for plot in plots(screen))
@@ -170,6 +189,23 @@ async def test_two_marked_evaluations_are_compared_the_older_one_first(
         await pilot.press("up")
         await ready(pilot)
         assert "before: 2" in figures(screen)
+
+
+async def test_encoders_of_one_run_stand_side_by_side_in_the_tab_of_changes(
+    engine: EvaluatingEngine,
+) -> None:
+    made = evaluation(1)
+    difference = replace(made.paired[0], one="other/clip", other=made.encoder, measure="r@1")
+    beside = EncoderDifference(
+        scorer="match", one_value=0.634, other_value=0.412, paired=difference
+    )
+    engine.evaluator.kept = [replace(made, beside=(beside,))]
+    async with shown(engine, (120, 36)) as (pilot, screen):
+        await pilot.press("left", "left")
+        await until(pilot, lambda: "beside openai/clip-vit-base-patch32" in figures(screen))
+        told = " ".join(figures(screen).split())
+        assert "match text -> picture, r@1 0.412 0.634 +0.222 +0.202 to +0.242 0.004" in told
+        assert "other/clip" in told
 
 
 async def test_a_third_mark_takes_the_first_one_away(engine: EvaluatingEngine) -> None:
@@ -249,7 +285,7 @@ async def test_enter_goes_to_the_figures_and_escape_back(engine: EvaluatingEngin
         assert screen.detail.pane.has_focus
         await pilot.press("end")
         await until(pilot, lambda: screen.detail.pane.scroll_offset.y > 0)
-        await pilot.press("right")
+        await pilot.press("right", "right")
         await until(pilot, lambda: "told apart" in figures(screen))
         assert screen.detail.pane.has_focus
         assert screen.detail.pane.scroll_offset.y == 0
@@ -316,7 +352,7 @@ async def test_a_result_that_could_not_be_kept_is_shown_all_the_same(
         await ready(pilot)
         assert "made now" in listed(screen)[0]
         assert "text -> picture" in figures(screen)
-        await pilot.press("right")
+        await pilot.press("right", "right")
         await until(pilot, lambda: "told apart" in figures(screen))
         await pilot.press("d", "space", "s")
         await pilot.pause()
