@@ -71,6 +71,7 @@ storybook-generator: $(VENV)/.run
 storybook-check: $(VENV)/.run
 	$(BIN)/python -m tools.storybook.check $(ARGS)
 	$(BIN)/python -m tools.storybook.generator.check $(ARGS)
+	$(BIN)/python -m tools.storybook.generator.variations
 
 storybook-samples: $(VENV)/.run
 	$(BIN)/python -m tools.storybook.generator.samples sheet docs/painter.png
