@@ -38,7 +38,7 @@ test: $(VENV)/.test
 
 # All of tests/e2e/faults, also what takes minutes: under 40 in all.
 faults: $(VENV)/.test
-	$(BIN)/python -m pytest -m "slow or not slow" tests/e2e/faults $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "slow or not slow" tests/e2e/faults $(ARGS)
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .

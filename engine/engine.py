@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.library.exchange import Exchange
     from engine.library.indexing import Indexer
     from engine.library.repair import RepairPlan
+    from engine.local.matcher_pictures import MatcherPictures
     from engine.local.states import LocalStates
     from engine.local.where import WordFinder
     from engine.models.downloads import Downloads
@@ -125,6 +126,13 @@ class Engine:
         )
 
     @cached_property
+    def matcher_pictures(self) -> MatcherPictures:
+        """What matchers that read patches make of pictures."""
+        from engine.local.matcher_pictures import MatcherPictures
+
+        return MatcherPictures(self.cache, self.local_states)
+
+    @cached_property
     def comparer(self) -> Comparer:
         """Descriptions of growing detail against pictures."""
         from engine.comparing.comparer import Comparer
@@ -179,6 +187,7 @@ class Engine:
             self.settings,
             self.searcher.labels.refit,
             self._measure,
+            self.local_states,
         )
 
     @cached_property
@@ -225,6 +234,7 @@ class Engine:
         await self.cache.aclose()
 
     async def _measure(self, encoder_id: str, job_id: int, report: Report) -> None:
+        await self.matcher_pictures.see(encoder_id, job_id, report)
         await self.searcher.measure(encoder_id, job_id, report)
 
     async def _recover_generated(self) -> None:

@@ -108,8 +108,11 @@ class LocalStates:
         *,
         offline: bool = False,
         on_progress: OnProgress | None = None,
+        is_kept: bool = True,
     ) -> FoundStates:
         """The states of pictures of the library; what the cache lacks is computed and kept.
+
+        Without `is_kept` it is only computed, for whoever looks at each picture once.
 
         A picture whose file cannot be read is among those that failed. Raises OfflineError where a
         model would be needed and is forbidden, and what a model raises.
@@ -136,7 +139,9 @@ class LocalStates:
                 on_progress(done, of)
 
         try:
-            fresh, failed = await self._compute(info, missing, len(picture_ids), report)
+            fresh, failed = await self._compute(
+                info, missing, len(picture_ids), report, is_kept=is_kept
+            )
         finally:
             self.progress = None
         return FoundStates(states={**known, **fresh}, used_model=True, failed=failed)
@@ -214,6 +219,8 @@ class LocalStates:
         picture_ids: Sequence[int],
         total: int,
         report: OnProgress,
+        *,
+        is_kept: bool,
     ) -> tuple[dict[int, PictureStates], dict[int, str]]:
         shown = {
             each.picture.id: each for each in await self._cache.read(shown_pictures, picture_ids)
@@ -234,7 +241,8 @@ class LocalStates:
                 )
                 fresh = dict(zip(there, _kept(found), strict=True))
                 made |= fresh
-                await self._store(info, fresh)
+                if is_kept:
+                    await self._store(info, fresh)
         report(total, total)
         return made, failed
 
