@@ -166,7 +166,7 @@ def as_html(sheet: Sheet, threshold: float) -> str:
 def _html_cell(sheet: Sheet, cell: SheetCell, threshold: float) -> str:
     best = sheet.best(cell.cell.row, ScorerKind.MATCH)
     is_best = best is not None and best.number == cell.number
-    words = _escaped(cell_words(cell, threshold, is_best=is_best))
+    words = _escaped(_cell_words(cell, threshold, is_best=is_best))
     style = "passes" if cell.passes(threshold) else "below"
     picture = _picture(cell)
     image = f'<span title="{_escaped(cell.check.message)}">{SIGNS.get(cell.state, "gone")}</span>'
@@ -181,7 +181,7 @@ def _html_cell(sheet: Sheet, cell: SheetCell, threshold: float) -> str:
 def _html_bar(bar: Bar, threshold: float) -> str:
     low, high = max(0.0, bar.mean - bar.spread), min(1.0, bar.mean + bar.spread)
     setting = f"<small>{_escaped(bar.setting)}</small> " if bar.setting else ""
-    words = f"{setting}{bar.mean:.2f} ± {bar.spread:.2f} <small>of {bar.count}</small>"
+    words = f"{setting}{_digits(bar.mean)} ± {bar.spread:.2f} <small>of {bar.count}</small>"
     return (
         f'{words}<span class="bar"><i style="width:{bar.mean:.1%}"></i>'
         f'<b style="left:{low:.1%};width:{high - low:.1%}"></b>'
@@ -206,19 +206,25 @@ def summary(sheet: Sheet, threshold: float) -> str:
     """What came of a sheet, in a sentence."""
     painted = len(sheet.painted)
     passed = sum(cell.passes(threshold) for cell in sheet.cells)
+    prompts = len(sheet.request.prompts)
     return (
-        f"{len(sheet.request.prompts)} prompts x {len(sheet.columns)}: {painted} of"
-        f" {len(sheet.cells)} cells painted, {passed} match at {threshold:g} or more"
+        f"{prompts} prompt{'' if prompts == 1 else 's'} x {len(sheet.columns)}:"
+        f" {painted} of {len(sheet.cells)} painted, {passed} pass {threshold:g}"
     )
 
 
-def cell_words(cell: SheetCell, threshold: float, *, is_best: bool) -> str:
+def _cell_words(cell: SheetCell, threshold: float, *, is_best: bool) -> str:
     """The scores of a cell in a line: whether it passes, match, cosine, whether it is best."""
     match, cosine = cell.score(ScorerKind.MATCH), cell.score(ScorerKind.COSINE)
     if match is None or cosine is None:
         return "not scored" if cell.state is CellState.PAINTED else cell.state.value
     sign = PASSES if cell.passes(threshold) else BELOW
-    return f"{sign} {match:.2f}  cos {cosine:.2f}{f' {BEST}' if is_best else ''}"
+    return f"{sign} {_digits(match)}  cos {_digits(cosine)}{f' {BEST}' if is_best else ''}"
+
+
+def _digits(score: float) -> str:
+    """A score with two digits; one that is not quite 1 stays below 1."""
+    return f"{score if score >= 1 else min(score, 0.99):.2f}"
 
 
 # Figures
@@ -305,7 +311,7 @@ def _draw_row(axes: Axes, sheet: Sheet, row: int, top: float, threshold: float) 
                 color="k",
                 linewidth=1.8,
             )
-        words = cell_words(cell, threshold, is_best=is_best)
+        words = _cell_words(cell, threshold, is_best=is_best)
         colour = "#1a7f37" if cell.passes(threshold) else "#8a5a00"
         axes.text(left + _CELL / 2, top + _CELL + 0.1, words, ha="center", va="center", size=7,
                   color=colour)  # fmt: skip
@@ -327,7 +333,7 @@ def _draw_bars(axes: Axes, sheet: Sheet, top_of: Mapping[int, float], threshold:
                       edgecolor="#4477aa", hatch=None if passes else "////")  # fmt: skip
             spread = [[min(bar.spread, bar.mean)], [min(bar.spread, 1 - bar.mean)]]
             axes.errorbar(bar.mean, middle, xerr=spread, color="k", capsize=2, linewidth=1)
-            words = f"{label(bar.setting)}  {bar.mean:.2f} ± {bar.spread:.2f} (n={bar.count})"
+            words = f"{label(bar.setting)}  {_digits(bar.mean)} ± {bar.spread:.2f} (n={bar.count})"
             high = middle - min(0.34, room * 0.6) / 2 - 0.03
             axes.text(0, high, words.strip(), va="bottom", size=7, fontfamily=fonts())
     axes.axvline(threshold, color="0.35", linestyle=":", linewidth=1)

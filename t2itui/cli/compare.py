@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.comparing.comparison import Comparison, ComparisonRequest, PictureScores
@@ -39,16 +40,16 @@ class InOrder(click.Command):
 @click.option(
     "--from",
     "source",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=GivenPath(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Take pictures and descriptions from a file that --save wrote.",
 )
 @click.option(
-    "--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    "--save", type=GivenPath(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write pictures and descriptions as a small JSON file.",
 )  # fmt: skip
 @click.option(
-    "--export", "exports", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
+    "--export", "exports", multiple=True, type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE", help="Also write the result: .csv, .json, .png, .svg or .pdf.",
 )  # fmt: skip
 @click.option("--swaps", is_flag=True, help="Try each description with one word exchanged.")

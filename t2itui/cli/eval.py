@@ -13,6 +13,7 @@ from engine.scoring.registry import evaluated_scorers
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, asked, numbered, request_options
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -65,7 +66,7 @@ class ClassName(click.ParamType[tuple[str, str]]):
     "--plot",
     "plots",
     multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Also draw a figure: .png, .svg or .pdf (needs matplotlib).",
 )

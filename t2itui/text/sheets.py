@@ -131,7 +131,7 @@ def write_bars(found: Sequence[Bar], output: LineWriter, *, name: str, width: in
     if not found:
         return
     output.line()
-    output.line(f"{name} by prompt: mean ± deviation over seeds", bold=True)
+    output.line(f"{name}: mean ± deviation over seeds", bold=True)
     group = ""
     for bar in found:
         if bar.group != group:

@@ -26,7 +26,7 @@ from t2itui.screens.sheet.board import Layout, SheetBoard
 from t2itui.screens.sheet.controller import SheetController
 from t2itui.screens.sheet.forms import ExportSheet, NewSheet, SheetList
 from t2itui.screens.sheet.viewer import CellViewer
-from t2itui.session import CancelJob
+from t2itui.session import CancelJob, OpenSheet, ShowScreen
 from t2itui.text.plain import plain
 from t2itui.text.sheets import cell_words, estimate_words
 from t2itui.text.shell_commands import job_command, program
@@ -131,6 +131,17 @@ class SheetScreen(AppScreen):
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
         self.show()
+
+    def fulfil(self, intent: ShowScreen) -> None:
+        """Show the sheet that another screen asks for."""
+        if isinstance(intent, OpenSheet):
+            self._open_request(intent.request)
+
+    @work(exclusive=True, group="sheet")
+    async def _open_request(self, request: SheetRequest) -> None:
+        with self.errors_reported():
+            await self.controller.open_request(request)
+            self.call_later(self._show_cells)
 
     def follow_job(self, event: JobEvent) -> None:
         """Fill a cell as soon as it is done."""
