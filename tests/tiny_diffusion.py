@@ -68,7 +68,7 @@ def tiny_pipeline(
 
     quiet()
     torch.manual_seed(seed)
-    tokenizer = _tokenizer()
+    tokenizer = clip_tokenizer()
     config: Any = CLIPTextConfig(
         hidden_size=text_width,
         intermediate_size=64,
@@ -217,7 +217,7 @@ def quiet() -> None:
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
-def _tokenizer() -> Model:
+def clip_tokenizer() -> Model:
     from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
     from tests.tiny_models import bytes_and_words

@@ -174,7 +174,8 @@ def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParamete
     checked(request)
     defaults = info.defaults
     scheduler = SCHEDULERS[request.scheduler or defaults.scheduler]
-    is_made_to_fit = scheduler.is_distilled and request.loras
+    _check_abilities(request, info)
+    is_made_to_fit = scheduler.is_distilled and request.loras and not info.follows_flow
     if scheduler.name not in info.schedulers and not is_made_to_fit:
         raise RequestError(
             f"{info.id} was not made for the scheduler {scheduler.name}",
@@ -200,6 +201,23 @@ def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParamete
     _check_size(parameters, info)
     _check_steps(parameters)
     return parameters
+
+
+def _check_abilities(request: GenerateRequest, info: GeneratorInfo) -> None:
+    """Refuse what the kind of model has no way to do."""
+    if request.loras and not info.takes_loras:
+        raise RequestError(
+            f"{info.id} takes no LoRA: diffusers' {info.pipeline} has no way to add one",
+            hint="Leave the LoRA out, or take another model.",
+            field="loras",
+        )
+    if request.start_picture is not None and not info.starts_from_pictures:
+        raise RequestError(
+            f"{info.id} cannot go on from a picture: diffusers has no image-to-image pipeline for "
+            f"a {info.pipeline}",
+            hint="Leave the start picture out, or take another model.",
+            field="start_picture",
+        )
 
 
 def _shape_of(picture: Path, info: GeneratorInfo) -> tuple[int, int]:

@@ -7,11 +7,19 @@ from engine.errors import OutOfMemoryError
 from engine.models.generator_messages import image_to_reply, parameters_from_fields
 from engine.models.messages import Json, Reply
 from engine.states import GenerationPhase
-from engine.workers.denoising import Denoiser, MemorySavings
+from engine.workers.denoising import Denoiser
 from engine.workers.device import DTYPES, Choice, free_cache, is_out_of_memory
 from engine.workers.loop import Call
 from engine.workers.pipelines import Pipeline, PipelineSource, load_fitting
-from engine.workers.previews import LinearMap, Previewer, TinyDecoder, linear_map, load_tiny_decoder
+from engine.workers.previews import (
+    LinearMap,
+    Previewer,
+    TinyDecoder,
+    latent_channels,
+    linear_map,
+    load_tiny_decoder,
+)
+from engine.workers.savings import MemorySavings, autoencoder_of
 
 
 class LoadedPipeline:
@@ -73,9 +81,10 @@ class LoadedPipeline:
         if self._to_rgb is None:
             stage = "preparing the preview"
             call.report(event=GenerationPhase.LOADING, stage=stage, done=0, total=0)
-            choice, vae = self.choice, self._denoiser.pipe.vae
+            choice, vae = self.choice, autoencoder_of(self._denoiser.pipe)
             if self._taesd is not None:
-                self._to_rgb = load_tiny_decoder(self._taesd, choice.device, DTYPES[choice.dtype])
+                dtype, channels = DTYPES[choice.dtype], latent_channels(vae)
+                self._to_rgb = load_tiny_decoder(self._taesd, choice.device, dtype, channels)
             if self._to_rgb is None:
                 key = f"{self._source.id} {sum(self._source.parts.values())}"
                 self._to_rgb = linear_map(vae, choice.device, key, self._maps)
@@ -133,6 +142,7 @@ def _source(model: Mapping[str, Json]) -> PipelineSource:
         id=fields.text("id"),
         path=Path(fields.text("path")),
         config=Path(fields.text("config")),
+        pipeline=fields.text("pipeline"),
         variant=fields.text("variant"),
         parts={name: sizes.whole(name) for name in sizes.fields},
         multiple=fields.whole("multiple"),

@@ -22,7 +22,7 @@ INFO = GeneratorInfo(
     id="some/painter",
     source="some/painter",
     path=Path("/models/p"),
-    family="sd1",
+    pipeline="StableDiffusionPipeline",
     prediction_type="epsilon",
     defaults=GeneratorDefaults(steps=25, guidance=7.5, scheduler="dpm++", width=64, height=64),
     multiple=8,

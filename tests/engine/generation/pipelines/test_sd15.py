@@ -12,7 +12,8 @@ from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 from engine.events import GenerationProgress, JobEvent
 from engine.generation.request import GenerateRequest
-from engine.models.generator_info import read_generator_info, read_header
+from engine.models.checkpoints import read_header
+from engine.models.generator_info import read_generator_info
 from engine.models.generator_messages import GeneratedImage
 from engine.models.generators import Generators
 from engine.models.parameters import Lora
@@ -55,6 +56,7 @@ def load(path: Path, home: Path, dtype: str) -> Pipeline:
         id=info.id,
         path=info.path,
         config=info.config,
+        pipeline=info.pipeline,
         variant=info.variant,
         parts=info.parts,
         multiple=info.multiple,
