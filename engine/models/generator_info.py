@@ -365,7 +365,7 @@ def _pixels(cells: Json, factor: int) -> int:
 
 
 def _object(path: Path) -> Mapping[str, Json]:
-    found = read_json(path)
+    found = read_json(path, nan_is_null=True)
     if found is None:
         raise ModelUnusableError(f"{path} is missing", hint="Fetch the model again.")
     return found

@@ -122,8 +122,10 @@ VARIANTS = ("", "fp16", "bf16")
 STEMS = ("diffusion_pytorch_model", "model")
 """What weights are called, of diffusers' networks and of transformers' towers."""
 
-_WEIGHTLESS = re.compile(r"(Scheduler|Tokenizer(Fast)?|Processor(Fast|Pil)?|Extractor)$")
-"""How the classes of parts end that have no weights."""
+_WEIGHTLESS = re.compile(r"(^|_)(tokenizer|scheduler|processor|extractor)(_\d)?$")
+"""How parts are called that have no weights."""
+_WEIGHTLESS_CLASS = re.compile(r"(Scheduler|Tokenizer(Fast)?|Processor(Fast|Pil)?|Extractor)$")
+"""How the classes of parts end that have no weights, whatever the part is called."""
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
@@ -196,7 +198,9 @@ def weighty_parts(index: Mapping[str, Json]) -> list[str]:
     return [
         name
         for name, (_, kind) in classes_of(index).items()
-        if name not in LEFT_OUT and _WEIGHTLESS.search(kind) is None
+        if name not in LEFT_OUT
+        and _WEIGHTLESS.search(name) is None
+        and _WEIGHTLESS_CLASS.search(kind) is None
     ]
 
 
@@ -247,13 +251,14 @@ def _is_whole(path: Path) -> bool:
     return is_pipeline(path)
 
 
-def read_json(path: Path) -> Mapping[str, Json] | None:
+def read_json(path: Path, *, nan_is_null: bool = False) -> Mapping[str, Json] | None:
     """Return the object in the file; None where there is no file.
 
+    `nan_is_null` is for what diffusers writes, which has infinities among its settings.
     Raises ModelUnusableError where it cannot be read or holds something else.
     """
     try:
-        return read_object(path)
+        return read_object(path, nan_is_null=nan_is_null)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

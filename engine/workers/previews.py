@@ -183,7 +183,8 @@ def fit(vae: Vae, device: str) -> NDArray[np.float32]:
         rows.append(latents.flatten(2)[0].T.numpy())
         means = torch.nn.functional.adaptive_avg_pool2d(picture, latents.shape[2:])
         targets.append(means.flatten(2)[0].T.numpy())
-    vae.to(dtype)
+    if vae.dtype != dtype:
+        vae.to(dtype)
     inputs = np.concatenate(rows).astype(np.float64)
     inputs = np.hstack([inputs, np.ones((len(inputs), 1))])
     # Latents that say little about colour must not be blown up: they are near unit variance
