@@ -14,7 +14,9 @@ Model: TypeAlias = Any
 Config: TypeAlias = dict[str, Any]
 
 WIDTH = 32
-"""Of every text tower."""
+"""Of text towers."""
+WIDE = 64
+"""Of the second tower of Stable Diffusion XL: checkpoints tell the two by their widths."""
 T5_LENGTH = 64
 TURBO: Config = {"timestep_spacing": "trailing"}
 """What tells the scheduler of a turbo model from others."""
@@ -50,8 +52,8 @@ def tiny_sdxl(*, turbo: bool = False) -> Model:
         "use_linear_projection": True,
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": 8,
-        "projection_class_embeddings_input_dim": 6 * 8 + WIDTH,
-        "cross_attention_dim": 2 * WIDTH,
+        "projection_class_embeddings_input_dim": 6 * 8 + WIDE,
+        "cross_attention_dim": WIDTH + WIDE,
     }
     kind = EulerAncestralDiscreteScheduler if turbo else EulerDiscreteScheduler
     scheduler: Any = kind
@@ -59,7 +61,7 @@ def tiny_sdxl(*, turbo: bool = False) -> Model:
         StableDiffusionXLPipeline,
         vae=_vae(),
         text_encoder=_clip_tower(),
-        text_encoder_2=_clip_tower(projected=True),
+        text_encoder_2=_clip_tower(WIDE, projected=True),
         tokenizer=clip_tokenizer(),
         tokenizer_2=clip_tokenizer(),
         unet=_network(UNet2DConditionModel, **unet),
@@ -287,14 +289,14 @@ def _wide_vae() -> Model:
     return _network(AutoencoderKL, **(VAE | wide | bare))
 
 
-def _clip_tower(*, projected: bool = False) -> Model:
+def _clip_tower(width: int = WIDTH, *, projected: bool = False) -> Model:
     from transformers.models.clip.configuration_clip import CLIPTextConfig
     from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 
     tokenizer = clip_tokenizer()
     config: Any = CLIPTextConfig(
-        **_TOWER,
-        projection_dim=WIDTH,
+        **(_TOWER | {"hidden_size": width}),
+        projection_dim=width,
         vocab_size=len(tokenizer),
         max_position_embeddings=TEXT_LENGTH,
         bos_token_id=tokenizer.bos_token_id,
