@@ -67,6 +67,30 @@ def open_file(home: Path, *names: str, flags: int) -> int:
     return descriptor
 
 
+def check_file(home: Path, *names: str, mode: int) -> None:
+    """Raise OSError unless a regular file is there that may be used so (os.R_OK, os.W_OK).
+
+    It is not opened. Whoever closes a descriptor of a file takes away all the locks that their
+    process has on it (POSIX): those of SQLite too, and then another process, which believes that
+    it is alone, writes over what this one reads.
+    """
+    *folders, name = names
+    path = home.joinpath(*names)
+    with _inside(home, folders, make=False) as folder:
+        try:
+            kind = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+        except OSError as error:
+            raise _refusal(path, error.errno, error.strerror) from error
+        if stat.S_ISLNK(kind):
+            raise _refusal(path, errno.ELOOP, _LINK)
+        if not stat.S_ISREG(kind):
+            raise _refusal(path, errno.EINVAL, "it is no file")
+        if not _may(name, mode, folder):
+            is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+            code = errno.EROFS if is_read_only else errno.EACCES
+            raise _refusal(path, code, os.strerror(code))
+
+
 def open_log(home: Path, *names: str, limit: int) -> int:
     """Open a log for appending, emptied when it has grown beyond `limit` bytes.
 
@@ -158,8 +182,9 @@ def blame(path: Path) -> str:
     return ""
 
 
-def _may(folder: Path, mode: int) -> bool:
-    return os.access(folder, mode, effective_ids=os.access in os.supports_effective_ids)
+def _may(path: Path | str, mode: int, folder: int | None = None) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(path, mode, dir_fd=folder, effective_ids=effective)
 
 
 def unreadable(error: OSError, path: Path) -> HomeError:

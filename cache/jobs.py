@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from cache.numbers import whole
 from cache.sql import listed
 
 
@@ -100,7 +101,7 @@ def _records(db: Database, condition: str, values: list[str | int]) -> list[JobR
             updated_at=row[5],
             request=row[6],
             message=row[7],
-            pid=int(row[8].split(" ")[2]),
+            pid=_process(row[8]),
         )
         for row in rows
     ]
@@ -119,6 +120,8 @@ def mark_lost(db: Database) -> int:
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _TOKEN_PARTS = 4
+_LARGEST_ID = 2**31 - 1
+"""What a system's process ids fit into."""
 
 
 def own_token() -> str:
@@ -135,13 +138,22 @@ def is_alive(token: str) -> bool:
 
     What names no process, as in a damaged row, is nobody's.
     """
-    parts = token.split(" ")
-    if len(parts) != _TOKEN_PARTS or not parts[2].isdecimal():
+    pid = _process(token)
+    if not pid:
         return False
-    host, boot, pid, started = parts
+    host, boot, _, started = token.split(" ")
     if host != socket.gethostname():
         return True
-    return boot == _boot() and _exists(int(pid)) and started in ("-", _started(int(pid)))
+    return boot == _boot() and _exists(pid) and started in ("-", _started(pid))
+
+
+def _process(token: str) -> int:
+    """The process id in a token; 0 where it names no process."""
+    parts = token.split(" ")
+    try:
+        return whole(parts[2], 1, _LARGEST_ID) if len(parts) == _TOKEN_PARTS else 0
+    except ValueError:
+        return 0
 
 
 def _exists(pid: int) -> bool:

@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -231,6 +231,35 @@ create table zeros (
 """
 
 
+_STATES = (
+    """
+    create table picture_states (
+        encoder_id text not null references encoders (id) on delete cascade,
+        picture_id integer not null references pictures (id) on delete cascade,
+        way text not null,
+        rows integer not null,
+        columns integer not null,
+        bytes integer not null,
+        used_at real not null,
+        vectors blob not null,
+        unique (picture_id, encoder_id)
+    )
+    """,
+    "create index picture_states_by_use on picture_states (used_at, bytes)",
+    """
+    create table text_states (
+        encoder_id text not null references encoders (id) on delete cascade,
+        text text not null,
+        way text not null,
+        spans text not null,
+        used_at real not null,
+        vectors blob not null,
+        unique (encoder_id, text)
+    )
+    """,
+    "create index text_states_by_use on text_states (used_at)",
+)
+
 FIRST_TABLES = (
     *("pictures", "files", "folders", "thumbnails", "failures"),
     *("encoders", "blocks", "embeddings", "texts", "matchers", "receipts", "jobs"),
@@ -291,3 +320,10 @@ def m007_failures(db: Database) -> None:
         "attempts integer not null default 1",
     ):
         db.execute(f"alter table failures add column {column}")
+
+
+@migrations()
+def m008_states(db: Database) -> None:
+    """What encoders make of patches and tokens, for what was looked at."""
+    for statement in _STATES:
+        db.execute(statement)

@@ -21,7 +21,7 @@ from cache.connection import (
     unwritable,
 )
 from cache.errors import CacheError, CacheFullError, CacheReadOnlyError
-from cache.home_files import open_file, unreadable
+from cache.home_files import check_file, unreadable
 
 __all__ = ["Cache", "open_database"]
 
@@ -138,7 +138,7 @@ class Cache:
 def _open_writer(path: Path, busy_seconds: float) -> Database:
     try:
         with suppress(FileNotFoundError):
-            os.close(open_file(path.parent, path.name, flags=os.O_RDWR))
+            check_file(path.parent, path.name, mode=os.R_OK | os.W_OK)
         return open_database(path, busy_seconds=busy_seconds)
     except OSError as error:
         raise unwritable(error, path) from error
@@ -146,7 +146,7 @@ def _open_writer(path: Path, busy_seconds: float) -> Database:
 
 def _open_reader(path: Path, busy_seconds: float, reason: CacheError | None) -> Database:
     try:
-        os.close(open_file(path.parent, path.name, flags=os.O_RDONLY))
+        check_file(path.parent, path.name, mode=os.R_OK)
     except FileNotFoundError as error:
         raise reason or CacheError(
             f"There is no cache at {path}", hint="Index a folder first."

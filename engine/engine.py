@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.library.exchange import Exchange
     from engine.library.indexing import Indexer
     from engine.library.repair import RepairPlan
+    from engine.local.states import LocalStates
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
     from engine.models.generators import Generators
@@ -95,6 +96,15 @@ class Engine:
         from engine.library.indexing import Indexer
 
         return Indexer(self.cache, self.encoders, self.settings, self._measure)
+
+    @cached_property
+    def local_states(self) -> LocalStates:
+        """What encoders make of single patches of pictures and single tokens of texts."""
+        from engine.local.states import LocalStates
+        from engine.search.text_embedder import TextEmbedder
+
+        embedder = TextEmbedder(self.cache, self.encoders)
+        return LocalStates(self.cache, self.encoders, embedder, self.settings)
 
     @cached_property
     def comparer(self) -> Comparer:

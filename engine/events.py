@@ -172,7 +172,7 @@ class TrainingProgress(JobEvent):
     """How well what is being trained does, on pictures that it does not learn from."""
 
     what: str
-    """matcher or two-branch."""
+    """The head."""
     stage: FitStage
     step: int
     """Of the steps of the metric, or of all epochs."""

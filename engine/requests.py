@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.settings import DEFAULT_THRESHOLD
-from engine.states import DataKind, ScorerKind, Synthetic, VectorLayout
+from engine.states import DataKind, HeadKind, LossKind, ScorerKind, Synthetic, VectorLayout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +152,14 @@ class TrainRequest:
     """Part of the pictures that stopping and the temperature are decided on."""
     held_out: float = 0.2
     """Part of the pictures that the report is made on."""
+    head: str = HeadKind.MLP
+    """The network that is fitted (engine/scoring/heads.py)."""
+    loss: str = LossKind.BCE
+    """What it is fitted by."""
+    beside: tuple[str, ...] = ()
+    """Heads that are fitted too, each by its usual loss, for the report alone."""
     hidden: int = 256
     epochs: int = 12
-    with_two_branch: bool = False
-    """Also fit a two-branch similarity network, for the report alone."""
     force: bool = False
     """Keep a matcher that does no better than the label-free match."""
     offline: bool = False

@@ -11,6 +11,8 @@ DEFAULT_ENCODER = "openai/clip-vit-base-patch32"
 CHINESE_ENCODER = "OFA-Sys/chinese-clip-vit-base-patch16"
 DEFAULT_GENERATOR = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 DEFAULT_IDLE_SECONDS = 600.0
+DEFAULT_STATES_GIB = 2.0
+"""10,000 pictures of a ViT-B/16 take 1.9 GiB, of a ViT-B/32 half a GiB."""
 DEFAULT_THUMBNAIL_SIDE = 320
 """Pixels of the longer edge: a thumbnail of so many still fits one or two pages of the cache."""
 
@@ -39,3 +41,5 @@ class EngineSettings:
     """Larger pictures are refused: they would need gigabytes to decode."""
     thumbnail_side: int = DEFAULT_THUMBNAIL_SIDE
     """Pixels of a thumbnail's longer edge."""
+    states_gib: float = DEFAULT_STATES_GIB
+    """What the states of patches may take in the cache; those used longest ago go first."""

@@ -71,12 +71,27 @@ class ScorerKind(StrEnum):
     MATCH = "match"
     """The probability that a picture answers: by the matcher in force, else label-free."""
     LABEL_FREE = "label-free"
-    MATCHER = "matcher"
-    """What `match` is made of where one was trained."""
-    TWO_BRANCH = "two-branch"
     FUSION = "fusion"
     SHIPPED = "shipped"
     """The matcher that ships, in a report beside another for its encoder."""
+
+
+class HeadKind(StrEnum):
+    """The networks that a matcher may be; engine/scoring/heads.py has them all."""
+
+    MLP = "mlp"
+    TWO_BRANCH = "two-branch"
+
+
+class LossKind(StrEnum):
+    """What a matcher is trained to make small; engine/workers/losses.py has them all."""
+
+    BCE = "bce"
+    """Binary cross-entropy over right and wrong pairs."""
+    TRIPLET = "triplet"
+    """A right pair above the hardest wrong ones of its batch, by a margin."""
+    TRIANGLE = "triangle"
+    """The same, and the wrong ones see the right pair under no large angle."""
 
 
 class ZeroState(StrEnum):
@@ -90,6 +105,19 @@ class ZeroState(StrEnum):
     """They were scored over a small sample."""
     LABEL_FREE = "label-free"
     """Not by the matcher yet: the label-free match decided in its place."""
+
+
+class PatchWay(StrEnum):
+    """How patches come into the joint space; engine/workers/local_states.py has each way."""
+
+    PROJECTED = "projected"
+    """As the pooled state does: the last norm, then the projection."""
+    VALUES = "values"
+    """The value path of the last layer (MaskCLIP)."""
+    KEYS = "keys"
+    """Values gathered from where the keys of the last layer are alike (NACLIP)."""
+    POOLED = "pooled"
+    """Through the attention pooling head, each patch as if it were attended alone."""
 
 
 class FitStage(StrEnum):

@@ -17,6 +17,7 @@ from engine.settings import (
     DEFAULT_ENCODER,
     DEFAULT_GENERATOR,
     DEFAULT_IDLE_SECONDS,
+    DEFAULT_STATES_GIB,
     DEFAULT_THRESHOLD,
     EngineSettings,
 )
@@ -97,6 +98,8 @@ class AppSettings:
     dtype: str = NumberFormat.AUTO
     idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model without work for so long gives its memory back; 0 keeps it."""
+    states_gib: float = DEFAULT_STATES_GIB
+    """What the states of patches, by which words are found in pictures, may take in the cache."""
     jobs_go_on: bool = False
     """Where the app's terminal goes, its jobs are seen through without one."""
     keys: dict[str, str] = field(default_factory=dict)
@@ -112,6 +115,8 @@ class AppSettings:
             raise ValueError(f"top must lie between 1 and {numbers.LARGEST}")
         if not 0 <= self.idle_seconds < math.inf:
             raise ValueError("idle_seconds must be a number that is not negative")
+        if not 0 <= self.states_gib < math.inf:
+            raise ValueError("states_gib must be a number that is not negative")
         if self.keys:
             from t2itui.keys import check_keymap
 
@@ -127,6 +132,7 @@ class AppSettings:
             device=self.device,
             dtype=self.dtype,
             idle_seconds=self.idle_seconds,
+            states_gib=self.states_gib,
         )
 
 

@@ -205,15 +205,13 @@ class _Levels:
         return zero_sample(self._context, self._scorer, language, library.pictures)
 
     def _score(self, language: str, pictures: IdArray, step: Step) -> None:
-        columns = self._context.matrix.columns
         found = []
         for start in range(0, len(pictures), _PICTURES_AT_ONCE):
-            part = columns[:, pictures[start : start + _PICTURES_AT_ONCE]]
-            some = np.ascontiguousarray(part)
+            some = pictures[start : start + _PICTURES_AT_ONCE]
             found.append(background_logits(self._context, self._scorer, language, some))
             step(0)
         self._logits[language] = np.concatenate(found, axis=1)
-        self._column[language] = np.zeros(columns.shape[1], np.int64)
+        self._column[language] = np.zeros(self._context.matrix.count, np.int64)
         self._column[language][pictures] = np.arange(len(pictures))
 
     def context_in(self, library: SampledLibrary) -> MatchContext:

@@ -331,7 +331,7 @@ def score_pairs(
         rows, spoken, indices = texts[part], languages[part], pictures[part]
         found = None
         if scorer.pair_logits is not None:
-            found = scorer.pair_logits(context, rows, context.matrix.vectors(indices), spoken)
+            found = scorer.pair_logits(context, rows, indices, spoken)
         if found is None:
             found = score_texts(scorer, context, rows, spoken)[np.arange(len(rows)), indices]
         scores[part] = found

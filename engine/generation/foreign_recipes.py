@@ -1,4 +1,4 @@
-"""Recipes as ComfyUI, InvokeAI, SwarmUI and Fooocus write them into their pictures: as JSON.
+"""Recipes as ComfyUI, InvokeAI, SwarmUI, Fooocus and NovelAI write them: as JSON.
 
 Each reader raises ValueError with the reason where it cannot tell how the picture was made. What
 this program has no word for is named among the recipe's warnings.
@@ -98,6 +98,37 @@ def read_older_invoke(text: str) -> Recipe:
     )
 
 
+_EMPHASIS = re.compile(r"[{}\[\]]|-?\d*\.?\d+::")
+"""How NovelAI weighs parts of a prompt."""
+
+
+def read_novelai(texts: Mapping[str, str]) -> Recipe:
+    """The recipe in NovelAI's `Comment`; its first models have the prompt in `Description`."""
+    values, lost = _object(texts.get("Comment", "")), Lost()
+    prompt = _text(values, "prompt") or clean(texts.get("Description", "")).strip()
+    negative = _text(values, "uc")
+    if _EMPHASIS.search(f"{prompt}\n{negative}"):
+        lost.add(_BRACKETS)
+    if "img2img" in _text(values, "request_type").lower():
+        lost.add("its start picture")
+    lost.note(values, sm="SMEA", cfg_rescale="CFG rescale", dynamic_thresholding="Decrisper")
+    caption = values.get("v4_prompt")
+    caption = caption.get("caption") if isinstance(caption, dict) else None
+    if isinstance(caption, dict):
+        lost.note(caption, char_captions="the prompts of single characters")
+    return _recipe(
+        lost,
+        prompt=prompt,
+        negative=negative,
+        seed=values.get("seed"),
+        steps=values.get("steps"),
+        guidance=values.get("scale"),
+        size=(values.get("width"), values.get("height")),
+        sampler=(_text(values, "sampler"), _text(values, "noise_schedule")),
+        model=texts.get("Source", ""),
+    )
+
+
 def _swarm(values: Values) -> Recipe:
     lost = Lost()
     weights = _listed(values.get("loraweights"))
@@ -151,6 +182,7 @@ def _fooocus(values: Values) -> Recipe:
 
 
 _TAG = re.compile(r"\s*<(lora|lyco|hypernet):([^:<>]{1,200})((?::[^:<>]{0,200}){0,9})>")
+_BRACKETS = "weights in brackets, which are taken as words"
 _WEIGHTED = re.compile(r"\(((?:[^()\\:]|\\.)+):\s*[-+]?(?:\d+(?:\.\d*)?|\.\d+)\)")
 
 
@@ -180,7 +212,7 @@ def without_tags(prompt: str, lost: Lost) -> tuple[str, tuple[UsedLora, ...]]:
 def note_weights(text: str, lost: Lost) -> None:
     """Name the weights in brackets that A1111 and those after it understand."""
     if _WEIGHTED.search(text):
-        lost.add("weights in brackets, which are taken as words")
+        lost.add(_BRACKETS)
 
 
 class Lost:
@@ -392,9 +424,8 @@ NOT_READ: Mapping[str, str] = {
     "invokeai_workflow": "InvokeAI",
     "Dream": "InvokeAI",
     "fooocus_scheme": "Fooocus",
-    "Software": "NovelAI",
 }
-"""Texts that say that there is a recipe, where no other is found; Software where it says so."""
+"""Texts that say that there is a recipe, where no other is found."""
 
 
 def _recipe(

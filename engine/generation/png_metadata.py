@@ -31,6 +31,7 @@ from engine.generation.foreign_recipes import (
     named_scheduler,
     note_weights,
     read_json_recipe,
+    read_novelai,
     without_tags,
 )
 from engine.generation.recipe import Recipe, clean, from_json, to_json
@@ -263,8 +264,10 @@ def _readings(texts: Mapping[str, str]) -> Iterator[tuple[str, Callable[[], Reci
         with suppress(ValueError):
             recipe = parse_parameters(comment, needs_pairs=True)
             yield "A1111's web UI", lambda: recipe
+    if _NOVELAI in texts.get("Software", ""):
+        yield _NOVELAI, partial(read_novelai, texts)
     for name, tool in NOT_READ.items():
-        if name in texts and (name != "Software" or tool in texts[name]):
+        if name in texts:
             yield tool, _not_read
 
 
@@ -272,6 +275,8 @@ def _not_read() -> Recipe:
     raise ValueError("this form of it is not read")
 
 
+_NOVELAI = "NovelAI"
+_OF_NOVELAI = ("Software", "Source", "Description", "Comment")
 _NAMES = (OURS, THEIRS, *JSON_READERS, *NOT_READ)
 _COMMENT = "comment"
 _IN_EXIF = (0x010E, 0x010F, 0x0110)
@@ -283,6 +288,8 @@ def _texts(image: Image.Image) -> dict[str, str]:
     found = {
         name: str(image.info[name]) for name in _NAMES if isinstance(image.info.get(name), str)
     }
+    if _NOVELAI in str(image.info.get("Software", "")):
+        found |= {each: str(image.info[each]) for each in _OF_NOVELAI if each in image.info}
     if not found:
         exif = image.getexif()
         comment = exif.get_ifd(_EXIF).get(_USER_COMMENT)

@@ -30,6 +30,7 @@ from engine.requests import (
     IndexRequest,
     TrainRequest,
 )
+from engine.scoring.heads import HEAD_KINDS, HEAD_SUMMARIES, LOSSES
 from engine.states import JobKind, VectorLayout
 from engine.untrusted.documents import parse_object
 
@@ -90,6 +91,11 @@ class RequestForm:
     def option(self, field: str) -> Option:
         """The option that fills a field."""
         return next(option for option in self.options if option.field == field)
+
+
+def _sentences(said: Mapping[str, str]) -> str:
+    """What is said of each choice, in a row."""
+    return "; ".join(f"{name}, {words}" for name, words in said.items()) + "."
 
 
 _IMAGES = Option(
@@ -285,13 +291,28 @@ FORMS: Mapping[JobKind, RequestForm] = {
             _LANGUAGE,
             _LIMIT,
             _SEED,
+            Option(
+                flag="--head",
+                field="head",
+                choices=HEAD_KINDS,
+                shows_default=True,
+                help=f"The network: {_sentences(HEAD_SUMMARIES)}",
+            ),
+            Option(
+                flag="--loss",
+                field="loss",
+                choices=tuple(LOSSES),
+                shows_default=True,
+                help=f"What it learns by: {_sentences(LOSSES)}",
+            ),
+            Option(
+                flag="--beside",
+                field="beside",
+                choices=HEAD_KINDS,
+                help="Also fit this head, for the report alone; may be repeated.",
+            ),
             Option(flag="--hidden", field="hidden", at_least=4, shows_default=True),
             Option(flag="--epochs", field="epochs", at_least=0, shows_default=True),
-            Option(
-                flag="--two-branch",
-                field="with_two_branch",
-                help="Also fit a two-branch similarity network, to compare.",
-            ),
             Option(
                 flag="--force",
                 field="force",

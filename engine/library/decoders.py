@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.pictures import NewPicture
-from engine.errors import EngineError, WorkerDiedError
+from engine import numbers
+from engine.errors import EngineError, PictureError, WorkerDiedError
 from engine.library.plan import FileTask
 from engine.models.input_spec import InputSpec
 from engine.models.messages import Json, Reply
@@ -162,6 +163,19 @@ async def open_decoders(settings: DecoderSettings) -> AsyncIterator[Sequence[Dec
         yield decoders
     finally:
         await asyncio.gather(*(decoder.aclose() for decoder in decoders))
+
+
+async def read_picture(decoder: DecoderProcess, path: str) -> FileContent:
+    """The content of a file that is to be looked at, with pixels. Raises PictureError."""
+    try:
+        size, mtime_ns = numbers.stamp(await asyncio.to_thread(Path(path).stat))
+    except OSError as error:
+        raise PictureError(f"{path} cannot be read: {error.strerror}") from error
+    outcome = await decoder.read(FileTask(path, size, mtime_ns, None, False, False))
+    if isinstance(outcome, RefusedFile) or outcome.pixels is None:
+        reason = outcome.reason if isinstance(outcome, RefusedFile) else "it has no pixels"
+        raise PictureError(f"{path}: {reason}")
+    return outcome
 
 
 def decoder_version(max_pixels: int) -> str:

@@ -39,7 +39,7 @@ from engine.library.decoders import (
 )
 from engine.library.pipeline import BatchCounts, IndexPipeline
 from engine.library.plan import Blame, FileTask
-from engine.library.vector_files import VectorArray, read_folder, read_npz
+from engine.library.vector_files import NamedVectors, VectorArray, read_folder, read_npz
 from engine.requests import ImportRequest
 from engine.settings import EngineSettings
 from engine.states import Unit
@@ -186,15 +186,19 @@ class ImportRun:
         began = time.monotonic()
         self._progress.report("reading vectors", 0)
         sources = await asyncio.to_thread(open_sources, self._request)
-        await self._enter_encoder(sources.dim)
+        self._encoder = await self._fitting_encoder(sources.dim)
+        await self._check(sources)
         await self._import_texts(sources)
         await self._import_pictures(sources)
         if self._request.root is not None and self._paths:
             await self._read_files()
-        await self._cache.write(compact, self._request.encoder_id)
+        # Arrays without a row know an encoder, too.
+        await self._cache.write(put_encoder, self._encoder)
+        await self._cache.write(compact, self._encoder.id)
         return self._sentence(sources, time.monotonic() - began)
 
-    async def _enter_encoder(self, dim: int) -> None:
+    async def _fitting_encoder(self, dim: int) -> EncoderRecord:
+        """The encoder as request and cache know it; it is entered with its first vectors."""
         record = _record(self._request, dim)
         known = await self._cache.read(find_encoder, record.id)
         if known is not None and known.dim != dim:
@@ -202,16 +206,29 @@ class ImportRun:
                 f"{known.id} has vectors of {known.dim} numbers in the cache; these have {dim}",
                 hint="Check --encoder: vectors of another encoder need an id of their own.",
             )
-        self._encoder = _completed_from(record, known)
-        await self._cache.write(put_encoder, self._encoder)
+        return _completed_from(record, known)
+
+    async def _check(self, sources: VectorSources) -> None:
+        """Look through all parts, so that one of them that is refused leaves nothing of the others.
+
+        A part that is alone is checked whole when it is read.
+        """
+        for parts, unit in ((sources.texts, Unit.TEXTS), (sources.pictures, Unit.PICTURES)):
+            if len(sources.texts) + len(sources.pictures) > 1:
+                for part in parts:
+                    await self._read(part, unit)
+
+    async def _read(self, part: VectorArray, unit: Unit) -> NamedVectors:
+        pulse = ThreadProgress(
+            partial(self._progress.report, "checking", total=part.rows, unit=unit)
+        )
+        return await on_thread(partial(part.read, pulse), pulse)
 
     async def _import_texts(self, sources: VectorSources) -> None:
         done, total = 0, sources.text_rows
         async for names, vectors in self._batches(sources.texts, Unit.TEXTS):
             self._progress.report("importing texts", done, total, unit=Unit.TEXTS)
-            self._new_texts += await self._cache.write(
-                _write_texts, self._encoder.id, names, vectors
-            )
+            self._new_texts += await self._cache.write(_write_texts, self._encoder, names, vectors)
             done += len(names)
         if total:
             self._progress.report("importing texts", total, total, unit=Unit.TEXTS)
@@ -221,7 +238,7 @@ class ImportRun:
         async for names, vectors in self._batches(sources.pictures, Unit.PICTURES):
             self._progress.report("importing vectors", len(self._paths), total, unit=Unit.PICTURES)
             paths, added = await self._cache.write(
-                _write_pictures, self._encoder.id, self._request.root, names, vectors
+                _write_pictures, self._encoder, self._request.root, names, vectors
             )
             self._paths += paths
             self._new_pictures += added
@@ -240,10 +257,7 @@ class ImportRun:
     ) -> AsyncIterator[tuple[Sequence[str], Vectors]]:
         """Names and vectors of all parts, a block at a time; one part is in memory at once."""
         for part in parts:
-            pulse = ThreadProgress(
-                partial(self._progress.report, "checking", total=part.rows, unit=unit)
-            )
-            named = await on_thread(partial(part.read, pulse), pulse)
+            named = await self._read(part, unit)
             for start in range(0, len(named.names), BLOCK_ROWS):
                 rows = slice(start, start + BLOCK_ROWS)
                 yield named.names[rows], named.vectors[rows]
@@ -337,22 +351,30 @@ def _completed_from(record: EncoderRecord, known: EncoderRecord | None) -> Encod
 
 
 def _write_pictures(
-    db: Database, encoder_id: str, root: Path | None, names: Sequence[str], vectors: Vectors
+    db: Database,
+    encoder: EncoderRecord,
+    root: Path | None,
+    names: Sequence[str],
+    vectors: Vectors,
 ) -> tuple[list[str], int]:
     """Enter pictures by name with their vectors; returns their paths and how many were new."""
+    put_encoder(db, encoder)
     paths = [path_of(root, name) for name in names]
-    return paths, add_embeddings(db, encoder_id, add_names(db, paths), vectors)
+    return paths, add_embeddings(db, encoder.id, add_names(db, paths), vectors)
 
 
-def _write_texts(db: Database, encoder_id: str, texts: Sequence[str], vectors: Vectors) -> int:
+def _write_texts(
+    db: Database, encoder: EncoderRecord, texts: Sequence[str], vectors: Vectors
+) -> int:
     """Enter texts that are not there yet as imported; returns how many."""
-    known = {text for text, record in get_texts(db, encoder_id, texts).items() if record.imported}
+    put_encoder(db, encoder)
+    known = {text for text, record in get_texts(db, encoder.id, texts).items() if record.imported}
     fresh = {
         text: TextRecord(text=text, vector=vector, tokens=0, lost="", imported=True)
         for text, vector in zip(texts, vectors, strict=True)
         if text not in known
     }
-    put_texts(db, encoder_id, list(fresh.values()))
+    put_texts(db, encoder.id, list(fresh.values()))
     return len(fresh)
 
 

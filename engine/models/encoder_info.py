@@ -48,6 +48,8 @@ class EncoderInfo:
     """What its texts may be written in."""
     spec: InputSpec
     """How it wants its pictures."""
+    local_way: str
+    """How its patches and tokens come into the joint space: states of two ways never mix."""
 
     @property
     def record(self) -> EncoderRecord:
@@ -79,6 +81,7 @@ def read_encoder_info(source: str, identity: str) -> EncoderInfo:
         logit_scale=_logit_scale(folder),
         languages=languages_of(config, family),
         spec=read_input_spec(folder),
+        local_way=family.patches,
     )
 
 

@@ -56,6 +56,36 @@ class TextEmbeddings:
     """The words of each text that the tower cut off; empty where it read them all."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PatchStates:
+    """What an encoder makes of each patch of some pictures, in the space of texts.
+
+    The way there is that of its family: engine/workers/local_states.py.
+    """
+
+    vectors: FloatArray
+    """Unit length, [n, rows * columns, dim], row by row from the top left of the prepared
+    picture, which a crop may have cut (`InputSpec`)."""
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TokenStates:
+    """What an encoder makes of each token of a text; padding and the marks at its ends are out."""
+
+    text: str
+    vectors: FloatArray
+    """Unit length, [tokens, dim]; none for a text without tokens."""
+    spans: tuple[tuple[int, int], ...]
+    """Start and end of each token in the text."""
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The tokens as they stand in the text."""
+        return tuple(self.text[start:end] for start, end in self.spans)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderState:
     """What the process of one encoder is doing."""
@@ -126,6 +156,29 @@ class Encoders:
         if not len(pixels):
             return np.zeros((0, info.dim), np.float32)
         return _vectors(await self._host(info).call("pixels", {}, [pixels], PICTURE_PRIORITY))
+
+    async def patch_states(self, source: str, pixels: NDArray[np.uint8]) -> PatchStates:
+        """What is made of each patch of pictures that `prepare` made, [n, height, width, 3], n > 0.
+
+        Give some tens at most: all states of a call cross at once.
+        """
+        info = await self.describe(source)
+        reply = await self._host(info).call("patches", {}, [pixels], PICTURE_PRIORITY)
+        rows, columns = (int(str(side)) for side in reply.items("grid"))
+        return PatchStates(vectors=_vectors(reply), rows=rows, columns=columns)
+
+    async def token_states(self, source: str, texts: Sequence[str]) -> list[TokenStates]:
+        """What is made of each token of some texts; they go before all pictures that wait."""
+        info = await self.describe(source)
+        reply = await self._host(info).call("tokens", {"texts": list(texts)}, [], TEXT_PRIORITY)
+        return [
+            TokenStates(
+                text=text,
+                vectors=vectors.astype(np.float32, copy=False),
+                spans=_spans(spans),
+            )
+            for text, vectors, spans in zip(texts, reply.arrays, reply.items("spans"), strict=True)
+        ]
 
     async def probe(self) -> str:
         """Say on which device, and in which number format, models run here."""
@@ -241,6 +294,12 @@ def _forget(loading: "asyncio.Task[LoadedEncoder]") -> None:
     """Take note of an error that nobody waited for any more."""
     if not loading.cancelled():
         loading.exception()
+
+
+def _spans(found: Json) -> tuple[tuple[int, int], ...]:
+    """Pairs of whole numbers out of a message."""
+    pairs = np.array(found, dtype=np.int64).reshape(-1, 2).tolist()
+    return tuple((start, end) for start, end in pairs)
 
 
 def _vectors(reply: Reply) -> FloatArray:

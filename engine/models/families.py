@@ -1,8 +1,8 @@
 """The families of encoders that the program can run: one table, and what follows from it.
 
 Adding a family means adding an entry to FAMILIES: how its configuration is told apart, which
-classes of transformers load it, how its texts are read, and how its pictures are prepared where
-its files do not say.
+classes of transformers load it, how its texts are read, how its pictures are prepared where
+its files do not say, and how its patches and tokens come into the space of both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from engine.errors import ModelUnusableError
 from engine.models.messages import Json, Reply, WireError
+from engine.states import PatchWay
 
 Triple = tuple[float, float, float]
 
@@ -52,6 +53,10 @@ class Family:
     """Its text tower was trained on texts without ASCII punctuation."""
     pictures: PictureDefaults | None = None
     """None where the defaults of CLIP hold."""
+    patches: PatchWay = PatchWay.KEYS
+    """How the patches of a picture come into the shared space."""
+    token_projection: str = "text_projection"
+    """The module, by its path in the model, that takes the states of tokens there."""
 
 
 CLIP_PICTURES = PictureDefaults(
@@ -90,6 +95,8 @@ FAMILIES = (
         pads_texts=True,
         lowers_case=True,
         pictures=_SIGLIP_PICTURES,
+        patches=PatchWay.POOLED,
+        token_projection="text_model.head",
     ),
     Family(
         name="siglip",
@@ -102,6 +109,8 @@ FAMILIES = (
         lowers_case=True,
         drops_punctuation=True,
         pictures=_SIGLIP_PICTURES,
+        patches=PatchWay.POOLED,
+        token_projection="text_model.head",
     ),
 )
 

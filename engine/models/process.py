@@ -31,7 +31,8 @@ _ROOT = Path(os.path.realpath(wire.__file__)).parents[2]
 _READ_LIMIT = 8 << 20
 _LOG_LIMIT = 1 << 20
 _LAST_WORDS = 2000
-_TICKS = 8
+_TICKS = 40
+"""Into which the silence that is allowed is parted: it is exceeded by one of them at most."""
 _START_S = 60.0
 
 OnEvent = Callable[[Mapping[str, Json]], None]

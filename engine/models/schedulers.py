@@ -64,7 +64,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
             name="euler-a",
             class_name="EulerAncestralDiscreteScheduler",
             label="Euler a",
-            other_labels=("euler_a", "euler_ancestral", "k_euler_a"),
+            other_labels=("euler_a", "euler_ancestral", "k_euler_a", "k_euler_ancestral"),
             steps=30,
             # diffusers raises NotImplementedError at its first step.
             reads_clean=False,

@@ -20,8 +20,9 @@ from engine.results import FloatArray, IdArray
 
 MOST_RESIDENT = 2
 """Encoders whose matrices stay in memory: a person switches between two, not among ten."""
-MOST_DERIVED = 3
-"""Backgrounds of texts in two languages, and of pictures."""
+MOST_DERIVED = 4
+"""Backgrounds of texts in two languages, and of pictures, and the pictures as a matcher sees them.
+"""
 _TILE = 256
 
 T = TypeVar("T")

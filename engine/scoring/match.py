@@ -72,6 +72,12 @@ class MatchContext:
         """What background texts of a language reach by a scorer."""
         return self.zeros.get((scorer, language if language in self.backgrounds else ""))
 
+    @property
+    def seen(self) -> FloatArray:
+        """The pictures as the matcher takes them, [k, N]; computed once for them."""
+        assert self.matcher is not None
+        return self.matrix.derived(self.matcher, self.matcher.head.see)
+
     def matcher_of(self, scorer: str) -> Matcher | None:
         """The matcher that takes part in a scorer."""
         return self.matcher if scorer == ScorerKind.MATCH else None
@@ -141,19 +147,20 @@ def match_logits(
     """The logit of a text [dim] for every picture as a pair, [N]; `cosine` [N] is theirs."""
     if context.matcher is None:
         return label_free_logits(context, text, cosine, language)
-    logits = context.matcher.logits(text, context.matrix.columns)
+    logits = context.matcher.head.logits(text, context.seen)
     if context.adds_label_free(language):
         logits += label_free_logits(context, text, cosine, language)
     return logits
 
 
 def match_pair_logits(
-    context: MatchContext, texts: FloatArray, pictures: FloatArray, languages: Sequence[str]
+    context: MatchContext, texts: FloatArray, pictures: IdArray, languages: Sequence[str]
 ) -> FloatArray | None:
-    """The same of texts, each for one picture, rows [n, dim] of both; None where not by pairs."""
+    """The same of texts [n, dim], each for one picture by index; None where not by pairs."""
     if context.matcher is None or any(map(context.adds_label_free, set(languages))):
         return None
-    return context.matcher.pair_logits(texts, pictures)
+    seen = np.ascontiguousarray(context.seen[:, pictures])
+    return context.matcher.head.pair_logits(texts, seen)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -266,7 +273,7 @@ def at_once(context: MatchContext, scorer: str, pictures: int) -> int:
 def _matcher_seconds(context: MatchContext, scorer: str) -> float:
     """For a text and a picture."""
     matcher = context.matcher_of(scorer)
-    return 0.0 if matcher is None else matcher.w1.size / 4 * _WEIGHT_S
+    return 0.0 if matcher is None else matcher.head.pair_weights * _WEIGHT_S
 
 
 def sampled(picture_ids: IdArray, most: int) -> tuple[IdArray, int]:
@@ -311,8 +318,7 @@ def measure_zero(
     chosen = zero_sample(context, scorer, language, rows, most)
     tally = Tally.empty(len(context.background(language).random))
     for part in blocks(context, scorer, chosen):
-        columns = np.ascontiguousarray(context.matrix.columns[:, part])
-        tally = tally.joined(background_logits(context, scorer, language, columns))
+        tally = tally.joined(background_logits(context, scorer, language, part))
     return zero_of(context, scorer, language, tally, len(rows))
 
 
@@ -365,18 +371,20 @@ def with_zeros(context: MatchContext, scorers: Sequence[str]) -> MatchContext:
 
 
 def background_logits(
-    context: MatchContext, scorer: str, language: str, columns: FloatArray
+    context: MatchContext, scorer: str, language: str, rows: IdArray
 ) -> FloatArray:
-    """The logits of the random background texts for pictures [dim, n], [B, n].
+    """The logits of the random background texts for some pictures, [B, n].
 
     They are -inf where a text's place is taken by what that picture is part of.
     """
     background, matcher = context.background(language), context.matcher_of(scorer)
     random, scale = background.random, context.logit_scale
+    columns = np.ascontiguousarray(context.matrix.columns[:, rows])
     if matcher is None:
         logits = label_free.logits_of(background, random, columns, scale)
     else:
-        logits = np.stack([matcher.logits(text, columns) for text in random])
+        seen = np.ascontiguousarray(context.seen[:, rows])
+        logits = np.stack([matcher.head.logits(text, seen) for text in random])
         if context.adds_label_free(language):
             logits += label_free.logits_of(background, random, columns, scale)
     for made_of in background.pictures:

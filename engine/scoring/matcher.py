@@ -1,9 +1,4 @@
-"""`match` by a trained matcher: a perceptron over [t; i; |t - i|; t * i], applied to a library.
-
-    match = sigmoid(W2 . ReLU(W1 x + b1) + b2),  x = [t; i; |t - i|; t * i]
-
-W1 is used in four blocks, so that x is never built: W1 x = Wt t + (Wi + Wh diag(t)) i + Wd |t - i|.
-"""
+"""A trained matcher: a head (engine/scoring/heads.py), the encoder it is for, and its report."""
 
 from dataclasses import dataclass
 
@@ -13,29 +8,21 @@ from engine.collections import BUILT_IN
 from engine.errors import ModelUnusableError
 from engine.numbers import finite
 from engine.results import FloatArray
-from engine.untrusted.arrays import read_tensors
-
-CHUNK = 4096
-"""Pictures at a time: their differences, 8 MB at 512 numbers, stay in the processor's cache."""
+from engine.scoring.heads import HEADS, Head
+from engine.states import HeadKind
+from engine.untrusted.arrays import read_tensors, tensors_header
 
 _MOST_LOGIT = 1e9
 """A bound on the logits of unit vectors; of a trained matcher it is in the thousands."""
-_NAMES = ("w1", "b1", "w2", "b2")
 _HINT = "Train one for this encoder: t2itui train; t2itui models remove N drops this one."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Matcher:
-    """The weights of a matcher, all float32."""
+    """A matcher as it was read."""
 
-    w1: FloatArray
-    """[hidden, 4 dim], in the order t, i, |t - i|, t * i."""
-    b1: FloatArray
-    """[hidden]."""
-    w2: FloatArray
-    """[1, hidden]."""
-    b2: FloatArray
-    """[1]."""
+    kind: HeadKind
+    head: Head
     encoder_id: str
     report: str
     """JSON: what was measured when it was trained."""
@@ -48,36 +35,11 @@ class Matcher:
     @property
     def dim(self) -> int:
         """Numbers in an embedding."""
-        return int(self.w1.shape[1]) // 4
+        return self.head.dim
 
     def logits(self, text: FloatArray, columns: FloatArray) -> FloatArray:
-        """Match logits of a text [dim] for N pictures, given as columns [dim, N]; float32 [N]."""
-        w_text, w_picture, w_difference, w_product = np.split(self.w1, 4, axis=1)
-        constant = (w_text @ text + self.b1)[:, None]
-        w_both = w_picture + w_product * text
-        count = columns.shape[1]
-        logits = np.empty(count, np.float32)
-        difference = np.empty((self.dim, min(CHUNK, count)), np.float32)
-        for start in range(0, count, CHUNK):
-            part = columns[:, start : start + CHUNK]
-            apart = difference[:, : part.shape[1]]
-            np.abs(np.subtract(part, text[:, None], out=apart), out=apart)
-            hidden = w_both @ part
-            hidden += w_difference @ apart
-            hidden += constant
-            np.maximum(hidden, 0, out=hidden)
-            logits[start : start + CHUNK] = (self.w2 @ hidden)[0] + self.b2
-        return logits
-
-    def pair_logits(self, texts: FloatArray, pictures: FloatArray) -> FloatArray:
-        """Match logits of n texts, each for one picture, rows [n, dim] of both; float32 [n]."""
-        logits = np.empty(len(texts), np.float32)
-        for start in range(0, len(texts), CHUNK):
-            t, i = texts[start : start + CHUNK], pictures[start : start + CHUNK]
-            x = np.concatenate([t, i, np.abs(t - i), t * i], axis=1)
-            hidden = np.maximum(x @ self.w1.T + self.b1, 0)
-            logits[start : start + CHUNK] = (hidden @ self.w2.T + self.b2)[:, 0]
-        return logits
+        """Match logits of a text [dim] for pictures known by their embeddings alone, [dim, N]."""
+        return self.head.logits(text, self.head.see(columns))
 
 
 def matcher_words(matcher_id: int | None, shipped: int | None) -> str:
@@ -97,7 +59,8 @@ def read_matcher(weights: bytes, encoder_id: str) -> Matcher:
     """
     try:
         tensors, metadata = read_tensors(weights)
-        arrays = {name: tensors[name] for name in _NAMES}
+        kind = _kind(metadata.get("head", HeadKind.MLP))
+        head = HEADS[kind].read(tensors)
         floor = metadata.get("pair_floor")
         pair_floor = None if floor is None else finite(floor)
     except KeyError as error:
@@ -106,10 +69,8 @@ def read_matcher(weights: bytes, encoder_id: str) -> Matcher:
     except ValueError as error:
         raise ModelUnusableError(f"the matcher is damaged: {error}", hint=_HINT) from error
     matcher = Matcher(
-        w1=arrays["w1"],
-        b1=arrays["b1"],
-        w2=arrays["w2"],
-        b2=arrays["b2"],
+        kind=kind,
+        head=head,
         encoder_id=metadata.get("encoder_id", ""),
         report=metadata.get("report", "{}"),
         pair_floor=pair_floor,
@@ -121,25 +82,38 @@ def read_matcher(weights: bytes, encoder_id: str) -> Matcher:
             f" not for {encoder_id}",
             hint=_HINT,
         )
-    _check(matcher)
+    _check(head)
     return matcher
 
 
-def about_matcher(encoder_id: str, report: str, *, knows_false_texts: bool) -> dict[str, str]:
+def head_of(weights: bytes) -> HeadKind | None:
+    """The head of a whole safetensors file, by its header alone; None where it cannot be read."""
+    try:
+        return _kind(tensors_header(weights).metadata.get("head", HeadKind.MLP))
+    except (ValueError, ModelUnusableError):
+        return None
+
+
+def about_matcher(
+    encoder_id: str, report: str, *, knows_false_texts: bool, head: HeadKind = HeadKind.MLP
+) -> dict[str, str]:
     """The free text of a matcher's safetensors header, as `read_matcher` reads it."""
-    found = {"encoder_id": encoder_id, "report": report}
+    found = {"encoder_id": encoder_id, "report": report, "head": head.value}
     return found | {"pair_floor": "0.0", "label_free": "0"} if knows_false_texts else found
 
 
-def _check(matcher: Matcher) -> None:
-    hidden = matcher.b1.shape[0] if matcher.b1.ndim == 1 else 0
-    expected = (hidden, matcher.w1.shape[-1]), (hidden,), (1, hidden), (1,)
-    found = matcher.w1.shape, matcher.b1.shape, matcher.w2.shape, matcher.b2.shape
-    if not hidden or found != expected or matcher.w1.shape[1] % 4:
-        raise ModelUnusableError(f"the matcher has weights of wrong shapes: {found}", hint=_HINT)
-    arrays = (matcher.w1, matcher.b1, matcher.w2, matcher.b2)
-    if not all(np.isfinite(array).all() for array in arrays):
+def _kind(name: str) -> HeadKind:
+    """The head of a name; files that name none are of the first one."""
+    if name not in HEADS:
+        raise ModelUnusableError(
+            f"the matcher has a head of a kind that this program does not know: {name[:40]!r}",
+            hint="It may come from a newer version.",
+        )
+    return HeadKind(name)
+
+
+def _check(head: Head) -> None:
+    if not all(np.isfinite(array).all() for array in head.arrays().values()):
         raise ModelUnusableError("the matcher has weights that are not finite", hint=_HINT)
-    w1, b1, w2, b2 = (np.abs(array, dtype=np.float64) for array in arrays)
-    if float((w2 @ (w1.sum(axis=1) + b1) + b2)[0]) > _MOST_LOGIT:
+    if not head.most_logit() <= _MOST_LOGIT:
         raise ModelUnusableError("the matcher has weights beyond all measure", hint=_HINT)

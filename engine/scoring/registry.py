@@ -16,7 +16,7 @@ from engine.errors import RequestError
 from engine.states import ScorerKind
 
 if TYPE_CHECKING:
-    from engine.results import FloatArray
+    from engine.results import FloatArray, IdArray
     from engine.scoring.match import MatchContext
 
 
@@ -37,11 +37,14 @@ class PairLogits(Protocol):
         self,
         context: MatchContext,
         texts: FloatArray,
-        pictures: FloatArray,
+        pictures: IdArray,
         languages: Sequence[str],
         /,
     ) -> FloatArray | None:
-        """Float32 [n], from unit rows [n, dim] of both; None where it takes the whole library."""
+        """Float32 [n], from unit texts [n, dim] and the indices of their pictures [n].
+
+        None where it takes the whole library.
+        """
         ...
 
 
@@ -73,9 +76,9 @@ def _cosine(
 
 
 def _pair_cosine(
-    _context: MatchContext, texts: FloatArray, pictures: FloatArray, _languages: Sequence[str]
+    context: MatchContext, texts: FloatArray, pictures: IdArray, _languages: Sequence[str]
 ) -> FloatArray:
-    products: FloatArray = (texts * pictures).sum(axis=1)
+    products: FloatArray = (texts * context.matrix.vectors(pictures)).sum(axis=1)
     return products
 
 
@@ -88,7 +91,7 @@ def _match(
 
 
 def _pair_match(
-    context: MatchContext, texts: FloatArray, pictures: FloatArray, languages: Sequence[str]
+    context: MatchContext, texts: FloatArray, pictures: IdArray, languages: Sequence[str]
 ) -> FloatArray | None:
     from engine.scoring.match import match_pair_logits
 
@@ -132,8 +135,6 @@ SCORERS = MappingProxyType(
                 needs_background=True,
                 is_evaluated=True,
             ),
-            # Its scores come from the process that trained it.
-            Scorer(name=ScorerKind.TWO_BRANCH, gives_probability=True),
             Scorer(
                 name=ScorerKind.FUSION,
                 fuses=(ScorerKind.COSINE, ScorerKind.MATCH),

@@ -15,12 +15,11 @@ import numpy as np
 from cache.embeddings import EncoderRecord, vectors_of
 from cache.pictures import find_by_sha, pictures_at, shown_pictures
 from cache.store import Cache
-from engine import disk, numbers
+from engine import disk
 from engine.errors import OfflineError, PictureError, RequestError
 from engine.file_types import SUFFIXES
-from engine.library.decoders import DecoderProcess, DecoderSettings, RefusedFile
+from engine.library.decoders import DecoderProcess, DecoderSettings, read_picture
 from engine.library.folders import readable
-from engine.library.plan import FileTask
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 from engine.search.query import BY_CONTENT, BY_FILE, Term
@@ -167,15 +166,11 @@ class QueryPictures:
             )
         )
         try:
-            outcome = await decoder.read(await asyncio.to_thread(_task, reference.path))
-        except OSError as error:
-            raise PictureError(f"{reference.name} cannot be read: {error.strerror}") from error
+            content = await read_picture(decoder, reference.path)
         finally:
             await decoder.aclose()
-        if isinstance(outcome, RefusedFile) or outcome.pixels is None:
-            reason = outcome.reason if isinstance(outcome, RefusedFile) else "it has no pixels"
-            raise PictureError(f"{reference.name}: {reason}")
-        vectors = await self._encoders.embed_pixels(source, outcome.pixels[None])
+        assert content.pixels is not None
+        vectors = await self._encoders.embed_pixels(source, content.pixels[None])
         vector: FloatArray = vectors[0]
         return vector
 
@@ -206,7 +201,3 @@ def path_of(name: str) -> str:
 def _hash(path: str) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _task(path: str) -> FileTask:
-    return FileTask(path, *numbers.stamp(Path(path).stat()), None, False, False)

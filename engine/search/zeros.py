@@ -193,7 +193,7 @@ class Zeros:
         if matcher is None:
             return ScorerKind.LABEL_FREE
         if self._matcher is None or self._matcher[0] is not matcher:
-            weights = digest_of(matcher.w1, matcher.b1, matcher.w2, matcher.b2)
+            weights = digest_of(*matcher.head.arrays().values())
             about = f"{matcher.pair_floor} {matcher.adds_label_free}"
             self._matcher = matcher, f"{weights} {about}"
         return self._matcher[1]
@@ -375,8 +375,7 @@ class MeasureJob:
 
 def _scored(context: MatchContext, rows: IdArray) -> FloatArray:
     """The logits of the background texts for some pictures."""
-    columns = np.ascontiguousarray(context.matrix.columns[:, rows])
-    return background_logits(context, ScorerKind.MATCH, "", columns)
+    return background_logits(context, ScorerKind.MATCH, "", rows)
 
 
 def _on_one_core(context: MatchContext, rows: IdArray) -> FloatArray:

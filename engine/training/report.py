@@ -19,7 +19,7 @@ from engine.evaluation.results import (
 from engine.jobs.codec import request_to_json
 from engine.models.messages import Reply
 from engine.requests import TrainRequest
-from engine.states import Direction, QuerySet, ScorerKind
+from engine.states import Direction, HeadKind, LossKind, QuerySet, ScorerKind
 from engine.training.routing import RoutedTexts
 from engine.training.split import SplitSizes
 from engine.untrusted.documents import parse_object
@@ -61,6 +61,8 @@ class TrainingReport:
     swaps: tuple[SwapFigures, ...]
     routing: tuple[RoutingFigures, ...]
     calibration: tuple[CalibrationFigures, ...]
+    head: str = HeadKind.MLP
+    loss: str = LossKind.BCE
     by_size: tuple[SizeCurve, ...] = ()
     """Routing by library size; reports of older versions have none."""
 
@@ -109,6 +111,8 @@ def make_report(
     }
     return TrainingReport(
         version=VERSION,
+        head=request.head,
+        loss=request.loss,
         data=held_out.data.name,
         encoder=held_out.encoder.id,
         request=request_to_json(request),

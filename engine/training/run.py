@@ -26,13 +26,13 @@ from engine.models.encoders import Encoders
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.requests import TrainRequest
-from engine.results import FloatArray
 from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.heads import HEADS
 from engine.scoring.match import MatchContext
 from engine.scoring.matcher import Matcher, about_matcher, read_matcher
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
-from engine.states import DataKind, FitStage, ScorerKind, Unit
+from engine.states import DataKind, FitStage, HeadKind, ScorerKind, Unit
 from engine.training.report import TrainingReport, make_report
 from engine.training.routing import RoutedTexts, route_texts
 from engine.training.split import DataSplit, SplitSizes, as_arrays, split
@@ -58,8 +58,8 @@ class _Fitted:
     """What a fit came to, before it was measured."""
 
     matcher: Reply
-    two_branch: Reply | None
-    """A two-branch network, and its scores of what is held out."""
+    beside: dict[HeadKind, Reply]
+    """Other heads, for the report alone."""
     parts: DataSplit
 
     @property
@@ -95,7 +95,8 @@ class TrainingRun:
             report(JobNote(job_id=job_id, message=warning))
         fitted = await self._fitted(material, job_id, report)
         encoder_id = material.encoder.id
-        matcher = read_matcher(_file(fitted, encoder_id, "{}"), encoder_id)
+        head = HeadKind(self._request.head)
+        matcher = read_matcher(_file(fitted.matcher, head, fitted.parts, "{}"), encoder_id)
         context = await self._context(fitted.held_out, matcher)
         measuring = await self._measure(fitted, context, job_id, report)
         routed = await self._route(fitted.parts, context, job_id, report)
@@ -114,16 +115,14 @@ class TrainingRun:
         """Learn from a part of the data, hold another one out."""
         request = self._request
         parts = split(material, request.validation, request.held_out, request.seed)
-        two_branch = None
+        beside = {}
         async with self._worker() as worker:
-            matcher = await self._fit(worker, ScorerKind.MATCHER, parts, job_id, report)
-            if request.with_two_branch:
-                two_branch = await self._fit(worker, ScorerKind.TWO_BRANCH, parts, job_id, report)
-        return _Fitted(
-            matcher=matcher,
-            two_branch=two_branch,
-            parts=parts,
-        )
+            head = HeadKind(request.head)
+            matcher = await self._fit(worker, head, request.loss, parts, job_id, report)
+            for other in map(HeadKind, request.beside):
+                loss = HEADS[other].losses[0]
+                beside[other] = await self._fit(worker, other, loss, parts, job_id, report)
+        return _Fitted(matcher=matcher, beside=beside, parts=parts)
 
     @asynccontextmanager
     async def _worker(self) -> AsyncIterator[WorkerProcess]:
@@ -143,21 +142,21 @@ class TrainingRun:
         return {"hidden": request.hidden, "epochs": request.epochs, "seed": request.seed}
 
     async def _fit(
-        self, worker: WorkerProcess, kind: str, parts: DataSplit, job_id: int, report: Report
+        self,
+        worker: WorkerProcess,
+        head: HeadKind,
+        loss: str,
+        parts: DataSplit,
+        job_id: int,
+        report: Report,
     ) -> Reply:
-        settings = self._fit_settings()
-        arrays = [
-            *as_arrays(parts.train),
-            *as_arrays(parts.validation),
-            parts.held_out.texts,
-            parts.held_out.pictures,
-        ]
-        key = _key(kind, settings, arrays)
-        checkpoint = str(self._settings.home / "training" / f"{key}.safetensors")
-        fields: dict[str, Json] = {"kind": kind, "settings": settings, "checkpoint": checkpoint}
+        arrays = [*as_arrays(parts.train), *as_arrays(parts.validation)]
+        asked: dict[str, Json] = {"head": head, "loss": loss, "settings": self._fit_settings()}
+        checkpoint = str(self._settings.home / "training" / f"{_key(asked, arrays)}.safetensors")
+        fields: dict[str, Json] = {**asked, "checkpoint": checkpoint}
 
         def hear(event: Mapping[str, Json]) -> None:
-            _pass_on(event, kind, job_id, report)
+            _pass_on(event, head, job_id, report)
 
         return await worker.call("fit", fields, arrays, on_event=hear)
 
@@ -176,20 +175,23 @@ class TrainingRun:
         pulse = ThreadProgress(lambda _: None)
         report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
         asked = self._request.as_evaluation()
-        given: dict[str, FloatArray] = {}
-        if fitted.two_branch is not None:
-            given[ScorerKind.TWO_BRANCH] = np.asarray(fitted.two_branch.arrays[-1], np.float32)
-
-        shipped = await asyncio.to_thread(shipped_matcher, fitted.held_out.encoder.id)
+        encoder_id = fitted.held_out.encoder.id
+        others: dict[str, Matcher] = {
+            head: read_matcher(_file(reply, head, fitted.parts, "{}"), encoder_id)
+            for head, reply in fitted.beside.items()
+        }
+        shipped = await asyncio.to_thread(shipped_matcher, encoder_id)
+        if shipped is not None:
+            others[ScorerKind.SHIPPED] = shipped
 
         def work() -> Measuring:
             measuring = Measuring(fitted.held_out, context, asked, pulse.advance)
-            measuring.run((*asked.scorers, *given, ScorerKind.FUSION), given)
-            if shipped is not None:
-                beside = replace(context, matcher=shipped)
+            measuring.run((*asked.scorers, ScorerKind.FUSION))
+            for name, matcher in others.items():
+                beside = replace(context, matcher=matcher)
                 other = Measuring(fitted.held_out, beside, asked, pulse.advance)
                 other.run((ScorerKind.MATCH,))
-                measuring.figures.add(other.figures, ScorerKind.SHIPPED)
+                measuring.figures.add(other.figures, name)
             return measuring
 
         return await on_thread(work, pulse, wait=True)
@@ -211,49 +213,48 @@ class TrainingRun:
         self, found: TrainingReport, fitted: _Fitted, encoder_id: str
     ) -> TrainedMatcher:
         text = found.as_json()
-        weights = _file(fitted, encoder_id, text)
+        head = HeadKind(self._request.head)
+        weights = _file(fitted.matcher, head, fitted.parts, text)
         kept = None
         if found.is_better or self._request.force:
             kept = await self._cache.write(add_matcher, encoder_id, weights, text)
         return TrainedMatcher(id=kept, weights=weights, report=found)
 
 
-def _file(fitted: _Fitted, encoder_id: str, report: str) -> bytes:
+def _file(fitted: Reply, head: HeadKind, parts: DataSplit, report: str) -> bytes:
     """A matcher's whole safetensors file, with the report inside."""
-    matcher = fitted.matcher
-    names = matcher.texts("names")
     arrays = {
         name: np.ascontiguousarray(array, np.float32)
-        for name, array in zip(names, matcher.arrays[:-1], strict=True)
+        for name, array in zip(fitted.texts("names"), fitted.arrays, strict=True)
     }
     # Scenes are learned from with false texts of the kind that they are asked.
-    knows = fitted.held_out.data.kind == DataKind.STORYBOOK
-    return safetensors.numpy.save(
-        arrays, about_matcher(encoder_id, report, knows_false_texts=knows)
-    )
+    knows = parts.held_out.data.kind == DataKind.STORYBOOK
+    encoder_id = parts.held_out.encoder.id
+    about = about_matcher(encoder_id, report, knows_false_texts=knows, head=head)
+    return safetensors.numpy.save(arrays, about)
 
 
-def _key(kind: str, settings: Mapping[str, Json], arrays: Sequence[NDArray[np.generic]]) -> str:
+def _key(asked: Mapping[str, Json], arrays: Sequence[NDArray[np.generic]]) -> str:
     """The same for the same training: what a checkpoint is found by."""
-    digest = hashlib.sha256(json.dumps([kind, dict(settings)], sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(dict(asked), sort_keys=True).encode())
     for array in arrays:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
 
 
-def _pass_on(event: Mapping[str, Json], kind: str, job_id: int, report: Report) -> None:
+def _pass_on(event: Mapping[str, Json], head: HeadKind, job_id: int, report: Report) -> None:
     stage = str(event.get("stage", ""))
     if stage in _STAGES:
         report(JobProgress(job_id=job_id, stage=_STAGES[stage], done=0, total=0))
         return
-    progress = _progress(event, kind, job_id)
+    progress = _progress(event, head, job_id)
     report(
         JobProgress(
             job_id=job_id,
-            stage=f"fitting the {kind}"
+            stage=f"fitting the {head} head"
             if progress.stage is FitStage.METRIC
-            else f"fitting the {kind}, epochs",
+            else f"fitting the {head} head, epochs",
             done=progress.step,
             total=progress.steps,
             unit=Unit.STEPS,
@@ -263,11 +264,11 @@ def _pass_on(event: Mapping[str, Json], kind: str, job_id: int, report: Report) 
     report(progress)
 
 
-def _progress(event: Mapping[str, Json], kind: str, job_id: int) -> TrainingProgress:
+def _progress(event: Mapping[str, Json], head: HeadKind, job_id: int) -> TrainingProgress:
     numbers = {n: float(v) for n, v in event.items() if isinstance(v, int | float)}
     return TrainingProgress(
         job_id=job_id,
-        what=kind,
+        what=head,
         stage=FitStage(str(event["stage"])),
         step=int(numbers["step"]),
         steps=int(numbers["steps"]),

@@ -21,6 +21,7 @@ from engine.jobs.jobs import JobWork
 from engine.library.indexing import Indexer, Measure
 from engine.models.encoders import Encoders
 from engine.requests import TrainRequest
+from engine.scoring.heads import check_head, check_loss
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.settings import EngineSettings
 from engine.training.report import read_report, summary
@@ -178,6 +179,9 @@ def check(request: TrainRequest) -> None:
     if request.validation + request.held_out > 0.9:
         message = "the validation and held-out parts leave nothing to learn from"
         raise RequestError(message, field="held_out")
+    check_loss(request.head, request.loss)
+    for head in request.beside:
+        check_head(head, field="beside")
     for field, least in (("hidden", 4), ("epochs", 0)):
         if getattr(request, field) < least:
             message = "a matcher needs 4 hidden units or more, and no negative epochs"

@@ -76,7 +76,10 @@ def read_tensors(content: bytes) -> tuple[dict[str, NDArray[np.float32]], Mappin
     for name, entry in header.tensors.items():
         if entry.dtype in _NUMPY:
             values = _values(entry.dtype, content[entry.start : entry.end])
-            found[name] = values.reshape(entry.shape)
+            try:
+                found[name] = values.reshape(entry.shape)
+            except (ValueError, OverflowError) as error:
+                raise UntrustedError(f"no array has the shape of {name[:60]}") from error
     return found, header.metadata
 
 
@@ -104,8 +107,10 @@ def _header(file: BinaryIO, size: int) -> TensorsHeader:
     values = parse_object(file.read(length))
     metadata = values.pop("__metadata__", None)
     named = metadata.items() if isinstance(metadata, dict) else ()
+    tensors = {name: _entry(name, value, start, size) for name, value in values.items()}
+    _check_apart(tensors)
     return TensorsHeader(
-        tensors={name: _entry(name, value, start, size) for name, value in values.items()},
+        tensors=tensors,
         metadata={name: value for name, value in named if isinstance(value, str)},
     )
 
@@ -122,6 +127,15 @@ def _entry(name: str, value: Json, start: int, size: int) -> TensorEntry:
             if low <= high <= size and fits and len(sides) <= _MOST_DIMENSIONS:
                 return TensorEntry(dtype=dtype, shape=tuple(sides), start=low, end=high)
     raise UntrustedError(f"its header does not fit its content: {name[:60]}")
+
+
+def _check_apart(tensors: Mapping[str, TensorEntry]) -> None:
+    """Refuse tensors that share bytes: a small file would be as much in memory as it likes."""
+    end = 0
+    for name, entry in sorted(tensors.items(), key=lambda each: (each[1].start, each[1].end)):
+        if entry.start < end:
+            raise UntrustedError(f"its tensors lie over each other: {name[:60]}")
+        end = entry.end
 
 
 def _wholes(value: Json) -> list[int] | None:
@@ -153,17 +167,29 @@ def read_npz(path: Path, wanted: tuple[str, ...]) -> dict[str, Array]:
         raise
     except Exception as error:
         # numpy, zipfile and zlib raise anything on damaged files.
-        raise UntrustedError(str(error) or type(error).__name__) from error
+        raise UntrustedError(_first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    """What an error says; more than a line is advice that does not hold here."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+_PACKED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""How numpy packs. The others unpack a few kilobytes into gigabytes before anybody can look."""
 
 
 def _members(archive: zipfile.ZipFile, wanted: tuple[str, ...]) -> dict[str, Array]:
-    sizes = {each.filename.removesuffix(".npy"): each.file_size for each in archive.infolist()}
+    found = {each.filename.removesuffix(".npy"): each for each in archive.infolist()}
+    sizes = {name: each.file_size for name, each in found.items()}
     if not set(wanted) <= set(sizes):
-        found = ", ".join(sorted(sizes)[:20])
+        listed = ", ".join(sorted(sizes)[:20])
         raise UntrustedError(
-            f"it has the arrays {found or 'none'};"
+            f"it has the arrays {listed or 'none'};"
             f" {' and '.join(f'`{name}`' for name in wanted)} are needed"
         )
+    if any(found[name].compress_type not in _PACKED for name in wanted):
+        raise UntrustedError("it is packed otherwise than numpy does it")
     size = sum(sizes[name] for name in wanted)
     if size > machine_memory():
         raise UntrustedError(f"it unpacks to {size:,} bytes, more than this machine has")
@@ -186,7 +212,7 @@ def map_npy(path: Path) -> Array:
             raise
         except Exception as error:
             # numpy raises anything on damaged files.
-            raise UntrustedError(str(error) or type(error).__name__) from error
+            raise UntrustedError(_first_line(error)) from error
     return array
 
 
@@ -201,7 +227,7 @@ def _check_npy(file: IO[bytes], size: int) -> None:
         raise UntrustedError(f"version {version[0]}.{version[1]} of numpy's format is not known")
     if dtype.hasobject:
         raise UntrustedError("it holds Python objects, which are never loaded")
-    if dtype.kind not in _PLAIN_KINDS:
+    if dtype.kind not in _PLAIN_KINDS or not dtype.itemsize:
         raise UntrustedError(f"it holds {dtype}, neither numbers nor text")
     if any(side < 0 for side in shape) or file.tell() + math.prod(shape) * dtype.itemsize != size:
         raise UntrustedError("its length does not fit its header")

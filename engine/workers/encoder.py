@@ -1,7 +1,7 @@
 """The process of one encoder: `python -m engine.workers.encoder FOLDER DEVICE DTYPE`.
 
-Calls: `load`, `texts`, `pixels`, `device`. Torch is imported by the first call that needs it, so
-that the process listens, and can be told to end, from its first moment.
+Calls: `load`, `texts`, `pixels`, `patches`, `tokens`, `device`. Torch is imported by the first call
+that needs it, so that the process listens, and can be told to end, from its first moment.
 """
 
 import os
@@ -56,6 +56,21 @@ class EncoderWorker:
         pixels = call.request.arrays[0].astype(np.uint8, copy=False)
         return Reply(arrays=[self._model(call).embed_pixels(pixels, call.pause)])
 
+    def patches(self, call: Call) -> Reply:
+        """Return the patch states [n, patches, dim] of the one array of prepared pictures."""
+        pixels = call.request.arrays[0].astype(np.uint8, copy=False)
+        model = self._model(call)
+        states = model.patch_states(pixels, call.pause)
+        return Reply(fields={"grid": list(model.grid)}, arrays=[states])
+
+    def tokens(self, call: Call) -> Reply:
+        """Return the token states of the field `texts`, an array each, and their spans there."""
+        model = self._model(call)
+        tokenized = model.tokenize(call.request.texts("texts"))
+        states = model.token_states(tokenized, call.check)
+        spans = [[[start, end] for start, end in found if start < end] for found in tokenized.spans]
+        return Reply(fields={"spans": spans}, arrays=states)
+
     def device(self, call: Call) -> Reply:
         """Say where a model would run, without loading one."""
         from engine.workers.device import choose
@@ -89,6 +104,8 @@ def main() -> None:
             "load": encoder.load,
             "texts": encoder.texts,
             "pixels": encoder.pixels,
+            "patches": encoder.patches,
+            "tokens": encoder.tokens,
             "device": encoder.device,
         }
     )

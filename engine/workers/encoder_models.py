@@ -23,6 +23,7 @@ from engine.results import FloatArray
 from engine.states import Device, NumberFormat
 from engine.uncollected import uncollected
 from engine.workers.device import DTYPES, Choice, free_cache, is_out_of_memory
+from engine.workers.local_states import Model, patch_grid, patch_states, token_states
 
 Items = TypeVar("Items", bound=Sequence[object] | np.ndarray)
 
@@ -42,13 +43,13 @@ class ShrinkingBatches:
         items: Items,
         embed: Callable[[Items], FloatArray],
         check: Callable[[], None],
-        dim: int,
+        *shape: int,
     ) -> FloatArray:
-        """Return float32 [len(items), dim]; `check` is called before each batch and may raise.
+        """Return float32 [len(items), *shape]; `check` is called before each batch and may raise.
 
         Raises OutOfMemoryError where not even one item fits.
         """
-        rows = np.empty((len(items), dim), np.float32)
+        rows = np.empty((len(items), *shape), np.float32)
         start = 0
         while start < len(items):
             check()
@@ -89,6 +90,9 @@ class Tokenized:
     """Tokens of each whole text, with the marks at its ends."""
     lost: list[str]
     """The words of each text that were cut off; empty where none were."""
+    spans: list[list[tuple[int, int]]]
+    """Start and end, in its text, of each of the ids; both equal for marks, which are of no part
+    of it."""
 
 
 class TextInput:
@@ -108,16 +112,28 @@ class TextInput:
         """Encode `texts`."""
         texts = [text.encode(errors="replace").decode() for text in texts]
         encoded: Any = self._tokenizer(
-            texts, return_offsets_mapping=True, truncation=False, verbose=False
+            texts,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+            truncation=False,
+            verbose=False,
         )
-        ids, lost = [], []
-        for text, whole, offsets in zip(
-            texts, encoded["input_ids"], encoded["offset_mapping"], strict=True
+        ids, lost, spans = [], [], []
+        for text, whole, offsets, marks in zip(
+            texts,
+            *(encoded[name] for name in ("input_ids", "offset_mapping", "special_tokens_mask")),
+            strict=True,
         ):
             is_cut = len(whole) > self.limit
             ids.append([*whole[: self.limit - 1], whole[-1]] if is_cut else whole)
             lost.append(_words_from(text, offsets[self.limit - 1][0]) if is_cut else "")
-        return Tokenized(ids=ids, counts=[len(whole) for whole in encoded["input_ids"]], lost=lost)
+            found = [
+                (0, 0) if is_mark else _trimmed(text, *offset)
+                for offset, is_mark in zip(offsets, marks, strict=True)
+            ]
+            spans.append([*found[: self.limit - 1], (0, 0)] if is_cut else found)
+        counts = [len(whole) for whole in encoded["input_ids"]]
+        return Tokenized(ids=ids, counts=counts, lost=lost, spans=spans)
 
     def pad(self, ids: Sequence[list[int]]) -> dict[str, torch.Tensor]:
         """Return the keyword arguments of the tower, int64 [n, length]."""
@@ -136,6 +152,13 @@ def _words_from(text: str, start: int) -> str:
     while 0 < start < len(text) and _joins(text[start - 1]) and _joins(text[start]):
         start -= 1
     return text[start:].strip()
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """A span without the white space at its ends, which some tokenizers count in."""
+    inner = text[start:end]
+    start += len(inner) - len(inner.lstrip())
+    return start, max(start, start + len(inner.strip()))
 
 
 def _joins(character: str) -> bool:
@@ -183,9 +206,6 @@ def _class(name: str) -> Any:  # noqa: ANN401 - whatever class a family names
 MIN_AGREEMENT = 0.999
 """Cosine between the vectors in a short number format and in fp32, below which fp32 is used."""
 
-Model: TypeAlias = Any
-"""A transformers model with two encoder."""
-
 _HINT = "Fetch the model again."
 _PICTURES = {Device.CUDA: 128, Device.MPS: 32, Device.CPU: 8}
 _TEXTS = {Device.CUDA: 512, Device.MPS: 64, Device.CPU: 32}
@@ -201,9 +221,16 @@ class EncoderModel:
     """A loaded encoder; vectors come out at unit length."""
 
     def __init__(
-        self, model: Model, text_input: TextInput, spec: InputSpec, choice: Choice, dim: int
+        self,
+        model: Model,
+        family: Family,
+        text_input: TextInput,
+        spec: InputSpec,
+        choice: Choice,
+        dim: int,
     ) -> None:
         self._model = model
+        self._family = family
         self._text_input = text_input
         self._spec = spec
         self._pictures = ShrinkingBatches(_PICTURES[Device(choice.device)], choice.device)
@@ -214,6 +241,8 @@ class EncoderModel:
         self.warnings: list[str] = []
         self.dim = dim
         """Numbers in a vector."""
+        self.grid = patch_grid(model)
+        """Rows and columns of the patches of a picture."""
 
     def tokenize(self, texts: Sequence[str]) -> Tokenized:
         """Cut texts to the length of the text tower."""
@@ -230,10 +259,28 @@ class EncoderModel:
 
     def embed_pixels(self, pixels: NDArray[np.uint8], check: Callable[[], None]) -> FloatArray:
         """Return float32 [n, dim] for prepared pictures, uint8 [n, height, width, 3]."""
+        self._check(pixels)
+        return self._pictures.run(pixels, self._embed_pictures, check, self.dim)
+
+    def patch_states(self, pixels: NDArray[np.uint8], check: Callable[[], None]) -> FloatArray:
+        """Return unit states, float32 [n, patches, dim], for prepared pictures as above."""
+        self._check(pixels)
+        patches = self.grid[0] * self.grid[1]
+        return self._pictures.run(pixels, self._picture_states, check, patches, self.dim)
+
+    def token_states(self, tokenized: Tokenized, check: Callable[[], None]) -> list[FloatArray]:
+        """Return unit states, float32 [tokens, dim], of each text; those of marks are left out."""
+        ids = tokenized.ids
+        longest = max(map(len, ids), default=0)
+        rows = self._texts.run(ids, lambda some: self._id_states(some, longest), check,
+                               longest, self.dim)  # fmt: skip
+        inside = [[start < end for start, end in spans] for spans in tokenized.spans]
+        return [row[: len(part)][part] for row, part in zip(rows, inside, strict=True)]
+
+    def _check(self, pixels: NDArray[np.uint8]) -> None:
         expected = (self._spec.height, self._spec.width, 3)
         if pixels.dtype != np.uint8 or pixels.shape[1:] != expected:
             raise EngineError(f"pictures of shape {pixels.shape[1:]} came in place of {expected}")
-        return self._pictures.run(pixels, self._embed_pictures, check, self.dim)
 
     def shorten(self, dtype: str) -> None:
         """Change to a short number format if it gives the same vectors, and note it if not."""
@@ -255,16 +302,34 @@ class EncoderModel:
 
     @torch.inference_mode()
     def _embed_ids(self, ids: list[list[int]]) -> FloatArray:
-        inputs = {k: v.to(self.choice.device) for k, v in self._text_input.pad(ids).items()}
-        return _unit(self._model.get_text_features(**inputs).pooler_output)
+        return _unit(self._model.get_text_features(**self._padded(ids)).pooler_output)
+
+    @torch.inference_mode()
+    def _id_states(self, ids: list[list[int]], longest: int) -> FloatArray:
+        """States [n, longest, dim]; 0 beyond the longest of these texts."""
+        found = _unit(token_states(self._model, self._family, self._padded(ids)))
+        states = np.zeros((len(ids), longest, self.dim), np.float32)
+        length = min(found.shape[1], longest)
+        states[:, :length] = found[:, :length]
+        return states
 
     @torch.inference_mode()
     def _embed_pictures(self, pixels: NDArray[np.uint8]) -> FloatArray:
+        return _unit(self._model.get_image_features(self._normalised(pixels)).pooler_output)
+
+    @torch.inference_mode()
+    def _picture_states(self, pixels: NDArray[np.uint8]) -> FloatArray:
+        return _unit(patch_states(self._model, self._family, self._normalised(pixels)))
+
+    def _padded(self, ids: list[list[int]]) -> dict[str, torch.Tensor]:
+        return {k: v.to(self.choice.device) for k, v in self._text_input.pad(ids).items()}
+
+    def _normalised(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
         values = torch.from_numpy(pixels).to(self.choice.device).permute(0, 3, 1, 2).float()
         mean = torch.tensor(self._spec.mean, device=values.device).view(1, 3, 1, 1)
         std = torch.tensor(self._spec.std, device=values.device).view(1, 3, 1, 1)
-        values = (values * self._spec.scale - mean) / std
-        return _unit(self._model.get_image_features(values.to(self._model.dtype)).pooler_output)
+        normalised: torch.Tensor = ((values * self._spec.scale - mean) / std).to(self._model.dtype)
+        return normalised
 
 
 def load_encoder(folder: Path, choice: Choice, report: Callable[[str], None]) -> EncoderModel:
@@ -281,7 +346,7 @@ def load_encoder(folder: Path, choice: Choice, report: Callable[[str], None]) ->
     text_input = TextInput(folder, family, limit)
     first = Choice(device=choice.device, dtype=choice.dtype, name=choice.name)
     encoder = EncoderModel(
-        model, text_input, read_input_spec(folder), first, width_of(config, family)
+        model, family, text_input, read_input_spec(folder), first, width_of(config, family)
     )
     if choice.dtype != NumberFormat.FP32:
         report(f"checking {choice.dtype}")
@@ -331,9 +396,9 @@ def _moved(model: Model, device: str) -> Model:
 
 
 def _unit(features: torch.Tensor) -> FloatArray:
-    """Return the rows at unit length; raise where a row has no direction."""
+    """Return vectors [..., dim] at unit length; raise where one has no direction."""
     vectors: FloatArray = features.float().cpu().numpy()
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
         raise EngineError("the encoder gave vectors that are no numbers")
     unit: FloatArray = vectors / lengths

@@ -1,4 +1,4 @@
-"""Fits what tells right pairs from wrong ones: by metric first, then by perceptron."""
+"""Fits what tells right pairs from wrong ones: a perceptron by metric first, all by epochs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from engine.scoring.calibration import fit_platt
 from engine.states import FitStage
-from engine.workers.matcher_modules import MatcherModule, TwoBranchModule
+from engine.workers.losses import Loss, RightRows
+from engine.workers.matcher_modules import HeadModule, MatcherModule
 from engine.workers.pairs import (
     MinedPairs,
     PairBatch,
     TrainingPairs,
-    draw,
     even_pairs,
     listed_pairs,
     mine,
@@ -139,9 +139,10 @@ def measured(scores: Tensor, pairs: TrainingPairs) -> ValidationFigures:
 
 
 @torch.no_grad()
-def validated(model: nn.Module, pairs: TrainingPairs) -> ValidationFigures:
+def validated(model: HeadModule, pairs: TrainingPairs) -> ValidationFigures:
     """How well a model does on pairs that it does not learn from."""
-    found = measured(every(model, pairs.texts, pairs.pictures), pairs)
+    model.eval()
+    found = measured(model.every(pairs.texts, model.see(pairs.pictures)), pairs)
     if not len(pairs.false):
         return found
     batch = listed_pairs(pairs)
@@ -158,17 +159,6 @@ def area(scores: Tensor, label: Tensor) -> float:
     ranks[scores.argsort()] = torch.arange(1, len(scores) + 1, device=scores.device).double()
     above = float(ranks[label > 0.5].sum()) - right * (right + 1) / 2
     return above / (right * wrong)
-
-
-@torch.no_grad()
-def every(model: nn.Module, texts: Tensor, pictures: Tensor) -> Tensor:
-    """Log odds of every text with every picture, [T, N]."""
-    model.eval()
-    if isinstance(model, TwoBranchModule):
-        return model.every(texts, pictures)
-    if not isinstance(model, MatcherModule):
-        raise TypeError(f"{type(model).__name__} is not known")
-    return model.metric(texts, pictures) + model.rest(texts, pictures)
 
 
 def fit_metric(
@@ -232,9 +222,9 @@ def _part(train: TrainingPairs, random: torch.Generator) -> tuple[Tensor, Tensor
 
 @dataclass(slots=True, kw_only=True)
 class FitState:
-    """How far a perceptron is; enough to go on from."""
+    """How far a head is; enough to go on from."""
 
-    model: nn.Module
+    model: HeadModule
     optimizer: torch.optim.Optimizer
     epoch: int = 0
     best: ValidationFigures = NOT_MEASURED
@@ -250,6 +240,7 @@ def fit_epochs(
     train: TrainingPairs,
     validation: TrainingPairs,
     mined: MinedPairs,
+    loss: Loss,
     fit: FitSettings,
     report: ReportProgress,
     save: Callable[[FitState], None],
@@ -266,14 +257,16 @@ def fit_epochs(
         )
     while state.epoch < fit.epochs and state.epochs_without_improvement < fit.patience:
         random = torch.Generator().manual_seed(fit.seed * 1000 + state.epoch)
-        loss = _epoch(state, train, mined, fit, random, report)
+        # What is dropped out follows from the epoch, too, and not from where it was taken up again.
+        torch.manual_seed(fit.seed * 1000 + state.epoch)
+        mean = _epoch(state, train, mined, loss, fit, random, report)
         state.now = validated(model, validation)
         state.epoch += 1
         state.epochs_without_improvement += 1
         if state.now.selection_score > state.best.selection_score:
             state.best, state.epochs_without_improvement, state.kept = state.now, 0, _copied(model)
         report(
-            _progress(state, FitStage.EPOCHS, state.epoch * _steps(train, fit), loss, train, fit)
+            _progress(state, FitStage.EPOCHS, state.epoch * _steps(train, fit), mean, train, fit)
         )
         save(state)
     model.load_state_dict(state.kept)
@@ -283,6 +276,7 @@ def _epoch(
     state: FitState,
     train: TrainingPairs,
     mined: MinedPairs,
+    loss: Loss,
     fit: FitSettings,
     random: torch.Generator,
     report: ReportProgress,
@@ -291,13 +285,12 @@ def _epoch(
     state.model.train()
     order = torch.randperm(len(train.text), generator=random).to(train.text.device)
     for rows in torch.split(order, fit.batch):
-        batch = draw(train, mined, rows, random)
-        logits = state.model(batch.texts, batch.pictures)
-        loss = functional.binary_cross_entropy_with_logits(logits, batch.label)
+        given = RightRows(pairs=train, rows=rows, mined=mined, random=random)
+        value = loss(state.model, given)
         state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        value.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
-        total, steps = total + loss.item(), steps + 1
+        total, steps = total + value.item(), steps + 1
         done = state.epoch * _steps(train, fit) + steps
         report(_progress(state, FitStage.STEP, done, total / steps, train, fit))
     return total / max(steps, 1)
@@ -327,7 +320,7 @@ def _progress(
     )
 
 
-def mined_by(model: nn.Module, pairs: TrainingPairs) -> MinedPairs:
+def mined_by(model: HeadModule, pairs: TrainingPairs) -> MinedPairs:
     """What looks right to the metric of a matcher, or by cosine."""
     if isinstance(model, MatcherModule):
         metric = model.metric
@@ -336,15 +329,16 @@ def mined_by(model: nn.Module, pairs: TrainingPairs) -> MinedPairs:
 
 
 @torch.no_grad()
-def logits_of(model: nn.Module, batch: PairBatch) -> Tensor:
+def logits_of(model: HeadModule, batch: PairBatch) -> Tensor:
     """Match logits of a batch of pairs."""
     model.eval()
-    parts = zip(torch.split(batch.texts, 8192), torch.split(batch.pictures, 8192), strict=True)
-    return torch.cat([model(texts, pictures) for texts, pictures in parts])
+    seen = model.see(batch.pictures)
+    parts = zip(torch.split(batch.texts, 8192), torch.split(batch.picture, 8192), strict=True)
+    return torch.cat([model.pairs(texts, seen[picture]) for texts, picture in parts])
 
 
 def calibrated(
-    model: nn.Module, validation: TrainingPairs, fit: FitSettings
+    model: HeadModule, validation: TrainingPairs, fit: FitSettings
 ) -> tuple[float, float]:
     """Scale and bias from validation pairs; never turned around.
 
@@ -364,5 +358,5 @@ def calibrated(
     return (scale, bias) if np.isfinite(scale + bias) and scale > 0 else (1.0, 0.0)
 
 
-def _copied(model: nn.Module) -> dict[str, Tensor]:
+def _copied(model: HeadModule) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

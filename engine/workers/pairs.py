@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -89,11 +89,21 @@ def mine(pairs: TrainingPairs, score: Callable[[Tensor], Tensor]) -> MinedPairs:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PairBatch:
-    """Pairs of rows with whether they belong together."""
+    """Pairs of a text and a picture with whether they belong together."""
 
     texts: Tensor
+    """Of each pair, [n, d]."""
     pictures: Tensor
+    """Each once, however many pairs it is in."""
+    picture: Tensor
+    """Of each pair, which of them, [n]."""
     label: Tensor
+
+    @classmethod
+    def of(cls, texts: Tensor, picture: Tensor, label: Tensor, pairs: TrainingPairs) -> PairBatch:
+        """From pictures by their index in the data."""
+        used, index = torch.unique(picture, return_inverse=True)
+        return cls(texts=texts, pictures=pairs.pictures[used], picture=index, label=label)
 
 
 def draw(
@@ -114,25 +124,26 @@ def draw(
     texts.append(mined.texts[picture, some(mined.texts.shape[1], count)])
     pictures.append(picture)
     asked, seen = torch.cat(texts), torch.cat(pictures)
-    rows_text, rows_picture = pairs.texts[asked], pairs.pictures[seen]
+    rows_text = pairs.texts[asked]
     label = pairs.is_right(asked, seen)
     if len(pairs.false):
         # Where more pairs are false than right, a batch has about half as many as others.
         most = 3 * count if pairs.has_many_false else count
         chosen = some(len(pairs.false), min(most, len(pairs.false)))
         rows_text = torch.cat([rows_text, pairs.false[chosen]])
-        rows_picture = torch.cat([rows_picture, pairs.pictures[pairs.false_of[chosen]]])
+        seen = torch.cat([seen, pairs.false_of[chosen]])
         label = torch.cat([label, torch.zeros(len(chosen), device=label.device)])
-    return PairBatch(texts=rows_text, pictures=rows_picture, label=label)
+    return PairBatch.of(rows_text, seen, label, pairs)
 
 
 def listed_pairs(pairs: TrainingPairs) -> PairBatch:
     """The pairs to learn from and all false ones."""
     right = torch.ones(len(pairs.text), device=pairs.texts.device)
-    return PairBatch(
-        texts=torch.cat([pairs.texts[pairs.text], pairs.false]),
-        pictures=torch.cat([pairs.pictures[pairs.picture], pairs.pictures[pairs.false_of]]),
-        label=torch.cat([right, right.new_zeros(len(pairs.false))]),
+    return PairBatch.of(
+        torch.cat([pairs.texts[pairs.text], pairs.false]),
+        torch.cat([pairs.picture, pairs.false_of]),
+        torch.cat([right, right.new_zeros(len(pairs.false))]),
+        pairs,
     )
 
 
@@ -145,6 +156,6 @@ def even_pairs(pairs: TrainingPairs, mined: MinedPairs, seed: int, most: int = 2
     wrong = torch.nonzero(drawn.label <= 0.5)[:, 0]
     picked = torch.randperm(len(wrong), generator=random)[: len(right)].to(wrong.device)
     both = torch.cat([right, wrong[picked]])
-    return PairBatch(
-        texts=drawn.texts[both], pictures=drawn.pictures[both], label=drawn.label[both]
+    return replace(
+        drawn, texts=drawn.texts[both], picture=drawn.picture[both], label=drawn.label[both]
     )

@@ -1,8 +1,8 @@
 """The process that trains: `python -m engine.workers.trainer DEVICE`.
 
-The call `fit` takes arrays in the order of ARRAYS for training, then for validation, then texts and
-pictures to score at the end. It reports loss and validation figures, and keeps a checkpoint after
-each epoch from which the same call goes on.
+The call `fit` takes arrays in the order of ARRAYS for training, then for validation. It reports
+loss and validation figures, and keeps a checkpoint after each epoch from which the same call goes
+on.
 """
 
 from __future__ import annotations
@@ -34,38 +34,35 @@ class Trainer:
         self._device = device
 
     def fit(self, call: Call) -> Reply:
-        """Fit what the field `kind` names, `matcher` or `two-branch`."""
+        """Fit the head of the field `head` by the loss of the field `loss`."""
         call.report(stage="starting")
         # Torch takes seconds to import: the process listens before that.
         from engine.workers.device import choose
         from engine.workers.training_run import run
 
         device = choose(self._device, "fp32").device
-        train, validation, rest = _split(call.request.arrays)
+        train, validation = _split(call.request.arrays)
         settings = dict(call.request.mapping("settings"))
         found = run(
-            kind=call.request.text("kind"),
+            head=call.request.text("head"),
+            loss=call.request.text("loss"),
             train=train,
             validation=validation,
-            scored=(rest[0].astype(np.float32), rest[1].astype(np.float32)),
             settings=settings,
             device=device,
             checkpoint=call.request.text("checkpoint"),
             report=_Reporter(call),
         )
         fields: dict[str, Json] = {**found.fields, "names": list(found.arrays), "device": device}
-        return Reply(fields=fields, arrays=[*found.arrays.values(), found.scores])
+        return Reply(fields=fields, arrays=list(found.arrays.values()))
 
 
 def _split(
     arrays: Sequence[NDArray[np.generic]],
-) -> tuple[
-    dict[str, NDArray[np.generic]], dict[str, NDArray[np.generic]], Sequence[NDArray[np.generic]]
-]:
+) -> tuple[dict[str, NDArray[np.generic]], dict[str, NDArray[np.generic]]]:
     size = len(ARRAYS)
     train = dict(zip(ARRAYS, arrays[:size], strict=True))
-    validation = dict(zip(ARRAYS, arrays[size : 2 * size], strict=True))
-    return train, validation, arrays[2 * size :]
+    return train, dict(zip(ARRAYS, arrays[size:], strict=True))
 
 
 class _Reporter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +14,24 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load as deserialized
 from safetensors.torch import save as serialized
-from torch import Tensor, nn
+from torch import Tensor
 
 from cache.home_files import read_file, remove_file, write_file
 from engine.models.messages import Json
-from engine.states import ScorerKind
+from engine.states import HeadKind, LossKind
 from engine.workers.fitting import (
     FitSettings,
     FitState,
     ReportProgress,
     ValidationFigures,
     calibrated,
-    every,
     fit_epochs,
     fit_metric,
     mined_by,
     sampled,
 )
-from engine.workers.matcher_modules import MatcherModule, TwoBranchModule
+from engine.workers.losses import LOSSES
+from engine.workers.matcher_modules import HeadModule, MatcherModule, new_module
 from engine.workers.pairs import as_pairs
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -46,23 +46,21 @@ class FittedModel:
 
     fields: dict[str, Json]
     arrays: dict[str, NDArray[np.float32]]
-    """The weights of a matcher's file; empty for other kinds."""
-    scores: NDArray[np.float32]
-    """Calibrated logits of the texts and pictures that were to be scored, [T, N]."""
+    """The weights of a matcher's file, calibrated."""
 
 
 def run(
     *,
-    kind: str,
+    head: str,
+    loss: str = LossKind.BCE,
     train: Arrays,
     validation: Arrays,
-    scored: tuple[NDArray[np.float32], NDArray[np.float32]],
     settings: Mapping[str, Json],
     device: str,
     checkpoint: str,
     report: ReportProgress,
 ) -> FittedModel:
-    """Fit by metric (a matcher only) and by epochs, calibrate, score."""
+    """Fit by metric (a perceptron only) and by epochs, calibrate."""
     names = {field.name for field in fields(FitSettings)}
     fit = FitSettings(**{name: value for name, value in settings.items() if name in names})  # type: ignore[arg-type]
     torch.manual_seed(fit.seed)
@@ -70,19 +68,19 @@ def run(
     looked_at = sampled(watched, fit.seed)
     dim = pairs.texts.shape[1]
     path = Path(checkpoint) if checkpoint else None
-    state = _state(_model(kind, dim, fit).to(device), fit)
+    state = _state(_model(head, dim, fit).to(device), fit)
+    if state.model.most_rows is not None and loss != LossKind.BCE:
+        fit = replace(fit, batch=min(fit.batch, state.model.most_rows))
     if path is None or not _restore(state, path):
-        model = _model(kind, dim, fit).to(device)
+        model = _model(head, dim, fit).to(device)
         if isinstance(model, MatcherModule):
             fit_metric(model, pairs, looked_at, fit, report)
         state = _state(model, fit)
     model = state.model
     mined = mined_by(model, pairs)
     save = (lambda _: None) if path is None else _saver(path)
-    fit_epochs(state, pairs, looked_at, mined, fit, report, save)
+    fit_epochs(state, pairs, looked_at, mined, LOSSES[loss], fit, report, save)
     scale, bias = calibrated(model, watched, fit)
-    texts, pictures = (torch.from_numpy(array.copy()).to(device) for array in scored)
-    scores = every(model, texts, pictures) * scale + bias
     if path is not None:
         remove_file(path.parents[1], path.parent.name, path.name)
     return FittedModel(
@@ -93,31 +91,18 @@ def run(
             "scale": scale,
             "bias": bias,
         },
-        arrays=_scaled(model.weights(), scale, bias) if isinstance(model, MatcherModule) else {},
-        scores=scores.float().cpu().numpy(),
+        arrays=model.weights(scale, bias),
     )
 
 
-def _model(kind: str, dim: int, fit: FitSettings) -> nn.Module:
-    if kind == ScorerKind.TWO_BRANCH:
-        return TwoBranchModule(dim, min(fit.hidden, dim), fit.dropout)
-    # Two of the hidden units hold the metric.
-    return MatcherModule(dim, fit.hidden - 2, fit.dropout)
+def _model(head: str, dim: int, fit: FitSettings) -> HeadModule:
+    return new_module(HeadKind(head), dim, fit.hidden, fit.dropout)
 
 
-def _state(model: nn.Module, fit: FitSettings) -> FitState:
-    # A matcher starts from what the metric has learned, a network of two branches from nothing.
-    rate = fit.learning_rate if isinstance(model, MatcherModule) else 10 * fit.learning_rate
+def _state(model: HeadModule, fit: FitSettings) -> FitState:
+    rate = model.rate * fit.learning_rate
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=fit.weight_decay)
     return FitState(model=model, optimizer=optimizer)
-
-
-def _scaled(
-    arrays: dict[str, NDArray[np.float32]], scale: float, bias: float
-) -> dict[str, NDArray[np.float32]]:
-    """A matcher whose logits are scaled and biased."""
-    changed = {"w2": arrays["w2"] * scale, "b2": arrays["b2"] * scale + bias}
-    return {name: array.astype(np.float32) for name, array in (arrays | changed).items()}
 
 
 def _saver(path: Path) -> Callable[[FitState], None]:

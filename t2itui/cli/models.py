@@ -78,6 +78,7 @@ def write_matchers(
 
     `unusable` says by number which ones cannot be used, and why.
     """
+    from engine.scoring.matcher import head_of
     from engine.training.report import summary
 
     in_force: set[str] = set()
@@ -87,10 +88,12 @@ def write_matchers(
         in_force.add(matcher.encoder_id)
         trouble = unusable.get(matcher.id, "")
         told = f"unreadable: {trouble}" if trouble else summary(matcher.report)
+        head = head_of(matcher.weights) or "?"
         if output.as_json:
             values = {
                 "id": matcher.id,
                 "encoder": matcher.encoder_id,
+                "head": head,
                 "in_force": is_first,
                 "created_at": matcher.created_at,
                 "summary": told,
@@ -101,10 +104,11 @@ def write_matchers(
             continue
         day = numbers.local_time(matcher.created_at).strftime("%Y-%m-%d %H:%M")
         force = "in force" if is_first else ""
-        rows.append((str(matcher.id), matcher.encoder_id, day, force, told))
+        rows.append((str(matcher.id), head, matcher.encoder_id, day, force, told))
     if rows:
         output.line()
-        output.table(("matcher", "encoder", "kept", "", "report"), rows, left="encoder kept ")
+        columns = ("matcher", "head", "encoder", "kept", "", "report")
+        output.table(columns, rows, left="head encoder kept ")
     for number in unusable:
         output.say(f"t2itui models remove {number} deletes the matcher {number}")
 

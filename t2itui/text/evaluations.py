@@ -64,8 +64,8 @@ def write_training_report(
     learned, watched, held_out = report.pictures
     output.line(
         f"{plain(report.data)}, {plain(report.encoder)}: {learned:,} pictures learned from,"
-        f" {watched:,} to stop by, {held_out:,} held out; {report.epochs} epochs on"
-        f" {report.device}, {report.seconds:.0f} s",
+        f" {watched:,} to stop by, {held_out:,} held out; {plain(report.head)} by"
+        f" {plain(report.loss)}, {report.epochs} epochs on {report.device}, {report.seconds:.0f} s",
         bold=True,
     )
     for direction in Direction:

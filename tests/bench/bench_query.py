@@ -20,7 +20,7 @@ from engine.scoring import decision, label_free, ranking
 from engine.scoring.embedding_matrix import EmbeddingMatrix, arrange
 from engine.scoring.label_free import Background
 from engine.scoring.match import MatchContext, measure_zero
-from engine.scoring.matcher import Matcher
+from engine.scoring.perceptron import Perceptron
 from engine.search.text_embedder import RANDOM_PROMPTS, rival_prompts
 from engine.states import ScorerKind
 
@@ -46,16 +46,14 @@ def random_unit(count: int, seed: int) -> FloatArray:
     return rows
 
 
-def random_matcher() -> Matcher:
+def random_matcher() -> Perceptron:
     """A matcher of the usual size; its numbers do not matter to the clock."""
     rng = np.random.default_rng(0)
-    return Matcher(
+    return Perceptron(
         w1=rng.standard_normal((HIDDEN, 4 * DIM), dtype=np.float32),
         b1=rng.standard_normal(HIDDEN, dtype=np.float32),
         w2=rng.standard_normal((1, HIDDEN), dtype=np.float32),
         b2=np.zeros(1, np.float32),
-        encoder_id="",
-        report="",
     )
 
 

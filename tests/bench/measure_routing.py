@@ -48,7 +48,9 @@ from engine.results import FloatArray, IdArray
 from engine.scoring import decision, label_free
 from engine.scoring.match import DEAR_SAMPLE
 from engine.scoring.matcher import Matcher
+from engine.scoring.perceptron import Perceptron
 from engine.search.text_embedder import random_prompts, rival_prompts
+from engine.states import HeadKind
 from engine.workers.training_run import run
 from tests.e2e.class_words import MAY_GO_UNSAID, NOT_A_THING
 from tests.e2e.real_vectors import RealVectors, load
@@ -226,8 +228,8 @@ class Fitted:
     @property
     def matcher(self) -> Matcher:
         """It, for other pictures."""
-        w1, b1, w2, b2 = (self.weights[name] for name in WEIGHTS)
-        return Matcher(w1=w1, b1=b1, w2=w2, b2=b2, encoder_id="", report="")
+        head = Perceptron.of(self.weights)
+        return Matcher(kind=HeadKind.MLP, head=head, encoder_id="", report="")
 
 
 def fitted(words: Words, seed: int, name: str, photos: IdArray, folder: Path | None) -> Fitted:
@@ -254,19 +256,21 @@ def fitted(words: Words, seed: int, name: str, photos: IdArray, folder: Path | N
         }
 
     found = run(
-        kind="matcher",
+        head=HeadKind.MLP,
         train=arrays_of(mixed[watched:]),
         validation=arrays_of(mixed[:watched]),
-        scored=(words.vectors, words.real.pictures),
         settings={"epochs": 12, "seed": seed},
         device="cpu",
         checkpoint="",
         report=lambda *_: None,
     )
+    columns = np.ascontiguousarray(words.real.pictures.T)
+    head = Perceptron.of(found.arrays)
+    scores = np.stack([head.logits(text, columns) for text in words.vectors])
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(kept, scores=found.scores, **found.arrays)  # type: ignore[arg-type]
-    return Fitted(scores=found.scores, weights=found.arrays)
+        np.savez(kept, scores=scores, **found.arrays)  # type: ignore[arg-type]
+    return Fitted(scores=scores, weights=found.arrays)
 
 
 def libraries(

@@ -10,6 +10,7 @@ import pytest
 
 from cache.home_files import (
     blame,
+    check_file,
     list_folder,
     make_folder,
     make_home,
@@ -46,6 +47,8 @@ def modes(home: Path) -> dict[str, int]:
 
 
 async def test_everything_is_its_owners_alone_whatever_the_umask(mask: int, tmp_path: Path) -> None:
+    # pytest made it under that umask, too.
+    tmp_path.chmod(0o700)
     home = tmp_path / "above" / "home"
     write_file(home, "memory.json", data=b"{}")
     write_file(home, "training", "one.safetensors", data=b"weights")
@@ -184,10 +187,49 @@ def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
             folder.chmod(0o755)
     make_folder(tmp_path, "locked", "in")
     (tmp_path / "locked").chmod(0o000)
+    tmp_path.chmod(0o555)
     with unprivileged():
         assert blame(tmp_path / "locked" / "in" / "x") == (
             f"the folder {tmp_path}/locked may not be entered"
         )
         assert blame(tmp_path / "x") == f"the folder {tmp_path} may not be written"
-    (tmp_path / "locked").chmod(0o700)
+    for folder in (tmp_path, tmp_path / "locked"):
+        folder.chmod(0o700)
     assert blame(tmp_path / "x") == ""
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [("link", "it is a link"), ("folder", "it is no file"), ("pipe", "it is no file")],
+)
+def test_what_is_no_file_of_ours_is_refused_unopened(
+    tmp_path: Path, what: str, reason: str
+) -> None:
+    path = tmp_path / "cache"
+    match what:
+        case "link":
+            path.symlink_to("/etc/passwd")
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+    with pytest.raises(OSError, match=reason):
+        check_file(tmp_path, "cache", mode=os.R_OK)
+
+
+def test_a_check_opens_nothing_whose_closing_would_take_locks_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_bytes(b"")
+    opened: list[object] = []
+    plain = os.open
+
+    def noting(path: Path, flags: int, **more: int) -> int:
+        opened.append(path)
+        return plain(path, flags, **more)
+
+    monkeypatch.setattr(os, "open", noting)
+    check_file(tmp_path, "cache", mode=os.R_OK | os.W_OK)
+    assert opened == [tmp_path]
+    with pytest.raises(FileNotFoundError):
+        check_file(tmp_path, "none", mode=os.R_OK)

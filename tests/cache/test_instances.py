@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import sys
+import textwrap
 import threading
 from functools import partial
 from pathlib import Path
@@ -39,6 +41,27 @@ async def test_a_second_instance_reads_while_the_first_is_in_the_middle_of_a_wri
     await writing
     assert await second.read(revision) == 1
     await second.aclose()
+
+
+async def test_an_open_cache_keeps_its_locks_so_that_no_other_process_thinks_it_is_alone(
+    cache: Cache,
+) -> None:
+    """The last connection that closes takes the log away; whoever lost its locks is not counted.
+
+    A process loses them all when it closes any descriptor of the file, however it got it.
+    """
+    code = f"""
+        import sqlite3
+        db = sqlite3.connect({str(cache.path)!r})
+        db.execute("insert into counters (name, value) values ('other', 1)")
+        db.commit()
+        db.close()
+    """
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", textwrap.dedent(code))
+    assert await other.wait() == 0
+    assert cache.path.with_name(f"{cache.path.name}-wal").exists()
+    await cache.write(bump)
+    assert await cache.read(revision) == 1
 
 
 async def test_a_writer_that_waits_too_long_says_who_is_in_the_way(cache: Cache) -> None:

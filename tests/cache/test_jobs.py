@@ -1,6 +1,7 @@
 """Jobs as the cache remembers them, and what becomes of those whose process died."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -75,9 +76,18 @@ def test_unfinished_jobs_of_a_dead_process_are_lost(db: Database, state: str) ->
     assert mark_lost(db) == 0
 
 
-@pytest.mark.parametrize("token", ["", "x", "host boot pid started", "a b c d e"])
-def test_what_names_no_process_is_nobodys(token: str) -> None:
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "host boot pid started", "a b c d e"]
+    + [f"{socket.gethostname()} - {number} -" for number in ("0", "-1", "9" * 20, "9" * 5000)],
+    ids=range(8),
+)
+def test_what_names_no_process_is_nobodys(db: Database, token: str) -> None:
     assert not is_alive(token)
+    job_id = add_job(db, "index", "t", "{}")
+    db.execute("update jobs set process = ? where id = ?", [token, job_id])
+    assert [job.pid for job in list_jobs(db, 10)] == [0]
+    assert mark_lost(db) == 1
 
 
 def test_a_process_is_alive_until_it_ends() -> None:

@@ -17,6 +17,11 @@ def test_what_was_saved_is_loaded_again(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["settings.toml"]
 
 
+def test_a_byte_order_mark_as_windows_editors_write_it_is_no_setting(tmp_path: Path) -> None:
+    settings_file(tmp_path).write_bytes(b"\xef\xbb\xbfthreshold = 0.4\r\n")
+    assert load(tmp_path).threshold == 0.4
+
+
 def test_a_whole_number_stands_for_a_float(tmp_path: Path) -> None:
     settings_file(tmp_path).write_text("threshold = 1")
     assert load(tmp_path).threshold == 1.0

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -110,6 +111,28 @@ def test_bytes_that_are_no_text_are_no_end() -> None:
     process, outside = on_pty(DRIVER.format(seconds=LONG))
     os.write(outside, b"\xff\xfe\xc3q")
     assert process.wait(LONG) == 7
+    os.close(outside)
+
+
+def test_a_terminal_is_set_back_though_the_app_hangs() -> None:
+    outside, inside = pty.openpty()
+    before = termios.tcgetattr(inside)
+    work = "import tty; tty.setraw(0); print('raw', flush=True); time.sleep(60)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", WATCH.format(work=work, answer="return False")],
+        stdin=inside,
+        stdout=inside,
+    )
+    written = b""
+    while b"raw" not in written:
+        written += os.read(outside, 65536)
+    assert termios.tcgetattr(inside) != before
+    process.terminate()
+    assert process.wait(LONG) == 128 + signal.SIGTERM
+    assert termios.tcgetattr(inside) == before
+    undone = os.read(outside, 65536)
+    assert all(each in undone for each in (b"\x1b[?1049l", b"\x1b[?1003l", b"\x1b[?25h"))
+    os.close(inside)
     os.close(outside)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from textual.widgets import Input, Label, Static
 
 from engine import disk, numbers
 from engine.collections import BUILT_IN
+from engine.errors import RequestError
+from engine.library.left_out import checked_patterns
 from engine.requests import ImportRequest, IndexRequest
 from engine.settings import CHINESE_ENCODER, DEFAULT_ENCODER
 from t2itui.screens.common.dialogs import Dialog, FormError
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class AddFolder(Dialog[IndexRequest]):
-    """A folder, the encoder, and how many pictures of each of its folders to take."""
+    """A folder, the encoder, how many pictures of each of its folders, and what is left out."""
 
     HEADING = "Add a folder"
     GO = "Index (enter)"
@@ -37,6 +40,7 @@ class AddFolder(Dialog[IndexRequest]):
     encoder = getters.query_one("#encoder", Input)
     per_class = getters.query_one("#per-class", Input)
     seed = getters.query_one("#seed", Input)
+    exclude = getters.query_one("#exclude", Input)
     presence = getters.query_one("#presence", Static)
 
     def __init__(
@@ -81,6 +85,14 @@ class AddFolder(Dialog[IndexRequest]):
         yield self.labelled(
             "", Static("at most so many pictures of each folder, taken evenly", classes="help")
         )
+        yield self.labelled(
+            "Leave out",
+            Input(
+                placeholder="raw/ *.gif   (this time; a .t2ituiignore for always)",
+                compact=True,
+                id="exclude",
+            ),
+        )
 
     def read(self) -> IndexRequest:
         folder = self.folder.path
@@ -97,7 +109,17 @@ class AddFolder(Dialog[IndexRequest]):
             encoder=self.encoder.value.strip() or None,
             per_class=per_class,
             seed=_number("seed", self.seed.value) or 0,
+            exclude=self._patterns(),
         )
+
+    def _patterns(self) -> tuple[str, ...]:
+        """What to leave out; spaces part the patterns, and quotes keep them, as in a shell."""
+        try:
+            patterns = tuple(shlex.split(self.exclude.value))
+            checked_patterns(patterns)
+        except (ValueError, RequestError) as error:
+            raise FormError(f"leave out: {error}", field="exclude") from error
+        return patterns
 
     def _require_encoder(self) -> None:
         """Refuse an encoder that is known not to be here, and say what there is instead."""

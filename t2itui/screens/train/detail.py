@@ -244,7 +244,7 @@ def stage_lines(view: JobView) -> list[str]:
 
 
 def _words(last: TrainingProgress) -> str:
-    return "learning which directions count" if last.stage is FitStage.METRIC else "perceptron"
+    return "learning which directions count" if last.stage is FitStage.METRIC else "pairs"
 
 
 def _stopping_words(last: TrainingProgress) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from textual import getters
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
@@ -15,6 +15,7 @@ from textual.widgets import Input, Label, Static
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.requests import QUERIES, TrainRequest
+from engine.scoring.heads import HEAD_KINDS, HEAD_SUMMARIES, LOSSES
 from t2itui.screens.common.dialogs import (
     Dialog,
     FormError,
@@ -107,6 +108,10 @@ class TrainForm(Dialog[TrainRequest]):
             ("Language", line("language", first.language, "both; en or zh", LANGUAGES)),
         )
         yield self._row(
+            ("Head", line("head", first.head, DEFAULTS.head, HEAD_KINDS)),
+            ("Loss", line("loss", first.loss, DEFAULTS.loss, tuple(LOSSES))),
+        )
+        yield self._row(
             ("Hidden", line("hidden", str(first.hidden))),
             ("Epochs", line("epochs", str(first.epochs))),
         )
@@ -115,14 +120,10 @@ class TrainForm(Dialog[TrainRequest]):
             ("Seed", line("seed", str(first.seed))),
         )
         yield self._row(
-            ("Two-branch", line("two-branch", _word(first.with_two_branch), "no", WORDS)),
+            ("Beside", line("beside", " ".join(first.beside), "no other head", HEAD_KINDS)),
             ("Keep anyway", line("force", _word(first.force), "no", WORDS)),
         )
-        yield Static(
-            "Two-branch also fits a similarity network, to compare. What does no better than match"
-            " without labels on pictures held out is not kept, unless anyway.",
-            classes="help",
-        )
+        yield Static(_about(first.head, first.loss), classes="help", id="about")
 
     @staticmethod
     def _row(*pairs: tuple[str, Input]) -> Horizontal:
@@ -134,6 +135,12 @@ class TrainForm(Dialog[TrainRequest]):
     def on_mount(self) -> None:
         super().on_mount()
         self.data.line.focus()
+
+    @on(Input.Changed, "#head, #loss")
+    def describe(self) -> None:
+        """Say what is chosen."""
+        about = _about(self._value("head"), self._value("loss"))
+        self.query_one("#about", Static).update(about)
 
     def read(self) -> TrainRequest:
         return replace(
@@ -147,7 +154,9 @@ class TrainForm(Dialog[TrainRequest]):
             hidden=_or(self._whole("hidden", least=4), DEFAULTS.hidden),
             epochs=_or(self._whole("epochs", least=0), DEFAULTS.epochs),
             seed=self._whole("seed", least=0) or 0,
-            with_two_branch=self._one_of("two-branch", WORDS) == YES,
+            head=self._one_of("head", HEAD_KINDS) or DEFAULTS.head,
+            loss=self._one_of("loss", tuple(LOSSES)) or DEFAULTS.loss,
+            beside=tuple(self._value("beside").split()),
             force=self._one_of("force", WORDS) == YES,
         )
 
@@ -180,6 +189,19 @@ class TrainForm(Dialog[TrainRequest]):
 
     def command(self, answer: TrainRequest) -> str:
         return job_command(self._home, answer)
+
+
+def _about(head: str, loss: str) -> str:
+    """What a head and a loss are, and what becomes of a matcher that does no better."""
+    chosen = ((head or DEFAULTS.head, HEAD_SUMMARIES), (loss or DEFAULTS.loss, LOSSES))
+    said = [
+        f"{name}: {words[name]}." if name in words else f"There are {', '.join(words)}."
+        for name, words in chosen
+    ]
+    return (
+        f"{' '.join(said)} Heads beside are fitted too, to compare. What does no better than match"
+        " without labels on pictures held out is not kept, unless anyway."
+    )
 
 
 def _text(value: int | None) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column(title="state", width=14),
     Column(title="matcher", width=7, right=True, priority=1),
+    Column(title="head", width=12, priority=5),
     Column(title="encoder", width=12, share=2),
     Column(title="data", width=10, share=2),
     Column(title="mAP", width=5, right=True),
@@ -47,6 +48,8 @@ class ListedMatcher:
     id: int
     name: str
     """What receipts call it."""
+    head: str
+    """The network that it is; ? where that cannot be read."""
     encoder_id: str
     created_at: float
     is_in_force: bool
@@ -128,7 +131,7 @@ async def read_state(engine: Engine) -> TrainState:
 def _listed(
     records: Sequence[MatcherRecord], shipped: int | None, unusable: Mapping[int, str]
 ) -> tuple[ListedMatcher, ...]:
-    from engine.scoring.matcher import matcher_words
+    from engine.scoring.matcher import head_of, matcher_words
     from engine.training.report import read_report
 
     newest: dict[str, int] = {}
@@ -138,6 +141,7 @@ def _listed(
         ListedMatcher(
             id=record.id,
             name=matcher_words(record.id, shipped),
+            head=head_of(record.weights) or "?",
             encoder_id=record.encoder_id,
             created_at=record.created_at,
             is_in_force=newest[record.encoder_id] == record.id,
@@ -215,6 +219,7 @@ def training_row(training: ListedTraining) -> Row:
         cells=(
             state,
             f"job {training.job_id}",
+            request.head if request is not None else "",
             _short(report.encoder if report is not None else encoder),
             report.data if report is not None else request.data if request is not None else "",
             *_precisions(report),
@@ -236,6 +241,7 @@ def matcher_row(matcher: ListedMatcher) -> Row:
         cells=(
             state,
             str(matcher.id),
+            matcher.head,
             _short(matcher.encoder_id),
             report.data if report is not None else _origin(matcher),
             *_precisions(report),

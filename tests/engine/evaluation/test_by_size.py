@@ -23,6 +23,7 @@ from engine.scoring.label_free import Background
 from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.matcher import read_matcher
 from engine.scoring.metrics import RightPairs
+from engine.scoring.perceptron import Perceptron
 from engine.scoring.ranking import probability
 from engine.scoring.registry import find_scorer
 from engine.states import DataKind, PairedMeasure, QueryKind, QuerySet, ScorerKind
@@ -241,7 +242,8 @@ def test_a_matcher_of_noise_is_found_to_route_worse() -> None:
     material = library()
     context = context_of(material)
     noise = read_matcher(random_matcher("e", DIM), "e")
-    noise = replace(noise, w2=40 * noise.w2)
+    assert isinstance(noise.head, Perceptron)
+    noise = replace(noise, head=replace(noise.head, w2=40 * noise.head.w2))
     sized = routing(material, (50, PICTURES), replace(context, matcher=noise))
     for name in (LABEL_FREE, MATCH):
         sized.measure(name)

@@ -33,7 +33,7 @@ from engine.results import FloatArray, Receipt
 from engine.search.query import prompts_of
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
-from engine.states import OutputCheck
+from engine.states import OutputCheck, PatchWay
 from tests.engine.search.libraries import unit
 
 COLOURS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}
@@ -66,6 +66,7 @@ class ColourEncoders(Encoders):
             logit_scale=100.0,
             languages=("en", "zh"),
             spec=InputSpec(height=2, width=2, mode=SQUASH),
+            local_way=PatchWay.KEYS,
         )
 
     def locate(self, source: str) -> Path | None:

@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from engine.engine import Engine
 from engine.errors import PictureError
+from engine.generation import foreign_recipes
 from engine.generation.foreign_recipes import (
     JSON_READERS,
     Lost,
@@ -170,11 +171,70 @@ def test_a_sampler_in_parts_is_put_together() -> None:
     assert (found.scheduler, found.model) == ("euler-a", "fox")
 
 
+def test_a_graph_that_runs_in_a_circle_is_followed_once() -> None:
+    graph = comfy()
+    graph["12"]["inputs"] |= {"positive": ["13", 0], "negative": ["13", 1]}
+    graph["13"] = {"class_type": "Circle", "inputs": {"conditioning": ["12", 0]}}
+    graph["10"]["inputs"]["model"] = ["10", 0]
+    graph["20"]["inputs"]["value"] = ["20", 0]
+    with pytest.raises(ValueError, match="cannot be followed"):
+        read_comfy(json.dumps(graph))
+
+
+def test_a_graph_beyond_all_measure_is_not_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign_recipes, "MAX_JSON", 100)
+    with pytest.raises(ValueError, match="characters"):
+        read_comfy(json.dumps(comfy()))
+
+
+def test_a_sampler_without_our_name_is_told() -> None:
+    graph = comfy()
+    graph["3"]["inputs"]["sampler_name"] = "res_multistep\x1b[31m"
+    found = read_comfy(json.dumps(graph))
+    assert found.scheduler is None
+    assert found.warnings[0] == "the sampler res_multistep[31m is not known here"
+
+
 def test_a_graph_that_begins_with_a_picture_says_so() -> None:
     graph = comfy()
     graph["3"]["inputs"]["latent_image"] = ["30", 0]
     graph["30"] = {"class_type": "VAEEncode", "inputs": {"pixels": ["11", 0]}}
     assert "its start picture" in read_comfy(json.dumps(graph)).warnings[0]
+
+
+NOVELAI = {
+    "steps": 28, "sampler": "k_euler_ancestral", "seed": 5, "strength": 0.69, "noise": 0.2,
+    "scale": 11.0, "uc": "blurry",
+}  # fmt: skip
+"""As its first models wrote it: the prompt stands beside."""
+
+
+def test_novelai_as_its_first_models_wrote_it(tmp_path: Path) -> None:
+    about = {"Software": "NovelAI", "Source": "Stable Diffusion 1D44365E"}
+    found = read_recipe(png(tmp_path, **about, Description=f"{{{A}}}", Comment=NOVELAI))
+    assert (found.prompt, found.negative, found.seed) == (f"{{{A}}}", "blurry", 5)
+    assert (found.steps, found.guidance, found.scheduler) == (28, 11.0, "euler-a")
+    assert found.model == "Stable Diffusion 1D44365E"
+    assert found.warnings == ("left out: weights in brackets, which are taken as words",)
+
+
+def test_novelai_as_it_writes_now(tmp_path: Path) -> None:
+    characters = {"caption": {"base_caption": A, "char_captions": [{"char_caption": "a hare"}]}}
+    comment = NOVELAI | {
+        "prompt": A, "width": 64, "height": 96, "sampler": "k_dpmpp_2m", "sm": True,
+        "noise_schedule": "karras", "request_type": "Img2ImgRequest", "v4_prompt": characters,
+    }  # fmt: skip
+    found = read_recipe(png(tmp_path, Software="NovelAI", Description="other", Comment=comment))
+    assert (found.prompt, found.width, found.height) == (A, 64, 96)
+    assert found.scheduler == "dpm++"
+    assert found.warnings == (
+        "left out: its start picture, SMEA, the prompts of single characters",
+    )
+
+
+def test_a_comment_without_novelai_is_not_taken_for_its(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="no recipe"):
+        read_recipe(png(tmp_path, Software="GIMP", Description=A, Comment=NOVELAI))
 
 
 @pytest.mark.parametrize(
@@ -192,9 +252,11 @@ def test_a_graph_that_begins_with_a_picture_says_so() -> None:
         ({"parameters": {"base_model": "x"}}, "Fooocus", "no prompt"),
         ({"parameters": {"text": A}}, "a tool that is not known", "form that is not known"),
         ({"parameters": {"prompt": A, "seed": 5}}, "a tool that is not known", "not known"),
-        ({"Software": "NovelAI", "Comment": {"prompt": A}}, "NovelAI", "not read"),
+        ({"Software": "NovelAI", "Comment": {"seed": 5}}, "NovelAI", "no prompt"),
+        ({"Software": "NovelAI", "Description": A}, "NovelAI", "no JSON"),
+        ({"Software": "NovelAI", "Comment": "[" * 9999}, "NovelAI", "nested"),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_what_is_not_understood_is_named(
     tmp_path: Path, texts: dict[str, Any], tool: str, reason: str

@@ -15,6 +15,7 @@ from engine.errors import EngineError
 from engine.models.encoder_info import EncoderInfo
 from engine.models.encoders import LoadedEncoder
 from engine.models.input_spec import SHORTEST_EDGE_CROP, InputSpec
+from engine.states import PatchWay
 
 SPEC = InputSpec(height=32, width=32, mode=SHORTEST_EDGE_CROP, shortest_edge=32)
 
@@ -90,6 +91,7 @@ def facts(encoder_id: str, source: str) -> EncoderInfo:
         logit_scale=100.0,
         languages=("en",),
         spec=SPEC,
+        local_way=PatchWay.KEYS,
     )
 
 

@@ -215,7 +215,8 @@ async def test_vectors_that_make_no_sense_are_refused_and_nothing_is_kept(
     async with open_desk(tmp_path / "home") as desk:
         with pytest.raises(VectorsError, match=complaint):
             await desk.bring_in(ImportRequest(encoder_id=CLIP, pictures=path))
-        assert (await desk.cache.read(counts)).pictures == 0
+        held = await desk.cache.read(counts)
+        assert (held.pictures, held.embedded) == (0, {})
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\ud800"])
@@ -291,6 +292,20 @@ async def test_pictures_and_texts_of_two_spaces_are_refused(tmp_path: Path) -> N
     async with open_desk(tmp_path / "home") as desk:
         with pytest.raises(VectorsError, match="cannot come from one encoder"):
             await desk.bring_in(request)
+
+
+async def test_a_part_that_is_refused_leaves_nothing_of_the_others(tmp_path: Path) -> None:
+    texts = texts_npz(tmp_path / "t.npz", ["a dog", "a cat"], units(2) * np.float32(np.nan))
+    pictures = pictures_npz(tmp_path / "p.npz", ["a.png", "b.png"], units(2))
+    good = texts_npz(tmp_path / "good.npz", ["a dog", "a cat"], units(2))
+    bad = pictures_npz(tmp_path / "bad.npz", ["a.png", " "], units(2))
+    for one, other in ((pictures, texts), (bad, good)):
+        async with open_desk(tmp_path / "home") as desk:
+            with pytest.raises(VectorsError):
+                await desk.bring_in(ImportRequest(encoder_id=CLIP, pictures=one, texts=other))
+            held = await desk.cache.read(counts)
+            assert (held.pictures, held.embedded) == (0, {})
+            assert await desk.cache.read(encoders) == []
 
 
 async def test_another_dimension_than_the_encoder_has_is_refused(tmp_path: Path) -> None:

@@ -293,3 +293,14 @@ def test_the_sentence_leaves_out_what_did_not_happen() -> None:
     summary = IndexSummary(found=1, added=1, unreadable_folders=2, seconds=0.5)
     assert sentence(summary) == "1 file in 0.5 s: 1 new; 2 folders could not be read."
     assert sentence(IndexSummary(seconds=1)) == "0 files in 1.0 s: no pictures."
+
+
+def test_a_link_to_itself_hides_nothing_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "here.jpg").write_bytes(b"x")
+    (tmp_path / "current").symlink_to("current")
+    (tmp_path / "odd.png").symlink_to("odd.png")
+    known = {str(tmp_path / "gone.jpg"): ROW, f"{tmp_path}/current/gone.jpg": ROW}
+    plan = planned(list(walk([str(tmp_path)], threading.Event())), dict(known))
+    assert sorted(plan.missing) == sorted(known)
+    reasons = {record.reason for record in plan.failures}
+    assert reasons == {"it is a link that leads back to itself"}

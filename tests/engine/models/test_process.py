@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,28 @@ async def test_a_hung_worker_is_killed_when_it_gives_no_sign_of_life(tmp_path: P
         await task
     assert not is_alive(pid)
     assert (await process.call("echo")).whole("pid") != pid
+    await process.aclose()
+
+
+async def test_silence_ends_a_worker_soon_after_the_time_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    later = loop.call_later
+    waited: defaultdict[int, float] = defaultdict(float)
+    process = WorkerProcess(MODULE, log=tmp_path / "log", silence_s=300)
+
+    def hurried(delay: float, call: Callable[..., object], *values: object) -> asyncio.TimerHandle:
+        if getattr(call, "__name__", "") != "_tick":
+            return later(delay, call, *values)
+        waited[process.pid or 0] += delay
+        return later(0, call)
+
+    monkeypatch.setattr(loop, "call_later", hurried)
+    with pytest.raises(WorkerDiedError, match="no sign of life for 300 seconds"):
+        await process.call("hang")
+    # What dies before it took the call is started once more.
+    assert waited and all(300 <= seconds <= 310 for seconds in waited.values())
     await process.aclose()
 
 

@@ -17,21 +17,21 @@ from engine.scoring.match import (
     sampled,
 )
 from engine.scoring.matcher import Matcher
-from engine.states import ScorerKind
+from engine.scoring.perceptron import Perceptron
+from engine.states import HeadKind, ScorerKind
 from tests.engine.search.libraries import noise
 
 
 def matcher(dim: int, hidden: int = 256) -> Matcher:
     """One of random weights."""
     random = np.random.default_rng(0)
-    return Matcher(
+    head = Perceptron(
         w1=random.standard_normal((hidden, 4 * dim)).astype(np.float32),
         b1=np.zeros(hidden, np.float32),
         w2=random.standard_normal((1, hidden)).astype(np.float32),
         b2=np.zeros(1, np.float32),
-        encoder_id="",
-        report="",
     )
+    return Matcher(kind=HeadKind.MLP, head=head, encoder_id="", report="")
 
 
 def library(count: int, dim: int = 16, *, is_dear: bool = False) -> MatchContext:
@@ -120,7 +120,7 @@ def test_a_picture_is_no_evidence_of_what_is_made_of_it() -> None:
             "": Background(vectors=pictures[:40], random=pictures[:40], pictures=(pictures[:40],))
         },
     )
-    logits = background_logits(context, ScorerKind.MATCH, "", context.matrix.columns)
+    logits = background_logits(context, ScorerKind.MATCH, "", np.arange(50))
     silent = np.argwhere(np.isneginf(logits))
     assert silent.tolist() == [[n, n] for n in range(40)]
     zero = measure_zero(context, ScorerKind.MATCH)

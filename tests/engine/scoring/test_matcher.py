@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.errors import ModelUnusableError
 from engine.results import FloatArray
-from engine.scoring import matcher as module
+from engine.scoring import perceptron as module
 from engine.scoring.matcher import read_matcher
 from engine.scoring.ranking import probability
 from tests.engine.search.libraries import noise

@@ -15,7 +15,7 @@ from engine.events import JobEvent, JobProgress
 from engine.jobs.jobs import Jobs
 from engine.library.library import Library
 from engine.models.encoders import Encoders
-from engine.results import FloatArray
+from engine.results import FloatArray, IdArray
 from engine.scoring.match import MatchContext, background_logits
 from engine.search import zeros
 from engine.search.searcher import Searcher
@@ -35,10 +35,10 @@ class Scored:
         self.pictures = 0
 
     def __call__(
-        self, context: MatchContext, scorer: str, language: str, columns: FloatArray
+        self, context: MatchContext, scorer: str, language: str, rows: IdArray
     ) -> FloatArray:
-        self.pictures += columns.shape[1]
-        return background_logits(context, scorer, language, columns)
+        self.pictures += len(rows)
+        return background_logits(context, scorer, language, rows)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ async def test_a_matcher_is_trained_reported_on_kept_and_used(tmp_path: Path) ->
     """One process for several claims: it takes seconds to import what it trains with."""
     data = write_data(tmp_path)
     seen: list[TrainingProgress] = []
-    request = TrainRequest(data=str(data), hidden=8, epochs=2, force=True, with_two_branch=True)
+    request = TrainRequest(data=str(data), hidden=8, epochs=2, force=True, beside=("two-branch",))
     async with opened(tmp_path) as engine:
         engine.jobs.subscribe(
             lambda event: seen.append(event) if isinstance(event, TrainingProgress) else None
@@ -73,9 +73,12 @@ async def test_a_cancelled_training_stops_and_keeps_nothing(tmp_path: Path) -> N
         assert await engine.training.matchers() == []
 
 
-@pytest.mark.parametrize("fields", [{"hidden": 1}, {"held_out": 0.0}, {"validation": 0.9}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"hidden": 1}, {"held_out": 0.0}, {"validation": 0.9}, {"head": "x"}, {"loss": "triangle"}],
+)
 async def test_trainings_that_make_no_sense_are_refused(
-    tmp_path: Path, fields: dict[str, float]
+    tmp_path: Path, fields: dict[str, object]
 ) -> None:
     data = write_data(tmp_path)
     async with opened(tmp_path) as engine:

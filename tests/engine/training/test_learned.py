@@ -8,10 +8,13 @@ import safetensors.numpy
 import torch
 from numpy.typing import NDArray
 
-from engine.scoring.matcher import read_matcher
-from engine.states import FitStage
-from engine.workers.fitting import FitProgress, every, measured
-from engine.workers.matcher_modules import MatcherModule, TwoBranchModule
+from engine.scoring import heads
+from engine.scoring.heads import HEADS
+from engine.scoring.matcher import about_matcher, read_matcher
+from engine.states import FitStage, HeadKind, LossKind
+from engine.workers import losses
+from engine.workers.fitting import FitProgress, measured
+from engine.workers.matcher_modules import HeadModule, new_module
 from engine.workers.pairs import TrainingPairs, as_pairs, draw, even_pairs, mine
 from engine.workers.training_run import FittedModel, run
 
@@ -47,7 +50,8 @@ def arrays(seed: int, *, swapped: int = 0) -> dict[str, NDArray[np.generic]]:
 
 def fit(
     checkpoint: str = "",
-    kind: str = "matcher",
+    head: str = "mlp",
+    loss: str = "bce",
     epochs: int = 3,
     stop: int = 0,
     heard: list[FitProgress] | None = None,
@@ -60,15 +64,11 @@ def fit(
         if progress.stage == FitStage.STEP and stop and progress.epoch == stop:
             raise KeyboardInterrupt
 
-    held_out = arrays(2)
     return run(
-        kind=kind,
+        head=head,
+        loss=loss,
         train=arrays(0, swapped=10),
         validation=arrays(1, swapped=10),
-        scored=(
-            held_out["texts"].astype(np.float32),
-            held_out["pictures"].astype(np.float32),
-        ),
         settings={"hidden": 16, "epochs": epochs, "batch": 32, "patience": 99},
         device="cpu",
         checkpoint=checkpoint,
@@ -76,28 +76,78 @@ def fit(
     )
 
 
+def scores(found: FittedModel, head: str = "mlp") -> NDArray[np.float32]:
+    """Of the held-out texts and pictures, by the head as it was written down."""
+    held_out = arrays(2)
+    columns = np.ascontiguousarray(held_out["pictures"].astype(np.float32).T)
+    written = HEADS[HeadKind(head)].read(found.arrays)
+    rows = [
+        written.logits(text, written.see(columns)) for text in held_out["texts"].astype(np.float32)
+    ]
+    return np.stack(rows)
+
+
 def average_precision(scores: NDArray[np.float32]) -> float:
     return measured(torch.from_numpy(scores), as_pairs(arrays(2), "cpu")).average_precision
 
 
-def test_what_is_written_down_scores_as_what_was_trained() -> None:
-    found = fit()
-    weights = safetensors.numpy.save(found.arrays, {"encoder_id": "e", "report": "{}"})
-    matcher = read_matcher(weights, "e")
-    assert matcher.w1.shape == (16, 4 * DIM)
-    held_out = arrays(2)
-    columns = np.ascontiguousarray(held_out["pictures"].astype(np.float32).T)
-    rows = [matcher.logits(text, columns) for text in held_out["texts"].astype(np.float32)]
-    np.testing.assert_allclose(np.stack(rows), found.scores, atol=2e-3)
+def module(kind: HeadKind, seed: int = 0) -> HeadModule:
+    """A head whose weights all matter."""
+    torch.manual_seed(seed)
+    made = new_module(kind, DIM, 8, 0.5)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    made.eval()
+    return made
 
 
-@pytest.mark.parametrize(("kind", "epochs"), [("matcher", 8), ("two-branch", 40)])
-def test_training_finds_the_directions_that_count(kind: str, epochs: int) -> None:
+@pytest.mark.parametrize("kind", HEADS)
+def test_what_is_written_down_scores_as_what_was_trained(kind: HeadKind) -> None:
+    model = module(kind)
+    weights = safetensors.numpy.save(
+        model.weights(2.0, -1.0), about_matcher("e", "{}", knows_false_texts=False, head=kind)
+    )
+    head = read_matcher(weights, "e").head
+    held_out = as_pairs(arrays(2), "cpu")
+    with torch.no_grad():
+        expected = 2 * model.every(held_out.texts, model.see(held_out.pictures)) - 1
+    texts, columns = held_out.texts.numpy(), np.ascontiguousarray(held_out.pictures.numpy().T)
+    seen = head.see(columns)
+    rows = np.stack([head.logits(text, seen) for text in texts])
+    np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-5)
+    pairs = head.pair_logits(texts, np.ascontiguousarray(seen[:, :TEXTS]))
+    np.testing.assert_allclose(pairs, np.diagonal(rows), rtol=1e-5, atol=1e-5)
+
+
+TRAINED = [
+    (str(kind), str(loss), 8 if kind is HeadKind.MLP else 30)
+    for kind, entry in HEADS.items()
+    for loss in entry.losses
+]
+
+
+@pytest.mark.parametrize(("head", "loss", "epochs"), TRAINED)
+def test_training_finds_the_directions_that_count(head: str, loss: str, epochs: int) -> None:
     held_out = arrays(2)
     cosine = (held_out["texts"] @ held_out["pictures"].T).astype(np.float32)  # type: ignore[operator]
-    assert (
-        average_precision(fit(kind=kind, epochs=epochs).scores) > average_precision(cosine) + 0.05
-    )
+    found = average_precision(scores(fit(head=head, loss=loss, epochs=epochs), head))
+    assert found > average_precision(cosine) + 0.05
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_head_that_has_learned_nothing_ranks_as_cosine(kind: HeadKind) -> None:
+    model, held_out = new_module(kind, DIM, 8, 0.5), as_pairs(arrays(2), "cpu")
+    model.eval()
+    with torch.no_grad():
+        found = model.similarity(held_out.texts, model.see(held_out.pictures))
+    cosine = held_out.texts @ held_out.pictures.T
+    assert (found.argsort(dim=1) == cosine.argsort(dim=1)).float().mean() > 0.99
+
+
+def test_all_heads_have_a_module_and_all_losses_a_function() -> None:
+    assert {loss for entry in HEADS.values() for loss in entry.losses} == set(losses.LOSSES)
+    assert set(heads.LOSSES) == set(losses.LOSSES) == set(LossKind)
+    assert set(HEADS) == set(HeadKind)
 
 
 def test_a_training_that_was_stopped_goes_on_from_its_last_epoch(tmp_path: Path) -> None:
@@ -112,26 +162,28 @@ def test_a_training_that_was_stopped_goes_on_from_its_last_epoch(tmp_path: Path)
     assert [each.epoch for each in heard if each.stage == FitStage.RESUMED] == [2]
     assert not [each for each in heard if each.stage == FitStage.METRIC]
     assert [each.step for each in heard][-1] == heard[-1].steps
-    np.testing.assert_allclose(resumed.scores, whole.scores, atol=1e-4)
+    np.testing.assert_allclose(scores(resumed), scores(whole), atol=1e-4)
     assert not path.exists()
 
 
 def test_a_damaged_checkpoint_is_started_over(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     path.write_bytes(b"nothing of the kind")
-    np.testing.assert_allclose(fit(str(path)).scores, fit().scores, atol=1e-4)
+    np.testing.assert_allclose(scores(fit(str(path))), scores(fit()), atol=1e-4)
 
 
-def test_all_pairs_at_once_equal_pair_by_pair() -> None:
-    torch.manual_seed(0)
+@pytest.mark.parametrize("kind", HEADS)
+def test_all_pairs_at_once_equal_pair_by_pair(kind: HeadKind) -> None:
     texts, pictures = (torch.nn.functional.normalize(torch.randn(n, DIM), dim=1) for n in (3, 5))
-    for model in (MatcherModule(DIM, 8, 0.5), TwoBranchModule(DIM, 8, 0.5)):
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.1)
-        with torch.no_grad():
-            model.eval()
-            pairs = model(texts.repeat_interleave(5, 0), pictures.repeat(3, 1)).reshape(3, 5)
-            torch.testing.assert_close(every(model, texts, pictures), pairs, atol=1e-4, rtol=1e-4)
+    model = module(kind)
+    with torch.no_grad():
+        seen, one_by_one = model.see(pictures), texts.repeat_interleave(5, 0)
+        for every, pairs in (
+            (model.every, model.pairs),
+            (model.similarity, model.pair_similarity),
+        ):
+            listed = pairs(one_by_one, seen.repeat(3, 1)).reshape(3, 5)
+            torch.testing.assert_close(every(texts, seen), listed, atol=1e-4, rtol=1e-4)
 
 
 def drawn_from() -> TrainingPairs:

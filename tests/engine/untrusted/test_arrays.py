@@ -57,6 +57,36 @@ def test_a_header_that_is_none_is_refused(content: bytes, reason: str) -> None:
         tensors_header(content)
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"y": {"dtype": "F32", "shape": [1], "data_offsets": [2, 6]}},
+        {"y": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}},
+        {str(each): {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]} for each in range(99)},
+    ],
+    ids=["in part", "wholly", "many"],
+)
+def test_tensors_that_share_bytes_are_refused(others: dict[str, object]) -> None:
+    """Or a file of a megabyte is a terabyte in memory."""
+    first: Any = entry([0, 4], [1])
+    with pytest.raises(UntrustedError, match="lie over each other"):
+        tensors_header(tensors({**first, **others}, bytes(16)))
+
+
+def test_tensors_without_numbers_and_gaps_between_them_are_fine() -> None:
+    held = {
+        "a": {"dtype": "F32", "shape": [0, 3], "data_offsets": [0, 0]},
+        "b": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]},
+        "c": {"dtype": "F32", "shape": [1], "data_offsets": [8, 12]},
+    }
+    assert set(tensors_header(tensors(held, bytes(12))).tensors) == {"a", "b", "c"}
+
+
+def test_a_shape_that_no_array_has_is_refused() -> None:
+    with pytest.raises(UntrustedError, match="no array has the shape"):
+        read_tensors(tensors(entry([0, 0], [0, 10**30])))
+
+
 @given(st.binary(max_size=200))
 def test_noise_is_no_header(content: bytes) -> None:
     with pytest.raises(UntrustedError):
@@ -122,8 +152,11 @@ np.lib.format.write_array(VECTOR, np.eye(2))
         (npy(b"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (0,)}\n"), "neither"),
         (npy(b"(" * 9000), "."),
         (npy(b"{'descr': __import__('os'), 'fortran_order': False, 'shape': ()}\n"), "."),
+        # No bytes, and so many texts as one likes.
+        (npy(b"{'descr': '<U0', 'fortran_order': False, 'shape': (99999999999,)}\n"), "neither"),
+        (npy(b"(" * 60_000), "^Header info length [^\n]*$"),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_an_array_that_is_none_is_refused(tmp_path: Path, member: bytes, reason: str) -> None:
     path = archive(tmp_path / "a.npz", image=member, vector=VECTOR.getvalue())
@@ -143,6 +176,16 @@ def test_what_unpacks_to_more_than_the_machine_has_is_refused(
     assert path.stat().st_size < 1 << 16
     with pytest.raises(UntrustedError, match="more than this machine has"):
         read_npz(path, ("image", "vector"))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_packed_otherwise_than_numpy_packs_is_refused(tmp_path: Path, method: int) -> None:
+    """A few kilobytes of these unpack into gigabytes at once."""
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", method) as file:
+        for name in ("image", "vector"):
+            file.writestr(f"{name}.npy", VECTOR.getvalue())
+    with pytest.raises(UntrustedError, match="packed otherwise"):
+        read_npz(tmp_path / "a.npz", ("image", "vector"))
 
 
 def test_devices_and_other_kinds_are_no_archives(tmp_path: Path) -> None:

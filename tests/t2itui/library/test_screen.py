@@ -117,15 +117,38 @@ async def test_adding_a_folder_starts_an_index_job_as_the_form_says(
         dialog.encoder.value = "small"
         dialog.per_class.value = "500"
         dialog.seed.value = "7"
+        dialog.exclude.value = "raw/ 'my drafts/' *.gif"
         await pilot.pause()
-        assert f"t2itui index --encoder small --per-class 500 --seed 7 {tmp_path}" in str(
-            dialog.command_line.render()
-        )
+        assert (
+            "t2itui index --encoder small --per-class 500 --seed 7 --exclude raw/"
+            f" --exclude 'my drafts/' --exclude '*.gif' {tmp_path}"
+        ) in str(dialog.command_line.render())
         await pilot.press("enter")
         await pilot.pause()
     (request,) = engine.indexed
     assert request.folders == (tmp_path,)
     assert (request.encoder, request.per_class, request.seed) == ("small", 500, 7)
+    assert request.exclude == ("raw/", "my drafts/", "*.gif")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "problem"), [("'raw", "No closing quotation"), ("raw/ !", "Invalid git pattern")]
+)
+async def test_patterns_that_are_none_keep_the_form_open(
+    engine: FakeEngine, tmp_path: Path, patterns: str, problem: str
+) -> None:
+    app = HostApp(engine, LibraryScreen)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await ready(pilot)
+        await pilot.press("a")
+        dialog = app.screen
+        assert isinstance(dialog, AddFolder)
+        dialog.folder.take(str(tmp_path))
+        dialog.encoder.value, dialog.exclude.value = "small", patterns
+        await pilot.press("enter")
+        await pilot.pause()
+        assert problem in str(dialog.problem.render())
+    assert engine.indexed == []
 
 
 async def test_a_folder_that_is_not_there_keeps_the_form_open_and_says_so(

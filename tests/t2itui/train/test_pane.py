@@ -140,7 +140,9 @@ def test_a_training_is_started_again_from_what_the_cache_remembers() -> None:
         queries="words",
         limit=500,
         epochs=3,
-        with_two_branch=True,
+        head="two-branch",
+        loss="triangle",
+        beside=("mlp",),
         force=True,
     )
     assert job_request(JobKind.TRAIN, request_to_json(request)) == request
@@ -148,7 +150,7 @@ def test_a_training_is_started_again_from_what_the_cache_remembers() -> None:
         job_request(JobKind.TRAIN, '{"data": 1}')
     assert job_command(None, request) == (
         "t2itui train --images /photos/images --encoder some/clip --queries words --limit 500"
-        " --epochs 3 --two-branch --force /photos/captions.token"
+        " --head two-branch --loss triangle --beside mlp --epochs 3 --force /photos/captions.token"
     )
     assert job_command(None, TrainRequest(data="storybook")) == "t2itui train storybook"
 

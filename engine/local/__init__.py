@@ -1,0 +1,1 @@
+"""What single patches of pictures and single words of texts say to each other."""
