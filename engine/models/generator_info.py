@@ -137,7 +137,9 @@ class _Configuration:
             return known
         named = ("encoder_block_out_channels", "temperal_downsample")
         name = next((each for each in named if each in self.vae), "block_out_channels")
-        return 2 ** (_halvings(self.vae, name) + (name == "temperal_downsample"))
+        # Of films' autoencoders each entry halves, of others the first does not.
+        is_film = name == "temperal_downsample"
+        return 1 << _halvings(self.vae, name) + int(is_film)
 
     @property
     def patch(self) -> int:
@@ -162,7 +164,7 @@ class _Configuration:
         """Pixels of the shortest side that the network can work on."""
         if not self.is_unet:
             return self.multiple
-        return max(self.multiple, self.factor * 2 ** _halvings(self.network, "block_out_channels"))
+        return max(self.multiple, self.factor << _halvings(self.network, "block_out_channels"))
 
     @property
     def is_embedded(self) -> bool:

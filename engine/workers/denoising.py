@@ -5,22 +5,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from engine.errors import OutOfMemoryError, PictureError
+from engine.errors import OutOfMemoryError
 from engine.language import fold_widths
 from engine.models.generator_messages import GeneratedImage
 from engine.models.parameters import GenerationParameters
 from engine.models.pipeline_classes import pipeline_class
 from engine.states import OutputCheck
-from engine.workers import decoder as picture_files
 from engine.workers.device import Choice, free_cache, is_out_of_memory
+from engine.workers.editing import Edit, read_edit, start_picture
 from engine.workers.invocation import Invocation
 from engine.workers.loras import Loras
 from engine.workers.pipelines import Pipeline, PipelineSource, make_interruptible, with_same_parts
@@ -35,7 +33,6 @@ from engine.workers.savings import (
 from engine.workers.stepping import Steps, StepWatcher, make_scheduler
 from engine.workers.text_memory import TextMemory
 
-_MAX_PIXELS = 200_000_000
 _BLACK_LEVEL = 3
 _HINT = "Paint a smaller picture, close other programs, or take a smaller model."
 
@@ -56,6 +53,8 @@ class _Draft:
     seed: int
     latents: torch.Tensor | None = None
     """None until all steps are done."""
+    edit: Edit | None = None
+    """The part of a picture that is painted; None where all of it is."""
     shrinks: int = 0
 
 
@@ -78,7 +77,7 @@ class Denoiser:
         self._texts = TextMemory(pipe)
         self._vae_dtype = autoencoder_of(pipe).dtype
         self._invocation = Invocation(pipe)
-        self._from_picture: Pipeline | None = None
+        self._others: dict[str, Pipeline] = {}
         self._check: Callable[[], None] = _never
         make_interruptible(pipe, lambda: self._check())
 
@@ -128,6 +127,8 @@ class Denoiser:
             watcher.fall_back(self._fall_back(draft, trouble), trouble)
         size = draft.parameters.height, draft.parameters.width
         pixels = np.zeros((*size, 3), np.uint8) if found is None else found
+        if draft.edit is not None:
+            pixels = draft.edit.put_back(pixels)
         fallbacks = [*self._savings.taken]
         if draft.parameters != parameters:
             fallbacks.append(_size_words(draft.parameters))
@@ -163,17 +164,22 @@ class Denoiser:
         self, draft: _Draft, watcher: Watcher, previewer: Previewer | None
     ) -> torch.Tensor:
         """Return the latents as the autoencoder takes them."""
-        asked, pipe, image = draft.parameters, self.pipe, None
-        if asked.start_picture is not None:
-            pipe = self._image_to_image()
-            image = _start_picture(asked.start_picture, asked.width, asked.height)
+        asked = draft.parameters
+        pipe, image, mask = self.pipe, None, None
+        if asked.is_inpainting:
+            pipe = self._paired("inpainting")
+            draft.edit = draft.edit or read_edit(asked)
+            image, mask = draft.edit.inputs(asked.width, asked.height)
+        elif asked.start_picture is not None:
+            pipe = self._paired("image_to_image")
+            image = start_picture(asked.start_picture, asked.width, asked.height)
         pipe.scheduler = make_scheduler(asked.scheduler, self._scheduler)
         if previewer is not None:
             previewer.begin(asked.width, asked.height)
         Steps(pipe, watcher, previewer)
         # Noise from the CPU's generator is the same on every device.
         noise = torch.Generator().manual_seed(draft.seed)
-        fields = Invocation(pipe).fields(asked, noise, image)
+        fields = Invocation(pipe).fields(asked, noise, image, mask)
         try:
             with _undecoded(autoencoder_of(self.pipe)):
                 pipe(**fields)
@@ -246,12 +252,12 @@ class Denoiser:
             return ""
         return text[read.offset_mapping[limit - 1][0] :].strip()
 
-    def _image_to_image(self) -> Pipeline:
-        if self._from_picture is None:
+    def _paired(self, task: str) -> Pipeline:
+        """The pipeline that diffusers pairs with this one for a task, with the same parts."""
+        if task not in self._others:
             kind = pipeline_class(type(self.pipe).__name__)
-            name = "" if kind is None else kind.image_to_image
-            self._from_picture = with_same_parts(self.pipe, name)
-        return self._from_picture
+            self._others[task] = with_same_parts(self.pipe, getattr(kind, task, ""))
+        return self._others[task]
 
 
 class _Denoised(Exception):
@@ -290,19 +296,6 @@ def _picture(vae: Autoencoder, latents: torch.Tensor) -> torch.Tensor:
     decoded: torch.Tensor = vae.decode(latents.to(vae.dtype), **options)[0]
     # Autoencoders that were made for films have a picture as their first frame.
     return decoded[:, :, 0] if decoded.ndim == 5 else decoded
-
-
-def _start_picture(path: Path, width: int, height: int) -> Image.Image:
-    """Return the picture in `path`, filling the size without changing its shape."""
-    try:
-        with path.open("rb") as file:
-            enough = max(width, height)
-            decoded = picture_files.decode(file, max_pixels=_MAX_PIXELS, enough=enough)
-    except OSError as error:
-        raise PictureError(f"{path} cannot be read: {error}") from error
-    except PictureError as error:
-        raise PictureError(f"{path} cannot be read: {error.message}") from error
-    return ImageOps.fit(decoded.image, (width, height), Image.Resampling.LANCZOS)
 
 
 def _never() -> None:

@@ -129,7 +129,8 @@ def unpacked(latents: torch.Tensor, channels: int, shape: tuple[int, int]) -> to
         across = max(1, round(math.sqrt(tokens * shape[0] / shape[1])))
         if tokens % across:
             return None
-        latents = latents.transpose(1, 2).unflatten(2, (tokens // across, across))
+        latents = latents.transpose(1, 2)
+        latents = latents.reshape(1, latents.shape[1], tokens // across, across)
     if latents.shape[1] == channels * _PATCH**2:
         return torch.nn.functional.pixel_shuffle(latents, _PATCH)
     return latents if latents.shape[1] == channels else None
@@ -181,7 +182,8 @@ def fit(vae: Vae, device: str) -> NDArray[np.float32]:
         picture = picture[None]
         latents = _encoded(vae, (picture * 2 - 1).to(device, vae.dtype)).float().cpu()
         rows.append(latents.flatten(2)[0].T.numpy())
-        means = torch.nn.functional.adaptive_avg_pool2d(picture, latents.shape[2:])
+        height, width = latents.shape[2:]
+        means = torch.nn.functional.adaptive_avg_pool2d(picture, (height, width))
         targets.append(means.flatten(2)[0].T.numpy())
     if vae.dtype != dtype:
         vae.to(dtype)
@@ -216,8 +218,8 @@ def _encoded(vae: Vae, picture: torch.Tensor) -> torch.Tensor:
         )
     )
     scale = getattr(config, "scaling_factor", None) or 1.0
-    latents = (latents.float() - mean) / deviation * scale
-    return latents[:, :, 0] if latents.ndim == 5 else latents
+    scaled: torch.Tensor = (latents.float() - mean) / deviation * scale
+    return scaled[:, :, 0] if scaled.ndim == 5 else scaled
 
 
 def _colours(side: int) -> torch.Tensor:

@@ -111,6 +111,6 @@ def _expected(
         return predictions[-1]
     if "FlowMatch" in type(scheduler).__name__ and scheduler.step_index:
         # Straight along the flow: sigma is the share of noise before the step.
-        sigma = scheduler.sigmas[scheduler.step_index - 1].to(sample.device)
+        sigma: torch.Tensor = scheduler.sigmas[scheduler.step_index - 1].to(sample.device)
         return sample.float() - sigma * prediction.float()
     return None

@@ -13,21 +13,33 @@ import numpy as np
 import pytest
 import pytest_asyncio
 import torch
-from safetensors.torch import save_file
+from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from cache.collections import leave_collection_out
 from engine.engine import Engine
-from engine.errors import ModelUnusableError, RequestError
-from engine.events import GenerationProgress, JobEvent, JobFinished, JobPreview, MemoryFallback
+from engine.errors import ModelUnusableError, OutOfMemoryError, RequestError
+from engine.events import (
+    GeneratedPicture,
+    GenerationProgress,
+    JobEvent,
+    JobFinished,
+    JobPreview,
+    MemoryFallback,
+)
 from engine.generation.png_metadata import read_recipe
 from engine.generation.request import GenerateRequest, resolve
 from engine.models.generator_info import OWN_DEFAULTS, GeneratorInfo, read_generator_info
 from engine.models.generators import Generators
-from engine.models.parameters import Lora
+from engine.models.parameters import Box, Lora
 from engine.models.pipeline_classes import pipeline_class
 from engine.settings import EngineSettings
 from engine.states import GenerationPhase, OutputCheck
+from engine.workers.device import Choice
+from engine.workers.loaded_pipeline import _shortage
+from engine.workers.memory_need import memory_need
 from tests.engine.generation.pipelines.asking import generate, phase_of
+from tests.engine.generation.pipelines.test_denoising import source
 from tests.tiny_diffusion import quiet, save_xl_checkpoint
 from tests.tiny_pipelines import KINDS, save_tiny_kind, tiny_sdxl
 
@@ -141,6 +153,36 @@ def test_what_is_read_of_pipelines_without_importing_them_is_what_they_say() -> 
     assert pipeline_class("StableVideoDiffusionPipeline") is None
 
 
+def test_the_memory_that_a_model_needs_is_read_from_its_files(
+    kinds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = source(kinds / "sd3", tmp_path)
+    file = source(kinds / "xl.safetensors", tmp_path)
+    parts = dict.fromkeys(folder.parts, 0)
+    for part in parts:
+        for path in (folder.path / part).glob("*.safetensors"):
+            tensors = load_file(path).values()
+            parts[part] += sum(each.numel() for each in tensors if each.is_floating_point())
+    whole, half = memory_need(folder, "fp32"), memory_need(folder, "bf16")
+    assert {part: count * 4 for part, count in parts.items()} == whole.weights
+    assert half.total * 2 == whole.total < whole.whole
+    assert memory_need(file, "fp32").total == pytest.approx(file.path.stat().st_size, rel=0.3)
+
+    gpu = Choice(device="cuda", dtype="fp32", name="a GPU")
+    free = {"device": whole.whole, "machine": whole.total}
+    monkeypatch.setattr(
+        "engine.workers.loaded_pipeline.free_memory",
+        lambda choice: (free["device"], free["machine"]),
+    )
+    assert _shortage(folder, gpu) == ""
+    free["device"] -= 1
+    assert "are free on a GPU" in _shortage(folder, gpu)
+    assert _shortage(folder, replace(gpu, dtype="bf16")) == ""
+    free["machine"] -= 1
+    with pytest.raises(OutOfMemoryError, match="GB for its weights"):
+        _shortage(folder, gpu)
+
+
 def test_what_a_kind_cannot_do_is_refused_by_name(kinds: Path, tmp_path: Path) -> None:
     lora = save_lora(tmp_path / "lora.safetensors", kinds / "sdxl", "unet")
     pixart = facts(kinds / "pixart", tmp_path)
@@ -207,6 +249,28 @@ def _other(part: str) -> str:
 
 
 @NEW_LOOP
+@pytest.mark.parametrize("name", ["sdxl", "sd3", "flux", "z-image"])
+async def test_a_part_of_a_picture_is_painted_anew_and_another_picture_from_it(
+    name: str, kinds: Path, generators: Generators, tmp_path: Path
+) -> None:
+    start = tmp_path / "start.png"
+    before = np.random.default_rng(0).integers(0, 256, (80, 96, 3), dtype=np.uint8)
+    Image.fromarray(before).save(start)
+    box = Box(x=0.5, y=0.25, width=0.25, height=0.5)
+    asked = request(kinds / name, start_picture=start, mask_box=box, strength=1.0, steps=2)
+    events: list[JobEvent] = []
+    painted = await generate(generators, asked, 7, events.append)
+    assert painted.pixels.shape == before.shape
+    differs = (painted.pixels != before).any(axis=2)
+    assert differs[20:60, 48:72].mean() > 0.9
+    differs[20:60, 48:72] = False
+    assert not differs.any(), "outside the box it is the same"
+    assert any(isinstance(event, JobPreview) for event in events)
+    variation = await generate(generators, replace(asked, mask_box=None, strength=0.5), 7)
+    assert variation.check == OutputCheck.FINE
+
+
+@NEW_LOOP
 async def test_a_packed_model_is_cancelled_at_a_step_and_gives_up_what_it_has(
     kinds: Path, generators: Generators
 ) -> None:
@@ -238,7 +302,7 @@ async def test_a_job_keeps_the_recipe_and_finds_the_picture_again(
     asked = GenerateRequest(prompt="a red horse", seed=7, steps=2, preview=False)
     async with Engine.open(settings) as engine:
         await engine.cache.write(leave_collection_out)
-        found = []
+        found = list[GeneratedPicture]()
         for _ in range(2):
             job = await engine.generation.start(asked)
             assert isinstance(await job.wait(), JobFinished)

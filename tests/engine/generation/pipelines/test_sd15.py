@@ -20,7 +20,8 @@ from engine.models.parameters import Lora
 from engine.settings import EngineSettings
 from engine.states import GenerationPhase, OutputCheck
 from engine.workers.device import is_native
-from engine.workers.pipelines import Loras, PipelineSource, load_pipeline
+from engine.workers.loras import Loras
+from engine.workers.pipelines import PipelineSource, load_pipeline
 from tests.engine.generation.pipelines.asking import generate, phase_of
 from tests.sd15 import VOCABULARY, save_sd15
 
