@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -260,6 +260,30 @@ _STATES = (
     "create index text_states_by_use on text_states (used_at)",
 )
 
+
+_SHEETS = (
+    """
+    create table sheets (
+        id integer primary key autoincrement,
+        created_at real not null,
+        used_at real not null,
+        title text not null,
+        request text not null unique,
+        size integer not null
+    )
+    """,
+    """
+    create table sheet_cells (
+        sheet_id integer not null references sheets (id) on delete cascade,
+        number integer not null,
+        generated_id integer not null references generated (id) on delete cascade,
+        primary key (sheet_id, number)
+    ) without rowid
+    """,
+    "create index sheet_cells_by_generated on sheet_cells (generated_id)",
+)
+
+
 FIRST_TABLES = (
     *("pictures", "files", "folders", "thumbnails", "failures"),
     *("encoders", "blocks", "embeddings", "texts", "matchers", "receipts", "jobs"),
@@ -326,4 +350,11 @@ def m007_failures(db: Database) -> None:
 def m008_states(db: Database) -> None:
     """What encoders make of patches and tokens, for what was looked at."""
     for statement in _STATES:
+        db.execute(statement)
+
+
+@migrations()
+def m009_sheets(db: Database) -> None:
+    """Sheets of prompts, whose cells are generated pictures."""
+    for statement in _SHEETS:
         db.execute(statement)

@@ -31,6 +31,8 @@ class Collection:
     zeros: Path
     """What background texts reach among its pictures by that matcher: rows of the cache, as JSON;
     without the file, or with another matcher, it is measured."""
+    words: Path
+    """Nouns that its encoder knows, one a line, in each language behind a tab."""
     generator: Path
     """A diffusers folder."""
     languages: tuple[str, ...]
@@ -97,6 +99,7 @@ BUILT_IN = Collection(
     encoder=_FILES / "clip-storybook",
     matcher=_FILES / "matcher.safetensors",
     zeros=_FILES / "zeros.json",
+    words=_FILES / "words.tsv",
     generator=_FILES / "painter-storybook",
     languages=("en", "zh"),
     summary="600 drawn pictures that need no model",

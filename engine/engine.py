@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from engine.results import Check, ModelStatus, Receipt, SearchResult
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
+    from engine.sheets.sheets import Sheets
     from engine.training.training import MatcherTraining
 
 
@@ -141,6 +142,13 @@ class Engine:
             collection=self.collection,
             settings=self.settings,
         )
+
+    @cached_property
+    def sheets(self) -> Sheets:
+        """Prompts painted with every value of some axes."""
+        from engine.sheets.sheets import Sheets
+
+        return Sheets(self.cache, self.jobs, self.generators, self.generation, self.settings)
 
     @cached_property
     def training(self) -> MatcherTraining:
@@ -264,6 +272,7 @@ class Engine:
             JobKind.IMPORT: self.import_vectors,
             JobKind.EXPORT: self.export_vectors,
             JobKind.DOWNLOAD: lambda asked: self.download(asked.model),
+            JobKind.SHEET: lambda asked: self.sheets.resume(asked),
             JobKind.EVALUATE: self.evaluate,
             JobKind.TRAIN: self.train,
         }

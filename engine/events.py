@@ -172,6 +172,18 @@ class PictureRejected(JobEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CellDone(JobEvent):
+    """A cell of a sheet has its picture with its scores, or came to nothing."""
+
+    sheet_id: int
+    number: int
+    """Of the cell, from 0."""
+    picture: GeneratedPicture | None
+    check: OutputCheck
+    """Why there is no picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingProgress(JobEvent):
     """How well what is being trained does, on pictures that it does not learn from."""
 

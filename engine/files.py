@@ -12,7 +12,7 @@ from PIL import Image
 
 from cache.home_files import MEMORY_LIMIT, read_file, write_file
 from engine import disk
-from engine.errors import RequestError
+from engine.errors import EngineError, RequestError
 from engine.untrusted.documents import Json, parse_object
 
 
@@ -39,6 +39,22 @@ def replaced(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all. Raises EngineError where it cannot be written."""
+    try:
+        with replaced(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def unarmed(value: object) -> object:
+    """A text that a spreadsheet would take for a formula, marked as text; nothing for None."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return "" if value is None else value
 
 
 @contextmanager

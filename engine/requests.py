@@ -42,6 +42,27 @@ class SearchRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TagRequest:
+    """Find out which words are true of pictures."""
+
+    pictures: tuple[str, ...] = ()
+    """Paths, or `sha256:` and the digits of their content; in the library or not."""
+    folder: Path | None = None
+    """Absolute; the pictures of the library below it are tagged too."""
+    words: Path | None = None
+    """The words, one a line; None takes the list that ships for the encoder."""
+    top: int = 10
+    """Most words of a picture; 0 for all that pass."""
+    threshold: float = DEFAULT_THRESHOLD
+    encoder_id: str | None = None
+    """None lets the engine choose as for a search."""
+    language: str = ""
+    """Of the list that ships; empty for the encoder's first."""
+    offline: bool = False
+    """Never start a model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRequest:
     """Bring folders into the library."""
 
@@ -106,8 +127,9 @@ class EvaluateRequest:
     """A file of captions, a folder of classes, or the name of a collection."""
     images: Path | None = None
     """Where the pictures lie; None looks beside the data."""
-    encoder: str | None = None
-    """Encoder id, hub id or folder; None takes the one that knows most of the pictures."""
+    encoders: tuple[str, ...] = ()
+    """Encoder ids, hub ids or folders; without any, the one that knows most of the pictures.
+    Several stand side by side, on what all of them know."""
     queries: str = DataKind.CAPTIONS
     """captions, or words: class words that occur in captions."""
     words: Path | None = None
@@ -170,7 +192,7 @@ class TrainRequest:
         return EvaluateRequest(
             data=self.data,
             images=self.images,
-            encoder=self.encoder,
+            encoders=() if self.encoder is None else (self.encoder,),
             queries=self.queries,
             words=self.words,
             split=self.split,

@@ -15,6 +15,7 @@ from cache.generated import GeneratedRecord as GeneratedRecord
 from cache.jobs import JobRecord as JobRecord
 from cache.library import LibraryCounts as LibraryCounts
 from cache.matchers import MatcherRecord as MatcherRecord
+from cache.sheets import SheetRecord as SheetRecord
 from engine.states import CheckState, ModelKind, Route, ZeroState
 
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -157,6 +158,43 @@ class SearchResult:
     seconds: float
     warnings: tuple[SearchWarning, ...] = ()
     scores: Scores | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A word that is true of a picture."""
+
+    word: str
+    text: str
+    """What the encoder was asked."""
+    match: float
+    """As a search for the text has it for the picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureTags:
+    """The words that pass for one picture, the surest first."""
+
+    path: str
+    picture_id: int | None
+    """None for a picture that is not in the library."""
+    is_alone: bool
+    """The zero is that of this picture alone: it is in no library, or has no embedding there."""
+    tags: tuple[Tag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagResult:
+    """The tags of pictures, and what they rest on."""
+
+    encoder: str
+    matcher: str
+    """For people: what `match` means here."""
+    words: int
+    """So many were asked."""
+    threshold: float
+    pictures: tuple[PictureTags, ...]
+    warnings: tuple[SearchWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

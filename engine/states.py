@@ -26,6 +26,7 @@ class JobKind(StrEnum):
     EXPORT = "export"
     DOWNLOAD = "download"
     GENERATE = "generate"
+    SHEET = "sheet"
     EVALUATE = "evaluate"
     TRAIN = "train"
     MEASURE = "measure"
@@ -237,6 +238,29 @@ class GenerationPhase(StrEnum):
     """A denoising step is done."""
     DECODING = "decoding"
     """All steps are done; the latents become a picture."""
+
+
+class AxisName(StrEnum):
+    """What can vary over the columns of a sheet; engine/sheets/request.py says how."""
+
+    MODEL = "model"
+    LORA = "lora"
+    LORA_WEIGHT = "lora-weight"
+    SCHEDULER = "scheduler"
+    STEPS = "steps"
+    GUIDANCE = "guidance"
+    STRENGTH = "strength"
+    SEED = "seed"
+
+
+class CellState(StrEnum):
+    """What has become of a cell of a sheet."""
+
+    WAITING = "waiting"
+    PAINTED = "painted"
+    """Its picture is stored, and scored where an encoder could be asked."""
+    REJECTED = "rejected"
+    """A picture came out as none."""
 
 
 class CheckState(StrEnum):

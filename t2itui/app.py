@@ -43,6 +43,7 @@ from t2itui.session import (
     Notice,
     OpenEngine,
     OpenSearch,
+    OpenSheet,
     RefreshStatus,
     ReplayReceipt,
     Session,
@@ -94,6 +95,7 @@ SCREEN_OF: dict[type[ShowScreen], str] = {
     OpenSearch: "search",
     ReplayReceipt: "search",
     ComparePictures: "compare",
+    OpenSheet: "sheet",
 }
 """The mode of the screen that fulfils each intent."""
 
@@ -128,6 +130,12 @@ def _history_screen(session: Session) -> AppScreen:
     return HistoryScreen(session)
 
 
+def _sheet_screen(session: Session) -> AppScreen:
+    from t2itui.screens.sheet.screen import SheetScreen
+
+    return SheetScreen(session)
+
+
 SCREENS: dict[str, Callable[[Session], AppScreen]] = {
     "search": SearchScreen,
     "compare": _compare_screen,
@@ -135,8 +143,9 @@ SCREENS: dict[str, Callable[[Session], AppScreen]] = {
     "train": _train_screen,
     "library": _library_screen,
     "history": _history_screen,
+    "sheet": _sheet_screen,
 }
-"""What stands behind each of the keys 1 to 6; all but the first are imported when wanted."""
+"""What stands behind each of the keys 1 to 7; all but the first are imported when wanted."""
 
 
 class EngineReady(Message):
@@ -340,7 +349,7 @@ class T2ITuiApp(App[None]):
 
     def _fulfil(self, intent: Intent) -> None:
         match intent:
-            case OpenSearch() | ReplayReceipt() | ComparePictures():
+            case OpenSearch() | ReplayReceipt() | ComparePictures() | OpenSheet():
                 self.call_later(self._show_screen, intent)
             case ShowJobs():
                 self.call_later(self.action_jobs)

@@ -18,16 +18,16 @@ from cache.store import Cache
 from cache.texts import get_texts
 from engine import disk
 from engine.collections import BUILT_IN
-from engine.comparing.known_scenes import Scene, exchanges, scenes_of
-from engine.comparing.sheet import (
+from engine.comparing.comparison import (
     Comparison,
-    ComparisonSheet,
+    ComparisonRequest,
     Description,
     DescriptionScores,
     PictureScores,
     SwapResult,
     long_name,
 )
+from engine.comparing.known_scenes import Scene, exchanges, scenes_of
 from engine.errors import EmptyLibraryError, RequestError
 from engine.evaluation.sources import read_pictures
 from engine.evaluation.swaps import Variant, variants
@@ -82,7 +82,7 @@ def _is_chinese(piece: str) -> bool:
 MOST_SWAPS = 6
 """Variants tried of each line, each attribute once before any twice."""
 KEPT_SCORES = 2_000_000
-"""Scores remembered of earlier texts, so that a sheet with one line changed scores one line."""
+"""Scores remembered of earlier texts, so that changing one line scores one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,10 +106,10 @@ class _ScoreKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _ScoredSheet:
-    """A sheet with all its lines scored in one space."""
+class _ScoredRequest:
+    """A comparison with all its lines scored in one space."""
 
-    sheet: ComparisonSheet
+    request: ComparisonRequest
     asked: _ScoreKey
     texts: tuple[_ScoredText, ...]
     ids: tuple[int, ...]
@@ -159,14 +159,14 @@ class Comparer:
             await self._collection.prepare(asked=asked)
 
     async def compare(
-        self, sheet: ComparisonSheet, *, swaps: bool = False, offline: bool = False
+        self, request: ComparisonRequest, *, swaps: bool = False, offline: bool = False
     ) -> Comparison:
         """Score every line. Raises RequestError for a picture that is not in the library, and
         what a search raises."""
-        scored = await self._scored_sheet(sheet, offline)
+        scored = await self._scored_request(request, offline)
         first = scored.texts[0]
         found = Comparison(
-            pictures=sheet.pictures,
+            pictures=request.pictures,
             encoder=first.encoder,
             match=first.match,
             library=len(first.scores.picture_ids),
@@ -174,21 +174,21 @@ class Comparer:
         )
         if not swaps:
             return found
-        return replace(found, swaps=await self._swapped(scored, range(len(sheet.lines))))
+        return replace(found, swaps=await self._swapped(scored, range(len(request.lines))))
 
     async def swap(
-        self, sheet: ComparisonSheet, numbers: Sequence[int], *, offline: bool = False
+        self, request: ComparisonRequest, numbers: Sequence[int], *, offline: bool = False
     ) -> tuple[SwapResult, ...]:
         """Score the variants of some lines, by their positions; raises as `compare` does."""
-        return await self._swapped(await self._scored_sheet(sheet, offline), numbers)
+        return await self._swapped(await self._scored_request(request, offline), numbers)
 
-    async def _scored_sheet(self, sheet: ComparisonSheet, offline: bool) -> _ScoredSheet:
-        check(sheet)
-        lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
-        sheet = replace(sheet, lines=lines)
-        ids = await self.find(sheet.pictures)
+    async def _scored_request(self, request: ComparisonRequest, offline: bool) -> _ScoredRequest:
+        check(request)
+        lines = tuple(replace(line, text=normalise(line.text)) for line in request.lines)
+        request = replace(request, lines=lines)
+        ids = await self.find(request.pictures)
         asked = _ScoreKey(
-            encoder=sheet.encoder,
+            encoder=request.encoder,
             filters=await self._scope(ids),
             offline=offline,
             revision=await self._cache.read(revision),
@@ -197,13 +197,13 @@ class Comparer:
         # Every line is scored in the space of the first one's encoder, or none could be compared.
         asked = replace(asked, encoder=first.encoder)
         others = [await self._score(line.text, asked) for line in lines[1:]]
-        return _ScoredSheet(
-            sheet=replace(sheet, encoder=first.encoder),
+        return _ScoredRequest(
+            request=replace(request, encoder=first.encoder),
             asked=asked,
             texts=(first, *others),
             ids=ids,
             indices=tuple(
-                _index_of(first, *pair) for pair in zip(sheet.pictures, ids, strict=True)
+                _index_of(first, *pair) for pair in zip(request.pictures, ids, strict=True)
             ),
         )
 
@@ -246,13 +246,13 @@ class Comparer:
             self._known.popitem(last=False)
         return found
 
-    async def _rows(self, scored: _ScoredSheet) -> tuple[DescriptionScores, ...]:
-        sheet = scored.sheet
-        texts = [line.text for line in sheet.lines]
+    async def _rows(self, scored: _ScoredRequest) -> tuple[DescriptionScores, ...]:
+        request = scored.request
+        texts = [line.text for line in request.lines]
         known = await self._cache.read(get_texts, scored.texts[0].encoder, texts)
         latest: dict[str, DescriptionScores] = {}
         rows = []
-        for line, each in zip(sheet.lines, scored.texts, strict=True):
+        for line, each in zip(request.lines, scored.texts, strict=True):
             language = language_of(line.text)
             before = latest.get(language)
             record = known.get(line.text)
@@ -273,10 +273,10 @@ class Comparer:
         return tuple(rows)
 
     async def _swapped(
-        self, scored: _ScoredSheet, numbers: Sequence[int]
+        self, scored: _ScoredRequest, numbers: Sequence[int]
     ) -> tuple[SwapResult, ...]:
         results = []
-        lines = scored.sheet.lines
+        lines = scored.request.lines
         shown = await self._cache.read(shown_pictures, scored.ids)
         files = [each.file.path for each in shown if each.file is not None]
         scenes = await asyncio.to_thread(scenes_of, files)
@@ -298,11 +298,11 @@ class Comparer:
         return tuple(results)
 
 
-def check(sheet: ComparisonSheet) -> None:
-    """Raise RequestError for a sheet that has nothing to compare."""
-    if not sheet.pictures:
+def check(request: ComparisonRequest) -> None:
+    """Raise RequestError for a comparison that has nothing to compare."""
+    if not request.pictures:
         raise RequestError("a comparison needs a picture", field="pictures")
-    if not sheet.lines or not all(line.text.strip() for line in sheet.lines):
+    if not request.lines or not all(line.text.strip() for line in request.lines):
         raise RequestError("a comparison needs descriptions, and none of them empty", field="lines")
 
 

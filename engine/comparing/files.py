@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import warnings
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path, PurePath
 
-from engine.comparing.sheet import COMPARED, Comparison, write_text
+from engine.comparing.comparison import COMPARED, Comparison
 from engine.errors import RequestError
-from engine.evaluation.plots import KINDS, check_plots, new_figure, save
+from engine.evaluation.plots import KINDS, check_plots, fonts, label, new_figure, save
+from engine.files import unarmed, write_text
 from engine.states import ScorerKind
 
 _HEAD = ("description", "pair", "language", "added", "tokens", "cut", "picture", "cosine", "match",
@@ -48,7 +47,7 @@ def as_csv(found: Comparison) -> str:
         for picture, cell in zip(found.pictures, row.cells, strict=True):
             pair = "" if row.pair is None else row.pair
             start = (row.text, pair, row.language, row.added, row.tokens, row.lost, picture)
-            writer.writerow([_unarmed(value) for value in (*start, *asdict(cell).values())])
+            writer.writerow([unarmed(value) for value in (*start, *asdict(cell).values())])
     return text.getvalue()
 
 
@@ -76,33 +75,10 @@ def draw(found: Comparison, path: Path) -> None:
             dark = shares[y][x] < 0.6
             axes.text(x, y, f"{value:.2f}", ha="center", va="center", color="w" if dark else "k")
     names = [f"{name}\n{PurePath(found.pictures[i]).name}" for name, i in columns]
-    axes.set_xticks(range(len(columns)), [_plain(name) for name in names], fontsize="small")
-    texts = [_plain(row.text) for row in found.rows]
-    axes.set_yticks(range(len(texts)), texts, fontsize="small", fontfamily=_fonts())
-    with warnings.catch_warnings():
-        # Without a Chinese font there are boxes in the figure; a warning for each would be many.
-        warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
-        save(figure, path)
-
-
-_CHINESE = (
-    "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei", "PingFang SC",
-    "Microsoft YaHei",
-)  # fmt: skip
-
-
-def _fonts() -> list[str]:
-    """Fonts that are here: one with Chinese in it, where there is one, and the usual one."""
-    from matplotlib import font_manager
-
-    known = font_manager.fontManager.ttflist
-    if not {font.name for font in known} & {*_CHINESE}:
-        # The list is one that matplotlib remembers: fonts installed since are not in it.
-        for path in {*font_manager.findSystemFonts()} - {font.fname for font in known}:
-            with suppress(RuntimeError, OSError):
-                font_manager.fontManager.addfont(path)
-    here = {font.name for font in font_manager.fontManager.ttflist}
-    return ["DejaVu Sans", *[name for name in _CHINESE if name in here]]
+    axes.set_xticks(range(len(columns)), [label(name) for name in names], fontsize="small")
+    texts = [label(row.text) for row in found.rows]
+    axes.set_yticks(range(len(texts)), texts, fontsize="small", fontfamily=fonts())
+    save(figure, path)
 
 
 def _shares(values: list[list[float]], columns: list[tuple[ScorerKind, int]]) -> list[list[float]]:
@@ -118,15 +94,3 @@ def _shares(values: list[list[float]], columns: list[tuple[ScorerKind, int]]) ->
         ]
         for line in values
     ]
-
-
-def _plain(text: str) -> str:
-    """No control characters, and no dollar that would start a formula."""
-    return "".join(c for c in text if c == "\n" or c.isprintable()).replace("$", r"\$")
-
-
-def _unarmed(value: object) -> object:
-    """A text that a spreadsheet would take for a formula, marked as text."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return "" if value is None else value

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from random import Random
 
 from engine.collections import BUILT_IN
-from engine.comparing.sheet import ComparisonSheet, Description
+from engine.comparing.comparison import ComparisonRequest, Description
 from engine.storybook.captions import exchanges as exchanges
 from engine.storybook.captions import graded_captions
 from engine.storybook.gallery import Record, read_records
@@ -29,7 +29,7 @@ def _scenes() -> dict[str, Scene]:
     return {record.file: record.scene for record in read_records(BUILT_IN.folder)}
 
 
-def example(number: int) -> ComparisonSheet:
+def example(number: int) -> ComparisonRequest:
     """The example of a number from 0 on; each is about another picture, and they begin again.
 
     Five descriptions of growing detail, each in English and Chinese. It reads the disk.
@@ -37,7 +37,7 @@ def example(number: int) -> ComparisonSheet:
     records = list(examples())
     record = records[number % len(records)]
     pairs = zip(*(graded_captions(record.scene, language) for language in Language), strict=True)
-    return ComparisonSheet(
+    return ComparisonRequest(
         pictures=(BUILT_IN.short_name(str(BUILT_IN.folder / record.file)),),
         lines=tuple(
             Description(text=caption.text, pair=pair)

@@ -48,6 +48,28 @@ class SwappedPair:
     """What was exchanged: colour, place, animal ..."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A part of a picture, as shares of its width and height; right and bottom are beyond it."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """A phrase, and where in a picture people saw what it names."""
+
+    picture: int
+    text: str
+    kind: str
+    """Figures are given for each."""
+    boxes: tuple[Box, ...]
+    """Any of them will do."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Data:
     """A set to evaluate on."""
@@ -65,6 +87,8 @@ class Data:
     queries: tuple[LabelledQuery, ...] = ()
     """Known to be answered or not; none where each text is asked with and without its pictures."""
     swapped: tuple[SwappedPair, ...] = ()
+    regions: tuple[Region, ...] = ()
+    """For the pointing game; each text of a picture once."""
 
     @cached_property
     def single_right(self) -> bool:
@@ -77,7 +101,8 @@ class Data:
         worded = [text for some in self.wordings for text in some] or list(self.texts)
         asked = [query.text for query in self.queries]
         swapped = [text for pair in self.swapped for text in (pair.true, pair.false)]
-        return list(dict.fromkeys([*worded, *asked, *swapped]))
+        pointed = [region.text for region in self.regions]
+        return list(dict.fromkeys([*worded, *asked, *swapped, *pointed]))
 
     def narrowed(self, pictures: IdArray, texts: IdArray) -> Data:
         """The part of the data with these pictures and texts (ascending indices)."""
@@ -103,6 +128,11 @@ class Data:
                 )
                 for pair in self.swapped
                 if new_picture[pair.picture] >= 0
+            ),
+            regions=tuple(
+                replace(region, picture=int(new_picture[region.picture]))
+                for region in self.regions
+                if new_picture[region.picture] >= 0
             ),
         )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ from engine.library.collections import shipped_vectors
 from engine.library.indexing import Indexer
 from engine.models.encoders import Encoders
 from engine.requests import EvaluateRequest, IndexRequest
-from engine.results import FloatArray
+from engine.results import FloatArray, IdArray
 from engine.search.text_embedder import TextEmbedder
 from engine.states import Unit
 
@@ -127,6 +127,45 @@ class EmbeddedData:
     spoken: Mapping[str, FloatArray]
     """Every text that was embedded: queries and swapped texts too."""
 
+    def narrowed(self, *, pictures: IdArray, texts: IdArray) -> EmbeddedData:
+        """The part with these pictures and texts (ascending indices)."""
+        return replace(
+            self,
+            data=self.data.narrowed(pictures, texts),
+            texts=self.texts[texts],
+            languages=tuple(self.languages[index] for index in texts),
+            pictures=self.pictures[pictures],
+        )
+
+
+def in_common(materials: Sequence[EmbeddedData]) -> list[EmbeddedData]:
+    """The same data under several encoders, without what one of them lacks.
+
+    Raises EmptyLibraryError where nothing is left.
+    """
+    pictures = set.intersection(*(set(each.data.pictures) for each in materials))
+    texts = set.intersection(*(set(each.data.texts) for each in materials))
+    spoken = set.intersection(*(set(each.spoken) for each in materials))
+    if not pictures or not texts:
+        raise EmptyLibraryError(
+            "the encoders share no picture or no text of the data",
+            hint="Index its pictures with each of them: t2itui index DIR --encoder ID",
+        )
+    return [
+        replace(
+            each.narrowed(
+                pictures=_positions(each.data.pictures, pictures),
+                texts=_positions(each.data.texts, texts),
+            ),
+            spoken={text: vector for text, vector in each.spoken.items() if text in spoken},
+        )
+        for each in materials
+    ]
+
+
+def _positions(names: Sequence[str], kept: Collection[str]) -> IdArray:
+    return np.array([i for i, name in enumerate(names) if name in kept], np.int64)
+
 
 class Gathering:
     """Gathers for one request; says on the way what is left out."""
@@ -146,13 +185,17 @@ class Gathering:
         self._request = request
         self.warnings: list[str] = []
 
-    async def gather(self, job_id: int, report: Report) -> EmbeddedData:
-        """Read, choose, embed. Raises RequestError, EmptyLibraryError, and what models raise."""
+    async def gather(self, job_id: int, report: Report, wanted: str | None = None) -> EmbeddedData:
+        """Read, choose, embed; `wanted` names the encoder, else the request's first one is taken.
+
+        Raises RequestError, EmptyLibraryError, and what models raise.
+        """
+        wanted = wanted or next(iter(self._request.encoders), None)
         progress = ProgressReporter(job_id, report)
         progress.report("reading the data", 0)
         raw = await asyncio.to_thread(read_raw, self._request)
         names = raw.data.pictures
-        encoder = await choose_encoder(self._cache, self._encoders, self._request, names)
+        encoder = await choose_encoder(self._cache, self._encoders, self._request, wanted, names)
         data = await with_words(self._cache, encoder, raw, self._request)
         data = _limited(data, self._request)
         progress.report("reading embeddings", 0)
@@ -241,7 +284,7 @@ def _folder_of(
     path = Path(request.data)
     if request.data == BUILT_IN.name:
         return Path(lacking[0]).parent
-    if disk.is_folder(path):
+    if not roots and disk.is_folder(path):
         return disk.from_root(path)
     return next((root for root in roots if disk.is_file(root / lacking[0])), None)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePath
 from typing import Protocol, TypeVar
@@ -26,10 +26,16 @@ from engine.collections import BUILT_IN
 from engine.errors import RequestError
 from engine.evaluation.by_size import SizedQueries, SizedRouting, sizes_up_to
 from engine.evaluation.context import match_context
-from engine.evaluation.embeddings import EmbeddedData, Gathering
-from engine.evaluation.measure import Figures, Measuring, steps_of
-from engine.evaluation.readers import read_words
-from engine.evaluation.results import Evaluation, EvaluationHead, as_body, from_body, head_of_body
+from engine.evaluation.embeddings import EmbeddedData, Gathering, in_common
+from engine.evaluation.measure import Measuring, paired, steps_of
+from engine.evaluation.results import (
+    EncoderDifference,
+    Evaluation,
+    EvaluationHead,
+    as_body,
+    from_body,
+    head_of_body,
+)
 from engine.evaluation.sources import choose_encoder, read_raw
 from engine.events import JobNote, Report
 from engine.jobs.codec import RequestWork, request_to_json
@@ -41,7 +47,19 @@ from engine.requests import EvaluateRequest
 from engine.scoring.match import MatchContext
 from engine.scoring.registry import check_scorer, evaluated_scorers
 from engine.search.text_embedder import TextEmbedder
+from engine.search.word_lists import read_words
 from engine.states import DataKind, ScorerKind, Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Measured:
+    """The data under one encoder, and what was measured of it."""
+
+    material: EmbeddedData
+    match: str
+    """What `match` is, for people."""
+    measuring: Measuring
+    seconds: float
 
 
 class EvaluationRun:
@@ -51,21 +69,51 @@ class EvaluationRun:
         self, cache: Cache, encoders: Encoders, indexer: Indexer, request: EvaluateRequest
     ) -> None:
         self._cache = cache
+        self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
         self._gathering = Gathering(cache, encoders, indexer, self._embedder, request)
         self._request = request
 
-    async def carry_out(self, job_id: int, report: Report) -> Evaluation:
-        """Evaluate and keep the result; cancelling keeps the embeddings made so far."""
-        began = time.perf_counter()
+    async def carry_out(self, job_id: int, report: Report) -> tuple[Evaluation, ...]:
+        """Evaluate and keep the results, one for each encoder; cancelling keeps embeddings."""
         check(self._request)
-        material = await self._gathering.gather(job_id, report)
+        encoders = self._request.encoders
+        began = time.perf_counter()
+        materials = await self._gathered(encoders, job_id, report)
+        gathered = (time.perf_counter() - began) / len(materials)
+        for warning in self._gathering.warnings:
+            report(JobNote(job_id=job_id, message=warning))
+        measured = [await self._measured(each, job_id, report) for each in materials]
+        beside = tuple(_beside(measured, self._request.scorers))
+        found = [self._evaluation(each, beside, gathered) for each in measured]
+        try:
+            return tuple([await self._cache.write(_add, each) for each in found])
+        except CacheError as error:
+            message = f"the result could not be kept: {error.message}"
+            report(JobNote(job_id=job_id, message=message))
+            return tuple(found)
+
+    async def _gathered(
+        self, encoders: Sequence[str], job_id: int, report: Report
+    ) -> list[EmbeddedData]:
+        """The data under each encoder; what is not on this machine is said before any work."""
+        if len(encoders) < 2:
+            return [await self._gathering.gather(job_id, report)]
+        for each in encoders:
+            await choose_encoder(self._cache, self._encoders, self._request, each, ())
+        materials = []
+        for number, each in enumerate(encoders, 1):
+            message = f"encoder {number} of {len(encoders)}: {each}"
+            report(JobNote(job_id=job_id, message=message))
+            materials.append(await self._gathering.gather(job_id, report, each))
+        return in_common(materials)
+
+    async def _measured(self, material: EmbeddedData, job_id: int, report: Report) -> _Measured:
+        began = time.perf_counter()
         request = self._request
         context, match = await match_context(
             self._cache, self._embedder, material, request.scorers, offline=request.offline
         )
-        for warning in self._gathering.warnings:
-            report(JobNote(job_id=job_id, message=warning))
         progress, total = ProgressReporter(job_id, report), steps_of(material, request.scorers)
         pulse = ThreadProgress(
             lambda done: progress.report("scoring", done, total, unit=Unit.TEXTS)
@@ -79,15 +127,13 @@ class EvaluationRun:
             return measuring
 
         measuring = await on_thread(work, pulse, wait=True)
-        figures = measuring.figures
         await self._by_size(queries, context, measuring, progress)
-        found = self._evaluation(material, match, figures, time.perf_counter() - began)
-        try:
-            return await self._cache.write(_add, found)
-        except CacheError as error:
-            message = f"the result could not be kept: {error.message}"
-            report(JobNote(job_id=job_id, message=message))
-            return found
+        return _Measured(
+            material=material,
+            match=match,
+            measuring=measuring,
+            seconds=time.perf_counter() - began,
+        )
 
     async def _by_size(
         self,
@@ -130,18 +176,19 @@ class EvaluationRun:
         await on_thread(work, pulse, wait=True)
 
     def _evaluation(
-        self, material: EmbeddedData, match: str, figures: Figures, seconds: float
+        self, measured: _Measured, beside: tuple[EncoderDifference, ...], gathered: float
     ) -> Evaluation:
+        material, figures = measured.material, measured.measuring.figures
         return Evaluation(
             id=0,
             created_at=time.time(),
             data=material.data.name,
             kind=material.data.kind,
             encoder=material.encoder.id,
-            match=match,
+            match=measured.match,
             texts=len(material.data.texts),
             pictures=len(material.data.pictures),
-            seconds=seconds,
+            seconds=gathered + measured.seconds,
             request=request_to_json(self._request),
             warnings=tuple(self._gathering.warnings),
             retrieval=tuple(figures.retrieval),
@@ -150,7 +197,29 @@ class EvaluationRun:
             routing=tuple(figures.routing),
             calibration=tuple(figures.calibration),
             by_size=tuple(figures.by_size),
+            folds=tuple(figures.folds),
+            beside=beside,
         )
+
+
+def _beside(measured: Sequence[_Measured], scorers: Sequence[str]) -> Iterator[EncoderDifference]:
+    """Every other encoder against the first, by each scorer, paired by queries."""
+    first, *others = measured
+    for scorer in dict.fromkeys(scorers):
+        for direction in first.measuring.directions:
+            for other in others:
+                pair = (other.measuring, first.measuring)
+                found = paired(
+                    other.material.encoder.id,
+                    first.material.encoder.id,
+                    (pair[0].ranked(scorer, direction), pair[1].ranked(scorer, direction)),
+                    direction,
+                )
+                for each in found:
+                    one, two = (each_of.value(scorer, direction, each.measure) for each_of in pair)
+                    yield EncoderDifference(
+                        scorer=scorer, one_value=one, other_value=two, paired=each
+                    )
 
 
 def _routed_scorers(asked: Iterable[str], context: MatchContext) -> tuple[str, ...]:
@@ -176,6 +245,12 @@ def check(request: EvaluateRequest) -> None:
         raise RequestError(
             f"class words are looked for in captions, and {request.data} has no file of them",
             field="queries",
+        )
+    if request.queries == DataKind.WORDS and len(request.encoders) > 1 and request.words is None:
+        raise RequestError(
+            "several encoders are asked by the same words, which a file has to name",
+            hint="--words FILE names them, one a line.",
+            field="words",
         )
     if request.language not in ("", *BUILT_IN.languages):
         written = " or ".join(BUILT_IN.languages)
@@ -210,7 +285,7 @@ class Evaluator:
         self._cache = cache
         self._encoders = encoders
         self._indexer = indexer
-        self._found: dict[int, Evaluation] = {}
+        self._found: dict[int, tuple[Evaluation, ...]] = {}
 
     def job(self, request: EvaluateRequest) -> JobWork:
         """Return the work of an evaluation; `of_job` has its result once it is done."""
@@ -219,15 +294,13 @@ class Evaluator:
 
     async def run(self, request: EvaluateRequest, job_id: int, report: Report) -> str:
         """Evaluate and return the closing sentence."""
-        found = await EvaluationRun(self._cache, self._encoders, self._indexer, request).carry_out(
-            job_id, report
-        )
-        self._found[job_id] = found
-        return sentence(found)
+        run = EvaluationRun(self._cache, self._encoders, self._indexer, request)
+        found = self._found[job_id] = await run.carry_out(job_id, report)
+        return "; ".join(map(sentence, found))
 
-    def of_job(self, job_id: int) -> Evaluation | None:
-        """What a job of this process found; None while it has not."""
-        return self._found.get(job_id)
+    def of_job(self, job_id: int) -> tuple[Evaluation, ...]:
+        """What a job of this process found, by encoder; nothing while it has not."""
+        return self._found.get(job_id, ())
 
     async def check(self, request: EvaluateRequest) -> None:
         """Find out before any work whether it can be asked: its data, words and encoder are read.
@@ -239,8 +312,8 @@ class Evaluator:
             await asyncio.to_thread(read_raw, request)
         if request.words is not None:
             await asyncio.to_thread(read_words, request.words)
-        if request.encoder is not None:
-            await choose_encoder(self._cache, self._encoders, request, ())
+        for wanted in request.encoders:
+            await choose_encoder(self._cache, self._encoders, request, wanted, ())
 
     async def heads(
         self, limit: int, offset: int = 0, containing: str = ""

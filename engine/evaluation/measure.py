@@ -14,6 +14,8 @@ from engine.evaluation.data import Data, LabelledQuery, SwappedPair
 from engine.evaluation.embeddings import EmbeddedData, matrix
 from engine.evaluation.results import (
     CalibrationFigures,
+    CutFigures,
+    FoldFigures,
     GroupFigures,
     PairedDifference,
     RetrievalFigures,
@@ -33,6 +35,9 @@ from engine.scoring.metrics import (
     calibration_error,
     curve,
     decide,
+    interpolated_precision,
+    ndcg_at,
+    precision_at,
     rank_queries,
     reliability,
     resampled_auc,
@@ -41,9 +46,11 @@ from engine.scoring.metrics import (
 from engine.scoring.ranking import fused, probability
 from engine.scoring.registry import Scorer, find_scorer, parts_of
 from engine.scoring.resampling import Draws, draw, means, median, of_resamples, paired_difference
-from engine.states import Direction, PairedMeasure, QueryKind
+from engine.states import DataKind, Direction, PairedMeasure, QueryKind
 
 Floats = NDArray[np.float64]
+CUTS = (1, 5, 10)
+"""The first so many candidates that precision and nDCG are of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,7 +97,8 @@ def retrieval(
     draws = direction.draws
     first = ranked.first
     within = [(first <= k).astype(np.float64) for k in (1, 5, 10)]
-    r1, r5, r10, mrr, precision = means([*within, 1 / first, ranked.precision], draws)
+    at = [figure(ranked, k) for figure in (precision_at, ndcg_at) for k in CUTS]
+    r1, r5, r10, mrr, precision, *cut = means([*within, 1 / first, ranked.precision, *at], draws)
     found = RetrievalFigures(
         scorer=scorer,
         direction=direction.name,
@@ -105,8 +113,67 @@ def retrieval(
         share10=float(ranked.share.mean()) if len(first) else 0.0,
         rights=float(ranked.rights.mean()) if len(first) else 0.0,
         groups=_groups(ranked, direction.groups),
+        cuts=tuple(
+            CutFigures(k=k, precision=cut[i], ndcg=cut[len(CUTS) + i]) for i, k in enumerate(CUTS)
+        ),
+        curve=_mean_curve(ranked),
     )
     return found, ranked
+
+
+def _mean_curve(ranked: Ranked) -> tuple[float, ...]:
+    if not len(ranked.query):
+        return ()
+    return tuple(map(float, interpolated_precision(ranked).mean(axis=0)))
+
+
+FOLDS, FOLD_PICTURES = 5, 1_000
+"""Those of COCO's 1K protocol (Karpathy & Fei-Fei 2015; Faghri et al. 2018)."""
+
+
+def folded(
+    scorer: str,
+    scores: FloatArray,
+    right: RightPairs,
+    *,
+    folds: int = FOLDS,
+    pictures: int = FOLD_PICTURES,
+) -> tuple[FoldFigures, ...]:
+    """Figures both ways as the mean over folds of the pictures in their order, as COCO's 1K ones.
+
+    Each fold is asked with the texts that are right for its pictures, and nothing else is a
+    candidate; from scores [texts, pictures]. None where the pictures do not fill all folds.
+    """
+    if scores.shape[1] < folds * pictures:
+        return ()
+    ranks: dict[Direction, list[Ranked]] = {direction: [] for direction in Direction}
+    for first in range(0, folds * pictures, pictures):
+        inside = (right.picture >= first) & (right.picture < first + pictures)
+        rows, text = np.unique(right.text[inside], return_inverse=True)
+        own = RightPairs.of(text, right.picture[inside] - first)
+        part = np.ascontiguousarray(scores[rows, first : first + pictures])
+        ranks[Direction.TEXT_TO_PICTURE].append(rank_queries(part, own))
+        ranks[Direction.PICTURE_TO_TEXT].append(rank_queries(transposed(part), own.flipped()))
+    return tuple(
+        FoldFigures(
+            scorer=scorer,
+            direction=direction,
+            folds=folds,
+            pictures=pictures,
+            queries=float(np.mean([len(each.query) for each in some])),
+            r1=_within(some, 1),
+            r5=_within(some, 5),
+            r10=_within(some, 10),
+            median_rank=float(np.mean([np.median(each.first) for each in some])),
+        )
+        for direction, some in ranks.items()
+        if all(len(each.query) for each in some)
+    )
+
+
+def _within(folds: Sequence[Ranked], k: int) -> float:
+    """Recall@k, the mean over folds."""
+    return float(np.mean([(ranked.first <= k).mean() for ranked in folds]))
 
 
 def paired(
@@ -349,6 +416,7 @@ class Figures:
     routing: list[RoutingFigures] = field(default_factory=list)
     by_size: list[SizeCurve] = field(default_factory=list)
     calibration: list[CalibrationFigures] = field(default_factory=list)
+    folds: list[FoldFigures] = field(default_factory=list)
 
     def add(self, others: Figures, scorer: str) -> None:
         """Take in the figures of one other scorer under a name of its own."""
@@ -476,6 +544,8 @@ class Measuring:
             found, ranked = retrieval(name, scores, direction)
             self.figures.retrieval.append(found)
             self._ranks[name, direction.name] = ranked
+        if self._material.data.kind is DataKind.CAPTIONS:
+            self.figures.folds += folded(name, there, self._material.data.right)
 
     def _compare(self, names: Sequence[str]) -> None:
         """Every scorer against the first."""
@@ -490,6 +560,19 @@ class Measuring:
         """Two scorers on the same queries."""
         ranks = self._ranks[one, direction.name], self._ranks[other, direction.name]
         return paired(one, other, ranks, direction)
+
+    def ranked(self, scorer: str, direction: DirectedQueries) -> Ranked:
+        """How the queries of a direction fared by a scorer that was measured."""
+        return self._ranks[scorer, direction.name]
+
+    def value(self, scorer: str, direction: DirectedQueries, measure: str) -> float:
+        """One of the figures that scorers are compared by: recall@1 or mAP."""
+        found = next(
+            each
+            for each in self.figures.retrieval
+            if (each.scorer, each.direction) == (scorer, direction.name)
+        )
+        return (found.r1 if measure == PairedMeasure.R1 else found.average_precision).value
 
     @property
     def directions(self) -> tuple[DirectedQueries, DirectedQueries]:

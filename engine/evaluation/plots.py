@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import disk
 from engine.errors import EngineError, RequestError
-from engine.evaluation.results import Evaluation, RoutingFigures, SizeCurve
+from engine.evaluation.results import Evaluation, RetrievalFigures, RoutingFigures, SizeCurve
 from engine.states import Direction
 
 if TYPE_CHECKING:
@@ -48,17 +50,50 @@ def new_figure(inches: tuple[float, float]) -> Figure:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure. Raises EngineError where it cannot be written."""
     try:
-        figure.savefig(path, dpi=150)
+        with warnings.catch_warnings():
+            # Without a Chinese font there are boxes; a warning for each would be many.
+            warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
+            figure.savefig(path, dpi=150)
     except OSError as error:
         raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+_CHINESE = (
+    "Noto Sans CJK SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "SimHei", "PingFang SC",
+    "Microsoft YaHei",
+)  # fmt: skip
+
+
+def fonts() -> list[str]:
+    """Fonts that are here: one with Chinese in it, where there is one, and the usual one."""
+    from matplotlib import font_manager
+
+    known = font_manager.fontManager.ttflist
+    if not {font.name for font in known} & {*_CHINESE}:
+        # The list is one that matplotlib remembers: fonts installed since are not in it.
+        for path in {*font_manager.findSystemFonts()} - {font.fname for font in known}:
+            with suppress(RuntimeError, OSError):
+                font_manager.fontManager.addfont(path)
+    here = {font.name for font in font_manager.fontManager.ttflist}
+    return ["DejaVu Sans", *[name for name in _CHINESE if name in here]]
+
+
+def label(text: str) -> str:
+    """A text from outside as a figure shows it: no controls, no dollar that begins a formula."""
+    return "".join(c for c in text if c == "\n" or c.isprintable()).replace("$", r"\$")
+
+
 def draw_evaluation(found: Evaluation, path: Path) -> None:
-    """Recall and routing by library size with intervals, routing curves, reliability diagrams."""
-    columns = 1 + len(found.routing) + bool(found.by_size) + len(found.calibration)
+    """Recall with intervals, precision by recall, routing by threshold and by library size with
+    intervals, reliability diagrams."""
+    curves = [each for each in found.retrieval if each.curve]
+    drawn = (bool(curves), len(found.routing), bool(found.by_size), len(found.calibration))
+    columns = 1 + sum(drawn)
     figure = new_figure((4.2 * columns, 3.8))
     axes = list(figure.subplots(1, columns, squeeze=False)[0])
     _draw_recall(axes.pop(0), found)
+    if curves:
+        _draw_curves(axes.pop(0), curves)
     for routing in found.routing:
         _draw_routing(axes.pop(0), routing)
     if found.by_size:
@@ -73,7 +108,7 @@ def draw_evaluation(found: Evaluation, path: Path) -> None:
             xlabel="predicted",
             ylabel="observed",
         )
-    figure.suptitle(f"{found.data}, {found.encoder}".replace("$", r"\$"))
+    figure.suptitle(label(f"{found.data}, {found.encoder}"))
     save(figure, path)
 
 
@@ -94,6 +129,20 @@ def _draw_recall(axes: Axes, found: Evaluation) -> None:
         )
     axes.set(title="recall@k", xlabel="k", ylim=(0, 1.02))
     axes.legend(fontsize="small", loc="lower right")
+
+
+def _draw_curves(axes: Axes, curves: Sequence[RetrievalFigures]) -> None:
+    for each in curves:
+        recall, precision = zip(*each.curve_points, strict=True)
+        axes.plot(
+            recall,
+            precision,
+            linestyle="-" if each.direction == Direction.TEXT_TO_PICTURE else "--",
+            label=f"{each.scorer}, {each.direction.replace('_', ' ')}: area {each.area:.3f}",
+        )
+    axes.set(title="precision by recall", xlabel="recall", ylabel="interpolated precision")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    axes.legend(fontsize="small")
 
 
 def _draw_by_size(axes: Axes, curves: Sequence[SizeCurve]) -> None:

@@ -183,33 +183,33 @@ def _json_rows(path: Path, content: str) -> Iterator[Captioned]:
         yield from _coco(held) if "annotations" in held else _karpathy(held)
     except (ValueError, KeyError, TypeError) as error:
         raise RequestError(
-            f"{path} is not {_FORMATS}: {_reason(error)}",
+            f"{path} is not {_FORMATS}: {reason(error)}",
             hint="Karpathy's JSON holds `images` with `filename` and `sentences`; COCO's holds"
             " `images` with `id` and `file_name`, and `annotations` with `image_id` and `caption`.",
             field="data",
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     return f"there is no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _karpathy(held: Mapping[str, Json]) -> Iterator[Captioned]:
-    for number, image in enumerate(_objects(held["images"]), 1):
+    for number, image in enumerate(objects_in(held["images"]), 1):
         where = f"image {number}"
         folder = _text(image.get("filepath") or "", where)
         name = _text(image["filename"], where)
         name = f"{folder}/{name}" if folder else name
-        for sentence in _objects(image["sentences"]):
+        for sentence in objects_in(image["sentences"]):
             text = _text(sentence["raw"], where)
             yield Captioned(name, text.strip(), _text(image.get("split", ""), where))
 
 
 def _coco(held: Mapping[str, Json]) -> Iterator[Captioned]:
     names: dict[object, str] = {}
-    for number, image in enumerate(_objects(held["images"]), 1):
+    for number, image in enumerate(objects_in(held["images"]), 1):
         names[_id(image["id"])] = _text(image["file_name"], f"image {number}")
-    for number, annotation in enumerate(_objects(held["annotations"]), 1):
+    for number, annotation in enumerate(objects_in(held["annotations"]), 1):
         where = f"annotation {number}"
         picture = names.get(_id(annotation["image_id"]))
         if picture is None:
@@ -217,7 +217,8 @@ def _coco(held: Mapping[str, Json]) -> Iterator[Captioned]:
         yield Captioned(picture, _text(annotation["caption"], where).strip())
 
 
-def _objects(value: Json) -> Iterator[Mapping[str, Json]]:
+def objects_in(value: Json) -> Iterator[Mapping[str, Json]]:
+    """The objects of a list. Raises TypeError for anything else."""
     if not isinstance(value, list):
         raise TypeError("there is no list where one belongs")
     for each in value:
@@ -321,18 +322,6 @@ def words_data(name: str, rows: Iterable[Captioned], texts: Iterable[str]) -> Da
             *(LabelledQuery(text=text, answers=(), kind=QueryKind.ABSENT) for text in absent),
         ),
     )
-
-
-def read_words(path: Path) -> list[str]:
-    """The lines of a file of words; RequestError where it cannot be read or is empty."""
-    try:
-        lines = lines_of(read_text(path, or_pipe=True))
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{path} cannot be read as text: {error}", field="words") from error
-    words = [line.strip() for line in lines if line.strip()]
-    if not words:
-        raise RequestError(f"{path} holds no words", field="words")
-    return words
 
 
 def _is_picture(path: Path) -> bool:

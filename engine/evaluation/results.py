@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from engine.scoring.metrics import Bin, Decision
@@ -22,6 +22,17 @@ class GroupFigures:
     r1: float
     r10: float
     average_precision: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutFigures:
+    """What the first `k` candidates hold."""
+
+    k: int
+    precision: Interval
+    """Part of them that are right."""
+    ndcg: Interval
+    """Normalised discounted cumulative gain: 1 where the right ones come first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +60,49 @@ class RetrievalFigures:
     rights: float
     """Right answers a query, on average."""
     groups: tuple[GroupFigures, ...] = ()
+    cuts: tuple[CutFigures, ...] = ()
+    """At the first 1, 5 and 10; evaluations of older versions have none."""
+    curve: tuple[float, ...] = ()
+    """Interpolated precision at recall 0, 0.1 ... 1, mean over queries; none in older ones."""
+
+    @property
+    def area(self) -> float:
+        """Under the curve: the mean over its levels, 11-point average precision."""
+        return sum(self.curve) / max(len(self.curve), 1)
+
+    @property
+    def curve_points(self) -> tuple[tuple[float, float], ...]:
+        """Recall and precision of each level."""
+        last = max(len(self.curve) - 1, 1)
+        return tuple((level / last, value) for level, value in enumerate(self.curve))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldFigures:
+    """The mean of the figures over folds of the pictures, each asked with its own texts alone."""
+
+    scorer: str
+    direction: str
+    folds: int
+    pictures: int
+    """Of each fold."""
+    queries: float
+    """Of a fold, on average."""
+    r1: float
+    r5: float
+    r10: float
+    median_rank: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallSum:
+    """Rsum of one scorer (Faghri et al. 2018): recall@1, 5 and 10 of both directions in percent,
+    added up; 600 at best."""
+
+    scorer: str
+    value: float
+    folds: int = 0
+    """So many folds it is the mean over; 0 where all pictures are asked at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +210,35 @@ class CalibrationFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PointingFigures:
+    """The pointing game: part of the phrases whose hottest patch lies where they are."""
+
+    phrases: int
+    pictures: int
+    hit: Interval
+    centre: Interval
+    """The same of the middle of the picture."""
+    random: Interval
+    """The same of a random patch."""
+    over_centre: Interval
+    """What the encoder hits more than the middle of the picture does, paired by phrases."""
+    p: float
+    kinds: tuple[tuple[str, int, float], ...]
+    """Of each kind of phrase: name, number, hits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderDifference:
+    """One scorer under two encoders, on the same texts and pictures."""
+
+    scorer: str
+    one_value: float
+    other_value: float
+    paired: PairedDifference
+    """`one` and `other` are ids of encoders."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationHead:
     """An evaluation in a list: what it was made on, and two figures of each scorer."""
 
@@ -210,6 +293,42 @@ class Evaluation:
     calibration: tuple[CalibrationFigures, ...]
     by_size: tuple[SizeCurve, ...] = ()
     """Routing by library size; none where no scorer gives a probability."""
+    folds: tuple[FoldFigures, ...] = ()
+    """Over five folds of 1,000 pictures; none where there are fewer pictures."""
+    pointing: PointingFigures | None = None
+    """None where the data marks nothing in its pictures, or no patches could be had."""
+    beside: tuple[EncoderDifference, ...] = ()
+    """Every other encoder of the run against its first one; none where there is one encoder."""
+
+    @property
+    def own_beside(self) -> tuple[EncoderDifference, ...]:
+        """Those of the encoder of this evaluation; none of the first one."""
+        return tuple(each for each in self.beside if each.paired.one == self.encoder)
+
+    @property
+    def recall_sums(self) -> tuple[RecallSum, ...]:
+        """Rsum of each scorer, then over folds."""
+        return recall_sums(self.retrieval, self.folds)
+
+
+def recall_sums(
+    retrieval: Sequence[RetrievalFigures], folds: Sequence[FoldFigures] = ()
+) -> tuple[RecallSum, ...]:
+    """Rsum of each scorer that has both directions."""
+    whole: dict[str, list[float]] = {}
+    for each in retrieval:
+        parts = (each.r1.value, each.r5.value, each.r10.value)
+        whole.setdefault(each.scorer, []).append(sum(parts))
+    parted: dict[str, list[float]] = {}
+    for fold in folds:
+        parted.setdefault(fold.scorer, []).append(fold.r1 + fold.r5 + fold.r10)
+    count = folds[0].folds if folds else 0
+    return tuple(
+        RecallSum(scorer=scorer, value=100 * sum(values), folds=number)
+        for sums, number in ((whole, 0), (parted, count))
+        for scorer, values in sums.items()
+        if len(values) == len(Direction)
+    )
 
 
 def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
@@ -223,10 +342,17 @@ def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
             ("r@10", each.r10),
             ("median rank", each.median_rank),
             ("mAP", each.average_precision),
+            *((f"nDCG@{cut.k}", cut.ndcg) for cut in each.cuts if cut.k > 1),
         ):
             figures[each.scorer, f"{way}, {name}"] = value.value
+    for total in found.recall_sums:
+        figures[total.scorer, f"Rsum over {total.folds} folds" if total.folds else "Rsum"] = (
+            total.value
+        )
     for swap in found.swaps:
         figures[swap.scorer, "swaps, AUC"] = swap.auc.value
+    if found.pointing is not None:
+        figures[POINTING, "hits"] = found.pointing.hit.value
     for routing in found.routing:
         if routing.at is not None:
             figures[routing.scorer, "routing, accuracy"] = routing.at.accuracy
@@ -240,7 +366,8 @@ def figures_of(found: Evaluation) -> dict[tuple[str, str], float]:
     return figures
 
 
-LATER = ("paired", "swaps", "routing", "calibration", "by_size")
+POINTING = "pointing game"
+LATER = ("paired", "swaps", "routing", "calibration", "by_size", "folds", "beside")
 """What a list does not show: most of a body, and slow to read."""
 
 
@@ -278,7 +405,7 @@ Record = tuple[str, dict[str, object]]
 
 def records(evaluation: Evaluation) -> Iterator[Record]:
     """The type and fields of every line: first recall, then paired, swap, routing, routing by
-    library size, calibration, and at the end what the evaluation was made on."""
+    library size, calibration, folds, Rsum, pointing, beside; last what it was made on."""
     yield from figure_records(
         evaluation.retrieval,
         evaluation.paired,
@@ -287,6 +414,11 @@ def records(evaluation: Evaluation) -> Iterator[Record]:
         evaluation.by_size,
         evaluation.calibration,
     )
+    yield from (("folds", asdict(each)) for each in evaluation.folds)
+    yield from (("rsum", asdict(each)) for each in evaluation.recall_sums)
+    if evaluation.pointing is not None:
+        yield "pointing", _pointing(evaluation.pointing)
+    yield from (("beside", _beside(each)) for each in evaluation.own_beside)
     yield "evaluation", head(evaluation)
 
 
@@ -338,6 +470,8 @@ def _recall(found: RetrievalFigures) -> dict[str, object]:
         **_with_bounds("map", found.average_precision),
         "share@10": found.share10,
         "rights": found.rights,
+        **_cuts(found.cuts),
+        "curve": [list(point) for point in found.curve_points],
         "groups": [
             {
                 "name": group.name,
@@ -351,6 +485,14 @@ def _recall(found: RetrievalFigures) -> dict[str, object]:
     }
 
 
+def _cuts(cuts: Iterable[CutFigures]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for cut in cuts:
+        values |= _with_bounds(f"precision@{cut.k}", cut.precision)
+        values |= _with_bounds(f"ndcg@{cut.k}", cut.ndcg)
+    return values
+
+
 def _paired(found: PairedDifference) -> dict[str, object]:
     return {
         "one": found.one,
@@ -360,6 +502,11 @@ def _paired(found: PairedDifference) -> dict[str, object]:
         **_with_bounds("difference", found.difference),
         "p": found.p,
     }
+
+
+def _beside(found: EncoderDifference) -> dict[str, object]:
+    values = {"one_value": found.one_value, "other_value": found.other_value}
+    return {"scorer": found.scorer, **_paired(found.paired), **values}
 
 
 def _swap(found: SwapFigures) -> dict[str, object]:
@@ -390,6 +537,19 @@ def _routing(found: RoutingFigures) -> dict[str, object]:
             [point.threshold, point.precision, point.recall, point.accuracy]
             for point in found.curve
         ],
+    }
+
+
+def _pointing(found: PointingFigures) -> dict[str, object]:
+    return {
+        "phrases": found.phrases,
+        "pictures": found.pictures,
+        **_with_bounds("hit", found.hit),
+        **_with_bounds("centre", found.centre),
+        **_with_bounds("random", found.random),
+        **_with_bounds("over_centre", found.over_centre),
+        "p": found.p,
+        "kinds": {name: {"phrases": count, "hit": hit} for name, count, hit in found.kinds},
     }
 
 

@@ -18,19 +18,26 @@ from engine.collections import BUILT_IN
 from engine.errors import (
     RequestError,
 )
+from engine.evaluation.annotations import (
+    entities_data,
+    is_entities,
+    is_nus_wide,
+    nus_wide_data,
+    read_instances,
+)
 from engine.evaluation.data import Data, LabelledQuery, SwappedPair
 from engine.evaluation.readers import (
     Captioned,
     captions_data,
     classes_data,
     read_captions,
-    read_words,
     words_data,
 )
 from engine.models.encoders import Encoders
 from engine.requests import EvaluateRequest
 from engine.results import FloatArray
 from engine.scoring.metrics import RightPairs
+from engine.search.word_lists import read_words
 from engine.states import DataKind
 from engine.storybook.captions import LEVELS, captions_of
 from engine.storybook.claims import Claim
@@ -78,8 +85,8 @@ def _by_name(db: Database) -> dict[str, set[int]]:
 
 
 _BESIDE = (
-    "images", "Images", "flickr30k_images", "flickr30k-images", "Flicker8k_Dataset", "val2014",
-    "train2014", "val2017", "train2017", ".",
+    "images", "Images", "Flickr", "flickr30k_images", "flickr30k-images", "Flicker8k_Dataset",
+    "val2014", "train2014", "val2017", "train2017", ".",
 )  # fmt: skip
 
 
@@ -97,38 +104,59 @@ def read_raw(request: EvaluateRequest) -> Raw:
         return Raw(data=scenes_data(request.language))
     path = Path(request.data)
     if disk.is_folder(path):
-        return Raw(data=classes_data(path, request.templates, dict(request.names)))
+        return Raw(data=_folder_data(path, request))
     if not disk.is_file(path):
         raise RequestError(
             disk.absence(path, f"there is no file or folder {path}"),
-            hint=f"DATA is a file of captions, a folder of classes, or the word {BUILT_IN.name}.",
+            hint="DATA is a file of captions, a folder of classes, of NUS-WIDE or of Flickr30K"
+            f" Entities, or the word {BUILT_IN.name}.",
             field="data",
         )
+    instances = read_instances(path, request.templates)
+    if instances is not None:
+        return Raw(data=instances)
     rows = read_captions(path, request.split)
     swaps = request.swaps and request.queries == DataKind.CAPTIONS
     data = captions_data(path.stem, rows, swaps=swaps, seed=request.seed)
     return Raw(data=data, captions=tuple(rows) if request.queries == DataKind.WORDS else ())
 
 
+def _folder_data(path: Path, request: EvaluateRequest) -> Data:
+    """The data of a folder, known by the folders in it."""
+    if is_nus_wide(path):
+        return nus_wide_data(path, request.split, request.templates)
+    if is_entities(path):
+        return entities_data(path, request.split)
+    return classes_data(path, request.templates, dict(request.names))
+
+
 def roots_of(request: EvaluateRequest) -> tuple[Path, ...]:
     """Folders in which the pictures of the data may lie."""
     if request.images is not None:
         return (disk.from_root(request.images),)
-    if request.data == BUILT_IN.name or disk.is_folder(path := Path(request.data)):
+    if request.data == BUILT_IN.name:
         return ()
-    beside = disk.from_root(path).parent
+    path = Path(request.data)
+    beside = disk.from_root(path)
+    if not disk.is_folder(path):
+        beside = beside.parent
+    elif not (is_nus_wide(path) or is_entities(path)):
+        return ()
     return tuple(disk.from_root(beside / name) for name in _BESIDE if disk.is_folder(beside / name))
 
 
 async def choose_encoder(
-    cache: Cache, loader: Encoders, request: EvaluateRequest, names: Sequence[str]
+    cache: Cache,
+    loader: Encoders,
+    request: EvaluateRequest,
+    wanted: str | None,
+    names: Sequence[str],
 ) -> EncoderRecord:
-    """The encoder asked for; else the collection's own; else the one that knows most pictures.
+    """The encoder that is wanted; else the collection's own; else the one that knows most pictures.
 
     Raises what `Encoders.describe` raises where it is neither in the cache nor on this machine.
     """
     known = await cache.read(encoders)
-    wanted = request.encoder
     if wanted is None and request.data == BUILT_IN.name:
         wanted = str(BUILT_IN.encoder)
     if wanted is not None:

@@ -93,7 +93,8 @@ class Generation:
         self._generators = generators
         self._collection = collection
         self._home = settings.home
-        self._store = GeneratedStore(cache, encoders, scorer, settings)
+        self.store = GeneratedStore(cache, encoders, scorer, settings)
+        """Where pictures go, also those of sheets."""
         self._works: dict[int, GenerationJob] = {}
 
     async def start(
@@ -142,19 +143,27 @@ class Generation:
 
     def resume(self, spec: GenerationSpec, *, priority: int = 0) -> Job:
         """Queue what was asked before; what is impossible about it by now fails the job."""
-        built_in = self._collection
         work = GenerationJob(
             self._cache,
             self._generators,
-            self._store,
+            self.store,
             spec,
             home=self._home,
             source=self.source(spec.request, spec.library),
-            folders=(built_in.folder,) if spec.library == built_in.about.name else (),
+            folders=self.folders_of(spec.library),
         )
         job = self._jobs.start(work, priority=priority)
         self._works[job.id] = work
         return job
+
+    def folders_of(self, library: str) -> tuple[Path, ...]:
+        """The folders that name a library as a search does; none for a person's own."""
+        built_in = self._collection
+        return (built_in.folder,) if library == built_in.about.name else ()
+
+    async def library_for(self, named: str | None) -> str:
+        """Whose pictures new ones join that no decision asked for, unless named."""
+        return await self._library(None, named)
 
     async def decline(self, receipt: Receipt) -> None:
         """Note that a person wants nothing generated for a decision."""

@@ -203,7 +203,7 @@ class GenerationJob:
     ) -> GeneratedRecord | None:
         """Generate and store a picture; None where it is rejected."""
         request, count = self.spec.request, self.spec.most_pictures
-        await self._check_room()
+        await check_room(self._cache, self._home)
         image = await self._generators.generate(
             self._source,
             plan.parameters,
@@ -261,16 +261,6 @@ class GenerationJob:
             report(PictureScored(job_id=job_id, picture=picture, score=picture.score))
         self.pictures.append(picture)
 
-    async def _check_room(self) -> None:
-        """Fail before the work rather than after it, where nothing could be stored."""
-        await self._cache.write(_nothing)
-        free = (await asyncio.to_thread(shutil.disk_usage, self._home)).free
-        if free < ROOM:
-            raise CacheFullError(
-                f"Only {free / 1e6:.0f} MB are free on the disk that holds {self._home}",
-                hint="Free some space before a picture is painted.",
-            )
-
     async def _link_receipt(self, sequel: SequelRecord) -> None:
         if self.spec.receipt_id is not None and not self._cache.read_only:
             with suppress(CacheError):
@@ -312,6 +302,17 @@ def _reason(best: GeneratedPicture, tried: int, threshold: float) -> str:
     if best.score.match >= threshold:
         return f"kept as it passes {threshold:.2f}, after {seeds}"
     return f"kept as the best of {seeds}, none of which passes {threshold:.2f}"
+
+
+async def check_room(cache: Cache, home: Path) -> None:
+    """Fail before the work rather than after it, where no picture could be stored."""
+    await cache.write(_nothing)
+    free = (await asyncio.to_thread(shutil.disk_usage, home)).free
+    if free < ROOM:
+        raise CacheFullError(
+            f"Only {free / 1e6:.0f} MB are free on the disk that holds {home}",
+            hint="Free some space before a picture is painted.",
+        )
 
 
 def _nothing(db: object) -> None:

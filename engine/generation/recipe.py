@@ -7,6 +7,7 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,10 +58,17 @@ _MASKS = ("mask", "mask_box", "mask_grow", "mask_feather")
 
 def _hash(path: Path, field: str) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        status = path.stat()
+        return _content_hash(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror}", field=field) from error
+
+
+@lru_cache(maxsize=64)
+def _content_hash(path: Path, size: int, mtime_ns: int) -> str:
+    """Of a file as it was last changed: a sheet asks for the same ones again and again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _BEYOND = 2.0**64

@@ -31,6 +31,8 @@ from engine.requests import (
     TrainRequest,
 )
 from engine.scoring.heads import HEAD_KINDS, HEAD_SUMMARIES, LOSSES
+from engine.sheets.prompts import EXAMPLES, SheetPrompt, spelt
+from engine.sheets.request import AXES, Axis, SheetRequest, spelt_axis
 from engine.states import JobKind, VectorLayout
 from engine.untrusted.documents import parse_object
 
@@ -42,6 +44,7 @@ JobRequest: TypeAlias = (
     | EvaluateRequest
     | TrainRequest
     | GenerationSpec
+    | SheetRequest
 )
 
 
@@ -143,6 +146,109 @@ def _queries(help_: str) -> Option:
     )
 
 
+_OF_ONE_PROMPT = ("count", "until_pass", "mask", "mask_box", "mask_grow", "mask_feather")
+"""Fields of a generation that a sheet is not asked for: its cells are the pictures, and whole."""
+_GENERATION = (
+    Option(
+        flag="--negative",
+        field="negative",
+        metavar="TEXT",
+        help="What the picture should not show.",
+    ),
+    Option(flag="--seed", field="seed", metavar="N", help="Repeats a picture; default: any."),
+    Option(
+        flag="--steps",
+        field="steps",
+        metavar="N",
+        help="Denoising steps; default: the model's.",
+    ),
+    Option(
+        flag="--guidance",
+        field="guidance",
+        metavar="G",
+        help="How closely to follow the prompt.",
+    ),
+    Option(
+        flag="--size",
+        field="size",
+        metavar="WxH",
+        help="Pixels; default: the model's.",
+    ),
+    Option(
+        flag="--scheduler",
+        field="scheduler",
+        metavar="NAME",
+        help=f"{', '.join([*SCHEDULERS][:-1])} or {[*SCHEDULERS][-1]}.",
+    ),
+    Option(
+        flag="--count",
+        field="count",
+        metavar="N",
+        help="Pictures, with seeds that count on.",
+    ),
+    Option(
+        flag="--model",
+        field="model",
+        metavar="ID",
+        help="Hub id, folder or .safetensors file.",
+    ),
+    Option(
+        flag="--lora",
+        field="loras",
+        metavar="FILE[:W]",
+        help="With its weight; may be repeated.",
+    ),
+    Option(
+        flag="--start",
+        field="start_picture",
+        path=PathKind.FILE,
+        help="Paint a variation of this picture.",
+    ),
+    Option(
+        flag="--strength",
+        field="strength",
+        metavar="S",
+        help="How far from --start: above 0, 1 forgets it.",
+        is_always_written=True,
+    ),
+    Option(
+        flag="--mask",
+        field="mask",
+        path=PathKind.FILE,
+        help="Paint --start anew where this picture is white; the rest stays.",
+    ),
+    Option(
+        flag="--mask-box",
+        field="mask_box",
+        metavar="X,Y,W,H",
+        help="The same for a box, in fractions of the sides or in pixels.",
+    ),
+    Option(
+        flag="--mask-grow",
+        field="mask_grow",
+        metavar="PX",
+        at_least=0,
+        help="Widen the mask by so many pixels.",
+    ),
+    Option(
+        flag="--mask-feather",
+        field="mask_feather",
+        metavar="PX",
+        at_least=0,
+        help="Pixels inside its edge over which the new goes into the old.",
+    ),
+    Option(
+        flag="--until-pass",
+        field="until_pass",
+        metavar="N",
+        at_least=1,
+        help="Try up to N seeds until a picture passes, and keep the best.",
+    ),
+    Option(flag="--in", field="library", help="Paint for the built-in library."),
+)
+"""What can be asked of a generation beside its prompt, which stands without an option."""
+
+
 FORMS: Mapping[JobKind, RequestForm] = {
     JobKind.INDEX: RequestForm(
         request=IndexRequest,
@@ -232,7 +338,13 @@ FORMS: Mapping[JobKind, RequestForm] = {
         has_argument_first=True,
         options=(
             _IMAGES,
-            _ENCODER,
+            Option(
+                flag="--encoder",
+                field="encoders",
+                metavar="ID",
+                help="Default: the one that knows most of the pictures; several stand side by side,"
+                " each held against the first.",
+            ),
             Option(
                 flag="--scorer",
                 field="scorers",
@@ -329,105 +441,27 @@ FORMS: Mapping[JobKind, RequestForm] = {
         request=GenerationSpec,
         command=("generate",),
         argument="prompt",
+        options=_GENERATION,
+    ),
+    JobKind.SHEET: RequestForm(
+        request=SheetRequest,
+        command=("sheet",),
+        argument="prompts",
         options=(
             Option(
-                flag="--negative",
-                field="negative",
-                metavar="TEXT",
-                help="What the picture should not show.",
+                flag="--axis",
+                field="axes",
+                metavar="NAME=V,V…",
+                help="What the columns vary over, such as seed=1..5 or guidance=5,7.5; may be"
+                f" repeated. Known: {', '.join(AXES)}.",
             ),
             Option(
-                flag="--seed", field="seed", metavar="N", help="Repeats a picture; default: any."
+                flag="--example",
+                field="example",
+                choices=tuple(EXAMPLES),
+                help="Prompts that ship with the program.",
             ),
-            Option(
-                flag="--steps",
-                field="steps",
-                metavar="N",
-                help="Denoising steps; default: the model's.",
-            ),
-            Option(
-                flag="--guidance",
-                field="guidance",
-                metavar="G",
-                help="How closely to follow the prompt.",
-            ),
-            Option(
-                flag="--size",
-                field="size",
-                metavar="WxH",
-                help="Pixels; default: the model's.",
-            ),
-            Option(
-                flag="--scheduler",
-                field="scheduler",
-                metavar="NAME",
-                help=f"{', '.join([*SCHEDULERS][:-1])} or {[*SCHEDULERS][-1]}.",
-            ),
-            Option(
-                flag="--count",
-                field="count",
-                metavar="N",
-                help="Pictures, with seeds that count on.",
-            ),
-            Option(
-                flag="--model",
-                field="model",
-                metavar="ID",
-                help="Hub id, folder or .safetensors file.",
-            ),
-            Option(
-                flag="--lora",
-                field="loras",
-                metavar="FILE[:W]",
-                help="With its weight; may be repeated.",
-            ),
-            Option(
-                flag="--start",
-                field="start_picture",
-                path=PathKind.FILE,
-                help="Paint a variation of this picture.",
-            ),
-            Option(
-                flag="--strength",
-                field="strength",
-                metavar="S",
-                help="How far from --start: above 0, 1 forgets it.",
-                is_always_written=True,
-            ),
-            Option(
-                flag="--mask",
-                field="mask",
-                path=PathKind.FILE,
-                help="Paint --start anew where this picture is white; the rest stays.",
-            ),
-            Option(
-                flag="--mask-box",
-                field="mask_box",
-                metavar="X,Y,W,H",
-                help="The same for a box, in fractions of the sides or in pixels.",
-            ),
-            Option(
-                flag="--mask-grow",
-                field="mask_grow",
-                metavar="PX",
-                at_least=0,
-                help="Widen the mask by so many pixels.",
-            ),
-            Option(
-                flag="--mask-feather",
-                field="mask_feather",
-                metavar="PX",
-                at_least=0,
-                help="Pixels inside its edge over which the new goes into the old.",
-            ),
-            Option(
-                flag="--until-pass",
-                field="until_pass",
-                metavar="N",
-                at_least=1,
-                help="Try up to N seeds until a picture passes, and keep the best.",
-            ),
-            Option(flag="--in", field="library", help="Paint for the built-in library."),
+            *(option for option in _GENERATION if option.field not in _OF_ONE_PROMPT),
         ),
     ),
 }
@@ -474,6 +508,10 @@ _DROPPED: Mapping[type[Any], tuple[str, ...]] = {TrainRequest: ("drawn",)}
 """Fields that earlier versions wrote, and that decide nothing any more."""
 
 
+_SEVERAL: Mapping[type[Any], Mapping[str, str]] = {EvaluateRequest: {"encoder": "encoders"}}
+"""Fields that held one thing or none in earlier versions, and under what name there are several."""
+
+
 def request_from_json(kind: type[Request], text: str) -> Request:
     """Understand what `request_to_json` wrote of a request of that kind, in any version so far.
 
@@ -483,6 +521,10 @@ def request_from_json(kind: type[Request], text: str) -> Request:
         values = parse_object(text, with_names=True)
         for name in _DROPPED.get(kind, ()):
             values.pop(name, None)
+        for old, new in _SEVERAL.get(kind, {}).items():
+            if old in values:
+                one = values.pop(old)
+                values[new] = [] if one is None else [one]
         request: Request = _read(kind, values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RequestError(f"this job cannot be understood any more: {error}") from error
@@ -554,33 +596,50 @@ def command_words(request: JobRequest) -> list[str]:
 
 def defaults_of(form: RequestForm) -> dict[str, object]:
     """What each field is where nothing is said of it; those that must be given have none."""
-    kind = GenerateRequest if form.request is GenerationSpec else form.request
+    is_generation = form.request in (GenerationSpec, SheetRequest)
+    kind = GenerateRequest if is_generation else form.request
     found = {each.name: each.default for each in fields(kind) if each.default is not MISSING}
-    return {**found, "size": None, "library": ""}
+    return {**found, "size": None, "library": "", "axes": (), "example": ""}
 
 
 def field_types(form: RequestForm) -> Mapping[str, Any]:
     """The annotation of each field that an option fills."""
     if form.request is GenerationSpec:
         return {**_hints(GenerateRequest), "size": str | None, "library": str}
+    if form.request is SheetRequest:
+        return {**_hints(GenerateRequest), **_hints(SheetRequest), "size": str | None}
     return _hints(form.request)
 
 
 def _values(request: JobRequest) -> dict[str, object]:
     """The fields of a request by name; of a generation as its options have them."""
+    if isinstance(request, SheetRequest):
+        return {
+            **_settings(request.settings),
+            "axes": request.axes,
+            "prompts": () if request.example else request.prompts,
+            "example": request.example,
+            "library": request.library,
+        }
     if not isinstance(request, GenerationSpec):
         return {each.name: getattr(request, each.name) for each in fields(request)}
     asked = request.request
-    values = {each.name: getattr(asked, each.name) for each in fields(asked)}
-    has_size = asked.width is not None and asked.height is not None
     # One that drew its seed and took nothing from the cache is repeated by that seed.
     is_random = asked.seed is None and request.fresh
     return {
-        **values,
-        "size": f"{asked.width}x{asked.height}" if has_size else None,
+        **_settings(asked),
         "seed": request.drawn if is_random else asked.seed,
-        "strength": None if asked.start_picture is None else asked.strength,
         "library": request.library,
+    }
+
+
+def _settings(asked: GenerateRequest) -> dict[str, object]:
+    """The fields of a generation as its options have them."""
+    has_size = asked.width is not None and asked.height is not None
+    return {
+        **{each.name: getattr(asked, each.name) for each in fields(asked)},
+        "size": f"{asked.width}x{asked.height}" if has_size else None,
+        "strength": None if asked.start_picture is None else asked.strength,
     }
 
 
@@ -600,6 +659,10 @@ def _each(value: object) -> Sequence[object]:
 def _spell(value: object) -> str:
     if isinstance(value, Lora):
         return f"{value.path}:{value.weight:g}"
+    if isinstance(value, SheetPrompt):
+        return spelt(value)
+    if isinstance(value, Axis):
+        return spelt_axis(value)
     if isinstance(value, tuple):
         return "=".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -113,7 +113,7 @@ class JobQueue:
 
 Outcome: TypeAlias = JobFinished | JobFailed | JobCancelled
 
-ONE_AT_A_TIME = frozenset({JobKind.INDEX, JobKind.GENERATE, JobKind.TRAIN})
+ONE_AT_A_TIME = frozenset({JobKind.INDEX, JobKind.GENERATE, JobKind.SHEET, JobKind.TRAIN})
 """Kinds of which a second job waits until the first has ended."""
 
 UNREMEMBERED = frozenset({JobKind.MEASURE})
@@ -234,6 +234,12 @@ class Jobs:
     def waiting(self, kind: JobKind) -> tuple[int, ...]:
         """The ids of the jobs that wait for their turn, the next one first."""
         return self._queues[kind].waiting if kind in self._queues else ()
+
+    def turn(
+        self, kind: JobKind, job_id: int, priority: int = 0
+    ) -> AbstractAsyncContextManager[None]:
+        """A turn among the jobs of another kind, for a part of a job's work."""
+        return self._queues[kind].turn(job_id, priority)
 
     def move(self, job_id: int, by: int) -> bool:
         """Move a waiting job up (negative) or down its queue; whether it moved."""

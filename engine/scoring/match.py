@@ -19,8 +19,9 @@ from cache.labels import CalibrationRecord
 from engine.results import Chance, FloatArray, IdArray
 from engine.scoring import label_free
 from engine.scoring.calibration import calibrated
-from engine.scoring.decision import ENOUGH, SAME, SURE, Placement, Tally, Zero
+from engine.scoring.decision import ENOUGH, SAME, SURE, Placement, Surroundings, Zero
 from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.evidence import Tally
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, matcher_words
 from engine.scoring.ranking import probability
@@ -86,6 +87,16 @@ class MatchContext:
         """The logit at which a pair has even odds by a scorer; None where no pair tells."""
         matcher = self.matcher_of(scorer)
         return None if matcher is None else matcher.pair_floor
+
+    def surroundings(self, scorer: str, texts: FloatArray, language: str = "") -> Surroundings:
+        """How unit texts [T, dim] lie among the background, where that says something.
+
+        It does not beside a scorer that tells pairs: what it was taught is no part of the world
+        that the background is of.
+        """
+        if self.pair_floor(scorer) is not None:
+            return Surroundings.unknown(len(texts))
+        return self.background(language).surroundings(texts)
 
     def adds_label_free(self, language: str = "") -> bool:
         """The logits of the matcher and the label-free ones are added."""
@@ -202,7 +213,7 @@ def placed_query(
         logits = placement(logits)
         if found.itself is not None:
             logits[found.itself] = np.maximum(logits[found.itself], np.float32(SURE))
-    return _calibrated(context, scorer, logits, language)
+    return calibrated_match(context, scorer, logits, language)
 
 
 def _placement(
@@ -215,13 +226,14 @@ def _placement(
 ) -> Placement | None:
     """Where the query stands by the pictures that say something of it; None without a zero."""
     zero, floor = context.zero(scorer, language), context.pair_floor(scorer)
-    near = float(context.background(language).nearness(query[None])[0])
     if zero is not None:
-        return zero.placement(near, found.match[others], floor)
+        among = context.surroundings(scorer, query[None], language)
+        return zero.placement(among, found.match[others], floor)
     zero = context.zero(ScorerKind.LABEL_FREE, language)
     if zero is None or found.label_free is None:
         return None
-    return zero.stand_in(near, found.label_free[others], found.match[others], floor)
+    among = context.surroundings(ScorerKind.LABEL_FREE, query[None], language)
+    return zero.stand_in(among, found.label_free[others], found.match[others], floor)
 
 
 def best_placed(
@@ -230,9 +242,9 @@ def best_placed(
     """The largest of `placed` of texts of a language [T, dim], from finite logits [T, N]; [T]."""
     zero, best = context.zero(scorer, language), logits.max(axis=1)
     if zero is not None:
-        near = context.background(language).nearness(texts)
-        best = zero.odds(near, logits, context.pair_floor(scorer)).astype(np.float32)
-    return _calibrated(context, scorer, best, language)
+        among = context.surroundings(scorer, texts, language)
+        best = zero.odds(among, logits, context.pair_floor(scorer)).astype(np.float32)
+    return calibrated_match(context, scorer, best, language)
 
 
 def chance(context: MatchContext, scorer: str, language: str = "") -> Chance | None:
@@ -240,14 +252,15 @@ def chance(context: MatchContext, scorer: str, language: str = "") -> Chance | N
     zero = context.zero(scorer, language) or context.zero(ScorerKind.LABEL_FREE, language)
     if zero is None:
         return None
-    logits = _calibrated(context, scorer, np.array(zero.by_chance, np.float32), language)
+    logits = calibrated_match(context, scorer, np.array(zero.by_chance, np.float32), language)
     half, high = map(float, probability(logits))
     return Chance(half=half, high=high)
 
 
-def _calibrated(
+def calibrated_match(
     context: MatchContext, scorer: str, logits: FloatArray, language: str
 ) -> FloatArray:
+    """Logits of a library after what labels did to `match`."""
     found = context.calibration(language) if scorer == ScorerKind.MATCH else None
     return logits if found is None else calibrated(logits, found.scale, found.shift)
 
@@ -345,7 +358,7 @@ def zero_of(
         return None
     background = context.background(language)
     return Zero.measure(
-        background.nearness(background.random),
+        context.surroundings(scorer, background.random, language),
         tally.evidence(pictures),
         pictures=pictures,
         sampled=tally.seen,
@@ -377,18 +390,26 @@ def background_logits(
 
     They are -inf where a text's place is taken by what that picture is part of.
     """
-    background, matcher = context.background(language), context.matcher_of(scorer)
-    random, scale = background.random, context.logit_scale
-    columns = np.ascontiguousarray(context.matrix.columns[:, rows])
-    if matcher is None:
-        logits = label_free.logits_of(background, random, columns, scale)
-    else:
-        seen = np.ascontiguousarray(context.seen[:, rows])
-        logits = np.stack([matcher.head.logits(text, seen) for text in random])
-        if context.adds_label_free(language):
-            logits += label_free.logits_of(background, random, columns, scale)
+    background = context.background(language)
+    logits = text_logits(context, scorer, language, background.random, rows)
+    columns = context.matrix.columns[:, rows]
     for made_of in background.pictures:
         logits[made_of @ columns >= SAME] = -np.inf
+    return logits
+
+
+def text_logits(
+    context: MatchContext, scorer: str, language: str, texts: FloatArray, rows: IdArray
+) -> FloatArray:
+    """The logits of texts [T, dim] for some pictures, [T, n]."""
+    background, matcher = context.background(language), context.matcher_of(scorer)
+    columns = np.ascontiguousarray(context.matrix.columns[:, rows])
+    if matcher is None:
+        return label_free.logits_of(background, texts, columns, context.logit_scale)
+    seen = np.ascontiguousarray(context.seen[:, rows])
+    logits = np.stack([matcher.head.logits(text, seen) for text in texts])
+    if context.adds_label_free(language):
+        logits += label_free.logits_of(background, texts, columns, context.logit_scale)
     return logits
 
 

@@ -71,6 +71,24 @@ class Ranked:
     """Part of the right answers among the first ten, [Q]."""
     rights: IdArray
     """Number of right answers, [Q]."""
+    ranks: IdArray
+    """Rank, from 1, of every right answer: query by query, ascending; [P]."""
+
+    @property
+    def start(self) -> IdArray:
+        """Where the ranks of each query begin, [Q]."""
+        start: IdArray = np.cumsum(self.rights) - self.rights
+        return start
+
+    @property
+    def number(self) -> IdArray:
+        """Which right answer of its query each is, best first, from 1; [P]."""
+        return np.arange(len(self.ranks)) - np.repeat(self.start, self.rights) + 1
+
+    def summed(self, values: Floats) -> Floats:
+        """The sum over the right answers of each query of values [P], [Q]."""
+        found: Floats = np.add.reduceat(values, self.start) if len(self.query) else np.zeros(0)
+        return found
 
 
 def rank_queries(scores: FloatArray, right: RightPairs) -> Ranked:
@@ -95,7 +113,48 @@ def summarised(query: IdArray, ranks: IdArray) -> Ranked:
         precision=np.add.reduceat(number / ranks, start) / counts if len(start) else np.zeros(0),
         share=np.add.reduceat(ranks <= 10, start) / counts if len(start) else np.zeros(0),
         rights=counts.astype(np.int64),
+        ranks=ranks,
     )
+
+
+RECALL_LEVELS = 11
+"""Of an interpolated precision-recall curve: 0, 0.1 ... 1."""
+
+
+def precision_at(ranked: Ranked, k: int) -> Floats:
+    """Part of the first `k` candidates that are right, [Q]; Manning, Raghavan & Schütze 2008,
+    section 8.4. With fewer than `k` right answers it does not reach 1."""
+    return ranked.summed((ranked.ranks <= k).astype(np.float64)) / k
+
+
+def ndcg_at(ranked: Ranked, k: int) -> Floats:
+    """Normalised discounted cumulative gain of the first `k` candidates, [Q].
+
+    Järvelin & Kekäläinen 2002 with the discount 1 / log2(1 + rank) of Burges et al. 2005, as
+    scikit-learn has it; a right answer gains 1, so the best order gains min(k, right answers)
+    first discounts. Ranks are at hand, and ties are broken by then: scikit-learn would average.
+    """
+    gain = np.where(ranked.ranks <= k, 1 / np.log2(1.0 + ranked.ranks), 0.0)
+    ideal = np.cumsum(1 / np.log2(1.0 + np.arange(1, k + 1)))
+    found: Floats = ranked.summed(gain) / ideal[np.minimum(ranked.rights, k) - 1]
+    return found
+
+
+def interpolated_precision(ranked: Ranked) -> Floats:
+    """The precision-recall curve: precision at RECALL_LEVELS levels of recall, [Q, levels].
+
+    The precision at a level is the highest at any recall from there on (Manning, Raghavan &
+    Schütze 2008, section 8.4), in which mAP is about the area under the curve before that.
+    """
+    precision = ranked.number / ranked.ranks
+    levels = []
+    for level in range(RECALL_LEVELS):
+        # In whole numbers: 0.3 times 10 right answers are to be three of them.
+        needed = -(-level * ranked.rights // (RECALL_LEVELS - 1))
+        counts = ranked.number >= np.repeat(needed, ranked.rights)
+        some = np.where(counts, precision, 0.0)
+        levels.append(np.maximum.reduceat(some, ranked.start) if len(ranked.query) else some)
+    return np.stack(levels, axis=1)
 
 
 def right_ranks(scores: FloatArray, right: RightPairs) -> IdArray:

@@ -242,7 +242,7 @@ class QueryResolver:
         in the built-in collection and the person's own pictures alike.
         """
         check(request)
-        await self._prepare_collection(request.filters)
+        await self.prepare_collection(request.filters)
         query, references = plain_text(request.query), _NO_REFERENCE
         if not as_text:
             query, references = await self._understand(parse(request.query))
@@ -286,7 +286,7 @@ class QueryResolver:
             self._snapshot = await self._cache.read(read_snapshot)
         return self._snapshot
 
-    async def _prepare_collection(self, filters: Filters) -> None:
+    async def prepare_collection(self, filters: Filters) -> None:
         """See to it that the built-in collection is there where the answer may lie in it.
 
         Raises RequestError where it is asked for and left out.

@@ -76,6 +76,19 @@ class _Embedded:
         return replace(self, context=replace(self.context, calibrations=()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class QueryScope:
+    """What every text of a language is scored by, and among which pictures."""
+
+    context: MatchContext
+    scorer: str
+    """That of `match`, or the one that stands in for it until its zero is measured."""
+    rows: IdArray
+    """Of the pictures in scope."""
+    matcher: str
+    """For people: what `match` means here."""
+
+
 class QueryScoring:
     """Scores resolved queries."""
 
@@ -174,15 +187,34 @@ class QueryScoring:
 
         Raises what `score` raises.
         """
+        embedded, rows = await self._any_text(query)
+        scope = _scope(query, rows)
+        await self.zeros.measure(embedded.context, query.encoder.id, rows, scope, report)
+
+    async def scope_of(self, query: ResolvedQuery) -> QueryScope:
+        """What a plain text like that of a query is scored by; its own embedding takes no part.
+
+        Raises what `score` raises.
+        """
+        with self.zeros.first():
+            embedded, rows = await self._any_text(query)
+            embedded = await self._with_zero(query, embedded, rows)
+        context, zero = embedded.context, embedded.zero
+        return QueryScope(
+            context=context,
+            scorer=ScorerKind.MATCH if zero is None else zero.scorer,
+            rows=np.arange(context.matrix.count) if rows is None else rows,
+            matcher=context.shown_name(shipped=query.snapshot.shipped_matcher),
+        )
+
+    async def _any_text(self, query: ResolvedQuery) -> tuple[_Embedded, IdArray | None]:
+        """Some text in the place of a query's, as all have one background; the rows in scope."""
         matrix = await self._matrices.get(query.encoder.id, query.key.revision)
-        # Any text will do: all have one background.
         vector = np.ones(query.encoder.dim, np.float32)
         some = WeightedTerm(weight=1.0, vector=vector, is_picture=False)
         embedded = await self._embedded(query, [some], matrix)
         filters = query.request.filters
-        rows = await self._resolver.in_scope(filters, matrix.picture_ids, query.snapshot)
-        scope = _scope(query, rows)
-        await self.zeros.measure(embedded.context, query.encoder.id, rows, scope, report)
+        return embedded, await self._resolver.in_scope(filters, matrix.picture_ids, query.snapshot)
 
     async def _with_zero(
         self, query: ResolvedQuery, embedded: _Embedded, rows: IdArray | None

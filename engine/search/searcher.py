@@ -41,6 +41,7 @@ from engine.search.receipts import (
 )
 from engine.search.resolve import QueryResolver, ResolvedQuery, check
 from engine.search.scored_query import QueryScoring
+from engine.search.tags import Tagger
 from engine.search.text_embedder import TextEmbedder, random_prompts
 from engine.search.zeros import STAGE, StartJob, Zeros, report_to
 from engine.settings import EngineSettings
@@ -83,6 +84,8 @@ class Searcher:
             cache, self._embedder, self._pictures, self._resolver, self._scoring
         )
         """What a person says of pictures."""
+        self.tagger = Tagger(cache, self._embedder, self._pictures, self._resolver, self._scoring)
+        """Which words of a list are true of pictures."""
         self._keys: OrderedDict[str, ReceiptKey] = OrderedDict()
         self._order: tuple[Scores, str, IdArray] | None = None
 

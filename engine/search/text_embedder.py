@@ -17,6 +17,7 @@ from engine.errors import ModelMissingError, ModelUnusableError, OfflineError
 from engine.models.encoders import Encoders
 from engine.results import FloatArray
 from engine.scoring.label_free import BackgroundPrompts
+from engine.states import ProcessState
 
 RANDOM_PROMPTS = 200
 """How many of them there are in each language."""
@@ -60,7 +61,7 @@ class TextEmbedder:
         shipped, listed = random_prompts()[language], rival_prompts()[language]
         known = dict(await self._cache.read(get_texts, encoder.id, (*shipped, *listed)))
         missing = [text for text in dict.fromkeys((*shipped, *listed)) if text not in known]
-        is_here = bool(missing) and self._is_here(encoder)
+        is_here = bool(missing) and self.is_here(encoder)
         if is_here and not offline:
             known |= await self._run_model(encoder, missing)
         random = {text: known[text] for text in shipped if text in known}
@@ -100,8 +101,17 @@ class TextEmbedder:
             )
         return source
 
-    def _is_here(self, encoder: EncoderRecord) -> bool:
+    def is_here(self, encoder: EncoderRecord) -> bool:
+        """Whether the model of an encoder is on this machine; it looks at the disk."""
         return self._encoders.locate(encoder.source or encoder.id) is not None
+
+    def is_idle(self, encoder: EncoderRecord) -> bool:
+        """Whether the model of an encoder is in memory and has nothing to do."""
+        source = encoder.source or encoder.id
+        return any(
+            each.source == source and each.state is ProcessState.READY
+            for each in self._encoders.state()
+        )
 
     async def _run_model(
         self, encoder: EncoderRecord, texts: Sequence[str]

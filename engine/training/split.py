@@ -7,7 +7,7 @@ learned of it. So of many such texts a tenth is withheld from learning and watch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +70,7 @@ def split(material: EmbeddedData, validation: float, held_out: float, seed: int)
         held_out=reported,
         routed=reported
         if material.data.single_right
-        else _narrowed(material, pictures=kept[2], texts=every),
+        else material.narrowed(pictures=kept[2], texts=every),
     )
 
 
@@ -93,18 +93,7 @@ def part_of(
     texts = np.unique(right.text[np.isin(right.picture, pictures)])
     if without is not None:
         texts = np.setdiff1d(texts, without)
-    return _narrowed(material, pictures=pictures, texts=texts)
-
-
-def _narrowed(material: EmbeddedData, *, pictures: IdArray, texts: IdArray) -> EmbeddedData:
-    data = material.data
-    return replace(
-        material,
-        data=data.narrowed(pictures, texts),
-        texts=material.texts[texts],
-        languages=tuple(material.languages[index] for index in texts),
-        pictures=material.pictures[pictures],
-    )
+    return material.narrowed(pictures=pictures, texts=texts)
 
 
 def as_arrays(part: EmbeddedData) -> list[NDArray[np.generic]]:

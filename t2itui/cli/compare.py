@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Comparison, ComparisonSheet, PictureScores
+    from engine.comparing.comparison import Comparison, ComparisonRequest, PictureScores
     from engine.engine import Engine
 
 ORDER = "t2itui.compare.order"
@@ -37,17 +38,18 @@ class InOrder(click.Command):
     help="A description in two languages, kept side by side.",
 )  # fmt: skip
 @click.option(
-    "--sheet",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--from",
+    "source",
+    type=GivenPath(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Take pictures and descriptions from a file that --save wrote.",
 )
 @click.option(
-    "--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    "--save", type=GivenPath(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write pictures and descriptions as a small JSON file.",
 )  # fmt: skip
 @click.option(
-    "--export", "exports", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
+    "--export", "exports", multiple=True, type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE", help="Also write the result: .csv, .json, .png, .svg or .pdf.",
 )  # fmt: skip
 @click.option("--swaps", is_flag=True, help="Try each description with one word exchanged.")
@@ -60,7 +62,7 @@ def command(
     pictures: tuple[str, ...],
     texts: tuple[str, ...],
     pairs: tuple[tuple[str, str], ...],
-    sheet: Path | None,
+    source: Path | None,
     save: Path | None,
     exports: tuple[Path, ...],
     swaps: bool,
@@ -75,14 +77,19 @@ def command(
 
       t2itui compare horse.jpg -t "a horse" -t "a brown horse" -t "a brown horse eating grass"
     """
+    from engine.comparing.comparison import (
+        ComparisonRequest,
+        Description,
+        load_request,
+        save_request,
+    )
     from engine.comparing.files import check_exports
-    from engine.comparing.sheet import ComparisonSheet, Description, load_sheet, save_sheet
 
     output = Output(as_json=as_json)
     order: list[str] = click.get_current_context().meta[ORDER]
 
-    def gathered() -> ComparisonSheet:
-        loaded = None if sheet is None else load_sheet(sheet)
+    def gathered() -> ComparisonRequest:
+        loaded = None if source is None else load_request(source)
         before = loaded.lines if loaded else ()
         taken = max((line.pair for line in before if line.pair is not None), default=0)
         lines: list[Description] = []
@@ -94,7 +101,7 @@ def command(
                 case "pairs":
                     number, two = next(doubles)
                     lines += [Description(text=text, pair=number) for text in two]
-        return ComparisonSheet(
+        return ComparisonRequest(
             pictures=pictures or (loaded.pictures if loaded else ()),
             lines=(*before, *lines),
             encoder=encoder or (loaded.encoder if loaded else None),
@@ -108,7 +115,7 @@ def command(
         comparing = engine.comparer.compare(asked, swaps=swaps, offline=offline)
         found = await waiting_for_models(engine, comparing)
         if save is not None:
-            save_sheet(asked, save)
+            save_request(asked, save)
         (write_json if as_json else write_comparison)(found, output)
         for path in exports:
             from engine.comparing.files import export

@@ -13,6 +13,7 @@ from engine.scoring.registry import evaluated_scorers
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, asked, request_options
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -20,17 +21,21 @@ if TYPE_CHECKING:
     from engine.requests import EvaluateRequest
 
 
-_HELP = f"""Measure the scorers on DATA: recall, median rank, mAP, swaps, routing by threshold and
-by library size, calibration.
+_HELP = f"""Measure the scorers on DATA: recall and Rsum, median rank, mAP, precision, nDCG,
+precision by recall, swaps, routing by threshold and by library size, calibration; from 5,000
+captioned pictures on, the mean over five folds of 1,000 too.
 
 DATA is a file of captions (Flickr token file, Karpathy's or COCO's JSON, CSV with the columns
-image and caption), a folder with a folder of pictures for each class, or the word {BUILT_IN.name}.
+image and caption) or of COCO's instances, a folder of NUS-WIDE or Flickr30K Entities, a folder with
+a folder of pictures for each class, or the word {BUILT_IN.name}. Several --encoder stand side by
+side, on what all of them know, with a paired test between them.
 Pictures that are not indexed yet are; what was embedded is kept, so that an interrupted run
 goes on where it was.
 
 \b
   t2itui eval {BUILT_IN.name}
   t2itui eval results.token --images photos --scorer cosine --scorer match --scorer fusion
+  t2itui eval NUS-WIDE/ --images Flickr/ --encoder A --encoder B
   t2itui eval animals/ --template "a photo of a {{}}" --class-name cane=dog
 """
 
@@ -61,7 +66,7 @@ class ClassName(click.ParamType[tuple[str, str]]):
     "--plot",
     "plots",
     multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Also draw a figure: .png, .svg or .pdf (needs matplotlib).",
 )
@@ -166,10 +171,14 @@ async def _evaluate(
         check_plots(plots)
     job = engine.evaluate(request)
     code = await follow(engine, job, output, quiet=True)
-    found = engine.evaluator.of_job(job.id)
-    if found is not None:
-        write(found, plots, output)
+    for number, found in enumerate(engine.evaluator.of_job(job.id), 1):
+        write(found, tuple(_numbered(path, number) for path in plots), output)
     return code
+
+
+def _numbered(path: Path, number: int) -> Path:
+    """Where the figures of an encoder are drawn: those of the first one under the name itself."""
+    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
 
 
 def write(found: Evaluation, plots: tuple[Path, ...], output: Output) -> None:

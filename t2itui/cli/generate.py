@@ -14,6 +14,7 @@ from engine.collections import BUILT_IN
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Whole, asked, request_options
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from engine.jobs.jobs import Job
     from engine.models.parameters import Box, Lora
 
-_PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PICTURE = GivenPath(exists=True, dir_okay=False, path_type=Path)
 
 
 class Size(click.ParamType[tuple[int, int]]):
@@ -83,7 +84,7 @@ class MaskBox(click.ParamType["Box"]):
     help="Paint anew what was painted before; with --again by another seed.",
 )
 @click.option("--no-preview", is_flag=True, help="Leave the previews out of --json.")
-@click.option("--save-as", type=click.Path(path_type=Path), help="Copy the best picture here.")
+@click.option("--save-as", type=GivenPath(path_type=Path), help="Copy the best picture here.")
 @click.option("--again", type=Whole(), metavar="JOB", help="Run a job of any session as it was.")
 @click.option("--unfinished", is_flag=True, help="List jobs that the program's end stopped.")
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")

@@ -15,6 +15,7 @@ import click
 from t2itui import __version__, streams
 from t2itui.cli.support import boundary
 from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -25,10 +26,12 @@ COMMANDS = {
     "index": "Bring folders of pictures into the library.",
     "search": "Rank the library by a description and say which pictures answer it.",
     "compare": "Compare pictures with descriptions of growing detail.",
+    "tag": "Say which words are true of pictures.",
     "train": "Fit a matcher on captions, classes or the built-in pictures.",
     "eval": "Measure the scorers on captions, classes or the built-in pictures.",
     "label": "Say whether a text fits a picture; labels calibrate match.",
     "generate": "Paint what the library lacks, and keep it with its recipe.",
+    "sheet": "Paint prompts with every seed, step or model asked for, and score each picture.",
     "library": "Show what the library holds, what failed and what vanished.",
     "history": "List earlier decisions and replay them without a model.",
     "models": "List models and matchers; download, export, import or delete one.",
@@ -86,7 +89,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, "-V", "--version", message="t2itui %(version)s")
 @click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(file_okay=False, path_type=Path),
     help="Folder of the cache and settings instead of T2ITUI_HOME or the user's data folder.",
 )
 @click.option(

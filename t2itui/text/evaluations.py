@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING
 from engine import numbers
 from engine.states import DataKind, Direction
 from t2itui.text.plain import plain
-from t2itui.text.plots import plot_lines, reliability_plot, routing_plot, size_plots
+from t2itui.text.plots import (
+    plot_lines,
+    precision_recall_plots,
+    reliability_plot,
+    routing_plot,
+    size_plots,
+)
 from t2itui.text.tables import LineWriter, write_table
 
 if TYPE_CHECKING:
     from engine.evaluation.results import (
+        EncoderDifference,
         Evaluation,
         PairedDifference,
+        PointingFigures,
         RetrievalFigures,
         SizeCurve,
     )
@@ -33,13 +41,138 @@ def write_evaluation(found: Evaluation, output: LineWriter) -> None:
         dim=True,
     )
     write_directions(found, output)
+    write_curves(found.retrieval, output)
     write_decisions(found, found.paired, output)
+    write_beside(found.own_beside, output)
+
+
+def write_beside(beside: Sequence[EncoderDifference], output: LineWriter) -> None:
+    """Write encoders side by side: every other one against the first."""
+    if not beside:
+        return
+    output.line()
+    first = plain(beside[0].paired.other)
+    output.line(f"beside {first}, on the same texts and pictures", bold=True)
+    rows = [
+        (
+            each.scorer,
+            f"{Direction(each.paired.direction).words}, {each.paired.measure}",
+            f"{each.other_value:.3f}",
+            f"{each.one_value:.3f}",
+            f"{each.paired.difference.value:+.3f}",
+            f"{each.paired.difference.low:+.3f} to {each.paired.difference.high:+.3f}",
+            f"{each.paired.p:.3f}",
+            each.paired.one,
+        )
+        for each in beside
+    ]
+    head = ("scorer", "figure", "first", "other", "change", "95 %", "p", "other encoder")
+    write_table(output, head, rows, left="scorer figure")
 
 
 def write_directions(found: Evaluation, output: LineWriter) -> None:
     """Write recall both ways, what sets the scorers apart, and the groups of queries."""
     for direction in dict.fromkeys(each.direction for each in found.retrieval):
         _write_direction(found, direction, output)
+    _write_sums(found, output)
+    if found.pointing is not None:
+        _write_pointing(found.pointing, output)
+
+
+def _write_pointing(found: PointingFigures, output: LineWriter) -> None:
+    """Write how often the hottest patch of a phrase lies where it is."""
+    output.line()
+    output.line(
+        f"pointing game: {found.phrases:,} phrases in {found.pictures:,} pictures", bold=True
+    )
+    named = (("hottest patch", found.hit), ("middle", found.centre), ("any patch", found.random))
+    rows = [(name, f"{each.value:.3f}", _bounds(each), "") for name, each in named]
+    write_table(output, ("point", "hits", "95 %", ""), rows, left="point")
+    over = found.over_centre
+    output.line(
+        f"  hottest patch - middle: {over.value:+.3f} ({over.low:+.3f} to {over.high:+.3f},"
+        f" p = {found.p:.3f})"
+    )
+    kinds = ", ".join(f"{plain(name)} {hit:.3f} of {count:,}" for name, count, hit in found.kinds)
+    output.line(f"  {kinds}", dim=True)
+
+
+def _write_sums(found: Evaluation, output: LineWriter) -> None:
+    """Write Rsum, and the figures over folds where there are enough pictures for them."""
+    sums = [each for each in found.recall_sums if not each.folds]
+    if not sums:
+        return
+    output.line()
+    named = ", ".join(f"{each.scorer} {each.value:.1f}" for each in sums)
+    output.line(f"Rsum (r@1 + r@5 + r@10, both ways, of 600): {named}")
+    if not found.folds:
+        return
+    first = found.folds[0]
+    output.line()
+    output.line(f"mean over {first.folds} folds of {first.pictures:,} pictures", bold=True)
+    of_folds = {each.scorer: each.value for each in found.recall_sums if each.folds}
+    rows = [
+        (
+            each.scorer,
+            Direction(each.direction).words,
+            f"{each.r1:.3f}",
+            f"{each.r5:.3f}",
+            f"{each.r10:.3f}",
+            f"{each.median_rank:g}",
+            f"{of_folds[each.scorer]:.1f}" if each.scorer in of_folds else "",
+        )
+        for each in found.folds
+    ]
+    head = ("scorer", "direction", "r@1", "r@5", "r@10", "median rank", "Rsum")
+    write_table(output, head, rows, left="scorer direction")
+
+
+def write_curves(
+    retrieval: Sequence[RetrievalFigures], output: LineWriter, *, with_plots: bool = True
+) -> None:
+    """Write precision and gain of the first candidates, and precision at each level of recall."""
+    for direction in dict.fromkeys(each.direction for each in retrieval):
+        rows = [each for each in retrieval if each.direction == direction and each.curve]
+        if rows:
+            _write_cuts(rows, direction, output)
+            _write_curve(rows, output)
+    for plot in precision_recall_plots(retrieval) if with_plots else ():
+        for line in plot_lines(plot):
+            output.line(f"  {line}")
+
+
+def _write_cuts(rows: Sequence[RetrievalFigures], direction: str, output: LineWriter) -> None:
+    output.line()
+    output.line(f"{Direction(direction).words}: precision and gain", bold=True)
+    cuts = [cut.k for cut in rows[0].cuts]
+    last = cuts[-1]
+    head = (
+        "scorer",
+        *(f"P@{k}" for k in cuts),
+        *(f"nDCG@{k}" for k in cuts if k > 1),
+        f"95 % of nDCG@{last}",
+    )
+    cells = [
+        (
+            each.scorer,
+            *(f"{cut.precision.value:.3f}" for cut in each.cuts),
+            *(f"{cut.ndcg.value:.3f}" for cut in each.cuts if cut.k > 1),
+            _bounds(each.cuts[-1].ndcg),
+        )
+        for each in rows
+    ]
+    write_table(output, head, cells, left="scorer")
+
+
+def _write_curve(rows: Sequence[RetrievalFigures], output: LineWriter) -> None:
+    output.line()
+    output.line("interpolated precision by recall; area is the mean of the levels", dim=True)
+    levels = [f"{recall:.1f}".removeprefix("0") for recall, _ in rows[0].curve_points]
+    cells = [
+        (each.scorer, *(f"{value:.2f}" for value in each.curve), f"{each.area:.3f}")
+        for each in rows
+    ]
+    write_table(output, ("scorer", *levels, "area"), cells, left="scorer")
 
 
 def write_decisions(

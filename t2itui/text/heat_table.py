@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from engine.comparing.sheet import COMPARED
+from engine.comparing.comparison import COMPARED
 from engine.states import ScorerKind
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Comparison, Description, DescriptionScores, PictureScores
+    from engine.comparing.comparison import (
+        Comparison,
+        Description,
+        DescriptionScores,
+        PictureScores,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

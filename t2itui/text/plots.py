@@ -9,14 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from math import floor, log10
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from engine.states import Direction
+
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from engine.evaluation.results import CalibrationFigures, RoutingFigures, SizeCurve
+    from engine.evaluation.results import (
+        CalibrationFigures,
+        RetrievalFigures,
+        RoutingFigures,
+        SizeCurve,
+    )
     from engine.scoring.resampling import Interval
 
 Rgb: TypeAlias = tuple[int, int, int]
@@ -111,12 +119,12 @@ def size_plots(curves: Sequence[SizeCurve]) -> tuple[Plot, ...]:
     shown = [each for each in curves if len(each.points) > 1]
     if not shown:
         return ()
-    letters = [each.scorer[0] for each in shown]
+    letters = _letters([each.scorer for each in shown])
     named = ", ".join(f"{key} {each.scorer}" for key, each in zip(letters, shown, strict=True))
     last = shown[-1]
     lines = [
         (letter, [point.balanced for point in each.points], colour)
-        for letter, each, colour in zip(letters, shown, _SCORER_COLOURS, strict=False)
+        for letter, each, colour in zip(letters, shown, cycle(_SCORER_COLOURS), strict=False)
     ]
     rates = [
         ("p", [point.retrieved for point in last.points], "text-success"),
@@ -150,11 +158,45 @@ def _by_size(
             )
             for letter, intervals, colour in lines
         ),
-        bounds=(min(0.9, floor(10 * min(values)) / 10), 1.0),
+        bounds=(_floor(min(values)), 1.0),
         ticks=tuple(
             (x, f"{point.pictures:,}") for x, point in zip(across, curve.points, strict=True)
         ),
     )
+
+
+def precision_recall_plots(retrieval: Sequence[RetrievalFigures]) -> tuple[Plot, ...]:
+    """Interpolated precision by recall of all scorers, for each direction that has curves."""
+    plots = []
+    for direction in dict.fromkeys(each.direction for each in retrieval):
+        shown = [each for each in retrieval if each.direction == direction and each.curve]
+        letters = _letters([each.scorer for each in shown])
+        named = ", ".join(f"{key} {each.scorer}" for key, each in zip(letters, shown, strict=True))
+        curves = tuple(
+            Curve(letter=letter, points=each.curve_points, colour=colour)
+            for letter, each, colour in zip(letters, shown, cycle(_SCORER_COLOURS), strict=False)
+        )
+        if curves:
+            title = f"{Direction(direction).words}: precision by recall"
+            least = min(value for each in shown for value in each.curve)
+            bounds = (_floor(least), 1.0)
+            across = f"recall ({named})"
+            plots.append(Plot(title=title, across=across, curves=curves, bounds=bounds))
+    return tuple(plots)
+
+
+def _floor(least: float) -> float:
+    """Where an axis that ends at 1 begins, for values from `least` on."""
+    return min(0.9, floor(10 * least) / 10)
+
+
+def _letters(names: Sequence[str]) -> list[str]:
+    """A letter for each name: its first one that none before it has."""
+    taken: list[str] = []
+    for name in names:
+        free = (each for each in name if each.isalpha() and each not in taken)
+        taken.append(next(free, str(len(taken) % 10)))
+    return taken
 
 
 def reliability_plot(calibration: CalibrationFigures) -> Plot:

@@ -16,7 +16,7 @@ from t2itui.settings import home_folder
 from t2itui.text.words import scope_name
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import ComparisonSheet, Description
+    from engine.comparing.comparison import ComparisonRequest, Description
     from engine.results import Receipt
 
 
@@ -32,14 +32,14 @@ def search_command(home: Path | None, request: SearchRequest) -> str:
     return program(home, *words)
 
 
-def compare_command(home: Path | None, sheet: ComparisonSheet | None, *options: str) -> str:
-    """Return the command line that compares what is on the sheet; without one, with options."""
+def compare_command(home: Path | None, request: ComparisonRequest | None, *options: str) -> str:
+    """Return the command line that compares the same; without a request, with options."""
     words = ["compare", *options]
-    if sheet is not None:
-        words += ["--encoder", sheet.encoder] if sheet.encoder else []
-        words += _line_options(sheet.lines)
-        words += ["--"] if any(name.startswith("-") for name in sheet.pictures) else []
-        words += sheet.pictures
+    if request is not None:
+        words += ["--encoder", request.encoder] if request.encoder else []
+        words += _line_options(request.lines)
+        words += ["--"] if any(name.startswith("-") for name in request.pictures) else []
+        words += request.pictures
     return program(home, *words)
 
 
@@ -105,6 +105,12 @@ def program(home: Path | None, *words: str) -> str:
 def job_command(home: Path | None, request: JobRequest) -> str:
     """Return the command that starts a job with the same request."""
     return program(home, *command_words(request))
+
+
+def tag_command(home: Path | None, picture: str, *, encoder_id: str, threshold: float) -> str:
+    """Return the command that tags a picture."""
+    options = ("--encoder", encoder_id, "--threshold", f"{threshold:g}")
+    return program(home, "tag", *options, "--", picture)
 
 
 def models_command(home: Path | None) -> str:

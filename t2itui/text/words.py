@@ -29,6 +29,14 @@ def size_words(size: float) -> str:
     return f"{size:.1f} {UNITS[unit]}" if unit and size < 9.95 else f"{size:.0f} {UNITS[unit]}"
 
 
+def number(score: float) -> str:
+    """Return a score with two digits and no leading zero; one that is not quite 1 stays below 1."""
+    if score >= 1:
+        return "1.0"
+    text = f"{min(score, 0.99):.2f}" if score > 0 else f"{score:.2f}"
+    return text.replace("0.", ".", 1)
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Return '1 picture', '1,234 pictures'."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -2,6 +2,8 @@
 
 from textual.content import Content
 
+from t2itui.text.words import number
+
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -10,14 +12,6 @@ def bar(share: float, width: int) -> str:
     eighths = round(min(1.0, max(0.0, share)) * width * 8)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (EIGHTHS[rest] if rest else "")).ljust(width)
-
-
-def number(score: float) -> str:
-    """Return a score with two digits and no leading zero; one that is not quite 1 stays below 1."""
-    if score >= 1:
-        return "1.0"
-    text = f"{min(score, 0.99):.2f}" if score > 0 else f"{score:.2f}"
-    return text.replace("0.", ".", 1)
 
 
 def head(name: str, score: float) -> str:

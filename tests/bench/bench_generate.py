@@ -14,12 +14,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from engine.collections import BUILT_IN
+from engine.engine import Engine
 from engine.events import GenerationProgress, JobEvent
 from engine.generation.request import GenerateRequest
 from engine.models.generator_info import GeneratorInfo
 from engine.models.generators import Generators
 from engine.settings import EngineSettings
-from engine.states import GenerationPhase
+from engine.sheets.prompts import SheetPrompt
+from engine.sheets.request import Axis, SheetRequest
+from engine.states import AxisName, GenerationPhase
 from tests.bench.bench_encoder import Stalls
 from tests.engine.generation.pipelines.asking import generate, phase_of
 
@@ -28,6 +32,7 @@ Pipeline: TypeAlias = Any
 ROUNDS = 7
 STEPS = 20
 CANCELS = 5
+CELLS, SHEETS = 20, 3
 
 
 def main() -> None:
@@ -41,6 +46,7 @@ def main() -> None:
 
             source = save_tiny_diffusion(home / "tiny")
         asyncio.run(measure(str(source), home))
+        asyncio.run(sheet(str(source), home))
     from tests.bench.generate_on_gpu import measure_gpu
 
     measure_gpu()
@@ -83,6 +89,62 @@ async def compare(generators: Generators, request: GenerateRequest, info: Genera
         print(
             f"{name:15} {best:.3f} s a picture of {STEPS} steps, {best / floor:.3f} of bare{goal}"
         )
+
+
+async def sheet(source: str, home: Path) -> None:
+    """Print what a sheet of CELLS cells costs beside bare diffusers painting the same ones.
+
+    Both paint one picture at a time. The whole job stores and scores as well, as far as it can
+    while the next cell is painted.
+    """
+    settings = EngineSettings(home=home / "sheets", generator=source, device="cpu", dtype="fp32")
+    async with Engine.open(settings) as engine:
+        info = await engine.generators.describe(source)
+        bare = await asyncio.to_thread(bare_pipeline, info)
+        calls = _count_calls(bare.text_encoder)
+        await _painted_sheet(engine, source, range(1))
+        times: dict[str, list[float]] = {"bare diffusers": [], "painting": [], "whole job": []}
+        for number in range(1, SHEETS + 1):
+            seeds = range(number * CELLS, (number + 1) * CELLS)
+            before = calls[0]
+            times["bare diffusers"].append(
+                await asyncio.to_thread(lambda: sum(timed(bare, seed, info) for seed in seeds))  # noqa: B023
+            )
+            read = calls[0] - before
+            start = time.perf_counter()
+            times["painting"].append(await _painted_sheet(engine, source, seeds))
+            times["whole job"].append(time.perf_counter() - start)
+        floor = min(times["bare diffusers"])
+        print(f"a sheet of {CELLS} cells; bare diffusers calls its text encoder {read} times")
+        for name, seconds in times.items():
+            goal = " (goal 1.03)" if name == "painting" else ""
+            print(f"{name:15} {min(seconds):.2f} s, {min(seconds) / floor:.3f} of bare{goal}")
+
+
+async def _painted_sheet(engine: Engine, source: str, seeds: range) -> float:
+    """Paint a sheet of one prompt over some seeds; the seconds that its pictures took."""
+    asked = SheetRequest(
+        prompts=(SheetPrompt(prompt="a red horse in the snow"),),
+        axes=(Axis(name=AxisName.SEED, values=tuple(map(str, seeds))),),
+        settings=GenerateRequest(prompt="", steps=STEPS, model=source),
+        library=BUILT_IN.name,
+    )
+    job = await engine.sheets.start(await engine.sheets.prepare(asked, BUILT_IN.name))
+    await job.wait()
+    found = engine.sheets.of_job(job.id)
+    assert found is not None and found.done == len(seeds)
+    return sum(cell.picture.seconds for cell in found.cells if cell.picture is not None)
+
+
+def _count_calls(module: Pipeline) -> list[int]:
+    """How often a model is called from now on."""
+    calls = [0]
+
+    def count(*_: object) -> None:
+        calls[0] += 1
+
+    module.register_forward_pre_hook(count)
+    return calls
 
 
 async def cancels(generators: Generators, request: GenerateRequest) -> None:

@@ -39,6 +39,8 @@ TABLES = {
     "labels",
     "calibrations",
     "zeros",
+    "sheets",
+    "sheet_cells",
 }
 
 

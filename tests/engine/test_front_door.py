@@ -61,7 +61,7 @@ PUBLIC = {
     *("engine", "engine.collections", "engine.doctor", "engine.engine", "engine.errors"),
     *("engine.events", "engine.file_types", "engine.home_files", "engine.requests"),
     *("engine.results", "engine.settings", "engine.states", "engine.untrusted.documents"),
-    *("engine.comparing.files", "engine.comparing.known_scenes", "engine.comparing.sheet"),
+    *("engine.comparing.files", "engine.comparing.known_scenes", "engine.comparing.comparison"),
     *("engine.evaluation.evaluator", "engine.evaluation.plots", "engine.evaluation.results"),
     *("engine.generation.generation", "engine.generation.recipe", "engine.generation.request"),
     *("engine.jobs.codec", "engine.jobs.jobs", "engine.library.repair"),
@@ -70,6 +70,8 @@ PUBLIC = {
     *("engine.scoring", "engine.scoring.matcher", "engine.scoring.registry"),
     *("engine.language", "engine.scoring.resampling"),
     *("engine.search.labels", "engine.search.query"),
+    *("engine.sheets.files", "engine.sheets.prompts", "engine.sheets.request"),
+    *("engine.sheets.sheet", "engine.sheets.sheets"),
     "engine.storybook.suggestions",
     *("engine.training.report", "engine.training.run", "engine.training.training"),
 }

@@ -24,11 +24,13 @@ from engine.results import (
     Chance,
     JobRecord,
     LibraryCounts,
+    PictureTags,
     Receipt,
     Scores,
     SearchResult,
     SearchWarning,
     Shown,
+    Tag,
 )
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
@@ -127,6 +129,35 @@ class FakeLabels:
         return {}
 
 
+class FakeTagger:
+    """Knows what a test says of pictures, once the words are embedded."""
+
+    def __init__(self) -> None:
+        self.words: tuple[str, ...] = ()
+        """The tags of every picture."""
+        self.is_embedded = False
+        self.asked: list[tuple[int, str, float]] = []
+        self.error: EngineError | None = None
+
+    async def embed_words(self, encoder_id: str, *, if_idle: bool = False) -> None:
+        if self.error is not None:
+            raise self.error
+        self.is_embedded = self.is_embedded or not if_idle
+
+    async def at_hand(
+        self, picture_id: int, *, encoder_id: str, threshold: float, top: int
+    ) -> PictureTags | None:
+        if not self.is_embedded:
+            return None
+        self.asked.append((picture_id, encoder_id, threshold))
+        return PictureTags(
+            path="",
+            picture_id=picture_id,
+            is_alone=False,
+            tags=tuple(Tag(word=word, text=f"a {word}", match=0.93) for word in self.words[:top]),
+        )
+
+
 class FakeZeros:
     """Passes on that something was measured."""
 
@@ -155,6 +186,7 @@ class FakeSearcher:
     liked: list[object] = field(default_factory=list)
     recorded: list[tuple[float, str]] = field(default_factory=list)
     labels: FakeLabels = field(default_factory=FakeLabels)
+    tagger: FakeTagger = field(default_factory=FakeTagger)
     warmed: list[str] = field(default_factory=list)
     zeros: FakeZeros = field(default_factory=FakeZeros)
     zero: ZeroState | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from engine.errors import EngineError, RequestError
 from engine.evaluation.results import (
     CalibrationFigures,
+    CutFigures,
     Evaluation,
     EvaluationHead,
     GroupFigures,
@@ -103,6 +104,11 @@ def retrieval(scorer: str, direction: str, value: float) -> RetrievalFigures:
         share10=0.5,
         rights=1.0,
         groups=(GroupFigures(name="level 1", queries=9, r1=value, r10=0.9, average_precision=0.5),),
+        cuts=tuple(
+            CutFigures(k=k, precision=interval(value / k), ndcg=interval(value + k / 100))
+            for k in (1, 5, 10)
+        ),
+        curve=tuple(1 - (1 - value) * level / 10 for level in range(11)),
     )
 
 
@@ -173,8 +179,9 @@ class FakeEvaluator:
         if self.refusal is not None:
             raise self.refusal
 
-    def of_job(self, job_id: int) -> Evaluation | None:
-        return self.by_job.get(job_id)
+    def of_job(self, job_id: int) -> tuple[Evaluation, ...]:
+        found = self.by_job.get(job_id)
+        return () if found is None else (found,)
 
 
 @dataclass

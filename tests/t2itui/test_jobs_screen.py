@@ -49,7 +49,7 @@ async def ready(pilot: Pilot[None]) -> JobsScreen:
 
 
 def listed(screen: JobsScreen) -> list[str]:
-    return [screen.sheet.render_line(y).text for y in range(1, 1 + len(screen.sheet.rows))]
+    return [screen.listing.render_line(y).text for y in range(1, 1 + len(screen.listing.rows))]
 
 
 async def test_lost_jobs_of_an_earlier_session_offer_to_run_again() -> None:
@@ -65,7 +65,7 @@ async def test_lost_jobs_of_an_earlier_session_offer_to_run_again() -> None:
         await ready(pilot)
         assert engine.indexed == [IndexRequest(folders=(Path("/data"),), per_class=3, seed=7)]
         assert "▶ running" in listed(screen)[0]
-        assert screen.sheet.cursor == 0
+        assert screen.listing.cursor == 0
 
 
 async def test_a_job_that_no_row_remembers_is_looked_for_once() -> None:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from engine.events import (
+    CellDone,
     GeneratedPicture,
     GenerationProgress,
     JobCancelled,
@@ -143,6 +144,18 @@ def event_line(event: JobEvent) -> tuple[str, dict[str, object]]:
                 "best_path": score.best.path if score.best else "",
                 "best_cosine": score.best.cosine if score.best else 0.0,
                 "best_match": score.best.match if score.best else 0.0,
+            }
+        case CellDone(picture=done):
+            made = done.score if done is not None else None
+            return "cell_done", {
+                "job_id": event.job_id,
+                "sheet": event.sheet_id,
+                "cell": event.number,
+                "verdict": event.check,
+                "path": done.path if done is not None else None,
+                "cosine": made.cosine if made else None,
+                "match": made.match if made else None,
+                "cached": done is not None and done.cached,
             }
         case PictureRejected(check=check):
             return "spoilt", {

@@ -16,6 +16,7 @@ import click
 from engine import disk, numbers
 from engine.jobs.codec import FORMS, Option, PathKind, defaults_of, field_types
 from engine.states import JobKind, ProcessState
+from t2itui.cli.support.paths import GivenPath
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _param_type(option: Option, hint: object) -> click.ParamType[Any] | type | N
     if option.choices:
         return click.Choice([str(choice) for choice in option.choices])
     if option.path is not None:
-        return click.Path(
+        return GivenPath(
             exists=True,
             file_okay=option.path is not PathKind.FOLDER,
             dir_okay=option.path is not PathKind.FILE,

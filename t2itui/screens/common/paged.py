@@ -17,7 +17,7 @@ from t2itui.keys import bindings
 from t2itui.screens.common.base import AppScreen
 from t2itui.text.words import counted
 from t2itui.widgets.jump_line import JumpLine
-from t2itui.widgets.sheet import Sheet
+from t2itui.widgets.rows import RowList
 
 
 class FilterLine(JumpLine):
@@ -63,7 +63,7 @@ class PagedScreen(AppScreen):
 
     @property
     @abstractmethod
-    def listing(self) -> Sheet:
+    def listing(self) -> RowList:
         """The list."""
 
     @abstractmethod

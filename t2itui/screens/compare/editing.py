@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
-from engine.comparing.sheet import COMPARED, ComparisonSheet, Description
+from engine.comparing.comparison import COMPARED, ComparisonRequest, Description
 from engine.search.query import normalise
 from t2itui.text.heat_table import HeatTable, other_scorer
 from t2itui.text.words import counted
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Comparison, ComparisonSheet, Description
+    from engine.comparing.comparison import Comparison, ComparisonRequest, Description
     from t2itui.session import Session
 
 
@@ -93,26 +93,26 @@ MOST_UNDONE = 50
 """Changes that can be undone."""
 
 
-class SheetEditor:
-    """Holds the sheet that is compared, the description being written, and earlier sheets."""
+class ComparisonEditor:
+    """Holds what is compared, the description being written, and what was compared before."""
 
     def __init__(self) -> None:
-        self.sheet = ComparisonSheet(pictures=(), lines=())
+        self.request = ComparisonRequest(pictures=(), lines=())
         """What is compared."""
-        self._past: list[ComparisonSheet] = []
-        """Sheets from before each change, the last one at the end."""
+        self._past: list[ComparisonRequest] = []
+        """What was compared before each change, the last one at the end."""
         self._draft: tuple[Lines, int] | None = None
         """Lines with one that is being written, and where that stands."""
 
     @property
     def lines(self) -> Lines:
         """The descriptions, with the one being written where there is one."""
-        return self.sheet.lines if self._draft is None else self._draft[0]
+        return self.request.lines if self._draft is None else self._draft[0]
 
     @property
     def is_empty(self) -> bool:
         """There is nothing to show."""
-        return not (self.sheet.pictures or self.lines)
+        return not (self.request.pictures or self.lines)
 
     @property
     def draft_index(self) -> int | None:
@@ -121,141 +121,141 @@ class SheetEditor:
 
     @property
     def can_undo(self) -> bool:
-        """There was another sheet before."""
+        """There was another comparison before."""
         return bool(self._past)
 
     def has_pair(self, row: int) -> bool:
         """Whether a description has its pair in another language."""
-        return row < len(self.sheet.lines) and self.sheet.lines[row].pair is not None
+        return row < len(self.request.lines) and self.request.lines[row].pair is not None
 
-    def take(self, sheet: ComparisonSheet) -> bool:
-        """Edit another sheet from now on; False where it is the same."""
-        lines = tuple(replace(line, text=normalise(line.text)) for line in sheet.lines)
-        sheet = replace(sheet, lines=tidy(lines))
-        if sheet == self.sheet:
+    def take(self, request: ComparisonRequest) -> bool:
+        """Edit another comparison from now on; False where it is the same."""
+        lines = tuple(replace(line, text=normalise(line.text)) for line in request.lines)
+        request = replace(request, lines=tidy(lines))
+        if request == self.request:
             return False
-        self._past = [*self._past[1 - MOST_UNDONE :], self.sheet]
-        self.sheet, self._draft = sheet, None
+        self._past = [*self._past[1 - MOST_UNDONE :], self.request]
+        self.request, self._draft = request, None
         return True
 
     def undo(self) -> bool:
-        """Have the sheet back from before the last change; False where there was none."""
+        """Have the comparison back from before the last change; False where there was none."""
         if not self._past:
             return False
-        self.sheet, self._draft = self._past.pop(), None
+        self.request, self._draft = self._past.pop(), None
         return True
 
     # Writing
 
     def edit(self, row: int) -> None:
         """Begin to write a description anew."""
-        if self.sheet.lines:
-            self._draft = self.sheet.lines, row
+        if self.request.lines:
+            self._draft = self.request.lines, row
 
     def add(self, row: int) -> None:
         """Begin to write a description below another one and its pair."""
-        self._draft = added(self.sheet.lines, row, Description(text=""))
+        self._draft = added(self.request.lines, row, Description(text=""))
 
     def pair(self, row: int) -> None:
         """Begin to write the pair of a description, if it has none."""
-        if self.sheet.lines and not self.has_pair(row):
-            self._draft = paired(self.sheet.lines, row, Description(text=""))
+        if self.request.lines and not self.has_pair(row):
+            self._draft = paired(self.request.lines, row, Description(text=""))
 
     def finish(self, text: str | None) -> bool:
         """End writing, with None as it was before; without words there is no description.
 
-        Returns whether the sheet has changed.
+        Returns whether the request has changed.
         """
         if self._draft is None:
             return False
         (lines, index), self._draft = self._draft, None
         text = lines[index].text if text is None else normalise(text)
         lines = changed(lines, index, text) if text else removed(lines, index)
-        return self.take(replace(self.sheet, lines=lines))
+        return self.take(replace(self.request, lines=lines))
 
     # Other changes
 
     def delete(self, row: int) -> bool:
         """Delete a description; False where there is none."""
-        if not self.sheet.lines:
+        if not self.request.lines:
             return False
-        return self.take(replace(self.sheet, lines=removed(self.sheet.lines, row)))
+        return self.take(replace(self.request, lines=removed(self.request.lines, row)))
 
     def move(self, row: int, by: int) -> int | None:
         """Move a description and its pair; returns where it stands then, None if nowhere else."""
-        if not self.sheet.lines:
+        if not self.request.lines:
             return None
-        lines, moved_to = moved(self.sheet.lines, row, by)
-        return moved_to if self.take(replace(self.sheet, lines=lines)) else None
+        lines, moved_to = moved(self.request.lines, row, by)
+        return moved_to if self.take(replace(self.request, lines=lines)) else None
 
     def add_picture(self, name: str) -> bool:
         """Add a picture as the last one; False where it is there already."""
-        pictures = (*self.sheet.pictures, name)
+        pictures = (*self.request.pictures, name)
         if len(set(pictures)) < len(pictures):
             return False
-        return self.take(replace(self.sheet, pictures=pictures))
+        return self.take(replace(self.request, pictures=pictures))
 
     def drop_picture(self, index: int) -> bool:
         """Take a picture out; False where there is none."""
-        pictures = self.sheet.pictures
+        pictures = self.request.pictures
         if not pictures:
             return False
         pictures = (*pictures[:index], *pictures[index + 1 :])
-        return self.take(replace(self.sheet, pictures=pictures))
+        return self.take(replace(self.request, pictures=pictures))
 
 
-class SheetScores:
-    """Has sheets scored, and keeps what came last."""
+class ComparisonScores:
+    """Has comparisons scored, and keeps what came last."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.found: Comparison | None = None
-        """The scores that came last; of a sheet that has changed, those that still hold."""
+        """The scores that came last; of a comparison that has changed, those that still hold."""
         self.scorer = COMPARED[0]
         """What several pictures are compared by."""
         self.thumbnails: dict[str, bytes] = {}
         """By the name of the picture."""
 
-    def of(self, sheet: ComparisonSheet) -> Comparison | None:
-        """The scores that hold for a sheet; None where they are about other pictures."""
+    def of(self, request: ComparisonRequest) -> Comparison | None:
+        """The scores that hold for a comparison; None where they are about other pictures."""
         found = self.found
-        return found if found is not None and found.pictures == sheet.pictures else None
+        return found if found is not None and found.pictures == request.pictures else None
 
-    def cover(self, sheet: ComparisonSheet) -> bool:
-        """Whether every line of a sheet has its scores."""
-        found = self.of(sheet)
-        if found is None or not sheet.lines:
+    def cover(self, request: ComparisonRequest) -> bool:
+        """Whether every line of a comparison has its scores."""
+        found = self.of(request)
+        if found is None or not request.lines:
             return False
-        return tuple(row.text for row in found.rows) == tuple(line.text for line in sheet.lines)
+        return tuple(row.text for row in found.rows) == tuple(line.text for line in request.lines)
 
-    def table(self, sheet: ComparisonSheet, lines: Iterable[Description]) -> HeatTable:
-        """Lines of a sheet with the scores that are known."""
-        return HeatTable.of(tuple(lines), sheet.pictures, self.found, self.scorer)
+    def table(self, request: ComparisonRequest, lines: Iterable[Description]) -> HeatTable:
+        """Lines of a comparison with the scores that are known."""
+        return HeatTable.of(tuple(lines), request.pictures, self.found, self.scorer)
 
     def turn_scorer(self) -> None:
         """Compare several pictures by the other scorer."""
         self.scorer = other_scorer(self.scorer)
 
-    def words(self, sheet: ComparisonSheet, picture: int) -> str:
+    def words(self, request: ComparisonRequest, picture: int) -> str:
         """What is compared, and among what, in a line."""
-        if not sheet.pictures:
-            return "no picture yet: p adds one" if sheet.lines else ""
-        names = PurePath(sheet.pictures[picture]).name
-        if len(sheet.pictures) > 1:
-            names = f"{len(sheet.pictures)} pictures by {self.scorer} · {names}"
-        if not sheet.lines:
+        if not request.pictures:
+            return "no picture yet: p adds one" if request.lines else ""
+        names = PurePath(request.pictures[picture]).name
+        if len(request.pictures) > 1:
+            names = f"{len(request.pictures)} pictures by {self.scorer} · {names}"
+        if not request.lines:
             return f"{names} · no description yet: a adds one"
-        words = f"{names} · {counted(len(sheet.lines), 'description')}"
-        found = self.of(sheet)
+        words = f"{names} · {counted(len(request.lines), 'description')}"
+        found = self.of(request)
         if found is not None:
             encoder = found.encoder.rpartition("/")[2].partition("@")[0]
             words += f" · among {found.library:,} · {encoder} · match: {found.match}"
         return words
 
-    async def compare(self, sheet: ComparisonSheet) -> Comparison | None:
-        """Score a sheet; None without an engine. Raises T2IError."""
+    async def compare(self, request: ComparisonRequest) -> Comparison | None:
+        """Score a comparison; None without an engine. Raises T2IError."""
         engine = self._session.engine
-        return None if engine is None else await engine.comparer.compare(sheet)
+        return None if engine is None else await engine.comparer.compare(request)
 
     async def read_thumbnails(self, pictures: Iterable[str]) -> dict[str, bytes]:
         """Read the thumbnails that are not here yet, by name. Raises T2IError."""

@@ -1,4 +1,4 @@
-"""Files of a comparison: which picture to add, which sheet to open or save, what to export."""
+"""Files of a comparison: which picture to add, which comparison to open or save, what to export."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from engine import disk
 from engine.collections import BUILT_IN
-from engine.comparing.sheet import (
-    ComparisonSheet,
-    load_sheet,
-    save_sheet,
+from engine.comparing.comparison import (
+    ComparisonRequest,
+    load_request,
+    save_request,
 )
 from engine.file_types import SUFFIXES
 from t2itui.screens.common.dialogs import FileDialog, FormError, ReadFile, WriteFile
@@ -20,7 +20,7 @@ from t2itui.text.shell_commands import compare_command
 from t2itui.widgets.path_input import PathInput
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Comparison
+    from engine.comparing.comparison import Comparison
     from t2itui.session import Session
 
 
@@ -35,9 +35,9 @@ class AddPicture(FileDialog[str]):
     LABEL = "Picture"
     HELP = "It must be indexed. A name will do where the library has one file of that name."
 
-    def __init__(self, home: Path | None, sheet: ComparisonSheet) -> None:
+    def __init__(self, home: Path | None, request: ComparisonRequest) -> None:
         super().__init__(home)
-        self._sheet = sheet
+        self._request = request
 
     def field(self) -> PathInput:
         return PathInput(
@@ -54,14 +54,14 @@ class AddPicture(FileDialog[str]):
         return name
 
     def command(self, answer: str) -> str:
-        pictures = (*self._sheet.pictures, answer)
-        sheet = ComparisonSheet(
-            pictures=pictures, lines=self._sheet.lines, encoder=self._sheet.encoder
+        pictures = (*self._request.pictures, answer)
+        request = ComparisonRequest(
+            pictures=pictures, lines=self._request.lines, encoder=self._request.encoder
         )
-        return compare_command(self._home, sheet)
+        return compare_command(self._home, request)
 
 
-class OpenSheet(ReadFile):
+class OpenComparison(ReadFile):
     """A comparison that was saved before."""
 
     HEADING = "Open a comparison"
@@ -70,25 +70,25 @@ class OpenSheet(ReadFile):
     SUFFIXES = (".json",)
 
     def command(self, answer: Path) -> str:
-        return compare_command(self._home, None, "--sheet", str(answer))
+        return compare_command(self._home, None, "--from", str(answer))
 
 
-class WriteSheet(WriteFile):
+class WriteComparison(WriteFile):
     """A file for a comparison; its own may be written again."""
 
     OPTION: ClassVar[str]
 
     def __init__(
-        self, home: Path | None, sheet: ComparisonSheet, proposed: Path, own: Path | None
+        self, home: Path | None, request: ComparisonRequest, proposed: Path, own: Path | None
     ) -> None:
         super().__init__(home, proposed, own)
-        self._sheet = sheet
+        self._request = request
 
     def command(self, answer: Path) -> str:
-        return compare_command(self._home, self._sheet, self.OPTION, str(answer))
+        return compare_command(self._home, self._request, self.OPTION, str(answer))
 
 
-class SaveSheet(WriteSheet):
+class SaveComparison(WriteComparison):
     """Where pictures and descriptions are to be kept."""
 
     HEADING = "Save the comparison"
@@ -97,7 +97,7 @@ class SaveSheet(WriteSheet):
     HELP = "A small JSON file with the pictures' names and the descriptions; o opens it again."
 
 
-class ExportComparison(WriteSheet):
+class ExportComparison(WriteComparison):
     """Where the result is to go, and as what."""
 
     HEADING = "Export the result"
@@ -116,7 +116,7 @@ Ask: TypeAlias = Callable[[FileDialog[Any]], Awaitable[Any]]
 """Shows a dialog and gives its answer; None where the person thought better of it."""
 
 
-class SheetFiles:
+class ComparisonFiles:
     """Asks for files and names, and reads or writes what they stand for.
 
     What cannot be found, read or written is raised as T2IError.
@@ -126,20 +126,20 @@ class SheetFiles:
         self._session = session
         self._ask = ask
         self._own: Path | None = None
-        """The file that the sheet was opened from, or saved to."""
+        """The file that the comparison was opened from, or saved to."""
         self._examples = 0
         """Examples given so far."""
 
-    async def ask_picture(self, sheet: ComparisonSheet) -> str | None:
-        """Ask for a picture of the library and return what a sheet calls it."""
+    async def ask_picture(self, request: ComparisonRequest) -> str | None:
+        """Ask for a picture of the library and return what a comparison calls it."""
         engine = self._session.engine
-        name = await self._ask(AddPicture(self._session.home, sheet))
+        name = await self._ask(AddPicture(self._session.home, request))
         if name is None or engine is None:
             return None
         await engine.comparer.find([name])
         return BUILT_IN.short_name(name)
 
-    async def next_example(self) -> ComparisonSheet:
+    async def next_example(self) -> ComparisonRequest:
         """The next example on pictures whose scenes are known."""
         from engine.comparing.known_scenes import example
 
@@ -147,32 +147,34 @@ class SheetFiles:
         self._own = None
         return await asyncio.to_thread(example, number)
 
-    async def open(self) -> ComparisonSheet | None:
+    async def open(self) -> ComparisonRequest | None:
         """Ask for a file and read what was saved in it."""
-        path = await self._ask(OpenSheet(self._session.home))
+        path = await self._ask(OpenComparison(self._session.home))
         if path is None:
             return None
-        sheet = await asyncio.to_thread(load_sheet, path)
+        request = await asyncio.to_thread(load_request, path)
         self._own = path
-        return sheet
+        return request
 
-    async def save(self, sheet: ComparisonSheet) -> Path | None:
+    async def save(self, request: ComparisonRequest) -> Path | None:
         """Ask for a file and write pictures and descriptions into it."""
         own = self._own
         proposed = own
         if proposed is None:
-            proposed = await asyncio.to_thread(_proposed, sheet, ".json")
-        path: Path | None = await self._ask(SaveSheet(self._session.home, sheet, proposed, own))
+            proposed = await asyncio.to_thread(_proposed, request, ".json")
+        path: Path | None = await self._ask(
+            SaveComparison(self._session.home, request, proposed, own)
+        )
         if path is not None:
-            await asyncio.to_thread(save_sheet, sheet, path)
+            await asyncio.to_thread(save_request, request, path)
             self._own = path
         return path
 
-    async def export(self, found: Comparison, sheet: ComparisonSheet) -> Path | None:
+    async def export(self, found: Comparison, request: ComparisonRequest) -> Path | None:
         """Ask for a file and write the result in the kind that its name says."""
-        proposed = await asyncio.to_thread(_proposed, sheet, ".png")
+        proposed = await asyncio.to_thread(_proposed, request, ".png")
         path: Path | None = await self._ask(
-            ExportComparison(self._session.home, sheet, proposed, None)
+            ExportComparison(self._session.home, request, proposed, None)
         )
         if path is not None:
             from engine.comparing.files import check_exports, export
@@ -182,7 +184,7 @@ class SheetFiles:
         return path
 
 
-def _proposed(sheet: ComparisonSheet, suffix: str) -> Path:
+def _proposed(request: ComparisonRequest, suffix: str) -> Path:
     """A name in the current folder after the first picture."""
-    first = sheet.pictures[0] if sheet.pictures else "comparison"
+    first = request.pictures[0] if request.pictures else "comparison"
     return disk.from_root(".") / f"{PurePath(first).stem}{suffix}"

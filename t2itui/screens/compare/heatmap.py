@@ -21,7 +21,7 @@ from textual.widgets import Input
 
 from t2itui.keys import bindings
 from t2itui.text.heat_table import Heat, HeatRow, HeatTable, change_words, digits
-from t2itui.widgets.sheet import Rows, fit
+from t2itui.widgets.rows import Rows, fit
 
 
 class FieldKind(StrEnum):

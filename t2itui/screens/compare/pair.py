@@ -17,7 +17,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from engine.comparing.sheet import COMPARED
+from engine.comparing.comparison import COMPARED
 from engine.errors import T2IError
 from engine.states import ScorerKind
 from t2itui.graphics.picture import Picture, read_original
@@ -31,7 +31,12 @@ from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.score_bar import score_line
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Comparison, ComparisonSheet, DescriptionScores, SwapResult
+    from engine.comparing.comparison import (
+        Comparison,
+        ComparisonRequest,
+        DescriptionScores,
+        SwapResult,
+    )
     from t2itui.session import Session
 
 
@@ -175,14 +180,14 @@ class PairScreen(ModalScreen[Position]):
         self,
         session: Session,
         found: Comparison,
-        sheet: ComparisonSheet,
+        request: ComparisonRequest,
         position: Position,
         thumbnails: Mapping[str, bytes],
     ) -> None:
         super().__init__()
         self.session = session
         self._found = found
-        self._sheet = sheet
+        self._request = request
         self._position = position
         self._thumbnails = thumbnails
         self._shown = ""
@@ -206,7 +211,7 @@ class PairScreen(ModalScreen[Position]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer to walk among pictures only where there are several."""
         is_aside = action == "walk" and parameters[:1] == (0,)
-        return not is_aside or len(self._sheet.pictures) > 1
+        return not is_aside or len(self._request.pictures) > 1
 
     def action_walk(self, rows: int, pictures: int) -> None:
         """Go to another pair."""
@@ -261,7 +266,7 @@ class PairScreen(ModalScreen[Position]):
         if engine is None:
             return
         try:
-            swaps = await engine.comparer.swap(self._sheet, [row])
+            swaps = await engine.comparer.swap(self._request, [row])
         except T2IError as error:
             self.call_later(self.take_swaps, text, None, f"{error.message}  {error.hint}")
         else:
@@ -294,10 +299,10 @@ class PairScreen(ModalScreen[Position]):
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that compares this pair and tests its text."""
         row, picture = self._position
-        one = type(self._sheet)(
-            pictures=(self._sheet.pictures[picture],),
-            lines=(self._sheet.lines[row],),
-            encoder=self._sheet.encoder,
+        one = type(self._request)(
+            pictures=(self._request.pictures[picture],),
+            lines=(self._request.lines[row],),
+            encoder=self._request.encoder,
         )
         command = compare_command(self.session.home, one, "--swaps")
         self.app.copy_to_clipboard(command)

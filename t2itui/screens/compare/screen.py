@@ -14,12 +14,12 @@ from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
 from engine.collections import BUILT_IN
-from engine.comparing.sheet import ComparisonSheet, Description
+from engine.comparing.comparison import ComparisonRequest, Description
 from engine.errors import T2IError
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
-from t2itui.screens.compare.editing import SheetEditor, SheetScores
-from t2itui.screens.compare.files import SheetFiles
+from t2itui.screens.compare.editing import ComparisonEditor, ComparisonScores
+from t2itui.screens.compare.files import ComparisonFiles
 from t2itui.screens.compare.heatmap import Heatmap, HeatmapBoard, RowInput
 from t2itui.screens.compare.pair import PairDetail, PairView
 from t2itui.session import ComparePictures, RefreshStatus, ShowScreen
@@ -29,7 +29,7 @@ from t2itui.text.words import scoring_words
 from t2itui.widgets.basics import Backdrop, Panel
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import Comparison
+    from engine.comparing.comparison import Comparison
     from t2itui.session import Session
 
 
@@ -52,7 +52,7 @@ class CompareBody(ContentSwitcher, Backdrop):
 
 
 class CompareScreen(AppScreen):
-    """Shows a sheet with its scores and lets the person change it."""
+    """Shows a comparison with its scores and lets the person change it."""
 
     MODE = "compare"
     SUBJECT = "The comparison"
@@ -96,9 +96,9 @@ class CompareScreen(AppScreen):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self.editor = SheetEditor()
-        self.scores = SheetScores(session)
-        self.files = SheetFiles(session, lambda dialog: self.app.push_screen_wait(dialog))
+        self.editor = ComparisonEditor()
+        self.scores = ComparisonScores(session)
+        self.files = ComparisonFiles(session, lambda dialog: self.app.push_screen_wait(dialog))
         self.waiting = Waiting(self, self._show_waiting)
         self._watched = BindingWatch(
             self, (*NEEDS_LINE, *NEEDS_SCORES, "scorer", "drop_picture", "save", "undo")
@@ -126,9 +126,9 @@ class CompareScreen(AppScreen):
             self.begin(intent.pictures, intent.texts)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what can be done with the sheet as it is."""
-        sheet = self.sheet
-        if action in NEEDS_LINE and not sheet.lines:
+        """Offer what can be done with the comparison as it is."""
+        request = self.request
+        if action in NEEDS_LINE and not request.lines:
             return False
         if action in NEEDS_SCORES:
             return self.is_scored
@@ -136,19 +136,19 @@ class CompareScreen(AppScreen):
             case "pair":
                 return not self.editor.has_pair(self.heatmap.row)
             case "scorer":
-                return len(sheet.pictures) > 1
+                return len(request.pictures) > 1
             case "drop_picture":
-                return bool(sheet.pictures)
+                return bool(request.pictures)
             case "save":
-                return bool(sheet.pictures or sheet.lines)
+                return bool(request.pictures or request.lines)
             case "undo":
                 return self.editor.can_undo
         return True
 
     @property
-    def sheet(self) -> ComparisonSheet:
+    def request(self) -> ComparisonRequest:
         """What is compared."""
-        return self.editor.sheet
+        return self.editor.request
 
     @property
     def found(self) -> Comparison | None:
@@ -158,12 +158,12 @@ class CompareScreen(AppScreen):
     @property
     def is_scored(self) -> bool:
         """Every line on the screen has its scores."""
-        return self.scores.cover(self.sheet)
+        return self.scores.cover(self.request)
 
     @property
     def picture(self) -> int:
         """The number of the picture under the cursor."""
-        if len(self.sheet.pictures) < 2:
+        if len(self.request.pictures) < 2:
             return 0
         return max(0, self.heatmap.column - 1)
 
@@ -173,18 +173,18 @@ class CompareScreen(AppScreen):
         """Compare these; what was on the screen can be had back."""
         lines = tuple(Description(text=text) for text in texts)
         self.take(
-            ComparisonSheet(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1
+            ComparisonRequest(pictures=tuple(dict.fromkeys(pictures)), lines=lines), row=0, column=1
         )
 
     def take(
-        self, sheet: ComparisonSheet, row: int | None = None, column: int | None = None
+        self, request: ComparisonRequest, row: int | None = None, column: int | None = None
     ) -> None:
-        """Compare another sheet, the cursor at a row and a column or where it was."""
-        if self.editor.take(sheet):
-            self.show_sheet(row, column)
+        """Compare another comparison, the cursor at a row and a column or where it was."""
+        if self.editor.take(request):
+            self.show_request(row, column)
 
-    def show_sheet(self, row: int | None = None, column: int | None = None) -> None:
-        """Show a sheet that has changed, and score it."""
+    def show_request(self, row: int | None = None, column: int | None = None) -> None:
+        """Show a comparison that has changed, and score it."""
         self.line.action_drop()
         self.show()
         self.heatmap.go(
@@ -196,39 +196,39 @@ class CompareScreen(AppScreen):
         self.compare()
 
     def show(self) -> None:
-        """Draw the sheet, or the first steps where it is empty."""
+        """Draw the comparison, or the first steps where it is empty."""
         self.body.current = "welcome" if self.editor.is_empty else "table"
-        self.heatmap.show(self.scores.table(self.sheet, self.editor.lines))
+        self.heatmap.show(self.scores.table(self.request, self.editor.lines))
         self._show_what()
         self._watched.follow()
 
     def _show_what(self) -> None:
-        self.what.update(Content(plain(self.scores.words(self.sheet, self.picture))))
+        self.what.update(Content(plain(self.scores.words(self.request, self.picture))))
 
     # Scoring
 
     def compare(self) -> None:
-        """Score the sheet, if it has pictures and descriptions and the engine is there."""
+        """Score the comparison, if it has pictures and descriptions and the engine is there."""
         self.problem.display = False
         self._stop_waiting()
         self.workers.cancel_group(self, "compare")
-        if self.session.engine is None or not self.sheet.pictures:
+        if self.session.engine is None or not self.request.pictures:
             return
-        self._see(self.sheet.pictures)
-        if not self.sheet.lines:
+        self._see(self.request.pictures)
+        if not self.request.lines:
             return
         self.waiting.begin()
-        self._compare(self.sheet)
+        self._compare(self.request)
 
     @work(exclusive=True, group="compare")
-    async def _compare(self, sheet: ComparisonSheet) -> None:
+    async def _compare(self, request: ComparisonRequest) -> None:
         try:
-            found = await self.scores.compare(sheet)
+            found = await self.scores.compare(request)
         except T2IError as error:
             self.call_later(self.show_error, error)
         else:
             if found is not None:
-                self.call_later(self.show_scores, sheet, found)
+                self.call_later(self.show_scores, request, found)
 
     @work(exclusive=True, group="pictures")
     async def _see(self, pictures: tuple[str, ...]) -> None:
@@ -238,8 +238,8 @@ class CompareScreen(AppScreen):
         except T2IError as error:
             self.call_later(self.show_error, error)
 
-    def show_scores(self, sheet: ComparisonSheet, found: Comparison) -> None:
-        if sheet == self.sheet:
+    def show_scores(self, request: ComparisonRequest, found: Comparison) -> None:
+        if request == self.request:
             self._stop_waiting()
             self.scores.found = found
             self.show()
@@ -293,15 +293,15 @@ class CompareScreen(AppScreen):
     @on(Heatmap.Moved)
     def _show_pair(self) -> None:
         """Show the pair under the cursor."""
-        sheet = self.sheet
+        request = self.request
         if self.editor.draft_index is None:
             self._watched.follow()
         self._show_what()
-        name = sheet.pictures[self.picture] if sheet.pictures else ""
+        name = request.pictures[self.picture] if request.pictures else ""
         self.detail.show_picture(name, self.scores.thumbnails.get(name))
         rows = self.heatmap.table.rows
         text = rows[self.heatmap.row].text if rows else ""
-        found = self.scores.of(sheet)
+        found = self.scores.of(request)
         view = None if found is None else PairView.of(found, text, self.picture)
         self.detail.show_pair(text, view)
 
@@ -318,14 +318,16 @@ class CompareScreen(AppScreen):
 
         assert self.found is not None
         position = self.heatmap.row, self.picture
-        screen = PairScreen(self.session, self.found, self.sheet, position, self.scores.thumbnails)
+        screen = PairScreen(
+            self.session, self.found, self.request, position, self.scores.thumbnails
+        )
         self.app.push_screen(screen, self._come_back)
 
     def _come_back(self, position: tuple[int, int] | None) -> None:
         """Put the cursor on the pair that was shown last."""
         if position is not None:
             row, picture = position
-            is_single = len(self.sheet.pictures) == 1
+            is_single = len(self.request.pictures) == 1
             self.heatmap.go(row, self.heatmap.column if is_single else picture + 1)
 
     # Editing
@@ -365,30 +367,30 @@ class CompareScreen(AppScreen):
         has_changed = self.editor.finish(message.text)
         self.heatmap.focus()
         if has_changed:
-            self.show_sheet(row)
+            self.show_request(row)
         else:
             self.show()
 
     def action_delete(self) -> None:
         """Delete the description under the cursor."""
         if self.editor.delete(self.heatmap.row):
-            self.show_sheet()
+            self.show_request()
 
     def action_move(self, by: int) -> None:
         """Move the description under the cursor, and its pair."""
         row = self.editor.move(self.heatmap.row, by)
         if row is not None:
-            self.show_sheet(row)
+            self.show_request(row)
 
     def action_undo(self) -> None:
         """Undo the last change."""
         if self.editor.undo():
-            self.show_sheet()
+            self.show_request()
 
     def action_drop_picture(self) -> None:
         """Take the picture under the cursor out."""
         if self.editor.drop_picture(self.picture):
-            self.show_sheet()
+            self.show_request()
 
     # Files
 
@@ -396,11 +398,11 @@ class CompareScreen(AppScreen):
     async def action_add_picture(self) -> None:
         """Ask for a picture of the library and add it."""
         with self.errors_reported():
-            name = await self.files.ask_picture(self.sheet)
+            name = await self.files.ask_picture(self.request)
             if name is None:
                 return
             if self.editor.add_picture(name):
-                self.show_sheet(column=len(self.sheet.pictures))
+                self.show_request(column=len(self.request.pictures))
             else:
                 self.notify("That picture is in the comparison already.")
 
@@ -413,22 +415,22 @@ class CompareScreen(AppScreen):
     async def action_open(self) -> None:
         """Ask for a file and show what was saved in it."""
         with self.errors_reported():
-            sheet = await self.files.open()
-            if sheet is not None:
-                self.take(sheet, row=0, column=1)
+            request = await self.files.open()
+            if request is not None:
+                self.take(request, row=0, column=1)
 
     @work(group="file")
     async def action_save(self) -> None:
         """Ask for a file and keep pictures and descriptions in it."""
         with self.errors_reported():
-            self._say_file("Saved", await self.files.save(self.sheet))
+            self._say_file("Saved", await self.files.save(self.request))
 
     @work(group="file")
     async def action_export(self) -> None:
         """Ask for a file and write the result in the kind that its name says."""
         if self.found is not None:
             with self.errors_reported():
-                self._say_file("Exported", await self.files.export(self.found, self.sheet))
+                self._say_file("Exported", await self.files.export(self.found, self.request))
 
     def _say_file(self, done: str, path: Path | None) -> None:
         if path is not None:
@@ -445,9 +447,9 @@ class CompareScreen(AppScreen):
         """Exchange one thing at a time in each description and see which scorer notices."""
         from t2itui.screens.compare.swaps import SwapScreen
 
-        self.app.push_screen(SwapScreen(self.session, self.sheet))
+        self.app.push_screen(SwapScreen(self.session, self.request))
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that repeats the screen."""
-        command = compare_command(self.session.home, self.sheet)
+        command = compare_command(self.session.home, self.request)
         self.copy(command)

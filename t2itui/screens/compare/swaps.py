@@ -19,11 +19,11 @@ from t2itui.screens.common.base import AppScreen
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import compare_command
 from t2itui.text.words import counted, scoring_words
-from t2itui.widgets.sheet import Column, Row
-from t2itui.widgets.sheet import Sheet as Table
+from t2itui.widgets.rows import Column, Row
+from t2itui.widgets.rows import RowList as Table
 
 if TYPE_CHECKING:
-    from engine.comparing.sheet import ComparisonSheet, SwapResult
+    from engine.comparing.comparison import ComparisonRequest, SwapResult
     from t2itui.session import Session
 
 
@@ -83,7 +83,7 @@ class SwapScreen(AppScreen):
     SwapScreen {
         & > #totals { height: 1; padding: 0 1; text-style: bold; }
         & > #help { height: auto; padding: 0 1; color: $text-muted; }
-        & > Sheet { height: 1fr; }
+        & > RowList { height: 1fr; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("swaps")
@@ -91,9 +91,9 @@ class SwapScreen(AppScreen):
     table = getters.query_one(Table)
     totals = getters.query_one("#totals", Static)
 
-    def __init__(self, session: Session, sheet: ComparisonSheet) -> None:
+    def __init__(self, session: Session, request: ComparisonRequest) -> None:
         super().__init__(session)
-        self._sheet = sheet
+        self._request = request
         self._waiting: Timer | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -107,7 +107,7 @@ class SwapScreen(AppScreen):
         self._test()
 
     def _show_waiting(self) -> None:
-        lines = counted(len(self._sheet.lines), "description")
+        lines = counted(len(self._request.lines), "description")
         words = f"variants of {lines}: {scoring_words(self.session.engine)}  esc stops"
         self.totals.update(Content(words))
 
@@ -121,7 +121,7 @@ class SwapScreen(AppScreen):
         if engine is None:
             return
         try:
-            swaps = await engine.comparer.swap(self._sheet, range(len(self._sheet.lines)))
+            swaps = await engine.comparer.swap(self._request, range(len(self._request.lines)))
         except T2IError as error:
             self.call_later(self.show_error, error)
         else:
@@ -130,7 +130,7 @@ class SwapScreen(AppScreen):
     def show_swaps(self, swaps: tuple[SwapResult, ...]) -> None:
         self._stop_waiting()
         self.totals.update(Content(totals(swaps)))
-        rows = [swap_row(n, swap, self._sheet.pictures) for n, swap in enumerate(swaps)]
+        rows = [swap_row(n, swap, self._request.pictures) for n, swap in enumerate(swaps)]
         self.table.show(rows)
 
     def show_error(self, error: T2IError) -> None:
@@ -144,5 +144,5 @@ class SwapScreen(AppScreen):
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that makes the same test."""
-        command = compare_command(self.session.home, self._sheet, "--swaps")
+        command = compare_command(self.session.home, self._request, "--swaps")
         self.copy(command)

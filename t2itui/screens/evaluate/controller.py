@@ -69,8 +69,8 @@ class EvaluationsController:
         """Start to evaluate, and return the id of the job."""
         return self._session.open_engine.evaluate(request).id
 
-    def result_of(self, job_id: int) -> Evaluation | None:
-        """What a job of this session found."""
+    def results_of(self, job_id: int) -> tuple[Evaluation, ...]:
+        """What a job of this session found, by encoder."""
         return self._session.open_engine.evaluator.of_job(job_id)
 
     def cancel(self, view: JobView) -> None:

@@ -20,15 +20,23 @@ from t2itui.keys import bindings
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, bar, figures
 from t2itui.text.evaluations import (
+    write_beside,
     write_by_size,
     write_calibration,
     write_change,
+    write_curves,
     write_directions,
     write_routing,
     write_swaps,
 )
 from t2itui.text.plain import plain
-from t2itui.text.plots import Plot, reliability_plot, routing_plots, size_plots
+from t2itui.text.plots import (
+    Plot,
+    precision_recall_plots,
+    reliability_plot,
+    routing_plots,
+    size_plots,
+)
 from t2itui.text.tables import RichOutput
 from t2itui.text.words import duration_words, when_words
 from t2itui.widgets.plots import PlotRow
@@ -109,6 +117,7 @@ class EvaluationTab(StrEnum):
     """A tab of the figures; its value is the id of the widget."""
 
     RETRIEVAL = "retrieval"
+    CURVES = "curves"
     SWAPS = "swaps"
     ROUTING = "routing"
     SIZES = "sizes"
@@ -117,6 +126,7 @@ class EvaluationTab(StrEnum):
     ABOUT = "about"
 
 
+NO_CURVES = "Older versions drew no precision-recall curves; r makes the evaluation again."
 NO_SWAPS = "No caption was swapped: the evaluation was made without, or its texts are single words."
 NO_CALIBRATION = "None of the scorers gives a probability: match and label-free do."
 NO_SIZES = (
@@ -230,6 +240,8 @@ class EvaluationDetail(Vertical):
         match self.tab:
             case EvaluationTab.RETRIEVAL:
                 write_directions(found, output)
+            case EvaluationTab.CURVES:
+                write_curves(found.retrieval, output, with_plots=False)
             case EvaluationTab.SWAPS:
                 write_swaps(found, output)
             case EvaluationTab.ROUTING:
@@ -240,6 +252,8 @@ class EvaluationDetail(Vertical):
                 write_calibration(found, output, with_plots=False)
             case EvaluationTab.CHANGE if self.pair is not None:
                 write_change(*self.pair, output)
+            case EvaluationTab.CHANGE:
+                write_beside(found.beside, output)
         self._say(self._said(found))
         self.plots.show(self._plots(found))
         self._fit_plots()
@@ -249,6 +263,8 @@ class EvaluationDetail(Vertical):
 
     def _plots(self, found: Evaluation) -> tuple[Plot, ...]:
         match self.tab:
+            case EvaluationTab.CURVES:
+                return precision_recall_plots(found.retrieval)
             case EvaluationTab.ROUTING:
                 return routing_plots(found.routing)
             case EvaluationTab.SIZES:
@@ -262,13 +278,15 @@ class EvaluationDetail(Vertical):
         match self.tab:
             case EvaluationTab.ABOUT:
                 return about(found)
+            case EvaluationTab.CURVES if not any(each.curve for each in found.retrieval):
+                return Content(NO_CURVES)
             case EvaluationTab.SWAPS if not found.swaps:
                 return Content(NO_SWAPS)
             case EvaluationTab.SIZES if not found.by_size:
                 return Content(NO_SIZES)
             case EvaluationTab.CALIBRATION if not found.calibration:
                 return Content(NO_CALIBRATION)
-            case EvaluationTab.CHANGE if self.pair is None:
+            case EvaluationTab.CHANGE if self.pair is None and not found.beside:
                 return Content(HOW_TO_COMPARE)
         return Content("")
 

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 
-LINES = {name: name for name in ("threshold", "language", "limit", "words", "images", "encoder")}
-LINES |= {"queries": "by-words", "scorers": "by-cosine"}
+LINES = {name: name for name in ("threshold", "language", "limit", "words", "images")}
+LINES |= {"queries": "by-words", "scorers": "by-cosine", "encoders": "encoder"}
 """The line of the form for the field that an error is about; the data's for any other."""
 CHECKING = "reading the data…"
 
@@ -83,7 +83,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         help_words = f"{formats}; or {BUILT_IN.name}"
         yield self.labelled("", Static(help_words, classes="help"))
         yield self._path("Images", "images", first.images, "beside the data", folders_only=True)
-        yield self.labelled("Encoder", encoder_field(first.encoder, self._encoders))
+        yield self.labelled("Encoders", encoder_field(", ".join(first.encoders), self._encoders))
         with Horizontal():
             yield Label("Scorers")
             for name in evaluated_scorers():
@@ -129,7 +129,7 @@ class EvaluateForm(Dialog[EvaluateRequest]):
             self._first,
             data=self._data(),
             images=self.images.path,
-            encoder=self._value("encoder") or None,
+            encoders=self._encoders_asked(),
             queries=DataKind.WORDS if by_words else DataKind.CAPTIONS,
             words=self.words.path if by_words else None,
             scorers=self._scorers(),
@@ -145,6 +145,11 @@ class EvaluateForm(Dialog[EvaluateRequest]):
         if path is None:
             raise FormError(f"name the data, or type {BUILT_IN.name}", field="data")
         return BUILT_IN.name if typed == BUILT_IN.name else str(path)
+
+    def _encoders_asked(self) -> tuple[str, ...]:
+        """Those named, with commas between them; each once."""
+        named = (each.strip() for each in self._value("encoder").split(","))
+        return tuple(dict.fromkeys(each for each in named if each))
 
     def _scorers(self) -> tuple[str, ...]:
         """Those ticked, in the order of the request before, from which the first is the rule."""
@@ -192,7 +197,7 @@ class SavePlot(WriteFile):
 
     HEADING = "Draw the figures into a file"
     GO = "Draw (enter)"
-    HELP = "recall with intervals, routing curves and reliability diagrams; .png, .svg or .pdf"
+    HELP = "recall, precision by recall, routing, reliability diagrams; .png, .svg or .pdf"
 
     def __init__(self, evaluation_id: int, *, home: Path | None) -> None:
         super().__init__(home, Path(f"~/evaluation_{evaluation_id}.png"))

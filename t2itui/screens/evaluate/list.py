@@ -12,7 +12,7 @@ from t2itui.keys import bindings
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, TONES, percent
 from t2itui.text.words import duration_words, when_words
-from t2itui.widgets.sheet import Column, Row, Sheet
+from t2itui.widgets.rows import Column, Row, RowList
 
 if TYPE_CHECKING:
     from engine.evaluation.results import Evaluation, EvaluationHead
@@ -91,7 +91,7 @@ UNKEPT = "0"
 """Key of the row of a result that the cache could not keep."""
 
 
-class EvaluationsSheet(Sheet):
+class EvaluationRows(RowList):
     """The list; Enter goes to the figures, which then scroll by the keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate_list")

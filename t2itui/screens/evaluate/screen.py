@@ -29,10 +29,10 @@ from t2itui.screens.evaluate.detail import (
     job_story,
 )
 from t2itui.screens.evaluate.form import EvaluateForm, SavePlot
-from t2itui.screens.evaluate.list import COLUMNS, EvaluationList, EvaluationsSheet, job_key
+from t2itui.screens.evaluate.list import COLUMNS, EvaluationList, EvaluationRows, job_key
 from t2itui.text import shell_commands
 from t2itui.text.plain import plain
-from t2itui.widgets.sheet import Sheet
+from t2itui.widgets.rows import RowList
 
 if TYPE_CHECKING:
     from engine.evaluation.results import Evaluation, EvaluationHead
@@ -71,7 +71,7 @@ class EvaluateScreen(PagedScreen):
     EvaluateScreen {
         & #evaluations { height: 1fr; layout: vertical; }
         & #list { height: 7; }
-        & Sheet { height: 1fr; }
+        & RowList { height: 1fr; }
         & EvaluationDetail { height: 1fr; border-top: solid $panel; }
         &.-short #list { height: 1fr; }
         &.-short EvaluationDetail { display: none; }
@@ -83,7 +83,7 @@ class EvaluateScreen(PagedScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("evaluate")
 
-    sheet = getters.query_one(EvaluationsSheet)
+    listing = getters.query_one(EvaluationRows)
     detail = getters.query_one(EvaluationDetail)
 
     def __init__(self, session: Session) -> None:
@@ -94,15 +94,11 @@ class EvaluateScreen(PagedScreen):
         self._shown: tuple[object, ...] = ()
         """What the detail was last asked to show."""
 
-    @property
-    def listing(self) -> Sheet:
-        return self.sheet
-
     def compose_body(self) -> ComposeResult:
         with Container(id="evaluations"):
             with Vertical(id="list"):
                 yield from self.compose_filter("words of the data or encoder")
-                yield EvaluationsSheet(COLUMNS, empty=self.EMPTY)
+                yield EvaluationRows(COLUMNS, empty=self.EMPTY)
             yield EvaluationDetail(in_letters=self.session.graphics.is_text)
 
     def on_mount(self) -> None:
@@ -110,7 +106,7 @@ class EvaluateScreen(PagedScreen):
         self.until_unmount(self.session.job_events.subscribe(self.follow_job))
         self.until_unmount(self.session.when_open(self.take_engine))
         self.detail.show_words(Content(""))
-        self.sheet.focus()
+        self.listing.focus()
 
     # The list
 
@@ -139,32 +135,32 @@ class EvaluateScreen(PagedScreen):
         view = self.session.board.find(event.job_id)
         if not isinstance(event, JobFinished) or view is None or self.session.engine is None:
             return
-        found = self.controller.result_of(event.job_id) if view.kind is JobKind.EVALUATE else None
-        if found is not None:
-            self.evaluations.go_to_result(found)
+        found = self.controller.results_of(event.job_id) if view.kind is JobKind.EVALUATE else ()
+        if found:
+            self.evaluations.go_to_result(found[0])
             self.load()
 
     def show_rows(self) -> None:
         """Show jobs and kept evaluations as they are now."""
         self.say_count(len(self.evaluations.heads))
         rows = self.evaluations.rows(self.session.board.views)
-        self.sheet.show(rows)
+        self.listing.show(rows)
         wanted = self.evaluations.take_wanted(rows)
         if wanted:
-            self.sheet.select(wanted)
+            self.listing.select(wanted)
 
     # What is under the cursor
 
     @property
     def current(self) -> EvaluationHead | None:
         """The kept evaluation under the cursor."""
-        row = self.sheet.current
+        row = self.listing.current
         return self.evaluations.heads.get(row.key) if row is not None else None
 
     @property
     def current_job(self) -> JobView | None:
         """The job under the cursor."""
-        row = self.sheet.current
+        row = self.listing.current
         views = self.session.board.views if row is not None else ()
         return next((view for view in views if row and job_key(view.job_id) == row.key), None)
 
@@ -173,7 +169,7 @@ class EvaluateScreen(PagedScreen):
         """Ids of the two evaluations that can be compared, the older one first."""
         return self.evaluations.pair(self.current)
 
-    @on(Sheet.Highlighted)
+    @on(RowList.Highlighted)
     def show_current(self) -> None:
         """Show what is under the cursor in full."""
         self._watched.follow()
@@ -237,14 +233,14 @@ class EvaluateScreen(PagedScreen):
         if self.current is not None:
             self._show_head(self.current)
 
-    @on(Sheet.Chosen)
+    @on(RowList.Chosen)
     def go_to_figures(self) -> None:
         """Let the keys scroll the figures."""
         self.detail.pane.focus()
 
     @on(FiguresPane.FiguresLeft)
     def leave_figures(self) -> None:
-        self.sheet.focus()
+        self.listing.focus()
 
     # Making evaluations
 

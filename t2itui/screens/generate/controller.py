@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from t2itui.session import Intent, Session, TaskHost
 
 NOTHING_GENERATED = "Nothing was painted in this session; j lists earlier jobs."
+_PAINTING = (JobKind.GENERATE, JobKind.SHEET)
 AT_WORK = "It is being painted: x cancels it, then N tries another seed."
 
 
@@ -118,7 +119,7 @@ class GenerationController:
         generators = vars(engine).get("generators")
         if generators is None or generators.state().state is ProcessState.OFF:
             self._session.notify("No generator is loaded.")
-        elif any(view.is_active and view.kind is JobKind.GENERATE for view in views):
+        elif any(view.is_active and view.kind in _PAINTING for view in views):
             words = "A picture is being painted: cancel that first."
             self._session.notify(words, severity="warning")
         else:

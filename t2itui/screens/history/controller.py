@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.states import Route
 from t2itui.text.words import when_words
-from t2itui.widgets.sheet import Column, Row
+from t2itui.widgets.rows import Column, Row
 
 if TYPE_CHECKING:
     from engine.results import Receipt, SearchResult

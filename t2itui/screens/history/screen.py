@@ -24,7 +24,7 @@ from t2itui.session import OpenSearch, ReplayReceipt
 from t2itui.text import shell_commands
 from t2itui.text.plain import plain
 from t2itui.text.words import when_words
-from t2itui.widgets.sheet import Sheet, fit
+from t2itui.widgets.rows import RowList, fit
 
 if TYPE_CHECKING:
     from engine.results import Receipt, ResultRow, SearchResult
@@ -119,7 +119,7 @@ def result_line(row: ResultRow, threshold: float, width: int) -> Content:
     return Content.styled(head + path, "" if passes else "$foreground-muted")
 
 
-class ReceiptsSheet(Sheet):
+class ReceiptList(RowList):
     """The list; Enter on a line replays it."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("history_list")
@@ -138,7 +138,7 @@ class HistoryScreen(PagedScreen):
     DEFAULT_CSS = """
     HistoryScreen {
         & #history { height: 1fr; layout: vertical; }
-        & Sheet { height: 1fr; }
+        & RowList { height: 1fr; }
         & ReceiptDetail { height: 8; border-top: solid $panel; }
         &.-short.-narrow ReceiptDetail { display: none; }
         &.-narrow ReceiptDetail > #pictures { display: none; }
@@ -153,7 +153,7 @@ class HistoryScreen(PagedScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("history")
 
-    sheet = getters.query_one(Sheet)
+    listing = getters.query_one(RowList)
     detail = getters.query_one(ReceiptDetail)
 
     def __init__(self, session: Session) -> None:
@@ -161,19 +161,15 @@ class HistoryScreen(PagedScreen):
         self._watched = BindingWatch(self, ("search_again", "delete", "copy_command"))
         self.controller = HistoryController(session)
 
-    @property
-    def listing(self) -> Sheet:
-        return self.sheet
-
     def compose_body(self) -> ComposeResult:
         yield from self.compose_filter("words of the query")
         with Container(id="history"):
-            yield ReceiptsSheet(COLUMNS, empty=self.EMPTY)
+            yield ReceiptList(COLUMNS, empty=self.EMPTY)
             yield ReceiptDetail()
 
     def on_mount(self) -> None:
         self.until_unmount(self.session.when_open(self.take_engine))
-        self.sheet.focus()
+        self.listing.focus()
 
     @work(exclusive=True, group="history")
     async def read_page(self, offset: int, containing: str) -> None:
@@ -189,15 +185,15 @@ class HistoryScreen(PagedScreen):
         self.controller.take(receipts, offset=offset)
         self.is_last = len(receipts) < PAGE
         self.say_count(len(self.controller.receipts))
-        self.sheet.show(self.controller.rows())
+        self.listing.show(self.controller.rows())
 
     @property
     def current(self) -> Receipt | None:
         """The receipt under the cursor."""
-        row = self.sheet.current
+        row = self.listing.current
         return self.controller.receipts.get(row.key) if row is not None else None
 
-    @on(Sheet.Highlighted)
+    @on(RowList.Highlighted)
     def show_current(self) -> None:
         """Show the decision under the cursor in full."""
         self._watched.follow()
@@ -228,7 +224,7 @@ class HistoryScreen(PagedScreen):
             return not self.is_mounted or self.current is not None
         return True
 
-    @on(Sheet.Chosen)
+    @on(RowList.Chosen)
     def replay(self) -> None:
         """Show the answer of the receipt on the Search screen."""
         if self.current is not None:

@@ -16,16 +16,17 @@ from textual.widgets import Static
 from engine.errors import CacheError, RequestError
 from engine.generation.request import GenerationSpec
 from engine.jobs.codec import JobRequest, job_request
+from engine.sheets.request import SheetRequest
 from engine.states import JobState
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, figures
-from t2itui.session import CancelJob, RepeatGeneration, WatchJob
+from t2itui.session import CancelJob, OpenSheet, RepeatGeneration, WatchJob
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import job_command
 from t2itui.text.words import when_words
-from t2itui.widgets.sheet import Column, Row, Sheet
+from t2itui.widgets.rows import Column, Row, RowList
 
 if TYPE_CHECKING:
     from engine.results import JobRecord
@@ -167,7 +168,7 @@ class JobsScreen(AppScreen):
     DEFAULT_CSS = """
     JobsScreen {
         & #heading { height: 1; padding: 0 1; text-style: bold; }
-        & Sheet { height: 1fr; }
+        & RowList { height: 1fr; }
         &.-short #story { display: none; }
         & #story {
             height: 7;
@@ -179,7 +180,7 @@ class JobsScreen(AppScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("jobs")
 
-    sheet = getters.query_one(Sheet)
+    listing = getters.query_one(RowList)
     story = getters.query_one("#story > Static", Static)
 
     def __init__(self, session: Session) -> None:
@@ -196,14 +197,14 @@ class JobsScreen(AppScreen):
 
     def compose_body(self) -> ComposeResult:
         yield Static("Jobs of this and earlier sessions", id="heading")
-        yield Sheet(COLUMNS, empty="No job yet: indexing, painting, imports and downloads.")
+        yield RowList(COLUMNS, empty="No job yet: indexing, painting, imports and downloads.")
         with VerticalScroll(id="story", can_focus=False):
             yield Static()
 
     def on_mount(self) -> None:
         self.until_unmount(self.session.board.subscribe(self.show))
         self.until_unmount(self.session.when_open(self.take_engine))
-        self.sheet.focus()
+        self.listing.focus()
 
     def take_engine(self) -> None:
         """Read as soon as the engine is open."""
@@ -234,18 +235,18 @@ class JobsScreen(AppScreen):
             self.load()
         jobs = listed_jobs(views, self._records)
         self.jobs = {str(job.job_id): job for job in jobs}
-        self.sheet.show([job_row(job) for job in jobs])
+        self.listing.show([job_row(job) for job in jobs])
         if self._started in self.jobs:
-            self.sheet.select(self._started)
+            self.listing.select(self._started)
             self._started = ""
 
     @property
     def current(self) -> ListedJob | None:
         """The job under the cursor."""
-        row = self.sheet.current
+        row = self.listing.current
         return self.jobs.get(row.key) if row is not None else None
 
-    @on(Sheet.Highlighted)
+    @on(RowList.Highlighted)
     def show_story(self) -> None:
         """Say in full how the job under the cursor went."""
         self.story.update(story(self.current) if self.current is not None else "")
@@ -288,10 +289,14 @@ class JobsScreen(AppScreen):
         if self.current is not None:
             self.session.send(CancelJob(self.current.job_id))
 
-    @on(Sheet.Chosen)
+    @on(RowList.Chosen)
     def choose(self) -> None:
-        """Show a painting job large; start another job again, if it is over."""
+        """Show a painting job large, or a sheet; start another job again, if it is over."""
         job = self.current
+        if job is not None and isinstance(job.request, SheetRequest):
+            self.action_leave()
+            self.session.send(OpenSheet(job.request))
+            return
         if job is not None and isinstance(job.request, GenerationSpec):
             self.session.send(WatchJob(job.job_id))
         else:

@@ -18,7 +18,7 @@ from t2itui.text import shell_commands
 
 if TYPE_CHECKING:
     from t2itui.session import Session
-    from t2itui.widgets.sheet import Row
+    from t2itui.widgets.rows import Row
 
 
 class LibraryController:

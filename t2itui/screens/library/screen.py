@@ -39,7 +39,7 @@ from t2itui.screens.library.state import (
 from t2itui.session import RefreshStatus
 from t2itui.text import shell_commands
 from t2itui.text.plain import plain
-from t2itui.widgets.sheet import Sheet
+from t2itui.widgets.rows import RowList
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -93,20 +93,20 @@ class LibraryScreen(AppScreen):
             yield Static(id="disk")
         yield Tabs(*(Tab(label, id=name) for name, label in TABS.items()))
         with ContentSwitcher(initial="folders"):
-            yield Sheet(
+            yield RowList(
                 FOLDER_COLUMNS,
                 id="folders",
                 empty="No folder yet: a adds one, i imports vectors made elsewhere.",
             )
-            yield Sheet(FAILURE_COLUMNS, id="failures", empty="Every file could be read.")
-            yield Sheet(VANISHED_COLUMNS, id="vanished", empty="No file vanished.")
-            yield Sheet(ENCODER_COLUMNS, id="encoders", empty="No encoder is known.")
+            yield RowList(FAILURE_COLUMNS, id="failures", empty="Every file could be read.")
+            yield RowList(VANISHED_COLUMNS, id="vanished", empty="No file vanished.")
+            yield RowList(ENCODER_COLUMNS, id="encoders", empty="No encoder is known.")
         yield Static(id="row")
 
     def on_mount(self) -> None:
         self.until_unmount(self.session.when_open(self.take_engine))
         self.until_unmount(self.session.job_events.subscribe(self.follow_job))
-        self.sheet.focus()
+        self.listing.focus()
 
     def take_engine(self) -> None:
         """Read as soon as the engine is open."""
@@ -116,9 +116,9 @@ class LibraryScreen(AppScreen):
         self.load()
 
     @property
-    def sheet(self) -> Sheet:
+    def listing(self) -> RowList:
         """The table in front."""
-        return self.query_one(f"#{self.switcher.current}", Sheet)
+        return self.query_one(f"#{self.switcher.current}", RowList)
 
     @property
     def engine(self) -> Engine | None:
@@ -156,24 +156,24 @@ class LibraryScreen(AppScreen):
         self.query_one("#counts", Static).update(Content(totals(state)))
         self.query_one("#disk", Static).update(Content(disk(state)))
         for name, found in tables(state).items():
-            self.query_one(f"#{name}", Sheet).show(found)
+            self.query_one(f"#{name}", RowList).show(found)
             label = f"{TABS[name]} {len(found):,}" if found else TABS[name]
             self.query_one(f"Tab#{name}", Tab).label = Content(label)
         self._watched.follow()
 
     @on(Tabs.TabActivated)
     def show_tab(self, message: Tabs.TabActivated) -> None:
-        had_focus = isinstance(self.focused, Sheet)
+        had_focus = isinstance(self.focused, RowList)
         self.switcher.current = message.tab.id
         if had_focus:
-            self.sheet.focus()
+            self.listing.focus()
         self.show_row()
         self._watched.follow()
 
-    @on(Sheet.Highlighted)
+    @on(RowList.Highlighted)
     def show_row(self) -> None:
         """Say in full what the row under the cursor has no room for."""
-        row = self.sheet.current
+        row = self.listing.current
         self.query_one("#row", Static).update(
             Content(detail(self.tab, row)) if row is not None else ""
         )
@@ -183,7 +183,7 @@ class LibraryScreen(AppScreen):
         """Offer what can be done with the table in front."""
         if not self.is_mounted:
             return True
-        return self.controller.allows(action, self.tab, self.sheet.current, self.sheet.rows)
+        return self.controller.allows(action, self.tab, self.listing.current, self.listing.rows)
 
     @property
     def tab(self) -> LibraryTab:
@@ -194,8 +194,8 @@ class LibraryScreen(AppScreen):
         """Go to the table beside."""
         (self.tabs.action_next_tab if step > 0 else self.tabs.action_previous_tab)()
 
-    @on(Sheet.Chosen, "#folders")
-    def action_add(self, message: Sheet.Chosen | None = None) -> None:
+    @on(RowList.Chosen, "#folders")
+    def action_add(self, message: RowList.Chosen | None = None) -> None:
         """Ask for a folder, or how to index the chosen one again."""
         if self.state is None or self.engine is None:
             return
@@ -217,7 +217,7 @@ class LibraryScreen(AppScreen):
 
     def action_rescan(self) -> None:
         """Bring the folder under the cursor up to date."""
-        row = self.sheet.current
+        row = self.listing.current
         if row is not None:
             self.index(self.controller.rescan(Path(row.key)))
 
@@ -228,7 +228,7 @@ class LibraryScreen(AppScreen):
     @work(group="forget")
     async def action_forget(self) -> None:
         """Take the folder under the cursor out of the library, if the person is sure."""
-        row = self.sheet.current
+        row = self.listing.current
         if row is None:
             return
         if is_builtin(row):
@@ -280,22 +280,22 @@ class LibraryScreen(AppScreen):
         if request is not None:
             self.controller.import_vectors(request)
 
-    @on(Sheet.Chosen, "#encoders")
+    @on(RowList.Chosen, "#encoders")
     def action_download(self) -> None:
         """Download the encoder under the cursor."""
-        row = self.sheet.current
+        row = self.listing.current
         words = "" if row is None else self.controller.download(row.key)
         if row is not None and words:
             self.notify(plain(words), title=plain(row.key), markup=False)
 
-    @on(Sheet.Chosen, "#failures")
-    @on(Sheet.Chosen, "#vanished")
+    @on(RowList.Chosen, "#failures")
+    @on(RowList.Chosen, "#vanished")
     def action_copy_path(self) -> None:
         """Put the path under the cursor on the clipboard."""
-        row = self.sheet.current
+        row = self.listing.current
         if row is not None:
             self.copy(row.key)
 
     def action_copy_command(self) -> None:
         """Put the command on the clipboard that does what this table is for."""
-        self.copy(self.controller.command(self.tab, self.sheet.current))
+        self.copy(self.controller.command(self.tab, self.listing.current))

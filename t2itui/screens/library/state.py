@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine.collections import BUILT_IN
 from t2itui.text.plain import plain
 from t2itui.text.words import counted, size_words, when_words
-from t2itui.widgets.sheet import Column, LazyRows, Row
+from t2itui.widgets.rows import Column, LazyRows, Row
 
 if TYPE_CHECKING:
     from engine.engine import Engine

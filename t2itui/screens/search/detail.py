@@ -21,7 +21,7 @@ from t2itui.text.words import size_words, when_words
 from t2itui.widgets.score_bar import score_line
 
 if TYPE_CHECKING:
-    from engine.results import Receipt
+    from engine.results import PictureTags, Receipt
     from t2itui.screens.search.listing import Listing
 
 
@@ -74,6 +74,9 @@ class Detail(Vertical):
         self._scores: DetailScores | None = None
         self._receipt: Receipt | None = None
         self._labels: Mapping[int, bool] = {}
+        self._tags: PictureTags | None = None
+        self._has_tags = False
+        """The words are embedded: there is a line for tags from now on."""
         self._line_count = 0
 
     @property
@@ -118,6 +121,12 @@ class Detail(Vertical):
         self._labels = dict(labels)
         self._show()
 
+    def show_tags(self, tags: PictureTags | None) -> None:
+        """Show what is true of the picture; None while that is not known."""
+        self._tags = tags
+        self._has_tags = self._has_tags or tags is not None
+        self._show()
+
     def show_receipt(self, receipt: Receipt | None) -> None:
         """Show which stored decision the screen stands for; None while it is not stored yet."""
         self._receipt = receipt
@@ -125,7 +134,8 @@ class Detail(Vertical):
 
     def _show(self) -> None:
         width = self.content_size.width
-        lines = [*self._file_lines(), *self._score_lines(width), *self._receipt_lines()]
+        lines = [*self._file_lines(), *self._score_lines(width), *self._tag_lines()]
+        lines += self._receipt_lines()
         text = Content("\n").join([line.truncate(width, ellipsis=True) for line in lines])
         self._facts.update(text, layout=len(lines) != self._line_count)
         self._line_count = len(lines)
@@ -179,6 +189,15 @@ class Detail(Vertical):
                 "$success" if scores.passes else "$foreground-muted",
             ),
         ]
+
+    def _tag_lines(self) -> list[Content]:
+        if not self._has_tags:
+            return []
+        if self._tags is None:
+            return [Content("")]
+        named = [f"{plain(tag.word)} {tag.match:.2f}" for tag in self._tags.tags]
+        words = ", ".join(named) or "no word of the list"
+        return [Content.assemble(("shows ", "$foreground-muted"), words)]
 
     def _receipt_lines(self) -> list[Content]:
         if self._receipt is None:

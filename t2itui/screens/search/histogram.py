@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from t2itui.widgets.score_bar import number
+from t2itui.text.words import number
 
 if TYPE_CHECKING:
     from engine.results import Chance

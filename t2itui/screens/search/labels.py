@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WHILE_LABELLING = frozenset({"label", "undo_label", "copy_label"})
 """Actions that there are while a person labels."""
-NOT_WHILE_LABELLING = frozenset({"copy_command", "suggest", "start_labelling"})
+NOT_WHILE_LABELLING = frozenset({"copy_command", "copy_tags", "suggest", "start_labelling"})
 """Actions whose keys mean something else then."""
 
 

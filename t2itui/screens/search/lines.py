@@ -10,8 +10,7 @@ from textual.widgets import Static
 from engine.states import Route
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import filters_of
-from t2itui.text.words import counted, duration_words, filter_words
-from t2itui.widgets.score_bar import number
+from t2itui.text.words import counted, duration_words, filter_words, number
 
 if TYPE_CHECKING:
     from engine.results import SearchWarning

@@ -17,7 +17,7 @@ from t2itui.screens.search.histogram import Histogram
 from t2itui.widgets.basics import Backdrop
 
 if TYPE_CHECKING:
-    from engine.results import Receipt
+    from engine.results import PictureTags, Receipt
     from t2itui.screens.search.listing import Listing
 
 
@@ -107,6 +107,10 @@ class Results(Backdrop):
         """Show what a person said of pictures, by id: whether they fit."""
         self.grid.show_labels(labels)
         self.detail.show_labels(labels)
+
+    def show_tags(self, tags: PictureTags | None) -> None:
+        """Show what is true of the selected picture; None while that is not known."""
+        self.detail.show_tags(tags)
 
     def show_selection(self, picture_ids: frozenset[int]) -> None:
         """Show which pictures are marked."""

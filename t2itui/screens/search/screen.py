@@ -31,6 +31,7 @@ from t2itui.screens.search.pictures import PictureController
 from t2itui.screens.search.query_line import QueryInput, QueryLine
 from t2itui.screens.search.results import FINE, Results
 from t2itui.screens.search.suggestions import SuggestionStrip
+from t2itui.screens.search.tags import TagController
 from t2itui.session import (
     AskForFolder,
     EditRecipe,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
-    | {"generate", "recipe", "compare", "start_labelling"}
+    | {"generate", "recipe", "compare", "start_labelling", "tag", "copy_tags"}
 )
 LATEST = 6
 """Earlier queries in the greeting."""
@@ -94,6 +95,7 @@ class SearchScreen(AppScreen):
         self.generation = QueryGenerationController(
             session, self, self.results, self.generation_line, ask_again=self.ask_again
         )
+        self.tags = TagController(session, self, self.results)
         self.waiting = Waiting(self, self._show_waiting)
         self._asked_text = ""
         """What stood in the query line when it was asked; other text since means typing."""
@@ -335,7 +337,13 @@ class SearchScreen(AppScreen):
         message.stop()
         if self.results.listing is not None:
             self.decision.follow_change(self.results.listing)
+            self.tags.follow()
             self.generation.follow(self.results.listing)
+
+    @on(ResultGrid.PictureSelected)
+    def follow_selected(self) -> None:
+        """Find out what else is true of the selected picture."""
+        self.tags.follow()
 
     @on(Results.Reopened)
     def reopen(self, message: Results.Reopened) -> None:
@@ -465,6 +473,15 @@ class SearchScreen(AppScreen):
         """Rank the library by likeness to the selected picture."""
         if self.results.content is not None:
             self.asking.like(self.results.content.shown.picture_id)
+
+    def action_tag(self) -> None:
+        """Say which everyday words are true of the selected picture."""
+        self.tags.tag()
+
+    def action_copy_tags(self) -> None:
+        """Copy the command that tags the selected picture."""
+        if self.tags.command:
+            self.copy(self.tags.command, "Command copied")
 
     def action_recipe(self) -> None:
         """Read how the selected picture was generated into the form."""

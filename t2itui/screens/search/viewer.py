@@ -17,9 +17,8 @@ from textual.widgets.option_list import Option
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.keys import bindings
 from t2itui.text.plain import plain
-from t2itui.text.words import counted
+from t2itui.text.words import counted, number
 from t2itui.widgets.key_line import KeyLine
-from t2itui.widgets.score_bar import number
 
 if TYPE_CHECKING:
     from t2itui.screens.search.card import CardContent

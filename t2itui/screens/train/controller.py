@@ -23,7 +23,7 @@ from t2itui.text.words import counted
 if TYPE_CHECKING:
     from engine.requests import TrainRequest
     from t2itui.session import Session
-    from t2itui.widgets.sheet import Row
+    from t2itui.widgets.rows import Row
 
 
 class TrainController:

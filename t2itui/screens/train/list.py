@@ -13,7 +13,7 @@ from engine.states import JobKind, JobState
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS
 from t2itui.text.words import counted, when_words
-from t2itui.widgets.sheet import Column, Row
+from t2itui.widgets.rows import Column, Row
 
 if TYPE_CHECKING:
     from engine.engine import Engine

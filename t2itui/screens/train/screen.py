@@ -37,7 +37,7 @@ from t2itui.session import CancelJob
 from t2itui.text import shell_commands
 from t2itui.text.plain import plain
 from t2itui.text.words import counted
-from t2itui.widgets.sheet import Sheet
+from t2itui.widgets.rows import RowList
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -57,7 +57,7 @@ class TrainScreen(AppScreen):
     DEFAULT_CSS = """
     TrainScreen {
         & #in-force { height: auto; max-height: 2; padding: 0 1; color: $text-muted; }
-        & Sheet { height: 4; }
+        & RowList { height: 4; }
         & ContentSwitcher { height: 1fr; border-top: solid $panel; }
         & ReportView { padding: 0 1; scrollbar-size-vertical: 1; }
         & ReportView > Static { height: auto; }
@@ -66,7 +66,7 @@ class TrainScreen(AppScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("train")
 
-    sheet = getters.query_one(Sheet)
+    listing = getters.query_one(RowList)
     below = getters.query_one(ContentSwitcher)
     pane = getters.query_one(TrainingPane)
     report = getters.query_one(ReportView)
@@ -81,7 +81,7 @@ class TrainScreen(AppScreen):
     def compose_body(self) -> ComposeResult:
         in_letters = self.session.graphics.is_text
         yield Static("opening the library…", id="in-force")
-        yield Sheet(COLUMNS, empty=EMPTY)
+        yield RowList(COLUMNS, empty=EMPTY)
         with ContentSwitcher(initial="report"):
             yield ReportView(in_letters=in_letters, id="report")
             yield TrainingPane(in_letters=in_letters, id="pane")
@@ -90,7 +90,7 @@ class TrainScreen(AppScreen):
         self.until_unmount(self.session.board.subscribe(self.show))
         self.until_unmount(self.session.when_open(self.take_engine))
         self.until_unmount(self.session.job_events.subscribe(self.follow_job))
-        self.sheet.focus()
+        self.listing.focus()
 
     def take_engine(self) -> None:
         """Read as soon as the engine is open."""
@@ -140,10 +140,10 @@ class TrainScreen(AppScreen):
             return
         rows = self.controller.rows()
         # As high as the list, as long as that leaves the most to what is below it.
-        self.sheet.styles.height = min(max(len(rows), 2) + 2, max(4, self.size.height // 3))
-        self.sheet.show(rows)
+        self.listing.styles.height = min(max(len(rows), 2) + 2, max(4, self.size.height // 3))
+        self.listing.show(rows)
         if self.controller.wanted:
-            self.sheet.select(self.controller.wanted)
+            self.listing.select(self.controller.wanted)
             if self.key == self.controller.wanted:
                 self.controller.wanted = ""
 
@@ -152,7 +152,7 @@ class TrainScreen(AppScreen):
     @property
     def key(self) -> str:
         """The key of the row under the cursor; empty where there is none."""
-        row = self.sheet.current
+        row = self.listing.current
         return row.key if row is not None else ""
 
     @property
@@ -165,7 +165,7 @@ class TrainScreen(AppScreen):
         """The matcher under the cursor."""
         return self.controller.matcher(self.key)
 
-    @on(Sheet.Highlighted)
+    @on(RowList.Highlighted)
     def show_current(self) -> None:
         """Show the curves of a training at work, the report of anything else."""
         training, matcher = self.training, self.matcher
@@ -203,7 +203,7 @@ class TrainScreen(AppScreen):
         form = TrainForm(self.session.home, encoders=known, first=self.controller.request(self.key))
         self.app.push_screen(form, self.start)
 
-    @on(Sheet.Chosen)
+    @on(RowList.Chosen)
     def choose(self) -> None:
         """Go on with a training that was stopped, else into the report."""
         if self.check_action("again", ()):
@@ -306,7 +306,7 @@ class TrainScreen(AppScreen):
 
     def action_read(self) -> None:
         """Go into the report, or back to the list."""
-        (self.sheet if self.report.has_focus else self.report).focus()
+        (self.listing if self.report.has_focus else self.report).focus()
 
     def action_copy_command(self) -> None:
         """Copy the command that does the same as the row under the cursor."""

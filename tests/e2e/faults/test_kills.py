@@ -65,7 +65,7 @@ def _matchers(home: Path) -> int:
     return int(found[0][0]) if found else 0
 
 
-def _is_sheet(path: Path) -> bool:
+def _is_comparison(path: Path) -> bool:
     return path.exists() and bool(json.loads(path.read_text())["version"])
 
 
@@ -94,14 +94,16 @@ TRAIN = Work(
     kept=_matchers,
     ended=lambda home, _: _matchers(home) >= 1 and not any((home / "training").glob("*")),
 )
-SHEET = Work(
-    name="sheet",
+COMPARISON = Work(
+    name="comparison",
     command=lambda home, data, _: (
         *("compare", str(data / "few" / "00000.jpg"), "-t", "a horse", "-t", "a brown horse"),
-        *("--save", str(data / "sheet.json"), "--export", str(data / "sheet.csv")),
+        *("--save", str(data / "comparison.json"), "--export", str(data / "comparison.csv")),
     ),
     kept=lambda _: 0,
-    ended=lambda _, data: _is_sheet(data / "sheet.json") and (data / "sheet.csv").exists(),
+    ended=lambda _, data: (
+        _is_comparison(data / "comparison.json") and (data / "comparison.csv").exists()
+    ),
 )
 FORGET = Work(
     name="forget",
@@ -123,7 +125,7 @@ EXPORT = Work(
     ended=lambda _, data: (data / "vectors.npz").exists(),
     rounds=2,
 )
-WORKS = (INDEX, GENERATE, TRAIN, SHEET, FORGET, EXPORT)
+WORKS = (INDEX, GENERATE, TRAIN, COMPARISON, FORGET, EXPORT)
 
 
 @pytest.fixture(scope="module")

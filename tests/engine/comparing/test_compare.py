@@ -11,15 +11,15 @@ import pytest
 
 from engine.collections import BUILT_IN
 from engine.comparing.comparer import added, chosen
+from engine.comparing.comparison import (
+    Comparison,
+    ComparisonRequest,
+    Description,
+    load_request,
+    save_request,
+)
 from engine.comparing.files import as_csv, check_exports, export
 from engine.comparing.known_scenes import example, examples, scenes_of
-from engine.comparing.sheet import (
-    Comparison,
-    ComparisonSheet,
-    Description,
-    load_sheet,
-    save_sheet,
-)
 from engine.errors import OfflineError, RequestError
 from engine.requests import SearchRequest
 from engine.results import SearchResult
@@ -36,8 +36,10 @@ def lines(*texts: str) -> tuple[Description, ...]:
 async def test_each_line_has_its_scores_ranks_and_changes(tmp_path: Path) -> None:
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
-        sheet = ComparisonSheet(pictures=("03.jpg", str(tmp_path / "04.jpg")), lines=lines(*TEXTS))
-        found = await engine.comparer.compare(sheet, offline=True)
+        request = ComparisonRequest(
+            pictures=("03.jpg", str(tmp_path / "04.jpg")), lines=lines(*TEXTS)
+        )
+        found = await engine.comparer.compare(request, offline=True)
         assert found.encoder == ENCODER
         assert found.library == 30
         for row in found.rows:
@@ -68,8 +70,8 @@ async def test_swapped_descriptions_are_told_apart_where_they_are_known(tmp_path
         vector=np.concatenate([vectors, random[: len(colours)].astype(np.float32)]),
     )
     async with opened(tmp_path) as engine:
-        sheet = ComparisonSheet(pictures=("03.jpg",), lines=lines(TEXTS[0]))
-        found = await engine.comparer.compare(sheet, swaps=True, offline=True)
+        request = ComparisonRequest(pictures=("03.jpg",), lines=lines(TEXTS[0]))
+        found = await engine.comparer.compare(request, swaps=True, offline=True)
     assert [swap.false for swap in found.swaps] == colours
     assert {swap.attribute for swap in found.swaps} == {"colour"}
     for swap in found.swaps:
@@ -80,16 +82,19 @@ async def test_swapped_descriptions_are_told_apart_where_they_are_known(tmp_path
 async def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
-        for sheet, told in (
-            (ComparisonSheet(pictures=(), lines=lines("a")), "needs a picture"),
-            (ComparisonSheet(pictures=("03.jpg",), lines=()), "needs descriptions"),
-            (ComparisonSheet(pictures=("none.jpg",), lines=lines(TEXTS[0])), "not in the library"),
+        for request, told in (
+            (ComparisonRequest(pictures=(), lines=lines("a")), "needs a picture"),
+            (ComparisonRequest(pictures=("03.jpg",), lines=()), "needs descriptions"),
+            (
+                ComparisonRequest(pictures=("none.jpg",), lines=lines(TEXTS[0])),
+                "not in the library",
+            ),
         ):
             with pytest.raises(RequestError, match=told):
-                await engine.comparer.compare(sheet, offline=True)
+                await engine.comparer.compare(request, offline=True)
         with pytest.raises(OfflineError):
-            sheet = ComparisonSheet(pictures=("03.jpg",), lines=lines("never heard of"))
-            await engine.comparer.compare(sheet, offline=True)
+            request = ComparisonRequest(pictures=("03.jpg",), lines=lines("never heard of"))
+            await engine.comparer.compare(request, offline=True)
 
 
 def test_variants_take_each_attribute_before_any_twice() -> None:
@@ -117,8 +122,8 @@ def test_the_added_phrase_is_what_is_new(before: str, now: str, told: str) -> No
     assert added(before, now) == told
 
 
-def test_a_sheet_is_saved_and_loaded(tmp_path: Path) -> None:
-    sheet = ComparisonSheet(
+def test_a_request_is_saved_and_loaded(tmp_path: Path) -> None:
+    request = ComparisonRequest(
         pictures=("a.jpg",),
         lines=(
             Description(text="a horse", pair=1),
@@ -128,8 +133,8 @@ def test_a_sheet_is_saved_and_loaded(tmp_path: Path) -> None:
         encoder="e",
     )
     path = tmp_path / "s.json"
-    save_sheet(sheet, path)
-    assert load_sheet(path) == sheet
+    save_request(request, path)
+    assert load_request(path) == request
 
 
 @pytest.mark.parametrize(
@@ -144,19 +149,19 @@ def test_a_sheet_is_saved_and_loaded(tmp_path: Path) -> None:
     ],
     ids=range(11),
 )
-def test_a_file_that_is_no_sheet_is_refused(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_no_comparison_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "s.json"
     path.write_text(content)
     with pytest.raises(RequestError):
-        load_sheet(path)
+        load_request(path)
 
 
 @pytest.fixture
 async def comparison(tmp_path: Path) -> Comparison:
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
-        sheet = ComparisonSheet(pictures=("03.jpg", "04.jpg"), lines=lines(*TEXTS))
-        return await engine.comparer.compare(sheet, offline=True)
+        request = ComparisonRequest(pictures=("03.jpg", "04.jpg"), lines=lines(*TEXTS))
+        return await engine.comparer.compare(request, offline=True)
 
 
 def test_a_comparison_is_exported_in_every_kind(comparison: Comparison, tmp_path: Path) -> None:
@@ -192,11 +197,11 @@ async def test_a_changed_line_is_the_only_one_that_is_scored_again(
             return await compare(request)
 
         monkeypatch.setattr(engine.searcher, "compare", counted)
-        sheet = ComparisonSheet(pictures=("03.jpg",), lines=lines(*TEXTS[:2]))
-        before = await engine.comparer.compare(sheet, offline=True)
+        request = ComparisonRequest(pictures=("03.jpg",), lines=lines(*TEXTS[:2]))
+        before = await engine.comparer.compare(request, offline=True)
         assert len(asked) == 2
-        sheet = replace(sheet, lines=lines(TEXTS[0], TEXTS[2]))
-        now = await engine.comparer.compare(sheet, offline=True)
+        request = replace(request, lines=lines(TEXTS[0], TEXTS[2]))
+        now = await engine.comparer.compare(request, offline=True)
         assert asked[2:] == [f'"{TEXTS[2]}"']
         assert now.rows[0] == before.rows[0]
 
@@ -207,29 +212,29 @@ async def test_pictures_of_the_storybook_are_named_shortly_and_ranked_among_them
     write_data(tmp_path)
     async with opened(tmp_path) as engine:
         texts = first_texts()[:2]
-        sheet = ComparisonSheet(pictures=("storybook/0004.webp",), lines=lines(*texts))
-        found = await engine.comparer.compare(sheet, offline=True)
+        request = ComparisonRequest(pictures=("storybook/0004.webp",), lines=lines(*texts))
+        found = await engine.comparer.compare(request, offline=True)
         assert found.library == 600
         ids = await engine.comparer.find(
             ["storybook/0004.webp", str(BUILT_IN.folder / "0004.webp")]
         )
         assert ids[0] == ids[1]
-        mixed = replace(sheet, pictures=("storybook/0004.webp", "03.jpg"))
+        mixed = replace(request, pictures=("storybook/0004.webp", "03.jpg"))
         with pytest.raises(RequestError, match="among themselves"):
             await engine.comparer.compare(mixed, offline=True)
         await engine.collection.leave_out()
         with pytest.raises(RequestError, match="left out"):
-            await engine.comparer.compare(sheet, offline=True)
+            await engine.comparer.compare(request, offline=True)
 
 
 def test_an_example_has_five_descriptions_in_two_languages_about_another_picture_each() -> None:
-    sheets = [example(number) for number in range(3)]
-    assert len({sheet.pictures for sheet in sheets}) == 3
-    for sheet in sheets:
-        assert sheet.pictures[0].startswith("storybook/")
-        assert [line.pair for line in sheet.lines] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
-        assert [line.text.isascii() for line in sheet.lines] == [True, False] * 5
-    assert example(len(examples())) == sheets[0]
+    requests = [example(number) for number in range(3)]
+    assert len({request.pictures for request in requests}) == 3
+    for request in requests:
+        assert request.pictures[0].startswith("storybook/")
+        assert [line.pair for line in request.lines] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+        assert [line.text.isascii() for line in request.lines] == [True, False] * 5
+    assert example(len(examples())) == requests[0]
 
 
 def test_variants_of_a_storybook_text_are_false_of_its_picture() -> None:

@@ -76,6 +76,5 @@ async def evaluated(engine: Engine, request: EvaluateRequest) -> tuple[Evaluatio
     end = await job.wait()
     unsubscribe()
     assert isinstance(end, JobFinished), end
-    found = engine.evaluator.of_job(job.id)
-    assert found is not None
+    (found,) = engine.evaluator.of_job(job.id)
     return found, notes

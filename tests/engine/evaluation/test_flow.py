@@ -1,5 +1,6 @@
 """Evaluations from the request to the row in the cache, on imported vectors, without a model."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from engine.errors import EngineError, RequestError
 from engine.evaluation.context import text_backgrounds
 from engine.evaluation.measure import STEP, score_pairs, score_texts
 from engine.evaluation.results import EvaluationHead, records
-from engine.events import JobCancelled, JobFailed, JobProgress
+from engine.events import JobCancelled, JobFailed, JobFinished, JobProgress
 from engine.jobs.codec import request_from_json, request_to_json
-from engine.requests import EvaluateRequest, SearchRequest
+from engine.requests import EvaluateRequest, ImportRequest, SearchRequest
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.ranking import fused
@@ -73,7 +74,8 @@ async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -
     assert found.match.startswith("label-free")
     kinds = [kind for kind, _ in records(found)]
     assert kinds[:6] == ["recall"] * 6
-    last = ["routing", "routing", *["routing_by_size"] * 3, "calibration", "evaluation"]
+    last = ["routing", "routing", *["routing_by_size"] * 3, "calibration", *["rsum"] * 3]
+    last.append("evaluation")
     assert kinds[-len(last) :] == last
 
 
@@ -95,6 +97,16 @@ async def test_the_figures_are_those_of_the_cosines(tmp_path: Path) -> None:
     best = cosine.argmax(axis=0)
     assert back.r1.value == pytest.approx(np.mean(own[best] == np.arange(PICTURES)))
     assert back.rights == CAPTIONS
+    assert [cut.k for cut in there.cuts] == [1, 5, 10]
+    assert there.cuts[0].precision == there.r1
+    assert there.cuts[1].precision.value == pytest.approx(np.mean(ranks <= 5) / 5)
+    gains = np.where(ranks <= 10, 1 / np.log2(1 + ranks), 0)
+    assert there.cuts[2].ndcg.value == pytest.approx(gains.mean())
+    assert there.curve == pytest.approx([np.mean(1 / ranks)] * 11)
+    assert found.folds == ()
+    (total,) = found.recall_sums
+    recalls = (there.r1, there.r5, there.r10, back.r1, back.r5, back.r10)
+    assert total.value == pytest.approx(100 * sum(each.value for each in recalls))
 
 
 async def test_texts_that_cannot_be_embedded_are_named_and_left_out(tmp_path: Path) -> None:
@@ -125,7 +137,7 @@ async def test_pictures_of_nowhere_fail_with_a_hint(tmp_path: Path) -> None:
     other = tmp_path / "other.token"
     other.write_text("x.jpg#0\ta red thing 0 of kind 0\n")
     async with opened(tmp_path) as engine:
-        request = EvaluateRequest(data=str(other), encoder=ENCODER)
+        request = EvaluateRequest(data=str(other), encoders=(ENCODER,))
         end = await engine.evaluate(request).wait()
     assert isinstance(end, JobFailed)
     assert "none of the 1 pictures" in end.message
@@ -269,13 +281,13 @@ async def test_requests_that_make_no_sense_are_refused(
         ({"language": "fr"}, "not written in 'fr'", "language"),
         ({"queries": "words", "words": Path("/none.txt")}, "cannot be read", "words"),
         ({"queries": "words", "data": "storybook"}, "looked for in captions", "queries"),
-        ({"encoder": "made-up/none"}, "made-up/none", ""),
+        ({"encoders": ("made-up/none",)}, "made-up/none", ""),
     ],
 )
 async def test_a_request_is_refused_before_any_work_with_the_field_at_fault(
     tmp_path: Path, fields: dict[str, object], words: str, field: str
 ) -> None:
-    asked: dict[str, object] = {"data": str(write_data(tmp_path)), "encoder": ENCODER}
+    asked: dict[str, object] = {"data": str(write_data(tmp_path)), "encoders": (ENCODER,)}
     async with opened(tmp_path) as engine:
         await engine.evaluator.check(EvaluateRequest(**asked))  # type: ignore[arg-type]
         with pytest.raises(EngineError, match=words) as caught:
@@ -305,3 +317,82 @@ def test_fusion_ranks_first_what_both_rank_high() -> None:
     scores = fused(one, other)
     assert scores[0, 0] == pytest.approx(1 / 61 + 1 / 63)
     assert scores[0, 1] == pytest.approx(2 / 62)
+
+
+async def test_several_encoders_stand_side_by_side_on_what_both_know(tmp_path: Path) -> None:
+    """The second one knows neither the last picture nor the first caption, and is far noisier."""
+    data = write_data(tmp_path)
+    random = np.random.default_rng(4)
+    for name, left_out in (("p", slice(0, PICTURES - 1)), ("t", slice(1, None))):
+        with np.load(tmp_path / f"{name}.npz") as arrays:
+            keys = [key for key in arrays if key != "vector"]
+            noise = random.standard_normal(arrays["vector"].shape)
+            vectors = unit((arrays["vector"] + 0.25 * noise).astype(np.float32))
+            others = {key: arrays[key][left_out] for key in keys}
+        np.savez(tmp_path / f"{name}2.npz", vector=vectors[left_out], **others)
+    request = EvaluateRequest(
+        data=str(data), encoders=(ENCODER, "other/clip"), swaps=False, resamples=200
+    )
+    async with opened(tmp_path) as engine:
+        imported = ImportRequest(
+            encoder_id="other/clip",
+            pictures=tmp_path / "p2.npz",
+            texts=tmp_path / "t2.npz",
+            root=tmp_path,
+            logit_scale=30.0,
+        )
+        assert isinstance(await engine.import_vectors(imported).wait(), JobFinished)
+        job = engine.evaluate(request)
+        end = await job.wait()
+        assert isinstance(end, JobFinished), end
+        first, second = engine.evaluator.of_job(job.id)
+        assert await engine.evaluator.get(second.id) == second
+        assert [each.encoder for each in await engine.evaluator.heads(9)] == [
+            "other/clip",
+            ENCODER,
+        ]
+    assert end.message.count("evaluation ") == 2
+    assert (first.texts, first.pictures) == (second.texts, second.pictures)
+    assert first.pictures == PICTURES - 1
+    assert first.texts == PICTURES * CAPTIONS - 1
+    assert (first.own_beside, second.own_beside) == ((), second.beside)
+    assert [(each.scorer, each.paired.measure) for each in second.beside] == [
+        (scorer, measure) for scorer in ("cosine", "match") for measure in ("r@1", "r@1", "map")
+    ]
+    for each in second.beside:
+        difference = each.paired.difference
+        assert difference.value == pytest.approx(each.one_value - each.other_value, abs=1e-6)
+        assert difference.low <= difference.value <= difference.high
+    cosine = second.beside[0]
+    assert cosine.other_value == first.retrieval[0].r1.value
+    assert cosine.one_value == second.retrieval[0].r1.value < cosine.other_value
+    assert cosine.paired.p < 0.05
+    lines = [values for kind, values in records(second) if kind == "beside"]
+    assert (lines[0]["one"], lines[0]["other"]) == ("other/clip", ENCODER)
+    assert not [kind for kind, _ in records(first) if kind == "beside"]
+
+
+async def test_an_encoder_that_is_not_here_is_named_before_any_work(tmp_path: Path) -> None:
+    data = write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        request = EvaluateRequest(data=str(data), encoders=(ENCODER, "no/such-clip"))
+        end = await engine.evaluate(request).wait()
+        assert await engine.evaluator.entries() == []
+    assert isinstance(end, JobFailed)
+    assert "no/such-clip" in end.message
+    assert end.hint
+
+
+async def test_several_encoders_need_the_same_words(tmp_path: Path) -> None:
+    request = EvaluateRequest(data=str(write_data(tmp_path)), encoders=("a", "b"), queries="words")
+    async with opened(tmp_path) as engine:
+        with pytest.raises(RequestError, match="which a file has to name"):
+            await engine.evaluator.check(request)
+
+
+def test_what_earlier_versions_asked_of_one_encoder_or_none_is_understood() -> None:
+    for old, new in (("some/clip", ("some/clip",)), (None, ())):
+        values = json.loads(request_to_json(EvaluateRequest(data="x")))
+        del values["encoders"]
+        found = request_from_json(EvaluateRequest, json.dumps({**values, "encoder": old}))
+        assert found == EvaluateRequest(data="x", encoders=new)

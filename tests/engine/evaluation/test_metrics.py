@@ -9,7 +9,8 @@ from sklearn import calibration, metrics
 
 from engine.evaluation.data import SwappedPair
 from engine.evaluation.measure import calibration as calibration_of
-from engine.evaluation.measure import left_out, swap
+from engine.evaluation.measure import folded, left_out, swap
+from engine.evaluation.results import FoldFigures, recall_sums
 from engine.results import FloatArray
 from engine.scoring.metrics import (
     Floats,
@@ -19,6 +20,9 @@ from engine.scoring.metrics import (
     calibration_error,
     curve,
     decide,
+    interpolated_precision,
+    ndcg_at,
+    precision_at,
     rank_queries,
     reliability,
     resampled_auc,
@@ -59,6 +63,85 @@ def test_average_precision_and_reciprocal_rank_equal_scikit_learn() -> None:
     np.testing.assert_allclose(ranked.precision, expected, atol=1e-9, rtol=0)
     assert QUERIES - 1 not in ranked.query
     np.testing.assert_array_equal(ranked.rights, mask.sum(axis=1)[:-1])
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+def test_the_gain_of_the_first_candidates_equals_scikit_learn(k: int) -> None:
+    scores, right = scores_of(8), right_of(8)
+    mask = right.mask(QUERIES, CANDIDATES)
+    ranked = rank_queries(scores, right)
+    expected = [
+        metrics.ndcg_score(mask[query][None], scores[query][None], k=k) for query in ranked.query
+    ]
+    np.testing.assert_allclose(ndcg_at(ranked, k), expected, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+@pytest.mark.parametrize("levels", [0, 4])
+def test_precision_at_k_counts_the_right_ones_among_the_first(k: int, levels: int) -> None:
+    scores, right = scores_of(9, levels=levels), right_of(9)
+    mask = right.mask(QUERIES, CANDIDATES)
+    order = np.argsort(-scores, axis=1, kind="stable")[:-1, :k]
+    expected = np.take_along_axis(mask[:-1], order, axis=1).mean(axis=1)
+    np.testing.assert_allclose(precision_at(rank_queries(scores, right), k), expected, atol=1e-12)
+
+
+def test_the_interpolated_curve_is_the_best_precision_from_each_recall_on() -> None:
+    """Walked down the list once more, candidate by candidate; with tenths that divide evenly."""
+    scores = scores_of(10)
+    counts = [1, 2, 3, 7, 10, 20, 40]
+    pairs = [(q, c) for q, count in enumerate(counts) for c in range(0, 5 * count, 5)]
+    right = RightPairs.of([q for q, _ in pairs], [c for _, c in pairs])
+    found = interpolated_precision(rank_queries(scores, right))
+    mask = right.mask(QUERIES, CANDIDATES)
+    for query, count in enumerate(counts):
+        hits, walked = 0, []
+        for place, candidate in enumerate(np.argsort(-scores[query], kind="stable"), 1):
+            hits += int(mask[query, candidate])
+            walked.append((10 * hits, hits / place))
+        expected = [max(p for tenths, p in walked if tenths >= n * count) for n in range(11)]
+        np.testing.assert_allclose(found[query], expected, atol=1e-12)
+    assert interpolated_precision(rank_queries(scores, RightPairs.of([], []))).shape == (0, 11)
+
+
+def test_folds_are_asked_apart_and_averaged() -> None:
+    """Four pictures of each fold with two texts each; the last two pictures fill no fold."""
+    scores = np.random.default_rng(12).standard_normal((20, 10)).astype(np.float32)
+    right = RightPairs.of(list(range(20)), [text // 2 for text in range(20)])
+    there, back = folded("cosine", scores, right, folds=2, pictures=4)
+    firsts, backs = [], []
+    for first in (0, 4):
+        part = scores[2 * first : 2 * first + 8, first : first + 4]
+        own = np.arange(8) // 2
+        firsts.append([int((part[t] >= part[t, own[t]]).sum()) for t in range(8)])
+        backs.append([min((part[:, p] >= part[t, p]).sum() for t in (2 * p, 2 * p + 1))
+                      for p in range(4)])  # fmt: skip
+    assert there.r1 == pytest.approx(np.mean([np.mean(np.array(some) <= 1) for some in firsts]))
+    assert back.r1 == pytest.approx(np.mean([np.mean(np.array(some) <= 1) for some in backs]))
+    assert there.median_rank == pytest.approx(np.mean([np.median(some) for some in firsts]))
+    assert (there.queries, back.queries, there.r5, back.r10) == (8, 4, 1.0, 1.0)
+    assert folded("cosine", scores, right, folds=3, pictures=4) == ()
+
+
+def test_rsum_adds_the_recalls_of_both_directions_in_percent() -> None:
+    some = [
+        FoldFigures(
+            scorer="cosine",
+            direction=direction,
+            folds=5,
+            pictures=1000,
+            queries=1000,
+            r1=0.5,
+            r5=0.75,
+            r10=value,
+            median_rank=1,
+        )
+        for direction, value in (("text_to_picture", 0.8), ("picture_to_text", 0.9))
+    ]
+    (total,) = recall_sums((), some)
+    assert (total.scorer, total.folds) == ("cosine", 5)
+    assert total.value == pytest.approx(50 + 75 + 80 + 50 + 75 + 90)
+    assert recall_sums((), some[:1]) == ()
 
 
 @pytest.mark.parametrize("k", [1, 5, 10])

@@ -12,11 +12,11 @@ from engine.evaluation.readers import (
     captions_data,
     classes_data,
     read_captions,
-    read_words,
     words_data,
 )
 from engine.evaluation.sources import read_raw, roots_of, scenes_data
 from engine.requests import EvaluateRequest
+from engine.search.word_lists import read_words
 from tests.shared_data import DATA, needs
 
 TOKEN = "a.jpg#0\tA brown dog .\na.jpg#1\tA dog runs .\n\nb.jpg#0\tTwo cats .\n"

@@ -1,11 +1,11 @@
-"""`t2itui compare` over an imported library: tables, JSON lines, sheets."""
+"""`t2itui compare` over an imported library: tables, JSON lines, comparisons."""
 
 import shlex
 from pathlib import Path
 
 import pytest
 
-from engine.comparing.sheet import ComparisonSheet, Description
+from engine.comparing.comparison import ComparisonRequest, Description
 from t2itui.text.shell_commands import compare_command
 from tests.t2itui.cli.conftest import RunCli, json_lines
 
@@ -24,15 +24,15 @@ def test_each_description_and_picture_has_a_line(library: RunCli) -> None:
     assert lines[2]["added"] == "cat"
 
 
-def test_the_table_reads_without_colour_and_a_sheet_is_kept(
+def test_the_table_reads_without_colour_and_the_request_is_kept(
     library: RunCli, tmp_path: Path
 ) -> None:
-    sheet = tmp_path / "s.json"
-    first = library("compare", "00.jpg", "-t", "a dog", "--save", str(sheet), "--offline")
+    request = tmp_path / "s.json"
+    first = library("compare", "00.jpg", "-t", "a dog", "--save", str(request), "--offline")
     assert first.exit_code == 0, first.output
     assert "00.jpg among 40 pictures" in first.stdout
     assert "#" in first.stdout
-    again = library("compare", "--sheet", str(sheet), "-t", "a cat", "--offline")
+    again = library("compare", "--from", str(request), "-t", "a cat", "--offline")
     assert again.exit_code == 0, again.output
     assert "a cat  (+ cat)" in again.stdout
 
@@ -77,10 +77,10 @@ def test_the_command_that_the_app_copies_compares_the_same(library: RunCli) -> N
         Description(text="-t"),
     )
     words = shlex.split(
-        compare_command(None, ComparisonSheet(pictures=("00.jpg",), lines=lines[:3]))
+        compare_command(None, ComparisonRequest(pictures=("00.jpg",), lines=lines[:3]))
     )
     assert words[:2] == ["t2itui", "compare"]
     done = library(*words[1:], "--json", "--offline")
     assert [line["text"] for line in json_lines(done)[1:]] == ["a cat", "a piano", "a dog"]
-    odd = compare_command(None, ComparisonSheet(pictures=("-x.jpg",), lines=lines[3:]))
+    odd = compare_command(None, ComparisonRequest(pictures=("-x.jpg",), lines=lines[3:]))
     assert odd == "t2itui compare -t -t -- -x.jpg"

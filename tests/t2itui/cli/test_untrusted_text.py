@@ -17,6 +17,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from engine.evaluation.results import as_body
+from engine.jobs.codec import request_to_json
+from engine.sheets.prompts import SheetPrompt
+from engine.sheets.request import Axis, SheetRequest
+from engine.states import AxisName
 from t2itui.cli.main import COMMANDS
 from t2itui.text.plain import plain, plain_json
 from tests.engine.matchers import random_matcher
@@ -96,11 +100,20 @@ def plant(home: Path) -> None:
          " library, job_id, seconds, picture_id, created_at)"
          " values (1, 'k', ?, ?, ?, 1, 'fine', '', 90, 1, 900, 0)",
          [EVIL, EVIL, json.dumps(prompt)]),
+        ("insert into sheets (id, created_at, used_at, title, request, size)"
+         " values (1, 0, 0, ?, ?, 2)", [EVIL, request_to_json(hostile_sheet())]),
+        ("insert into sheet_cells (sheet_id, number, generated_id) values (1, ?, 1)", [0]),
     ]  # fmt: skip
     with sqlite3.connect(home / "cache.sqlite3") as db:
         for sql, values in rows:
             db.execute(sql, values)
     db.close()
+
+
+def hostile_sheet() -> SheetRequest:
+    """A sheet whose prompts and axes are hostile."""
+    prompts = tuple(SheetPrompt(prompt=f"{n} {EVIL}", group=EVIL) for n in range(2))
+    return SheetRequest(prompts=prompts, axes=(Axis(name=AxisName.MODEL, values=(EVIL,)),))
 
 
 def evil_picture(folder: Path) -> str:
@@ -128,7 +141,13 @@ INVOCATIONS: dict[str, list[tuple[str, ...]]] = {
         ("compare", f"{EVIL}1.jpg", "-t", "a dog red", "-t", f"text 1 {EVIL}", "--offline"),
         ("compare", f"{EVIL}1.jpg", "-t", "a dog red", "-t", "a dog runs", "--offline"),
         ("compare", f"no{EVIL}.jpg", "-t", "a dog", "--offline"),
-        ("compare", "--sheet", "{evil}", "--offline"),
+        ("compare", "--from", "{evil}", "--offline"),
+    ],
+    "tag": [
+        ("tag", f"{EVIL}1.jpg", "--words", "{evil_words}", "--threshold", "0", "--offline"),
+        ("tag", f"no{EVIL}.jpg", "--offline"),
+        ("tag", "--in", f"/no{EVIL}", "--offline"),
+        ("tag", f"{EVIL}1.jpg", "--words", "{evil}", "--offline"),
     ],
     "train": [("train", f"/no{EVIL}"), ("train", "{folder}", "--encoder", f"no{EVIL}")],
     "eval": [
@@ -147,6 +166,16 @@ INVOCATIONS: dict[str, list[tuple[str, ...]]] = {
         ("generate", "--from", "{evil}", "--model", f"./no{EVIL}"),
         ("generate", "a dog", "--lora", f"no{EVIL}.safetensors"),
         ("generate", "--again", "90"),
+    ],
+    "sheet": [
+        ("sheet", "--list"),
+        ("sheet", "--show", "1"),
+        ("sheet", "--resume", "1"),
+        ("sheet", f"a {EVIL}", "--model", f"./no{EVIL}"),
+        ("sheet", "a dog", "--axis", f"no{EVIL}=1"),
+        ("sheet", "a dog", "--axis", f"scheduler=no{EVIL}"),
+        ("sheet", "--prompts", "{evil}", "--model", f"./no{EVIL}"),
+        ("sheet", "--prompts", f"no{EVIL}"),
     ],
     "library": [
         ("library",),
@@ -221,10 +250,18 @@ def run(
     places = {
         "{evil}": evil_picture(folder),
         "{evil_npz}": str(folder / "e.npz"),
+        "{evil_words}": evil_words(folder),
         "{receipt}": receipt,
     }
     named = [places.get(word, word.replace("{folder}", str(folder))) for word in words]
     return CliRunner().invoke(cli, ["--home", str(home), *named, *(["--json"] if is_json else [])])
+
+
+def evil_words(folder: Path) -> str:
+    """A file of words that have embeddings."""
+    path = folder / "words.txt"
+    path.write_text("".join(f"text {number} {EVIL}\n" for number in range(6)), encoding="utf-8")
+    return str(path)
 
 
 def test_what_is_hostile_was_shown_at_all(
@@ -236,6 +273,7 @@ def test_what_is_hostile_was_shown_at_all(
         ("library", "--painted"): 1, ("models",): 3, ("eval", "--list"): 2,
         ("eval", "--show", "1"): 3, ("label", "--list"): 1, ("generate", "--unfinished"): 1,
         ("history", "{receipt}"): 3, ("search", "a dog red", "--offline"): 3,
+        ("tag", f"{EVIL}1.jpg", "--words", "{evil_words}", "--threshold", "0", "--offline"): 2,
     }  # fmt: skip
     for words, least in shown.items():
         told = run(home, tmp_path, words, False, monkeypatch)

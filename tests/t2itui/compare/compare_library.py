@@ -62,7 +62,7 @@ async def scored(pilot: Pilot[None], screen: CompareScreen) -> None:
 
 
 def texts_of(screen: CompareScreen) -> list[str]:
-    return [line.text for line in screen.sheet.lines]
+    return [line.text for line in screen.request.lines]
 
 
 def drawn(screen: CompareScreen) -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.comparing.sheet import ComparisonSheet, Description
+from engine.comparing.comparison import ComparisonRequest, Description
 from t2itui.screens.compare import editing as edits
 
 
@@ -72,15 +72,15 @@ def test_a_pair_is_made_and_unmade() -> None:
     assert words(edits.changed(found, 0, "x")) == "x4 b4 c5 n5 d"
 
 
-def editing(found: str, pictures: tuple[str, ...] = ("a.jpg",)) -> edits.SheetEditor:
-    """An editor of a sheet that was not empty from the start."""
-    editor = edits.SheetEditor()
-    assert editor.take(ComparisonSheet(pictures=pictures, lines=lines(found)))
+def editing(found: str, pictures: tuple[str, ...] = ("a.jpg",)) -> edits.ComparisonEditor:
+    """An editor of a comparison that was not empty from the start."""
+    editor = edits.ComparisonEditor()
+    assert editor.take(ComparisonRequest(pictures=pictures, lines=lines(found)))
     return editor
 
 
 def test_what_is_written_is_tidied_and_can_be_undone_step_by_step() -> None:
-    editor = edits.SheetEditor()
+    editor = edits.ComparisonEditor()
     assert editor.is_empty and not editor.can_undo and not editor.undo()
     editor.add(0)
     assert not editor.is_empty and editor.draft_index == 0
@@ -90,7 +90,7 @@ def test_what_is_written_is_tidied_and_can_be_undone_step_by_step() -> None:
     assert editor.finish("马")
     assert editor.has_pair(0) and editor.draft_index is None
     assert editor.undo()
-    assert [line.text for line in editor.sheet.lines] == ["a horse"]
+    assert [line.text for line in editor.request.lines] == ["a horse"]
     assert editor.undo() and editor.is_empty and not editor.undo()
 
 
@@ -103,7 +103,7 @@ def test_a_description_is_left_as_it_was_or_goes_without_words(
     editor = editing("a b")
     editor.edit(0)
     assert editor.finish(text) is (after != "a b")
-    assert words(editor.sheet.lines) == after
+    assert words(editor.request.lines) == after
 
 
 def test_a_new_description_that_is_left_again_is_none() -> None:
@@ -119,7 +119,7 @@ def test_a_second_pair_or_one_of_nothing_is_not_begun() -> None:
     editor = editing("a1 b1 c")
     editor.pair(0)
     assert editor.draft_index is None
-    empty = edits.SheetEditor()
+    empty = edits.ComparisonEditor()
     empty.edit(0)
     empty.pair(0)
     assert empty.draft_index is None and not empty.delete(0) and empty.move(0, 1) is None
@@ -127,15 +127,15 @@ def test_a_second_pair_or_one_of_nothing_is_not_begun() -> None:
 
 def test_lines_and_pictures_come_and_go() -> None:
     editor = editing("a b c")
-    assert editor.move(0, 1) == 1 and words(editor.sheet.lines) == "b a c"
+    assert editor.move(0, 1) == 1 and words(editor.request.lines) == "b a c"
     assert editor.move(0, -1) is None, "it stands first"
-    assert editor.delete(2) and words(editor.sheet.lines) == "b a"
+    assert editor.delete(2) and words(editor.request.lines) == "b a"
     assert editor.add_picture("b.jpg") and not editor.add_picture("b.jpg")
-    assert editor.drop_picture(0) and editor.sheet.pictures == ("b.jpg",)
+    assert editor.drop_picture(0) and editor.request.pictures == ("b.jpg",)
     assert editor.drop_picture(0) and not editor.drop_picture(0)
     for _ in range(5):
         assert editor.undo()
-    assert words(editor.sheet.lines) == "a b c" and editor.sheet.pictures == ("a.jpg",)
+    assert words(editor.request.lines) == "a b c" and editor.request.pictures == ("a.jpg",)
 
 
 def test_only_so_many_changes_are_remembered() -> None:

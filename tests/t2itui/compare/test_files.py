@@ -10,9 +10,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from engine.comparing.sheet import ComparisonSheet, Description, load_sheet
+from engine.comparing.comparison import ComparisonRequest, Description, load_request
 from t2itui.screens.common.dialogs import Dialog
-from t2itui.screens.compare.files import AddPicture, ExportComparison, OpenSheet, SaveSheet
+from t2itui.screens.compare.files import (
+    AddPicture,
+    ExportComparison,
+    OpenComparison,
+    SaveComparison,
+)
 from t2itui.widgets.path_input import PathInput
 from tests.t2itui.compare.compare_library import (
     CHINESE,
@@ -58,7 +63,7 @@ async def test_a_picture_is_added_by_name_and_one_that_is_not_there_is_refused(h
         await pilot.press("p")
         command = await fill(pilot, AddPicture, "red_03.png")
         assert command.endswith("compare red_03.png")
-        await until(pilot, lambda: screen.sheet.pictures == ("red_03.png",))
+        await until(pilot, lambda: screen.request.pictures == ("red_03.png",))
         assert "no description yet" in str(screen.what.content)
         await pilot.press("p")
         await fill(pilot, AddPicture, "nowhere.png")
@@ -66,14 +71,14 @@ async def test_a_picture_is_added_by_name_and_one_that_is_not_there_is_refused(h
         told = [each.message for each in pilot.app._notifications]
         assert "nowhere.png is not in the library" in told[-1]
         assert "t2itui index" in told[-1]
-        assert screen.sheet.pictures == ("red_03.png",)
+        assert screen.request.pictures == ("red_03.png",)
 
 
 async def test_a_comparison_is_saved_and_opened_again(home: Path) -> None:
     async with real_app(home).run_test(size=SIZE) as pilot:
         screen = await begun(pilot, ("red_00.png",), (RED, GREEN))
-        screen.editor.sheet = ComparisonSheet(
-            pictures=screen.sheet.pictures,
+        screen.editor.request = ComparisonRequest(
+            pictures=screen.request.pictures,
             lines=(
                 Description(text=RED, pair=1),
                 Description(text=CHINESE, pair=1),
@@ -82,18 +87,18 @@ async def test_a_comparison_is_saved_and_opened_again(home: Path) -> None:
         )
         await pilot.press("S")
         target = Path.cwd() / "mine.json"
-        command = await fill(pilot, SaveSheet, str(target))
+        command = await fill(pilot, SaveComparison, str(target))
         assert "--pair" in command and f"--save {target}" in command
         await until(pilot, target.exists)
-        assert load_sheet(target) == screen.sheet
+        assert load_request(target) == screen.request
         screen.begin(("green_00.png",), (GREEN,))
         await scored(pilot, screen)
         await pilot.press("o")
-        command = await fill(pilot, OpenSheet, str(target))
-        assert command.endswith(f"compare --sheet {target}")
+        command = await fill(pilot, OpenComparison, str(target))
+        assert command.endswith(f"compare --from {target}")
         await until(pilot, lambda: texts_of(screen) == [RED, CHINESE, GREEN])
         await scored(pilot, screen)
-        assert screen.sheet == load_sheet(target)
+        assert screen.request == load_request(target)
 
 
 async def test_a_file_that_is_no_comparison_is_refused(home: Path) -> None:
@@ -101,7 +106,7 @@ async def test_a_file_that_is_no_comparison_is_refused(home: Path) -> None:
         screen = await begun(pilot, ("red_00.png",), (RED,))
         (Path.cwd() / "other.json").write_text("[]")
         await pilot.press("o")
-        await fill(pilot, OpenSheet, str(Path.cwd() / "other.json"))
+        await fill(pilot, OpenComparison, str(Path.cwd() / "other.json"))
         await until(pilot, lambda: bool(pilot.app._notifications))
         assert "is no comparison" in [each.message for each in pilot.app._notifications][-1]
         assert texts_of(screen) == [RED]

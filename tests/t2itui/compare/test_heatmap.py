@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.comparing.sheet import Comparison, Description, DescriptionScores, PictureScores
+from engine.comparing.comparison import Comparison, Description, DescriptionScores, PictureScores
 from engine.states import ScorerKind
 from t2itui.screens.compare.heatmap import GUTTER, FieldKind, first_in_sight, lay_out
 from t2itui.text.heat_table import HeatTable, change_words, digits

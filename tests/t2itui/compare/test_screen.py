@@ -9,8 +9,8 @@ import pytest
 from textual.geometry import Offset
 from textual.widgets import Static
 
+from engine.comparing.comparison import Comparison, ComparisonRequest, Description
 from engine.comparing.known_scenes import example
-from engine.comparing.sheet import Comparison, ComparisonSheet, Description
 from t2itui.graphics.picture import Picture
 from t2itui.screens.compare.pair import PairScreen
 from t2itui.screens.compare.screen import CompareScreen
@@ -81,15 +81,15 @@ async def test_the_example_shows_at_once_and_escape_stops_the_wait_for_its_score
         screen = await shown(pilot)
         assert app.session.engine is not None
 
-        async def never(sheet: ComparisonSheet) -> Comparison:
+        async def never(request: ComparisonRequest) -> Comparison:
             await asyncio.Event().wait()
             raise AssertionError
 
         monkeypatch.setattr(app.session.engine.comparer, "compare", never)
         await app.session.engine.collection.prepare(asked=True)
         await pilot.press("n")
-        await until(pilot, lambda: bool(screen.sheet.lines))
-        assert screen.sheet == example(0)
+        await until(pilot, lambda: bool(screen.request.lines))
+        assert screen.request == example(0)
         assert [line.split()[0] for line in drawn(screen)[1:3]] == ["╭", "╰"]
         await until(pilot, lambda: "esc stops" in str(screen.state.content))
         await until(pilot, lambda: bool(screen.scores.thumbnails))
@@ -97,7 +97,7 @@ async def test_the_example_shows_at_once_and_escape_stops_the_wait_for_its_score
         assert not screen.is_waiting
         assert "stopped" in str(screen.state.content)
         await pilot.press("n")
-        await until(pilot, lambda: screen.sheet == example(1))
+        await until(pilot, lambda: screen.request == example(1))
 
 
 async def test_a_query_and_its_picture_come_from_the_search_screen(home: Path) -> None:
@@ -111,7 +111,7 @@ async def test_a_query_and_its_picture_come_from_the_search_screen(home: Path) -
         screen = app.screen
         assert isinstance(screen, CompareScreen)
         await scored(pilot, screen)
-        assert screen.sheet.pictures == (content.shown.path,)
+        assert screen.request.pictures == (content.shown.path,)
         assert texts_of(screen) == [GREEN]
 
 
@@ -129,7 +129,7 @@ async def test_all_marked_pictures_come_and_stand_side_by_side(home: Path) -> No
         screen = app.screen
         assert isinstance(screen, CompareScreen)
         await scored(pilot, screen)
-        assert screen.sheet.pictures == marked
+        assert screen.request.pictures == marked
         assert texts_of(screen) == [GREEN, RED], "what is taken away is no description"
         heading = drawn(screen)[0]
         assert all(Path(name).name in heading for name in marked)
@@ -167,7 +167,7 @@ async def test_descriptions_are_written_in_place(home: Path, size: tuple[int, in
         await pilot.press("u", "u", "u")
         await scored(pilot, screen)
         assert texts_of(screen) == [RED]
-        assert screen.sheet.lines == (Description(text=RED),)
+        assert screen.request.lines == (Description(text=RED),)
 
 
 async def test_a_pair_is_written_and_moves_together(home: Path) -> None:
@@ -254,7 +254,7 @@ async def test_several_pictures_are_compared_by_either_scorer(home: Path) -> Non
         assert "green_00.png" in str(screen.what.content)
         await pilot.press("P")
         await scored(pilot, screen)
-        assert screen.sheet.pictures == ("red_00.png",)
+        assert screen.request.pictures == ("red_00.png",)
         assert screen.check_action("scorer", ()) is False
 
 

@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.errors import RequestError
+from engine.evaluation.results import EncoderDifference
 from engine.events import JobCancelled, JobFailed, JobFinished, JobNote, JobProgress
 from engine.jobs.codec import request_to_json
 from engine.requests import EvaluateRequest
@@ -56,7 +57,7 @@ async def shown(
 
 def listed(screen: EvaluateScreen) -> list[str]:
     """The lines of the list, as they are drawn."""
-    lines = [screen.sheet.render_line(y).text for y in range(1, len(screen.sheet.rows) + 1)]
+    lines = [screen.listing.render_line(y).text for y in range(1, len(screen.listing.rows) + 1)]
     return [line for line in lines if line.strip()]
 
 
@@ -77,7 +78,7 @@ async def test_evaluations_are_listed_the_newest_first_with_both_scorers(
 ) -> None:
     async with shown(engine, size) as (pilot, screen):
         lines = listed(screen)
-        assert [row.key for row in screen.sheet.rows] == ["3", "2", "1"]
+        assert [row.key for row in screen.listing.rows] == ["3", "2", "1"]
         assert "storybook" in lines[0] and "0.350 0.400" in lines[0] and "0.700 0.750" in lines[0]
         assert "\x1b" not in "".join(lines)
         assert "3 evaluations" in str(screen.query_one("#count", Static).render())
@@ -96,6 +97,11 @@ async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
 ) -> None:
     async with shown(engine, size) as (pilot, screen):
         await pilot.press("right")
+        await until(pilot, lambda: any("c cosine, m match" in plot for plot in plots(screen)))
+        assert "text -> picture: precision by recall" in plots(screen)[0]
+        assert "match   0.700  0.140  0.070" in figures(screen)
+        assert "0.97  0.94" in figures(screen)
+        await pilot.press("right")
         await ready(pilot)
         assert "colour      30  0.900" in figures(screen)
         assert plots(screen) == []
@@ -113,7 +119,7 @@ async def test_the_tabs_show_swaps_routing_calibration_and_what_was_asked(
         assert "match: mean 0.895, drift 0.045" in figures(screen)
         await pilot.press("right")
         await until(pilot, lambda: any("calibration error 0.037" in plot for plot in plots(screen)))
-        await pilot.press("left", "left", "left", "left", "left")
+        await pilot.press(*["left"] * 6)
         await ready(pilot)
         assert "5,000 texts, 1,000 pictures" in figures(screen)
         assert "3 texts are left out" in figures(screen) and "\x1b" not in figures(screen)
@@ -124,14 +130,27 @@ async def test_an_evaluation_of_an_older_version_says_why_it_has_no_sizes(
 ) -> None:
     engine.evaluator.kept = [replace(evaluation(1), by_size=())]
     async with shown(engine) as (pilot, screen):
-        await pilot.press("right", "right", "right")
+        await pilot.press(*["right"] * 4)
         await until(pilot, lambda: "r makes the evaluation again" in figures(screen))
+        assert plots(screen) == []
+
+
+async def test_an_evaluation_of_an_older_version_says_why_it_has_no_curves(
+    engine: EvaluatingEngine,
+) -> None:
+    made = evaluation(1)
+    old = tuple(replace(each, cuts=(), curve=()) for each in made.retrieval)
+    engine.evaluator.kept = [replace(made, retrieval=old)]
+    async with shown(engine) as (pilot, screen):
+        assert "Rsum (r@1 + r@5 + r@10, both ways, of 600)" in figures(screen)
+        await pilot.press("right")
+        await until(pilot, lambda: "drew no precision-recall curves" in figures(screen))
         assert plots(screen) == []
 
 
 async def test_every_plot_has_a_text_form(engine: EvaluatingEngine) -> None:
     async with shown(engine, (120, 36)) as (pilot, screen):
-        await pilot.press("right", "right")
+        await pilot.press("right", "right", "right")
         await until(pilot, lambda: len(plots(screen)) == 2)
         await until(pilot, lambda: all("best" in plot for plot in plots(screen)))
         assert not any(plot.isascii() for plot in plots(screen))
@@ -172,6 +191,23 @@ async def test_two_marked_evaluations_are_compared_the_older_one_first(
         assert "before: 2" in figures(screen)
 
 
+async def test_encoders_of_one_run_stand_side_by_side_in_the_tab_of_changes(
+    engine: EvaluatingEngine,
+) -> None:
+    made = evaluation(1)
+    difference = replace(made.paired[0], one="other/clip", other=made.encoder, measure="r@1")
+    beside = EncoderDifference(
+        scorer="match", one_value=0.634, other_value=0.412, paired=difference
+    )
+    engine.evaluator.kept = [replace(made, beside=(beside,))]
+    async with shown(engine, (120, 36)) as (pilot, screen):
+        await pilot.press("left", "left")
+        await until(pilot, lambda: "beside openai/clip-vit-base-patch32" in figures(screen))
+        told = " ".join(figures(screen).split())
+        assert "match text -> picture, r@1 0.412 0.634 +0.222 +0.202 to +0.242 0.004" in told
+        assert "other/clip" in told
+
+
 async def test_a_third_mark_takes_the_first_one_away(engine: EvaluatingEngine) -> None:
     async with shown(engine) as (pilot, screen):
         await pilot.press("space", "down", "space", "down", "space")
@@ -183,23 +219,23 @@ async def test_the_list_narrows_as_one_types(engine: EvaluatingEngine) -> None:
     async with shown(engine) as (pilot, screen):
         await pilot.press("slash", *"story")
         await ready(pilot)
-        assert [row.key for row in screen.sheet.rows] == ["3", "1"]
+        assert [row.key for row in screen.listing.rows] == ["3", "1"]
         await pilot.press("z")
         await ready(pilot)
-        assert "No evaluation of such data." in screen.sheet.render_line(2).text
+        assert "No evaluation of such data." in screen.listing.render_line(2).text
         await pilot.press("escape")
         await ready(pilot)
-        assert len(screen.sheet.rows) == 3
-        assert screen.focused is screen.sheet
+        assert len(screen.listing.rows) == 3
+        assert screen.focused is screen.listing
 
 
 async def test_the_next_page_comes_at_the_last_line(engine: EvaluatingEngine) -> None:
     engine.evaluator.kept = [evaluation(number) for number in range(1, PAGE + 6)]
     async with shown(engine) as (pilot, screen):
-        assert len(screen.sheet.rows) == PAGE
+        assert len(screen.listing.rows) == PAGE
         await pilot.press("end")
         await ready(pilot)
-        assert len(screen.sheet.rows) == PAGE + 5
+        assert len(screen.listing.rows) == PAGE + 5
 
 
 async def test_deleting_asks_first(engine: EvaluatingEngine) -> None:
@@ -211,7 +247,7 @@ async def test_deleting_asks_first(engine: EvaluatingEngine) -> None:
         )
         await pilot.press("enter")
         await ready(pilot)
-        assert [row.key for row in screen.sheet.rows] == ["2", "1"]
+        assert [row.key for row in screen.listing.rows] == ["2", "1"]
         assert screen.evaluations.marked == []
 
 
@@ -249,12 +285,12 @@ async def test_enter_goes_to_the_figures_and_escape_back(engine: EvaluatingEngin
         assert screen.detail.pane.has_focus
         await pilot.press("end")
         await until(pilot, lambda: screen.detail.pane.scroll_offset.y > 0)
-        await pilot.press("right")
+        await pilot.press("right", "right")
         await until(pilot, lambda: "told apart" in figures(screen))
         assert screen.detail.pane.has_focus
         assert screen.detail.pane.scroll_offset.y == 0
         await pilot.press("escape")
-        assert screen.sheet.has_focus
+        assert screen.listing.has_focus
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -280,7 +316,7 @@ async def test_a_running_evaluation_shows_how_far_it_is_and_its_result_when_it_i
         await pilot.press("r")
         await ready(pilot)
         assert engine.asked == [EvaluateRequest(data="storybook", limit=3)]
-        assert screen.sheet.current is not None and screen.sheet.current.key == "job 1"
+        assert screen.listing.current is not None and screen.listing.current.key == "job 1"
         engine.jobs.tell(
             JobProgress(
                 job_id=1, stage="scoring", done=30, total=120, unit=Unit.TEXTS, rate=9.5, eta_s=42.0
@@ -300,7 +336,7 @@ async def test_a_running_evaluation_shows_how_far_it_is_and_its_result_when_it_i
         made = engine.found(1)
         engine.jobs.tell(JobFinished(job_id=1, message="done", seconds=1.0))
         await ready(pilot)
-        assert [row.key for row in screen.sheet.rows] == ["4", "3", "2", "1"]
+        assert [row.key for row in screen.listing.rows] == ["4", "3", "2", "1"]
         assert screen.current is not None and screen.current.id == made.id
         assert "text -> picture" in figures(screen)
 
@@ -316,7 +352,7 @@ async def test_a_result_that_could_not_be_kept_is_shown_all_the_same(
         await ready(pilot)
         assert "made now" in listed(screen)[0]
         assert "text -> picture" in figures(screen)
-        await pilot.press("right")
+        await pilot.press("right", "right")
         await until(pilot, lambda: "told apart" in figures(screen))
         await pilot.press("d", "space", "s")
         await pilot.pause()
@@ -337,7 +373,7 @@ async def test_x_cancels_and_a_cancelled_evaluation_can_go_on(engine: Evaluating
         await pilot.press("r")
         await ready(pilot)
         assert engine.asked == 2 * [EvaluateRequest(data="storybook", limit=3)]
-        assert [row.key for row in screen.sheet.rows][:2] == ["job 2", "3"]
+        assert [row.key for row in screen.listing.rows][:2] == ["job 2", "3"]
 
 
 async def test_a_failed_evaluation_says_why_and_what_to_do_until_it_is_dismissed(
@@ -352,7 +388,7 @@ async def test_a_failed_evaluation_says_why_and_what_to_do_until_it_is_dismissed
         assert "no text has an embedding" in figures(screen) and "Import." in figures(screen)
         await pilot.press("x")
         await ready(pilot)
-        assert [row.key for row in screen.sheet.rows] == ["3", "2", "1"]
+        assert [row.key for row in screen.listing.rows] == ["3", "2", "1"]
 
 
 async def test_one_that_the_end_of_the_program_cut_off_goes_on_from_the_jobs_screen() -> None:

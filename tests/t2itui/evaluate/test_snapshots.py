@@ -34,7 +34,7 @@ def test_figures_of_retrieval_at_80x24(snap_compare: Compare) -> None:
 def test_routing_drawn_at_120x36(snap_compare: Compare) -> None:
     async def before(pilot: Pilot[None]) -> None:
         screen = await ready(pilot)
-        await pilot.press("right", "right")
+        await pilot.press("right", "right", "right")
         views = list(screen.query(PlotView))[:2]
         await until(pilot, lambda: all("best" in str(view.render()) for view in views))
         await ready(pilot)
@@ -47,7 +47,7 @@ def test_routing_drawn_at_120x36(snap_compare: Compare) -> None:
 def test_routing_by_library_size(snap_compare: Compare, size: tuple[int, int]) -> None:
     async def before(pilot: Pilot[None]) -> None:
         screen = await ready(pilot)
-        await pilot.press("right", "right", "right")
+        await pilot.press(*["right"] * 4)
         view = screen.query(PlotView).first()
         await until(pilot, lambda: "library size" in str(view.render()))
         await ready(pilot)

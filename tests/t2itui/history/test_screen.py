@@ -67,7 +67,7 @@ async def ready(pilot: Pilot[None]) -> HistoryScreen:
 
 
 def listed(screen: HistoryScreen) -> list[str]:
-    return [screen.sheet.render_line(y).text for y in range(1, 1 + len(screen.sheet.rows))]
+    return [screen.listing.render_line(y).text for y in range(1, 1 + len(screen.listing.rows))]
 
 
 async def test_decisions_stand_with_route_and_figures(engine: FakeEngine) -> None:
@@ -89,11 +89,11 @@ async def test_the_list_narrows_as_one_types_and_widens_again(engine: FakeEngine
         await pilot.press(*"zz")
         await ready(pilot)
         assert listed(screen) == []
-        assert "No query with these words." in screen.sheet.render_line(2).text
+        assert "No query with these words." in screen.listing.render_line(2).text
         await pilot.press("escape")
         await ready(pilot)
         assert len(listed(screen)) == 3
-        assert screen.focused is screen.sheet
+        assert screen.focused is screen.listing
 
 
 async def test_a_slash_leads_to_the_filter_and_not_into_it(engine: FakeEngine) -> None:
@@ -172,8 +172,8 @@ async def test_the_next_page_comes_when_the_cursor_reaches_the_last_line(
     app = HostApp(engine, HistoryScreen)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await ready(pilot)
-        assert len(screen.sheet.rows) == PAGE
+        assert len(screen.listing.rows) == PAGE
         await pilot.press("end")
         await ready(pilot)
-        assert len(screen.sheet.rows) == PAGE + 5
-        assert screen.sheet.cursor == PAGE - 1
+        assert len(screen.listing.rows) == PAGE + 5
+        assert screen.listing.cursor == PAGE - 1

@@ -14,7 +14,7 @@ from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.library.controller import LibraryController
 from t2itui.screens.library.state import LibraryTab
 from t2itui.session import Session
-from t2itui.widgets.sheet import Row
+from t2itui.widgets.rows import Row
 from tests.t2itui.fake_library import FakeEngine
 from tests.t2itui.library.test_screen import folder, model
 

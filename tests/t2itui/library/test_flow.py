@@ -24,7 +24,7 @@ from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.screens.library.forms import AddFolder, ImportVectors
 from t2itui.screens.library.screen import LibraryScreen
 from t2itui.session import Session
-from t2itui.widgets.sheet import Sheet
+from t2itui.widgets.rows import RowList
 from tests.t2itui.fakes import answered, search_screen, until
 from tests.t2itui.painted_library import DemoLibrary, paint
 from tests.tiny_models import save_tiny_clip
@@ -81,8 +81,8 @@ def last_job(app: T2ITuiApp) -> Job:
     return app.session.engine.jobs.list()[-1]
 
 
-def lines(sheet: Sheet) -> list[str]:
-    return [sheet.render_line(y).text for y in range(1, 1 + len(sheet.rows))]
+def lines(listing: RowList) -> list[str]:
+    return [listing.render_line(y).text for y in range(1, 1 + len(listing.rows))]
 
 
 async def test_imported_vectors_are_listed_searched_and_replayed_without_a_model(
@@ -105,10 +105,10 @@ async def test_imported_vectors_are_listed_searched_and_replayed_without_a_model
         await until(
             pilot, lambda: "12 pictures" in str(screen.query_one("#counts", Static).content)
         )
-        assert str(painted.folder / "pictures") in lines(screen.sheet)[0]
+        assert str(painted.folder / "pictures") in lines(screen.listing)[0]
         screen.query_one(Tabs).active = "encoders"
-        await until(pilot, lambda: screen.sheet.id == "encoders")
-        mine = next(line for line in lines(screen.sheet) if painted.request.encoder_id in line)
+        await until(pilot, lambda: screen.listing.id == "encoders")
+        mine = next(line for line in lines(screen.listing) if painted.request.encoder_id in line)
         assert mine.split()[1:3] == ["no", "12"]
         assert "label-free" in mine
 
@@ -122,7 +122,7 @@ async def test_imported_vectors_are_listed_searched_and_replayed_without_a_model
         await until(pilot, lambda: isinstance(app.screen, HistoryScreen))
         history = app.screen
         assert isinstance(history, HistoryScreen)
-        await until(pilot, lambda: len(history.sheet.rows) == 1)
+        await until(pilot, lambda: len(history.listing.rows) == 1)
         await until(pilot, lambda: bool(str(history.detail.results.content)))
         assert asked.reason in str(history.detail.summary.content)
         await pilot.press("enter")
@@ -156,18 +156,18 @@ async def test_a_cancelled_job_runs_again_and_the_library_follows_what_happens_o
         jobs = app.screen
         assert isinstance(jobs, JobsScreen)
         await until(pilot, lambda: jobs.current is not None and jobs.current.can_run_again)
-        assert "cancelled" in lines(jobs.sheet)[0]
+        assert "cancelled" in lines(jobs.listing)[0]
         await pilot.press("r")
-        await until(pilot, lambda: len(jobs.sheet.rows) == 2)
+        await until(pilot, lambda: len(jobs.listing.rows) == 2)
         outcome = await ended(pilot, last_job(app))
         assert isinstance(outcome, JobFinished), outcome
-        await until(pilot, lambda: "✔ done" in lines(jobs.sheet)[0])
+        await until(pilot, lambda: "✔ done" in lines(jobs.listing)[0])
         await pilot.press("escape")
 
         await until(pilot, lambda: app.screen is screen)
         await until(pilot, lambda: "6 pictures" in str(screen.query_one("#counts", Static).content))
-        assert len(screen.query_one("#failures", Sheet).rows) == 1
-        assert "bad.jpg" in screen.query_one("#failures", Sheet).rows[0].key
+        assert len(screen.query_one("#failures", RowList).rows) == 1
+        assert "bad.jpg" in screen.query_one("#failures", RowList).rows[0].key
 
         (folder / "bad.jpg").unlink()
         next(folder.iterdir()).unlink()
@@ -175,8 +175,8 @@ async def test_a_cancelled_job_runs_again_and_the_library_follows_what_happens_o
         assert app.session.engine is not None
         request = IndexRequest(folders=(folder,), encoder=str(small_clip))
         assert isinstance(await ended(pilot, app.session.engine.index(request)), JobFinished)
-        await until(pilot, lambda: len(screen.query_one("#vanished", Sheet).rows) == 1)
-        assert len(screen.query_one("#failures", Sheet).rows) == 0
+        await until(pilot, lambda: len(screen.query_one("#vanished", RowList).rows) == 1)
+        assert len(screen.query_one("#failures", RowList).rows) == 0
 
 
 def farm(folder: Path, painted: DemoLibrary) -> Path:

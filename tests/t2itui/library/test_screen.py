@@ -16,7 +16,7 @@ from t2itui.screens.library.forms import AddFolder, ImportVectors
 from t2itui.screens.library.screen import LibraryScreen
 from t2itui.widgets.key_line import KeyLine
 from t2itui.widgets.path_input import PathInput
-from t2itui.widgets.sheet import Sheet
+from t2itui.widgets.rows import RowList
 from tests.t2itui.fake_library import FakeEngine, HostApp, settled
 
 CLIP = "openai/clip-vit-base-patch32"
@@ -56,9 +56,9 @@ async def ready(pilot: Pilot[None]) -> LibraryScreen:
     return await settled(pilot, LibraryScreen, rounds=1)
 
 
-def drawn(sheet: Sheet) -> list[str]:
-    """The lines of a sheet as they stand on the screen."""
-    return [sheet.render_line(y).text for y in range(sheet.size.height)]
+def drawn(listing: RowList) -> list[str]:
+    """The lines of a listing as they stand on the screen."""
+    return [listing.render_line(y).text for y in range(listing.size.height)]
 
 
 def words(screen: LibraryScreen, selector: str) -> str:
@@ -69,7 +69,7 @@ async def test_folders_stand_with_their_counts_and_the_totals_above(engine: Fake
     app = HostApp(engine, LibraryScreen)
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await ready(pilot)
-        lines = drawn(screen.sheet)
+        lines = drawn(screen.listing)
         assert lines[1].split()[:4] == ["/farm", "1,200", "1", "2"]
         assert "no full scan" in lines[2]
         assert words(screen, "#counts") == (
@@ -86,8 +86,8 @@ async def test_failures_stand_with_their_reason_and_without_control_characters(
         screen = await ready(pilot)
         await pilot.press("right")
         await pilot.pause()
-        assert screen.sheet.id == "failures"
-        line = drawn(screen.sheet)[1]
+        assert screen.listing.id == "failures"
+        line = drawn(screen.listing)[1]
         assert "bad.jpg" in line and "not a picture" in line
         assert "\x1b" not in line + words(screen, "#row")
 
@@ -98,7 +98,7 @@ async def test_a_click_on_a_tab_shows_its_table(engine: FakeEngine) -> None:
         screen = await ready(pilot)
         await pilot.click("Tab#encoders")
         await pilot.pause()
-        lines = drawn(screen.sheet)
+        lines = drawn(screen.listing)
         assert lines[1].split()[:3] == [CLIP, "no", "-"]
         assert lines[2].split()[:3] == ["small", "yes", "1,234"]
         assert "label-free" in lines[2]
@@ -276,7 +276,7 @@ async def test_forgetting_a_folder_asks_first(engine: FakeEngine) -> None:
         await pilot.press("enter")
         await ready(pilot)
         assert engine.library.forgotten == [Path("/farm")]
-        assert "/farm" not in drawn(screen.sheet)[1]
+        assert "/farm" not in drawn(screen.listing)[1]
 
 
 async def test_a_cache_that_cannot_be_written_is_said_with_what_to_do(engine: FakeEngine) -> None:
@@ -293,7 +293,7 @@ async def test_a_cache_that_cannot_be_written_is_said_with_what_to_do(engine: Fa
         await ready(pilot)
         (notice,) = app._notifications
         assert (notice.message, notice.severity) == ("the cache is read-only\nchmod it", "error")
-        assert "/farm" in drawn(screen.sheet)[1]
+        assert "/farm" in drawn(screen.listing)[1]
 
 
 async def test_a_missing_encoder_is_downloaded_and_a_present_one_is_not(
@@ -375,7 +375,7 @@ async def test_the_figures_follow_when_a_job_has_ended(engine: FakeEngine) -> No
         engine.library.all_folders.append(folder("/barn", 5))
         engine.jobs.tell(JobFinished(job_id=job.id, message="5 pictures.", seconds=1.0))
         await ready(pilot)
-        assert "/barn" in drawn(screen.sheet)[3]
+        assert "/barn" in drawn(screen.listing)[3]
         assert "1,239 pictures" in words(screen, "#counts")
 
 

@@ -287,3 +287,26 @@ async def test_keys_typed_in_full_width_do_what_the_plain_ones_do() -> None:
         assert (listing.scorer, listing.threshold) == ("cosine", 0.51)
         await type_wide(pilot, "／ａ")
         assert line.has_focus and line.value == "a dogａ"
+
+
+async def test_the_words_that_are_true_of_a_picture_stand_in_its_detail_once_they_are_asked() -> (
+    None
+):
+    engine = FakeEngine(60)
+    engine.searcher.tagger.words = ("horse", "\x1b[31mmeadow")
+    app = fake_app(engine, start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await answered(pilot)
+        facts = screen.results.detail.query_one("#facts", Static)
+        assert "shows" not in words(facts)
+        await pilot.press("T")
+        await until(pilot, lambda: "shows horse 0.93, " in words(facts))
+        assert "\x1b" not in words(facts)
+        engine.searcher.tagger.words = ()
+        await pilot.press("right")
+        await until(pilot, lambda: "shows no word of the list" in words(facts))
+        await pilot.press("Y")
+        assert pilot.app.clipboard.startswith("t2itui tag --encoder ")
+        content = screen.results.content
+        assert content is not None
+        assert pilot.app.clipboard.endswith(f" --threshold 0.5 -- {content.shown.path}")

@@ -100,7 +100,7 @@ async def test_help_says_in_which_state_keys_mean_what() -> None:
         sections = gather(await answered(pilot))
         assert next(iter(sections)) == "This answer, outside of the query line"
         assert "In the query line" in sections
-        assert "Everywhere but in a line of text; F1 to F7 there too" in sections
+        assert "Everywhere but in a line of text; F1 to F8 there too" in sections
         await pilot.press("j")
         await until(pilot, lambda: isinstance(app.screen, JobsScreen))
         cancels = [

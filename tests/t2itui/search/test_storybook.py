@@ -205,8 +205,8 @@ async def test_the_library_screen_leaves_it_out_and_takes_it_back(tmp_path: Path
         screen = app.screen
         assert isinstance(screen, LibraryScreen)
         await until(pilot, lambda: screen.state is not None and bool(screen.state.folders))
-        assert screen.sheet.current is not None
-        assert screen.sheet.current.cells[0] == "storybook (built in)"
+        assert screen.listing.current is not None
+        assert screen.listing.current.cells[0] == "storybook (built in)"
         assert not screen.check_action("rescan_all", ()), "what is built in needs no rescan"
         assert " All " not in str(screen.query_one(KeyLine).render())
         await pilot.press("b")

@@ -13,6 +13,7 @@ from t2itui.text.plots import (
     lettered,
     loss_plot,
     plot_lines,
+    precision_recall_plots,
     reliability_plot,
     routing_plots,
     size_plots,
@@ -109,3 +110,13 @@ def test_library_sizes_are_named_where_they_are_and_each_scorer_has_its_letter()
 def test_one_size_makes_no_curve() -> None:
     (first, *_) = evaluation(1).by_size
     assert size_plots([replace(first, points=first.points[:1])]) == ()
+
+
+def test_scorers_that_begin_alike_have_letters_of_their_own() -> None:
+    there = evaluation(1).retrieval[0]
+    some = [replace(there, scorer=name) for name in ("match", "maxsim", "matcher", "mm")]
+    (plot,) = precision_recall_plots(some)
+    assert [curve.letter for curve in plot.curves] == ["m", "a", "t", "3"]
+    assert plot.across == "recall (m match, a maxsim, t matcher, 3 mm)"
+    assert plot.curves[0].points[-1] == (1.0, there.curve[-1])
+    assert plot.bounds[0] == pytest.approx(0.4)

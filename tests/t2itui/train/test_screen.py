@@ -83,7 +83,7 @@ def last_job(screen: TrainScreen) -> Job:
 
 
 def rows(screen: TrainScreen) -> list[str]:
-    return [screen.sheet.render_line(y + 1).text for y in range(len(screen.sheet.rows))]
+    return [screen.listing.render_line(y + 1).text for y in range(len(screen.listing.rows))]
 
 
 def report(screen: TrainScreen) -> str:
@@ -115,7 +115,7 @@ async def test_without_matchers_the_screen_says_what_they_are_and_which_match_is
         screen = await train_screen(pilot)
         assert in_force(screen) == "match of clip: no matcher (label-free)"
         assert "n trains one" in report(screen)
-        assert "n trains one" in screen.sheet.empty
+        assert "n trains one" in screen.listing.empty
         assert not screen.check_action("delete", ())
         await pilot.press("y")
         assert app.clipboard.endswith(" models")
@@ -203,7 +203,7 @@ async def test_a_training_is_followed_kept_exported_deleted_and_taken_in_again(
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         assert f"models remove {kept.id}" in str(app.screen.query_one("#command", Static).content)
         await pilot.press("enter")
-        await until(pilot, lambda: not screen.sheet.rows)
+        await until(pilot, lambda: not screen.listing.rows)
         assert "label-free" in in_force(screen)
 
         await pilot.press("i")
@@ -238,7 +238,7 @@ async def test_a_cancelled_training_says_that_r_goes_on_and_does(
         await pilot.press("r")
         again = last_job(screen)
         assert again is not job
-        await until(pilot, lambda: len(screen.sheet.rows) == 1 and screen.training is not None)
+        await until(pilot, lambda: len(screen.listing.rows) == 1 and screen.training is not None)
         assert screen.training is not None
         assert screen.training.is_active, "the stopped one is this one now"
         await pilot.press("x")
@@ -305,7 +305,7 @@ async def test_the_report_of_a_matcher_made_elsewhere_is_what_its_maker_measured
         await pilot.press("tab", "tab", "d")
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         await pilot.press("escape")
-        assert len(screen.sheet.rows) == 2
+        assert len(screen.listing.rows) == 2
 
 
 async def test_a_matcher_that_was_kept_wrongly_once_is_shown_with_its_reason_and_deleted(

@@ -116,8 +116,15 @@ def load_latents(folder: Path) -> Tensor:
         if len(found) == len(renderings):
             return found
     latents = encode_all(renderings, load_code(folder))
-    save_file({"latents": latents}, path)
+    _save({"latents": latents}, path)
     return latents
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write a file whole or not at all, so that a run that was stopped can go on."""
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial)
+    partial.replace(path)
 
 
 @click.command()
@@ -128,7 +135,7 @@ def main(folder: Path) -> None:
     if not (folder / FILE).exists():
         numbers = np.arange(min(FITTED, len(renderings)))
         code = fit_code(renderings.pick(numbers), renderings.coverage[numbers])
-        save_file({"mean": code.mean, "into": code.into, "back": code.back}, folder / FILE)
+        _save({"mean": code.mean, "into": code.into, "back": code.back}, folder / FILE)
     latents = load_latents(folder)
     deviation = latents[:2000].float().std((0, 2, 3))
     click.echo(f"{len(latents)} latents, deviations {deviation[0]:.2f} to {deviation[-1]:.2f}")

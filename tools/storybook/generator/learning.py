@@ -7,7 +7,6 @@ a run that was stopped goes on as if it had not been, on whatever device.
 import json
 import time
 from dataclasses import dataclass, field
-from math import cos, pi
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tools.storybook.optimising import Averages, Muon, load_checkpoint, save_checkpoint
+from tools.storybook.optimising import (
+    Averages,
+    Muon,
+    learning_rate_factor,
+    load_checkpoint,
+    save_checkpoint,
+)
+from tools.storybook.progress import Progress
 
 MUON_RATE = 4.0
 """How much faster than the rest the matrices inside a network learn where Muon moves them."""
@@ -42,6 +48,7 @@ class Plan:
     """Where the run ends; the rate falls over the last part."""
     batch: int
     rate: float
+    unit: str = "pictures"
     device: str = "cpu"
     muon: bool = True
     warm_steps: int = 100
@@ -63,6 +70,7 @@ class Learner:
     optimizers: list[torch.optim.Optimizer]
     averages: Averages
     extras: dict[str, Stateful]
+    progress: Progress
     step: int = 0
     samples: int = 0
     seconds: float = 0.0
@@ -110,6 +118,7 @@ class Learner:
         now = self.clock()
         self.seconds += now - self._last
         self._last = now
+        self.progress.at(self.samples)
         return float(loss.detach())
 
     def save_if_due(self) -> bool:
@@ -145,11 +154,7 @@ class Learner:
 
 def rate_at(share: float, step: int, plan: Plan) -> float:
     """The learning rate's factor: warm-up, level, cosine at the end."""
-    warm = min(1.0, (step + 1) / plan.warm_steps)
-    if share < plan.level_share:
-        return warm
-    fallen = min(1.0, (share - plan.level_share) / (1 - plan.level_share))
-    return warm * (0.02 + 0.98 * (1 + cos(pi * fallen)) / 2)
+    return learning_rate_factor(share, step, warm_up=plan.warm_steps, falls_from=plan.level_share)
 
 
 def make_optimizers(module: nn.Module, plan: Plan) -> list[torch.optim.Optimizer]:
@@ -170,15 +175,17 @@ def open_learner(plan: Plan, module: nn.Module, extras: dict[str, Stateful]) -> 
     """Start a run, or go on with the one in the folder."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     module.to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    state = load_checkpoint(plan.folder / f"{plan.name}.pt")
+    done = 0 if state is None else state["samples"]
     learner = Learner(
         plan=plan,
         module=module,
         optimizers=make_optimizers(module, plan),
         averages=Averages(module, plan.decay),
         extras=extras,
+        progress=Progress(plan.pictures, plan.unit, done=done),
     )
     learner._last = learner.clock()
-    state = load_checkpoint(plan.folder / f"{plan.name}.pt")
     if state is not None:
         module.load_state_dict(state["module"])
         for optimizer, saved in zip(learner.optimizers, state["optimizers"], strict=True):

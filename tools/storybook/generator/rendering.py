@@ -6,6 +6,7 @@ drawing gives the same latents, moved. What is left to chance is one of a few sc
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 import numpy as np
@@ -58,7 +59,7 @@ class Layer:
 def render_fixed(scene: Scene, *, with_animal: bool = True) -> Image.Image:
     """The rendering of a scene of one animal, or of what it leaves behind; SIDE x SIDE, RGB."""
     side = SIDE * SUPERSAMPLE
-    image = sky_image(scene.time, side, HORIZON[scene.place])
+    image = _scenery(scene.place, scene.time, scene.seed % SCENERIES).copy()
     for layer in _layers(scene, with_animal):
         rim = RIM if layer.animal and scene.time == "night" else None
         draw_sketch(image, layer.sketch, layer.frame(side), rim)
@@ -78,23 +79,26 @@ def coverage(scene: Scene, cells: int) -> Pixels:
     return np.asarray(labels.resize((cells, cells), Image.Resampling.BOX), dtype=np.uint8)
 
 
+@lru_cache(maxsize=128)
+def _scenery(place: str, time: str, number: int) -> Image.Image:
+    """Sky and place, SUPERSAMPLE times larger; shared, so leave it as it is."""
+    side = SIDE * SUPERSAMPLE
+    image = sky_image(time, side, HORIZON[place])
+    sky = sketch_sky(Random(f"sky:{number}"), time, HORIZON[place])
+    ground = sketch_place(Random(f"scenery:{number}"), place)
+    for sketch in (sky, lit_sketch(ground, time, scenery=True)):
+        draw_sketch(image, sketch, Layer(sketch=sketch).frame(side))
+    return image
+
+
 def _layers(scene: Scene, with_animal: bool) -> list[Layer]:
-    """Everything in front of the sky, back to front."""
-    number = scene.seed % SCENERIES
+    """Everything in front of the scenery, back to front."""
     animal = scene.animals[0]
     prop = sketch_prop(scene.prop, PROP_SPOTS[animal.position])
     far = scene.prop in BEHIND
     lit = Layer(sketch=lit_sketch(prop, scene.time, scenery=far))
-    layers = [
-        Layer(sketch=sketch_sky(Random(f"sky:{number}"), scene.time, HORIZON[scene.place])),
-        Layer(
-            sketch=lit_sketch(
-                sketch_place(Random(f"scenery:{number}"), scene.place), scene.time, scenery=True
-            )
-        ),
-    ]
     own = _animal_layers(animal, scene) if with_animal else []
-    return [*layers, lit, *own] if far else [*layers, *own, lit]
+    return [lit, *own] if far else [*own, lit]
 
 
 def _animal_layers(animal: Animal, scene: Scene) -> list[Layer]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engine.storybook.scenes import Scene
 from tools.storybook.generator.rendering import SIDE, Pixels, coverage, render_fixed
 from tools.storybook.optimising import DEFAULT_FOLDER
+from tools.storybook.progress import Progress
 from tools.storybook.sampling import sample_scene
 
 FOLDER = DEFAULT_FOLDER / "generator96"
@@ -87,10 +88,13 @@ def main(folder: Path, shards: int) -> None:
     """Render the shards that are missing."""
     target = folder / "renderings"
     target.mkdir(parents=True, exist_ok=True)
-    for number in range(shards):
-        if not (target / f"{number:04d}-pixels.npy").exists():
-            write_shard(target, number)
-            click.echo(f"shard {number + 1} of {shards}")
+    missing = [
+        number for number in range(shards) if not (target / f"{number:04d}-pixels.npy").exists()
+    ]
+    progress = Progress(shards * SHARD, "renderings", done=(shards - len(missing)) * SHARD)
+    for left, number in zip(reversed(range(len(missing))), missing, strict=True):
+        write_shard(target, number)
+        progress.at((shards - left) * SHARD)
 
 
 if __name__ == "__main__":

@@ -164,6 +164,7 @@ def main(
         folder=folder,
         name="tower",
         pictures=texts,
+        unit="texts",
         batch=batch,
         rate=rate,
         minutes=minutes,

@@ -8,7 +8,7 @@ from typing import cast
 
 from engine.engine import Engine
 from engine.errors import T2IError
-from engine.results import Receipt, SearchResult
+from engine.results import PictureTags, Receipt, SearchResult
 from t2itui.graphics.detection import Graphics, GraphicsProtocol
 from t2itui.screens.search.card import CardContent
 from t2itui.screens.search.listing import Listing
@@ -38,6 +38,7 @@ class FakeResults:
     receipts: list[Receipt | None] = field(default_factory=list)
     labels: dict[int, bool] = field(default_factory=dict)
     marked: frozenset[int] = frozenset()
+    tags: PictureTags | None = None
 
     @property
     def selected(self) -> int | None:
@@ -56,6 +57,9 @@ class FakeResults:
 
     def show_labels(self, labels: Mapping[int, bool]) -> None:
         self.labels = dict(labels)
+
+    def show_tags(self, tags: PictureTags | None) -> None:
+        self.tags = tags
 
     def show_selection(self, picture_ids: frozenset[int]) -> None:
         self.marked = picture_ids

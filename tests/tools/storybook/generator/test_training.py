@@ -239,14 +239,3 @@ def test_the_pipeline_reads_states_as_the_unet_was_taught(exported: Path) -> Non
     assert states.shape == (2, pipe.tokenizer.model_max_length, WIDTH)
     assert pipe.unet.config.cross_attention_dim == WIDTH
     assert build_unet(WIDTH).config.sample_size == pipe.unet.config.sample_size
-
-
-def test_one_command_runs_every_stage_with_options_that_it_takes(tmp_path: Path) -> None:
-    from tools.storybook.generator.__main__ import stages
-
-    found = stages(tmp_path, tmp_path / "out", "cpu", 7)
-    for command, options in found:
-        context = command.make_context("x", list(options), resilient_parsing=False)
-        assert context.params["folder"] == tmp_path
-    names = [command.callback.__module__.rsplit(".")[-1] for command, _ in found]
-    assert names == ["shards", "latents", "tower", "unet", "decoder", "decoder", "export"]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from engine import disk
 from engine.collections import BUILT_IN
-from engine.errors import EngineError, RequestError
-from engine.files import replaced
+from engine.errors import RequestError
+from engine.files import write_text
 from engine.states import ScorerKind
 from engine.untrusted.documents import finite_number, parse_object, read_bytes
 from engine.untrusted.values import read_as
@@ -29,7 +29,7 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonSheet:
+class ComparisonRequest:
     """Pictures and descriptions to compare."""
 
     pictures: tuple[str, ...]
@@ -103,7 +103,7 @@ class SwapResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A sheet with its scores."""
+    """A comparison with its scores."""
 
     pictures: tuple[str, ...]
     encoder: str
@@ -115,32 +115,23 @@ class Comparison:
     swaps: tuple[SwapResult, ...] = ()
 
 
-def save_sheet(sheet: ComparisonSheet, path: Path) -> None:
-    """Write a sheet as JSON. Raises EngineError where it cannot be written."""
-    values = {"version": VERSION, **asdict(sheet)}
+def save_request(request: ComparisonRequest, path: Path) -> None:
+    """Write a comparison as JSON. Raises EngineError where it cannot be written."""
+    values = {"version": VERSION, **asdict(request)}
     write_text(path, json.dumps(values, ensure_ascii=False, indent=1) + "\n")
 
 
-def load_sheet(path: Path) -> ComparisonSheet:
-    """Read a sheet. Raises RequestError where the file is none, or a newer program's."""
+def load_request(path: Path) -> ComparisonRequest:
+    """Read a comparison. Raises RequestError where the file is none, or a newer program's."""
     try:
         values = parse_object(read_bytes(path), with_names=True)
         if finite_number(values["version"]) > VERSION:
             raise RequestError(f"{path} was written by a newer version of t2itui")
-        return read_as(ComparisonSheet, values)
+        return read_as(ComparisonRequest, values)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RequestError(
             f"{path} is no comparison: {error}", hint="t2itui compare --save FILE writes one."
         ) from error
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, whole or not at all. Raises EngineError where it cannot be written."""
-    try:
-        with replaced(path) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise EngineError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def long_name(name: str) -> str:

@@ -1,10 +1,10 @@
-"""The sheet: many rows, few drawn, fitted to the width."""
+"""The listing: many rows, few drawn, fitted to the width."""
 
 import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
-from t2itui.widgets.sheet import Column, LazyRows, Row, Sheet, column_widths, fit
+from t2itui.widgets.rows import Column, LazyRows, Row, RowList, column_widths, fit
 
 COLUMNS = (
     Column(title="path", width=10, share=1, keep_end=True),
@@ -13,17 +13,17 @@ COLUMNS = (
 )
 
 
-class SheetApp(App[None]):
-    """A sheet and nothing else."""
+class ListApp(App[None]):
+    """A listing and nothing else."""
 
     def __init__(self) -> None:
         super().__init__()
         self.chosen: list[str] = []
 
     def compose(self) -> ComposeResult:
-        yield Sheet(COLUMNS, empty="Nothing here.")
+        yield RowList(COLUMNS, empty="Nothing here.")
 
-    def on_sheet_chosen(self, message: Sheet.Chosen) -> None:
+    def on_row_list_chosen(self, message: RowList.Chosen) -> None:
         self.chosen.append(message.row.key)
 
 
@@ -33,7 +33,7 @@ def rows(count: int) -> list[Row]:
     ]
 
 
-def test_a_narrow_sheet_drops_the_column_of_least_worth_and_a_wide_one_gives_to_the_path() -> None:
+def test_a_narrow_list_drops_the_column_of_least_worth_and_a_wide_one_gives_to_the_path() -> None:
     assert column_widths(COLUMNS, 60) == (34, 6, 16)
     assert column_widths(COLUMNS, 30) == (22, 6, 0)
 
@@ -59,43 +59,43 @@ async def test_of_a_hundred_thousand_rows_only_those_in_sight_are_made() -> None
         made.append(index)
         return Row(key=str(index), cells=(f"/p/{index}", str(index), "today"))
 
-    app = SheetApp()
+    app = ListApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        sheet = app.query_one(Sheet)
-        sheet.show(LazyRows([str(index) for index in range(100_000)], make))
+        listing = app.query_one(RowList)
+        listing.show(LazyRows([str(index) for index in range(100_000)], make))
         await pilot.press("end")
         await pilot.pause()
-        assert sheet.current is not None and sheet.current.key == "99999"
-        assert "/p/99999" in sheet.render_line(sheet.size.height - 1).text
-        assert sheet.render_line(0).text.split() == ["path", "count", "when"]
+        assert listing.current is not None and listing.current.key == "99999"
+        assert "/p/99999" in listing.render_line(listing.size.height - 1).text
+        assert listing.render_line(0).text.split() == ["path", "count", "when"]
         assert set(made) <= {*range(24), *range(100_000 - 24, 100_000)}
 
 
 async def test_the_cursor_stays_on_its_row_when_rows_come_before_it() -> None:
-    app = SheetApp()
+    app = ListApp()
     async with app.run_test() as pilot:
-        sheet = app.query_one(Sheet)
-        sheet.show(rows(5)[2:])
+        listing = app.query_one(RowList)
+        listing.show(rows(5)[2:])
         await pilot.press("down")
-        assert sheet.current is not None and sheet.current.key == "3"
-        sheet.show(rows(5))
-        assert sheet.current is not None and sheet.current.key == "3"
+        assert listing.current is not None and listing.current.key == "3"
+        listing.show(rows(5))
+        assert listing.current is not None and listing.current.key == "3"
 
 
 async def test_a_click_moves_the_cursor_and_a_second_one_chooses() -> None:
-    app = SheetApp()
+    app = ListApp()
     async with app.run_test() as pilot:
-        sheet = app.query_one(Sheet)
-        sheet.show(rows(5))
+        listing = app.query_one(RowList)
+        listing.show(rows(5))
         await pilot.pause()
-        await pilot.click(Sheet, offset=(3, 3))
-        assert sheet.cursor == 2 and app.chosen == []
-        await pilot.click(Sheet, offset=(3, 3))
+        await pilot.click(RowList, offset=(3, 3))
+        assert listing.cursor == 2 and app.chosen == []
+        await pilot.click(RowList, offset=(3, 3))
         await pilot.pause()
         assert app.chosen == ["2"]
 
 
-async def test_an_empty_sheet_says_what_would_stand_there() -> None:
-    app = SheetApp()
+async def test_an_empty_list_says_what_would_stand_there() -> None:
+    app = ListApp()
     async with app.run_test():
-        assert "Nothing here." in app.query_one(Sheet).render_line(2).text
+        assert "Nothing here." in app.query_one(RowList).render_line(2).text

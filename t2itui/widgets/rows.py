@@ -1,4 +1,4 @@
-"""How a sheet divides its width among columns and fits untrusted text into cells."""
+"""How a list divides its width among columns and fits untrusted text into cells."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ELLIPSIS = "…"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a sheet; a share of 0 keeps it at its width."""
+    """A column of a list; a share of 0 keeps it at its width."""
 
     title: str
     width: int
@@ -39,7 +39,7 @@ class Column:
     keep_end: bool = False
     """Cut at the start, as paths are: their end tells them apart."""
     priority: int = 0
-    """Columns with the highest number go first when the sheet is narrow; 0 never goes."""
+    """Columns with the highest number go first when the list is narrow; 0 never goes."""
 
 
 def column_widths(columns: Sequence[Column], width: int) -> tuple[int, ...]:
@@ -89,7 +89,7 @@ def fit(text: str, width: int, *, right: bool = False, keep_end: bool = False) -
 
 
 def lay_out(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
-    """Return one line of the sheet."""
+    """Return one line of the list."""
     return (" " * GAP).join(
         fit(cell, width, right=column.right, keep_end=column.keep_end)
         for cell, column, width in zip(cells, columns, widths, strict=True)
@@ -99,16 +99,16 @@ def lay_out(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[in
 
 TONES = {
     "muted": "rows--muted",
-    "good": "sheet--good",
+    "good": "row-list--good",
     "warning": "rows--warning",
-    "bad": "sheet--bad",
+    "bad": "row-list--bad",
 }
 """The component whose colours a row of each tone has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of a sheet."""
+    """One line of a list."""
 
     key: str
     cells: tuple[str, ...]
@@ -197,22 +197,22 @@ class Rows(ScrollView, can_focus=True):
         return index if y > 0 and index < self.row_count else None
 
 
-class Sheet(Rows):
+class RowList(Rows):
     """Shows rows under a heading, with one row under the cursor."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "sheet--hover",
-        "sheet--good",
-        "sheet--bad",
+        "row-list--hover",
+        "row-list--good",
+        "row-list--bad",
     }
     DEFAULT_CSS = """
-    Sheet {
-        & > .sheet--hover { background: $block-hover-background; }
-        & > .sheet--good { color: $text-success; }
-        & > .sheet--bad { color: $text-error; }
+    RowList {
+        & > .row-list--hover { background: $block-hover-background; }
+        & > .row-list--good { color: $text-success; }
+        & > .row-list--bad { color: $text-error; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = bindings("sheet")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("rows")
 
     cursor: reactive[int] = reactive(0)
     """Index of the row under the cursor; 0 also while there is none."""
@@ -221,26 +221,26 @@ class Sheet(Rows):
     class Highlighted(Message):
         """The cursor came to another row, or the rows changed; None where there is none."""
 
-        def __init__(self, sheet: Sheet, row: Row | None) -> None:
-            self.sheet = sheet
+        def __init__(self, row_list: RowList, row: Row | None) -> None:
+            self.row_list = row_list
             self.row = row
             super().__init__()
 
         @property
-        def control(self) -> Sheet:
-            return self.sheet
+        def control(self) -> RowList:
+            return self.row_list
 
     class Chosen(Message):
         """Enter or a second click on the row under the cursor."""
 
-        def __init__(self, sheet: Sheet, row: Row) -> None:
-            self.sheet = sheet
+        def __init__(self, row_list: RowList, row: Row) -> None:
+            self.row_list = row_list
             self.row = row
             super().__init__()
 
         @property
-        def control(self) -> Sheet:
-            return self.sheet
+        def control(self) -> RowList:
+            return self.row_list
 
     def __init__(self, columns: Sequence[Column], *, empty: str, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -323,7 +323,7 @@ class Sheet(Rows):
         if index == self.cursor:
             return style + self.get_component_rich_style("rows--cursor")
         if index == self.hovered:
-            return style + self.get_component_rich_style("sheet--hover", partial=True)
+            return style + self.get_component_rich_style("row-list--hover", partial=True)
         return style
 
     def on_mouse_move(self, event: events.MouseMove) -> None:

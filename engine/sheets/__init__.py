@@ -1,0 +1,1 @@
+"""Prompt sheets: every prompt painted with every value of some axes, and scored."""

@@ -1,0 +1,335 @@
+"""The job that paints what the cache lacks of a sheet, in the order that costs least."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Protocol
+
+from cache.content_files import holds
+from cache.generated import GeneratedRecord, find_generated
+from cache.sheets import put_sheet, set_cell
+from cache.store import Cache
+from engine.errors import RejectedError
+from engine.events import (
+    CellDone,
+    GeneratedPicture,
+    GenerationProgress,
+    JobEvent,
+    JobNote,
+    JobProgress,
+    LibraryChanged,
+    Report,
+)
+from engine.generation.job import check_room, picture_of
+from engine.generation.recipe import Digests, digest, recipe_of
+from engine.generation.request import GenerateRequest, GenerationSpec, resolve
+from engine.generation.store import GeneratedStore
+from engine.jobs.codec import request_to_json
+from engine.jobs.progress import ProgressReporter
+from engine.models.generator_messages import EventBridge, GeneratedImage
+from engine.models.generators import Generators
+from engine.models.parameters import GenerationParameters
+from engine.sheets.request import SheetRequest, painting_order
+from engine.sheets.sheet import Sheet
+from engine.states import CellState, GenerationPhase, JobKind, OutputCheck, Unit
+
+_STAGE = "painting the sheet"
+
+
+async def stored(cache: Cache, request: SheetRequest) -> int:
+    """Enter a sheet, if that can be; the same request is the same sheet. Returns its id."""
+    if cache.read_only:
+        return 0
+    text = request_to_json(request)
+    write = partial(put_sheet, title=request.title, request=text, size=request.size)
+    return await cache.write(write)
+
+
+class TakesTurn(Protocol):
+    """Gives the generator to a job for a block, after whoever waits for it already."""
+
+    def __call__(self, job_id: int) -> AbstractAsyncContextManager[None]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellPlan:
+    """A cell with all that decides its picture."""
+
+    number: int
+    source: str
+    """The generator."""
+    parameters: GenerationParameters
+    digests: Digests
+    seed: int
+    spec: GenerationSpec
+    """As a generation of the one picture has it."""
+
+
+class SheetPlanner:
+    """Resolves the cells of a sheet against their generators."""
+
+    def __init__(self, generators: Generators, source: Callable[[GenerateRequest], str]) -> None:
+        self._generators = generators
+        self._source = source
+
+    async def plan(self, request: SheetRequest) -> list[CellPlan]:
+        """The cells in the order in which they are painted.
+
+        Raises RequestError, ModelMissingError or ModelUnusableError for the first that cannot be.
+        """
+        cells = Sheet.empty(request).cells
+        plans = []
+        for number in painting_order([each.cell for each in cells]):
+            asked = cells[number].cell.request
+            source = self._source(asked)
+            info = await self._generators.describe(source)
+            parameters = await asyncio.to_thread(resolve, asked, info)
+            digests = await asyncio.to_thread(digest, parameters, request.library)
+            seed = asked.seed or 0
+            spec = GenerationSpec(request=asked, drawn=seed, library=request.library)
+            plans.append(
+                CellPlan(
+                    number=number,
+                    source=source,
+                    parameters=parameters,
+                    digests=digests,
+                    seed=seed,
+                    spec=spec,
+                )
+            )
+        return plans
+
+
+class SheetJob:
+    """Paints a sheet; see JobWork.
+
+    A picture is stored and scored while the next one is being painted. Each is painted alone: in
+    batches of three and more single pixels come out a level brighter or darker on a CPU, and the
+    same request would have two pictures.
+    """
+
+    kind = JobKind.SHEET
+
+    def __init__(
+        self,
+        sheet: Sheet,
+        *,
+        cache: Cache,
+        generators: Generators,
+        store: GeneratedStore,
+        planner: SheetPlanner,
+        turn: TakesTurn,
+        home: Path,
+        folders: tuple[Path, ...],
+    ) -> None:
+        self.sheet = sheet
+        """As far as it is painted."""
+        self._cache = cache
+        self._generators = generators
+        self._store = store
+        self._planner = planner
+        self._turn = turn
+        self._home = home
+        self._folders = folders
+        self._is_paused = False
+        self._finishing: asyncio.Task[None] | None = None
+
+    @property
+    def title(self) -> str:
+        """What is painted, for people: untrusted text."""
+        return f"paint {self.sheet.request.title}"
+
+    @property
+    def request(self) -> str:
+        """JSON, enough to start it again."""
+        return request_to_json(self.sheet.request)
+
+    def pause(self) -> None:
+        """End after the cells at work; whoever starts the sheet again goes on from there."""
+        self._is_paused = True
+
+    async def run(self, job_id: int, report: Report) -> str:
+        """Paint what is not painted; RejectedError where nothing came of any cell."""
+        if not self.sheet.id:
+            self.sheet = replace(self.sheet, id=await stored(self._cache, self.sheet.request))
+        plans = await self._planner.plan(self.sheet.request)
+        await self._notice(plans, job_id, report)
+        todo = await self._take_known(plans, job_id, report)
+        progress = _Progress(job_id, report, self.sheet)
+        try:
+            for plan in todo:
+                if self._is_paused:
+                    break
+                async with self._turn(job_id):
+                    image = await self._paint(plan, progress)
+                await self._finished()
+                self._finishing = asyncio.create_task(
+                    self._finish(plan, image, job_id, report, progress)
+                )
+        finally:
+            await self._finished()
+        return self._closing(len(plans) - len(todo))
+
+    async def _notice(self, plans: Sequence[CellPlan], job_id: int, report: Report) -> None:
+        """Say once which words a generator never met."""
+        notices: list[str] = []
+        for plan in plans:
+            vocabulary = (await self._generators.describe(plan.source)).vocabulary
+            if vocabulary is not None:
+                notices.append(vocabulary.notice(plan.parameters.prompt))
+        for notice in filter(None, dict.fromkeys(notices)):
+            report(JobNote(job_id=job_id, message=notice))
+
+    async def _take_known(
+        self, plans: Sequence[CellPlan], job_id: int, report: Report
+    ) -> list[CellPlan]:
+        """Take the pictures that the cache has; returns the cells that it has not."""
+        todo = []
+        for plan in plans:
+            record = await self._known(plan)
+            if record is None:
+                todo.append(plan)
+            else:
+                await self._enter(plan, record, job_id, report, cached=True)
+        return todo
+
+    async def _known(self, plan: CellPlan) -> GeneratedRecord | None:
+        key = plan.digests.request_key
+        record = await self._cache.read(find_generated, self._home, key, plan.seed)
+        if record is None or not await asyncio.to_thread(holds, self._home, record.sha256 or ""):
+            return None
+        return record
+
+    async def _paint(self, plan: CellPlan, progress: _Progress) -> GeneratedImage:
+        await check_room(self._cache, self._home)
+        return await self._generators.generate(
+            plan.source,
+            plan.parameters,
+            plan.seed,
+            bridge=EventBridge(report=progress.pass_on, job_id=progress.job_id),
+        )
+
+    async def _finish(
+        self,
+        plan: CellPlan,
+        image: GeneratedImage,
+        job_id: int,
+        report: Report,
+        progress: _Progress,
+    ) -> None:
+        """Store a picture, and score it."""
+        for warning in image.warnings:
+            report(JobNote(job_id=job_id, message=warning))
+        recipe = recipe_of(image, plan.digests, source=plan.source, library=plan.spec.library)
+        record = await self._store.put(image, recipe, plan.spec, job_id)
+        if image.check is OutputCheck.FINE:
+            report(LibraryChanged(job_id=job_id, added=1))
+        await self._enter(plan, record, job_id, report, cached=False)
+        progress.sheet = self.sheet
+        progress.advance()
+
+    async def _finished(self) -> None:
+        """Wait for the pictures that are being stored, also while the job is being stopped."""
+        finishing, self._finishing = self._finishing, None
+        if finishing is None:
+            return
+        try:
+            await asyncio.wait([finishing])
+        except asyncio.CancelledError:
+            # Stopped once more: the program ends, and its cache with it.
+            finishing.cancel()
+            raise
+        finishing.result()
+
+    async def _enter(
+        self,
+        plan: CellPlan,
+        record: GeneratedRecord,
+        job_id: int,
+        report: Report,
+        *,
+        cached: bool,
+    ) -> None:
+        """Score a stored picture, and note it as the cell's."""
+        picture: GeneratedPicture | None = None
+        if record.picture_id is not None:
+            assessment = await self._store.assess(record, self._folders)
+            for warning in assessment.warnings:
+                report(JobNote(job_id=job_id, message=warning))
+            if assessment.is_new:
+                report(LibraryChanged(job_id=job_id, added=0))
+            picture = picture_of(record, assessment.score, cached=cached)
+        if self.sheet.id:
+            await self._cache.write(set_cell, self.sheet.id, plan.number, record.id)
+        check = OutputCheck(record.verdict)
+        self.sheet = self.sheet.with_cell(plan.number, picture, check)
+        report(
+            CellDone(
+                job_id=job_id,
+                sheet_id=self.sheet.id,
+                number=plan.number,
+                picture=picture,
+                check=check,
+            )
+        )
+
+    def _closing(self, cached: int) -> str:
+        sheet, size = self.sheet, len(self.sheet.cells)
+        if sheet.done < size:
+            return f"paused: {sheet.done} of {size} cells are done"
+        pictures = [cell.picture for cell in sheet.painted if cell.picture is not None]
+        if not pictures:
+            raise RejectedError(
+                "no picture came of any cell", hint="Other prompts or another model may do better."
+            )
+        new = [picture for picture in pictures if not picture.cached]
+        seconds = sum(picture.seconds for picture in new)
+        parts = [f"painted {len(new)} of {size} cells in {seconds:.1f} s"] if new else []
+        parts += [f"{cached} from the cache"] if cached else []
+        rejected = sum(cell.state is CellState.REJECTED for cell in sheet.cells)
+        parts += [f"{rejected} came to nothing"] if rejected else []
+        matches = [picture.score.match for picture in pictures if picture.score is not None]
+        parts += [f"match {fmean(matches):.2f} on average"] if matches else []
+        return ", ".join(parts)
+
+
+class _Progress:
+    """Says how far a sheet is: in cells, with the step of the one at work."""
+
+    def __init__(self, job_id: int, report: Report, sheet: Sheet) -> None:
+        self.job_id = job_id
+        self.sheet = sheet
+        self._report = report
+        self._reporter = ProgressReporter(job_id, report)
+        self.advance()
+
+    def advance(self, detail: str = "") -> None:
+        """Say how many cells are done."""
+        done, size = self.sheet.done, len(self.sheet.cells)
+        self._reporter.report(_STAGE, done, size, unit=Unit.PICTURES, detail=detail)
+
+    def pass_on(self, event: JobEvent) -> None:
+        """Pass on what a generation reports; its steps as a detail of the whole."""
+        match event:
+            case GenerationProgress(phase=GenerationPhase.STEP, done=done, total=total):
+                self.advance(f"step {done} of {total}")
+            case GenerationProgress(phase=GenerationPhase.DECODING):
+                self.advance("decoding")
+            case GenerationProgress():
+                self._report(
+                    JobProgress(
+                        job_id=event.job_id,
+                        stage=event.stage,
+                        done=event.done,
+                        total=event.total,
+                        unit=event.unit,
+                    )
+                )
+            case _:
+                self._report(event)

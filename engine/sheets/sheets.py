@@ -1,0 +1,186 @@
+"""Sheets as the app and the shell see them: sized, painted, paused, opened again, forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from statistics import median
+
+from cache.generated import GeneratedRecord, find_generated, list_generated
+from cache.sheets import (
+    SheetRecord,
+    delete_sheet,
+    find_sheet,
+    list_sheets,
+    sheet_cells,
+    sheet_of,
+)
+from cache.store import Cache
+from engine.errors import RequestError
+from engine.generation.generation import Generation
+from engine.generation.job import picture_of
+from engine.generation.recipe import from_json
+from engine.jobs.codec import request_from_json, request_to_json
+from engine.jobs.jobs import Job, Jobs
+from engine.models.generators import Generators
+from engine.settings import EngineSettings
+from engine.sheets.job import CellPlan, SheetJob, SheetPlanner, stored
+from engine.sheets.request import SheetRequest, checked_sheet
+from engine.sheets.sheet import Sheet
+from engine.states import JobKind, OutputCheck
+
+_RECENT = 500
+"""Generations that are looked at for how long a step takes."""
+_ENOUGH = 20
+"""Of one model, the latest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a sheet will take."""
+
+    cells: int
+    to_paint: int
+    """Cells that the cache has no picture of."""
+    seconds: float | None
+    """From what such pictures took before; None where one of its models painted none yet."""
+
+
+class Sheets:
+    """Starts sheets, and keeps what came of them."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        jobs: Jobs,
+        generators: Generators,
+        generation: Generation,
+        settings: EngineSettings,
+    ) -> None:
+        self._cache = cache
+        self._jobs = jobs
+        self._generators = generators
+        self._generation = generation
+        self._home = settings.home
+        self._works: dict[int, SheetJob] = {}
+
+    async def prepare(self, request: SheetRequest, library: str | None = None) -> SheetRequest:
+        """The request with the library that its pictures join; None finds out which.
+
+        Raises RequestError where its cells cannot be listed.
+        """
+        joined = await self._generation.library_for(library)
+        return checked_sheet(replace(request, library=joined))
+
+    async def estimate(self, request: SheetRequest) -> Estimate:
+        """What a sheet will take, asked for before it is started.
+
+        Raises RequestError, ModelMissingError or ModelUnusableError where a cell cannot be painted.
+        """
+        plans = await self._planner(request).plan(checked_sheet(request))
+        todo = [plan for plan in plans if not await self._is_known(plan)]
+        known = await self._cache.read(list_generated, self._home, _RECENT)
+        seconds = [_seconds(plan, known) for plan in todo]
+        certain = [each for each in seconds if each is not None]
+        total = sum(certain) if len(certain) == len(seconds) else None
+        return Estimate(cells=len(plans), to_paint=len(todo), seconds=total)
+
+    async def start(self, request: SheetRequest) -> Job:
+        """Queue the painting of a sheet that was prepared; what is painted stays as it is.
+
+        Raises RequestError, ModelMissingError or ModelUnusableError at once.
+        """
+        await self._planner(request).plan(checked_sheet(request))
+        return self._start(Sheet.empty(request, id=await stored(self._cache, request)))
+
+    def resume(self, request: SheetRequest) -> Job:
+        """Queue what was asked before; what is impossible about it by now fails the job."""
+        return self._start(Sheet.empty(request))
+
+    async def go_on(self, sheet_id: int) -> Job:
+        """Paint the cells of a sheet that are not painted."""
+        return await self.start((await self.open(sheet_id)).request)
+
+    def pause(self, job_id: int) -> None:
+        """End a job of this process after the cells at work."""
+        if (work := self._works.get(job_id)) is not None:
+            work.pause()
+
+    def of_job(self, job_id: int) -> Sheet | None:
+        """The sheet that a job of this process paints, as far as it is."""
+        work = self._works.get(job_id)
+        return work.sheet if work else None
+
+    async def open(self, sheet_id: int) -> Sheet:
+        """A sheet as far as it is painted; no model is needed. Raises RequestError."""
+        record = await self._cache.read(find_sheet, sheet_id)
+        if record is None:
+            hint = "t2itui sheet --list shows those that are."
+            raise RequestError(f"there is no sheet {sheet_id}", hint=hint)
+        request = request_from_json(SheetRequest, record.request)
+        sheet = Sheet.empty(request, id=record.id, created_at=record.created_at)
+        found = await self._cache.read(sheet_cells, self._home, sheet_id)
+        for number, generated in sorted(found.items()):
+            if number < len(sheet.cells):
+                picture = picture_of(generated, cached=True) if generated.picture_id else None
+                sheet = sheet.with_cell(number, picture, OutputCheck(generated.verdict))
+        return sheet
+
+    async def find(self, request: SheetRequest) -> int | None:
+        """The id of the sheet of a request; None where it is not remembered."""
+        return await self._cache.read(sheet_of, request_to_json(request))
+
+    async def list(self, limit: int = 1_000) -> Sequence[SheetRecord]:
+        """The sheets, the one used last first."""
+        return await self._cache.read(list_sheets, limit)
+
+    async def forget(self, sheet_id: int) -> bool:
+        """Forget a sheet; its pictures stay in the library. Whether there was one."""
+        return await self._cache.write(delete_sheet, sheet_id)
+
+    def _start(self, sheet: Sheet) -> Job:
+        request = sheet.request
+        work = SheetJob(
+            sheet,
+            cache=self._cache,
+            generators=self._generators,
+            store=self._generation.store,
+            planner=self._planner(request),
+            turn=partial(self._jobs.turn, JobKind.GENERATE),
+            home=self._home,
+            folders=self._generation.folders_of(request.library),
+        )
+        job = self._jobs.start(work)
+        self._works[job.id] = work
+        return job
+
+    def _planner(self, request: SheetRequest) -> SheetPlanner:
+        library = request.library
+        return SheetPlanner(self._generators, lambda asked: self._generation.source(asked, library))
+
+    async def _is_known(self, plan: CellPlan) -> bool:
+        key = plan.digests.request_key
+        return await self._cache.read(find_generated, self._home, key, plan.seed) is not None
+
+
+def _seconds(plan: CellPlan, known: Sequence[GeneratedRecord]) -> float | None:
+    """How long a cell takes by the steps and pixels of what its model painted last."""
+    paces = []
+    for record in known:
+        if record.model_id != plan.parameters.model_id or not record.seconds:
+            continue
+        recipe = from_json(record.recipe, private=True)
+        if recipe.steps and recipe.width and recipe.height:
+            work = _work(recipe.steps, recipe.width, recipe.height, recipe.guidance or 0.0)
+            paces.append(record.seconds / work)
+        if len(paces) == _ENOUGH:
+            break
+    asked = plan.parameters
+    work = _work(asked.steps, asked.width, asked.height, asked.guidance)
+    return median(paces) * work if paces else None
+
+
+def _work(steps: int, width: int, height: int, guidance: float) -> float:
+    """Pixels that the network sees: twice with guidance; decoding counts as one step."""
+    return (steps * (2 if guidance > 1 else 1) + 1) * width * height
