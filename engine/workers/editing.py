@@ -130,7 +130,7 @@ def _share(mask: Image.Image, feather: int | None) -> NDArray[np.float32]:
 
     A blur is one half at the edge; its upper half is stretched over the inside.
     """
-    inside = np.asarray(mask, np.float32) / 255
+    inside = np.asarray(mask, np.float32) / np.float32(255)
     if feather is None:
         feather = max(1, round(math.sqrt(float(inside.sum())) * _FEATHER))
     if feather == 0:
@@ -138,7 +138,8 @@ def _share(mask: Image.Image, feather: int | None) -> NDArray[np.float32]:
     # What lies beyond the picture counts as inside where the mask reaches its edge.
     blurred = mask.filter(ImageFilter.GaussianBlur(feather / 2))
     soft = (np.asarray(blurred, np.float32) / 255 - 0.5) * 2
-    return (soft.clip(0, 1) * inside).astype(np.float32)
+    share: NDArray[np.float32] = (soft.clip(0, 1) * inside).astype(np.float32)
+    return share
 
 
 def _window(
