@@ -19,6 +19,11 @@ for the absent ones. The strength of a patch is the logistic function of
 
 and that of a word is its strongest patch's. EVEN is where one absent word in twenty lies above
 (1.645 standard deviations of a normal): a word of less strength than 0.5 is said to be nowhere.
+
+The background says little of words that it is unlike, as what the storybook knows is unlike any
+list of things: each of its animals lies above that, shown or not. An encoder whose patches were
+taught knows itself from which cosine on one shows a word, and then the lower odds count, as with a
+matcher's pairs (engine/scoring/decision.py).
 """
 
 from __future__ import annotations
@@ -27,8 +32,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.models.local_head import PairOdds
 from engine.results import FloatArray
-from engine.scoring.decision import APART, ENOUGH, SAME, fit_absent
+from engine.scoring.decision import APART, ENOUGH, SAME, Absent, fit_absent
+from engine.scoring.evidence import Floats
 from engine.scoring.ranking import probability
 
 EVEN = 1.645
@@ -46,7 +53,12 @@ class WordEvidence:
     """The same as shares of 0 to 1, [W, P]."""
 
 
-def word_evidence(patches: FloatArray, words: FloatArray, background: FloatArray) -> WordEvidence:
+def word_evidence(
+    patches: FloatArray,
+    words: FloatArray,
+    background: FloatArray,
+    pair: PairOdds | None = None,
+) -> WordEvidence:
     """Evidence and strength of unit words [W, d] at unit patches [P, d].
 
     `background` are unit texts [B, d], mostly of what the picture does not show. Raises ValueError
@@ -58,12 +70,20 @@ def word_evidence(patches: FloatArray, words: FloatArray, background: FloatArray
     level = by_chance.mean(axis=0)
     apart = by_chance - level
     spread = max(float(apart.std(dtype=np.float64)), _TINY)
-    evidence = ((words @ patches.T - level) / np.float32(spread)).astype(np.float32)
+    cosines = words @ patches.T
+    evidence = ((cosines - level) / np.float32(spread)).astype(np.float32)
     reached = (apart.max(axis=1) / spread).astype(np.float64)
     strengths = np.empty_like(evidence)
     for row, word in enumerate(words):
         # A word is no argument against itself.
-        absent = fit_absent(reached[background @ word < SAME])
+        absent = _absent(reached[background @ word < SAME])
         odds = APART * ((evidence[row] - absent.centre) / max(absent.spread, _TINY) - EVEN)
+        if pair is not None:
+            odds = np.minimum(odds, pair.scale * (cosines[row] - pair.even))
         strengths[row] = probability(odds.astype(np.float32))
     return WordEvidence(evidence=evidence, strengths=strengths)
+
+
+def _absent(reached: Floats) -> Absent:
+    """The absent words among some, by the evidence of each; none is likelier to be one."""
+    return fit_absent(reached, np.zeros_like(reached))

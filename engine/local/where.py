@@ -25,6 +25,7 @@ from engine.library.collections import BuiltInCollection
 from engine.local.maps import word_evidence
 from engine.local.phrases import Phrase, has_chinese, phrases
 from engine.local.states import LocalStates
+from engine.models.encoder_info import EncoderInfo
 from engine.models.encoders import Encoders
 from engine.models.input_spec import seen_part
 from engine.requests import WhereRequest
@@ -96,7 +97,13 @@ class WordFinder:
         texts = await self._vectors(encoder, looked, text, offline=request.offline)
         picture = await self._picture(encoder, reference, offline=request.offline)
         states = picture.states
-        found = word_evidence(states.vectors.astype(np.float32), texts.words, texts.background)
+        info = await self._info(encoder)
+        found = word_evidence(
+            states.vectors.astype(np.float32),
+            texts.words,
+            texts.background,
+            None if info is None else info.pair_odds,
+        )
         return WhereResult(
             picture=reference.name,
             picture_id=reference.picture_id,
@@ -115,7 +122,9 @@ class WordFinder:
                     looked, found.strengths, found.evidence, strict=True
                 )
             ),
-            seen=await self._seen(encoder, picture),
+            seen=(0.0, 0.0, 1.0, 1.0)
+            if info is None
+            else seen_part(info.spec, picture.width, picture.height),
             cached=not (has_split or texts.used_model or picture.used_model),
             seconds=time.perf_counter() - started,
             warnings=warnings.of_languages((text,), encoder),
@@ -240,12 +249,9 @@ class WordFinder:
             used_model=found.used_model,
         )
 
-    async def _seen(
-        self, encoder: EncoderRecord, picture: _Picture
-    ) -> tuple[float, float, float, float]:
-        """The part of the picture that the encoder saw; all of it where its files are gone."""
+    async def _info(self, encoder: EncoderRecord) -> EncoderInfo | None:
+        """What its files say of an encoder; None where they are gone."""
         try:
-            info = await self._encoders.describe(encoder.source or encoder.id)
+            return await self._encoders.describe(encoder.source or encoder.id)
         except ModelMissingError:
-            return 0.0, 0.0, 1.0, 1.0
-        return seen_part(info.spec, picture.width, picture.height)
+            return None

@@ -2,13 +2,16 @@
 
 It lies beside the weights of an encoder that comes with one, as `local_head.safetensors`: for each
 tower a weight [dim, layers * width] and a bias [dim], over the normalised states of the last
-`layers` of its layers (the first entry is what enters the first), the earliest first. It changes
-nothing about the embeddings of whole pictures and texts, and so is no part of the encoder's id.
+`layers` of its layers (the first entry is what enters the first), the earliest first. It was taught
+what patches show, and so says how a cosine is to be read: `pair.even` is that of even odds that a
+patch shows a word, `pair.scale` the log odds for one more. A head changes nothing about the
+embeddings of whole pictures and texts, and so is no part of the encoder's id.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +37,14 @@ class LinearMap:
     """[dim]"""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairOdds:
+    """How a cosine of a word and a patch is read: log odds of scale (cosine - even)."""
+
+    scale: float
+    even: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LocalHead:
     """The maps of one encoder."""
@@ -52,6 +63,20 @@ def local_head_id(folder: Path) -> str:
             return f"head {hashlib.file_digest(stream, 'sha256').hexdigest()[:8]}"
     except OSError as error:
         raise ModelUnusableError(f"{file} cannot be read: {error}") from error
+
+
+def read_pair_odds(folder: Path) -> PairOdds | None:
+    """How the cosines of the local head in a model's folder are read; None where nothing says."""
+    file = folder / FILE
+    if not disk.is_file(file):
+        return None
+    try:
+        scale, even = (arrays.read_scalar(file, f"pair.{name}") for name in ("scale", "even"))
+    except (OSError, UntrustedError) as error:
+        raise ModelUnusableError(f"{file} cannot be read: {error}") from error
+    if scale is None or even is None or not (0 < scale < math.inf and -1 < even < 1):
+        return None
+    return PairOdds(scale=scale, even=even)
 
 
 def read_local_head(folder: Path, *, dim: int, widths: tuple[int, int]) -> LocalHead | None:

@@ -23,7 +23,8 @@ from engine.errors import OfflineError, PictureError
 from engine.local.phrases import content_tokens
 from engine.local.states import FoundStates, LocalStates
 from engine.results import FloatArray, IdArray, Scores, SearchWarning
-from engine.scoring.decision import APART, STEP, SURE, Evidence, Placement, Tally, Zero, counted
+from engine.scoring.decision import SURE, Placement, Surroundings, Zero
+from engine.scoring.evidence import Evidence, Tally, counted
 from engine.scoring.label_free import Background
 from engine.scoring.late_interaction import SAMPLE, maxsim, maxsim_of_terms, reranked
 from engine.scoring.match import sampled
@@ -33,7 +34,6 @@ from engine.search.stored_zeros import digest_of
 from engine.search.text_embedder import random_prompts
 
 _VERSION = "maxsim 1"
-_TINY = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,11 +59,11 @@ class LateScoring:
         """What it rests on, and the level measured last."""
 
     async def score(
-        self, query: ResolvedQuery, scores: Scores, background: Background, near: float
+        self, query: ResolvedQuery, scores: Scores, background: Background, among: Surroundings
     ) -> LateScores:
         """Compare the best pictures of a query by cosine with its words.
 
-        `near` is how near the query is to the `background`. Raises OfflineError where states are
+        `among` is how the query lies among the `background`. Raises OfflineError where states are
         not in the cache and no model may start, PictureError where no picture can be looked at,
         and what a model raises.
         """
@@ -87,7 +87,7 @@ class LateScoring:
         values[rows] = await asyncio.to_thread(maxsim_of_terms, terms, patches)
         inside = np.isin(rows, sample)
         zero = None
-        if background.has_nearness and len(query.texts) == 1 and inside.any():
+        if background.has_surroundings and len(query.texts) == 1 and inside.any():
             zero = await self._level(
                 query, background, ids[rows[inside]], patches[inside], len(ids)
             )
@@ -95,7 +95,7 @@ class LateScoring:
         if zero is not None:
             compared = values[np.isfinite(values)]
             placed = probability(
-                _placement(zero, near, compared, values[rows[inside]], len(ids))(values)
+                _placement(zero, among, compared, values[rows[inside]], len(ids))(values)
             )
         kept = np.isin(np.arange(len(ids)), best)
         values[~kept] = -np.inf
@@ -195,7 +195,7 @@ def _measure(
     logits = np.stack([maxsim(words_of(states), patches) for states in texts])
     tally = Tally.empty(len(texts)).joined(logits)
     return Zero.measure(
-        background.nearness(background.random),
+        background.surroundings(background.random),
         tally.evidence(pictures),
         pictures=pictures,
         sampled=tally.seen,
@@ -203,15 +203,14 @@ def _measure(
 
 
 def _placement(
-    zero: Zero, near: float, compared: FloatArray, sample: FloatArray, pictures: int
+    zero: Zero, among: Surroundings, compared: FloatArray, sample: FloatArray, pictures: int
 ) -> Placement:
     """Where a query stands by the pictures that were compared, its level by the sample of them."""
     count = min(counted(pictures), len(compared))
     best = float(np.sort(compared)[-count:].mean(dtype=np.float64))
     evidence = Evidence(best=np.array([best]), chance=np.array([float(sample.mean())]))
-    odds = min(float(zero.library_odds(np.array([near]), evidence)[0]), SURE)
-    slope = APART * STEP / max(zero.best.spread, _TINY)
-    return Placement(odds=odds, slope=slope, top=float(compared.max()))
+    odds = min(float(zero.library_odds(among, evidence)[0]), SURE)
+    return Placement(odds=odds, slope=zero.slope(), top=float(compared.max()))
 
 
 def _warnings(found: FoundStates) -> tuple[SearchWarning, ...]:

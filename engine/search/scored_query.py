@@ -170,8 +170,8 @@ class QueryScoring:
         if self._late is None or not find_scorer(name).needs_states or not len(scores.picture_ids):
             return scores, None
         background = embedded.context.background()
-        near = float(background.nearness(embedded.vector[None])[0])
-        late = await self._late.score(query, scores, background, near)
+        among = background.surroundings(embedded.vector[None])
+        late = await self._late.score(query, scores, background, among)
         placed = {} if late.placed is None else {name: late.placed}
         for array in (late.scores, *placed.values()):
             array.flags.writeable = False

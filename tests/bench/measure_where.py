@@ -26,6 +26,7 @@ from engine.collections import BUILT_IN
 from engine.local.maps import word_evidence
 from engine.local.phrases import content_tokens
 from engine.models.input_spec import prepare, read_input_spec
+from engine.models.local_head import PairOdds, read_pair_odds
 from engine.results import WORD_THRESHOLD, FloatArray
 from engine.scoring.late_interaction import maxsim
 from engine.scoring.metrics import auc
@@ -120,12 +121,13 @@ def pointing(shown: Sequence[Thing], patches: FloatArray, texts: FloatArray, nam
 
 
 def presence(scenes: Sequence[Scene], patches: FloatArray, texts: FloatArray, names: list[str],
-             foreign: FloatArray, background: FloatArray) -> str:  # fmt: skip
+             foreign: FloatArray, background: FloatArray,
+             pair: PairOdds | None) -> str:  # fmt: skip
     """How many words are said to be there that are shown, absent, and foreign."""
     said: dict[str, list[bool]] = {"shown": [], "absent": [], "foreign": []}
     for row, scene in enumerate(scenes):
         there = {*(animal.animal for animal in scene.animals), scene.prop}
-        found = word_evidence(patches[row], np.concatenate([texts, foreign]), background)
+        found = word_evidence(patches[row], np.concatenate([texts, foreign]), background, pair)
         strong = found.strengths.max(axis=1) >= WORD_THRESHOLD
         for name, is_said in zip(names, strong, strict=False):
             said["shown" if name in there else "absent"].append(bool(is_said))
@@ -181,7 +183,7 @@ def main() -> None:
     spec = read_input_spec(BUILT_IN.encoder)
     pixels = np.stack([prepare(render(scene, RENDERED), spec) for scene in scenes])
     vectors, patches = encoder.embed_pixels(pixels, _go_on), encoder.patch_states(pixels, _go_on)
-    shown = things(scenes)
+    shown, pair = things(scenes), read_pair_odds(BUILT_IN.encoder)
     for is_prop, kind in ((False, "animals"), (True, "props")):
         those = [thing for thing in shown if thing.is_prop is is_prop]
         chance = np.mean([thing.cells.mean() for thing in those])
@@ -199,7 +201,7 @@ def main() -> None:
         background = embed(random_prompts()[language.value])
         animals, props = pointing(shown, patches, texts, names, background)
         print(f"{language.value}: hits animals {animals:.3f}, props {props:.3f}")
-        said = presence(scenes, patches, texts, names, embed(foreign), background)
+        said = presence(scenes, patches, texts, names, embed(foreign), background, pair)
         print(f"{language.value}: said to be there: {said}")
         cosine, late = swapped(scenes, encoder, vectors, patches, language)
         print(f"{language.value}: AUC of true over swapped: cosine {cosine:.3f}, maxsim {late:.3f}")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -66,6 +66,10 @@ PATCHED, CAPTIONED = 40, 14
 CLEAR = 0.33
 """An animal that covers this much of a patch is what the patch shows."""
 RATE = 3e-3
+JUDGED = 1000
+"""Scenes by which cosines are read."""
+SURE = 2.2
+"""Log odds of a word at the median cosine of words that are shown: nine in ten."""
 CHUNK = 250
 """Pictures that are rendered, and kept, in one go."""
 
@@ -163,10 +167,11 @@ class LocalHeads(nn.Module):
         self.tokens = nn.Linear(TOKEN_LAYERS * text, joint)
         self.scale = nn.Parameter(torch.tensor(math.log(2 * SCALE)))
 
-    def save(self, path: Path) -> None:
-        """Write the maps in half precision."""
+    def save(self, path: Path, *, scale: float, even: float) -> None:
+        """Write the maps in half precision, and how their cosines are read."""
         state = {name: each.half() for name, each in self.state_dict().items() if "." in name}
-        save_file(state, path)
+        pair = {"pair.scale": torch.tensor([scale]), "pair.even": torch.tensor([even])}
+        save_file(state | pair, path)
 
 
 class Course:
@@ -192,6 +197,13 @@ class Course:
         rows = self._rng.sample(range(len(self._material.scenes)), PATCHED)
         patches = unit(heads.patches(self._material.inputs[rows].float()))
         return self._patch_loss(patches, rows) + self._late_loss(heads, patches, rows)
+
+    def single_words(self) -> dict[str, Tensor]:
+        """Unit texts of an English word for each animal, prop, colour and action."""
+        words = {animal: f"a {animal}" for animal in ANIMALS}
+        words |= {prop: EN_PROP_NOUN[prop][0] for prop in PROP_KINDS}
+        words |= {each: each for each in (*COLOURS, *ACTIONS)}
+        return dict(zip(words, self._embed(list(words.values())), strict=True))
 
     def _patch_loss(self, patches: Tensor, rows: list[int]) -> Tensor:
         texts = torch.stack([each[self._rng.randrange(len(each))] for each in self._names])
@@ -287,6 +299,32 @@ def late_scores(words: Tensor, said: Tensor, patches: Tensor) -> Tensor:
     return (of_words + cosines.amax(3).mean(2)) / 2
 
 
+def read_cosines(
+    heads: LocalHeads, material: Material, words: Mapping[str, Tensor]
+) -> tuple[float, float]:
+    """The scale and the even point of cosines: where shown and absent words are told apart best.
+
+    `words` are unit texts by the name of what they say: kinds, colours and actions.
+    """
+    with torch.no_grad():
+        patches = unit(heads.patches(material.inputs[:JUDGED].float()))
+        best = torch.einsum("npd,wd->npw", patches, torch.stack(list(words.values()))).amax(1)
+    shown = torch.tensor(
+        [[name in _said(scene) for name in words] for scene in material.scenes[:JUDGED]]
+    )
+    present, absent = best[shown], best[~shown]
+    points = torch.linspace(0.05, 0.6, 111)
+    rates = [(present >= at).float().mean() + (absent < at).float().mean() for at in points]
+    even = float(points[int(torch.stack(rates).argmax())])
+    return float(SURE / (present.median() - even).clamp(min=0.02)), even
+
+
+def _said(scene: Scene) -> set[str]:
+    """Every word that is true of a scene."""
+    own = ((each.animal, each.colour, each.action) for each in scene.animals)
+    return {scene.prop, *(word for words in own for word in words)}
+
+
 def train(model: CLIPModel, course: Course, steps: int, seed: int) -> LocalHeads:
     """Fit the maps."""
     torch.manual_seed(seed)
@@ -319,8 +357,11 @@ def main(encoder: Path, folder: Path, out: Path, scenes: int, steps: int, seed: 
     torch.set_num_threads(1)
     model = CLIPModel.from_pretrained(encoder, dtype=torch.float32).requires_grad_(False)
     tokenizer = CLIPTokenizer.from_pretrained(encoder)
-    course = Course(model, tokenizer, gather(model, folder, scenes), seed)
-    train(model, course, steps, seed).save(out)
+    material = gather(model, folder, scenes)
+    course = Course(model, tokenizer, material, seed)
+    heads = train(model, course, steps, seed)
+    scale, even = read_cosines(heads, material, course.single_words())
+    heads.save(out, scale=scale, even=even)
     click.echo(f"{out}: {out.stat().st_size / 1e3:.0f} KB", err=True)
 
 
