@@ -36,7 +36,7 @@ BEFORE = frozenset(
 AFTER = frozenset("的里上中下内外旁边了们")
 """Those that belong to what goes before."""
 
-_UNIT = re.compile(r'"([^"]*)"|[“”]([^“”]*)[“”]|[\w\'’-]+')
+_UNIT = re.compile(r'"([^"“”]*)"|[“”]([^"“”]*)[“”]|[\w\'’-]+')
 _HAN = re.compile(r"[\u3400-\u9fff]+")
 
 
@@ -110,7 +110,7 @@ def _phrase(text: str, group: list[_Unit]) -> Phrase:
     word = text[said[0].start : said[-1].end]
     return Phrase(
         text=re.sub(r'["“”]', "", text[start:end]),
-        word=word.strip('"“”'),
+        word=word.strip('"“” '),
         start=start,
         end=end,
     )
@@ -119,7 +119,7 @@ def _phrase(text: str, group: list[_Unit]) -> Phrase:
 def _units(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[_Unit]:
     for found in _UNIT.finditer(text):
         if found.lastindex:
-            if found[found.lastindex].strip():
+            if any(c.isalnum() for c in found[found.lastindex]):
                 yield _Unit(found.start(), found.end())
         else:
             yield from _words(text, found.start(), found.end(), spans)
@@ -144,13 +144,22 @@ def _word(text: str, start: int, end: int) -> _Unit:
 def _pieces(text: str, start: int, end: int, spans: Sequence[tuple[int, int]]) -> Iterator[_Unit]:
     """Chinese between two places by the tokenizer's pieces.
 
-    A piece that the tokenizer makes of several bytes of one character counts once.
+    Single characters beside each other are a word: a tokenizer that does not know it as a whole, or
+    none, spells it so. A piece that it makes of several bytes of one character counts once.
     """
     cuts = {start, end} | {at for span in spans for at in span if start < at < end}
     if not spans:
         cuts |= set(range(start, end))
-    edges = sorted(cuts)
-    for left, right in pairwise(edges):
+    spelled: _Unit | None = None
+    for left, right in pairwise(sorted(cuts)):
         piece = set(text[left:right])
         is_stop = piece <= BEFORE | AFTER
+        if right == left + 1 and not is_stop:
+            spelled = _Unit(left if spelled is None else spelled.start, right)
+            continue
+        if spelled is not None:
+            yield spelled
+            spelled = None
         yield _Unit(left, right, is_stop=is_stop, joins_before=piece <= AFTER)
+    if spelled is not None:
+        yield spelled

@@ -45,6 +45,7 @@ def test_chinese_is_split_by_the_pieces_of_the_tokenizer() -> None:
         ("在雪地里", "雪地"),
     ]
     assert [each.word for each in phrases("一只狗")] == ["狗"]
+    assert [each.word for each in phrases("一只蝴蝶在海边的树上")] == ["蝴蝶", "海", "树"]
     assert [each.word for each in phrases("一只dog和cat")] == ["dog", "cat"]
     assert phrases("“热气球”在海边")[0].word == "热气球"
     assert has_chinese(text)
