@@ -204,7 +204,7 @@ TEXTS: Mapping[str, Callable[[Sheet, float], str]] = {
 
 def summary(sheet: Sheet, threshold: float) -> str:
     """What came of a sheet, in a sentence."""
-    painted = len(sheet.painted)
+    painted = len(sheet.filled)
     passed = sum(cell.passes(threshold) for cell in sheet.cells)
     prompts = len(sheet.request.prompts)
     return (

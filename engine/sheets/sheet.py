@@ -111,7 +111,7 @@ class Sheet:
         return sum(cell.state is not CellState.WAITING for cell in self.cells)
 
     @property
-    def painted(self) -> tuple[SheetCell, ...]:
+    def filled(self) -> tuple[SheetCell, ...]:
         """Cells that have a picture."""
         return tuple(cell for cell in self.cells if cell.state is CellState.PAINTED)
 

@@ -199,7 +199,7 @@ class SheetScreen(AppScreen):
         """Draw pictures that came out of the cache."""
         self.board.take_thumbnails(thumbnails)
 
-    @on(SheetBoard.CellOpened)
+    @on(SheetBoard.CellChosen)
     def open_cell(self) -> None:
         """Show the cell under the cursor large."""
         view = self.board.view
