@@ -23,7 +23,7 @@ from engine.evaluation.embeddings import EmbeddedData
 from engine.evaluation.measure import AskedTexts, Step, score_texts
 from engine.evaluation.results import PairedDifference, SizeCurve, SizeFigures
 from engine.results import FloatArray, IdArray
-from engine.scoring.decision import Tally
+from engine.scoring.evidence import Tally
 from engine.scoring.match import (
     MatchContext,
     background_logits,

@@ -7,30 +7,43 @@ itself: background texts b are scored by the very scorer in force over the very 
 
 **Evidence.** If some pictures show q and nobody knows which, the likelihood ratio of "the library
 shows q" is the mean of theirs, which the best few decide; a text that scores high everywhere has no
-right to a high best. A text far from all others is a rare one, and rare things are seldom there. So
+right to a high best:
 
-    u(q) = best'(q) - CHANCE chance'(q) + NEAR near'(q)
+    e(q) = best'(q) - CHANCE chance'(q)
 
 with best the mean of the BEST largest logits (fewer below 100 pictures), chance the mean of all,
-near the mean cosine to the background texts, each primed: in units of the background,
-(x - median_b) / (1.4826 MAD_b), clipped.
+each primed: in units of the background, (x - median_b) / (1.4826 MAD_b), clipped.
 
-**Zero.** Some background texts are in the library (4 % for 100 pictures and 14 % for 1,828, by the
-estimate that follows), so the middle of them is no absent text's. Absent and present ones are taken
-for two normals, APART standard deviations apart (or more, where they are), in unknown shares:
+**Before the pictures.** A text far from all others is a rare one, and rare things are seldom there.
+And things of one kind come together: whose library shows a saddle may well show a horse, and where
+neither cakes nor soups are, a pizza is unlikely. So the prior log odds are a smooth function of the
+text, and what was found of the background texts around it says how high it is there, by kernel
+regression (Nadaraya 1964, Watson 1964):
 
-    u(b) ~ (1 - p) N(m, s^2) + p N(m + APART s, s^2)
+    prior(q) = NEAR near'(q) + KIND kind'(q),   kind(q) = sum_b K(q, b) e(b) / sum_b K(q, b)
+    K(q, b) = e^(cos(q - m, b - m) / (KERNEL s(q))),   0 where b is q
 
-m, s and p come from EM under a beta prior of p. Between two such normals log odds are linear,
+with near the mean cosine to the background texts, m their mean, and s(q) the standard deviation of
+the cosines in K over b.
 
-    library(q) = APART ((u(q) - m) / s - EVEN)
+**Zero.** Some background texts are in the library, so the middle of them is no absent text's.
+Absent and present ones are taken for two normals, APART standard deviations apart (or more, where
+they are), in shares that follow the prior from a level a that is unknown:
+
+    e(b) ~ (1 - p_b) N(m, s^2) + p_b N(m + APART s, s^2),   logit p_b = a + prior(b)
+
+m, s and a come from EM under a beta prior of the share at a. Between two such normals log odds are
+linear, and the level is where half of what is asked is there:
+
+    library(q) = APART ((e(q) - m) / s - EVEN) + prior(q)
 
 EVEN, where as many present texts are lost as absent ones pass, was measured.
 
 **Pairs.** The background says nothing of a query that is unlike all of it, as what the storybook
 knows is unlike any list of things. A matcher that was taught by false texts of that kind says
 itself what is wrong, and then what it says of its best picture counts where it is lower: that
-it was chosen out of many can only lower the odds of a pair.
+it was chosen out of many can only lower the odds of a pair. Where a text lies among the background
+does not count there (prior = 0).
 
     odds(q) = min(library(q), APART (max_i z_i(q) - pair_floor))
 
@@ -49,37 +62,33 @@ Measured by tests/bench/measure_routing.py on real CLIP vectors, with words that
 choice (60 that two captions of a photo name, 255 that none does); present and absent ones right:
 
     pictures         100          300          600          1,200        1,828        drift
-    label-free       .97 / .81    .98 / .82    .98 / .85    .92 / .87    .88 / .87    .040
-    with a matcher   1.00 / .82   .98 / .86    .97 / .86    .93 / .88    .89 / .86    .044
+    label-free       1.00 / .85   .98 / .89    .94 / .89    .91 / .90    .88 / .89    .045
+    with a matcher   1.00 / .85   .98 / .90    .95 / .89    .92 / .91    .87 / .92    .048
 
 (drift of their mean). Among 20,000 and 200,000 made-up pictures label-free .90 / .85 and .90 / .81.
-With words that a single caption names, .82 of all are right at 1,828. Where more than half of the
-background is in the library, the zero is too high.
+With words that a single caption names, .83 and .84 of all are right at 1,828. Where more than half
+of the background is in the library, the zero is too high.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.results import FloatArray
+from engine.results import FloatArray, IdArray
+from engine.scoring.evidence import Evidence, Floats, Tally, evidence_of
 from engine.untrusted.documents import parse_object
 from engine.untrusted.values import read_as
 
-Floats: TypeAlias = NDArray[np.float64]
-
-BEST = 5
-"""Logits that are averaged; from 3 to 12 it makes no difference."""
-EACH = 20
-"""Pictures for each of them: the mean of all five of five would be no evidence."""
 CHANCE = 0.4
-NEAR = 0.8
+NEAR = 3.5
+KIND = 1.75
+"""In nats for a spread of the background; a quarter less or more is as good."""
+KERNEL = 2.0
+"""In standard deviations of the cosines to background texts: 1 to 3 make little difference."""
 APART = 2.2
 """Between present and absent texts, in standard deviations; so many nats is one of them worth."""
 EVEN = 0.3
@@ -90,8 +99,9 @@ SURE = 4.0
 """Most nats for a query, 0.98: beyond it, more pictures would pass, and not be surer ones."""
 LIMIT = 8.0
 """Where the background ends: standardised figures beyond it count as it."""
-NEAR_LIMIT = 2.0
-"""A sentence is far from all names of things without being rare."""
+PRIOR_LIMIT = 1.5
+"""The same of near and kind: a sentence is far from all names of things without being rare, and
+however many things of its kind are there, a text needs evidence of its own."""
 SHARE_PRIOR = (3.0, 12.0)
 """Of the part of the background that the library shows, a beta distribution's: a lone normal
 looks much like two that overlap, so some is to be known beforehand."""
@@ -99,10 +109,6 @@ ENOUGH = 16
 """Fewer background texts than these say too little."""
 SAME = 0.9999
 """The cosine from which on two vectors count as equal."""
-TAIL = 32
-"""Largest logits that are kept of each background text."""
-LIGHTER = 0.87
-"""Measured growth over that of exponential tails: 114 to 914 photos of 1,828, three scorers."""
 
 _ROUNDS = 100
 _TINY = 1e-6
@@ -113,99 +119,44 @@ _MAD = 1.4826
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Evidence:
-    """What the pictures say of T texts; float64 [T] each."""
+class Surroundings:
+    """How T texts lie among B background texts."""
 
-    best: Floats
-    """The mean of the largest logits, BEST of them from 100 pictures on."""
-    chance: Floats
-    """The mean logit."""
-
-
-def counted(pictures: int) -> int:
-    """How many of so many pictures are evidence."""
-    return min(BEST, max(1, pictures // EACH))
-
-
-def evidence_of(logits: FloatArray) -> Evidence:
-    """The evidence in finite logits [T, N] of at least one picture."""
-    count = counted(logits.shape[1])
-    top = np.partition(logits, logits.shape[1] - count, axis=1)[:, -count:]
-    return Evidence(
-        best=top.mean(axis=1, dtype=np.float64), chance=logits.mean(axis=1, dtype=np.float64)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tally:
-    """Logits of background texts over pictures, in so far as evidence needs them.
-
-    Pictures join in batches, and none is scored twice; it does not matter in which order.
-    """
-
-    top: FloatArray
-    """The TAIL largest logits of each text, descending, -inf where there are fewer; [B, TAIL]."""
-    total: Floats
-    """The sum of all logits, [B]."""
-    seen: int
-    """Pictures scored."""
+    near: Floats
+    """The mean cosine to background texts other than they, [T]."""
+    weights: Floats
+    """How much each of these says of the kind of a text, [T, B]: none, or 1 together."""
 
     @classmethod
-    def empty(cls, texts: int) -> Tally:
-        """Of no picture."""
-        top = np.full((texts, TAIL), -np.inf, np.float32)
-        return cls(top=top, total=np.zeros(texts), seen=0)
-
-    def joined(self, logits: FloatArray) -> Tally:
-        """With the logits [B, n] of more pictures, -inf where one says nothing of a text."""
-        both = np.concatenate([self.top, logits], axis=1)
-        largest = np.partition(both, both.shape[1] - TAIL, axis=1)[:, -TAIL:]
-        says, count = np.isfinite(logits), logits.shape[1]
-        total = logits.sum(axis=1, dtype=np.float64, where=says)
-        return Tally(
-            top=np.sort(largest, axis=1)[:, ::-1],
-            total=self.total + total * count / np.maximum(says.sum(axis=1), 1),
-            seen=self.seen + count,
-        )
-
-    def evidence(self, pictures: int) -> Evidence:
-        """The evidence over a library of `pictures`, of which those seen are a random sample.
-
-        Logits far out become rarer by a factor e with every step of some length, so the best of k
-        times as many pictures lies log k steps farther out. The step is the mean excess of the
-        largest ones over the next (Hill 1975, of the odds), taken from all texts together; tails
-        are a little lighter than that, which LIGHTER makes up for.
-        """
-        count = min(counted(pictures), self.seen)
-        best = self.top[:, :count].mean(axis=1, dtype=np.float64)
-        over = min(TAIL, self.seen) - 1
-        if pictures > self.seen and over > 0:
-            excess = self.top[:, :over].mean(axis=1, dtype=np.float64) - self.top[:, over]
-            best += LIGHTER * float(np.median(excess)) * math.log(pictures / self.seen)
-        return Evidence(best=best, chance=self.total / self.seen)
-
-    def as_values(self) -> dict[str, str | int]:
-        """What JSON keeps of it, to the last digit."""
-        arrays = (self.top.astype("<f4"), self.total.astype("<f8"))
-        top, total = (base64.b64encode(array.tobytes()).decode() for array in arrays)
-        return {"top": top, "total": total, "seen": self.seen}
+    def of(cls, background: FloatArray, texts: FloatArray) -> Surroundings:
+        """Of unit texts [T, d] among unit background texts [B, d], one or more."""
+        cosines = (texts @ background.T).astype(np.float64)
+        other = cosines < SAME
+        count = np.maximum(other.sum(axis=1), 1)
+        near = np.where(other, cosines, 0.0).sum(axis=1) / count
+        likeness = np.where(other, _seen_from_middle(background, texts, cosines), 0.0)
+        middle = likeness.sum(axis=1) / count
+        apart = np.where(other, likeness - middle[:, None], 0.0)
+        spread = np.sqrt((apart**2).sum(axis=1) / count)
+        weights = np.where(other, np.exp(apart / (KERNEL * np.maximum(spread, _TINY))[:, None]), 0)
+        weights /= np.maximum(weights.sum(axis=1), _TINY)[:, None]
+        return cls(near=near, weights=weights)
 
     @classmethod
-    def from_values(cls, values: object) -> Tally:
-        """What `as_values` gave. Raises ValueError, TypeError or KeyError for anything else."""
-        if not isinstance(values, dict):
-            raise TypeError("expected the values of a tally")
-        top, total = (base64.b64decode(str(values[name])) for name in ("top", "total"))
-        return cls(
-            top=np.frombuffer(top, "<f4").reshape(-1, TAIL),
-            total=np.frombuffer(total, "<f8"),
-            seen=int(str(values["seen"])),
-        )
+    def unknown(cls, texts: int) -> Surroundings:
+        """Of so many that have nothing to lie among."""
+        return cls(near=np.zeros(texts), weights=np.zeros((texts, 0)))
 
-    @property
-    def texts(self) -> int:
-        """How many texts it is of; 0 for one that is damaged."""
-        return len(self.total) if len(self.total) == len(self.top) and self.seen > 0 else 0
+    def rows(self, texts: IdArray) -> Surroundings:
+        """Of some of the texts."""
+        return Surroundings(near=self.near[texts], weights=self.weights[texts])
+
+    def kind(self, evidence: Floats) -> Floats:
+        """What the background's evidence [B] comes to around each text, [T]."""
+        if self.weights.shape[1] != len(evidence):
+            return np.zeros(len(self.weights))
+        found: Floats = self.weights @ evidence
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,8 +207,11 @@ class Zero:
     best: Level
     chance: Level
     near: Level
+    kind: Level
+    evidence: tuple[float, ...]
+    """e of each background text."""
     centre: float
-    """Of u over absent background texts."""
+    """Of e over absent background texts."""
     spread: float
     share: float
     """Of the background texts, those in the library by estimate."""
@@ -271,47 +225,55 @@ class Zero:
     @classmethod
     def measure(
         cls,
-        near: Floats,
+        among: Surroundings,
         found: Evidence,
         *,
         pictures: int,
         sampled: int,
         pair_floor: float | None = None,
     ) -> Zero | None:
-        """From the background's own nearness [B] and evidence; None for too little of either.
+        """From the background's own surroundings and evidence; None for too little of either.
 
         With the floor of pairs, as `place` takes it, what texts reach by chance is below it too.
         """
-        if len(near) < ENOUGH or not pictures or not np.isfinite(found.best).all():
+        if len(among.near) < ENOUGH or not pictures or not np.isfinite(found.best).all():
             return None
-        levels = Level.of(found.best), Level.of(found.chance), Level.of(near)
-        u = _combined(levels, near, found)
-        absent = fit_absent(u)
-        odds = _odds(u, absent.centre, absent.spread)
+        levels = Level.of(found.best), Level.of(found.chance)
+        # Six digits are more than it is known to, and a receipt keeps them all.
+        evidence = np.round(_evidence(*levels, found), 6)
+        around = Level.of(among.near), Level.of(among.kind(evidence))
+        prior = _prior(*around, among, evidence)
+        absent = fit_absent(evidence, prior)
+        odds = _odds(evidence, absent.centre, absent.spread) + prior
         if pair_floor is not None:
             odds = np.minimum(odds, APART * (found.best - pair_floor))
         middle, high = (_weighted_quantile(odds, 1 - absent.present, part) for part in (0.5, 0.9))
         return cls(
             best=levels[0],
             chance=levels[1],
-            near=levels[2],
+            near=around[0],
+            kind=around[1],
+            evidence=tuple(map(float, evidence)),
             centre=absent.centre,
             spread=absent.spread,
             share=absent.share,
             by_chance=(middle, high),
-            texts=len(near),
+            texts=len(among.near),
             pictures=pictures,
             sampled=sampled,
         )
 
-    def library_odds(self, near: Floats, found: Evidence) -> Floats:
-        """The log odds that the library shows texts, by their nearness and evidence; [T]."""
-        u = _combined((self.best, self.chance, self.near), near, found)
-        return _odds(u, self.centre, self.spread)
+    def library_odds(self, among: Surroundings, found: Evidence) -> Floats:
+        """The log odds that the library shows texts, by their surroundings and evidence; [T]."""
+        evidence = _evidence(self.best, self.chance, found)
+        prior = _prior(self.near, self.kind, among, np.array(self.evidence))
+        return _odds(evidence, self.centre, self.spread) + prior
 
-    def odds(self, near: Floats, logits: FloatArray, pair_floor: float | None = None) -> Floats:
+    def odds(
+        self, among: Surroundings, logits: FloatArray, pair_floor: float | None = None
+    ) -> Floats:
         """The log odds of texts [T], each those of its best picture; from logits [T, N]."""
-        odds = self.library_odds(near, evidence_of(logits))
+        odds = self.library_odds(among, evidence_of(logits))
         return _at_most(odds, logits.max(axis=1), pair_floor)
 
     def slope(self, pair_floor: float | None = None) -> float:
@@ -320,14 +282,18 @@ class Zero:
         return slope if pair_floor is None else max(slope, 1.0)
 
     def placements(
-        self, near: Floats, tally: Tally, pictures: int, pair_floor: float | None = None
+        self,
+        among: Surroundings,
+        tally: Tally,
+        pictures: int,
+        pair_floor: float | None = None,
     ) -> list[Placement]:
         """Where the logits of each of T texts belong, of whose logits there is a tally.
 
-        `near` is [T]; those that were tallied are a sample of so many pictures.
+        `among` is of the texts; those that were tallied are a sample of so many pictures.
         """
         top = tally.top[:, 0]
-        odds = _at_most(self.library_odds(near, tally.evidence(pictures)), top, pair_floor)
+        odds = _at_most(self.library_odds(among, tally.evidence(pictures)), top, pair_floor)
         slope = self.slope(pair_floor)
         return [
             Placement(odds=float(one), slope=slope, top=float(best))
@@ -335,18 +301,22 @@ class Zero:
         ]
 
     def placement(
-        self, near: float, logits: FloatArray, pair_floor: float | None = None
+        self, among: Surroundings, logits: FloatArray, pair_floor: float | None = None
     ) -> Placement:
         """Where the logits of one query [N] belong, N > 0.
 
         Pictures that are the query itself are left out before. `pair_floor` is given for a scorer
         whose logits are right for single pairs: the one at which a pair has even odds.
         """
-        odds = float(self.odds(np.array([near]), logits[None], pair_floor)[0])
+        odds = float(self.odds(among, logits[None], pair_floor)[0])
         return Placement(odds=odds, slope=self.slope(pair_floor), top=float(logits.max()))
 
     def stand_in(
-        self, near: float, own: FloatArray, logits: FloatArray, pair_floor: float | None = None
+        self,
+        among: Surroundings,
+        own: FloatArray,
+        logits: FloatArray,
+        pair_floor: float | None = None,
     ) -> Placement:
         """Where the logits of another scorer [N] belong, as long as it has no zero.
 
@@ -354,7 +324,7 @@ class Zero:
         pictures lie as far apart as by those: one standard deviation counts as one. So the decision
         is that of the other scorer, and the order the one asked for.
         """
-        found = self.placement(near, own)
+        found = self.placement(among, own)
         spread = float(logits.std(dtype=np.float64))
         ratio = float(own.std(dtype=np.float64)) / spread if spread >= _TINY else 0.0
         slope = found.slope * ratio if ratio >= _TINY else 1.0
@@ -385,21 +355,24 @@ class Absent:
     """The probability of each to be one, [B]."""
 
 
-def fit_absent(values: Floats) -> Absent:
-    """Fit two normals of one spread, APART spreads apart or more, to values [B]; by EM."""
+def fit_absent(values: Floats, prior: Floats) -> Absent:
+    """Fit two normals of one spread, APART spreads apart or more, to values [B]; by EM.
+
+    `prior` [B] are nats by which each is likelier to be a present one than others are.
+    """
     # It begins with what the lower tail says, where absent texts are among themselves.
     tail, centre = (float(at) for at in np.quantile(values, (0.05, 0.4)))
-    spread, share, apart = (centre - tail) / 1.39, 0.2, APART
-    alpha, beta = SHARE_PRIOR
+    spread, level, apart = (centre - tail) / 1.39, math.log(0.25), APART
     count, total, squares = len(values), float(values.sum()), float(values @ values)
     present = np.zeros_like(values)
     for _ in range(_ROUNDS):
         spread = max(spread, _TINY)
-        against = math.log((1 - share) / share) + apart * apart / 2 + apart * centre / spread
-        present = 1 / (1 + np.exp(np.clip(against - values * (apart / spread), -50, 50)))
+        before = level + prior
+        against = apart * apart / 2 + apart * centre / spread
+        present = _sigmoid(values * (apart / spread) - against + before)
         # Sums over texts are all that a round takes from them, so that few arrays are made.
         there, high = float(present.sum()), float(values @ present)
-        share = (there + alpha - 1) / (count + alpha + beta - 2)
+        level += _level_step(there, _sigmoid(before), float(_sigmoid(np.array(level))))
         gap = high / max(there, _TINY) - (total - high) / max(count - there, _TINY)
         apart = max(APART, gap / spread)
         step = apart * spread
@@ -408,30 +381,52 @@ def fit_absent(values: Floats) -> Absent:
         spread = math.sqrt(
             max(off - 2 * step * (high - centre * there) + step**2 * there, 0) / count
         )
+    share = float(present.mean())
     return Absent(centre=centre, spread=max(spread, _TINY), share=share, present=present)
 
 
-def nearness(background: FloatArray, texts: FloatArray) -> Floats:
-    """The mean cosine of unit texts [T, d] to background texts [B, d] other than they; [T]."""
-    cosines = (texts @ background.T).astype(np.float64)
-    other = cosines < SAME
-    found: Floats = np.where(other, cosines, 0.0).sum(axis=1) / np.maximum(other.sum(axis=1), 1)
+def _level_step(there: float, before: Floats, share: float) -> float:
+    """Newton's step, at most 1, towards the level at which as many are expected as are there."""
+    alpha, beta = SHARE_PRIOR
+    slope = there - float(before.sum()) + (alpha - 1) * (1 - share) - (beta - 1) * share
+    bend = float(before @ (1 - before)) + (alpha + beta - 2) * share * (1 - share)
+    return min(max(slope / max(bend, _TINY), -1.0), 1.0)
+
+
+def _sigmoid(logits: Floats) -> Floats:
+    found: Floats = 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
     return found
 
 
-def _combined(levels: tuple[Level, Level, Level], near: Floats, found: Evidence) -> Floats:
-    """u of T texts, [T]."""
-    best, chance, rare = levels
-    u: Floats = (
-        best.standardised(found.best, LIMIT)
-        - CHANCE * chance.standardised(found.chance, LIMIT)
-        + NEAR * rare.standardised(near, NEAR_LIMIT)
-    )
-    return u
+def _evidence(best: Level, chance: Level, found: Evidence) -> Floats:
+    """e of T texts, [T]."""
+    e: Floats = best.standardised(found.best, LIMIT)
+    return e - CHANCE * chance.standardised(found.chance, LIMIT)
 
 
-def _odds(u: Floats, centre: float, spread: float) -> Floats:
-    odds: Floats = APART * ((u - centre) / spread - EVEN)
+def _prior(near: Level, kind: Level, among: Surroundings, evidence: Floats) -> Floats:
+    """Nats for T texts beside their own evidence, [T]."""
+    common: Floats = NEAR * near.standardised(among.near, PRIOR_LIMIT)
+    return common + KIND * kind.standardised(among.kind(evidence), PRIOR_LIMIT)
+
+
+def _seen_from_middle(background: FloatArray, texts: FloatArray, cosines: Floats) -> Floats:
+    """cos(t - m, b - m) of texts and background texts with the mean m, [T, B]; `cosines` are t b.
+
+    From the origin all texts lie in one direction, as most of what they share is to be texts.
+    """
+    count = len(background)
+    middle = np.full(count, 1 / count, np.float32) @ background
+    square = float(middle @ middle)
+    own, others = ((each @ middle).astype(np.float64) for each in (texts, background))
+    products = cosines - own[:, None] - others + square
+    mine, theirs = (np.sqrt(np.maximum(1 - 2 * x + square, _TINY)) for x in (own, others))
+    found: Floats = products / (mine[:, None] * theirs)
+    return found
+
+
+def _odds(evidence: Floats, centre: float, spread: float) -> Floats:
+    odds: Floats = APART * ((evidence - centre) / spread - EVEN)
     return odds
 
 

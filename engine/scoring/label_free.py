@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import FloatArray
-from engine.scoring.decision import ENOUGH, SAME, Floats, nearness
+from engine.scoring.decision import ENOUGH, SAME, Surroundings
 from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
 
 LEFT_OUT = 0.1
@@ -81,9 +81,9 @@ class Background:
     pictures: tuple[FloatArray, ...] = ()
     """Of what pictures the random ones are made, [n, dim] for each picture in the query: they say
     nothing of these themselves."""
-    has_nearness: bool = False
-    """How near a query is to the random ones says how common it is. It is a plain text then: one
-    background for all of them, and worth keeping what it reaches."""
+    has_surroundings: bool = False
+    """Where a query lies among the random ones says how common it is, and what comes with it. It is
+    a plain text then: one background for all of them, and worth keeping what it reaches."""
     are_rivals: bool = False
     key: Hashable | None = None
     """The same for all queries that have this background; None where no other has it."""
@@ -95,11 +95,11 @@ class Background:
         """It is too small to say anything."""
         return len(self.vectors) < ENOUGH
 
-    def nearness(self, queries: FloatArray) -> Floats:
-        """How near unit queries [T, dim] are to the random ones, [T]; 0 where it says nothing."""
-        if not self.has_nearness:
-            return np.zeros(len(queries))
-        return nearness(self.random, queries)
+    def surroundings(self, queries: FloatArray) -> Surroundings:
+        """How unit queries [T, dim] lie among the random ones, where it says something."""
+        if not self.has_surroundings or not len(self.random):
+            return Surroundings.unknown(len(queries))
+        return Surroundings.of(self.random, queries)
 
 
 def text_background(prompts: BackgroundPrompts, language: str) -> Background:
@@ -111,7 +111,7 @@ def text_background(prompts: BackgroundPrompts, language: str) -> Background:
     return Background(
         vectors=vectors,
         random=prompts.level,
-        has_nearness=True,
+        has_surroundings=True,
         are_rivals=are_rivals,
         key=("texts", prompts.language, are_rivals, len(vectors)),
         scorer=f"label-free, {len(vectors)} {language} {kind}" if is_certain else "",

@@ -19,8 +19,9 @@ from cache.labels import CalibrationRecord
 from engine.results import Chance, FloatArray, IdArray
 from engine.scoring import label_free
 from engine.scoring.calibration import calibrated
-from engine.scoring.decision import ENOUGH, SAME, SURE, Placement, Tally, Zero
+from engine.scoring.decision import ENOUGH, SAME, SURE, Placement, Surroundings, Zero
 from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.evidence import Tally
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, matcher_words
 from engine.scoring.ranking import probability
@@ -55,6 +56,10 @@ class MatchContext:
     """The one in force; None leaves `match` to the label-free scorer."""
     matcher_id: int | None = None
     """None for one that is not in the cache."""
+    own_pictures: FloatArray | None = None
+    """The pictures as a matcher sees them that reads more than embeddings, [k, N]."""
+    with_patches: int = 0
+    """How many of these it saw with their patches."""
     backgrounds: Mapping[str, Background] = field(default_factory=dict)
     """By language; an empty name stands for every other language."""
     zeros: Mapping[tuple[str, str], Zero] = field(default_factory=dict)
@@ -76,6 +81,8 @@ class MatchContext:
     def seen(self) -> FloatArray:
         """The pictures as the matcher takes them, [k, N]; computed once for them."""
         assert self.matcher is not None
+        if self.own_pictures is not None:
+            return self.own_pictures
         return self.matrix.derived(self.matcher, self.matcher.head.see)
 
     def matcher_of(self, scorer: str) -> Matcher | None:
@@ -86,6 +93,16 @@ class MatchContext:
         """The logit at which a pair has even odds by a scorer; None where no pair tells."""
         matcher = self.matcher_of(scorer)
         return None if matcher is None else matcher.pair_floor
+
+    def surroundings(self, scorer: str, texts: FloatArray, language: str = "") -> Surroundings:
+        """How unit texts [T, dim] lie among the background, where that says something.
+
+        It does not beside a scorer that tells pairs: what it was taught is no part of the world
+        that the background is of.
+        """
+        if self.pair_floor(scorer) is not None:
+            return Surroundings.unknown(len(texts))
+        return self.background(language).surroundings(texts)
 
     def adds_label_free(self, language: str = "") -> bool:
         """The logits of the matcher and the label-free ones are added."""
@@ -215,13 +232,14 @@ def _placement(
 ) -> Placement | None:
     """Where the query stands by the pictures that say something of it; None without a zero."""
     zero, floor = context.zero(scorer, language), context.pair_floor(scorer)
-    near = float(context.background(language).nearness(query[None])[0])
     if zero is not None:
-        return zero.placement(near, found.match[others], floor)
+        among = context.surroundings(scorer, query[None], language)
+        return zero.placement(among, found.match[others], floor)
     zero = context.zero(ScorerKind.LABEL_FREE, language)
     if zero is None or found.label_free is None:
         return None
-    return zero.stand_in(near, found.label_free[others], found.match[others], floor)
+    among = context.surroundings(ScorerKind.LABEL_FREE, query[None], language)
+    return zero.stand_in(among, found.label_free[others], found.match[others], floor)
 
 
 def best_placed(
@@ -230,8 +248,8 @@ def best_placed(
     """The largest of `placed` of texts of a language [T, dim], from finite logits [T, N]; [T]."""
     zero, best = context.zero(scorer, language), logits.max(axis=1)
     if zero is not None:
-        near = context.background(language).nearness(texts)
-        best = zero.odds(near, logits, context.pair_floor(scorer)).astype(np.float32)
+        among = context.surroundings(scorer, texts, language)
+        best = zero.odds(among, logits, context.pair_floor(scorer)).astype(np.float32)
     return calibrated_match(context, scorer, best, language)
 
 
@@ -346,7 +364,7 @@ def zero_of(
         return None
     background = context.background(language)
     return Zero.measure(
-        background.nearness(background.random),
+        context.surroundings(scorer, background.random, language),
         tally.evidence(pictures),
         pictures=pictures,
         sampled=tally.seen,

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.results import FloatArray, IdArray
-from engine.scoring.decision import Placement, Tally
+from engine.scoring.decision import Placement
 from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.evidence import Tally
 from engine.scoring.match import (
     BLOCK,
     DEAR_SAMPLE,
@@ -75,9 +76,9 @@ def place_texts(
             part = chosen[start : start + BLOCK]
             tally = tally.joined(text_logits(context, scorer, language, texts, part))
             step()
-        near = context.background(language).nearness(texts)
+        among = context.surroundings(scorer, texts, language)
         floor = context.pair_floor(scorer)
-        placements = tuple(zero.placements(near, tally, len(rows), floor))
+        placements = tuple(zero.placements(among, tally, len(rows), floor))
     return PlacedTexts(
         context=context, scorer=scorer, language=language, texts=texts, placements=placements
     )

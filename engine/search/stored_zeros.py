@@ -13,12 +13,13 @@ from sqlite_utils import Database
 
 from cache.zeros import get_zero, zero_keys
 from engine.results import IdArray
-from engine.scoring.decision import Tally, Zero
+from engine.scoring.decision import Zero
+from engine.scoring.evidence import Tally
 from engine.scoring.match import DEAR_SAMPLE, MatchContext, is_dear, picture_seconds, sampled
 from engine.states import ScorerKind
 from engine.untrusted.documents import parse_object
 
-VERSION = 2
+VERSION = 3
 """One more whenever the same library and scorer come to another zero."""
 MOST_CHANGE = 2
 """An older zero stands for a library that is at most so many times as large, or as small."""

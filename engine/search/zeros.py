@@ -26,7 +26,8 @@ from engine.events import Report
 from engine.jobs.jobs import Job, JobWork
 from engine.jobs.progress import ProgressReporter
 from engine.results import FloatArray, IdArray
-from engine.scoring.decision import Tally, Zero
+from engine.scoring.decision import Zero
+from engine.scoring.evidence import Tally
 from engine.scoring.match import (
     MatchContext,
     at_once,
@@ -152,7 +153,7 @@ class Zeros:
         if not len(rows):
             return None
         asked = await self._asked(context, encoder_id, rows, scope)
-        if not background.has_nearness:
+        if not background.has_surroundings:
             return await self._of_kind(asked)
         async with self._lock:
             found = await self._current(asked)
@@ -183,7 +184,8 @@ class Zeros:
         background = context.background()
         name = f"{VERSION} {encoder_id} {context.logit_scale} {background.are_rivals}"
         texts = digest_of(background.vectors, background.random, *background.pictures)
-        base = digest_of_text(f"{name} {self._digest_of(context.matcher)} {texts}")
+        own = "" if context.own_pictures is None else f" {context.with_patches}"
+        base = digest_of_text(f"{name} {self._digest_of(context.matcher)} {texts}{own}")
         asked = Asked(context=context, rows=rows, base=base, scope=digest_of_text(scope))
         if len(rows) > _IN_LOOP:
             await asyncio.to_thread(lambda: asked.key)
@@ -249,7 +251,7 @@ class Zeros:
             is_all = zero.sampled == zero.pictures
             state = ZeroState.CURRENT if is_all else ZeroState.QUICK
             self._remember(name, zero, state)
-        comes = asked.context.background().has_nearness
+        comes = asked.context.background().has_surroundings
         return replace(self._known[name], comes=comes)
 
     async def _of_kind(self, asked: Asked) -> FoundZero | None:

@@ -16,6 +16,7 @@ from engine.states import JobKind, ScorerKind
 from t2itui.cli.generate import LoraFile, Size
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, asked, request_options
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -60,12 +61,12 @@ class AxisText(click.ParamType["Axis"]):
 @click.option(
     "--prompts",
     "file",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=GivenPath(path_type=Path, allow_dash=True),
     metavar="FILE",
     help="Take prompts from FILE, one a line, as CSV or JSON lines; - is stdin.",
 )
 @click.option(
-    "--export", "exports", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
+    "--export", "exports", multiple=True, type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE", help="Also write the sheet: .png, .svg, .pdf, .html, .csv or .json.",
 )  # fmt: skip
 @click.option("--threshold", type=Finite(0, 1), help="What passes; default: the settings'.")

@@ -69,7 +69,7 @@ def measure(count: int) -> None:
     context = MatchContext(
         matrix=EmbeddingMatrix(revision=0, picture_ids=ids, columns=columns),
         logit_scale=100.0,
-        backgrounds={"": Background(vectors=bank, random=random, has_nearness=True)},
+        backgrounds={"": Background(vectors=bank, random=random, has_surroundings=True)},
     )
     zero = measure_zero(context, ScorerKind.LABEL_FREE)
     assert zero is not None
@@ -91,7 +91,7 @@ def measure(count: int) -> None:
         return decide(cosine, logits)
 
     def place(logits: FloatArray) -> FloatArray:
-        return zero.placement(float(decision.nearness(random, query[None])[0]), logits)(logits)
+        return zero.placement(decision.Surroundings.of(random, query[None]), logits)(logits)
 
     def engine_matcher() -> object:
         return decide(query @ columns, matcher.logits(query, columns))

@@ -45,7 +45,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import FloatArray, IdArray
-from engine.scoring import decision, label_free
+from engine.scoring import decision, evidence, label_free
 from engine.scoring.match import DEAR_SAMPLE
 from engine.scoring.matcher import Matcher
 from engine.scoring.perceptron import Perceptron
@@ -128,7 +128,7 @@ class Words:
         self.at = {name: row for row, name in enumerate(self.names)}
         self.vectors = real.vectors[[index[f"a {name}"] for name in self.names]]
         self.background = self._rows(random_prompts()["en"])
-        self.near = decision.nearness(self.vectors[self.background], self.vectors)
+        self.among = decision.Surroundings.of(self.vectors[self.background], self.vectors)
         self.is_judged = np.array([is_judged(name) for name in self.names])
         self._rivals = self.vectors[self._rows(rivals)]
         prepared = label_free.prepare(self._rivals, real.pictures[:16].T.copy(), SCALE)
@@ -186,18 +186,18 @@ class Library:
     columns: IdArray
     logits: FloatArray
 
-    def odds(self, words: Words) -> decision.Floats:
+    def odds(self, words: Words) -> evidence.Floats:
         """The log odds that the library shows each word."""
-        found = decision.evidence_of(self.logits)
+        found = evidence.evidence_of(self.logits)
         of = words.background
         zero = decision.Zero.measure(
-            words.near[of],
-            decision.Evidence(best=found.best[of], chance=found.chance[of]),
+            words.among.rows(of),
+            evidence.Evidence(best=found.best[of], chance=found.chance[of]),
             pictures=self.size,
             sampled=self.size,
         )
         assert zero is not None
-        return zero.library_odds(words.near, found)
+        return zero.library_odds(words.among, found)
 
 
 def drawn(seed: int) -> IdArray:
@@ -291,8 +291,8 @@ def libraries(
 class Routed:
     """How often each word was routed right in the libraries of a size; NaN where it is neither."""
 
-    present: decision.Floats
-    absent: decision.Floats
+    present: evidence.Floats
+    absent: evidence.Floats
 
     @classmethod
     def of(cls, words: Words, found: Sequence[Library], judged: bool, captions: int) -> Routed:
@@ -311,7 +311,7 @@ class Routed:
         here, lacking = (np.nanmean(np.nanmean(x, axis=0)) for x in (self.present, self.absent))
         return float(here), float(lacking)
 
-    def resampled(self, seed: int = 0) -> decision.Floats:
+    def resampled(self, seed: int = 0) -> evidence.Floats:
         """Balanced accuracy over DRAWS draws of words, the same words for every scorer."""
         random = np.random.default_rng(seed)
         means = []
@@ -395,8 +395,8 @@ def show_distractors(words: Words, judged: bool, photos: IdArray, count: int, sc
     here = {captions: words.lists(photos, judged, captions) for captions in (1, 2, 3)}
     asked = np.unique(np.concatenate([words.background, *here[1], *here[2], *here[3]]))
     of = np.searchsorted(asked, words.background)
-    whole = decision.Tally.empty(len(asked))
-    sample = decision.Tally.empty(len(of))
+    whole = evidence.Tally.empty(len(asked))
+    sample = evidence.Tally.empty(len(of))
     chosen = np.zeros(count, np.bool_)
     chosen[np.random.default_rng(1).permutation(count)[:DEAR_SAMPLE]] = True
     start = 0
@@ -406,13 +406,13 @@ def show_distractors(words: Words, judged: bool, photos: IdArray, count: int, sc
         sample = sample.joined(logits[of][:, chosen[start : start + len(pictures)]])
         start += len(pictures)
     found = whole.evidence(count)
-    exact = decision.Evidence(best=found.best[of], chance=found.chance[of])
+    exact = evidence.Evidence(best=found.best[of], chance=found.chance[of])
     for background, seen in ((exact, count), (sample.evidence(count), sample.seen)):
-        near = words.near[words.background]
-        zero = decision.Zero.measure(near, background, pictures=count, sampled=seen)
+        around = words.among.rows(words.background)
+        zero = decision.Zero.measure(around, background, pictures=count, sampled=seen)
         assert zero is not None
         odds = np.full(len(words.names), np.nan)
-        odds[asked] = zero.library_odds(words.near[asked], found)
+        odds[asked] = zero.library_odds(words.among.rows(asked), found)
         cells = []
         for present, absent in here.values():
             right, lacking = (odds[present] >= 0).mean(), (odds[absent] < 0).mean()

@@ -79,7 +79,7 @@ def library(*, labelled: bool = True) -> EmbeddedData:
 def context_of(material: EmbeddedData) -> MatchContext:
     random = unit(np.random.default_rng(1).standard_normal((60, DIM)).astype(np.float32))
     background = Background(
-        vectors=random, random=random, has_nearness=True, scorer="label-free, random"
+        vectors=random, random=random, has_surroundings=True, scorer="label-free, random"
     )
     return MatchContext(
         matrix=EmbeddingMatrix.of(material.pictures),

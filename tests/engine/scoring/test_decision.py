@@ -10,20 +10,15 @@ import pytest
 from engine.results import FloatArray
 from engine.scoring.decision import (
     APART,
-    BEST,
     ENOUGH,
     EVEN,
     SURE,
-    TAIL,
-    Evidence,
-    Floats,
     Placement,
-    Tally,
+    Surroundings,
     Zero,
-    evidence_of,
     fit_absent,
-    nearness,
 )
+from engine.scoring.evidence import BEST, TAIL, Evidence, Floats, Tally, evidence_of
 
 TEXTS = 200
 
@@ -37,11 +32,17 @@ def made(pictures: int, present: float = 0.15, seed: int = 0, texts: int = TEXTS
     return logits.astype(np.float32)
 
 
-def near_of(texts: int, seed: int = 1) -> Floats:
-    return np.random.default_rng(seed).normal(0.7, 0.02, texts)
+def near_of(texts: int, seed: int = 1) -> Surroundings:
+    """Texts of which none is like another."""
+    near = np.random.default_rng(seed).normal(0.7, 0.02, texts)
+    return Surroundings(near=near, weights=np.zeros((texts, 0)))
 
 
-def zero_of(logits: FloatArray, near: Floats | None = None) -> Zero:
+def alike(texts: int = 1, near: float = 0.7) -> Surroundings:
+    return Surroundings(near=np.full(texts, near), weights=np.zeros((texts, 0)))
+
+
+def zero_of(logits: FloatArray, near: Surroundings | None = None) -> Zero:
     pictures = logits.shape[1]
     near = near_of(len(logits)) if near is None else near
     zero = Zero.measure(near, evidence_of(logits), pictures=pictures, sampled=pictures)
@@ -50,12 +51,12 @@ def zero_of(logits: FloatArray, near: Floats | None = None) -> Zero:
 
 
 def odds_of(zero: Zero, logits: FloatArray, near: float = 0.7) -> Floats:
-    return zero.library_odds(np.full(len(logits), near), evidence_of(logits))
+    return zero.library_odds(alike(len(logits), near), evidence_of(logits))
 
 
 @pytest.mark.parametrize("pictures", [1, 5, 20, 500])
 def test_what_hits_is_retrieved_and_what_does_not_is_generated_at_any_size(pictures: int) -> None:
-    zero = zero_of(made(pictures))
+    zero = zero_of(made(pictures), alike(TEXTS))
     lacking = odds_of(zero, made(pictures, present=0.0, seed=2))
     hitting = odds_of(zero, made(pictures, present=1.0, seed=3))
     assert (hitting >= 0).mean() > 0.85
@@ -97,11 +98,11 @@ def test_each_picture_twice_changes_few_decisions() -> None:
 
 def test_background_texts_that_are_all_alike_say_nothing() -> None:
     logits = np.ones((TEXTS, 30), np.float32)
-    zero = zero_of(logits, np.full(TEXTS, 0.7))
+    zero = zero_of(logits, alike(TEXTS))
     odds = odds_of(zero, np.ones((1, 30), np.float32))
     assert np.isfinite(odds).all()
     assert odds[0] < 0
-    placement = zero.placement(0.7, np.arange(30, dtype=np.float32))
+    placement = zero.placement(alike(), np.arange(30, dtype=np.float32))
     assert placement.slope > 0
 
 
@@ -133,7 +134,7 @@ def test_the_zero_stays_where_many_background_texts_are_present(present: float) 
 def test_a_mixture_is_taken_apart() -> None:
     random = np.random.default_rng(0)
     absent, present = random.normal(2.0, 0.5, 1400), random.normal(2.0 + APART * 0.5, 0.5, 600)
-    found = fit_absent(np.concatenate([absent, present]))
+    found = fit_absent(np.concatenate([absent, present]), np.zeros(len(absent) + len(present)))
     assert found.centre == pytest.approx(2.0, abs=0.3)
     assert found.spread == pytest.approx(0.5, abs=0.15)
     assert found.share == pytest.approx(0.3, abs=0.15)
@@ -143,7 +144,7 @@ def test_a_mixture_is_taken_apart() -> None:
 def test_the_best_picture_passes_exactly_when_the_query_does() -> None:
     zero = zero_of(made(100))
     for logits in made(100, present=0.5, seed=8):
-        placement = zero.placement(0.7, logits)
+        placement = zero.placement(alike(), logits)
         placed = placement(logits)
         odds = min(odds_of(zero, logits[None])[0], SURE)
         assert placed.max() == np.float32(odds)
@@ -154,7 +155,7 @@ def test_the_best_picture_passes_exactly_when_the_query_does() -> None:
 def test_the_order_of_pictures_stays_and_ties_stay_ties(pair_floor: float | None) -> None:
     zero = zero_of(made(200))
     logits = np.round(made(200, seed=9)[0], 1)
-    placed = zero.placement(0.7, logits, pair_floor)(logits)
+    placed = zero.placement(alike(), logits, pair_floor)(logits)
     assert (np.diff(placed[np.argsort(logits, kind="stable")]) >= 0).all()
     assert len(np.unique(placed)) == len(np.unique(logits))
 
@@ -162,16 +163,18 @@ def test_the_order_of_pictures_stays_and_ties_stay_ties(pair_floor: float | None
 def test_nothing_passes_below_the_floor_of_pairs() -> None:
     zero = zero_of(made(100) - 50)
     logits = made(100, seed=10)[0] - np.float32(10)
-    assert zero.placement(0.7, logits).odds > 0
-    assert zero.placement(0.7, logits, pair_floor=0.0).odds == pytest.approx(APART * logits.max())
+    assert zero.placement(alike(), logits).odds > 0
+    assert zero.placement(alike(), logits, pair_floor=0.0).odds == pytest.approx(
+        APART * logits.max()
+    )
 
 
 def test_the_floor_of_pairs_raises_nothing() -> None:
     zero = zero_of(made(100))
     logits = made(100, present=0.0, seed=11)[3] - np.float32(2)
-    unknown = zero.placement(0.7, logits)
+    unknown = zero.placement(alike(), logits)
     assert unknown.odds < 0
-    assert zero.placement(0.7, logits, pair_floor=-100.0).odds == unknown.odds
+    assert zero.placement(alike(), logits, pair_floor=-100.0).odds == unknown.odds
 
 
 def test_several_good_pictures_count_for_more_than_one() -> None:
@@ -255,10 +258,72 @@ def test_a_picture_outside_the_library_is_placed_beside_it() -> None:
 
 def test_nearness_leaves_out_what_equals_the_text() -> None:
     background = np.eye(3, dtype=np.float32)
-    found = nearness(background, background)
-    assert found.tolist() == [0.0, 0.0, 0.0]
+    assert Surroundings.of(background, background).near.tolist() == [0.0, 0.0, 0.0]
     between = np.ones((1, 3), np.float32) / np.float32(math.sqrt(3))
-    assert nearness(background, between)[0] == pytest.approx(1 / math.sqrt(3))
+    assert Surroundings.of(background, between).near[0] == pytest.approx(1 / math.sqrt(3))
+
+
+def kinds(of_each: int, dim: int = 16, seed: int = 4) -> FloatArray:
+    """Texts of two kinds, around directions of their own, as unit vectors."""
+    random = np.random.default_rng(seed)
+    vectors = 0.2 * random.normal(size=(2 * of_each, dim))
+    vectors[:, 0] += 3
+    vectors[:of_each, 1] += 1
+    vectors[of_each:, 2] += 1
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32)
+
+
+def test_texts_weigh_in_for_those_of_their_kind_and_not_for_themselves() -> None:
+    texts = kinds(20)
+    found = Surroundings.of(texts, texts)
+    assert found.weights.sum(axis=1) == pytest.approx(1.0)
+    assert not found.weights.diagonal().any()
+    assert found.weights[:20, :20].sum(axis=1).min() > 0.6
+    assert found.weights[20:, 20:].sum(axis=1).min() > 0.6
+    # The same at any scale of the cosines: encoders differ in it.
+    closer = texts + np.float32(3) * texts.mean(axis=0)
+    closer /= np.linalg.norm(closer, axis=1, keepdims=True)
+    assert Surroundings.of(closer, closer).weights == pytest.approx(found.weights, abs=0.05)
+
+
+def test_a_text_among_things_that_are_there_needs_less_evidence_of_its_own() -> None:
+    texts = kinds(TEXTS // 2)
+    logits = made(200, present=0.0)
+    logits[: TEXTS // 2 : 2, :10] += 3.5
+    zero = zero_of(logits, Surroundings.of(texts, texts))
+    query = made(200, present=0.0, seed=6, texts=1)
+    query[:, :10] += 2.0
+    among, apart = kinds(1, seed=7)
+    there, lacking = (
+        zero.placement(Surroundings.of(texts, each[None]), query[0]).odds for each in (among, apart)
+    )
+    assert there > lacking + 1
+    # However few there are, a text that hits clearly itself is there.
+    around = Surroundings.of(texts, kinds(100, seed=9)[100:])
+    hitting = zero.odds(around, made(200, present=1.0, seed=8, texts=100))
+    lacking_all = zero.odds(around, made(200, present=0.0, seed=8, texts=100))
+    assert (hitting >= 0).mean() > 0.9
+    assert np.median(lacking_all) < -1
+
+
+def test_texts_that_are_likelier_beforehand_are_taken_for_present_ones_sooner() -> None:
+    random = np.random.default_rng(10)
+    values = np.concatenate([random.normal(0, 1, 1600), random.normal(APART, 1, 400)])
+    knowing = np.concatenate([np.full(1600, -1.0), np.full(400, 1.0)])
+    blind, told = (fit_absent(values, prior) for prior in (np.zeros(2000), knowing))
+    assert told.centre == pytest.approx(0, abs=0.25)
+    assert told.spread == pytest.approx(1, abs=0.1)
+    assert told.share == pytest.approx(0.2, abs=0.06)
+    assert told.present[1600:].mean() > blind.present[1600:].mean() + 0.1
+    assert told.present[:1600].mean() < blind.present[:1600].mean()
+
+
+def test_a_text_with_nothing_to_lie_among_is_decided_by_its_evidence() -> None:
+    one = np.full((1, 4), 0.5, np.float32)
+    assert Surroundings.of(one, one).weights.tolist() == [[0.0]]
+    assert Surroundings.of(np.repeat(one, 30, axis=0), one).near.tolist() == [0.0]
+    assert Surroundings.unknown(2).kind(np.ones(5)).tolist() == [0.0, 0.0]
 
 
 def test_a_zero_says_how_much_it_rests_on() -> None:
@@ -296,13 +361,16 @@ def test_a_zero_that_stands_in_decides_by_its_own_scorer_and_keeps_the_order_of_
     own, queries = made(100), made(100, present=0.5, seed=15)
     zero = zero_of(own)
     for row, other in enumerate(3 * made(100, seed=16) - 50):
-        mine, theirs = zero.placement(0.7, queries[row]), zero.stand_in(0.7, queries[row], other)
+        mine, theirs = (
+            zero.placement(alike(), queries[row]),
+            zero.stand_in(alike(), queries[row], other),
+        )
         assert theirs.odds == mine.odds
         placed = theirs(other)
         assert placed.max() == pytest.approx(mine.odds, abs=1e-4)
         assert np.argmax(placed) == np.argmax(other)
         assert placed.std() == pytest.approx(mine(queries[row]).std(), rel=1e-3)
-        floored = zero.stand_in(0.7, queries[row], other, pair_floor=float(other.max()) + 1)
+        floored = zero.stand_in(alike(), queries[row], other, pair_floor=float(other.max()) + 1)
         assert floored.odds <= -APART
-    flat = zero.stand_in(0.7, queries[0], np.zeros(100, np.float32))
+    flat = zero.stand_in(alike(), queries[0], np.zeros(100, np.float32))
     assert np.isfinite(flat(np.zeros(100, np.float32))).all()

@@ -41,7 +41,7 @@ def library(count: int, dim: int = 16, *, is_dear: bool = False) -> MatchContext
         matrix=EmbeddingMatrix.of(noise(count, dim, seed=1)),
         logit_scale=20.0,
         matcher=matcher(dim) if is_dear else None,
-        backgrounds={"": Background(vectors=texts, random=texts, has_nearness=True)},
+        backgrounds={"": Background(vectors=texts, random=texts, has_surroundings=True)},
     )
 
 

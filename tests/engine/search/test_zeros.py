@@ -16,8 +16,9 @@ from cache.store import Cache
 from cache.zeros import all_zeros
 from engine.requests import Filters, SearchRequest
 from engine.results import Chance, FloatArray, Scores
-from engine.scoring.decision import Tally, Zero, evidence_of, nearness
+from engine.scoring.decision import Surroundings, Zero
 from engine.scoring.embedding_matrix import EmbeddingMatrix
+from engine.scoring.evidence import Tally, evidence_of
 from engine.scoring.label_free import Background
 from engine.scoring.match import MatchContext, background_logits
 from engine.search import zeros
@@ -90,11 +91,14 @@ async def test_match_is_the_pairs_logit_placed_by_what_the_bank_reaches(
         ]
     )
     zero = Zero.measure(
-        nearness(bank[order], bank[order]), evidence_of(bank_pairs), pictures=80, sampled=80
+        Surroundings.of(bank[order], bank[order]),
+        evidence_of(bank_pairs),
+        pictures=80,
+        sampled=80,
     )
     assert zero is not None
-    near = float(nearness(bank[order], dog[None])[0])
-    assert scores.match_logit == pytest.approx(zero.placement(near, pairs)(pairs), abs=2e-3)
+    among = Surroundings.of(bank[order], dog[None])
+    assert scores.match_logit == pytest.approx(zero.placement(among, pairs)(pairs), abs=2e-3)
     assert scores.chance is not None
     by_chance = 1 / (1 + np.exp(-np.array(zero.by_chance)))
     assert [scores.chance.half, scores.chance.high] == pytest.approx(by_chance, abs=1e-3)
@@ -261,12 +265,15 @@ async def test_a_picture_says_nothing_of_the_others_and_is_sure_itself(
     assert np.isneginf(np.diagonal(logits)).all()
     assert np.isfinite(logits).sum() == 80 * 79
     zero = Zero.measure(
-        np.zeros(80), Tally.empty(80).joined(logits).evidence(80), pictures=80, sampled=80
+        Surroundings.unknown(80),
+        Tally.empty(80).joined(logits).evidence(80),
+        pictures=80,
+        sampled=80,
     )
     assert zero is not None
     query = replace(DOG, query='"/photos/a/03.jpg"')
     pairs = np.delete((await scores_of(searcher, query, pairs=True)).match_logit, 3)
-    assert others == pytest.approx(zero.placement(0.0, pairs)(pairs), abs=2e-3)
+    assert others == pytest.approx(zero.placement(Surroundings.unknown(1), pairs)(pairs), abs=2e-3)
 
 
 async def test_texts_that_stand_in_for_the_bank_are_no_level(tmp_path: Path) -> None:
@@ -351,5 +358,5 @@ async def test_chinese_queries_are_placed_by_the_chinese_texts(
     assert english.chance != found.chance
     kept = [StoredZero.from_json(body) for body in (await cache.read(all_zeros)).values()]
     centres = [each.zero.near.centre for each in kept if each is not None]
-    expected = [np.median(nearness(bank, bank)) for bank in (texts()[2:], vectors)]
+    expected = [np.median(Surroundings.of(bank, bank).near) for bank in (texts()[2:], vectors)]
     assert centres == pytest.approx(expected, abs=1e-6)

@@ -86,7 +86,7 @@ def context(material: EmbeddedData) -> MatchContext:
         matrix=EmbeddingMatrix.of(material.pictures),
         logit_scale=10.0,
         matcher=read_matcher(random_matcher("e", 8), "e"),
-        backgrounds={"": Background(vectors=random, random=random, has_nearness=True)},
+        backgrounds={"": Background(vectors=random, random=random, has_surroundings=True)},
     )
 
 
