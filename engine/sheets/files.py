@@ -64,7 +64,6 @@ def export(sheet: Sheet, path: Path, threshold: float) -> None:
 def cell_fields(sheet: Sheet, cell: SheetCell, threshold: float) -> dict[str, object]:
     """A cell as rows of CSV and lines of JSON have it."""
     prompt = sheet.request.prompts[cell.cell.row]
-    values = sheet.columns[cell.cell.column]
     picture, best = cell.picture, sheet.best(cell.cell.row, ScorerKind.MATCH)
     return {
         "cell": cell.number,
@@ -73,7 +72,7 @@ def cell_fields(sheet: Sheet, cell: SheetCell, threshold: float) -> dict[str, ob
         "negative": cell.cell.request.negative,
         **{
             axis.name.value.replace("-", "_"): value
-            for axis, value in zip(sheet.request.axes, values, strict=True)
+            for axis, value in zip(sheet.request.axes, sheet.values(cell), strict=True)
         },
         "seed": cell.cell.request.seed,
         "state": cell.state.value,
@@ -208,7 +207,7 @@ def summary(sheet: Sheet, threshold: float) -> str:
     passed = sum(cell.passes(threshold) for cell in sheet.cells)
     prompts = len(sheet.request.prompts)
     return (
-        f"{prompts} prompt{'' if prompts == 1 else 's'} x {len(sheet.columns)}:"
+        f"{prompts} prompt{'' if prompts == 1 else 's'} x {sheet.width}:"
         f" {painted} of {len(sheet.cells)} painted, {passed} pass {threshold:g}"
     )
 
@@ -241,7 +240,7 @@ def draw(sheet: Sheet, path: Path, threshold: float) -> None:
     """A contact sheet with a bar beside each row: the mean match and its spread over the seeds."""
     rows = grouped_rows(sheet.request)
     tops, body = _tops(sheet, rows)
-    width = _CELL * len(sheet.columns)
+    width = _CELL * sheet.width
     total = _NAMES + width + _GAP + _BARS + _GAP
     lines = max(title.count(", ") + 1 for title in sheet.titles)
     height = _FOOT + body + _TITLE + _LINE * lines
@@ -324,7 +323,7 @@ def _draw_row(axes: Axes, sheet: Sheet, row: int, top: float, threshold: float) 
         colour = "#1a7f37" if cell.passes(threshold) else "#8a5a00"
         axes.text(left + _CELL / 2, top + _CELL + 0.1, words, ha="center", va="center", size=7,
                   color=colour)  # fmt: skip
-    axes.set_xlim(0, _CELL * len(sheet.columns))
+    axes.set_xlim(0, _CELL * sheet.width)
 
 
 def _draw_bars(axes: Axes, sheet: Sheet, top_of: Mapping[int, float], threshold: float) -> None:

@@ -148,7 +148,8 @@ def _request(words: Sequence[str], file: Path | None, given: dict[str, Any]) -> 
     example = given.pop("example", "")
     found: list[SheetPrompt] = list(example_prompts(example)) if example else []
     if file is not None:
-        found += read_prompts(STDIN if file == DASH else disk.from_root(file))
+        path = STDIN if file == DASH else disk.from_root(file)
+        found += read_prompts(path, or_pipe=True)
     found += prompts_from(words)
     axes = given.pop("axes", ())
     if size := given.pop("size", None):
