@@ -122,9 +122,11 @@ def parse_object(
     return value
 
 
-def read_object(path: Path, most: int = DOCUMENT_LIMIT) -> dict[str, Json]:
-    """The JSON object in a file. Raises OSError, UntrustedError."""
-    return parse_object(read_bytes(path, most))
+def read_object(
+    path: Path, most: int = DOCUMENT_LIMIT, *, nan_is_null: bool = False
+) -> dict[str, Json]:
+    """The JSON object in a file, as `parse_json` reads it. Raises OSError, UntrustedError."""
+    return parse_object(read_bytes(path, most), nan_is_null=nan_is_null)
 
 
 def finite_number(value: object) -> float:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.generation.request import GenerateRequest
     from engine.jobs.jobs import Job
-    from engine.models.parameters import Lora
+    from engine.models.parameters import Box, Lora
 
 _PICTURE = GivenPath(exists=True, dir_okay=False, path_type=Path)
 
@@ -52,10 +52,30 @@ class LoraFile(click.ParamType["Lora"]):
         return read_lora(str(value))
 
 
+class MaskBox(click.ParamType["Box"]):
+    """`0.1,0.2,0.5,0.5` in fractions of the sides, or in pixels."""
+
+    name = "X,Y,W,H"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Box:
+        from engine.models.parameters import read_box
+
+        try:
+            return read_box(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.command()
 @click.argument("prompt", nargs=-1)
 @request_options(
-    JobKind.GENERATE, size=Size(), loras=LoraFile(), library=click.Choice([BUILT_IN.name])
+    JobKind.GENERATE,
+    size=Size(),
+    loras=LoraFile(),
+    mask_box=MaskBox(),
+    library=click.Choice([BUILT_IN.name]),
 )
 @click.option("--from", "source", type=_PICTURE, help="Repeat the recipe in this picture.")
 @click.option(
@@ -128,11 +148,13 @@ async def _start(
     fresh: bool,
     output: Output,
 ) -> Job:
-    from engine.generation.request import GenerateRequest
+    from engine.generation.request import MASKED_STRENGTH, GenerateRequest
 
     base = GenerateRequest(prompt="")
     if source is not None:
         base = await _repeated(engine, source, given.get("model"), output)
+    if "strength" not in given and ("mask" in given or "mask_box" in given):
+        given["strength"] = MASKED_STRENGTH
     request = replace(base, **given)
     if source is not None and "scheduler" not in given:
         request, left_out = await engine.generation.fitted(request, library)
