@@ -38,7 +38,7 @@ test: $(VENV)/.test
 
 # All of tests/e2e/faults, also what takes minutes: under 40 in all.
 faults: $(VENV)/.test
-	$(BIN)/python -m pytest -m "slow or not slow" tests/e2e/faults $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "slow or not slow" tests/e2e/faults $(ARGS)
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .
@@ -71,6 +71,7 @@ storybook-generator: $(VENV)/.run
 storybook-check: $(VENV)/.run
 	$(BIN)/python -m tools.storybook.check $(ARGS)
 	$(BIN)/python -m tools.storybook.generator.check $(ARGS)
+	$(BIN)/python -m tools.storybook.generator.variations
 
 storybook-samples: $(VENV)/.run
 	$(BIN)/python -m tools.storybook.generator.samples sheet docs/painter.png

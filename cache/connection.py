@@ -24,8 +24,6 @@ from cache.home_files import blame, close_to_others, make_home, open_file
 from cache.schema import FIRST_TABLES, SCHEMA_VERSION, migrations
 from cache.sql import listed
 
-FILE_NAME = "cache.sqlite3"
-
 _REPAIR = (
     "Move it away and index again: `t2itui cache repair` does both. Your pictures are not touched"
     " by this."

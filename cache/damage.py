@@ -15,9 +15,9 @@ from sqlite_utils import Database
 
 from cache import disk
 from cache.collections import collection_ids
-from cache.connection import FILE_NAME, unwritable
+from cache.connection import unwritable
 from cache.embeddings import EncoderRecord, encoders, unreadable_blocks
-from cache.home_files import make_folder, write_file
+from cache.home_files import FILE_NAME, make_folder, write_file
 from cache.sql import below, bump, listed
 
 ASIDE = "damaged"

@@ -144,6 +144,15 @@ def note_scores(
     )
 
 
+def note_choice(db: Database, picture_id: int, *, tries: int | None, chosen: str) -> None:
+    """Keep why a generated picture was chosen among those of so many seeds, in its recipe."""
+    db.execute(
+        "update generated set recipe = json_set(recipe, '$.tries', ?, '$.chosen', ?)"
+        " where picture_id = ?",
+        [tries, chosen, picture_id],
+    )
+
+
 def find_generated(db: Database, home: Path, request_key: str, seed: int) -> GeneratedRecord | None:
     """The picture generated last for a request and seed; None where none was kept."""
     found = records(

@@ -15,6 +15,8 @@ from pathlib import Path
 from cache import disk
 from cache.errors import HomeError
 
+FILE_NAME = "cache.sqlite3"
+"""The cache of a library."""
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 MEMORY_LIMIT = 16 << 20
@@ -28,16 +30,17 @@ _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 def make_home(home: Path) -> None:
     """Make the home and what is missing above it, for its owner alone."""
-    try:
-        home.mkdir(FOLDER_MODE)
-    except FileNotFoundError:
-        make_home(home.parent)
-        home.mkdir(FOLDER_MODE, exist_ok=True)
-    except FileExistsError:
-        if not disk.is_folder(home):
-            raise _refusal(home, errno.ENOTDIR, _why_no_folder(home)) from None
-        return
-    close_to_others(home)
+    missing = [home]
+    while not os.path.lexists(missing[-1].parent):
+        missing.append(missing[-1].parent)
+    for folder in reversed(missing):
+        try:
+            folder.mkdir(FOLDER_MODE)
+        except FileExistsError:
+            if not disk.is_folder(folder):
+                raise _refusal(folder, errno.ENOTDIR, _why_no_folder(folder)) from None
+        else:
+            close_to_others(folder)
 
 
 def close_to_others(folder: Path) -> None:
@@ -172,13 +175,19 @@ def list_folder(home: Path, *names: str) -> list[str]:
 
 def blame(path: Path) -> str:
     """Say which folder keeps a file from being used, and from what; empty where none does."""
+    nearest = path.parent
     for folder in [*reversed(path.parents)]:
-        if disk.is_link(folder) or not os.path.lexists(folder):
+        if disk.is_link(folder):
             continue
+        if not os.path.lexists(folder):
+            break
+        if not disk.is_folder(folder):
+            return f"{folder} is no folder"
         if not _may(folder, os.X_OK):
             return f"the folder {folder} may not be entered"
-    if disk.is_folder(path.parent) and not _may(path.parent, os.W_OK):
-        return f"the folder {path.parent} may not be written"
+        nearest = folder
+    if disk.is_folder(nearest) and not _may(nearest, os.W_OK):
+        return f"the folder {nearest} may not be written"
     return ""
 
 

@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -260,6 +260,14 @@ _STATES = (
     "create index text_states_by_use on text_states (used_at)",
 )
 
+_MATCHER_PICTURES = """
+create table matcher_pictures (
+    matcher_id integer not null references matchers (id) on delete cascade,
+    picture_id integer not null references pictures (id) on delete cascade,
+    vector blob not null,
+    primary key (matcher_id, picture_id)
+) without rowid
+"""
 
 _SHEETS = (
     """
@@ -358,3 +366,9 @@ def m009_sheets(db: Database) -> None:
     """Sheets of prompts, whose cells are generated pictures."""
     for statement in _SHEETS:
         db.execute(statement)
+
+
+@migrations()
+def m010_matcher_pictures(db: Database) -> None:
+    """What matchers that read patches made of pictures."""
+    db.execute(_MATCHER_PICTURES)

@@ -55,6 +55,12 @@ def find_sheet(db: Database, sheet_id: int) -> SheetRecord | None:
     return None if row is None else _record(row)
 
 
+def sheet_of(db: Database, request: str) -> int | None:
+    """The id of the sheet of a request; None where it is not remembered."""
+    row = db.execute("select id from sheets where request = ?", [request]).fetchone()
+    return None if row is None else int(row[0])
+
+
 def list_sheets(db: Database, limit: int) -> list[SheetRecord]:
     """The sheets, the one used last first."""
     rows = db.execute(f"{_SELECT} order by s.used_at desc, s.id desc limit ?", [limit])

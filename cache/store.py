@@ -12,16 +12,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 
-from cache.connection import (
-    BUSY_SECONDS,
-    FILE_NAME,
-    open_database,
-    open_reader,
-    translated,
-    unwritable,
-)
+from cache.connection import BUSY_SECONDS, open_database, open_reader, translated, unwritable
 from cache.errors import CacheError, CacheFullError, CacheReadOnlyError
-from cache.home_files import check_file, unreadable
+from cache.home_files import FILE_NAME, check_file, unreadable
 
 __all__ = ["Cache", "open_database"]
 

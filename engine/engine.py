@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.library.exchange import Exchange
     from engine.library.indexing import Indexer
     from engine.library.repair import RepairPlan
+    from engine.local.matcher_pictures import MatcherPictures
     from engine.local.states import LocalStates
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
@@ -108,6 +109,13 @@ class Engine:
         return LocalStates(self.cache, self.encoders, embedder, self.settings)
 
     @cached_property
+    def matcher_pictures(self) -> MatcherPictures:
+        """What matchers that read patches make of pictures."""
+        from engine.local.matcher_pictures import MatcherPictures
+
+        return MatcherPictures(self.cache, self.local_states)
+
+    @cached_property
     def comparer(self) -> Comparer:
         """Descriptions of growing detail against pictures."""
         from engine.comparing.comparer import Comparer
@@ -162,6 +170,7 @@ class Engine:
             self.settings,
             self.searcher.labels.refit,
             self._measure,
+            self.local_states,
         )
 
     @cached_property
@@ -208,6 +217,7 @@ class Engine:
         await self.cache.aclose()
 
     async def _measure(self, encoder_id: str, job_id: int, report: Report) -> None:
+        await self.matcher_pictures.see(encoder_id, job_id, report)
         await self.searcher.measure(encoder_id, job_id, report)
 
     async def _recover_generated(self) -> None:

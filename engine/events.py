@@ -48,6 +48,10 @@ class GeneratedPicture:
     """It was generated before, for the same request with the same model."""
     score: PromptScore | None = None
     """With its prompt; None before it was scored, and where no encoder could be asked."""
+    before: PromptScore | None = None
+    """Of the picture that it started from, with the same prompt; None where that has none."""
+    start_path: str = ""
+    """The picture that it started from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

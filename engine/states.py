@@ -82,6 +82,7 @@ class HeadKind(StrEnum):
 
     MLP = "mlp"
     TWO_BRANCH = "two-branch"
+    LOCAL_GLOBAL = "local-global"
 
 
 class LossKind(StrEnum):

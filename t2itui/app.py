@@ -43,6 +43,7 @@ from t2itui.session import (
     Notice,
     OpenEngine,
     OpenSearch,
+    OpenSheet,
     RefreshStatus,
     ReplayReceipt,
     Session,
@@ -94,6 +95,7 @@ SCREEN_OF: dict[type[ShowScreen], str] = {
     OpenSearch: "search",
     ReplayReceipt: "search",
     ComparePictures: "compare",
+    OpenSheet: "sheet",
 }
 """The mode of the screen that fulfils each intent."""
 
@@ -347,7 +349,7 @@ class T2ITuiApp(App[None]):
 
     def _fulfil(self, intent: Intent) -> None:
         match intent:
-            case OpenSearch() | ReplayReceipt() | ComparePictures():
+            case OpenSearch() | ReplayReceipt() | ComparePictures() | OpenSheet():
                 self.call_later(self._show_screen, intent)
             case ShowJobs():
                 self.call_later(self.action_jobs)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.errors import T2IError
     from engine.events import JobEvent
     from engine.generation.request import GenerateRequest
+    from engine.sheets.request import SheetRequest
     from t2itui.graphics.detection import Graphics
 
 PROBLEM_SHOWN_S = 12.0
@@ -56,6 +57,13 @@ class ComparePictures:
 
     pictures: tuple[str, ...]
     texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSheet:
+    """Show a sheet of prompts, as far as it is painted, on the Sheets screen."""
+
+    request: SheetRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +137,7 @@ class RefreshStatus:
     """Read the figures of the top line anew."""
 
 
-ShowScreen: TypeAlias = OpenSearch | ReplayReceipt | ComparePictures
+ShowScreen: TypeAlias = OpenSearch | ReplayReceipt | ComparePictures | OpenSheet
 """Intents that a screen fulfils once the app has brought it to the front."""
 Intent: TypeAlias = (
     ShowScreen

@@ -68,7 +68,7 @@ def tiny_pipeline(
 
     quiet()
     torch.manual_seed(seed)
-    tokenizer = _tokenizer()
+    tokenizer = clip_tokenizer()
     config: Any = CLIPTextConfig(
         hidden_size=text_width,
         intermediate_size=64,
@@ -217,7 +217,7 @@ def quiet() -> None:
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
-def _tokenizer() -> Model:
+def clip_tokenizer() -> Model:
     from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
     from tests.tiny_models import bytes_and_words
@@ -243,6 +243,8 @@ _UNET_ENDS = {
     "conv_in": "input_blocks.0.0",
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
 }
 _RESNET = {
     "norm1": "in_layers.0",
@@ -305,3 +307,54 @@ def _vae_key(key: str, blocks: int) -> str:
         key = key.replace(f"up_blocks.{block}.resnets", f"up.{up}.block")
         key = key.replace(f"up_blocks.{block}.upsamplers.0", f"up.{up}.upsample")
     return key.replace("conv_shortcut", "nin_shortcut")
+
+
+_OPEN_CLIP = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+    "attn.out_proj": "self_attn.out_proj",
+}
+_OPEN_CLIP_ENDS = {
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "ln_final.weight": "final_layer_norm.weight",
+    "ln_final.bias": "final_layer_norm.bias",
+}
+
+
+def open_clip_state(tower: Model) -> State:
+    """Return the weights of a projected text tower under the names that OpenCLIP gives them."""
+    import torch
+
+    own = {key.removeprefix("text_model."): value for key, value in tower.state_dict().items()}
+    found: State = {name: own[key] for name, key in _OPEN_CLIP_ENDS.items()}
+    found["text_projection"] = own["text_projection.weight"].T
+    for layer in range(tower.config.num_hidden_layers):
+        old, new = f"encoder.layers.{layer}", f"transformer.resblocks.{layer}"
+        for kind in ("weight", "bias"):
+            for name, key in _OPEN_CLIP.items():
+                found[f"{new}.{name}.{kind}"] = own[f"{old}.{key}.{kind}"]
+            thirds = [own[f"{old}.self_attn.{each}_proj.{kind}"] for each in "qkv"]
+            found[f"{new}.attn.in_proj_{kind}"] = torch.cat(thirds)
+    return found
+
+
+def save_xl_checkpoint(path: Path, pipe: Model) -> Path:
+    """Save a Stable Diffusion XL pipeline as one checkpoint in the original layout."""
+    from safetensors.torch import load_file, save_file
+
+    save_checkpoint(path, pipe)
+    tensors = {
+        name: value
+        for name, value in load_file(path).items()
+        if not name.startswith("cond_stage_model.")
+    }
+    for key, value in pipe.text_encoder.state_dict().items():
+        name = key if key.startswith("text_model.") else f"text_model.{key}"
+        tensors[f"conditioner.embedders.0.transformer.{name}"] = value
+    for name, value in open_clip_state(pipe.text_encoder_2).items():
+        tensors[f"conditioner.embedders.1.model.{name}"] = value
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+    return path

@@ -73,7 +73,7 @@ def save_tiny_siglip(folder: Path, *, dim: int = 32, image_size: int = 32, seed:
     from transformers.models.siglip.configuration_siglip import SiglipConfig
     from transformers.models.siglip.modeling_siglip import SiglipModel
 
-    tokenizer = _sentence_pieces()
+    tokenizer = sentence_pieces(SIGLIP_LENGTH)
     text = _tower(2) | {
         "hidden_size": dim,
         "projection_size": dim,
@@ -153,7 +153,7 @@ def bytes_and_words() -> tuple[dict[str, int], list[tuple[str, str]]]:
     return {token: number for number, token in enumerate(tokens)}, merges
 
 
-def _sentence_pieces() -> Tokenizer:
+def sentence_pieces(length: int) -> Tokenizer:
     """Return a unigram tokenizer shaped like SigLIP's: lower case, no punctuation, `</s>` last."""
     from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors
     from tokenizers.models import Unigram
@@ -181,5 +181,5 @@ def _sentence_pieces() -> Tokenizer:
         eos_token="</s>",
         unk_token="<unk>",
         pad_token="</s>",
-        model_max_length=SIGLIP_LENGTH,
+        model_max_length=length,
     )

@@ -14,6 +14,7 @@ from cache.store import Cache
 from engine.collections import BUILT_IN
 from engine.errors import ModelUnusableError
 from engine.evaluation.embeddings import EmbeddedData
+from engine.local.matcher_pictures import own_pictures
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background, text_background
 from engine.scoring.match import MatchContext
@@ -38,8 +39,19 @@ async def match_context(
     else:
         matcher = read_matcher(record.weights, encoder.id)
     calibrations = await cache.read(list_calibrations)
+    matrix, own, with_patches = EmbeddingMatrix.of(material.pictures), None, 0
+    if matcher is not None and material.picture_ids is not None:
+        own, with_patches = await own_pictures(
+            cache,
+            matcher,
+            None if record is None else record.id,
+            material.picture_ids,
+            matrix.columns,
+        )
     context = MatchContext(
-        matrix=EmbeddingMatrix.of(material.pictures),
+        matrix=matrix,
+        own_pictures=own,
+        with_patches=with_patches,
         logit_scale=encoder.logit_scale,
         matcher=matcher,
         matcher_id=None if record is None else record.id,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cache.embeddings import EncoderRecord
 from cache.store import Cache
@@ -126,6 +127,10 @@ class EmbeddedData:
     """[N, dim]."""
     spoken: Mapping[str, FloatArray]
     """Every text that was embedded: queries and swapped texts too."""
+    picture_ids: IdArray | None = None
+    """Of the pictures in the library, -1 for one that is not there; None where nobody asked."""
+    states: NDArray[np.float16] | None = None
+    """Of the pictures' patches [N, patches, dim], zero for one without; None where nobody asked."""
 
     def narrowed(self, *, pictures: IdArray, texts: IdArray) -> EmbeddedData:
         """The part with these pictures and texts (ascending indices)."""
@@ -135,6 +140,8 @@ class EmbeddedData:
             texts=self.texts[texts],
             languages=tuple(self.languages[index] for index in texts),
             pictures=self.pictures[pictures],
+            picture_ids=None if self.picture_ids is None else self.picture_ids[pictures],
+            states=None if self.states is None else self.states[pictures],
         )
 
 
@@ -184,6 +191,8 @@ class Gathering:
         self._texts = texts
         self._request = request
         self.warnings: list[str] = []
+        self._picture_ids: Mapping[int, int] = {}
+        """By index in the data."""
 
     async def gather(self, job_id: int, report: Report, wanted: str | None = None) -> EmbeddedData:
         """Read, choose, embed; `wanted` names the encoder, else the request's first one is taken.
@@ -201,7 +210,7 @@ class Gathering:
         progress.report("reading embeddings", 0)
         pictures = await self._pictures(data, encoder, job_id, report)
         spoken = await self._spoken(data, encoder, progress)
-        return _material(data, encoder, pictures, spoken)
+        return _material(data, encoder, pictures, spoken, self._picture_ids)
 
     async def _spoken(
         self, data: Data, encoder: EncoderRecord, progress: ProgressReporter
@@ -251,6 +260,7 @@ class Gathering:
     ) -> dict[int, FloatArray]:
         ids, vectors = await self._cache.read(read_pictures, encoder.id, data.pictures, roots)
         found = {index: vectors[held] for index, held in ids.items() if held in vectors}
+        self._picture_ids = ids
         if self._request.data == BUILT_IN.name and len(found) < len(data.pictures):
             shipped = await asyncio.to_thread(shipped_vectors, BUILT_IN, encoder.id)
             found |= {i: shipped[name] for i, name in enumerate(data.pictures) if name in shipped}
@@ -304,6 +314,7 @@ def _material(
     encoder: EncoderRecord,
     pictures: Mapping[int, FloatArray],
     spoken: Mapping[str, FloatArray],
+    picture_ids: Mapping[int, int],
 ) -> EmbeddedData:
     texts = [_mean(data, index, spoken) for index in range(len(data.texts))]
     kept = np.array([i for i, vector in enumerate(texts) if vector is not None], np.int64)
@@ -329,6 +340,7 @@ def _material(
         languages=tuple(map(language_of, narrowed.texts)),
         pictures=matrix([pictures[int(index)] for index in seen], encoder.dim),
         spoken=spoken,
+        picture_ids=np.array([picture_ids.get(int(index), -1) for index in seen], np.int64),
     )
 
 

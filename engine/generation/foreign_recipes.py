@@ -53,13 +53,14 @@ def read_invoke(text: str) -> Recipe:
     loras, lost = [], Lost()
     for entry in _entries(values.get("loras")):
         about = entry.get("lora") or entry.get("model")
-        name = _model_name(about)
-        loras.append(UsedLora(name=name, weight=_weight(entry.get("weight"))))
+        if name := _model_name(about):
+            loras.append(UsedLora(name=name, weight=_weight(entry.get("weight"))))
     lost.note_clip_skip(values.get("clip_skip"), usual=0)
     lost.note(
         values, controlnets="ControlNet", ipAdapters="IP adapters", t2iAdapters="T2I adapters"
     )
     lost.note(values, vae="its VAE", refiner_model="the refiner", init_image="its start picture")
+    lost.note(values, ref_images="reference pictures", hrf_enabled="its second, larger pass")
     return _recipe(
         lost,
         prompt=_text(values, "positive_prompt"),
@@ -159,8 +160,9 @@ def _fooocus(values: Values) -> Recipe:
     loras = []
     found = values.get("loras")
     for entry in found if isinstance(found, list) else ():
-        if isinstance(entry, list) and len(entry) >= 2 and isinstance(entry[0], str):
-            loras.append(UsedLora(name=_stem(entry[0]), weight=_weight(entry[1])))
+        name = entry[0] if isinstance(entry, list) and len(entry) >= 2 else None
+        if isinstance(entry, list) and isinstance(name, str) and name not in ("", "None"):
+            loras.append(UsedLora(name=_stem(name), weight=_weight(entry[1])))
     size = re.fullmatch(r"\((\d{1,5}), ?(\d{1,5})\)", _text(values, "resolution"))
     styles = _text(values, "styles")
     if styles not in ("", "[]"):
@@ -183,6 +185,9 @@ def _fooocus(values: Values) -> Recipe:
 
 _TAG = re.compile(r"\s*<(lora|lyco|hypernet):([^:<>]{1,200})((?::[^:<>]{0,200}){0,9})>")
 _BRACKETS = "weights in brackets, which are taken as words"
+_DOUBLED = re.compile(r"\(\(|\[\[")
+_PARTED = re.compile(r"(?<!\w)(?:BREAK|AND)(?!\w)|\[[^\[\]]*[|:][^\[\]]*\]")
+_OTHER_TAG = re.compile(r"<([a-z]\w{0,30})[:\[][^<>]{0,2000}>")
 _WEIGHTED = re.compile(r"\(((?:[^()\\:]|\\.)+):\s*[-+]?(?:\d+(?:\.\d*)?|\.\d+)\)")
 
 
@@ -209,10 +214,14 @@ def without_tags(prompt: str, lost: Lost) -> tuple[str, tuple[UsedLora, ...]]:
     return _TAG.sub(read, prompt).strip(), tuple(loras.values())
 
 
-def note_weights(text: str, lost: Lost) -> None:
-    """Name the weights in brackets that A1111 and those after it understand."""
-    if _WEIGHTED.search(text):
+def note_syntax(text: str, lost: Lost) -> None:
+    """Name what A1111, and those after it, understand in a prompt, and is taken as words here."""
+    if _WEIGHTED.search(text) or _DOUBLED.search(text):
         lost.add(_BRACKETS)
+    if _PARTED.search(text):
+        lost.add("BREAK, AND and changes in brackets, which are taken as words")
+    for name in dict.fromkeys(_OTHER_TAG.findall(text)):
+        lost.add(f"what <{name}:> asks for")
 
 
 class Lost:
@@ -357,6 +366,9 @@ class _Graph:
         waiting = [start]
         while waiting and len(seen) < _MOST_HOPS:
             link = waiting.pop(0)
+            if isinstance(link, str) and (text := clean(link).strip()):
+                found[text] = None
+                continue
             target = self._target(link)
             if target is None or target in seen or target not in self._inputs:
                 continue
@@ -369,7 +381,9 @@ class _Graph:
                 continue
             if {"positive", "negative"} <= inputs.keys():
                 slot = link[1] if isinstance(link, list) else 0
-                waiting.append(inputs["negative" if slot == 1 else "positive"])
+                second = "negative" if slot == 1 else "positive"
+                # A loader that holds the prompts itself has other outputs before theirs.
+                waiting.append(inputs[side if isinstance(inputs.get(side), str) else second])
             else:
                 waiting += [each for key, each in inputs.items() if key.startswith("cond")]
         return ", ".join(found)
@@ -446,7 +460,7 @@ def _recipe(
     scheduler, unknown = named_scheduler(*sampler)
     width, height = map(_whole, size)
     prompt, tagged = without_tags(prompt, lost)
-    note_weights(f"{prompt}\n{negative}", lost)
+    note_syntax(f"{prompt}\n{negative}", lost)
     return Recipe(
         prompt=prompt,
         negative=negative,

@@ -6,12 +6,19 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cache.content_files import holds
 from cache.errors import CacheError, CacheFullError
-from cache.generated import GeneratedRecord, find_generated, generated_for
+from cache.generated import (
+    GeneratedRecord,
+    find_generated,
+    generated_for,
+    note_choice,
+    remove_generated,
+)
+from cache.pictures import find_by_sha
 from cache.receipts import SequelRecord, put_sequel
 from cache.store import Cache
 from engine.errors import RejectedError
@@ -26,13 +33,14 @@ from engine.events import (
     PromptScore,
     Report,
 )
-from engine.generation.recipe import Digests, digest, recipe_of
+from engine.generation.recipe import Digests, digest, from_json, recipe_of
 from engine.generation.request import GenerationSpec, resolve
 from engine.generation.store import GeneratedStore
 from engine.jobs.codec import request_to_json
 from engine.models.generator_messages import EventBridge
 from engine.models.generators import Generators
 from engine.models.parameters import GenerationParameters
+from engine.settings import DEFAULT_THRESHOLD
 from engine.states import JobKind, OutputCheck
 
 ROOM = 20_000_000
@@ -86,8 +94,11 @@ class GenerationJob:
         home: Path,
         source: str,
         folders: tuple[Path, ...] = (),
+        threshold: float = DEFAULT_THRESHOLD,
     ) -> None:
         self.spec = spec
+        self.reason = ""
+        """Why the picture was kept of those that were tried; empty where all are kept."""
         self.pictures: list[GeneratedPicture] = []
         """What has been done so far."""
         self.rejected: list[OutputCheck] = []
@@ -98,6 +109,7 @@ class GenerationJob:
         self._home = home
         self._source = source
         self._folders = folders
+        self._threshold = threshold
 
     @property
     def title(self) -> str:
@@ -116,11 +128,42 @@ class GenerationJob:
         if plan.notice:
             report(JobNote(job_id=job_id, message=plan.notice))
         known = await self._known(plan)
+        before = await self._before(plan)
         for index, seed in enumerate(self._seeds(known), 1):
             record = known.get(seed) or await self._generate(plan, index, seed, job_id, report)
-            if record is not None:
-                await self._finish(record, index, seed in known, job_id, report)
+            if record is None:
+                continue
+            await self._finish(record, before, index, seed in known, job_id, report)
+            if self.spec.request.until_pass is not None and self._is_enough(record):
+                break
+        if self.spec.request.until_pass is not None:
+            await self._keep_best(job_id, report)
         return self._closing()
+
+    def _is_enough(self, record: GeneratedRecord) -> bool:
+        """Whether no more seeds are tried: a picture passes, or was the best of as many before."""
+        tries = self.spec.request.until_pass or 0
+        score = self.pictures[-1].score
+        if score is None or score.match >= self._threshold:
+            return True
+        return (from_json(record.recipe, private=True).tries or 0) >= tries
+
+    async def _keep_best(self, job_id: int, report: Report) -> None:
+        """Keep of the pictures that were tried the one that fits best, and write down why."""
+        if not self.pictures:
+            return
+        tried = len(self.pictures) + len(self.rejected)
+        best = max(self.pictures, key=lambda each: each.score.match if each.score else -1.0)
+        others = [each.picture_id for each in self.pictures if each is not best and not each.cached]
+        self.reason = _reason(best, tried, self._threshold)
+        if not best.cached:
+            most = self.spec.request.until_pass
+            await self._cache.write(note_choice, best.picture_id, tries=most, chosen=self.reason)
+        if others:
+            await self._cache.write(remove_generated, self._home, others)
+            report(LibraryChanged(job_id=job_id, added=-len(others)))
+        self.pictures[:] = [best]
+        await self._link_receipt(SequelRecord(job_id=job_id, result=best.sha256))
 
     async def _plan(self) -> _Plan:
         info = await self._generators.describe(self._source)
@@ -153,20 +196,20 @@ class GenerationJob:
         if self.spec.request.seed is not None:
             return self.spec.seeds()
         new = [seed for seed in self.spec.seeds() if seed not in known]
-        return [*known, *new][: self.spec.request.count]
+        return [*known, *new][: self.spec.most_pictures]
 
     async def _generate(
         self, plan: _Plan, index: int, seed: int, job_id: int, report: Report
     ) -> GeneratedRecord | None:
         """Generate and store a picture; None where it is rejected."""
-        request = self.spec.request
+        request, count = self.spec.request, self.spec.most_pictures
         await check_room(self._cache, self._home)
         image = await self._generators.generate(
             self._source,
             plan.parameters,
             seed,
             preview=request.preview,
-            bridge=EventBridge(report=report, job_id=job_id, picture=index, pictures=request.count),
+            bridge=EventBridge(report=report, job_id=job_id, picture=index, pictures=count),
         )
         for warning in image.warnings:
             report(JobNote(job_id=job_id, message=warning))
@@ -177,17 +220,30 @@ class GenerationJob:
             return record
         self.rejected.append(image.check)
         report(
-            PictureRejected(
-                job_id=job_id, index=index, count=request.count, seed=seed, check=image.check
-            )
+            PictureRejected(job_id=job_id, index=index, count=count, seed=seed, check=image.check)
         )
         return None
 
+    async def _before(self, plan: _Plan) -> PromptScore | None:
+        """How the picture that it starts from fits the prompt; None where no one can tell."""
+        sha256 = plan.digests.start
+        ids = await self._cache.read(find_by_sha, [sha256]) if sha256 else {}
+        if sha256 not in ids:
+            return None
+        return await self._store.score(plan.parameters.prompt, ids[sha256], self._folders)
+
     async def _finish(
-        self, record: GeneratedRecord, index: int, cached: bool, job_id: int, report: Report
+        self,
+        record: GeneratedRecord,
+        before: PromptScore | None,
+        index: int,
+        cached: bool,
+        job_id: int,
+        report: Report,
     ) -> None:
         """Report a stored picture, and score it."""
-        count, picture = self.spec.request.count, picture_of(record, cached=cached)
+        count, start = self.spec.most_pictures, self.spec.request.start_picture
+        picture = picture_of(record, cached=cached)
         report(PictureStored(job_id=job_id, index=index, count=count, picture=picture))
         await self._link_receipt(SequelRecord(job_id=job_id, result=record.sha256))
         report(JobProgress(job_id=job_id, stage="scoring", done=0, total=0))
@@ -196,7 +252,11 @@ class GenerationJob:
             report(JobNote(job_id=job_id, message=warning))
         if assessment.is_new:
             report(LibraryChanged(job_id=job_id, added=0))
-        picture = picture_of(record, assessment.score, cached=cached)
+        picture = replace(
+            picture_of(record, assessment.score, cached=cached),
+            before=before,
+            start_path="" if start is None else str(start),
+        )
         if picture.score is not None:
             report(PictureScored(job_id=job_id, picture=picture, score=picture.score))
         self.pictures.append(picture)
@@ -227,7 +287,21 @@ class GenerationJob:
         matches = [picture.score.match for picture in done if picture.score is not None]
         if matches:
             parts.append(f"match {max(matches):.2f}")
+        if done[0].before is not None:
+            parts.append(f"{done[0].before.match:.2f} before")
+        if self.reason:
+            parts.append(self.reason)
         return ", ".join(parts)
+
+
+def _reason(best: GeneratedPicture, tried: int, threshold: float) -> str:
+    """Why a picture was kept of those that were tried."""
+    seeds = f"{tried} seed{'' if tried == 1 else 's'}"
+    if best.score is None:
+        return f"kept after {seeds}, as nothing could score it"
+    if best.score.match >= threshold:
+        return f"kept as it passes {threshold:.2f}, after {seeds}"
+    return f"kept as the best of {seeds}, none of which passes {threshold:.2f}"
 
 
 async def check_room(cache: Cache, home: Path) -> None:

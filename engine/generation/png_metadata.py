@@ -29,7 +29,7 @@ from engine.generation.foreign_recipes import (
     Lost,
     json_tool,
     named_scheduler,
-    note_weights,
+    note_syntax,
     read_json_recipe,
     read_novelai,
     without_tags,
@@ -121,7 +121,7 @@ def _start_of_pairs(lines: Sequence[str]) -> int:
 def _recipe(prompt: str, negative: str, pairs: Mapping[str, str]) -> Recipe:
     lost = Lost()
     prompt, loras = without_tags(prompt, lost)
-    note_weights(f"{prompt}\n{negative}", lost)
+    note_syntax(f"{prompt}\n{negative}", lost)
     scheduler, unknown = named_scheduler(pairs.get("Sampler", ""), pairs.get("Schedule type", ""))
     size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", pairs.get("Size", ""))
     skipped = _whole(pairs.get("Clip skip"))

@@ -7,13 +7,14 @@ import json
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import disk
 from engine.errors import RequestError
 from engine.generation.request import DEFAULT_STRENGTH, MAX_SEED, GenerateRequest
-from engine.models.parameters import GenerationParameters, Lora
+from engine.models.parameters import Box, GenerationParameters, Lora, read_box
 from engine.untrusted.documents import finite_number, parse_object
 
 if TYPE_CHECKING:
@@ -32,9 +33,15 @@ def digest(parameters: GenerationParameters, library: str) -> Digests:
     loras = tuple(_hash(lora.path, "loras") for lora in parameters.loras)
     start = parameters.start_picture
     start_sha256 = "" if start is None else _hash(start, "start_picture")
+    mask_sha256 = "" if parameters.mask is None else _hash(parameters.mask, "mask")
     weights = [lora.weight for lora in parameters.loras]
+    masks = {name: getattr(parameters, name) for name in _MASKS}
+    masks |= {"mask": mask_sha256, "mask_box": str(parameters.mask_box or "")}
+    decides = {name: value for name, value in asdict(parameters).items() if name not in _MASKS}
     whole = {
-        **asdict(parameters),
+        **decides,
+        # Pictures that were painted before there were masks are found by the same key.
+        **(masks if parameters.is_inpainting else {}),
         "loras": [list(pair) for pair in zip(loras, weights, strict=True)],
         "start_picture": start_sha256,
         "strength": parameters.strength if start_sha256 else None,
@@ -43,15 +50,25 @@ def digest(parameters: GenerationParameters, library: str) -> Digests:
     }
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
     key = hashlib.sha256(text.encode()).hexdigest()
-    return Digests(request_key=key, loras=loras, start=start_sha256)
+    return Digests(request_key=key, loras=loras, start=start_sha256, mask=mask_sha256)
+
+
+_MASKS = ("mask", "mask_box", "mask_grow", "mask_feather")
 
 
 def _hash(path: Path, field: str) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        status = path.stat()
+        return _content_hash(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise RequestError(f"{path} cannot be read: {error.strerror}", field=field) from error
+
+
+@lru_cache(maxsize=64)
+def _content_hash(path: Path, size: int, mtime_ns: int) -> str:
+    """Of a file as it was last changed: a sheet asks for the same ones again and again."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 _BEYOND = 2.0**64
@@ -78,6 +95,7 @@ class Digests:
     request_key: str
     loras: tuple[str, ...] = ()
     start: str = ""
+    mask: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +121,18 @@ class Recipe:
     start_path: str = ""
     """On the machine that generated it; never in a picture's file."""
     strength: float | None = None
+    mask_sha256: str = ""
+    """Of the picture that shows which part of the start picture was painted anew."""
+    mask_path: str = ""
+    """On the machine that generated it; never in a picture's file."""
+    mask_box: str = ""
+    """The part of the start picture that was painted anew, `x,y,width,height`."""
+    mask_grow: int | None = None
+    mask_feather: int | None = None
+    tries: int | None = None
+    """How many seeds could be tried for it; None where it was not chosen among several."""
+    chosen: str = ""
+    """Why it was kept of those that were tried, for people."""
     device: str = ""
     dtype: str = ""
     memory_fallbacks: tuple[str, ...] = ()
@@ -137,6 +167,11 @@ def recipe_of(image: GeneratedImage, digests: Digests, *, source: str, library: 
         start_sha256=digests.start,
         start_path="" if start is None else str(start),
         strength=None if start is None else parameters.strength,
+        mask_sha256=digests.mask,
+        mask_path="" if parameters.mask is None else str(parameters.mask),
+        mask_box=str(parameters.mask_box or ""),
+        mask_grow=parameters.mask_grow if parameters.is_inpainting else None,
+        mask_feather=parameters.mask_feather if parameters.is_inpainting else None,
         device=image.device,
         dtype=image.dtype,
         memory_fallbacks=image.memory_fallbacks,
@@ -145,7 +180,7 @@ def recipe_of(image: GeneratedImage, digests: Digests, *, source: str, library: 
     )
 
 
-_PRIVATE = ("source", "start_path")
+_PRIVATE = ("source", "start_path", "mask_path")
 _FALLBACKS = "steps_down"
 """The key of `memory_fallbacks` in recipes that are stored and in pictures that were sent."""
 
@@ -214,6 +249,7 @@ def request_from(
     if recipe.start_sha256 and (start is None or not disk.is_file(start)):
         start = None
         warnings.append("it is a variation of a picture that is not at hand")
+    mask, box = _mask_of(recipe, warnings) if start is not None else (None, None)
     request = GenerateRequest(
         prompt=recipe.prompt,
         negative=recipe.negative,
@@ -227,8 +263,26 @@ def request_from(
         loras=tuple(loras),
         start_picture=start,
         strength=DEFAULT_STRENGTH if recipe.strength is None else recipe.strength,
+        mask=mask,
+        mask_box=box,
+        mask_grow=recipe.mask_grow or 0,
+        mask_feather=recipe.mask_feather,
     )
     return request, warnings
+
+
+def _mask_of(recipe: Recipe, warnings: list[str]) -> tuple[Path | None, Box | None]:
+    """The mask or the box of a recipe; what of them is lost is warned of."""
+    if recipe.mask_box:
+        try:
+            return None, read_box(recipe.mask_box)
+        except ValueError as error:
+            warnings.append(f"the part that it painted anew is not understood: {error}")
+    elif recipe.mask_sha256:
+        if recipe.mask_path and disk.is_file(recipe.mask_path):
+            return Path(recipe.mask_path), None
+        warnings.append("the mask that it was painted by is not at hand: all of it is painted")
+    return None, None
 
 
 def _is_same(model_id: str, source: str) -> bool:

@@ -15,6 +15,7 @@ from engine.models.parameters import (
     MAX_GUIDANCE,
     MAX_SIDE,
     MAX_STEPS,
+    Box,
     GenerationParameters,
     Lora,
 )
@@ -29,6 +30,11 @@ MAX_SEED = (1 << 63) - 1
 MAX_LORA_WEIGHT = 4.0
 MAX_PROMPT = 10_000
 DEFAULT_STRENGTH = 0.6
+MASKED_STRENGTH = 1.0
+"""What a person means who names a part to be painted anew, and no strength."""
+MAX_MASK_EDGE = 512
+"""Pixels that a mask may be widened or feathered by."""
+MAX_TRIES = 50
 
 RANDOM_SEEDS = 1 << 32
 """Random seeds lie below this: other tools take no larger ones."""
@@ -64,6 +70,16 @@ class GenerateRequest:
     """Generate a variation of this picture, image to image."""
     strength: float = DEFAULT_STRENGTH
     """How far a variation may go from its start picture: above 0, 1 forgets it."""
+    mask: Path | None = None
+    """A picture, white where the start picture is painted anew; the rest stays as it is."""
+    mask_box: Box | None = None
+    """The part of the start picture that is painted anew, in place of `mask`."""
+    mask_grow: int = 0
+    """Pixels by which the part is widened."""
+    mask_feather: int | None = None
+    """Pixels inside the part's edge over which the new goes into the old; None finds a number."""
+    until_pass: int | None = None
+    """Try so many seeds at most until a picture passes, and keep the best; None keeps all."""
     preview: bool = True
     """Report small pictures of how far it is."""
 
@@ -87,9 +103,14 @@ class GenerationSpec:
         """Of the first picture that is new."""
         return self.drawn if self.request.seed is None else self.request.seed
 
+    @property
+    def most_pictures(self) -> int:
+        """That are painted: those that are asked for, or the seeds that are tried."""
+        return self.request.until_pass or self.request.count
+
     def seeds(self) -> list[int]:
-        """One for each picture."""
-        return [(self.first_seed + index) % (MAX_SEED + 1) for index in range(self.request.count)]
+        """One for each picture, or each that is tried."""
+        return [(self.first_seed + index) % (MAX_SEED + 1) for index in range(self.most_pictures)]
 
     def with_new_seed(self) -> GenerationSpec:
         """The same with a seed drawn anew."""
@@ -120,11 +141,19 @@ def checked(request: GenerateRequest) -> GenerateRequest:
     _check_range("width", "the width", request.width, 1, MAX_SIDE)
     _check_range("height", "the height", request.height, 1, MAX_SIDE)
     _check_range("count", "the count", request.count, 1, MAX_COUNT)
+    _check_range("until_pass", "the seeds to try", request.until_pass, 1, MAX_TRIES)
+    if request.until_pass is not None and request.count > 1:
+        raise RequestError(
+            "of the seeds that are tried one picture is kept, so a count says nothing",
+            hint="Leave the count out, or the number of tries.",
+            field="count",
+        )
     if request.scheduler is not None:
         scheduler_named(request.scheduler)
     for lora in request.loras:
         _check_lora(lora)
     _check_start(request)
+    _check_mask(request)
     return request
 
 
@@ -166,6 +195,24 @@ def _check_start(request: GenerateRequest) -> None:
         raise RequestError(reason, field="start_picture")
 
 
+def _check_mask(request: GenerateRequest) -> None:
+    if request.mask is None and request.mask_box is None:
+        return
+    if request.start_picture is None:
+        raise RequestError(
+            "a mask says which part of a picture is painted anew, and there is no start picture",
+            hint="Name the picture to start from.",
+            field="start_picture",
+        )
+    if request.mask is not None and request.mask_box is not None:
+        raise RequestError("the part is named twice, by a mask and by a box", field="mask")
+    if request.mask is not None and not disk.is_file(request.mask):
+        reason = disk.absence(request.mask, f"there is no mask {request.mask}")
+        raise RequestError(reason, field="mask")
+    _check_range("mask_grow", "what a mask grows by", request.mask_grow, 0, MAX_MASK_EDGE)
+    _check_range("mask_feather", "a mask's feather", request.mask_feather, 0, MAX_MASK_EDGE)
+
+
 def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParameters:
     """Fill in what `request` leaves open; raise RequestError for what the model cannot do.
 
@@ -174,7 +221,8 @@ def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParamete
     checked(request)
     defaults = info.defaults
     scheduler = SCHEDULERS[request.scheduler or defaults.scheduler]
-    is_made_to_fit = scheduler.is_distilled and request.loras
+    _check_abilities(request, info)
+    is_made_to_fit = scheduler.is_distilled and request.loras and not info.follows_flow
     if scheduler.name not in info.schedulers and not is_made_to_fit:
         raise RequestError(
             f"{info.id} was not made for the scheduler {scheduler.name}",
@@ -196,10 +244,39 @@ def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParamete
         loras=request.loras,
         start_picture=request.start_picture,
         strength=request.strength,
+        mask=request.mask,
+        mask_box=request.mask_box,
+        mask_grow=request.mask_grow,
+        mask_feather=request.mask_feather,
     )
     _check_size(parameters, info)
     _check_steps(parameters)
     return parameters
+
+
+def _check_abilities(request: GenerateRequest, info: GeneratorInfo) -> None:
+    """Refuse what the kind of model has no way to do."""
+    if request.loras and not info.takes_loras:
+        raise RequestError(
+            f"{info.id} takes no LoRA: diffusers' {info.pipeline} has no way to add one",
+            hint="Leave the LoRA out, or take another model.",
+            field="loras",
+        )
+    is_masked = request.mask is not None or request.mask_box is not None
+    if is_masked and not info.inpaints:
+        raise RequestError(
+            f"{info.id} cannot paint a part of a picture anew: diffusers has no inpainting "
+            f"pipeline for a {info.pipeline}",
+            hint="Leave the mask out, or take another model.",
+            field="mask",
+        )
+    if request.start_picture is not None and not (is_masked or info.starts_from_pictures):
+        raise RequestError(
+            f"{info.id} cannot go on from a picture: diffusers has no image-to-image pipeline for "
+            f"a {info.pipeline}",
+            hint="Leave the start picture out, or take another model.",
+            field="start_picture",
+        )
 
 
 def _shape_of(picture: Path, info: GeneratorInfo) -> tuple[int, int]:

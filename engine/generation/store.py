@@ -195,6 +195,16 @@ class GeneratedStore:
             await self._note(record, score)
         return Assessment(score=score, warnings=tuple(warnings), is_new=any(seen.values()))
 
+    async def score(
+        self, text: str, picture_id: int, folders: tuple[Path, ...]
+    ) -> PromptScore | None:
+        """Score any picture of a library against a text; None where that cannot be done."""
+        try:
+            space = (await self._scorer.spaces(text, folders))[0]
+            return await self._scorer.score(text, picture_id, encoder_id=space.id, folders=folders)
+        except (EngineError, CacheError):
+            return None
+
     async def _spaces(
         self, record: GeneratedRecord, folders: tuple[Path, ...]
     ) -> tuple[list[EncoderRecord], list[str]]:

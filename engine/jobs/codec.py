@@ -146,6 +146,8 @@ def _queries(help_: str) -> Option:
     )
 
 
+_OF_ONE_PROMPT = ("count", "until_pass", "mask", "mask_box", "mask_grow", "mask_feather")
+"""Fields of a generation that a sheet is not asked for: its cells are the pictures, and whole."""
 _GENERATION = (
     Option(
         flag="--negative",
@@ -208,6 +210,39 @@ _GENERATION = (
         metavar="S",
         help="How far from --start: above 0, 1 forgets it.",
         is_always_written=True,
+    ),
+    Option(
+        flag="--mask",
+        field="mask",
+        path=PathKind.FILE,
+        help="Paint --start anew where this picture is white; the rest stays.",
+    ),
+    Option(
+        flag="--mask-box",
+        field="mask_box",
+        metavar="X,Y,W,H",
+        help="The same for a box, in fractions of the sides or in pixels.",
+    ),
+    Option(
+        flag="--mask-grow",
+        field="mask_grow",
+        metavar="PX",
+        at_least=0,
+        help="Widen the mask by so many pixels.",
+    ),
+    Option(
+        flag="--mask-feather",
+        field="mask_feather",
+        metavar="PX",
+        at_least=0,
+        help="Pixels inside its edge over which the new goes into the old.",
+    ),
+    Option(
+        flag="--until-pass",
+        field="until_pass",
+        metavar="N",
+        at_least=1,
+        help="Try up to N seeds until a picture passes, and keep the best.",
     ),
     Option(flag="--in", field="library", help="Paint for the built-in library."),
 )
@@ -426,7 +461,7 @@ FORMS: Mapping[JobKind, RequestForm] = {
                 choices=tuple(EXAMPLES),
                 help="Prompts that ship with the program.",
             ),
-            *(option for option in _GENERATION if option.field != "count"),
+            *(option for option in _GENERATION if option.field not in _OF_ONE_PROMPT),
         ),
     ),
 }

@@ -1,5 +1,6 @@
 """Which files and folders are left out of a library: by their name, or as a person wishes."""
 
+import codecs
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import TypeAlias
 from pathspec import GitIgnoreSpec
 
 from engine.errors import RequestError
-from engine.untrusted.documents import UntrustedError, read_bytes
+from engine.untrusted.documents import UntrustedError, lines_of, read_bytes
 
 IGNORE_FILE = ".t2ituiignore"
 """Patterns of what is left out of its folder and those below, in the syntax of .gitignore."""
@@ -23,11 +24,17 @@ NEVER_PICTURES = (
     ".@__thumb",
     ".@__comments",
     "@tmp",
+    "@sharebin",
+    "@SynoResource",
+    "~snapshot",
+    "Network Trash Folder",
+    "Temporary Items",
     # Bins and leavings of operating systems.
     ".Trash-*",
     ".Trash",
     ".Trashes",
     "$RECYCLE.BIN",
+    "RECYCLER",
     "System Volume Information",
     "lost+found",
     "__MACOSX",
@@ -79,8 +86,10 @@ def with_ignore_file(rules: Rules, folder: str) -> tuple[Rules, str]:
     except (OSError, UntrustedError) as error:
         reason = getattr(error, "strerror", None) or error
         return rules, f"{reason}: nothing is left out by it"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return rules, "it is UTF-16, and should be UTF-8: nothing is left out by it"
     # File names are bytes: what is no UTF-8 in them is kept as they are listed.
-    lines = os.fsdecode(data).splitlines()
+    lines = lines_of(os.fsdecode(data.removeprefix(codecs.BOM_UTF8)))
     try:
         return (*rules, (folder, GitIgnoreSpec.from_lines(lines))), ""
     except ValueError as error:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from cache.connection import FILE_NAME, quick_check
+from cache.connection import quick_check
 from cache.damage import ASIDE, drop_damaged, move_aside, salvage
 from cache.files import folders
+from cache.home_files import FILE_NAME
 from cache.store import Cache
 from engine import disk
 from engine.collections import BUILT_IN

@@ -89,8 +89,11 @@ class LocalStates:
         *,
         offline: bool = False,
         on_progress: OnProgress | None = None,
+        is_kept: bool = True,
     ) -> FoundStates:
         """The states of pictures of the library; what the cache lacks is computed and kept.
+
+        Without `is_kept` it is only computed, for whoever looks at each picture once.
 
         A picture whose file cannot be read is among those that failed. Raises OfflineError where a
         model would be needed and is forbidden, and what a model raises.
@@ -110,7 +113,9 @@ class LocalStates:
             )
         source = await self._embedder.check(encoder)
         info = await self._encoders.describe(source)
-        fresh, failed = await self._compute(info, missing, len(picture_ids), on_progress)
+        fresh, failed = await self._compute(
+            info, missing, len(picture_ids), on_progress, is_kept=is_kept
+        )
         return FoundStates(states={**known, **fresh}, used_model=True, failed=failed)
 
     async def of_file(
@@ -179,6 +184,8 @@ class LocalStates:
         picture_ids: Sequence[int],
         total: int,
         on_progress: OnProgress | None,
+        *,
+        is_kept: bool,
     ) -> tuple[dict[int, PictureStates], dict[int, str]]:
         shown = {
             each.picture.id: each for each in await self._cache.read(shown_pictures, picture_ids)
@@ -201,7 +208,8 @@ class LocalStates:
                 )
                 fresh = dict(zip(there, _kept(found), strict=True))
                 made |= fresh
-                await self._store(info, fresh)
+                if is_kept:
+                    await self._store(info, fresh)
         if on_progress is not None:
             on_progress(total, total)
         return made, failed

@@ -2,24 +2,32 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine import disk
-from engine.errors import ModelMissingError, ModelUnusableError
+from engine.errors import ModelUnusableError
 from engine.models import paths
+from engine.models.checkpoints import config_of
+from engine.models.distilled import few_steps
 from engine.models.encoder_info import remembered
 from engine.models.messages import Json, Reply, WireError
 from engine.models.parameters import MAX_GUIDANCE, MAX_SIDE, MAX_STEPS
 from engine.models.paths import read_json
-from engine.models.schedulers import SCHEDULERS, USUAL, fitting
+from engine.models.pipeline_classes import (
+    PipelineClass,
+    guidance_argument,
+    is_library,
+    pipeline_class,
+)
+from engine.models.schedulers import SCHEDULERS, SchedulerNeeds, fitting, usual
 from engine.models.vocabulary import Vocabulary, read_vocabulary
-from engine.untrusted.arrays import TensorsHeader, read_tensors_header
 
 EPSILON = "epsilon"
 V_PREDICTION = "v_prediction"
 SAMPLE = "sample"
+FLOW = "flow_prediction"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +51,15 @@ class GeneratorInfo:
     """Hub id, folder or file, as it was asked for."""
     path: Path
     """The folder or the single file with its weights."""
-    family: str
-    """The name of one of FAMILIES; LoRA files fit one of them."""
+    pipeline: str
+    """The class of diffusers that paints with it."""
     prediction_type: str
-    """What the UNet predicts: epsilon, v_prediction or sample."""
+    """What the network predicts: epsilon, v_prediction, sample or flow_prediction."""
     defaults: GeneratorDefaults
     multiple: int
     """Pixels that width and height must be multiples of."""
     smallest: int
-    """Pixels of the shortest side that the UNet can work on."""
+    """Pixels of the shortest side that the network can work on."""
     schedulers: tuple[str, ...]
     """The names of schedulers.SCHEDULERS that fit the model."""
     variant: str
@@ -59,122 +67,122 @@ class GeneratorInfo:
     size_bytes: int
     """Of all weights that are loaded."""
     has_safety_checker: bool
+    takes_loras: bool = True
+    starts_from_pictures: bool = True
+    """It can go on from a picture, image to image."""
+    inpaints: bool = True
+    """It can paint a part of a picture anew."""
     config: Path = Path()
-    """The folder with configurations and tokenizer; `path` itself where that is one."""
+    """The folder with configurations and tokenizers; `path` itself where that is one."""
     parts: Mapping[str, int] = field(default_factory=dict)
     """Bytes of the weights by part; empty for a single file."""
     vocabulary: Vocabulary | None = None
     """What a small model learned words for; None for one of the whole world."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratorFamily:
-    """A kind of generator that can be used; LoRA files and configurations fit one of them."""
-
-    name: str
-    configurations: tuple[str, ...]
-    """The models of the hub whose configurations fit the family's checkpoints."""
-    text_weights: str
-    """How names begin in a checkpoint that belong to its text tower alone."""
-    text_width: int
-    """Of the text tower."""
-
-
-FAMILIES = (
-    GeneratorFamily(
-        name="sd1",
-        configurations=(
-            "stable-diffusion-v1-5/stable-diffusion-v1-5",
-            "runwayml/stable-diffusion-v1-5",
-            "CompVis/stable-diffusion-v1-4",
-        ),
-        text_weights="cond_stage_model.transformer.",
-        text_width=768,
-    ),
-    GeneratorFamily(
-        name="sd2",
-        configurations=("stabilityai/stable-diffusion-2-1", "stabilityai/stable-diffusion-2"),
-        text_weights="cond_stage_model.model.",
-        text_width=1024,
-    ),
-)
-"""Stable Diffusion 1.x, and 2.x, whose text tower is OpenCLIP's."""
-
-_INPUT = "model.diffusion_model.input_blocks.0.0.weight"
-_LATENT_CHANNELS = 4
-_CHECKPOINT_PARTS = {"cond_stage_model.": "text encoder", "first_stage_model.": "VAE"}
-"""How names begin in a checkpoint, by part, beside those of the UNet."""
-
-
-def checkpoint_family(path: Path) -> GeneratorFamily:
-    """Return the family of a checkpoint; raise ModelUnusableError for one of another kind."""
-    header = read_header(path).tensors
-    entry = header.get(_INPUT)
-    if entry is None:
-        raise ModelUnusableError(
-            f"{path} is no Stable Diffusion checkpoint: it has no weights of a UNet",
-            hint="A LoRA goes beside a model, with --lora; other families cannot be painted with.",
-        )
-    if any(name.startswith("conditioner.embedders.") for name in header):
-        raise ModelUnusableError(
-            f"{path} is a Stable Diffusion XL checkpoint, which this program cannot paint with",
-            hint="Stable Diffusion 1.x and 2.x checkpoints can be used.",
-        )
-    if entry.shape[1:2] != (_LATENT_CHANNELS,):
-        raise ModelUnusableError(
-            f"{path} was made for filling in parts of pictures, not for painting whole ones",
-            hint="Take the version of the model that is not for inpainting.",
-        )
-    for start, part in _CHECKPOINT_PARTS.items():
-        if not any(name.startswith(start) for name in header):
-            raise ModelUnusableError(
-                f"{path} has no {part}: the checkpoint was published without it",
-                hint="Take a version of the model that holds all its parts, or a diffusers folder.",
-            )
-    for family in FAMILIES[1:]:
-        if any(name.startswith(family.text_weights) for name in header):
-            return family
-    return FAMILIES[0]
-
-
-def config_of(path: Path, family: GeneratorFamily) -> Path:
-    """Return a folder with configurations and tokenizer for a checkpoint.
-
-    A diffusers folder of the same name beside it, the folder it lies in, or what the hub's cache
-    has of the family's own model. Raises ModelMissingError where there is none.
-    """
-    for folder in (path.with_suffix(""), path.parent):
-        if disk.is_file(folder / paths.INDEX):
-            return folder
-    for source in family.configurations:
-        for folder in paths.configurations(source):
-            return folder
-    source = family.configurations[0]
-    raise ModelMissingError(
-        f"{path.name} holds weights alone, and the configurations that it needs, those of "
-        f"{source}, are not on this machine",
-        hint=f"t2itui models get {source}, or put a diffusers folder {path.with_suffix('')} beside",
-    )
-
-
-def read_header(path: Path) -> TensorsHeader:
-    """Return the names, types and shapes in a safetensors file; ModelUnusableError if none."""
-    try:
-        return read_tensors_header(path)
-    except (OSError, ValueError) as error:
-        raise ModelUnusableError(
-            f"{path} is no safetensors file: {error}", hint="Fetch the model again."
-        ) from error
+    @property
+    def follows_flow(self) -> bool:
+        """It goes along a flow from noise to picture, and not back through a diffusion."""
+        return self.prediction_type == FLOW
 
 
 OWN_DEFAULTS = "t2itui.json"
 """In a model's folder: steps, guidance_scale, scheduler, width and height to generate with."""
 
-_PIPELINES = ("StableDiffusionPipeline", "LatentConsistencyModelPipeline")
-_TEXT_TOWERS = ("CLIPTextModel",)
-_PREDICTIONS = (EPSILON, V_PREDICTION, SAMPLE)
+NETWORKS = ("transformer", "unet")
+"""The parts that denoise, of which a pipeline has one."""
+AUTOENCODERS = ("vae", "movq")
+"""The parts that turn latents into pictures."""
+
+_PREDICTIONS = (EPSILON, V_PREDICTION, SAMPLE, FLOW)
 _PIPELINE_MULTIPLE = 8
+_PACKED = 4
+"""Latents that Flux and its kin lay side by side as one token's channels: 2 x 2 of them."""
 _MOST_HALVINGS = 10
+_USUAL_SIDE = 1024
+"""Pixels, for a model whose files name no size; its cells are those of the large ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Configuration:
+    """The configurations of a pipeline's parts."""
+
+    index: Mapping[str, Json]
+    kind: PipelineClass
+    network: Mapping[str, Json]
+    is_unet: bool
+    vae: Mapping[str, Json]
+    is_movq: bool
+    scheduler: Mapping[str, Json]
+
+    @property
+    def scheduler_class(self) -> str:
+        """Of the model's own, in diffusers."""
+        found = paths.classes_of(self.index).get("scheduler")
+        return found[1] if found else ""
+
+    @property
+    def prediction(self) -> str:
+        """What the network predicts."""
+        usual_one = FLOW if self.scheduler_class.startswith("FlowMatch") else EPSILON
+        found = self.scheduler.get("prediction_type", usual_one)
+        if found not in _PREDICTIONS:
+            raise ModelUnusableError(f"a model that predicts {found} cannot be painted with")
+        return str(found)
+
+    @property
+    def factor(self) -> int:
+        """Pixels on a side that become one latent."""
+        known = self.vae.get("scale_factor_spatial")
+        if isinstance(known, int) and 0 < known <= 2**_MOST_HALVINGS:
+            return known
+        named = ("encoder_block_out_channels", "temperal_downsample")
+        name = next((each for each in named if each in self.vae), "block_out_channels")
+        # Of films' autoencoders each entry halves, of others the first does not.
+        is_film = name == "temperal_downsample"
+        return 1 << _halvings(self.vae, name) + int(is_film)
+
+    @property
+    def patch(self) -> int:
+        """Latents on a side that become one token of a transformer."""
+        channels = self.vae.get("latent_channels", self.vae.get("z_dim"))
+        taken = self.network.get("in_channels")
+        if isinstance(channels, int) and taken == _PACKED * channels:
+            return 2
+        found = self.network.get("patch_size", self.network.get("all_patch_size", 1))
+        sizes = found if isinstance(found, list) else [found]
+        return max([size for size in sizes if isinstance(size, int)], default=1)
+
+    @property
+    def multiple(self) -> int:
+        """Pixels that the sides of a picture are multiples of."""
+        if self.is_movq:
+            return self.factor**2
+        return math.lcm(_PIPELINE_MULTIPLE, self.factor * (1 if self.is_unet else self.patch))
+
+    @property
+    def smallest(self) -> int:
+        """Pixels of the shortest side that the network can work on."""
+        if not self.is_unet:
+            return self.multiple
+        return max(self.multiple, self.factor << _halvings(self.network, "block_out_channels"))
+
+    @property
+    def is_embedded(self) -> bool:
+        """The guidance scale goes into the network."""
+        return self.network.get("guidance_embeds") is True
+
+    def size(self) -> tuple[Json, Json]:
+        """Width and height of the pictures that it learned, in pixels."""
+        cells = self.network.get("sample_size")
+        if cells is None:
+            literal = self.kind.takes.get("width"), self.kind.takes.get("height")
+            width, height = (
+                side if isinstance(side, int) else _USUAL_SIDE // 8 * self.factor
+                for side in literal
+            )
+            return width, height
+        down, across = cells if isinstance(cells, list) else (cells, cells)
+        return _pixels(across, self.factor), _pixels(down, self.factor)
 
 
 def read_generator_info(source: str, memory: Path) -> GeneratorInfo:
@@ -185,7 +193,7 @@ def read_generator_info(source: str, memory: Path) -> GeneratorInfo:
     are of another kind, damaged or pickled.
     """
     path = paths.require(source)
-    config = path if disk.is_folder(path) else config_of(path, checkpoint_family(path))
+    config = path if disk.is_folder(path) else config_of(path)
     try:
         return _info_in(source, path, config, memory)
     except WireError as error:
@@ -195,32 +203,36 @@ def read_generator_info(source: str, memory: Path) -> GeneratorInfo:
 
 
 def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorInfo:
-    index = _object(config / paths.INDEX)
-    need_known_classes(index, config)
-    unet, vae = _object(config / "unet" / "config.json"), _object(config / "vae" / "config.json")
-    scheduler = _object(config / "scheduler" / "scheduler_config.json")
+    found = _configuration(config)
+    is_file = disk.is_file(path)
+    if is_file and not found.kind.opens_checkpoints:
+        raise ModelUnusableError(
+            f"a {found.kind.name} cannot be opened from one file, such as {path}",
+            hint=f"Name its diffusers folder instead: {config}",
+        )
     variant = paths.variant_of(path) or ""
-    parts = {} if disk.is_file(path) else _parts(path, index, variant)
-    factor, depth = 2 ** _halvings(vae), _halvings(unet)
-    prediction = _prediction(scheduler)
-    schedulers = _schedulers(index, unet, prediction)
-    text = read_json(config / "text_encoder" / "config.json") or {}
+    parts = {} if is_file else _parts(path, found.index, variant)
+    schedulers = fitting(_needs(found))
+    name = _identity(source, path, memory)
     return GeneratorInfo(
-        id=_identity(source, path, memory),
+        id=name,
         source=source,
         path=path,
-        family=(checkpoint_family(path) if disk.is_file(path) else _family(text)).name,
-        prediction_type=prediction,
-        defaults=_defaults(path, config, unet, factor, schedulers),
-        multiple=math.lcm(_PIPELINE_MULTIPLE, factor),
-        smallest=factor * 2**depth,
+        pipeline=found.kind.name,
+        prediction_type=found.prediction,
+        defaults=_defaults(name, path, config, found, schedulers),
+        multiple=found.multiple,
+        smallest=found.smallest,
         schedulers=schedulers,
         variant=variant,
-        size_bytes=path.stat().st_size if disk.is_file(path) else sum(parts.values()),
+        size_bytes=path.stat().st_size if is_file else sum(parts.values()),
         has_safety_checker=paths.CHECKER in parts,
+        takes_loras=found.kind.has_lora,
+        starts_from_pictures=bool(found.kind.image_to_image),
+        inpaints=bool(found.kind.inpainting),
         config=config,
         parts=parts,
-        vocabulary=read_vocabulary(path) if disk.is_folder(path) else None,
+        vocabulary=None if is_file else read_vocabulary(path),
     )
 
 
@@ -235,7 +247,7 @@ def _digest(path: Path) -> str:
     digest = hashlib.sha256()
     files = [path] if disk.is_file(path) else disk.below(path)
     for file in files:
-        if disk.is_file(file) and file.suffix in (".json", ".txt", paths.SUFFIX):
+        if disk.is_file(file) and file.suffix in (".json", ".txt", ".model", paths.SUFFIX):
             with file.open("rb") as stream:
                 content = hashlib.file_digest(stream, "sha256").hexdigest()
             name = file.relative_to(path) if disk.is_folder(path) else ""
@@ -243,78 +255,98 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()[:8]
 
 
-def need_known_classes(index: Mapping[str, Json], folder: Path) -> None:
-    """Refuse other pipelines, and folders that name classes of their own to be run."""
-    kind = index.get("_class_name")
-    tower = index.get("text_encoder")
-    name = tower[-1] if isinstance(tower, Sequence) and tower else None
-    if kind not in _PIPELINES or name not in _TEXT_TOWERS:
+def need_known_classes(index: Mapping[str, Json], folder: Path) -> PipelineClass:
+    """Return the pipeline that an index names; refuse others, and code of a folder's own."""
+    name = index.get("_class_name")
+    kind = pipeline_class(name) if isinstance(name, str) else None
+    parts = paths.classes_of(index)
+    foreign = [part for part, (library, _) in parts.items() if not is_library(library)]
+    if kind is None or foreign:
+        what = f"a {name}" if kind is None else f"code of its own for {foreign[0]}"
         raise ModelUnusableError(
-            f"{folder} holds a {kind} with a text tower {name}, which this program cannot paint "
-            "with",
-            hint="Stable Diffusion 1.x and 2.x models can be used.",
+            f"{folder} holds {what}, which this program cannot paint with",
+            hint="Models can be used that diffusers' AutoPipelineForText2Image opens by itself.",
         )
+    missing = [part for part in kind.needs if part not in (*index, *paths.LEFT_OUT)]
+    if missing:
+        raise ModelUnusableError(
+            f"{folder} names no {missing[0]}, which a {kind.name} cannot paint without",
+            hint="Take a version of the model that holds all its parts.",
+        )
+    for names in (NETWORKS, AUTOENCODERS):
+        if not any(part in parts for part in names):
+            raise ModelUnusableError(
+                f"{folder} holds a {kind.name} without a {' or '.join(names)}, which this program "
+                "cannot paint with"
+            )
+    return kind
+
+
+def _configuration(folder: Path) -> _Configuration:
+    index = _object(folder / paths.INDEX)
+    kind = need_known_classes(index, folder)
+    parts = paths.classes_of(index)
+    network = next(name for name in NETWORKS if name in parts)
+    vae = next(name for name in AUTOENCODERS if name in parts)
+    return _Configuration(
+        index=index,
+        kind=kind,
+        network=_object(folder / network / "config.json"),
+        is_unet=network == "unet",
+        vae=_object(folder / vae / "config.json"),
+        is_movq=vae == "movq",
+        scheduler=_object(folder / "scheduler" / "scheduler_config.json"),
+    )
 
 
 def _parts(path: Path, index: Mapping[str, Json], variant: str) -> dict[str, int]:
-    checker = index.get(paths.CHECKER)
-    names = list(paths.PARTS)
-    if isinstance(checker, Sequence) and checker and checker[0]:
+    names = paths.weighty_parts(index)
+    if paths.CHECKER in paths.classes_of(index):
         names.append(paths.CHECKER)
     files = {name: paths.weights(path, name, variant) for name in names}
     return {name: sum(f.stat().st_size for f in found) for name, found in files.items() if found}
 
 
-def _schedulers(
-    index: Mapping[str, Json], unet: Mapping[str, Json], prediction: str
-) -> tuple[str, ...]:
-    """The names of the schedulers that fit the model."""
-    own = index.get("scheduler")
-    class_name = str(own[-1]) if isinstance(own, list) and own else ""
-    return fitting(
-        class_name,
-        is_distilled=unet.get("time_cond_proj_dim") is not None,
-        predicts_clean=prediction == SAMPLE,
+def _needs(found: _Configuration) -> SchedulerNeeds:
+    learns_variance = str(found.scheduler.get("variance_type", "")).startswith("learned")
+    return SchedulerNeeds(
+        own_class=found.scheduler_class,
+        is_distilled=found.network.get("time_cond_proj_dim") is not None,
+        predicts_clean=found.prediction == SAMPLE,
+        is_flow=found.prediction == FLOW,
+        is_fixed=learns_variance,
     )
-
-
-def _family(text: Mapping[str, Json]) -> GeneratorFamily:
-    width = text.get("hidden_size", FAMILIES[0].text_width)
-    wide = [each for each in FAMILIES if isinstance(width, int) and width <= each.text_width]
-    return (wide or FAMILIES[-1:])[0]
-
-
-def _prediction(scheduler: Mapping[str, Json]) -> str:
-    found = scheduler.get("prediction_type", EPSILON)
-    if found not in _PREDICTIONS:
-        raise ModelUnusableError(f"a model that predicts {found} cannot be painted with")
-    return str(found)
 
 
 def _defaults(
-    path: Path, config: Path, unet: Mapping[str, Json], factor: int, schedulers: tuple[str, ...]
+    name: str, path: Path, config: Path, found: _Configuration, schedulers: tuple[str, ...]
 ) -> GeneratorDefaults:
     own = read_json((path if disk.is_folder(path) else config) / OWN_DEFAULTS) or {}
-    size = unet.get("sample_size", 64)
-    height, width = size if isinstance(size, list) else (size, size)
-    usual = USUAL if USUAL in schedulers else schedulers[0]
-    name = str(own.get("scheduler", usual))
-    if name not in SCHEDULERS:
-        raise WireError(f"{OWN_DEFAULTS} names no scheduler: {name}")
-    scheduler = SCHEDULERS[name]
-    fields = Reply(
-        fields={
-            "width": _pixels(width, factor),
-            "height": _pixels(height, factor),
-            "steps": scheduler.steps,
-            "guidance_scale": scheduler.guidance,
-            **own,
-        }
-    )
+    few = few_steps(name, found.index, found.network, found.scheduler)
+    usual_one = usual(found.scheduler_class, schedulers, keeps_own=few is not None)
+    scheduler_name = str(own.get("scheduler", usual_one))
+    if scheduler_name not in SCHEDULERS:
+        raise WireError(f"{OWN_DEFAULTS} names no scheduler: {scheduler_name}")
+    scheduler = SCHEDULERS[scheduler_name]
+    argument = guidance_argument(found.kind.takes, is_embedded=found.is_embedded)
+    guidance, steps = found.kind.takes.get(argument), found.kind.takes.get("num_inference_steps")
+    if few is not None:
+        steps, guidance = few.steps, few.guidance
+    elif scheduler.is_distilled:
+        steps, guidance = scheduler.steps, scheduler.guidance
+    elif scheduler.steps is not None:
+        steps = scheduler.steps
+    width, height = found.size()
+    sizes: dict[str, Json] = {"width": width, "height": height}
+    numbers: dict[str, Json] = {
+        "steps": steps if isinstance(steps, int) else SCHEDULERS["ddim"].steps,
+        "guidance_scale": guidance if isinstance(guidance, int | float) else 1.0,
+    }
+    fields = Reply(fields={**sizes, **numbers, **own})
     defaults = GeneratorDefaults(
         steps=fields.whole("steps"),
         guidance=fields.number("guidance_scale"),
-        scheduler=name,
+        scheduler=scheduler_name,
         width=fields.whole("width"),
         height=fields.whole("height"),
     )
@@ -335,15 +367,15 @@ def _pixels(cells: Json, factor: int) -> int:
 
 
 def _object(path: Path) -> Mapping[str, Json]:
-    found = read_json(path)
+    found = read_json(path, nan_is_null=True)
     if found is None:
         raise ModelUnusableError(f"{path} is missing", hint="Fetch the model again.")
     return found
 
 
-def _halvings(config: Mapping[str, Json]) -> int:
-    """How often a UNet or VAE halves the sides of a picture."""
-    found = len(Reply(fields=config).items("block_out_channels")) - 1
+def _halvings(config: Mapping[str, Json], name: str) -> int:
+    """How often a network halves the sides of a picture, by the list `name` of its levels."""
+    found = len(Reply(fields=config).items(name)) - 1
     if not 0 <= found <= _MOST_HALVINGS:
-        raise WireError(f"block_out_channels has {found + 1} entries")
+        raise WireError(f"{name} has {found + 1} entries")
     return found

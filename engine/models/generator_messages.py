@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.events import GenerationProgress, JobEvent, JobPreview, MemoryFallback, Report
 from engine.models.messages import Json, Reply, WireError
-from engine.models.parameters import GenerationParameters, Lora
+from engine.models.parameters import GenerationParameters, Lora, read_box
 from engine.states import GenerationPhase, OutputCheck, Unit
 
 WAITS = "waiting for another t2itui that paints"
@@ -55,6 +55,10 @@ def parameters_to_fields(parameters: GenerationParameters) -> dict[str, Json]:
         "loras": [{"path": str(lora.path), "weight": lora.weight} for lora in loras],
         "start_picture": "" if start is None else str(start),
         "strength": parameters.strength,
+        "mask": "" if parameters.mask is None else str(parameters.mask),
+        "mask_box": "" if parameters.mask_box is None else str(parameters.mask_box),
+        "mask_grow": parameters.mask_grow,
+        "mask_feather": parameters.mask_feather,
     }
 
 
@@ -62,7 +66,7 @@ def parameters_from_fields(fields: Mapping[str, Json]) -> GenerationParameters:
     """Return what `parameters_to_fields` sent."""
     found = Reply(fields=fields)
     loras = [Reply(fields=lora) for lora in found.items("loras") if isinstance(lora, Mapping)]
-    start = found.text("start_picture")
+    start, mask, box = (found.text(name) for name in ("start_picture", "mask", "mask_box"))
     return GenerationParameters(
         model_id=found.text("model_id"),
         prompt=found.text("prompt"),
@@ -77,6 +81,10 @@ def parameters_from_fields(fields: Mapping[str, Json]) -> GenerationParameters:
         ),
         start_picture=Path(start) if start else None,
         strength=found.number("strength"),
+        mask=Path(mask) if mask else None,
+        mask_box=read_box(box) if box else None,
+        mask_grow=found.whole("mask_grow"),
+        mask_feather=None if fields["mask_feather"] is None else found.whole("mask_feather"),
     )
 
 

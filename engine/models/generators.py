@@ -209,6 +209,7 @@ def _model_fields(info: GeneratorInfo) -> dict[str, Json]:
         "id": info.id,
         "path": str(info.path),
         "config": str(info.config),
+        "pipeline": info.pipeline,
         "variant": info.variant,
         "parts": dict(info.parts),
         "multiple": info.multiple,

@@ -22,7 +22,7 @@ Array: TypeAlias = NDArray[np.generic]
 HEADER_LIMIT = 64 << 20
 BUFFER_LIMIT = 4 << 30
 _LENGTH = struct.Struct(">I")
-_DTYPES = frozenset({"|b1", "|u1", "<i4", "<i8", "<f4", "<f8"})
+_DTYPES = frozenset({"|b1", "|u1", "<i4", "<i8", "<f2", "<f4", "<f8"})
 
 
 class WireError(Exception):

@@ -13,6 +13,8 @@ from engine import disk
 MAX_SIDE = 4096
 """Pixels."""
 MAX_STEPS = 500
+MAX_BOX = 100_000
+"""Pixels, beyond which no picture goes."""
 MAX_GUIDANCE = 50.0
 
 
@@ -24,6 +26,29 @@ class Lora:
     """A `.safetensors` file."""
     weight: float = 1.0
     """How much of it is added; negative takes away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A part of a picture: in fractions of its sides where all are at most 1, else in pixels."""
+
+    x: float
+    """Of its left side."""
+    y: float
+    """Of its upper side."""
+    width: float
+    height: float
+
+    def __str__(self) -> str:
+        return f"{self.x:g},{self.y:g},{self.width:g},{self.height:g}"
+
+    def pixels(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom in a picture of that size; right and bottom lie outside."""
+        is_share = max(self.x, self.y, self.width, self.height) <= 1
+        across, down = (width, height) if is_share else (1, 1)
+        left, top = round(self.x * across), round(self.y * down)
+        right, bottom = left + round(self.width * across), top + round(self.height * down)
+        return min(left, width), min(top, height), min(right, width), min(bottom, height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +68,35 @@ class GenerationParameters:
     loras: tuple[Lora, ...]
     start_picture: Path | None
     strength: float
+    mask: Path | None = None
+    """A picture that is white where the start picture may change; None for all of it, or a box."""
+    mask_box: Box | None = None
+    """Where the start picture may change, in place of a mask."""
+    mask_grow: int = 0
+    """Pixels of the start picture by which that is widened."""
+    mask_feather: int | None = None
+    """Pixels inside its edge over which the new goes into the old; None takes a fitting number."""
+
+    @property
+    def is_inpainting(self) -> bool:
+        """A part of the start picture is painted anew, and the rest stays."""
+        return self.mask is not None or self.mask_box is not None
 
     def sized(self, width: int, height: int) -> GenerationParameters:
         """The same at another size."""
         return replace(self, width=width, height=height)
+
+
+def read_box(text: str) -> Box:
+    """A box as a person writes it: `x,y,width,height`. Raises ValueError where it is none."""
+    try:
+        x, y, width, height = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no box: write x,y,width,height") from error
+    sides = (x, y, width, height)
+    if not all(0 <= side <= MAX_BOX for side in sides) or width == 0 or height == 0:
+        raise ValueError(f"{text!r} is no part of a picture: it has nothing in it")
+    return Box(x=x, y=y, width=width, height=height)
 
 
 def read_lora(text: str) -> Lora:

@@ -114,16 +114,18 @@ def _commit(ref: Path) -> str:
 
 INDEX = "model_index.json"
 SUFFIX = ".safetensors"
-PARTS = {
-    "text_encoder": "model",
-    "unet": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-}
-"""What every pipeline has, and what the weights are called."""
 CHECKER = "safety_checker"
+LEFT_OUT = (CHECKER, "image_encoder", "feature_extractor")
+"""Parts that a pipeline paints without; of them a safety checker is used where it is there."""
 VARIANTS = ("", "fp16", "bf16")
 """In the order of preference where several are there: the plain files lose nothing."""
+STEMS = ("diffusion_pytorch_model", "model")
+"""What weights are called, of diffusers' networks and of transformers' towers."""
 
+_WEIGHTLESS = re.compile(r"(^|_)(tokenizer|scheduler|processor|extractor)(_\d)?$")
+"""How parts are called that have no weights."""
+_WEIGHTLESS_CLASS = re.compile(r"(Scheduler|Tokenizer(Fast)?|Processor(Fast|Pil)?|Extractor)$")
+"""How the classes of parts end that have no weights, whatever the part is called."""
 _PICKLES = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
 
 
@@ -161,7 +163,7 @@ def require(source: str) -> Path:
             f"{path} is a pickle, which can run any program when it is loaded; it is not opened",
             hint="Look for a .safetensors version of the model.",
         )
-    if pickled := disk.matching(path, "unet/*.bin"):
+    if pickled := disk.matching(path, "*/*.bin"):
         raise ModelUnusableError(
             f"{path} has its weights only in {pickled[0].name}, a pickle, which can run any "
             "program when it is loaded; it is not opened",
@@ -171,7 +173,7 @@ def require(source: str) -> Path:
         disk.absence(
             path,
             f"there is no generator in {path}: it needs {INDEX} and safetensors files of "
-            f"{', '.join(PARTS)}",
+            f"{', '.join(_named_parts(path)) or 'all its parts'}",
         ),
         hint="Name a diffusers folder, a .safetensors checkpoint, or a model id of the hub.",
     )
@@ -182,23 +184,58 @@ def is_pipeline(folder: Path) -> bool:
     return disk.is_file(folder / INDEX) and variant_of(folder) is not None
 
 
+def classes_of(index: Mapping[str, Json]) -> dict[str, tuple[str, str]]:
+    """Return the library and the class of each part that a pipeline's index names."""
+    return {
+        name: (str(entry[0]), str(entry[1]))
+        for name, entry in index.items()
+        if isinstance(entry, list) and len(entry) == 2 and all(entry) and not name.startswith("_")
+    }
+
+
+def weighty_parts(index: Mapping[str, Json]) -> list[str]:
+    """Return the parts with weights, without which a pipeline does not paint."""
+    return [
+        name
+        for name, (_, kind) in classes_of(index).items()
+        if name not in LEFT_OUT
+        and _WEIGHTLESS.search(name) is None
+        and _WEIGHTLESS_CLASS.search(kind) is None
+    ]
+
+
 def variant_of(folder: Path) -> str | None:
-    """Return the first of VARIANTS in which all parts are there; None where no variant is whole."""
+    """Return the first of VARIANTS in which all parts are there; None where no variant is whole.
+
+    Of a part that has no such variant the plain files count.
+    """
+    parts = _named_parts(folder)
     for variant in VARIANTS:
-        if all(weights(folder, part, variant) for part in PARTS):
+        if parts and all(weights(folder, part, variant) for part in parts):
             return variant
     return None
 
 
 def weights(folder: Path, part: str, variant: str) -> list[Path]:
-    """Return the safetensors files of a part; none where they are not all there."""
-    stem = PARTS.get(part, "model")
-    name = f"{stem}.{variant}" if variant else stem
-    single = folder / part / f"{name}{SUFFIX}"
-    if disk.is_file(single):
-        return [single]
-    pieces = disk.matching(folder / part, f"{name}-?????-of-?????{SUFFIX}")
-    return pieces if pieces and len(pieces) == int(pieces[0].stem[-5:]) else []
+    """Return the safetensors files of a part, plain ones where it lacks the variant.
+
+    None where they are not all there.
+    """
+    names = [f"{stem}.{variant}" for stem in STEMS if variant]
+    for name in (*names, *STEMS):
+        single = folder / part / f"{name}{SUFFIX}"
+        if disk.is_file(single):
+            return [single]
+        pieces = disk.matching(folder / part, f"{name}-?????-of-?????{SUFFIX}")
+        if pieces and len(pieces) == int(pieces[0].stem[-5:]):
+            return pieces
+    return []
+
+
+def _named_parts(folder: Path) -> list[str]:
+    """The parts with weights that the index in a folder names; none without an index."""
+    index = read_json(folder / INDEX) if disk.is_folder(folder) else None
+    return weighty_parts(index or {})
 
 
 def configurations(source: str) -> Iterator[Path]:
@@ -214,13 +251,14 @@ def _is_whole(path: Path) -> bool:
     return is_pipeline(path)
 
 
-def read_json(path: Path) -> Mapping[str, Json] | None:
+def read_json(path: Path, *, nan_is_null: bool = False) -> Mapping[str, Json] | None:
     """Return the object in the file; None where there is no file.
 
+    `nan_is_null` is for what diffusers writes, which has infinities among its settings.
     Raises ModelUnusableError where it cannot be read or holds something else.
     """
     try:
-        return read_object(path)
+        return read_object(path, nan_is_null=nan_is_null)
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

@@ -18,8 +18,8 @@ class Scheduler:
     """As A1111's web UI writes it into pictures."""
     other_labels: tuple[str, ...] = ()
     """Names in other tools that are read as this one too, in lower case."""
-    steps: int
-    """For a model that names no number of its own."""
+    steps: int | None = None
+    """For a model that names no number of its own; None takes what its pipeline calls usual."""
     guidance: float = 7.5
     most_steps: int | None = None
     """None where only the program's own limit holds."""
@@ -31,6 +31,12 @@ class Scheduler:
     """Can go by a network that predicts clean latents."""
     has_karras_sigmas: bool = False
     """Takes Karras' sigmas, save where they would spend the steps at a zero terminal SNR."""
+    follows_flow: bool = False
+    """Goes along a flow from noise to picture, by a network that predicts its direction."""
+
+
+OWN = "own"
+"""The model's own scheduler as its files configure it, where no other fits."""
 
 
 SCHEDULERS: Mapping[str, Scheduler] = {
@@ -64,6 +70,14 @@ SCHEDULERS: Mapping[str, Scheduler] = {
             reads_clean=False,
         ),
         Scheduler(
+            name="euler",
+            class_name="EulerDiscreteScheduler",
+            label="Euler",
+            other_labels=("k_euler",),
+            steps=30,
+            reads_clean=False,
+        ),
+        Scheduler(
             name="lcm",
             class_name="LCMScheduler",
             label="LCM",
@@ -73,6 +87,20 @@ SCHEDULERS: Mapping[str, Scheduler] = {
             is_distilled=True,
             options={"clip_sample": False},
         ),
+        Scheduler(
+            name="flow-euler",
+            class_name="FlowMatchEulerDiscreteScheduler",
+            label="Flow Euler",
+            follows_flow=True,
+        ),
+        Scheduler(
+            name="flow-dpm++",
+            class_name="DPMSolverMultistepScheduler",
+            label="Flow DPM++ 2M",
+            options={"use_flow_sigmas": True, "prediction_type": "flow_prediction"},
+            follows_flow=True,
+        ),
+        Scheduler(name=OWN, class_name="", label="the model's own"),
     )
 }
 
@@ -100,16 +128,43 @@ def scheduler_labelled(label: str) -> Scheduler | None:
     return None
 
 
-def fitting(class_name: str, *, is_distilled: bool, predicts_clean: bool) -> tuple[str, ...]:
-    """Return the names that fit a model whose own scheduler is diffusers' class of that name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerNeeds:
+    """What a model asks of its scheduler."""
 
-    `is_distilled` is whether the model's network shows that it was distilled, `predicts_clean`
-    whether it predicts clean latents.
+    own_class: str
+    """Of the scheduler that it comes with, in diffusers."""
+    is_distilled: bool
+    """Its network shows that it was distilled."""
+    predicts_clean: bool
+    """Its network predicts clean latents."""
+    is_flow: bool
+    """Its network predicts the direction of a flow."""
+    is_fixed: bool
+    """Its network predicts for its own scheduler more than others can use."""
+
+
+def fitting(needs: SchedulerNeeds) -> tuple[str, ...]:
+    """Return the names that fit a model.
+
+    Along a flow only the model's own kind: pipelines hand over their sigmas as that takes them.
     """
-    own = [each for each in SCHEDULERS.values() if each.class_name == class_name]
-    is_distilled = is_distilled or any(each.is_distilled for each in own)
-    return tuple(
+    own = [each for each in SCHEDULERS.values() if each.class_name == needs.own_class]
+    is_distilled = needs.is_distilled or any(each.is_distilled for each in own)
+    found = tuple(
         each.name
-        for each in SCHEDULERS.values()
-        if each.is_distilled == is_distilled and (each.reads_clean or not predicts_clean)
+        for each in (own if needs.is_flow else SCHEDULERS.values())
+        if each.name != OWN
+        and each.follows_flow == needs.is_flow
+        and each.is_distilled == is_distilled
+        and (each.reads_clean or not needs.predicts_clean)
     )
+    return (OWN,) if needs.is_fixed or not found else found
+
+
+def usual(own_class: str, names: tuple[str, ...], *, keeps_own: bool) -> str:
+    """Return which of the names that fit a model is taken where nobody names one."""
+    own = [name for name in names if SCHEDULERS[name].class_name == own_class]
+    if keeps_own and own:
+        return own[0]
+    return USUAL if USUAL in names else names[0]

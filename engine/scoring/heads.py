@@ -17,6 +17,9 @@ from engine.errors import RequestError
 from engine.states import HeadKind, LossKind
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engine.results import FloatArray
 
 
@@ -41,8 +44,11 @@ class Head(Protocol):
         """A bound on the logits of unit vectors, and on what is computed on the way."""
         ...
 
-    def see(self, columns: FloatArray) -> FloatArray:
-        """What is computed of pictures alone, [k, N], from embeddings as columns [dim, N]."""
+    def see(self, columns: FloatArray, states: NDArray[np.float16] | None = None) -> FloatArray:
+        """What is computed of pictures alone, [k, N], from embeddings as columns [dim, N].
+
+        `states` are those of their patches [N, patches, dim], zero for a picture without.
+        """
         ...
 
     def logits(self, text: FloatArray, seen: FloatArray) -> FloatArray:
@@ -67,6 +73,8 @@ class HeadEntry:
     """The class that is trained, as `module:class`; a model process alone imports it."""
     losses: tuple[LossKind, ...]
     """What it can be trained by, the usual first."""
+    reads_patches: bool = False
+    """It takes the states of a picture's patches beside its embedding."""
 
 
 def _perceptron(arrays: Mapping[str, FloatArray]) -> Head:
@@ -79,6 +87,12 @@ def _two_branch(arrays: Mapping[str, FloatArray]) -> Head:
     from engine.scoring.learned_space import TwoBranch
 
     return TwoBranch.of(arrays)
+
+
+def _local_global(arrays: Mapping[str, FloatArray]) -> Head:
+    from engine.scoring.local_global import LocalGlobal
+
+    return LocalGlobal.of(arrays)
 
 
 HEADS = MappingProxyType(
@@ -99,6 +113,14 @@ HEADS = MappingProxyType(
                 read=_two_branch,
                 module="engine.workers.space_modules:TwoBranchModule",
                 losses=(LossKind.BCE, LossKind.TRIPLET, LossKind.TRIANGLE),
+            ),
+            HeadEntry(
+                kind=HeadKind.LOCAL_GLOBAL,
+                summary="the same, whose pictures bring their patches, joined by graph attention",
+                read=_local_global,
+                module="engine.workers.local_global_module:LocalGlobalModule",
+                losses=(LossKind.BCE, LossKind.TRIPLET, LossKind.TRIANGLE),
+                reads_patches=True,
             ),
         )
     }

@@ -1,6 +1,8 @@
 """The heads whose two branches lead into a space of their own, where cosine is the score.
 
-    logit = scale * cos(f(t), g(i)) + bias,  f(x) = gain * x + W2 ReLU(W1 x + b1) + b2
+    logit = scale * cos(f(t), g(i)) + bias,  f(x) = sum_k gain_k * x_k + W2 ReLU(W1 x + b1) + b2
+
+where x is made of one or more vectors x_k of the encoder's space, the embedding first.
 
 f reads the embedding of a text, g what there is of a picture. This is the embedding network of
 Wang, Li, Huang and Lazebnik (2018), "Learning two-branch neural networks for image-text matching
@@ -17,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.results import FloatArray
 
@@ -30,9 +33,9 @@ class Branch:
     """One side: an embedding and what else it reads, into the learned space; all float32."""
 
     gain: FloatArray
-    """[dim], of the embedding itself."""
+    """[read * dim], of what it reads: the embedding, and what follows it."""
     w1: FloatArray
-    """[hidden, dim or more]."""
+    """[hidden, read * dim]."""
     b1: FloatArray
     """[hidden]."""
     w2: FloatArray
@@ -47,9 +50,9 @@ class Branch:
         Raises KeyError for weights that lack, ValueError for shapes that do not fit.
         """
         made = cls(**{each.name: arrays[f"{side}.{each.name}"] for each in fields(cls)})
-        dim, hidden = made.gain.shape[0] if made.gain.ndim == 1 else 0, made.b1.shape[:1]
+        dim, hidden = made.b2.shape[0] if made.b2.ndim == 1 else 0, made.b1.shape[:1]
         found = made.gain.shape, made.w1.shape, made.b1.shape, made.w2.shape, made.b2.shape
-        expected = (dim,), (*hidden, read * dim), hidden, (dim, *hidden), (dim,)
+        expected = (read * dim,), (*hidden, read * dim), hidden, (dim, *hidden), (dim,)
         if not dim or hidden == (0,) or found != expected:
             raise ValueError(f"the weights of the {side} branch have wrong shapes: {found}")
         return made
@@ -57,14 +60,14 @@ class Branch:
     @property
     def dim(self) -> int:
         """Numbers in an embedding, and in a vector of the learned space."""
-        return len(self.gain)
+        return len(self.b2)
 
     def arrays(self, side: str) -> dict[str, FloatArray]:
         """What `of` reads."""
         return {f"{side}.{each.name}": getattr(self, each.name) for each in fields(self)}
 
     def __call__(self, columns: FloatArray) -> FloatArray:
-        """Vectors as columns [dim or more, n] in the learned space, at unit length: [dim, n]."""
+        """Vectors as columns [read * dim, n] in the learned space, at unit length: [dim, n]."""
         found = np.empty((self.dim, columns.shape[1]), np.float32)
         for start in range(0, columns.shape[1], CHUNK):
             part = columns[:, start : start + CHUNK]
@@ -73,9 +76,49 @@ class Branch:
             np.maximum(hidden, 0, out=hidden)
             out = self.w2 @ hidden
             out += self.b2[:, None]
-            out += self.gain[:, None] * part[: self.dim]
+            grown = self.gain[:, None] * part
+            out += grown.reshape(-1, self.dim, part.shape[1]).sum(axis=0)
             out /= np.maximum(np.linalg.norm(out, axis=0), _LEAST)
             found[:, start : start + CHUNK] = out
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LearnedSpace:
+    """Where texts and pictures meet: the branch of texts, and what makes a cosine a logit."""
+
+    text: Branch
+    scale: FloatArray
+    """[1]."""
+    bias: FloatArray
+    """[1]."""
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, FloatArray], picture: Branch) -> LearnedSpace:
+        """Where a branch of pictures leads. Raises KeyError, and ValueError for wrong shapes."""
+        made = cls(text=Branch.of(arrays, "text"), scale=arrays["scale"], bias=arrays["bias"])
+        shapes = (picture.dim,), made.scale.shape, made.bias.shape
+        if shapes != ((made.text.dim,), (1,), (1,)):
+            raise ValueError(f"the branches and the scale have wrong shapes: {shapes}")
+        return made
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """What `of` reads."""
+        return {**self.text.arrays("text"), "scale": self.scale, "bias": self.bias}
+
+    def most_logit(self) -> float:
+        """The largest logit, or number on the way of a text."""
+        return max(float(abs(self.scale[0]) + abs(self.bias[0])), most_of_branch(self.text))
+
+    def logits(self, text: FloatArray, seen: FloatArray) -> FloatArray:
+        """Of a text [dim] for pictures in the space [dim, N]; [N]."""
+        found: FloatArray = self.scale * (self.text(text[:, None])[:, 0] @ seen) + self.bias
+        return found
+
+    def pair_logits(self, texts: FloatArray, seen: FloatArray) -> FloatArray:
+        """Of texts [n, dim], each for one picture of [dim, n]; [n]."""
+        products = (self.text(np.ascontiguousarray(texts.T)) * seen).sum(axis=0)
+        found: FloatArray = self.scale * products + self.bias
         return found
 
 
@@ -83,71 +126,44 @@ class Branch:
 class TwoBranch:
     """The head that reads one embedding a side."""
 
-    text: Branch
+    space: LearnedSpace
     picture: Branch
-    scale: FloatArray
-    """[1]."""
-    bias: FloatArray
-    """[1]."""
 
     @classmethod
     def of(cls, arrays: Mapping[str, FloatArray]) -> TwoBranch:
         """Raises KeyError for weights that lack, ValueError for shapes that do not fit."""
-        made = cls(
-            text=Branch.of(arrays, "text"),
-            picture=Branch.of(arrays, "picture"),
-            scale=arrays["scale"],
-            bias=arrays["bias"],
-        )
-        check_space(made.text, made.picture, made.scale, made.bias)
-        return made
+        picture = Branch.of(arrays, "picture")
+        return cls(space=LearnedSpace.of(arrays, picture), picture=picture)
 
     @property
     def dim(self) -> int:
-        return self.text.dim
+        return self.picture.dim
 
     @property
     def pair_weights(self) -> int:
         return self.dim
 
     def arrays(self) -> dict[str, FloatArray]:
-        sides = self.text.arrays("text") | self.picture.arrays("picture")
-        return {**sides, "scale": self.scale, "bias": self.bias}
+        return self.space.arrays() | self.picture.arrays("picture")
 
     def most_logit(self) -> float:
-        return most_in_space(self.arrays())
+        return max(self.space.most_logit(), most_of_branch(self.picture))
 
-    def see(self, columns: FloatArray) -> FloatArray:
+    def see(self, columns: FloatArray, states: NDArray[np.float16] | None = None) -> FloatArray:
         return self.picture(columns)
 
     def logits(self, text: FloatArray, seen: FloatArray) -> FloatArray:
-        found: FloatArray = self.scale * (self.text(text[:, None])[:, 0] @ seen) + self.bias
-        return found
+        return self.space.logits(text, seen)
 
     def pair_logits(self, texts: FloatArray, seen: FloatArray) -> FloatArray:
-        products = (self.text(np.ascontiguousarray(texts.T)) * seen).sum(axis=0)
-        found: FloatArray = self.scale * products + self.bias
-        return found
+        return self.space.pair_logits(texts, seen)
 
 
-def check_space(text: Branch, picture: Branch, scale: FloatArray, bias: FloatArray) -> None:
-    """Raise ValueError where two branches do not meet, or a number is none."""
-    shapes = (text.dim,), (picture.dim,), scale.shape, bias.shape
-    if shapes != ((text.dim,), (text.dim,), (1,), (1,)):
-        raise ValueError(f"the branches and the scale have wrong shapes: {shapes}")
-
-
-def most_in_space(arrays: Mapping[str, FloatArray]) -> float:
-    """The largest logit, or the largest number on the way to one."""
-    sides = [name.rpartition(".")[0] for name in arrays if name.endswith("gain")]
-    scale, bias = (abs(float(arrays[name][0])) for name in ("scale", "bias"))
-    return max(scale + bias, *(_most_of(arrays, side) for side in sides))
-
-
-def _most_of(arrays: Mapping[str, FloatArray], side: str) -> float:
-    """The largest number that a branch makes of unit vectors, before it is at unit length."""
+def most_of_branch(branch: Branch, most: float = 1.0) -> float:
+    """The largest number that a branch makes of numbers up to `most`, before unit length."""
     w1, b1, w2, b2, gain = (
-        np.abs(arrays[f"{side}.{name}"], dtype=np.float64)
-        for name in ("w1", "b1", "w2", "b2", "gain")
+        np.abs(each, dtype=np.float64)
+        for each in (branch.w1, branch.b1, branch.w2, branch.b2, branch.gain)
     )
-    return float((w2 @ (w1.sum(axis=1) + b1) + b2 + gain).max())
+    straight = most * gain.reshape(-1, len(b2)).sum(axis=0)
+    return float((w2 @ (most * w1.sum(axis=1) + b1) + b2 + straight).max())

@@ -56,6 +56,10 @@ class MatchContext:
     """The one in force; None leaves `match` to the label-free scorer."""
     matcher_id: int | None = None
     """None for one that is not in the cache."""
+    own_pictures: FloatArray | None = None
+    """The pictures as a matcher sees them that reads more than embeddings, [k, N]."""
+    with_patches: int = 0
+    """How many of these it saw with their patches."""
     backgrounds: Mapping[str, Background] = field(default_factory=dict)
     """By language; an empty name stands for every other language."""
     zeros: Mapping[tuple[str, str], Zero] = field(default_factory=dict)
@@ -77,6 +81,8 @@ class MatchContext:
     def seen(self) -> FloatArray:
         """The pictures as the matcher takes them, [k, N]; computed once for them."""
         assert self.matcher is not None
+        if self.own_pictures is not None:
+            return self.own_pictures
         return self.matrix.derived(self.matcher, self.matcher.head.see)
 
     def matcher_of(self, scorer: str) -> Matcher | None:

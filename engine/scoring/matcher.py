@@ -37,6 +37,11 @@ class Matcher:
         """Numbers in an embedding."""
         return self.head.dim
 
+    @property
+    def reads_patches(self) -> bool:
+        """Embeddings are not all that it takes of a picture."""
+        return HEADS[self.kind].reads_patches
+
     def logits(self, text: FloatArray, columns: FloatArray) -> FloatArray:
         """Match logits of a text [dim] for pictures known by their embeddings alone, [dim, N]."""
         return self.head.logits(text, self.head.see(columns))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.results import FloatArray
 
@@ -57,7 +58,7 @@ class Perceptron:
         w1, b1, w2, b2 = (np.abs(array, dtype=np.float64) for array in self.arrays().values())
         return float((w2 @ (w1.sum(axis=1) + b1) + b2)[0])
 
-    def see(self, columns: FloatArray) -> FloatArray:
+    def see(self, columns: FloatArray, states: NDArray[np.float16] | None = None) -> FloatArray:
         return columns
 
     def logits(self, text: FloatArray, seen: FloatArray) -> FloatArray:

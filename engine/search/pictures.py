@@ -25,6 +25,7 @@ from engine.results import FloatArray
 from engine.search.query import BY_CONTENT, BY_FILE, Term
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
+from engine.untrusted.documents import UntrustedError, open_file
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -147,6 +148,8 @@ class QueryPictures:
             sha256 = await asyncio.to_thread(_hash, path)
         except OSError as error:
             raise PictureError(f"{path} cannot be read: {error.strerror}") from error
+        except UntrustedError as error:
+            raise PictureError(f"{path} cannot be read: {error}") from error
         found = await self._cache.read(find_by_sha, [sha256])
         return Reference(
             name=name_of_file(path), path=path, picture_id=found.get(sha256), sha256=sha256
@@ -199,5 +202,5 @@ def path_of(name: str) -> str:
 
 
 def _hash(path: str) -> str:
-    with Path(path).open("rb") as file:
+    with open_file(Path(path)) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

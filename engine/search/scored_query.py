@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cache.matchers import newest_matcher
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, ModelUnusableError, OfflineError
+from engine.local.matcher_pictures import own_pictures
 from engine.results import FloatArray, IdArray, Scores, SearchWarning
 from engine.scoring import label_free
 from engine.scoring.decision import SAME
@@ -108,6 +109,7 @@ class QueryScoring:
         self._matrices = EmbeddingMatrices(cache)
         self.zeros = Zeros(cache, start)
         self._matchers: dict[tuple[str, int, int], Matcher] = {}
+        self._own: tuple[Matcher, EmbeddingMatrix, tuple[FloatArray | None, int]] | None = None
 
     async def score(self, query: ResolvedQuery, *, as_pairs: bool = False) -> ScoredQuery:
         """Score every picture in scope. Raises what texts, pictures and models raise.
@@ -147,6 +149,7 @@ class QueryScoring:
                     query.encoder, snapshot.embedded[query.encoder.id], snapshot.pictures
                 ),
                 *(warnings.of_rough_match(context) if context.is_rough() else ()),
+                *warnings.of_patches(context),
                 *warnings.of_zero(
                     embedded.zero, len(scores.picture_ids), is_lasting=self.zeros.is_lasting
                 ),
@@ -258,7 +261,14 @@ class QueryScoring:
         )
         if query.matcher_id is not None:
             matcher = await self._matcher(query, query.matcher_id)
-            context = replace(context, matcher=matcher, matcher_id=query.matcher_id)
+            own, with_patches = await self._own_pictures(matcher, query.matcher_id, matrix)
+            context = replace(
+                context,
+                matcher=matcher,
+                matcher_id=query.matcher_id,
+                own_pictures=own,
+                with_patches=with_patches,
+            )
         prompts = None
         if query.texts:
             prompts = await self._embedder.background_prompts(
@@ -287,6 +297,17 @@ class QueryScoring:
                     f" {query.encoder.id} makes {query.encoder.dim}"
                 )
         return self._matchers[key]
+
+    async def _own_pictures(
+        self, matcher: Matcher, matcher_id: int, matrix: EmbeddingMatrix
+    ) -> tuple[FloatArray | None, int]:
+        """The pictures as the matcher sees them, once for each that is resident."""
+        if self._own is None or self._own[:2] != (matcher, matrix):
+            own = await own_pictures(
+                self._cache, matcher, matcher_id, matrix.picture_ids, matrix.columns
+            )
+            self._own = (matcher, matrix, own)
+        return self._own[2]
 
 
 def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:

@@ -64,6 +64,20 @@ def of_rough_match(context: MatchContext) -> tuple[SearchWarning, ...]:
     )
 
 
+def of_patches(context: MatchContext) -> tuple[SearchWarning, ...]:
+    """Tell of pictures that the matcher sees by their embeddings, though it reads patches."""
+    left = context.matrix.count - context.with_patches
+    if context.own_pictures is None or not left:
+        return ()
+    return (
+        SearchWarning(
+            message=f"match sees {left:,} of {context.matrix.count:,} pictures without their"
+            " patches.",
+            hint="They are looked at, as far as their files are there, at the end of t2itui index.",
+        ),
+    )
+
+
 def of_zero(
     found: FoundZero | None, pictures: int, *, is_lasting: bool
 ) -> tuple[SearchWarning, ...]:

@@ -184,7 +184,8 @@ class Zeros:
         background = context.background()
         name = f"{VERSION} {encoder_id} {context.logit_scale} {background.are_rivals}"
         texts = digest_of(background.vectors, background.random, *background.pictures)
-        base = digest_of_text(f"{name} {self._digest_of(context.matcher)} {texts}")
+        own = "" if context.own_pictures is None else f" {context.with_patches}"
+        base = digest_of_text(f"{name} {self._digest_of(context.matcher)} {texts}{own}")
         asked = Asked(context=context, rows=rows, base=base, scope=digest_of_text(scope))
         if len(rows) > _IN_LOOP:
             await asyncio.to_thread(lambda: asked.key)

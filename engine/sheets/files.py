@@ -64,7 +64,6 @@ def export(sheet: Sheet, path: Path, threshold: float) -> None:
 def cell_fields(sheet: Sheet, cell: SheetCell, threshold: float) -> dict[str, object]:
     """A cell as rows of CSV and lines of JSON have it."""
     prompt = sheet.request.prompts[cell.cell.row]
-    values = sheet.columns[cell.cell.column]
     picture, best = cell.picture, sheet.best(cell.cell.row, ScorerKind.MATCH)
     return {
         "cell": cell.number,
@@ -73,7 +72,7 @@ def cell_fields(sheet: Sheet, cell: SheetCell, threshold: float) -> dict[str, ob
         "negative": cell.cell.request.negative,
         **{
             axis.name.value.replace("-", "_"): value
-            for axis, value in zip(sheet.request.axes, values, strict=True)
+            for axis, value in zip(sheet.request.axes, sheet.values(cell), strict=True)
         },
         "seed": cell.cell.request.seed,
         "state": cell.state.value,
@@ -166,7 +165,7 @@ def as_html(sheet: Sheet, threshold: float) -> str:
 def _html_cell(sheet: Sheet, cell: SheetCell, threshold: float) -> str:
     best = sheet.best(cell.cell.row, ScorerKind.MATCH)
     is_best = best is not None and best.number == cell.number
-    words = _escaped(cell_words(cell, threshold, is_best=is_best))
+    words = _escaped(_cell_words(cell, threshold, is_best=is_best))
     style = "passes" if cell.passes(threshold) else "below"
     picture = _picture(cell)
     image = f'<span title="{_escaped(cell.check.message)}">{SIGNS.get(cell.state, "gone")}</span>'
@@ -181,7 +180,7 @@ def _html_cell(sheet: Sheet, cell: SheetCell, threshold: float) -> str:
 def _html_bar(bar: Bar, threshold: float) -> str:
     low, high = max(0.0, bar.mean - bar.spread), min(1.0, bar.mean + bar.spread)
     setting = f"<small>{_escaped(bar.setting)}</small> " if bar.setting else ""
-    words = f"{setting}{bar.mean:.2f} ± {bar.spread:.2f} <small>of {bar.count}</small>"
+    words = f"{setting}{_digits(bar.mean)} ± {bar.spread:.2f} <small>of {bar.count}</small>"
     return (
         f'{words}<span class="bar"><i style="width:{bar.mean:.1%}"></i>'
         f'<b style="left:{low:.1%};width:{high - low:.1%}"></b>'
@@ -204,47 +203,62 @@ TEXTS: Mapping[str, Callable[[Sheet, float], str]] = {
 
 def summary(sheet: Sheet, threshold: float) -> str:
     """What came of a sheet, in a sentence."""
-    painted = len(sheet.painted)
+    painted = len(sheet.filled)
     passed = sum(cell.passes(threshold) for cell in sheet.cells)
+    prompts = len(sheet.request.prompts)
     return (
-        f"{len(sheet.request.prompts)} prompts x {len(sheet.columns)}: {painted} of"
-        f" {len(sheet.cells)} cells painted, {passed} match at {threshold:g} or more"
+        f"{prompts} prompt{'' if prompts == 1 else 's'} x {sheet.width}:"
+        f" {painted} of {len(sheet.cells)} painted, {passed} pass {threshold:g}"
     )
 
 
-def cell_words(cell: SheetCell, threshold: float, *, is_best: bool) -> str:
+def _cell_words(cell: SheetCell, threshold: float, *, is_best: bool) -> str:
     """The scores of a cell in a line: whether it passes, match, cosine, whether it is best."""
     match, cosine = cell.score(ScorerKind.MATCH), cell.score(ScorerKind.COSINE)
     if match is None or cosine is None:
         return "not scored" if cell.state is CellState.PAINTED else cell.state.value
     sign = PASSES if cell.passes(threshold) else BELOW
-    return f"{sign} {match:.2f}  cos {cosine:.2f}{f' {BEST}' if is_best else ''}"
+    return f"{sign} {_digits(match)}  cos {_digits(cosine)}{f' {BEST}' if is_best else ''}"
+
+
+def _digits(score: float) -> str:
+    """A score with two digits; one that is not quite 1 stays below 1."""
+    return f"{score if score >= 1 else min(score, 0.99):.2f}"
 
 
 # Figures
 
 _CELL, _CAPTION, _HEADING = 1.15, 0.24, 0.42
 """Inches of a picture, of the words below it, and of a group's name."""
-_NAMES, _BARS = 2.2, 2.8
-"""Inches of the prompts at the left and of the bars at the right."""
+_NAMES, _BARS, _GAP = 2.2, 2.8, 0.2
+"""Inches of the prompts at the left, of the bars at the right, and between."""
+_TITLE, _LINE, _FOOT = 0.5, 0.15, 0.5
+"""Inches of the title, of a line over a column, and of the axis below the bars."""
 
 
 def draw(sheet: Sheet, path: Path, threshold: float) -> None:
     """A contact sheet with a bar beside each row: the mean match and its spread over the seeds."""
     rows = grouped_rows(sheet.request)
-    tops, height = _tops(sheet, rows)
-    width = _CELL * len(sheet.columns)
-    figure = new_figure((_NAMES + width + _BARS + 0.4, height + 1.1))
+    tops, body = _tops(sheet, rows)
+    width = _CELL * sheet.width
+    total = _NAMES + width + _GAP + _BARS + _GAP
+    lines = max(title.count(", ") + 1 for title in sheet.titles)
+    height = _FOOT + body + _TITLE + _LINE * lines
+    figure = new_figure((total, height))
     figure.set_layout_engine(None)
-    figure.suptitle(label(sheet.request.title), x=0.01, ha="left", fontsize="large")
-    total = _NAMES + width + _BARS + 0.4
-    down = height / (height + 1.1)
-    shared = {"ylim": (height, 0), "yticks": []}
-    pictures = figure.add_axes((_NAMES / total, 0.5 / (height + 1.1), width / total, down))
-    pictures.set(xlim=(0, width), xticks=[], **shared)
-    charts = figure.add_axes(
-        ((_NAMES + width + 0.15) / total, 0.5 / (height + 1.1), _BARS / total, down)
+    figure.suptitle(
+        label(sheet.request.title),
+        x=0.01,
+        y=1 - 0.12 / height,
+        ha="left",
+        va="top",
+        fontfamily=fonts(),
     )
+    shared = {"ylim": (body, 0), "yticks": []}
+    low, tall = _FOOT / height, body / height
+    pictures = figure.add_axes((_NAMES / total, low, width / total, tall))
+    pictures.set(xlim=(0, width), xticks=[], **shared)
+    charts = figure.add_axes(((_NAMES + width + _GAP) / total, low, _BARS / total, tall))
     charts.set(xlim=(0, 1), **shared)
     for axes in (pictures, charts):
         axes.spines[:].set_visible(False)
@@ -305,11 +319,11 @@ def _draw_row(axes: Axes, sheet: Sheet, row: int, top: float, threshold: float) 
                 color="k",
                 linewidth=1.8,
             )
-        words = cell_words(cell, threshold, is_best=is_best)
+        words = _cell_words(cell, threshold, is_best=is_best)
         colour = "#1a7f37" if cell.passes(threshold) else "#8a5a00"
         axes.text(left + _CELL / 2, top + _CELL + 0.1, words, ha="center", va="center", size=7,
                   color=colour)  # fmt: skip
-    axes.set_xlim(0, _CELL * len(sheet.columns))
+    axes.set_xlim(0, _CELL * sheet.width)
 
 
 def _draw_bars(axes: Axes, sheet: Sheet, top_of: Mapping[int, float], threshold: float) -> None:
@@ -327,7 +341,7 @@ def _draw_bars(axes: Axes, sheet: Sheet, top_of: Mapping[int, float], threshold:
                       edgecolor="#4477aa", hatch=None if passes else "////")  # fmt: skip
             spread = [[min(bar.spread, bar.mean)], [min(bar.spread, 1 - bar.mean)]]
             axes.errorbar(bar.mean, middle, xerr=spread, color="k", capsize=2, linewidth=1)
-            words = f"{label(bar.setting)}  {bar.mean:.2f} ± {bar.spread:.2f} (n={bar.count})"
+            words = f"{label(bar.setting)}  {_digits(bar.mean)} ± {bar.spread:.2f} (n={bar.count})"
             high = middle - min(0.34, room * 0.6) / 2 - 0.03
             axes.text(0, high, words.strip(), va="bottom", size=7, fontfamily=fonts())
     axes.axvline(threshold, color="0.35", linestyle=":", linewidth=1)

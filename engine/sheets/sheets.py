@@ -14,13 +14,14 @@ from cache.sheets import (
     find_sheet,
     list_sheets,
     sheet_cells,
+    sheet_of,
 )
 from cache.store import Cache
 from engine.errors import RequestError
 from engine.generation.generation import Generation
 from engine.generation.job import picture_of
 from engine.generation.recipe import from_json
-from engine.jobs.codec import request_from_json
+from engine.jobs.codec import request_from_json, request_to_json
 from engine.jobs.jobs import Job, Jobs
 from engine.models.generators import Generators
 from engine.settings import EngineSettings
@@ -125,6 +126,10 @@ class Sheets:
                 picture = picture_of(generated, cached=True) if generated.picture_id else None
                 sheet = sheet.with_cell(number, picture, OutputCheck(generated.verdict))
         return sheet
+
+    async def find(self, request: SheetRequest) -> int | None:
+        """The id of the sheet of a request; None where it is not remembered."""
+        return await self._cache.read(sheet_of, request_to_json(request))
 
     async def list(self, limit: int = 1_000) -> Sequence[SheetRecord]:
         """The sheets, the one used last first."""

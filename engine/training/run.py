@@ -20,12 +20,14 @@ from engine.evaluation.context import shipped_matcher, text_backgrounds
 from engine.evaluation.embeddings import EmbeddedData, Gathering
 from engine.evaluation.measure import Measuring
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
-from engine.jobs.progress import ThreadProgress, on_thread
+from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.indexing import Indexer
+from engine.local.states import LocalStates
 from engine.models.encoders import Encoders
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.requests import TrainRequest
+from engine.results import FloatArray
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.heads import HEADS
 from engine.scoring.match import MatchContext
@@ -33,6 +35,7 @@ from engine.scoring.matcher import Matcher, about_matcher, read_matcher
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.states import DataKind, FitStage, HeadKind, ScorerKind, Unit
+from engine.training.patches import with_states
 from engine.training.report import TrainingReport, make_report
 from engine.training.routing import RoutedTexts, route_texts
 from engine.training.split import DataSplit, SplitSizes, as_arrays, split
@@ -78,7 +81,9 @@ class TrainingRun:
         indexer: Indexer,
         settings: EngineSettings,
         request: TrainRequest,
+        states: LocalStates | None = None,
     ) -> None:
+        self._states = states
         self._cache = cache
         self._encoders = encoders
         self._settings = settings
@@ -93,6 +98,10 @@ class TrainingRun:
         material = await self._gathering.gather(job_id, report)
         for warning in self._gathering.warnings:
             report(JobNote(job_id=job_id, message=warning))
+        if any(HEADS[HeadKind(head)].reads_patches for head in self._heads()):
+            material = await with_states(
+                material, self._states, self._request, ProgressReporter(job_id, report)
+            )
         fitted = await self._fitted(material, job_id, report)
         encoder_id = material.encoder.id
         head = HeadKind(self._request.head)
@@ -110,6 +119,9 @@ class TrainingRun:
             time.perf_counter() - began,
         )
         return await self._store(found, fitted, encoder_id)
+
+    def _heads(self) -> tuple[str, ...]:
+        return self._request.head, *self._request.beside
 
     async def _fitted(self, material: EmbeddedData, job_id: int, report: Report) -> _Fitted:
         """Learn from a part of the data, hold another one out."""
@@ -166,6 +178,7 @@ class TrainingRun:
             matrix=EmbeddingMatrix.of(part.pictures),
             logit_scale=part.encoder.logit_scale,
             matcher=matcher,
+            own_pictures=await asyncio.to_thread(_own_pictures, matcher, part),
             backgrounds=await text_backgrounds(self._embedder, part.encoder, offline=offline),
         )
 
@@ -188,7 +201,8 @@ class TrainingRun:
             measuring = Measuring(fitted.held_out, context, asked, pulse.advance)
             measuring.run((*asked.scorers, ScorerKind.FUSION))
             for name, matcher in others.items():
-                beside = replace(context, matcher=matcher)
+                own = _own_pictures(matcher, fitted.held_out)
+                beside = replace(context, matcher=matcher, own_pictures=own)
                 other = Measuring(fitted.held_out, beside, asked, pulse.advance)
                 other.run((ScorerKind.MATCH,))
                 measuring.figures.add(other.figures, name)
@@ -219,6 +233,13 @@ class TrainingRun:
         if found.is_better or self._request.force:
             kept = await self._cache.write(add_matcher, encoder_id, weights, text)
         return TrainedMatcher(id=kept, weights=weights, report=found)
+
+
+def _own_pictures(matcher: Matcher, part: EmbeddedData) -> FloatArray | None:
+    """The pictures as a matcher sees them that reads patches; None for another."""
+    if not matcher.reads_patches:
+        return None
+    return matcher.head.see(np.ascontiguousarray(part.pictures.T), part.states)
 
 
 def _file(fitted: Reply, head: HeadKind, parts: DataSplit, report: str) -> bytes:

@@ -108,6 +108,7 @@ def as_arrays(part: EmbeddedData) -> list[NDArray[np.generic]]:
         data.right.picture,
         _stacked(false, part.texts.shape[1]),
         np.array([pair.picture for pair in pairs], np.int64),
+        part.pictures.astype(np.float16)[:, None][:, :0] if part.states is None else part.states,
     ]
 
 

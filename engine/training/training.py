@@ -19,6 +19,7 @@ from engine.files import replaced
 from engine.jobs.codec import RequestWork
 from engine.jobs.jobs import JobWork
 from engine.library.indexing import Indexer, Measure
+from engine.local.states import LocalStates
 from engine.models.encoders import Encoders
 from engine.requests import TrainRequest
 from engine.scoring.heads import check_head, check_loss
@@ -46,9 +47,12 @@ class MatcherTraining:
         settings: EngineSettings,
         refit: Refit,
         measure: Measure | None = None,
+        states: LocalStates | None = None,
     ) -> None:
         """`refit` gets the encoder of which another matcher came into force, and `measure` the one
-        that a training is done for, before."""
+        that a training is done for, before. Without `states` no head is trained that reads
+        patches."""
+        self._states = states
         self._refit = refit
         self._measure = measure
         self._cache = cache
@@ -67,7 +71,9 @@ class MatcherTraining:
         """Train and return the closing sentence."""
         check(request)
         self._asked[job_id] = request
-        run = TrainingRun(self._cache, self._encoders, self._indexer, self._settings, request)
+        run = TrainingRun(
+            self._cache, self._encoders, self._indexer, self._settings, request, self._states
+        )
         found = self._trained[job_id] = await run.carry_out(job_id, report)
         told = summary(found.report.as_json())
         if found.id is None:

@@ -12,8 +12,11 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NoReturn, TypeAlias
+from typing import NoReturn, TypeAlias
+
+from cache.home_files import FILE_NAME as CACHE_FILE
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -31,11 +34,14 @@ class UntrustedError(ValueError):
     """It is not what it should be, or beyond what is read of one; the message says why."""
 
 
-def open_file(path: Path, *, or_pipe: bool = False) -> BinaryIO:
+def open_file(path: Path, *, or_pipe: bool = False) -> BufferedReader:
     """Open a regular file for reading, without waiting for what may be in its place.
 
     `or_pipe` takes what a shell hands over, too. Raises OSError, UntrustedError.
     """
+    if path.name == CACHE_FILE:
+        # Closing it would take SQLite's locks away; `cache.home_files.check_file` says why.
+        raise UntrustedError("it is the cache of a library, which nothing else may open")
     wait = 0 if or_pipe else getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, os.O_RDONLY | wait | getattr(os, "O_BINARY", 0))
@@ -116,9 +122,11 @@ def parse_object(
     return value
 
 
-def read_object(path: Path, most: int = DOCUMENT_LIMIT) -> dict[str, Json]:
-    """The JSON object in a file. Raises OSError, UntrustedError."""
-    return parse_object(read_bytes(path, most))
+def read_object(
+    path: Path, most: int = DOCUMENT_LIMIT, *, nan_is_null: bool = False
+) -> dict[str, Json]:
+    """The JSON object in a file, as `parse_json` reads it. Raises OSError, UntrustedError."""
+    return parse_object(read_bytes(path, most), nan_is_null=nan_is_null)
 
 
 def finite_number(value: object) -> float:

@@ -1,136 +1,47 @@
 """From parameters to a picture: denoising, decoding, and less memory where it runs out."""
 
-import math
+import inspect
 import time
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from engine.errors import OutOfMemoryError, PictureError
+from engine.errors import OutOfMemoryError
 from engine.language import fold_widths
 from engine.models.generator_messages import GeneratedImage
 from engine.models.parameters import GenerationParameters
-from engine.states import Device, OutputCheck
-from engine.workers import decoder as picture_files
+from engine.models.pipeline_classes import pipeline_class
+from engine.states import OutputCheck
 from engine.workers.device import Choice, free_cache, is_out_of_memory
-from engine.workers.pipelines import (
-    Foresight,
-    Loras,
-    Pipeline,
-    PipelineSource,
-    make_interruptible,
-    make_scheduler,
-)
+from engine.workers.editing import Edit, read_edit, start_picture
+from engine.workers.invocation import Invocation
+from engine.workers.loras import Loras
+from engine.workers.pipelines import Pipeline, PipelineSource, make_interruptible, with_same_parts
 from engine.workers.previews import Previewer
+from engine.workers.savings import (
+    MAX_SHRINKS,
+    Autoencoder,
+    MemorySavings,
+    autoencoder_of,
+    smaller,
+)
+from engine.workers.stepping import Steps, StepWatcher, make_scheduler
+from engine.workers.text_memory import TextMemory
 
-Tensors: TypeAlias = dict[str, Any]
-
-_RECENT = 8
-
-
-class Watcher(Protocol):
-    """Takes what a denoiser reports of a picture; `check` raises to stop it."""
-
-    def check(self) -> None: ...
-    def step(self, step: int, total: int, seconds_a_step: float) -> None: ...
-    def decoding(self) -> None: ...
-    def fall_back(self, what: str, why: str) -> None: ...
-
-
-class Steps:
-    """Counts the steps of one run and measures their time."""
-
-    def __init__(
-        self, watcher: Watcher, foresight: Foresight | None, previewer: Previewer | None
-    ) -> None:
-        self._watcher = watcher
-        self._foresight = foresight
-        self._previewer = previewer
-        self._times = deque([time.perf_counter()], maxlen=_RECENT)
-
-    def done(self, pipe: Pipeline, index: int, timestep: object, tensors: Tensors) -> Tensors:
-        """Take note of a step, as diffusers' `callback_on_step_end`."""
-        self._watcher.check()
-        self._times.append(time.perf_counter())
-        pace = (self._times[-1] - self._times[0]) / (len(self._times) - 1)
-        self._watcher.step(index + 1, pipe.num_timesteps, pace)
-        if self._previewer and self._foresight and self._foresight.latents is not None:
-            self._previewer.show(self._foresight.latents)
-        return {}
-
-
-SHRINK = math.sqrt(0.5)
-MAX_SHRINKS = 4
-
-
-def smaller(
-    parameters: GenerationParameters, multiple: int, smallest: int
-) -> GenerationParameters | None:
-    """Return half the area in the same shape, in multiples; None below `smallest`."""
-    width = _rounded(parameters.width * SHRINK, multiple)
-    height = _rounded(parameters.height * SHRINK, multiple)
-    is_same = (width, height) == (parameters.width, parameters.height)
-    if min(width, height) < smallest or is_same:
-        return None
-    return parameters.sized(width, height)
-
-
-def _rounded(side: float, multiple: int) -> int:
-    return max(1, round(side / multiple)) * multiple
-
-
-def _size_words(parameters: GenerationParameters) -> str:
-    return f"a smaller picture: {parameters.width} x {parameters.height}"
-
-
-class MemorySavings:
-    """What a pipeline does without for want of memory; it stays so for the next pictures."""
-
-    def __init__(self, pipe: Pipeline, device: str) -> None:
-        self._pipe = pipe
-        self._device = device
-        self.taken: list[str] = []
-        """The savings in force, in the words for people."""
-
-    def save(self, *, is_decoding: bool) -> str | None:
-        """Give up some speed for memory; return what, or None where nothing is left to give up."""
-        if not is_decoding and self._take("attention in slices"):
-            self._pipe.enable_attention_slicing("auto")
-        elif is_decoding and self._take("the picture decoded in tiles"):
-            self._pipe.vae.enable_tiling()
-        else:
-            return self.offload()
-        return self.taken[-1]
-
-    def offload(self) -> str | None:
-        """Leave the models in the machine's memory, for a pipeline that does not fit the GPU."""
-        if self._device != Device.CUDA or not self._take("models kept in the machine's memory"):
-            return None
-        self._pipe.enable_model_cpu_offload()
-        return self.taken[-1]
-
-    def _take(self, what: str) -> bool:
-        if what in self.taken:
-            return False
-        self.taken.append(what)
-        return True
-
-
-Texts: TypeAlias = "tuple[torch.Tensor, torch.Tensor | None]"
-"""Embeddings of the prompt and of the negative prompt; the latter None without guidance."""
-
-_MOST_TEXTS = 16
-_MAX_PIXELS = 200_000_000
 _BLACK_LEVEL = 3
 _HINT = "Paint a smaller picture, close other programs, or take a smaller model."
+
+
+class Watcher(StepWatcher, Protocol):
+    """Takes what a denoiser reports of a picture; `check` raises to stop it."""
+
+    def decoding(self) -> None: ...
+    def fall_back(self, what: str, why: str) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -142,7 +53,13 @@ class _Draft:
     seed: int
     latents: torch.Tensor | None = None
     """None until all steps are done."""
+    edit: Edit | None = None
+    """The part of a picture that is painted; None where all of it is."""
     shrinks: int = 0
+
+
+def _size_words(parameters: GenerationParameters) -> str:
+    return f"a smaller picture: {parameters.width} x {parameters.height}"
 
 
 class Denoiser:
@@ -156,9 +73,11 @@ class Denoiser:
         self._savings = savings
         self._source = source
         self._loras = Loras(pipe)
-        self._scheduler = dict(pipe.scheduler.config)
-        self._texts: OrderedDict[tuple[str, str, bool], Texts] = OrderedDict()
-        self._from_picture: Pipeline | None = None
+        self._scheduler = pipe.scheduler
+        self._texts = TextMemory(pipe)
+        self._vae_dtype = autoencoder_of(pipe).dtype
+        self._invocation = Invocation(pipe)
+        self._others: dict[str, Pipeline] = {}
         self._check: Callable[[], None] = _never
         make_interruptible(pipe, lambda: self._check())
 
@@ -197,7 +116,7 @@ class Denoiser:
                     draft.latents = self._denoise(draft, watcher, previewer)
                 watcher.decoding()
                 watcher.check()
-                pixels, check = self._decode(draft.latents, warnings)
+                found, check = self._decode(draft.latents, warnings)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
@@ -206,6 +125,10 @@ class Denoiser:
             # Out of the handler, whose traceback holds on to the tensors.
             free_cache(self.choice.device)
             watcher.fall_back(self._fall_back(draft, trouble), trouble)
+        size = draft.parameters.height, draft.parameters.width
+        pixels = np.zeros((*size, 3), np.uint8) if found is None else found
+        if draft.edit is not None:
+            pixels = draft.edit.put_back(pixels)
         fallbacks = [*self._savings.taken]
         if draft.parameters != parameters:
             fallbacks.append(_size_words(draft.parameters))
@@ -240,47 +163,51 @@ class Denoiser:
     def _denoise(
         self, draft: _Draft, watcher: Watcher, previewer: Previewer | None
     ) -> torch.Tensor:
+        """Return the latents as the autoencoder takes them."""
         asked = draft.parameters
-        texts, negative = self._read(asked.prompt, asked.negative, guided=asked.guidance > 1)
-        pipe: Pipeline = self.pipe
-        where: dict[str, Any] = {"width": asked.width, "height": asked.height}
-        if asked.start_picture is not None:
-            pipe = self._image_to_image()
-            image = _start_picture(asked.start_picture, asked.width, asked.height)
-            where = {"image": image, "strength": asked.strength}
+        pipe, image, mask = self.pipe, None, None
+        if asked.is_inpainting:
+            pipe = self._paired("inpainting")
+            draft.edit = draft.edit or read_edit(asked)
+            image, mask = draft.edit.inputs(asked.width, asked.height)
+        elif asked.start_picture is not None:
+            pipe = self._paired("image_to_image")
+            image = start_picture(asked.start_picture, asked.width, asked.height)
         pipe.scheduler = make_scheduler(asked.scheduler, self._scheduler)
-        steps = Steps(watcher, Foresight(pipe.scheduler) if previewer else None, previewer)
-        output = pipe(
-            prompt_embeds=texts,
-            negative_prompt_embeds=negative,
-            num_inference_steps=asked.steps,
-            guidance_scale=asked.guidance,
-            # Noise from the CPU's generator is the same on every device.
-            generator=torch.Generator().manual_seed(draft.seed),
-            output_type="latent",
-            callback_on_step_end=steps.done,
-            **where,
-        )
-        latents: torch.Tensor = output.images
-        return latents
+        if previewer is not None:
+            previewer.begin(asked.width, asked.height)
+        Steps(pipe, watcher, previewer)
+        # Noise from the CPU's generator is the same on every device.
+        noise = torch.Generator().manual_seed(draft.seed)
+        fields = Invocation(pipe).fields(asked, noise, image, mask)
+        try:
+            with _undecoded(autoencoder_of(self.pipe)):
+                pipe(**fields)
+        except _Denoised as done:
+            return done.latents
+        finally:
+            # The pipeline was left before it could do so itself.
+            self.pipe.maybe_free_model_hooks()
+        raise ValueError(f"a {type(pipe).__name__} hands nothing to its autoencoder")
 
     @torch.inference_mode()
     def _decode(
         self, latents: torch.Tensor, warnings: list[str]
-    ) -> tuple[NDArray[np.uint8], OutputCheck]:
-        """Return the picture and what was found in it."""
+    ) -> tuple[NDArray[np.uint8] | None, OutputCheck]:
+        """Return the picture and what was found in it; None where there is nothing to see."""
         if not torch.isfinite(latents).all():
-            return _nothing(latents, self.pipe.vae_scale_factor), OutputCheck.NOT_FINITE
-        picture = self._picture(latents)
-        if not torch.isfinite(picture).all() and self.pipe.vae.dtype != torch.float32:
+            return None, OutputCheck.NOT_FINITE
+        vae = autoencoder_of(self.pipe)
+        picture = _picture(vae, latents)
+        if not torch.isfinite(picture).all() and vae.dtype != torch.float32:
             # Some models' decoders overflow in half precision.
-            dtype = self.pipe.vae.dtype
-            self.pipe.vae.to(torch.float32)
-            picture = self._picture(latents)
-            self.pipe.vae.to(dtype)
+            picture = _picture(vae.to(torch.float32), latents)
             warnings.append("the picture was decoded in fp32, where half precision overflowed")
+        if vae.dtype != self._vae_dtype:
+            # Pipelines that know of it have changed it before.
+            vae.to(self._vae_dtype)
         if not torch.isfinite(picture).all():
-            return _nothing(latents, self.pipe.vae_scale_factor), OutputCheck.NOT_FINITE
+            return None, OutputCheck.NOT_FINITE
         blocked = self._is_blocked(picture)
         values = (picture[0].float() / 2 + 0.5).clamp(0, 1) * 255
         pixels = values.round().to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
@@ -289,76 +216,86 @@ class Denoiser:
         is_black = int(pixels.max()) <= _BLACK_LEVEL
         return pixels, OutputCheck.BLACK if is_black else OutputCheck.FINE
 
-    def _picture(self, latents: torch.Tensor) -> torch.Tensor:
-        vae = self.pipe.vae
-        scaled = latents.to(vae.dtype) / vae.config.scaling_factor
-        decoded: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
-        return decoded
-
     def _is_blocked(self, picture: torch.Tensor) -> bool:
-        if self.pipe.safety_checker is None:
+        if getattr(self.pipe, "safety_checker", None) is None:
             return False
         device, dtype = self.pipe._execution_device, self.pipe.unet.dtype
         found = self.pipe.run_safety_checker(picture.clone(), device, dtype)[1]
         return bool(found is not None and any(found))
 
-    def _read(self, prompt: str, negative: str, *, guided: bool) -> Texts:
-        """Return the embeddings of the texts, from before where they were read already."""
-        prompt, negative = fold_widths(prompt), fold_widths(negative)
-        key = (prompt, negative if guided else "", guided)
-        if key not in self._texts:
-            pipe = self.pipe
-            self._texts[key] = pipe.encode_prompt(
-                prompt, pipe._execution_device, 1, guided, negative
-            )
-            if len(self._texts) > _MOST_TEXTS:
-                self._texts.popitem(last=False)
-        self._texts.move_to_end(key)
-        return self._texts[key]
-
     def _warnings(self, parameters: GenerationParameters) -> list[str]:
-        warnings = self._loras.warnings
+        warnings = [*self._loras.warnings, *self._invocation.warnings(parameters)]
         for name, text in (
             ("prompt", parameters.prompt),
             ("negative prompt", parameters.negative),
         ):
-            text = fold_widths(text)
-            read = self.pipe.tokenizer(
-                text, truncation=False, verbose=False, return_offsets_mapping=True
-            )
-            limit = int(self.pipe.tokenizer.model_max_length)
-            if len(read.input_ids) > limit:
-                lost = text[read.offset_mapping[limit - 1][0] :].strip()
+            lost = self._unread(fold_widths(text))
+            if lost:
                 warnings.append(
                     f"the {name} is too long for the text tower, which did not read: {lost}"
                 )
         return warnings
 
-    def _image_to_image(self) -> Pipeline:
-        if self._from_picture is None:
-            parts: dict[str, Any] = dict(self.pipe.components)
-            kind: Pipeline = StableDiffusionImg2ImgPipeline
-            self._from_picture = kind(**parts, requires_safety_checker=False)
-            self._from_picture.set_progress_bar_config(disable=True)
-        return self._from_picture
+    def _unread(self, text: str) -> str:
+        """The end of a text that not even the tower for the longest texts reads; mostly nothing."""
+        most = self._invocation.most_tokens
+        limits = [
+            (min(int(part.model_max_length), most), part)
+            for part in self.pipe.components.values()
+            if getattr(part, "is_fast", False)
+        ]
+        if not limits:
+            return ""
+        limit, tokenizer = max(limits, key=lambda each: each[0])
+        read = tokenizer(text, truncation=False, verbose=False, return_offsets_mapping=True)
+        if len(read.input_ids) <= limit:
+            return ""
+        return text[read.offset_mapping[limit - 1][0] :].strip()
+
+    def _paired(self, task: str) -> Pipeline:
+        """The pipeline that diffusers pairs with this one for a task, with the same parts."""
+        if task not in self._others:
+            kind = pipeline_class(type(self.pipe).__name__)
+            self._others[task] = with_same_parts(self.pipe, getattr(kind, task, ""))
+        return self._others[task]
 
 
-def _start_picture(path: Path, width: int, height: int) -> Image.Image:
-    """Return the picture in `path`, filling the size without changing its shape."""
+class _Denoised(Exception):
+    """Raised where a pipeline hands its latents to the autoencoder: decoding is done apart.
+
+    There they are unpacked and scaled as the autoencoder takes them, whatever the pipeline.
+    """
+
+    def __init__(self, latents: torch.Tensor) -> None:
+        super().__init__("denoised")
+        self.latents = latents
+
+
+@contextmanager
+def _undecoded(vae: Autoencoder) -> Iterator[None]:
+    """Have an autoencoder raise _Denoised in place of decoding."""
+
+    def caught(latents: torch.Tensor, *_: object, **__: object) -> None:
+        raise _Denoised(latents)
+
+    before = vae.__dict__.get("decode")
+    vae.decode = caught
     try:
-        with path.open("rb") as file:
-            enough = max(width, height)
-            decoded = picture_files.decode(file, max_pixels=_MAX_PIXELS, enough=enough)
-    except OSError as error:
-        raise PictureError(f"{path} cannot be read: {error}") from error
-    except PictureError as error:
-        raise PictureError(f"{path} cannot be read: {error.message}") from error
-    return ImageOps.fit(decoded.image, (width, height), Image.Resampling.LANCZOS)
+        yield
+    finally:
+        del vae.decode
+        if before is not None:
+            vae.decode = before
 
 
-def _nothing(latents: torch.Tensor, factor: int) -> NDArray[np.uint8]:
-    height, width = latents.shape[2:]
-    return np.zeros((height * factor, width * factor, 3), np.uint8)
+def _picture(vae: Autoencoder, latents: torch.Tensor) -> torch.Tensor:
+    """Return what latents decode to, [1, 3, height, width] in -1..1."""
+    options: dict[str, Any] = {"return_dict": False}
+    if "force_not_quantize" in inspect.signature(vae.decode).parameters:
+        options["force_not_quantize"] = True
+    decoded: torch.Tensor = vae.decode(latents.to(vae.dtype), **options)[0]
+    # Autoencoders that were made for films have a picture as their first frame.
+    return decoded[:, :, 0] if decoded.ndim == 5 else decoded
 
 
 def _never() -> None:

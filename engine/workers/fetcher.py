@@ -25,6 +25,7 @@ from engine.workers.loop import Call, serve
 if TYPE_CHECKING:
     from engine.workers.hub import DownloadPlan
 
+CONFIG = "config.json"
 _REPORT_S = 0.1
 _RESERVE = 64 << 20
 
@@ -70,25 +71,23 @@ def fetch(call: Call) -> Reply:
     with _translated(model, constants.ENDPOINT):
         found = plan_download(HfApi(), model, call.request.text("revision"))
         call.check()
+        if INDEX in found.sizes:
+            first = DownloadProgress(call, found.sizes[INDEX])
+            index = fetch_file(model, INDEX, found.commit, cache, first)
+            content = read_json(index) or {}
+            need_known_classes(content, index.parent)
+            found = found.of_parts(content)
         _need_room(found, cache)
         progress = DownloadProgress(call, found.total)
         for name in found.sizes:
             progress.name = name
             path = fetch_file(model, name, found.commit, cache, progress)
-            if name in ("config.json", INDEX):
-                _need_known_kind(path)
+            if name == CONFIG:
+                # A model of another kind is refused before its gigabytes come.
+                family_of(read_json(path) or {}, {})
         _name_revision(cache, found)
     folder = path.parents[name.count("/")]
     return Reply(fields={"folder": str(folder), "bytes": found.total, "note": found.note})
-
-
-def _need_known_kind(path: Path) -> None:
-    """Refuse a model of another kind before its gigabytes come."""
-    content = read_json(path) or {}
-    if path.name == INDEX:
-        need_known_classes(content, path.parent)
-    else:
-        family_of(content, {})
 
 
 def _need_room(found: "DownloadPlan", cache: Path) -> None:

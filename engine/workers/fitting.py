@@ -27,6 +27,8 @@ SIDE = 1024
 """Texts and pictures that meet in one step of the metric."""
 VALIDATED = 300
 """Texts and pictures that validation looks at."""
+SEEN = 256
+"""Pictures whose patches are computed with at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,7 @@ def sampled(pairs: TrainingPairs, seed: int) -> TrainingPairs:
         picture=index_of_picture[pairs.picture[kept]],
         false=pairs.false[false],
         false_of=index_of_picture[pairs.false_of[false]],
+        states=pairs.states_of(pictures),
     )
 
 
@@ -142,11 +145,20 @@ def measured(scores: Tensor, pairs: TrainingPairs) -> ValidationFigures:
 def validated(model: HeadModule, pairs: TrainingPairs) -> ValidationFigures:
     """How well a model does on pairs that it does not learn from."""
     model.eval()
-    found = measured(model.every(pairs.texts, model.see(pairs.pictures)), pairs)
+    seen = seen_by(model, pairs.pictures, pairs.states)
+    found = measured(model.every(pairs.texts, seen), pairs)
     if not len(pairs.false):
         return found
     batch = listed_pairs(pairs)
     return replace(found, swap_auc=area(logits_of(model, batch), batch.label))
+
+
+def seen_by(model: HeadModule, pictures: Tensor, states: Tensor | None) -> Tensor:
+    """What a head computes of pictures alone, some at a time: their patches take room."""
+    if states is None:
+        return model.see(pictures)
+    parts = zip(torch.split(pictures, SEEN), torch.split(states, SEEN), strict=True)
+    return torch.cat([model.see(some, their) for some, their in parts])
 
 
 def area(scores: Tensor, label: Tensor) -> float:
@@ -332,7 +344,7 @@ def mined_by(model: HeadModule, pairs: TrainingPairs) -> MinedPairs:
 def logits_of(model: HeadModule, batch: PairBatch) -> Tensor:
     """Match logits of a batch of pairs."""
     model.eval()
-    seen = model.see(batch.pictures)
+    seen = seen_by(model, batch.pictures, batch.states)
     parts = zip(torch.split(batch.texts, 8192), torch.split(batch.picture, 8192), strict=True)
     return torch.cat([model.pairs(texts, seen[picture]) for texts, picture in parts])
 

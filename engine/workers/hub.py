@@ -6,8 +6,8 @@ beside the finished ones, is completed by range requests, checked, and handed to
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias
@@ -30,6 +30,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]
 
 from engine import disk
 from engine.errors import DownloadError, ModelUnusableError
+from engine.models.paths import LEFT_OUT
 
 Ignored: TypeAlias = Any
 
@@ -156,9 +157,10 @@ _TEXTS = (
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _PIPELINE = "model_index.json"
-_PARTS = ("text_encoder", "vae", "unet")
-_FOLDERS = (*_PARTS, "tokenizer", "scheduler")
-_VARIANTS = (r"\.fp16", "")
+_WEIGHTS_OF_PARTS = re.compile(
+    r"(\w+)/(?:model|diffusion_pytorch_model)(\.fp16)?(?:-\d+-of-\d+)?\.safetensors"
+)
+_TEXTS_OF_PARTS = re.compile(r"(\w+)/[^/]+\.(?:json|txt|model|jinja)")
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 
 # The hub's own converter offers a safetensors version to many a model whose owner never took it.
@@ -183,6 +185,15 @@ class DownloadPlan:
     def total(self) -> int:
         """Bytes of all files."""
         return sum(self.sizes.values())
+
+    def of_parts(self, parts: Container[str]) -> "DownloadPlan":
+        """Return the plan without the folders that a pipeline's index does not name."""
+        sizes = {
+            name: size
+            for name, size in self.sizes.items()
+            if "/" not in name or name.partition("/")[0] in parts
+        }
+        return replace(self, sizes=sizes)
 
 
 def plan_download(api: HfApi, model: str, revision: str) -> DownloadPlan:
@@ -223,28 +234,22 @@ def _usable(sizes: Mapping[str, int]) -> list[str]:
 
 
 def _usable_pipeline(sizes: Mapping[str, int]) -> list[str]:
-    """Return the names of a diffusers pipeline, in half precision where the whole is offered so.
+    """Return the names of a diffusers pipeline, each part in half precision where it is offered so.
 
-    Its safety checker, as large as the rest, is left out.
+    Its safety checker, as large as the rest of some, is left out.
     """
-    texts = [
-        name
-        for name in sizes
-        if name.endswith((".json", ".txt")) and name.partition("/")[0] in _FOLDERS
-    ]
-    for variant in _VARIANTS:
-        weights = [
-            name
-            for part in _PARTS
-            for name in sizes
-            if re.fullmatch(
-                rf"{part}/(model|diffusion_pytorch_model){variant}(-\d+-of-\d+)?\.safetensors",
-                name,
-            )
-        ]
-        if {name.partition("/")[0] for name in weights} == set(_PARTS):
-            return [_PIPELINE, *sorted(texts), *weights]
-    return []
+    named = {name: found for name in sizes if (found := _TEXTS_OF_PARTS.fullmatch(name))}
+    texts = [name for name, found in named.items() if found[1] not in LEFT_OUT]
+    networks = {found[1] for name, found in named.items() if name == f"{found[1]}/config.json"}
+    plain: dict[str, list[str]] = {part: [] for part in networks - {*LEFT_OUT}}
+    half: dict[str, list[str]] = {part: [] for part in plain}
+    for name in sizes:
+        if (found := _WEIGHTS_OF_PARTS.fullmatch(name)) and found[1] in plain:
+            (half if found[2] else plain)[found[1]].append(name)
+    weights = [half[part] or plain[part] for part in plain]
+    if not weights or not all(weights):
+        return []
+    return [_PIPELINE, *sorted(texts), *sorted(name for names in weights for name in names)]
 
 
 def _conversion(api: HfApi, model: str, main: ModelInfo) -> DownloadPlan | None:

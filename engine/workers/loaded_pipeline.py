@@ -6,12 +6,21 @@ from pathlib import Path
 from engine.errors import OutOfMemoryError
 from engine.models.generator_messages import image_to_reply, parameters_from_fields
 from engine.models.messages import Json, Reply
-from engine.states import GenerationPhase
-from engine.workers.denoising import Denoiser, MemorySavings
+from engine.states import Device, GenerationPhase
+from engine.workers.denoising import Denoiser
 from engine.workers.device import DTYPES, Choice, free_cache, is_out_of_memory
 from engine.workers.loop import Call
+from engine.workers.memory_need import free_memory, memory_need
 from engine.workers.pipelines import Pipeline, PipelineSource, load_fitting
-from engine.workers.previews import LinearMap, Previewer, TinyDecoder, linear_map, load_tiny_decoder
+from engine.workers.previews import (
+    LinearMap,
+    Previewer,
+    TinyDecoder,
+    latent_channels,
+    linear_map,
+    load_tiny_decoder,
+)
+from engine.workers.savings import MemorySavings, autoencoder_of
 
 
 class LoadedPipeline:
@@ -52,10 +61,11 @@ class LoadedPipeline:
             call.report(event=GenerationPhase.LOADING, stage=stage, done=done, total=total)
 
         source = _source(model)
+        shortage = _shortage(source, choice)
         pipe, fitting, warnings = load_fitting(source, choice, report)
         report(f"moving the model to {fitting.device}", 0, 0)
         savings = MemorySavings(pipe, fitting.device)
-        _move(pipe, savings, fitting.device, call)
+        _move(pipe, savings, fitting.device, call, shortage)
         return cls(model, source, Denoiser(pipe, fitting, savings, source), warnings, maps, taesd)
 
     def generate(self, call: Call) -> Reply:
@@ -73,9 +83,10 @@ class LoadedPipeline:
         if self._to_rgb is None:
             stage = "preparing the preview"
             call.report(event=GenerationPhase.LOADING, stage=stage, done=0, total=0)
-            choice, vae = self.choice, self._denoiser.pipe.vae
+            choice, vae = self.choice, autoencoder_of(self._denoiser.pipe)
             if self._taesd is not None:
-                self._to_rgb = load_tiny_decoder(self._taesd, choice.device, DTYPES[choice.dtype])
+                dtype, channels = DTYPES[choice.dtype], latent_channels(vae)
+                self._to_rgb = load_tiny_decoder(self._taesd, choice.device, dtype, channels)
             if self._to_rgb is None:
                 key = f"{self._source.id} {sum(self._source.parts.values())}"
                 self._to_rgb = linear_map(vae, choice.device, key, self._maps)
@@ -106,11 +117,36 @@ class _CallWatcher:
         self._call.report(event="memory fallback", what=what, why=why)
 
 
-def _move(pipe: Pipeline, savings: MemorySavings, device: str, call: Call) -> None:
-    """Put a pipeline on its device, or leave it in the machine's memory where it does not fit."""
+def _shortage(source: PipelineSource, choice: Choice) -> str:
+    """Why a model will not fit its device whole; empty where it will.
+
+    Raises OutOfMemoryError where its weights do not fit the machine at all.
+    """
     try:
-        pipe.to(device)
-        return
+        need = memory_need(source, choice.dtype)
+    except (OSError, ValueError):
+        return ""  # Loading says what is wrong with the files.
+    free, machine = free_memory(choice)
+    if need.total > machine:
+        raise OutOfMemoryError(
+            f"{source.id} needs {need.words()}, and {machine / 1e9:.1f} GB are free here",
+            hint="Close other programs, or take a smaller model.",
+        )
+    if choice.device != Device.CUDA or need.whole <= free:
+        return ""
+    return f"it needs {need.words()}, and {free / 1e9:.1f} GB are free on {choice.name}"
+
+
+def _move(pipe: Pipeline, savings: MemorySavings, device: str, call: Call, shortage: str) -> None:
+    """Put a pipeline on its device, or leave it in the machine's memory where it does not fit.
+
+    `shortage` is why it will not, where that is known before.
+    """
+    trouble = shortage
+    try:
+        if not shortage:
+            pipe.to(device)
+            return
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -133,6 +169,7 @@ def _source(model: Mapping[str, Json]) -> PipelineSource:
         id=fields.text("id"),
         path=Path(fields.text("path")),
         config=Path(fields.text("config")),
+        pipeline=fields.text("pipeline"),
         variant=fields.text("variant"),
         parts={name: sizes.whole(name) for name in sizes.fields},
         multiple=fields.whole("multiple"),

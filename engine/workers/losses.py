@@ -68,7 +68,7 @@ Loss: TypeAlias = Callable[[HeadModule, RightRows], Tensor]
 def bce(model: HeadModule, given: RightRows) -> Tensor:
     """Binary cross-entropy over right pairs and those that are drawn beside them."""
     batch = draw(given.pairs, given.mined, given.rows, given.random)
-    logits = model.pairs(batch.texts, model.see(batch.pictures)[batch.picture])
+    logits = model.pairs(batch.texts, model.see(batch.pictures, batch.states)[batch.picture])
     return functional.binary_cross_entropy_with_logits(logits, batch.label)
 
 
@@ -101,7 +101,7 @@ class Meeting:
             text=text_of,
             picture=picture_of,
             texts=pairs.texts[text],
-            seen=model.see(pairs.pictures[picture]),
+            seen=model.see(pairs.pictures[picture], pairs.states_of(picture)),
             right=right,
             false=pairs.false[false],
             false_of=torch.searchsorted(picture, pairs.false_of[false]),

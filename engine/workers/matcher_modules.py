@@ -42,8 +42,9 @@ class HeadModule(nn.Module):
     """Right pairs whose texts and pictures may all meet in one step; None for any number."""
 
     @abstractmethod
-    def see(self, pictures: Tensor) -> Tensor:
-        """What is computed of n pictures alone, [n, k]."""
+    def see(self, pictures: Tensor, states: Tensor | None = None) -> Tensor:
+        """What is computed of n pictures alone, [n, k]; `states` [n, patches, d] are zero for one
+        without."""
 
     @abstractmethod
     def pairs(self, texts: Tensor, seen: Tensor) -> Tensor:
@@ -106,7 +107,7 @@ class MatcherModule(HeadModule):
         alone = (texts @ self.of_text)[:, None] + (pictures @ self.of_picture)[None, :]
         return both + alone + 10 * self.shift
 
-    def see(self, pictures: Tensor) -> Tensor:
+    def see(self, pictures: Tensor, states: Tensor | None = None) -> Tensor:
         return pictures
 
     def pairs(self, texts: Tensor, seen: Tensor) -> Tensor:

@@ -28,6 +28,8 @@ class TrainingPairs:
     """Embeddings of swapped texts, [S, d]."""
     false_of: Tensor
     """The picture that each of them is false of, [S]."""
+    states: Tensor | None = None
+    """Of the pictures' patches, float16 [N, patches, d], zero for one without; None for all."""
 
     @property
     def has_many_false(self) -> bool:
@@ -40,6 +42,10 @@ class TrainingPairs:
         asked = text * len(self.pictures) + picture
         return torch.isin(asked, keys).float()
 
+    def states_of(self, rows: Tensor) -> Tensor | None:
+        """Those of some pictures."""
+        return None if self.states is None else self.states[rows]
+
     def right_matrix(self) -> Tensor:
         """Every pair at once, [T, N]."""
         matrix = torch.zeros(len(self.texts), len(self.pictures), device=self.texts.device)
@@ -49,9 +55,9 @@ class TrainingPairs:
 
 def as_pairs(arrays: dict[str, NDArray[np.generic]], device: str) -> TrainingPairs:
     """The arrays that crossed, on the device."""
-    return TrainingPairs(
-        **{name: torch.from_numpy(array.copy()).to(device) for name, array in arrays.items()}
-    )
+    found = {name: torch.from_numpy(array.copy()).to(device) for name, array in arrays.items()}
+    states = found.pop("states", None)
+    return TrainingPairs(**found, states=None if states is None or not states.shape[1] else states)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,6 +101,8 @@ class PairBatch:
     """Of each pair, [n, d]."""
     pictures: Tensor
     """Each once, however many pairs it is in."""
+    states: Tensor | None
+    """Of their patches."""
     picture: Tensor
     """Of each pair, which of them, [n]."""
     label: Tensor
@@ -103,7 +111,13 @@ class PairBatch:
     def of(cls, texts: Tensor, picture: Tensor, label: Tensor, pairs: TrainingPairs) -> PairBatch:
         """From pictures by their index in the data."""
         used, index = torch.unique(picture, return_inverse=True)
-        return cls(texts=texts, pictures=pairs.pictures[used], picture=index, label=label)
+        return cls(
+            texts=texts,
+            pictures=pairs.pictures[used],
+            states=pairs.states_of(used),
+            picture=index,
+            label=label,
+        )
 
 
 def draw(

@@ -36,6 +36,7 @@ class LinearMap:
 
     def __init__(self, weights: torch.Tensor) -> None:
         self._weights = weights
+        self.channels = len(weights) - 1
 
     def __call__(self, latents: torch.Tensor) -> torch.Tensor:
         """Return RGB in 0..1, [1, 3, h, w] for latents [1, c, h, w]."""
@@ -49,6 +50,7 @@ class TinyDecoder:
 
     def __init__(self, model: Vae) -> None:
         self._model = model
+        self.channels = int(model.config.latent_channels)
 
     def __call__(self, latents: torch.Tensor) -> torch.Tensor:
         """Return RGB in 0..1, [1, 3, h, w] for latents [1, c, h / 8, w / 8]."""
@@ -64,15 +66,26 @@ class Previewer:
         self._send = send
         self._next = 0.0
         self._pending: tuple[torch.Tensor, Event] | None = None
+        self._shape = (1, 1)
+
+    def begin(self, width: int, height: int) -> None:
+        """Take note of the size of the picture whose latents come next, in pixels."""
+        self._shape = (width, height)
 
     @torch.inference_mode()
     def show(self, latents: torch.Tensor) -> None:
-        """Send what `latents` look like, if it is time; on a GPU, the call after next sends it."""
+        """Send what `latents` look like, if it is time; on a GPU, the call after next sends it.
+
+        Latents in a packing that is not known are not shown.
+        """
         self._collect()
         start = time.perf_counter()
         if start < self._next or self._pending is not None:
             return
-        rgb = _shrunk(self._to_rgb(latents))[0]
+        laid_out = unpacked(latents, self._to_rgb.channels, self._shape)
+        if laid_out is None:
+            return
+        rgb = _shrunk(self._to_rgb(laid_out))[0]
         pixels = (rgb.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
         if pixels.is_cuda:
             self._fetch(pixels)
@@ -99,21 +112,56 @@ class Previewer:
         self._send(base64.b64encode(pixels.numpy().tobytes()).decode("ascii"), width, height)
 
 
-def load_tiny_decoder(folder: Path, device: str, dtype: torch.dtype) -> TinyDecoder | None:
-    """Load TAESD from a folder in diffusers format; None where there is none that can be used."""
+_PATCH = 2
+
+
+def unpacked(latents: torch.Tensor, channels: int, shape: tuple[int, int]) -> torch.Tensor | None:
+    """Return latents as a picture, [1, channels, h, w]; None where they cannot be laid out.
+
+    Taken are such pictures, ones of a film [1, c, 1, h, w], and rows of tokens [1, h w, c], each
+    also with the channels of patches of 2 x 2 side by side, as Flux has them. `shape` is
+    the picture's, in pixels.
+    """
+    if latents.ndim == 5:
+        latents = latents[:, :, 0]
+    elif latents.ndim == 3:
+        tokens = latents.shape[1]
+        across = max(1, round(math.sqrt(tokens * shape[0] / shape[1])))
+        if tokens % across:
+            return None
+        latents = latents.transpose(1, 2)
+        latents = latents.reshape(1, latents.shape[1], tokens // across, across)
+    if latents.shape[1] == channels * _PATCH**2:
+        return torch.nn.functional.pixel_shuffle(latents, _PATCH)
+    return latents if latents.shape[1] == channels else None
+
+
+def load_tiny_decoder(
+    folder: Path, device: str, dtype: torch.dtype, channels: int
+) -> TinyDecoder | None:
+    """Load TAESD from a folder in diffusers format, for latents of so many channels.
+
+    None where there is none that can be used.
+    """
     with contextlib.suppress(OSError, ValueError, RuntimeError, SafetensorError):
         kind: Vae = AutoencoderTiny
         model = kind.from_pretrained(
             folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True
         )
-        return TinyDecoder(model.to(device).eval())
+        decoder = TinyDecoder(model.to(device).eval())
+        return decoder if decoder.channels == channels else None
     return None
+
+
+def latent_channels(vae: Vae) -> int:
+    """Return how many channels the latents of an autoencoder have."""
+    return int(getattr(vae.config, "latent_channels", None) or vae.config.z_dim)
 
 
 def linear_map(vae: Vae, device: str, key: str, memory: Path) -> LinearMap:
     """Return the linear map of a VAE, fitted once and kept in the file `memory` under `key`."""
     known = recall(memory)
-    shape = (int(vae.config.latent_channels) + 1, _CHANNELS)
+    shape = (latent_channels(vae) + 1, _CHANNELS)
     held = known.get(key)
     weights = np.asarray(held if _is_map(held) else [], np.float32)
     if weights.shape != shape or not np.isfinite(weights).all():
@@ -125,16 +173,20 @@ def linear_map(vae: Vae, device: str, key: str, memory: Path) -> LinearMap:
 @torch.inference_mode()
 def fit(vae: Vae, device: str) -> NDArray[np.float32]:
     """Return [channels + 1, 3], the least squares from encoded colours to the colours, 0..1."""
-    factor = 2 ** (len(vae.config.block_out_channels) - 1)
-    pictures = _colours(factor * _CELLS)
+    dtype = vae.dtype
+    if dtype == torch.float16:
+        # Some models' autoencoders overflow in half precision.
+        vae.to(torch.float32)
     rows, targets = [], []
-    for picture in pictures.unbind():
+    for picture in _colours(_factor(vae) * _CELLS).unbind():
         picture = picture[None]
-        encoded = vae.encode((picture * 2 - 1).to(device, vae.dtype)).latent_dist.mode()
-        latents = encoded.float().cpu() * vae.config.scaling_factor
+        latents = _encoded(vae, (picture * 2 - 1).to(device, vae.dtype)).float().cpu()
         rows.append(latents.flatten(2)[0].T.numpy())
-        means = torch.nn.functional.avg_pool2d(picture, factor)
+        height, width = latents.shape[2:]
+        means = torch.nn.functional.adaptive_avg_pool2d(picture, (height, width))
         targets.append(means.flatten(2)[0].T.numpy())
+    if vae.dtype != dtype:
+        vae.to(dtype)
     inputs = np.concatenate(rows).astype(np.float64)
     inputs = np.hstack([inputs, np.ones((len(inputs), 1))])
     # Latents that say little about colour must not be blown up: they are near unit variance
@@ -143,6 +195,31 @@ def fit(vae: Vae, device: str) -> NDArray[np.float32]:
     colours = inputs.T @ np.concatenate(targets).astype(np.float64)
     weights: NDArray[np.float32] = np.linalg.solve(inputs.T @ inputs + ridge, colours)
     return weights.astype(np.float32)
+
+
+def _factor(vae: Vae) -> int:
+    """Pixels on a side that become one latent."""
+    known = getattr(vae, "spatial_compression_ratio", None)
+    return int(known or 2 ** (len(vae.config.block_out_channels) - 1))
+
+
+def _encoded(vae: Vae, picture: torch.Tensor) -> torch.Tensor:
+    """Return the latents of a picture in the scale that pipelines denoise them in, [1, c, h, w]."""
+    if next(vae.parameters()).ndim == 5:
+        picture = picture.unsqueeze(2)
+    found = vae.encode(picture)
+    latents = found.latent_dist.mode() if "latent_dist" in found else next(iter(found.values()))
+    config, shape = vae.config, (1, -1, *[1] * (latents.ndim - 2))
+    mean, deviation = (
+        torch.tensor(values or fallback, device=latents.device).reshape(shape)
+        for values, fallback in (
+            (getattr(config, "latents_mean", None), [getattr(config, "shift_factor", None) or 0.0]),
+            (getattr(config, "latents_std", None), [1.0]),
+        )
+    )
+    scale = getattr(config, "scaling_factor", None) or 1.0
+    scaled: torch.Tensor = (latents.float() - mean) / deviation * scale
+    return scaled[:, :, 0] if scaled.ndim == 5 else scaled
 
 
 def _colours(side: int) -> torch.Tensor:

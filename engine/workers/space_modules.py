@@ -16,6 +16,10 @@ from engine.workers.matcher_modules import (
     as_arrays,
 )
 
+QUICK = 5.0
+"""The gains learn so many times as fast as other weights: a number each for what a direction of the
+encoder's space counts, they are what little data tells."""
+
 
 class BranchModule(nn.Module):
     """One side; at first it leaves an embedding as it is."""
@@ -25,7 +29,9 @@ class BranchModule(nn.Module):
         super().__init__()
         self.dim, self.root, self.dropout = dim, dim**0.5, dropout
         # Numbers of a unit vector are about 1 / root in size, and weights learn best at about 1.
-        self.gain = nn.Parameter(torch.zeros(dim))
+        self.gain = nn.Parameter(torch.zeros(read * dim))
+        is_embedding = torch.cat([torch.ones(dim), torch.zeros((read - 1) * dim)])
+        self.register_buffer("start", is_embedding, persistent=False)
         self.first = nn.Linear(read * dim, hidden)
         self.second = nn.Linear(hidden, dim)
         nn.init.zeros_(self.second.weight)
@@ -35,13 +41,18 @@ class BranchModule(nn.Module):
         """Rows [n, read * dim] in the learned space, [n, dim], before they are at unit length."""
         hidden = functional.relu(self.first(vectors * self.root))
         hidden = functional.dropout(hidden, self.dropout, self.training)
-        found: Tensor = (1 + self.gain) * vectors[:, : self.dim] + self.second(hidden) / self.root
+        grown = (self._gain() * vectors).view(len(vectors), -1, self.dim).sum(1)
+        found: Tensor = grown + self.second(hidden) / self.root
         return found
+
+    def _gain(self) -> Tensor:
+        start = self.get_buffer("start")
+        return start + QUICK * self.gain
 
     def tensors(self, side: str) -> dict[str, Tensor]:
         """What is written down of it."""
         return {
-            f"{side}.gain": 1 + self.gain,
+            f"{side}.gain": self._gain(),
             f"{side}.w1": self.first.weight * self.root,
             f"{side}.b1": self.first.bias,
             f"{side}.w2": self.second.weight / self.root,
@@ -52,7 +63,7 @@ class BranchModule(nn.Module):
 class SpaceModule(HeadModule):
     """What heads of this kind have in common: unit vectors of both sides, and a temperature."""
 
-    rate = 3.0
+    rate = 10.0
 
     def __init__(self, text: BranchModule) -> None:
         super().__init__()
@@ -99,7 +110,7 @@ class TwoBranchModule(SpaceModule):
         super().__init__(BranchModule(dim, hidden, dropout))
         self.picture = BranchModule(dim, hidden, dropout)
 
-    def see(self, pictures: Tensor) -> Tensor:
+    def see(self, pictures: Tensor, states: Tensor | None = None) -> Tensor:
         return functional.normalize(self.picture(pictures), dim=1)
 
     def picture_tensors(self) -> dict[str, Tensor]:

@@ -23,7 +23,7 @@ from engine.workers.loop import Call, serve
 if TYPE_CHECKING:
     from engine.workers.fitting import FitProgress
 
-ARRAYS = ("texts", "pictures", "text", "picture", "false", "false_of")
+ARRAYS = ("texts", "pictures", "text", "picture", "false", "false_of", "states")
 INTERVAL_S = 0.2
 
 

@@ -11,6 +11,7 @@ from engine import disk
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, asked, request_options
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -53,7 +54,7 @@ def import_vectors(
 
 
 @command.command("export")
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("target", type=GivenPath(path_type=Path))
 @request_options(JobKind.EXPORT)
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
 @pass_context

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import click
 
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.comparing.comparison import Comparison, ComparisonRequest, PictureScores
@@ -39,20 +40,23 @@ class InOrder(click.Command):
 @click.option(
     "--from",
     "source",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=GivenPath(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Take pictures and descriptions from a file that --save wrote.",
 )
 @click.option(
-    "--save", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    "--save", type=GivenPath(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write pictures and descriptions as a small JSON file.",
 )  # fmt: skip
 @click.option(
-    "--export", "exports", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
+    "--export", "exports", multiple=True, type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE", help="Also write the result: .csv, .json, .png, .svg or .pdf.",
 )  # fmt: skip
 @click.option("--swaps", is_flag=True, help="Try each description with one word exchanged.")
-@click.option("--encoder", metavar="ID", help="Default: as a search chooses.")
+@click.option(
+    "--encoder", "encoders", multiple=True, metavar="ID",
+    help="Default: as a search chooses; several stand side by side, each against the first.",
+)  # fmt: skip
 @click.option("--offline", is_flag=True, help="Start no model.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
 @pass_context
@@ -65,7 +69,7 @@ def command(
     save: Path | None,
     exports: tuple[Path, ...],
     swaps: bool,
-    encoder: str | None,
+    encoders: tuple[str, ...],
     offline: bool,
     as_json: bool,
 ) -> None:
@@ -75,6 +79,9 @@ def command(
     both, the change from the line before, the phrase that was added, and what the encoder cut off.
 
       t2itui compare horse.jpg -t "a horse" -t "a brown horse" -t "a brown horse eating grass"
+
+    Of several encoders each has its tables, and a paired test says what sets it apart from the
+    first: by match, and by the place that the picture has in the library.
     """
     from engine.comparing.comparison import (
         ComparisonRequest,
@@ -103,23 +110,29 @@ def command(
         return ComparisonRequest(
             pictures=pictures or (loaded.pictures if loaded else ()),
             lines=(*before, *lines),
-            encoder=encoder or (loaded.encoder if loaded else None),
+            encoder=next(iter(encoders), loaded.encoder if loaded else None),
         )
 
     async def work(engine: Engine) -> Exit:
-        from t2itui.cli.support.options import waiting_for_models
+        from t2itui.cli.support.options import numbered, waiting_for_models
 
         check_exports(exports)
         asked = gathered()
-        comparing = engine.comparer.compare(asked, swaps=swaps, offline=offline)
-        found = await waiting_for_models(engine, comparing)
+        found = []
+        for encoder in dict.fromkeys(encoders or (asked.encoder,)):
+            one = replace(asked, encoder=encoder)
+            comparing = engine.comparer.compare(one, swaps=swaps, offline=offline)
+            found.append(await waiting_for_models(engine, comparing))
         if save is not None:
             save_request(asked, save)
-        (write_json if as_json else write_comparison)(found, output)
+        for each in found:
+            (write_json if as_json else write_comparison)(each, output)
+        write_beside(found, output)
         for path in exports:
             from engine.comparing.files import export
 
-            export(found, path)
+            for number, each in enumerate(found, 1):
+                export(each, numbered(path, number))
         return Exit.ANSWERED
 
     context.run(output, work)
@@ -159,6 +172,35 @@ def write_comparison(found: Comparison, output: Output) -> None:
                 "description")  # fmt: skip
         output.table(head, rows, left="heat")
     _write_swaps(found, output)
+
+
+def write_beside(found: Sequence[Comparison], output: Output) -> None:
+    """Write what sets every other encoder apart from the first, where there are several."""
+    if len(found) < 2:
+        return
+    from engine.comparing.beside import beside
+
+    differences = beside(found)
+    if output.as_json:
+        for each in differences:
+            output.record("beside", asdict(each))
+        return
+    output.line()
+    output.line(f"beside {found[0].encoder}, paired by descriptions", bold=True)
+    rows = [
+        (
+            each.measure,
+            f"{each.other_value:.3f}",
+            f"{each.one_value:.3f}",
+            f"{each.difference.value:+.3f}",
+            f"{each.difference.low:+.3f} to {each.difference.high:+.3f}",
+            f"{each.p:.3f}",
+            each.one,
+        )
+        for each in differences
+    ]
+    head = ("mean", "first", "other", "change", "95 %", "p", "other encoder")
+    output.table(head, rows, left="mean")
 
 
 def _limits(found: Comparison, scorer: str) -> tuple[float, float]:

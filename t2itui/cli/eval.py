@@ -12,7 +12,8 @@ from engine.collections import BUILT_IN
 from engine.scoring.registry import evaluated_scorers
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
-from t2itui.cli.support.options import Finite, Whole, asked, request_options
+from t2itui.cli.support.options import Finite, Whole, asked, numbered, request_options
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -65,7 +66,7 @@ class ClassName(click.ParamType[tuple[str, str]]):
     "--plot",
     "plots",
     multiple=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Also draw a figure: .png, .svg or .pdf (needs matplotlib).",
 )
@@ -171,13 +172,8 @@ async def _evaluate(
     job = engine.evaluate(request)
     code = await follow(engine, job, output, quiet=True)
     for number, found in enumerate(engine.evaluator.of_job(job.id), 1):
-        write(found, tuple(_numbered(path, number) for path in plots), output)
+        write(found, tuple(numbered(path, number) for path in plots), output)
     return code
-
-
-def _numbered(path: Path, number: int) -> Path:
-    """Where the figures of an encoder are drawn: those of the first one under the name itself."""
-    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
 
 
 def write(found: Evaluation, plots: tuple[Path, ...], output: Output) -> None:

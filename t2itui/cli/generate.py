@@ -14,14 +14,15 @@ from engine.collections import BUILT_IN
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Whole, asked, request_options
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.generation.request import GenerateRequest
     from engine.jobs.jobs import Job
-    from engine.models.parameters import Lora
+    from engine.models.parameters import Box, Lora
 
-_PICTURE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PICTURE = GivenPath(exists=True, dir_okay=False, path_type=Path)
 
 
 class Size(click.ParamType[tuple[int, int]]):
@@ -51,10 +52,30 @@ class LoraFile(click.ParamType["Lora"]):
         return read_lora(str(value))
 
 
+class MaskBox(click.ParamType["Box"]):
+    """`0.1,0.2,0.5,0.5` in fractions of the sides, or in pixels."""
+
+    name = "X,Y,W,H"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Box:
+        from engine.models.parameters import read_box
+
+        try:
+            return read_box(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 @click.command()
 @click.argument("prompt", nargs=-1)
 @request_options(
-    JobKind.GENERATE, size=Size(), loras=LoraFile(), library=click.Choice([BUILT_IN.name])
+    JobKind.GENERATE,
+    size=Size(),
+    loras=LoraFile(),
+    mask_box=MaskBox(),
+    library=click.Choice([BUILT_IN.name]),
 )
 @click.option("--from", "source", type=_PICTURE, help="Repeat the recipe in this picture.")
 @click.option(
@@ -63,7 +84,7 @@ class LoraFile(click.ParamType["Lora"]):
     help="Paint anew what was painted before; with --again by another seed.",
 )
 @click.option("--no-preview", is_flag=True, help="Leave the previews out of --json.")
-@click.option("--save-as", type=click.Path(path_type=Path), help="Copy the best picture here.")
+@click.option("--save-as", type=GivenPath(path_type=Path), help="Copy the best picture here.")
 @click.option("--again", type=Whole(), metavar="JOB", help="Run a job of any session as it was.")
 @click.option("--unfinished", is_flag=True, help="List jobs that the program's end stopped.")
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
@@ -127,11 +148,13 @@ async def _start(
     fresh: bool,
     output: Output,
 ) -> Job:
-    from engine.generation.request import GenerateRequest
+    from engine.generation.request import MASKED_STRENGTH, GenerateRequest
 
     base = GenerateRequest(prompt="")
     if source is not None:
         base = await _repeated(engine, source, given.get("model"), output)
+    if "strength" not in given and ("mask" in given or "mask_box" in given):
+        given["strength"] = MASKED_STRENGTH
     request = replace(base, **given)
     if source is not None and "scheduler" not in given:
         request, left_out = await engine.generation.fitted(request, library)

@@ -8,6 +8,7 @@ from engine import disk
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import asked, request_options
+from t2itui.cli.support.paths import GivenPath
 
 
 @click.command()
@@ -15,7 +16,7 @@ from t2itui.cli.support.options import asked, request_options
     "folders",
     nargs=-1,
     required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=GivenPath(exists=True, file_okay=False, path_type=Path),
 )
 @request_options(JobKind.INDEX)
 @click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")

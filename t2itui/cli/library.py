@@ -11,6 +11,7 @@ import click
 from engine import disk, numbers
 from engine.collections import BUILT_IN
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.paths import GivenPath
 from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _SWITCH = {"on": True, "off": False}
 @click.option("--vanished", is_flag=True, help="List the paths that the last scan did not find.")
 @click.option(
     "--forget",
-    type=click.Path(path_type=Path),
+    type=GivenPath(path_type=Path),
     metavar="DIR",
     help="Drop a folder from the library; its files stay where they are.",
 )
@@ -38,7 +39,7 @@ _SWITCH = {"on": True, "off": False}
     "--remove",
     "removed",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=GivenPath(path_type=Path),
     metavar="PICTURE",
     help="Delete a painted picture, its file too; may be repeated.",
 )

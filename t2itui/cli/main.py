@@ -15,6 +15,7 @@ import click
 from t2itui import __version__, streams
 from t2itui.cli.support import boundary
 from t2itui.cli.support.context import Context, Exit, pass_context
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -88,7 +89,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, "-V", "--version", message="t2itui %(version)s")
 @click.option(
     "--home",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=GivenPath(file_okay=False, path_type=Path),
     help="Folder of the cache and settings instead of T2ITUI_HOME or the user's data folder.",
 )
 @click.option(

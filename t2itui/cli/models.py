@@ -12,6 +12,7 @@ import click
 from engine import numbers
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Whole
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -115,7 +116,7 @@ def write_matchers(
 
 @command.command("export")
 @click.argument("matcher_id", metavar="MATCHER", type=Whole())
-@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", type=GivenPath(dir_okay=False, path_type=Path))
 @pass_context
 def export(context: Context, matcher_id: int, target: Path) -> None:
     """Write a MATCHER, its report inside, to TARGET as safetensors."""
@@ -129,7 +130,7 @@ def export(context: Context, matcher_id: int, target: Path) -> None:
 
 
 @command.command("import")
-@click.argument("source", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("source", type=GivenPath(exists=True, dir_okay=False, path_type=Path))
 @pass_context
 def take_in(context: Context, source: Path) -> None:
     """Keep the matcher in SOURCE, a safetensors file, and put it in force for its encoder."""

@@ -19,6 +19,7 @@ from engine.search.query import BY_CONTENT
 from engine.states import GenerateMode
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, waiting_for_models
+from t2itui.cli.support.paths import GivenPath
 from t2itui.cli.support.receipts import write_answer, write_json
 from t2itui.text.words import scope_folder
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from engine.results import Receipt, SearchResult
 
 
-class PictureName(click.Path):
+class PictureName(GivenPath):
     """A file, or `sha256:` and the digits of a picture's content."""
 
     name = "PICTURE"
@@ -66,7 +67,7 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
     "--in",
     "folders",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=GivenPath(path_type=Path),
     metavar="DIR",
     help=f"Only pictures below DIR; may be repeated. `--in {BUILT_IN.name}`: the built-in ones.",
 )

@@ -16,6 +16,7 @@ from engine.states import JobKind, ScorerKind
 from t2itui.cli.generate import LoraFile, Size
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, asked, request_options
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 LARGE, LONG_S = 50, 600.0
 """Cells to paint, or seconds, from which on it is asked before anything is painted."""
-STDIN = Path("/dev/stdin")
+DASH, STDIN = Path("-"), Path("/dev/stdin")
+"""What stands for stdin, and where it is."""
 
 
 class AxisText(click.ParamType["Axis"]):
@@ -59,12 +61,12 @@ class AxisText(click.ParamType["Axis"]):
 @click.option(
     "--prompts",
     "file",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=GivenPath(path_type=Path, allow_dash=True),
     metavar="FILE",
     help="Take prompts from FILE, one a line, as CSV or JSON lines; - is stdin.",
 )
 @click.option(
-    "--export", "exports", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
+    "--export", "exports", multiple=True, type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE", help="Also write the sheet: .png, .svg, .pdf, .html, .csv or .json.",
 )  # fmt: skip
 @click.option("--threshold", type=Finite(0, 1), help="What passes; default: the settings'.")
@@ -131,7 +133,7 @@ def command(
             request = await engine.sheets.prepare(_request(prompts, file, given), library)
         _check(exports, request.size)
         estimate = await engine.sheets.estimate(request)
-        _ask(estimate, output, yes=yes, may_ask=file is None or str(file) != "-")
+        _ask(estimate, output, yes=yes, may_ask=file != DASH)
         job = await engine.sheets.start(request)
         return await _follow(engine, job, estimate, passing, exports, output)
 
@@ -146,7 +148,8 @@ def _request(words: Sequence[str], file: Path | None, given: dict[str, Any]) -> 
     example = given.pop("example", "")
     found: list[SheetPrompt] = list(example_prompts(example)) if example else []
     if file is not None:
-        found += read_prompts(STDIN if str(file) == "-" else disk.from_root(file))
+        path = STDIN if file == DASH else disk.from_root(file)
+        found += read_prompts(path, or_pipe=True)
     found += prompts_from(words)
     axes = given.pop("axes", ())
     if size := given.pop("size", None):

@@ -11,6 +11,7 @@ import click
 from engine.collections import BUILT_IN
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, waiting_for_models
+from t2itui.cli.support.paths import GivenPath
 from t2itui.text.words import scope_folder
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 @click.option(
     "--in",
     "folder",
-    type=click.Path(path_type=Path),
+    type=GivenPath(path_type=Path),
     metavar="DIR",
     help=f"Tag every picture of the library below DIR too; or `--in {BUILT_IN.name}`.",
 )
 @click.option(
     "--words",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=False, path_type=Path),
+    type=GivenPath(exists=True, dir_okay=False, allow_dash=False, path_type=Path),
     metavar="FILE",
     help="Words of your own, one a line, each asked as it stands.  [default: everyday nouns]",
 )

@@ -10,6 +10,7 @@ import click
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Whole, asked, request_options
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--drawn", type=Whole(min=0), hidden=True, expose_value=False, help="Has no effect.")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Also write the matcher, its report inside, as safetensors.",
 )

@@ -49,7 +49,10 @@ class ScreenTab(Static):
 
 
 class StatusText(Static):
-    """Library, encoder, device and graphics, as many of them as there is room for."""
+    """Library, encoder, device and graphics, as many of them as there is room for.
+
+    In the least room it is the number of pictures alone.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +67,11 @@ class StatusText(Static):
         parts = self._parts()
         while len(parts) > 1 and sum(map(len, parts)) + 3 * len(parts) - 2 > self.size.width:
             parts.pop()
-        return Content(" · ".join(parts) + " ")
+        text = " · ".join(parts)
+        if len(text) >= self.size.width:
+            count = self._status.pictures
+            text = "…" if count is None else f"{count:,}"
+        return Content(f"{text} ")
 
     def _parts(self) -> list[str]:
         """The most wanted first."""

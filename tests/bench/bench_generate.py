@@ -176,14 +176,14 @@ def bare_pipeline(info: GeneratorInfo) -> Pipeline:
     import torch
     from diffusers import StableDiffusionPipeline
 
-    from engine.workers.pipelines import make_scheduler
+    from engine.workers.stepping import make_scheduler
 
     kind: Pipeline = StableDiffusionPipeline
     parts = {"safety_checker": None, "feature_extractor": None}
     pipe = kind.from_pretrained(
         info.path, **parts, torch_dtype=torch.float32, local_files_only=True
     )
-    pipe.scheduler = make_scheduler(info.defaults.scheduler, dict(pipe.scheduler.config))
+    pipe.scheduler = make_scheduler(info.defaults.scheduler, pipe.scheduler)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

@@ -18,16 +18,24 @@ def measure_gpu() -> None:
     if not torch.cuda.is_available():
         print("no GPU: the measurements at Stable Diffusion 1.5's size are left out")
         return
-    from engine.workers.denoising import Denoiser, MemorySavings
+    from engine.workers.denoising import Denoiser
     from engine.workers.device import Choice
     from engine.workers.pipelines import PipelineSource
+    from engine.workers.savings import MemorySavings
 
     pipe = full_size().to("cuda", torch.bfloat16)
     bare_pace = pace(lambda: paint_bare(pipe))
     savings = MemorySavings(pipe, "cuda")
     name = torch.cuda.get_device_name()
     source = PipelineSource(
-        id="bench", path=Path(), config=Path(), variant="", parts={}, multiple=8, smallest=64
+        id="bench",
+        path=Path(),
+        config=Path(),
+        pipeline="StableDiffusionPipeline",
+        variant="",
+        parts={},
+        multiple=8,
+        smallest=64,
     )
     choice = Choice(device="cuda", dtype="bf16", name=name)
     denoiser = Denoiser(pipe, choice, savings, source)
@@ -82,9 +90,9 @@ def paint_bare(pipe: Pipeline) -> None:
     """Paint with diffusers alone, with the same scheduler."""
     import torch
 
-    from engine.workers.pipelines import make_scheduler
+    from engine.workers.stepping import make_scheduler
 
-    pipe.scheduler = make_scheduler("dpm++", dict(pipe.scheduler.config))
+    pipe.scheduler = make_scheduler("dpm++", pipe.scheduler)
     pipe(
         "a red horse",
         num_inference_steps=STEPS,

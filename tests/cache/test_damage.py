@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from cache.connection import FILE_NAME, open_database
+from cache.connection import open_database
 from cache.damage import ASIDE, damaged_spaces, drop_damaged, move_aside, salvage
 from cache.embeddings import (
     add_embeddings,
@@ -21,6 +21,7 @@ from cache.embeddings import (
 )
 from cache.errors import CacheDamagedError, CacheError
 from cache.files import SeenFile, put_files, put_folder
+from cache.home_files import FILE_NAME
 from cache.pictures import add_picture
 from cache.store import Cache
 from tests.cache.rows import CLIP, new_picture

@@ -233,3 +233,28 @@ def test_a_check_opens_nothing_whose_closing_would_take_locks_away(
     assert opened == [tmp_path]
     with pytest.raises(FileNotFoundError):
         check_file(tmp_path, "none", mode=os.R_OK)
+
+
+def test_a_home_of_very_many_folders_is_made(tmp_path: Path) -> None:
+    home = tmp_path.joinpath(*["d"] * 1500)
+    make_home(home)
+    assert home.is_dir()
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    # pytest would recurse over it.
+    (tmp_path / "stays").write_bytes(b"")
+    os.removedirs(home)
+    assert [path.name for path in tmp_path.iterdir()] == ["stays"]
+
+
+def test_the_nearest_folder_that_is_there_is_blamed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert blame(tmp_path / "file" / "home" / "x") == f"{tmp_path}/file is no folder"
+    assert blame(tmp_path / "new" / "home" / "x") == ""
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        if "pytest" in str(folder):
+            folder.chmod(0o755)
+    tmp_path.chmod(0o555)
+    with unprivileged():
+        told = blame(tmp_path / "new" / "home" / "x")
+    tmp_path.chmod(0o700)
+    assert told == f"the folder {tmp_path} may not be written"

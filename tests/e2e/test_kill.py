@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from sqlite_utils import Database
 
-from cache.connection import FILE_NAME
 from cache.embeddings import load_matrix
+from cache.home_files import FILE_NAME
 from cache.store import open_database
 from tests.e2e.index_run import BATCH
 from tests.engine.library.pictures import SPEC, vectors_of

@@ -70,6 +70,8 @@ PUBLIC = {
     *("engine.scoring", "engine.scoring.matcher", "engine.scoring.registry"),
     *("engine.language", "engine.scoring.resampling"),
     *("engine.search.labels", "engine.search.query"),
+    *("engine.sheets.files", "engine.sheets.prompts", "engine.sheets.request"),
+    *("engine.sheets.sheet", "engine.sheets.sheets"),
     "engine.storybook.suggestions",
     *("engine.training.report", "engine.training.run", "engine.training.training"),
 }

@@ -26,6 +26,7 @@ from engine.events import (
     PictureRejected,
     PictureScored,
     PictureStored,
+    PromptScore,
     TrainingProgress,
 )
 from engine.states import GenerationPhase
@@ -129,7 +130,7 @@ def event_line(event: JobEvent) -> tuple[str, dict[str, object]]:
             return "stepped_down", {"message": event.message, "what": event.what}
         case PictureStored(picture=picture):
             values = asdict(picture)
-            del values["score"], values["sha256"]
+            del values["score"], values["sha256"], values["before"], values["start_path"]
             return "kept", {"picture": event.index, "pictures": event.count, **values}
         case PictureScored(picture=picture, score=score):
             return "scored", {
@@ -320,23 +321,44 @@ def _write_finished(
 
 def _picture_fields(picture: GeneratedPicture) -> dict[str, object]:
     values = asdict(picture)
-    del values["score"]
+    del values["score"], values["before"], values["start_path"]
     score = picture.score
     return {
         **values,
         "cosine": score.cosine if score else None,
         "match": score.match if score else None,
+        **_before_fields(picture),
     }
+
+
+def _before_fields(picture: GeneratedPicture) -> dict[str, object]:
+    """The picture that one started from, and how that fits the same prompt."""
+    if not picture.start_path:
+        return {}
+    before = picture.before
+    return {
+        "start": picture.start_path,
+        "cosine_before": before.cosine if before else None,
+        "match_before": before.match if before else None,
+    }
+
+
+def _score_words(score: PromptScore | None) -> tuple[str, str]:
+    return ("-", "-") if score is None else (f"{score.match:.3f}", f"{score.cosine:+.3f}")
 
 
 def _write_pictures(
     pictures: tuple[GeneratedPicture, ...], end: JobFinished | None, output: Output
 ) -> None:
-    for picture in pictures:
-        score = picture.score
-        match = "  -   " if score is None else f"{score.match:6.3f}"
-        cosine = "  -   " if score is None else f"{score.cosine:+.3f}"
-        output.line(f"{match}  {cosine}  {picture.path}")
+    edited = [picture for picture in pictures if picture.start_path]
+    if edited:
+        rows = [("before", *_score_words(edited[0].before), edited[0].start_path)]
+        rows += [("after", *_score_words(each.score), each.path) for each in edited]
+        output.table(("", "match", "cosine", "picture"), rows)
+    else:
+        for picture in pictures:
+            match, cosine = _score_words(picture.score)
+            output.line(f"{match:>6}  {cosine:6}  {picture.path}")
     seeds = ", ".join(str(picture.seed) for picture in pictures)
     if end is not None:
         output.say(f"{end.message}; seed {seeds}")

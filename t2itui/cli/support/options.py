@@ -16,6 +16,7 @@ import click
 from engine import disk, numbers
 from engine.jobs.codec import FORMS, Option, PathKind, defaults_of, field_types
 from engine.states import JobKind, ProcessState
+from t2itui.cli.support.paths import GivenPath
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ def asked(fields: Mapping[str, object]) -> dict[str, Any]:
     }
 
 
+def numbered(path: Path, number: int) -> Path:
+    """A file of its own for each of several encoders; the first one's has the name itself."""
+    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+
+
 def _plain(value: object) -> object:
     """A default as it is typed: of an enum's member click would show the name."""
     return str(value) if isinstance(value, StrEnum) else value
@@ -104,7 +110,7 @@ def _param_type(option: Option, hint: object) -> click.ParamType[Any] | type | N
     if option.choices:
         return click.Choice([str(choice) for choice in option.choices])
     if option.path is not None:
-        return click.Path(
+        return GivenPath(
             exists=True,
             file_okay=option.path is not PathKind.FOLDER,
             dir_okay=option.path is not PathKind.FILE,

@@ -17,11 +17,12 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Static
 
+from engine import disk
 from engine.errors import EngineError
 from engine.file_types import SUFFIXES
 from engine.generation.request import GenerateRequest, GenerationSpec
 from engine.models.generator_info import GeneratorInfo
-from engine.models.parameters import MAX_STEPS, Lora, read_lora
+from engine.models.parameters import MAX_STEPS, Box, Lora, read_box, read_lora
 from engine.models.schedulers import SCHEDULERS
 from t2itui.keys import bindings
 from t2itui.screens.common.dialogs import Dialog, FormError
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 PRESETS = {"quick": 0.4, "standard": None, "fine": 2.0}
 """Steps, in the model's own number of them, which the standard leaves to the model."""
 
-LINES = {"width": "size", "height": "size", "start_picture": "start"}
+LINES = {
+    **{"width": "size", "height": "size", "start_picture": "start", "until_pass": "tries"},
+    **dict.fromkeys(("mask_box", "mask_grow", "mask_feather"), "mask"),
+}
 """The line of the form for fields of a request that have none of their own name."""
 
 
@@ -72,6 +76,21 @@ def loras_text(loras: Sequence[Lora]) -> str:
     return ", ".join(
         f"{lora.path}:{lora.weight:g}" if lora.weight != 1 else str(lora.path) for lora in loras
     )
+
+
+def read_mask(text: str) -> tuple[Path | None, Box | None]:
+    """A picture that is the mask, or a box `x,y,width,height`; neither where nothing stands."""
+    if not text.strip():
+        return None, None
+    try:
+        return None, read_box(text)
+    except ValueError:
+        return disk.from_root(disk.expanded(text.strip())), None
+
+
+def mask_text(request: GenerateRequest) -> str:
+    """The part that is painted anew, as it is typed."""
+    return str(request.mask_box or request.mask or "")
 
 
 def line_of(error: EngineError) -> str:
@@ -176,6 +195,10 @@ class GenerateForm(Dialog[GenerateRequest]):
                 id="start",
             ),
         )
+        yield self._row(
+            ("Mask", _line("mask", mask_text(first), "white is painted anew; or x,y,w,h")),
+            ("Until pass", _line("tries", _text(first.until_pass), "seeds")),
+        )
         yield self.labelled("Model", _line("model", first.model or "", self._source()))
         yield self.labelled(
             "LoRA", _line("loras", loras_text(first.loras), "file.safetensors:0.8, another")
@@ -264,7 +287,9 @@ class GenerateForm(Dialog[GenerateRequest]):
         except ValueError as error:
             raise FormError(str(error), field="size") from error
         strength = self._number("strength")
-        return GenerateRequest(
+        mask, box = read_mask(self._value("mask"))
+        return replace(
+            self._first,
             prompt=self._value("prompt"),
             negative=self._value("negative"),
             seed=self._whole("seed"),
@@ -278,6 +303,9 @@ class GenerateForm(Dialog[GenerateRequest]):
             loras=read_loras(self._value("loras")),
             start_picture=self.start.path,
             strength=self._first.strength if strength is None else strength,
+            mask=mask,
+            mask_box=box,
+            until_pass=self._whole("tries"),
             preview=self._previews.value,
         )
 

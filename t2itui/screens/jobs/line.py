@@ -113,13 +113,15 @@ def _button(press: str, action: str) -> Content:
 def job_line(view: JobView, width: int, *, press: str, action: str) -> Content:
     """Return the line of a job in `width` cells; a click on `press` runs `action`.
 
-    A click on the rest shows a painting job large.
+    A click on the rest shows a painting job large, or the sheet.
     """
     button = _button(press, action)
     room = max(0, width - cell_len(press) - 4)
     body = _running(view, room) if view.is_active else _ended(view, room)
     if view.kind is JobKind.GENERATE:
         body = body.stylize(f"@click=app.watch({view.job_id})")
+    elif view.kind is JobKind.SHEET:
+        body = body.stylize("@click=app.go('sheet')")
     gap = max(0, room - body.cell_length)
     return Content.assemble(" ", body, " " * (gap + 1), button)
 

@@ -16,12 +16,13 @@ from textual.widgets import Static
 from engine.errors import CacheError, RequestError
 from engine.generation.request import GenerationSpec
 from engine.jobs.codec import JobRequest, job_request
+from engine.sheets.request import SheetRequest
 from engine.states import JobState
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, AppScreen, BindingWatch
 from t2itui.screens.jobs.board import JobView
 from t2itui.screens.jobs.line import MARKS, figures
-from t2itui.session import CancelJob, RepeatGeneration, WatchJob
+from t2itui.session import CancelJob, OpenSheet, RepeatGeneration, WatchJob
 from t2itui.text.plain import plain
 from t2itui.text.shell_commands import job_command
 from t2itui.text.words import when_words
@@ -290,8 +291,12 @@ class JobsScreen(AppScreen):
 
     @on(RowList.Chosen)
     def choose(self) -> None:
-        """Show a painting job large; start another job again, if it is over."""
+        """Show a painting job large, or a sheet; start another job again, if it is over."""
         job = self.current
+        if job is not None and isinstance(job.request, SheetRequest):
+            self.action_leave()
+            self.session.send(OpenSheet(job.request))
+            return
         if job is not None and isinstance(job.request, GenerationSpec):
             self.session.send(WatchJob(job.job_id))
         else:

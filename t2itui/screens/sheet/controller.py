@@ -10,7 +10,7 @@ from engine.collections import BUILT_IN
 from engine.events import CellDone, JobEvent
 from engine.sheets.files import summary
 from engine.sheets.request import SheetRequest, read_axis
-from engine.sheets.sheet import SCORERS, Order, bars, column_order, grouped_rows, row_order
+from engine.sheets.sheet import SCORERS, Order, Sheet, bars, column_order, grouped_rows, row_order
 from engine.states import JobKind, JobState, ScorerKind
 from t2itui.screens.sheet.board import BoardView
 from t2itui.text.sheets import write_bars
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from engine.engine import Engine
     from engine.results import SheetRecord
-    from engine.sheets.sheet import Sheet
     from engine.sheets.sheets import Estimate
     from t2itui.screens.jobs.board import JobView
     from t2itui.session import Session
@@ -173,6 +172,14 @@ class SheetController:
         """Show a sheet of any session. Raises T2IError."""
         self.sheet = await self.engine.sheets.open(sheet_id)
         self._job_id = self._job_of(sheet_id)
+
+    async def open_request(self, request: SheetRequest) -> None:
+        """Show the sheet of a request; one that was forgotten is empty. Raises T2IError."""
+        found = await self.engine.sheets.find(request)
+        if found is None:
+            self.sheet, self._job_id = Sheet.empty(request), 0
+        else:
+            await self.open(found)
 
     async def open_latest(self) -> bool:
         """Show the sheet at work, or the one used last; whether there is one."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from cache.connection import FILE_NAME
+from cache.home_files import FILE_NAME
 from tests.e2e.faults.programs import (
     COMMAND,
     environment,

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 
 from engine.collections import BUILT_IN
+from engine.comparing.beside import beside
 from engine.comparing.comparer import added, chosen
 from engine.comparing.comparison import (
     Comparison,
     ComparisonRequest,
     Description,
+    DescriptionScores,
+    PictureScores,
     load_request,
     save_request,
 )
@@ -244,3 +247,47 @@ def test_variants_of_a_storybook_text_are_false_of_its_picture() -> None:
     assert {variant.attribute for variant in found} == {"colour", "animal", "position"}
     assert not any(variant.new in ("red", "on the right") for variant in found)
     assert scenes_of([str(BUILT_IN.folder / "0001.webp"), "/photos/1.jpg"]) == ()
+
+
+def made_up(encoder: str, match: list[float], rank: int) -> Comparison:
+    """Two pictures under descriptions of these scores, all of one rank."""
+    cells = [
+        PictureScores(
+            cosine=0.3,
+            match=value,
+            cosine_rank=rank,
+            match_rank=1,
+            cosine_change=None,
+            match_change=None,
+        )
+        for value in match
+    ]
+    rows = tuple(
+        DescriptionScores(
+            text=str(number),
+            pair=None,
+            language="en",
+            added="",
+            tokens=1,
+            lost="",
+            cells=tuple(cells[2 * number : 2 * number + 2]),
+        )
+        for number in range(len(match) // 2)
+    )
+    return Comparison(pictures=("a", "b"), encoder=encoder, match="m", library=9, rows=rows)
+
+
+def test_encoders_stand_beside_the_first_paired_by_descriptions() -> None:
+    random = np.random.default_rng(0)
+    first = random.uniform(0.2, 0.6, 40)
+    second = first + 0.1 + random.uniform(-0.02, 0.02, 40)
+    one = made_up("one", first.tolist(), 4)
+    other = made_up("other", second.tolist(), 2)
+    match, by_match, by_cosine = beside([one, other])
+    assert (match.one, match.other, match.measure) == ("other", "one", "match")
+    assert match.difference.value == pytest.approx(np.mean(second - first))
+    assert match.difference.low > 0.09
+    assert match.p < 0.01
+    assert (by_match.measure, by_match.difference.value, by_match.p) == ("1 / rank by match", 0, 1)
+    assert (by_cosine.other_value, by_cosine.one_value) == (0.25, 0.5)
+    assert beside([one]) == ()

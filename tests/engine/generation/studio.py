@@ -139,7 +139,7 @@ class ColourGenerators(Generators):
             id=source,
             source=source,
             path=Path(),
-            family="sd1",
+            pipeline="StableDiffusionPipeline",
             prediction_type=EPSILON,
             defaults=GeneratorDefaults(
                 steps=4, guidance=7.5, scheduler="ddim", width=32, height=32

@@ -402,3 +402,58 @@ async def test_a_scheduler_that_does_not_fit_is_left_out_and_told(tmp_path: Path
         assert await engine.generation.fitted(other) == (other, "")
         missing = replace(request, model="no/such-model")
         assert await engine.generation.fitted(missing) == (missing, "")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "told"),
+    [
+        ("((a fox)) in snow", "weights in brackets, which are taken as words"),
+        ("a fox [[dim]]", "weights in brackets, which are taken as words"),
+        ("a fox BREAK snow", "BREAK, AND and changes in brackets, which are taken as words"),
+        ("a fox AND a hare :1.2", "BREAK, AND and changes in brackets, which are taken as words"),
+        ("a [fox:hare:0.5]", "BREAK, AND and changes in brackets, which are taken as words"),
+        ("a [fox|hare]", "BREAK, AND and changes in brackets, which are taken as words"),
+        ("a <random:fox|hare>", "what <random:> asks for"),
+        ("a fox <segment:face> eyes <segment:x>", "what <segment:> asks for"),
+    ],
+)
+def test_what_other_tools_do_with_a_prompt_is_told(prompt: str, told: str) -> None:
+    assert parse_parameters(f"{prompt}\n{TAIL}").warnings == (f"left out: {told}",)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a fox (animal) and a hare",
+        "BREAKFAST AT ANDY'S",
+        "a fox [sketch]",
+        "a < b > c",
+        "<3 foxes>",
+    ],
+)
+def test_a_prompt_that_only_resembles_them_is_whole(prompt: str) -> None:
+    found = parse_parameters(f"{prompt}\n{TAIL}")
+    assert (found.prompt, found.warnings) == (prompt, ())
+
+
+def test_a_lora_without_a_name_is_none() -> None:
+    invoke = INVOKE | {"loras": [{"weight": 0.5}, {"model": {"name": "ink"}, "weight": 0.5}]}
+    assert [
+        lora.name for lora in JSON_READERS["invokeai_metadata"][1](json.dumps(invoke)).loras
+    ] == ["ink"]
+    fooocus = FOOOCUS | {
+        "loras": [["", 1.0], ["None", 1.0], ["ink.safetensors", 0.5], [1, 2], None]
+    }
+    assert [lora.name for lora in read_json_recipe(json.dumps(fooocus)).loras] == ["ink"]
+
+
+def test_prompts_that_a_loader_holds_itself_are_read() -> None:
+    graph = {
+        "1": {"class_type": "KSampler (Efficient)", "inputs": {
+            "seed": 1, "steps": 2, "cfg": 3.0, "positive": ["2", 1], "negative": ["2", 2],
+            "model": ["2", 0]}},
+        "2": {"class_type": "Efficient Loader", "inputs": {
+            "ckpt_name": "fox_v1.safetensors", "positive": A, "negative": "blurry"}},
+    }  # fmt: skip
+    found = read_comfy(json.dumps(graph))
+    assert (found.prompt, found.negative, found.model) == (A, "blurry", "fox_v1")

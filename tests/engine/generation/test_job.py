@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 
@@ -382,3 +383,58 @@ async def test_a_job_waits_for_nobody_else(studio: StudioKit) -> None:
     assert result.receipt.route == Route.RETRIEVE
     studio.generators.gate.is_open.set()
     await job.wait()
+
+
+async def test_seeds_are_tried_until_a_picture_passes(studio: StudioKit) -> None:
+    job = await studio.generation.start(replace(RED, until_pass=5))
+    outcome = await job.wait()
+    assert isinstance(outcome, JobFinished)
+    assert "kept as it passes 0.50, after 1 seed" in outcome.message
+    assert studio.generators.seeds == [7]
+
+
+async def test_of_seeds_that_do_not_pass_the_best_is_kept_with_the_reason(
+    studio: StudioKit,
+) -> None:
+    await studio.fill()
+    request = GenerateRequest(prompt="something else", until_pass=3, preview=False)
+    job = await studio.generation.start(request)
+    outcome = await job.wait()
+    assert isinstance(outcome, JobFinished)
+    assert "kept as the best of 3 seeds, none of which passes 0.50" in outcome.message
+    assert len(set(studio.generators.seeds)) == 3
+    pictures = [(event.index, event.count) for event in studio.events if is_progress(event)]
+    assert list(dict.fromkeys(pictures)) == [(1, 3), (2, 3), (3, 3)]
+    scored = [event.score.match for event in studio.events if isinstance(event, PictureScored)]
+    (kept,) = studio.generation.results(job.id)
+    assert kept.score is not None and kept.score.match == max(scored)
+    (record,) = await studio.generation.pictures()
+    assert record.picture_id == kept.picture_id, "the others are gone"
+    recipe = await studio.generation.recipe(kept.picture_id)
+    assert recipe.tries == 3 and recipe.chosen.startswith("kept as the best of 3 seeds")
+
+    again = await studio.generation.start(request)
+    await again.wait()
+    (found,) = studio.generation.results(again.id)
+    assert found.cached and len(studio.generators.seeds) == 3, "it was the best of as many before"
+
+
+def is_progress(event: JobEvent) -> TypeGuard[PictureStored]:
+    return isinstance(event, PictureStored)
+
+
+async def test_a_variation_says_how_the_picture_before_fits(studio: StudioKit) -> None:
+    first = await studio.generation.start(RED)
+    await first.wait()
+    (start,) = studio.generation.results(first.id)
+    job = await studio.generation.start(
+        GenerateRequest(prompt="a blue ball", seed=3, start_picture=Path(start.path))
+    )
+    outcome = await job.wait()
+    assert isinstance(outcome, JobFinished)
+    (after,) = studio.generation.results(job.id)
+    assert after.score is not None and after.before is not None
+    assert after.before.match < 0.5 < after.score.match
+    assert after.before.cosine < after.score.cosine
+    assert after.start_path == start.path
+    assert f"{after.before.match:.2f} before" in outcome.message

@@ -7,22 +7,39 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from engine.generation.recipe import Recipe, UsedLora, digest, from_json, recipe_of, to_json
+from engine.generation.recipe import (
+    Recipe,
+    UsedLora,
+    digest,
+    from_json,
+    recipe_of,
+    request_from,
+    to_json,
+)
 from engine.generation.request import GenerateRequest, GenerationSpec, resolve
-from engine.jobs.codec import request_from_json, request_to_json
+from engine.jobs.codec import command_words, request_from_json, request_to_json
 from engine.models.generator_info import GeneratorDefaults, GeneratorInfo
-from engine.models.generator_messages import GeneratedImage
-from engine.models.parameters import Lora
+from engine.models.generator_messages import (
+    GeneratedImage,
+    parameters_from_fields,
+    parameters_to_fields,
+)
+from engine.models.parameters import Box, Lora
 from engine.states import OutputCheck
 
+UNMASKED = (
+    '"mask": null, "mask_box": null, "mask_grow": 0, "mask_feather": null, "until_pass": null'
+)
+"""What the rows of jobs have more than those that were written before there were masks."""
 Make: TypeAlias = Callable[[Path], GenerationSpec]
 
 INFO = GeneratorInfo(
     id="some/painter",
     source="some/painter",
     path=Path("/models/p"),
-    family="sd1",
+    pipeline="StableDiffusionPipeline",
     prediction_type="epsilon",
     defaults=GeneratorDefaults(steps=25, guidance=7.5, scheduler="dpm++", width=64, height=64),
     multiple=8,
@@ -98,8 +115,52 @@ def test_the_row_of_a_job_is_written_and_read_as_ever(
     make: Make, text: str, tmp_path: Path
 ) -> None:
     spec, text = make(tmp_path), text.replace("FOLDER", str(tmp_path))
-    assert request_to_json(spec) == text
-    assert request_from_json(GenerationSpec, text) == spec
+    assert request_from_json(GenerationSpec, text) == spec, "it was written before there were masks"
+    assert request_to_json(spec) == text.replace('"preview"', f'{UNMASKED}, "preview"')
+    assert request_from_json(GenerationSpec, request_to_json(spec)) == spec
+
+
+def test_a_part_that_is_painted_anew_is_written_and_read_in_every_form(tmp_path: Path) -> None:
+    start, mask = tmp_path / "start.png", tmp_path / "mask.png"
+    Image.new("RGB", (64, 64)).save(start)
+    Image.new("L", (64, 64), 255).save(mask)
+    whole = replace(plain(tmp_path).request, start_picture=start, until_pass=3)
+    boxed = replace(whole, mask_box=Box(x=0.1, y=0, width=0.5, height=1), mask_feather=2)
+    masked = replace(whole, mask=mask, mask_grow=4)
+    keys = set[str]()
+    for request in (whole, boxed, masked):
+        spec = GenerationSpec(request=request, drawn=1)
+        assert request_from_json(GenerationSpec, request_to_json(spec)) == spec
+        parameters = resolve(request, INFO)
+        assert parameters_from_fields(parameters_to_fields(parameters)) == parameters
+        digests = digest(parameters, "")
+        keys.add(digests.request_key)
+        image = GeneratedImage(
+            pixels=np.zeros((8, 8, 3), np.uint8),
+            check=OutputCheck.FINE,
+            parameters=parameters,
+            seed=1,
+            device="cpu",
+            dtype="fp32",
+            seconds=1.0,
+        )
+        recipe = recipe_of(image, digests, source="p")
+        assert from_json(to_json(recipe, private=True), private=True) == recipe
+        assert str(tmp_path) not in to_json(recipe)
+        again, warnings = request_from(recipe)
+        names = ("mask", "mask_box", "mask_grow", "mask_feather")
+        assert [getattr(again, name) for name in names] == [
+            getattr(request, name) for name in names
+        ]
+        assert warnings == []
+    assert len(keys) == 3, "each is another picture"
+    assert command_words(GenerationSpec(request=boxed, drawn=1))[1:] == [
+        *("--start", str(start), "--strength", "0.6", "--mask-box", "0.1,0,0.5,1"),
+        *("--mask-feather", "2", "--until-pass", "3", "a red dog"),
+    ]
+    mask.unlink()
+    _, warnings = request_from(recipe)
+    assert any("mask that it was painted by is not at hand" in each for each in warnings)
 
 
 @pytest.mark.parametrize(

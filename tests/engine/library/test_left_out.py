@@ -37,7 +37,8 @@ def found(root: Path, plan: ScanPlan) -> list[str]:
     "name",
     [
         "@eaDir", "@EADIR", "#recycle", ".Trash-1000", "._a.jpg", "Thumbs.db", "thumbs.db",
-        ".@__thumb", "lost+found", "$RECYCLE.BIN", "@Recycle",
+        ".@__thumb", "lost+found", "$RECYCLE.BIN", "@Recycle", "~snapshot", "RECYCLER",
+        "Network Trash Folder", "@sharebin",
     ],
 )  # fmt: skip
 def test_leavings_are_known_by_their_names(name: str) -> None:
@@ -88,7 +89,26 @@ def test_ignore_files_hold_below_their_folder_and_the_inner_one_has_the_last_wor
     assert found(tmp_path, planned(tmp_path)) == ["x/b.gif", "x/c.gif", "x/y/c.gif"]
 
 
-@pytest.mark.parametrize("kind", ["folder", "pipe", "huge", "link"])
+@pytest.mark.parametrize(
+    ("content", "left"),
+    [
+        (b"\xef\xbb\xbf*.gif\r\nraw/\r\n", ["a.jpg"]),
+        (b"*.gif\rraw/\r", ["a.jpg"]),
+        ("a\u2028.jpg\n".encode(), ["a.jpg", "b.gif", "raw/c.jpg"]),
+        (b"a.jpg\x0cb.gif\n", ["a.jpg", "b.gif", "raw/c.jpg"]),
+        (b"# a.jpg\n\n!a.jpg\n*.gif  \n", ["a.jpg", "raw/c.jpg"]),
+    ],
+    ids=["byte order mark", "old line ends", "U+2028", "form feed", "comment"],
+)
+def test_an_ignore_file_is_read_as_editors_write_it(
+    tmp_path: Path, content: bytes, left: list[str]
+) -> None:
+    make(tmp_path, "a.jpg", "b.gif", "raw/c.jpg")
+    (tmp_path / IGNORE_FILE).write_bytes(content)
+    assert found(tmp_path, planned(tmp_path)) == left
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "huge", "link", "UTF-16"])
 def test_an_ignore_file_that_cannot_be_read_is_named_and_leaves_nothing_out(
     tmp_path: Path, kind: str
 ) -> None:
@@ -103,6 +123,8 @@ def test_an_ignore_file_that_cannot_be_read_is_named_and_leaves_nothing_out(
             file.write_bytes(b"*.gif\n" * 200_000)
         case "link":
             file.symlink_to(file)
+        case "UTF-16":
+            file.write_bytes("*.gif\n".encode("utf-16"))
     plan = planned(tmp_path)
     assert found(tmp_path, plan) == ["a.gif"]
     assert [record.path for record in plan.failures] == [str(file)]

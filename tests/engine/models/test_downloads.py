@@ -264,7 +264,11 @@ def pipeline_files() -> dict[str, bytes]:
     """A diffusers repository as the large ones are: two precisions, pickles, a safety checker."""
     index = {
         "_class_name": "StableDiffusionPipeline",
+        "scheduler": ["diffusers", "PNDMScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
     }
     files = {"model_index.json": json.dumps(index).encode(), "README.md": b"# A model"}
     files |= {"v1-5-pruned.safetensors": b"everything", "tokenizer/merges.txt": b"#"}
@@ -303,9 +307,9 @@ async def test_a_generator_without_half_precision_comes_whole_and_another_kind_i
     await fetch(settings)
     folder = Generators(settings).locate(ID)
     assert folder is not None and len(list(folder.rglob("*.safetensors"))) == 3
-    index = b'{"_class_name": "FluxPipeline"}'
-    hub.add("someone/flux", files | {"model_index.json": index})
+    index = b'{"_class_name": "StableVideoDiffusionPipeline"}'
+    hub.add("someone/film", files | {"model_index.json": index})
     hub.asked.clear()
-    with pytest.raises(ModelUnusableError, match="FluxPipeline"):
-        await fetch(settings, "someone/flux")
+    with pytest.raises(ModelUnusableError, match="StableVideoDiffusionPipeline"):
+        await fetch(settings, "someone/film")
     assert hub.asked == ["model_index.json"]

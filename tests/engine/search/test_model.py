@@ -135,6 +135,9 @@ async def test_a_picture_on_the_disk_is_read_by_the_model(
     broken.write_bytes(b"no picture")
     with pytest.raises(PictureError, match=r"broken\.png"):
         await Searcher(cache, encoders, settings).like(broken, SearchRequest(query=""))
+    # Opening and closing it beside SQLite would take its locks away.
+    with pytest.raises(PictureError, match="the cache of a library"):
+        await Searcher(cache, encoders, settings).like(cache.path, SearchRequest(query=""))
 
 
 async def test_a_model_that_changed_since_indexing_is_refused(

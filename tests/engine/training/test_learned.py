@@ -27,10 +27,10 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return scaled.astype(np.float32)
 
 
-def arrays(seed: int, *, swapped: int = 0) -> dict[str, NDArray[np.generic]]:
+def arrays(seed: int, *, swapped: int = 0, patches: int = 0) -> dict[str, NDArray[np.generic]]:
     """Pictures and texts agree in their first half alone; the rest is noise that misleads.
 
-    The texts are the same whatever the seed.
+    The texts are the same whatever the seed. One of the patches has the text of its picture.
     """
     fixed, random = np.random.default_rng(0), np.random.default_rng(seed + 1)
     meaning = fixed.standard_normal((TEXTS, DIM // 2))
@@ -45,7 +45,16 @@ def arrays(seed: int, *, swapped: int = 0) -> dict[str, NDArray[np.generic]]:
         "picture": np.arange(PICTURES),
         "false": unit(random.standard_normal((swapped, DIM)).astype(np.float32)),
         "false_of": random.integers(0, PICTURES, swapped),
+        "states": patch_states(random, texts[owner], patches),
     }
+
+
+def patch_states(
+    random: np.random.Generator, texts: NDArray[np.float64], patches: int
+) -> NDArray[np.float16]:
+    """The text of each picture in all of its patches, below noise."""
+    states = texts[:, None] + 1.2 * random.standard_normal((len(texts), patches, DIM))
+    return unit(states.reshape(-1, DIM).astype(np.float32)).reshape(states.shape).astype(np.float16)
 
 
 def fit(
@@ -55,6 +64,7 @@ def fit(
     epochs: int = 3,
     stop: int = 0,
     heard: list[FitProgress] | None = None,
+    patches: int = 0,
 ) -> FittedModel:
     """A small training; with `stop` it is broken off after so many epochs."""
 
@@ -67,8 +77,8 @@ def fit(
     return run(
         head=head,
         loss=loss,
-        train=arrays(0, swapped=10),
-        validation=arrays(1, swapped=10),
+        train=arrays(0, swapped=10, patches=patches),
+        validation=arrays(1, swapped=10, patches=patches),
         settings={"hidden": 16, "epochs": epochs, "batch": 32, "patience": 99},
         device="cpu",
         checkpoint=checkpoint,
@@ -76,14 +86,13 @@ def fit(
     )
 
 
-def scores(found: FittedModel, head: str = "mlp") -> NDArray[np.float32]:
+def scores(found: FittedModel, head: str = "mlp", patches: int = 0) -> NDArray[np.float32]:
     """Of the held-out texts and pictures, by the head as it was written down."""
-    held_out = arrays(2)
+    held_out = arrays(2, patches=patches)
     columns = np.ascontiguousarray(held_out["pictures"].astype(np.float32).T)
     written = HEADS[HeadKind(head)].read(found.arrays)
-    rows = [
-        written.logits(text, written.see(columns)) for text in held_out["texts"].astype(np.float32)
-    ]
+    seen = written.see(columns, held_out["states"].astype(np.float16))
+    rows = [written.logits(text, seen) for text in held_out["texts"].astype(np.float32)]
     return np.stack(rows)
 
 
@@ -101,18 +110,22 @@ def module(kind: HeadKind, seed: int = 0) -> HeadModule:
     return made
 
 
+@pytest.mark.parametrize("patches", [0, 5])
 @pytest.mark.parametrize("kind", HEADS)
-def test_what_is_written_down_scores_as_what_was_trained(kind: HeadKind) -> None:
+def test_what_is_written_down_scores_as_what_was_trained(kind: HeadKind, patches: int) -> None:
     model = module(kind)
     weights = safetensors.numpy.save(
         model.weights(2.0, -1.0), about_matcher("e", "{}", knows_false_texts=False, head=kind)
     )
     head = read_matcher(weights, "e").head
-    held_out = as_pairs(arrays(2), "cpu")
+    held_out = as_pairs(arrays(2, patches=patches), "cpu")
+    if held_out.states is not None:
+        held_out.states[3] = 0
     with torch.no_grad():
-        expected = 2 * model.every(held_out.texts, model.see(held_out.pictures)) - 1
+        all_seen = model.see(held_out.pictures, held_out.states)
+        expected = 2 * model.every(held_out.texts, all_seen) - 1
     texts, columns = held_out.texts.numpy(), np.ascontiguousarray(held_out.pictures.numpy().T)
-    seen = head.see(columns)
+    seen = head.see(columns, None if held_out.states is None else held_out.states.numpy())
     rows = np.stack([head.logits(text, seen) for text in texts])
     np.testing.assert_allclose(rows, expected, rtol=1e-5, atol=1e-5)
     pairs = head.pair_logits(texts, np.ascontiguousarray(seen[:, :TEXTS]))
@@ -132,6 +145,13 @@ def test_training_finds_the_directions_that_count(head: str, loss: str, epochs: 
     cosine = (held_out["texts"] @ held_out["pictures"].T).astype(np.float32)  # type: ignore[operator]
     found = average_precision(scores(fit(head=head, loss=loss, epochs=epochs), head))
     assert found > average_precision(cosine) + 0.05
+
+
+def test_patches_are_learned_from_where_embeddings_say_less() -> None:
+    head = str(HeadKind.LOCAL_GLOBAL)
+    found = fit(head=head, epochs=30, patches=6)
+    with_patches = average_precision(scores(found, head, 6))
+    assert with_patches > average_precision(scores(found, head)) + 0.05
 
 
 @pytest.mark.parametrize("kind", HEADS)

@@ -188,3 +188,9 @@ def test_a_dataclass_is_built_of_plain_values() -> None:
 def test_a_field_of_another_type_is_refused(change: dict[str, object]) -> None:
     with pytest.raises((TypeError, ValueError)):
         read_as(Outer, {"name": "x", "counts": [1, 2], **change})
+
+
+def test_a_cache_is_never_opened_beside_sqlite(tmp_path: Path) -> None:
+    (tmp_path / "cache.sqlite3").write_bytes(b"{}")
+    with pytest.raises(UntrustedError, match="the cache of a library"):
+        read_object(tmp_path / "cache.sqlite3")

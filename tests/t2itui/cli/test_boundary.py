@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from engine.errors import RequestError, T2IError
 from t2itui import streams
+from t2itui.cli.main import cli
 from t2itui.cli.support import boundary
 from t2itui.crash import log_errors
 from t2itui.streams import OutputLostError
@@ -170,3 +172,34 @@ def test_a_name_that_the_encoding_lacks_is_written_as_escapes(encoding: str) -> 
     assert done.returncode == 0, done.stderr
     codec = encoding.partition(":")[0]
     assert done.stdout.strip() == "马 é".encode(codec, "backslashreplace")
+
+
+EMPTY = (
+    ("--home", "", "library"),
+    ("index", ""),
+    ("library", "--forget", ""),
+    ("library", "--remove", ""),
+    ("search", "a dog", "--in", ""),
+    ("search", "--like", ""),
+    ("generate", "a dog", "--save-as", ""),
+    ("cache", "export", "", "--encoder", "x"),
+    ("models", "import", ""),
+)
+
+
+@pytest.mark.parametrize("words", EMPTY, ids=" ".join)
+def test_an_empty_path_is_not_the_current_folder(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("T2ITUI_HOME", str(tmp_path / "home"))
+    done = CliRunner().invoke(cli, list(words))
+    assert done.exit_code == 2, done.output
+    assert "it is empty: name a path" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_path_of_the_command_line_is_a_given_one() -> None:
+    folder = Path(__file__).parents[3] / "t2itui" / "cli"
+    found = {path.name for path in folder.rglob("*.py") if "click.Path" in path.read_text()}
+    assert found == {"paths.py"}

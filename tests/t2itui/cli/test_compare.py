@@ -37,6 +37,34 @@ def test_the_table_reads_without_colour_and_the_request_is_kept(
     assert "a cat  (+ cat)" in again.stdout
 
 
+def test_several_encoders_have_tables_of_their_own_and_a_paired_test(
+    library: RunCli, tmp_path: Path
+) -> None:
+    files = ("--pictures", str(tmp_path / "p.npz"), "--texts", str(tmp_path / "t.npz"))
+    done = library("cache", "import", "--encoder", "other", "--root", str(tmp_path), *files)
+    assert done.exit_code == 0, done.output
+    asked = ("compare", "00.jpg", "-t", "a dog", "-t", "a cat", "--offline")
+    both = ("--encoder", "some/clip", "--encoder", "other", "--encoder", "other")
+    lines = json_lines(library(*asked, *both, "--json"))
+    assert [line["encoder"] for line in lines if line["type"] == "comparison"] == [
+        "some/clip",
+        "other",
+    ]
+    beside = [line for line in lines if line["type"] == "beside"]
+    assert [line["measure"] for line in beside] == [
+        "match", "1 / rank by match", "1 / rank by cosine",
+    ]  # fmt: skip
+    assert {(line["one"], line["other"], line["p"]) for line in beside} == {
+        ("other", "some/clip", 1.0)
+    }
+    plain = library(*asked, *both)
+    assert plain.stdout.count("00.jpg among 40 pictures") == 2
+    assert "beside some/clip, paired by descriptions" in plain.stdout
+    missing = library(*asked, "--encoder", "some/clip", "--encoder", "none")
+    assert missing.exit_code == 2
+    assert "no picture is indexed with the encoder none" in missing.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

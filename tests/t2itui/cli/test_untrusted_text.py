@@ -17,6 +17,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from engine.evaluation.results import as_body
+from engine.jobs.codec import request_to_json
+from engine.sheets.prompts import SheetPrompt
+from engine.sheets.request import Axis, SheetRequest
+from engine.states import AxisName
 from t2itui.cli.main import COMMANDS
 from t2itui.text.plain import plain, plain_json
 from tests.engine.matchers import random_matcher
@@ -96,11 +100,20 @@ def plant(home: Path) -> None:
          " library, job_id, seconds, picture_id, created_at)"
          " values (1, 'k', ?, ?, ?, 1, 'fine', '', 90, 1, 900, 0)",
          [EVIL, EVIL, json.dumps(prompt)]),
+        ("insert into sheets (id, created_at, used_at, title, request, size)"
+         " values (1, 0, 0, ?, ?, 2)", [EVIL, request_to_json(hostile_sheet())]),
+        ("insert into sheet_cells (sheet_id, number, generated_id) values (1, ?, 1)", [0]),
     ]  # fmt: skip
     with sqlite3.connect(home / "cache.sqlite3") as db:
         for sql, values in rows:
             db.execute(sql, values)
     db.close()
+
+
+def hostile_sheet() -> SheetRequest:
+    """A sheet whose prompts and axes are hostile."""
+    prompts = tuple(SheetPrompt(prompt=f"{n} {EVIL}", group=EVIL) for n in range(2))
+    return SheetRequest(prompts=prompts, axes=(Axis(name=AxisName.MODEL, values=(EVIL,)),))
 
 
 def evil_picture(folder: Path) -> str:
@@ -153,6 +166,16 @@ INVOCATIONS: dict[str, list[tuple[str, ...]]] = {
         ("generate", "--from", "{evil}", "--model", f"./no{EVIL}"),
         ("generate", "a dog", "--lora", f"no{EVIL}.safetensors"),
         ("generate", "--again", "90"),
+    ],
+    "sheet": [
+        ("sheet", "--list"),
+        ("sheet", "--show", "1"),
+        ("sheet", "--resume", "1"),
+        ("sheet", f"a {EVIL}", "--model", f"./no{EVIL}"),
+        ("sheet", "a dog", "--axis", f"no{EVIL}=1"),
+        ("sheet", "a dog", "--axis", f"scheduler=no{EVIL}"),
+        ("sheet", "--prompts", "{evil}", "--model", f"./no{EVIL}"),
+        ("sheet", "--prompts", f"no{EVIL}"),
     ],
     "library": [
         ("library",),

@@ -18,6 +18,7 @@ from engine.states import CellState, ScorerKind
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.detection import GraphicsProtocol
 from t2itui.screens.common.dialogs import Confirm
+from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.sheet.board import Layout, shape_of
 from t2itui.screens.sheet.forms import ExportSheet, NewSheet, SheetList
 from t2itui.screens.sheet.screen import SheetScreen
@@ -111,7 +112,7 @@ async def test_cells_fill_and_arrows_walk_them(
         assert "passes 0.5" in said or "below 0.5" in said
         lines = [strip.text for strip in screen.board.render_lines(screen.board.size.region)]
         assert any("✓" in line and "★" in line for line in lines)
-        assert "12 of 12 cells painted" in text_of(app, "#what")
+        assert "12 of 12 painted, 12 pass 0.5" in text_of(app, "#what")
 
 
 async def test_rows_and_columns_sort_by_either_scorer(tmp_path: Path) -> None:
@@ -196,6 +197,27 @@ async def test_the_form_asks_and_says_what_it_takes_before_it_paints(tmp_path: P
         assert models.generators.seeds == [1, 2, 1, 2]
 
 
+async def test_the_form_takes_prompts_from_a_file(tmp_path: Path) -> None:
+    prompts = tmp_path / "p.txt"
+    prompts.write_text("a {red ball\n", encoding="utf-8")
+    async with sheet_app(tmp_path / "home") as (pilot, screen, models):
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewSheet))
+        form = pilot.app.screen
+        assert isinstance(form, NewSheet)
+        form.file.line.value = str(prompts)
+        await pilot.pause()
+        assert f"--prompts {prompts}" in text_of(pilot.app, "#command")  # type: ignore[arg-type]
+        form.query_one("#go", Button).press()
+        await until(pilot, lambda: "line 1 of p.txt" in text_of(pilot.app, "#problem"))  # type: ignore[arg-type]
+        prompts.write_text("a red ball\n# no\na green ball\n", encoding="utf-8")
+        form.query_one("#go", Button).press()
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.controller.is_complete)
+        assert models.generators.seeds == [0, 0]
+
+
 async def test_a_sheet_is_opened_again_exported_copied_and_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +266,23 @@ async def test_enter_and_the_mouse_show_a_cell_large_and_arrows_walk_on(tmp_path
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert (screen.board.row, screen.board.column) == (2, 0)
+
+
+async def test_the_list_of_jobs_leads_to_the_sheet(tmp_path: Path) -> None:
+    async with sheet_app(tmp_path / "home") as (pilot, screen, _):
+        await painted(pilot, screen)
+        await painted(pilot, screen, replace(REQUEST, axes=(read_axis("seed=1"),)))
+        await pilot.press("f2", "escape", "j")
+        await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
+        jobs = pilot.app.screen
+        assert isinstance(jobs, JobsScreen)
+        await until(pilot, lambda: len(jobs.listing.rows) == 2 and jobs.current is not None)
+        await until(pilot, lambda: jobs.current is not None and jobs.current.request is not None)
+        await pilot.press("down")
+        await until(pilot, lambda: jobs.listing.cursor == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await until(pilot, lambda: len(screen.board.view.columns if screen.board.view else ()) == 3)
 
 
 def test_every_size_has_room_for_a_cell() -> None:

@@ -93,7 +93,7 @@ autoencoder. The last row is the share that the matcher passes at 0.5.
 
 {goals}
 
-{by_eye}{seconds:.2f} s a picture in batches, CPU threads: {threads}. Printed again by
+{started}{by_eye}{seconds:.2f} s a picture in batches, CPU threads: {threads}. Printed again by
 `make storybook-check`.
 
 ## Limits
@@ -102,7 +102,8 @@ The encoder that judges is itself small, and the generator's text tower began as
 that it reads right need not look right. Of two animals the first is generated. Places of
 combinations never trained on are missed more often than usual ones. For
 other words ("a red car") it guesses from what it has; `vocabulary.json` holds those it knows.
-Started from a picture, it obeys the text more than the picture. {honest}
+Started from a picture, it obeys the text
+more than the picture, at any strength. {honest}
 """
 
 
@@ -122,6 +123,7 @@ def write_card(folder: Path, found: Mapping[str, Any]) -> None:
         seeds=found["seeds"],
         figures=table(found),
         goals=goals(found),
+        started=_started(found.get("started", {})),
         by_eye=_by_eye(found.get("named", ())),
         seconds=found["seconds"],
         threads=found["threads"],
@@ -143,6 +145,26 @@ def _unfit(animal: float) -> str:
     if animal < 0.5:
         return "anything for its own sake: most of its animals cannot be recognised yet."
     return "photos, and whatever the storybook has no word for."
+
+
+def _started(found: Mapping[str, Mapping[str, float]]) -> str:
+    """What pictures that were started from others keep of these, a column for each strength."""
+    if not found:
+        return ""
+    names = list(next(iter(found.values())))
+    rows = [["strength", *found], ["---"] * (len(found) + 1)]
+    rows += [[name, *(_number(each.get(name)) for each in found.values())] for name in names]
+    return (
+        "Started from a rendering, with a text that exchanges one attribute of it: the share of"
+        " pictures that keep it, and decibels to the start with a text that exchanges nothing"
+        " (`python -m tools.storybook.generator.variations`).\n\n"
+        + "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        + "\n\n"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
 
 
 def _by_eye(readings: Sequence[Mapping[str, Any]]) -> str:
@@ -280,6 +302,15 @@ def check_generator(
     return found, generated[: len(prompts)]
 
 
+def write_figures(folder: Path, found: Mapping[str, Any]) -> None:
+    """Keep figures beside the weights, with those of another command, and write the model card."""
+    path = folder / FIGURES
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    every = {**kept, **found}
+    path.write_text(json.dumps(every, indent=1) + "\n", encoding="utf-8")
+    write_card(folder, every)
+
+
 @click.command()
 @click.option("--generator", type=click.Path(path_type=Path), default=BUILT_IN.generator)
 @click.option("--seeds", default=4, show_default=True, help="Pictures for each prompt.")
@@ -314,9 +345,7 @@ def main(
         for animal, action, unseen in named
     ]
     if write:
-        text = json.dumps(found, indent=1)
-        (generator / FIGURES).write_text(text + "\n", encoding="utf-8")
-        write_card(generator, found)
+        write_figures(generator, found)
 
 
 if __name__ == "__main__":

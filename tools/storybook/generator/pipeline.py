@@ -7,7 +7,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionPipeline,
+)
 from PIL import Image
 from transformers.models.clip.modeling_clip import CLIPTextModel
 
@@ -17,6 +22,7 @@ from tools.storybook.generator.rendering import SIDE
 Pipeline: TypeAlias = Any
 """A StableDiffusionPipeline."""
 _PIPELINE: Pipeline = StableDiffusionPipeline
+_FROM_PICTURE: Pipeline = StableDiffusionImg2ImgPipeline
 _DDIM: Noise = DDIMScheduler
 _DPM: Noise = DPMSolverMultistepScheduler
 OPTIONS = "t2itui.json"
@@ -90,6 +96,29 @@ def generate(
             height=options.height,
             generator=[torch.Generator().manual_seed(seed) for seed in chosen],
         ).images
+    return pictures
+
+
+def vary(
+    pipe: Pipeline,
+    prompts: Sequence[str],
+    starts: Sequence[Image.Image],
+    seeds: Sequence[int],
+    options: Options,
+    strength: float,
+) -> list[Image.Image]:
+    """One picture for each prompt and its seed, begun from a picture of the options' size."""
+    pipe.scheduler = _scheduler(options.scheduler, pipe)
+    other = _FROM_PICTURE(**pipe.components, requires_safety_checker=False)
+    other.set_progress_bar_config(disable=True)
+    pictures: list[Image.Image] = other(
+        list(prompts),
+        image=list(starts),
+        strength=strength,
+        guidance_scale=options.guidance_scale,
+        num_inference_steps=options.steps,
+        generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+    ).images
     return pictures
 
 

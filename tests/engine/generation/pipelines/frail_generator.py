@@ -44,7 +44,7 @@ class FrailDenoiser(Denoiser):
 
     def _decode(
         self, latents: torch.Tensor, warnings: list[str]
-    ) -> tuple[NDArray[np.uint8], OutputCheck]:
+    ) -> tuple[NDArray[np.uint8] | None, OutputCheck]:
         if "while decoding" in self._prompt:
             self._fail()
         return super()._decode(latents, warnings)

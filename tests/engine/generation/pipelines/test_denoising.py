@@ -17,6 +17,7 @@ from diffusers import (
     EulerAncestralDiscreteScheduler,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionPipeline,
+    UNet2DConditionModel,
 )
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,10 +26,12 @@ from engine.errors import ModelUnusableError, OutOfMemoryError, PictureError
 from engine.models.generator_info import read_generator_info
 from engine.models.parameters import GenerationParameters, Lora
 from engine.states import OutputCheck
-from engine.workers.denoising import Denoiser, MemorySavings, smaller
+from engine.workers.denoising import Denoiser
 from engine.workers.device import Choice, is_native
-from engine.workers.pipelines import PipelineSource, load_fitting, load_pipeline, make_scheduler
+from engine.workers.pipelines import PipelineSource, load_fitting, load_pipeline
 from engine.workers.previews import Previewer, linear_map
+from engine.workers.savings import MemorySavings, smaller
+from engine.workers.stepping import make_scheduler
 from tests.tiny_diffusion import quiet, save_safety_checker, save_tiny_diffusion
 
 pytestmark = [
@@ -94,6 +97,7 @@ def source(path: Path, tmp_path: Path) -> PipelineSource:
         id=info.id,
         path=info.path,
         config=info.config,
+        pipeline=info.pipeline,
         variant=info.variant,
         parts=info.parts,
         multiple=info.multiple,
@@ -103,7 +107,14 @@ def source(path: Path, tmp_path: Path) -> PipelineSource:
 
 def denoiser_of(pipe: Pipeline, choice: Choice) -> Denoiser:
     origin = PipelineSource(
-        id="tiny", path=Path(), config=Path(), variant="", parts={}, multiple=8, smallest=64
+        id="tiny",
+        path=Path(),
+        config=Path(),
+        pipeline="StableDiffusionPipeline",
+        variant="",
+        parts={},
+        multiple=8,
+        smallest=64,
     )
     return Denoiser(pipe, choice, MemorySavings(pipe, "cpu"), origin)
 
@@ -270,24 +281,24 @@ def test_a_lora_changes_the_picture_by_its_weight_and_leaves_no_trace(
     np.testing.assert_array_equal(paint(denoiser), plain)
 
 
-def test_only_a_new_text_is_read(denoiser: Denoiser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_new_text_is_read(denoiser: Denoiser) -> None:
     read: list[str] = []
-    encode = denoiser.pipe.encode_prompt
+    tokenizer, layer = denoiser.pipe.tokenizer, denoiser.pipe.text_encoder.get_input_embeddings()
 
-    def spy(prompt: str | None, *args: object, **kwargs: object) -> object:
-        if prompt is not None:
-            read.append(prompt)
-        return encode(prompt, *args, **kwargs)
+    def spy(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        read.append(
+            tokenizer.decode(inputs[0][0], skip_special_tokens=True).replace("</w>", " ").strip()
+        )
 
-    monkeypatch.setattr(denoiser.pipe, "encode_prompt", spy)
+    layer.register_forward_pre_hook(spy)
     first = paint(denoiser)
     second = paint(denoiser, seed=6)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(paint(denoiser), first)
-    assert read == [TASK.prompt]
+    assert read == [TASK.prompt, ""], "the empty negative prompt is a text, too"
     paint(denoiser, prompt="a cat")
     paint(denoiser, negative="dogs")
-    assert read == [TASK.prompt, "a cat", TASK.prompt]
+    assert read == [TASK.prompt, "", "a cat", "dogs"]
 
 
 def test_words_that_the_text_tower_cuts_are_named(denoiser: Denoiser) -> None:
@@ -303,12 +314,14 @@ def test_schedulers_keep_what_the_model_predicts() -> None:
         "timestep_spacing": "trailing",
         "beta_schedule": "scaled_linear",
     }
-    for name in ("dpm++", "ddim", "euler-a", "lcm"):
-        made = make_scheduler(name, config).config
+    own = DDIMScheduler(**config)  # type: ignore[no-untyped-call]
+    for name in ("dpm++", "ddim", "euler-a", "euler", "lcm"):
+        made = make_scheduler(name, own).config
         assert {key: made[key] for key in config} == config
         assert not made.get("clip_sample", False)
-    assert not make_scheduler("dpm++", config).config.use_karras_sigmas
-    assert make_scheduler("dpm++", {}).config.use_karras_sigmas
+    assert not make_scheduler("dpm++", own).config.use_karras_sigmas
+    plain = DDIMScheduler()  # type: ignore[no-untyped-call]
+    assert make_scheduler("dpm++", plain).config.use_karras_sigmas
 
 
 @pytest.mark.parametrize("stop_at", [2, "decoding"])
@@ -389,6 +402,7 @@ class FakeOffloading:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.components = {"unet": UNet2DConditionModel}
 
     def enable_model_cpu_offload(self) -> None:
         self.calls.append("offload")

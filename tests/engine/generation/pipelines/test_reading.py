@@ -40,7 +40,8 @@ def test_a_folder_tells_its_size_defaults_and_limits(tiny: Path, tmp_path: Path)
     assert found.id.startswith("plain@") and len(found.id) == len("plain@") + 8
     assert (found.defaults.width, found.defaults.height, found.defaults.steps) == (64, 64, 25)
     assert (found.defaults.scheduler, found.defaults.guidance) == ("dpm++", 7.5)
-    assert (found.multiple, found.smallest, found.family) == (8, 64, "sd1")
+    assert (found.multiple, found.smallest) == (8, 64)
+    assert found.pipeline == "StableDiffusionPipeline"
     assert set(found.parts) == {"text_encoder", "unet", "vae"}
     assert found.size_bytes == sum(found.parts.values()) > 100_000
     assert "lcm" not in found.schedulers
@@ -108,7 +109,8 @@ def test_a_checkpoint_takes_its_configuration_from_the_folder_beside_it(
     assert found.config == tiny / "plain"
     assert found.id.startswith("plain@")
     assert found.id != facts(tiny / "plain", tmp_path).id
-    assert (found.family, found.defaults.width, found.parts) == ("sd1", 64, {})
+    assert (found.pipeline, found.defaults.width) == ("StableDiffusionPipeline", 64)
+    assert found.parts == {}
 
 
 def test_a_lone_checkpoint_says_which_configurations_it_needs(
@@ -148,7 +150,7 @@ UNET_INPUT = "model.diffusion_model.input_blocks.0.0.weight"
     [
         ({"lora_unet_down.weight": (1,)}, "no weights of a UNet"),
         ({UNET_INPUT: (8, 9, 3, 3)}, "filling in"),
-        ({UNET_INPUT: (8, 4, 3, 3), "conditioner.embedders.0.w": (1,)}, "XL"),
+        ({UNET_INPUT: (8, 4, 3, 3), "conditioner.embedders.0.w": (1,)}, "no VAE"),
     ],
 )
 def test_a_checkpoint_of_another_kind_is_refused(
@@ -204,7 +206,7 @@ def test_pickles_are_refused(copy: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"_class_name": "StableDiffusionXLPipeline"},
+        {"_class_name": "StableVideoDiffusionPipeline"},
         {"_class_name": ["my_pipeline", "MyPipeline"]},
         {"text_encoder": ["my_code", "MyTower"]},
     ],

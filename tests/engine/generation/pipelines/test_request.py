@@ -18,7 +18,7 @@ FACTS = GeneratorInfo(
     id="some/model",
     source="some/model",
     path=Path(),
-    family="sd1",
+    pipeline="StableDiffusionPipeline",
     prediction_type=EPSILON,
     defaults=GeneratorDefaults(steps=25, guidance=7.5, scheduler="dpm++", width=512, height=512),
     multiple=8,

@@ -12,14 +12,16 @@ from transformers.models.clip.tokenization_clip import CLIPTokenizer
 
 from engine.events import GenerationProgress, JobEvent
 from engine.generation.request import GenerateRequest
-from engine.models.generator_info import read_generator_info, read_header
+from engine.models.checkpoints import read_header
+from engine.models.generator_info import read_generator_info
 from engine.models.generator_messages import GeneratedImage
 from engine.models.generators import Generators
 from engine.models.parameters import Lora
 from engine.settings import EngineSettings
 from engine.states import GenerationPhase, OutputCheck
 from engine.workers.device import is_native
-from engine.workers.pipelines import Loras, PipelineSource, load_pipeline
+from engine.workers.loras import Loras
+from engine.workers.pipelines import PipelineSource, load_pipeline
 from tests.engine.generation.pipelines.asking import generate, phase_of
 from tests.sd15 import VOCABULARY, save_sd15
 
@@ -55,6 +57,7 @@ def load(path: Path, home: Path, dtype: str) -> Pipeline:
         id=info.id,
         path=info.path,
         config=info.config,
+        pipeline=info.pipeline,
         variant=info.variant,
         parts=info.parts,
         multiple=info.multiple,

@@ -1,0 +1,24 @@
+"""Paths as the command line takes them."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+
+class GivenPath(click.Path):
+    """A path; an empty text is none.
+
+    `Path("")` is the current folder, which a script whose variable is empty means least of all.
+    """
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        if not os.fspath(value):
+            self.fail("it is empty: name a path", param, ctx)
+        return super().convert(value, param, ctx)
