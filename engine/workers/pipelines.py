@@ -138,6 +138,8 @@ def make_interruptible(pipe: Pipeline, check: Callable[[], None]) -> None:
         for each in network.modules()
         if isinstance(each, torch.nn.ModuleList)
         for block in each
+        # A level without attention has none in its place.
+        if block is not None
     }
     for block in blocks:
         block.register_forward_pre_hook(lambda *_: check())
