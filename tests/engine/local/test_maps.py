@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engine.local.maps import word_evidence
 from engine.results import FloatArray
@@ -9,7 +10,7 @@ from engine.results import FloatArray
 DIM, PATCHES = 64, 36
 
 
-def unit(vectors: FloatArray) -> FloatArray:
+def unit(vectors: NDArray[np.floating]) -> FloatArray:
     found: FloatArray = (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(
         np.float32
     )
