@@ -64,7 +64,6 @@ def export(sheet: Sheet, path: Path, threshold: float) -> None:
 def cell_fields(sheet: Sheet, cell: SheetCell, threshold: float) -> dict[str, object]:
     """A cell as rows of CSV and lines of JSON have it."""
     prompt = sheet.request.prompts[cell.cell.row]
-    values = sheet.columns[cell.cell.column]
     picture, best = cell.picture, sheet.best(cell.cell.row, ScorerKind.MATCH)
     return {
         "cell": cell.number,
@@ -73,7 +72,7 @@ def cell_fields(sheet: Sheet, cell: SheetCell, threshold: float) -> dict[str, ob
         "negative": cell.cell.request.negative,
         **{
             axis.name.value.replace("-", "_"): value
-            for axis, value in zip(sheet.request.axes, values, strict=True)
+            for axis, value in zip(sheet.request.axes, sheet.values(cell), strict=True)
         },
         "seed": cell.cell.request.seed,
         "state": cell.state.value,
@@ -204,11 +203,11 @@ TEXTS: Mapping[str, Callable[[Sheet, float], str]] = {
 
 def summary(sheet: Sheet, threshold: float) -> str:
     """What came of a sheet, in a sentence."""
-    painted = len(sheet.painted)
+    painted = len(sheet.filled)
     passed = sum(cell.passes(threshold) for cell in sheet.cells)
     prompts = len(sheet.request.prompts)
     return (
-        f"{prompts} prompt{'' if prompts == 1 else 's'} x {len(sheet.columns)}:"
+        f"{prompts} prompt{'' if prompts == 1 else 's'} x {sheet.width}:"
         f" {painted} of {len(sheet.cells)} painted, {passed} pass {threshold:g}"
     )
 
@@ -231,26 +230,35 @@ def _digits(score: float) -> str:
 
 _CELL, _CAPTION, _HEADING = 1.15, 0.24, 0.42
 """Inches of a picture, of the words below it, and of a group's name."""
-_NAMES, _BARS = 2.2, 2.8
-"""Inches of the prompts at the left and of the bars at the right."""
+_NAMES, _BARS, _GAP = 2.2, 2.8, 0.2
+"""Inches of the prompts at the left, of the bars at the right, and between."""
+_TITLE, _LINE, _FOOT = 0.5, 0.15, 0.5
+"""Inches of the title, of a line over a column, and of the axis below the bars."""
 
 
 def draw(sheet: Sheet, path: Path, threshold: float) -> None:
     """A contact sheet with a bar beside each row: the mean match and its spread over the seeds."""
     rows = grouped_rows(sheet.request)
-    tops, height = _tops(sheet, rows)
-    width = _CELL * len(sheet.columns)
-    figure = new_figure((_NAMES + width + _BARS + 0.4, height + 1.1))
+    tops, body = _tops(sheet, rows)
+    width = _CELL * sheet.width
+    total = _NAMES + width + _GAP + _BARS + _GAP
+    lines = max(title.count(", ") + 1 for title in sheet.titles)
+    height = _FOOT + body + _TITLE + _LINE * lines
+    figure = new_figure((total, height))
     figure.set_layout_engine(None)
-    figure.suptitle(label(sheet.request.title), x=0.01, ha="left", fontsize="large")
-    total = _NAMES + width + _BARS + 0.4
-    down = height / (height + 1.1)
-    shared = {"ylim": (height, 0), "yticks": []}
-    pictures = figure.add_axes((_NAMES / total, 0.5 / (height + 1.1), width / total, down))
-    pictures.set(xlim=(0, width), xticks=[], **shared)
-    charts = figure.add_axes(
-        ((_NAMES + width + 0.15) / total, 0.5 / (height + 1.1), _BARS / total, down)
+    figure.suptitle(
+        label(sheet.request.title),
+        x=0.01,
+        y=1 - 0.12 / height,
+        ha="left",
+        va="top",
+        fontfamily=fonts(),
     )
+    shared = {"ylim": (body, 0), "yticks": []}
+    low, tall = _FOOT / height, body / height
+    pictures = figure.add_axes((_NAMES / total, low, width / total, tall))
+    pictures.set(xlim=(0, width), xticks=[], **shared)
+    charts = figure.add_axes(((_NAMES + width + _GAP) / total, low, _BARS / total, tall))
     charts.set(xlim=(0, 1), **shared)
     for axes in (pictures, charts):
         axes.spines[:].set_visible(False)
@@ -315,7 +323,7 @@ def _draw_row(axes: Axes, sheet: Sheet, row: int, top: float, threshold: float) 
         colour = "#1a7f37" if cell.passes(threshold) else "#8a5a00"
         axes.text(left + _CELL / 2, top + _CELL + 0.1, words, ha="center", va="center", size=7,
                   color=colour)  # fmt: skip
-    axes.set_xlim(0, _CELL * len(sheet.columns))
+    axes.set_xlim(0, _CELL * sheet.width)
 
 
 def _draw_bars(axes: Axes, sheet: Sheet, top_of: Mapping[int, float], threshold: float) -> None:

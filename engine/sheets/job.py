@@ -167,7 +167,7 @@ class SheetJob:
                 if self._is_paused:
                     break
                 async with self._turn(job_id):
-                    image = await self._paint(plan, progress)
+                    image = await self._generate(plan, progress)
                 await self._finished()
                 self._finishing = asyncio.create_task(
                     self._finish(plan, image, job_id, report, progress)
@@ -206,7 +206,7 @@ class SheetJob:
             return None
         return record
 
-    async def _paint(self, plan: CellPlan, progress: _Progress) -> GeneratedImage:
+    async def _generate(self, plan: CellPlan, progress: _Progress) -> GeneratedImage:
         await check_room(self._cache, self._home)
         return await self._generators.generate(
             plan.source,
@@ -283,7 +283,7 @@ class SheetJob:
         sheet, size = self.sheet, len(self.sheet.cells)
         if sheet.done < size:
             return f"paused: {sheet.done} of {size} cells are done"
-        pictures = [cell.picture for cell in sheet.painted if cell.picture is not None]
+        pictures = [cell.picture for cell in sheet.filled if cell.picture is not None]
         if not pictures:
             raise RejectedError(
                 "no picture came of any cell", hint="Other prompts or another model may do better."

@@ -45,10 +45,10 @@ def prompts_from(words: Sequence[str]) -> tuple[SheetPrompt, ...]:
     return distinct(each for word in words for each in _line(word))
 
 
-def read_prompts(path: Path) -> tuple[SheetPrompt, ...]:
-    """The prompts in a file, or of a pipe. Raises RequestError."""
+def read_prompts(path: Path, *, or_pipe: bool = False) -> tuple[SheetPrompt, ...]:
+    """The prompts in a file, or of a pipe, which is waited for. Raises RequestError."""
     try:
-        text = read_text(path, MAX_BYTES, or_pipe=True)
+        text = read_text(path, MAX_BYTES, or_pipe=or_pipe)
     except FileNotFoundError as error:
         reason = disk.absence(path, f"there is no file {path}")
         raise RequestError(reason, field="prompts") from error

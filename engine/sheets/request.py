@@ -207,13 +207,24 @@ def checked_sheet(request: SheetRequest) -> SheetRequest:
         raise RequestError(
             f"the sheet would have {size:,} cells, and {MAX_CELLS:,} are the most", field="axes"
         )
-    cells_of(request)
+    for axis in request.axes:
+        for value in axis.values:
+            _applied(_shared(request), axis.name, value)
     return request
 
 
 def columns(request: SheetRequest) -> list[Values]:
     """The values of the axes in each column, the last axis changing first."""
     return list(product(*(axis.values for axis in request.axes)))
+
+
+def values_at(request: SheetRequest, column: int) -> Values:
+    """The values of the axes in one column."""
+    found = []
+    for axis in reversed(request.axes):
+        column, index = divmod(column, len(axis.values))
+        found.append(axis.values[index])
+    return tuple(reversed(found))
 
 
 def cells_of(request: SheetRequest) -> list[Cell]:
@@ -237,21 +248,28 @@ def cells_of(request: SheetRequest) -> list[Cell]:
 def _with_values(request: SheetRequest, values: Values) -> GenerateRequest:
     """What the cells of a column have in common."""
     chosen = {axis.name: value for axis, value in zip(request.axes, values, strict=True)}
-    settings = replace(request.settings, count=1, preview=False)
-    if settings.seed is None:
-        settings = replace(settings, seed=DEFAULT_SEED)
-    for name, kind in AXES.items():
-        if name not in chosen:
-            continue
-        try:
-            settings = kind.apply(settings, chosen[name])
-        except (ValueError, RequestError) as error:
-            reason = error.message if isinstance(error, RequestError) else error
-            hint = f"Such as {name}={kind.example}"
-            raise RequestError(f"{name}={chosen[name]}: {reason}", hint=hint, field="axes") from (
-                error
-            )
+    settings = _shared(request)
+    for name in AXES:
+        if name in chosen:
+            settings = _applied(settings, name, chosen[name])
     return settings
+
+
+def _shared(request: SheetRequest) -> GenerateRequest:
+    """What all cells have in common."""
+    settings = replace(request.settings, count=1, preview=False)
+    return replace(settings, seed=DEFAULT_SEED) if settings.seed is None else settings
+
+
+def _applied(settings: GenerateRequest, name: AxisName, value: str) -> GenerateRequest:
+    """Settings with a value of an axis. Raises RequestError for one that it does not take."""
+    kind = AXES[name]
+    try:
+        return kind.apply(settings, value)
+    except (ValueError, RequestError) as error:
+        reason = error.message if isinstance(error, RequestError) else error
+        hint = f"Such as {name}={kind.example}"
+        raise RequestError(f"{name}={value}: {reason}", hint=hint, field="axes") from error
 
 
 def painting_order(cells: Sequence[Cell]) -> list[int]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from statistics import fmean, stdev
 
 from engine.events import GeneratedPicture
-from engine.sheets.request import Cell, SheetRequest, Values, cells_of, columns
+from engine.sheets.request import Cell, SheetRequest, Values, cells_of, columns, values_at
 from engine.states import AxisName, CellState, OutputCheck, ScorerKind
 
 SCORERS = (ScorerKind.MATCH, ScorerKind.COSINE)
@@ -94,6 +94,15 @@ class Sheet:
         return columns(self.request)
 
     @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return len(self.cells) // max(1, len(self.request.prompts))
+
+    def values(self, cell: SheetCell) -> Values:
+        """The values of the axes of a cell."""
+        return values_at(self.request, cell.cell.column)
+
+    @property
     def titles(self) -> list[str]:
         """What stands over each column: the values of the axes, with names where they need one."""
         return [self.words(values) for values in self.columns]
@@ -111,18 +120,17 @@ class Sheet:
         return sum(cell.state is not CellState.WAITING for cell in self.cells)
 
     @property
-    def painted(self) -> tuple[SheetCell, ...]:
+    def filled(self) -> tuple[SheetCell, ...]:
         """Cells that have a picture."""
         return tuple(cell for cell in self.cells if cell.state is CellState.PAINTED)
 
     def row(self, row: int) -> tuple[SheetCell, ...]:
         """The cells of a prompt, from left to right."""
-        width = len(self.columns)
-        return self.cells[row * width : (row + 1) * width]
+        return self.cells[row * self.width : (row + 1) * self.width]
 
     def column(self, column: int) -> tuple[SheetCell, ...]:
         """The cells of a column, from top to bottom."""
-        return self.cells[column :: len(self.columns)]
+        return self.cells[column :: self.width]
 
     def best(self, row: int, scorer: ScorerKind) -> SheetCell | None:
         """The cell of a prompt with the highest score, the first of equals; None without any."""
@@ -144,7 +152,7 @@ def row_order(sheet: Sheet, scorer: ScorerKind, order: Order) -> list[int]:
 
 def column_order(sheet: Sheet, scorer: ScorerKind, order: Order) -> list[int]:
     """The columns in an order, likewise."""
-    return _ordered(len(sheet.columns), sheet.column, scorer, order)
+    return _ordered(sheet.width, sheet.column, scorer, order)
 
 
 def _ordered(
@@ -172,8 +180,9 @@ def bars(sheet: Sheet, scorer: ScorerKind = ScorerKind.MATCH) -> tuple[Bar, ...]
     for row in grouped_rows(sheet.request):
         prompt = sheet.request.prompts[row]
         by_setting: dict[str, list[float]] = {}
-        for cell, values in zip(sheet.row(row), sheet.columns, strict=True):
-            scores = by_setting.setdefault(sheet.words(values, without=AxisName.SEED), [])
+        for cell in sheet.row(row):
+            setting = sheet.words(sheet.values(cell), without=AxisName.SEED)
+            scores = by_setting.setdefault(setting, [])
             if (score := cell.score(scorer)) is not None:
                 scores.append(score)
         found += [

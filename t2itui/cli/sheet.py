@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 LARGE, LONG_S = 50, 600.0
 """Cells to paint, or seconds, from which on it is asked before anything is painted."""
-STDIN = Path("/dev/stdin")
+DASH, STDIN = Path("-"), Path("/dev/stdin")
+"""What stands for stdin, and where it is."""
 
 
 class AxisText(click.ParamType["Axis"]):
@@ -132,7 +133,7 @@ def command(
             request = await engine.sheets.prepare(_request(prompts, file, given), library)
         _check(exports, request.size)
         estimate = await engine.sheets.estimate(request)
-        _ask(estimate, output, yes=yes, may_ask=file is None or str(file) != "-")
+        _ask(estimate, output, yes=yes, may_ask=file != DASH)
         job = await engine.sheets.start(request)
         return await _follow(engine, job, estimate, passing, exports, output)
 
@@ -147,7 +148,8 @@ def _request(words: Sequence[str], file: Path | None, given: dict[str, Any]) -> 
     example = given.pop("example", "")
     found: list[SheetPrompt] = list(example_prompts(example)) if example else []
     if file is not None:
-        found += read_prompts(STDIN if str(file) == "-" else disk.from_root(file))
+        path = STDIN if file == DASH else disk.from_root(file)
+        found += read_prompts(path, or_pipe=True)
     found += prompts_from(words)
     axes = given.pop("axes", ())
     if size := given.pop("size", None):

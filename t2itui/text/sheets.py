@@ -63,7 +63,7 @@ def mean_words(sheet: Sheet, row: int, scorer: ScorerKind) -> str:
 def cell_words(sheet: Sheet, cell: SheetCell, threshold: float) -> str:
     """Everything about a cell in a line: untrusted text."""
     asked, picture = cell.cell.request, cell.picture
-    values = sheet.words(sheet.columns[cell.cell.column], without=AxisName.SEED)
+    values = sheet.words(sheet.values(cell), without=AxisName.SEED)
     parts = [asked.prompt, values, f"seed {asked.seed}"]
     if picture is None:
         parts.append(cell.state if cell.check is OutputCheck.FINE else cell.check.message)

@@ -133,7 +133,7 @@ class SheetBoard(DrawingHolder, can_focus=True):
     class CellSelected(Message):
         """The cursor came to another cell, or another cell came under it."""
 
-    class CellOpened(Message):
+    class CellChosen(Message):
         """Enter, or a second click, on the cell under the cursor."""
 
     class ThumbnailsWanted(Message):
@@ -416,7 +416,7 @@ class SheetBoard(DrawingHolder, can_focus=True):
 
     def action_open(self) -> None:
         if self.current is not None:
-            self.post_message(self.CellOpened())
+            self.post_message(self.CellChosen())
 
 
 def _first(first: int, cursor: int, room: int, count: int) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -85,6 +86,8 @@ class NewSheet(Dialog[SheetRequest]):
             model=self._value("model") or None,
         )
         prompts = self._prompts()
+        if not prompts and self.file.path is None:
+            raise FormError("write a prompt, or name a file of prompts", field="prompts")
         request = replace(
             self._first,
             prompts=prompts,
@@ -92,23 +95,14 @@ class NewSheet(Dialog[SheetRequest]):
             settings=settings,
             example=self._first.example if prompts == self._first.prompts else "",
         )
-        try:
-            return checked_sheet(request)
-        except RequestError as error:
-            raise FormError(f"{error.message}. {error.hint}".strip(), field=error.field) from error
+        return request if self.file.path is not None else _checked(request)
 
     def _prompts(self) -> tuple[SheetPrompt, ...]:
         try:
-            found = list(prompts_from(shlex.split(self._value("prompts"))))
+            return prompts_from(shlex.split(self._value("prompts")))
         except (ValueError, RequestError) as error:
             reason = error.message if isinstance(error, RequestError) else str(error)
             raise FormError(f"prompts: {reason}", field="prompts") from error
-        if self.file.path is not None:
-            try:
-                found += read_prompts(self.file.path)
-            except RequestError as error:
-                raise FormError(error.message, field="file") from error
-        return distinct(found)
 
     def _axes(self) -> tuple[Axis, ...]:
         try:
@@ -118,7 +112,39 @@ class NewSheet(Dialog[SheetRequest]):
             raise FormError(f"axes: {reason}", field="axes") from error
 
     def command(self, answer: SheetRequest) -> str:
-        return job_command(self._home, answer)
+        file = [] if self.file.path is None else ["--prompts", str(self.file.path)]
+        return " ".join([job_command(self._home, answer), *map(shlex.quote, file)])
+
+    def accept(self, answer: SheetRequest) -> None:
+        """Read the file, if there is one, before leaving."""
+        if self.file.path is None:
+            self.dismiss(answer)
+        else:
+            self._read_file(answer, self.file.path)
+
+    @work(exclusive=True, group="file")
+    async def _read_file(self, answer: SheetRequest, path: Path) -> None:
+        try:
+            found = await asyncio.to_thread(read_prompts, path)
+        except RequestError as error:
+            self.call_later(self.show_problem, FormError(error.message))
+        else:
+            prompts = distinct((*answer.prompts, *found))
+            self.call_later(self.take_file, replace(answer, prompts=prompts, example=""))
+
+    def take_file(self, request: SheetRequest) -> None:
+        """Leave with what the file added, if a sheet can be made of it."""
+        try:
+            self.dismiss(_checked(request))
+        except FormError as error:
+            self.show_problem(error)
+
+
+def _checked(request: SheetRequest) -> SheetRequest:
+    try:
+        return checked_sheet(request)
+    except RequestError as error:
+        raise FormError(f"{error.message}. {error.hint}".strip(), field=error.field) from error
 
 
 def _text(value: float | None) -> str:

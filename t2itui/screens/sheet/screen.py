@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Static
 
 from engine import disk
@@ -47,6 +48,8 @@ WELCOME = (
 NEEDS_SHEET = frozenset(
     {"scorer", "sort_rows", "sort_columns", "layout", "bars", "export", "copy_command", "forget"}
 )
+FILL_S = 0.1
+"""What has changed is shown so often at most."""
 SIDE = 42
 """Cells across the bars beside the pictures."""
 JOB_ACTIONS = ("pause", "cancel")
@@ -93,6 +96,8 @@ class SheetScreen(AppScreen):
         self._watched = BindingWatch(self, (*NEEDS_SHEET, *JOB_ACTIONS))
         self._layout_kind: Layout | None = None
         """As the person chose; None takes what the terminal is good for."""
+        self._due: Timer | None = None
+        """Shows what has changed; cells from the cache come faster than anyone looks."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="about"):
@@ -145,8 +150,12 @@ class SheetScreen(AppScreen):
 
     def follow_job(self, event: JobEvent) -> None:
         """Fill a cell as soon as it is done."""
-        if self.controller.follow(event):
-            self.show()
+        if self.controller.follow(event) and self._due is None:
+            self._due = self.set_timer(FILL_S, self._show_due)
+
+    def _show_due(self) -> None:
+        self._due = None
+        self.show()
 
     # What is shown
 
@@ -199,7 +208,7 @@ class SheetScreen(AppScreen):
         """Draw pictures that came out of the cache."""
         self.board.take_thumbnails(thumbnails)
 
-    @on(SheetBoard.CellOpened)
+    @on(SheetBoard.CellChosen)
     def open_cell(self) -> None:
         """Show the cell under the cursor large."""
         view = self.board.view

@@ -67,7 +67,7 @@ class CellViewer(ModalScreen[Place]):
         """Show the cell in front, and fetch its picture."""
         view, cell = self._view, self.cell
         self.heading.update(Content(plain(cell_words(view.sheet, cell, view.threshold))))
-        cosines = [each.score(ScorerKind.COSINE) or 0.0 for each in view.sheet.painted]
+        cosines = [each.score(ScorerKind.COSINE) or 0.0 for each in view.sheet.filled]
         picture = cell.picture
         self.pane.show_words(
             picture.path if picture is not None else cell.state,

@@ -120,7 +120,7 @@ def test_the_bars_of_a_figure_are_as_long_as_the_means(
 
 
 def test_a_waiting_sheet_and_missing_files_are_drawn_too(sheet: Sheet, tmp_path: Path) -> None:
-    for cell in sheet.painted:
+    for cell in sheet.filled:
         assert cell.picture is not None
         Path(cell.picture.path).unlink()
     for name in ("s.html", "s.png"):

@@ -96,8 +96,10 @@ def test_a_file_is_read_within_limits_and_so_is_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=("a cat\na dog\n",))
     writer.start()
-    assert [each.prompt for each in read_prompts(pipe)] == ["a cat", "a dog"]
+    assert [each.prompt for each in read_prompts(pipe, or_pipe=True)] == ["a cat", "a dog"]
     writer.join()
+    with pytest.raises(RequestError, match="no file but"):
+        read_prompts(pipe)
 
 
 _TEXT = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=30)

@@ -197,6 +197,27 @@ async def test_the_form_asks_and_says_what_it_takes_before_it_paints(tmp_path: P
         assert models.generators.seeds == [1, 2, 1, 2]
 
 
+async def test_the_form_takes_prompts_from_a_file(tmp_path: Path) -> None:
+    prompts = tmp_path / "p.txt"
+    prompts.write_text("a {red ball\n", encoding="utf-8")
+    async with sheet_app(tmp_path / "home") as (pilot, screen, models):
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewSheet))
+        form = pilot.app.screen
+        assert isinstance(form, NewSheet)
+        form.file.line.value = str(prompts)
+        await pilot.pause()
+        assert f"--prompts {prompts}" in text_of(pilot.app, "#command")  # type: ignore[arg-type]
+        form.query_one("#go", Button).press()
+        await until(pilot, lambda: "line 1 of p.txt" in text_of(pilot.app, "#problem"))  # type: ignore[arg-type]
+        prompts.write_text("a red ball\n# no\na green ball\n", encoding="utf-8")
+        form.query_one("#go", Button).press()
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.controller.is_complete)
+        assert models.generators.seeds == [0, 0]
+
+
 async def test_a_sheet_is_opened_again_exported_copied_and_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
