@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from engine.errors import PictureError, RequestError
 from engine.generation.request import GenerateRequest, checked
 from engine.models.parameters import Box, GenerationParameters, read_box
+from engine.states import OutputCheck
 from engine.workers.editing import read_edit
 from tests.engine.generation.pipelines.test_denoising import (
     CPU,
@@ -128,7 +129,12 @@ def test_a_model_that_diffusers_has_no_inpainting_for_keeps_the_surroundings_all
     monkeypatch.setattr(denoiser, "_has_inpainting", lambda: False)
     kept = list[torch.Tensor]()
     decode = denoiser._decode
-    monkeypatch.setattr(denoiser, "_decode", lambda z, notes: (kept.append(z), decode(z, notes))[1])
+
+    def noted(latents: torch.Tensor, warnings: list[str]) -> tuple[Pixels | None, OutputCheck]:
+        kept.append(latents)
+        return decode(latents, warnings)
+
+    monkeypatch.setattr(denoiser, "_decode", noted)
     asked = edit(start, mask_box=Box(x=0.5, y=0, width=0.5, height=1))
     for prompt in ("a red horse", "snow in the snow"):
         painted = denoiser.generate(replace(asked, prompt=prompt), SEED, notes, None)
