@@ -1,9 +1,17 @@
 """The pointing game on patches that are known."""
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from cache.embeddings import EncoderRecord
+from cache.states import PictureStates
+from engine.errors import EngineError, ModelMissingError
 from engine.evaluation.data import Box, Region
+from engine.evaluation.evaluator import Evaluator
 from engine.evaluation.pointing import (
     MOST_PICTURES,
     PatchGrid,
@@ -12,7 +20,14 @@ from engine.evaluation.pointing import (
     pointing_figures,
     sampled_regions,
 )
+from engine.evaluation.results import Evaluation, figures_of, records
+from engine.local.states import FoundStates
+from engine.requests import EvaluateRequest
 from engine.results import FloatArray
+from engine.search.text_embedder import random_prompts
+from t2itui.text.evaluations import write_evaluation
+from t2itui.text.tables import RichOutput
+from tests.engine.evaluation.libraries import opened
 
 DIM, ROWS, COLUMNS = 64, 3, 4
 
@@ -94,3 +109,89 @@ def test_of_very_many_pictures_some_are_looked_at() -> None:
     assert {len(each) for each in found.values()} == {2}
     assert found == sampled_regions(regions, seed=3)
     assert list(sampled_regions(regions[:6], seed=3)) == [0, 1, 2]
+
+
+class PlantedPatches:
+    """Patches of which the one at the upper left is what some phrase says."""
+
+    def __init__(self, phrase: FloatArray) -> None:
+        self.phrase = phrase
+        self.asked: list[int] = []
+        self.error: EngineError | None = None
+
+    async def of_pictures(
+        self,
+        encoder: EncoderRecord,
+        picture_ids: Sequence[int],
+        *,
+        offline: bool = False,
+        is_kept: bool = True,
+    ) -> FoundStates:
+        if self.error is not None:
+            raise self.error
+        assert not is_kept
+        self.asked += picture_ids
+        patches = grid(0, self.phrase).vectors.astype(np.float16)
+        states = PictureStates(vectors=patches, rows=ROWS, columns=COLUMNS)
+        return FoundStates(states=dict.fromkeys(picture_ids[1:], states), used_model=True)
+
+
+def write_instances(folder: Path, random: np.random.Generator) -> Path:
+    """Four pictures with a dog at the upper left, and vectors for pictures and words."""
+    names = [f"{number}.jpg" for number in range(4)]
+    texts = ["a photo of a dog", "a dog", *random_prompts()["en"][:40]]
+    for name, key, values in (("p", "image", names), ("t", "text", texts)):
+        vectors = random.standard_normal((len(values), DIM)).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.savez(folder / f"{name}.npz", **{key: np.array(values)}, vector=vectors)
+    box = [0, 0, 30, 30]
+    held = {
+        "images": [
+            {"id": number, "file_name": name, "width": 100, "height": 100}
+            for number, name in enumerate(names)
+        ],
+        "categories": [{"id": 1, "name": "dog"}],
+        "annotations": [
+            {"image_id": number, "category_id": 1, "bbox": box, "iscrowd": 0} for number in range(4)
+        ],
+    }
+    path = folder / "instances.json"
+    path.write_text(json.dumps(held))
+    return path
+
+
+async def test_an_evaluation_points_at_the_regions_of_its_data_or_says_why_not(
+    tmp_path: Path,
+) -> None:
+    data = write_instances(tmp_path, np.random.default_rng(5))
+    with np.load(tmp_path / "t.npz") as texts:
+        patches = PlantedPatches(texts["vector"][1])
+    request = EvaluateRequest(
+        data=str(data), scorers=("cosine",), templates=("a photo of a {}",), resamples=50
+    )
+    async with opened(tmp_path) as engine:
+        evaluator = Evaluator(engine.cache, engine.encoders, engine.indexer, patches)
+        (found,) = await evaluated_by(evaluator, request)
+        assert found.pointing is not None
+        assert await evaluator.get(found.id) == found
+        assert len(patches.asked) == 4
+        # The first picture could not be read.
+        assert (found.pointing.phrases, found.pointing.pictures) == (3, 3)
+        assert (found.pointing.hit.value, found.pointing.centre.value) == (1.0, 0.0)
+        assert found.pointing.random.value == pytest.approx(1 / 12)
+        assert found.pointing.kinds == (("dog", 3, 1.0),)
+        lines = dict(records(found))
+        assert lines["pointing"]["hit"] == 1.0
+        assert figures_of(found)["pointing game", "hits"] == 1.0
+        output = RichOutput()
+        write_evaluation(found, output)
+        assert "pointing game: 3 phrases in 3 pictures" in output.content.plain
+        patches.error = ModelMissingError("no model is here", hint="get it")
+        (found,) = await evaluated_by(evaluator, request)
+        assert found.pointing is None
+        assert found.warnings == ("the pointing game is left out: no model is here",)
+
+
+async def evaluated_by(evaluator: Evaluator, request: EvaluateRequest) -> tuple[Evaluation, ...]:
+    await evaluator.run(request, 1, lambda event: None)
+    return evaluator.of_job(1)
