@@ -140,10 +140,10 @@ def write_instances(folder: Path, random: np.random.Generator) -> Path:
     """Four pictures with a dog at the upper left, and vectors for pictures and words."""
     names = [f"{number}.jpg" for number in range(4)]
     texts = ["a photo of a dog", "a dog", *random_prompts()["en"][:40]]
-    for name, key, values in (("p", "image", names), ("t", "text", texts)):
-        vectors = random.standard_normal((len(values), DIM)).astype(np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        np.savez(folder / f"{name}.npz", **{key: np.array(values)}, vector=vectors)
+    vectors = random.standard_normal((4 + len(texts), DIM)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.savez(folder / "p.npz", image=names, vector=vectors[:4])
+    np.savez(folder / "t.npz", text=texts, vector=vectors[4:])
     box = [0, 0, 30, 30]
     held = {
         "images": [
