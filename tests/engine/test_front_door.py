@@ -10,8 +10,8 @@ import engine
 OFFERED = {
     *("Engine", "EngineSettings", "Job"),
     *("SearchRequest", "Filters", "IndexRequest", "ImportRequest", "ExportRequest"),
-    *("GenerateRequest", "Lora", "EvaluateRequest", "TrainRequest"),
-    *("SearchResult", "Receipt", "ResultRow", "Scores"),
+    *("GenerateRequest", "Lora", "EvaluateRequest", "TrainRequest", "WhereRequest"),
+    *("SearchResult", "Receipt", "ResultRow", "Scores", "WhereResult", "WordMap"),
     *("JobEvent", "JobProgress", "JobNote", "JobFinished", "JobFailed", "JobCancelled"),
     *("Route", "JobKind", "JobState"),
     *("T2IError", "CacheError", "EngineError", "RequestError"),
@@ -65,6 +65,7 @@ PUBLIC = {
     *("engine.evaluation.evaluator", "engine.evaluation.plots", "engine.evaluation.results"),
     *("engine.generation.generation", "engine.generation.recipe", "engine.generation.request"),
     *("engine.jobs.codec", "engine.jobs.jobs", "engine.library.repair"),
+    "engine.local.drawing",
     *("engine.models.generator_info", "engine.models.generators"),
     *("engine.models.parameters", "engine.models.schedulers"),
     *("engine.scoring", "engine.scoring.matcher", "engine.scoring.registry"),
