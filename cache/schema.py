@@ -251,7 +251,7 @@ _STATES = (
         encoder_id text not null references encoders (id) on delete cascade,
         text text not null,
         way text not null,
-        spans text not null,
+        spans blob not null,
         used_at real not null,
         vectors blob not null,
         unique (encoder_id, text)

@@ -6,7 +6,6 @@ another way, counts as not there. So they change no revision.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -22,6 +21,8 @@ from cache.sql import listed, many
 States: TypeAlias = NDArray[np.float16]
 """Local states, one a row."""
 
+_SPAN = 8
+"""Bytes of the two ends of a token."""
 KEPT_TEXTS = 4096
 """Texts with states, those used last; ten tokens take a fifth of what a picture's patches take."""
 
@@ -133,10 +134,13 @@ def text_states(
     )
     found = {}
     for text, spans, data in rows:
-        pairs = tuple((int(start), int(end)) for start, end in json.loads(spans))
+        if len(spans) % _SPAN:
+            continue
+        pairs = np.frombuffer(spans, dtype="<i4").reshape(-1, 2)
         vectors = _sound(data, len(pairs), dim)
-        if vectors is not None:
-            found[str(text)] = TextStates(text=text, vectors=vectors, spans=pairs)
+        if vectors is not None and _lie_within(pairs, len(text)):
+            places = tuple((int(start), int(end)) for start, end in pairs)
+            found[str(text)] = TextStates(text=text, vectors=vectors, spans=places)
     return found
 
 
@@ -155,7 +159,7 @@ def put_text_states(
                     encoder_id,
                     each.text,
                     way,
-                    json.dumps(each.spans),
+                    np.array(each.spans, dtype="<i4").tobytes(),
                     when,
                     _bytes(each.vectors, len(each.spans), dim),
                 )
@@ -224,6 +228,12 @@ def _evict(db: Database, limit: int) -> None:
         " where total > ?)",
         [limit],
     )
+
+
+def _lie_within(spans: NDArray[np.int32], length: int) -> bool:
+    """Whether all spans [n, 2] are stretches of a text of that length."""
+    starts, ends = spans[:, 0], spans[:, 1]
+    return bool((starts >= 0).all() and (starts < ends).all() and (ends <= length).all())
 
 
 def _bytes(vectors: States, count: int, dim: int) -> bytes:

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
         IndexRequest,
         SearchRequest,
         TrainRequest,
+        WhereRequest,
     )
-    from engine.results import Receipt, ResultRow, Scores, SearchResult
+    from engine.results import Receipt, ResultRow, Scores, SearchResult, WhereResult, WordMap
     from engine.settings import EngineSettings
     from engine.states import JobKind, JobState, Route
 
@@ -77,6 +78,9 @@ __all__ = [
     "SearchResult",
     "T2IError",
     "TrainRequest",
+    "WhereRequest",
+    "WhereResult",
+    "WordMap",
 ]
 
 _HOMES = {
@@ -108,8 +112,9 @@ _HOMES = {
         "IndexRequest",
         "SearchRequest",
         "TrainRequest",
+        "WhereRequest",
     ),
-    "engine.results": ("Receipt", "ResultRow", "Scores", "SearchResult"),
+    "engine.results": ("Receipt", "ResultRow", "Scores", "SearchResult", "WhereResult", "WordMap"),
     "engine.settings": ("EngineSettings",),
     "engine.states": ("JobKind", "JobState", "Route"),
 }

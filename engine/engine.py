@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.library.repair import RepairPlan
     from engine.local.matcher_pictures import MatcherPictures
     from engine.local.states import LocalStates
+    from engine.local.where import WordFinder
     from engine.models.downloads import Downloads
     from engine.models.encoders import Encoders
     from engine.models.generators import Generators
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
         IndexRequest,
         SearchRequest,
         TrainRequest,
+        WhereRequest,
     )
-    from engine.results import Check, ModelStatus, Receipt, SearchResult
+    from engine.results import Check, ModelStatus, Receipt, SearchResult, WhereResult
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
     from engine.sheets.sheets import Sheets
@@ -83,7 +85,9 @@ class Engine:
         from engine.search.searcher import Searcher
 
         start = self.jobs.start if self._measures_beside else None
-        return Searcher(self.cache, self.encoders, self.settings, self.collection, start)
+        return Searcher(
+            self.cache, self.encoders, self.settings, self.collection, start, self.local_states
+        )
 
     @cached_property
     def history(self) -> History:
@@ -107,6 +111,19 @@ class Engine:
 
         embedder = TextEmbedder(self.cache, self.encoders)
         return LocalStates(self.cache, self.encoders, embedder, self.settings)
+
+    @cached_property
+    def words(self) -> WordFinder:
+        """Where in pictures words are."""
+        from engine.local.where import WordFinder
+        from engine.search.pictures import QueryPictures
+        from engine.search.text_embedder import TextEmbedder
+
+        embedder = TextEmbedder(self.cache, self.encoders)
+        pictures = QueryPictures(self.cache, self.encoders, embedder, self.settings)
+        return WordFinder(
+            self.cache, self.encoders, embedder, pictures, self.local_states, self.collection
+        )
 
     @cached_property
     def matcher_pictures(self) -> MatcherPictures:
@@ -211,7 +228,7 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
         await self.jobs.aclose()
-        for name in ("searcher", "indexer", "generators", "encoders"):
+        for name in ("searcher", "indexer", "local_states", "generators", "encoders"):
             if (opened := vars(self).get(name)) is not None:
                 await opened.aclose()
         await self.cache.aclose()
@@ -232,6 +249,10 @@ class Engine:
     async def search(self, request: SearchRequest) -> SearchResult:
         """Answer a query and keep the receipt."""
         return await self.searcher.search(request)
+
+    async def where(self, request: WhereRequest) -> WhereResult:
+        """Find the words of a description in a picture."""
+        return await self.words.find(request)
 
     def index(self, request: IndexRequest) -> Job:
         """Start to index folders in the background."""

@@ -42,6 +42,20 @@ class SearchRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WhereRequest:
+    """Where in a picture the words of a description are."""
+
+    picture: str
+    """A path, in the library or not, or `sha256:` and the digits of a picture's content."""
+    text: str
+    """What is "quoted" in it stays together."""
+    encoder_id: str | None = None
+    """Id, hub id or folder; None takes one that has seen the picture and reads the text."""
+    offline: bool = False
+    """Never start a model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TagRequest:
     """Find out which words are true of pictures."""
 

@@ -16,12 +16,15 @@ from cache.jobs import JobRecord as JobRecord
 from cache.library import LibraryCounts as LibraryCounts
 from cache.matchers import MatcherRecord as MatcherRecord
 from cache.sheets import SheetRecord as SheetRecord
+from cache.states import StatesUsage as StatesUsage
 from engine.states import CheckState, ModelKind, Route, ZeroState
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IdArray: TypeAlias = NDArray[np.int64]
 
 HISTOGRAM_BINS = 64
+WORD_THRESHOLD = 0.5
+"""The strength from which on a word is somewhere in a picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,10 @@ class ResultRow:
     synthetic: bool
     missing: bool = False
     """The last scan did not find its file any more."""
+    others: dict[str, float] = field(default_factory=dict)
+    """What further scorers gave it, by name."""
+    placed: dict[str, float] = field(default_factory=dict)
+    """The same as probabilities, of those that were placed as `match` is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +138,9 @@ class Scores:
     match_logit: FloatArray
     """The logit of `match`: orders pictures whose probabilities round to the same number."""
     others: Mapping[str, FloatArray] = field(default_factory=dict)
-    """What further scorers give, by name."""
+    """What further scorers give, by name; -inf for pictures that they did not look at."""
+    placed: Mapping[str, FloatArray] = field(default_factory=dict)
+    """The same as probabilities, of those that are placed as `match` is."""
     chance: Chance | None = None
     """What texts reach that are not in the library; None if not measured."""
     zero: ZeroState | None = None
@@ -158,6 +167,60 @@ class SearchResult:
     seconds: float
     warnings: tuple[SearchWarning, ...] = ()
     scores: Scores | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WordMap:
+    """Where a word of a description is in a picture."""
+
+    word: str
+    phrase: str
+    """With the stop words by it: what was looked for."""
+    start: int
+    """Where the phrase stands in the description."""
+    end: int
+    strengths: FloatArray
+    """Of each patch, [rows, columns], 0 to 1: how surely it is no chance that the patch is like
+    the word; 0.5 is what one absent word in twenty reaches somewhere in this picture."""
+    evidence: FloatArray
+    """The same as standard deviations above what background words reach, without bounds."""
+
+    @property
+    def strength(self) -> float:
+        """That of the patch it is strongest at."""
+        return float(self.strengths.max())
+
+    @property
+    def peak(self) -> tuple[int, int]:
+        """Row and column of that patch."""
+        row, column = divmod(int(self.evidence.argmax()), self.evidence.shape[1])
+        return row, column
+
+    @property
+    def is_there(self) -> bool:
+        """The word is somewhere in the picture: it is stronger than absent words are by chance."""
+        return self.strength >= WORD_THRESHOLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WhereResult:
+    """Where in a picture the words of a description are."""
+
+    picture: str
+    """As a query names it: a path, or its content."""
+    picture_id: int | None
+    """None for a file that is not in the library."""
+    text: str
+    encoder: str
+    words: tuple[WordMap, ...]
+    """In the order of the description."""
+    seen: tuple[float, float, float, float]
+    """The part of the picture that the maps cover, which the encoder saw: left, top, right and
+    bottom as shares of its width and height."""
+    cached: bool
+    """No model took part."""
+    seconds: float
+    warnings: tuple[SearchWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

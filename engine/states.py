@@ -72,6 +72,8 @@ class ScorerKind(StrEnum):
     MATCH = "match"
     """The probability that a picture answers: by the matcher in force, else label-free."""
     LABEL_FREE = "label-free"
+    MAXSIM = "maxsim"
+    """Late interaction: the words of a text against the patches of a picture."""
     FUSION = "fusion"
     SHIPPED = "shipped"
     """The matcher that ships, in a report beside another for its encoder."""

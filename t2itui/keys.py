@@ -263,7 +263,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("raise", "right_square_bracket", "threshold(1)", "Raise threshold", "Threshold up by 0.01", display="]", group="Threshold"),
         Key("lower_much", "left_curly_bracket", "threshold(-10)", "Lower threshold much", "Threshold down by 0.10", HIDDEN, display="{"),
         Key("raise_much", "right_curly_bracket", "threshold(10)", "Raise threshold much", "Threshold up by 0.10", HIDDEN, display="}"),
-        Key("scorer", "s", "scorer", "Scorer", "Rank by the other scorer: match, cosine"),
+        Key("scorer", "s", "scorer", "Scorer", "Rank by the next scorer: match, cosine, maxsim (words against patches)"),
         Key("hide", "h", "hide", "Hide", "Hide what is below, or only dim it"),
         Key("like", "m", "like", "Like", "More like this: rank by likeness to it"),
         Key("compare", "c", "compare", "Compare", "Compare this picture, or the marked ones, with descriptions", HIDDEN),

@@ -75,7 +75,7 @@ class AppSettings:
     threshold: float = DEFAULT_THRESHOLD
     """The probability at which `match` counts as an answer."""
     scorer: str = DEFAULT_SCORER
-    """What ranks results: match or cosine."""
+    """What ranks results: match, cosine or maxsim."""
     graphics: str = "auto"
     """auto, kitty, sixel, halfcell or text."""
     hide_below: bool = False

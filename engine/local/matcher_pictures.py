@@ -6,6 +6,7 @@ A picture without one, as it is new or its file is gone, is seen by its embeddin
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 
@@ -49,15 +50,13 @@ class MatcherPictures:
             return
         left = await self._cache.read(pictures_without, record.id, encoder_id)
         progress = ProgressReporter(job_id, report)
-        blind = 0
+        blind, why = len(left), ""
         try:
             for start in range(0, len(left), AT_ONCE):
                 some = left[start : start + AT_ONCE]
-                blind += await self._see(matcher, record.id, encoder, some, progress)
+                blind -= await self._see(matcher, record.id, encoder, some, progress)
         except T2IError as error:
-            blind, why = len(left), f": {error.message}"
-        else:
-            why = ""
+            why = f": {error.message}"
         if blind:
             said = f"{blind:,} pictures are scored by their embeddings, without patches{why}"
             report(JobNote(job_id=job_id, message=said))
@@ -70,7 +69,7 @@ class MatcherPictures:
         picture_ids: Sequence[int],
         progress: ProgressReporter,
     ) -> int:
-        """See some pictures; returns how many have no patches to look at."""
+        """See some pictures; returns how many have patches to look at."""
         on_progress = partial(progress.report, STAGE, unit=Unit.PICTURES)
         found = await self._states.of_pictures(
             encoder, picture_ids, on_progress=on_progress, is_kept=False
@@ -80,10 +79,10 @@ class MatcherPictures:
         if there:
             columns = np.ascontiguousarray(np.stack([vectors[each] for each in there]).T)
             states = np.stack([found.states[each].vectors for each in there])
-            seen = matcher.head.see(columns, states)
+            seen = await asyncio.to_thread(matcher.head.see, columns, states)
             new = dict(zip(there, seen.T, strict=True))
             await self._cache.write(put_matcher_pictures, matcher_id, new)
-        return len(picture_ids) - len(there)
+        return len(there)
 
 
 async def own_pictures(
@@ -102,7 +101,7 @@ async def own_pictures(
     known, vectors = np.zeros(0, np.int64), np.zeros((0, matcher.dim), np.float32)
     if matcher_id is not None:
         known, vectors = await cache.read(matcher_pictures, matcher_id, matcher.dim)
-    return _joined(matcher, picture_ids, columns, known, vectors)
+    return await asyncio.to_thread(_joined, matcher, picture_ids, columns, known, vectors)
 
 
 def _joined(

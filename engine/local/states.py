@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -37,7 +37,6 @@ from cache.states import (
     touch_picture_states,
     touch_text_states,
 )
-from cache.states import StatesUsage as StatesUsage
 from cache.store import Cache
 from engine.errors import EngineError, ModelMissingError, OfflineError, PictureError
 from engine.library.decoders import (
@@ -49,6 +48,7 @@ from engine.library.decoders import (
 )
 from engine.models.encoder_info import EncoderInfo
 from engine.models.encoders import Encoders, PatchStates
+from engine.results import StatesUsage
 from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 
@@ -71,6 +71,16 @@ class FoundStates:
     """Why there are none of a picture, for people."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FileStates:
+    """The states of a file that is not in the library, and the picture in it."""
+
+    states: PictureStates
+    width: int
+    height: int
+    thumbnail: bytes
+
+
 class LocalStates:
     """Hands out local states; starts a model only for what the cache lacks."""
 
@@ -81,6 +91,15 @@ class LocalStates:
         self._encoders = encoders
         self._embedder = embedder
         self._settings = settings
+        self._reader: tuple[str, DecoderProcess] | None = None
+        """Reads single pictures for an encoder: a process takes longer to start than to read."""
+        self.progress: tuple[int, int] | None = None
+        """How many of how many pictures are looked at, while somebody waits for many."""
+
+    async def aclose(self) -> None:
+        """End the process that reads pictures."""
+        if self._reader is not None:
+            await self._reader[1].aclose()
 
     async def of_pictures(
         self,
@@ -113,14 +132,23 @@ class LocalStates:
             )
         source = await self._embedder.check(encoder)
         info = await self._encoders.describe(source)
-        fresh, failed = await self._compute(
-            info, missing, len(picture_ids), on_progress, is_kept=is_kept
-        )
+
+        def report(done: int, of: int) -> None:
+            self.progress = done, of
+            if on_progress is not None:
+                on_progress(done, of)
+
+        try:
+            fresh, failed = await self._compute(
+                info, missing, len(picture_ids), report, is_kept=is_kept
+            )
+        finally:
+            self.progress = None
         return FoundStates(states={**known, **fresh}, used_model=True, failed=failed)
 
     async def of_file(
         self, encoder: EncoderRecord, path: str, *, offline: bool = False
-    ) -> PictureStates:
+    ) -> FileStates:
         """The states of a file that is not in the library; they are not kept.
 
         Raises OfflineError, PictureError, and what a model raises.
@@ -131,10 +159,17 @@ class LocalStates:
                 hint="Ask without --offline, or index the picture.",
             )
         info = await self._encoders.describe(await self._embedder.check(encoder))
-        async with open_decoders(self._decoders(info, 1)) as decoders:
-            pixels = await _pixels(decoders[0], path)
-        found = await self._encoders.patch_states(info.source, pixels[None])
-        return next(_kept(found))
+        async with self._open_decoders(info, 1) as decoders:
+            content = await read_picture(decoders[0], path)
+        if content.pixels is None or content.new is None:
+            raise PictureError(f"{path} could not be decoded")
+        found = await self._encoders.patch_states(info.source, content.pixels[None])
+        return FileStates(
+            states=next(_kept(found)),
+            width=content.new.width,
+            height=content.new.height,
+            thumbnail=content.new.thumbnail,
+        )
 
     async def of_texts(
         self, encoder: EncoderRecord, texts: Sequence[str], *, offline: bool = False
@@ -183,7 +218,7 @@ class LocalStates:
         info: EncoderInfo,
         picture_ids: Sequence[int],
         total: int,
-        on_progress: OnProgress | None,
+        report: OnProgress,
         *,
         is_kept: bool,
     ) -> tuple[dict[int, PictureStates], dict[int, str]]:
@@ -192,11 +227,9 @@ class LocalStates:
         }
         made: dict[int, PictureStates] = {}
         failed: dict[int, str] = {}
-        count = min(decoder_count(self._settings.decoders), len(picture_ids))
-        async with open_decoders(self._decoders(info, count)) as decoders:
+        async with self._open_decoders(info, len(picture_ids)) as decoders:
             for start in range(0, len(picture_ids), BATCH):
-                if on_progress is not None:
-                    on_progress(total - len(picture_ids) + start, total)
+                report(total - len(picture_ids) + start, total)
                 batch = picture_ids[start : start + BATCH]
                 read = await _read_batch(decoders, batch, shown)
                 failed |= {at: each for at, each in read.items() if isinstance(each, str)}
@@ -210,8 +243,7 @@ class LocalStates:
                 made |= fresh
                 if is_kept:
                     await self._store(info, fresh)
-        if on_progress is not None:
-            on_progress(total, total)
+        report(total, total)
         return made, failed
 
     async def _store(self, info: EncoderInfo, states: Mapping[int, PictureStates]) -> None:
@@ -227,15 +259,27 @@ class LocalStates:
                 limit=limit,
             )
 
-    def _decoders(self, info: EncoderInfo, count: int) -> DecoderSettings:
-        return DecoderSettings(
-            count=count,
+    @asynccontextmanager
+    async def _open_decoders(
+        self, info: EncoderInfo, pictures: int
+    ) -> AsyncIterator[Sequence[DecoderProcess]]:
+        """Processes to read so many pictures with."""
+        settings = DecoderSettings(
+            count=min(decoder_count(self._settings.decoders), pictures),
             log=self._settings.home / "logs" / "decoder-states.log",
             spec=info.spec,
             max_pixels=self._settings.max_pixels,
             thumbnail_side=self._settings.thumbnail_side,
             known=np.empty(0, np.int64),
         )
+        if pictures > BATCH:
+            async with open_decoders(settings) as decoders:
+                yield decoders
+            return
+        if self._reader is None or self._reader[0] != info.id:
+            await self.aclose()
+            self._reader = info.id, DecoderProcess(settings)
+        yield [self._reader[1]]
 
 
 def _kept(found: PatchStates) -> Iterator[PictureStates]:
@@ -272,18 +316,11 @@ async def _pixels_of(decoder: DecoderProcess, shown: ShownPicture | None) -> NDA
         raise PictureError("that picture is no longer in the library")
     if shown.file is None or shown.picture.sha256 is None:
         raise PictureError("that picture is known by its name only: there is no file to look at")
-    return await _pixels(decoder, shown.file.path, sha256=shown.picture.sha256)
-
-
-async def _pixels(
-    decoder: DecoderProcess, path: str, *, sha256: str | None = None
-) -> NDArray[np.uint8]:
-    """What the encoder is to see of a file, [height, width, 3]. Raises PictureError."""
-    content = await read_picture(decoder, path)
-    assert content.pixels is not None
-    if sha256 not in (None, content.sha256):
+    content = await read_picture(decoder, shown.file.path)
+    if content.pixels is None or content.sha256 != shown.picture.sha256:
         raise PictureError(
-            f"{path} holds another picture by now", hint="Index its folder again: t2itui index DIR"
+            f"{shown.file.path} holds another picture by now",
+            hint="Index its folder again: t2itui index DIR",
         )
     return content.pixels
 

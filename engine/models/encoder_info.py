@@ -18,6 +18,7 @@ from engine.files import recall, remember
 from engine.models import paths
 from engine.models.families import family_of, languages_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
+from engine.models.local_head import PairOdds, local_head_id, read_pair_odds
 from engine.models.paths import read_json
 from engine.untrusted import arrays
 
@@ -50,6 +51,8 @@ class EncoderInfo:
     """How it wants its pictures."""
     local_way: str
     """How its patches and tokens come into the joint space: states of two ways never mix."""
+    pair_odds: PairOdds | None = None
+    """How a cosine of a word and a patch is read, where its local head was taught that."""
 
     @property
     def record(self) -> EncoderRecord:
@@ -81,7 +84,8 @@ def read_encoder_info(source: str, identity: str) -> EncoderInfo:
         logit_scale=_logit_scale(folder),
         languages=languages_of(config, family),
         spec=read_input_spec(folder),
-        local_way=family.patches,
+        local_way=local_head_id(folder) or family.patches,
+        pair_odds=read_pair_odds(folder),
     )
 
 

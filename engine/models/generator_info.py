@@ -229,7 +229,10 @@ def _info_in(source: str, path: Path, config: Path, memory: Path) -> GeneratorIn
         has_safety_checker=paths.CHECKER in parts,
         takes_loras=found.kind.has_lora,
         starts_from_pictures=bool(found.kind.image_to_image),
-        inpaints=bool(found.kind.inpainting),
+        # A diffusion's surroundings can be kept from outside of any pipeline that starts from one.
+        inpaints=bool(
+            found.kind.inpainting or (found.kind.image_to_image and found.prediction != FLOW)
+        ),
         config=config,
         parts=parts,
         vocabulary=None if is_file else read_vocabulary(path),

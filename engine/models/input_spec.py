@@ -77,6 +77,19 @@ def prepare(image: Image.Image, spec: InputSpec) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
+def seen_part(spec: InputSpec, width: int, height: int) -> tuple[float, float, float, float]:
+    """The part of a picture of that size that enters the tower: left, top, right and bottom.
+
+    They are shares of its width and height.
+    """
+    if spec.mode == SQUASH or not width or not height:
+        return 0.0, 0.0, 1.0, 1.0
+    wide, high = _scaled((width, height), spec.shortest_edge)
+    left, top = max(wide - spec.width, 0) // 2, max(high - spec.height, 0) // 2
+    right, bottom = min(left + spec.width, wide), min(top + spec.height, high)
+    return left / wide, top / high, right / wide, bottom / high
+
+
 def _scaled(size: tuple[int, int], shortest: int) -> tuple[int, int]:
     width, height = size
     long = int(shortest * max(size) / min(size))

@@ -85,7 +85,8 @@ class LocalGlobal:
     @classmethod
     def of(cls, arrays: Mapping[str, FloatArray]) -> LocalGlobal:
         """Raises KeyError for weights that lack, ValueError for shapes that do not fit."""
-        count = sum(name.endswith(".query") for name in arrays)
+        # By any of its weights: a layer that lacks one is damaged, and not left out.
+        count = len({name.partition(".")[0] for name in arrays if name.startswith("graph")})
         picture = Branch.of(arrays, "picture", read=2)
         made = cls(
             space=LearnedSpace.of(arrays, picture),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import HISTOGRAM_BINS, Chance, FloatArray, IdArray, Scores
+from engine.scoring.registry import SCORERS
 from engine.states import Route, ScorerKind
 
 FUSION_CONSTANT = 60
@@ -91,15 +92,25 @@ def scorers_of(scores: Scores) -> tuple[str, ...]:
     return (*ALWAYS_SCORED, *scores.others)
 
 
+BELOW = np.float32(4)
+"""More than any two cosines, or means of cosines, can lie apart."""
+
+
 def ranked_values(scores: Scores, scorer: str) -> FloatArray:
-    """What `scorer` sorts by: cosines, or logits. Raises ValueError where it scored nothing."""
+    """What `scorer` sorts by: cosines, or logits. Raises ValueError where it scored nothing.
+
+    What a scorer that looks at the best alone has not scored comes below, in the order of cosines.
+    """
     if scorer == ScorerKind.COSINE:
         return scores.cosine
     if scorer == ScorerKind.MATCH:
         return scores.match_logit
     if scorer not in scores.others:
         raise ValueError(f"no scorer is called {scorer!r}")
-    return scores.others[scorer]
+    values = scores.others[scorer]
+    if scorer in SCORERS and SCORERS[scorer].needs_states:
+        return np.where(np.isfinite(values), values, scores.cosine - BELOW)
+    return values
 
 
 def order(scores: Scores, scorer: str) -> IdArray:

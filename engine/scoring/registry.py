@@ -64,6 +64,9 @@ class Scorer:
     """The logistic function of its scores is a probability, once they are placed in a library."""
     needs_background: bool = False
     """It weighs texts against background prompts, or places them by these."""
+    needs_states: bool = False
+    """It compares local states, and so only the best pictures by cosine, once it is asked for
+    (engine/scoring/late_interaction.py); the others are ranked below them by cosine."""
     ranks_searches: bool = False
     is_evaluated: bool = False
     """People may ask for its figures."""
@@ -135,6 +138,8 @@ SCORERS = MappingProxyType(
                 needs_background=True,
                 is_evaluated=True,
             ),
+            # The states of patches are no part of embeddings, which are what is evaluated.
+            Scorer(name=ScorerKind.MAXSIM, needs_states=True, ranks_searches=True),
             Scorer(
                 name=ScorerKind.FUSION,
                 fuses=(ScorerKind.COSINE, ScorerKind.MATCH),
@@ -164,6 +169,11 @@ def search_scorers() -> tuple[str, ...]:
     """The names of what can rank a search, the default first."""
     names = [name for name, scorer in SCORERS.items() if scorer.ranks_searches]
     return tuple(sorted(names, key=lambda name: name != DEFAULT_SCORER))
+
+
+def scored_at_once() -> tuple[str, ...]:
+    """The names of what scores every picture of every search."""
+    return tuple(name for name in search_scorers() if not SCORERS[name].needs_states)
 
 
 def scorer_after(name: str) -> str:

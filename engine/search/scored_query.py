@@ -31,8 +31,9 @@ from engine.scoring.match import (
 )
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import make_scores
-from engine.scoring.registry import find_scorer, search_scorers
+from engine.scoring.registry import find_scorer, scored_at_once
 from engine.search import warnings
+from engine.search.late_scoring import LateScores, LateScoring
 from engine.search.pictures import QueryPictures
 from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey, canonical, filters_as_json
 from engine.search.resolve import QueryResolver, ResolvedQuery
@@ -100,9 +101,12 @@ class QueryScoring:
         pictures: QueryPictures,
         resolver: QueryResolver,
         start: StartJob | None = None,
+        late: LateScoring | None = None,
     ) -> None:
-        """With `start` what is not known of the library is measured beside the queries."""
+        """With `start` what is not known of the library is measured beside the queries; without
+        `late` nothing is scored by local states."""
         self._cache = cache
+        self._late = late
         self._embedder = embedder
         self._pictures = pictures
         self._resolver = resolver
@@ -136,15 +140,17 @@ class QueryScoring:
         else:
             scores = _scores(embedded, rows)
         context, snapshot = embedded.context, query.snapshot
+        scores, late = await self._with_late(query, embedded, scores)
         return ScoredQuery(
             scores=scores,
             key=replace(query.key, match=_match_of_key(query, embedded), revision=matrix.revision),
             matcher=context.shown_name(shipped=snapshot.shipped_matcher, kind=_kind(query)),
             zero=embedded.zero,
-            used_model=used_model or embedded.used_model,
+            used_model=used_model or embedded.used_model or (late is not None and late.used_model),
             warnings=(
                 *warnings.of_languages(query.texts, query.encoder),
                 *cut,
+                *(late.warnings if late is not None else ()),
                 *warnings.of_coverage(
                     query.encoder, snapshot.embedded[query.encoder.id], snapshot.pictures
                 ),
@@ -155,6 +161,21 @@ class QueryScoring:
                 ),
             ),
         )
+
+    async def _with_late(
+        self, query: ResolvedQuery, embedded: _Embedded, scores: Scores
+    ) -> tuple[Scores, LateScores | None]:
+        """With what late interaction says of the best pictures, where that is to rank them."""
+        name = query.request.scorer
+        if self._late is None or not find_scorer(name).needs_states or not len(scores.picture_ids):
+            return scores, None
+        background = embedded.context.background()
+        among = background.surroundings(embedded.vector[None])
+        late = await self._late.score(query, scores, background, among)
+        placed = {} if late.placed is None else {name: late.placed}
+        for array in (late.scores, *placed.values()):
+            array.flags.writeable = False
+        return replace(scores, others={**scores.others, name: late.scores}, placed=placed), late
 
     async def uncalibrated(
         self, query: ResolvedQuery, picture_ids: IdArray
@@ -315,7 +336,7 @@ def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:
     context = embedded.context
     matrix, cosine = context.matrix, embedded.vector @ context.matrix.columns
     found = {}
-    for name in search_scorers():
+    for name in scored_at_once():
         logits = find_scorer(name).logits
         assert logits is not None, f"{name} ranks searches and scores nothing"
         found[name] = logits(context, embedded.vector, cosine, "")

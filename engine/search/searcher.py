@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,13 +22,23 @@ from engine.errors import RequestError, T2IError
 from engine.events import Report
 from engine.jobs.progress import ProgressReporter
 from engine.library.collections import BuiltInCollection
+from engine.local.states import LocalStates
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
-from engine.results import IdArray, Receipt, ResultRow, Scores, SearchResult, SearchWarning
+from engine.results import (
+    FloatArray,
+    IdArray,
+    Receipt,
+    ResultRow,
+    Scores,
+    SearchResult,
+    SearchWarning,
+)
 from engine.scoring import ranking
 from engine.scoring.registry import check_scorer, search_scorers
 from engine.search import warnings
 from engine.search.labels import RelevanceLabels
+from engine.search.late_scoring import LateScoring
 from engine.search.pictures import QueryPictures, absolute, name_of_file
 from engine.search.prompt_scores import PromptScorer
 from engine.search.query import BY_CONTENT, quote
@@ -70,14 +81,19 @@ class Searcher:
         settings: EngineSettings,
         collection: BuiltInCollection | None = None,
         start: StartJob | None = None,
+        states: LocalStates | None = None,
     ) -> None:
-        """With `start` what is not known of the library is measured beside the queries."""
+        """With `start` what is not known of the library is measured beside the queries; without
+        `states` nothing can be ranked by them."""
         self._cache = cache
         self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
         self._pictures = QueryPictures(cache, encoders, self._embedder, settings)
         self._resolver = QueryResolver(cache, self._pictures, settings, collection)
-        self._scoring = QueryScoring(cache, self._embedder, self._pictures, self._resolver, start)
+        late = None if states is None else LateScoring(cache, states)
+        self._scoring = QueryScoring(
+            cache, self._embedder, self._pictures, self._resolver, start, late
+        )
         self.prompt_scorer = PromptScorer(cache, self._embedder, self._resolver, self._scoring)
         """Scores pictures against texts, without a receipt."""
         self.labels = RelevanceLabels(
@@ -344,7 +360,15 @@ def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> R
         match=float(scores.match[index]),
         synthetic=bool(picture and picture.synthetic),
         missing=bool(shown and shown.file and shown.file.is_gone),
+        others=_finite(scores.others, index),
+        placed=_finite(scores.placed, index),
     )
+
+
+def _finite(values: Mapping[str, FloatArray], index: int) -> dict[str, float]:
+    """What scorers gave a picture, of those that looked at it."""
+    found = {name: float(each[index]) for name, each in values.items()}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def _result(

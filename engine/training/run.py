@@ -178,7 +178,7 @@ class TrainingRun:
             matrix=EmbeddingMatrix.of(part.pictures),
             logit_scale=part.encoder.logit_scale,
             matcher=matcher,
-            own_pictures=_own_pictures(matcher, part),
+            own_pictures=await asyncio.to_thread(_own_pictures, matcher, part),
             backgrounds=await text_backgrounds(self._embedder, part.encoder, offline=offline),
         )
 

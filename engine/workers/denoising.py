@@ -19,7 +19,7 @@ from engine.models.pipeline_classes import pipeline_class
 from engine.states import OutputCheck
 from engine.workers.device import Choice, free_cache, is_out_of_memory
 from engine.workers.editing import Edit, read_edit, start_picture
-from engine.workers.invocation import Invocation
+from engine.workers.invocation import Invocation, network_of
 from engine.workers.loras import Loras
 from engine.workers.pipelines import Pipeline, PipelineSource, make_interruptible, with_same_parts
 from engine.workers.previews import Previewer
@@ -30,10 +30,12 @@ from engine.workers.savings import (
     autoencoder_of,
     smaller,
 )
-from engine.workers.stepping import Steps, StepWatcher, make_scheduler
+from engine.workers.stepping import KeptSurroundings, Steps, StepWatcher, make_scheduler
 from engine.workers.text_memory import TextMemory
 
 _BLACK_LEVEL = 3
+_USUAL_LATENTS = 4
+"""Channels, of Stable Diffusion's latents."""
 _HINT = "Paint a smaller picture, close other programs, or take a smaller model."
 
 
@@ -165,18 +167,21 @@ class Denoiser:
     ) -> torch.Tensor:
         """Return the latents as the autoencoder takes them."""
         asked = draft.parameters
-        pipe, image, mask = self.pipe, None, None
+        pipe, image, mask, surroundings = self.pipe, None, None, None
         if asked.is_inpainting:
-            pipe = self._paired("inpainting")
             draft.edit = draft.edit or read_edit(asked)
             image, mask = draft.edit.inputs(asked.width, asked.height)
+            if self._has_inpainting():
+                pipe = self._paired("inpainting")
+            else:
+                pipe, surroundings = self._paired("image_to_image"), KeptSurroundings(mask)
         elif asked.start_picture is not None:
             pipe = self._paired("image_to_image")
             image = start_picture(asked.start_picture, asked.width, asked.height)
         pipe.scheduler = make_scheduler(asked.scheduler, self._scheduler)
         if previewer is not None:
             previewer.begin(asked.width, asked.height)
-        Steps(pipe, watcher, previewer)
+        Steps(pipe, watcher, previewer, surroundings)
         # Noise from the CPU's generator is the same on every device.
         noise = torch.Generator().manual_seed(draft.seed)
         fields = Invocation(pipe).fields(asked, noise, image, mask)
@@ -251,6 +256,12 @@ class Denoiser:
         if len(read.input_ids) <= limit:
             return ""
         return text[read.offset_mapping[limit - 1][0] :].strip()
+
+    def _has_inpainting(self) -> bool:
+        """Whether diffusers' inpainting pipeline takes the network: of UNets those of the usual."""
+        kind, network = pipeline_class(type(self.pipe).__name__), network_of(self.pipe)
+        is_usual = hasattr(self.pipe, "transformer") or network.config.in_channels == _USUAL_LATENTS
+        return kind is not None and bool(kind.inpainting) and is_usual
 
     def _paired(self, task: str) -> Pipeline:
         """The pipeline that diffusers pairs with this one for a task, with the same parts."""

@@ -18,12 +18,19 @@ from transformers.utils import logging
 from engine.errors import EngineError, ModelUnusableError, OutOfMemoryError
 from engine.models.families import Family, family_of, width_of
 from engine.models.input_spec import InputSpec, read_input_spec
+from engine.models.local_head import LocalHead, read_local_head
 from engine.models.paths import read_json
 from engine.results import FloatArray
 from engine.states import Device, NumberFormat
 from engine.uncollected import uncollected
 from engine.workers.device import DTYPES, Choice, free_cache, is_out_of_memory
-from engine.workers.local_states import Model, patch_grid, patch_states, token_states
+from engine.workers.local_states import (
+    Model,
+    local_widths,
+    patch_grid,
+    patch_states,
+    token_states,
+)
 
 Items = TypeVar("Items", bound=Sequence[object] | np.ndarray)
 
@@ -228,9 +235,11 @@ class EncoderModel:
         spec: InputSpec,
         choice: Choice,
         dim: int,
+        head: LocalHead | None = None,
     ) -> None:
         self._model = model
         self._family = family
+        self._head = head
         self._text_input = text_input
         self._spec = spec
         self._pictures = ShrinkingBatches(_PICTURES[Device(choice.device)], choice.device)
@@ -307,7 +316,7 @@ class EncoderModel:
     @torch.inference_mode()
     def _id_states(self, ids: list[list[int]], longest: int) -> FloatArray:
         """States [n, longest, dim]; 0 beyond the longest of these texts."""
-        found = _unit(token_states(self._model, self._family, self._padded(ids)))
+        found = _unit(token_states(self._model, self._family, self._head, self._padded(ids)))
         states = np.zeros((len(ids), longest, self.dim), np.float32)
         length = min(found.shape[1], longest)
         states[:, :length] = found[:, :length]
@@ -319,7 +328,8 @@ class EncoderModel:
 
     @torch.inference_mode()
     def _picture_states(self, pixels: NDArray[np.uint8]) -> FloatArray:
-        return _unit(patch_states(self._model, self._family, self._normalised(pixels)))
+        values = self._normalised(pixels)
+        return _unit(patch_states(self._model, self._family, self._head, values))
 
     def _padded(self, ids: list[list[int]]) -> dict[str, torch.Tensor]:
         return {k: v.to(self.choice.device) for k, v in self._text_input.pad(ids).items()}
@@ -345,9 +355,9 @@ def load_encoder(folder: Path, choice: Choice, report: Callable[[str], None]) ->
     limit = int(model.config.text_config.max_position_embeddings)
     text_input = TextInput(folder, family, limit)
     first = Choice(device=choice.device, dtype=choice.dtype, name=choice.name)
-    encoder = EncoderModel(
-        model, family, text_input, read_input_spec(folder), first, width_of(config, family)
-    )
+    dim = width_of(config, family)
+    head = read_local_head(folder, dim=dim, widths=local_widths(model))
+    encoder = EncoderModel(model, family, text_input, read_input_spec(folder), first, dim, head)
     if choice.dtype != NumberFormat.FP32:
         report(f"checking {choice.dtype}")
         encoder.shorten(choice.dtype)

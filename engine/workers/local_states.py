@@ -20,14 +20,22 @@ token, have a cosine. The way there is that of the encoder's family (`Family.pat
 
 Tokens take the way of the pooled token: the last norm and the text projection (as FILIP does: Yao
 et al., "FILIP: Fine-grained Interactive Language-Image Pre-Training", 2021).
+
+An encoder whose folder holds a local head (`engine/models/local_head.py`) takes neither: patches
+and tokens go through linear maps that were trained for it, over the states of its last layers, each
+normalised, while the encoder stayed as it was (PACL: Mukhoti et al., "Open Vocabulary Semantic
+Segmentation with Patch Aligned Contrastive Learning", 2023).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engine.models.families import Family
+from engine.models.local_head import LinearMap, LocalHead
 from engine.states import PatchWay
 
 Model: TypeAlias = Any
@@ -41,19 +49,53 @@ def patch_grid(model: Model) -> tuple[int, int]:
     return size[0] // patch[0], size[1] // patch[1]
 
 
-def patch_states(model: Model, family: Family, pixels: Tensor) -> Tensor:
+def local_widths(model: Model) -> tuple[int, int]:
+    """Numbers in a state of the vision tower and in one of the text tower."""
+    return int(model.config.vision_config.hidden_size), int(model.config.text_config.hidden_size)
+
+
+def patch_states(model: Model, family: Family, head: LocalHead | None, pixels: Tensor) -> Tensor:
     """States [n, rows * columns, dim] of normalised pixels [n, 3, height, width], row by row.
 
     They are in the shared space, and of any length.
     """
-    return _WAYS[family.patches](model, pixels)
+    if head is None:
+        return by_way(model, family.patches, pixels)
+    rows, columns = patch_grid(model)
+    layers = model.vision_model(pixel_values=pixels, output_hidden_states=True).hidden_states
+    return _mapped(head.patches, [states[:, -rows * columns :] for states in layers])
 
 
-def token_states(model: Model, family: Family, inputs: Mapping[str, Tensor]) -> Tensor:
+def by_way(model: Model, way: PatchWay, pixels: Tensor) -> Tensor:
+    """The same by a way that need not be that of the model's family."""
+    return _WAYS[way](model, pixels)
+
+
+def token_states(
+    model: Model, family: Family, head: LocalHead | None, inputs: Mapping[str, Tensor]
+) -> Tensor:
     """States [n, length, dim] of padded texts, in the shared space and of any length."""
+    if head is not None:
+        layers = model.text_model(**inputs, output_hidden_states=True).hidden_states
+        return _mapped(head.tokens, layers)
     states = model.get_text_features(**inputs).last_hidden_state
     projected: Tensor = model.get_submodule(family.token_projection)(states)
     return projected
+
+
+def _mapped(part: LinearMap, layers: Sequence[Tensor]) -> Tensor:
+    """Take the states [n, length, width] of the last layers through a linear map."""
+    inputs = joined_layers(layers, part.weight.shape[1] // layers[-1].shape[-1])
+    weight, bias = (torch.from_numpy(each).to(inputs) for each in (part.weight, part.bias))
+    return functional.linear(inputs, weight, bias)
+
+
+def joined_layers(layers: Sequence[Tensor], count: int) -> Tensor:
+    """What a local head maps: the normalised states of the last `count` layers, side by side."""
+    width = layers[-1].shape[-1]
+    return torch.cat(
+        [functional.layer_norm(states, (width,)) for states in layers[-count:]], dim=-1
+    )
 
 
 def _pair(side: int | tuple[int, int] | list[int]) -> tuple[int, int]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
 import diffusers
+import numpy as np
 import torch
+from PIL import Image
 
 from engine.models.schedulers import OWN, SCHEDULERS
 from engine.workers.previews import Previewer
@@ -42,18 +44,71 @@ def make_scheduler(name: str, own: DiffusersScheduler) -> DiffusersScheduler:
     return getattr(diffusers, scheduler.class_name).from_config(config, **wanted)
 
 
+class KeptSurroundings:
+    """Brings back after every step what lies outside a mask, with the noise that belongs there.
+
+    For networks that diffusers' own inpainting has no place for: their pipeline goes on from a
+    picture, and hands its latents and their noise to the scheduler.
+    """
+
+    def __init__(self, mask: Image.Image) -> None:
+        self._mask = mask
+        self._original: torch.Tensor | None = None
+        self._noise: torch.Tensor | None = None
+        self._inside: torch.Tensor | None = None
+
+    def watch(self, scheduler: DiffusersScheduler) -> None:
+        """Take note of the latents that the scheduler is to begin with."""
+        add_noise = scheduler.add_noise
+
+        @functools.wraps(add_noise)
+        def noted(original: torch.Tensor, noise: torch.Tensor, timesteps: Result) -> torch.Tensor:
+            self._original, self._noise = original, noise
+            noisy: torch.Tensor = add_noise(original, noise, timesteps)
+            return noisy
+
+        scheduler.add_noise = noted
+
+    def restore(
+        self, scheduler: DiffusersScheduler, latents: torch.Tensor, timestep: torch.Tensor
+    ) -> torch.Tensor:
+        """Return latents after the step of `timestep` with what lies outside the mask as it was."""
+        original, noise = self._original, self._noise
+        if original is None or noise is None:
+            return latents
+        if self._inside is None:
+            size = latents.shape[3], latents.shape[2]
+            found = np.asarray(self._mask.resize(size, Image.Resampling.BOX)) > 0
+            self._inside = torch.from_numpy(found).to(latents.device)
+        after = scheduler.timesteps[scheduler.timesteps < timestep][:1]
+        kept = original
+        if len(after):
+            # The class's own: the instance's takes note of what it is given.
+            kept = type(scheduler).add_noise(scheduler, original, noise, after)
+        return torch.where(self._inside, latents, kept.to(latents.dtype))
+
+
 class Steps:
     """Counts the steps of one run, measures their time and shows what they come to.
 
     The scheduler's own steps are watched: not every pipeline calls back after one.
     """
 
-    def __init__(self, pipe: Pipeline, watcher: StepWatcher, previewer: Previewer | None) -> None:
+    def __init__(
+        self,
+        pipe: Pipeline,
+        watcher: StepWatcher,
+        previewer: Previewer | None,
+        surroundings: KeptSurroundings | None = None,
+    ) -> None:
         self._pipe = pipe
         self._watcher = watcher
         self._previewer = previewer
+        self._surroundings = surroundings
         self._done = 0
         self._times = deque([time.perf_counter()], maxlen=_RECENT)
+        if surroundings is not None:
+            surroundings.watch(pipe.scheduler)
         self._watch(pipe.scheduler)
 
     def _watch(self, scheduler: DiffusersScheduler) -> None:
@@ -69,6 +124,10 @@ class Steps:
             **kwargs: Result,
         ) -> Result:
             output = step(prediction, timestep, sample, *args, return_dict=True, **kwargs)
+            if self._surroundings is not None:
+                output.prev_sample = self._surroundings.restore(
+                    scheduler, output.prev_sample, timestep
+                )
             self._take(scheduler, output, prediction, sample)
             return output if return_dict else output.to_tuple()
 

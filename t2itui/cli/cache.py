@@ -14,13 +14,16 @@ from t2itui.cli.support.options import Finite, asked, request_options
 from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engine.engine import Engine
     from engine.library.repair import RepairPlan
+    from engine.results import StatesUsage
 
 
 @click.group()
 def command() -> None:
-    """Import vectors made elsewhere, export those of the library, repair what is damaged."""
+    """Import and export vectors, show what is kept of patches and words, repair what is damaged."""
 
 
 @command.command("import")
@@ -70,6 +73,50 @@ def export_vectors(context: Context, /, target: Path, as_json: bool, **fields: o
         return await follow(engine, engine.export_vectors(request), output)
 
     context.run(output, work, with_jobs=True)
+
+
+@command.command("states")
+@click.option("--clear", is_flag=True, help="Drop them; they are made anew when they are wanted.")
+@click.option("--encoder", metavar="ID", help="Only those of one encoder.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
+@pass_context
+def states(context: Context, clear: bool, encoder: str | None, as_json: bool) -> None:
+    """Show how much is kept of what encoders make of patches and words, or drop it.
+
+    It is kept for pictures that `where` or `search --scorer maxsim` looked at, up to `states_gib`
+    of settings.toml; what was used longest ago goes first.
+    """
+    output = Output(as_json=as_json)
+
+    async def work(engine: Engine) -> Exit:
+        if clear:
+            gone = await engine.local_states.clear(encoder)
+            write_states([gone], output, is_gone=True)
+            return Exit.ANSWERED
+        kept = await engine.local_states.usage()
+        chosen = [each for each in kept if encoder in (None, each.encoder_id)]
+        write_states(chosen, output)
+        return Exit.ANSWERED
+
+    context.run(output, work)
+
+
+def write_states(usage: Sequence[StatesUsage], output: Output, *, is_gone: bool = False) -> None:
+    """Write how much is, or was, kept of encoders."""
+    from dataclasses import asdict
+
+    from t2itui.text.words import counted, size_words
+
+    if output.as_json:
+        for each in usage:
+            output.record("states", {**asdict(each), "cleared": is_gone})
+        return
+    if not usage:
+        output.say("no states of patches or words are kept")
+    for each in usage:
+        amount = f"{counted(each.pictures, 'picture')}, {counted(each.texts, 'text')}"
+        name = "dropped" if is_gone else each.encoder_id
+        output.line(f"{name}: {amount}, {size_words(each.bytes)}")
 
 
 @command.command("repair")

@@ -26,6 +26,7 @@ COMMANDS = {
     "index": "Bring folders of pictures into the library.",
     "search": "Rank the library by a description and say which pictures answer it.",
     "compare": "Compare pictures with descriptions of growing detail.",
+    "where": "Show where in a picture the words of a description are.",
     "tag": "Say which words are true of pictures.",
     "train": "Fit a matcher on captions, classes or the built-in pictures.",
     "eval": "Measure the scorers on captions, classes or the built-in pictures.",

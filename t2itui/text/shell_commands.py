@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine import numbers
 from engine.collections import BUILT_IN
 from engine.jobs.codec import JobRequest, command_words
-from engine.requests import Filters, SearchRequest
+from engine.requests import Filters, SearchRequest, WhereRequest
 from engine.states import Synthetic
 from t2itui.settings import home_folder
 from t2itui.text.words import scope_name
@@ -56,6 +56,16 @@ def _line_options(lines: tuple[Description, ...]) -> list[str]:
             words += ["-t", one.text]
             place += 1
     return words
+
+
+def where_command(home: Path | None, request: WhereRequest) -> str:
+    """Return the command line that shows where the words of a description are in a picture."""
+    words = ["where"]
+    words += ["--encoder", request.encoder_id] if request.encoder_id else []
+    words += ["--offline"] if request.offline else []
+    is_odd = request.picture.startswith("-") or request.text.startswith("-")
+    words += ["--"] if is_odd else []
+    return program(home, *words, request.picture, request.text)
 
 
 def filter_options(filters: Filters) -> list[str]:

@@ -15,6 +15,7 @@ from engine.search.labels import LabelSummary
 from engine.states import Direction, FitStage, JobKind, QuerySet
 from engine.training.report import VERSION, TrainingReport
 from engine.training.run import TrainedMatcher
+from tests.engine.matchers import random_matcher
 from tests.t2itui.fake_library import FakeEngine, FakeJob
 from tests.t2itui.made_up_evaluations import by_size, evaluation, interval, retrieval
 
@@ -58,11 +59,11 @@ def training_report(match: float = 0.63, free: float = 0.57) -> TrainingReport:
 
 
 def matcher(number: int, report: TrainingReport, encoder: str = CLIP) -> MatcherRecord:
-    """A matcher of the cache, without weights."""
+    """A matcher of the cache; its weights do not matter."""
     return MatcherRecord(
         id=number,
         encoder_id=encoder,
-        weights=b"",
+        weights=random_matcher("some/clip", 4),
         report=report.as_json(),
         created_at=1.7e9 + 3600 * number,
     )

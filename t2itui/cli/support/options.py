@@ -155,6 +155,8 @@ async def _show(engine: Engine, task: asyncio.Future[T]) -> None:
                 worker for worker in engine.encoders.state() if worker.state is not ProcessState.OFF
             ]
             words = "; ".join(f"{worker.source}: {worker.state}" for worker in busy) or "searching"
+            if (looked := engine.local_states.progress) is not None:
+                words += f", patches of {looked[0]} of {looked[1]} pictures"
             seconds = time.monotonic() - started
             shown = Text(f"{plain(words)}  {seconds:.0f} s, Ctrl-C stops")
             status.update(shown, spinner="line")

@@ -56,7 +56,8 @@ def row_json(row: ResultRow) -> dict[str, object]:
     """The fields of a result as `--json` writes them."""
     values = asdict(row)
     order = ("rank", "path", "sha256", "cosine", "match", "synthetic", "missing")
-    return {name: values[name] for name in order}
+    placed = {f"{name}_match": value for name, value in row.placed.items()}
+    return {**{name: values[name] for name in order}, **row.others, **placed}
 
 
 def write_answer(result: SearchResult, output: Output) -> None:
@@ -83,7 +84,8 @@ def write_answer(result: SearchResult, output: Output) -> None:
         mark = "*" if passes else " "
         path = row.path + ("  (not on the disk any more)" if row.missing else "")
         output.line(
-            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}  {path}",
+            f"{row.rank:>{width}} {mark} {row.match:6.3f}  {row.cosine:+.3f}"
+            f"{''.join(f'  {name} {value:+.3f}' for name, value in row.others.items())}  {path}",
             dim=not passes,
         )
 

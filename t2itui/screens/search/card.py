@@ -26,6 +26,7 @@ from t2itui.widgets.score_bar import bar, head
 
 if TYPE_CHECKING:
     from engine.results import Shown
+    from t2itui.screens.search.listing import ThirdScore
 
 
 BOLD = Style(bold=True)
@@ -124,6 +125,8 @@ class CardScores:
     cosine_share: float
     """Where the cosine lies between the lowest and the highest of the answer, 0 to 1."""
     passes: bool
+    third: ThirdScore | None = None
+    """What else ranks, shown in the place of the cosine."""
     marked: bool = False
     fits: bool | None = None
     """What a person said; None for nothing."""
@@ -222,11 +225,14 @@ class Card:
         sign = f"{'✓' if scores.passes else '·'}{scores.rank}{'◆' if scores.marked else ' '}"[
             :width
         ]
-        match, cosine = head("match", scores.match)[:width], head("cos  ", scores.cosine)[:width]
+        match, share = head("match", scores.match)[:width], scores.cosine_share
+        cosine = head("cos  ", scores.cosine)[:width]
+        if scores.third is not None:
+            cosine, share = head("sim  ", scores.third.score)[:width], scores.third.share
         return [
             (sign, _cut(f" {SAID[scores.fits]}{self.name}", width - len(sign)), ""),
             ("", match, bar(scores.match, width - len(match))),
-            ("", cosine, bar(scores.cosine_share, width - len(cosine))),
+            ("", cosine, bar(share, width - len(cosine))),
         ]
 
     def lines(self, width: int, height: int, looks: CardLooks) -> list[Strip]:

@@ -22,7 +22,7 @@ from t2itui.widgets.score_bar import score_line
 
 if TYPE_CHECKING:
     from engine.results import PictureTags, Receipt
-    from t2itui.screens.search.listing import Listing
+    from t2itui.screens.search.listing import Listing, ThirdScore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ class DetailScores:
     passes: bool
     threshold: float
     total: int
+    third: ThirdScore | None = None
+    """What else ranks."""
 
     @classmethod
     def of(cls, listing: Listing, index: int) -> DetailScores:
@@ -51,6 +53,7 @@ class DetailScores:
             passes=listing.passes(index),
             threshold=listing.threshold,
             total=listing.total,
+            third=listing.third_score(index),
         )
 
 
@@ -181,9 +184,14 @@ class Detail(Vertical):
         fits = self._labels.get(self._card.shown.picture_id) if self._card is not None else None
         of_all = f"  of {scores.total:,}"
         said = {None: of_all, True: "  you: fits", False: "  you: does not"}[fits]
+        third = []
+        if (more := scores.third) is not None:
+            rank = f" #{more.rank:,}" if more.rank else ""
+            third = [score_line(more.name, more.score, more.share, room, "$warning") + rank]
         return [
             score_line("match ", scores.match, scores.match, room, "$success") + ranks[0],
             score_line("cosine", scores.cosine, scores.cosine_share, room, "$primary") + ranks[1],
+            *third,
             Content.styled(
                 f"{sign} {scores.threshold:.2f}{said}",
                 "$success" if scores.passes else "$foreground-muted",

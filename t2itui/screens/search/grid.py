@@ -376,6 +376,7 @@ class ResultGrid(DrawingHolder, Backdrop, can_focus=True):
             match=float(listing.scores.match[index]),
             cosine=float(listing.scores.cosine[index]),
             cosine_share=listing.cosine_share(index),
+            third=listing.third_score(index),
             passes=listing.passes(index),
             marked=picture_id in self._marked,
             fits=self._labels.get(picture_id),

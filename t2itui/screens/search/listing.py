@@ -5,6 +5,7 @@ Everything here is arrays in memory, so that a key press is answered within its 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +13,18 @@ import numpy as np
 from engine.results import IdArray, Scores, SearchResult
 from engine.scoring import ranking
 from engine.states import ScorerKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThirdScore:
+    """What the scorer that ranks gave a picture, where it is neither match nor cosine."""
+
+    name: str
+    score: float
+    share: float
+    """Of a bar: the probability where it is placed, else the score."""
+    rank: int
+    """From 1; 0 where it is not known."""
 
 
 class Listing:
@@ -125,6 +138,23 @@ class Listing:
         known = not self.is_stored or scorer == self.result.receipt.ranked_by
         return self.rank(index, scorer) if known else 0
 
+    def has_scores_of(self, scorer: str) -> bool:
+        """The pictures can be ranked by a scorer without another search."""
+        return not self.is_stored and scorer in ranking.scorers_of(self.scores)
+
+    def third_score(self, index: int) -> ThirdScore | None:
+        """What a third scorer that ranks gave a picture; None where there is none."""
+        values = self.scores.others.get(self.scorer)
+        if values is None or not -1 <= values[index] <= 1:
+            return None
+        placed = self.scores.placed.get(self.scorer, values)
+        return ThirdScore(
+            name=self.scorer,
+            score=float(values[index]),
+            share=float(placed[index]),
+            rank=self.rank_in_library(index, self.scorer),
+        )
+
     def picture_id(self, index: int) -> int:
         """The picture at an index of the scores."""
         return int(self.scores.picture_ids[index])
@@ -172,13 +202,19 @@ def _scores_of_rows(result: SearchResult) -> Scores:
     match = np.array([row.match for row in rows], dtype=np.float64)
     with np.errstate(divide="ignore"):
         logit = np.log(match) - np.log1p(-match)
-    # Only cosine and match are in the rows; what another scorer ranked has their ranks.
-    ranks = np.array([-row.rank for row in rows], dtype=np.float32)
     ranked_by = result.receipt.ranked_by
-    return ranking.make_scores(
+    others, placed = (
+        np.array([found.get(ranked_by, -np.inf) for found in each], dtype=np.float32)
+        for each in ([row.others for row in rows], [row.placed for row in rows])
+    )
+    if not np.isfinite(others).any():
+        # Receipts that keep cosine and match alone have the ranks of another scorer.
+        others = np.array([-row.rank for row in rows], dtype=np.float32)
+    scores = ranking.make_scores(
         np.array([row.picture_id for row in rows], dtype=np.int64),
         np.array([row.cosine for row in rows], dtype=np.float32),
         logit.astype(np.float32),
-        {} if ranked_by in ranking.ALWAYS_SCORED else {ranked_by: ranks},
+        {} if ranked_by in ranking.ALWAYS_SCORED else {ranked_by: others},
         result.receipt.by_chance,
     )
+    return replace(scores, placed={ranked_by: placed}) if np.isfinite(placed).any() else scores

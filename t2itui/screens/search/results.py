@@ -58,7 +58,7 @@ class Results(Backdrop):
         """The threshold, the ranking scorer or what is hidden was changed by the person."""
 
     class Reopened(Message):
-        """A stored decision was asked for another threshold or scorer: search again with these."""
+        """Another threshold or scorer was asked for than there are scores of: search again so."""
 
         def __init__(self, *, threshold: float, scorer: str) -> None:
             super().__init__()
@@ -157,7 +157,7 @@ class Results(Backdrop):
         listing = self.listing
         if listing is None or listing.scorer == scorer:
             return
-        if listing.is_stored:
+        if not listing.has_scores_of(scorer):
             self.post_message(self.Reopened(threshold=listing.threshold, scorer=scorer))
             return
         listing.scorer = scorer

@@ -85,7 +85,7 @@ async def test_a_file_outside_the_library_has_the_same_states_and_is_not_kept(
     file = str(tmp_path / "others" / "00.png")
     found = await engine.local_states.of_file(encoder, file)
     known = await engine.local_states.of_pictures(encoder, ids[:1])
-    np.testing.assert_allclose(found.vectors, known.states[ids[0]].vectors, atol=2e-3)
+    np.testing.assert_allclose(found.states.vectors, known.states[ids[0]].vectors, atol=2e-3)
     with pytest.raises(OfflineError, match="not in the library"):
         await engine.local_states.of_file(encoder, file, offline=True)
     (tmp_path / "others" / "bad.png").write_bytes(b"no picture")

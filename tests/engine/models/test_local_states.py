@@ -19,7 +19,6 @@ from transformers.models.siglip.modeling_siglip import SiglipModel
 from engine.collections import BUILT_IN
 from engine.errors import EngineError
 from engine.models.encoders import Encoders
-from engine.models.families import FAMILIES
 from engine.results import FloatArray
 from engine.settings import EngineSettings
 from engine.states import PatchWay
@@ -117,13 +116,12 @@ async def test_each_patch_of_a_siglip_goes_through_the_pooling_head_alone(
 
 async def test_the_other_ways_are_those_of_their_papers(tiny: Path) -> None:
     model: Any = CLIPModel.from_pretrained(tiny / "clip")
-    family = next(each for each in FAMILIES if each.name == "clip")
     values = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     vision = model.vision_model
     layer = vision.encoder.layers[-1]
     with torch.inference_mode():
         out = vision(pixel_values=values, output_hidden_states=True)
-        projected = local_states._WAYS[PatchWay.PROJECTED](model, values)
+        projected = local_states.by_way(model, PatchWay.PROJECTED, values)
         plain = model.visual_projection(vision.post_layernorm(out.last_hidden_state))[:, 1:]
         torch.testing.assert_close(projected, plain, atol=CLOSE, rtol=0)
         # The value path is the layer itself where every patch attends to itself alone.
@@ -132,10 +130,8 @@ async def test_the_other_ways_are_those_of_their_papers(tiny: Path) -> None:
             dim=1,
         )
         expected = model.visual_projection(vision.post_layernorm(alone))
-        found = local_states._WAYS[PatchWay.VALUES](model, values)
+        found = local_states.by_way(model, PatchWay.VALUES, values)
         torch.testing.assert_close(found, expected, atol=CLOSE, rtol=0)
-    assert family.patches in local_states._WAYS
-    assert set(local_states._WAYS) == set(PatchWay)
 
 
 async def test_tokens_of_clip_have_the_states_of_transformers(

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from engine.errors import ModelUnusableError
 from engine.results import FloatArray
 from engine.scoring import perceptron as module
-from engine.scoring.matcher import read_matcher
+from engine.scoring.matcher import head_of, read_matcher
 from engine.scoring.ranking import probability
+from engine.states import HeadKind
 from tests.engine.search.libraries import noise
 
 DIM, HIDDEN = 16, 12
@@ -98,3 +99,84 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
     weights = tensors() | {"b2": np.array([np.nan], np.float32)}
     with pytest.raises(ModelUnusableError, match="not finite"):
         read_matcher(saved(weights), "made-up/clip")
+
+
+def space_arrays(kind: HeadKind, seed: int = 0) -> dict[str, FloatArray]:
+    """Weights of a head with a learned space."""
+    rng = np.random.default_rng(seed)
+    read = 2 if kind is HeadKind.LOCAL_GLOBAL else 1
+    shapes: dict[str, tuple[int, ...]] = {"scale": (1,), "bias": (1,)}
+    for side, vectors in (("text", 1), ("picture", read)):
+        shapes |= {
+            f"{side}.gain": (vectors * DIM,),
+            f"{side}.w1": (HIDDEN, vectors * DIM),
+            f"{side}.b1": (HIDDEN,),
+            f"{side}.w2": (DIM, HIDDEN),
+            f"{side}.b2": (DIM,),
+        }
+    if kind is HeadKind.LOCAL_GLOBAL:
+        shapes |= {f"graph0.{name}": (4, DIM) for name in ("query", "key", "value")}
+        shapes |= {"graph0.out": (DIM, 4), "pool": (DIM,)}
+    return {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def saved_head(kind: HeadKind | str, weights: dict[str, FloatArray], encoder: str = "e") -> bytes:
+    about = {"encoder_id": encoder, "report": "{}", "head": str(kind)}
+    return safetensors.numpy.save(weights, about)
+
+
+SPACES = (HeadKind.TWO_BRANCH, HeadKind.LOCAL_GLOBAL)
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_a_head_is_read_by_its_kind_and_refuses_another_encoder(kind: HeadKind) -> None:
+    content = saved_head(kind, space_arrays(kind))
+    matcher = read_matcher(content, "e")
+    assert (matcher.kind, matcher.dim, head_of(content)) == (kind, DIM, kind)
+    assert set(matcher.head.arrays()) == set(space_arrays(kind))
+    with pytest.raises(ModelUnusableError, match="trained for e, not for other/clip"):
+        read_matcher(content, "other/clip")
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_every_weight_of_a_head_is_asked_for_and_measured(kind: HeadKind) -> None:
+    whole = space_arrays(kind)
+    for name, array in whole.items():
+        rest = {each: values for each, values in whole.items() if each != name}
+        turned = np.concatenate([array, array])
+        hostile = np.full_like(array, np.nan)
+        for weights, reason in (
+            (rest, "no weights|wrong shapes"),
+            (rest | {name: turned}, "wrong shapes"),
+            (rest | {name: hostile}, "not finite"),
+        ):
+            with pytest.raises(ModelUnusableError, match=reason):
+                read_matcher(saved_head(kind, weights), "e")
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_weights_beyond_all_measure_are_refused(kind: HeadKind) -> None:
+    whole = space_arrays(kind)
+    for name, array in whole.items():
+        if name.endswith("b2"):
+            continue
+        with pytest.raises(ModelUnusableError, match="beyond all measure"):
+            read_matcher(saved_head(kind, whole | {name: array * np.float32(1e12)}), "e")
+
+
+def test_a_head_of_an_unknown_kind_is_named() -> None:
+    content = saved_head("crystal-ball", space_arrays(HeadKind.TWO_BRANCH))
+    with pytest.raises(ModelUnusableError, match="crystal-ball"):
+        read_matcher(content, "e")
+    assert head_of(content) is None
+    assert head_of(b"nothing") is None
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_a_space_scores_pairs_as_it_scores_a_library(kind: HeadKind) -> None:
+    head = read_matcher(saved_head(kind, space_arrays(kind)), "e").head
+    texts, columns = noise(9, seed=3), np.ascontiguousarray(noise(9).T)
+    seen = head.see(columns)
+    np.testing.assert_allclose(np.linalg.norm(seen, axis=0), 1, atol=1e-5)
+    rows = np.stack([head.logits(text, seen) for text in texts])
+    np.testing.assert_allclose(head.pair_logits(texts, seen), np.diagonal(rows), atol=1e-5)

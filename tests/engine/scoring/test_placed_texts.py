@@ -51,7 +51,7 @@ def test_on_one_picture_passes_what_stands_out_of_what_the_background_reaches_th
     picture = noise(1, 16, seed=9)[0]
     near = noise(1, 16, seed=10)[0] + 2 * picture
     near /= np.linalg.norm(near)
-    texts = np.concatenate([near[None], noise(200, 16, seed=11)])
+    texts = np.concatenate([near[None], noise(2000, 16, seed=11)])
     found = place_on_picture(context, ScorerKind.MATCH, texts, picture)
     match = found.match(np.array([0]))[:, 0]
     assert match[0] > 0.9

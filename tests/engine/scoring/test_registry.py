@@ -40,7 +40,8 @@ def another(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_searches_rank_by_match_unless_told_otherwise() -> None:
-    assert registry.search_scorers() == ("match", "cosine")
+    assert registry.search_scorers() == ("match", "cosine", "maxsim")
+    assert registry.scored_at_once() == ("match", "cosine")
     assert SearchRequest(query="a dog").scorer == registry.search_scorers()[0]
 
 

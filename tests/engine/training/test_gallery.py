@@ -59,7 +59,8 @@ def test_what_is_learned_is_true_or_false_of_the_very_scene() -> None:
         return SCENES[Path(whole.data.pictures[int(picture[0])]).name]
 
     parts = split(whole, validation=0.15, held_out=0.2, seed=0)
-    texts, pictures, text, picture, false, false_of = as_arrays(parts.train)
+    texts, pictures, text, picture, false, false_of, states = as_arrays(parts.train)
+    assert states.shape == (len(pictures), 0, pictures.shape[1])
     assert len(pictures) == 390
     for row, column in zip(text, picture, strict=True):
         claim = claims[whole.data.texts[int(texts[row][0])]]

@@ -143,6 +143,11 @@ INVOCATIONS: dict[str, list[tuple[str, ...]]] = {
         ("compare", f"no{EVIL}.jpg", "-t", "a dog", "--offline"),
         ("compare", "--from", "{evil}", "--offline"),
     ],
+    "where": [
+        ("where", f"{EVIL}1.jpg", f"a dog {EVIL}", "--offline"),
+        ("where", f"no{EVIL}.jpg", "a dog", "--offline"),
+        ("where", "{evil}", f"a {EVIL}", "--encoder", f"no{EVIL}"),
+    ],
     "tag": [
         ("tag", f"{EVIL}1.jpg", "--words", "{evil_words}", "--threshold", "0", "--offline"),
         ("tag", f"no{EVIL}.jpg", "--offline"),
@@ -197,6 +202,8 @@ INVOCATIONS: dict[str, list[tuple[str, ...]]] = {
         ("cache", "import", "--encoder", ENCODER, "--pictures", "{evil_npz}"),
         ("cache", "export", "{folder}/out.npz", "--encoder", ENCODER),
         ("cache", "export", "{folder}/out.npz", "--encoder", f"no{EVIL}"),
+        ("cache", "states"),
+        ("cache", "states", "--clear", "--encoder", f"no{EVIL}"),
     ],
     "doctor": [("doctor",)],
 }

@@ -18,6 +18,7 @@ from transformers import (
 from tools.storybook.encoder.tokenizer import LENGTH
 
 SIDE, PATCH = 96, 16
+GRID = SIDE // PATCH
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
 """Normalisation of pixels in 0 to 1; written into the image processor too."""

@@ -123,6 +123,8 @@ SIZES: dict[str, float] = {
     "chicken": 0.92, "squirrel": 0.94, "spider": 0.92, "butterfly": 0.88,
 }  # fmt: skip
 """A hint of natural size; every animal stays large enough to be read at 64 pixels."""
+_PROP = 3
+"""In a map of labels, after those of the animals."""
 RIM = (196, 206, 240)
 """Moonlight along an animal's edge, without which dark coats drown at night."""
 
@@ -182,6 +184,26 @@ def label_map(scene: Scene, size: int) -> NDArray[np.uint8]:
     """Which animal lies where, [size, size]: 0 none, 1 the first, 2 the second."""
     labels = _draw_labels(_layout(scene), 4 * size)
     return np.asarray(labels.resize((size, size), Image.Resampling.NEAREST), dtype=np.uint8)
+
+
+def coverage(scene: Scene, size: int) -> NDArray[np.float32]:
+    """How much of each cell is covered, [3, size, size]: by either animal, and by the prop."""
+    side, layout = 4 * size, _layout(scene)
+    labels = Image.new("L", (side, side), 0)
+    _draw_prop(labels, layout.behind, side)
+    for number, placed in enumerate(layout.animals, start=1):
+        draw_label(labels, placed.sketch, placed.frame(side), number)
+    _draw_prop(labels, layout.front, side)
+    cells = np.asarray(labels).reshape(size, 4, size, 4)
+    covered = [(cells == label).mean(axis=(1, 3)) for label in (1, 2, _PROP)]
+    return np.stack(covered).astype(np.float32)
+
+
+def _draw_prop(labels: Image.Image, sketch: Sketch, side: int) -> None:
+    draw, frame = ImageDraw.Draw(labels), _canvas_frame(side)
+    for part in sketch.parts:
+        for path in part.paths:
+            draw.polygon(_points(frame.pixels(path)), fill=_PROP)
 
 
 def facings(scene: Scene) -> tuple[bool, ...]:

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from engine.errors import PictureError, RequestError
 from engine.generation.request import GenerateRequest, checked
 from engine.models.parameters import Box, GenerationParameters, read_box
+from engine.states import OutputCheck
 from engine.workers.editing import read_edit
 from tests.engine.generation.pipelines.test_denoising import (
     CPU,
@@ -115,6 +117,32 @@ def test_a_plain_model_paints_the_part_anew(
     assert notes.steps == [(1, 3), (2, 3), (3, 3)]
     other = denoiser.generate(edit(start, mask=mask), SEED + 1, Notes(), None)
     assert not np.array_equal(other.pixels, painted.pixels)
+
+
+def test_a_model_that_diffusers_has_no_inpainting_for_keeps_the_surroundings_all_the_same(
+    start: Path, mask: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denoiser, notes = denoiser_of(load(tiny / "plain", tmp_path), CPU), Notes()
+    monkeypatch.setattr(denoiser.pipe.unet.config, "in_channels", 64)
+    assert not denoiser._has_inpainting()
+    monkeypatch.undo()
+    monkeypatch.setattr(denoiser, "_has_inpainting", lambda: False)
+    kept = list[torch.Tensor]()
+    decode = denoiser._decode
+
+    def noted(latents: torch.Tensor, warnings: list[str]) -> tuple[Pixels | None, OutputCheck]:
+        kept.append(latents)
+        return decode(latents, warnings)
+
+    monkeypatch.setattr(denoiser, "_decode", noted)
+    asked = edit(start, mask_box=Box(x=0.5, y=0, width=0.5, height=1))
+    for prompt in ("a red horse", "snow in the snow"):
+        painted = denoiser.generate(replace(asked, prompt=prompt), SEED, notes, None)
+        assert painted.pixels.shape == (HEIGHT, WIDTH, 3)
+    first, second = kept
+    assert notes.steps[:3] == [(1, 3), (2, 3), (3, 3)]
+    torch.testing.assert_close(first[..., :6], second[..., :6])
+    assert (first[..., 6:] - second[..., 6:]).abs().mean() > 0.001
 
 
 @pytest.mark.parametrize(
