@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import HISTOGRAM_BINS, Chance, FloatArray, IdArray, Scores
-from engine.scoring.registry import SCORERS
 from engine.states import Route, ScorerKind
 
 FUSION_CONSTANT = 60
@@ -92,8 +91,8 @@ def scorers_of(scores: Scores) -> tuple[str, ...]:
     return (*ALWAYS_SCORED, *scores.others)
 
 
-BELOW = np.float32(4)
-"""More than any two cosines, or means of cosines, can lie apart."""
+BELOW = np.float32(2)
+"""More than any cosine lies above 0."""
 
 
 def ranked_values(scores: Scores, scorer: str) -> FloatArray:
@@ -108,9 +107,11 @@ def ranked_values(scores: Scores, scorer: str) -> FloatArray:
     if scorer not in scores.others:
         raise ValueError(f"no scorer is called {scorer!r}")
     values = scores.others[scorer]
-    if scorer in SCORERS and SCORERS[scorer].needs_states:
-        return np.where(np.isfinite(values), values, scores.cosine - BELOW)
-    return values
+    looked = np.isfinite(values)
+    if looked.all():
+        return values
+    lowest = values[looked].min() if looked.any() else np.float32(0)
+    return np.where(looked, values, scores.cosine + (lowest - BELOW))
 
 
 def order(scores: Scores, scorer: str) -> IdArray:
