@@ -144,7 +144,7 @@ class Engine:
         """How well scorers do on data whose truth is known."""
         from engine.evaluation.evaluator import Evaluator
 
-        return Evaluator(self.cache, self.encoders, self.indexer)
+        return Evaluator(self.cache, self.encoders, self.indexer, self.local_states)
 
     @cached_property
     def generators(self) -> Generators:

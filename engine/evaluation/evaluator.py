@@ -23,15 +23,17 @@ from cache.evaluations import (
 from cache.store import Cache
 from engine import disk
 from engine.collections import BUILT_IN
-from engine.errors import RequestError
+from engine.errors import ModelMissingError, ModelUnusableError, OfflineError, RequestError
 from engine.evaluation.by_size import SizedQueries, SizedRouting, sizes_up_to
 from engine.evaluation.context import match_context
 from engine.evaluation.embeddings import EmbeddedData, Gathering, in_common
 from engine.evaluation.measure import Measuring, paired, steps_of
+from engine.evaluation.pointing import Patches, PointingGame
 from engine.evaluation.results import (
     EncoderDifference,
     Evaluation,
     EvaluationHead,
+    PointingFigures,
     as_body,
     from_body,
     head_of_body,
@@ -59,6 +61,7 @@ class _Measured:
     match: str
     """What `match` is, for people."""
     measuring: Measuring
+    pointing: PointingFigures | None
     seconds: float
 
 
@@ -66,9 +69,15 @@ class EvaluationRun:
     """One evaluation."""
 
     def __init__(
-        self, cache: Cache, encoders: Encoders, indexer: Indexer, request: EvaluateRequest
+        self,
+        cache: Cache,
+        encoders: Encoders,
+        indexer: Indexer,
+        patches: Patches,
+        request: EvaluateRequest,
     ) -> None:
         self._cache = cache
+        self._patches = patches
         self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
         self._gathering = Gathering(cache, encoders, indexer, self._embedder, request)
@@ -128,12 +137,29 @@ class EvaluationRun:
 
         measuring = await on_thread(work, pulse, wait=True)
         await self._by_size(queries, context, measuring, progress)
+        pointing = None
+        if material.data.regions:
+            pointing = await self._pointing(material, progress, job_id, report)
         return _Measured(
             material=material,
             match=match,
             measuring=measuring,
+            pointing=pointing,
             seconds=time.perf_counter() - began,
         )
+
+    async def _pointing(
+        self, material: EmbeddedData, progress: ProgressReporter, job_id: int, report: Report
+    ) -> PointingFigures | None:
+        """The pointing game; where no patches can be had, a warning says why."""
+        game = PointingGame(self._cache, self._encoders, self._embedder, self._patches)
+        try:
+            return await game.play(material, self._request, progress)
+        except (OfflineError, ModelMissingError, ModelUnusableError) as error:
+            warning = f"the pointing game is left out: {error.message}"
+            self._gathering.warnings.append(warning)
+            report(JobNote(job_id=job_id, message=warning))
+            return None
 
     async def _by_size(
         self,
@@ -198,6 +224,7 @@ class EvaluationRun:
             calibration=tuple(figures.calibration),
             by_size=tuple(figures.by_size),
             folds=tuple(figures.folds),
+            pointing=measured.pointing,
             beside=beside,
         )
 
@@ -281,10 +308,13 @@ Read = TypeVar("Read", covariant=True)
 class Evaluator:
     """Makes evaluation jobs, remembers what they found, and reads what was found before."""
 
-    def __init__(self, cache: Cache, encoders: Encoders, indexer: Indexer) -> None:
+    def __init__(
+        self, cache: Cache, encoders: Encoders, indexer: Indexer, patches: Patches
+    ) -> None:
         self._cache = cache
         self._encoders = encoders
         self._indexer = indexer
+        self._patches = patches
         self._found: dict[int, tuple[Evaluation, ...]] = {}
 
     def job(self, request: EvaluateRequest) -> JobWork:
@@ -294,7 +324,7 @@ class Evaluator:
 
     async def run(self, request: EvaluateRequest, job_id: int, report: Report) -> str:
         """Evaluate and return the closing sentence."""
-        run = EvaluationRun(self._cache, self._encoders, self._indexer, request)
+        run = EvaluationRun(self._cache, self._encoders, self._indexer, self._patches, request)
         found = self._found[job_id] = await run.carry_out(job_id, report)
         return "; ".join(map(sentence, found))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,10 +32,11 @@ from engine.generation.request import GenerateRequest, GenerationSpec, resolve
 from engine.generation.store import GeneratedStore
 from engine.jobs.codec import request_to_json
 from engine.jobs.progress import ProgressReporter
+from engine.models.generator_info import GeneratorInfo
 from engine.models.generator_messages import EventBridge, GeneratedImage
 from engine.models.generators import Generators
 from engine.models.parameters import GenerationParameters
-from engine.sheets.request import SheetRequest, painting_order
+from engine.sheets.request import Cell, SheetRequest, cells_of, painting_order
 from engine.sheets.sheet import Sheet
 from engine.states import CellState, GenerationPhase, JobKind, OutputCheck, Unit
 
@@ -83,27 +84,35 @@ class SheetPlanner:
 
         Raises RequestError, ModelMissingError or ModelUnusableError for the first that cannot be.
         """
-        cells = Sheet.empty(request).cells
-        plans = []
-        for number in painting_order([each.cell for each in cells]):
-            asked = cells[number].cell.request
-            source = self._source(asked)
-            info = await self._generators.describe(source)
-            parameters = await asyncio.to_thread(resolve, asked, info)
-            digests = await asyncio.to_thread(digest, parameters, request.library)
-            seed = asked.seed or 0
-            spec = GenerationSpec(request=asked, drawn=seed, library=request.library)
-            plans.append(
-                CellPlan(
-                    number=number,
-                    source=source,
-                    parameters=parameters,
-                    digests=digests,
-                    seed=seed,
-                    spec=spec,
-                )
+        cells = cells_of(request)
+        sources = [self._source(cell.request) for cell in cells]
+        infos = {source: await self._generators.describe(source) for source in set(sources)}
+        return await asyncio.to_thread(_resolved, cells, sources, infos, request.library)
+
+
+def _resolved(
+    cells: Sequence[Cell],
+    sources: Sequence[str],
+    infos: Mapping[str, GeneratorInfo],
+    library: str,
+) -> list[CellPlan]:
+    """The cells with nothing left open, in the order in which they are painted."""
+    plans = []
+    for number in painting_order(cells):
+        asked, source = cells[number].request, sources[number]
+        parameters = resolve(asked, infos[source])
+        seed = asked.seed or 0
+        plans.append(
+            CellPlan(
+                number=number,
+                source=source,
+                parameters=parameters,
+                digests=digest(parameters, library),
+                seed=seed,
+                spec=GenerationSpec(request=asked, drawn=seed, library=library),
             )
-        return plans
+        )
+    return plans
 
 
 class SheetJob:

@@ -1,6 +1,6 @@
 """Whether a head hears whose attribute it is: two animals, and one said to be what the other is.
 
-    python -m tests.bench.measure_heads [--learned 400] [--held-out 300] [--epochs 20]
+    python -m tests.bench.measure_heads [--learned 400] [--held-out 300] [--epochs 12]
 
 Scenes of the storybook with two animals that differ. Of each held-out picture a true claim about
 one animal ("the red dog", "the dog is sleeping") stands against the same with the other animal's
@@ -8,6 +8,13 @@ value, in English and Chinese: the AUC of true over exchanged ones, and how ofte
 above its own exchanged one, with intervals over pictures. Heads learn, by the losses that are asked
 for, from the captions of other scenes, true and exchanged; the matcher that ships learned from
 9,000. The mAP is that of whole captions for the held-out pictures.
+
+Measured with 400 scenes to learn from, 300 held out, 12 epochs, by all losses (swapped AUC, 95 %):
+cosine 0.973 (0.965 to 0.980), the matcher that ships 0.978 (0.971 to 0.985); mlp by bce 0.953
+(0.944 to 0.962), by triplet 0.966 (0.957 to 0.973); two-branch by triplet 0.968 (0.961 to 0.975).
+Two-branch by bce and by triangle, and local-global by all three, found no epoch that did better on
+the scenes they stop by than the cosine that they start as, and are that cosine. The mAP is 1.000
+for all. So none of them takes the place of the matcher that ships.
 """
 
 from __future__ import annotations
@@ -26,7 +33,7 @@ from engine.evaluation.context import shipped_matcher
 from engine.models.encoder_info import hash_folder, read_encoder_info
 from engine.models.input_spec import prepare, read_input_spec
 from engine.results import FloatArray, IdArray
-from engine.scoring.heads import HEADS, Head
+from engine.scoring.heads import HEAD_KINDS, HEADS, Head
 from engine.scoring.metrics import RightPairs, auc, rank_queries, resampled_auc
 from engine.scoring.resampling import draw, means, of_resamples
 from engine.states import HeadKind, LossKind
@@ -177,14 +184,16 @@ def show(name: str, score: Pairs, scenes: Scenes) -> None:
     )
 
 
-def fitted(kind: HeadKind, loss: LossKind, learned: Scenes, watched: Scenes, epochs: int) -> Head:
+def fitted(
+    kind: HeadKind, loss: LossKind, learned: Scenes, watched: Scenes, epochs: int, patience: int
+) -> Head:
     """A head that learned from scenes."""
     found = run(
         head=kind,
         loss=loss,
         train=learned.arrays(),
         validation=watched.arrays(),
-        settings={"epochs": epochs},
+        settings={"epochs": epochs, "patience": patience},
         device="cpu",
         checkpoint="",
         report=lambda _: None,
@@ -195,7 +204,9 @@ def fitted(kind: HeadKind, loss: LossKind, learned: Scenes, watched: Scenes, epo
 @click.command()
 @click.option("--learned", default=400, help="Scenes to learn from; a quarter more to stop by.")
 @click.option("--held-out", default=300)
-@click.option("--epochs", default=20)
+@click.option("--epochs", default=12)
+@click.option("--patience", default=3, help="Epochs without a better one before it stops.")
+@click.option("--head", "kinds", type=click.Choice(HEAD_KINDS), multiple=True, default=HEAD_KINDS)
 @click.option(
     "--loss",
     "losses",
@@ -203,7 +214,14 @@ def fitted(kind: HeadKind, loss: LossKind, learned: Scenes, watched: Scenes, epo
     multiple=True,
     default=[str(LossKind.BCE)],
 )
-def main(learned: int, held_out: int, epochs: int, losses: Sequence[str]) -> None:
+def main(
+    learned: int,
+    held_out: int,
+    epochs: int,
+    patience: int,
+    kinds: Sequence[str],
+    losses: Sequence[str],
+) -> None:
     """Print figures of cosine, the matcher that ships and every head."""
     choice = Choice(device="cpu", dtype="fp32", name="cpu")
     encoder = load_encoder(BUILT_IN.encoder, choice, lambda _: None)
@@ -220,8 +238,8 @@ def main(learned: int, held_out: int, epochs: int, losses: Sequence[str]) -> Non
     show("the matcher that ships", by_head(shipped.head, asked), asked)
     for kind, entry in HEADS.items():
         for loss in entry.losses:
-            if loss in losses:
-                head = fitted(kind, loss, parts[0], parts[1], epochs)
+            if kind in kinds and loss in losses:
+                head = fitted(kind, loss, parts[0], parts[1], epochs, patience)
                 show(f"{kind}, {loss}", by_head(head, asked), asked)
 
 

@@ -10,6 +10,9 @@ matcher starts from, which weighs the directions of t * i and adds what a text a
 alone: a perceptron without it, fitted from random weights beside a scaled cosine, lost 0.049 on the
 first two folds. Words that no caption holds, taken for further wrong texts, gave half of the gain
 away.
+
+Measured with 12 epochs, the two-branch head by difference: triplet 0.0400 (0.0240 to 0.0561),
+triangle 0.0158 (-0.0008 to 0.0321), bce 0.0134 (0.0005 to 0.0270).
 """
 
 import sys

@@ -49,6 +49,19 @@ def test_a_person_reads_a_table_and_bars_without_colours(paint: RunCli) -> None:
     assert "5 cells, 2 to paint, about 2.5 s" in more.stderr
 
 
+def test_the_table_sorts_and_shows_the_other_score(paint: RunCli) -> None:
+    words = ("sheet", "a dog", "a red ball", "--axis", "seed=1,2")
+    asked, sorted_ = paint(*words).stdout, paint(*words, "--sort", "--scorer", "cosine").stdout
+
+    def prompts(text: str) -> list[str]:
+        table = text.partition("seed 1")[2].partition("\n\n")[0]
+        return [line.rpartition("  ")[2] for line in table.splitlines()[1:]]
+
+    assert prompts(asked) == ["a dog", "a red ball"]
+    assert prompts(sorted_) == ["a red ball", "a dog"]
+    assert "cosine: mean" in sorted_
+
+
 def test_prompts_come_from_files_and_exports_go_to_files(paint: RunCli, tmp_path: Path) -> None:
     prompts = tmp_path / "p.csv"
     prompts.write_text('prompt,group\n"a red ball",basic\n"a blue ball",nested\n')
