@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import fmean, stdev
@@ -87,6 +87,16 @@ class Sheet:
         """The sheet once something has become of a cell."""
         changed = replace(self.cells[number], picture=picture, check=check)
         return replace(self, cells=(*self.cells[:number], changed, *self.cells[number + 1 :]))
+
+    def with_cells(self, found: Mapping[int, tuple[GeneratedPicture | None, OutputCheck]]) -> Sheet:
+        """The sheet with what has become of some cells, by their numbers."""
+        cells = tuple(
+            replace(cell, picture=found[cell.number][0], check=found[cell.number][1])
+            if cell.number in found
+            else cell
+            for cell in self.cells
+        )
+        return replace(self, cells=cells)
 
     @property
     def columns(self) -> list[Values]:

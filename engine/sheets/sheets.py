@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
@@ -81,10 +82,13 @@ class Sheets:
         plans = await self._planner(request).plan(checked_sheet(request))
         todo = [plan for plan in plans if not await self._is_known(plan)]
         known = await self._cache.read(list_generated, self._home, _RECENT)
-        seconds = [_seconds(plan, known) for plan in todo]
-        certain = [each for each in seconds if each is not None]
-        total = sum(certain) if len(certain) == len(seconds) else None
-        return Estimate(cells=len(plans), to_paint=len(todo), seconds=total)
+        paces = {model: _pace(model, known) for model in {p.parameters.model_id for p in todo}}
+        seconds: float | None = 0.0
+        for plan in todo:
+            pace, asked = paces[plan.parameters.model_id], plan.parameters
+            work = _work(asked.steps, asked.width, asked.height, asked.guidance)
+            seconds = None if pace is None or seconds is None else seconds + pace * work
+        return Estimate(cells=len(plans), to_paint=len(todo), seconds=seconds)
 
     async def start(self, request: SheetRequest) -> Job:
         """Queue the painting of a sheet that was prepared; what is painted stays as it is.
@@ -118,14 +122,8 @@ class Sheets:
         if record is None:
             hint = "t2itui sheet --list shows those that are."
             raise RequestError(f"there is no sheet {sheet_id}", hint=hint)
-        request = request_from_json(SheetRequest, record.request)
-        sheet = Sheet.empty(request, id=record.id, created_at=record.created_at)
         found = await self._cache.read(sheet_cells, self._home, sheet_id)
-        for number, generated in sorted(found.items()):
-            if number < len(sheet.cells):
-                picture = picture_of(generated, cached=True) if generated.picture_id else None
-                sheet = sheet.with_cell(number, picture, OutputCheck(generated.verdict))
-        return sheet
+        return await asyncio.to_thread(_opened, record, found)
 
     async def find(self, request: SheetRequest) -> int | None:
         """The id of the sheet of a request; None where it is not remembered."""
@@ -164,21 +162,32 @@ class Sheets:
         return await self._cache.read(find_generated, self._home, key, plan.seed) is not None
 
 
-def _seconds(plan: CellPlan, known: Sequence[GeneratedRecord]) -> float | None:
-    """How long a cell takes by the steps and pixels of what its model painted last."""
-    paces = []
+def _opened(record: SheetRecord, found: Mapping[int, GeneratedRecord]) -> Sheet:
+    """A stored sheet with the pictures of its cells."""
+    request = request_from_json(SheetRequest, record.request)
+    sheet = Sheet.empty(request, id=record.id, created_at=record.created_at)
+    return sheet.with_cells(
+        {
+            number: (
+                picture_of(generated, cached=True) if generated.picture_id else None,
+                OutputCheck(generated.verdict),
+            )
+            for number, generated in found.items()
+        }
+    )
+
+
+def _pace(model_id: str, known: Sequence[GeneratedRecord]) -> float | None:
+    """Seconds for a unit of work by what a model painted last; None where that is nothing."""
+    paces: list[float] = []
     for record in known:
-        if record.model_id != plan.parameters.model_id or not record.seconds:
+        if record.model_id != model_id or not record.seconds or len(paces) == _ENOUGH:
             continue
         recipe = from_json(record.recipe, private=True)
         if recipe.steps and recipe.width and recipe.height:
             work = _work(recipe.steps, recipe.width, recipe.height, recipe.guidance or 0.0)
             paces.append(record.seconds / work)
-        if len(paces) == _ENOUGH:
-            break
-    asked = plan.parameters
-    work = _work(asked.steps, asked.width, asked.height, asked.guidance)
-    return median(paces) * work if paces else None
+    return median(paces) if paces else None
 
 
 def _work(steps: int, width: int, height: int, guidance: float) -> float:

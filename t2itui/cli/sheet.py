@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.jobs.jobs import Job
     from engine.sheets.prompts import SheetPrompt
     from engine.sheets.request import Axis, SheetRequest
-    from engine.sheets.sheet import Sheet
+    from engine.sheets.sheet import Order, Sheet
     from engine.sheets.sheets import Estimate
 
 LARGE, LONG_S = 50, 600.0
@@ -70,6 +70,14 @@ class AxisText(click.ParamType["Axis"]):
     metavar="FILE", help="Also write the sheet: .png, .svg, .pdf, .html, .csv or .json.",
 )  # fmt: skip
 @click.option("--threshold", type=Finite(0, 1), help="What passes; default: the settings'.")
+@click.option(
+    "--scorer",
+    type=click.Choice(["match", "cosine"]),
+    default="match",
+    show_default=True,
+    help="Which score the table and the bars show.",
+)
+@click.option("--sort", is_flag=True, help="Rows and columns of the table by their mean.")
 @click.option("--yes", is_flag=True, help="Do not ask before a large sheet.")
 @click.option("--list", "is_list", is_flag=True, help="List the sheets made before.")
 @click.option("--show", type=Whole(), metavar="ID", help="Show a sheet as far as it is painted.")
@@ -84,6 +92,8 @@ def command(
     file: Path | None,
     exports: tuple[Path, ...],
     threshold: float | None,
+    scorer: str,
+    sort: bool,
     yes: bool,
     is_list: bool,
     show: int | None,
@@ -103,7 +113,10 @@ def command(
 
       t2itui sheet --prompts prompts.csv --axis steps=10,20 --export sheet.png
     """
+    from engine.sheets.sheet import Order
+
     output = Output(as_json=as_json)
+    shape = (ScorerKind(scorer), Order.BEST_FIRST if sort else Order.ASKED)
     given = asked(fields)
     is_new = bool(prompts or file or given.get("example"))
     if sum((is_new, is_list, *(each is not None for each in (show, resume, forget)))) != 1:
@@ -124,7 +137,7 @@ def command(
         if show is not None:
             found = await engine.sheets.open(show)
             _check(exports, found.request.size)
-            write(found, passing, exports, output)
+            write(found, passing, exports, output, shape)
             return Exit.ANSWERED
         if resume is not None:
             request = (await engine.sheets.open(resume)).request
@@ -135,7 +148,7 @@ def command(
         estimate = await engine.sheets.estimate(request)
         _ask(estimate, output, yes=yes, may_ask=file != DASH)
         job = await engine.sheets.start(request)
-        return await _follow(engine, job, estimate, passing, exports, output)
+        return await _follow(engine, job, estimate, passing, exports, output, shape)
 
     context.run(output, work, with_jobs=not is_list and show is None)
 
@@ -190,6 +203,7 @@ async def _follow(
     threshold: float,
     exports: Sequence[Path],
     output: Output,
+    shape: tuple[ScorerKind, Order],
 ) -> Exit:
     from engine.errors import EngineError
     from t2itui.cli.support.follow import BarWatcher, JsonWatcher, follow
@@ -207,7 +221,7 @@ async def _follow(
         output.say(f"  t2itui sheet --resume {found.id}")
     if code is not Exit.ANSWERED:
         return code
-    write(found, threshold, exports, output, with_cells=False)
+    write(found, threshold, exports, output, shape, with_cells=False)
     if output.as_json:
         message = watcher.finished.message if watcher.finished else ""
         output.record("finished", {"job": job.id, "sheet": found.id, "message": message})
@@ -234,6 +248,7 @@ def write(
     threshold: float,
     exports: Sequence[Path],
     output: Output,
+    shape: tuple[ScorerKind, Order],
     *,
     with_cells: bool = True,
 ) -> None:
@@ -243,7 +258,8 @@ def write(
     from t2itui.text.sheets import write_sheet
 
     if not output.as_json:
-        write_sheet(found, threshold, output)
+        scorer, order = shape
+        write_sheet(found, threshold, output, scorer=scorer, order=order)
     else:
         if with_cells:
             output.record("sheet", _head(found))

@@ -97,8 +97,8 @@ def write_sheet(
     threshold: float,
     output: LineWriter,
     *,
-    scorer: ScorerKind = ScorerKind.MATCH,
-    order: Order = Order.ASKED,
+    scorer: ScorerKind,
+    order: Order,
 ) -> None:
     """Write the scores of all cells, then the bars by prompt."""
     output.line(summary(sheet, threshold), bold=True)
@@ -108,8 +108,8 @@ def write_sheet(
         dim=True,
     )
     across = column_order(sheet, scorer, order)
-    rows = grouped_rows(sheet.request) if order is Order.ASKED else None
-    down = rows if rows is not None else row_order(sheet, scorer, order)
+    is_asked = order is Order.ASKED
+    down = grouped_rows(sheet.request) if is_asked else row_order(sheet, scorer, order)
     titles = [sheet.titles[column] or str(scorer) for column in across]
     cells = []
     for row in down:

@@ -25,9 +25,10 @@ def test_json_streams_the_cells_and_ends_with_them_their_bars_and_the_job(paint:
     assert (head["type"], head["cells"], head["to_paint"], head["size"]) == ("sheet", 6, 6, 6)
     assert head["axes"] == [{"name": "seed", "values": ["1", "2", "3"]}]
     done = [line for line in lines if line["type"] == "cell_done"]
-    assert [line["cell"] for line in done] == list(range(6))
+    assert [line["cell"] for line in done[:6]] == list(range(6))
     cells = [line for line in lines if line["type"] == "cell"]
-    assert [cell["match"] for cell in cells] == [line["match"] for line in done]
+    latest = {line["cell"]: line["match"] for line in done}
+    assert [cell["match"] for cell in cells] == [latest[number] for number in range(6)]
     bars = [line for line in lines if line["type"] == "bar" and line["scorer"] == "match"]
     for row, bar in enumerate(bars):
         scores = [float(str(cell["match"])) for cell in cells[3 * row : 3 * row + 3]]
@@ -47,6 +48,19 @@ def test_a_person_reads_a_table_and_bars_without_colours(paint: RunCli) -> None:
     assert again.stdout == result.stdout
     more = paint("sheet", "a red ball", "--axis", "seed=1..5")
     assert "5 cells, 2 to paint, about 2.5 s" in more.stderr
+
+
+def test_the_table_sorts_and_shows_the_other_score(paint: RunCli) -> None:
+    words = ("sheet", "a dog", "a red ball", "--axis", "seed=1,2")
+    asked, sorted_ = paint(*words).stdout, paint(*words, "--sort", "--scorer", "cosine").stdout
+
+    def prompts(text: str) -> list[str]:
+        table = text.partition("seed 1")[2].partition("\n\n")[0]
+        return [line.rpartition("  ")[2] for line in table.splitlines()[1:]]
+
+    assert prompts(asked) == ["a dog", "a red ball"]
+    assert prompts(sorted_) == ["a red ball", "a dog"]
+    assert "cosine: mean" in sorted_
 
 
 def test_prompts_come_from_files_and_exports_go_to_files(paint: RunCli, tmp_path: Path) -> None:

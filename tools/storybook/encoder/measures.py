@@ -192,6 +192,15 @@ wrong answers about one of two animals' colour from 14 % to 3 %. A quarter of th
 nearly half, were grey or in false colours; three in four, at first two in five, held two animals.
 Muon for the matrices inside the towers, AdamW for the rest, averaged weights.
 
+`local_head.safetensors` takes single patches and tokens into the joint space: two linear maps,
+trained afterwards by `python -m tools.storybook.encoder.local_head` on 4,000 scenes, while the
+encoder stayed as it is. Of held-out scenes the hottest patch for an animal's name lies on it for
+0.997 of 377, for a prop's name for 1.000 of 260 (a random patch: 0.226 and 0.167), in English and
+Chinese; without the head, by the keys of the last layer, props are hardly found. Words that a scene
+shows are said to be there in 1.000 of cases, absent ones of this world in 0.057, foreign ones in
+0.002. Late interaction tells true from swapped captions less well than cosine does (AUC 0.767
+against 0.931). `python -m tests.bench.measure_where` prints this again.
+
 ## Figures
 
 Zero-shot on held-out scenes, each attribute among its own values (`seen`: combinations as in
