@@ -173,7 +173,10 @@ class PictureRejected(JobEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellDone(JobEvent):
-    """A cell of a sheet has its picture with its scores, or came to nothing."""
+    """A cell of a sheet has its picture with its scores, or came to nothing.
+
+    A later one has other scores: all cells are scored alike once the last one is painted.
+    """
 
     sheet_id: int
     number: int

@@ -20,7 +20,7 @@ from xml.etree.ElementTree import Element
 
 from engine import disk
 from engine.errors import RequestError
-from engine.evaluation.data import Box, Data, Region
+from engine.evaluation.data import Data, Region, RegionBox
 from engine.evaluation.readers import objects_in, reason
 from engine.evaluation.swaps import takes_an
 from engine.scoring.metrics import RightPairs
@@ -128,7 +128,7 @@ def _shown_rows(path: Path, pictures: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Phrase:
+class MarkedPhrase:
     """A phrase of a caption and the chain of mentions that it belongs to."""
 
     text: str
@@ -176,10 +176,10 @@ def entities_data(folder: Path, split: str) -> Data:
     )
 
 
-def phrases_of(line: str) -> list[Phrase]:
+def phrases_of(line: str) -> list[MarkedPhrase]:
     """The phrases that are marked in a caption; those that show nothing have the chain 0."""
     return [
-        Phrase(
+        MarkedPhrase(
             text=" ".join(found["phrase"].split()).lower(),
             chain=found["chain"],
             kind=found["types"].split("/")[1],
@@ -199,7 +199,7 @@ def _ids(folder: Path, split: str) -> list[str]:
     return sorted(found)
 
 
-def _boxes(path: Path) -> dict[str, tuple[Box, ...]]:
+def _boxes(path: Path) -> dict[str, tuple[RegionBox, ...]]:
     """The boxes of each chain, as shares of width and height."""
     try:
         root = read_xml(path)
@@ -209,14 +209,14 @@ def _boxes(path: Path) -> dict[str, tuple[Box, ...]]:
         width, height = (_whole(size, name) for name in ("width", "height"))
         if width < 1 or height < 1:
             raise ValueError("its size is no size")
-        found: dict[str, tuple[Box, ...]] = {}
+        found: dict[str, tuple[RegionBox, ...]] = {}
         for each in root.findall("object"):
             bounds = each.find("bndbox")
             if bounds is None:
                 continue
             left, top = (_whole(bounds, name) - 1 for name in ("xmin", "ymin"))
             right, bottom = (_whole(bounds, name) for name in ("xmax", "ymax"))
-            box = Box(
+            box = RegionBox(
                 left=left / width, top=top / height, right=right / width, bottom=bottom / height
             )
             for name in each.findall("name"):
@@ -268,7 +268,7 @@ def instances_data(name: str, held: Mapping[str, Json], templates: Sequence[str]
         images[_number(each["id"])] = number, str(each["file_name"]), width, height
     words = list(categories.values())
     rows = {each: number for number, each in enumerate(categories)}
-    pairs, boxes = set[tuple[int, int]](), dict[tuple[int, int], list[Box]]()
+    pairs, boxes = set[tuple[int, int]](), dict[tuple[int, int], list[RegionBox]]()
     for number, each in enumerate(objects_in(held["annotations"]), 1):
         image, category = images.get(_number(each["image_id"])), _number(each["category_id"])
         if image is None or category not in rows:
@@ -299,11 +299,11 @@ def instances_data(name: str, held: Mapping[str, Json], templates: Sequence[str]
     )
 
 
-def _coco_box(value: Json, width: float, height: float, where: str) -> Box:
+def _coco_box(value: Json, width: float, height: float, where: str) -> RegionBox:
     if not isinstance(value, list) or len(value) != 4:
         raise ValueError(f"{where} has no bbox of four numbers")
     left, top, across, down = map(finite_number, value)
-    return Box(
+    return RegionBox(
         left=left / width,
         top=top / height,
         right=(left + across) / width,

@@ -49,7 +49,7 @@ class SwappedPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class RegionBox:
     """A part of a picture, as shares of its width and height; right and bottom are beyond it."""
 
     left: float
@@ -66,7 +66,7 @@ class Region:
     text: str
     kind: str
     """Figures are given for each."""
-    boxes: tuple[Box, ...]
+    boxes: tuple[RegionBox, ...]
     """Any of them will do."""
 
 

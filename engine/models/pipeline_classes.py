@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import disk
+
 LIBRARIES = ("diffusers", "transformers")
 """Whose classes a part may be of, beside those in the folders of diffusers' own pipelines."""
 
@@ -70,7 +72,7 @@ def pipeline_class(name: str) -> PipelineClass | None:
 
 def is_library(name: str) -> bool:
     """Tell whether a part's class may come from there: never from a model's own folder."""
-    return name in LIBRARIES or (name.isidentifier() and (_folder() / name).is_dir())
+    return name in LIBRARIES or (name.isidentifier() and disk.is_folder(_folder() / name))
 
 
 @functools.cache
@@ -135,7 +137,7 @@ def _class(name: str) -> ast.ClassDef:
 
 
 def _definition(folder: Path, name: str) -> ast.ClassDef:
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(disk.matching(folder, "*.py")):
         if f"class {name}(" in path.read_text(encoding="utf-8"):
             for node in _tree(path).body:
                 if isinstance(node, ast.ClassDef) and node.name == name:

@@ -24,6 +24,7 @@ from engine.events import (
     JobNote,
     JobProgress,
     LibraryChanged,
+    PromptScore,
     Report,
 )
 from engine.generation.job import check_room, picture_of
@@ -148,6 +149,8 @@ class SheetJob:
         self._folders = folders
         self._is_paused = False
         self._finishing: asyncio.Task[None] | None = None
+        self._records: dict[int, GeneratedRecord] = {}
+        """Of the cells that have a picture, by their numbers."""
 
     @property
     def title(self) -> str:
@@ -183,7 +186,21 @@ class SheetJob:
                 )
         finally:
             await self._finished()
+        if todo and not self._is_paused:
+            await self._score_alike(job_id, report)
         return self._closing(len(plans) - len(todo))
+
+    async def _score_alike(self, job_id: int, report: Report) -> None:
+        """Score all pictures once more, by the library as it is now.
+
+        What `match` is placed by moves while pictures join the library, and bars are compared.
+        """
+        for done, (number, record) in enumerate(self._records.items()):
+            report(JobProgress(job_id=job_id, stage="scoring", done=done, total=len(self._records)))
+            before = self.sheet.cells[number].picture
+            score = (await self._store.assess(record, self._folders)).score
+            if before is not None and score is not None and _is_other(before.score, score):
+                self._take(number, replace(before, score=score), OutputCheck.FINE, job_id, report)
 
     async def _notice(self, plans: Sequence[CellPlan], job_id: int, report: Report) -> None:
         """Say once which words a generator never met."""
@@ -274,15 +291,26 @@ class SheetJob:
             if assessment.is_new:
                 report(LibraryChanged(job_id=job_id, added=0))
             picture = picture_of(record, assessment.score, cached=cached)
+            self._records[plan.number] = record
         if self.sheet.id:
             await self._cache.write(set_cell, self.sheet.id, plan.number, record.id)
-        check = OutputCheck(record.verdict)
-        self.sheet = self.sheet.with_cell(plan.number, picture, check)
+        self._take(plan.number, picture, OutputCheck(record.verdict), job_id, report)
+
+    def _take(
+        self,
+        number: int,
+        picture: GeneratedPicture | None,
+        check: OutputCheck,
+        job_id: int,
+        report: Report,
+    ) -> None:
+        """Say what has become of a cell."""
+        self.sheet = self.sheet.with_cell(number, picture, check)
         report(
             CellDone(
                 job_id=job_id,
                 sheet_id=self.sheet.id,
-                number=plan.number,
+                number=number,
                 picture=picture,
                 check=check,
             )
@@ -306,6 +334,11 @@ class SheetJob:
         matches = [picture.score.match for picture in pictures if picture.score is not None]
         parts += [f"match {fmean(matches):.2f} on average"] if matches else []
         return ", ".join(parts)
+
+
+def _is_other(before: PromptScore | None, after: PromptScore) -> bool:
+    """Whether a picture has another score than before."""
+    return before is None or (before.cosine, before.match) != (after.cosine, after.match)
 
 
 class _Progress:

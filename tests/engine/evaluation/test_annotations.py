@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import RequestError
 from engine.evaluation.annotations import phrases_of
-from engine.evaluation.data import Box, Data
+from engine.evaluation.data import Data, RegionBox
 from engine.evaluation.sources import read_raw, roots_of
 from engine.requests import EvaluateRequest
 from engine.states import DataKind
@@ -123,8 +123,8 @@ def test_entities_are_captions_with_phrases_that_have_boxes(entities: Path) -> N
     )
     assert data.right.picture.tolist() == [0, 0, 1]
     low, high = (
-        Box(left=0, top=0.5, right=0.25, bottom=1),
-        Box(left=0.5, top=0, right=0.75, bottom=0.25),
+        RegionBox(left=0, top=0.5, right=0.25, bottom=1),
+        RegionBox(left=0.5, top=0, right=0.75, bottom=0.25),
     )
     assert [(each.text, each.kind, each.boxes) for each in data.regions] == [
         ("two young guys", "people", (low, high)),
@@ -202,8 +202,8 @@ def test_cocos_instances_are_queries_by_category_with_their_boxes(tmp_path: Path
     (region,) = data.regions
     assert (region.text, region.kind, region.picture) == ("an elephant", "elephant", 0)
     assert region.boxes == (
-        Box(left=0.1, top=0.1, right=0.5, bottom=0.5),
-        Box(left=0.6, top=0.11, right=0.7, bottom=0.31),
+        RegionBox(left=0.1, top=0.1, right=0.5, bottom=0.5),
+        RegionBox(left=0.6, top=0.11, right=0.7, bottom=0.31),
     )
     assert roots_of(EvaluateRequest(data=str(path)))[-1] == tmp_path
 

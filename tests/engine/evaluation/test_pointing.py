@@ -10,7 +10,7 @@ import pytest
 from cache.embeddings import EncoderRecord
 from cache.states import PictureStates
 from engine.errors import EngineError, ModelMissingError
-from engine.evaluation.data import Box, Region
+from engine.evaluation.data import Region, RegionBox
 from engine.evaluation.evaluator import Evaluator
 from engine.evaluation.pointing import (
     MOST_PICTURES,
@@ -32,12 +32,12 @@ from tests.engine.evaluation.libraries import opened
 DIM, ROWS, COLUMNS = 64, 3, 4
 
 
-def region(*boxes: Box, picture: int = 0, kind: str = "animals") -> Region:
+def region(*boxes: RegionBox, picture: int = 0, kind: str = "animals") -> Region:
     return Region(picture=picture, text="a dog", kind=kind, boxes=boxes)
 
 
-def box(left: float, top: float, right: float, bottom: float) -> Box:
-    return Box(left=left, top=top, right=right, bottom=bottom)
+def box(left: float, top: float, right: float, bottom: float) -> RegionBox:
+    return RegionBox(left=left, top=top, right=right, bottom=bottom)
 
 
 def grid(hot: int, phrase: FloatArray, seen: tuple[float, ...] = (0, 0, 1, 1)) -> PatchGrid:
