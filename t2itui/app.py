@@ -29,11 +29,11 @@ from engine.language import fold_widths
 from t2itui.boundary import Boundary
 from t2itui.graphics.picture import free_pictures
 from t2itui.keys import bindings, key_of
+from t2itui.modes import SCREEN_OF, SCREENS
 from t2itui.screens.common.base import AppScreen
 from t2itui.screens.common.help import HelpScreen
 from t2itui.screens.generate.controller import GenerationController
 from t2itui.screens.jobs.controller import JobsController
-from t2itui.screens.search.screen import SearchScreen
 from t2itui.session import (
     AskForFolder,
     AskForVectors,
@@ -90,62 +90,6 @@ With more objects the youngest generation alone takes longer than a key may.
 NOT_ON_HELP = frozenset({"keys"})
 NEEDS_FRONT = frozenset({"go", "edit_prompt", "watch", "another_seed", "unload"})
 """Actions that are not offered behind a dialog."""
-
-SCREEN_OF: dict[type[ShowScreen], str] = {
-    OpenSearch: "search",
-    ReplayReceipt: "search",
-    ComparePictures: "compare",
-    OpenSheet: "sheet",
-}
-"""The mode of the screen that fulfils each intent."""
-
-
-def _compare_screen(session: Session) -> AppScreen:
-    from t2itui.screens.compare.screen import CompareScreen
-
-    return CompareScreen(session)
-
-
-def _evaluate_screen(session: Session) -> AppScreen:
-    from t2itui.screens.evaluate.screen import EvaluateScreen
-
-    return EvaluateScreen(session)
-
-
-def _train_screen(session: Session) -> AppScreen:
-    from t2itui.screens.train.screen import TrainScreen
-
-    return TrainScreen(session)
-
-
-def _library_screen(session: Session) -> AppScreen:
-    from t2itui.screens.library.screen import LibraryScreen
-
-    return LibraryScreen(session)
-
-
-def _history_screen(session: Session) -> AppScreen:
-    from t2itui.screens.history.screen import HistoryScreen
-
-    return HistoryScreen(session)
-
-
-def _sheet_screen(session: Session) -> AppScreen:
-    from t2itui.screens.sheet.screen import SheetScreen
-
-    return SheetScreen(session)
-
-
-SCREENS: dict[str, Callable[[Session], AppScreen]] = {
-    "search": SearchScreen,
-    "compare": _compare_screen,
-    "evaluate": _evaluate_screen,
-    "train": _train_screen,
-    "library": _library_screen,
-    "history": _history_screen,
-    "sheet": _sheet_screen,
-}
-"""What stands behind each of the keys 1 to 7; all but the first are imported when wanted."""
 
 
 class EngineReady(Message):

@@ -23,6 +23,7 @@ from engine.evaluation.embeddings import EmbeddedData
 from engine.evaluation.measure import AskedTexts, Step, score_texts
 from engine.evaluation.results import PairedDifference, SizeCurve, SizeFigures
 from engine.results import FloatArray, IdArray
+from engine.scoring.calibration import probability
 from engine.scoring.evidence import Tally
 from engine.scoring.match import (
     MatchContext,
@@ -34,7 +35,6 @@ from engine.scoring.match import (
     zero_sample,
 )
 from engine.scoring.metrics import RightPairs
-from engine.scoring.ranking import probability
 from engine.scoring.registry import find_scorer
 from engine.scoring.resampling import Draws, Floats, draw, of_resamples, paired_difference, ratios
 from engine.states import Direction, PairedMeasure, QuerySet

@@ -27,7 +27,8 @@ from engine.errors import ModelMissingError, ModelUnusableError, OfflineError, R
 from engine.evaluation.by_size import SizedQueries, SizedRouting, sizes_up_to
 from engine.evaluation.context import match_context
 from engine.evaluation.embeddings import EmbeddedData, Gathering, in_common
-from engine.evaluation.measure import Measuring, paired, steps_of
+from engine.evaluation.figures import paired
+from engine.evaluation.measure import Measuring, steps_of
 from engine.evaluation.pointing import Patches, PointingGame
 from engine.evaluation.results import (
     EncoderDifference,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engine import disk
 from engine.errors import RequestError
 from engine.generation.request import DEFAULT_STRENGTH, MAX_SEED, GenerateRequest
-from engine.models.parameters import Box, GenerationParameters, Lora, read_box
+from engine.models.parameters import GenerationParameters, Lora, MaskBox, read_box
 from engine.untrusted.documents import finite_number, parse_object
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def request_from(
     return request, warnings
 
 
-def _mask_of(recipe: Recipe, warnings: list[str]) -> tuple[Path | None, Box | None]:
+def _mask_of(recipe: Recipe, warnings: list[str]) -> tuple[Path | None, MaskBox | None]:
     """The mask or the box of a recipe; what of them is lost is warned of."""
     if recipe.mask_box:
         try:

@@ -15,9 +15,9 @@ from engine.models.parameters import (
     MAX_GUIDANCE,
     MAX_SIDE,
     MAX_STEPS,
-    Box,
     GenerationParameters,
     Lora,
+    MaskBox,
 )
 from engine.models.schedulers import SCHEDULERS, scheduler_named
 from engine.untrusted.documents import open_file
@@ -72,7 +72,7 @@ class GenerateRequest:
     """How far a variation may go from its start picture: above 0, 1 forgets it."""
     mask: Path | None = None
     """A picture, white where the start picture is painted anew; the rest stays as it is."""
-    mask_box: Box | None = None
+    mask_box: MaskBox | None = None
     """The part of the start picture that is painted anew, in place of `mask`."""
     mask_grow: int = 0
     """Pixels by which the part is widened."""

@@ -34,9 +34,9 @@ import numpy as np
 
 from engine.models.local_head import PairOdds
 from engine.results import FloatArray
+from engine.scoring.calibration import probability
 from engine.scoring.decision import APART, ENOUGH, SAME, Absent, fit_absent
 from engine.scoring.evidence import Floats
-from engine.scoring.ranking import probability
 
 EVEN = 1.645
 """Standard deviations above the centre of absent words."""

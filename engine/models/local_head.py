@@ -28,7 +28,7 @@ FILE = "local_head.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LinearMap:
+class StateProjection:
     """weight x + bias."""
 
     weight: FloatArray
@@ -49,8 +49,8 @@ class PairOdds:
 class LocalHead:
     """The maps of one encoder."""
 
-    patches: LinearMap
-    tokens: LinearMap
+    patches: StateProjection
+    tokens: StateProjection
 
 
 def local_head_id(folder: Path) -> str:
@@ -101,11 +101,13 @@ def read_local_head(folder: Path, *, dim: int, widths: tuple[int, int]) -> Local
     return LocalHead(patches=patches, tokens=tokens)
 
 
-def _linear(tensors: Mapping[str, FloatArray], name: str, dim: int, width: int) -> LinearMap | None:
+def _linear(
+    tensors: Mapping[str, FloatArray], name: str, dim: int, width: int
+) -> StateProjection | None:
     weight, bias = (tensors.get(f"{name}.{part}") for part in ("weight", "bias"))
     if weight is None or bias is None or weight.ndim != 2 or bias.shape != (dim,):
         return None
     fits = weight.shape[0] == dim and weight.shape[1] and weight.shape[1] % width == 0
     if not fits or not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         return None
-    return LinearMap(weight=weight, bias=bias)
+    return StateProjection(weight=weight, bias=bias)

@@ -29,7 +29,7 @@ class Lora:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+class MaskBox:
     """A part of a picture: in fractions of its sides where all are at most 1, else in pixels."""
 
     x: float
@@ -70,7 +70,7 @@ class GenerationParameters:
     strength: float
     mask: Path | None = None
     """A picture that is white where the start picture may change; None for all of it, or a box."""
-    mask_box: Box | None = None
+    mask_box: MaskBox | None = None
     """Where the start picture may change, in place of a mask."""
     mask_grow: int = 0
     """Pixels of the start picture by which that is widened."""
@@ -87,7 +87,7 @@ class GenerationParameters:
         return replace(self, width=width, height=height)
 
 
-def read_box(text: str) -> Box:
+def read_box(text: str) -> MaskBox:
     """A box as a person writes it: `x,y,width,height`. Raises ValueError where it is none."""
     try:
         x, y, width, height = (float(part) for part in text.split(","))
@@ -96,7 +96,7 @@ def read_box(text: str) -> Box:
     sides = (x, y, width, height)
     if not all(0 <= side <= MAX_BOX for side in sides) or width == 0 or height == 0:
         raise ValueError(f"{text!r} is no part of a picture: it has nothing in it")
-    return Box(x=x, y=y, width=width, height=height)
+    return MaskBox(x=x, y=y, width=width, height=height)
 
 
 def read_lora(text: str) -> Lora:

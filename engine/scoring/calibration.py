@@ -87,3 +87,9 @@ def _newton(
         if float(np.abs(step).max()) < _CLOSE:
             break
     return weights
+
+
+def probability(logit: FloatArray) -> FloatArray:
+    """The logistic function of float32 logits, without overflow, in float32."""
+    small = np.exp(-np.abs(logit))
+    return np.where(logit >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)

@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 from cache.labels import CalibrationRecord
 from engine.results import Chance, FloatArray, IdArray
 from engine.scoring import label_free
-from engine.scoring.calibration import calibrated
+from engine.scoring.calibration import calibrated, probability
 from engine.scoring.decision import ENOUGH, SAME, SURE, Placement, Surroundings, Zero
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.evidence import Tally
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, matcher_words
-from engine.scoring.ranking import probability
 from engine.states import ScorerKind
 
 DEAR_SAMPLE = 8_000

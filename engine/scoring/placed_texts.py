@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.results import FloatArray, IdArray
+from engine.scoring.calibration import probability
 from engine.scoring.decision import Placement
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.evidence import Tally
@@ -30,7 +31,6 @@ from engine.scoring.match import (
     with_zeros,
     zero_sample,
 )
-from engine.scoring.ranking import probability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

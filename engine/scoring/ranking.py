@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import HISTOGRAM_BINS, Chance, FloatArray, IdArray, Scores
+from engine.scoring.calibration import probability
 from engine.states import Route, ScorerKind
 
 FUSION_CONSTANT = 60
@@ -74,12 +75,6 @@ def _never_nan(values: FloatArray) -> FloatArray:
     values = values.astype(np.float32, copy=True)
     values[np.isnan(values)] = -np.inf
     return values
-
-
-def probability(logit: FloatArray) -> FloatArray:
-    """The logistic function of float32 logits, without overflow, in float32."""
-    small = np.exp(-np.abs(logit))
-    return np.where(logit >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
 
 
 ALWAYS_SCORED = (ScorerKind.COSINE, ScorerKind.MATCH)

@@ -23,12 +23,13 @@ from engine.errors import OfflineError, PictureError
 from engine.local.phrases import content_tokens
 from engine.local.states import FoundStates, LocalStates
 from engine.results import FloatArray, IdArray, Scores, SearchWarning
+from engine.scoring.calibration import probability
 from engine.scoring.decision import SURE, Placement, Surroundings, Zero
 from engine.scoring.evidence import Evidence, Tally, counted
 from engine.scoring.label_free import Background
 from engine.scoring.late_interaction import SAMPLE, maxsim, maxsim_of_terms, reranked
 from engine.scoring.match import sampled
-from engine.scoring.ranking import probability, top_indices
+from engine.scoring.ranking import top_indices
 from engine.search.resolve import ResolvedQuery
 from engine.search.stored_zeros import digest_of
 from engine.search.text_embedder import random_prompts

@@ -30,7 +30,7 @@ from engine.workers.savings import (
     autoencoder_of,
     smaller,
 )
-from engine.workers.stepping import KeptSurroundings, Steps, StepWatcher, make_scheduler
+from engine.workers.stepping import KeptSurroundings, Steps, make_scheduler
 from engine.workers.text_memory import TextMemory
 
 _BLACK_LEVEL = 3
@@ -39,9 +39,11 @@ _USUAL_LATENTS = 4
 _HINT = "Paint a smaller picture, close other programs, or take a smaller model."
 
 
-class Watcher(StepWatcher, Protocol):
+class Watcher(Protocol):
     """Takes what a denoiser reports of a picture; `check` raises to stop it."""
 
+    def check(self) -> None: ...
+    def step(self, step: int, total: int, seconds_a_step: float) -> None: ...
     def decoding(self) -> None: ...
     def fall_back(self, what: str, why: str) -> None: ...
 

@@ -35,7 +35,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.models.families import Family
-from engine.models.local_head import LinearMap, LocalHead
+from engine.models.local_head import LocalHead, StateProjection
 from engine.states import PatchWay
 
 Model: TypeAlias = Any
@@ -83,7 +83,7 @@ def token_states(
     return projected
 
 
-def _mapped(part: LinearMap, layers: Sequence[Tensor]) -> Tensor:
+def _mapped(part: StateProjection, layers: Sequence[Tensor]) -> Tensor:
     """Take the states [n, length, width] of the last layers through a linear map."""
     inputs = joined_layers(layers, part.weight.shape[1] // layers[-1].shape[-1])
     weight, bias = (torch.from_numpy(each).to(inputs) for each in (part.weight, part.bias))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.generation.request import GenerateRequest
     from engine.jobs.jobs import Job
-    from engine.models.parameters import Box, Lora
+    from engine.models.parameters import Lora, MaskBox
 
 _PICTURE = GivenPath(exists=True, dir_okay=False, path_type=Path)
 
@@ -52,14 +52,14 @@ class LoraFile(click.ParamType["Lora"]):
         return read_lora(str(value))
 
 
-class MaskBox(click.ParamType["Box"]):
+class BoxText(click.ParamType["MaskBox"]):
     """`0.1,0.2,0.5,0.5` in fractions of the sides, or in pixels."""
 
     name = "X,Y,W,H"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Box:
+    ) -> MaskBox:
         from engine.models.parameters import read_box
 
         try:
@@ -74,7 +74,7 @@ class MaskBox(click.ParamType["Box"]):
     JobKind.GENERATE,
     size=Size(),
     loras=LoraFile(),
-    mask_box=MaskBox(),
+    mask_box=BoxText(),
     library=click.Choice([BUILT_IN.name]),
 )
 @click.option("--from", "source", type=_PICTURE, help="Repeat the recipe in this picture.")

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from engine.results import Receipt, SearchResult
 
 
-class PictureName(GivenPath):
+class PictureName(click.ParamType[Path]):
     """A file, or `sha256:` and the digits of a picture's content."""
 
     name = "PICTURE"
 
     def __init__(self) -> None:
-        super().__init__(exists=True, dir_okay=False, path_type=Path)
+        self._file = GivenPath(exists=True, dir_okay=False, path_type=Path)
 
     def convert(
         self,
@@ -45,7 +45,7 @@ class PictureName(GivenPath):
     ) -> Path:
         if str(value).startswith(BY_CONTENT):
             return Path(str(value))
-        return disk.from_root(Path(str(super().convert(value, param, ctx))))
+        return disk.from_root(Path(str(self._file.convert(value, param, ctx))))
 
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.evaluation.data import Data, SwappedPair
-from engine.evaluation.measure import DirectedQueries, retrieval, swap
+from engine.evaluation.figures import DirectedQueries, retrieval, swap
 from engine.results import FloatArray
 from engine.scoring.metrics import RightPairs, rank_queries, transposed
 from engine.scoring.resampling import paired_difference, resample_weights

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 import click
 
 from engine import disk, numbers
-from engine.jobs.codec import FORMS, Option, PathKind, defaults_of, field_types
+from engine.jobs.codec import defaults_of, field_types
+from engine.jobs.forms import FORMS, Option, PathKind
 from engine.states import JobKind, ProcessState
 from t2itui.cli.support.paths import GivenPath
 from t2itui.text.plain import plain

@@ -22,7 +22,7 @@ from engine.errors import EngineError
 from engine.file_types import SUFFIXES
 from engine.generation.request import GenerateRequest, GenerationSpec
 from engine.models.generator_info import GeneratorInfo
-from engine.models.parameters import MAX_STEPS, Box, Lora, read_box, read_lora
+from engine.models.parameters import MAX_STEPS, Lora, MaskBox, read_box, read_lora
 from engine.models.schedulers import SCHEDULERS
 from t2itui.keys import bindings
 from t2itui.screens.common.dialogs import Dialog, FormError
@@ -78,7 +78,7 @@ def loras_text(loras: Sequence[Lora]) -> str:
     )
 
 
-def read_mask(text: str) -> tuple[Path | None, Box | None]:
+def read_mask(text: str) -> tuple[Path | None, MaskBox | None]:
     """A picture that is the mask, or a box `x,y,width,height`; neither where nothing stands."""
     if not text.strip():
         return None, None

@@ -18,13 +18,13 @@ from engine.evaluation.data import Data, LabelledQuery
 from engine.evaluation.embeddings import EmbeddedData
 from engine.evaluation.measure import Measuring, score_texts
 from engine.requests import EvaluateRequest
+from engine.scoring.calibration import probability
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background
 from engine.scoring.match import MatchContext, placed, with_zeros
 from engine.scoring.matcher import read_matcher
 from engine.scoring.metrics import RightPairs
 from engine.scoring.perceptron import Perceptron
-from engine.scoring.ranking import probability
 from engine.scoring.registry import find_scorer
 from engine.states import DataKind, PairedMeasure, QueryKind, QuerySet, ScorerKind
 from tests.engine.evaluation.libraries import unit

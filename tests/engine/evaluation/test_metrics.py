@@ -8,8 +8,8 @@ from scipy import stats
 from sklearn import calibration, metrics
 
 from engine.evaluation.data import SwappedPair
-from engine.evaluation.measure import calibration as calibration_of
-from engine.evaluation.measure import folded, left_out, swap
+from engine.evaluation.figures import calibration as calibration_of
+from engine.evaluation.figures import folded, left_out, swap
 from engine.evaluation.results import FoldFigures, recall_sums
 from engine.results import FloatArray
 from engine.scoring.metrics import (

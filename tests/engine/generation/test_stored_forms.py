@@ -26,7 +26,7 @@ from engine.models.generator_messages import (
     parameters_from_fields,
     parameters_to_fields,
 )
-from engine.models.parameters import Box, Lora
+from engine.models.parameters import Lora, MaskBox
 from engine.states import OutputCheck
 
 UNMASKED = (
@@ -125,7 +125,7 @@ def test_a_part_that_is_painted_anew_is_written_and_read_in_every_form(tmp_path:
     Image.new("RGB", (64, 64)).save(start)
     Image.new("L", (64, 64), 255).save(mask)
     whole = replace(plain(tmp_path).request, start_picture=start, until_pass=3)
-    boxed = replace(whole, mask_box=Box(x=0.1, y=0, width=0.5, height=1), mask_feather=2)
+    boxed = replace(whole, mask_box=MaskBox(x=0.1, y=0, width=0.5, height=1), mask_feather=2)
     masked = replace(whole, mask=mask, mask_grow=4)
     keys = set[str]()
     for request in (whole, boxed, masked):

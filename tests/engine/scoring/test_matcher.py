@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from engine.errors import ModelUnusableError
 from engine.results import FloatArray
 from engine.scoring import perceptron as module
+from engine.scoring.calibration import probability
 from engine.scoring.matcher import head_of, read_matcher
-from engine.scoring.ranking import probability
 from engine.states import HeadKind
 from tests.engine.search.libraries import noise
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.scoring.calibration import probability
 from engine.scoring.match import MatchContext, match_logits, placed, with_zeros
 from engine.scoring.placed_texts import place_on_picture, place_texts
-from engine.scoring.ranking import probability
 from engine.states import ScorerKind
 from tests.engine.scoring.test_match import library
 from tests.engine.search.libraries import noise

@@ -21,8 +21,8 @@ from PIL import Image
 
 from engine.collections import BUILT_IN
 from engine.models.encoder_info import hash_folder, read_encoder_info
+from engine.scoring.calibration import probability
 from engine.scoring.matcher import Matcher, read_matcher
-from engine.scoring.ranking import probability
 from engine.storybook.vocabulary import ATTRIBUTES
 from engine.storybook.wording import Language
 from tools.storybook.encoder.folder import EncoderFolder

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from engine.errors import PictureError, RequestError
 from engine.generation.request import GenerateRequest, checked
-from engine.models.parameters import Box, GenerationParameters, read_box
+from engine.models.parameters import GenerationParameters, MaskBox, read_box
 from engine.states import OutputCheck
 from engine.workers.editing import read_edit
 from tests.engine.generation.pipelines.test_denoising import (
@@ -68,18 +68,18 @@ def test_outside_the_mask_the_picture_stays_to_the_last_bit(start: Path, mask: P
 
 
 def test_a_mask_grows_and_has_a_hard_edge_where_that_is_asked_for(start: Path) -> None:
-    box = Box(x=50, y=30, width=10, height=20)
+    box = MaskBox(x=50, y=30, width=10, height=20)
     hard = read_edit(edit(start, mask_box=box, mask_grow=5, mask_feather=0))
     found = np.argwhere(hard.share == 1)
     assert (found.min(0).tolist(), found.max(0).tolist()) == ([25, 45], [54, 64])
     assert set(np.unique(hard.share)) == {0, 1}
-    share = Box(x=50 / WIDTH, y=0.3, width=10 / WIDTH, height=0.2)
+    share = MaskBox(x=50 / WIDTH, y=0.3, width=10 / WIDTH, height=0.2)
     same = read_edit(edit(start, mask_box=share, mask_grow=5, mask_feather=0))
     np.testing.assert_array_equal(same.share, hard.share)
 
 
 def test_the_model_sees_the_part_with_its_surroundings_in_its_own_shape(start: Path) -> None:
-    part = read_edit(edit(start, mask_box=Box(x=0, y=0, width=20, height=20)))
+    part = read_edit(edit(start, mask_box=MaskBox(x=0, y=0, width=20, height=20)))
     left, top, right, bottom = part.window
     assert (left, top) == (0, 0)
     assert (right - left) / (bottom - top) == pytest.approx(1.5, abs=0.05)
@@ -87,7 +87,7 @@ def test_the_model_sees_the_part_with_its_surroundings_in_its_own_shape(start: P
     picture, mask = part.inputs(96, 64)
     assert (picture.size, mask.size) == ((96, 64), (96, 64))
     assert set(np.unique(np.asarray(mask))) == {0, 255}
-    whole = read_edit(edit(start, mask_box=Box(x=0, y=0, width=1, height=1)))
+    whole = read_edit(edit(start, mask_box=MaskBox(x=0, y=0, width=1, height=1)))
     assert whole.window == (0, 0, WIDTH, HEIGHT)
     assert whole.share.min() == 1, "there is no edge to go over softly"
 
@@ -100,7 +100,7 @@ def test_a_mask_without_white_and_one_that_is_no_picture_are_refused(
     with pytest.raises(PictureError, match="nothing to paint"):
         read_edit(edit(start, mask=black))
     with pytest.raises(PictureError, match="nothing to paint"):
-        read_edit(edit(start, mask_box=Box(x=500, y=0, width=9, height=9)))
+        read_edit(edit(start, mask_box=MaskBox(x=500, y=0, width=9, height=9)))
     with pytest.raises(PictureError, match="cannot be read"):
         read_edit(edit(start, mask=Path(__file__)))
 
@@ -135,7 +135,7 @@ def test_a_model_that_diffusers_has_no_inpainting_for_keeps_the_surroundings_all
         return decode(latents, warnings)
 
     monkeypatch.setattr(denoiser, "_decode", noted)
-    asked = edit(start, mask_box=Box(x=0.5, y=0, width=0.5, height=1))
+    asked = edit(start, mask_box=MaskBox(x=0.5, y=0, width=0.5, height=1))
     for prompt in ("a red horse", "snow in the snow"):
         painted = denoiser.generate(replace(asked, prompt=prompt), SEED, notes, None)
         assert painted.pixels.shape == (HEIGHT, WIDTH, 3)

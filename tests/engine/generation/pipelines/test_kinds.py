@@ -31,7 +31,7 @@ from engine.generation.png_metadata import read_recipe
 from engine.generation.request import GenerateRequest, resolve
 from engine.models.generator_info import OWN_DEFAULTS, GeneratorInfo, read_generator_info
 from engine.models.generators import Generators
-from engine.models.parameters import Box, Lora
+from engine.models.parameters import Lora, MaskBox
 from engine.models.pipeline_classes import pipeline_class
 from engine.settings import EngineSettings
 from engine.states import GenerationPhase, OutputCheck
@@ -256,7 +256,7 @@ async def test_a_part_of_a_picture_is_painted_anew_and_another_picture_from_it(
     start = tmp_path / "start.png"
     before = np.random.default_rng(0).integers(0, 256, (80, 96, 3), dtype=np.uint8)
     Image.fromarray(before).save(start)
-    box = Box(x=0.5, y=0.25, width=0.25, height=0.5)
+    box = MaskBox(x=0.5, y=0.25, width=0.25, height=0.5)
     asked = request(kinds / name, start_picture=start, mask_box=box, strength=1.0, steps=2)
     events: list[JobEvent] = []
     painted = await generate(generators, asked, 7, events.append)
