@@ -162,7 +162,7 @@ async def test_a_model_being_loaded_is_named_while_it_is_waited_for() -> None:
     engine.searcher.gate = asyncio.Event()
     engine.encoders.states = (EncoderState(source="openai/clip", state=ProcessState.LOADING),)
     app = fake_app(engine, start_query="a dog")
-    async with app.run_test(size=(120, 36)) as pilot:
+    async with app.run_test(size=(140, 36)) as pilot:
         screen = search_screen(app)
         await until(pilot, lambda: "loading openai/clip… 0 s" in words(screen.route_line))
         assert "esc cancels" in words(screen.route_line)
