@@ -1,6 +1,7 @@
 """Generating with small real pipelines through the loading code of the large, in this process."""
 
 import copy
+import inspect
 import json
 import shutil
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import diffusers
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,7 @@ from engine.workers.previews import Previewer, linear_map
 from engine.workers.savings import MemorySavings, smaller
 from engine.workers.stepping import make_scheduler
 from tests.tiny_diffusion import quiet, save_safety_checker, save_tiny_diffusion
+from tests.tiny_pipelines import KINDS, save_tiny_kind
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -172,6 +175,31 @@ def test_a_picture_is_the_one_that_bare_diffusers_paints(
     expected = bare(tiny / "plain", scheduler, StableDiffusionPipeline, **size)
     found = paint(denoiser, scheduler=name, **size)
     assert found.shape == (72, 64, 3)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_of_pipeline_paints_what_bare_diffusers_paints(
+    name: str, tmp_path: Path
+) -> None:
+    save_tiny_kind(tmp_path / name, name)
+    info = read_generator_info(str(tmp_path / name), tmp_path / "generators.json")
+    wanted = source(tmp_path / name, tmp_path)
+    quiet()
+    ours = load_pipeline(wanted, "fp32", lambda *_: None)
+    size = {"width": 64, "height": 96}
+    usual = {"scheduler": info.defaults.scheduler, "guidance": info.defaults.guidance}
+    found = paint(Denoiser(ours, CPU, MemorySavings(ours, "cpu"), wanted), steps=2, **size, **usual)
+    pipe = getattr(diffusers, info.pipeline).from_pretrained(tmp_path / name)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.scheduler = make_scheduler(info.defaults.scheduler, pipe.scheduler)
+    options = {"guidance_scale": info.defaults.guidance, "num_inference_steps": 2, **size}
+    if "use_resolution_binning" in inspect.signature(pipe.__call__).parameters:
+        # It would round the size to one of the model's own.
+        options["use_resolution_binning"] = False
+    noise = torch.Generator().manual_seed(SEED)
+    expected = np.asarray(pipe(TASK.prompt, generator=noise, **options).images[0])
+    assert found.shape == (96, 64, 3)
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
