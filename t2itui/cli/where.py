@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
+from t2itui.cli.support.paths import GivenPath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("picture")
 @click.argument("text")
 @click.option(
-    "--export", "exports", multiple=True, type=click.Path(dir_okay=False, path_type=Path),
+    "--export", "exports", multiple=True, type=GivenPath(dir_okay=False, path_type=Path),
     metavar="FILE", help="Also draw the picture with the map of each word: .png, .svg or .pdf.",
 )  # fmt: skip
 @click.option("--encoder", metavar="ID", help="Default: one that has seen the picture.")

@@ -397,7 +397,7 @@ async def test_of_seeds_that_do_not_pass_the_best_is_kept_with_the_reason(
     studio: StudioKit,
 ) -> None:
     await studio.fill()
-    request = GenerateRequest(prompt="something else", until_pass=3, preview=False)
+    request = GenerateRequest(prompt="no such thing", until_pass=3, preview=False)
     job = await studio.generation.start(request)
     outcome = await job.wait()
     assert isinstance(outcome, JobFinished)

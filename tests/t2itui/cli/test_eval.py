@@ -37,7 +37,15 @@ def test_a_line_for_each_scorer_and_direction_then_the_other_kinds(
     assert {"r@1", "r@5", "r@10", "median_rank", "map", "r@1_interval"} <= set(recall[0])
     assert [line["type"] for line in lines[4:]] == [
         *("paired", "paired", "paired"),
-        *("routing", "routing", *["routing_by_size"] * 3, "calibration", "evaluation"),
+        *(
+            "routing",
+            "routing",
+            *["routing_by_size"] * 3,
+            "calibration",
+            "rsum",
+            "rsum",
+            "evaluation",
+        ),
     ]
     sizes = [line for line in lines if line["type"] == "routing_by_size"]
     assert [line["pictures"] for line in sizes] == [7, 15, 30]

@@ -18,7 +18,8 @@ async def work():
     return 7
 
 async def main():
-    engine = SimpleNamespace(encoders=SimpleNamespace(state=state))
+    states = SimpleNamespace(progress=None)
+    engine = SimpleNamespace(encoders=SimpleNamespace(state=state), local_states=states)
     assert await waiting.waiting_for_models(engine, work()) == 7
 
 asyncio.run(main())

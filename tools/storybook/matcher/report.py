@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.scoring.matcher import Matcher
 from engine.scoring.metrics import auc, calibration_error, reliability
+from engine.scoring.perceptron import Perceptron
 from engine.storybook.captions import claim_of
 from engine.storybook.claims import Claim, Subject
 from engine.storybook.gallery import (
@@ -72,9 +72,9 @@ def every_pair(weights: MatcherWeights, texts: Floats, pictures: Floats) -> Floa
 
 def every_log_odds(weights: MatcherWeights, texts: Floats, pictures: Floats) -> Floats:
     """Log odds of every text with every picture, [texts, pictures], as a search scores them."""
-    matcher = Matcher(**asdict(weights), encoder_id="", report="")
-    columns = np.ascontiguousarray(pictures.T)
-    return np.stack([matcher.logits(text, columns) for text in texts])
+    head = Perceptron(**asdict(weights))
+    seen = head.see(np.ascontiguousarray(pictures.T))
+    return np.stack([head.logits(text, seen) for text in texts])
 
 
 def swaps(
