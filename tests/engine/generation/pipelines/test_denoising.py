@@ -188,7 +188,10 @@ def test_every_kind_of_pipeline_paints_what_bare_diffusers_paints(
     quiet()
     ours = load_pipeline(wanted, "fp32", lambda *_: None)
     size = {"width": 64, "height": 96}
-    usual = {"scheduler": info.defaults.scheduler, "guidance": info.defaults.guidance}
+    usual: dict[str, Any] = {
+        "scheduler": info.defaults.scheduler,
+        "guidance": info.defaults.guidance,
+    }
     found = paint(Denoiser(ours, CPU, MemorySavings(ours, "cpu"), wanted), steps=2, **size, **usual)
     pipe = getattr(diffusers, info.pipeline).from_pretrained(tmp_path / name)
     pipe.set_progress_bar_config(disable=True)
