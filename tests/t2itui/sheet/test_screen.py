@@ -20,6 +20,7 @@ from t2itui.app import T2ITuiApp
 from t2itui.graphics.detection import GraphicsProtocol
 from t2itui.screens.common.dialogs import Confirm
 from t2itui.screens.jobs.screen import JobsScreen
+from t2itui.screens.search.screen import SearchScreen
 from t2itui.screens.sheet.board import Layout, shape_of
 from t2itui.screens.sheet.forms import ExportSheet, NewSheet, SheetList
 from t2itui.screens.sheet.screen import SheetScreen
@@ -273,7 +274,11 @@ async def test_the_list_of_jobs_leads_to_the_sheet(tmp_path: Path) -> None:
     async with sheet_app(tmp_path / "home") as (pilot, screen, _):
         await painted(pilot, screen)
         await painted(pilot, screen, replace(REQUEST, axes=(read_axis("seed=1"),)))
-        await pilot.press("f2", "escape", "j")
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SearchScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(pilot.app.focused, Input))
+        await pilot.press("j")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobsScreen))
         jobs = pilot.app.screen
         assert isinstance(jobs, JobsScreen)
