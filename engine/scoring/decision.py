@@ -58,8 +58,9 @@ scorer, APART nats for each 1 / STEP spreads of what background texts reach:
 the scorer's, the best picture passes exactly when the query does, and 0.5 means even odds in this
 library that the best picture shows what the text says, if half of what is asked can be found.
 
-Measured by tests/bench/measure_routing.py on real CLIP vectors, with words that had no part in any
-choice (60 that two captions of a photo name, 255 that none does); present and absent ones right:
+Measured by tests/bench/measure_routing.py on real CLIP vectors, with words that no constant was
+fitted to (60 that two captions of a photo name, 255 that none does; six of them were looked at when
+this form was taken and another left); present and absent ones right:
 
     pictures         100          300          600          1,200        1,828        drift
     label-free       1.00 / .85   .98 / .89    .94 / .89    .91 / .90    .88 / .89    .045
