@@ -86,7 +86,12 @@ class Engine:
 
         start = self.jobs.start if self._measures_beside else None
         return Searcher(
-            self.cache, self.encoders, self.settings, self.collection, start, self.local_states
+            self.cache,
+            self.encoders,
+            self.settings,
+            self.collection,
+            start,
+            states=lambda: self.local_states,
         )
 
     @cached_property

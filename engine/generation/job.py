@@ -137,7 +137,7 @@ class GenerationJob:
             if self.spec.request.until_pass is not None and self._is_enough(record):
                 break
         if self.spec.request.until_pass is not None:
-            await self._keep_best(job_id, report)
+            await self._store_best(job_id, report)
         return self._closing()
 
     def _is_enough(self, record: GeneratedRecord) -> bool:
@@ -148,7 +148,7 @@ class GenerationJob:
             return True
         return (from_json(record.recipe, private=True).tries or 0) >= tries
 
-    async def _keep_best(self, job_id: int, report: Report) -> None:
+    async def _store_best(self, job_id: int, report: Report) -> None:
         """Keep of the pictures that were tried the one that fits best, and write down why."""
         if not self.pictures:
             return

@@ -165,7 +165,7 @@ class LocalStates:
             raise PictureError(f"{path} could not be decoded")
         found = await self._encoders.patch_states(info.source, content.pixels[None])
         return FileStates(
-            states=next(_kept(found)),
+            states=next(_as_float16(found)),
             width=content.new.width,
             height=content.new.height,
             thumbnail=content.new.thumbnail,
@@ -239,7 +239,7 @@ class LocalStates:
                 found = await self._encoders.patch_states(
                     info.source, np.stack(list(there.values()))
                 )
-                fresh = dict(zip(there, _kept(found), strict=True))
+                fresh = dict(zip(there, _as_float16(found), strict=True))
                 made |= fresh
                 if is_kept:
                     await self._store(info, fresh)
@@ -282,7 +282,7 @@ class LocalStates:
         yield [self._reader[1]]
 
 
-def _kept(found: PatchStates) -> Iterator[PictureStates]:
+def _as_float16(found: PatchStates) -> Iterator[PictureStates]:
     """The states of each picture as they are kept."""
     for vectors in found.vectors.astype(np.float16):
         yield PictureStates(vectors=vectors, rows=found.rows, columns=found.columns)

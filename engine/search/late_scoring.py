@@ -152,7 +152,7 @@ class LateScoring:
         digest = digest_of(ids, patches[:, 0], *(states.vectors for states in texts[:1]))
         key = f"{_VERSION} {encoder.id} {language} {pictures} {digest}"
         if self._zero is None or self._zero[0] != key:
-            zero = await self._kept_zero(key)
+            zero = await self._stored_zero(key)
             if zero is None:
                 zero = await asyncio.to_thread(_measure, texts, background, patches, pictures)
             if zero is None:
@@ -162,7 +162,7 @@ class LateScoring:
             self._zero = key, zero
         return self._zero[1]
 
-    async def _kept_zero(self, key: str) -> Zero | None:
+    async def _stored_zero(self, key: str) -> Zero | None:
         kept = await self._cache.read(get_zero, key)
         with suppress(ValueError, TypeError, KeyError):
             return None if kept is None else Zero.from_json(kept)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +35,15 @@ from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import make_scores
 from engine.scoring.registry import find_scorer, scored_at_once
 from engine.search import warnings
-from engine.search.late_scoring import LateScores, LateScoring
 from engine.search.pictures import QueryPictures
 from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey, canonical, filters_as_json
 from engine.search.resolve import QueryResolver, ResolvedQuery
 from engine.search.text_embedder import TextEmbedder
 from engine.search.zeros import FoundZero, OnProgress, StartJob, Zeros
 from engine.states import ScorerKind
+
+if TYPE_CHECKING:
+    from engine.search.late_scoring import LateScores, LateScoring
 
 IN_LOOP = 2_000
 """So few pictures are scored at once; more, in a thread, while the event loop goes on."""
@@ -101,7 +105,7 @@ class QueryScoring:
         pictures: QueryPictures,
         resolver: QueryResolver,
         start: StartJob | None = None,
-        late: LateScoring | None = None,
+        late: Callable[[], LateScoring] | None = None,
     ) -> None:
         """With `start` what is not known of the library is measured beside the queries; without
         `late` nothing is scored by local states."""
@@ -171,7 +175,7 @@ class QueryScoring:
             return scores, None
         background = embedded.context.background()
         among = background.surroundings(embedded.vector[None])
-        late = await self._late.score(query, scores, background, among)
+        late = await self._late().score(query, scores, background, among)
         placed = {} if late.placed is None else {name: late.placed}
         for array in (late.scores, *placed.values()):
             array.flags.writeable = False

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache as once
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlite_utils import Database
@@ -22,7 +24,6 @@ from engine.errors import RequestError, T2IError
 from engine.events import Report
 from engine.jobs.progress import ProgressReporter
 from engine.library.collections import BuiltInCollection
-from engine.local.states import LocalStates
 from engine.models.encoders import Encoders
 from engine.requests import SearchRequest
 from engine.results import (
@@ -38,7 +39,6 @@ from engine.scoring import ranking
 from engine.scoring.registry import check_scorer, search_scorers
 from engine.search import warnings
 from engine.search.labels import RelevanceLabels
-from engine.search.late_scoring import LateScoring
 from engine.search.pictures import QueryPictures, absolute, name_of_file
 from engine.search.prompt_scores import PromptScorer
 from engine.search.query import BY_CONTENT, quote
@@ -52,10 +52,14 @@ from engine.search.receipts import (
 )
 from engine.search.resolve import QueryResolver, ResolvedQuery, check
 from engine.search.scored_query import QueryScoring
-from engine.search.tags import Tagger
 from engine.search.text_embedder import TextEmbedder, random_prompts
 from engine.search.zeros import STAGE, StartJob, Zeros, report_to
 from engine.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from engine.local.states import LocalStates
+    from engine.search.late_scoring import LateScoring
+    from engine.search.tags import Tagger
 
 _NONE: IdArray = np.empty(0, np.int64)
 _REMEMBERED = 16
@@ -81,7 +85,7 @@ class Searcher:
         settings: EngineSettings,
         collection: BuiltInCollection | None = None,
         start: StartJob | None = None,
-        states: LocalStates | None = None,
+        states: Callable[[], LocalStates] | None = None,
     ) -> None:
         """With `start` what is not known of the library is measured beside the queries; without
         `states` nothing can be ranked by them."""
@@ -90,9 +94,13 @@ class Searcher:
         self._embedder = TextEmbedder(cache, encoders)
         self._pictures = QueryPictures(cache, encoders, self._embedder, settings)
         self._resolver = QueryResolver(cache, self._pictures, settings, collection)
-        late = None if states is None else LateScoring(cache, states)
         self._scoring = QueryScoring(
-            cache, self._embedder, self._pictures, self._resolver, start, late
+            cache,
+            self._embedder,
+            self._pictures,
+            self._resolver,
+            start,
+            late=None if states is None else once(partial(_late_scoring, cache, states)),
         )
         self.prompt_scorer = PromptScorer(cache, self._embedder, self._resolver, self._scoring)
         """Scores pictures against texts, without a receipt."""
@@ -100,10 +108,15 @@ class Searcher:
             cache, self._embedder, self._pictures, self._resolver, self._scoring
         )
         """What a person says of pictures."""
-        self.tagger = Tagger(cache, self._embedder, self._pictures, self._resolver, self._scoring)
-        """Which words of a list are true of pictures."""
         self._keys: OrderedDict[str, ReceiptKey] = OrderedDict()
         self._order: tuple[Scores, str, IdArray] | None = None
+
+    @cached_property
+    def tagger(self) -> Tagger:
+        """Which words of a list are true of pictures."""
+        from engine.search.tags import Tagger
+
+        return Tagger(self._cache, self._embedder, self._pictures, self._resolver, self._scoring)
 
     @property
     def zeros(self) -> Zeros:
@@ -363,6 +376,13 @@ def _row(rank: int, scores: Scores, index: int, shown: ShownPicture | None) -> R
         others=_finite(scores.others, index),
         placed=_finite(scores.placed, index),
     )
+
+
+def _late_scoring(cache: Cache, states: Callable[[], LocalStates]) -> LateScoring:
+    """Imported when a query is ranked by it: most are not."""
+    from engine.search.late_scoring import LateScoring
+
+    return LateScoring(cache, states())
 
 
 def _finite(values: Mapping[str, FloatArray], index: int) -> dict[str, float]:

@@ -30,7 +30,7 @@ from engine.workers.savings import (
     autoencoder_of,
     smaller,
 )
-from engine.workers.stepping import KeptSurroundings, Steps, make_scheduler
+from engine.workers.stepping import RestoredSurroundings, Steps, make_scheduler
 from engine.workers.text_memory import TextMemory
 
 _BLACK_LEVEL = 3
@@ -176,7 +176,7 @@ class Denoiser:
             if self._has_inpainting():
                 pipe = self._paired("inpainting")
             else:
-                pipe, surroundings = self._paired("image_to_image"), KeptSurroundings(mask)
+                pipe, surroundings = self._paired("image_to_image"), RestoredSurroundings(mask)
         elif asked.start_picture is not None:
             pipe = self._paired("image_to_image")
             image = start_picture(asked.start_picture, asked.width, asked.height)

@@ -44,7 +44,7 @@ def make_scheduler(name: str, own: DiffusersScheduler) -> DiffusersScheduler:
     return getattr(diffusers, scheduler.class_name).from_config(config, **wanted)
 
 
-class KeptSurroundings:
+class RestoredSurroundings:
     """Brings back after every step what lies outside a mask, with the noise that belongs there.
 
     For networks that diffusers' own inpainting has no place for: their pipeline goes on from a
@@ -99,7 +99,7 @@ class Steps:
         pipe: Pipeline,
         watcher: StepWatcher,
         previewer: Previewer | None,
-        surroundings: KeptSurroundings | None = None,
+        surroundings: RestoredSurroundings | None = None,
     ) -> None:
         self._pipe = pipe
         self._watcher = watcher

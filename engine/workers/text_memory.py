@@ -39,13 +39,13 @@ class TextMemory:
         def remembered(*args: Value, **kwargs: Value) -> Output:
             key = (name, _key(args), _key(kwargs))
             if key not in self._kept:
-                self._keep(key, read(*args, **kwargs))
+                self._remember(key, read(*args, **kwargs))
             self._kept.move_to_end(key)
             return self._kept[key][0]
 
         tower.forward = remembered
 
-    def _keep(self, key: Key, output: Output) -> None:
+    def _remember(self, key: Key, output: Output) -> None:
         size = _bytes(output)
         self._kept[key] = output, size
         self._size += size

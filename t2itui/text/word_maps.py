@@ -22,7 +22,7 @@ def strength_bar(word: WordMap) -> str:
     return ("#" * round(BAR * word.strength)).ljust(BAR, ".")
 
 
-def place_words(word: WordMap) -> str:
+def position_words(word: WordMap) -> str:
     """Return where a word is strongest: 'row 2, column 5', or that it is nowhere."""
     if not word.is_there:
         return NOWHERE
@@ -33,7 +33,7 @@ def place_words(word: WordMap) -> str:
 def strength_rows(found: WhereResult) -> list[tuple[str, ...]]:
     """Return the cells of a table: word, bar, strength, and where it is."""
     return [
-        (word.word, strength_bar(word), f"{word.strength:.2f}", place_words(word))
+        (word.word, strength_bar(word), f"{word.strength:.2f}", position_words(word))
         for word in found.words
     ]
 

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import sqlite3
 import struct
 import subprocess
@@ -170,6 +171,15 @@ def run(home: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess
     )
 
 
+def _take_terminal() -> None:
+    """Make the standard input the terminal of this process, as one that a person opened has it.
+
+    Whoever runs the tests below nohup ignores SIGHUP, and so would all that they start.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """A terminal in which a program was started; a thread reads what is written to it."""
 
@@ -187,7 +197,7 @@ class Terminal:
             stderr=inside,
             env=env,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_take_terminal,
         )
         self._wake, self._woken = os.pipe()
         self._reader = threading.Thread(target=self._read, daemon=True)
