@@ -42,6 +42,18 @@ HIDDEN = False
 """Not in the footer."""
 
 # fmt: off
+_MOVES = (
+    Key("up", "up", "move(-1, 0)", "Up", is_shown=HIDDEN),
+    Key("down", "down", "move(1, 0)", "Down", is_shown=HIDDEN),
+    Key("left", "left", "move(0, -1)", "Left", is_shown=HIDDEN),
+    Key("right", "right", "move(0, 1)", "Right", is_shown=HIDDEN),
+    Key("page_up", "pageup", "page(-1)", "Page up", is_shown=HIDDEN),
+    Key("page_down", "pagedown", "page(1)", "Page down", is_shown=HIDDEN),
+    Key("first", "home", "jump(0)", "First", is_shown=HIDDEN),
+    Key("last", "end", "jump(-1)", "Last", is_shown=HIDDEN),
+)
+"""Through rows and columns."""
+
 KEYS: dict[str, tuple[Key, ...]] = {
     "app": (
         Key("cancel_job", "x", "cancel_job", "Cancel job", "Cancel the running job, or take its outcome out of sight", HIDDEN),
@@ -62,14 +74,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("quit", "q,ctrl+q", "quit", "Quit", "Leave t2itui", HIDDEN),
     ),
     "board": (
-        Key("up", "up", "move(-1, 0)", "Up", is_shown=HIDDEN),
-        Key("down", "down", "move(1, 0)", "Down", is_shown=HIDDEN),
-        Key("left", "left", "move(0, -1)", "Left", is_shown=HIDDEN),
-        Key("right", "right", "move(0, 1)", "Right", is_shown=HIDDEN),
-        Key("page_up", "pageup", "page(-1)", "Page up", is_shown=HIDDEN),
-        Key("page_down", "pagedown", "page(1)", "Page down", is_shown=HIDDEN),
-        Key("first", "home", "jump(0)", "First", is_shown=HIDDEN),
-        Key("last", "end", "jump(-1)", "Last", is_shown=HIDDEN),
+        *_MOVES,
         Key("open", "enter", "open", "View", "View this cell large"),
     ),
     "sheet": (
@@ -109,14 +114,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("drop", "escape", "drop", "All", is_shown=HIDDEN),
     ),
     "heat": (
-        Key("up", "up", "move(-1, 0)", "Up", is_shown=HIDDEN),
-        Key("down", "down", "move(1, 0)", "Down", is_shown=HIDDEN),
-        Key("left", "left", "move(0, -1)", "Left", is_shown=HIDDEN),
-        Key("right", "right", "move(0, 1)", "Right", is_shown=HIDDEN),
-        Key("page_up", "pageup", "page(-1)", "Page up", is_shown=HIDDEN),
-        Key("page_down", "pagedown", "page(1)", "Page down", is_shown=HIDDEN),
-        Key("first", "home", "jump(0)", "First", is_shown=HIDDEN),
-        Key("last", "end", "jump(-1)", "Last", is_shown=HIDDEN),
+        *_MOVES,
         Key("open", "enter", "open", "Open", "Open this pair, or edit the text"),
     ),
     "row": (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,12 @@ from cache.matchers import matcher_pictures, newest_matcher, pictures_without, p
 from cache.store import Cache
 from engine.events import JobNote, Report
 from engine.jobs.progress import ProgressReporter
-from engine.local.states import LocalStates
 from engine.results import FloatArray, IdArray
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.states import Unit
+
+if TYPE_CHECKING:
+    from engine.local.states import LocalStates
 
 AT_ONCE = 1024
 """Pictures whose states are in memory together: 51 MB of 49 patches of 512 numbers."""

@@ -35,6 +35,8 @@ MIN_AGREEMENT = 0.999
 """Cosine between what a network predicts in bf16 and in fp32 on a CPU; below it fp32 is used."""
 
 _HINT = "Fetch the model again."
+_NEEDS_CHECKER = "requires_safety_checker"
+"""The argument of old pipelines that complain of a checker that is left out."""
 LOADING_ERRORS = (
     OSError,
     ValueError,
@@ -150,19 +152,25 @@ def with_same_parts(pipe: Pipeline, name: str) -> Pipeline:
     kind = getattr(diffusers, name)
     takes = inspect.signature(kind.__init__).parameters
     parts = {part: found for part, found in pipe.components.items() if part in takes}
-    if "requires_safety_checker" in takes:
-        parts["requires_safety_checker"] = False
+    if _NEEDS_CHECKER in takes:
+        parts[_NEEDS_CHECKER] = False
     other = kind(**parts)
     other.set_progress_bar_config(disable=True)
     return other
 
 
+def _left_out(kind: Pipeline) -> dict[str, Part]:
+    """The parts that a class of pipelines takes, and does without here."""
+    takes = inspect.signature(kind.__init__).parameters
+    parts: dict[str, Part] = {name: None for name in LEFT_OUT if name in takes}
+    return parts | ({_NEEDS_CHECKER: False} if _NEEDS_CHECKER in takes else {})
+
+
 def _from_folder(source: PipelineSource, dtype: torch.dtype, report: Report) -> Pipeline:
     kind = getattr(diffusers, source.pipeline)
-    takes = inspect.signature(kind.__init__).parameters
     classes = classes_of(read_json(source.path / INDEX) or {})
     total, done = sum(source.parts.values()), 0
-    parts: dict[str, Part] = {name: None for name in LEFT_OUT if name in takes}
+    parts = _left_out(kind)
     for name, size in source.parts.items():
         report(f"loading {name.replace('_', ' ')}", done, total)
         parts[name] = _load_part(source, name, *classes[name], dtype)
@@ -172,8 +180,8 @@ def _from_folder(source: PipelineSource, dtype: torch.dtype, report: Report) -> 
         extractor: Part = CLIPImageProcessorPil
         folder = source.path / "feature_extractor"
         parts["feature_extractor"] = extractor.from_pretrained(folder, local_files_only=True)
-    if "requires_safety_checker" in takes:
-        parts["requires_safety_checker"] = parts.get(CHECKER) is not None
+    if _NEEDS_CHECKER in parts:
+        parts[_NEEDS_CHECKER] = parts.get(CHECKER) is not None
     report("putting the pipeline together", done, total)
     return kind.from_pretrained(
         source.path, **parts, torch_dtype=dtype, local_files_only=True, use_safetensors=True
@@ -220,10 +228,7 @@ def _from_file(source: PipelineSource, dtype: torch.dtype, report: Report) -> Pi
     total = source.path.stat().st_size
     report("loading the checkpoint", 0, total)
     kind = getattr(diffusers, source.pipeline)
-    takes = inspect.signature(kind.__init__).parameters
-    parts: dict[str, Part] = {name: None for name in LEFT_OUT if name in takes}
-    if "requires_safety_checker" in takes:
-        parts["requires_safety_checker"] = False
+    parts = _left_out(kind)
     text_encoder = _renamed_text_encoder(source, dtype)
     if text_encoder is not None:
         parts["text_encoder"] = text_encoder
