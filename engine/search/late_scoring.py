@@ -98,8 +98,9 @@ class LateScoring:
             placed = probability(
                 _placement(zero, among, compared, values[rows[inside]], len(ids))(values)
             )
-        kept = np.isin(np.arange(len(ids)), best)
-        values[~kept] = -np.inf
+        is_best = np.zeros(len(ids), np.bool_)
+        is_best[best] = True
+        values[~is_best] = -np.inf
         if placed is not None:
             placed[~np.isfinite(values)] = 0.0
         return LateScores(

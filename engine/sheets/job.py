@@ -73,6 +73,14 @@ class CellPlan:
     """As a generation of the one picture has it."""
 
 
+async def known_cell(cache: Cache, home: Path, plan: CellPlan) -> GeneratedRecord | None:
+    """What the cache has of a cell; None where its file is gone, or another by now."""
+    record = await cache.read(find_generated, home, plan.digests.request_key, plan.seed)
+    if record is None or not await asyncio.to_thread(holds, home, record.sha256 or ""):
+        return None
+    return record
+
+
 class SheetPlanner:
     """Resolves the cells of a sheet against their generators."""
 
@@ -218,19 +226,12 @@ class SheetJob:
         """Take the pictures that the cache has; returns the cells that it has not."""
         todo = []
         for plan in plans:
-            record = await self._known(plan)
+            record = await known_cell(self._cache, self._home, plan)
             if record is None:
                 todo.append(plan)
             else:
                 await self._enter(plan, record, job_id, report, cached=True)
         return todo
-
-    async def _known(self, plan: CellPlan) -> GeneratedRecord | None:
-        key = plan.digests.request_key
-        record = await self._cache.read(find_generated, self._home, key, plan.seed)
-        if record is None or not await asyncio.to_thread(holds, self._home, record.sha256 or ""):
-            return None
-        return record
 
     async def _generate(self, plan: CellPlan, progress: _Progress) -> GeneratedImage:
         await check_room(self._cache, self._home)

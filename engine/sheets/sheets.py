@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 
-from cache.generated import GeneratedRecord, find_generated, list_generated
+from cache.generated import GeneratedRecord, list_generated
 from cache.sheets import (
     SheetRecord,
     delete_sheet,
@@ -26,7 +26,7 @@ from engine.jobs.codec import request_from_json, request_to_json
 from engine.jobs.jobs import Job, Jobs
 from engine.models.generators import Generators
 from engine.settings import EngineSettings
-from engine.sheets.job import CellPlan, SheetJob, SheetPlanner, stored
+from engine.sheets.job import SheetJob, SheetPlanner, known_cell, stored
 from engine.sheets.request import SheetRequest, checked_sheet
 from engine.sheets.sheet import Sheet
 from engine.states import JobKind, OutputCheck
@@ -80,7 +80,7 @@ class Sheets:
         Raises RequestError, ModelMissingError or ModelUnusableError where a cell cannot be painted.
         """
         plans = await self._planner(request).plan(checked_sheet(request))
-        todo = [plan for plan in plans if not await self._is_known(plan)]
+        todo = [plan for plan in plans if not await known_cell(self._cache, self._home, plan)]
         known = await self._cache.read(list_generated, self._home, _RECENT)
         paces = {model: _pace(model, known) for model in {p.parameters.model_id for p in todo}}
         seconds: float | None = 0.0
@@ -156,10 +156,6 @@ class Sheets:
     def _planner(self, request: SheetRequest) -> SheetPlanner:
         library = request.library
         return SheetPlanner(self._generators, lambda asked: self._generation.source(asked, library))
-
-    async def _is_known(self, plan: CellPlan) -> bool:
-        key = plan.digests.request_key
-        return await self._cache.read(find_generated, self._home, key, plan.seed) is not None
 
 
 def _opened(record: SheetRecord, found: Mapping[int, GeneratedRecord]) -> Sheet:

@@ -12,21 +12,19 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.collections import BUILT_IN
+from t2itui.keys import KEYS
 from t2itui.status import Status
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from t2itui.session import Session
 
-SCREENS = (
-    ("search", "1", "Search"),
-    ("compare", "2", "Compare"),
-    ("evaluate", "3", "Evaluate"),
-    ("train", "4", "Train"),
-    ("library", "5", "Library"),
-    ("history", "6", "History"),
-    ("sheet", "7", "Sheets"),
+TABS = tuple(
+    (key.name, key.keys.partition(",")[0], key.label)
+    for key in KEYS["app"]
+    if key.action.startswith("go(")
 )
+"""Mode, key and label of each screen."""
 
 NARROW = 90
 """Columns below which the status needs the room of the name."""
@@ -114,7 +112,7 @@ class TopBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static("t2itui", id="name")
-        for mode, key, label in SCREENS:
+        for mode, key, label in TABS:
             yield ScreenTab(mode, key, label, is_front=mode == self._front)
         yield StatusText()
 
