@@ -39,7 +39,7 @@ from engine.models.generators import Generators
 from engine.models.parameters import GenerationParameters
 from engine.sheets.request import Cell, SheetRequest, cells_of, painting_order
 from engine.sheets.sheet import Sheet
-from engine.states import CellState, GenerationPhase, JobKind, OutputCheck, Unit
+from engine.states import CellState, Device, GenerationPhase, JobKind, OutputCheck, Unit
 
 _STAGE = "painting the sheet"
 
@@ -127,9 +127,9 @@ def _resolved(
 class SheetJob:
     """Paints a sheet; see JobWork.
 
-    A picture is stored and scored while the next one is being painted. Each is painted alone: in
-    batches of three and more single pixels come out a level brighter or darker on a CPU, and the
-    same request would have two pictures.
+    On an accelerator a picture is stored and scored while the next one is being painted. Each is
+    painted alone: in batches of three and more single pixels come out a level brighter or darker on
+    a CPU, and the same request would have two pictures.
     """
 
     kind = JobKind.SHEET
@@ -192,6 +192,9 @@ class SheetJob:
                 self._finishing = asyncio.create_task(
                     self._finish(plan, image, job_id, report, progress)
                 )
+                if image.device == Device.CPU:
+                    # Two processes with a thread a core each take twice as long as in turn.
+                    await self._finished()
         finally:
             await self._finished()
         if todo and not self._is_paused:
