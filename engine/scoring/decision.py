@@ -244,11 +244,11 @@ class Zero:
             return None
         levels = Level.of(found.best), Level.of(found.chance)
         # Six digits are more than it is known to, and a receipt keeps them all.
-        evidence = np.round(_evidence(*levels, found), 6)
+        evidence = np.round(evidence_in(*levels, found), 6)
         around = Level.of(among.near), Level.of(among.kind(evidence))
-        prior = _prior(*around, among, evidence)
+        prior = prior_odds(*around, among, evidence)
         absent = fit_absent(evidence, prior)
-        odds = _odds(evidence, absent.centre, absent.spread) + prior
+        odds = evidence_odds(evidence, absent.centre, absent.spread) + prior
         if pair_floor is not None:
             odds = np.minimum(odds, APART * (found.best - pair_floor))
         middle, high = (_weighted_quantile(odds, 1 - absent.present, part) for part in (0.5, 0.9))
@@ -269,9 +269,9 @@ class Zero:
 
     def library_odds(self, among: Surroundings, found: Evidence) -> Floats:
         """The log odds that the library shows texts, by their surroundings and evidence; [T]."""
-        evidence = _evidence(self.best, self.chance, found)
-        prior = _prior(self.near, self.kind, among, np.array(self.evidence))
-        return _odds(evidence, self.centre, self.spread) + prior
+        evidence = evidence_in(self.best, self.chance, found)
+        prior = prior_odds(self.near, self.kind, among, np.array(self.evidence))
+        return evidence_odds(evidence, self.centre, self.spread) + prior
 
     def odds(
         self, among: Surroundings, logits: FloatArray, pair_floor: float | None = None
@@ -411,13 +411,13 @@ def _level_step(there: float, before: Floats, level: float) -> float:
     return min(max(slope / max(bend, _TINY), -1.0), 1.0)
 
 
-def _evidence(best: Level, chance: Level, found: Evidence) -> Floats:
+def evidence_in(best: Level, chance: Level, found: Evidence) -> Floats:
     """e of T texts, [T]."""
     e: Floats = best.standardised(found.best, LIMIT)
     return e - CHANCE * chance.standardised(found.chance, LIMIT)
 
 
-def _prior(near: Level, kind: Level, among: Surroundings, evidence: Floats) -> Floats:
+def prior_odds(near: Level, kind: Level, among: Surroundings, evidence: Floats) -> Floats:
     """Nats for T texts beside their own evidence, [T]."""
     common: Floats = NEAR * near.standardised(among.near, PRIOR_LIMIT)
     return common + KIND * kind.standardised(among.kind(evidence), PRIOR_LIMIT)
@@ -438,7 +438,7 @@ def _seen_from_middle(background: FloatArray, texts: FloatArray, cosines: Floats
     return found
 
 
-def _odds(evidence: Floats, centre: float, spread: float) -> Floats:
+def evidence_odds(evidence: Floats, centre: float, spread: float) -> Floats:
     odds: Floats = APART * ((evidence - centre) / spread - EVEN)
     return odds
 
