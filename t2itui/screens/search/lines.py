@@ -262,7 +262,7 @@ class GenerationLine(Static):
             Content.assemble(
                 ("▶ ", "bold $accent"),
                 words,
-                button("w", "watch", f"app.watch({job_id})"),
+                button("W", "watch", f"app.watch({job_id})"),
                 "  ",
                 button("x", "cancel", f"app.cancel_job({job_id})"),
             )
@@ -286,7 +286,7 @@ class GenerationLine(Static):
             Content.assemble(
                 ("✎ ", "bold $accent"),
                 f"{words}: #{rank:,} of {total:,}, match {number(match)}{below}.  ",
-                button("w", "show the job", f"app.watch({job_id})"),
+                button("W", "show the job", f"app.watch({job_id})"),
                 "  ",
                 button("N", "another seed", "app.another_seed"),
                 _warned(notice) if notice else "",
@@ -304,7 +304,7 @@ class GenerationLine(Static):
                 f"Not painted: {plain(words)}  ",
                 button(key, again, action),
                 "  ",
-                button("w", "show the job", f"app.watch({job_id})"),
+                button("W", "show the job", f"app.watch({job_id})"),
             )
         )
 
