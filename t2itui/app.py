@@ -170,6 +170,7 @@ class T2ITuiApp(App[None]):
         self.theme_changed_signal.subscribe(
             self, lambda theme: self.session.remember(theme=theme.name)
         )
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.call_after_refresh(self.open_engine)
 
     def run_beside(self, work: Work, *, group: str, exclusive: bool = False) -> None:
