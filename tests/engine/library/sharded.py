@@ -120,5 +120,5 @@ class SayingEncoders(FakeEncoders):
 
 
 if __name__ == "__main__":
-    given = [Path(word) for word in sys.argv[1:4]]
-    asyncio.run(index_shards(*given, SayingEncoders(), int(sys.argv[4])))
+    home, root, out = (Path(word) for word in sys.argv[1:4])
+    asyncio.run(index_shards(home, root, out, SayingEncoders(), int(sys.argv[4])))

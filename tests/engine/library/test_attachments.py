@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlite_utils import Database
 
 from cache.attached import attached_folders
 from cache.embeddings import compact, count_embeddings, load_matrix, missing, vectors_of
@@ -50,6 +51,11 @@ async def put_known_texts(cache: Cache) -> None:
         for text, vector in zip(TEXTS, vectors, strict=True)
     ]
     await cache.write(put_texts, ENCODER.id, records)
+
+
+def rows_of(db: Database, table: str) -> int:
+    """How many rows a table has."""
+    return db.table(table).count
 
 
 async def by_path(cache: Cache) -> dict[str, list[float]]:
@@ -125,7 +131,7 @@ async def test_detaching_leaves_nothing_and_touches_no_file(cache: Cache, out: P
     held = await cache.read(counts)
     assert (held.pictures, held.embedded) == (0, {ENCODER.id: 0})
     for table in ("files", "blocks", "embeddings", "attached", "attached_shards"):
-        assert await cache.read(lambda db, name=table: db.table(name).count) == 0
+        assert await cache.read(rows_of, table) == 0
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     with pytest.raises(RequestError, match="is not attached"):
         await Attachments(cache).detach(out)
