@@ -152,9 +152,13 @@ def write_file(home: Path, *names: str, data: bytes, partial: str = "") -> Path:
 def remove_file(home: Path, *names: str) -> None:
     """Delete a file below the home; one that is not there is no error, a folder is."""
     *folders, name = names
-    with suppress(FileNotFoundError), _inside(home, folders, make=False) as folder:
-        with _named(home.joinpath(*names)):
-            os.unlink(name, dir_fd=folder)
+    path = home.joinpath(*names)
+    with (
+        suppress(FileNotFoundError),
+        _inside(home, folders, make=False) as folder,
+        _named(path),
+    ):
+        os.unlink(name, dir_fd=folder)
 
 
 def list_folder(home: Path, *names: str) -> list[str]:
