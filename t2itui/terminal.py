@@ -75,6 +75,22 @@ class TerminalDriver(LinuxDriver):
         # event loop would wait for that thread for ever.
         self._file = remarks(2 if os.isatty(2) else 1)
 
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal again after a stop that said nothing before (SIGSTOP).
+
+        Textual would start a second thread that reads keys beside the first, which then waits for
+        ever and the program for it, and would take the app's own settings for the shell's.
+        """
+        if self._key_thread is None or not self._key_thread.is_alive():
+            super()._sigcont_application()
+            return
+        before = self.attrs_before
+        self.disable_input()
+        self.close()
+        self._must_signal_resume = True
+        super()._sigcont_application()
+        self.attrs_before = before
+
     def stop_application_mode(self) -> None:
         super().stop_application_mode()
         self.write("\x1b[?1016l")

@@ -12,28 +12,19 @@ Intervals are over queries; the same ones are drawn for every scorer and size.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.embeddings import EmbeddedData
-from engine.evaluation.measure import AskedTexts, Step, score_texts
+from engine.evaluation.measure import AskedTexts, BackgroundScores, Step, score_texts
 from engine.evaluation.results import PairedDifference, SizeCurve, SizeFigures
 from engine.results import FloatArray, IdArray
 from engine.scoring.calibration import probability
-from engine.scoring.evidence import Tally
-from engine.scoring.match import (
-    MatchContext,
-    background_logits,
-    best_placed,
-    has_level,
-    placed,
-    zero_of,
-    zero_sample,
-)
+from engine.scoring.match import MatchContext, best_placed, placed
 from engine.scoring.metrics import RightPairs
 from engine.scoring.registry import find_scorer
 from engine.scoring.resampling import Draws, Floats, draw, of_resamples, paired_difference, ratios
@@ -48,9 +39,6 @@ MOST_QUERIES = 1_000
 FEWEST_ABSENT = 20
 """Absent queries in a sample, on average, below which present ones stand in for them."""
 FEWEST_PICTURES = 4
-
-_PICTURES_AT_ONCE = 512
-"""Scored between two steps: a matcher takes half a second for them."""
 
 Bools = NDArray[np.bool_]
 
@@ -180,53 +168,6 @@ class Outcomes:
         )
 
 
-class _Levels:
-    """The logits of background texts, scored once, and the zeros of libraries made of them."""
-
-    def __init__(
-        self,
-        context: MatchContext,
-        scorer: str,
-        libraries: Sequence[SampledLibrary],
-        languages: Collection[str],
-        step: Step,
-    ) -> None:
-        self._context = context
-        self._scorer = scorer
-        self._languages = [name for name in sorted(languages) if has_level(context, name)]
-        self._logits: dict[str, FloatArray] = {}
-        self._column: dict[str, IdArray] = {}
-        """By language, which column of the logits is a picture's."""
-        for language in self._languages:
-            samples = [self._sample(language, library) for library in libraries]
-            self._score(language, np.unique(np.concatenate(samples)), step)
-
-    def _sample(self, language: str, library: SampledLibrary) -> IdArray:
-        return zero_sample(self._context, self._scorer, language, library.pictures)
-
-    def _score(self, language: str, pictures: IdArray, step: Step) -> None:
-        found = []
-        for start in range(0, len(pictures), _PICTURES_AT_ONCE):
-            some = pictures[start : start + _PICTURES_AT_ONCE]
-            found.append(background_logits(self._context, self._scorer, language, some))
-            step(0)
-        self._logits[language] = np.concatenate(found, axis=1)
-        self._column[language] = np.zeros(self._context.matrix.count, np.int64)
-        self._column[language][pictures] = np.arange(len(pictures))
-
-    def context_in(self, library: SampledLibrary) -> MatchContext:
-        """The context with the zeros of a library."""
-        zeros = {}
-        for language in self._languages:
-            logits = self._logits[language]
-            some = logits[:, self._column[language][self._sample(language, library)]]
-            tally = Tally.empty(len(logits)).joined(some)
-            zero = zero_of(self._context, self._scorer, language, tally, library.size)
-            if zero is not None:
-                zeros[self._scorer, language] = zero
-        return replace(self._context, zeros=zeros)
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SizedRouting:
     """Routes queries in libraries of several sizes; `step` hears of each, and may raise to stop."""
@@ -238,6 +179,8 @@ class SizedRouting:
     resamples: int
     seed: int
     step: Step = lambda _: None
+    background: BackgroundScores | None = None
+    """What others measure by, too."""
     outcomes: dict[str, dict[int, Outcomes]] = field(default_factory=dict)
     """By scorer and size, as they were measured."""
 
@@ -268,19 +211,21 @@ class SizedRouting:
         if scores is None:
             found = find_scorer(scorer)
             scores = score_texts(found, context, queries.vectors, queries.languages)
-        languages = set(map(self._language, queries.languages))
-        levels = _Levels(context, scorer, self.libraries, languages, self.step)
-        self.outcomes[scorer] = {
-            size: self._routed(scorer, scores, levels, size) for size in self.sizes
-        }
+        self.outcomes[scorer] = {size: self._routed(scorer, scores, size) for size in self.sizes}
 
-    def _routed(self, scorer: str, scores: FloatArray, levels: _Levels, size: int) -> Outcomes:
+    @cached_property
+    def _levels(self) -> BackgroundScores:
+        return self.background or BackgroundScores(self.context)
+
+    def _routed(self, scorer: str, scores: FloatArray, size: int) -> Outcomes:
         some = [library for library in self.libraries if library.size == size]
         found = np.zeros((4, len(self.queries.rows)))
         absent = sum(int((~library.present).sum()) for library in some)
         are_left_out = absent < FEWEST_ABSENT * len(some)
         for library in some:
-            there = levels.context_in(library)
+            there = self._levels.context_in(
+                library.pictures, [scorer], set(self.queries.languages), self.step
+            )
             here, other = library.present, ~library.present
             retrieved = self._passes(scorer, there, scores[:, library.pictures])
             found += here, here & retrieved, other, other & ~retrieved

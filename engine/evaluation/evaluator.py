@@ -28,7 +28,7 @@ from engine.evaluation.by_size import SizedQueries, SizedRouting, sizes_up_to
 from engine.evaluation.context import match_context
 from engine.evaluation.embeddings import EmbeddedData, Gathering, in_common
 from engine.evaluation.figures import paired
-from engine.evaluation.measure import Measuring, steps_of
+from engine.evaluation.measure import BackgroundScores, Measuring, steps_of
 from engine.evaluation.pointing import Patches, PointingGame
 from engine.evaluation.results import (
     EncoderDifference,
@@ -129,15 +129,17 @@ class EvaluationRun:
             lambda done: progress.report("scoring", done, total, unit=Unit.TEXTS)
         )
         progress.report("scoring", 0, total, unit=Unit.TEXTS)
-        queries = SizedQueries.of(material, request.seed)
+        queries, background = SizedQueries.of(material, request.seed), BackgroundScores(context)
 
         def work() -> Measuring:
-            measuring = Measuring(material, context, request, pulse.advance, queries.rows)
+            measuring = Measuring(
+                material, context, request, pulse.advance, queries.rows, background
+            )
             measuring.run(request.scorers)
             return measuring
 
         measuring = await on_thread(work, pulse, wait=True)
-        await self._by_size(queries, context, measuring, progress)
+        await self._by_size(queries, context, background, measuring, progress)
         pointing = None
         if material.data.regions:
             pointing = await self._pointing(material, progress, job_id, report)
@@ -166,6 +168,7 @@ class EvaluationRun:
         self,
         queries: SizedQueries,
         context: MatchContext,
+        background: BackgroundScores,
         measuring: Measuring,
         progress: ProgressReporter,
     ) -> None:
@@ -188,6 +191,7 @@ class EvaluationRun:
             resamples=request.resamples,
             seed=request.seed,
             step=pulse.advance,
+            background=background,
         )
         total = len(names) * sized.steps
         show(0)

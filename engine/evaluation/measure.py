@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -36,7 +36,16 @@ from engine.language import language_of
 from engine.requests import EvaluateRequest
 from engine.results import FloatArray, IdArray
 from engine.scoring.calibration import probability
-from engine.scoring.match import MatchContext, placed, with_zeros
+from engine.scoring.decision import Zero
+from engine.scoring.evidence import Tally
+from engine.scoring.match import (
+    MatchContext,
+    background_logits,
+    has_level,
+    placed,
+    zero_of,
+    zero_sample,
+)
 from engine.scoring.metrics import (
     Ranked,
     transposed,
@@ -51,6 +60,8 @@ BLOCK = 256
 """Texts whose cosines are computed at once."""
 STEP = 32
 """Texts between two steps: one takes a matcher tenths of a second in a large library."""
+_PICTURES_AT_ONCE = 512
+"""Scored between two steps: a matcher takes half a second for them."""
 _NONE_GIVEN: Mapping[str, FloatArray] = MappingProxyType({})
 
 
@@ -97,6 +108,57 @@ def score_pairs(
         scores[part] = found
         step(len(rows))
     return scores
+
+
+class BackgroundScores:
+    """The logits of background texts for the pictures of an evaluation, each scored once.
+
+    Whatever is measured of them takes its zeros from here, in all pictures or in some of them.
+    """
+
+    def __init__(self, context: MatchContext) -> None:
+        self._context = context
+        self._logits: dict[tuple[bool, str], FloatArray] = {}
+        """By whether a matcher takes part, and by language; [B, N], NaN for what is not scored."""
+
+    def context_in(
+        self,
+        pictures: IdArray,
+        scorers: Iterable[str],
+        languages: Iterable[str],
+        step: Step = lambda _: None,
+    ) -> MatchContext:
+        """The context with the zeros of a library of some pictures, as a search has them there."""
+        named = {name if name in self._context.backgrounds else "" for name in languages}
+        zeros = {}
+        for scorer in scorers:
+            for language in sorted(named):
+                zero = self._zero(scorer, language, pictures, step)
+                if zero is not None:
+                    zeros[scorer, language] = zero
+        return replace(self._context, zeros=zeros)
+
+    def _zero(self, scorer: str, language: str, pictures: IdArray, step: Step) -> Zero | None:
+        if not has_level(self._context, language):
+            return None
+        sample = zero_sample(self._context, scorer, language, pictures)
+        logits = self._scored(scorer, language, sample, step)[:, sample]
+        tally = Tally.empty(len(logits)).joined(logits)
+        return zero_of(self._context, scorer, language, tally, len(pictures))
+
+    def _scored(self, scorer: str, language: str, pictures: IdArray, step: Step) -> FloatArray:
+        """The logits for all pictures, of which these are scored by now."""
+        key = self._context.matcher_of(scorer) is not None, language
+        if key not in self._logits:
+            shape = len(self._context.background(language).random), self._context.matrix.count
+            self._logits[key] = np.full(shape, np.nan, np.float32)
+        found = self._logits[key]
+        missing = pictures[np.isnan(found[0, pictures])]
+        for start in range(0, len(missing), _PICTURES_AT_ONCE):
+            some = missing[start : start + _PICTURES_AT_ONCE]
+            found[:, some] = background_logits(self._context, scorer, language, some)
+            step(0)
+        return found
 
 
 @dataclass(slots=True, kw_only=True)
@@ -180,13 +242,16 @@ class Measuring:
         request: EvaluateRequest,
         step: Step,
         kept: IdArray | None = None,
+        background: BackgroundScores | None = None,
     ) -> None:
-        """`kept` are rows of the asked texts whose scores are wanted later."""
+        """`kept` are rows of the asked texts whose scores are wanted later; `background` is what
+        others measure by, too."""
         self._kept = kept
         self.kept_scores: dict[str, FloatArray] = {}
         """Of the scorers that give probabilities, [rows, N]."""
         self._material = material
         self._context = context
+        self._background = background or BackgroundScores(context)
         self._request = request
         self._step = step
         self._asked = AskedTexts.of(material)
@@ -205,7 +270,10 @@ class Measuring:
         """
         names = tuple(dict.fromkeys(names))
         probable = [n for n in names if n not in given and find_scorer(n).gives_probability]
-        self._context = with_zeros(self._context, probable)
+        every = np.arange(self._context.matrix.count)
+        self._context = self._background.context_in(
+            every, probable, self._asked.languages, self._step
+        )
         fusions = [scorer for scorer in map(find_scorer, names) if scorer.fuses]
         fused_parts = {part for fusion in fusions for part in fusion.fuses}
         kept: dict[str, FloatArray] = {}

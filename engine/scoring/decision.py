@@ -76,7 +76,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
@@ -113,6 +113,8 @@ SAME = 0.9999
 """The cosine from which on two vectors count as equal."""
 
 _ROUNDS = 100
+_STILL = 1e-7
+"""By so much centre, spread and level may move in the last round."""
 _TINY = 1e-6
 _ROUNDING = 1e-5
 """Of a figure: differences far below it are none."""
@@ -337,7 +339,9 @@ class Zero:
 
     def as_json(self) -> str:
         """What the cache and a receipt keep, to the last digit."""
-        return json.dumps(asdict(self), allow_nan=False, sort_keys=True)
+        # Not by asdict, which copies every number by itself: a query waits for it.
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return json.dumps(values, allow_nan=False, sort_keys=True, default=asdict)
 
     @classmethod
     def from_json(cls, text: str) -> Zero:
@@ -366,15 +370,18 @@ def fit_absent(values: Floats, prior: Floats) -> Absent:
     tail, centre = (float(at) for at in np.quantile(values, (0.05, 0.4)))
     spread, level, apart = (centre - tail) / 1.39, math.log(0.25), APART
     count, total, squares = len(values), float(values.sum()), float(values @ values)
-    present = np.zeros_like(values)
+    # A query waits for it: probabilities are (1 + tanh(logit / 2)) / 2, and the sums over texts
+    # that a round takes from them are made of those of the tanh, so that few arrays are made.
+    half_values, half_prior = 0.5 * values, 0.5 * prior
+    is_there = np.zeros_like(values)
     for _ in range(_ROUNDS):
         spread = max(spread, _TINY)
-        before = level + prior
+        last = centre, spread, level
         against = apart * apart / 2 + apart * centre / spread
-        present = _sigmoid(values * (apart / spread) - against + before)
-        # Sums over texts are all that a round takes from them, so that few arrays are made.
-        there, high = float(present.sum()), float(values @ present)
-        level += _level_step(there, _sigmoid(before), 0.5 + 0.5 * math.tanh(0.5 * level))
+        is_there = np.tanh(half_values * (apart / spread) + (half_prior + 0.5 * (level - against)))
+        there = 0.5 * (count + float(is_there.sum()))
+        high = 0.5 * (total + float(values @ is_there))
+        level += _level_step(there, np.tanh(half_prior + 0.5 * level), level)
         gap = high / max(there, _TINY) - (total - high) / max(count - there, _TINY)
         apart = max(APART, gap / spread)
         step = apart * spread
@@ -383,22 +390,25 @@ def fit_absent(values: Floats, prior: Floats) -> Absent:
         spread = math.sqrt(
             max(off - 2 * step * (high - centre * there) + step**2 * there, 0) / count
         )
+        moved = abs(centre - last[0]) + abs(spread - last[1]) + abs(level - last[2])
+        if moved < _STILL:
+            break
+    present = 0.5 + 0.5 * is_there
     share = float(present.mean())
     return Absent(centre=centre, spread=max(spread, _TINY), share=share, present=present)
 
 
-def _level_step(there: float, before: Floats, share: float) -> float:
-    """Newton's step, at most 1, towards the level at which as many are expected as are there."""
+def _level_step(there: float, before: Floats, level: float) -> float:
+    """Newton's step, at most 1, towards the level at which as many are expected as are there.
+
+    `before` are the tanh of half the prior log odds at the level so far.
+    """
     alpha, beta = SHARE_PRIOR
-    slope = there - float(before.sum()) + (alpha - 1) * (1 - share) - (beta - 1) * share
-    bend = float(before @ (1 - before)) + (alpha + beta - 2) * share * (1 - share)
+    share = 0.5 + 0.5 * math.tanh(0.5 * level)
+    expected, twice = 0.5 * (len(before) + float(before.sum())), float(before @ before)
+    slope = there - expected + (alpha - 1) * (1 - share) - (beta - 1) * share
+    bend = 0.25 * (len(before) - twice) + (alpha + beta - 2) * share * (1 - share)
     return min(max(slope / max(bend, _TINY), -1.0), 1.0)
-
-
-def _sigmoid(logits: Floats) -> Floats:
-    # As hyperbolic tangent it needs no guard against overflow, and a third of the time.
-    found: Floats = 0.5 + 0.5 * np.tanh(0.5 * logits)
-    return found
 
 
 def _evidence(best: Level, chance: Level, found: Evidence) -> Floats:

@@ -238,11 +238,13 @@ class Searcher:
         keep: bool = True,
         as_pairs: bool = False,
     ) -> SearchResult:
-        found, request = await self._scoring.score(query, as_pairs=as_pairs), query.request
+        request = query.request
         decision = _Decision(scorer=request.scorer, threshold=request.threshold, top=request.top)
-        stored = await self._decide(
-            found.key, found.matcher, found.scores, decision, found.warnings, keep=keep
-        )
+        with self.zeros.first():
+            found = await self._scoring.score(query, as_pairs=as_pairs)
+            stored = await self._decide(
+                found.key, found.matcher, found.scores, decision, found.warnings, keep=keep
+            )
         return _result(stored, cached=not found.used_model, scores=found.scores, started=started)
 
     async def _replayed(self, query: ResolvedQuery) -> StoredDecision | None:

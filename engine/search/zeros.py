@@ -337,15 +337,20 @@ class Zeros:
         if zero is None:
             return None
         new = StoredZero(zero=zero, tally=tally, halvings=asked.sample[1])
-        keeping = asyncio.create_task(self._store(asked.key, new))
+        keeping = asyncio.create_task(self._store(asked.key, new, waits=report is None))
         self._tasks.add(keeping)
         keeping.add_done_callback(self._tasks.discard)
         if report is not None:
             await keeping
         return self._remember(str(asked.key), zero, ZeroState.CURRENT).zero
 
-    async def _store(self, key: ZeroKey, new: StoredZero) -> None:
-        """Nobody waits for it: what is not kept is measured again."""
+    async def _store(self, key: ZeroKey, new: StoredZero, *, waits: bool) -> None:
+        """Nobody waits for it: what is not kept is measured again.
+
+        It `waits` for the answer that it was measured for, whose receipt would be written after it.
+        """
+        if waits:
+            await self._calm.wait()
         with suppress(CacheError):
             await self._cache.write(put_zero, str(key), new.as_json())
 

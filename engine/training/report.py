@@ -6,8 +6,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
+from engine.evaluation.by_size import SizedQueries, SizedRouting, quarters_of
 from engine.evaluation.embeddings import EmbeddedData
-from engine.evaluation.measure import Measuring
+from engine.evaluation.measure import BackgroundScores, Measuring, Step
 from engine.evaluation.results import (
     CalibrationFigures,
     PairedDifference,
@@ -18,10 +21,10 @@ from engine.evaluation.results import (
 )
 from engine.jobs.codec import request_to_json
 from engine.models.messages import Reply
-from engine.requests import TrainRequest
+from engine.requests import EvaluateRequest, TrainRequest
+from engine.scoring.match import MatchContext
 from engine.states import Direction, HeadKind, LossKind, QuerySet, ScorerKind
-from engine.training.routing import RoutedTexts
-from engine.training.split import SplitSizes
+from engine.training.split import DataSplit, SplitSizes
 from engine.untrusted.documents import parse_object
 from engine.untrusted.values import read_as
 
@@ -31,8 +34,55 @@ SHIPPED = "shipped"
 _SHOWN = Direction.TEXT_TO_PICTURE
 _COMPARED = (ScorerKind.MATCH, ScorerKind.LABEL_FREE, ScorerKind.COSINE)
 """What every report has figures of."""
+_ROUTED = (ScorerKind.LABEL_FREE, ScorerKind.MATCH)
 WORSE_P = 0.1
 """Two-sided: below it, fewer queries routed right than without the matcher are no accident."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedTexts:
+    """How texts are routed by a new matcher and without labels, on pictures it did not learn."""
+
+    curves: tuple[SizeCurve, ...]
+    """Of both scorers, of all texts and, where it makes a difference, of the unseen ones."""
+    against_label_free: tuple[PairedDifference, ...]
+    """`match` against the match without labels, paired by texts, for the same."""
+
+
+def route_texts(
+    parts: DataSplit,
+    context: MatchContext,
+    asked: EvaluateRequest,
+    step: Step,
+    background: BackgroundScores | None = None,
+) -> RoutedTexts:
+    """Route the texts of the held-out pictures, and those that none of these answers.
+
+    The libraries are samples of the held-out pictures: a quarter, a half and all of them. Beside
+    all texts stand those alone that nothing was learned from (see training.split), since of the
+    others the matcher has heard.
+    """
+    queries = SizedQueries.of(parts.routed, asked.seed)
+    sized = SizedRouting(
+        queries=queries,
+        context=context,
+        sizes=quarters_of(len(parts.routed.data.pictures)),
+        threshold=asked.threshold,
+        resamples=asked.resamples,
+        seed=asked.seed,
+        step=step,
+        background=background,
+    )
+    for scorer in _ROUTED:
+        sized.measure(scorer)
+    learned = parts.learned
+    is_unseen = np.array([text not in learned for text in queries.texts], np.bool_)
+    chosen = [None] if is_unseen.all() or not is_unseen.any() else [None, is_unseen]
+    differences = [sized.against(ScorerKind.MATCH, ScorerKind.LABEL_FREE, some) for some in chosen]
+    return RoutedTexts(
+        curves=tuple(sized.curve(scorer, some) for some in chosen for scorer in _ROUTED),
+        against_label_free=tuple(each for each in differences if each is not None),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from cache.matchers import add_matcher
 from cache.store import Cache
 from engine.evaluation.context import shipped_matcher, text_backgrounds
 from engine.evaluation.embeddings import EmbeddedData, Gathering
-from engine.evaluation.measure import Measuring
+from engine.evaluation.measure import BackgroundScores, Measuring
 from engine.events import JobNote, JobProgress, Report, TrainingProgress
 from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
 from engine.library.indexing import Indexer
@@ -36,8 +36,7 @@ from engine.search.text_embedder import TextEmbedder
 from engine.settings import EngineSettings
 from engine.states import DataKind, FitStage, HeadKind, ScorerKind, Unit
 from engine.training.patches import with_states
-from engine.training.report import TrainingReport, make_report
-from engine.training.routing import RoutedTexts, route_texts
+from engine.training.report import RoutedTexts, TrainingReport, make_report, route_texts
 from engine.training.split import DataSplit, SplitSizes, as_arrays, split
 
 MODULE = "engine.workers.trainer"
@@ -107,8 +106,9 @@ class TrainingRun:
         head = HeadKind(self._request.head)
         matcher = read_matcher(_file(fitted.matcher, head, fitted.parts, "{}"), encoder_id)
         context = await self._context(fitted.held_out, matcher)
-        measuring = await self._measure(fitted, context, job_id, report)
-        routed = await self._route(fitted.parts, context, job_id, report)
+        background = BackgroundScores(context)
+        measuring = await self._measure(fitted, context, background, job_id, report)
+        routed = await self._route(fitted.parts, context, background, job_id, report)
         found = make_report(
             self._request,
             fitted.held_out,
@@ -183,7 +183,12 @@ class TrainingRun:
         )
 
     async def _measure(
-        self, fitted: _Fitted, context: MatchContext, job_id: int, report: Report
+        self,
+        fitted: _Fitted,
+        context: MatchContext,
+        background: BackgroundScores,
+        job_id: int,
+        report: Report,
     ) -> Measuring:
         pulse = ThreadProgress(lambda _: None)
         report(JobProgress(job_id=job_id, stage="measuring", done=0, total=0))
@@ -198,7 +203,9 @@ class TrainingRun:
             others[ScorerKind.SHIPPED] = shipped
 
         def work() -> Measuring:
-            measuring = Measuring(fitted.held_out, context, asked, pulse.advance)
+            measuring = Measuring(
+                fitted.held_out, context, asked, pulse.advance, background=background
+            )
             measuring.run((*asked.scorers, ScorerKind.FUSION))
             for name, matcher in others.items():
                 own = _own_pictures(matcher, fitted.held_out)
@@ -211,7 +218,12 @@ class TrainingRun:
         return await on_thread(work, pulse, wait=True)
 
     async def _route(
-        self, parts: DataSplit, context: MatchContext, job_id: int, report: Report
+        self,
+        parts: DataSplit,
+        context: MatchContext,
+        background: BackgroundScores,
+        job_id: int,
+        report: Report,
     ) -> RoutedTexts:
         """Route by `match` and without labels, at three sizes of the held-out pictures."""
         pulse = ThreadProgress(lambda _: None)
@@ -219,7 +231,7 @@ class TrainingRun:
         asked = self._request.as_evaluation()
 
         def work() -> RoutedTexts:
-            return route_texts(parts, context, asked, pulse.advance)
+            return route_texts(parts, context, asked, pulse.advance, background)
 
         return await on_thread(work, pulse, wait=True)
 

@@ -1,7 +1,7 @@
 """How well a query is routed, by library size: words that a library shows, and words that it lacks.
 
     python -m tests.bench.measure_routing [--judged] [--fits FOLDER] [--sizes 100 300 600 1200 1828]
-        [--distractors 20000 200000] [--matcher-up-to 20000]
+        [--distractors 20000 200000] [--seeds 3]
 
 On 1,828 photos and the LVIS class words in the space of CLIP ViT-B/32 (tests/e2e/real_vectors.py).
 Words are split in two by a hash of their names, before any score was looked at: everything was
@@ -16,16 +16,17 @@ use for other things are left out.
 Libraries: five seeded draws of each size; of 1,828 there is one. The trained match is the sum of
 the label-free logits and those of a matcher fitted as `t2itui train` does, on photos outside the
 library (628 of them; for the whole library on either half, each photo scored by the matcher of the
-other half), and on words outside the judged ones: a judged word is new to it. FITS keeps their
-scores, as each of the fifteen takes half a minute on an idle core.
+other half), and on words outside the judged ones: a judged word is new to it. FITS keeps what took
+long: each of the fifteen matchers takes half a minute on an idle core, and to score 200,000
+pictures by one of them half an hour.
 
 Distractors are made of real photos: the mean photo, plus the residuals of four random ones weighted
 by the square roots of a Dirichlet(0.5) draw, at unit length. So they have the photos' mean and
 covariance, their spread of cosines with texts, and nothing that is not in some photo: present words
 stay present, absent ones absent. They prove that the zero moves with the number of pictures as it
 has to, and that a sample of them tells it; not how other worlds, with other things in them, would
-behave, nor what a million photos hold by chance that no caption of these names. With a matcher, the
-library is the 1,200 photos that it did not learn and what is made of these; one draw of them.
+behave, nor what a million photos hold by chance that no caption of these names. The library is the
+1,200 photos that the matcher of a seed did not learn and what is made of these, for both scorers.
 
 The zero comes from all pictures, as the program has it for the label-free match, and from a sample,
 as where a matcher scores many.
@@ -35,8 +36,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,6 +60,7 @@ from tests.e2e.real_vectors import RealVectors, load
 SPLIT = "routing words 1: "
 SIZES = (100, 300, 600, 1200, 1828)
 SEEDS = 5
+SCORERS = ("label-free", "trained")
 LEARNED_FROM = 1200
 """Photos from this place of a draw on are learned from; libraries lie before it."""
 SCALE = 100.0
@@ -180,24 +183,39 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Library:
-    """One draw of photos, with the logits of all words under one scorer, [words, n]."""
+    """What is known of one library under one scorer."""
 
     size: int
     columns: IdArray
-    logits: FloatArray
+    """The photos in it."""
+    odds: evidence.Floats
+    """The log odds that it shows each word, [words]; NaN for those that were not asked."""
 
-    def odds(self, words: Words) -> evidence.Floats:
-        """The log odds that the library shows each word."""
-        found = evidence.evidence_of(self.logits)
-        of = words.background
-        zero = decision.Zero.measure(
-            words.among.rows(of),
-            evidence.Evidence(best=found.best[of], chance=found.chance[of]),
-            pictures=self.size,
-            sampled=self.size,
-        )
-        assert zero is not None
-        return zero.library_odds(words.among, found)
+    @classmethod
+    def of(cls, words: Words, columns: IdArray, logits: FloatArray) -> Library:
+        """Of photos alone, from the logits of all words [words, n]."""
+        found, of = evidence.evidence_of(logits), words.background
+        own = evidence.Evidence(best=found.best[of], chance=found.chance[of])
+        odds = placed(words, np.arange(len(words.names)), found, own, len(columns), len(columns))
+        return cls(size=len(columns), columns=columns, odds=odds)
+
+
+def placed(
+    words: Words,
+    asked: IdArray,
+    found: evidence.Evidence,
+    background: evidence.Evidence,
+    size: int,
+    sampled: int,
+) -> evidence.Floats:
+    """The log odds of all words [words], NaN but for those asked, by what the background reached
+    in a sample."""
+    around = words.among.rows(words.background)
+    zero = decision.Zero.measure(around, background, pictures=size, sampled=sampled)
+    assert zero is not None
+    odds = np.full(len(words.names), np.nan)
+    odds[asked] = zero.library_odds(words.among.rows(asked), found)
+    return odds
 
 
 def drawn(seed: int) -> IdArray:
@@ -284,7 +302,7 @@ def libraries(
             logits = whole[:, columns]
             if with_matcher:
                 logits = logits + trained(words, seed, size, folder)[:, columns]
-            yield Library(size=size, columns=columns, logits=logits)
+            yield Library.of(words, columns, logits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -299,7 +317,7 @@ class Routed:
         """Over some libraries."""
         parts = np.full((2, len(found), len(words.names)), np.nan)
         for number, library in enumerate(found):
-            odds = library.odds(words)
+            odds = library.odds
             present, absent = words.lists(library.columns, judged, captions)
             parts[0, number, present] = odds[present] >= 0
             parts[1, number, absent] = odds[absent] < 0
@@ -325,14 +343,12 @@ class Routed:
         return np.asarray((means[0] + means[1]) / 2)
 
 
-def show(words: Words, judged: bool, sizes: Sequence[int], folder: Path | None) -> None:
+def show(title: str, words: Words, judged: bool, found: dict[str, list[Library]]) -> None:
     """Print rates by size for both scorers, and their difference."""
-    found = {
-        name: list(libraries(words, with_matcher, sizes, folder))
-        for name, with_matcher in (("label-free", False), ("trained", True))
-    }
+    sizes = sorted({library.size for all_sizes in found.values() for library in all_sizes})
+    print(f"\n{title}")
     for captions in (1, 2, 3):
-        print(f"\na photo carries a word that {captions} of its captions hold, or more")
+        print(f"a photo carries a word that {captions} of its captions hold, or more")
         accuracy: dict[str, list[float]] = {name: [] for name in found}
         for size in sizes:
             cells, draws = [], {}
@@ -350,18 +366,21 @@ def show(words: Words, judged: bool, sizes: Sequence[int], folder: Path | None) 
                 )
             apart = draws["trained"] - draws["label-free"]
             low, high = np.quantile(apart, (0.025, 0.975))
-            count = words.lists(np.arange(SIZES[-1]), judged, captions)
-            print(f"  {size:5,}: {'; '.join(cells)}; difference {low:+.3f} to {high:+.3f}")
+            print(f"  {size:7,}: {'; '.join(cells)}; difference {low:+.3f} to {high:+.3f}")
         for name, values in accuracy.items():
-            print(f"  {name}: mean {np.mean(values):.3f}, drift {np.ptp(values):.3f}")
-        print(f"  words, of 1,828 photos: {len(count[0])} present, {len(count[1])} absent")
+            if len(values) > 1:
+                print(f"  {name}: mean {np.mean(values):.3f}, drift {np.ptp(values):.3f}")
+        count = words.lists(np.arange(SIZES[-1]), judged, captions)
+        print(
+            f"  words, of 1,828 photos: {len(count[0])} present, {len(count[1])} absent", flush=True
+        )
 
 
-def distractors(photos: FloatArray, count: int) -> Iterator[FloatArray]:
+def distractors(photos: FloatArray, count: int, seed: int) -> Iterator[FloatArray]:
     """Made-up pictures [n, d], block by block; the first block begins with the photos."""
     mean = photos.mean(axis=0)
     apart = photos - mean
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     first = photos
     while count > 0:
         size = min(BLOCK, count)
@@ -375,75 +394,117 @@ def distractors(photos: FloatArray, count: int) -> Iterator[FloatArray]:
         count -= size
 
 
-Score = Callable[[IdArray, FloatArray], FloatArray]
-"""Logits of words, by index, for pictures [n, d]: [words, n]."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tallied:
+    """What words reach among many pictures by one scorer."""
+
+    asked: IdArray
+    """The background first."""
+    whole: evidence.Tally
+    sample: evidence.Tally
+    """Of the background, over DEAR_SAMPLE of the pictures."""
+
+    @classmethod
+    def empty(cls, asked: IdArray, background: int) -> Tallied:
+        """Of no picture."""
+        empty = evidence.Tally.empty
+        return cls(asked=asked, whole=empty(len(asked)), sample=empty(background))
+
+    def joined(self, logits: FloatArray, chosen: NDArray[np.bool_]) -> Tallied:
+        """With more pictures, of which those chosen are in the sample."""
+        own = logits[: len(self.sample.total), chosen]
+        return Tallied(
+            asked=self.asked, whole=self.whole.joined(logits), sample=self.sample.joined(own)
+        )
+
+    def libraries(self, words: Words, columns: IdArray) -> tuple[Library, Library]:
+        """By the zero of all pictures, and by that of the sample."""
+        size, count = self.whole.seen, len(self.sample.total)
+        found = self.whole.evidence(size)
+        exact = evidence.Evidence(best=found.best[:count], chance=found.chance[:count])
+        backgrounds = ((exact, size), (self.sample.evidence(size), self.sample.seen))
+        both = (placed(words, self.asked, found, own, size, n) for own, n in backgrounds)
+        one, other = (Library(size=size, columns=columns, odds=odds) for odds in both)
+        return one, other
+
+    def save(self, path: Path) -> None:
+        """Keep it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tallies = json.dumps([self.whole.as_values(), self.sample.as_values()])
+        np.savez(path, asked=self.asked, tallies=tallies)
+
+    @classmethod
+    def load(cls, path: Path) -> Tallied:
+        """What `save` kept."""
+        with np.load(path) as arrays:
+            whole, sample = map(evidence.Tally.from_values, json.loads(str(arrays["tallies"])))
+            return cls(asked=arrays["asked"], whole=whole, sample=sample)
 
 
-def summed(words: Words, matcher: Matcher) -> Score:
-    """The trained match: the sum of the logits of both."""
-
-    def score(rows: IdArray, pictures: FloatArray) -> FloatArray:
+def tallied(
+    words: Words, seed: int, count: int, judged: bool, folder: Path | None
+) -> dict[str, Tallied]:
+    """What words reach by both scorers among the photos that a seed does not learn from, and what
+    is made of these; as it was kept, or scored now."""
+    name = f"tally_{seed}_{count}_{'judged' if judged else 'tuning'}"
+    kept = {} if folder is None else {key: folder / f"{name}_{key}.npz" for key in SCORERS}
+    if kept and all(path.exists() for path in kept.values()):
+        return {key: Tallied.load(path) for key, path in kept.items()}
+    unseen, learned = np.split(drawn(seed), [LEARNED_FROM])
+    matcher = fitted(words, seed, "C", learned, folder).matcher
+    lists = words.lists(unseen, judged, 1)
+    more = np.setdiff1d(np.concatenate(lists), words.background)
+    asked = np.concatenate([words.background, more])
+    found = {key: Tallied.empty(asked, len(words.background)) for key in SCORERS}
+    is_sampled = np.zeros(count, np.bool_)
+    is_sampled[np.random.default_rng([seed, 1]).permutation(count)[:DEAR_SAMPLE]] = True
+    for pictures in distractors(words.real.pictures[unseen], count, seed):
+        start = found[SCORERS[0]].whole.seen
+        chosen = is_sampled[start : start + len(pictures)]
+        free = words.label_free(asked, pictures)
         columns = np.ascontiguousarray(pictures.T)
-        learned = np.stack([matcher.logits(vector, columns) for vector in words.vectors[rows]])
-        return words.label_free(rows, pictures) + learned
+        own = np.stack([matcher.head.logits(vector, columns) for vector in words.vectors[asked]])
+        found = {
+            key: found[key].joined(logits, chosen)
+            for key, logits in zip(SCORERS, (free, free + own), strict=True)
+        }
+    for key, path in kept.items():
+        found[key].save(path)
+    return found
 
-    return score
 
-
-def show_distractors(words: Words, judged: bool, photos: IdArray, count: int, score: Score) -> None:
-    """Print rates among some photos and many made-up ones, by the zero of all and of a sample."""
-    here = {captions: words.lists(photos, judged, captions) for captions in (1, 2, 3)}
-    asked = np.unique(np.concatenate([words.background, *here[1], *here[2], *here[3]]))
-    of = np.searchsorted(asked, words.background)
-    whole = evidence.Tally.empty(len(asked))
-    sample = evidence.Tally.empty(len(of))
-    chosen = np.zeros(count, np.bool_)
-    chosen[np.random.default_rng(1).permutation(count)[:DEAR_SAMPLE]] = True
-    start = 0
-    for pictures in distractors(words.real.pictures[photos], count):
-        logits = score(asked, pictures)
-        whole = whole.joined(logits)
-        sample = sample.joined(logits[of][:, chosen[start : start + len(pictures)]])
-        start += len(pictures)
-    found = whole.evidence(count)
-    exact = evidence.Evidence(best=found.best[of], chance=found.chance[of])
-    for background, seen in ((exact, count), (sample.evidence(count), sample.seen)):
-        around = words.among.rows(words.background)
-        zero = decision.Zero.measure(around, background, pictures=count, sampled=seen)
-        assert zero is not None
-        odds = np.full(len(words.names), np.nan)
-        odds[asked] = zero.library_odds(words.among.rows(asked), found)
-        cells = []
-        for present, absent in here.values():
-            right, lacking = (odds[present] >= 0).mean(), (odds[absent] < 0).mean()
-            cells.append(f"{right:.2f}/{lacking:.2f} = {(right + lacking) / 2:.3f}")
-        print(f"    zero of {seen:7,} pictures, 1, 2, 3 captions: {'; '.join(cells)}", flush=True)
+def show_distractors(
+    words: Words, judged: bool, count: int, seeds: int, folder: Path | None
+) -> None:
+    """Print rates among photos and many made-up pictures, by the zero of all and of a sample."""
+    found: list[dict[str, list[Library]]] = [{name: [] for name in SCORERS} for _ in range(2)]
+    for seed in range(seeds):
+        unseen = drawn(seed)[:LEARNED_FROM]
+        for name, tallies in tallied(words, seed, count, judged, folder).items():
+            for libraries, library in zip(found, tallies.libraries(words, unseen), strict=True):
+                libraries[name].append(library)
+    for by, libraries in zip(("all", f"{DEAR_SAMPLE:,}"), found, strict=True):
+        title = f"{LEARNED_FROM:,} photos and what is made of them, {seeds} draws, zero of {by}"
+        show(title, words, judged, libraries)
 
 
 def main() -> None:
     """Print every table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--judged", action="store_true", help="the words kept for the end")
-    parser.add_argument("--fits", type=Path, help="keeps what was fitted")
+    parser.add_argument("--fits", type=Path, help="keeps what was fitted and scored")
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="0: none")
     parser.add_argument("--distractors", type=int, nargs="*", default=[])
-    parser.add_argument(
-        "--matcher-up-to", type=int, default=20_000, help="so many take minutes; more, hours"
-    )
+    parser.add_argument("--seeds", type=int, default=3, help="draws of distractors, 5 at most")
     asked = parser.parse_args()
     words = Words(load(), rival_prompts()["en"])
     if sizes := [size for size in asked.sizes if 0 < size <= SIZES[-1]]:
-        show(words, asked.judged, sizes, asked.fits)
+        found = {
+            name: list(libraries(words, name == "trained", sizes, asked.fits)) for name in SCORERS
+        }
+        show("photos alone", words, asked.judged, found)
     for count in asked.distractors:
-        print(f"{count:,} pictures, label-free, 1,828 of them photos", flush=True)
-        every = np.arange(SIZES[-1])
-        show_distractors(words, asked.judged, every, count, words.label_free)
-        if count <= asked.matcher_up_to:
-            print(f"{count:,} pictures, trained, {LEARNED_FROM:,} of them photos", flush=True)
-            unseen, learned = np.split(drawn(0), [LEARNED_FROM])
-            matcher = fitted(words, 0, "C", learned, asked.fits).matcher
-            score = summed(words, matcher)
-            show_distractors(words, asked.judged, unseen, count, score)
+        show_distractors(words, asked.judged, count, min(asked.seeds, SEEDS), asked.fits)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ import sys
 import termios
 import time
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from t2itui.terminal import LIMIT_S
@@ -87,9 +89,10 @@ def test_an_app_that_stays_for_its_jobs_is_let_be_until_the_next_signal() -> Non
     process.communicate()
 
 
-def on_pty(script: str) -> tuple[subprocess.Popen[bytes], int]:
-    """A program on a terminal, and the terminal's other side."""
+def on_pty(script: str) -> tuple[subprocess.Popen[bytes], int, list[Any]]:
+    """A program on a terminal, the terminal's other side, and how it was set before."""
     outside, inside = pty.openpty()
+    settings = termios.tcgetattr(inside)
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdin=inside, stdout=inside, stderr=inside
     )
@@ -98,17 +101,39 @@ def on_pty(script: str) -> tuple[subprocess.Popen[bytes], int]:
     while b"ready" not in written:
         assert select.select([outside], [], [], LONG)[0], written
         written += os.read(outside, 65536)
-    return process, outside
+    return process, outside, settings
 
 
 def test_the_end_of_the_input_is_a_hang_up() -> None:
-    process, outside = on_pty(DRIVER.format(seconds=LONG))
+    process, outside, _ = on_pty(DRIVER.format(seconds=LONG))
     os.close(outside)
     assert process.wait(LONG) == 9
 
 
+def test_an_app_that_was_stopped_goes_on_with_the_terminal_it_had() -> None:
+    process, outside, shell = on_pty(DRIVER.format(seconds=LONG))
+    app = psutil.Process(process.pid)
+    threads, in_app = app.num_threads(), termios.tcgetattr(outside)
+    for _ in range(2):
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        # As a shell does that comes to the front meanwhile.
+        termios.tcsetattr(outside, termios.TCSANOW, shell)
+        process.send_signal(signal.SIGCONT)
+        written = b""
+        while b"\x1b[?2004h" not in written or termios.tcgetattr(outside) != in_app:
+            assert select.select([outside], [], [], LONG)[0], written
+            written += os.read(outside, 65536)
+        assert b"\x1b[?1049h" in written
+    assert app.num_threads() == threads
+    os.write(outside, b"q")
+    assert process.wait(LONG) == 7
+    assert termios.tcgetattr(outside)[:4] == shell[:4]
+    os.close(outside)
+
+
 def test_bytes_that_are_no_text_are_no_end() -> None:
-    process, outside = on_pty(DRIVER.format(seconds=LONG))
+    process, outside, _ = on_pty(DRIVER.format(seconds=LONG))
     os.write(outside, b"\xff\xfe\xc3q")
     assert process.wait(LONG) == 7
     os.close(outside)

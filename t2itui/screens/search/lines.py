@@ -92,9 +92,13 @@ def route_reasons(listing: Listing) -> tuple[str, ...]:
         return routing.reason, passing if routing.passed else below
     best = f"best {number(routing.best_match)}; by chance {number(chance.half)}"
     best += "; uncertain" if routing.is_uncertain else ""
+    matching = f"a match of {listing.threshold:.2f}: {best}"
     if routing.passed:
-        return routing.reason, f"{passing}: {best}", best
-    return routing.reason, f"none passes {listing.threshold:.2f}: {best}", best
+        have = "has" if routing.passed == 1 else "have"
+        some = f"{routing.passed:,} of {listing.total:,} {have} {matching}"
+        return routing.reason, some, f"{passing}: {best}", best
+    none = f"none of {listing.total:,} has {matching}"
+    return routing.reason, none, f"none passes {listing.threshold:.2f}: {best}", best
 
 
 class WarningsLine(Static):

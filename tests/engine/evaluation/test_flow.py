@@ -10,14 +10,16 @@ from cache.embeddings import find_encoder, load_matrix
 from cache.matchers import add_matcher
 from cache.texts import TextRecord, get_texts, put_texts
 from engine.errors import EngineError, RequestError
+from engine.evaluation import measure
 from engine.evaluation.context import text_backgrounds
 from engine.evaluation.measure import STEP, score_pairs, score_texts
 from engine.evaluation.results import EvaluationHead, records
 from engine.events import JobCancelled, JobFailed, JobFinished, JobProgress
 from engine.jobs.codec import request_from_json, request_to_json
 from engine.requests import EvaluateRequest, ImportRequest, SearchRequest
+from engine.results import FloatArray, IdArray
 from engine.scoring.embedding_matrix import EmbeddingMatrix
-from engine.scoring.match import MatchContext, placed, with_zeros
+from engine.scoring.match import MatchContext, background_logits, placed, with_zeros
 from engine.scoring.ranking import fused
 from engine.scoring.registry import find_scorer
 from engine.search.text_embedder import TextEmbedder, random_prompts
@@ -32,6 +34,15 @@ from tests.engine.evaluation.libraries import (
     write_data,
 )
 from tests.engine.matchers import random_matcher
+
+
+def bank() -> list[TextRecord]:
+    """Forty background texts that no picture shows."""
+    random = np.random.default_rng(5).standard_normal((40, 48)).astype(np.float32)
+    return [
+        TextRecord(text=text, vector=vector, tokens=0, lost="", imported=True)
+        for text, vector in zip(random_prompts()["en"][:40], unit(random), strict=True)
+    ]
 
 
 async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -> None:
@@ -150,12 +161,7 @@ async def test_label_free_scores_are_those_of_a_search(tmp_path: Path) -> None:
         texts = ["a red thing 3 of kind 1", "thing 4"]
         record = await engine.cache.read(find_encoder, ENCODER)
         assert record is not None
-        random = np.random.default_rng(5).standard_normal((40, 48)).astype(np.float32)
-        bank = [
-            TextRecord(text=text, vector=vector, tokens=0, lost="", imported=True)
-            for text, vector in zip(random_prompts()["en"][:40], unit(random), strict=True)
-        ]
-        await engine.cache.write(put_texts, ENCODER, bank)
+        await engine.cache.write(put_texts, ENCODER, bank())
         ids, vectors = await engine.cache.read(load_matrix, ENCODER)
         embedder = TextEmbedder(engine.cache, engine.encoders)
         context = MatchContext(
@@ -238,6 +244,36 @@ async def test_a_trained_matcher_is_match_and_label_free_stands_beside_it(tmp_pa
     alone, both = (by_name[name].average_precision.value for name in ("label-free", "match"))
     assert alone > 0.5
     assert both < alone
+
+
+async def test_no_picture_is_scored_twice_for_what_is_reached_by_chance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither for all pictures and for smaller libraries of them, nor by two names of a scorer."""
+    data = write_data(tmp_path)
+    scored: list[tuple[str, int]] = []
+
+    def counted(context: MatchContext, scorer: str, language: str, rows: IdArray) -> FloatArray:
+        scored.extend((scorer, row) for row in rows.tolist())
+        return background_logits(context, scorer, language, rows)
+
+    monkeypatch.setattr(measure, "background_logits", counted)
+    async with opened(tmp_path) as engine:
+        await engine.cache.write(put_texts, ENCODER, bank())
+        request = EvaluateRequest(
+            data=str(data), scorers=("match", "label-free"), swaps=False, resamples=0
+        )
+        found, _ = await evaluated(engine, request)
+        assert len(found.by_size) == 2
+        assert sorted(row for _, row in scored) == list(range(PICTURES))
+        scored.clear()
+        await engine.cache.write(add_matcher, ENCODER, random_matcher(ENCODER, 48), "{}")
+        await evaluated(engine, request)
+    assert sorted(scored) == sorted(
+        (str(scorer), row)
+        for scorer in (ScorerKind.MATCH, ScorerKind.LABEL_FREE)
+        for row in range(PICTURES)
+    )
 
 
 async def test_a_cancelled_evaluation_stops_and_keeps_no_row(tmp_path: Path) -> None:

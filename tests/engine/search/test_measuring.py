@@ -23,7 +23,15 @@ from engine.settings import EngineSettings
 from engine.states import JobKind, JobState, ZeroState
 from tests.engine.matchers import random_matcher
 from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of
-from tests.engine.search.test_zeros import BANK, DOG, YETI, count, library, texts
+from tests.engine.search.test_zeros import (
+    BANK,
+    DOG,
+    YETI,
+    after_answer,
+    count,
+    library,
+    texts,
+)
 
 AT_ONCE = 10
 
@@ -174,7 +182,7 @@ async def test_few_added_pictures_join_at_once_and_give_what_starting_over_gives
     assert joined.receipt.zero_pictures == 90
     assert scored.pictures == AT_ONCE
     assert joined.scores is not None
-    await cache.write(lambda db: db.execute("delete from zeros"))
+    await after_answer(cache, lambda db: db.execute("delete from zeros"))
     other = searcher_of(cache, cache.home)
     await leave_behind(other)
     assert scored.pictures == AT_ONCE + 90

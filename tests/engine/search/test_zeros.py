@@ -1,14 +1,17 @@
 """A search is decided by what background texts reach in its scope, and that is kept."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import astuple, replace
 from math import log
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from sqlite_utils import Database
 
 from cache.matchers import add_matcher
 from cache.receipts import get_receipt
@@ -30,6 +33,7 @@ from engine.states import Route, ZeroState
 from tests.engine.matchers import random_matcher
 from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of, unit
 
+T = TypeVar("T")
 BANK = random_prompts()["en"][:60]
 DOG = SearchRequest(query="a dog", offline=True)
 YETI = SearchRequest(query="a yeti", offline=True)
@@ -71,8 +75,17 @@ async def scores_of(searcher: Searcher, request: SearchRequest, *, pairs: bool =
     return result.scores
 
 
+async def after_answer(cache: Cache, call: Callable[[Database], T]) -> T:
+    """What a call on the writer's thread returns, after what an answer left to be written."""
+    await asyncio.sleep(0)
+    return await cache.write(call)
+
+
 async def count(cache: Cache) -> int:
-    return await cache.read(lambda db: int(db.execute("select count(*) from zeros").fetchone()[0]))
+    """How many zeros are kept."""
+    return await after_answer(
+        cache, lambda db: int(db.execute("select count(*) from zeros").fetchone()[0])
+    )
 
 
 async def test_match_is_the_pairs_logit_placed_by_what_the_bank_reaches(
@@ -149,7 +162,7 @@ async def test_the_stored_zero_is_the_one_in_force(cache: Cache, searcher: Searc
         moved = json.dumps(json.loads(body) | {"zero": json.dumps(zero)})
         db.execute("update zeros set body = ? where key = ?", [moved, key])  # type: ignore[attr-defined]
 
-    await cache.write(shift)
+    await after_answer(cache, shift)
     after = await scores_of(searcher_of(cache, cache.home), DOG)
     assert after.match.max() < before.match.max()
 

@@ -14,7 +14,7 @@ from engine.scoring.match import MatchContext
 from engine.scoring.matcher import read_matcher
 from engine.scoring.metrics import RightPairs
 from engine.states import PairedMeasure, QueryKind, QuerySet, ScorerKind
-from engine.training.routing import route_texts
+from engine.training.report import route_texts
 from engine.training.split import WITHHELD, split
 from tests.engine.evaluation.libraries import unit
 from tests.engine.matchers import random_matcher

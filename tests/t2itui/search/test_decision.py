@@ -196,6 +196,9 @@ async def test_the_route_line_says_best_and_chance_and_what_is_uncertain(
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await answered(pilot)
         assert str(screen.route_line.content).startswith(f"{sign}{words}  ")
+        await pilot.resize_terminal(120, 40)
+        await pilot.press("left_square_bracket")
+        assert "a match of 0.49" in str(screen.route_line.content)
         await pilot.resize_terminal(200, 50)
         await pilot.press("right_square_bracket")
         wide = str(screen.route_line.content)

@@ -20,8 +20,7 @@ from engine.jobs.jobs import Job
 from engine.models.messages import Reply
 from engine.requests import TrainRequest
 from engine.settings import EngineSettings
-from engine.training.report import TrainingReport, make_report
-from engine.training.routing import RoutedTexts
+from engine.training.report import RoutedTexts, TrainingReport, make_report
 from engine.training.split import SplitSizes
 from t2itui.app import T2ITuiApp
 from t2itui.graphics.detection import HALF_CELLS
