@@ -13,6 +13,7 @@ import numpy as np
 from sqlite_utils import Database
 
 from cache.embeddings import load_matrix
+from cache.mapped import AbsentFolder, absent_folders
 from cache.sql import revision
 from cache.store import Cache
 from engine.errors import RequestError
@@ -59,6 +60,8 @@ class EmbeddingMatrix:
     """[N], ascending."""
     columns: FloatArray
     """[dim, N]: one picture a column, so that a product with a query reads memory in order."""
+    absent: tuple[AbsentFolder, ...] = ()
+    """Attached folders that were not there when it was read: their pictures are not in it."""
     _derived: OrderedDict[Hashable, object] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -101,16 +104,27 @@ class EmbeddingMatrices:
         """The matrix of an encoder, no older than a revision of the library."""
         async with self._lock:
             found = self._resident.get(encoder_id)
-            if found is None or found.revision < at_revision:
+            if (
+                found is None
+                or found.revision < at_revision
+                or await self._is_back(found, encoder_id)
+            ):
                 # Dropped first: two generations of a large matrix need not fit into memory.
                 self._resident.pop(encoder_id, None)
-                at, ids, vectors = await self._cache.read(_load, encoder_id)
+                at, ids, vectors, absent = await self._cache.read(_load, encoder_id)
                 found = await asyncio.to_thread(_arrange, at, ids, vectors)
+                found.absent = absent
                 self._resident[encoder_id] = found
             self._resident.move_to_end(encoder_id)
             while len(self._resident) > MOST_RESIDENT:
                 self._resident.popitem(last=False)
             return found
+
+    async def _is_back(self, found: EmbeddingMatrix, encoder_id: str) -> bool:
+        """Whether an attached folder that was not there is there by now."""
+        if not found.absent:
+            return False
+        return found.absent != await self._cache.read(absent_folders, encoder_id)
 
 
 def arrange(vectors: FloatArray, order: IdArray) -> FloatArray:
@@ -123,9 +137,12 @@ def arrange(vectors: FloatArray, order: IdArray) -> FloatArray:
     return columns
 
 
-def _load(db: Database, encoder_id: str) -> tuple[int, IdArray, FloatArray]:
+def _load(
+    db: Database, encoder_id: str
+) -> tuple[int, IdArray, FloatArray, tuple[AbsentFolder, ...]]:
+    absent = absent_folders(db, encoder_id)
     ids, vectors = load_matrix(db, encoder_id)
-    return revision(db), ids, vectors
+    return revision(db), ids, vectors, absent
 
 
 def _arrange(at: int, ids: IdArray, vectors: FloatArray) -> EmbeddingMatrix:
