@@ -138,7 +138,10 @@ class Surroundings:
         other = cosines < SAME
         count = np.maximum(other.sum(axis=1), 1)
         near = np.where(other, cosines, 0.0).sum(axis=1) / count
-        likeness = np.where(other, _seen_from_middle(background, texts, cosines), 0.0)
+        # As a product: the mean of numpy takes rows one by one.
+        parts = np.full(len(background), 1 / len(background), np.float32)
+        found = centred_cosines(texts, background, cosines, parts @ background)
+        likeness = np.where(other, found, 0.0)
         middle = likeness.sum(axis=1) / count
         apart = np.where(other, likeness - middle[:, None], 0.0)
         spread = np.sqrt((apart**2).sum(axis=1) / count)
@@ -423,18 +426,19 @@ def prior_odds(near: Level, kind: Level, among: Surroundings, evidence: Floats) 
     return common + KIND * kind.standardised(among.kind(evidence), PRIOR_LIMIT)
 
 
-def _seen_from_middle(background: FloatArray, texts: FloatArray, cosines: Floats) -> Floats:
-    """cos(t - m, b - m) of texts and background texts with the mean m, [T, B]; `cosines` are t b.
+def centred_cosines(
+    one: FloatArray, other: FloatArray, cosines: Floats, middle: FloatArray
+) -> Floats:
+    """cos(a - m, b - m) of unit vectors a [T, dim] and b [B, dim], [T, B]; `cosines` are a b.
 
-    From the origin all texts lie in one direction, as most of what they share is to be texts.
+    From the origin all texts lie in one direction, and all pictures in another, as most of what
+    they share is to be texts or pictures; so they are seen from the middle m of their kind.
     """
-    count = len(background)
-    middle = np.full(count, 1 / count, np.float32) @ background
     square = float(middle @ middle)
-    own, others = ((each @ middle).astype(np.float64) for each in (texts, background))
-    products = cosines - own[:, None] - others + square
-    mine, theirs = (np.sqrt(np.maximum(1 - 2 * x + square, _TINY)) for x in (own, others))
-    found: Floats = products / (mine[:, None] * theirs)
+    mine, theirs = ((each @ middle).astype(np.float64) for each in (one, other))
+    products = cosines - mine[:, None] - theirs + square
+    lengths = [np.sqrt(np.maximum(1 - 2 * each + square, _TINY)) for each in (mine, theirs)]
+    found: Floats = products / (lengths[0][:, None] * lengths[1])
     return found
 
 

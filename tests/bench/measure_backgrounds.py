@@ -1,4 +1,4 @@
-"""Other texts than the shipped ones as the level of a library: imported ones, and a history.
+"""What queries are placed by besides shipped texts: imported ones, a history, and pictures.
 
     python -m tests.bench.measure_backgrounds [--judged] [--seeds 3]
 
@@ -13,21 +13,26 @@ at hand. Queries are decided by pairs alone, by these texts as they are, and as 
 History: beside the shipped background 300 words that a person asked for before, of the other half
 of the words, most of them present. They join the background in everything, or only where it says
 what of a text's kind is in the library. Neither decides better than the shipped texts alone.
+
+Pictures as queries: photos that the library does not hold. It holds one alike if their captions
+have a TF-IDF cosine of ALIKE or more, and none if there is none of UNLIKE; of others nobody can
+tell. They are decided by the softmax against pictures of the library, and as the program does.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from engine.results import FloatArray, IdArray
 from engine.scoring import decision, evidence
-from engine.scoring.embedding_matrix import EmbeddingMatrix
-from engine.scoring.label_free import BackgroundPrompts, text_background
+from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
+from engine.scoring.label_free import BackgroundPrompts, query_background, text_background
 from engine.scoring.match import MatchContext, best_placed, measure_zero, text_logits
 from engine.search.text_embedder import RANDOM_PROMPTS, rival_prompts
 from engine.states import ScorerKind
@@ -39,6 +44,9 @@ ASKED = 300
 THERE = 0.8
 """Of what was asked for before."""
 KINDS = ("class words", "words of captions", "captions")
+ALIKE, UNLIKE = 0.45, 0.3
+MOST_ASKED = 600
+"""Photos that are asked of a library."""
 Rates = tuple[float, float]
 
 
@@ -77,7 +85,8 @@ def imported(words: Words, photos: IdArray, kind: str, seed: int) -> FloatArray:
         rows = random.permutation(np.flatnonzero(named))
     else:
         return caption_vectors(words, random.permutation(photos), random)[:RANDOM_PROMPTS]
-    return words.vectors[rows[:RANDOM_PROMPTS]]
+    found: FloatArray = words.vectors[rows[:RANDOM_PROMPTS]]
+    return found
 
 
 def by_imported(words: Words, photos: IdArray, kind: str, seed: int, judged: bool) -> list[Rates]:
@@ -87,21 +96,16 @@ def by_imported(words: Words, photos: IdArray, kind: str, seed: int, judged: boo
     prompts = BackgroundPrompts(random=texts, level=nothing, rivals=nothing, language="en")
     matrix = EmbeddingMatrix.of(words.real.pictures[photos])
     background = text_background(prompts, "en", matrix)
-    as_they_are = replace(background, pictures=(), beyond=None)
     asked = words.lists(photos, judged, CAPTIONS)
-    vectors, found = words.vectors[np.concatenate(asked)], []
-    for each, is_placed in ((background, False), (as_they_are, True), (background, True)):
-        context = MatchContext(matrix=matrix, logit_scale=SCALE, backgrounds={"": each})
-        if is_placed:
-            zero = measure_zero(context, ScorerKind.LABEL_FREE)
-            assert zero is not None
-            context = replace(context, zeros={(ScorerKind.LABEL_FREE, ""): zero})
-        logits = text_logits(
-            context, ScorerKind.LABEL_FREE, "", vectors, np.arange(matrix.count, dtype=np.int64)
-        )
-        best = best_placed(context, ScorerKind.LABEL_FREE, vectors, logits)
-        found.append(rates(best >= 0, len(asked[0])))
-    return found
+    vectors = words.vectors[np.concatenate(asked)]
+    context = MatchContext(matrix=matrix, logit_scale=SCALE, backgrounds={"": background})
+    as_they_are = replace(context, backgrounds={"": replace(background, pictures=(), beyond=None)})
+    best = (
+        logits_in(context, vectors).max(axis=1),
+        best_of(as_they_are, vectors),
+        best_of(context, vectors),
+    )
+    return [rates(each >= 0, len(asked[0])) for each in best]
 
 
 def by_history(words: Words, photos: IdArray, seed: int, judged: bool) -> list[Rates]:
@@ -148,20 +152,67 @@ def odds(
     return by_evidence + decision.prior_odds(*levels, among(asked), spoken)
 
 
+def by_pictures(words: Words, seed: int, size: int, likeness: FloatArray) -> list[Rates]:
+    """Rates of photos outside of a library, by the softmax and as seen from its middle."""
+    photos, asked = np.split(drawn(seed), [size])
+    asked = asked[:MOST_ASKED]
+    closest = likeness[np.ix_(asked, photos)].max(axis=1)
+    there, lacking = asked[closest >= ALIKE], asked[closest <= UNLIKE]
+    vectors = words.real.pictures[np.concatenate([there, lacking])]
+    matrix = EmbeddingMatrix.of(words.real.pictures[photos])
+    term = WeightedTerm(weight=1.0, vector=vectors[0], is_picture=True)
+    background = query_background([term], None, matrix, "en")
+    found = []
+    for each in (replace(background, middle=None), background):
+        context = MatchContext(matrix=matrix, logit_scale=SCALE, backgrounds={"": each})
+        found.append(rates(best_of(context, vectors) >= 0, len(there)))
+    return found
+
+
+def best_of(context: MatchContext, queries: FloatArray) -> FloatArray:
+    """The log odds of unit queries, placed by what the background reaches."""
+    zero = measure_zero(context, ScorerKind.LABEL_FREE)
+    assert zero is not None
+    context = replace(context, zeros={(ScorerKind.LABEL_FREE, ""): zero})
+    logits = logits_in(context, queries)
+    return best_placed(context, ScorerKind.LABEL_FREE, queries, logits)
+
+
+def logits_in(context: MatchContext, queries: FloatArray) -> FloatArray:
+    """The logits of unit queries for all pictures."""
+    rows = np.arange(context.matrix.count, dtype=np.int64)
+    return text_logits(context, ScorerKind.LABEL_FREE, "", queries, rows)
+
+
+def caption_likeness(words: Words) -> FloatArray:
+    """The TF-IDF cosine of the captions of any two photos."""
+    said = [words.real.captions[name] for name in words.real.names]
+    reader = TfidfVectorizer(stop_words="english", sublinear_tf=True, min_df=2)
+    weights = reader.fit_transform(said)
+    found: FloatArray = (weights @ weights.T).toarray().astype(np.float32)
+    return found
+
+
 def rates(retrieved: np.typing.NDArray[np.bool_], present: int) -> Rates:
     """Of the first ones those that are retrieved, of the others those that are not."""
     return float(retrieved[:present].mean()), float((~retrieved[present:]).mean())
 
 
-def show(title: str, names: tuple[str, ...], found: Iterator[list[list[Rates]]]) -> None:
+def show(
+    title: str,
+    names: Sequence[str],
+    one: Callable[[int, int], list[Rates]],
+    seeds: int,
+    sizes: Sequence[int] = SIZES,
+) -> None:
     """Print a row for each way to decide, a column for each size; the mean over draws."""
-    print(f"\n{title:36}{''.join(f'{size:>20,}' for size in SIZES)}", flush=True)
-    columns = [np.mean(draws, axis=0) for draws in found]
+    print(f"\n{title:28}{''.join(f'{size:>20,}' for size in sizes)}", flush=True)
+    columns = [np.mean([one(seed, size) for seed in range(seeds)], axis=0) for size in sizes]
     for row, name in enumerate(names):
-        cells = (
+        cells = [
             f"{each[row].mean():.3f} ({each[row][0]:.2f}/{each[row][1]:.2f})" for each in columns
-        )
-        print(f"  {name:34}{''.join(f'{cell:>20}' for cell in cells)}", flush=True)
+        ]
+        print(f"  {name:26}{''.join(f'{cell:>20}' for cell in cells)}", flush=True)
 
 
 def main() -> None:
@@ -170,26 +221,29 @@ def main() -> None:
     parser.add_argument("--judged", action="store_true", help="the words kept for the end")
     parser.add_argument("--seeds", type=int, default=3, help="draws of each size")
     asked = parser.parse_args()
-    words = Words(load(), rival_prompts()["en"])
-
-    def drawing(one: Callable[[IdArray, int], list[Rates]]) -> Iterator[list[list[Rates]]]:
-        for size in SIZES:
-            yield [one(drawn(seed)[:size], seed) for seed in range(asked.seeds)]
-
+    words, judged = Words(load(), rival_prompts()["en"]), asked.judged
     for kind in KINDS:
-
-        def with_texts(photos: IdArray, seed: int, kind: str = kind) -> list[Rates]:
-            return by_imported(words, photos, kind, seed, asked.judged)
-
         show(
             f"imported: {kind}",
             ("pairs alone", "the texts as they are", "without their own pictures"),
-            drawing(with_texts),
+            lambda seed, size, kind=kind: by_imported(  # type: ignore[misc]
+                words, drawn(seed)[:size], kind, seed, judged
+            ),
+            asked.seeds,
         )
     show(
         f"a history of {ASKED} words",
         ("the shipped texts alone", "it joins them in all", "it joins for kinds alone"),
-        drawing(lambda photos, seed: by_history(words, photos, seed, asked.judged)),
+        lambda seed, size: by_history(words, drawn(seed)[:size], seed, judged),
+        asked.seeds,
+    )
+    likeness = caption_likeness(words)
+    show(
+        "pictures as queries",
+        ("softmax against pictures", "seen from the middle"),
+        lambda seed, size: by_pictures(words, seed, size, likeness),
+        asked.seeds,
+        SIZES[:-1],
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from engine.results import FloatArray
 from engine.scoring import label_free
 from engine.scoring.decision import SAME
+from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
 from engine.scoring.label_free import OWN_SHARE, OwnPictures
 from tests.engine.search.libraries import noise, unit
 
@@ -158,3 +159,21 @@ def test_the_own_pictures_of_a_text_are_the_nearest_one_and_what_is_most_like_it
         assert near[own[row]].min() > near[~own[row]].max()
     alone = OwnPictures.of(texts, np.ascontiguousarray(pictures[:1].T))
     assert (alone.vectors @ pictures[:1].T >= alone.beyond[:, None]).all()
+
+
+def test_pictures_as_queries_are_compared_as_seen_from_the_middle_of_the_library() -> None:
+    pictures = noise(40) + 0.7 * noise(1, seed=8)
+    pictures = unit(pictures)
+    matrix = EmbeddingMatrix.of(pictures)
+    query = unit(pictures[3] + 0.5 * noise(1, seed=9)[0][None])[0]
+    term = WeightedTerm(weight=1.0, vector=query, is_picture=True)
+    background = label_free.query_background([term], None, matrix, "en")
+    logits = label_free.match_logits(background, matrix, query, query @ matrix.columns, 50.0)
+    middle = pictures.mean(axis=0)
+    apart, own = unit(pictures - middle), unit((query - middle)[None])[0]
+    assert logits == pytest.approx(50 * (apart @ own), abs=1e-3)
+    each = label_free.logits_of(background, pictures[:5], matrix.columns, 50.0)
+    assert each == pytest.approx(50 * (apart[:5] @ apart.T), abs=1e-3)
+    alike = EmbeddingMatrix.of(np.repeat(pictures[:1], 20, axis=0))
+    background = label_free.query_background([term], None, alike, "en")
+    assert np.isfinite(label_free.logits_of(background, query[None], alike.columns, 50.0)).all()
