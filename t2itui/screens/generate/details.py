@@ -20,12 +20,14 @@ from t2itui.widgets.score_bar import score_line
 if TYPE_CHECKING:
     from engine.events import GeneratedPicture
     from engine.generation.generation import GenerationDetails
+    from engine.generation.request import GenerateRequest
 
 
 def parameter_pairs(details: GenerationDetails) -> list[tuple[str, str]]:
     """What a job generates with, by name; what only its model could say is left out."""
     request, parameters = details.spec.request, details.parameters
     start = request.start_picture
+    strength = request.usual_strength if request.strength is None else request.strength
     pairs = [
         ("prompt", request.prompt),
         ("not", request.negative),
@@ -44,10 +46,20 @@ def parameter_pairs(details: GenerationDetails) -> list[tuple[str, str]]:
         ("model", details.source.rstrip("/").rpartition("/")[2]),
         ("LoRA", ", ".join(f"{lora.path.name} {lora.weight:g}" for lora in request.loras)),
         ("start", "" if start is None else start.name),
-        ("strength", "" if start is None else f"{request.strength:g}"),
+        ("anew", mask_words(request)),
+        ("strength", "" if start is None else f"{strength:g}"),
         ("joins", f"the {library}" if library else "your own pictures"),
     ]
     return [(name, value) for name, value in pairs if value]
+
+
+def mask_words(request: GenerateRequest) -> str:
+    """The part of a start picture that is painted anew; empty where that is all of it."""
+    if request.mask_word:
+        return f"where {request.mask_word!r} is"
+    if request.mask is not None:
+        return f"by {request.mask.name}"
+    return "" if request.mask_box is None else f"the box {request.mask_box}"
 
 
 def picture_words(picture: GeneratedPicture, index: int, count: int) -> str:

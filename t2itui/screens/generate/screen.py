@@ -377,6 +377,7 @@ class GenerationScreen(AppScreen):
         if self.details is not None and self.picture is not None:
             start = Path(self.picture.path)
             request = replace(self.details.spec.request, start_picture=start, seed=None, count=1)
+            request = replace(request, mask=None, mask_box=None, mask_word="", mask_grow=None)
             self.session.send(EditRequest(replace(request, width=None, height=None)))
 
     def action_edit(self) -> None:
