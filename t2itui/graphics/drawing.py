@@ -21,6 +21,7 @@ from t2itui.graphics.art import (
     RGB,
     Art,
     DrawingOptions,
+    Overlay,
     Reason,
     UncachedStrip,
     UnreadablePictureError,
@@ -148,6 +149,7 @@ class Drawing:
         self._data: bytes | None = None
         self._alt = ""
         self._dim = False
+        self._overlay: Overlay | None = None
         self._reason = Reason.EMPTY
         self._arts: dict[bool, tuple[DrawingOptions, Art]] = {}
         self._drawing: DrawingOptions | None = None
@@ -171,6 +173,17 @@ class Drawing:
         if dim != self._dim:
             self._dim = dim
             self._words = None
+            self._repaint()
+
+    @property
+    def overlay(self) -> Overlay | None:
+        """What is laid over the picture, and over those that follow."""
+        return self._overlay
+
+    @overlay.setter
+    def overlay(self, overlay: Overlay | None) -> None:
+        if overlay != self._overlay:
+            self._overlay = overlay
             self._repaint()
 
     @property
@@ -262,6 +275,7 @@ class Drawing:
             background=drawn.background if drawn and art and not art.translucent else background,
             dim=self._dim,
             grey=self._holder.app.no_color,
+            overlay=self._overlay,
         )
         if options != self._drawing and (self._is_stale or options != drawn):
             self._drawing = options

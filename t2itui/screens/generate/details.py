@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from textual.widgets import Static
 from engine.settings import DEFAULT_THRESHOLD
 from t2itui.graphics.picture import Picture
 from t2itui.screens.common.dialogs import WriteFile
+from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.text.plain import plain
 from t2itui.widgets.score_bar import score_line
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from engine.events import GeneratedPicture
     from engine.generation.generation import GenerationDetails
     from engine.generation.request import GenerateRequest
+    from t2itui.session import Session
 
 
 def parameter_pairs(details: GenerationDetails) -> list[tuple[str, str]]:
@@ -94,19 +97,24 @@ class PicturePane(Vertical):
         width: 1fr;
         padding: 0 1;
         & > Picture { height: 1fr; }
-        & > Static { height: 3; text-wrap: nowrap; text-overflow: ellipsis; }
+        & > #about { height: 3; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
 
-    def __init__(self, *, id: str) -> None:
+    def __init__(
+        self, session: Session, *, id: str, looked: Callable[[], Looked | None] = lambda: None
+    ) -> None:
+        """`looked` says which words can be looked for in the picture."""
         super().__init__(id=id)
         self.picture = Picture()
-        self._words = Static()
+        self.bars = WordBars(session, self.picture, looked)
+        self._words = Static(id="about")
         self._title = ""
         self._scores: tuple[float, float, float, float] | None = None
 
     def compose(self) -> ComposeResult:
         yield self.picture
+        yield self.bars
         yield self._words
 
     def on_resize(self) -> None:

@@ -20,6 +20,7 @@ from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
+from t2itui.screens.common.word_maps import Looked
 from t2itui.screens.generate.details import PicturePane, parameter_pairs, picture_words
 from t2itui.screens.jobs.board import JobView, as_ppm
 from t2itui.screens.jobs.line import MARKS, TONES, progress_line, with_button
@@ -92,8 +93,8 @@ class GenerationScreen(AppScreen):
         yield Static(id="heading")
         with Vertical(id="body"):
             with Stage():
-                yield PicturePane(id="painted")
-                yield PicturePane(id="best")
+                yield PicturePane(self.session, id="painted", looked=self._looked)
+                yield PicturePane(self.session, id="best")
             with VerticalScroll(id="side", can_focus=False):
                 yield Static(id="parameters")
                 yield Static(id="events")
@@ -119,6 +120,7 @@ class GenerationScreen(AppScreen):
         self.job_id, self.details, self._index, self._shown = job_id, None, 0, None
         self.query_one(JobsStrip).leave_out(job_id)
         self.painted.picture.show(None, alt="")
+        self.painted.bars.maps.end()
         self.best.display = False
         self.show()
         self.load()
@@ -247,6 +249,8 @@ class GenerationScreen(AppScreen):
         preview = view.generation.preview if view is not None else None
         if view is not None and view.is_active and preview is not None:
             self._shown = None
+            if self.painted.bars.maps.is_on:
+                self.painted.bars.maps.end()
             self.painted.picture.show_next(as_ppm(preview))
             is_text = self.painted.picture.graphics.is_text
             self.painted.show_words("no preview as text" if is_text else "as it looks so far")
@@ -315,6 +319,7 @@ class GenerationScreen(AppScreen):
         if picture is None or picture.picture_id != picture_id:
             return
         self.painted.picture.show(painted, alt=plain(picture.path.rpartition("/")[2]))
+        self.painted.bars.maps.follow()
         best = _best(picture)
         self.best.display = best is not None
         if best is not None:
@@ -337,6 +342,8 @@ class GenerationScreen(AppScreen):
                 return is_over
             case "another" | "copy_command" | "edit":
                 return self.details is not None
+            case "where" | "numbers":
+                return self._looked() is not None
             case "more_steps" | "vary" | "save":
                 return self.picture is not None
             case "turn":
@@ -346,8 +353,23 @@ class GenerationScreen(AppScreen):
         return True
 
     def action_leave(self) -> None:
-        """Go back."""
-        self.app.pop_screen()
+        """Wait no longer for words, or go back."""
+        if not self.painted.bars.maps.stop():
+            self.app.pop_screen()
+
+    def action_where(self) -> None:
+        """Show where in the picture the next word of its prompt is."""
+        self.painted.bars.maps.step()
+
+    def action_numbers(self) -> None:
+        """Show where words are as numbers, or over the picture."""
+        self.painted.bars.turn_numbers()
+
+    def _looked(self) -> Looked | None:
+        """The picture that is shown, once it is kept, and its prompt."""
+        if self.details is None or self.picture is None or self._shown is None:
+            return None
+        return Looked(picture=self.picture.path, text=self.details.spec.request.prompt)
 
     def action_cancel(self) -> None:
         """Cancel this job."""
@@ -438,7 +460,7 @@ class GenerationScreen(AppScreen):
 
 _CHANGING = (
     *("cancel", "move", "again", "another", "copy_command", "edit"),
-    *("more_steps", "vary", "save", "turn", "drop"),
+    *("where", "more_steps", "vary", "save", "turn", "drop"),
 )
 """Actions that are offered now and then."""
 

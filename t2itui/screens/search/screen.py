@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
-    | {"generate", "recipe", "compare", "start_labelling", "tag", "copy_tags"}
+    | {"generate", "recipe", "compare", "start_labelling", "tag", "copy_tags", "where", "numbers"}
 )
 LATEST = 6
 """Earlier queries in the greeting."""
@@ -82,7 +82,7 @@ class SearchScreen(AppScreen):
         self.generation_line, self.label_line = GenerationLine(), LabelLine()
         self.strip, self.warnings = SuggestionStrip(), WarningsLine()
         self.panel = Panel(id=BodyPart.PANEL)
-        self.results = Results(self.pictures.fetch, id=BodyPart.RESULTS)
+        self.results = Results(session, self.pictures.fetch, id=BodyPart.RESULTS)
         self.first_start = FirstStart(session, id=BodyPart.FIRST_START)
         self.body = SearchBody(
             self.panel, self.results, self.first_start, initial=BodyPart.PANEL, id="body"
@@ -352,9 +352,12 @@ class SearchScreen(AppScreen):
 
     @on(ResultGrid.PictureOpened)
     def view(self) -> None:
+        self._view(finds_words=self.results.detail.bars.maps.is_on)
+
+    def _view(self, *, finds_words: bool) -> None:
         from t2itui.screens.search.viewer import Viewer
 
-        self.app.push_screen(Viewer(self.results))
+        self.app.push_screen(Viewer(self.session, self.results, finds_words=finds_words))
 
     # Keys: the query
 
@@ -367,6 +370,8 @@ class SearchScreen(AppScreen):
         """Stop waiting for an answer, leave off labelling, or leave the query line."""
         if self.is_waiting:
             self._stop_waiting()
+        elif self.results.detail.bars.maps.stop():
+            pass
         elif self.labels.is_labelling:
             self.labels.end()
         elif self.has_answer and self.shows_answer:
@@ -473,6 +478,17 @@ class SearchScreen(AppScreen):
         """Rank the library by likeness to the selected picture."""
         if self.results.content is not None:
             self.asking.like(self.results.content.shown.picture_id)
+
+    def action_where(self) -> None:
+        """Show where in the selected picture the next word of the description is."""
+        if self.results.detail.display:
+            self.results.detail.bars.maps.step()
+        else:
+            self._view(finds_words=True)
+
+    def action_numbers(self) -> None:
+        """Show where words are as numbers, or over the picture."""
+        self.results.detail.bars.turn_numbers()
 
     def action_tag(self) -> None:
         """Say which everyday words are true of the selected picture."""
