@@ -39,7 +39,9 @@ def digest(parameters: GenerationParameters, library: str) -> Digests:
     masks |= {"mask": mask_sha256, "mask_box": str(parameters.mask_box or "")}
     if parameters.mask_map is not None:
         masks["mask_map"] = str(parameters.mask_map)
-    decides = {name: value for name, value in asdict(parameters).items() if name not in _NOT_AS_THEY_ARE}
+    decides = {
+        name: value for name, value in asdict(parameters).items() if name not in _NOT_AS_THEY_ARE
+    }
     whole = {
         **decides,
         # Pictures that were painted before there were masks are found by the same key.

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 
+STRENGTHS = f"{DEFAULT_STRENGTH:g}; of a part {MASKED_STRENGTH:g}"
+"""Where nothing is said."""
 PRESETS = {"quick": 0.4, "standard": None, "fine": 2.0}
 """Steps, in the model's own number of them, which the standard leaves to the model."""
 
@@ -195,7 +197,7 @@ class GenerateForm(Dialog[GenerateRequest]):
                     id="scheduler",
                 ),
             ),
-            ("Strength", _line("strength", _text(first.strength), f"{DEFAULT_STRENGTH}, of a part {MASKED_STRENGTH:g}")),
+            ("Strength", _line("strength", _text(first.strength), STRENGTHS)),
         )
         yield self.labelled(
             "Start from",
@@ -208,7 +210,7 @@ class GenerateForm(Dialog[GenerateRequest]):
             ),
         )
         yield self._row(
-            ("Mask", _line("mask", mask_text(first), "a word, x,y,w,h or a black and white picture")),
+            ("Mask", _line("mask", mask_text(first), "a word, x,y,w,h, or a picture")),
             ("Until pass", _line("tries", _text(first.until_pass), "seeds")),
         )
         yield self.labelled("Model", _line("model", first.model or "", self._source()))
