@@ -191,6 +191,7 @@ class Generation:
         spec = request_from_json(GenerationSpec, asked.request)
         source = self.source(spec.request, spec.library)
         stored = await self._cache.read(generated_by, self._home, job_id)
+        start = str(spec.request.start_picture or "")
         return GenerationDetails(
             job_id=job_id,
             title=asked.title,
@@ -199,7 +200,8 @@ class Generation:
             spec=spec,
             source=source,
             parameters=await self._resolved(spec, source),
-            pictures=self.results(job_id) or tuple(picture_of(r, cached=False) for r in stored),
+            pictures=self.results(job_id)
+            or tuple(replace(picture_of(each, cached=False), start_path=start) for each in stored),
         )
 
     def results(self, job_id: int) -> tuple[GeneratedPicture, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,41 @@ def mask_words(request: GenerateRequest) -> str:
     if request.mask is not None:
         return f"by {request.mask.name}"
     return "" if request.mask_box is None else f"the box {request.mask_box}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """The picture that a generated one is compared with."""
+
+    title: str
+    path: str
+    picture_id: int | None
+    """None where its file is shown."""
+    match: float | None
+    cosine: float | None
+
+
+def beside(picture: GeneratedPicture) -> Beside | None:
+    """What a picture started from; of others the best that was retrieved, where there is one."""
+    if picture.start_path:
+        before = picture.before
+        return Beside(
+            title=f"before: {picture.start_path.rpartition('/')[2]}",
+            path=picture.start_path,
+            picture_id=None,
+            match=None if before is None else before.match,
+            cosine=None if before is None else before.cosine,
+        )
+    best = None if picture.score is None else picture.score.best
+    if best is None:
+        return None
+    return Beside(
+        title=f"best retrieved: {best.path.rpartition('/')[2]}",
+        path=best.path,
+        picture_id=best.picture_id,
+        match=best.match,
+        cosine=best.cosine,
+    )
 
 
 def picture_words(picture: GeneratedPicture, index: int, count: int) -> str:
