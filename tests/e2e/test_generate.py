@@ -122,7 +122,9 @@ def test_what_a_word_names_is_painted_anew_and_all_else_stays(tmp_path: Path) ->
     prompt = "a pink cat running in the meadow on a sunny day beside a ball"
     code, end = run(prompt, "--mask-word", "dog", "--mask-feather", "6")
     assert (code, end["type"]) == (0, "finished")
-    (picture,) = end["pictures"]  # type: ignore[misc]
+    pictures = end["pictures"]
+    assert isinstance(pictures, list)
+    picture = pictures[0]
     start = BUILT_IN.folder / "0006.webp"
     assert picture["start"] == str(start)
     assert picture["match_before"] < 0.5, "there is a dog in it, and no cat"

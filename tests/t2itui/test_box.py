@@ -1,4 +1,4 @@
-"""A part of a large picture is chosen by a box, and painted anew; before and after stand together."""
+"""A part of a large picture is chosen by a box, and painted anew beside what it was before."""
 
 from pathlib import Path
 

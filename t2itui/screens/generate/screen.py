@@ -309,10 +309,9 @@ class GenerationScreen(AppScreen):
         found = None
         if other is not None and other.picture_id is None:
             found = await asyncio.to_thread(read_file, Path(other.path))
-        elif other is not None:
-            ids = [other.picture_id]
+        elif other is not None and (at := other.picture_id) is not None:
             try:
-                found = (await engine.library.thumbnails(ids)).get(other.picture_id)
+                found = (await engine.library.thumbnails([at])).get(at)
             except CacheError:
                 found = None  # Its words and bars are there all the same.
         self.call_later(self.show_fetched, picture.picture_id, painted, found)

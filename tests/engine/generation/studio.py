@@ -216,7 +216,7 @@ class OneWord:
         self.asked.append(request)
         strengths = np.array(self.strengths, np.float32)
         if request.text.strip('"') != self.word:
-            strengths = strengths / 10
+            strengths = strengths / np.float32(10)
         found = WordMap(
             word=request.text.strip('"'),
             phrase=request.text.strip('"'),
