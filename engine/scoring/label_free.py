@@ -36,7 +36,7 @@ to 1,828 photos with 200 texts each (tests/bench/measure_backgrounds.py):
     stand-ins of captions       .63 to .67     .56 to .60     .63 to .69
 
 and with the words kept for the end .68 to .80, .61 to .87 and .74 to .92, better without their own
-than by pairs alone in the mean over sizes for each of the three (by .03, .13 and .02).
+than by pairs alone in the mean over sizes for each of the three (by .02, .13 and .02).
 Nobody knows of imported texts whether pictures show them, so they are all taken for such as are.
 
 **Pictures.** Of photos whose captions say that a library holds one alike, and of others, .71 to .73

@@ -262,12 +262,12 @@ async def test_a_picture_says_nothing_of_the_others_and_is_sure_itself(
         result = await searcher.like(Path(name), DOG)
         assert result.rows[0].path == name
         assert result.rows[0].match > 0.98
-        others = {row.path for row in result.rows if row.match >= 0.5} - {name}
+        alike = {row.path for row in result.rows if row.match >= 0.5} - {name}
         if name in dogs:
-            assert others <= dogs
-            assert len(others) > 1
+            assert alike <= dogs
+            assert len(alike) > 1
         else:
-            found_by_noise += len(others)
+            found_by_noise += len(alike)
     assert found_by_noise < 1.5 * 20
     found = await searcher.scored(replace(DOG, query='"/photos/a/03.jpg"'))
     assert found.scores is not None
