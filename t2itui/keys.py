@@ -47,6 +47,7 @@ _WORD_MAPS = (
     Key("numbers", "number_sign", "numbers", "Numbers", "Show the maps of words as numbers, or over the picture", HIDDEN, display="#"),
 )
 """Words in a picture."""
+_BOX = Key("box", "B", "box", "Box", "Draw a box on the picture, and paint what is in it anew")
 _MOVES = (
     Key("up", "up", "move(-1, 0)", "Up", is_shown=HIDDEN),
     Key("down", "down", "move(1, 0)", "Down", is_shown=HIDDEN),
@@ -197,6 +198,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("leave", "escape", "leave", "Back", "Back to the screen before"),
         Key("cancel", "x", "cancel", "Cancel", "Cancel this job"),
         *_WORD_MAPS,
+        _BOX,
         Key("another", "n,N", "another", "New seed", "Paint it with another seed", display="n"),
         Key("more_steps", "plus,equals_sign", "more_steps", "More steps", "Paint this picture again with twice the steps", display="+"),
         Key("vary", "v", "vary", "Variation", "Paint a variation of it"),
@@ -303,8 +305,21 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("before", "left,up", "move(-1)", "Before", "The picture before"),
         Key("next", "right,down", "move(1)", "Next", "The next picture"),
         *_WORD_MAPS,
+        _BOX,
         Key("copy", "y", "copy_command", "Command", "Copy the command that shows where the words of the description are"),
         Key("back", "escape,enter,q", "leave", "Back", "Back to the answer"),
+    ),
+    "part": (
+        Key("left", "left", "move(-1, 0)", "Left", "The box to the left", group="Move"),
+        Key("right", "right", "move(1, 0)", "Right", "The box to the right", group="Move"),
+        Key("up", "up", "move(0, -1)", "Up", "The box up", group="Move"),
+        Key("down", "down", "move(0, 1)", "Down", "The box down", group="Move"),
+        Key("narrower", "shift+left,H", "resize(-1, 0)", "Narrower", "The box narrower", group="Size", display="⇧←"),
+        Key("wider", "shift+right,L", "resize(1, 0)", "Wider", "The box wider", group="Size", display="⇧→"),
+        Key("lower", "shift+up,K", "resize(0, -1)", "Lower", "The box less high", group="Size", display="⇧↑"),
+        Key("higher", "shift+down,J", "resize(0, 1)", "Higher", "The box higher", group="Size", display="⇧↓"),
+        Key("take", "enter", "take", "Take it", "Take the box into the painting form"),
+        Key("back", "escape,q", "leave", "Back", "Back to the picture; nothing is painted"),
     ),
     "marked": (
         Key("copy", "y,enter", "copy", "Copy all", "Copy paths, one a line"),
@@ -372,6 +387,7 @@ TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "sheet", "board"),
     ("app", "painting"),
     ("app", "viewer"),
+    ("app", "part"),
     ("marked", "rows"),
     ("sheet_list", "rows"),
     ("path", "dialog"),

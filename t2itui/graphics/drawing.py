@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import on
 from textual.color import Color
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -162,6 +162,15 @@ class Drawing:
     def reason(self) -> Reason | None:
         """Why words stand in the picture's place; None while the picture itself is there."""
         return None if self._art() is not None else self._reason
+
+    @property
+    def place(self) -> Region | None:
+        """Where within its place it is drawn; None where it is not."""
+        art = self._art()
+        if art is None:
+            return None
+        left, top = (self.size.width - art.columns) // 2, (self.size.height - art.rows) // 2
+        return Region(left, top, art.columns, art.rows)
 
     @property
     def dim(self) -> bool:

@@ -54,6 +54,11 @@ class Picture(DrawingHolder):
         return (self._drawing,)
 
     @property
+    def place(self) -> Region | None:
+        """Where in the widget the picture is drawn, in cells; None where there is none."""
+        return self._drawing.place
+
+    @property
     def reason(self) -> Reason | None:
         """Why words stand in the picture's place; None while the picture itself is there."""
         self._drawing.size = self.size
@@ -161,7 +166,11 @@ def read_original(shown: Shown) -> bytes | None:
     """Return the file's bytes; None where it is gone, or too large to decode at leisure."""
     if not shown.present or shown.width * shown.height > MOST_PIXELS:
         return None
-    path = Path(shown.path)
+    return read_file(Path(shown.path))
+
+
+def read_file(path: Path) -> bytes | None:
+    """Return a file's bytes; None where it cannot be read, or is too large for that."""
     try:
         return path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
     except (OSError, ValueError):

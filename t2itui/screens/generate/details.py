@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from t2itui.widgets.score_bar import score_line
 if TYPE_CHECKING:
     from engine.events import GeneratedPicture
     from engine.generation.generation import GenerationDetails
+    from engine.generation.request import GenerateRequest
     from t2itui.session import Session
 
 
@@ -29,6 +31,7 @@ def parameter_pairs(details: GenerationDetails) -> list[tuple[str, str]]:
     """What a job generates with, by name; what only its model could say is left out."""
     request, parameters = details.spec.request, details.parameters
     start = request.start_picture
+    strength = request.usual_strength if request.strength is None else request.strength
     pairs = [
         ("prompt", request.prompt),
         ("not", request.negative),
@@ -47,10 +50,55 @@ def parameter_pairs(details: GenerationDetails) -> list[tuple[str, str]]:
         ("model", details.source.rstrip("/").rpartition("/")[2]),
         ("LoRA", ", ".join(f"{lora.path.name} {lora.weight:g}" for lora in request.loras)),
         ("start", "" if start is None else start.name),
-        ("strength", "" if start is None else f"{request.strength:g}"),
+        ("anew", mask_words(request)),
+        ("strength", "" if start is None else f"{strength:g}"),
         ("joins", f"the {library}" if library else "your own pictures"),
     ]
     return [(name, value) for name, value in pairs if value]
+
+
+def mask_words(request: GenerateRequest) -> str:
+    """The part of a start picture that is painted anew; empty where that is all of it."""
+    if request.mask_word:
+        return f"where {request.mask_word!r} is"
+    if request.mask is not None:
+        return f"by {request.mask.name}"
+    return "" if request.mask_box is None else f"the box {request.mask_box}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """The picture that a generated one is compared with."""
+
+    title: str
+    path: str
+    picture_id: int | None
+    """None where its file is shown."""
+    match: float | None
+    cosine: float | None
+
+
+def beside(picture: GeneratedPicture) -> Beside | None:
+    """What a picture started from; of others the best that was retrieved, where there is one."""
+    if picture.start_path:
+        before = picture.before
+        return Beside(
+            title=f"before: {picture.start_path.rpartition('/')[2]}",
+            path=picture.start_path,
+            picture_id=None,
+            match=None if before is None else before.match,
+            cosine=None if before is None else before.cosine,
+        )
+    best = None if picture.score is None else picture.score.best
+    if best is None:
+        return None
+    return Beside(
+        title=f"best retrieved: {best.path.rpartition('/')[2]}",
+        path=best.path,
+        picture_id=best.picture_id,
+        match=best.match,
+        cosine=best.cosine,
+    )
 
 
 def picture_words(picture: GeneratedPicture, index: int, count: int) -> str:

@@ -84,6 +84,15 @@ class Viewer(Screen[None]):
         """Show where words are as numbers, or over the picture."""
         self.bars.turn_numbers()
 
+    def action_box(self) -> None:
+        """Draw a box on the picture, and paint what is in it anew."""
+        from t2itui.screens.generate.box import BoxScreen
+
+        if self._content is not None:
+            looked = self._looked()
+            prompt = "" if looked is None else looked.text
+            self.app.push_screen(BoxScreen(self._session, self._content.shown.path, prompt))
+
     def action_copy_command(self) -> None:
         """Copy the command that shows where the words of the description are."""
         from engine.requests import WhereRequest
