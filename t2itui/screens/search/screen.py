@@ -53,6 +53,8 @@ NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
     | {"generate", "recipe", "compare", "start_labelling", "tag", "copy_tags", "where", "numbers"}
 )
+LOADING_S, LOADING_LOOKS = 0.03, 5
+"""So soon, and so often, it is looked whether an answer has to wait for a model."""
 LATEST = 6
 """Earlier queries in the greeting."""
 
@@ -234,17 +236,24 @@ class SearchScreen(AppScreen):
         self._asked_text = self.query_line.input.value
         self.decision.stop_resting()
         self.waiting.begin()
+        # Once it is sure that the answer takes seconds, the one before is left standing no longer.
+        self.set_interval(LOADING_S, self._show_loading, repeat=LOADING_LOOKS)
+
+    def _show_loading(self) -> None:
+        if self.waiting.goes_on and self._loading():
+            self._show_waiting(0.0)
 
     def _show_waiting(self, seconds: float) -> None:
-        engine, what = self.session.engine, "searching"
-        if engine is None:
-            what = "opening the cache"
-        else:
-            states = engine.encoders.state()
-            loading = [state for state in states if state.state is ProcessState.LOADING]
-            if loading:
-                what = f"loading {loading[0].source}"
+        what = "searching" if self.session.engine is not None else "opening the cache"
+        if loading := self._loading():
+            what = f"loading {loading}"
         self.route_line.show_waiting(what, seconds)
+
+    def _loading(self) -> str:
+        """The model that an answer waits for; empty where none has to be loaded."""
+        engine = self.session.engine
+        states = () if engine is None else engine.encoders.state()
+        return next((each.source for each in states if each.state is ProcessState.LOADING), "")
 
     def show_answer(self, listing: Listing) -> None:
         """Show an answer with everything that belongs to it."""
