@@ -87,7 +87,11 @@ class Cluster:
     def actor(self, kind: type[Any], share: ActorShare, *args: object) -> Any:  # noqa: ANN401
         """Start an actor of a class; it waits where no machine has room."""
         remote = self.ray.remote(kind).options(
-            num_cpus=share.cpus, num_gpus=share.gpus, max_restarts=0, max_task_retries=0
+            num_cpus=share.cpus,
+            num_gpus=share.gpus,
+            max_restarts=0,
+            max_task_retries=0,
+            scheduling_strategy="SPREAD",
         )
         return remote.remote(*args)
 

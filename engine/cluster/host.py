@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Protocol
 
+import numpy as np
+
 from cache.files import FailureRecord
-from engine.cluster.connection import Node, lost
+from cache.mapped import UsedBlock
+from engine.cluster.connection import lost
+from engine.cluster.probe import NodeReport
 from engine.cluster.shard_making import ShardOrder
+from engine.cluster.shard_search import SentQuery
 from engine.errors import ClusterError, WorkerDiedError
-from engine.models.messages import Json, Reply
+from engine.models.messages import Array, Json, Reply
 from engine.models.process import OnEvent, WorkerProcess
+from engine.results import FloatArray, IdArray
+from engine.scoring.parts import PartScores, PartTally
 from engine.settings import EngineSettings
 from engine.untrusted.values import read_as
 
@@ -58,10 +65,10 @@ class ClusterHost:
             silence_s=_SILENCE_S,
         )
 
-    async def nodes(self) -> list[Node]:
-        """The machines that are there now. Raises ClusterError."""
-        reply = await self._call("nodes", {})
-        return [read_as(Node, node) for node in reply.items("nodes")]
+    async def probe(self, folders: Sequence[str]) -> list[NodeReport]:
+        """What every machine is, and which of some folders it sees. Raises ClusterError."""
+        reply = await self._call("probe", {"folders": list(folders)})
+        return [read_as(NodeReport, report) for report in reply.items("reports")]
 
     async def make_shards(self, order: ShardOrder, listener: ShardListener) -> None:
         """Have shards made. Raises ClusterError, and what the machines raise."""
@@ -78,11 +85,69 @@ class ClusterHost:
 
         await self._call("index", {"order": asdict(order)}, hear)
 
+    async def hold(self, blocks: Sequence[UsedBlock], on_loaded: Callable[[int], None]) -> None:
+        """Have shards read into the memory of the cluster, in the place of those held before."""
+
+        def hear(event: Mapping[str, Json]) -> None:
+            match event:
+                case {"loaded": int(loaded)}:
+                    on_loaded(loaded)
+
+        fields: dict[str, Json] = {"blocks": [asdict(used.block) for used in blocks]}
+        await self._call("hold", fields, hear, [used.rows for used in blocks])
+
+    async def scores(self, sent: SentQuery) -> dict[int, PartScores]:
+        """The scores of the shards that can be asked now."""
+        fields, arrays = sent.pack()
+        reply = await self._call("scores", {"query": fields}, None, arrays)
+        floats = [array.astype(np.float32, copy=False) for array in reply.arrays]
+        shards = _shards(reply)
+        each = len(floats) // max(len(shards), 1)
+        found = {}
+        for at, shard in enumerate(shards):
+            cosine, match, *others = floats[at * each : (at + 1) * each]
+            free = others.pop(0) if sent.query.wants_label_free else None
+            nearest = others.pop(0) if sent.query.pictures else None
+            found[shard] = PartScores(cosine=cosine, match=match, label_free=free, nearest=nearest)
+        return found
+
+    async def tallies(
+        self, sent: SentQuery, rows: Mapping[int, IdArray] | None
+    ) -> dict[int, PartTally]:
+        """What background texts reach in the shards that can be asked now, or in some rows."""
+        fields, arrays = sent.pack()
+        about: dict[str, Json] = {"query": fields}
+        if rows is not None:
+            about["rows_of"] = list(rows)
+            arrays += rows.values()
+        reply = await self._call("tallies", about, None, arrays)
+        thirds = (reply.arrays[at::3] for at in range(3))
+        tallies = [
+            PartTally(
+                top=top.astype(np.float32, copy=False),
+                total=total.astype(np.float64, copy=False),
+                said=said.astype(np.float64, copy=False),
+                seen=int(str(seen)),
+            )
+            for top, total, said, seen in zip(*thirds, reply.items("seen"), strict=True)
+        ]
+        return dict(zip(_shards(reply), tallies, strict=True))
+
+    async def vectors(self, rows: Mapping[int, IdArray]) -> dict[int, FloatArray]:
+        """The embeddings of some rows of the shards that can be asked now."""
+        reply = await self._call("vectors", {"rows_of": list(rows)}, None, list(rows.values()))
+        floats = [array.astype(np.float32, copy=False) for array in reply.arrays]
+        return dict(zip(_shards(reply), floats, strict=True))
+
     async def _call(
-        self, op: str, fields: Mapping[str, Json], on_event: OnEvent | None = None
+        self,
+        op: str,
+        fields: Mapping[str, Json],
+        on_event: OnEvent | None = None,
+        arrays: Sequence[Array] = (),
     ) -> Reply:
         try:
-            return await self._process.call(op, fields, on_event=on_event)
+            return await self._process.call(op, fields, arrays, on_event=on_event)
         except WorkerDiedError as error:
             # Ray ends the process that has lost its cluster.
             raise lost(self.address) from error
@@ -90,3 +155,7 @@ class ClusterHost:
     async def aclose(self) -> None:
         """End the process; what it started on the cluster ends with it."""
         await self._process.aclose()
+
+
+def _shards(reply: Reply) -> list[int]:
+    return [int(str(shard)) for shard in reply.items("shards")]

@@ -13,7 +13,7 @@ import shutil
 import socket
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -112,6 +112,10 @@ class _State:
     waiting: deque[int]
     busy: list[_Slot] = field(default_factory=list)
     idle: list[Any] = field(default_factory=list)
+    """Actors that have started, and wait for work."""
+    coming: dict[Any, Any] = field(default_factory=dict)
+    """Actors that have not started yet, by what they answer once they have. They get no shard: a
+    machine that was just lost still counts as room for one."""
     finished: int = 0
     """Files of the shards that are done."""
     losses: Counter[int] = field(default_factory=Counter)
@@ -129,32 +133,45 @@ def make_shards(cluster: Cluster, order: ShardOrder, check: Callable[[], None], 
             check()
             cluster.check()
             _hand_out(cluster, order, state)
-            work = [slot.work for slot in state.busy]
-            ready, _ = cluster.ray.wait(work, num_returns=1, timeout=_LOOK_S) if work else ([], [])
+            work = [*(slot.work for slot in state.busy), *state.coming]
+            ready, _ = cluster.ray.wait(work, num_returns=1, timeout=_LOOK_S)
+            _welcome(cluster, state, ready)
             for slot in [slot for slot in state.busy if slot.work in ready]:
                 _take(cluster, state, slot, say)
             _look(cluster, state)
             say(files=state.finished + sum(slot.done for slot in state.busy))
     finally:
-        for actor in (*state.idle, *(slot.actor for slot in state.busy)):
+        for actor in (*state.idle, *state.coming.values(), *(s.actor for s in state.busy)):
             cluster.ray.kill(actor)
 
 
 def _hand_out(cluster: Cluster, order: ShardOrder, state: _State) -> None:
-    """Give shards to actors, and start actors where machines have room for them."""
-    share = cluster.share()
-    while state.waiting and (state.idle or len(state.busy) < max(share.room, 1)):
-        if state.idle:
-            actor = state.idle.pop()
-        else:
-            actor = cluster.actor(
-                ShardActor,
-                share,
-                *(order.folder, order.source, order.device, order.dtype),
-                max(1, int(share.cpus)),
-            )
-        number = state.waiting.popleft()
+    """Give shards to actors that wait, and start actors where machines have room for them."""
+    while state.waiting and state.idle:
+        actor, number = state.idle.pop(), state.waiting.popleft()
         state.busy.append(_Slot(actor=actor, number=number, work=actor.make.remote(number)))
+    share = cluster.share()
+    decoders = max(1, int(share.cpus))
+    there = len(state.busy) + len(state.coming)
+    while there < min(max(share.room, 1), len(state.waiting) + len(state.busy)):
+        given = (order.folder, order.source, order.device, order.dtype, decoders)
+        actor = cluster.actor(ShardActor, share, *given)
+        state.coming[actor.files_done.remote()] = actor
+        there += 1
+
+
+def _welcome(cluster: Cluster, state: _State, ready: Sequence[Any]) -> None:
+    """Take the actors that have started among those that wait for work."""
+    for answer in ready:
+        actor = state.coming.pop(answer, None)
+        if actor is None:
+            continue
+        try:
+            cluster.ray.get(answer)
+        except cluster.ray.exceptions.RayActorError:
+            # Its machine was lost before it began; another is started where there is room.
+            continue
+        state.idle.append(actor)
 
 
 def _take(cluster: Cluster, state: _State, slot: _Slot, say: Say) -> None:

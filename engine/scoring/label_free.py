@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.results import FloatArray
+from engine.results import FloatArray, IdArray
 from engine.scoring.decision import ENOUGH, SAME, Surroundings
 from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
 
@@ -149,9 +149,13 @@ def query_background(
 
 def spread_pictures(matrix: EmbeddingMatrix) -> FloatArray:
     """Background pictures [B, dim]: the same ones as long as the library stays as it is."""
-    count = min(BACKGROUND_PICTURES, matrix.count)
-    indices = np.linspace(0, matrix.count - 1, count).astype(np.int64)
-    return matrix.vectors(np.unique(indices))
+    return matrix.vectors(spread_positions(matrix.count))
+
+
+def spread_positions(count: int) -> IdArray:
+    """Where background pictures stand among so many."""
+    indices = np.linspace(0, count - 1, min(BACKGROUND_PICTURES, count)).astype(np.int64)
+    return np.unique(indices)
 
 
 def _combined(
