@@ -182,6 +182,7 @@ class Engine:
             scorer=self.searcher.prompt_scorer,
             collection=self.collection,
             settings=self.settings,
+            finder=lambda: self.words,
         )
 
     @cached_property
