@@ -19,6 +19,7 @@ from engine.errors import ClusterError, WorkerDiedError
 from engine.models.messages import Array, Json, Reply
 from engine.models.process import OnEvent, WorkerProcess
 from engine.results import FloatArray, IdArray
+from engine.scoring.evidence import Floats
 from engine.scoring.parts import PartScores, PartTally
 from engine.settings import EngineSettings
 from engine.untrusted.values import read_as
@@ -132,6 +133,12 @@ class ClusterHost:
             for top, total, said, seen in zip(*thirds, reply.items("seen"), strict=True)
         ]
         return dict(zip(_shards(reply), tallies, strict=True))
+
+    async def sums(self) -> dict[int, Floats]:
+        """The sum of the embeddings of each shard that can be asked now, [dim]."""
+        reply = await self._call("sums", {})
+        sums = [array.astype(np.float64, copy=False) for array in reply.arrays]
+        return dict(zip(_shards(reply), sums, strict=True))
 
     async def vectors(self, rows: Mapping[int, IdArray]) -> dict[int, FloatArray]:
         """The embeddings of some rows of the shards that can be asked now."""

@@ -73,6 +73,7 @@ class ClusterParts:
         self._host = ClusterHost(address, settings)
         self._on_loaded = on_loaded
         self._laid: _Laid | None = None
+        self._middle: tuple[_Laid, FloatArray] | None = None
         self._lock = asyncio.Lock()
 
     async def library(self, encoder_id: str, at_revision: int) -> PartedLibrary:
@@ -119,6 +120,19 @@ class ClusterParts:
         if len(own):
             tallies.append(await asyncio.to_thread(part_tally, _whole(sent), laid.own, own))
         return joined_tally(tallies, len(query.background.random)), set(found) == wanted
+
+    async def middle(self, library: PartedLibrary) -> FloatArray:
+        """The mean of all embeddings that can be asked, [dim]."""
+        laid = self._of(library)
+        if self._middle is None or self._middle[0] is not laid:
+            found = await self._host.sums()
+            total = laid.own.columns.sum(axis=1, dtype=np.float64) + sum(found.values())
+            count = laid.own.count + sum(len(laid.blocks[part].rows) for part in found)
+            middle = (total / max(count, 1)).astype(np.float32)
+            if len(found) < len(laid.blocks):
+                return middle
+            self._middle = laid, middle
+        return self._middle[1]
 
     async def vectors(self, library: PartedLibrary, positions: IdArray) -> FloatArray:
         """The embeddings of some pictures in their order, as far as they can be asked."""

@@ -21,6 +21,7 @@ from engine.errors import ClusterError, T2IError
 from engine.models.messages import Array, Json
 from engine.results import FloatArray, IdArray
 from engine.scoring.embedding_matrix import EmbeddingMatrix, arrange
+from engine.scoring.evidence import Floats
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.parts import PartQuery, PartScores, PartTally, part_scores, part_tally
@@ -54,20 +55,26 @@ class SentQuery:
             "encoder_id": self.encoder_id,
             "background_pictures": len(background.pictures),
             "pictures": len(query.pictures),
+            "has_beyond": background.beyond is not None,
+            "has_middle": background.middle is not None,
         }
         weights = np.frombuffer(self.matcher, np.uint8)
         fixed: list[Array] = [query.vector, background.vectors, background.random, weights]
-        return fields, [*fixed, *background.pictures, *query.pictures]
+        optional = [each for each in (background.beyond, background.middle) if each is not None]
+        return fields, [*fixed, *background.pictures, *query.pictures, *optional]
 
     @classmethod
     def unpack(cls, fields: Mapping[str, Any], arrays: Sequence[Any]) -> SentQuery:
         """What `pack` gave."""
         vector, vectors, random, weights, *pictures = arrays
         count = int(fields["background_pictures"])
+        optional = list(pictures[count + int(fields["pictures"]) :])
         background = Background(
             vectors=vectors,
             random=random,
             pictures=tuple(pictures[:count]),
+            beyond=optional.pop(0) if fields["has_beyond"] else None,
+            middle=optional.pop(0) if fields["has_middle"] else None,
             has_surroundings=bool(fields["has_surroundings"]),
             are_rivals=bool(fields["are_rivals"]),
             key=fields["key"],
@@ -118,6 +125,10 @@ class SearchActor:
         """What background texts reach among some pictures of each shard, or all of them."""
         query = self._with_matcher(sent)
         return {shard: part_tally(query, self._held[shard], some) for shard, some in rows.items()}
+
+    def sums(self, shards: Sequence[int]) -> dict[int, Floats]:
+        """The sum of the embeddings of each shard, [dim]."""
+        return {shard: self._held[shard].columns.sum(axis=1, dtype=np.float64) for shard in shards}
 
     def vectors(self, rows: Mapping[int, IdArray]) -> dict[int, FloatArray]:
         """The embeddings of some pictures of each shard."""
@@ -188,6 +199,10 @@ class HeldShards:
             return chosen, sent
 
         return self._ask("tallies", arguments, check)
+
+    def sums(self, check: Callable[[], None]) -> dict[int, Floats]:
+        """The sum of the embeddings of each shard."""
+        return self._ask("sums", lambda shards: (shards,), check)
 
     def vectors(
         self, rows: Mapping[int, IdArray], check: Callable[[], None]

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from cache.mapped import AbsentFolder
 from engine.results import FloatArray, IdArray
 from engine.scoring.decision import Zero
 from engine.scoring.embedding_matrix import WeightedTerm
 from engine.scoring.evidence import Tally
-from engine.scoring.match import DEAR_SAMPLE, MatchContext, at_once, is_dear
-from engine.scoring.parts import PartQuery, PartScores
+from engine.scoring.match import DEAR_SAMPLE, MatchContext, QueryLogits, at_once, is_dear
+from engine.scoring.parts import PartQuery, PartScores, completed, is_itself
 from engine.search.stored_zeros import VERSION, digest_of, digest_of_text
 from engine.search.zeros import FoundZero
 from engine.states import ScorerKind, ZeroState
@@ -61,6 +63,10 @@ class PictureParts(Protocol):
         """What background texts reach in all pictures or some; whether none was left out."""
         ...
 
+    async def middle(self, library: PartedLibrary) -> FloatArray:
+        """The mean of all embeddings that can be asked, [dim]."""
+        ...
+
     async def vectors(self, library: PartedLibrary, positions: IdArray) -> FloatArray:
         """The embeddings of some pictures, as far as they can be asked, [n, dim]."""
         ...
@@ -85,6 +91,21 @@ def part_query(
         wants_label_free=zero is not None and zero.scorer == ScorerKind.LABEL_FREE,
         pictures=tuple(term.vector for term in terms if term.is_picture),
     )
+
+
+def in_scope(
+    asked: PartQuery, covered: CoveredScores, library: PartedLibrary, rows: IdArray | None
+) -> tuple[IdArray, FloatArray, QueryLogits]:
+    """Ids, cosines and logits of the pictures in scope, of those that parts were asked about."""
+    whole = completed(asked, covered.scores)
+    ids, free, itself = library.picture_ids[covered.positions], whole.label_free, is_itself(whole)
+    cosine, match = whole.cosine, whole.match
+    if rows is not None:
+        inside = np.isin(covered.positions, rows, assume_unique=True)
+        ids, cosine, match = ids[inside], cosine[inside], match[inside]
+        free = None if free is None else free[inside]
+        itself = None if itself is None else itself[inside]
+    return ids, cosine, QueryLogits(match=match, label_free=free, itself=itself)
 
 
 def part_zero_name(context: MatchContext, digest: str, scope: str, weights: bytes) -> str:

@@ -44,15 +44,14 @@ from engine.scoring.match import (
     zero_of,
 )
 from engine.scoring.matcher import Matcher, read_matcher
-from engine.scoring.parts import PartQuery, completed, is_itself
 from engine.scoring.ranking import make_scores
 from engine.scoring.registry import find_scorer, scored_at_once
 from engine.search import warnings
 from engine.search.parts import (
-    CoveredScores,
     PartedLibrary,
     PictureParts,
     found_of_kind,
+    in_scope,
     part_query,
     part_zero_name,
     zero_most,
@@ -240,6 +239,11 @@ class QueryScoring:
                 library, label_free.spread_positions(len(library.picture_ids))
             )
         embedded = await self._embedded(query, terms, EmbeddingMatrix.of(beside))
+        background = embedded.context.background()
+        if background.middle is not None:
+            background = replace(background, middle=await parts.middle(library))
+            context = replace(embedded.context, backgrounds={"": background})
+            embedded = replace(embedded, context=context)
         context, weights = embedded.context, b""
         if context.matcher is not None:
             if context.matcher.reads_patches:
@@ -257,7 +261,8 @@ class QueryScoring:
             embedded = replace(embedded, context=replace(context, zeros=zeros), zero=zero)
         asked = part_query(embedded.context, embedded.vector, embedded.terms, embedded.zero)
         covered = await parts.scores(library, asked, weights)
-        scores = await asyncio.to_thread(_of_parts, embedded, asked, covered, library, rows)
+        ids, cosine, logits = await asyncio.to_thread(in_scope, asked, covered, library, rows)
+        scores = await asyncio.to_thread(_placed, embedded, ids, cosine, logits, {})
         return await self._finished(
             query,
             embedded,
@@ -515,27 +520,6 @@ def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:
     cosine, match = found.pop(ScorerKind.COSINE), found.pop(ScorerKind.MATCH)
     all_logits = QueryLogits(match=match, label_free=free, itself=itself)
     return _placed(embedded, picture_ids, cosine, all_logits, found)
-
-
-def _of_parts(
-    embedded: _Embedded,
-    asked: PartQuery,
-    covered: CoveredScores,
-    library: PartedLibrary,
-    rows: IdArray | None,
-) -> Scores:
-    """The scores of the pictures in scope, of those that parts were asked about."""
-    whole = completed(asked, covered.scores)
-    ids, free, itself = library.picture_ids[covered.positions], whole.label_free, is_itself(whole)
-    cosine, match = whole.cosine, whole.match
-    if rows is not None:
-        inside = np.isin(covered.positions, rows, assume_unique=True)
-        ids, cosine, match = ids[inside], cosine[inside], match[inside]
-        free = None if free is None else free[inside]
-        itself = None if itself is None else itself[inside]
-    return _placed(
-        embedded, ids, cosine, QueryLogits(match=match, label_free=free, itself=itself), {}
-    )
 
 
 def _placed(

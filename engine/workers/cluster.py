@@ -1,8 +1,8 @@
 """The process that speaks to a Ray cluster: `python -m engine.workers.cluster ADDRESS`.
 
-Calls: `probe`, `index`, `hold`, `scores`, `tallies`, `vectors`. The cluster is joined by the first
-of them. On its machines engine/cluster runs; Ray carries plain values there and back, and no pickle
-comes from storage.
+Calls: `probe`, `index`, `hold`, `scores`, `tallies`, `sums`, `vectors`. The cluster is joined by the
+first of them. On its machines engine/cluster runs; Ray carries plain values there and back, and no
+pickle comes from storage.
 """
 
 from __future__ import annotations
@@ -84,6 +84,13 @@ class ClusterWorker:
         seen = [found[shard].seen for shard in sorted(found)]
         return Reply(fields={"shards": sorted(found), "seen": seen}, arrays=arrays)
 
+    def sums(self, call: Call) -> Reply:
+        """The sum of the embeddings of each shard."""
+        found = self._holding().sums(call.check)
+        return Reply(
+            fields={"shards": sorted(found)}, arrays=[found[shard] for shard in sorted(found)]
+        )
+
     def vectors(self, call: Call) -> Reply:
         """The embeddings of some rows of shards."""
         found = self._holding().vectors(_rows_of(call, 0) or {}, call.check)
@@ -127,6 +134,7 @@ def main() -> None:
             "hold": worker.hold,
             "scores": worker.scores,
             "tallies": worker.tallies,
+            "sums": worker.sums,
             "vectors": worker.vectors,
         }
     )

@@ -14,6 +14,7 @@ from engine.cluster.library_parts import ClusterParts
 from engine.cluster.shard_search import SearchActor, SentQuery
 from engine.requests import SearchRequest
 from engine.results import FloatArray, IdArray
+from engine.scoring.evidence import Floats
 from engine.scoring.parts import PartScores, PartTally
 from engine.settings import EngineSettings
 from tests.engine.cluster.parted import PICTURES, SHARD, compare_all, fill_partly, searcher_of
@@ -43,6 +44,9 @@ class HostHere:
     ) -> dict[int, PartTally]:
         wanted = {s: None if rows is None else rows[s] for s in self._left(rows or self.shards)}
         return self.actor.tallies(wanted, SentQuery.unpack(*sent.pack()))
+
+    async def sums(self) -> dict[int, Floats]:
+        return self.actor.sums(self._left(self.shards))
 
     async def vectors(self, rows: Mapping[int, IdArray]) -> dict[int, FloatArray]:
         return self.actor.vectors({shard: rows[shard] for shard in self._left(rows)})
