@@ -128,7 +128,7 @@ class ClusterParts:
             found = await self._host.sums()
             total = laid.own.columns.sum(axis=1, dtype=np.float64) + sum(found.values())
             count = laid.own.count + sum(len(laid.blocks[part].rows) for part in found)
-            middle = (total / max(count, 1)).astype(np.float32)
+            middle: FloatArray = np.asarray(total / max(count, 1), np.float32)
             if len(found) < len(laid.blocks):
                 return middle
             self._middle = laid, middle

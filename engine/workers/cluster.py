@@ -1,8 +1,8 @@
 """The process that speaks to a Ray cluster: `python -m engine.workers.cluster ADDRESS`.
 
-Calls: `probe`, `index`, `hold`, `scores`, `tallies`, `sums`, `vectors`. The cluster is joined by the
-first of them. On its machines engine/cluster runs; Ray carries plain values there and back, and no
-pickle comes from storage.
+Calls: `probe`, `index`, `hold`, `scores`, `tallies`, `sums`, `vectors`. The cluster is joined by
+the first of them. On its machines engine/cluster runs; Ray carries plain values there and back, and
+no pickle comes from storage.
 """
 
 from __future__ import annotations
