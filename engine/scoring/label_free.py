@@ -205,7 +205,12 @@ def query_background(
 
 def spread_pictures(matrix: EmbeddingMatrix) -> FloatArray:
     """Background pictures [B, dim]: the same ones as long as the library stays as it is."""
-    return matrix.vectors(_spread(matrix.count, BACKGROUND_PICTURES))
+    return matrix.vectors(spread_positions(matrix.count))
+
+
+def spread_positions(count: int) -> IdArray:
+    """Where background pictures stand among so many."""
+    return _spread(count, BACKGROUND_PICTURES)
 
 
 def _spread(count: int, most: int) -> IdArray:
