@@ -22,7 +22,7 @@ def imports_ray(tree: ast.AST) -> bool:
         elif isinstance(node, ast.ImportFrom):
             names = [node.module or ""]
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
-            names = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            names = [str(each.value) for each in node.args if isinstance(each, ast.Constant)]
         if any(name == "ray" or name.startswith("ray.") for name in names):
             return True
     return False
