@@ -139,7 +139,7 @@ class Denoiser:
             latents = self._denoise(draft, watcher, previewer)
             watcher.decoding()
             found = []
-            for one in latents.split(1):
+            for one in latents[:, None]:
                 watcher.check()
                 found.append(self._decode(one, warnings))
         except (RuntimeError, MemoryError) as error:

@@ -21,6 +21,7 @@ _BRAIN_FLOATING = "BF"
 MOST_TOGETHER = 8
 """Pictures; more of them make a GPU no faster."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryNeed:
     """Bytes that a generator takes."""
