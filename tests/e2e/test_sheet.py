@@ -99,7 +99,7 @@ def test_two_devices_paint_the_pictures_of_one(tmp_path: Path) -> None:
         pictures.append({})
         for cell in found:
             with Image.open(str(cell["path"])) as image:
-                pictures[-1][f"{cell['prompt']} {cell['axes']}"] = np.asarray(image)
+                pictures[-1][f"{cell['prompt']} {cell['seed']}"] = np.asarray(image)
     logs = {path.name for path in (tmp_path / "two" / "logs").glob("generator*")}
     assert logs == {"generator-cpu-0.log", "generator-cpu-1.log"}
     one, two = pictures

@@ -115,6 +115,7 @@ FACTS: dict[str, tuple[object, ...]] = {
     "pixart": ("PixArtSigmaPipeline", 25, 4.5, "dpm++", 16, False, False),
     "sana": ("SanaPipeline", 20, 4.5, "flow-dpm++", 32, True, False),
     "z-image": ("ZImagePipeline", 50, 5.0, "flow-euler", 16, True, True),
+    "kandinsky": ("Kandinsky3Pipeline", 25, 3.0, "dpm++", 64, True, True),
 }
 
 
