@@ -172,7 +172,9 @@ def missing(db: Database, encoder_id: str, picture_ids: Sequence[int] | None = N
     return [int(row[0]) for row in rows]
 
 
-def load_matrix(db: Database, encoder_id: str) -> tuple[NDArray[np.int64], Vectors]:
+def load_matrix(
+    db: Database, encoder_id: str, *, with_attached: bool = True
+) -> tuple[NDArray[np.int64], Vectors]:
     """All embeddings of an encoder: picture ids int64 [n] and vectors float32 [n, dim].
 
     Rows come in the order of storage, which is not the order of ids. Those of attached folders that
@@ -183,6 +185,8 @@ def load_matrix(db: Database, encoder_id: str) -> tuple[NDArray[np.int64], Vecto
     ids, matrix = np.empty(count, np.int64), np.empty((count, dim), np.float32)
     absent, start = absent_blocks(db, encoder_id), 0
     here = [block_id for block_id in _block_ids(db, encoder_id) if block_id not in absent]
+    if not with_attached:
+        here = [block_id for block_id in here if not is_mapped(db, block_id)]
     for block_ids, block in _blocks(db, encoder_id, dim, here):
         stop = start + len(block_ids)
         ids[start:stop], matrix[start:stop] = block_ids, block
@@ -226,7 +230,7 @@ def vectors_of(db: Database, encoder_id: str, picture_ids: Sequence[int]) -> dic
     for block_id, group in groupby(rows, key=lambda row: int(row[0])):
         if block_id in absent:
             continue
-        if (mapped := mapped_vectors(db, block_id, size // 4)) is not None:
+        if (mapped := mapped_vectors(db, block_id)) is not None:
             found |= {picture_id: np.array(mapped[row]) for _, row, picture_id in group}
             continue
         try:
@@ -313,7 +317,7 @@ def _block_ids(db: Database, encoder_id: str) -> list[int]:
 
 def _read_block(db: Database, block_id: int, dim: int) -> tuple[NDArray[np.int64], Vectors]:
     used, ids = _occupied(db, block_id)
-    if (mapped := mapped_vectors(db, block_id, dim)) is not None:
+    if (mapped := mapped_vectors(db, block_id)) is not None:
         return ids, mapped if len(mapped) == len(ids) else mapped[used]
     # As a blob handle: a fifth of the time that the same bytes take as a column.
     with db.conn.blobopen("blocks", "vectors", block_id, readonly=True) as blob:

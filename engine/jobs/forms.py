@@ -280,6 +280,13 @@ FORMS: Mapping[JobKind, RequestForm] = {
                 shows_default=True,
                 help="Files that make up a shard of --shards.",
             ),
+            Option(
+                flag="--cluster",
+                field="cluster",
+                metavar="ADDRESS",
+                help="Have the shards made by a Ray cluster whose machines all see DIR and OUT:"
+                " HOST:6379 from one of them, ray://HOST:10001 from elsewhere.",
+            ),
         ),
     ),
     JobKind.ATTACH: RequestForm(

@@ -231,20 +231,25 @@ class SearchScreen(AppScreen):
 
     def show_asked(self) -> None:
         """Wait for an answer from now on."""
-        self._asked_text = self.query_line.input.value
+        text = self.query_line.input.value
+        if text != self._asked_text:
+            # The decision in sight is about another text.
+            self.route_line.show_hint("")
+        self._asked_text = text
         self.decision.stop_resting()
         self.waiting.begin()
 
     def _show_waiting(self, seconds: float) -> None:
-        engine, what = self.session.engine, "searching"
-        if engine is None:
-            what = "opening the cache"
-        else:
-            states = engine.encoders.state()
-            loading = [state for state in states if state.state is ProcessState.LOADING]
-            if loading:
-                what = f"loading {loading[0].source}"
+        what = "searching" if self.session.engine is not None else "opening the cache"
+        if loading := self._loading():
+            what = f"loading {loading}"
         self.route_line.show_waiting(what, seconds)
+
+    def _loading(self) -> str:
+        """The model that an answer waits for; empty where none has to be loaded."""
+        engine = self.session.engine
+        states = () if engine is None else engine.encoders.state()
+        return next((each.source for each in states if each.state is ProcessState.LOADING), "")
 
     def show_answer(self, listing: Listing) -> None:
         """Show an answer with everything that belongs to it."""
