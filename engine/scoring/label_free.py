@@ -390,11 +390,13 @@ def _counting_against_each(
 ) -> NDArray[np.bool_]:
     """The same of many queries [T, dim] at once, [T, B]."""
     nearness = queries @ vectors.T
-    kept: NDArray[np.bool_] = nearness < SAME
-    nearest = np.argsort(-nearness, axis=1, kind="stable")[:, : round(LEFT_OUT * len(vectors))]
-    is_near = np.zeros_like(kept)
-    np.put_along_axis(is_near, nearest, values=True, axis=1)
-    kept &= ~is_near | (nearness < beyond)
+    most = round(LEFT_OUT * len(vectors))
+    near: NDArray[np.bool_] = nearness >= beyond
+    # Where no more are as near as that, they are the nearest, and nothing need be sorted.
+    for row in np.flatnonzero(near.sum(axis=1) > most):
+        near[row] = False
+        near[row, np.argsort(-nearness[row], kind="stable")[:most]] = True
+    kept: NDArray[np.bool_] = (nearness < SAME) & ~near
     return kept
 
 

@@ -53,8 +53,6 @@ NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
     | {"generate", "recipe", "compare", "start_labelling", "tag", "copy_tags", "where", "numbers"}
 )
-LOADING_S, LOADING_LOOKS = 0.03, 5
-"""So soon, and so often, it is looked whether an answer has to wait for a model."""
 LATEST = 6
 """Earlier queries in the greeting."""
 
@@ -233,15 +231,13 @@ class SearchScreen(AppScreen):
 
     def show_asked(self) -> None:
         """Wait for an answer from now on."""
-        self._asked_text = self.query_line.input.value
+        text = self.query_line.input.value
+        if text != self._asked_text:
+            # The decision in sight is about another text.
+            self.route_line.show_hint("")
+        self._asked_text = text
         self.decision.stop_resting()
         self.waiting.begin()
-        # Once it is sure that the answer takes seconds, the one before is left standing no longer.
-        self.set_interval(LOADING_S, self._show_loading, repeat=LOADING_LOOKS)
-
-    def _show_loading(self) -> None:
-        if self.waiting.goes_on and self._loading():
-            self._show_waiting(0.0)
 
     def _show_waiting(self, seconds: float) -> None:
         what = "searching" if self.session.engine is not None else "opening the cache"

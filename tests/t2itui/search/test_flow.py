@@ -177,7 +177,7 @@ async def test_a_model_being_loaded_is_named_while_it_is_waited_for() -> None:
         await until(pilot, lambda: "cpu bf16" in app.query_one(StatusText).render().plain)
 
 
-async def test_a_decision_is_left_standing_no_moment_once_a_model_has_to_be_loaded(
+async def test_a_decision_goes_with_the_text_that_it_was_about(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("t2itui.screens.common.base.QUIET_S", 60.0)
@@ -185,9 +185,11 @@ async def test_a_decision_is_left_standing_no_moment_once_a_model_has_to_be_load
     async with fake_app(engine, start_query="a dog").run_test(size=(140, 36)) as pilot:
         screen = await answered(pilot)
         engine.searcher.gate = asyncio.Event()
-        engine.encoders.states = (EncoderState(source="openai/clip", state=ProcessState.LOADING),)
         await pilot.press("r")
-        await until(pilot, lambda: "loading openai/clip… 0 s" in words(screen.route_line))
+        await until(pilot, lambda: screen.waiting.goes_on)
+        assert "a match of" in words(screen.route_line)
+        await pilot.press("slash", "c", "a", "t", "enter")
+        await until(pilot, lambda: not words(screen.route_line))
         engine.searcher.gate.set()
         await until(pilot, lambda: "a match of" in words(screen.route_line))
 
