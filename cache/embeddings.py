@@ -105,10 +105,12 @@ __all__ = [
     "compact",
     "count_embeddings",
     "count_embeddings_of",
+    "embedded_ids",
     "encoders",
     "load_matrix",
     "missing",
     "put_encoder",
+    "stored_vectors",
     "vectors_of",
 ]
 
@@ -185,6 +187,25 @@ def load_matrix(db: Database, encoder_id: str) -> tuple[NDArray[np.int64], Vecto
         ids[start:stop], matrix[start:stop] = block_ids, block
         start = stop
     return ids, matrix
+
+
+def embedded_ids(db: Database, encoder_id: str) -> NDArray[np.int64]:
+    """The pictures that have an embedding under an encoder, ascending, [n]."""
+    text = db.execute(
+        # As text, to spare row tuples.
+        "select group_concat(picture_id) from embeddings"
+        " where block_id in (select id from blocks where encoder_id = ?)",
+        [encoder_id],
+    ).fetchone()[0]
+    return np.sort(np.fromstring(text or "", np.int64, sep=","))
+
+
+def stored_vectors(db: Database, encoder_id: str) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
+    """All embeddings of an encoder, a block at a time: picture ids [n] and float32 [n, dim].
+
+    In the order of storage, which is not that of ids. Raises CacheDamagedError.
+    """
+    return _blocks(db, encoder_id, dimension(db, encoder_id))
 
 
 def count_embeddings(db: Database, encoder_id: str) -> int:

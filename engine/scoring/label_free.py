@@ -32,7 +32,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.results import FloatArray
+from engine.results import FloatArray, IdArray
+from engine.scoring.columns import Columns
 from engine.scoring.decision import ENOUGH, SAME, Surroundings
 from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
 
@@ -230,7 +231,7 @@ class PreparedBackground:
     scale: float
 
 
-def prepare(vectors: FloatArray, columns: FloatArray, scale: float) -> PreparedBackground:
+def prepare(vectors: FloatArray, columns: FloatArray | Columns, scale: float) -> PreparedBackground:
     """Weigh B background vectors [B, dim] against N pictures, given as columns [dim, N].
 
     Where a background vector is the picture itself, it does not count for that picture.
@@ -254,7 +255,7 @@ def softmax_logits(
     background: PreparedBackground,
     query: FloatArray,
     cosine: FloatArray,
-    columns: FloatArray,
+    columns: FloatArray | Columns,
     *,
     are_rivals: bool = False,
 ) -> FloatArray:
@@ -272,7 +273,7 @@ def softmax_logits(
         log_total = background.peak + np.log(np.maximum(total, _TINY))
         faint = np.flatnonzero(total < _TINY)
         if len(faint):
-            log_total[faint] = _log_total(background, kept, columns[:, faint])
+            log_total[faint] = _log_total(background, kept, _chosen(columns, faint))
     logits: FloatArray = np.float32(background.scale) * cosine - log_total
     return logits
 
@@ -307,6 +308,10 @@ def rough_logits(cosine: FloatArray, scale: float) -> FloatArray:
     return logits
 
 
+def _chosen(columns: FloatArray | Columns, rows: IdArray) -> FloatArray:
+    return columns.take(rows) if isinstance(columns, Columns) else columns[:, rows]
+
+
 def _log_total(
     background: PreparedBackground, kept: NDArray[np.bool_], columns: FloatArray
 ) -> FloatArray:
@@ -318,7 +323,7 @@ def _log_total(
     return np.asarray(peak + np.log(total), np.float32)
 
 
-def _scaled_cosines(vectors: FloatArray, columns: FloatArray, scale: float) -> FloatArray:
+def _scaled_cosines(vectors: FloatArray, columns: FloatArray | Columns, scale: float) -> FloatArray:
     logits = np.asarray((np.float32(scale) * vectors) @ columns, np.float32)
     logits[logits >= np.float32(scale * SAME)] = -np.inf
     return logits
