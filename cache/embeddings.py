@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sqlite_utils import Database
 
 from cache.errors import CacheDamagedError, CacheError, CacheMismatchError
+from cache.mapped import absent_blocks, is_mapped, mapped_vectors
 from cache.sql import bump, listed
 
 Vectors: TypeAlias = NDArray[np.float32]
@@ -105,7 +106,6 @@ __all__ = [
     "compact",
     "count_embeddings",
     "count_embeddings_of",
-    "embedded_ids",
     "encoders",
     "load_matrix",
     "missing",
@@ -176,36 +176,35 @@ def missing(db: Database, encoder_id: str, picture_ids: Sequence[int] | None = N
 def load_matrix(db: Database, encoder_id: str) -> tuple[NDArray[np.int64], Vectors]:
     """All embeddings of an encoder: picture ids int64 [n] and vectors float32 [n, dim].
 
-    Rows come in the order of storage, which is not the order of ids.
+    In the order of storage, which is not that of ids, and without what `stored_vectors` leaves out.
     """
-    dim = dimension(db, encoder_id)
-    count = count_embeddings(db, encoder_id)
-    ids, matrix = np.empty(count, np.int64), np.empty((count, dim), np.float32)
-    start = 0
-    for block_ids, block in _blocks(db, encoder_id, dim):
+    ids, stored = stored_vectors(db, encoder_id)
+    matrix, start = np.empty((len(ids), dimension(db, encoder_id)), np.float32), 0
+    for block_ids, block in stored:
         stop = start + len(block_ids)
         ids[start:stop], matrix[start:stop] = block_ids, block
         start = stop
     return ids, matrix
 
 
-def embedded_ids(db: Database, encoder_id: str) -> NDArray[np.int64]:
-    """The pictures that have an embedding under an encoder, ascending, [n]."""
+def stored_vectors(
+    db: Database, encoder_id: str
+) -> tuple[NDArray[np.int64], Iterator[tuple[NDArray[np.int64], Vectors]]]:
+    """The pictures with an embedding under an encoder, ascending, and all embeddings, in blocks.
+
+    A block is picture ids [n] and vectors [n, dim], in the order of storage, which is not that of
+    ids. Attached folders that are not there now are left out. Reading raises CacheDamagedError.
+    """
+    absent = absent_blocks(db, encoder_id)
+    here = [block_id for block_id in _block_ids(db, encoder_id) if block_id not in absent]
     text = db.execute(
         # As text, to spare row tuples.
         "select group_concat(picture_id) from embeddings"
-        " where block_id in (select id from blocks where encoder_id = ?)",
-        [encoder_id],
+        " where block_id in (select value from json_each(?))",
+        [listed(here)],
     ).fetchone()[0]
-    return np.sort(np.fromstring(text or "", np.int64, sep=","))
-
-
-def stored_vectors(db: Database, encoder_id: str) -> Iterator[tuple[NDArray[np.int64], Vectors]]:
-    """All embeddings of an encoder, a block at a time: picture ids [n] and float32 [n, dim].
-
-    In the order of storage, which is not that of ids. Raises CacheDamagedError.
-    """
-    return _blocks(db, encoder_id, dimension(db, encoder_id))
+    ids = np.sort(np.fromstring(text or "", np.int64, sep=","))
+    return ids, _blocks(db, encoder_id, dimension(db, encoder_id), here)
 
 
 def count_embeddings(db: Database, encoder_id: str) -> int:
@@ -229,8 +228,12 @@ def count_embeddings_of(db: Database, picture_ids: Sequence[int]) -> dict[str, i
 
 
 def vectors_of(db: Database, encoder_id: str, picture_ids: Sequence[int]) -> dict[int, Vectors]:
-    """The embeddings, float32 [dim], of some pictures by id; those without one are left out."""
+    """The embeddings, float32 [dim], of some pictures by id; those without one are left out.
+
+    So are those of attached folders that are not there now.
+    """
     size = dimension(db, encoder_id) * 4
+    absent = absent_blocks(db, encoder_id)
     rows = db.execute(
         "select block_id, row, picture_id from embeddings where encoder_id = ?"
         " and picture_id in (select value from json_each(?)) order by block_id, row",
@@ -238,6 +241,11 @@ def vectors_of(db: Database, encoder_id: str, picture_ids: Sequence[int]) -> dic
     ).fetchall()
     found: dict[int, Vectors] = {}
     for block_id, group in groupby(rows, key=lambda row: int(row[0])):
+        if block_id in absent:
+            continue
+        if (mapped := mapped_vectors(db, block_id, size // 4)) is not None:
+            found |= {picture_id: np.array(mapped[row]) for _, row, picture_id in group}
+            continue
         try:
             with db.conn.blobopen("blocks", "vectors", block_id, readonly=True) as blob:
                 for _, row, picture_id in group:
@@ -322,6 +330,8 @@ def _block_ids(db: Database, encoder_id: str) -> list[int]:
 
 def _read_block(db: Database, block_id: int, dim: int) -> tuple[NDArray[np.int64], Vectors]:
     used, ids = _occupied(db, block_id)
+    if (mapped := mapped_vectors(db, block_id, dim)) is not None:
+        return ids, mapped if len(mapped) == len(ids) else mapped[used]
     # As a blob handle: a fifth of the time that the same bytes take as a column.
     with db.conn.blobopen("blocks", "vectors", block_id, readonly=True) as blob:
         vectors = _sound(blob.read(), dim)
@@ -342,9 +352,14 @@ def _sound(data: bytes, dim: int) -> Vectors:
 def unreadable_blocks(
     db: Database, encoder_id: str, only: Sequence[int] | None = None
 ) -> frozenset[int]:
-    """The blocks of an encoder that are damaged, of all or of some; reads every one of them."""
+    """The blocks of an encoder that are damaged, of all or of some; reads every one of them.
+
+    Those of attached folders are not the cache's to judge.
+    """
     dim, found = dimension(db, encoder_id), set[int]()
     for block_id in _block_ids(db, encoder_id) if only is None else only:
+        if is_mapped(db, block_id):
+            continue
         try:
             _read_block(db, block_id, dim)
         except _BLOCK_ERRORS:
@@ -379,7 +394,7 @@ def _occupied(db: Database, block_id: int) -> tuple[NDArray[np.int64], NDArray[n
 
 _DEAD = """
 select id, length(vectors) / (4 * ?) - (select count(*) from embeddings where block_id = blocks.id)
-from blocks where encoder_id = ?
+from blocks where encoder_id = ? and length(vectors) > 0
 """
 
 
@@ -394,7 +409,7 @@ def _small_blocks(db: Database, encoder_id: str, dim: int) -> list[tuple[int, in
     """Ids and rows of the blocks that are not full; reads no vector."""
     return db.execute(
         "select id, length(vectors) / (4 * ?) from blocks"
-        " where encoder_id = ? and length(vectors) < 4 * ? * ?",
+        " where encoder_id = ? and length(vectors) > 0 and length(vectors) < 4 * ? * ?",
         [dim, encoder_id, dim, BLOCK_ROWS],
     ).fetchall()
 

@@ -72,7 +72,7 @@ def put_files(db: Database, files: Iterable[tuple[SeenFile, int]]) -> None:
         db,
         "insert into files (path, picture_id, size, mtime_ns, present) values (?, ?, ?, ?, 1)"
         " on conflict (path) do update set picture_id = excluded.picture_id,"
-        " size = excluded.size, mtime_ns = excluded.mtime_ns, present = 1",
+        " size = excluded.size, mtime_ns = excluded.mtime_ns, present = 1, attached_id = null",
         ((file.path, picture_id, file.size, file.mtime_ns) for file, picture_id in files),
     )
     if changed > 0:

@@ -131,7 +131,7 @@ def write_file(home: Path, *names: str, data: bytes, partial: str = "") -> Path:
     *folders, name = names
     partial = partial or f".{name}.{os.getpid()}.partial"
     path = home.joinpath(*names)
-    with _inside(home, folders, make=True) as folder:
+    with _inside(home, folders, make=True) as folder, _named(path):
         with suppress(FileNotFoundError):
             os.unlink(partial, dir_fd=folder)
         descriptor = _open(folder, partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, path)
@@ -152,7 +152,12 @@ def write_file(home: Path, *names: str, data: bytes, partial: str = "") -> Path:
 def remove_file(home: Path, *names: str) -> None:
     """Delete a file below the home; one that is not there is no error, a folder is."""
     *folders, name = names
-    with suppress(FileNotFoundError), _inside(home, folders, make=False) as folder:
+    path = home.joinpath(*names)
+    with (
+        suppress(FileNotFoundError),
+        _inside(home, folders, make=False) as folder,
+        _named(path),
+    ):
         os.unlink(name, dir_fd=folder)
 
 
@@ -227,7 +232,7 @@ def _inside(home: Path, names: Sequence[str], *, make: bool) -> Iterator[int]:
 
 def _step(folder: int, name: str, path: Path, *, make: bool) -> int:
     if make:
-        with suppress(FileExistsError):
+        with suppress(FileExistsError), _named(path):
             os.mkdir(name, FOLDER_MODE, dir_fd=folder)
             with suppress(OSError):
                 os.chmod(name, FOLDER_MODE, dir_fd=folder)
@@ -263,6 +268,17 @@ def _why_no_folder(path: Path) -> str:
     if disk.is_link(path):
         return _LINK if disk.is_folder(path) else "it is a link that leads nowhere"
     return "it is no folder"
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Have an error name the file by its path: the system knows it by its folder's descriptor."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename == str(path):
+            raise
+        raise _refusal(path, error.errno, error.strerror) from error
 
 
 def _refusal(path: Path, code: int | None, why: str | None) -> OSError:

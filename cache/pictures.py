@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlite_utils import Database
 
+from cache.mapped import mapped_thumbnails
 from cache.numbers import nanoseconds
 from cache.sql import below, bump, listed, many
 
@@ -73,6 +74,7 @@ def add_picture(db: Database, new: NewPicture) -> int:
     """Enter a picture with its thumbnail and return its id; known content keeps its id."""
     row = db.execute("select id from pictures where sha256 = ?", [new.sha256]).fetchone()
     if row:
+        _put_missing_thumbnail(db, int(row[0]), new.thumbnail)
         return int(row[0])
     with db.atomic():
         cursor = db.execute(
@@ -117,6 +119,13 @@ def put_thumbnail(db: Database, picture_id: int, data: bytes) -> None:
     )
 
 
+def _put_missing_thumbnail(db: Database, picture_id: int, data: bytes) -> None:
+    """Keep a thumbnail where there is none: that of an attached folder may be gone by now."""
+    db.execute(
+        "insert or ignore into thumbnails (picture_id, data) values (?, ?)", [picture_id, data]
+    )
+
+
 def find_by_sha(db: Database, hashes: Iterable[str]) -> dict[str, int]:
     """The ids of the pictures that are known, by SHA-256 in hex."""
     rows = db.execute(
@@ -133,7 +142,9 @@ def thumbnails(db: Database, picture_ids: Sequence[int]) -> dict[int, bytes]:
         " where picture_id in (select value from json_each(?))",
         [listed(picture_ids)],
     )
-    return dict(rows.fetchall())
+    found: dict[int, bytes] = dict(rows.fetchall())
+    others = [picture_id for picture_id in picture_ids if picture_id not in found]
+    return found | mapped_thumbnails(db, others) if others else found
 
 
 def _columns(new: NewPicture) -> tuple[str, int, int, str, int, int]:

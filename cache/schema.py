@@ -4,7 +4,7 @@ from sqlite_utils import Database, Migrations
 
 migrations = Migrations("t2itui.cache")
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 11
 
 COLLECTION = "storybook"
 """The built-in collection: the table with what is known of it, and what generated pictures that
@@ -291,6 +291,33 @@ _SHEETS = (
     "create index sheet_cells_by_generated on sheet_cells (generated_id)",
 )
 
+_ATTACHED = (
+    """
+    create table attached (
+        id integer primary key,
+        folder text not null unique,
+        encoder_id text not null references encoders (id) on delete cascade,
+        attached_at real not null
+    )
+    """,
+    """
+    create table attached_shards (
+        attached_id integer not null references attached (id) on delete cascade,
+        number integer not null,
+        block_id integer unique references blocks (id) on delete set null,
+        rows integer not null,
+        size integer not null,
+        mtime_ns integer not null,
+        vectors_at integer not null,
+        thumbnails_at integer not null,
+        starts_at integer not null,
+        primary key (attached_id, number)
+    ) without rowid
+    """,
+    "alter table files add column attached_id integer references attached (id) on delete set null",
+    "create index files_by_attached on files (attached_id) where attached_id is not null",
+)
+
 
 FIRST_TABLES = (
     *("pictures", "files", "folders", "thumbnails", "failures"),
@@ -372,3 +399,10 @@ def m009_sheets(db: Database) -> None:
 def m010_matcher_pictures(db: Database) -> None:
     """What matchers that read patches made of pictures."""
     db.execute(_MATCHER_PICTURES)
+
+
+@migrations()
+def m011_attached(db: Database) -> None:
+    """Folders of shards whose embeddings and thumbnails stay where they lie."""
+    for statement in _ATTACHED:
+        db.execute(statement)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.jobs.jobs import Job
     from engine.models.parameters import Lora
     from engine.requests import (
+        AttachRequest,
         EvaluateRequest,
         ExportRequest,
         Filters,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from engine.states import JobKind, JobState, Route
 
 __all__ = [
+    "AttachRequest",
     "CacheError",
     "EmptyLibraryError",
     "Engine",
@@ -105,6 +107,7 @@ _HOMES = {
     "engine.jobs.jobs": ("Job",),
     "engine.models.parameters": ("Lora",),
     "engine.requests": (
+        "AttachRequest",
         "EvaluateRequest",
         "ExportRequest",
         "Filters",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.generation.generation import Generation
     from engine.generation.request import GenerateRequest
     from engine.jobs.codec import JobRequest
+    from engine.library.attachments import Attachments
     from engine.library.collections import BuiltInCollection
     from engine.library.exchange import Exchange
     from engine.library.indexing import Indexer
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from engine.models.encoders import Encoders
     from engine.models.generators import Generators
     from engine.requests import (
+        AttachRequest,
         EvaluateRequest,
         ExportRequest,
         ImportRequest,
@@ -203,6 +205,13 @@ class Engine:
         return Exchange(self.cache, self.settings, self._measure)
 
     @cached_property
+    def attachments(self) -> Attachments:
+        """Folders of shards that are part of the library by reference."""
+        from engine.library.attachments import Attachments
+
+        return Attachments(self.cache, self._measure)
+
+    @cached_property
     def downloads(self) -> Downloads:
         """Models from the hub."""
         from engine.models.downloads import Downloads
@@ -263,6 +272,10 @@ class Engine:
         """Start to index folders in the background."""
         return self.jobs.start(self.indexer.job(request))
 
+    def attach(self, request: AttachRequest) -> Job:
+        """Start to attach a folder of shards in the background."""
+        return self.jobs.start(self.attachments.job(request))
+
     def evaluate(self, request: EvaluateRequest) -> Job:
         """Start to evaluate in the background; `evaluator.of_job` has the result."""
         return self.jobs.start(self.evaluator.job(request))
@@ -305,6 +318,7 @@ class Engine:
             return self.generation.resume(request)
         starts: dict[JobKind, Callable[..., Job]] = {
             JobKind.INDEX: self.index,
+            JobKind.ATTACH: self.attach,
             JobKind.IMPORT: self.import_vectors,
             JobKind.EXPORT: self.export_vectors,
             JobKind.DOWNLOAD: lambda asked: self.download(asked.model),

@@ -89,6 +89,17 @@ class IndexRequest:
     """What to leave out, in the syntax of .gitignore, seen from each of the folders."""
     seed: int = 0
     batch_size: int = 32
+    shards: Path | None = None
+    """Write shards into this folder in place of the library (engine/library/shards.py)."""
+    shard_size: int = 10_000
+    """Files that make up a shard: some minutes of work, which is what a lost machine costs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachRequest:
+    """Make a folder of shards part of the library, by reference."""
+
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ class JobKind(StrEnum):
     """What a job does."""
 
     INDEX = "index"
+    ATTACH = "attach"
     IMPORT = "import"
     EXPORT = "export"
     DOWNLOAD = "download"

@@ -25,7 +25,6 @@ from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
 
 from engine.errors import EngineError, T2IError
-from engine.language import fold_widths
 from t2itui.boundary import Boundary
 from t2itui.graphics.picture import free_pictures
 from t2itui.keys import bindings, key_of
@@ -431,8 +430,7 @@ class T2ITuiApp(App[None]):
         if isinstance(event, events.Key) and event.character and not event.character.isascii():
             front = self.focused or self.screen
             if not front.check_consume_key(event.key, event.character):
-                character = fold_widths(event.character)
-                event = events.Key(key_of(character), character)
+                event = events.Key(*key_of(event.character))
         await super().on_event(event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

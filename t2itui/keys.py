@@ -394,11 +394,16 @@ def keys_of(binding_id: str, keymap: Mapping[str, str]) -> frozenset[str]:
     return frozenset(map(_normal, keymap.get(binding_id, keys).split(",")))
 
 
-def key_of(character: str) -> str:
-    """Textual's name of the key that types a character, also one of full width."""
+def key_of(character: str) -> tuple[str, str]:
+    """Textual's name of the key that types a character, and what it types: both without width.
+
+    What becomes none or two by that, as the letters of some scripts do, is no key of ours.
+    """
     from textual.keys import _character_to_key
 
-    return _character_to_key(fold_widths(character))
+    folded = fold_widths(character)
+    typed = folded if len(folded) == 1 else character
+    return _character_to_key(typed), typed
 
 
 def title_of(binding_id: str) -> str:

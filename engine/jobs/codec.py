@@ -20,6 +20,7 @@ from engine.generation.request import GenerateRequest, GenerationSpec
 from engine.jobs.forms import FORMS, Option, RequestForm
 from engine.models.parameters import Lora
 from engine.requests import (
+    AttachRequest,
     DownloadRequest,
     EvaluateRequest,
     ExportRequest,
@@ -34,6 +35,7 @@ from engine.untrusted.documents import parse_object
 
 JobRequest: TypeAlias = (
     IndexRequest
+    | AttachRequest
     | ImportRequest
     | ExportRequest
     | DownloadRequest

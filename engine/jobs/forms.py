@@ -15,6 +15,7 @@ from engine.generation.request import GenerationSpec
 from engine.models.schedulers import SCHEDULERS
 from engine.requests import (
     QUERIES,
+    AttachRequest,
     DownloadRequest,
     EvaluateRequest,
     ExportRequest,
@@ -33,6 +34,7 @@ class PathKind(StrEnum):
 
     FILE = "file"
     FOLDER = "folder"
+    NEW_FOLDER = "new folder"
     EITHER = "either"
 
 
@@ -253,7 +255,26 @@ FORMS: Mapping[JobKind, RequestForm] = {
                 metavar="PATTERN",
                 help="Leave out what matches, as in .gitignore: 'raw/', '*.gif'; may be repeated.",
             ),
+            Option(
+                flag="--shards",
+                field="shards",
+                path=PathKind.NEW_FOLDER,
+                metavar="OUT",
+                help="Write shards into the folder OUT, in clip-retrieval's layout, and leave the"
+                " library alone; run it again to go on. t2itui library attach OUT brings them in.",
+            ),
+            Option(
+                flag="--shard-size",
+                field="shard_size",
+                at_least=1,
+                metavar="N",
+                shows_default=True,
+                help="Files that make up a shard of --shards.",
+            ),
         ),
+    ),
+    JobKind.ATTACH: RequestForm(
+        request=AttachRequest, command=("library", "attach"), argument="folder", is_ascii=True
     ),
     JobKind.IMPORT: RequestForm(
         request=ImportRequest,

@@ -311,12 +311,17 @@ class Indexer:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="walk")
 
     def job(self, request: IndexRequest) -> JobWork:
-        """Return the work of indexing the folders of `request`; see `Run` for what it does."""
+        """Return the work of indexing the folders of `request`; see `IndexRun`, and `ShardRun`."""
         title = "index " + ", ".join(readable(str(folder)) for folder in request.folders)
         return RequestWork(title=title, asked=request, work=partial(self.run, request))
 
     async def run(self, request: IndexRequest, job_id: int, report: Report) -> str:
         """Index the folders of `request` and return the closing sentence."""
+        if request.shards is not None:
+            from engine.library.sharding import ShardRun
+
+            shards = ShardRun(self._cache, self._encoders, self._settings, request)
+            return await shards.carry_out(job_id, report)
         run = IndexRun(self._cache, self._encoders, self._settings, self._thread, request)
         summary = await run.carry_out(job_id, report)
         if self._measure is not None:

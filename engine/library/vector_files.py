@@ -11,9 +11,7 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +21,7 @@ from engine import disk
 from engine.errors import VectorsError
 from engine.files import replaced
 from engine.jobs.progress import ThreadProgress
+from engine.library.shards import arrow_module
 from engine.untrusted import arrays
 from engine.untrusted.arrays import Array
 from engine.untrusted.documents import is_text, open_file
@@ -211,7 +210,7 @@ def write_folder(
     folder: Path, pictures: NamedVectors, texts: NamedVectors | None, pulse: ThreadProgress
 ) -> None:
     """Write pictures, and texts where there are any, into an existing empty folder."""
-    arrow, parquet = _arrow("pyarrow"), _arrow("pyarrow.parquet")
+    arrow, parquet = arrow_module("pyarrow"), arrow_module("pyarrow.parquet")
     for name in ("img_emb", "metadata"):
         (folder / name).mkdir()
     for number, start in enumerate(range(0, len(pictures.names), ROWS_PER_FILE)):
@@ -254,34 +253,32 @@ def _column(metadata: Path, columns: Sequence[str]) -> str:
     )
 
 
-def _names(metadata: Path, column: str) -> list[str]:
-    file, arrow = _parquet(metadata), _arrow("pyarrow")
+def read_columns(metadata: Path, names: Sequence[str]) -> dict[str, list[object]]:
+    """Some columns of a parquet file. Raises VectorsError where one is missing."""
+    file, arrow = _parquet(metadata), arrow_module("pyarrow")
+    if absent := [name for name in names if name not in file.schema_arrow.names]:
+        raise VectorsError(f"{metadata} has no column {absent[0]}")
     try:
-        values = file.read(columns=[column]).column(0).to_pylist()
+        table = file.read(columns=list(names))
+        return {name: table.column(name).to_pylist() for name in names}
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise VectorsError(f"{metadata} cannot be read as a parquet file: {error}") from error
+
+
+def _names(metadata: Path, column: str) -> list[str]:
+    values = read_columns(metadata, [column])[column]
     if not all(value is None or isinstance(value, str) for value in values):
         raise VectorsError(f"{metadata}: the column {column} holds something other than text")
-    return ["" if value is None else value for value in values]
+    return [value if isinstance(value, str) else "" for value in values]
 
 
 def _parquet(metadata: Path) -> ParquetFile:
-    arrow = _arrow("pyarrow")
+    arrow = arrow_module("pyarrow")
     try:
         with open_file(metadata):
-            return _arrow("pyarrow.parquet").ParquetFile(metadata)
+            return arrow_module("pyarrow.parquet").ParquetFile(metadata)
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise VectorsError(f"{metadata} cannot be read as a parquet file: {error}") from error
-
-
-def _arrow(name: str) -> ModuleType:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise VectorsError(
-            "clip-retrieval keeps names in parquet files, and pyarrow is not installed",
-            hint="Install it: pip install 't2itui[parquet]'",
-        ) from error
 
 
 def _numbered(folder: Path, suffix: str) -> list[Path]:

@@ -12,7 +12,8 @@ from typing import TypeVar
 import numpy as np
 from sqlite_utils import Database
 
-from cache.embeddings import dimension, embedded_ids, stored_vectors
+from cache.embeddings import dimension, stored_vectors
+from cache.mapped import AbsentFolder, absent_folders
 from cache.sql import revision
 from cache.store import Cache
 from engine.errors import RequestError
@@ -59,6 +60,8 @@ class EmbeddingMatrix:
     """[N], ascending."""
     columns: Columns
     """[dim, N]: one picture a column."""
+    absent: tuple[AbsentFolder, ...] = ()
+    """Attached folders that were not there when it was read: their pictures are not in it."""
     _derived: OrderedDict[Hashable, object] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -101,7 +104,11 @@ class EmbeddingMatrices:
         """The matrix of an encoder, no older than a revision of the library."""
         async with self._lock:
             found = self._resident.get(encoder_id)
-            if found is None or found.revision < at_revision:
+            if (
+                found is None
+                or found.revision < at_revision
+                or await self._is_back(found, encoder_id)
+            ):
                 # Dropped first: two generations of a large matrix need not fit into memory.
                 self._resident.pop(encoder_id, None)
                 found = await self._cache.read(load, encoder_id)
@@ -111,13 +118,18 @@ class EmbeddingMatrices:
                 self._resident.popitem(last=False)
             return found
 
+    async def _is_back(self, found: EmbeddingMatrix, encoder_id: str) -> bool:
+        """Whether an attached folder that was not there is there by now."""
+        if not found.absent:
+            return False
+        return found.absent != await self._cache.read(absent_folders, encoder_id)
+
 
 def load(db: Database, encoder_id: str) -> EmbeddingMatrix:
     """The matrix of an encoder as the cache holds it, one block after the other."""
-    ids = embedded_ids(db, encoder_id)
-    parts = (
-        (np.searchsorted(ids, their), vectors) for their, vectors in stored_vectors(db, encoder_id)
-    )
+    absent = absent_folders(db, encoder_id)
+    ids, stored = stored_vectors(db, encoder_id)
+    parts = ((np.searchsorted(ids, their), vectors) for their, vectors in stored)
     columns = Columns.of_rows(parts, len(ids), dimension(db, encoder_id))
     ids.flags.writeable = False
-    return EmbeddingMatrix(revision=revision(db), picture_ids=ids, columns=columns)
+    return EmbeddingMatrix(revision=revision(db), picture_ids=ids, columns=columns, absent=absent)

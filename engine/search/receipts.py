@@ -51,6 +51,8 @@ class ReceiptKey:
     of a zero that stands for a better one."""
     filters: Filters
     revision: int
+    absent: tuple[str, ...] = ()
+    """Parts of the library that could not be asked."""
 
 
 def receipt_id(key: ReceiptKey, *, scorer: str, threshold: float, top: int) -> str:
@@ -63,6 +65,8 @@ def receipt_id(key: ReceiptKey, *, scorer: str, threshold: float, top: int) -> s
         "threshold": float(threshold),
         "top": top,
     }
+    if not key.absent:
+        del whole["absent"]
     return hashlib.sha256(canonical(whole).encode()).hexdigest()[:12]
 
 

@@ -148,7 +148,12 @@ class QueryScoring:
         scores, late = await self._with_late(query, embedded, scores)
         return ScoredQuery(
             scores=scores,
-            key=replace(query.key, match=_match_of_key(query, embedded), revision=matrix.revision),
+            key=replace(
+                query.key,
+                match=_match_of_key(query, embedded),
+                revision=matrix.revision,
+                absent=tuple(each.folder for each in matrix.absent),
+            ),
             matcher=context.shown_name(shipped=snapshot.shipped_matcher, kind=_kind(query)),
             zero=embedded.zero,
             used_model=used_model or embedded.used_model or (late is not None and late.used_model),
@@ -159,6 +164,7 @@ class QueryScoring:
                 *warnings.of_coverage(
                     query.encoder, snapshot.embedded[query.encoder.id], snapshot.pictures
                 ),
+                *warnings.of_absent(matrix.absent),
                 *(warnings.of_rough_match(context) if context.is_rough() else ()),
                 *warnings.of_patches(context),
                 *warnings.of_zero(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from cache.embeddings import EncoderRecord
+from cache.mapped import AbsentFolder
 from cache.texts import TextRecord
 from engine.language import CHINESE, NAMES, unread
 from engine.results import SearchWarning
@@ -49,6 +50,18 @@ def of_coverage(encoder: EncoderRecord, embedded: int, pictures: int) -> tuple[S
             f" {encoder.id} and took no part.",
             hint=f"t2itui index DIR --encoder {encoder.source or encoder.id}",
         ),
+    )
+
+
+def of_absent(absent: Sequence[AbsentFolder]) -> tuple[SearchWarning, ...]:
+    """Tell which attached folders took no part because they are not there now."""
+    return tuple(
+        SearchWarning(
+            message=f"{each.pictures:,} pictures of {each.folder} took no part: it is not there.",
+            hint="Mount its disk and ask again; t2itui library detach leaves it out.",
+        )
+        for each in absent
+        if each.pictures
     )
 
 

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import BinaryIO, TypeAlias
 
-from engine.errors import EngineError, OutOfMemoryError
+from engine.errors import EngineError, OutOfMemoryError, T2IError
 from engine.models import messages as wire
 from engine.models.messages import Json, Reply
 
@@ -141,7 +141,7 @@ def serve(handlers: Mapping[str, Handler]) -> None:
     """Answer calls with the handler of their name until the parent goes away.
 
     Handlers run one at a time on this thread, save that more urgent ones may run while one pauses
-    (`Call.pause`). EngineError crosses as it is; any other exception
+    (`Call.pause`). What has a sentence for a person crosses as it is; any other exception
     is logged with its traceback and reaches the caller as a plain EngineError.
     """
     source, outlet = _take_over_pipes()
@@ -169,7 +169,7 @@ def _answer(call: Call, handlers: Mapping[str, Handler]) -> Reply:
         reply = handlers[call.op](call)
     except CallCancelled:
         return Reply(fields={"id": call.number, "cancelled": True})
-    except EngineError as error:
+    except T2IError as error:
         return _failure(call, error)
     except MemoryError:
         return _failure(call, OutOfMemoryError(f"there was not enough memory for '{call.op}'"))
@@ -180,7 +180,7 @@ def _answer(call: Call, handlers: Mapping[str, Handler]) -> Reply:
     return Reply(fields={"id": call.number, "result": reply.fields}, arrays=reply.arrays)
 
 
-def _failure(call: Call, error: EngineError) -> Reply:
+def _failure(call: Call, error: T2IError) -> Reply:
     fields = {
         "kind": type(error).__name__,
         "message": error.message,

@@ -16,6 +16,7 @@ from safetensors.torch import load as deserialized
 from safetensors.torch import save as serialized
 from torch import Tensor
 
+from cache.connection import unwritable
 from cache.home_files import read_file, remove_file, write_file
 from engine.models.messages import Json
 from engine.states import HeadKind, LossKind
@@ -117,14 +118,14 @@ def _saver(path: Path) -> Callable[[FitState], None]:
                 tensors[f"optimizer.{number}.{name}"] = tensor.detach().clone().contiguous()
         counts = {name: repr(float(getattr(state, name))) for name in _COUNTS}
         counts |= {name: repr(getattr(state.best, name)) for name in _FIGURES}
+        data = serialized(tensors, metadata=counts)
+        home, folder = path.parents[1], path.parent.name
         # One training at a time: what an ended one left unfinished is overwritten.
-        write_file(
-            path.parents[1],
-            path.parent.name,
-            path.name,
-            data=serialized(tensors, metadata=counts),
-            partial=path.with_suffix(".partial").name,
-        )
+        partial = path.with_suffix(".partial").name
+        try:
+            write_file(home, folder, path.name, data=data, partial=partial)
+        except OSError as error:
+            raise unwritable(error, path) from error
 
     return save
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SWITCH = {"on": True, "off": False}
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--failures", is_flag=True, help="List the files that could not be read, and why.")
 @click.option("--vanished", is_flag=True, help="List the paths that the last scan did not find.")
 @click.option(
@@ -44,9 +44,11 @@ _SWITCH = {"on": True, "off": False}
     help="Delete a painted picture, its file too; may be repeated.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
+@click.pass_context
 @pass_context
 def command(
     context: Context,
+    called: click.Context,
     failures: bool,
     vanished: bool,
     forget: Path | None,
@@ -60,6 +62,8 @@ def command(
     The storybook, 600 drawn pictures that come with the program, answers searches while there is
     nothing else. Beside pictures of your own it is searched only by `t2itui search --in storybook`.
     """
+    if called.invoked_subcommand is not None:
+        return
     others = (forget is not None) + (storybook is not None) + painted + bool(removed)
     if failures + vanished + others > 1:
         raise click.UsageError(
@@ -84,6 +88,47 @@ def command(
             await _remove(engine, [str(disk.from_root(path)) for path in removed], output)
         else:
             await _write_overview(engine, output)
+        return Exit.ANSWERED
+
+    context.run(output, work)
+
+
+@command.command("attach")
+@click.argument("folder", type=GivenPath(exists=True, file_okay=False, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Write the job's events as JSON lines.")
+@pass_context
+def attach(context: Context, folder: Path, as_json: bool) -> None:
+    """Make the shards in FOLDER part of the library, which `index --shards` wrote.
+
+    They are never written to, and embeddings and thumbnails stay in their files. Attach again when
+    shards were added. While the folder is not there (its disk is not mounted), the rest of the
+    library answers, and the answer says so.
+    """
+    from engine.requests import AttachRequest
+    from t2itui.cli.support.follow import follow
+
+    output = Output(as_json=as_json)
+    request = AttachRequest(folder=scope_folder(folder))
+
+    async def work(engine: Engine) -> Exit:
+        return await follow(engine, engine.attach(request), output)
+
+    context.run(output, work, with_jobs=True)
+
+
+@command.command("detach")
+@click.argument("folder", type=GivenPath(path_type=Path))
+@pass_context
+def detach(context: Context, folder: Path) -> None:
+    """Take the shards in FOLDER out of the library; their files stay as they are.
+
+    Pictures below a folder that was indexed stay; the next `index` embeds them.
+    """
+    output = Output(as_json=False)
+
+    async def work(engine: Engine) -> Exit:
+        dropped = await engine.attachments.detach(scope_folder(folder))
+        output.say(f"dropped {dropped:,} pictures; the shards stay where they are")
         return Exit.ANSWERED
 
     context.run(output, work)
@@ -180,6 +225,8 @@ async def _write_overview(engine: Engine, output: Output) -> None:
         output.record("library", asdict(held))
         for folder in folders:
             output.record("folder", asdict(folder))
+        for attached in await engine.attachments.folders():
+            output.record("attached", asdict(attached))
         return
     output.line(
         f"{held.pictures} pictures ({held.present} on disk, {held.vanished} vanished,"
@@ -200,7 +247,12 @@ async def _write_overview(engine: Engine, output: Output) -> None:
             for folder in folders
         ]
         output.table(("pictures", "vanished", "failures", "scanned", "folder"), rows)
-    elif not held.pictures:
+    for attached in await engine.attachments.folders():
+        state = "attached" if attached.is_here else "attached, and not there now"
+        output.line(
+            f"  {attached.pictures} in {attached.shards} shards of {attached.folder}, {state}"
+        )
+    if not folders and not held.pictures:
         output.say("the library is empty: t2itui index DIR brings pictures in")
         if not (await engine.collection.state()).is_left_out:
             output.say("until then the storybook answers searches")

@@ -39,6 +39,6 @@ class JumpLine(Input):
         if not event.is_printable or event.character is None or event.character.isalnum():
             return
         is_free = self.selected_text == self.value
-        if is_free and key_of(event.character) in keys_of(self._jump, self.app._keymap):
+        if is_free and key_of(event.character)[0] in keys_of(self._jump, self.app._keymap):
             event.prevent_default()
             event.stop()

@@ -95,6 +95,37 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read_file(tmp_path, "memory.json") == b"before"
 
 
+@pytest.mark.parametrize("call", ["mkdir", "unlink", "fsync", "rename"])
+def test_a_write_that_is_refused_names_the_file_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A read-only or frozen folder refuses each of the steps in its own way."""
+
+    def refuse(*given: object, **more: object) -> None:
+        if tmp_path in given:
+            raise FileExistsError(errno.EEXIST, "File exists", str(tmp_path))
+        raise OSError(errno.EROFS, "Read-only file system", "a name that says nothing")
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(OSError, match="Read-only file system") as caught:
+        write_file(tmp_path, "training", "x.safetensors", data=b"x")
+    assert Path(caught.value.filename).is_relative_to(tmp_path)
+
+
+def test_a_deletion_that_is_refused_names_the_file_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_file(tmp_path, "generated", "x.png", data=b"x")
+
+    def refuse(*given: object, **more: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", "x.png")
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    with pytest.raises(PermissionError) as caught:
+        remove_file(tmp_path, "generated", "x.png")
+    assert caught.value.filename == str(path)
+
+
 @pytest.mark.parametrize("size", [len(PRECIOUS), 2])
 def test_a_link_in_the_place_of_a_file_is_neither_read_nor_written(
     tmp_path: Path, elsewhere: Path, size: int

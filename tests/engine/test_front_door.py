@@ -10,6 +10,7 @@ import engine
 OFFERED = {
     *("Engine", "EngineSettings", "Job"),
     *("SearchRequest", "Filters", "IndexRequest", "ImportRequest", "ExportRequest"),
+    "AttachRequest",
     *("GenerateRequest", "Lora", "EvaluateRequest", "TrainRequest", "WhereRequest"),
     *("SearchResult", "Receipt", "ResultRow", "Scores", "WhereResult", "WordMap"),
     *("JobEvent", "JobProgress", "JobNote", "JobFinished", "JobFailed", "JobCancelled"),

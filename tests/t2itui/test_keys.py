@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from textual.app import App
+from textual.keys import _character_to_key
 
-from t2itui.keys import KEYS, README_PLACES, TOGETHER, bindings, check_keymap, markdown
+from t2itui.keys import KEYS, README_PLACES, TOGETHER, bindings, check_keymap, key_of, markdown
 from t2itui.settings import AppSettings, SettingsError, load, save, settings_file
 
 README = Path(__file__).parents[2] / "README.md"
@@ -40,6 +41,22 @@ def test_a_keymap_that_cannot_work_is_refused_with_both_names(
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(complaint)):
         check_keymap(keymap)
+
+
+def test_every_key_of_the_table_may_be_typed_in_full_width() -> None:
+    typed = {_character_to_key(chr(code)): code for code in range(0x20, 0x7F)}
+    wide = {key: chr(0x3000 if code == 0x20 else code + 0xFEE0) for key, code in typed.items()}
+    wanted = {key for keys in KEYS.values() for each in keys for key in each.keys.split(",")}
+    assert len(wanted & set(wide)) > 50
+    for key in wanted & set(wide):
+        assert key_of(wide[key]) == (key, chr(typed[key]))
+
+
+def test_every_character_can_be_typed() -> None:
+    for code in (*range(0x80, 0xD800), *range(0xE000, 0x10FFFF, 7)):
+        name, character = key_of(chr(code))
+        assert name
+        assert len(character) == 1
 
 
 def test_two_actions_may_exchange_their_keys() -> None:

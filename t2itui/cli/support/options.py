@@ -112,8 +112,8 @@ def _param_type(option: Option, hint: object) -> click.ParamType[Any] | type | N
         return click.Choice([str(choice) for choice in option.choices])
     if option.path is not None:
         return GivenPath(
-            exists=True,
-            file_okay=option.path is not PathKind.FOLDER,
+            exists=option.path is not PathKind.NEW_FOLDER,
+            file_okay=option.path not in (PathKind.FOLDER, PathKind.NEW_FOLDER),
             dir_okay=option.path is not PathKind.FILE,
             path_type=Path,
         )

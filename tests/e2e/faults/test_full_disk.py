@@ -110,10 +110,19 @@ WORKS = (
     Work(
         name="sheet",
         command=lambda disk: (
-            *("compare", str(disk.parent / "few" / "00000.jpg"), "-t", "a horse", "-t", "a cow"),
-            *("--save", str(disk / "sheet.json"), "--export", str(disk / "sheet.csv")),
+            *("sheet", "a brown horse", "a white cow", "--axis", "seed=5"),
+            *("--model", "storybook", "--steps", "2"),
         ),
-        ended=lambda disk: (disk / "sheet.json").exists() and (disk / "sheet.csv").exists(),
+        kept=lambda disk: _count(disk / "home", "generated where picture_id is not null"),
+        ended=lambda disk: _count(disk / "home", "generated where picture_id is not null") >= 2,
+    ),
+    Work(
+        name="comparison",
+        command=lambda disk: (
+            *("compare", str(disk.parent / "few" / "00000.jpg"), "-t", "a horse", "-t", "a cow"),
+            *("--save", str(disk / "pairs.json"), "--export", str(disk / "pairs.csv")),
+        ),
+        ended=lambda disk: (disk / "pairs.json").exists() and (disk / "pairs.csv").exists(),
     ),
     Work(
         name="repair",

@@ -93,6 +93,20 @@ def test_a_command_below_make_ends_with_its_terminal_too(tmp_path: Path, picture
     assert last_job(home) == ("index", "lost")
 
 
+@needs_make
+def test_a_command_that_is_to_outlive_its_terminal_sees_its_job_through(tmp_path: Path) -> None:
+    home = new_home(tmp_path / "home")
+    few = noise_pictures(tmp_path / "few", 400, side=320)
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"run:\n\t@trap '' HUP; {MADE} index '{few}'\n")
+    with on_terminal(home, "make", "-f", str(makefile), "run") as terminal:
+        assert until(lambda: files_of(home, few) > 30)
+        terminal.lose()
+        assert until(lambda: not processes(home))
+    assert last_job(home) == ("index", "done")
+    assert files_of(home, few) == 400
+
+
 def test_a_parent_that_is_gone_ends_the_app_on_a_terminal_that_stays(tmp_path: Path) -> None:
     home = new_home(tmp_path / "home")
     with on_terminal(home, "sh", "-c", f"{MADE}; true") as terminal:

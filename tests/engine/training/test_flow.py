@@ -73,6 +73,17 @@ async def test_a_cancelled_training_stops_and_keeps_nothing(tmp_path: Path) -> N
         assert await engine.training.matchers() == []
 
 
+async def test_what_keeps_a_training_from_being_kept_is_named_by_its_path(tmp_path: Path) -> None:
+    data = write_data(tmp_path)
+    async with opened(tmp_path) as engine:
+        in_the_way = engine.settings.home / "training"
+        in_the_way.write_text("no folder")
+        end = await engine.train(TrainRequest(data=str(data), hidden=8, epochs=2)).wait()
+    assert isinstance(end, JobFailed)
+    assert f"cannot be written: it is no folder; {in_the_way} is no folder" in end.message
+    assert "--home" in end.hint
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"hidden": 1}, {"held_out": 0.0}, {"validation": 0.9}, {"head": "x"}, {"loss": "triangle"}],

@@ -285,6 +285,9 @@ async def test_keys_typed_in_full_width_do_what_the_plain_ones_do() -> None:
         assert listing is not None
         await type_wide(pilot, "ｓ］")
         assert (listing.scorer, listing.threshold) == ("cosine", 0.51)
+        # What has no width to lose, and what loses itself with it, is a key without a meaning.
+        await type_wide(pilot, "क़\u200b\ufeffé中")
+        assert listing.threshold == 0.51 and not pilot.app._notifications
         await type_wide(pilot, "／ａ")
         assert line.has_focus and line.value == "a dogａ"
 

@@ -1,0 +1,142 @@
+"""Embeddings and thumbnails of attached folders, read where they lie.
+
+A block whose vectors are empty stands for a file of such a folder: row by row the same. What the
+file looked like when it was attached is kept, and it is read as long as it still looks so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlite_utils import Database
+
+from cache import disk
+from cache.errors import CacheError
+from cache.numbers import stamp
+from cache.sql import listed
+
+MANIFEST = "t2itui.json"
+"""The file that every folder of shards has: without it the folder is not there."""
+LARGEST_THUMBNAIL = 1 << 20
+"""Bytes; what claims to be larger is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsentFolder:
+    """An attached folder that is not there now: its disk is not mounted, or it was moved."""
+
+    folder: str
+    pictures: int
+    """With an embedding there, of the encoder that was asked about."""
+
+
+def vectors_path(folder: Path | str, number: int) -> Path:
+    """The file with the embeddings of a shard."""
+    return Path(folder) / "img_emb" / f"img_emb_{number}.npy"
+
+
+def thumbnails_path(folder: Path | str, number: int) -> Path:
+    """The file with the thumbnails of a shard, one after the other."""
+    return Path(folder) / "thumbnails" / f"thumbnails_{number}.npy"
+
+
+def starts_path(folder: Path | str, number: int) -> Path:
+    """The file that says where each thumbnail of a shard begins, and where the last one ends."""
+    return Path(folder) / "thumbnails" / f"starts_{number}.npy"
+
+
+def is_mapped(db: Database, block_id: int) -> bool:
+    """Whether a block stands for a file of an attached folder."""
+    row = db.execute("select 1 from attached_shards where block_id = ?", [block_id]).fetchone()
+    return row is not None
+
+
+def mapped_vectors(db: Database, block_id: int, dim: int) -> NDArray[np.float32] | None:
+    """The rows that a block stands for, left on the disk; None for a block of the cache's own.
+
+    Raises CacheError where the file is gone or another one by now.
+    """
+    row = db.execute(
+        "select folder, number, rows, size, mtime_ns, vectors_at from attached_shards"
+        " join attached on attached.id = attached_id where block_id = ?",
+        [block_id],
+    ).fetchone()
+    if row is None:
+        return None
+    folder, number, rows, size, mtime_ns, at = row
+    path = vectors_path(folder, number)
+    try:
+        if stamp(path.stat()) != (size, mtime_ns):
+            raise _changed(folder, f"{path} is not the file any more that was attached")
+        return np.memmap(path, "<f4", "r", offset=at, shape=(rows, dim))
+    except (OSError, ValueError) as error:
+        raise _changed(folder, f"{path} cannot be read: {error}") from error
+
+
+def _changed(folder: str, message: str) -> CacheError:
+    return CacheError(
+        message, hint=f"t2itui library attach {folder} reads it anew, detach leaves it out."
+    )
+
+
+def absent_folders(db: Database, encoder_id: str) -> tuple[AbsentFolder, ...]:
+    """The attached folders that are not there now and have pictures of an encoder."""
+    rows = db.execute(
+        "select folder, (select count(*) from embeddings where block_id in"
+        " (select block_id from attached_shards where attached_id = attached.id))"
+        " from attached where encoder_id = ? order by folder",
+        [encoder_id],
+    ).fetchall()
+    return tuple(
+        AbsentFolder(folder=folder, pictures=pictures)
+        for folder, pictures in rows
+        if not is_here(folder)
+    )
+
+
+def is_here(folder: str) -> bool:
+    """Whether an attached folder can be read now."""
+    return disk.is_file(Path(folder) / MANIFEST)
+
+
+def absent_blocks(db: Database, encoder_id: str) -> frozenset[int]:
+    """The blocks that stand for files of folders that are not there now."""
+    folders = [row[0] for row in db.execute("select folder from attached").fetchall()]
+    gone = [folder for folder in folders if not is_here(folder)]
+    if not gone:
+        return frozenset()
+    rows = db.execute(
+        "select block_id from attached_shards join attached on attached.id = attached_id"
+        " where encoder_id = ? and block_id is not null"
+        " and folder in (select value from json_each(?))",
+        [encoder_id, listed(gone)],
+    )
+    return frozenset(row[0] for row in rows)
+
+
+def mapped_thumbnails(db: Database, picture_ids: Sequence[int]) -> dict[int, bytes]:
+    """The thumbnails of pictures that lie in attached folders; what cannot be read is left out."""
+    rows = db.execute(
+        "select picture_id, row, folder, number, rows, thumbnails_at, starts_at from embeddings e"
+        " join attached_shards s on s.block_id = e.block_id"
+        " join attached on attached.id = attached_id"
+        " where picture_id in (select value from json_each(?))",
+        [listed(picture_ids)],
+    ).fetchall()
+    found = {}
+    for picture_id, row, folder, number, count, thumbnails_at, starts_at in rows:
+        try:
+            starts = np.memmap(
+                starts_path(folder, number), "<i8", "r", offset=starts_at, shape=(count + 1,)
+            )
+            start, stop = int(starts[row]), int(starts[row + 1])
+            if not 0 <= start < stop <= start + LARGEST_THUMBNAIL:
+                continue
+            with thumbnails_path(folder, number).open("rb") as file:
+                file.seek(thumbnails_at + start)
+                found[int(picture_id)] = file.read(stop - start)
+        except (OSError, ValueError, OverflowError):
+            continue
+    return found

@@ -1,0 +1,399 @@
+"""Folders of pictures into shards: what is to be made of them, and making one.
+
+The same pictures under the same encoder give the same bytes, whichever machine makes a shard and
+in whatever order: its files are decided on beforehand, and embedded in batches of one size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.embeddings import Vectors
+from cache.files import FailureRecord, put_failures
+from cache.store import Cache
+from engine import disk
+from engine.errors import OutOfMemoryError, RequestError
+from engine.events import JobNote, Report
+from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
+from engine.library.decoders import (
+    DecoderProcess,
+    DecoderSettings,
+    FileContent,
+    ReadOutcome,
+    RefusedFile,
+    decoder_count,
+    decoder_version,
+    open_decoders,
+)
+from engine.library.folders import ScannedFolder, check_roots, walk
+from engine.library.left_out import checked_patterns
+from engine.library.plan import Blame, FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
+from engine.library.shards import (
+    FORMAT,
+    ShardContent,
+    ShardManifest,
+    ShardRow,
+    arrow_module,
+    clean_up,
+    done_shards,
+    is_partial,
+    make_folders,
+    read_failures,
+    read_manifest,
+    read_plan,
+    write_manifest,
+    write_plan,
+    write_shard,
+)
+from engine.models.encoder_info import EncoderInfo
+from engine.requests import IndexRequest
+from engine.settings import EngineSettings
+from engine.states import Unit
+
+if TYPE_CHECKING:
+    from engine.library.indexing import EncoderHost
+
+BATCH = 32
+"""Pictures that are embedded at once: another number may change the last bit of an embedding."""
+
+OnFile = Callable[[str], None]
+"""Gets the path of each file that is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardReport:
+    """What became of the files of a shard that was made."""
+
+    number: int
+    files: int
+    pictures: int
+    failures: tuple[FailureRecord, ...]
+
+
+class ShardMaker:
+    """Makes shards of one folder, one at a time, with an encoder and decoders that stay warm."""
+
+    def __init__(
+        self,
+        folder: Path,
+        info: EncoderInfo,
+        encoders: EncoderHost,
+        decoders: Sequence[DecoderProcess],
+    ) -> None:
+        self._folder = folder
+        self._info = info
+        self._encoders = encoders
+        self._decoders = decoders
+
+    async def make(self, number: int, blame: Blame, on_file: OnFile) -> ShardReport:
+        """Read and embed the files of a shard and write it.
+
+        Raises VectorsError without a plan, EngineError where it cannot be written, and what models
+        raise. Cancelled, it leaves nothing behind.
+        """
+        tasks = await asyncio.to_thread(read_plan, self._folder, number)
+        content = ShardContent()
+        parts = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
+        async for outcomes in self._read_ahead(parts):
+            await self._take(content, outcomes, blame)
+            for outcome in outcomes:
+                on_file(outcome.task.path)
+        await asyncio.to_thread(write_shard, self._folder, number, content, self._info.dim)
+        return ShardReport(
+            number=number,
+            files=len(tasks),
+            pictures=len(content.rows),
+            failures=tuple(content.failures),
+        )
+
+    async def _read_ahead(
+        self, parts: Sequence[Sequence[FileTask]]
+    ) -> AsyncIterator[list[ReadOutcome]]:
+        """Read each part while the one before it is embedded."""
+        reading = None
+        try:
+            for following in [*parts, None]:
+                done = reading
+                reading = (
+                    None if following is None else asyncio.ensure_future(self._read(following))
+                )
+                if done is not None:
+                    yield await done
+        finally:
+            if reading is not None:
+                reading.cancel()
+
+    async def _read(self, tasks: Sequence[FileTask]) -> list[ReadOutcome]:
+        """What the decoders make of some files, in order."""
+        waiting, found = iter(enumerate(tasks)), dict[int, ReadOutcome]()
+
+        async def work(decoder: DecoderProcess) -> None:
+            for at, task in waiting:
+                found[at] = await decoder.read(task)
+
+        await asyncio.gather(*(work(decoder) for decoder in self._decoders))
+        return [found[at] for at in range(len(tasks))]
+
+    async def _take(
+        self, content: ShardContent, outcomes: Sequence[ReadOutcome], blame: Blame
+    ) -> None:
+        reads = []
+        for outcome in outcomes:
+            if isinstance(outcome, RefusedFile):
+                record = outcome.task.failure(outcome.reason, outcome.cause, blame)
+                # The same shard is the same bytes, whenever it is made.
+                content.failures.append(replace(record, failed_at=0.0))
+            elif outcome.new is not None and outcome.pixels is not None:
+                reads.append(outcome)
+        if reads:
+            content.vectors += list(await self._embed([each.pixels for each in reads]))
+        for read in reads:
+            content.rows.append(_row(read))
+            content.thumbnails.append(read.new.thumbnail if read.new is not None else b"")
+
+    async def _embed(self, pictures: Sequence[NDArray[np.uint8] | None]) -> Vectors:
+        pixels = np.stack([each for each in pictures if each is not None])
+        size = len(pixels)
+        while True:
+            try:
+                parts = [pixels[start : start + size] for start in range(0, len(pixels), size)]
+                source = self._info.source
+                return np.concatenate(
+                    [await self._encoders.embed_pixels(source, part) for part in parts]
+                )
+            except OutOfMemoryError:
+                if size == 1:
+                    raise
+                size = max(1, size // 2)
+
+
+def _row(read: FileContent) -> ShardRow:
+    assert read.new is not None
+    return ShardRow(
+        image_path=read.task.path,
+        sha256=read.sha256,
+        width=read.new.width,
+        height=read.new.height,
+        format=read.new.format,
+        partial=read.new.partial,
+        size=read.size,
+        mtime_ns=read.mtime_ns,
+    )
+
+
+@asynccontextmanager
+async def open_maker(
+    folder: Path, source: str, encoders: EncoderHost, settings: EngineSettings
+) -> AsyncIterator[tuple[ShardMaker, Blame]]:
+    """Yield what makes shards of a folder; its decoders end with the block.
+
+    Raises RequestError where the encoder is another one than that of the folder.
+    """
+    manifest = await asyncio.to_thread(read_manifest, folder)
+    info = await encoders.describe(source)
+    if manifest is not None:
+        check_encoder(folder, manifest, info)
+    decoding = DecoderSettings(
+        count=decoder_count(settings.decoders),
+        log=settings.home / "logs" / "decoder.log",
+        spec=info.spec,
+        max_pixels=settings.max_pixels if manifest is None else manifest.max_pixels,
+        thumbnail_side=settings.thumbnail_side if manifest is None else manifest.thumbnail_side,
+        known=np.empty(0, np.int64),
+    )
+    blame = Blame(decoder=decoder_version(decoding.max_pixels), model=f"{info.id} {info.spec}")
+    async with open_decoders(decoding) as decoders:
+        yield ShardMaker(folder, info, encoders, decoders), blame
+
+
+def check_encoder(folder: Path, manifest: ShardManifest, info: EncoderInfo) -> None:
+    """Raise RequestError where shards of a folder are not in the space of an encoder."""
+    if manifest.encoder.id != info.id or manifest.encoder.dim != info.dim:
+        raise RequestError(
+            f"the shards of {folder} are of {manifest.encoder.id}, not of {info.id}",
+            hint="Name that encoder with --encoder, or another folder with --shards.",
+            field="shards",
+        )
+
+
+class ShardRun:
+    """Carries out one request: decides on shards, and has those made that are not there."""
+
+    def __init__(
+        self, cache: Cache, encoders: EncoderHost, settings: EngineSettings, request: IndexRequest
+    ) -> None:
+        assert request.shards is not None
+        self._cache = cache
+        self._encoders = encoders
+        self._settings = settings
+        self._request = request
+        self._folder = request.shards
+        self._total = self._done = self._failed = 0
+        self._source = request.encoder or settings.encoder
+
+    async def carry_out(self, job_id: int, report: Report) -> str:
+        """Make the shards and return the closing sentence.
+
+        Raises RequestError for wrong folders and encoders, ModelMissingError, VectorsError for a
+        folder that holds something else, and EngineError where it cannot be written.
+        """
+        began = time.monotonic()
+        self._job_id, self._report = job_id, report
+        self._progress = ProgressReporter(job_id, report)
+        arrow_module("pyarrow.parquet")
+        manifest = await self._decide()
+        done = await asyncio.to_thread(done_shards, self._folder, manifest)
+        left = [n for n in range(manifest.planned) if n not in set(done)]
+        self._total = manifest.files
+        self._done = await asyncio.to_thread(_planned_files, self._folder, done)
+        if done and left:
+            note = f"{len(done)} of {manifest.planned} shards are there already"
+            self._report(JobNote(job_id=job_id, message=note))
+        if left:
+            await self._make(left)
+            await asyncio.to_thread(clean_up, self._folder)
+        for number in done:
+            await self._keep_failures(await asyncio.to_thread(read_failures, self._folder, number))
+        return self._sentence(manifest, len(left), time.monotonic() - began)
+
+    async def _make(self, numbers: Sequence[int]) -> None:
+        """Make shards one after the other on this machine."""
+        self._progress.report("indexing", self._done, self._total, unit=Unit.FILES)
+        async with open_maker(self._folder, self._source, self._encoders, self._settings) as (
+            maker,
+            blame,
+        ):
+            for number in numbers:
+                made = await maker.make(number, blame, self.file_done)
+                await self._keep_failures(made.failures)
+
+    def file_done(self, path: str) -> None:
+        """Count a file that was read and embedded."""
+        self._done += 1
+        self._progress.report("indexing", self._done, self._total, unit=Unit.FILES, detail=path)
+
+    async def _keep_failures(self, failures: Sequence[FailureRecord]) -> None:
+        """Enter them among the failures of the home, which `t2itui library --failures` lists."""
+        self._failed += len(failures)
+        if failures and not self._cache.read_only:
+            now = time.time()
+            records = [replace(record, failed_at=now) for record in failures]
+            await self._cache.write(put_failures, records)
+
+    # What is to be made
+
+    async def _decide(self) -> ShardManifest:
+        """The manifest, with the files of every shard decided on.
+
+        As long as shards are missing the files stay as they were decided on; then those join that
+        are new or changed, as further shards.
+        """
+        request, folder = self._request, self._folder
+        roots = await asyncio.to_thread(check_roots, request.folders)
+        checked_patterns(request.exclude)
+        info = await self._encoders.describe(self._source)
+        manifest = await asyncio.to_thread(read_manifest, folder)
+        if manifest is None:
+            await asyncio.to_thread(_check_empty, folder)
+            await asyncio.to_thread(make_folders, folder)
+            manifest = ShardManifest(
+                format=FORMAT,
+                encoder=info.record,
+                shard_size=request.shard_size,
+                max_pixels=self._settings.max_pixels,
+                thumbnail_side=self._settings.thumbnail_side,
+            )
+            await asyncio.to_thread(write_manifest, folder, manifest)
+        check_encoder(folder, manifest, info)
+        done = await asyncio.to_thread(done_shards, folder, manifest)
+        if len(done) < manifest.planned:
+            return manifest
+        self._progress.report("walking", 0, unit=Unit.FILES)
+        pulse = ThreadProgress(
+            lambda found: self._progress.report("walking", found, unit=Unit.FILES)
+        )
+        plan = ScanPlan()
+        deciding = partial(decide_on_files, folder, manifest, roots, request, plan, pulse)
+        decided = await on_thread(deciding, pulse, wait=True)
+        await self._keep_failures(plan.failures)
+        for path, reason in plan.unreadable[:5]:
+            note = f"{path} could not be read ({reason})"
+            self._report(JobNote(job_id=self._job_id, message=note))
+        return decided
+
+    def _sentence(self, manifest: ShardManifest, made: int, seconds: float) -> str:
+        failed = f", {self._failed} unreadable and listed by `t2itui library --failures`"
+        what = f"{made} made, {manifest.planned - made} there before" if made else "all there"
+        return (
+            f"{manifest.files:,} files in {manifest.planned} shards at {self._folder} in"
+            f" {seconds:.1f} s: {what}{failed if self._failed else ''}."
+            f" `t2itui library attach {self._folder}` brings them into the library."
+        )
+
+
+def decide_on_files(
+    folder: Path,
+    manifest: ShardManifest,
+    roots: Sequence[str],
+    request: IndexRequest,
+    plan: ScanPlan,
+    pulse: ThreadProgress,
+) -> ShardManifest:
+    """Decide on the files that are in no shard yet, and return the manifest that says so.
+
+    It walks, so run it on a thread. Killed, it is done again: the manifest comes last.
+    """
+    known = {
+        task.path: (task.size, task.mtime_ns, 0, True)
+        for number in range(manifest.planned)
+        for task in read_plan(folder, number)
+    }
+    nothing = KnownFiles(
+        files=known,
+        failures={},
+        missing=frozenset(),
+        blame=Blame(decoder=decoder_version(manifest.max_pixels), model=""),
+    )
+    choose = None
+    if request.per_class is not None:
+        choose = sample_evenly(roots, request.per_class, request.seed)
+    make_plan(plan, _counted(walk(roots, Event(), request.exclude), pulse), nothing, choose)
+    number = manifest.planned
+    for start in range(0, len(plan.tasks), manifest.shard_size):
+        write_plan(folder, number, plan.tasks[start : start + manifest.shard_size])
+        number += 1
+    decided = replace(manifest, planned=number, files=manifest.files + len(plan.tasks))
+    write_manifest(folder, decided)
+    return decided
+
+
+def _counted(folders: Iterable[ScannedFolder], pulse: ThreadProgress) -> Iterator[ScannedFolder]:
+    for folder in folders:
+        pulse.advance(len(folder.files))
+        yield folder
+
+
+def _check_empty(folder: Path) -> None:
+    """Raise RequestError for a folder that somebody else uses; what a kill left does no harm."""
+    held = [path for path in disk.entries(folder) if not is_partial(path)]
+    if held or (disk.exists(folder) and not disk.is_folder(folder)):
+        raise RequestError(
+            f"{folder} is there already and holds no shards of t2itui",
+            hint="Name a folder that is new or empty.",
+            field="shards",
+        )
+
+
+def _planned_files(folder: Path, numbers: Sequence[int]) -> int:
+    return sum(len(read_plan(folder, number)) for number in numbers)
