@@ -47,7 +47,7 @@ class Block:
     @property
     def count(self) -> int:
         """Columns."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def bytes(self) -> int:
@@ -64,7 +64,7 @@ class Block:
     def row(self, number: int) -> FloatArray:
         """One number of every column, [n]."""
         values = self.values[number].astype(np.float32)
-        return values if self.step is None else values * self.step[number]
+        return np.asarray(values if self.step is None else values * self.step[number])
 
     def products(self, rows: FloatArray) -> FloatArray:
         """Of rows [..., dim] with the columns, [..., n]."""

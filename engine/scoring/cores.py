@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 _lock = threading.Lock()
 _limit = ExitStack()

@@ -127,7 +127,7 @@ def test_other_vectors_of_some_pictures_leave_the_first_ones_alone(rows: FloatAr
 
 
 def blas_threads() -> int:
-    return max(each["num_threads"] for each in cores._threads().info())
+    return max(int(each["num_threads"]) for each in cores._threads().info())
 
 
 def test_products_get_their_cores_back_in_whatever_order_they_were_asked_for() -> None:
