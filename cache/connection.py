@@ -213,11 +213,13 @@ def cache_error(error: sqlite3.Error, path: Path) -> CacheError:
     if primary == sqlite3.SQLITE_FULL or code in _FULL_IO:
         return _full(path)
     if primary in _DAMAGED:
-        return CacheDamagedError(
-            f"{path} is damaged: {error}",
-            hint=_REPAIR,
-        )
+        return damaged(path, error)
     return CacheError(f"SQLite failed on {path}: {error}")
+
+
+def damaged(path: Path, error: Exception) -> CacheDamagedError:
+    """The error for a cache that holds what was never written there."""
+    return CacheDamagedError(f"{path} is damaged: {error}", hint=_REPAIR)
 
 
 @contextmanager
@@ -248,9 +250,31 @@ def _full(path: Path) -> CacheFullError:
 
 
 def quick_check(db: Database) -> str:
-    """What SQLite's quick check finds first; empty where the file is sound.
+    """What is found wrong with the file first; empty where it is sound.
 
     It reads the whole file, which takes seconds for gigabytes.
     """
     found = str(db.execute("pragma quick_check(1)").fetchone()[0])
-    return "" if found == "ok" else found
+    return _misplaced(db) if found == "ok" else found
+
+
+def _misplaced(db: Database) -> str:
+    """The first column with a value of another kind than its own, which SQLite would let be."""
+    tables = db.execute(
+        "select name from sqlite_master where type = 'table' and name not glob 'sqlite_*'"
+    ).fetchall()
+    for (table,) in tables:
+        columns = db.execute('select name, type, "notnull" from pragma_table_info(?)', [table])
+        for name, kind, is_needed in columns.fetchall():
+            kinds = [*_STORED_AS.get(kind.lower(), ()), *([] if is_needed else ["null"])]
+            odd = f"select 1 from [{table}] where typeof([{name}]) not in "
+            odd += "(select value from json_each(?)) limit 1"
+            if kind.lower() in _STORED_AS and db.execute(odd, [listed(kinds)]).fetchone():
+                return f"{table}.{name} holds what is no {kind.lower()}"
+    if db.execute("select 1 from encoders where not json_valid(languages) limit 1").fetchone():
+        return "encoders.languages holds what is no JSON"
+    return ""
+
+
+_STORED_AS = {"integer": ("integer",), "real": ("real",), "text": ("text",), "blob": ("blob",)}
+"""By the type of a column, how SQLite keeps what belongs into it."""

@@ -173,12 +173,14 @@ def missing(db: Database, encoder_id: str, picture_ids: Sequence[int] | None = N
     return [int(row[0]) for row in rows]
 
 
-def load_matrix(db: Database, encoder_id: str) -> tuple[NDArray[np.int64], Vectors]:
+def load_matrix(
+    db: Database, encoder_id: str, *, with_attached: bool = True
+) -> tuple[NDArray[np.int64], Vectors]:
     """All embeddings of an encoder: picture ids int64 [n] and vectors float32 [n, dim].
 
     In the order of storage, which is not that of ids, and without what `stored_vectors` leaves out.
     """
-    ids, stored = stored_vectors(db, encoder_id)
+    ids, stored = stored_vectors(db, encoder_id, with_attached=with_attached)
     matrix, start = np.empty((len(ids), dimension(db, encoder_id)), np.float32), 0
     for block_ids, block in stored:
         stop = start + len(block_ids)
@@ -188,7 +190,7 @@ def load_matrix(db: Database, encoder_id: str) -> tuple[NDArray[np.int64], Vecto
 
 
 def stored_vectors(
-    db: Database, encoder_id: str
+    db: Database, encoder_id: str, *, with_attached: bool = True
 ) -> tuple[NDArray[np.int64], Iterator[tuple[NDArray[np.int64], Vectors]]]:
     """The pictures with an embedding under an encoder, ascending, and all embeddings, in blocks.
 
@@ -197,6 +199,8 @@ def stored_vectors(
     """
     absent = absent_blocks(db, encoder_id)
     here = [block_id for block_id in _block_ids(db, encoder_id) if block_id not in absent]
+    if not with_attached:
+        here = [block_id for block_id in here if not is_mapped(db, block_id)]
     text = db.execute(
         # As text, to spare row tuples.
         "select group_concat(picture_id) from embeddings"
@@ -243,7 +247,7 @@ def vectors_of(db: Database, encoder_id: str, picture_ids: Sequence[int]) -> dic
     for block_id, group in groupby(rows, key=lambda row: int(row[0])):
         if block_id in absent:
             continue
-        if (mapped := mapped_vectors(db, block_id, size // 4)) is not None:
+        if (mapped := mapped_vectors(db, block_id)) is not None:
             found |= {picture_id: np.array(mapped[row]) for _, row, picture_id in group}
             continue
         try:
@@ -330,7 +334,7 @@ def _block_ids(db: Database, encoder_id: str) -> list[int]:
 
 def _read_block(db: Database, block_id: int, dim: int) -> tuple[NDArray[np.int64], Vectors]:
     used, ids = _occupied(db, block_id)
-    if (mapped := mapped_vectors(db, block_id, dim)) is not None:
+    if (mapped := mapped_vectors(db, block_id)) is not None:
         return ids, mapped if len(mapped) == len(ids) else mapped[used]
     # As a blob handle: a fifth of the time that the same bytes take as a column.
     with db.conn.blobopen("blocks", "vectors", block_id, readonly=True) as blob:

@@ -120,7 +120,12 @@ def list_calibrations(db: Database) -> list[CalibrationRecord]:
     )
     return [
         CalibrationRecord(
-            id=row[0], encoder_id=row[1], scorer=row[2], scale=row[3], shift=row[4], labels=row[5]
+            id=row[0],
+            encoder_id=row[1],
+            scorer=row[2],
+            scale=float(row[3]),
+            shift=float(row[4]),
+            labels=int(row[5]),
         )
         for row in rows
     ]

@@ -7,6 +7,7 @@ file looked like when it was attached is kept, and it is read as long as it stil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,26 +54,81 @@ def is_mapped(db: Database, block_id: int) -> bool:
     return row is not None
 
 
-def mapped_vectors(db: Database, block_id: int, dim: int) -> NDArray[np.float32] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedBlock:
+    """The embeddings of a shard, where they lie."""
+
+    folder: str
+    number: int
+    at: int
+    """Where the first number is in the file."""
+    rows: int
+    dim: int
+    size: int
+    """Of the file when it was attached, as its time."""
+    mtime_ns: int
+
+    def vectors(self) -> NDArray[np.float32]:
+        """The rows, left on the disk. Raises CacheError where the file is not the same any more."""
+        path = vectors_path(self.folder, self.number)
+        try:
+            if stamp(path.stat()) != (self.size, self.mtime_ns):
+                raise _changed(self.folder, f"{path} is not the file any more that was attached")
+            return np.memmap(path, "<f4", "r", offset=self.at, shape=(self.rows, self.dim))
+        except (OSError, ValueError) as error:
+            raise _changed(self.folder, f"{path} cannot be read: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UsedBlock:
+    """The rows of a shard that are embeddings of the library, and of which pictures."""
+
+    block: MappedBlock
+    rows: NDArray[np.int64]
+    """Ascending."""
+    picture_ids: NDArray[np.int64]
+
+
+_BLOCKS = """
+select block_id, folder, number, rows, size, mtime_ns, vectors_at, encoders.dim
+from attached_shards join attached on attached.id = attached_id
+join encoders on encoders.id = encoder_id
+"""
+
+
+def mapped_vectors(db: Database, block_id: int) -> NDArray[np.float32] | None:
     """The rows that a block stands for, left on the disk; None for a block of the cache's own.
 
     Raises CacheError where the file is gone or another one by now.
     """
-    row = db.execute(
-        "select folder, number, rows, size, mtime_ns, vectors_at from attached_shards"
-        " join attached on attached.id = attached_id where block_id = ?",
-        [block_id],
-    ).fetchone()
-    if row is None:
-        return None
-    folder, number, rows, size, mtime_ns, at = row
-    path = vectors_path(folder, number)
-    try:
-        if stamp(path.stat()) != (size, mtime_ns):
-            raise _changed(folder, f"{path} is not the file any more that was attached")
-        return np.memmap(path, "<f4", "r", offset=at, shape=(rows, dim))
-    except (OSError, ValueError) as error:
-        raise _changed(folder, f"{path} cannot be read: {error}") from error
+    row = db.execute(f"{_BLOCKS} where block_id = ?", [block_id]).fetchone()
+    return None if row is None else _block(row).vectors()
+
+
+def used_blocks(db: Database, encoder_id: str) -> list[UsedBlock]:
+    """The shards with embeddings of an encoder, without those of folders that are not there."""
+    absent, found = absent_blocks(db, encoder_id), []
+    for row in db.execute(
+        f"{_BLOCKS} where encoder_id = ? and block_id is not null order by folder, number",
+        [encoder_id],
+    ).fetchall():
+        if row[0] in absent:
+            continue
+        pairs = db.execute(
+            "select row, picture_id from embeddings where block_id = ? order by row", [row[0]]
+        ).fetchall()
+        if pairs:
+            rows, ids = np.array(pairs, np.int64).T
+            used = UsedBlock(block=_block(row), rows=rows.copy(), picture_ids=ids.copy())
+            found.append(used)
+    return found
+
+
+def _block(row: Sequence[Any]) -> MappedBlock:
+    _, folder, number, rows, size, mtime_ns, at, dim = row
+    return MappedBlock(
+        folder=folder, number=number, at=at, rows=rows, dim=dim, size=size, mtime_ns=mtime_ns
+    )
 
 
 def _changed(folder: str, message: str) -> CacheError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import struct
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,7 +14,14 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlite_utils import Database
 
-from cache.connection import BUSY_SECONDS, open_database, open_reader, translated, unwritable
+from cache.connection import (
+    BUSY_SECONDS,
+    damaged,
+    open_database,
+    open_reader,
+    translated,
+    unwritable,
+)
 from cache.errors import CacheError, CacheFullError, CacheReadOnlyError
 from cache.home_files import FILE_NAME, check_file, unreadable
 
@@ -20,6 +29,12 @@ __all__ = ["Cache", "open_database"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+logger = logging.getLogger(__name__)
+
+_NO_SUCH_VALUE = (ValueError, TypeError, KeyError, AttributeError, struct.error)
+"""What Python raises over a value of another kind than was written there."""
 
 
 class _Connection:
@@ -108,7 +123,15 @@ class Cache:
         self, fn: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `fn(db, ...)` on the reader's thread, in one snapshot of the data."""
-        return await self._reader.run("begin", lambda db: fn(db, *args, **kwargs))
+
+        def reading(db: Database) -> T:
+            try:
+                return fn(db, *args, **kwargs)
+            except _NO_SUCH_VALUE as error:
+                logger.exception("a value of the cache cannot be read")
+                raise damaged(self.path, error) from error
+
+        return await self._reader.run("begin", reading)
 
     async def write(
         self, fn: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs

@@ -6,8 +6,10 @@ import os
 import shutil
 import sqlite3
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING
 
+from cache.attached import attached_folders
 from cache.connection import quick_check
 from cache.damage import damaged_spaces
 from cache.library import counts
@@ -20,6 +22,9 @@ from engine.models.generators import Generators
 from engine.results import Check
 from engine.settings import EngineSettings
 from engine.states import CheckState
+
+if TYPE_CHECKING:
+    from engine.cluster.probe import NodeReport
 
 _ELSEWHERE = "Make the folder writable, or choose another with --home or T2ITUI_HOME."
 LOW_DISK_BYTES = 1_000_000_000
@@ -37,6 +42,49 @@ async def examine(
         await _guarded("models", _models(cache, encoders, generators)),
         await _guarded("device", _device(encoders)),
     ]
+
+
+async def examine_cluster(settings: EngineSettings, cache: Cache, address: str) -> list[Check]:
+    """Check a cluster: that it is there, that its machines are alike, and that they see shards."""
+    from engine.cluster.host import ClusterHost
+
+    folders = [record.folder for record in await cache.read(attached_folders)]
+    try:
+        host = ClusterHost(address, settings)
+        try:
+            reports = await host.probe(folders)
+        finally:
+            await host.aclose()
+    except T2IError as error:
+        return [_failed("cluster", error)]
+    return [_cluster(address, reports), *(_node(each, reports) for each in reports)]
+
+
+def _cluster(address: str, reports: Sequence[NodeReport]) -> Check:
+    cores, gpus = (sum(getattr(each.node, name) for each in reports) for name in ("cpus", "gpus"))
+    message = f"{len(reports)} machines at {address} with {cores:g} cores and {gpus:g} GPUs"
+    return Check(name="cluster", state=CheckState.OK, message=message)
+
+
+def _node(report: NodeReport, reports: Sequence[NodeReport]) -> Check:
+    """One machine beside the others: the first that answered is what they are held against."""
+    node, name = report.node, f"node {report.node.id[:6]}"
+    what = f"{node.address}, {node.cpus:g} cores, {node.gpus:g} GPUs, {node.memory / 1e9:.0f} GB"
+    if not report.answered:
+        hint = "Its raylet runs and starts no worker: see its log, or stop it with ray stop."
+        message = f"{what}: it does not answer"
+        return Check(name=name, state=CheckState.ERROR, message=message, hint=hint)
+    if report.unseen:
+        message = f"{what}: it does not see {', '.join(report.unseen)}"
+        hint = "Mount the storage under the same path on every machine."
+        return Check(name=name, state=CheckState.ERROR, message=message, hint=hint)
+    usual = next(each.versions for each in reports if each.answered)
+    others = sorted(set(report.versions) - set(usual))
+    if others:
+        message = f"{what}: it has {', '.join(others)} where others have other versions"
+        hint = "Install the same versions everywhere: other ones may make other bytes."
+        return Check(name=name, state=CheckState.WARNING, message=message, hint=hint)
+    return Check(name=name, state=CheckState.OK, message=f"{what}, {', '.join(report.versions)}")
 
 
 def examine_unopened(settings: EngineSettings, error: T2IError) -> list[Check]:

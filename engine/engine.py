@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         WhereRequest,
     )
     from engine.results import Check, ModelStatus, Receipt, SearchResult, WhereResult
+    from engine.search.parts import PictureParts
     from engine.search.receipts import History
     from engine.search.searcher import Searcher
     from engine.sheets.sheets import Sheets
@@ -94,7 +95,15 @@ class Engine:
             self.collection,
             start,
             states=lambda: self.local_states,
+            parts=(lambda: self.parts) if self.settings.cluster else None,
         )
+
+    @cached_property
+    def parts(self) -> PictureParts:
+        """The library as a cluster holds it."""
+        from engine.cluster.library_parts import ClusterParts
+
+        return ClusterParts(self.cache, self.settings.cluster, self.settings)
 
     @cached_property
     def history(self) -> History:
@@ -173,6 +182,7 @@ class Engine:
             scorer=self.searcher.prompt_scorer,
             collection=self.collection,
             settings=self.settings,
+            finder=lambda: self.words,
         )
 
     @cached_property
@@ -242,7 +252,7 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
         await self.jobs.aclose()
-        for name in ("searcher", "indexer", "local_states", "generators", "encoders"):
+        for name in ("searcher", "parts", "indexer", "local_states", "generators", "encoders"):
             if (opened := vars(self).get(name)) is not None:
                 await opened.aclose()
         await self.cache.aclose()
@@ -359,7 +369,13 @@ class Engine:
         return await set_embeddings_aside(self.cache, self.settings.home, self.collection)
 
     async def doctor(self) -> Sequence[Check]:
-        """Check device, models, cache and disk."""
-        from engine.doctor import examine
+        """Check device, models, cache and disk, and the cluster of the settings."""
+        from engine.doctor import examine, examine_cluster
 
-        return await examine(self.settings, self.cache, self.encoders, self.generators)
+        found = await examine(self.settings, self.cache, self.encoders, self.generators)
+        address = self.settings.cluster
+        return (
+            [*found, *(await examine_cluster(self.settings, self.cache, address))]
+            if address
+            else found
+        )

@@ -11,6 +11,7 @@ EngineError
 ├── OutOfMemoryError      a model process ran out of memory
 ├── PictureError          a file cannot be read as a picture
 ├── RejectedError         every picture of a job came out black, as no numbers, or blocked
+├── ClusterError          a cluster cannot be reached, is lost, or Ray is not installed
 └── VectorsError          imported vectors are malformed
 """
 
@@ -72,6 +73,10 @@ class PictureError(EngineError):
 
 class RejectedError(EngineError):
     """A generator ran, and nothing that is worth storing came of it."""
+
+
+class ClusterError(EngineError):
+    """A Ray cluster cannot be reached or is lost, or Ray is not installed."""
 
 
 class VectorsError(EngineError):

@@ -93,6 +93,8 @@ class IndexRequest:
     """Write shards into this folder in place of the library (engine/library/shards.py)."""
     shard_size: int = 10_000
     """Files that make up a shard: some minutes of work, which is what a lost machine costs."""
+    cluster: str = ""
+    """The address of a Ray cluster that makes the shards; empty makes them here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,3 +43,5 @@ class EngineSettings:
     """Pixels of a thumbnail's longer edge."""
     states_gib: float = DEFAULT_STATES_GIB
     """What the states of patches may take in the cache; those used longest ago go first."""
+    cluster: str = ""
+    """The address of the Ray cluster that searches attached shards; empty searches them here."""

@@ -42,6 +42,12 @@ HIDDEN = False
 """Not in the footer."""
 
 # fmt: off
+_WORD_MAPS = (
+    Key("where", "w", "where", "Where", "Where in the picture: lay the map of the next word of the description over it"),
+    Key("numbers", "number_sign", "numbers", "Numbers", "Show the maps of words as numbers, or over the picture", HIDDEN, display="#"),
+)
+"""Words in a picture."""
+_BOX = Key("box", "B", "box", "Box", "Draw a box on the picture, and paint what is in it anew")
 _MOVES = (
     Key("up", "up", "move(-1, 0)", "Up", is_shown=HIDDEN),
     Key("down", "down", "move(1, 0)", "Down", is_shown=HIDDEN),
@@ -59,7 +65,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("cancel_job", "x", "cancel_job", "Cancel job", "Cancel the running job, or take its outcome out of sight", HIDDEN),
         Key("jobs", "j", "jobs", "Jobs", "Show the jobs of this and earlier sessions", HIDDEN),
         Key("paint_form", "G", "edit_prompt", "Paint…", "Paint a picture: prompt, seed, steps, size and the rest", HIDDEN),
-        Key("watch", "w", "watch", "Watch painting", "Show the picture that is being painted, or was painted last", HIDDEN),
+        Key("watch", "W", "watch", "Watch painting", "Show the picture that is being painted, or was painted last", HIDDEN),
         Key("another_seed", "N", "another_seed", "Another seed", "Paint what was painted last with another seed", HIDDEN),
         Key("unload", "U", "unload", "Unload generator", "Free the memory of the model that paints", HIDDEN),
         Key("search", "1,f2", "go('search')", "Search", "Search: ask, rank, decide", HIDDEN),
@@ -100,6 +106,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("down", "down", "walk(1, 0)", "Below", "The prompt below"),
         Key("left", "left", "walk(0, -1)", "Left", "The column before"),
         Key("right", "right", "walk(0, 1)", "Right", "The next column"),
+        *_WORD_MAPS,
         Key("path", "p,y", "copy_path", "Path", "Copy the picture's path", display="p"),
         Key("back", "escape,enter,q", "leave", "Back", "Back to the sheet"),
     ),
@@ -128,6 +135,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("delete", "delete,ctrl+d", "delete", "Delete", "Delete this description", HIDDEN),
         Key("up", "K,alt+up", "move(-1)", "Up", "Move this description up, its pair with it", HIDDEN, display="K"),
         Key("down", "J,alt+down", "move(1)", "Down", "Move this description down, its pair with it", HIDDEN, display="J"),
+        *_WORD_MAPS,
         Key("swaps", "v", "swaps", "Swap test", "Exchange one thing in each description: which scorer notices?"),
         Key("add_picture", "p", "add_picture", "Add picture", "Add a picture by path or name", group="Picture"),
         Key("drop_picture", "P", "drop_picture", "Remove picture", "Take this picture out of the comparison", group="Picture"),
@@ -138,7 +146,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("example", "n,ctrl+n", "example", "Example", f'A picture of the {BUILT_IN.name} with five descriptions in two languages', HIDDEN),
         Key("undo", "u", "undo", "Undo", "Take the last change back", HIDDEN),
         Key("again", "r", "again", "Refresh", "Compare again in the library as it is now", HIDDEN),
-        Key("cancel", "escape", "cancel", "Stop", "Stop waiting for the scores", HIDDEN),
+        Key("cancel", "escape", "cancel", "Stop", "Stop waiting for the scores, or for words in a picture", HIDDEN),
         Key("copy", "y", "copy_command", "Copy", "Copy the command that repeats this"),
     ),
     "pair": (
@@ -146,6 +154,7 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("down", "down", "walk(1, 0)", "Next", "The next description"),
         Key("left", "left", "walk(0, -1)", "Left", "The picture before"),
         Key("right", "right", "walk(0, 1)", "Right", "The next picture"),
+        *_WORD_MAPS,
         Key("copy", "y", "copy_command", "Copy", "Copy the shell command"),
         Key("back", "escape,enter,q", "leave", "Back", "Back to the heatmap"),
     ),
@@ -188,6 +197,8 @@ KEYS: dict[str, tuple[Key, ...]] = {
     "painting": (
         Key("leave", "escape", "leave", "Back", "Back to the screen before"),
         Key("cancel", "x", "cancel", "Cancel", "Cancel this job"),
+        *_WORD_MAPS,
+        _BOX,
         Key("another", "n,N", "another", "New seed", "Paint it with another seed", display="n"),
         Key("more_steps", "plus,equals_sign", "more_steps", "More steps", "Paint this picture again with twice the steps", display="+"),
         Key("vary", "v", "vary", "Variation", "Paint a variation of it"),
@@ -256,13 +267,14 @@ KEYS: dict[str, tuple[Key, ...]] = {
         Key("undo_label", "u,backspace", "undo_label", "Undo", "While labelling: take the last y or n back"),
         Key("copy_label", "Y", "copy_label", "Command", "While labelling: copy the command of the last y or n"),
         Key("ask", "slash", "ask", "Query", "Type a query; in the query line it is typed only within a text", display="/"),
-        Key("leave", "escape", "leave", "Leave", "Stop waiting, leave off labelling, or leave the query line", HIDDEN),
+        Key("leave", "escape", "leave", "Leave", "Stop waiting, also for words in a picture; leave off labelling, or leave the query line", HIDDEN),
         Key("lower", "left_square_bracket", "threshold(-1)", "Threshold", "Threshold down by 0.01", display="[", group="Threshold"),
         Key("raise", "right_square_bracket", "threshold(1)", "Raise threshold", "Threshold up by 0.01", display="]", group="Threshold"),
         Key("lower_much", "left_curly_bracket", "threshold(-10)", "Lower threshold much", "Threshold down by 0.10", HIDDEN, display="{"),
         Key("raise_much", "right_curly_bracket", "threshold(10)", "Raise threshold much", "Threshold up by 0.10", HIDDEN, display="}"),
         Key("scorer", "s", "scorer", "Scorer", "Rank by the next scorer: match, cosine, maxsim (words against patches)"),
         Key("hide", "h", "hide", "Hide", "Hide what is below, or only dim it"),
+        *_WORD_MAPS,
         Key("like", "m", "like", "Like", "More like this: rank by likeness to it"),
         Key("compare", "c", "compare", "Compare", "Compare this picture, or the marked ones, with descriptions", HIDDEN),
         Key("paint", "g", "generate", "Paint", "Paint the query, whatever its route"),
@@ -292,7 +304,22 @@ KEYS: dict[str, tuple[Key, ...]] = {
     "viewer": (
         Key("before", "left,up", "move(-1)", "Before", "The picture before"),
         Key("next", "right,down", "move(1)", "Next", "The next picture"),
+        *_WORD_MAPS,
+        _BOX,
+        Key("copy", "y", "copy_command", "Command", "Copy the command that shows where the words of the description are"),
         Key("back", "escape,enter,q", "leave", "Back", "Back to the answer"),
+    ),
+    "part": (
+        Key("left", "left", "move(-1, 0)", "Left", "The box to the left", group="Move"),
+        Key("right", "right", "move(1, 0)", "Right", "The box to the right", group="Move"),
+        Key("up", "up", "move(0, -1)", "Up", "The box up", group="Move"),
+        Key("down", "down", "move(0, 1)", "Down", "The box down", group="Move"),
+        Key("narrower", "shift+left,H", "resize(-1, 0)", "Narrower", "The box narrower", group="Size", display="⇧←"),
+        Key("wider", "shift+right,L", "resize(1, 0)", "Wider", "The box wider", group="Size", display="⇧→"),
+        Key("lower", "shift+up,K", "resize(0, -1)", "Lower", "The box less high", group="Size", display="⇧↑"),
+        Key("higher", "shift+down,J", "resize(0, 1)", "Higher", "The box higher", group="Size", display="⇧↓"),
+        Key("take", "enter", "take", "Take it", "Take the box into the painting form"),
+        Key("back", "escape,q", "leave", "Back", "Back to the picture; nothing is painted"),
     ),
     "marked": (
         Key("copy", "y,enter", "copy", "Copy all", "Copy paths, one a line"),
@@ -360,6 +387,7 @@ TOGETHER: tuple[tuple[str, ...], ...] = (
     ("app", "sheet", "board"),
     ("app", "painting"),
     ("app", "viewer"),
+    ("app", "part"),
     ("marked", "rows"),
     ("sheet_list", "rows"),
     ("path", "dialog"),

@@ -100,6 +100,8 @@ class AppSettings:
     """A model without work for so long gives its memory back; 0 keeps it."""
     states_gib: float = DEFAULT_STATES_GIB
     """What the states of patches, by which words are found in pictures, may take in the cache."""
+    cluster: str = ""
+    """Address of a Ray cluster that searches attached shards; empty searches them here."""
     jobs_go_on: bool = False
     """Where the app's terminal goes, its jobs are seen through without one."""
     keys: dict[str, str] = field(default_factory=dict)
@@ -133,6 +135,7 @@ class AppSettings:
             dtype=self.dtype,
             idle_seconds=self.idle_seconds,
             states_gib=self.states_gib,
+            cluster=self.cluster,
         )
 
 

@@ -58,7 +58,7 @@ async def match_context(
         calibrations=[each for each in calibrations if each.encoder_id == encoder.id],
     )
     if need_background(scorers):
-        backgrounds = await text_backgrounds(embedder, encoder, offline=offline)
+        backgrounds = await text_backgrounds(embedder, encoder, matrix, offline=offline)
         context = replace(context, backgrounds=backgrounds)
     return context, context.shown_name(shipped=None if book is None else book.matcher_id)
 
@@ -72,11 +72,12 @@ def shipped_matcher(encoder_id: str) -> Matcher | None:
 
 
 async def text_backgrounds(
-    embedder: TextEmbedder, encoder: EncoderRecord, *, offline: bool
+    embedder: TextEmbedder, encoder: EncoderRecord, matrix: EmbeddingMatrix, *, offline: bool
 ) -> dict[str, Background]:
-    """What texts are weighed against, by language; those of no known one as the first one's."""
+    """What texts are weighed against among some pictures, by language; those of no known one as
+    the first one's."""
     found = {}
     for language in dict.fromkeys(encoder.languages):
         prompts = await embedder.background_prompts(encoder, language, offline=offline)
-        found[language] = text_background(prompts, language)
+        found[language] = text_background(prompts, language, matrix)
     return {**found, "": found[encoder.languages[0]]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from engine.generation.request import (
     resolve,
 )
 from engine.generation.store import GeneratedStore, ScoresPrompts
+from engine.generation.word_masks import FindsWords, WordMasks
 from engine.jobs.codec import request_from_json
 from engine.jobs.jobs import Job, Jobs
 from engine.library.collections import BuiltInCollection
@@ -87,12 +88,14 @@ class Generation:
         scorer: ScoresPrompts,
         collection: BuiltInCollection,
         settings: EngineSettings,
+        finder: Callable[[], FindsWords],
     ) -> None:
         self._cache = cache
         self._jobs = jobs
         self._generators = generators
         self._collection = collection
         self._home = settings.home
+        self._masks = WordMasks(finder)
         self.store = GeneratedStore(cache, encoders, scorer, settings)
         """Where pictures go, also those of sheets."""
         self._works: dict[int, GenerationJob] = {}
@@ -151,6 +154,7 @@ class Generation:
             home=self._home,
             source=self.source(spec.request, spec.library),
             folders=self.folders_of(spec.library),
+            masks=self._masks,
         )
         job = self._jobs.start(work, priority=priority)
         self._works[job.id] = work
@@ -187,6 +191,7 @@ class Generation:
         spec = request_from_json(GenerationSpec, asked.request)
         source = self.source(spec.request, spec.library)
         stored = await self._cache.read(generated_by, self._home, job_id)
+        start = str(spec.request.start_picture or "")
         return GenerationDetails(
             job_id=job_id,
             title=asked.title,
@@ -195,7 +200,8 @@ class Generation:
             spec=spec,
             source=source,
             parameters=await self._resolved(spec, source),
-            pictures=self.results(job_id) or tuple(picture_of(r, cached=False) for r in stored),
+            pictures=self.results(job_id)
+            or tuple(replace(picture_of(each, cached=False), start_path=start) for each in stored),
         )
 
     def results(self, job_id: int) -> tuple[GeneratedPicture, ...]:

@@ -36,6 +36,7 @@ from engine.events import (
 from engine.generation.recipe import Digests, digest, from_json, recipe_of
 from engine.generation.request import GenerationSpec, resolve
 from engine.generation.store import GeneratedStore
+from engine.generation.word_masks import WordMasks
 from engine.jobs.codec import request_to_json
 from engine.models.generator_messages import EventBridge
 from engine.models.generators import Generators
@@ -93,6 +94,7 @@ class GenerationJob:
         *,
         home: Path,
         source: str,
+        masks: WordMasks,
         folders: tuple[Path, ...] = (),
         threshold: float = DEFAULT_THRESHOLD,
     ) -> None:
@@ -108,6 +110,7 @@ class GenerationJob:
         self._store = store
         self._home = home
         self._source = source
+        self._masks = masks
         self._folders = folders
         self._threshold = threshold
 
@@ -168,6 +171,7 @@ class GenerationJob:
     async def _plan(self) -> _Plan:
         info = await self._generators.describe(self._source)
         parameters = await asyncio.to_thread(resolve, self.spec.request, info)
+        parameters = await self._masks.fill(parameters, grow=self.spec.request.mask_grow)
         digests = await asyncio.to_thread(digest, parameters, self.spec.library)
         vocabulary = info.vocabulary
         notice = "" if vocabulary is None else vocabulary.notice(parameters.prompt, full=True)

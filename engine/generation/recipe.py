@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engine import disk
 from engine.errors import RequestError
-from engine.generation.request import DEFAULT_STRENGTH, MAX_SEED, GenerateRequest
+from engine.generation.request import MAX_SEED, GenerateRequest
 from engine.models.parameters import GenerationParameters, Lora, MaskBox, read_box
 from engine.untrusted.documents import finite_number, parse_object
 
@@ -37,7 +37,11 @@ def digest(parameters: GenerationParameters, library: str) -> Digests:
     weights = [lora.weight for lora in parameters.loras]
     masks = {name: getattr(parameters, name) for name in _MASKS}
     masks |= {"mask": mask_sha256, "mask_box": str(parameters.mask_box or "")}
-    decides = {name: value for name, value in asdict(parameters).items() if name not in _MASKS}
+    if parameters.mask_map is not None:
+        masks["mask_map"] = str(parameters.mask_map)
+    decides = {
+        name: value for name, value in asdict(parameters).items() if name not in _NOT_AS_THEY_ARE
+    }
     whole = {
         **decides,
         # Pictures that were painted before there were masks are found by the same key.
@@ -54,6 +58,7 @@ def digest(parameters: GenerationParameters, library: str) -> Digests:
 
 
 _MASKS = ("mask", "mask_box", "mask_grow", "mask_feather")
+_NOT_AS_THEY_ARE = frozenset({*_MASKS, "mask_map", "mask_word"})
 
 
 def _hash(path: Path, field: str) -> str:
@@ -127,6 +132,8 @@ class Recipe:
     """On the machine that generated it; never in a picture's file."""
     mask_box: str = ""
     """The part of the start picture that was painted anew, `x,y,width,height`."""
+    mask_word: str = ""
+    """What was painted anew: where this is in the start picture."""
     mask_grow: int | None = None
     mask_feather: int | None = None
     tries: int | None = None
@@ -170,6 +177,7 @@ def recipe_of(image: GeneratedImage, digests: Digests, *, source: str, library: 
         mask_sha256=digests.mask,
         mask_path="" if parameters.mask is None else str(parameters.mask),
         mask_box=str(parameters.mask_box or ""),
+        mask_word=parameters.mask_word,
         mask_grow=parameters.mask_grow if parameters.is_inpainting else None,
         mask_feather=parameters.mask_feather if parameters.is_inpainting else None,
         device=image.device,
@@ -250,6 +258,7 @@ def request_from(
         start = None
         warnings.append("it is a variation of a picture that is not at hand")
     mask, box = _mask_of(recipe, warnings) if start is not None else (None, None)
+    word = recipe.mask_word if start is not None else ""
     request = GenerateRequest(
         prompt=recipe.prompt,
         negative=recipe.negative,
@@ -262,10 +271,11 @@ def request_from(
         model=recipe.source or model,
         loras=tuple(loras),
         start_picture=start,
-        strength=DEFAULT_STRENGTH if recipe.strength is None else recipe.strength,
+        strength=recipe.strength,
         mask=mask,
         mask_box=box,
-        mask_grow=recipe.mask_grow or 0,
+        mask_word=word,
+        mask_grow=recipe.mask_grow if word else recipe.mask_grow or None,
         mask_feather=recipe.mask_feather,
     )
     return request, warnings

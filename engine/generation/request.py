@@ -68,20 +68,33 @@ class GenerateRequest:
     loras: tuple[Lora, ...] = ()
     start_picture: Path | None = None
     """Generate a variation of this picture, image to image."""
-    strength: float = DEFAULT_STRENGTH
-    """How far a variation may go from its start picture: above 0, 1 forgets it."""
+    strength: float | None = None
+    """How far a variation may go from its start picture: above 0, 1 forgets it. None is
+    DEFAULT_STRENGTH, and MASKED_STRENGTH for a part."""
     mask: Path | None = None
     """A picture, white where the start picture is painted anew; the rest stays as it is."""
     mask_box: MaskBox | None = None
     """The part of the start picture that is painted anew, in place of `mask`."""
-    mask_grow: int = 0
-    """Pixels by which the part is widened."""
+    mask_word: str = ""
+    """What is painted anew, in place of `mask`: where this is in the start picture."""
+    mask_grow: int | None = None
+    """Pixels by which the part is widened; None is half a patch where a word was looked for."""
     mask_feather: int | None = None
     """Pixels inside the part's edge over which the new goes into the old; None finds a number."""
     until_pass: int | None = None
     """Try so many seeds at most until a picture passes, and keep the best; None keeps all."""
     preview: bool = True
     """Report small pictures of how far it is."""
+
+    @property
+    def is_masked(self) -> bool:
+        """A part of the start picture is painted anew, and the rest stays."""
+        return bool(self.mask is not None or self.mask_box is not None or self.mask_word)
+
+    @property
+    def usual_strength(self) -> float:
+        """Where no strength is named."""
+        return MASKED_STRENGTH if self.is_masked else DEFAULT_STRENGTH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +196,10 @@ def _check_lora(lora: Lora) -> None:
 def _check_start(request: GenerateRequest) -> None:
     if request.start_picture is None:
         return
-    if not 0 < request.strength <= 1:
+    strength = request.usual_strength if request.strength is None else request.strength
+    if not 0 < strength <= 1:
         raise RequestError(
-            f"the strength must be above 0 and at most 1, and is {request.strength:g}",
+            f"the strength must be above 0 and at most 1, and is {strength:g}",
             hint="0.3 stays close to the start picture, 0.8 keeps little of it.",
             field="strength",
         )
@@ -196,7 +210,7 @@ def _check_start(request: GenerateRequest) -> None:
 
 
 def _check_mask(request: GenerateRequest) -> None:
-    if request.mask is None and request.mask_box is None:
+    if not request.is_masked:
         return
     if request.start_picture is None:
         raise RequestError(
@@ -204,8 +218,17 @@ def _check_mask(request: GenerateRequest) -> None:
             hint="Name the picture to start from.",
             field="start_picture",
         )
-    if request.mask is not None and request.mask_box is not None:
-        raise RequestError("the part is named twice, by a mask and by a box", field="mask")
+    named = [
+        *(["a mask"] if request.mask is not None else []),
+        *(["a box"] if request.mask_box is not None else []),
+        *(["a word"] if request.mask_word else []),
+    ]
+    if len(named) > 1:
+        raise RequestError(f"the part is named twice, by {' and by '.join(named)}", field="mask")
+    if request.mask_word and not any(c.isalnum() for c in request.mask_word):
+        raise RequestError(
+            f"there is no word to look for in {request.mask_word!r}", field="mask_word"
+        )
     if request.mask is not None and not disk.is_file(request.mask):
         reason = disk.absence(request.mask, f"there is no mask {request.mask}")
         raise RequestError(reason, field="mask")
@@ -217,6 +240,7 @@ def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParamete
     """Fill in what `request` leaves open; raise RequestError for what the model cannot do.
 
     A variation without a size keeps the shape of its start picture, in about the model's area.
+    Where a word is in that picture is left to engine/generation/word_masks.py.
     """
     checked(request)
     defaults = info.defaults
@@ -243,10 +267,11 @@ def resolve(request: GenerateRequest, info: GeneratorInfo) -> GenerationParamete
         scheduler=scheduler.name,
         loras=request.loras,
         start_picture=request.start_picture,
-        strength=request.strength,
+        strength=request.usual_strength if request.strength is None else request.strength,
         mask=request.mask,
         mask_box=request.mask_box,
-        mask_grow=request.mask_grow,
+        mask_word=request.mask_word,
+        mask_grow=request.mask_grow or 0,
         mask_feather=request.mask_feather,
     )
     _check_size(parameters, info)
@@ -262,15 +287,14 @@ def _check_abilities(request: GenerateRequest, info: GeneratorInfo) -> None:
             hint="Leave the LoRA out, or take another model.",
             field="loras",
         )
-    is_masked = request.mask is not None or request.mask_box is not None
-    if is_masked and not info.inpaints:
+    if request.is_masked and not info.inpaints:
         raise RequestError(
             f"{info.id} cannot paint a part of a picture anew: diffusers has no inpainting "
             f"pipeline for a {info.pipeline}",
             hint="Leave the mask out, or take another model.",
             field="mask",
         )
-    if request.start_picture is not None and not (is_masked or info.starts_from_pictures):
+    if request.start_picture is not None and not (request.is_masked or info.starts_from_pictures):
         raise RequestError(
             f"{info.id} cannot go on from a picture: diffusers has no image-to-image pipeline for "
             f"a {info.pipeline}",
@@ -279,8 +303,8 @@ def _check_abilities(request: GenerateRequest, info: GeneratorInfo) -> None:
         )
 
 
-def _shape_of(picture: Path, info: GeneratorInfo) -> tuple[int, int]:
-    """Return the picture's shape in the model's usual area, in its multiples of pixels."""
+def upright_size(picture: Path) -> tuple[int, int]:
+    """Width and height of a picture as it is shown. Raises RequestError where it is none."""
     from PIL import Image
 
     register_openers()
@@ -294,6 +318,12 @@ def _shape_of(picture: Path, info: GeneratorInfo) -> tuple[int, int]:
         raise RequestError(
             f"{picture} cannot be read as a picture: {error}", field="start_picture"
         ) from error
+    return width, height
+
+
+def _shape_of(picture: Path, info: GeneratorInfo) -> tuple[int, int]:
+    """Return the picture's shape in the model's usual area, in its multiples of pixels."""
+    width, height = upright_size(picture)
     scale = math.sqrt(info.defaults.width * info.defaults.height / (width * height))
     sides = (round(side * scale / info.multiple) * info.multiple for side in (width, height))
     across, down = (min(max(side, info.smallest), _MAX_SHAPE) for side in sides)

@@ -217,11 +217,13 @@ def _values(request: JobRequest) -> dict[str, object]:
 
 def _settings(asked: GenerateRequest) -> dict[str, object]:
     """The fields of a generation as its options have them."""
+    strength = asked.usual_strength if asked.strength is None else asked.strength
     has_size = asked.width is not None and asked.height is not None
     return {
         **{each.name: getattr(asked, each.name) for each in fields(asked)},
         "size": f"{asked.width}x{asked.height}" if has_size else None,
-        "strength": None if asked.start_picture is None else asked.strength,
+        "strength": None if asked.start_picture is None else strength,
+        "mask_word": asked.mask_word or None,
     }
 
 

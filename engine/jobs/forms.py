@@ -125,7 +125,10 @@ def _queries(help_: str) -> Option:
     )
 
 
-_OF_ONE_PROMPT = ("count", "until_pass", "mask", "mask_box", "mask_grow", "mask_feather")
+_OF_ONE_PROMPT = (
+    *("count", "until_pass"),
+    *("mask", "mask_box", "mask_word", "mask_grow", "mask_feather"),
+)
 """Fields of a generation that a sheet is not asked for: its cells are the pictures, and whole."""
 _GENERATION = (
     Option(
@@ -187,7 +190,7 @@ _GENERATION = (
         flag="--strength",
         field="strength",
         metavar="S",
-        help="How far from --start: above 0, 1 forgets it.",
+        help="How far from --start: above 0, 1 forgets it; default .6, with a mask 1.",
         is_always_written=True,
     ),
     Option(
@@ -203,11 +206,17 @@ _GENERATION = (
         help="The same for a box, in fractions of the sides or in pixels.",
     ),
     Option(
+        flag="--mask-word",
+        field="mask_word",
+        metavar="WORD",
+        help="The same for what this is in the picture: a word, or a few.",
+    ),
+    Option(
         flag="--mask-grow",
         field="mask_grow",
         metavar="PX",
         at_least=0,
-        help="Widen the mask by so many pixels.",
+        help="Widen the mask by so many pixels; default with --mask-word: half a patch.",
     ),
     Option(
         flag="--mask-feather",
@@ -270,6 +279,13 @@ FORMS: Mapping[JobKind, RequestForm] = {
                 metavar="N",
                 shows_default=True,
                 help="Files that make up a shard of --shards.",
+            ),
+            Option(
+                flag="--cluster",
+                field="cluster",
+                metavar="ADDRESS",
+                help="Have the shards made by a Ray cluster whose machines all see DIR and OUT:"
+                " HOST:6379 from one of them, ray://HOST:10001 from elsewhere.",
             ),
         ),
     ),

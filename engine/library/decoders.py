@@ -27,6 +27,8 @@ TIMEOUT_S = 60.0
 """For a small file; a large one gets a second more for every SLOWEST bytes."""
 SLOWEST = 10_000_000
 _GRACE_S = 1.0
+READER = 2
+"""One more whenever a kind of file is read that was refused before: those are tried again."""
 _SILENCE_S = 86_400.0
 _MOST = 8
 
@@ -179,9 +181,9 @@ async def read_picture(decoder: DecoderProcess, path: str) -> FileContent:
 
 
 def decoder_version(max_pixels: int) -> str:
-    """What decides which files can be read: the libraries and the limit."""
+    """What decides which files can be read: the libraries, our own ways around them, the limit."""
     versions = [f"{name} {_version(name)}" for name in ("pillow", "pillow-heif")]
-    return ", ".join([*versions, f"{max_pixels} pixels"])
+    return ", ".join([*versions, f"reader {READER}", f"{max_pixels} pixels"])
 
 
 def _version(package: str) -> str:

@@ -18,7 +18,7 @@ from cache.embeddings import EncoderRecord, Vectors, compact, embedded_hashes, e
 from cache.files import FailureRecord, failures, finish_scan, known_files, put_folder
 from cache.store import Cache
 from engine.collections import BUILT_IN
-from engine.errors import ModelMissingError
+from engine.errors import ModelMissingError, RequestError
 from engine.events import JobNote, LibraryChanged, Report
 from engine.jobs.codec import RequestWork
 from engine.jobs.jobs import JobWork
@@ -322,6 +322,12 @@ class Indexer:
 
             shards = ShardRun(self._cache, self._encoders, self._settings, request)
             return await shards.carry_out(job_id, report)
+        if request.cluster:
+            raise RequestError(
+                "a cluster writes shards, and no folder is named for them",
+                hint="Name one that all machines see: --shards OUT.",
+                field="shards",
+            )
         run = IndexRun(self._cache, self._encoders, self._settings, self._thread, request)
         summary = await run.carry_out(job_id, report)
         if self._measure is not None:

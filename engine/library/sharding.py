@@ -239,7 +239,8 @@ class ShardRun:
         self._settings = settings
         self._request = request
         self._folder = request.shards
-        self._total = self._done = self._failed = 0
+        self._total = self._done = self._before = self._failed = 0
+        self._from_cluster: list[FailureRecord] = []
         self._source = request.encoder or settings.encoder
 
     async def carry_out(self, job_id: int, report: Report) -> str:
@@ -256,7 +257,7 @@ class ShardRun:
         done = await asyncio.to_thread(done_shards, self._folder, manifest)
         left = [n for n in range(manifest.planned) if n not in set(done)]
         self._total = manifest.files
-        self._done = await asyncio.to_thread(_planned_files, self._folder, done)
+        self._done = self._before = await asyncio.to_thread(_planned_files, self._folder, done)
         if done and left:
             note = f"{len(done)} of {manifest.planned} shards are there already"
             self._report(JobNote(job_id=job_id, message=note))
@@ -268,8 +269,11 @@ class ShardRun:
         return self._sentence(manifest, len(left), time.monotonic() - began)
 
     async def _make(self, numbers: Sequence[int]) -> None:
-        """Make shards one after the other on this machine."""
+        """Make shards one after the other on this machine, or where the request says."""
         self._progress.report("indexing", self._done, self._total, unit=Unit.FILES)
+        if self._request.cluster:
+            await self._make_on_cluster(numbers)
+            return
         async with open_maker(self._folder, self._source, self._encoders, self._settings) as (
             maker,
             blame,
@@ -277,6 +281,38 @@ class ShardRun:
             for number in numbers:
                 made = await maker.make(number, blame, self.file_done)
                 await self._keep_failures(made.failures)
+
+    async def _make_on_cluster(self, numbers: Sequence[int]) -> None:
+        from engine.cluster.host import ClusterHost
+        from engine.cluster.shard_making import ShardOrder
+
+        host = ClusterHost(self._request.cluster, self._settings)
+        order = ShardOrder(
+            folder=str(self._folder),
+            source=self._source,
+            numbers=tuple(numbers),
+            device=self._settings.device,
+            dtype=self._settings.dtype,
+        )
+        self._progress.report("joining the cluster", self._done, self._total, unit=Unit.FILES)
+        try:
+            await host.make_shards(order, self)
+        finally:
+            await host.aclose()
+            await self._keep_failures(self._from_cluster)
+
+    def files_done(self, files: int) -> None:
+        """Count the files that a cluster has done."""
+        self._done = self._before + files
+        self._progress.report("indexing", self._done, self._total, unit=Unit.FILES)
+
+    def shard_made(self, number: int, failures: Sequence[FailureRecord]) -> None:
+        """Take what a cluster says of a shard."""
+        self._from_cluster += failures
+
+    def noted(self, message: str) -> None:
+        """Tell a person what came up."""
+        self._report(JobNote(job_id=self._job_id, message=message))
 
     def file_done(self, path: str) -> None:
         """Count a file that was read and embedded."""

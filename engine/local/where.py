@@ -98,7 +98,8 @@ class WordFinder:
         picture = await self._picture(encoder, reference, offline=request.offline)
         states = picture.states
         info = await self._info(encoder)
-        found = word_evidence(
+        found = await asyncio.to_thread(
+            word_evidence,
             states.vectors.astype(np.float32),
             texts.words,
             texts.background,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.events import GenerationProgress, JobEvent, JobPreview, MemoryFallback, Report
 from engine.models.messages import Json, Reply, WireError
-from engine.models.parameters import GenerationParameters, Lora, read_box
+from engine.models.parameters import GenerationParameters, Lora, read_box, read_map
 from engine.states import GenerationPhase, OutputCheck, Unit
 
 WAITS = "waiting for another t2itui that paints"
@@ -57,6 +57,8 @@ def parameters_to_fields(parameters: GenerationParameters) -> dict[str, Json]:
         "strength": parameters.strength,
         "mask": "" if parameters.mask is None else str(parameters.mask),
         "mask_box": "" if parameters.mask_box is None else str(parameters.mask_box),
+        "mask_map": "" if parameters.mask_map is None else str(parameters.mask_map),
+        "mask_word": parameters.mask_word,
         "mask_grow": parameters.mask_grow,
         "mask_feather": parameters.mask_feather,
     }
@@ -66,7 +68,7 @@ def parameters_from_fields(fields: Mapping[str, Json]) -> GenerationParameters:
     """Return what `parameters_to_fields` sent."""
     found = Reply(fields=fields)
     loras = [Reply(fields=lora) for lora in found.items("loras") if isinstance(lora, Mapping)]
-    start, mask, box = (found.text(name) for name in ("start_picture", "mask", "mask_box"))
+    start, mask, box, parts = map(found.text, ("start_picture", "mask", "mask_box", "mask_map"))
     return GenerationParameters(
         model_id=found.text("model_id"),
         prompt=found.text("prompt"),
@@ -83,6 +85,8 @@ def parameters_from_fields(fields: Mapping[str, Json]) -> GenerationParameters:
         strength=found.number("strength"),
         mask=Path(mask) if mask else None,
         mask_box=read_box(box) if box else None,
+        mask_map=read_map(parts) if parts else None,
+        mask_word=found.text("mask_word"),
         mask_grow=found.whole("mask_grow"),
         mask_feather=None if fields["mask_feather"] is None else found.whole("mask_feather"),
     )

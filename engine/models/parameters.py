@@ -52,6 +52,22 @@ class MaskBox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaskMap:
+    """A part of a picture by the patches that an encoder sees of it."""
+
+    rows: int
+    columns: int
+    levels: str
+    """Of each patch, row by row, two hex digits: 80 and above is painted anew."""
+    seen: tuple[float, float, float, float]
+    """What the patches cover, as shares of its sides: left, top, right and bottom."""
+
+    def __str__(self) -> str:
+        seen = ",".join(f"{side:.4f}" for side in self.seen)
+        return f"{self.rows}x{self.columns} {seen} {self.levels}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationParameters:
     """All that decides a picture but its seed, with nothing left open."""
 
@@ -72,6 +88,10 @@ class GenerationParameters:
     """A picture that is white where the start picture may change; None for all of it, or a box."""
     mask_box: MaskBox | None = None
     """Where the start picture may change, in place of a mask."""
+    mask_map: MaskMap | None = None
+    """The same, where a word was looked for."""
+    mask_word: str = ""
+    """That word; for people and for recipes, the map decides."""
     mask_grow: int = 0
     """Pixels of the start picture by which that is widened."""
     mask_feather: int | None = None
@@ -80,7 +100,7 @@ class GenerationParameters:
     @property
     def is_inpainting(self) -> bool:
         """A part of the start picture is painted anew, and the rest stays."""
-        return self.mask is not None or self.mask_box is not None
+        return any(each is not None for each in (self.mask, self.mask_box, self.mask_map))
 
     def sized(self, width: int, height: int) -> GenerationParameters:
         """The same at another size."""
@@ -97,6 +117,16 @@ def read_box(text: str) -> MaskBox:
     if not all(0 <= side <= MAX_BOX for side in sides) or width == 0 or height == 0:
         raise ValueError(f"{text!r} is no part of a picture: it has nothing in it")
     return MaskBox(x=x, y=y, width=width, height=height)
+
+
+def read_map(text: str) -> MaskMap:
+    """A map as it is written. Raises ValueError where it is none."""
+    shape, sides, levels = text.split(" ")
+    rows, columns = (int(number) for number in shape.split("x"))
+    left, top, right, bottom = (float(side) for side in sides.split(","))
+    if len(bytes.fromhex(levels)) != rows * columns:
+        raise ValueError(f"{text!r} is no map of {rows} x {columns} patches")
+    return MaskMap(rows=rows, columns=columns, levels=levels, seen=(left, top, right, bottom))
 
 
 def read_lora(text: str) -> Lora:

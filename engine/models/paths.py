@@ -11,7 +11,8 @@ from engine.errors import ModelMissingError, ModelUnusableError
 from engine.models.messages import Json
 from engine.untrusted.documents import read_object
 
-_HUB_ID = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*(?:@[\w-][\w./-]*)?")
+_NAME = r"\w([\w.-]{0,94}\w)?"
+_HUB_ID = re.compile(rf"({_NAME}/)?{_NAME}(@[\w-][\w./-]*)?", re.ASCII)
 _INDEX = "model.safetensors.index.json"
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
@@ -31,8 +32,10 @@ def split_revision(source: str) -> tuple[str, str]:
 
 
 def is_hub_id(source: str) -> bool:
-    """Tell whether `source` could name a model on the hub."""
-    return _HUB_ID.fullmatch(source) is not None and ".." not in source and "--" not in source
+    """Tell whether `source` could name a model on the hub, by the hub's own rules."""
+    name, _ = split_revision(source)
+    is_odd = ".." in source or "--" in source or name.endswith(".git")
+    return _HUB_ID.fullmatch(source) is not None and not is_odd
 
 
 def as_folder(source: str) -> Path | None:

@@ -396,13 +396,14 @@ def background_logits(
 ) -> FloatArray:
     """The logits of the random background texts for some pictures, [B, n].
 
-    They are -inf where a text's place is taken by what that picture is part of.
+    They are -inf where a text's place is taken by what that picture is part of, or is its own.
     """
     background = context.background(language)
     logits = text_logits(context, scorer, language, background.random, rows)
     columns = context.matrix.columns.take(rows)
+    beyond = SAME if background.beyond is None else background.beyond[:, None]
     for made_of in background.pictures:
-        logits[made_of @ columns >= SAME] = -np.inf
+        logits[made_of @ columns >= beyond] = -np.inf
     return logits
 
 

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cache.errors import CacheError
 from cache.matchers import newest_matcher
 from cache.store import Cache
-from engine.errors import EngineError, ModelMissingError, ModelUnusableError, OfflineError
+from cache.zeros import get_zero, put_zero
+from engine.errors import (
+    EngineError,
+    ModelMissingError,
+    ModelUnusableError,
+    OfflineError,
+    RequestError,
+)
 from engine.local.matcher_pictures import own_pictures
 from engine.results import FloatArray, IdArray, Scores, SearchWarning
 from engine.scoring import label_free
 from engine.scoring.columns import Columns
-from engine.scoring.decision import SAME
+from engine.scoring.decision import SAME, Zero
 from engine.scoring.embedding_matrix import (
     EmbeddingMatrices,
     EmbeddingMatrix,
@@ -29,19 +38,32 @@ from engine.scoring.match import (
     MatchContext,
     QueryLogits,
     chance,
+    has_level,
     label_free_logits,
     placed_query,
+    sampled,
+    zero_of,
 )
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.scoring.ranking import make_scores
 from engine.scoring.registry import find_scorer, scored_at_once
 from engine.search import warnings
+from engine.search.parts import (
+    PartedLibrary,
+    PictureParts,
+    found_of_kind,
+    in_scope,
+    part_query,
+    part_zero_name,
+    zero_most,
+)
 from engine.search.pictures import QueryPictures
 from engine.search.receipts import PARTIAL, ROUGH, ReceiptKey, canonical, filters_as_json
 from engine.search.resolve import QueryResolver, ResolvedQuery
+from engine.search.stored_zeros import StoredZero
 from engine.search.text_embedder import TextEmbedder
 from engine.search.zeros import FoundZero, OnProgress, StartJob, Zeros
-from engine.states import ScorerKind
+from engine.states import ScorerKind, ZeroState
 
 if TYPE_CHECKING:
     from engine.search.late_scoring import LateScores, LateScoring
@@ -107,10 +129,13 @@ class QueryScoring:
         resolver: QueryResolver,
         start: StartJob | None = None,
         late: Callable[[], LateScoring] | None = None,
+        parts: Callable[[], PictureParts] | None = None,
     ) -> None:
         """With `start` what is not known of the library is measured beside the queries; without
-        `late` nothing is scored by local states."""
+        `late` nothing is scored by local states. With `parts` searches are answered by them."""
         self._cache = cache
+        self._parts = parts
+        self._part_zeros: dict[str, FoundZero] = {}
         self._late = late
         self._embedder = embedder
         self._pictures = pictures
@@ -130,6 +155,10 @@ class QueryScoring:
 
     async def _score(self, query: ResolvedQuery, *, as_pairs: bool) -> ScoredQuery:
         terms, used_model, cut = await self._terms(query)
+        if self._parts is not None:
+            return await self._score_parts(
+                self._parts(), query, (terms, used_model, cut), as_pairs=as_pairs
+            )
         self.zeros.stop_before(query.key.revision)
         matrix = await self._matrices.get(query.encoder.id, query.key.revision)
         embedded = await self._embedded(query, terms, matrix)
@@ -144,6 +173,28 @@ class QueryScoring:
             scores = await asyncio.to_thread(_scores, embedded, rows)
         else:
             scores = _scores(embedded, rows)
+        return await self._finished(
+            query,
+            embedded,
+            scores,
+            at_revision=matrix.revision,
+            used_model=used_model,
+            absent=tuple(each.folder for each in matrix.absent),
+            found_warnings=(*cut, *warnings.of_absent(matrix.absent)),
+        )
+
+    async def _finished(
+        self,
+        query: ResolvedQuery,
+        embedded: _Embedded,
+        scores: Scores,
+        *,
+        at_revision: int,
+        used_model: bool,
+        absent: tuple[str, ...],
+        found_warnings: tuple[SearchWarning, ...],
+    ) -> ScoredQuery:
+        """The scores with what ranks by looking closer, and all that is to be said of them."""
         context, snapshot = embedded.context, query.snapshot
         scores, late = await self._with_late(query, embedded, scores)
         return ScoredQuery(
@@ -151,20 +202,19 @@ class QueryScoring:
             key=replace(
                 query.key,
                 match=_match_of_key(query, embedded),
-                revision=matrix.revision,
-                absent=tuple(each.folder for each in matrix.absent),
+                revision=at_revision,
+                absent=absent,
             ),
             matcher=context.shown_name(shipped=snapshot.shipped_matcher, kind=_kind(query)),
             zero=embedded.zero,
             used_model=used_model or embedded.used_model or (late is not None and late.used_model),
             warnings=(
                 *warnings.of_languages(query.texts, query.encoder),
-                *cut,
+                *found_warnings,
                 *(late.warnings if late is not None else ()),
                 *warnings.of_coverage(
                     query.encoder, snapshot.embedded[query.encoder.id], snapshot.pictures
                 ),
-                *warnings.of_absent(matrix.absent),
                 *(warnings.of_rough_match(context) if context.is_rough() else ()),
                 *warnings.of_patches(context),
                 *warnings.of_zero(
@@ -172,6 +222,113 @@ class QueryScoring:
                 ),
             ),
         )
+
+    async def _score_parts(
+        self,
+        parts: PictureParts,
+        query: ResolvedQuery,
+        found: tuple[list[WeightedTerm], bool, tuple[SearchWarning, ...]],
+        *,
+        as_pairs: bool,
+    ) -> ScoredQuery:
+        """Score a library whose embeddings are elsewhere: scores come here, and nothing else."""
+        terms, used_model, cut = found
+        library = await parts.library(query.encoder.id, query.key.revision)
+        beside = np.zeros((0, query.encoder.dim), np.float32)
+        if any(term.is_picture for term in terms):
+            beside = await parts.vectors(
+                library, label_free.spread_positions(len(library.picture_ids))
+            )
+        embedded = await self._embedded(query, terms, EmbeddingMatrix.of(beside))
+        background = embedded.context.background()
+        if background.middle is not None:
+            background = replace(background, middle=await parts.middle(library))
+            context = replace(embedded.context, backgrounds={"": background})
+            embedded = replace(embedded, context=context)
+        context, weights = embedded.context, b""
+        if context.matcher is not None:
+            if context.matcher.reads_patches:
+                raise RequestError("a matcher that reads patches cannot score on a cluster")
+            record = await self._cache.read(newest_matcher, query.encoder.id)
+            weights = b"" if record is None else record.weights
+        rows = await self._resolver.in_scope(
+            query.request.filters, library.picture_ids, query.snapshot
+        )
+        if as_pairs:
+            embedded = embedded.without_labels()
+        else:
+            zero = await self._part_zero(parts, query, embedded, library, rows, weights)
+            zeros = {} if zero is None else {(zero.scorer, ""): zero.zero}
+            embedded = replace(embedded, context=replace(context, zeros=zeros), zero=zero)
+        asked = part_query(embedded.context, embedded.vector, embedded.terms, embedded.zero)
+        covered = await parts.scores(library, asked, weights)
+        ids, cosine, logits = await asyncio.to_thread(in_scope, asked, covered, library, rows)
+        scores = await asyncio.to_thread(_placed, embedded, ids, cosine, logits, {})
+        return await self._finished(
+            query,
+            embedded,
+            scores,
+            at_revision=library.revision,
+            used_model=used_model,
+            absent=(*(each.folder for each in library.absent), *covered.lost),
+            found_warnings=(
+                *cut,
+                *warnings.of_absent(library.absent),
+                *warnings.of_lost_parts(
+                    covered.lost, len(library.picture_ids) - len(covered.positions)
+                ),
+            ),
+        )
+
+    async def _part_zero(
+        self,
+        parts: PictureParts,
+        query: ResolvedQuery,
+        embedded: _Embedded,
+        library: PartedLibrary,
+        rows: IdArray | None,
+        weights: bytes,
+    ) -> FoundZero | None:
+        """What background texts reach in the parts, kept as long as these stay as they are.
+
+        All parts measure it at once, so nothing stands in for it meanwhile.
+        """
+        context = embedded.context
+        ids = library.picture_ids if rows is None else library.picture_ids[rows]
+        if not has_level(context) or not len(ids):
+            return None
+        is_text = context.background().has_surroundings
+        if not is_text and context.matcher is not None:
+            context, weights = replace(context, matcher=None, matcher_id=None), b""
+        name = part_zero_name(context, library.digest, _scope(query, rows), weights)
+        if is_text and name in self._part_zeros:
+            return self._part_zeros[name]
+        kept = StoredZero.from_json(await self._cache.read(get_zero, name)) if is_text else None
+        if kept is not None:
+            return self._remember_part_zero(name, kept.zero)
+        most = zero_most(context, len(ids), is_text=is_text)
+        chosen, halvings = sampled(ids, most)
+        positions = None
+        if rows is not None or len(chosen) < len(ids):
+            positions = chosen if rows is None else rows[chosen]
+        asked = part_query(context, embedded.vector, (), None)
+        tally, is_whole = await parts.tally(library, asked, weights, positions)
+        zero = zero_of(context, ScorerKind.MATCH, "", tally, len(ids))
+        if zero is None:
+            return None
+        if not is_text:
+            return found_of_kind(zero, has_matcher=embedded.context.matcher is not None)
+        if not is_whole:
+            return FoundZero(zero=zero, scorer=ScorerKind.MATCH, state=ZeroState.QUICK)
+        with suppress(CacheError):
+            new = StoredZero(zero=zero, tally=tally, halvings=halvings)
+            await self._cache.write(put_zero, name, new.as_json())
+        return self._remember_part_zero(name, zero)
+
+    def _remember_part_zero(self, name: str, zero: Zero) -> FoundZero:
+        found = FoundZero(zero=zero, scorer=ScorerKind.MATCH, state=ZeroState.CURRENT)
+        self._part_zeros[name] = found
+        return found
 
     async def _with_late(
         self, query: ResolvedQuery, embedded: _Embedded, scores: Scores
@@ -363,9 +520,20 @@ def _scores(embedded: _Embedded, rows: IdArray | None) -> Scores:
         itself = None if itself is None else itself[rows]
     cosine, match = found.pop(ScorerKind.COSINE), found.pop(ScorerKind.MATCH)
     all_logits = QueryLogits(match=match, label_free=free, itself=itself)
-    match = placed_query(context, ScorerKind.MATCH, embedded.vector, all_logits)
-    scores = make_scores(picture_ids, cosine, match, found, chance(context, ScorerKind.MATCH))
-    zero = embedded.zero
+    return _placed(embedded, picture_ids, cosine, all_logits, found)
+
+
+def _placed(
+    embedded: _Embedded,
+    picture_ids: IdArray,
+    cosine: FloatArray,
+    logits: QueryLogits,
+    others: Mapping[str, FloatArray],
+) -> Scores:
+    """Scores out of what the scorers gave pairs, with `match` placed in the library."""
+    context, zero = embedded.context, embedded.zero
+    match = placed_query(context, ScorerKind.MATCH, embedded.vector, logits)
+    scores = make_scores(picture_ids, cosine, match, others, chance(context, ScorerKind.MATCH))
     if zero is None:
         return scores
     return replace(scores, zero=zero.state, zero_pictures=zero.zero.pictures)

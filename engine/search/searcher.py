@@ -59,6 +59,7 @@ from engine.settings import EngineSettings
 if TYPE_CHECKING:
     from engine.local.states import LocalStates
     from engine.search.late_scoring import LateScoring
+    from engine.search.parts import PictureParts
     from engine.search.tags import Tagger
 
 _NONE: IdArray = np.empty(0, np.int64)
@@ -86,9 +87,10 @@ class Searcher:
         collection: BuiltInCollection | None = None,
         start: StartJob | None = None,
         states: Callable[[], LocalStates] | None = None,
+        parts: Callable[[], PictureParts] | None = None,
     ) -> None:
         """With `start` what is not known of the library is measured beside the queries; without
-        `states` nothing can be ranked by them."""
+        `states` nothing can be ranked by them; `parts` answer in the place of a matrix here."""
         self._cache = cache
         self._encoders = encoders
         self._embedder = TextEmbedder(cache, encoders)
@@ -101,6 +103,7 @@ class Searcher:
             self._resolver,
             start,
             late=None if states is None else once(partial(_late_scoring, cache, states)),
+            parts=parts,
         )
         self.prompt_scorer = PromptScorer(cache, self._embedder, self._resolver, self._scoring)
         """Scores pictures against texts, without a receipt."""

@@ -65,6 +65,19 @@ def of_absent(absent: Sequence[AbsentFolder]) -> tuple[SearchWarning, ...]:
     )
 
 
+def of_lost_parts(lost: Sequence[str], pictures: int) -> tuple[SearchWarning, ...]:
+    """Tell which parts of a cluster's library an answer does not cover."""
+    if not lost:
+        return ()
+    named = ", ".join(lost[:3]) + (" and others" if len(lost) > 3 else "")
+    return (
+        SearchWarning(
+            message=f"{pictures:,} pictures took no part: a machine was lost with {named}.",
+            hint="Another machine reads them; ask again then.",
+        ),
+    )
+
+
 def of_rough_match(context: MatchContext) -> tuple[SearchWarning, ...]:
     """Tell that `match` is no more than a guess for want of a background."""
     known = len(context.background().vectors)

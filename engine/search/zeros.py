@@ -183,7 +183,8 @@ class Zeros:
     ) -> Asked:
         background = context.background()
         name = f"{VERSION} {encoder_id} {context.logit_scale} {background.are_rivals}"
-        texts = digest_of(background.vectors, background.random, *background.pictures)
+        beyond = () if background.beyond is None else (background.beyond,)
+        texts = digest_of(background.vectors, background.random, *background.pictures, *beyond)
         own = "" if context.own_pictures is None else f" {context.with_patches}"
         base = digest_of_text(f"{name} {self._digest_of(context.matcher)} {texts}{own}")
         asked = Asked(context=context, rows=rows, base=base, scope=digest_of_text(scope))

@@ -193,6 +193,8 @@ def checked_sheet(request: SheetRequest) -> SheetRequest:
         raise RequestError("a sheet needs a prompt", field="prompts")
     if len(request.prompts) > MAX_PROMPTS:
         raise RequestError(f"more than {MAX_PROMPTS:,} prompts are no sheet", field="prompts")
+    if request.settings.mask_word:
+        raise RequestError("a sheet's cells are whole pictures: no word is looked for")
     names = [axis.name for axis in request.axes]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

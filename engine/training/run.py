@@ -173,13 +173,15 @@ class TrainingRun:
         return await worker.call("fit", fields, arrays, on_event=hear)
 
     async def _context(self, part: EmbeddedData, matcher: Matcher) -> MatchContext:
-        offline = self._request.offline
+        offline, matrix = self._request.offline, EmbeddingMatrix.of(part.pictures)
         return MatchContext(
-            matrix=EmbeddingMatrix.of(part.pictures),
+            matrix=matrix,
             logit_scale=part.encoder.logit_scale,
             matcher=matcher,
             own_pictures=await asyncio.to_thread(_own_pictures, matcher, part),
-            backgrounds=await text_backgrounds(self._embedder, part.encoder, offline=offline),
+            backgrounds=await text_backgrounds(
+                self._embedder, part.encoder, matrix, offline=offline
+            ),
         )
 
     async def _measure(

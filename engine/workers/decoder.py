@@ -24,7 +24,7 @@ from engine.models.input_spec import SHORTEST_EDGE_CROP, InputSpec, prepare
 from engine.models.messages import Json, Reply
 from engine.states import FailureCause
 from engine.workers.loop import Call, serve
-from engine.workers.png_chunks import without_side_chunks
+from engine.workers.side_chunks import without_side_chunks
 
 register_openers()
 

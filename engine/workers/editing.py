@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
 from engine.errors import PictureError
-from engine.models.parameters import MAX_SIDE, GenerationParameters
+from engine.models.parameters import MAX_SIDE, GenerationParameters, MaskMap
 from engine.workers import decoder as picture_files
 
 _MAX_PIXELS = 200_000_000
@@ -111,9 +111,23 @@ def _mask(asked: GenerationParameters, size: tuple[int, int]) -> Image.Image:
         left, top, right, bottom = asked.mask_box.pixels(*size)
         if right > left and bottom > top:
             mask.paste(255, (left, top, right, bottom))
+    elif asked.mask_map is not None:
+        mask = _of_patches(asked.mask_map, size)
     if asked.mask_grow:
         grown = _grown(np.asarray(mask) > 0, asked.mask_grow)
         mask = Image.fromarray(grown.astype(np.uint8) * 255)
+    return mask
+
+
+def _of_patches(found: MaskMap, size: tuple[int, int]) -> Image.Image:
+    """A mask of a picture of that size, its edges smooth between the patches."""
+    levels = np.frombuffer(bytes.fromhex(found.levels), np.uint8)
+    patches = Image.fromarray(levels.reshape(found.rows, found.columns))
+    sides = zip(found.seen, (*size, *size), strict=True)
+    left, top, right, bottom = (round(share * side) for share, side in sides)
+    smooth = patches.resize((right - left, bottom - top), Image.Resampling.BICUBIC)
+    mask = Image.new("L", size, 0)
+    mask.paste(smooth.point([0] * _WHITE + [255] * (256 - _WHITE)), (left, top))
     return mask
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -25,9 +25,15 @@ _MARKS = {
 
 
 @click.command()
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Ask the machines of a Ray cluster, too: who is there, what differs, what storage each"
+    " sees.  [default: settings]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines.")
 @pass_context
-def command(context: Context, as_json: bool) -> None:
+def command(context: Context, cluster: str | None, as_json: bool) -> None:
     """Check terminal, device, models, cache and disk, and say what to do.
 
     Exit code 3 when something is in the way, 0 otherwise.
@@ -35,6 +41,8 @@ def command(context: Context, as_json: bool) -> None:
     output = Output(as_json=as_json)
     settings = context.settings()
     checks = [check_terminal(settings.graphics)]
+    if cluster is not None:
+        settings = replace(settings, cluster=cluster)
     checks += asyncio.run(_examine(settings.engine(context.home)))
     write_checks(checks, output)
     broken = any(check.state is CheckState.ERROR for check in checks)

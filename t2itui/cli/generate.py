@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,18 @@ class Size(click.ParamType[tuple[int, int]]):
         return int(parts[0]), int(parts[-1])
 
 
+class StartPicture(GivenPath):
+    """A picture by its path, or by its short name where it comes with the program."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        return super().convert(BUILT_IN.long_name(os.fspath(value)), param, ctx)
+
+
 class LoraFile(click.ParamType["Lora"]):
     """`FILE` or `FILE:WEIGHT`; a colon may be part of the name."""
 
@@ -74,6 +87,7 @@ class BoxText(click.ParamType["MaskBox"]):
     JobKind.GENERATE,
     size=Size(),
     loras=LoraFile(),
+    start_picture=StartPicture(exists=True, dir_okay=False, path_type=Path),
     mask_box=BoxText(),
     library=click.Choice([BUILT_IN.name]),
 )
@@ -148,13 +162,11 @@ async def _start(
     fresh: bool,
     output: Output,
 ) -> Job:
-    from engine.generation.request import MASKED_STRENGTH, GenerateRequest
+    from engine.generation.request import GenerateRequest
 
     base = GenerateRequest(prompt="")
     if source is not None:
         base = await _repeated(engine, source, given.get("model"), output)
-    if "strength" not in given and ("mask" in given or "mask_box" in given):
-        given["strength"] = MASKED_STRENGTH
     request = replace(base, **given)
     if source is not None and "scheduler" not in given:
         request, left_out = await engine.generation.fitted(request, library)

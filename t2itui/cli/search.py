@@ -90,6 +90,11 @@ _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 )
 @click.option("--encoder", metavar="ID", help="Encoder id; default: chosen by language and use.")
 @click.option("--offline", is_flag=True, help="Never start a model; fail if one is needed.")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Have attached shards searched by a Ray cluster.  [default: settings]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write a receipt and results as JSON lines.")
 @click.option("--paths", is_flag=True, help="Write only the paths of the pictures that pass.")
 @click.option("--null", "-0", is_flag=True, help="With --paths: end each with NUL, for xargs -0.")
@@ -109,6 +114,7 @@ def command(
     generate: str,
     encoder: str | None,
     offline: bool,
+    cluster: str | None,
     as_json: bool,
     paths: bool,
     null: bool,
@@ -168,7 +174,7 @@ def command(
             return Exit.NOTHING_PASSED
         return await _generate(engine, result.receipt, output, only_path=paths)
 
-    context.run(output, work, with_jobs=generate != GenerateMode.NEVER)
+    context.run(output, work, with_jobs=generate != GenerateMode.NEVER, cluster=cluster)
 
 
 async def _is_wanted(engine: Engine, generate: str, receipt: Receipt, output: Output) -> bool:

@@ -13,7 +13,7 @@ import click
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.states import JobKind, ScorerKind
-from t2itui.cli.generate import LoraFile, Size
+from t2itui.cli.generate import LoraFile, Size, StartPicture
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, asked, request_options
 from t2itui.cli.support.paths import GivenPath
@@ -56,6 +56,7 @@ class AxisText(click.ParamType["Axis"]):
     axes=AxisText(),
     size=Size(),
     loras=LoraFile(),
+    start_picture=StartPicture(exists=True, dir_okay=False, path_type=Path),
     library=click.Choice([BUILT_IN.name]),
 )
 @click.option(

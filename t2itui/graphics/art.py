@@ -21,6 +21,18 @@ class UnreadablePictureError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """Strengths of a grid of patches, laid over a picture."""
+
+    rows: int
+    columns: int
+    strengths: tuple[float, ...]
+    """0 to 1, row by row."""
+    seen: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    """The part of the picture that the grid covers: left, top, right and bottom as shares."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrawingOptions:
     """All that a drawing depends on besides the picture's bytes."""
 
@@ -29,6 +41,7 @@ class DrawingOptions:
     background: RGB
     dim: bool
     grey: bool
+    overlay: Overlay | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

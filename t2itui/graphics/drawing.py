@@ -12,7 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import on
 from textual.color import Color
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -21,6 +21,7 @@ from t2itui.graphics.art import (
     RGB,
     Art,
     DrawingOptions,
+    Overlay,
     Reason,
     UncachedStrip,
     UnreadablePictureError,
@@ -148,6 +149,7 @@ class Drawing:
         self._data: bytes | None = None
         self._alt = ""
         self._dim = False
+        self._overlay: Overlay | None = None
         self._reason = Reason.EMPTY
         self._arts: dict[bool, tuple[DrawingOptions, Art]] = {}
         self._drawing: DrawingOptions | None = None
@@ -162,6 +164,15 @@ class Drawing:
         return None if self._art() is not None else self._reason
 
     @property
+    def place(self) -> Region | None:
+        """Where within its place it is drawn; None where it is not."""
+        art = self._art()
+        if art is None:
+            return None
+        left, top = (self.size.width - art.columns) // 2, (self.size.height - art.rows) // 2
+        return Region(left, top, art.columns, art.rows)
+
+    @property
     def dim(self) -> bool:
         """Whether the picture is blended towards the background."""
         return self._dim
@@ -171,6 +182,17 @@ class Drawing:
         if dim != self._dim:
             self._dim = dim
             self._words = None
+            self._repaint()
+
+    @property
+    def overlay(self) -> Overlay | None:
+        """What is laid over the picture, and over those that follow."""
+        return self._overlay
+
+    @overlay.setter
+    def overlay(self, overlay: Overlay | None) -> None:
+        if overlay != self._overlay:
+            self._overlay = overlay
             self._repaint()
 
     @property
@@ -262,6 +284,7 @@ class Drawing:
             background=drawn.background if drawn and art and not art.translucent else background,
             dim=self._dim,
             grey=self._holder.app.no_color,
+            overlay=self._overlay,
         )
         if options != self._drawing and (self._is_stale or options != drawn):
             self._drawing = options

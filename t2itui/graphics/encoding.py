@@ -29,7 +29,14 @@ from rich.style import Style
 from textual.strip import Strip
 from textual_image._sixel import _compact_palette_np, _iter_bands_np, _make_header
 
-from t2itui.graphics.art import RGB, Art, DrawingOptions, UnreadablePictureError, encoded_strip
+from t2itui.graphics.art import (
+    RGB,
+    Art,
+    DrawingOptions,
+    Overlay,
+    UnreadablePictureError,
+    encoded_strip,
+)
 from t2itui.graphics.detection import Graphics, GraphicsProtocol
 
 MAX_PIXELS = 100_000_000
@@ -96,6 +103,29 @@ def flatten(image: Image.Image, background: RGB, *, dim: float, grey: bool) -> I
     return image
 
 
+SHADE = 0.55
+"""How far towards black a picture goes where an overlay has no strength; it turns grey there."""
+GLOW = (255, 190, 40)
+GLOWING = 0.2
+"""How far it goes towards GLOW where the overlay has all of it."""
+
+
+def lay_over(image: Image.Image, overlay: Overlay) -> Image.Image:
+    """An RGB picture that is lit where the overlay is strong, and dark and grey elsewhere."""
+    width, height = image.size
+    left, top, right, bottom = overlay.seen
+    x, y = round(left * width), round(top * height)
+    size = max(1, round(right * width) - x), max(1, round(bottom * height) - y)
+    strengths = bytes(round(255 * min(1.0, max(0.0, each))) for each in overlay.strengths)
+    grid = Image.frombytes("L", (overlay.columns, overlay.rows), strengths)
+    mask = Image.new("L", image.size)
+    mask.paste(grid.resize(size, Image.Resampling.BICUBIC), (x, y))
+    grey = image.convert("L").convert("RGB")
+    dark = Image.blend(grey, Image.new("RGB", image.size), SHADE)
+    lit = Image.blend(image, Image.new("RGB", image.size, GLOW), GLOWING)
+    return Image.composite(lit, dark, mask)
+
+
 DIMMED = 0.6
 """How far a dimmed picture goes towards the background."""
 SIXEL_COLORS = 128
@@ -118,6 +148,11 @@ def draw(data: bytes, options: DrawingOptions, graphics: Graphics, console: Cons
     box = place.fit(*decoded.size)
     dim = DIMMED if options.dim else 0.0
     image = flatten(decoded, options.background, dim=dim, grey=options.grey)
+    if options.overlay is not None:
+        if image.width > box.pixel_size[0]:
+            image = image.resize(box.pixel_size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+        image = lay_over(image, options.overlay)
+        image = image.convert("L").convert("RGB") if options.grey else image
     strips, upload, remove = _encode(image, box, graphics, console)
     return Art(
         columns=box.columns,

@@ -81,9 +81,18 @@ def when_words(moment: float) -> str:
 
 def scoring_words(engine: Engine | None) -> str:
     """Return what scores are waited for: the encoder's loading takes seconds."""
+    return _waiting_words(engine, "scoring…")
+
+
+def looking_words(engine: Engine | None) -> str:
+    """Return what maps of words are waited for."""
+    return _waiting_words(engine, "looking for the words…")
+
+
+def _waiting_words(engine: Engine | None, at_work: str) -> str:
     states = engine.encoders.state() if engine is not None else ()
     is_loading = any(state.state is ProcessState.LOADING for state in states)
-    return "loading the encoder…" if is_loading else "scoring…"
+    return "loading the encoder…" if is_loading else at_work
 
 
 SYNTHETIC_WORDS: dict[str, str] = {

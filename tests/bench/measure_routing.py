@@ -1,7 +1,7 @@
 """How well a query is routed, by library size: words that a library shows, and words that it lacks.
 
     python -m tests.bench.measure_routing [--judged] [--fits FOLDER] [--sizes 100 300 600 1200 1828]
-        [--distractors 20000 200000] [--seeds 3]
+        [--distractors 20000 200000] [--seeds 3] [--matcher-up-to 20000]
 
 On 1,828 photos and the LVIS class words in the space of CLIP ViT-B/32 (tests/e2e/real_vectors.py).
 Words are split in two by a hash of their names, before any score was looked at: everything was
@@ -344,7 +344,7 @@ class Routed:
 
 
 def show(title: str, words: Words, judged: bool, found: dict[str, list[Library]]) -> None:
-    """Print rates by size for both scorers, and their difference."""
+    """Print rates by size for one or both scorers, and their difference."""
     sizes = sorted({library.size for all_sizes in found.values() for library in all_sizes})
     print(f"\n{title}")
     for captions in (1, 2, 3):
@@ -364,9 +364,11 @@ def show(title: str, words: Words, judged: bool, found: dict[str, list[Library]]
                     f"{name} {here:.2f} present, {lacking:.2f} absent, balanced {balanced:.3f}"
                     f" ({low:.2f} to {high:.2f})"
                 )
-            apart = draws["trained"] - draws["label-free"]
-            low, high = np.quantile(apart, (0.025, 0.975))
-            print(f"  {size:7,}: {'; '.join(cells)}; difference {low:+.3f} to {high:+.3f}")
+            if len(draws) > 1:
+                apart = draws["trained"] - draws["label-free"]
+                low, high = np.quantile(apart, (0.025, 0.975))
+                cells.append(f"difference {low:+.3f} to {high:+.3f}")
+            print(f"  {size:7,}: {'; '.join(cells)}")
         for name, values in accuracy.items():
             if len(values) > 1:
                 print(f"  {name}: mean {np.mean(values):.3f}, drift {np.ptp(values):.3f}")
@@ -442,45 +444,51 @@ class Tallied:
 
 
 def tallied(
-    words: Words, seed: int, count: int, judged: bool, folder: Path | None
+    words: Words, seed: int, count: int, judged: bool, scorers: Sequence[str], folder: Path | None
 ) -> dict[str, Tallied]:
-    """What words reach by both scorers among the photos that a seed does not learn from, and what
-    is made of these; as it was kept, or scored now."""
+    """What words reach by scorers among the photos that a seed does not learn from, and what is
+    made of these; as it was kept, or scored now."""
     name = f"tally_{seed}_{count}_{'judged' if judged else 'tuning'}"
-    kept = {} if folder is None else {key: folder / f"{name}_{key}.npz" for key in SCORERS}
+    kept = {} if folder is None else {key: folder / f"{name}_{key}.npz" for key in scorers}
     if kept and all(path.exists() for path in kept.values()):
         return {key: Tallied.load(path) for key, path in kept.items()}
     unseen, learned = np.split(drawn(seed), [LEARNED_FROM])
-    matcher = fitted(words, seed, "C", learned, folder).matcher
+    matcher = None
+    if SCORERS[1] in scorers:
+        matcher = fitted(words, seed, "C", learned, folder).matcher
     lists = words.lists(unseen, judged, 1)
     more = np.setdiff1d(np.concatenate(lists), words.background)
     asked = np.concatenate([words.background, more])
-    found = {key: Tallied.empty(asked, len(words.background)) for key in SCORERS}
+    found = {key: Tallied.empty(asked, len(words.background)) for key in scorers}
     is_sampled = np.zeros(count, np.bool_)
     is_sampled[np.random.default_rng([seed, 1]).permutation(count)[:DEAR_SAMPLE]] = True
     for pictures in distractors(words.real.pictures[unseen], count, seed):
-        start = found[SCORERS[0]].whole.seen
+        start = found[scorers[0]].whole.seen
         chosen = is_sampled[start : start + len(pictures)]
-        free = words.label_free(asked, pictures)
-        columns = np.ascontiguousarray(pictures.T)
-        own = np.stack([matcher.head.logits(vector, columns) for vector in words.vectors[asked]])
-        found = {
-            key: found[key].joined(logits, chosen)
-            for key, logits in zip(SCORERS, (free, free + own), strict=True)
-        }
+        logits = words.label_free(asked, pictures)
+        found[SCORERS[0]] = found[SCORERS[0]].joined(logits, chosen)
+        if matcher is not None:
+            columns = np.ascontiguousarray(pictures.T)
+            own = [matcher.head.logits(vector, columns) for vector in words.vectors[asked]]
+            found[SCORERS[1]] = found[SCORERS[1]].joined(logits + np.stack(own), chosen)
     for key, path in kept.items():
         found[key].save(path)
     return found
 
 
 def show_distractors(
-    words: Words, judged: bool, count: int, seeds: int, folder: Path | None
+    words: Words,
+    judged: bool,
+    count: int,
+    seeds: int,
+    scorers: Sequence[str],
+    folder: Path | None,
 ) -> None:
     """Print rates among photos and many made-up pictures, by the zero of all and of a sample."""
-    found: list[dict[str, list[Library]]] = [{name: [] for name in SCORERS} for _ in range(2)]
+    found: list[dict[str, list[Library]]] = [{name: [] for name in scorers} for _ in range(2)]
     for seed in range(seeds):
         unseen = drawn(seed)[:LEARNED_FROM]
-        for name, tallies in tallied(words, seed, count, judged, folder).items():
+        for name, tallies in tallied(words, seed, count, judged, scorers, folder).items():
             for libraries, library in zip(found, tallies.libraries(words, unseen), strict=True):
                 libraries[name].append(library)
     for by, libraries in zip(("all", f"{DEAR_SAMPLE:,}"), found, strict=True):
@@ -496,6 +504,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="0: none")
     parser.add_argument("--distractors", type=int, nargs="*", default=[])
     parser.add_argument("--seeds", type=int, default=3, help="draws of distractors, 5 at most")
+    parser.add_argument(
+        "--matcher-up-to", type=int, default=20_000, help="so many take minutes; more, hours"
+    )
     asked = parser.parse_args()
     words = Words(load(), rival_prompts()["en"])
     if sizes := [size for size in asked.sizes if 0 < size <= SIZES[-1]]:
@@ -504,7 +515,9 @@ def main() -> None:
         }
         show("photos alone", words, asked.judged, found)
     for count in asked.distractors:
-        show_distractors(words, asked.judged, count, min(asked.seeds, SEEDS), asked.fits)
+        scorers = SCORERS if count <= asked.matcher_up_to else SCORERS[:1]
+        seeds = min(asked.seeds, SEEDS)
+        show_distractors(words, asked.judged, count, seeds, scorers, asked.fits)
 
 
 if __name__ == "__main__":

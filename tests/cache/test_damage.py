@@ -1,19 +1,21 @@
 """Damaged embeddings and cache files: named, kept aside, and never a crash."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from cache.connection import open_database
+from cache.connection import open_database, quick_check
 from cache.damage import ASIDE, damaged_spaces, drop_damaged, move_aside, salvage
 from cache.embeddings import (
     add_embeddings,
     compact,
     count_embeddings,
+    encoders,
     load_matrix,
     missing,
     put_encoder,
@@ -22,10 +24,12 @@ from cache.embeddings import (
 from cache.errors import CacheDamagedError, CacheError
 from cache.files import SeenFile, put_files, put_folder
 from cache.home_files import FILE_NAME
+from cache.labels import NewCalibration, list_calibrations, put_calibrations
 from cache.pictures import add_picture
 from cache.store import Cache
 from tests.cache.rows import CLIP, new_picture
 
+CALIBRATION = NewCalibration(scorer="match", scale=1.0, shift=0.0, labels=5)
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "too short": lambda data: data[:-3],
     "one byte": lambda data: b"\0",
@@ -154,3 +158,49 @@ async def test_a_database_of_another_program_is_left_alone(home: Path, version: 
     with pytest.raises(CacheError, match="another program"):
         await Cache.open(home)
     assert (home / FILE_NAME).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "read"),
+    [
+        ("encoders.languages", "", encoders),
+        ("encoders.logit_scale", "much", None),
+        ("calibrations.scale", "\x1b[31m", list_calibrations),
+        ("calibrations.labels", b"\0", list_calibrations),
+        ("embeddings.picture_id", '{"a":[1', damaged_spaces),
+        ("pictures.width", 1.5, None),
+    ],
+)
+async def test_a_value_of_another_kind_is_damage_that_is_found_and_named(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    place: str,
+    value: object,
+    read: Callable[[Database], object] | None,
+) -> None:
+    """A flipped bit of a row's head turns its numbers into texts, which SQLite lets be."""
+    async with cache_of(tmp_path) as cache:
+        await cache.write(fill)
+        await cache.write(put_calibrations, CLIP.id, [CALIBRATION])
+        await cache.write(lambda db: db.execute("update blocks set vectors = x''"))
+        assert await cache.read(quick_check) == ""
+    table, column = place.split(".")
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as db:
+        db.execute(f"update or ignore {table} set {column} = ?", [value])
+        db.commit()
+    async with cache_of(tmp_path) as cache:
+        assert (await cache.read(quick_check)).startswith(f"{place} holds what is no ")
+        if read is not None:
+            with pytest.raises(CacheDamagedError, match="is damaged: ") as caught:
+                await cache.read(read)
+            assert "t2itui cache repair" in caught.value.hint
+            assert "Traceback" in caplog.text
+
+
+@asynccontextmanager
+async def cache_of(home: Path) -> AsyncIterator[Cache]:
+    cache = await Cache.open(home)
+    try:
+        yield cache
+    finally:
+        await cache.aclose()

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from engine.collections import BUILT_IN
 from tests.tiny_diffusion import save_tiny_diffusion
 
 COMMAND = [sys.executable, "-m", "t2itui"]
@@ -99,3 +102,45 @@ def test_the_first_ctrl_c_cancels_and_leaves_no_process(
     (cancelled,) = [event for event in rest if event["type"] == "cancelled"]
     assert isinstance(cancelled["ms"], int)
     assert not [event for event in rest if event["type"] in ("kept", "finished", "error")]
+
+
+def test_what_a_word_names_is_painted_anew_and_all_else_stays(tmp_path: Path) -> None:
+    environment = {**os.environ, "T2ITUI_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+
+    def run(*arguments: str) -> tuple[int, dict[str, object]]:
+        words = ("generate", "--start", "storybook/0006.webp", "--seed", "3", "--json", *arguments)
+        done = subprocess.run(
+            [*COMMAND, *words],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=300,
+            check=False,
+        )
+        return done.returncode, lines_of(done.stdout)[-1]
+
+    prompt = "a pink cat running in the meadow on a sunny day beside a ball"
+    code, end = run(prompt, "--mask-word", "dog", "--mask-feather", "6")
+    assert (code, end["type"]) == (0, "finished")
+    pictures = end["pictures"]
+    assert isinstance(pictures, list)
+    picture = pictures[0]
+    start = BUILT_IN.folder / "0006.webp"
+    assert picture["start"] == str(start)
+    assert picture["match_before"] < 0.5, "there is a dog in it, and no cat"
+    assert abs(picture["match"] - picture["match_before"]) > 0.01
+    assert abs(picture["cosine"] - picture["cosine_before"]) > 0.01
+    with Image.open(start) as old, Image.open(picture["path"]) as new:
+        before, after = (np.asarray(each.convert("RGB"), np.int16) for each in (old, new))
+    apart = np.abs(after - before).max(axis=2)
+    changed = apart > 2
+    rows, columns = np.nonzero(changed)
+    height, width = changed.shape
+    # The dog stands in the lower half, as its strengths say: at the most a patch beyond it changes.
+    assert rows.min() > height // 3 and 0.05 < changed.mean() < 0.5
+    assert (apart[: height // 3] == 0).all(), "beyond the mask it is the same to the last bit"
+    assert columns.min() > 0 and apart[: height // 3].size > width
+
+    code, end = run(prompt, "--mask-word", "car")
+    assert (code, end["type"]) == (2, "error")
+    assert "'car' is nowhere in 0006.webp" in str(end["message"])

@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 
 from engine.errors import EngineError
 from engine.events import JobEvent, JobFinished, JobQueued, Report
-from engine.requests import IndexRequest, SearchRequest
+from engine.requests import IndexRequest, SearchRequest, WhereRequest
 from engine.results import (
     Chance,
     JobRecord,
@@ -31,6 +31,8 @@ from engine.results import (
     SearchWarning,
     Shown,
     Tag,
+    WhereResult,
+    WordMap,
 )
 from engine.scoring import ranking
 from engine.search.receipts import filters_as_json
@@ -156,6 +158,58 @@ class FakeTagger:
             is_alone=False,
             tags=tuple(Tag(word=word, text=f"a {word}", match=0.93) for word in self.words[:top]),
         )
+
+
+def made_up_maps(request: WhereRequest) -> WhereResult:
+    """A map of 3 x 4 patches for each word: the first in the first patch; "nowhere" is nowhere."""
+    words = []
+    for position, word in enumerate(request.text.replace(",", "").split()):
+        strengths = np.full((3, 4), 0.05, np.float32)
+        strengths.flat[position % 12] = 0.1 if word == "nowhere" else 0.95 - position / 100
+        start = request.text.index(word)
+        words.append(
+            WordMap(
+                word=word,
+                phrase=word,
+                start=start,
+                end=start + len(word),
+                strengths=strengths,
+                evidence=strengths,
+            )
+        )
+    return WhereResult(
+        picture=request.picture,
+        picture_id=None,
+        text=request.text,
+        encoder=request.encoder_id or ENCODER,
+        words=tuple(words),
+        seen=(0.0, 0.0, 1.0, 1.0),
+        cached=True,
+        seconds=0.0,
+    )
+
+
+@dataclass
+class FakeWords:
+    """Finds every word in its own patch, or the error it was given."""
+
+    asked: list[WhereRequest] = field(default_factory=list)
+    error: EngineError | None = None
+    gate: asyncio.Event | None = None
+    """Where there is one, maps wait for it."""
+    cancelled: int = 0
+
+    async def find(self, request: WhereRequest) -> WhereResult:
+        self.asked.append(request)
+        if self.gate is not None:
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+        if self.error is not None:
+            raise self.error
+        return made_up_maps(request)
 
 
 class FakeZeros:
@@ -340,8 +394,12 @@ class FakeEngine:
         self.encoders = FakeEncoders()
         self.collection = FakeCollection()
         self.generation = FakeGeneration()
+        self.words = FakeWords()
         self.indexed: list[IndexRequest] = []
         self.downloaded: list[str] = []
+
+    async def where(self, request: WhereRequest) -> WhereResult:
+        return await self.words.find(request)
 
     def index(self, request: IndexRequest) -> None:
         self.indexed.append(request)

@@ -101,7 +101,7 @@ async def test_previews_are_switched_off_in_the_form_for_all_paintings_and_for_t
         models.generators.gate.is_open.clear()
         await pilot.press("enter")
         await until(pilot, lambda: app.session.board.latest_generation is not None)
-        await pilot.press("escape", "w")
+        await pilot.press("escape", "W")
         await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
         shown = app.screen
         assert isinstance(shown, GenerationScreen)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import cast
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.generation.request import GenerateRequest
+from engine.local.where import WordFinder
 from engine.models.generators import MemoryUse, Unloaded
 from engine.states import JobKind, OutputCheck
 from t2itui.app import T2ITuiApp
@@ -18,7 +21,7 @@ from t2itui.screens.jobs.screen import JobsScreen
 from t2itui.screens.jobs.strip import JobsStrip
 from t2itui.session import StartGeneration
 from t2itui.widgets.key_line import KeyLine
-from tests.t2itui.fakes import search_screen, until
+from tests.t2itui.fakes import FakeWords, search_screen, until
 from tests.t2itui.painting_app import fill, painting_app
 
 SIZE = (120, 36)
@@ -51,7 +54,7 @@ def text(screen: GenerationScreen, name: str) -> str:
 
 
 def words(screen: GenerationScreen, side: str) -> str:
-    return str(screen.query_one(f"#{side} > Static").render())
+    return str(screen.query_one(f"#{side} > #about").render())
 
 
 def rows(screen: GenerationScreen) -> str:
@@ -184,7 +187,7 @@ async def test_the_command_paints_the_same_and_a_click_on_the_strip_leads_to_the
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is search_screen(app))
         assert [each.title for each in app.get_system_commands(app.screen)].count(
-            "Watch painting  (w)"
+            "Watch painting  (W)"
         ) == 1
         await pilot.click(JobsStrip, offset=(12, 0))
         await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
@@ -257,3 +260,29 @@ async def test_what_the_end_of_the_program_stopped_is_run_again_or_asked_of_no_m
         await finished(pilot, screen)
         assert await app.session.engine.generation.unfinished() == []
         assert models.generators.seeds == [7]
+
+
+async def test_w_shows_where_the_words_of_the_prompt_are_in_the_painted_picture(home: Path) -> None:
+    app, _ = painting_app(home)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await open_job(pilot)
+        await finished(pilot, screen)
+        finder, engine = FakeWords(), app.session.engine
+        assert engine is not None and screen.picture is not None
+        engine.words = cast("WordFinder", finder)
+        bars = screen.painted.bars
+        await pilot.press("w", "w")
+        await until(pilot, lambda: "2/3 red .94 at row 1" in str(bars.content))
+        assert [(each.picture, each.text) for each in finder.asked] == [
+            (screen.picture.path, "a red house")
+        ]
+        assert screen.painted.picture.overlay is not None and screen.best.picture.overlay is None
+        finder.gate = asyncio.Event()
+        await pilot.press("n")
+        await until(pilot, lambda: screen.state == "done" and bars.display is False)
+        assert screen.painted.picture.overlay is None, "the map was of another picture"
+        await pilot.press("w")
+        await until(pilot, lambda: "esc stops" in str(bars.content))
+        await pilot.press("escape")
+        await until(pilot, lambda: finder.cancelled == 1)
+        assert app.screen is screen

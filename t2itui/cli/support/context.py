@@ -78,10 +78,12 @@ class Context:
         *,
         with_jobs: bool = False,
         before: Callable[[], Awaitable[None]] | None = None,
+        cluster: str | None = None,
     ) -> None:
         """Open the engine, do the work and end the process with its exit code.
 
-        `before` is done first, while nothing has the cache open.
+        `before` is done first, while nothing has the cache open. `cluster` takes the place of the
+        address in the settings.
 
         An error becomes a message with a hint, in JSON where that was asked for; Ctrl-C cancels.
         """
@@ -90,7 +92,7 @@ class Context:
 
         log_errors(self.home)
         try:
-            code = int(asyncio.run(self._with_engine(work, with_jobs, before)))
+            code = int(asyncio.run(self._with_engine(work, with_jobs, before, cluster)))
         except KeyboardInterrupt:
             output.say("cancelled")
             code = Exit.CANCELLED
@@ -109,12 +111,17 @@ class Context:
         work: Callable[[Engine], Awaitable[Exit]],
         with_jobs: bool,
         before: Callable[[], Awaitable[None]] | None,
+        cluster: str | None,
     ) -> Exit:
+        from dataclasses import replace
+
         from engine.engine import Engine
 
         if before is not None:
             await before()
         settings = self.settings().engine(self.home)
+        if cluster is not None:
+            settings = replace(settings, cluster=cluster)
         opening = Engine.open(settings, with_jobs=with_jobs, measures_beside=False)
         async with opening as engine:
             return await work(engine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
@@ -23,6 +23,7 @@ from engine.states import ScorerKind
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.keys import bindings
 from t2itui.screens.common.base import WIDTHS
+from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.screens.compare.swaps import APART, totals
 from t2itui.text.heat_table import Heat, HeatTable, change_words
 from t2itui.text.plain import plain
@@ -110,22 +111,25 @@ class PairDetail(Vertical):
     PairDetail {
         padding: 0 1;
         & > Picture { height: 1fr; min-height: 4; }
-        & > Static { height: auto; max-height: 14; }
+        & > #figures { height: auto; max-height: 14; }
     }
     """
 
     picture = getters.query_one(Picture)
     figures = getters.query_one("#figures", Static)
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session, looked: Callable[[], Looked | None]) -> None:
         super().__init__()
+        self._picture = Picture()
+        self.bars = WordBars(session, self._picture, looked)
         self._shown: bytes | None = None
         self._name = ""
         self._view: PairView | None = None
         self._text = ""
 
     def compose(self) -> ComposeResult:
-        yield Picture()
+        yield self._picture
+        yield self.bars
         yield Static(id="figures")
 
     def on_resize(self) -> None:
@@ -140,6 +144,7 @@ class PairDetail(Vertical):
     def show_pair(self, text: str, view: PairView | None) -> None:
         """Show a description, and its figures once they are known."""
         self._text, self._view = text, view
+        self.bars.maps.follow()
         self._show()
 
     def _show(self) -> None:
@@ -162,6 +167,7 @@ class PairScreen(ModalScreen[Position]):
     PairScreen {
         background: $background;
         & > #pair { layout: vertical; height: 1fr; }
+        & #large { width: 1fr; height: 1fr; }
         & Picture { width: 1fr; height: 1fr; min-height: 4; }
         & #words { width: 1fr; height: auto; max-height: 70%; padding: 0 1; }
         & #words > Static { height: auto; }
@@ -183,8 +189,14 @@ class PairScreen(ModalScreen[Position]):
         request: ComparisonRequest,
         position: Position,
         thumbnails: Mapping[str, bytes],
+        *,
+        finds_words: bool = False,
     ) -> None:
+        """With `finds_words` it begins with the first word of the description."""
         super().__init__()
+        self._finds_words = finds_words
+        self._picture = Picture()
+        self.bars = WordBars(session, self._picture, self._looked)
         self.session = session
         self._found = found
         self._request = request
@@ -196,7 +208,9 @@ class PairScreen(ModalScreen[Position]):
 
     def compose(self) -> ComposeResult:
         with Container(id="pair"):
-            yield Picture()
+            with Vertical(id="large"):
+                yield self._picture
+                yield self.bars
             with VerticalScroll(id="words", can_focus=False):
                 yield Static(id="figures")
                 yield Static(id="swaps")
@@ -204,6 +218,8 @@ class PairScreen(ModalScreen[Position]):
 
     def on_mount(self) -> None:
         self._show()
+        if self._finds_words:
+            self.bars.maps.step()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -227,6 +243,7 @@ class PairScreen(ModalScreen[Position]):
         text, name = self._found.rows[row].text, self._found.pictures[picture]
         view = PairView.of(self._found, text, picture)
         assert view is not None
+        self.bars.maps.follow()
         if name != self._shown:
             self._shown = name
             self.picture.show(self._thumbnails.get(name), alt=plain(PurePath(name).name))
@@ -308,6 +325,23 @@ class PairScreen(ModalScreen[Position]):
         self.app.copy_to_clipboard(command)
         self.notify(plain(command), title="Copied", markup=False)
 
+    def action_where(self) -> None:
+        """Show where the next word of the description is."""
+        self.bars.maps.step()
+
+    def action_numbers(self) -> None:
+        """Show where words are as numbers, or over the picture."""
+        self.bars.turn_numbers()
+
+    def _looked(self) -> Looked | None:
+        row, picture = self._position
+        return Looked(
+            picture=self._found.pictures[picture],
+            text=self._found.rows[row].text,
+            encoder_id=self._found.encoder,
+        )
+
     def action_leave(self) -> None:
-        """Go back to the heatmap."""
-        self.dismiss(self._position)
+        """Wait no longer for words, or go back to the heatmap."""
+        if not self.bars.maps.stop():
+            self.dismiss(self._position)

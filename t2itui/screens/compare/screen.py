@@ -18,6 +18,7 @@ from engine.comparing.comparison import ComparisonRequest, Description
 from engine.errors import T2IError
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch, Waiting
+from t2itui.screens.common.word_maps import Looked
 from t2itui.screens.compare.editing import ComparisonEditor, ComparisonScores
 from t2itui.screens.compare.files import ComparisonFiles
 from t2itui.screens.compare.heatmap import Heatmap, HeatmapBoard, RowInput
@@ -101,7 +102,7 @@ class CompareScreen(AppScreen):
         self.files = ComparisonFiles(session, lambda dialog: self.app.push_screen_wait(dialog))
         self.waiting = Waiting(self, self._show_waiting)
         self._watched = BindingWatch(
-            self, (*NEEDS_LINE, *NEEDS_SCORES, "scorer", "drop_picture", "save", "undo")
+            self, (*NEEDS_LINE, *NEEDS_SCORES, "where", "scorer", "drop_picture", "save", "undo")
         )
 
     def compose_body(self) -> ComposeResult:
@@ -113,7 +114,7 @@ class CompareScreen(AppScreen):
             yield Panel(id="welcome")
             with Container(id="table"):
                 yield HeatmapBoard()
-                yield PairDetail()
+                yield PairDetail(self.session, self._looked)
 
     def on_mount(self) -> None:
         self.panel.show_text("Compare", WELCOME)
@@ -133,6 +134,8 @@ class CompareScreen(AppScreen):
         if action in NEEDS_SCORES:
             return self.is_scored
         match action:
+            case "where" | "numbers":
+                return bool(request.pictures and request.lines)
             case "pair":
                 return not self.editor.has_pair(self.heatmap.row)
             case "scorer":
@@ -277,7 +280,9 @@ class CompareScreen(AppScreen):
         return self.waiting.goes_on
 
     def action_cancel(self) -> None:
-        """Stop waiting for the scores."""
+        """Stop waiting for words, or for the scores."""
+        if self.detail.bars.maps.stop():
+            return
         if self.is_waiting:
             self.workers.cancel_group(self, "compare")
             self._stop_waiting()
@@ -305,12 +310,38 @@ class CompareScreen(AppScreen):
         view = None if found is None else PairView.of(found, text, self.picture)
         self.detail.show_pair(text, view)
 
+    def _looked(self) -> Looked | None:
+        """The picture and the description under the cursor."""
+        request, rows = self.request, self.heatmap.table.rows
+        if not request.pictures or not rows or not rows[self.heatmap.row].text:
+            return None
+        found = self.scores.of(request)
+        return Looked(
+            picture=request.pictures[self.picture],
+            text=rows[self.heatmap.row].text,
+            encoder_id=request.encoder if found is None else found.encoder,
+        )
+
+    def action_where(self) -> None:
+        """Show where in the picture the next word of the description is."""
+        if self.detail.picture.display and self.detail.display:
+            self.detail.bars.maps.step()
+        else:
+            self._open_pair(finds_words=True)
+
+    def action_numbers(self) -> None:
+        """Show where words are as numbers, or over the picture."""
+        self.detail.bars.turn_numbers()
+
     @on(Heatmap.CellOpened)
     def open_cell(self) -> None:
         """Edit the description under the cursor, or show the pair large."""
         if self.heatmap.column == 0:
             self.action_edit()
-            return
+        else:
+            self._open_pair(finds_words=self.detail.bars.maps.is_on)
+
+    def _open_pair(self, *, finds_words: bool) -> None:
         if not self.is_scored:
             self.notify("The scores of this pair are not there yet.")
             return
@@ -319,7 +350,12 @@ class CompareScreen(AppScreen):
         assert self.found is not None
         position = self.heatmap.row, self.picture
         screen = PairScreen(
-            self.session, self.found, self.request, position, self.scores.thumbnails
+            self.session,
+            self.found,
+            self.request,
+            position,
+            self.scores.thumbnails,
+            finds_words=finds_words,
         )
         self.app.push_screen(screen, self._come_back)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +16,22 @@ from textual.widgets import Static
 from engine.settings import DEFAULT_THRESHOLD
 from t2itui.graphics.picture import Picture
 from t2itui.screens.common.dialogs import WriteFile
+from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.text.plain import plain
 from t2itui.widgets.score_bar import score_line
 
 if TYPE_CHECKING:
     from engine.events import GeneratedPicture
     from engine.generation.generation import GenerationDetails
+    from engine.generation.request import GenerateRequest
+    from t2itui.session import Session
 
 
 def parameter_pairs(details: GenerationDetails) -> list[tuple[str, str]]:
     """What a job generates with, by name; what only its model could say is left out."""
     request, parameters = details.spec.request, details.parameters
     start = request.start_picture
+    strength = request.usual_strength if request.strength is None else request.strength
     pairs = [
         ("prompt", request.prompt),
         ("not", request.negative),
@@ -44,10 +50,55 @@ def parameter_pairs(details: GenerationDetails) -> list[tuple[str, str]]:
         ("model", details.source.rstrip("/").rpartition("/")[2]),
         ("LoRA", ", ".join(f"{lora.path.name} {lora.weight:g}" for lora in request.loras)),
         ("start", "" if start is None else start.name),
-        ("strength", "" if start is None else f"{request.strength:g}"),
+        ("anew", mask_words(request)),
+        ("strength", "" if start is None else f"{strength:g}"),
         ("joins", f"the {library}" if library else "your own pictures"),
     ]
     return [(name, value) for name, value in pairs if value]
+
+
+def mask_words(request: GenerateRequest) -> str:
+    """The part of a start picture that is painted anew; empty where that is all of it."""
+    if request.mask_word:
+        return f"where {request.mask_word!r} is"
+    if request.mask is not None:
+        return f"by {request.mask.name}"
+    return "" if request.mask_box is None else f"the box {request.mask_box}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """The picture that a generated one is compared with."""
+
+    title: str
+    path: str
+    picture_id: int | None
+    """None where its file is shown."""
+    match: float | None
+    cosine: float | None
+
+
+def beside(picture: GeneratedPicture) -> Beside | None:
+    """What a picture started from; of others the best that was retrieved, where there is one."""
+    if picture.start_path:
+        before = picture.before
+        return Beside(
+            title=f"before: {picture.start_path.rpartition('/')[2]}",
+            path=picture.start_path,
+            picture_id=None,
+            match=None if before is None else before.match,
+            cosine=None if before is None else before.cosine,
+        )
+    best = None if picture.score is None else picture.score.best
+    if best is None:
+        return None
+    return Beside(
+        title=f"best retrieved: {best.path.rpartition('/')[2]}",
+        path=best.path,
+        picture_id=best.picture_id,
+        match=best.match,
+        cosine=best.cosine,
+    )
 
 
 def picture_words(picture: GeneratedPicture, index: int, count: int) -> str:
@@ -82,19 +133,24 @@ class PicturePane(Vertical):
         width: 1fr;
         padding: 0 1;
         & > Picture { height: 1fr; }
-        & > Static { height: 3; text-wrap: nowrap; text-overflow: ellipsis; }
+        & > #about { height: 3; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
 
-    def __init__(self, *, id: str) -> None:
+    def __init__(
+        self, session: Session, *, id: str, looked: Callable[[], Looked | None] = lambda: None
+    ) -> None:
+        """`looked` says which words can be looked for in the picture."""
         super().__init__(id=id)
         self.picture = Picture()
-        self._words = Static()
+        self.bars = WordBars(session, self.picture, looked)
+        self._words = Static(id="about")
         self._title = ""
         self._scores: tuple[float, float, float, float] | None = None
 
     def compose(self) -> ComposeResult:
         yield self.picture
+        yield self.bars
         yield self._words
 
     def on_resize(self) -> None:

@@ -20,7 +20,12 @@ from textual.widgets import Button, Input, Label, Static
 from engine import disk
 from engine.errors import EngineError
 from engine.file_types import SUFFIXES
-from engine.generation.request import GenerateRequest, GenerationSpec
+from engine.generation.request import (
+    DEFAULT_STRENGTH,
+    MASKED_STRENGTH,
+    GenerateRequest,
+    GenerationSpec,
+)
 from engine.models.generator_info import GeneratorInfo
 from engine.models.parameters import MAX_STEPS, Lora, MaskBox, read_box, read_lora
 from engine.models.schedulers import SCHEDULERS
@@ -37,12 +42,14 @@ if TYPE_CHECKING:
     from engine.engine import Engine
 
 
+STRENGTHS = f"{DEFAULT_STRENGTH:g}; of a part {MASKED_STRENGTH:g}"
+"""Where nothing is said."""
 PRESETS = {"quick": 0.4, "standard": None, "fine": 2.0}
 """Steps, in the model's own number of them, which the standard leaves to the model."""
 
 LINES = {
     **{"width": "size", "height": "size", "start_picture": "start", "until_pass": "tries"},
-    **dict.fromkeys(("mask_box", "mask_grow", "mask_feather"), "mask"),
+    **dict.fromkeys(("mask_box", "mask_word", "mask_grow", "mask_feather"), "mask"),
 }
 """The line of the form for fields of a request that have none of their own name."""
 
@@ -78,19 +85,26 @@ def loras_text(loras: Sequence[Lora]) -> str:
     )
 
 
-def read_mask(text: str) -> tuple[Path | None, MaskBox | None]:
-    """A picture that is the mask, or a box `x,y,width,height`; neither where nothing stands."""
-    if not text.strip():
-        return None, None
+def read_mask(text: str) -> tuple[Path | None, MaskBox | None, str]:
+    """The part that is painted anew, as it is typed: a picture, a box, or what is to be seen there.
+
+    What is no box `x,y,width,height`, and neither a file nor written as one, is looked for.
+    """
+    text = text.strip()
+    if not text:
+        return None, None, ""
     try:
-        return None, read_box(text)
+        return None, read_box(text), ""
     except ValueError:
-        return disk.from_root(disk.expanded(text.strip())), None
+        path = disk.from_root(disk.expanded(text))
+    if "/" in text or path.suffix.lower() in SUFFIXES or disk.is_file(path):
+        return path, None, ""
+    return None, None, text
 
 
 def mask_text(request: GenerateRequest) -> str:
     """The part that is painted anew, as it is typed."""
-    return str(request.mask_box or request.mask or "")
+    return str(request.mask_box or request.mask or request.mask_word)
 
 
 def line_of(error: EngineError) -> str:
@@ -183,7 +197,7 @@ class GenerateForm(Dialog[GenerateRequest]):
                     id="scheduler",
                 ),
             ),
-            ("Strength", _line("strength", f"{first.strength:g}")),
+            ("Strength", _line("strength", _text(first.strength), STRENGTHS)),
         )
         yield self.labelled(
             "Start from",
@@ -196,7 +210,7 @@ class GenerateForm(Dialog[GenerateRequest]):
             ),
         )
         yield self._row(
-            ("Mask", _line("mask", mask_text(first), "white is painted anew; or x,y,w,h")),
+            ("Mask", _line("mask", mask_text(first), "a word, x,y,w,h, or a picture")),
             ("Until pass", _line("tries", _text(first.until_pass), "seeds")),
         )
         yield self.labelled("Model", _line("model", first.model or "", self._source()))
@@ -286,8 +300,7 @@ class GenerateForm(Dialog[GenerateRequest]):
             size = read_size(self._value("size"))
         except ValueError as error:
             raise FormError(str(error), field="size") from error
-        strength = self._number("strength")
-        mask, box = read_mask(self._value("mask"))
+        mask, box, word = read_mask(self._value("mask"))
         return replace(
             self._first,
             prompt=self._value("prompt"),
@@ -302,9 +315,10 @@ class GenerateForm(Dialog[GenerateRequest]):
             model=self._value("model") or None,
             loras=read_loras(self._value("loras")),
             start_picture=self.start.path,
-            strength=self._first.strength if strength is None else strength,
+            strength=self._number("strength"),
             mask=mask,
             mask_box=box,
+            mask_word=word,
             until_pass=self._whole("tries"),
             preview=self._previews.value,
         )

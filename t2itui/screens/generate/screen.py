@@ -18,9 +18,12 @@ from textual.widgets import Static
 from engine import disk
 from engine.errors import CacheError, T2IError
 from engine.states import JobKind, JobState
+from t2itui.graphics.picture import read_file
 from t2itui.keys import bindings
 from t2itui.screens.common.base import HEIGHTS, WIDTHS, AppScreen, BindingWatch
-from t2itui.screens.generate.details import PicturePane, parameter_pairs, picture_words
+from t2itui.screens.common.word_maps import Looked
+from t2itui.screens.generate.box import BoxScreen
+from t2itui.screens.generate.details import PicturePane, beside, parameter_pairs, picture_words
 from t2itui.screens.jobs.board import JobView, as_ppm
 from t2itui.screens.jobs.line import MARKS, TONES, progress_line, with_button
 from t2itui.screens.jobs.strip import JobsStrip
@@ -29,7 +32,7 @@ from t2itui.text.plain import plain
 from t2itui.widgets.basics import Backdrop
 
 if TYPE_CHECKING:
-    from engine.events import GeneratedPicture, RetrievedPicture
+    from engine.events import GeneratedPicture
     from engine.generation.generation import GenerationDetails
 
 GENERATION_KEYS: list[BindingType] = bindings("painting")
@@ -92,8 +95,8 @@ class GenerationScreen(AppScreen):
         yield Static(id="heading")
         with Vertical(id="body"):
             with Stage():
-                yield PicturePane(id="painted")
-                yield PicturePane(id="best")
+                yield PicturePane(self.session, id="painted", looked=self._looked)
+                yield PicturePane(self.session, id="best")
             with VerticalScroll(id="side", can_focus=False):
                 yield Static(id="parameters")
                 yield Static(id="events")
@@ -119,6 +122,7 @@ class GenerationScreen(AppScreen):
         self.job_id, self.details, self._index, self._shown = job_id, None, 0, None
         self.query_one(JobsStrip).leave_out(job_id)
         self.painted.picture.show(None, alt="")
+        self.painted.bars.maps.end()
         self.best.display = False
         self.show()
         self.load()
@@ -247,6 +251,8 @@ class GenerationScreen(AppScreen):
         preview = view.generation.preview if view is not None else None
         if view is not None and view.is_active and preview is not None:
             self._shown = None
+            if self.painted.bars.maps.is_on:
+                self.painted.bars.maps.end()
             self.painted.picture.show_next(as_ppm(preview))
             is_text = self.painted.picture.graphics.is_text
             self.painted.show_words("no preview as text" if is_text else "as it looks so far")
@@ -256,7 +262,7 @@ class GenerationScreen(AppScreen):
             if self._shown != picture.picture_id:
                 self._shown = picture.picture_id
                 self._fetch(picture)
-            elif _best(picture) is not None and not self.best.display:
+            elif beside(picture) is not None and not self.best.display:
                 self._fetch(picture)
         else:
             self.painted.show_words(self._nothing())
@@ -278,8 +284,8 @@ class GenerationScreen(AppScreen):
 
     def _show_scores(self, picture: GeneratedPicture) -> None:
         score, threshold = picture.score, self.session.settings.threshold
-        best = score.best if score is not None else None
-        cosines = [each.cosine for each in (score, best) if each is not None and each.cosine]
+        other = beside(picture)
+        cosines = [each.cosine for each in (score, other) if each is not None and each.cosine]
         top = max(cosines, default=1.0)
         index, count = self.pictures.index(picture) + 1, len(self.pictures)
         self.painted.show_words(
@@ -289,25 +295,26 @@ class GenerationScreen(AppScreen):
             top=top,
             threshold=threshold,
         )
-        if best is not None:
-            name = best.path.rpartition("/")[2]
+        if other is not None:
             self.best.show_words(
-                f"best retrieved: {name}", best.match, best.cosine, top=top, threshold=threshold
+                other.title, other.match, other.cosine, top=top, threshold=threshold
             )
 
     @work(exclusive=True, group="pictures")
     async def _fetch(self, picture: GeneratedPicture) -> None:
-        engine, best = self.session.engine, _best(picture)
+        engine, other = self.session.engine, beside(picture)
         if engine is None:
             return
-        painted = await asyncio.to_thread(_read, Path(picture.path))
-        other = None
-        if best is not None:
+        painted = await asyncio.to_thread(read_file, Path(picture.path))
+        found = None
+        if other is not None and other.picture_id is None:
+            found = await asyncio.to_thread(read_file, Path(other.path))
+        elif other is not None and (at := other.picture_id) is not None:
             try:
-                other = (await engine.library.thumbnails([best.picture_id])).get(best.picture_id)
+                found = (await engine.library.thumbnails([at])).get(at)
             except CacheError:
-                other = None  # Its words and bars are there all the same.
-        self.call_later(self.show_fetched, picture.picture_id, painted, other)
+                found = None  # Its words and bars are there all the same.
+        self.call_later(self.show_fetched, picture.picture_id, painted, found)
 
     def show_fetched(self, picture_id: int, painted: bytes | None, found: bytes | None) -> None:
         """Show the bytes of the two pictures; None stands for one that is not there."""
@@ -315,11 +322,11 @@ class GenerationScreen(AppScreen):
         if picture is None or picture.picture_id != picture_id:
             return
         self.painted.picture.show(painted, alt=plain(picture.path.rpartition("/")[2]))
-        best = _best(picture)
-        self.best.display = best is not None
-        if best is not None:
-            name = best.path.rpartition("/")[2]
-            self.best.picture.show(found, alt=plain(name))
+        self.painted.bars.maps.follow()
+        other = beside(picture)
+        self.best.display = other is not None
+        if other is not None:
+            self.best.picture.show(found, alt=plain(other.path.rpartition("/")[2]))
 
     # Keys
 
@@ -337,6 +344,10 @@ class GenerationScreen(AppScreen):
                 return is_over
             case "another" | "copy_command" | "edit":
                 return self.details is not None
+            case "box":
+                return self._shown is not None
+            case "where" | "numbers":
+                return self._looked() is not None
             case "more_steps" | "vary" | "save":
                 return self.picture is not None
             case "turn":
@@ -346,8 +357,23 @@ class GenerationScreen(AppScreen):
         return True
 
     def action_leave(self) -> None:
-        """Go back."""
-        self.app.pop_screen()
+        """Wait no longer for words, or go back."""
+        if not self.painted.bars.maps.stop():
+            self.app.pop_screen()
+
+    def action_where(self) -> None:
+        """Show where in the picture the next word of its prompt is."""
+        self.painted.bars.maps.step()
+
+    def action_numbers(self) -> None:
+        """Show where words are as numbers, or over the picture."""
+        self.painted.bars.turn_numbers()
+
+    def _looked(self) -> Looked | None:
+        """The picture that is shown, once it is kept, and its prompt."""
+        if self.details is None or self.picture is None or self._shown is None:
+            return None
+        return Looked(picture=self.picture.path, text=self.details.spec.request.prompt)
 
     def action_cancel(self) -> None:
         """Cancel this job."""
@@ -377,7 +403,14 @@ class GenerationScreen(AppScreen):
         if self.details is not None and self.picture is not None:
             start = Path(self.picture.path)
             request = replace(self.details.spec.request, start_picture=start, seed=None, count=1)
+            request = replace(request, mask=None, mask_box=None, mask_word="", mask_grow=None)
             self.session.send(EditRequest(replace(request, width=None, height=None)))
+
+    def action_box(self) -> None:
+        """Draw a box on the picture, and paint what is in it anew."""
+        if self.details is not None and self.picture is not None:
+            prompt = self.details.spec.request.prompt
+            self.app.push_screen(BoxScreen(self.session, self.picture.path, prompt))
 
     def action_edit(self) -> None:
         """Put what was asked into the form."""
@@ -437,22 +470,10 @@ class GenerationScreen(AppScreen):
 
 _CHANGING = (
     *("cancel", "move", "again", "another", "copy_command", "edit"),
-    *("more_steps", "vary", "save", "turn", "drop"),
+    *("where", "box", "more_steps", "vary", "save", "turn", "drop"),
 )
 """Actions that are offered now and then."""
 
 
-def _best(picture: GeneratedPicture) -> RetrievedPicture | None:
-    """The best picture that was retrieved, where the score of this one says so."""
-    return picture.score.best if picture.score is not None else None
-
-
 def _pair(name: str, value: str) -> Content:
     return Content.assemble((f"{name} ", "$foreground-muted"), plain(value))
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from textual.widgets import Static
 from engine import disk
 from engine.collections import BUILT_IN
 from t2itui.graphics.picture import Picture
+from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.screens.search.card import CardContent
 from t2itui.text.plain import plain
 from t2itui.text.words import size_words, when_words
@@ -23,6 +24,7 @@ from t2itui.widgets.score_bar import score_line
 if TYPE_CHECKING:
     from engine.results import PictureTags, Receipt
     from t2itui.screens.search.listing import Listing, ThirdScore
+    from t2itui.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +68,16 @@ class Detail(Vertical):
         & > Picture { height: 1fr; min-height: 4; }
         & > #facts { height: auto; max-height: 70%; padding: 1 0 0 0; }
         &.-low > #facts { padding: 0; }
+        &.-low.-maps > #facts { display: none; }
     }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(
+        self, session: Session, looked: Callable[[], Looked | None], *, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
         self._picture = Picture()
+        self.bars = WordBars(session, self._picture, looked)
         self._facts = Static(id="facts")
         self._card: CardContent | None = None
         self._scores: DetailScores | None = None
@@ -94,6 +100,7 @@ class Detail(Vertical):
 
     def compose(self) -> ComposeResult:
         yield self._picture
+        yield self.bars
         yield self._facts
 
     def on_resize(self) -> None:
@@ -103,6 +110,7 @@ class Detail(Vertical):
     def clear(self) -> None:
         """Show nothing: nothing is selected."""
         self._card = self._scores = None
+        self.bars.maps.end()
         self._picture.show(None, alt="")
         self._show()
 
@@ -111,6 +119,7 @@ class Detail(Vertical):
         self._card = content
         if content is not None:
             self._picture.show(content.thumbnail, alt=plain(content.shown.path.rpartition("/")[2]))
+            self.bars.maps.follow()
         self._show()
 
     def show_scores(self, scores: DetailScores) -> None:

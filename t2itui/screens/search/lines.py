@@ -266,7 +266,7 @@ class GenerationLine(Static):
             Content.assemble(
                 ("▶ ", "bold $accent"),
                 words,
-                button("w", "watch", f"app.watch({job_id})"),
+                button("W", "watch", f"app.watch({job_id})"),
                 "  ",
                 button("x", "cancel", f"app.cancel_job({job_id})"),
             )
@@ -290,7 +290,7 @@ class GenerationLine(Static):
             Content.assemble(
                 ("✎ ", "bold $accent"),
                 f"{words}: #{rank:,} of {total:,}, match {number(match)}{below}.  ",
-                button("w", "show the job", f"app.watch({job_id})"),
+                button("W", "show the job", f"app.watch({job_id})"),
                 "  ",
                 button("N", "another seed", "app.another_seed"),
                 _warned(notice) if notice else "",
@@ -308,7 +308,7 @@ class GenerationLine(Static):
                 f"Not painted: {plain(words)}  ",
                 button(key, again, action),
                 "  ",
-                button("w", "show the job", f"app.watch({job_id})"),
+                button("W", "show the job", f"app.watch({job_id})"),
             )
         )
 

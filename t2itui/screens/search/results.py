@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.geometry import Size
 from textual.message import Message
 
+from t2itui.screens.common.word_maps import Looked
 from t2itui.screens.search.card import CardContent
 from t2itui.screens.search.detail import Detail, DetailScores
 from t2itui.screens.search.grid import Fetch, ResultGrid
@@ -19,6 +20,7 @@ from t2itui.widgets.basics import Backdrop
 if TYPE_CHECKING:
     from engine.results import PictureTags, Receipt
     from t2itui.screens.search.listing import Listing
+    from t2itui.session import Session
 
 
 FINE = 0.01
@@ -65,14 +67,15 @@ class Results(Backdrop):
             self.threshold = threshold
             self.scorer = scorer
 
-    def __init__(self, fetch: Fetch, *, id: str | None = None) -> None:
+    def __init__(self, session: Session, fetch: Fetch, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._session = session
         self._fetch = fetch
         self.listing: Listing | None = None
 
     def compose(self) -> ComposeResult:
         yield ResultGrid(self.fetch)
-        yield Detail()
+        yield Detail(self._session, self._looked)
         yield Histogram()
 
     def on_resize(self) -> None:
@@ -86,6 +89,9 @@ class Results(Backdrop):
         self.set_class(width < 70, "-tight")
         self.set_class(height < 24, "-low")
         self.set_class(height < 12, "-flat")
+
+    def _looked(self) -> Looked | None:
+        return self.looked(self.content)
 
     async def fetch(self, picture_ids: Sequence[int]) -> Mapping[int, CardContent]:
         """Names and thumbnails of pictures, out of the cache."""
@@ -130,6 +136,18 @@ class Results(Backdrop):
     def content(self) -> CardContent | None:
         """The selected picture, once it was fetched."""
         return self.detail.content if self.display else None
+
+    def looked(self, content: CardContent | None) -> Looked | None:
+        """What words of the query can be looked for in a picture of the answer."""
+        from engine.search.query import texts_of
+
+        if self.listing is None or content is None:
+            return None
+        receipt = self.listing.result.receipt
+        text = ", ".join(texts_of(receipt.query))
+        if not text or not content.shown.path:
+            return None
+        return Looked(picture=content.shown.path, text=text, encoder_id=receipt.encoder)
 
     def select(self, position: int) -> None:
         """Select another picture of the list."""

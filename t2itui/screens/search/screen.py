@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 NEEDS_ANSWER = frozenset(
     {"threshold", "scorer", "hide", "like", "mark", "copy_path", "open_folder", "copy_command"}
-    | {"generate", "recipe", "compare", "start_labelling", "tag", "copy_tags"}
+    | {"generate", "recipe", "compare", "start_labelling", "tag", "copy_tags", "where", "numbers"}
 )
 LATEST = 6
 """Earlier queries in the greeting."""
@@ -82,7 +82,7 @@ class SearchScreen(AppScreen):
         self.generation_line, self.label_line = GenerationLine(), LabelLine()
         self.strip, self.warnings = SuggestionStrip(), WarningsLine()
         self.panel = Panel(id=BodyPart.PANEL)
-        self.results = Results(self.pictures.fetch, id=BodyPart.RESULTS)
+        self.results = Results(session, self.pictures.fetch, id=BodyPart.RESULTS)
         self.first_start = FirstStart(session, id=BodyPart.FIRST_START)
         self.body = SearchBody(
             self.panel, self.results, self.first_start, initial=BodyPart.PANEL, id="body"
@@ -231,20 +231,25 @@ class SearchScreen(AppScreen):
 
     def show_asked(self) -> None:
         """Wait for an answer from now on."""
-        self._asked_text = self.query_line.input.value
+        text = self.query_line.input.value
+        if text != self._asked_text:
+            # The decision in sight is about another text.
+            self.route_line.show_hint("")
+        self._asked_text = text
         self.decision.stop_resting()
         self.waiting.begin()
 
     def _show_waiting(self, seconds: float) -> None:
-        engine, what = self.session.engine, "searching"
-        if engine is None:
-            what = "opening the cache"
-        else:
-            states = engine.encoders.state()
-            loading = [state for state in states if state.state is ProcessState.LOADING]
-            if loading:
-                what = f"loading {loading[0].source}"
+        what = "searching" if self.session.engine is not None else "opening the cache"
+        if loading := self._loading():
+            what = f"loading {loading}"
         self.route_line.show_waiting(what, seconds)
+
+    def _loading(self) -> str:
+        """The model that an answer waits for; empty where none has to be loaded."""
+        engine = self.session.engine
+        states = () if engine is None else engine.encoders.state()
+        return next((each.source for each in states if each.state is ProcessState.LOADING), "")
 
     def show_answer(self, listing: Listing) -> None:
         """Show an answer with everything that belongs to it."""
@@ -352,9 +357,12 @@ class SearchScreen(AppScreen):
 
     @on(ResultGrid.PictureOpened)
     def view(self) -> None:
+        self._view(finds_words=self.results.detail.bars.maps.is_on)
+
+    def _view(self, *, finds_words: bool) -> None:
         from t2itui.screens.search.viewer import Viewer
 
-        self.app.push_screen(Viewer(self.results))
+        self.app.push_screen(Viewer(self.session, self.results, finds_words=finds_words))
 
     # Keys: the query
 
@@ -367,6 +375,8 @@ class SearchScreen(AppScreen):
         """Stop waiting for an answer, leave off labelling, or leave the query line."""
         if self.is_waiting:
             self._stop_waiting()
+        elif self.results.detail.bars.maps.stop():
+            pass
         elif self.labels.is_labelling:
             self.labels.end()
         elif self.has_answer and self.shows_answer:
@@ -473,6 +483,17 @@ class SearchScreen(AppScreen):
         """Rank the library by likeness to the selected picture."""
         if self.results.content is not None:
             self.asking.like(self.results.content.shown.picture_id)
+
+    def action_where(self) -> None:
+        """Show where in the selected picture the next word of the description is."""
+        if self.results.detail.display:
+            self.results.detail.bars.maps.step()
+        else:
+            self._view(finds_words=True)
+
+    def action_numbers(self) -> None:
+        """Show where words are as numbers, or over the picture."""
+        self.results.detail.bars.turn_numbers()
 
     def action_tag(self) -> None:
         """Say which everyday words are true of the selected picture."""

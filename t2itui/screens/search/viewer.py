@@ -14,16 +14,19 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from engine.collections import BUILT_IN
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.keys import bindings
+from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.text.plain import plain
+from t2itui.text.shell_commands import where_command
 from t2itui.text.words import counted, number
 from t2itui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
     from t2itui.screens.search.card import CardContent
     from t2itui.screens.search.results import Results
-    from t2itui.session import Selection
+    from t2itui.session import Selection, Session
 
 
 class Viewer(Screen[None]):
@@ -49,12 +52,19 @@ class Viewer(Screen[None]):
             self.content = content
             self.data = data
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, session: Session, results: Results, *, finds_words: bool = False) -> None:
+        """With `finds_words` it begins with the first word of the description."""
         super().__init__()
+        self._session = session
         self._results = results
+        self._content: CardContent | None = None
+        self._finds_words = finds_words
+        self._picture = Picture()
+        self.bars = WordBars(session, self._picture, self._looked)
 
     def compose(self) -> ComposeResult:
-        yield Picture()
+        yield self._picture
+        yield self.bars
         yield Static(id="words")
         yield KeyLine()
 
@@ -66,9 +76,45 @@ class Viewer(Screen[None]):
         self._results.grid.action_move(by)
         self._show()
 
+    def action_where(self) -> None:
+        """Show where the next word of the description is."""
+        self.bars.maps.step()
+
+    def action_numbers(self) -> None:
+        """Show where words are as numbers, or over the picture."""
+        self.bars.turn_numbers()
+
+    def action_box(self) -> None:
+        """Draw a box on the picture, and paint what is in it anew."""
+        from t2itui.screens.generate.box import BoxScreen
+
+        if self._content is not None:
+            looked = self._looked()
+            prompt = "" if looked is None else looked.text
+            self.app.push_screen(BoxScreen(self._session, self._content.shown.path, prompt))
+
+    def action_copy_command(self) -> None:
+        """Copy the command that shows where the words of the description are."""
+        from engine.requests import WhereRequest
+
+        looked = self._looked()
+        if looked is not None:
+            request = WhereRequest(
+                picture=BUILT_IN.short_name(looked.picture),
+                text=looked.text,
+                encoder_id=looked.encoder_id,
+            )
+            command = where_command(self._session.home, request)
+            self.app.copy_to_clipboard(command)
+            self.notify(plain(command), title="Command copied", markup=False)
+
     def action_leave(self) -> None:
-        """Go back to the answer."""
-        self.dismiss()
+        """Wait no longer for words, or go back to the answer."""
+        if not self.bars.maps.stop():
+            self.dismiss()
+
+    def _looked(self) -> Looked | None:
+        return self._results.looked(self._content)
 
     def _show(self) -> None:
         listing, index = self._results.listing, self._results.grid.selected
@@ -91,6 +137,11 @@ class Viewer(Screen[None]):
         if listing is None or message.index != self._results.grid.selected:
             return
         path = plain(message.content.shown.path)
+        self._content = message.content
+        if self._finds_words and not self.bars.maps.is_on:
+            self.bars.maps.step()
+        self._finds_words = False
+        self.bars.maps.follow()
         self.picture.show(message.data, alt=path)
         rank = listing.rank(message.index, listing.scorer)
         sign = "✓" if listing.passes(message.index) else "·"

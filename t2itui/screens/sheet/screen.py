@@ -213,7 +213,7 @@ class SheetScreen(AppScreen):
         """Show the cell under the cursor large."""
         view = self.board.view
         if view is not None:
-            viewer = CellViewer(view, (self.board.row, self.board.column))
+            viewer = CellViewer(self.session, view, (self.board.row, self.board.column))
             self.app.push_screen(viewer, self._come_back)
 
     def _come_back(self, place: tuple[int, int] | None) -> None:

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from engine.states import ScorerKind
 from t2itui.keys import bindings
+from t2itui.screens.common.word_maps import Looked
 from t2itui.screens.generate.details import PicturePane
 from t2itui.text.plain import plain
 from t2itui.text.sheets import cell_words
@@ -23,6 +24,7 @@ from t2itui.widgets.key_line import KeyLine
 if TYPE_CHECKING:
     from engine.sheets.sheet import SheetCell
     from t2itui.screens.sheet.board import BoardView
+    from t2itui.session import Session
 
 
 Place: TypeAlias = tuple[int, int]
@@ -44,15 +46,16 @@ class CellViewer(ModalScreen[Place]):
     heading = getters.query_one("#heading", Static)
     pane = getters.query_one(PicturePane)
 
-    def __init__(self, view: BoardView, place: Place) -> None:
+    def __init__(self, session: Session, view: BoardView, place: Place) -> None:
         super().__init__()
+        self._session = session
         self._view = view
         self.place = place
         """Row and column, as drawn."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading")
-        yield PicturePane(id="picture")
+        yield PicturePane(self._session, id="picture", looked=self._looked)
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -89,6 +92,7 @@ class CellViewer(ModalScreen[Place]):
         picture = self.cell.picture
         if picture is not None and picture.path == path:
             self.pane.picture.show(data, alt=plain(path))
+            self.pane.bars.maps.follow()
 
     def action_walk(self, rows: int, columns: int) -> None:
         """Show a neighbour."""
@@ -104,9 +108,24 @@ class CellViewer(ModalScreen[Place]):
             self.app.copy_to_clipboard(path)
             self.notify(plain(path), title="Copied", markup=False)
 
+    def action_where(self) -> None:
+        """Show where in the picture the next word of its prompt is."""
+        self.pane.bars.maps.step()
+
+    def action_numbers(self) -> None:
+        """Show where words are as numbers, or over the picture."""
+        self.pane.bars.turn_numbers()
+
+    def _looked(self) -> Looked | None:
+        cell = self.cell
+        if cell.picture is None:
+            return None
+        return Looked(picture=cell.picture.path, text=cell.cell.request.prompt)
+
     def action_leave(self) -> None:
-        """Go back to the sheet, at the cell in front."""
-        self.dismiss(self.place)
+        """Wait no longer for words, or go back to the sheet, at the cell in front."""
+        if not self.pane.bars.maps.stop():
+            self.dismiss(self.place)
 
 
 def _read(path: Path) -> bytes | None:

@@ -79,7 +79,9 @@ async def test_captions_are_evaluated_without_a_model_and_kept(tmp_path: Path) -
         ("match", "left out"),
     ]
     assert found.routing[0].at is None
-    assert found.routing[1].best.accuracy > 0.7
+    assert found.routing[0].best.accuracy > 0.7
+    # These texts are noise, and how they lie among each other says nothing of what is there.
+    assert found.routing[1].best.accuracy > 0.6
     (calibration,) = found.calibration
     assert sum(bar.count for bar in calibration.bins) == 2 * PICTURES * CAPTIONS
     assert found.match.startswith("label-free")
@@ -164,10 +166,11 @@ async def test_label_free_scores_are_those_of_a_search(tmp_path: Path) -> None:
         await engine.cache.write(put_texts, ENCODER, bank())
         ids, vectors = await engine.cache.read(load_matrix, ENCODER)
         embedder = TextEmbedder(engine.cache, engine.encoders)
+        matrix = EmbeddingMatrix.of(vectors[np.argsort(ids)])
         context = MatchContext(
-            matrix=EmbeddingMatrix.of(vectors[np.argsort(ids)]),
+            matrix=matrix,
             logit_scale=record.logit_scale,
-            backgrounds=await text_backgrounds(embedder, record, offline=True),
+            backgrounds=await text_backgrounds(embedder, record, matrix, offline=True),
         )
         scorer = find_scorer(ScorerKind.LABEL_FREE)
         known = await engine.cache.read(get_texts, ENCODER, texts)

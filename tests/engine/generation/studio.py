@@ -29,7 +29,8 @@ from engine.models.input_spec import SQUASH, InputSpec
 from engine.models.parameters import GenerationParameters
 from engine.models.schedulers import SCHEDULERS
 from engine.models.vocabulary import Vocabulary
-from engine.results import FloatArray, Receipt
+from engine.requests import WhereRequest
+from engine.results import FloatArray, Receipt, WhereResult, WordMap
 from engine.search.query import prompts_of
 from engine.search.searcher import Searcher
 from engine.settings import EngineSettings
@@ -202,6 +203,40 @@ def _nobody(event: JobEvent) -> None:
     """Nobody listens."""
 
 
+@dataclass
+class OneWord:
+    """Knows where one word is, and of all others that they are nowhere."""
+
+    word: str = "dog"
+    strengths: tuple[tuple[float, ...], ...] = ((0.1, 0.9), (0.0, 0.44))
+    seen: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    asked: list[WhereRequest] = field(default_factory=list)
+
+    async def find(self, request: WhereRequest) -> WhereResult:
+        self.asked.append(request)
+        strengths = np.array(self.strengths, np.float32)
+        if request.text.strip('"') != self.word:
+            strengths = strengths / np.float32(10)
+        found = WordMap(
+            word=request.text.strip('"'),
+            phrase=request.text.strip('"'),
+            start=0,
+            end=len(request.text),
+            strengths=strengths,
+            evidence=strengths,
+        )
+        return WhereResult(
+            picture=request.picture,
+            picture_id=None,
+            text=request.text,
+            encoder="made-up/colours",
+            words=(found,),
+            seen=self.seen,
+            cached=True,
+            seconds=0.0,
+        )
+
+
 class StudioKit:
     """Everything around painting, over a real cache."""
 
@@ -216,6 +251,7 @@ class StudioKit:
         book = self.collection if collection is not None else None
         self.searcher = Searcher(cache, self.encoders, settings, book)
         self.jobs = Jobs(cache)
+        self.words = OneWord()
         self.events: list[JobEvent] = []
         self.jobs.subscribe(self.events.append)
         self.generation = Generation(
@@ -226,6 +262,7 @@ class StudioKit:
             scorer=self.searcher.prompt_scorer,
             collection=self.collection,
             settings=settings,
+            finder=lambda: self.words,
         )
 
     async def fill(self, count: int = 12) -> list[int]:

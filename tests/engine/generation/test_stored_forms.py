@@ -30,7 +30,8 @@ from engine.models.parameters import Lora, MaskBox
 from engine.states import OutputCheck
 
 UNMASKED = (
-    '"mask": null, "mask_box": null, "mask_grow": 0, "mask_feather": null, "until_pass": null'
+    '"mask": null, "mask_box": null, "mask_word": "", "mask_grow": null, "mask_feather": null,'
+    ' "until_pass": null'
 )
 """What the rows of jobs have more than those that were written before there were masks."""
 Make: TypeAlias = Callable[[Path], GenerationSpec]
@@ -115,8 +116,12 @@ def test_the_row_of_a_job_is_written_and_read_as_ever(
     make: Make, text: str, tmp_path: Path
 ) -> None:
     spec, text = make(tmp_path), text.replace("FOLDER", str(tmp_path))
-    assert request_from_json(GenerationSpec, text) == spec, "it was written before there were masks"
-    assert request_to_json(spec) == text.replace('"preview"', f'{UNMASKED}, "preview"')
+    before = request_from_json(GenerationSpec, text)
+    strength = spec.request.strength
+    assert replace(before, request=replace(before.request, strength=strength)) == spec
+    assert resolve(before.request, INFO) == resolve(spec.request, INFO), "it paints the same"
+    now = text.replace('"preview"', f'{UNMASKED}, "preview"')
+    assert request_to_json(spec) == now.replace('"strength": 0.6', '"strength": null')
     assert request_from_json(GenerationSpec, request_to_json(spec)) == spec
 
 
@@ -155,7 +160,7 @@ def test_a_part_that_is_painted_anew_is_written_and_read_in_every_form(tmp_path:
         assert warnings == []
     assert len(keys) == 3, "each is another picture"
     assert command_words(GenerationSpec(request=boxed, drawn=1))[1:] == [
-        *("--start", str(start), "--strength", "0.6", "--mask-box", "0.1,0,0.5,1"),
+        *("--start", str(start), "--strength", "1", "--mask-box", "0.1,0,0.5,1"),
         *("--mask-feather", "2", "--until-pass", "3", "a red dog"),
     ]
     mask.unlink()

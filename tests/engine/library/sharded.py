@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from cache.embeddings import EncoderRecord, Vectors
 from cache.store import Cache
-from engine.events import JobFinished
+from engine.events import JobEvent, JobFinished
 from engine.jobs.jobs import Jobs, Outcome
 from engine.library.attachments import Attachments
-from engine.library.indexing import Indexer
+from engine.library.indexing import EncoderHost, Indexer
 from engine.library.shards import (
     FORMAT,
     ShardContent,
@@ -94,14 +95,28 @@ async def finished(cache: Cache, attachments: Attachments, folder: Path) -> str:
 
 
 async def index_shards(
-    home: Path, root: Path, out: Path, encoders: FakeEncoders, shard_size: int
+    home: Path,
+    root: Path,
+    out: Path,
+    encoders: EncoderHost,
+    shard_size: int,
+    *,
+    source: str = "fake",
+    cluster: str = "",
+    hear: Callable[[JobEvent], None] | None = None,
 ) -> Outcome:
-    """Run `index --shards` with a stand-in for the encoder."""
-    settings = EngineSettings(home=home, decoders=1, max_pixels=1_000_000)
+    """Run `index --shards`, with a stand-in for the encoder or a real one."""
+    settings = EngineSettings(
+        home=home, decoders=1, max_pixels=1_000_000, device="cpu", dtype="fp32"
+    )
     cache = await Cache.open(home)
     jobs, indexer = Jobs(cache), Indexer(cache, encoders, settings)
     await jobs.recover()
-    request = IndexRequest(folders=(root,), encoder=encoders.id, shards=out, shard_size=shard_size)
+    if hear is not None:
+        jobs.subscribe(hear)
+    request = IndexRequest(
+        folders=(root,), encoder=source, shards=out, shard_size=shard_size, cluster=cluster
+    )
     outcome = await jobs.start(indexer.job(request)).wait()
     await jobs.aclose()
     await indexer.aclose()

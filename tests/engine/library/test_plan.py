@@ -12,6 +12,7 @@ from cache.files import FailureRecord
 from engine.errors import RequestError
 from engine.events import JobEvent, JobProgress
 from engine.jobs.progress import ProgressReporter
+from engine.library.decoders import READER, decoder_version
 from engine.library.folders import ScannedFolder, check_roots, walk
 from engine.library.indexing import sentence
 from engine.library.plan import (
@@ -304,3 +305,14 @@ def test_a_link_to_itself_hides_nothing_of_its_folder(tmp_path: Path) -> None:
     assert sorted(plan.missing) == sorted(known)
     reasons = {record.reason for record in plan.failures}
     assert reasons == {"it is a link that leads back to itself"}
+
+
+def test_what_our_own_reader_learned_is_tried_on_what_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = Blame(decoder=decoder_version(10), model="")
+    task = FileTask("/p/a.webp", 5, 7, None, False, False)
+    failed = task.failure("it is damaged", FailureCause.FILE, before)
+    assert before.holds(failed, 5, 7)
+    monkeypatch.setattr("engine.library.decoders.READER", READER + 1)
+    assert not Blame(decoder=decoder_version(10), model="").holds(failed, 5, 7)

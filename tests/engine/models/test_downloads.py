@@ -233,7 +233,13 @@ async def test_a_cache_that_cannot_be_written_is_an_error(
         await fetch(settings)
 
 
-@pytest.mark.parametrize("name", ["./folder", "a/b/c", "", "../x", "a b", "~"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("./folder", "a/b/c", "", "../x", "a b", "~"),
+        *("n" * 97, f"a/{'n' * 97}", "a/b.git", "模型", "a/é", "a/-b", "a/b.", "a--b"),
+    ],
+)
 def test_what_is_no_id_is_refused_at_once(name: str, settings: EngineSettings) -> None:
     with pytest.raises(RequestError):
         Downloads(settings).job(name)

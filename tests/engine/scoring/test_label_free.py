@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from engine.results import FloatArray
 from engine.scoring import label_free
 from engine.scoring.decision import SAME
+from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
+from engine.scoring.label_free import OWN_SHARE, OwnPictures
 from tests.engine.search.libraries import noise, unit
 
 
@@ -142,3 +144,36 @@ def test_rivals_far_from_the_query_all_count() -> None:
 def test_without_a_background_the_order_is_that_of_the_cosine() -> None:
     cosine = np.array([0.1, 0.3, 0.2], np.float32)
     assert np.argsort(label_free.rough_logits(cosine, 100)).tolist() == [0, 2, 1]
+
+
+def test_the_own_pictures_of_a_text_are_the_nearest_one_and_what_is_most_like_it() -> None:
+    random = np.random.default_rng(3)
+    pictures = unit(random.standard_normal((40, 16)).astype(np.float32))
+    texts = unit(pictures[:6] + 0.3 * unit(random.standard_normal((6, 16)).astype(np.float32)))
+    found = OwnPictures.of(texts, np.ascontiguousarray(pictures.T))
+    np.testing.assert_array_equal(found.vectors, pictures[:6])
+    own = found.vectors @ pictures.T >= found.beyond[:, None]
+    assert own[np.arange(6), np.arange(6)].all()
+    assert (own.sum(axis=1) == round(OWN_SHARE * 40)).all()
+    for row, near in enumerate(pictures[:6] @ pictures.T):
+        assert near[own[row]].min() > near[~own[row]].max()
+    alone = OwnPictures.of(texts, np.ascontiguousarray(pictures[:1].T))
+    assert (alone.vectors @ pictures[:1].T >= alone.beyond[:, None]).all()
+
+
+def test_pictures_as_queries_are_compared_as_seen_from_the_middle_of_the_library() -> None:
+    pictures = noise(40) + 0.7 * noise(1, seed=8)
+    pictures = unit(pictures)
+    matrix = EmbeddingMatrix.of(pictures)
+    query = unit(pictures[3] + 0.5 * noise(1, seed=9)[0][None])[0]
+    term = WeightedTerm(weight=1.0, vector=query, is_picture=True)
+    background = label_free.query_background([term], None, matrix, "en")
+    logits = label_free.match_logits(background, matrix, query, query @ matrix.columns, 50.0)
+    middle = pictures.mean(axis=0)
+    apart, own = unit(pictures - middle), unit((query - middle)[None])[0]
+    assert logits == pytest.approx(50 * (apart @ own), abs=1e-3)
+    each = label_free.logits_of(background, pictures[:5], matrix.columns, 50.0)
+    assert each == pytest.approx(50 * (apart[:5] @ apart.T), abs=1e-3)
+    alike = EmbeddingMatrix.of(np.repeat(pictures[:1], 20, axis=0))
+    background = label_free.query_background([term], None, alike, "en")
+    assert np.isfinite(label_free.logits_of(background, query[None], alike.columns, 50.0)).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import cast
 
 import pytest
 from textual.geometry import Offset
@@ -11,7 +12,9 @@ from textual.widgets import Static
 
 from engine.comparing.comparison import Comparison, ComparisonRequest, Description
 from engine.comparing.known_scenes import example
+from engine.local.where import WordFinder
 from t2itui.graphics.picture import Picture
+from t2itui.screens.common.word_maps import WordBars
 from t2itui.screens.compare.pair import PairScreen
 from t2itui.screens.compare.screen import CompareScreen
 from t2itui.screens.compare.swaps import SwapScreen
@@ -27,8 +30,8 @@ from tests.t2itui.compare.compare_library import (
     shown,
     texts_of,
 )
-from tests.t2itui.fakes import answered, until
-from tests.t2itui.real_library import real_app
+from tests.t2itui.fakes import FakeWords, answered, until
+from tests.t2itui.real_library import ENCODER, real_app
 
 SIZES = [(80, 24), (120, 36)]
 PICTURE = ("red_00.png",)
@@ -309,3 +312,52 @@ async def test_a_wide_screen_shows_the_picture_and_a_narrow_one_leaves_it_out(ho
         assert not picture.display
         figures = str(screen.detail.query_one("#figures", Static).content)
         assert RED in figures and "match" in figures and "cosine" in figures
+
+
+async def test_w_shows_where_the_words_of_the_description_are(home: Path) -> None:
+    words = FakeWords()
+    async with real_app(home).run_test(size=(120, 36)) as pilot:
+        screen = await begun(pilot, PICTURE, (GREEN, RED))
+        use_words(screen, words)
+        await pilot.press("w")
+        await until(pilot, lambda: "1/2 something" in bars_words(screen.detail.bars))
+        await pilot.press("w")
+        await until(pilot, lambda: "2/2 green" in bars_words(screen.detail.bars))
+        await pilot.press("down")
+        await until(pilot, lambda: "1/2 something" in bars_words(screen.detail.bars))
+        assert [each.text for each in words.asked] == [GREEN, RED]
+        assert {each.encoder_id for each in words.asked} == {ENCODER}
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PairScreen))
+        pair = pilot.app.screen
+        assert isinstance(pair, PairScreen)
+        await until(pilot, lambda: "1/2 something" in bars_words(pair.bars))
+        await pilot.press("up", "w")
+        await until(pilot, lambda: "2/2 green" in bars_words(pair.bars))
+
+
+async def test_where_the_pair_has_no_picture_in_sight_w_shows_it_large(home: Path) -> None:
+    words = FakeWords()
+    words.gate = asyncio.Event()
+    async with real_app(home).run_test(size=(80, 24)) as pilot:
+        screen = await begun(pilot, PICTURE, (RED,))
+        use_words(screen, words)
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PairScreen))
+        pair = pilot.app.screen
+        assert isinstance(pair, PairScreen)
+        await until(pilot, lambda: "esc stops" in bars_words(pair.bars))
+        await pilot.press("escape")
+        await until(pilot, lambda: words.cancelled == 1 and not pair.bars.display)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+
+
+def use_words(screen: CompareScreen, words: FakeWords) -> None:
+    """Have a made-up finder in the place of the engine's, which would need a model."""
+    assert screen.session.engine is not None
+    screen.session.engine.words = cast("WordFinder", words)
+
+
+def bars_words(bars: WordBars) -> str:
+    return str(bars.content) if bars.display else ""

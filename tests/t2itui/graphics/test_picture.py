@@ -2,7 +2,9 @@
 
 import gc
 import io
+import re
 import zlib
+from base64 import standard_b64decode
 from dataclasses import replace
 
 import pytest
@@ -13,8 +15,9 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
-from t2itui.graphics.art import UncachedStrip
+from t2itui.graphics.art import DrawingOptions, Overlay, UncachedStrip
 from t2itui.graphics.detection import Graphics, GraphicsProtocol
+from t2itui.graphics.encoding import draw
 from t2itui.graphics.picture import Picture
 
 HALF = Graphics(protocol=GraphicsProtocol.HALF_CELLS, reason="test", cell_width=10, cell_height=20)
@@ -262,3 +265,83 @@ def test_a_line_shown_whole_goes_without_the_garbage_collector() -> None:
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+LEFT = Overlay(rows=1, columns=4, strengths=(1.0, 1.0, 0.0, 0.0))
+"""Strong in the left half."""
+
+
+async def test_an_overlay_lights_what_is_strong_and_darkens_the_rest() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png(), alt="a red square")
+        app.picture.overlay = LEFT
+        await settle(app, pilot)
+        left, right = edges(app)
+        assert left[0] > 200 > left[1], "red, and a little warmer"
+        assert right[0] < 60 and len(set(right)) == 1, "dark and grey"
+        app.picture.overlay = None
+        await settle(app, pilot)
+        assert edges(app) == ((255, 0, 0), (255, 0, 0))
+
+
+async def test_an_overlay_covers_only_what_the_encoder_sees() -> None:
+    app = PictureApp()
+    async with app.run_test() as pilot:
+        app.picture.show(png(), alt="a red square")
+        app.picture.overlay = Overlay(
+            rows=1, columns=1, strengths=(1.0,), seen=(0.0, 0.0, 0.5, 1.0)
+        )
+        await settle(app, pilot)
+        left, right = edges(app)
+        assert left[0] > 200
+        assert right[0] < 60
+
+
+async def test_an_overlay_without_colours_is_grey() -> None:
+    app = PictureApp()
+    app.no_color = True
+    async with app.run_test() as pilot:
+        app.picture.show(png(), alt="a red square")
+        app.picture.overlay = LEFT
+        await settle(app, pilot)
+        left, right = edges(app)
+        assert len(set(left)) == len(set(right)) == 1
+        assert left[0] > 1.5 * right[0]
+
+
+@pytest.mark.parametrize("protocol", [GraphicsProtocol.KITTY, GraphicsProtocol.SIXEL])
+async def test_an_overlay_is_sent_as_pixels_where_the_terminal_takes_them(
+    protocol: GraphicsProtocol,
+) -> None:
+    options = DrawingOptions(columns=20, rows=10, background=(0, 0, 0), dim=False, grey=False)
+    graphics = replace(HALF, protocol=protocol)
+    console = PictureApp().console
+
+    def sent(overlay: Overlay | None) -> str:
+        art = draw(png(), replace(options, overlay=overlay), graphics, console)
+        return art.upload + "".join(strip.render(console) for strip in art.strips)
+
+    plain, laid = sent(None), sent(LEFT)
+    if protocol is GraphicsProtocol.SIXEL:
+        assert (plain.count(";2;"), laid.count(";2;") > 2 * plain.count(";2;")) == (10, True)
+    else:
+        colours = [len(kitty_picture(each).getcolors(10_000) or ()) for each in (plain, laid)]
+        assert colours[0] == 1 < 20 < colours[1]
+
+
+def kitty_picture(sent: str) -> Image.Image:
+    """The picture in an upload."""
+    parts = re.findall(r"\x1b_G[^;\x1b]*;([^\x1b]*)\x1b", sent)
+    return Image.open(io.BytesIO(standard_b64decode("".join(parts))))
+
+
+def edges(app: PictureApp) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The colours at the left and the right end of the middle line."""
+    found = []
+    for segment in (app.lines()[5]._segments[0], app.lines()[5]._segments[-1]):
+        assert segment.style is not None and segment.style.color is not None
+        triplet = segment.style.color.triplet
+        assert triplet is not None
+        found.append(tuple(triplet))
+    return found[0], found[1]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 from textual.events import Key
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
@@ -174,6 +175,23 @@ async def test_a_model_being_loaded_is_named_while_it_is_waited_for() -> None:
         engine.searcher.gate.set()
         await answered(pilot)
         await until(pilot, lambda: "cpu bf16" in app.query_one(StatusText).render().plain)
+
+
+async def test_a_decision_goes_with_the_text_that_it_was_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("t2itui.screens.common.base.QUIET_S", 60.0)
+    engine = FakeEngine()
+    async with fake_app(engine, start_query="a dog").run_test(size=(140, 36)) as pilot:
+        screen = await answered(pilot)
+        engine.searcher.gate = asyncio.Event()
+        await pilot.press("r")
+        await until(pilot, lambda: screen.waiting.goes_on)
+        assert "a match of" in words(screen.route_line)
+        await pilot.press("slash", "c", "a", "t", "enter")
+        await until(pilot, lambda: not words(screen.route_line))
+        engine.searcher.gate.set()
+        await until(pilot, lambda: "a match of" in words(screen.route_line))
 
 
 async def test_a_query_typed_before_the_library_is_open_is_answered_then() -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from rich.console import Console
@@ -12,6 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from engine.engine import Engine
 from engine.events import PromptScore
+from engine.local.where import WordFinder
 from engine.sheets.prompts import prompts_from
 from engine.sheets.request import SheetRequest, read_axis
 from engine.sheets.sheet import Order, Sheet, bars
@@ -25,7 +27,7 @@ from t2itui.screens.sheet.board import Layout, shape_of
 from t2itui.screens.sheet.forms import ExportSheet, NewSheet, SheetList
 from t2itui.screens.sheet.screen import SheetScreen
 from t2itui.screens.sheet.viewer import CellViewer
-from tests.t2itui.fakes import until
+from tests.t2itui.fakes import FakeWords, until
 from tests.t2itui.painting_app import Models, fill, painting_app
 
 Compare = Callable[..., bool]
@@ -268,6 +270,28 @@ async def test_enter_and_the_mouse_show_a_cell_large_and_arrows_walk_on(tmp_path
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert (screen.board.row, screen.board.column) == (2, 0)
+
+
+async def test_w_shows_where_the_words_of_a_prompt_are_and_follows_to_other_cells(
+    tmp_path: Path,
+) -> None:
+    async with sheet_app(tmp_path / "home") as (pilot, screen, _):
+        await painted(pilot, screen)
+        finder, engine = FakeWords(), screen.session.engine
+        assert engine is not None
+        engine.words = cast("WordFinder", finder)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CellViewer))
+        viewer = pilot.app.screen
+        assert isinstance(viewer, CellViewer)
+        await pilot.press("w", "w")
+        await until(pilot, lambda: "2/3 red" in str(viewer.pane.bars.content))
+        await pilot.press("right")
+        await until(pilot, lambda: len({each.picture for each in finder.asked}) == 2)
+        await until(pilot, lambda: "2/3 red" in str(viewer.pane.bars.content))
+        await pilot.press("down")
+        await until(pilot, lambda: "1/3 a " in str(viewer.pane.bars.content))
+        assert {each.text for each in finder.asked} == {"a red ball", "a green ball"}
 
 
 async def test_the_list_of_jobs_leads_to_the_sheet(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which PNG counts as cut short: one whose pixels are, whatever else is wrong with the file."""
+"""Which picture counts as cut short: one whose pixels are, whatever else is wrong with it."""
 
 import io
 import struct
@@ -84,3 +84,16 @@ def test_transparency_and_orientation_are_kept_past_a_broken_text() -> None:
     assert not found.partial
     assert found.image.size == (10, 20)
     assert found.image.getpixel((0, 0)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("off", [-20, 999, 2**31])
+def test_the_length_in_the_head_of_a_webp_does_not_decide_either(off: int) -> None:
+    target = io.BytesIO()
+    Image.fromarray(PIXELS).save(target, "WEBP", lossless=True)
+    data = bytearray(target.getvalue())
+    data[4:8] = struct.pack("<I", max(0, len(data) - 8 + off))
+    found = read(bytes(data))
+    assert (np.asarray(found.image) == PIXELS).all()
+    assert not found.partial
+    with pytest.raises(PictureError, match="it is damaged"):
+        read(bytes(data[: len(data) // 2]))

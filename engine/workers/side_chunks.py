@@ -1,4 +1,4 @@
-"""Reads a PNG past the chunks that have nothing to do with its pixels."""
+"""Reads a PNG or WebP past what has nothing to do with its pixels."""
 
 import io
 import os
@@ -16,14 +16,27 @@ _LONGEST_EXIF = 1 << 20
 
 
 def without_side_chunks(source: BinaryIO) -> BinaryIO | None:
-    """A view of a PNG that holds its pixels, transparency and orientation alone.
+    """A view of a picture that holds its pixels alone; None for what is no PNG or WebP.
 
-    A text of megabytes, a colour profile that cannot be unpacked, or a checksum that is wrong in
-    one of them says nothing of the pixels. None for what is no PNG.
+    A PNG keeps transparency and orientation, too: a text of megabytes, a colour profile that cannot
+    be unpacked, or a checksum that is wrong in one of them says nothing of the pixels. Of a WebP
+    the length in its head does not count, which whoever took metadata out may have left as it was.
     """
     source.seek(0)
-    if source.read(len(_SIGNATURE)) != _SIGNATURE:
-        return None
+    head = source.read(12)
+    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        return _of_its_own_length(source)
+    return _bare_png(source) if head.startswith(_SIGNATURE) else None
+
+
+def _of_its_own_length(source: BinaryIO) -> BinaryIO:
+    source.seek(0)
+    data = bytearray(source.read())
+    data[4:8] = struct.pack("<I", len(data) - 8)
+    return io.BytesIO(data)
+
+
+def _bare_png(source: BinaryIO) -> BinaryIO:
     end = source.seek(0, os.SEEK_END)
     spans = [(0, len(_SIGNATURE))]
     at = len(_SIGNATURE)
