@@ -192,6 +192,13 @@ class Columns:
         parts = [block.row(number) for block in self.blocks]
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
+    def total(self) -> NDArray[np.float64]:
+        """The sum of all columns, [dim]."""
+        found = np.zeros(self.dim)
+        for block in self.blocks:
+            found += block.columns().sum(axis=1, dtype=np.float64)
+        return found
+
     def replaced(self, rows: IdArray, vectors: FloatArray) -> Columns:
         """With other vectors [n, dim] of some pictures, by ascending rows."""
         blocks = list(self.blocks)
