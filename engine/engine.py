@@ -252,7 +252,10 @@ class Engine:
     async def aclose(self) -> None:
         """Cancel what runs, end the model processes and close the cache."""
         await self.jobs.aclose()
-        for name in ("searcher", "parts", "indexer", "local_states", "generators", "encoders"):
+        for name in (
+            *("searcher", "parts", "indexer", "local_states"),
+            *("sheets", "generators", "encoders"),
+        ):
             if (opened := vars(self).get(name)) is not None:
                 await opened.aclose()
         await self.cache.aclose()

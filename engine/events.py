@@ -172,6 +172,16 @@ class PictureRejected(JobEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CellPreview(JobEvent):
+    """What a cell of a sheet that is being painted looks like so far."""
+
+    sheet_id: int
+    number: int
+    """Of the cell, from 0."""
+    preview: JobPreview
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellDone(JobEvent):
     """A cell of a sheet has its picture with its scores, or came to nothing.
 

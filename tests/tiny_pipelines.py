@@ -238,6 +238,44 @@ def tiny_z_image() -> Model:
     )
 
 
+def tiny_kandinsky() -> Model:
+    """Kandinsky 3: a UNet of its own, and a quantised autoencoder that is called `movq`."""
+    from diffusers import DDPMScheduler, Kandinsky3Pipeline, Kandinsky3UNet, VQModel
+
+    unet = _network(
+        Kandinsky3UNet,
+        in_channels=4,
+        time_embedding_dim=4,
+        groups=2,
+        attention_head_dim=4,
+        layers_per_block=3,
+        block_out_channels=(32, 64),
+        cross_attention_dim=4,
+        encoder_hid_dim=WIDTH,
+    )
+    movq = _network(
+        VQModel,
+        block_out_channels=(32, 32, 32, 64),
+        down_block_types=(*("DownEncoderBlock2D",) * 3, "AttnDownEncoderBlock2D"),
+        up_block_types=("AttnUpDecoderBlock2D", *("UpDecoderBlock2D",) * 3),
+        latent_channels=4,
+        layers_per_block=1,
+        norm_num_groups=8,
+        norm_type="spatial",
+        num_vq_embeddings=12,
+        vq_embed_dim=4,
+    )
+    schedule: Config = {"beta_schedule": "squaredcos_cap_v2", "clip_sample": True}
+    return _made(
+        Kandinsky3Pipeline,
+        tokenizer=_t5_tokenizer(),
+        text_encoder=_t5(WIDTH),
+        unet=unet,
+        movq=movq,
+        scheduler=_network(DDPMScheduler, beta_start=0.0001, beta_end=0.02, **schedule),
+    )
+
+
 KINDS: Mapping[str, Callable[[], Model]] = {
     "sdxl": tiny_sdxl,
     "turbo": lambda: tiny_sdxl(turbo=True),
@@ -247,6 +285,7 @@ KINDS: Mapping[str, Callable[[], Model]] = {
     "pixart": tiny_pixart,
     "sana": tiny_sana,
     "z-image": tiny_z_image,
+    "kandinsky": tiny_kandinsky,
 }
 
 

@@ -109,6 +109,13 @@ class Cluster:
 
 def connect(address: str) -> Cluster:
     """Join a running cluster. Raises ClusterError."""
+    head = _host_and_port(address)
+    if head is not None:
+        # Ray itself tries for minutes.
+        try:
+            socket.create_connection(head, timeout=_PATIENCE_S).close()
+        except OSError as error:
+            raise _absent(address, error.strerror or str(error)) from error
     ray = import_module("ray")
     try:
         ray.init(
@@ -121,12 +128,18 @@ def connect(address: str) -> Cluster:
     except Exception as error:
         # Ray raises anything, gRPC's errors too, and asserts.
         said = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise ClusterError(
-            f"there is no Ray cluster at {address}: {said}",
-            hint="Name what `ray start --head` printed, HOST:6379 on a machine of the cluster, or"
-            " ray://HOST:10001 from elsewhere.",
-        ) from error
-    return Cluster(ray, address, _head_of(ray, address))
+        raise _absent(address, said) from error
+    if head is None:
+        head = _host_and_port(str(ray.get_runtime_context().gcs_address))
+    return Cluster(ray, address, head)
+
+
+def _absent(address: str, reason: str) -> ClusterError:
+    return ClusterError(
+        f"there is no Ray cluster at {address}: {reason}",
+        hint="Name what `ray start --head` printed, HOST:6379 on a machine of the cluster, or"
+        " ray://HOST:10001 from elsewhere.",
+    )
 
 
 def lost(address: str) -> ClusterError:
@@ -137,9 +150,7 @@ def lost(address: str) -> ClusterError:
     )
 
 
-def _head_of(ray: Any, address: str) -> tuple[str, int] | None:  # noqa: ANN401
-    """Where the head of a cluster listens; None where that cannot be told."""
-    if not address.startswith("ray://"):
-        address = str(ray.get_runtime_context().gcs_address)
+def _host_and_port(address: str) -> tuple[str, int] | None:
+    """Where a cluster listens; None where the address does not say."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     return (host.strip("[]"), int(port)) if host and port.isdigit() else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from cache.sql import revision
 from cache.store import Cache
 from engine.cluster.host import ClusterHost
 from engine.cluster.shard_search import SentQuery
+from engine.errors import ClusterError
 from engine.results import FloatArray, IdArray
 from engine.scoring.columns import Columns
 from engine.scoring.embedding_matrix import EmbeddingMatrix
@@ -94,7 +96,8 @@ class ClusterParts:
     ) -> CoveredScores:
         """The scores of all pictures that can be asked now."""
         laid, sent = self._of(library), self._sent(query, matcher)
-        found = await self._host.scores(sent)
+        with self._held():
+            found = await self._host.scores(sent)
         if laid.own.count:
             found[OWN] = await asyncio.to_thread(part_scores, _whole(sent), laid.own)
         parts = sorted(found)
@@ -116,7 +119,8 @@ class ClusterParts:
         rows = None if positions is None else laid.rows_of(positions)
         own = np.arange(laid.own.count) if rows is None else rows.pop(OWN, np.zeros(0, np.int64))
         wanted = set(range(len(laid.blocks))) if rows is None else set(rows)
-        found = await self._host.tallies(sent, rows) if wanted else {}
+        with self._held():
+            found = await self._host.tallies(sent, rows) if wanted else {}
         tallies = [found[part] for part in sorted(found)]
         if len(own):
             tallies.append(await asyncio.to_thread(part_tally, _whole(sent), laid.own, own))
@@ -126,7 +130,8 @@ class ClusterParts:
         """The mean of all embeddings that can be asked, [dim]."""
         laid = self._of(library)
         if self._middle is None or self._middle[0] is not laid:
-            found = await self._host.sums()
+            with self._held():
+                found = await self._host.sums()
             total = laid.own.columns.total() + sum(found.values())
             count = laid.own.count + sum(len(laid.blocks[part].rows) for part in found)
             middle: FloatArray = np.asarray(total / max(count, 1), np.float32)
@@ -140,7 +145,8 @@ class ClusterParts:
         laid = self._of(library)
         rows = laid.rows_of(positions)
         own = rows.pop(OWN, None)
-        found = await self._host.vectors(rows) if rows else {}
+        with self._held():
+            found = await self._host.vectors(rows) if rows else {}
         if own is not None:
             found[OWN] = laid.own.vectors(own)
         parts = laid.part[positions]
@@ -153,6 +159,15 @@ class ClusterParts:
     async def aclose(self) -> None:
         """Let go of the cluster; what it holds ends with that."""
         await self._host.aclose()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Have shards read anew by the next question where the cluster was lost over this one."""
+        try:
+            yield
+        except ClusterError:
+            self._laid = None
+            raise
 
     def _of(self, library: PartedLibrary) -> _Laid:
         assert self._laid is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,36 +92,53 @@ def parameters_from_fields(fields: Mapping[str, Json]) -> GenerationParameters:
     )
 
 
-def image_to_reply(image: GeneratedImage, *, more_warnings: tuple[str, ...] = ()) -> Reply:
-    """Return a picture as the process sends it; what was asked for is known on the other side."""
+def images_to_reply(
+    images: Sequence[GeneratedImage], *, more_warnings: tuple[str, ...] = ()
+) -> Reply:
+    """Return pictures as the process sends them; what was asked for is known on the other side."""
     return Reply(
         fields={
-            "check": image.check,
-            "width": image.parameters.width,
-            "height": image.parameters.height,
-            "seconds": image.seconds,
-            "memory_fallbacks": image.memory_fallbacks,
-            "warnings": [*more_warnings, *image.warnings],
-            "device": image.device,
-            "dtype": image.dtype,
+            "images": [
+                {
+                    "check": image.check,
+                    "width": image.parameters.width,
+                    "height": image.parameters.height,
+                    "seconds": image.seconds,
+                    "memory_fallbacks": image.memory_fallbacks,
+                    "warnings": [*more_warnings, *image.warnings],
+                    "device": image.device,
+                    "dtype": image.dtype,
+                }
+                for image in images
+            ]
         },
-        arrays=[image.pixels],
+        arrays=[image.pixels for image in images],
     )
 
 
-def image_from_reply(reply: Reply, parameters: GenerationParameters, seed: int) -> GeneratedImage:
-    """Return the picture that came for these parameters."""
-    return GeneratedImage(
-        pixels=reply.arrays[0].astype(np.uint8, copy=False),
-        check=OutputCheck(reply.text("check")),
-        parameters=parameters.sized(reply.whole("width"), reply.whole("height")),
-        seed=seed,
-        device=reply.text("device"),
-        dtype=reply.text("dtype"),
-        seconds=reply.number("seconds"),
-        memory_fallbacks=tuple(reply.texts("memory_fallbacks")),
-        warnings=tuple(reply.texts("warnings")),
-    )
+def images_from_reply(
+    reply: Reply, parameters: GenerationParameters, seeds: Sequence[int]
+) -> list[GeneratedImage]:
+    """Return the pictures that came for these parameters, one of each seed."""
+    images = []
+    for fields, pixels, seed in zip(reply.items("images"), reply.arrays, seeds, strict=True):
+        if not isinstance(fields, Mapping):
+            raise WireError("a picture is described by nothing")
+        found = Reply(fields=fields)
+        images.append(
+            GeneratedImage(
+                pixels=pixels.astype(np.uint8, copy=False),
+                check=OutputCheck(found.text("check")),
+                parameters=parameters.sized(found.whole("width"), found.whole("height")),
+                seed=seed,
+                device=found.text("device"),
+                dtype=found.text("dtype"),
+                seconds=found.number("seconds"),
+                memory_fallbacks=tuple(found.texts("memory_fallbacks")),
+                warnings=tuple(found.texts("warnings")),
+            )
+        )
+    return images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

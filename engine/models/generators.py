@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from engine.models.generator_info import GeneratorInfo, read_generator_info
 from engine.models.generator_messages import (
     EventBridge,
     GeneratedImage,
-    image_from_reply,
+    images_from_reply,
     parameters_to_fields,
 )
 from engine.models.messages import Json
@@ -37,6 +38,8 @@ class LoadedGenerator:
     dtype: str
     """bf16, fp16 or fp32."""
     warnings: tuple[str, ...]
+    most_together: int
+    """Pictures of its usual size that are best painted at once."""
     pid: int
 
 
@@ -80,11 +83,12 @@ class Generators:
         self._info: dict[str, GeneratorInfo] = {}
         self._loaded: LoadedGenerator | None = None
         self._is_loading = False
+        number = settings.device.replace(":", "-") if ":" in settings.device else ""
         taesd = [str(settings.taesd)] if settings.taesd is not None else []
         self._worker = WorkerProcess(
             module,
             args=(settings.device, settings.dtype, str(settings.home), *taesd),
-            log=settings.home / "logs" / "generator.log",
+            log=settings.home / "logs" / f"generator{number and '-' + number}.log",
             idle_seconds=settings.idle_seconds,
             silence_s=SILENCE_S,
         )
@@ -131,6 +135,7 @@ class Generators:
             device=reply.text("device"),
             dtype=reply.text("dtype"),
             warnings=tuple(reply.texts("warnings")),
+            most_together=reply.whole("most_together"),
             pid=self._worker.pid or 0,
         )
         return self._loaded
@@ -150,17 +155,41 @@ class Generators:
         ModelMissingError, ModelUnusableError, OutOfMemoryError after the last memory fallback,
         WorkerDiedError.
         """
-        info = await self.describe(source)
-        if self._loaded is None or self._loaded.info != info or not self._is_warm:
-            await self.load(source, bridge)
+        images = await self.generate_batch(
+            source, parameters, [seed], preview=preview, bridge=bridge
+        )
+        return images[0]
+
+    async def most_together(self, source: str, bridge: EventBridge | None = None) -> int:
+        """How many pictures of one text the model is best asked for at once; raises as above."""
+        return (await self._ready(source, bridge)).most_together
+
+    async def generate_batch(
+        self,
+        source: str,
+        parameters: GenerationParameters,
+        seeds: Sequence[int],
+        *,
+        preview: bool = False,
+        bridge: EventBridge | None = None,
+    ) -> list[GeneratedImage]:
+        """Generate a picture of each seed, together where that can be done; as `generate` does."""
+        info = (await self._ready(source, bridge)).info
         fields: dict[str, Json] = {
             "model": _model_fields(info),
             "parameters": parameters_to_fields(parameters),
-            "seed": seed,
+            "seeds": list(seeds),
             "preview": preview,
         }
         reply = await self._worker.call("generate", fields, on_event=bridge)
-        return image_from_reply(reply, parameters, seed)
+        return images_from_reply(reply, parameters, seeds)
+
+    async def _ready(self, source: str, bridge: EventBridge | None) -> LoadedGenerator:
+        """The model in its process, loaded where it is not."""
+        info, loaded = await self.describe(source), self._loaded
+        if loaded is None or loaded.info != info or not self._is_warm:
+            return await self.load(source, bridge)
+        return loaded
 
     def state(self) -> GeneratorState:
         """Return what the process is doing."""

@@ -16,6 +16,7 @@ from engine import errors
 from engine.errors import EngineError, WorkerDiedError
 from engine.models import messages as wire
 from engine.models.messages import Array, Json, Reply
+from engine.patience import environment
 
 # The folder of the packages comes last on the path, and the folder the person is in not at all:
 # a file called `torch.py` lying there must not be run.
@@ -87,6 +88,7 @@ class Connection:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=stderr,
+                env=environment(),
                 limit=_READ_LIMIT,
                 start_new_session=True,
             )

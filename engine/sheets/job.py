@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,10 +19,12 @@ from cache.store import Cache
 from engine.errors import RejectedError
 from engine.events import (
     CellDone,
+    CellPreview,
     GeneratedPicture,
     GenerationProgress,
     JobEvent,
     JobNote,
+    JobPreview,
     JobProgress,
     LibraryChanged,
     PromptScore,
@@ -124,12 +127,26 @@ def _resolved(
     return plans
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetRun:
+    """How a sheet is painted; the pictures are the same, but for rounding in batches."""
+
+    batch: int | None = None
+    """Cells that differ by their seed alone and are painted together; None is 1 on a CPU, and
+    elsewhere what finds room in the device's memory."""
+    devices: tuple[str, ...] = ()
+    """Each has a generator of its own, such as `cuda:1`; none is the device of the settings."""
+    previews: bool = False
+    """Report what cells look like while they are painted."""
+
+
 class SheetJob:
     """Paints a sheet; see JobWork.
 
-    On an accelerator a picture is stored and scored while the next one is being painted. Each is
-    painted alone: in batches of three and more single pixels come out a level brighter or darker on
-    a CPU, and the same request would have two pictures.
+    On an accelerator a picture is stored and scored while the next one is being painted, and cells
+    that differ by their seed alone are painted together: sums over several pictures are rounded in
+    another order, so that single pixels may come out a level brighter or darker than alone. On a
+    CPU, where that wins nothing, each is painted alone.
     """
 
     kind = JobKind.SHEET
@@ -139,24 +156,28 @@ class SheetJob:
         sheet: Sheet,
         *,
         cache: Cache,
-        generators: Generators,
+        painters: Sequence[Generators],
         store: GeneratedStore,
         planner: SheetPlanner,
-        turn: TakesTurn,
+        turn: TakesTurn | None,
         home: Path,
         folders: tuple[Path, ...],
+        run: SheetRun,
     ) -> None:
+        """Each of the `painters` takes the next cells as soon as it is free; there is no `turn`
+        where nobody else uses them."""
         self.sheet = sheet
         """As far as it is painted."""
         self._cache = cache
-        self._generators = generators
+        self._painters = painters
         self._store = store
         self._planner = planner
         self._turn = turn
         self._home = home
         self._folders = folders
         self._is_paused = False
-        self._finishing: asyncio.Task[None] | None = None
+        self._run = run
+        self._storing = asyncio.Lock()
         self._records: dict[int, GeneratedRecord] = {}
         """Of the cells that have a picture, by their numbers."""
 
@@ -181,25 +202,52 @@ class SheetJob:
         plans = await self._planner.plan(self.sheet.request)
         await self._notice(plans, job_id, report)
         todo = await self._take_known(plans, job_id, report)
-        progress = _Progress(job_id, report, self.sheet)
+        left = deque(todo)
+        lanes = [
+            asyncio.create_task(self._paint(painter, left, job_id, report))
+            for painter in self._painters[: max(1, len(todo))]
+        ]
         try:
-            for plan in todo:
-                if self._is_paused:
-                    break
-                async with self._turn(job_id):
-                    image = await self._generate(plan, progress)
-                await self._finished()
-                self._finishing = asyncio.create_task(
-                    self._finish(plan, image, job_id, report, progress)
-                )
-                if image.device == Device.CPU:
-                    # Two processes with a thread a core each take twice as long as in turn.
-                    await self._finished()
+            await asyncio.gather(*lanes)
         finally:
-            await self._finished()
+            for lane in lanes:
+                lane.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
         if todo and not self._is_paused:
             await self._score_alike(job_id, report)
         return self._closing(len(plans) - len(todo))
+
+    async def _paint(
+        self, painter: Generators, left: deque[CellPlan], job_id: int, report: Report
+    ) -> None:
+        """Have one generator paint cells until none is left."""
+        finishing = _Finishing()
+        progress = _Progress(job_id, report, lambda: self.sheet)
+        try:
+            while left and not self._is_paused:
+                async with nullcontext() if self._turn is None else self._turn(job_id):
+                    most = await self._most_together(painter, left, job_id, report)
+                    # Another generator may have taken the last ones meanwhile.
+                    plans = _alike(left, most)
+                    if not plans:
+                        break
+                    images = await self._generate(painter, plans, progress)
+                await finishing.wait()
+                finishing.start(self._finish(plans, images, job_id, report, progress))
+                if images[0].device == Device.CPU:
+                    # Two processes with a thread a core each take twice as long as in turn.
+                    await finishing.wait()
+        finally:
+            await finishing.wait()
+
+    async def _most_together(
+        self, painter: Generators, left: Sequence[CellPlan], job_id: int, report: Report
+    ) -> int:
+        """How many cells a generator paints at once."""
+        if self._run.batch is not None or not left:
+            return self._run.batch or 1
+        bridge = EventBridge(report=report, job_id=job_id)
+        return await painter.most_together(left[0].source, bridge)
 
     async def _score_alike(self, job_id: int, report: Report) -> None:
         """Score all pictures once more, by the library as it is now.
@@ -217,7 +265,7 @@ class SheetJob:
         """Say once which words a generator never met."""
         notices: list[str] = []
         for plan in plans:
-            vocabulary = (await self._generators.describe(plan.source)).vocabulary
+            vocabulary = (await self._painters[0].describe(plan.source)).vocabulary
             if vocabulary is not None:
                 notices.append(vocabulary.notice(plan.parameters.prompt))
         for notice in filter(None, dict.fromkeys(notices)):
@@ -236,46 +284,41 @@ class SheetJob:
                 await self._enter(plan, record, job_id, report, cached=True)
         return todo
 
-    async def _generate(self, plan: CellPlan, progress: _Progress) -> GeneratedImage:
+    async def _generate(
+        self, painter: Generators, plans: Sequence[CellPlan], progress: _Progress
+    ) -> list[GeneratedImage]:
         await check_room(self._cache, self._home)
-        return await self._generators.generate(
-            plan.source,
-            plan.parameters,
-            plan.seed,
-            bridge=EventBridge(report=progress.pass_on, job_id=progress.job_id),
+        first = plans[0]
+        report = partial(progress.pass_on, first.number)
+        return await painter.generate_batch(
+            first.source,
+            first.parameters,
+            [plan.seed for plan in plans],
+            preview=self._run.previews,
+            bridge=EventBridge(report=report, job_id=progress.job_id),
         )
 
     async def _finish(
         self,
-        plan: CellPlan,
-        image: GeneratedImage,
+        plans: Sequence[CellPlan],
+        images: Sequence[GeneratedImage],
         job_id: int,
         report: Report,
         progress: _Progress,
     ) -> None:
-        """Store a picture, and score it."""
-        for warning in image.warnings:
+        """Store pictures, and score them."""
+        for warning in dict.fromkeys(each for image in images for each in image.warnings):
             report(JobNote(job_id=job_id, message=warning))
-        recipe = recipe_of(image, plan.digests, source=plan.source, library=plan.spec.library)
-        record = await self._store.put(image, recipe, plan.spec, job_id)
-        if image.check is OutputCheck.FINE:
-            report(LibraryChanged(job_id=job_id, added=1))
-        await self._enter(plan, record, job_id, report, cached=False)
-        progress.sheet = self.sheet
-        progress.advance()
-
-    async def _finished(self) -> None:
-        """Wait for the pictures that are being stored, also while the job is being stopped."""
-        finishing, self._finishing = self._finishing, None
-        if finishing is None:
-            return
-        try:
-            await asyncio.wait([finishing])
-        except asyncio.CancelledError:
-            # Stopped once more: the program ends, and its cache with it.
-            finishing.cancel()
-            raise
-        finishing.result()
+        for plan, image in zip(plans, images, strict=True):
+            async with self._storing:
+                recipe = recipe_of(
+                    image, plan.digests, source=plan.source, library=plan.spec.library
+                )
+                record = await self._store.put(image, recipe, plan.spec, job_id)
+                if image.check is OutputCheck.FINE:
+                    report(LibraryChanged(job_id=job_id, added=1))
+                await self._enter(plan, record, job_id, report, cached=False)
+                progress.advance()
 
     async def _enter(
         self,
@@ -345,24 +388,68 @@ def _is_other(before: PromptScore | None, after: PromptScore) -> bool:
     return before is None or (before.cosine, before.match) != (after.cosine, after.match)
 
 
-class _Progress:
-    """Says how far a sheet is: in cells, with the step of the one at work."""
+def _alike(left: deque[CellPlan], most: int) -> list[CellPlan]:
+    """Take the next cells, as far as they differ by their seed alone; none where none is left."""
+    taken: list[CellPlan] = []
+    while left and len(taken) < most:
+        plan = left[0]
+        if taken and (plan.source, plan.parameters) != (taken[0].source, taken[0].parameters):
+            break
+        taken.append(left.popleft())
+    return taken
 
-    def __init__(self, job_id: int, report: Report, sheet: Sheet) -> None:
+
+class _Finishing:
+    """Pictures that are being stored while the next ones are painted."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, work: Coroutine[None, None, None]) -> None:
+        """Begin to store pictures; those before them were waited for."""
+        self._task = asyncio.create_task(work)
+
+    async def wait(self) -> None:
+        """Wait for the pictures that are being stored, also while the job is being stopped."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            # Stopped once more: the program ends, and its cache with it.
+            task.cancel()
+            raise
+        task.result()
+
+
+class _Progress:
+    """Says how far a sheet is: in cells, with the step of those at work."""
+
+    def __init__(self, job_id: int, report: Report, sheet: Callable[[], Sheet]) -> None:
         self.job_id = job_id
-        self.sheet = sheet
+        self._sheet = sheet
         self._report = report
         self._reporter = ProgressReporter(job_id, report)
         self.advance()
 
     def advance(self, detail: str = "") -> None:
         """Say how many cells are done."""
-        done, size = self.sheet.done, len(self.sheet.cells)
+        done, size = self._sheet().done, len(self._sheet().cells)
         self._reporter.report(_STAGE, done, size, unit=Unit.PICTURES, detail=detail)
 
-    def pass_on(self, event: JobEvent) -> None:
-        """Pass on what a generation reports; its steps as a detail of the whole."""
+    def pass_on(self, number: int, event: JobEvent) -> None:
+        """Pass on what a generation of a cell reports; its steps as a detail of the whole."""
         match event:
+            case JobPreview():
+                self._report(
+                    CellPreview(
+                        job_id=event.job_id,
+                        sheet_id=self._sheet().id,
+                        number=number,
+                        preview=event,
+                    )
+                )
             case GenerationProgress(phase=GenerationPhase.STEP, done=done, total=total):
                 self.advance(f"step {done} of {total}")
             case GenerationProgress(phase=GenerationPhase.DECODING):

@@ -26,11 +26,14 @@ from engine.jobs.codec import request_from_json, request_to_json
 from engine.jobs.jobs import Job, Jobs
 from engine.models.generators import Generators
 from engine.settings import EngineSettings
-from engine.sheets.job import SheetJob, SheetPlanner, known_cell, stored
+from engine.sheets.job import SheetJob, SheetPlanner, SheetRun, known_cell, stored
 from engine.sheets.request import SheetRequest, checked_sheet
 from engine.sheets.sheet import Sheet
 from engine.states import JobKind, OutputCheck
 
+AS_EVER = SheetRun()
+_REMEMBERED = 20
+"""Jobs that are over whose sheets are at hand."""
 _RECENT = 500
 """Generations that are looked at for how long a step takes."""
 _ENOUGH = 20
@@ -63,8 +66,12 @@ class Sheets:
         self._jobs = jobs
         self._generators = generators
         self._generation = generation
+        self._settings = settings
         self._home = settings.home
         self._works: dict[int, SheetJob] = {}
+        """Of the jobs that are at work, and the last ones."""
+        self._others: dict[str, Generators] = {}
+        """By their devices."""
 
     async def prepare(self, request: SheetRequest, library: str | None = None) -> SheetRequest:
         """The request with the library that its pictures join; None finds out which.
@@ -90,17 +97,17 @@ class Sheets:
             seconds = None if pace is None or seconds is None else seconds + pace * work
         return Estimate(cells=len(plans), to_paint=len(todo), seconds=seconds)
 
-    async def start(self, request: SheetRequest) -> Job:
+    async def start(self, request: SheetRequest, run: SheetRun = AS_EVER) -> Job:
         """Queue the painting of a sheet that was prepared; what is painted stays as it is.
 
         Raises RequestError, ModelMissingError or ModelUnusableError at once.
         """
         await self._planner(request).plan(checked_sheet(request))
-        return self._start(Sheet.empty(request, id=await stored(self._cache, request)))
+        return self._start(Sheet.empty(request, id=await stored(self._cache, request)), run)
 
     def resume(self, request: SheetRequest) -> Job:
         """Queue what was asked before; what is impossible about it by now fails the job."""
-        return self._start(Sheet.empty(request))
+        return self._start(Sheet.empty(request), AS_EVER)
 
     async def go_on(self, sheet_id: int) -> Job:
         """Paint the cells of a sheet that are not painted."""
@@ -137,21 +144,40 @@ class Sheets:
         """Forget a sheet; its pictures stay in the library. Whether there was one."""
         return await self._cache.write(delete_sheet, sheet_id)
 
-    def _start(self, sheet: Sheet) -> Job:
+    async def aclose(self) -> None:
+        """End the generators of devices that were named; jobs have ended before."""
+        for generators in self._others.values():
+            await generators.aclose()
+
+    def _start(self, sheet: Sheet, run: SheetRun) -> Job:
         request = sheet.request
         work = SheetJob(
             sheet,
             cache=self._cache,
-            generators=self._generators,
+            painters=self._painters(run.devices),
             store=self._generation.store,
             planner=self._planner(request),
-            turn=partial(self._jobs.turn, JobKind.GENERATE),
+            turn=None if run.devices else partial(self._jobs.turn, JobKind.GENERATE),
             home=self._home,
             folders=self._generation.folders_of(request.library),
+            run=run,
         )
         job = self._jobs.start(work)
+        for over in [each for each in self._works if not self._is_at_work(each)][:-_REMEMBERED]:
+            del self._works[over]
         self._works[job.id] = work
         return job
+
+    def _is_at_work(self, job_id: int) -> bool:
+        job = self._jobs.find(job_id)
+        return job is not None and job.state.is_active
+
+    def _painters(self, devices: Sequence[str]) -> Sequence[Generators]:
+        """The generator of the settings, or one for each of the devices."""
+        for device in devices:
+            if device not in self._others:
+                self._others[device] = Generators(replace(self._settings, device=device))
+        return [self._others[device] for device in devices] or [self._generators]
 
     def _planner(self, request: SheetRequest) -> SheetPlanner:
         library = request.library

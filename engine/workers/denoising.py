@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -54,7 +54,8 @@ class _Draft:
 
     parameters: GenerationParameters
     """At the size that is being tried."""
-    seed: int
+    seeds: tuple[int, ...]
+    """Of the pictures that are painted together."""
     latents: torch.Tensor | None = None
     """None until all steps are done."""
     edit: Edit | None = None
@@ -96,13 +97,64 @@ class Denoiser:
 
         What `watcher.check` raises stops the work before the next block of the network.
         """
+        return self.generate_batch(parameters, (seed,), watcher, previewer)[0]
+
+    def generate_batch(
+        self,
+        parameters: GenerationParameters,
+        seeds: Sequence[int],
+        watcher: Watcher,
+        previewer: Previewer | None,
+    ) -> list[GeneratedImage]:
+        """Generate a picture of each seed, together where the pipeline and the memory allow it.
+
+        Each has noise of its own, but sums over several pictures are rounded in another order, so
+        that single pixels may come out a level from what they are alone.
+        """
         self._check = watcher.check
         try:
             if self._loras.use(parameters.loras):
                 self._texts.clear()
-            return self._generate(parameters, seed, watcher, previewer)
+            found = None
+            if len(seeds) > 1 and parameters.start_picture is None and self._invocation.batches:
+                found = self._together(parameters, tuple(seeds), watcher, previewer)
+            if found is None:
+                found = [self._generate(parameters, each, watcher, previewer) for each in seeds]
+            return found
         finally:
             self._check = _never
+
+    def _together(
+        self,
+        parameters: GenerationParameters,
+        seeds: tuple[int, ...],
+        watcher: Watcher,
+        previewer: Previewer | None,
+    ) -> list[GeneratedImage] | None:
+        """All pictures at once, decoded one by one; None where there is not enough memory."""
+        start, warnings = time.perf_counter(), self._warnings(parameters)
+        trouble = ""
+        try:
+            draft = _Draft(parameters=parameters, seeds=seeds)
+            latents = self._denoise(draft, watcher, previewer)
+            watcher.decoding()
+            found = []
+            for one in latents[:, None]:
+                watcher.check()
+                found.append(self._decode(one, warnings))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            trouble = str(error).strip().split("\n")[0] or "there was not enough memory"
+        if trouble:
+            free_cache(self.choice.device)
+            watcher.fall_back("one picture at a time", trouble)
+            return None
+        seconds = (time.perf_counter() - start) / len(seeds)
+        return [
+            self._image(pixels, check, parameters, seed, seconds, warnings, self._savings.taken)
+            for seed, (pixels, check) in zip(seeds, found, strict=True)
+        ]
 
     def _generate(
         self,
@@ -112,7 +164,7 @@ class Denoiser:
         previewer: Previewer | None,
     ) -> GeneratedImage:
         start, warnings = time.perf_counter(), self._warnings(parameters)
-        draft = _Draft(parameters=parameters, seed=seed)
+        draft = _Draft(parameters=parameters, seeds=(seed,))
         while True:
             trouble = ""
             try:
@@ -129,21 +181,34 @@ class Denoiser:
             # Out of the handler, whose traceback holds on to the tensors.
             free_cache(self.choice.device)
             watcher.fall_back(self._fall_back(draft, trouble), trouble)
-        size = draft.parameters.height, draft.parameters.width
-        pixels = np.zeros((*size, 3), np.uint8) if found is None else found
-        if draft.edit is not None:
-            pixels = draft.edit.put_back(pixels)
+        if draft.edit is not None and found is not None:
+            found = draft.edit.put_back(found)
         fallbacks = [*self._savings.taken]
         if draft.parameters != parameters:
             fallbacks.append(_size_words(draft.parameters))
+        seconds = time.perf_counter() - start
+        return self._image(found, check, draft.parameters, seed, seconds, warnings, fallbacks)
+
+    def _image(
+        self,
+        pixels: NDArray[np.uint8] | None,
+        check: OutputCheck,
+        parameters: GenerationParameters,
+        seed: int,
+        seconds: float,
+        warnings: Sequence[str],
+        fallbacks: Sequence[str],
+    ) -> GeneratedImage:
+        """A picture with what really made it; black where there is nothing to see."""
+        blank = np.zeros((parameters.height, parameters.width, 3), np.uint8)
         return GeneratedImage(
-            pixels=pixels,
+            pixels=blank if pixels is None else pixels,
             check=check,
-            parameters=draft.parameters,
+            parameters=parameters,
             seed=seed,
             device=self.choice.device,
             dtype=self.choice.dtype,
-            seconds=time.perf_counter() - start,
+            seconds=seconds,
             memory_fallbacks=tuple(fallbacks),
             warnings=tuple(warnings),
         )
@@ -185,7 +250,7 @@ class Denoiser:
             previewer.begin(asked.width, asked.height)
         Steps(pipe, watcher, previewer, surroundings)
         # Noise from the CPU's generator is the same on every device.
-        noise = torch.Generator().manual_seed(draft.seed)
+        noise = [torch.Generator().manual_seed(seed) for seed in draft.seeds]
         fields = Invocation(pipe).fields(asked, noise, image, mask)
         try:
             with _undecoded(autoencoder_of(self.pipe)):

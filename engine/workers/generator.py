@@ -1,5 +1,7 @@
 """The process of the generator: `python -m engine.workers.generator DEVICE DTYPE HOME [TAESD]`.
 
+DEVICE may be one of several of its kind, such as `cuda:1`.
+
 Calls: `load`, `generate`, `memory`. One model is loaded at a time, by the first call that names it.
 HOME keeps the linear previews of models and the locks of devices, TAESD is a folder with a tiny
 decoder.
@@ -34,7 +36,9 @@ class Generator:
     """Answers the calls, and holds the model that was used last."""
 
     def __init__(self, device: str, dtype: str, home: Path, taesd: Path | None) -> None:
-        self._device = device
+        self._device, number = device_number(device)
+        self._number = "" if not number or self._device == Device.CUDA else f"-{number}"
+        """Tells devices apart that have no name of their own."""
         self._dtype = dtype
         self._home = home
         self._taesd = taesd
@@ -52,11 +56,12 @@ class Generator:
                 "dtype": choice.dtype,
                 "name": choice.name,
                 "warnings": loaded.warnings,
+                "most_together": loaded.most_together,
             }
         )
 
     def generate(self, call: Call) -> Reply:
-        """Generate the picture that the fields describe."""
+        """Generate the pictures that the fields describe."""
         with self._alone(call) as choice:
             return self._loaded_for(call, choice).generate(call)
 
@@ -75,7 +80,7 @@ class Generator:
     def _alone(self, call: Call) -> Iterator["Choice"]:
         """Have the device for the block: another process may be generating on it."""
         choice, waiting = self._choose(call), _Waiting(call)
-        with DeviceLock(self._home / "locks", choice.key).hold(waiting.go_on):
+        with DeviceLock(self._home / "locks", choice.key + self._number).hold(waiting.go_on):
             if waiting.reported_at is not None:
                 call.report(event=GenerationPhase.LOADING, stage="beginning", done=0, total=0)
             yield choice
@@ -110,6 +115,23 @@ class Generator:
         return self._loaded
 
 
+def device_number(device: str) -> tuple[str, str]:
+    """The kind of a device and its number, which is empty where it has none: `cuda:1`."""
+    kind, _, number = device.partition(":")
+    return kind, number
+
+
+def _see_only(device: str) -> None:
+    """Have torch see one of several GPUs, which it then knows as the first."""
+    kind, number = device_number(device)
+    if kind != Device.CUDA or not number:
+        return
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = [name.strip() for name in seen.split(",") if name.strip()]
+    at = int(number)
+    os.environ["CUDA_VISIBLE_DEVICES"] = names[at] if at < len(names) else number
+
+
 class _Waiting:
     """Says that a call waits for its device."""
 
@@ -138,6 +160,7 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     warnings.simplefilter("ignore")
     device, dtype, home, *taesd = sys.argv[1:]
+    _see_only(device)
     generator = Generator(device, dtype, Path(home), Path(taesd[0]) if taesd else None)
     serve({"load": generator.load, "generate": generator.generate, "memory": generator.memory})
 

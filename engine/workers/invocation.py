@@ -1,6 +1,7 @@
 """A call of a pipeline: what of a request it takes, by its own signature."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -22,6 +23,7 @@ _ALWAYS: dict[str, Any] = {
 }
 
 
+_TOGETHER = "num_images_per_prompt"
 _UNLIMITED = 1 << 30
 
 
@@ -45,6 +47,11 @@ class Invocation:
         self._is_embedded = is_embedded and TRUE_GUIDANCE in self.takes
 
     @property
+    def batches(self) -> bool:
+        """Several pictures of one text can be painted together."""
+        return _TOGETHER in self.takes
+
+    @property
     def takes_negative(self) -> bool:
         """What a picture should not show can be said."""
         return "negative_prompt" in self.takes and not self._is_embedded
@@ -52,12 +59,13 @@ class Invocation:
     def fields(
         self,
         asked: GenerationParameters,
-        generator: torch.Generator,
+        generators: Sequence[torch.Generator],
         image: Image.Image | None = None,
         mask: Image.Image | None = None,
     ) -> dict[str, Any]:
         """Return the arguments of a call, of those that the pipeline takes.
 
+        Each of the `generators` makes the noise of a picture.
         `image` is what a variation starts from, `mask` is white where it may change.
         """
         wanted: dict[str, Any] = {
@@ -65,7 +73,7 @@ class Invocation:
             "num_inference_steps": asked.steps,
             "width": asked.width,
             "height": asked.height,
-            "generator": generator,
+            "generator": [*generators] if len(generators) > 1 else generators[0],
             "output_type": "pt",
             **_ALWAYS,
         }
@@ -77,6 +85,8 @@ class Invocation:
             elif self.guidance == TRUE_GUIDANCE:
                 # Without a text there is no second pass to be guided by.
                 wanted["negative_prompt"] = " "
+        if len(generators) > 1:
+            wanted[_TOGETHER] = len(generators)
         if image is not None:
             wanted |= {"image": image, "strength": asked.strength}
         if mask is not None:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import OutOfMemoryError
-from engine.models.generator_messages import image_to_reply, parameters_from_fields
+from engine.models.generator_messages import images_to_reply, parameters_from_fields
 from engine.models.messages import Json, Reply
 from engine.states import Device, GenerationPhase
 from engine.workers.denoising import Denoiser
 from engine.workers.device import DTYPES, Choice, free_cache, is_out_of_memory
 from engine.workers.loop import Call
-from engine.workers.memory_need import free_memory, memory_need
+from engine.workers.memory_need import free_memory, memory_need, pictures_together
 from engine.workers.pipelines import Pipeline, PipelineSource, load_fitting
 from engine.workers.previews import (
     LinearMap,
@@ -69,15 +69,28 @@ class LoadedPipeline:
         return cls(model, source, Denoiser(pipe, fitting, savings, source), warnings, maps, taesd)
 
     def generate(self, call: Call) -> Reply:
-        """Generate the picture that the call's fields describe."""
+        """Generate the pictures that the call's fields describe."""
         watcher = _CallWatcher(call)
         previewer = None
         if call.request.fields.get("preview"):
             previewer = Previewer(self._previews(call), watcher.preview)
         parameters = parameters_from_fields(call.request.mapping("parameters"))
-        seed = call.request.whole("seed")
-        image = self._denoiser.generate(parameters, seed, watcher, previewer)
-        return image_to_reply(image, more_warnings=self.warnings)
+        # Whole numbers of JSON, which the other side has checked.
+        seeds = [int(str(seed)) for seed in call.request.items("seeds")]
+        images = self._denoiser.generate_batch(parameters, seeds, watcher, previewer)
+        return images_to_reply(images, more_warnings=self.warnings)
+
+    @property
+    def most_together(self) -> int:
+        """How many pictures of the usual size find room on the device beside the weights."""
+        if self.choice.device == Device.CPU:
+            return 1  # A core more would help; a picture more only waits for it.
+        try:
+            need = memory_need(self._source, self.choice.dtype)
+        except (OSError, ValueError):
+            return 1
+        free, _ = free_memory(self.choice)
+        return pictures_together(free, need.whole - need.total)
 
     def _previews(self, call: Call) -> LinearMap | TinyDecoder:
         if self._to_rgb is None:

@@ -18,6 +18,9 @@ ACTIVATIONS = 0.2
 _FLOATING = "F"
 _BRAIN_FLOATING = "BF"
 
+MOST_TOGETHER = 8
+"""Pictures; more of them make a GPU no faster."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryNeed:
@@ -62,6 +65,14 @@ def memory_need(source: PipelineSource, dtype: str) -> MemoryNeed:
             for part in source.parts
         }
     )
+
+
+def pictures_together(free: int, picture: int) -> int:
+    """How many pictures that take so many bytes each are painted together where so many are free.
+
+    Half of it is left alone: attention grows by more than the pictures do.
+    """
+    return max(1, min(MOST_TOGETHER, free // 2 // max(1, picture)))
 
 
 def free_memory(choice: Choice) -> tuple[int, int]:

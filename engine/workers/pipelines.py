@@ -312,7 +312,7 @@ def _prediction(pipe: Pipeline, source: PipelineSource) -> torch.Tensor:
     )
     own, hook = pipe.scheduler, network_of(pipe).register_forward_hook(note)
     try:
-        fields = Invocation(pipe).fields(asked, torch.Generator().manual_seed(0))
+        fields = Invocation(pipe).fields(asked, [torch.Generator().manual_seed(0)])
         pipe(**fields)
     except _Seen:
         pass

@@ -150,7 +150,8 @@ class Steps:
         if self._previewer is not None:
             expected = _expected(scheduler, output, prediction, sample)
             if expected is not None:
-                self._previewer.show(expected)
+                # Of several that are painted together, the first.
+                self._previewer.show(expected[:1])
 
 
 def _expected(

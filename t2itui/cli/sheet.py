@@ -79,6 +79,17 @@ class AxisText(click.ParamType["Axis"]):
     help="Which score the table and the bars show.",
 )
 @click.option("--sort", is_flag=True, help="Rows and columns of the table by their mean.")
+@click.option(
+    "--batch",
+    type=Whole(min=1),
+    metavar="N",
+    help="Paint N seeds of a prompt together; default: 1 on a CPU, on a GPU what finds room. In"
+    " batches single pixels may come out a level brighter or darker than alone.",
+)
+@click.option(
+    "--devices", metavar="0,1",
+    help="Paint on several GPUs (or cuda:0,cpu), each with a generator of its own.",
+)  # fmt: skip
 @click.option("--yes", is_flag=True, help="Do not ask before a large sheet.")
 @click.option("--list", "is_list", is_flag=True, help="List the sheets made before.")
 @click.option("--show", type=Whole(), metavar="ID", help="Show a sheet as far as it is painted.")
@@ -95,6 +106,8 @@ def command(
     threshold: float | None,
     scorer: str,
     sort: bool,
+    batch: int | None,
+    devices: str | None,
     yes: bool,
     is_list: bool,
     show: int | None,
@@ -127,6 +140,10 @@ def command(
         )
     if given and not is_new:
         raise click.UsageError("the other options are of new sheets")
+    from engine.models.devices import read_devices
+    from engine.sheets.job import SheetRun
+
+    run = SheetRun(batch=batch, devices=read_devices(devices or ""))
     passing = context.settings().threshold if threshold is None else threshold
 
     async def work(engine: Engine) -> Exit:
@@ -148,7 +165,7 @@ def command(
         _check(exports, request.size)
         estimate = await engine.sheets.estimate(request)
         _ask(estimate, output, yes=yes, may_ask=file != DASH)
-        job = await engine.sheets.start(request)
+        job = await engine.sheets.start(request, run)
         return await _follow(engine, job, estimate, passing, exports, output, shape)
 
     context.run(output, work, with_jobs=not is_list and show is None)

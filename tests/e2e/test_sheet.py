@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 COMMAND = [sys.executable, "-m", "t2itui", "sheet"]
 EXAMPLE = ("--example", "storybook", "--axis", "seed=1,2,3", "--in", "storybook", "--json")
 CELLS, BEFORE_THE_KILL = 30, 4
@@ -65,3 +69,40 @@ def test_after_a_kill_only_the_rest_of_the_example_is_painted(tmp_path: Path) ->
         assert abs(bar["mean"] - sum(scores) / 3) < 1e-9
     groups = ["basic", "nested", "conflicting", "abstract style", "metaphor"]
     assert [bar["group"] for bar in found["bars"]] == [name for name in groups for _ in range(2)]
+
+
+def test_two_devices_paint_the_pictures_of_one(tmp_path: Path) -> None:
+    asked = (
+        "a red horse",
+        "a white cat",
+        "--axis",
+        "seed=1,2",
+        "--steps",
+        "4",
+        "--in",
+        "storybook",
+    )
+    pictures: list[dict[str, NDArray[np.uint8]]] = []
+    for name, options in ("one", ()), ("two", ("--devices", "cpu:0,cpu:1")):
+        home = tmp_path / name
+        environment = {**os.environ, "T2ITUI_HOME": str(home), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [*COMMAND, *asked, *options, "--json"],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found = [line for line in lines_of(done.stdout) if line["type"] == "cell"]
+        pictures.append({})
+        for cell in found:
+            with Image.open(str(cell["path"])) as image:
+                pictures[-1][f"{cell['prompt']} {cell['seed']}"] = np.asarray(image)
+    logs = {path.name for path in (tmp_path / "two" / "logs").glob("generator*")}
+    assert logs == {"generator-cpu-0.log", "generator-cpu-1.log"}
+    one, two = pictures
+    assert len(one) == 4 and one.keys() == two.keys()
+    for name, pixels in one.items():
+        np.testing.assert_array_equal(two[name], pixels)

@@ -48,6 +48,8 @@ class BoardView:
     """What is drawn, and in which order."""
 
     sheet: Sheet
+    previews: Mapping[int, bytes]
+    """Of cells that are being painted, by their numbers."""
     rows: Sequence[int]
     """Of the prompts, from top to bottom."""
     columns: Sequence[int]
@@ -241,6 +243,10 @@ class SheetBoard(DrawingHolder, can_focus=True):
                 if place not in self._drawings:
                     self._drawings[place] = Drawing(self, self.refresh)
                 picture = cell.picture
+                preview = self.view.previews.get(cell.number)
+                if picture is None and preview is not None:
+                    self._drawings[place].show_next(preview)
+                    continue
                 picture_id = picture.picture_id if picture is not None else 0
                 data = self._thumbnails.get(picture_id)
                 words = _alt(cell) if picture is None or data is None else picture.path

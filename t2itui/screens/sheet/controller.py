@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.collections import BUILT_IN
-from engine.events import CellDone, JobEvent
+from engine.events import CellDone, CellPreview, JobEvent
 from engine.sheets.files import summary
+from engine.sheets.job import SheetRun
 from engine.sheets.request import SheetRequest, read_axis
 from engine.sheets.sheet import SCORERS, Order, Sheet, bars, column_order, grouped_rows, row_order
 from engine.states import JobKind, JobState, ScorerKind
+from t2itui.screens.jobs.board import as_ppm
 from t2itui.screens.sheet.board import BoardView
 from t2itui.text.sheets import write_bars
 from t2itui.text.shell_commands import job_command, program
@@ -43,6 +45,8 @@ class SheetController:
         self._job_id = 0
         """The last job that painted it in this session."""
         self._is_pausing = False
+        self.previews: dict[int, bytes] = {}
+        """What cells that are being painted look like, as picture files by their numbers."""
 
     @property
     def engine(self) -> Engine:
@@ -76,6 +80,7 @@ class SheetController:
         if self.row_order is Order.BEST_FIRST:
             rows = row_order(sheet, self.scorer, self.row_order)
         return BoardView(
+            previews={} if self.job is None else {**self.previews},
             sheet=sheet,
             rows=rows,
             columns=column_order(sheet, self.scorer, self.column_order),
@@ -155,12 +160,15 @@ class SheetController:
 
     async def start(self, request: SheetRequest) -> None:
         """Paint a sheet that was prepared, and show it. Raises T2IError."""
-        self._take_job((await self.engine.sheets.start(request)).id)
+        self._take_job((await self.engine.sheets.start(request, self._run())).id)
 
     async def go_on(self) -> None:
         """Paint what the sheet lacks. Raises T2IError."""
         if self.sheet is not None and self.job is None:
-            self._take_job((await self.engine.sheets.start(self.sheet.request)).id)
+            self._take_job((await self.engine.sheets.start(self.sheet.request, self._run())).id)
+
+    def _run(self) -> SheetRun:
+        return SheetRun(previews=self._session.settings.previews)
 
     def pause(self) -> None:
         """Stop after the cell at work."""
@@ -209,11 +217,16 @@ class SheetController:
         if isinstance(event, CellDone) and sheet is not None and event.sheet_id == sheet.id:
             self._job_id = event.job_id
             self.sheet = sheet.with_cell(event.number, event.picture, event.check)
+            self.previews.pop(event.number, None)
+            return True
+        if isinstance(event, CellPreview) and sheet is not None and event.sheet_id == sheet.id:
+            self.previews[event.number] = as_ppm(event.preview)
             return True
         return event.job_id == self._job_id
 
     def _take_job(self, job_id: int) -> None:
         self._job_id, self._is_pausing = job_id, False
+        self.previews.clear()
         found = self.engine.sheets.of_job(job_id)
         before = self.sheet
         if found is not None:

@@ -12,6 +12,7 @@ from cache.store import Cache
 from engine.cluster import library_parts
 from engine.cluster.library_parts import ClusterParts
 from engine.cluster.shard_search import SearchActor, SentQuery
+from engine.errors import ClusterError
 from engine.requests import SearchRequest
 from engine.results import FloatArray, IdArray
 from engine.scoring.evidence import Floats
@@ -114,3 +115,21 @@ async def test_what_is_measured_once_is_kept_for_the_next_program(
     )
     assert second.receipt.chance == first.receipt.chance
     assert second.receipt.zero == first.receipt.zero
+
+
+async def test_after_a_lost_cluster_the_next_question_reads_the_shards_anew(
+    cache: Cache, host: HostHere
+) -> None:
+    parts = ClusterParts(cache, "", EngineSettings(home=cache.home))
+    searcher, whole = searcher_of(cache, parts), host.scores
+
+    async def lost(sent: SentQuery) -> dict[int, PartScores]:
+        raise ClusterError("the cluster is lost")
+
+    host.scores = lost  # type: ignore[method-assign]
+    with pytest.raises(ClusterError):
+        await searcher.search(SearchRequest(query="snow"))
+    host.scores = whole  # type: ignore[method-assign]
+    answer = await searcher.search(SearchRequest(query="snow"))
+    assert answer.receipt.considered == PICTURES
+    assert host.holds == 2

@@ -123,6 +123,10 @@ class ColourGenerators(Generators):
         self.sources: list[str] = []
         self.previewed: list[bool] = []
         """Whether previews were asked for, picture by picture."""
+        self.together = 1
+        """Pictures that are best painted at once."""
+        self.batches: list[int] = []
+        """How many were asked for at once."""
         self.running = 0
         self.most_running = 0
         self.vocabulary: Vocabulary | None = None
@@ -173,6 +177,24 @@ class ColourGenerators(Generators):
             return self._image(parameters, seed)
         finally:
             self.running -= 1
+
+    async def most_together(self, source: str, bridge: EventBridge | None = None) -> int:
+        return self.together
+
+    async def generate_batch(
+        self,
+        source: str,
+        parameters: GenerationParameters,
+        seeds: Sequence[int],
+        *,
+        preview: bool = False,
+        bridge: EventBridge | None = None,
+    ) -> list[GeneratedImage]:
+        self.batches.append(len(seeds))
+        return [
+            await self.generate(source, parameters, seed, preview=preview, bridge=bridge)
+            for seed in seeds
+        ]
 
     async def _take_steps(self, steps: int, preview: bool, bridge: EventBridge) -> None:
         bridge({"event": "loading", "stage": "loading unet", "done": 50, "total": 100})

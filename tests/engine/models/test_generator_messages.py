@@ -9,8 +9,8 @@ from engine.events import GenerationProgress, JobPreview, MemoryFallback
 from engine.models.generator_messages import (
     EventBridge,
     GeneratedImage,
-    image_from_reply,
-    image_to_reply,
+    images_from_reply,
+    images_to_reply,
     parameters_from_fields,
     parameters_to_fields,
 )
@@ -107,7 +107,8 @@ def test_a_picture_comes_at_the_size_that_was_generated() -> None:
         memory_fallbacks=("slices",),
         warnings=("cut",),
     )
-    found = image_from_reply(image_to_reply(image, more_warnings=("fp32",)), PARAMETERS, 7)
+    reply = images_to_reply([image], more_warnings=("fp32",))
+    (found,) = images_from_reply(reply, PARAMETERS, [7])
     assert found.parameters == PARAMETERS.sized(32, 24)
     assert (found.check, found.seed, found.seconds) == (OutputCheck.BLACK, 7, 1.5)
     assert (found.memory_fallbacks, found.warnings) == (("slices",), ("fp32", "cut"))

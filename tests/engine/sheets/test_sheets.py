@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean, stdev
 
 import pytest
@@ -11,23 +12,28 @@ from cache.jobs import list_jobs
 from engine.errors import RequestError
 from engine.events import (
     CellDone,
+    CellPreview,
     JobCancelled,
     JobEvent,
     JobFailed,
     JobFinished,
+    JobPreview,
     JobProgress,
     PromptScore,
 )
 from engine.generation.request import GenerateRequest
 from engine.jobs.codec import job_request
 from engine.jobs.jobs import Job
+from engine.models.devices import read_devices
 from engine.search.prompt_scores import PromptScorer
+from engine.settings import EngineSettings
+from engine.sheets.job import SheetRun
 from engine.sheets.prompts import SheetPrompt
 from engine.sheets.request import SheetRequest, read_axis
 from engine.sheets.sheet import Order, Sheet, bars, column_order, row_order
 from engine.sheets.sheets import Sheets
 from engine.states import CellState, JobKind, OutputCheck, ScorerKind
-from tests.engine.generation.studio import StudioKit
+from tests.engine.generation.studio import ColourGenerators, StudioKit
 
 RED, GREEN = SheetPrompt(prompt="a red ball", group="a"), SheetPrompt(prompt="a green ball")
 REQUEST = SheetRequest(prompts=(RED, GREEN), axes=(read_axis("seed=1,2,3"),))
@@ -304,3 +310,77 @@ async def test_a_jobs_request_names_the_sheet_whole(studio: StudioKit, sheets: S
     job: Job = await sheets.start(REQUEST)
     await job.wait()
     assert json.loads(job.request)["axes"] == [{"name": "seed", "values": ["1", "2", "3"]}]
+
+
+async def test_seeds_of_a_prompt_are_painted_together_where_there_is_room(
+    studio: StudioKit, sheets: Sheets
+) -> None:
+    studio.generators.together = 2
+    sheet = await painted(sheets)
+    rows, seeds = len(REQUEST.prompts), len(REQUEST.axes[0].values)
+    assert sheet.done == rows * seeds == sum(studio.generators.batches)
+    assert max(studio.generators.batches) == 2, "of one prompt at a time, as many as find room"
+    again = replace(REQUEST, settings=replace(REQUEST.settings, steps=3))
+    prepared = await sheets.prepare(again, "")
+    await (await sheets.start(prepared, SheetRun(batch=1))).wait()
+    assert studio.generators.batches[-rows * seeds :] == [1] * rows * seeds, "as was asked"
+
+
+async def test_cells_go_to_whichever_generator_is_free(
+    studio: StudioKit, sheets: Sheets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ColourGenerators] = []
+
+    def made_for(settings: EngineSettings) -> ColourGenerators:
+        made.append(ColourGenerators(settings))
+        made[-1].gate.is_open.clear()
+        return made[-1]
+
+    monkeypatch.setattr("engine.sheets.sheets.Generators", made_for)
+    prepared = await sheets.prepare(REQUEST, "")
+    job = await sheets.start(prepared, SheetRun(devices=("cpu:0", "cpu:1")))
+    one, other = made
+    await one.gate.entered.wait()
+    await other.gate.entered.wait()
+    assert one.running == other.running == 1, "both paint at the same time"
+    other.gate.is_open.set()
+    await until_cells(studio, prepared.size - 1)
+    one.gate.is_open.set()
+    await job.wait()
+    assert (len(one.seeds), len(other.seeds)) == (1, prepared.size - 1)
+    found = sheets.of_job(job.id)
+    assert found is not None and found.done == prepared.size
+    await sheets.aclose()
+    assert not studio.generators.seeds
+
+
+async def test_previews_say_which_cell_they_are_of(studio: StudioKit, sheets: Sheets) -> None:
+    prepared = await sheets.prepare(REQUEST, "")
+    await (await sheets.start(prepared, SheetRun(previews=True))).wait()
+    numbers = [event.number for event in studio.events if isinstance(event, CellPreview)]
+    assert set(numbers) == set(range(prepared.size))
+    assert not studio.of(JobPreview), "nobody takes them for those of a single picture"
+
+
+async def test_sheets_that_were_painted_long_ago_are_not_kept_in_memory(
+    studio: StudioKit, sheets: Sheets
+) -> None:
+    first = await sheets.start(await sheets.prepare(REQUEST, ""))
+    await first.wait()
+    for _ in range(25):
+        await (await sheets.start(await sheets.prepare(REQUEST, ""))).wait()
+    assert sheets.of_job(first.id) is None and len(sheets._works) <= 21
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("", ()), ("0, 1", ("cuda:0", "cuda:1")), ("cpu:0,cpu:1", ("cpu:0", "cpu:1"))],
+)
+def test_devices_are_read_as_they_are_typed(text: str, found: tuple[str, ...]) -> None:
+    assert read_devices(text) == found
+
+
+@pytest.mark.parametrize("text", ["gpu", "cuda:x", "0,0", "auto"])
+def test_what_is_no_device_is_refused(text: str) -> None:
+    with pytest.raises(RequestError):
+        read_devices(text)

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -23,16 +24,16 @@ class FrailDenoiser(Denoiser):
     _left = 0
     _prompt = ""
 
-    def generate(
+    def generate_batch(
         self,
         parameters: GenerationParameters,
-        seed: int,
+        seeds: Sequence[int],
         watcher: Watcher,
         previewer: Previewer | None,
-    ) -> GeneratedImage:
+    ) -> list[GeneratedImage]:
         asked = re.search(r"out of memory (\d) times", parameters.prompt)
         self._left, self._prompt = int(asked[1]) if asked else 0, parameters.prompt
-        return super().generate(parameters, seed, watcher, previewer)
+        return super().generate_batch(parameters, seeds, watcher, previewer)
 
     def _denoise(
         self, draft: _Draft, watcher: Watcher, previewer: Previewer | None

@@ -115,6 +115,7 @@ FACTS: dict[str, tuple[object, ...]] = {
     "pixart": ("PixArtSigmaPipeline", 25, 4.5, "dpm++", 16, False, False),
     "sana": ("SanaPipeline", 20, 4.5, "flow-dpm++", 32, True, False),
     "z-image": ("ZImagePipeline", 50, 5.0, "flow-euler", 16, True, True),
+    "kandinsky": ("Kandinsky3Pipeline", 25, 3.0, "dpm++", 64, True, True),
 }
 
 
@@ -129,7 +130,7 @@ def test_the_files_say_how_a_model_paints(name: str, kinds: Path, tmp_path: Path
     assert used.scheduler in found.schedulers
     assert found.size_bytes == sum(found.parts.values()) > 0
     (kinds / name / OWN_DEFAULTS).rename(kinds / name / "aside")
-    usual = 1024 if name in ("flux", "schnell", "z-image") else 64
+    usual = 1024 if name in ("flux", "schnell", "z-image", "kandinsky") else 64
     assert facts(kinds / name, tmp_path).defaults.width == usual
     (kinds / name / "aside").rename(kinds / name / OWN_DEFAULTS)
 
@@ -207,16 +208,17 @@ async def test_the_process_paints_with_progress_and_previews_and_again_the_same(
     name: str, kinds: Path, generators: Generators
 ) -> None:
     events: list[JobEvent] = []
-    wanted = request(kinds / name, width=64, height=96, negative="a cat")
+    height = 2 * 64 if name == "kandinsky" else 96
+    wanted = request(kinds / name, width=64, height=height, negative="a cat")
     first = await generate(generators, wanted, 7, events.append)
-    assert (first.check, first.pixels.shape) == (OutputCheck.FINE, (96, 64, 3))
+    assert (first.check, first.pixels.shape) == (OutputCheck.FINE, (height, 64, 3))
     steps = [e for e in events if phase_of(e) is GenerationPhase.STEP]
     counted = [(e.done, e.total) for e in steps if isinstance(e, GenerationProgress)]
     assert counted == [(1, 2), (2, 2)]
     assert phase_of(events[-1]) is GenerationPhase.DECODING
     previews = [event for event in events if isinstance(event, JobPreview)]
     assert previews
-    assert {each.height / each.width for each in previews} == {1.5}
+    assert {each.height / each.width for each in previews} == {height / 64}
     is_left_out = "this model takes no negative prompt: it is left out" in first.warnings
     assert is_left_out == (name == "flux")
     again = await generate(generators, replace(wanted, preview=False), 7)
