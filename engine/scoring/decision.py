@@ -67,7 +67,7 @@ this form was taken and another left); present and absent ones right:
     with a matcher   1.00 / .85   .98 / .90    .95 / .89    .92 / .91    .87 / .92    .048
 
 (drift of their mean). Among 20,000 and 200,000 pictures made of 1,200 photos label-free .96 / .92
-(three draws), with a matcher .96 / .91 among 20,000 (one draw; .89 / .91 by the zero of 8,000).
+(three draws), with a matcher .96 / .92 among 20,000 (two draws; .93 / .91 by the zero of 8,000).
 With words that a single caption names, .83 and .84 of all are right at 1,828. Where more than half
 of the background is in the library, the zero is too high.
 """

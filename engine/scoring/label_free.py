@@ -220,7 +220,10 @@ def _spread(count: int, most: int) -> IdArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OwnPictures:
-    """The pictures that each of some texts is about, by their likeness."""
+    """The pictures that each of some texts is about, by their likeness.
+
+    They are those of the whole library, also where a filter or a sample leaves a part of it.
+    """
 
     vectors: FloatArray
     """Of the picture that is most like each text, [B, dim]."""
