@@ -110,6 +110,7 @@ __all__ = [
     "load_matrix",
     "missing",
     "put_encoder",
+    "stored_vectors",
     "vectors_of",
 ]
 
@@ -177,21 +178,37 @@ def load_matrix(
 ) -> tuple[NDArray[np.int64], Vectors]:
     """All embeddings of an encoder: picture ids int64 [n] and vectors float32 [n, dim].
 
-    Rows come in the order of storage, which is not the order of ids. Those of attached folders that
-    are not there now are left out.
+    In the order of storage, which is not that of ids, and without what `stored_vectors` leaves out.
     """
-    dim = dimension(db, encoder_id)
-    count = count_embeddings(db, encoder_id)
-    ids, matrix = np.empty(count, np.int64), np.empty((count, dim), np.float32)
-    absent, start = absent_blocks(db, encoder_id), 0
-    here = [block_id for block_id in _block_ids(db, encoder_id) if block_id not in absent]
-    if not with_attached:
-        here = [block_id for block_id in here if not is_mapped(db, block_id)]
-    for block_ids, block in _blocks(db, encoder_id, dim, here):
+    ids, stored = stored_vectors(db, encoder_id, with_attached=with_attached)
+    matrix, start = np.empty((len(ids), dimension(db, encoder_id)), np.float32), 0
+    for block_ids, block in stored:
         stop = start + len(block_ids)
         ids[start:stop], matrix[start:stop] = block_ids, block
         start = stop
-    return ids[:start], matrix[:start]
+    return ids, matrix
+
+
+def stored_vectors(
+    db: Database, encoder_id: str, *, with_attached: bool = True
+) -> tuple[NDArray[np.int64], Iterator[tuple[NDArray[np.int64], Vectors]]]:
+    """The pictures with an embedding under an encoder, ascending, and all embeddings, in blocks.
+
+    A block is picture ids [n] and vectors [n, dim], in the order of storage, which is not that of
+    ids. Attached folders that are not there now are left out. Reading raises CacheDamagedError.
+    """
+    absent = absent_blocks(db, encoder_id)
+    here = [block_id for block_id in _block_ids(db, encoder_id) if block_id not in absent]
+    if not with_attached:
+        here = [block_id for block_id in here if not is_mapped(db, block_id)]
+    text = db.execute(
+        # As text, to spare row tuples.
+        "select group_concat(picture_id) from embeddings"
+        " where block_id in (select value from json_each(?))",
+        [listed(here)],
+    ).fetchone()[0]
+    ids = np.sort(np.fromstring(text or "", np.int64, sep=","))
+    return ids, _blocks(db, encoder_id, dimension(db, encoder_id), here)
 
 
 def count_embeddings(db: Database, encoder_id: str) -> int:

@@ -19,7 +19,8 @@ from engine.cluster.host import ClusterHost
 from engine.cluster.shard_search import SentQuery
 from engine.errors import ClusterError
 from engine.results import FloatArray, IdArray
-from engine.scoring.embedding_matrix import EmbeddingMatrix, arrange
+from engine.scoring.columns import Columns
+from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.evidence import Tally
 from engine.scoring.matcher import read_matcher
 from engine.scoring.parts import (
@@ -131,7 +132,7 @@ class ClusterParts:
         if self._middle is None or self._middle[0] is not laid:
             with self._held():
                 found = await self._host.sums()
-            total = laid.own.columns.sum(axis=1, dtype=np.float64) + sum(found.values())
+            total = laid.own.columns.total() + sum(found.values())
             count = laid.own.count + sum(len(laid.blocks[part].rows) for part in found)
             middle: FloatArray = np.asarray(total / max(count, 1), np.float32)
             if len(found) < len(laid.blocks):
@@ -150,7 +151,7 @@ class ClusterParts:
             found[OWN] = laid.own.vectors(own)
         parts = laid.part[positions]
         there = np.isin(parts, list(found))
-        vectors = np.empty((len(positions), len(laid.own.columns)), np.float32)
+        vectors = np.empty((len(positions), laid.own.columns.dim), np.float32)
         for part, some in found.items():
             vectors[parts == part] = some
         return vectors[there]
@@ -196,7 +197,7 @@ def _lay_out(db: Database, encoder_id: str) -> _Laid:
     by_id = np.argsort(own_ids, kind="stable")
     own_ids = own_ids[by_id]
     own = EmbeddingMatrix(
-        revision=revision(db), picture_ids=own_ids, columns=arrange(vectors, by_id)
+        revision=revision(db), picture_ids=own_ids, columns=Columns.of(vectors[by_id].T)
     )
     ids = np.concatenate([own_ids, *(used.picture_ids for used in blocks)])
     sizes = [len(used.picture_ids) for used in blocks]
@@ -217,9 +218,9 @@ def _lay_out(db: Database, encoder_id: str) -> _Laid:
     )
 
 
-def _digest(encoder_id: str, ids: IdArray, own: FloatArray, blocks: Sequence[UsedBlock]) -> str:
+def _digest(encoder_id: str, ids: IdArray, own: Columns, blocks: Sequence[UsedBlock]) -> str:
     stamps = [f"{used.block}" for used in blocks]
     found = hashlib.blake2b(f"{encoder_id} {stamps}".encode(), digest_size=12)
     found.update(ids.data)
-    found.update(np.ascontiguousarray(own[[0, -1]]).data)
+    found.update(np.stack([own.row(0), own.row(-1)]).data)
     return found.hexdigest()

@@ -20,7 +20,8 @@ from engine.cluster.connection import ActorShare, Cluster
 from engine.errors import ClusterError, T2IError
 from engine.models.messages import Array, Json
 from engine.results import FloatArray, IdArray
-from engine.scoring.embedding_matrix import EmbeddingMatrix, arrange
+from engine.scoring.columns import Columns
+from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.evidence import Floats
 from engine.scoring.label_free import Background
 from engine.scoring.matcher import Matcher, read_matcher
@@ -104,7 +105,7 @@ class SearchActor:
     def load(self, shard: int, block: MappedBlock, rows: IdArray) -> str:
         """Read the rows of a shard; returns what stands in the way, or nothing."""
         try:
-            columns = arrange(block.vectors(), rows)
+            columns = Columns.of(block.vectors()[rows].T)
         except T2IError as error:
             return f"{socket.gethostname()}: {error.message}"
         ids = np.arange(len(rows), dtype=np.int64)
@@ -128,7 +129,7 @@ class SearchActor:
 
     def sums(self, shards: Sequence[int]) -> dict[int, Floats]:
         """The sum of the embeddings of each shard, [dim]."""
-        return {shard: self._held[shard].columns.sum(axis=1, dtype=np.float64) for shard in shards}
+        return {shard: self._held[shard].columns.total() for shard in shards}
 
     def vectors(self, rows: Mapping[int, IdArray]) -> dict[int, FloatArray]:
         """The embeddings of some pictures of each shard."""

@@ -20,7 +20,8 @@ from cache.matchers import matcher_pictures, newest_matcher, pictures_without, p
 from cache.store import Cache
 from engine.events import JobNote, Report
 from engine.jobs.progress import ProgressReporter
-from engine.results import FloatArray, IdArray
+from engine.results import IdArray
+from engine.scoring.columns import Columns
 from engine.scoring.matcher import Matcher, read_matcher
 from engine.states import Unit
 
@@ -93,9 +94,9 @@ async def own_pictures(
     matcher: Matcher,
     matcher_id: int | None,
     picture_ids: IdArray,
-    columns: FloatArray,
-) -> tuple[FloatArray | None, int]:
-    """Pictures [dim, N] by id as a matcher sees them, [k, N], and how many with their patches.
+    columns: Columns,
+) -> tuple[Columns | None, int]:
+    """Pictures [dim, N] by ascending id as a matcher sees them, [k, N], and how many with patches.
 
     None for a matcher that reads embeddings alone.
     """
@@ -110,14 +111,14 @@ async def own_pictures(
 def _joined(
     matcher: Matcher,
     picture_ids: IdArray,
-    columns: FloatArray,
+    columns: Columns,
     known: IdArray,
     vectors: NDArray[np.float32],
-) -> tuple[FloatArray, int]:
-    seen = matcher.head.see(columns)
+) -> tuple[Columns, int]:
+    seen = columns.mapped(matcher.head.see)
     if not len(known):
         return seen, 0
     at = np.minimum(np.searchsorted(known, picture_ids), len(known) - 1)
     is_known = known[at] == picture_ids
-    seen[:, is_known] = vectors[at[is_known]].T
+    seen = seen.replaced(np.flatnonzero(is_known), vectors[at[is_known]])
     return seen, int(is_known.sum())

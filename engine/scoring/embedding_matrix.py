@@ -12,19 +12,19 @@ from typing import TypeVar
 import numpy as np
 from sqlite_utils import Database
 
-from cache.embeddings import load_matrix
+from cache.embeddings import dimension, stored_vectors
 from cache.mapped import AbsentFolder, absent_folders
 from cache.sql import revision
 from cache.store import Cache
 from engine.errors import RequestError
 from engine.results import FloatArray, IdArray
+from engine.scoring.columns import Columns
 
 MOST_RESIDENT = 2
 """Encoders whose matrices stay in memory: a person switches between two, not among ten."""
 MOST_DERIVED = 4
 """Backgrounds of texts in two languages, and of pictures, and the pictures as a matcher sees them.
 """
-_TILE = 256
 
 T = TypeVar("T")
 
@@ -58,8 +58,8 @@ class EmbeddingMatrix:
     revision: int
     picture_ids: IdArray
     """[N], ascending."""
-    columns: FloatArray
-    """[dim, N]: one picture a column, so that a product with a query reads memory in order."""
+    columns: Columns
+    """[dim, N]: one picture a column."""
     absent: tuple[AbsentFolder, ...] = ()
     """Attached folders that were not there when it was read: their pictures are not in it."""
     _derived: OrderedDict[Hashable, object] = field(default_factory=OrderedDict)
@@ -69,7 +69,7 @@ class EmbeddingMatrix:
     def of(cls, vectors: FloatArray, picture_ids: IdArray | None = None) -> EmbeddingMatrix:
         """Pictures that are no library: rows [N, dim], numbered from 0 unless they have ids."""
         ids = np.arange(len(vectors), dtype=np.int64) if picture_ids is None else picture_ids
-        return cls(revision=0, picture_ids=ids, columns=np.ascontiguousarray(vectors.T))
+        return cls(revision=0, picture_ids=ids, columns=Columns.of(vectors.T))
 
     @property
     def count(self) -> int:
@@ -78,9 +78,9 @@ class EmbeddingMatrix:
 
     def vectors(self, indices: IdArray) -> FloatArray:
         """The embeddings of some pictures, [n, dim]."""
-        return np.ascontiguousarray(self.columns[:, indices].T)
+        return np.ascontiguousarray(self.columns.take(indices).T)
 
-    def derived(self, key: Hashable, compute: Callable[[FloatArray], T]) -> T:
+    def derived(self, key: Hashable, compute: Callable[[Columns], T]) -> T:
         """What is computed from the columns, kept under a key that says what it is."""
         with self._lock:
             if key not in self._derived:
@@ -93,7 +93,7 @@ class EmbeddingMatrix:
 
 
 class EmbeddingMatrices:
-    """Hands out resident matrices; a matrix is loaded in threads, once for all who wait."""
+    """Hands out resident matrices; one is loaded beside the event loop, once for all who wait."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -111,9 +111,7 @@ class EmbeddingMatrices:
             ):
                 # Dropped first: two generations of a large matrix need not fit into memory.
                 self._resident.pop(encoder_id, None)
-                at, ids, vectors, absent = await self._cache.read(_load, encoder_id)
-                found = await asyncio.to_thread(_arrange, at, ids, vectors)
-                found.absent = absent
+                found = await self._cache.read(load, encoder_id)
                 self._resident[encoder_id] = found
             self._resident.move_to_end(encoder_id)
             while len(self._resident) > MOST_RESIDENT:
@@ -127,26 +125,11 @@ class EmbeddingMatrices:
         return found.absent != await self._cache.read(absent_folders, encoder_id)
 
 
-def arrange(vectors: FloatArray, order: IdArray) -> FloatArray:
-    """Rows [N, dim] in a new order, as the columns of a contiguous matrix [dim, N]."""
-    count, dim = len(order), vectors.shape[1]
-    columns = np.empty((dim, count), np.float32)
-    for start in range(0, count, _TILE):
-        tile = order[start : start + _TILE]
-        columns[:, start : start + len(tile)] = vectors[tile].T
-    return columns
-
-
-def _load(
-    db: Database, encoder_id: str
-) -> tuple[int, IdArray, FloatArray, tuple[AbsentFolder, ...]]:
+def load(db: Database, encoder_id: str) -> EmbeddingMatrix:
+    """The matrix of an encoder as the cache holds it, one block after the other."""
     absent = absent_folders(db, encoder_id)
-    ids, vectors = load_matrix(db, encoder_id)
-    return revision(db), ids, vectors, absent
-
-
-def _arrange(at: int, ids: IdArray, vectors: FloatArray) -> EmbeddingMatrix:
-    order = np.argsort(ids, kind="stable")
-    columns, picture_ids = arrange(vectors, order), ids[order]
-    columns.flags.writeable = picture_ids.flags.writeable = False
-    return EmbeddingMatrix(revision=at, picture_ids=picture_ids, columns=columns)
+    ids, stored = stored_vectors(db, encoder_id)
+    parts = ((np.searchsorted(ids, their), vectors) for their, vectors in stored)
+    columns = Columns.of_rows(parts, len(ids), dimension(db, encoder_id))
+    ids.flags.writeable = False
+    return EmbeddingMatrix(revision=revision(db), picture_ids=ids, columns=columns, absent=absent)

@@ -56,11 +56,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.results import FloatArray, IdArray
+from engine.scoring.columns import Columns
 from engine.scoring.decision import ENOUGH, SAME, Surroundings, centred_cosines
 from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
 
@@ -74,7 +76,6 @@ BACKGROUND_PICTURES = 200
 OWN_SHARE = 0.25
 """The part of a library that is an imported text's own; from 0.1 to 0.3 it makes little difference.
 """
-_AT_ONCE = 8_192
 _MOST_COMPARED = 2_000
 """Pictures, spread evenly, that say how near a quarter of the library is to a picture."""
 
@@ -194,7 +195,7 @@ def query_background(
             vectors=pictures,
             random=pictures,
             pictures=(pictures,),
-            middle=matrix.derived("middle", lambda columns: columns.mean(axis=1)),
+            middle=matrix.derived("middle", _mean),
             key="pictures",
         )
     kinds = [pictures if term.is_picture else texts for term in terms]
@@ -231,19 +232,18 @@ class OwnPictures:
     """The cosines to it from which on pictures are the text's own, too, [B]."""
 
     @classmethod
-    def of(cls, texts: FloatArray, columns: FloatArray) -> OwnPictures:
+    def of(cls, texts: FloatArray, columns: Columns) -> OwnPictures:
         """Of unit texts [B, dim] among unit pictures [dim, N], N > 0."""
-        count = columns.shape[1]
         best = np.full(len(texts), -np.inf, np.float32)
         nearest = np.zeros(len(texts), np.int64)
-        for start in range(0, count, _AT_ONCE):
-            cosines = texts @ columns[:, start : start + _AT_ONCE]
+        for block, start in zip(columns.blocks, columns.starts.tolist(), strict=False):
+            cosines = block.products(texts)
             found = cosines.argmax(axis=1)
             reached = cosines[np.arange(len(texts)), found]
             nearest = np.where(reached > best, start + found, nearest)
             best = np.maximum(best, reached)
-        vectors = np.ascontiguousarray(columns[:, nearest].T)
-        likeness = vectors @ columns[:, _spread(count, _MOST_COMPARED)]
+        vectors = np.ascontiguousarray(columns.take(nearest).T)
+        likeness = vectors @ columns.take(_spread(columns.count, _MOST_COMPARED))
         beyond = np.quantile(likeness, 1 - OWN_SHARE, axis=1)
         # Not even what equals it may stay where a quarter of the library does.
         return cls(vectors=vectors, beyond=np.minimum(beyond, SAME).astype(np.float32))
@@ -279,8 +279,8 @@ def match_logits(
     if background.is_rough:
         return rough_logits(cosine, scale)
     if background.middle is not None:
-        found = _picture_logits(background.middle, query[None], matrix.columns, scale)
-        return found.ravel()
+        of = partial(_picture_logits, background.middle, query[None], scale=scale)
+        return matrix.columns.each(lambda columns: of(columns).ravel())
     if background.key is None:
         prepared = prepare(background.vectors, matrix.columns, scale)
     else:
@@ -330,7 +330,7 @@ class PreparedBackground:
     scale: float
 
 
-def prepare(vectors: FloatArray, columns: FloatArray, scale: float) -> PreparedBackground:
+def prepare(vectors: FloatArray, columns: FloatArray | Columns, scale: float) -> PreparedBackground:
     """Weigh B background vectors [B, dim] against N pictures, given as columns [dim, N].
 
     Where a background vector is the picture itself, it does not count for that picture.
@@ -354,7 +354,7 @@ def softmax_logits(
     background: PreparedBackground,
     query: FloatArray,
     cosine: FloatArray,
-    columns: FloatArray,
+    columns: FloatArray | Columns,
     *,
     are_rivals: bool = False,
 ) -> FloatArray:
@@ -372,7 +372,7 @@ def softmax_logits(
         log_total = background.peak + np.log(np.maximum(total, _TINY))
         faint = np.flatnonzero(total < _TINY)
         if len(faint):
-            log_total[faint] = _log_total(background, kept, columns[:, faint])
+            log_total[faint] = _log_total(background, kept, _chosen(columns, faint))
     logits: FloatArray = np.float32(background.scale) * cosine - log_total
     return logits
 
@@ -403,6 +403,10 @@ def _counting_against_each(
     return kept
 
 
+def _mean(columns: Columns) -> FloatArray:
+    return np.asarray(columns.total() / max(columns.count, 1), np.float32)
+
+
 def _picture_logits(
     middle: FloatArray, queries: FloatArray, columns: FloatArray, scale: float
 ) -> FloatArray:
@@ -417,6 +421,10 @@ def rough_logits(cosine: FloatArray, scale: float) -> FloatArray:
     return logits
 
 
+def _chosen(columns: FloatArray | Columns, rows: IdArray) -> FloatArray:
+    return columns.take(rows) if isinstance(columns, Columns) else columns[:, rows]
+
+
 def _log_total(
     background: PreparedBackground, kept: NDArray[np.bool_], columns: FloatArray
 ) -> FloatArray:
@@ -428,7 +436,7 @@ def _log_total(
     return np.asarray(peak + np.log(total), np.float32)
 
 
-def _scaled_cosines(vectors: FloatArray, columns: FloatArray, scale: float) -> FloatArray:
+def _scaled_cosines(vectors: FloatArray, columns: FloatArray | Columns, scale: float) -> FloatArray:
     logits = np.asarray((np.float32(scale) * vectors) @ columns, np.float32)
     logits[logits >= np.float32(scale * SAME)] = -np.inf
     return logits

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from cache.labels import CalibrationRecord
 from engine.results import Chance, FloatArray, IdArray
 from engine.scoring import label_free
 from engine.scoring.calibration import calibrated, probability
+from engine.scoring.columns import Columns
 from engine.scoring.decision import ENOUGH, SAME, SURE, Placement, Surroundings, Zero
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.evidence import Tally
@@ -55,7 +57,7 @@ class MatchContext:
     """The one in force; None leaves `match` to the label-free scorer."""
     matcher_id: int | None = None
     """None for one that is not in the cache."""
-    own_pictures: FloatArray | None = None
+    own_pictures: Columns | None = None
     """The pictures as a matcher sees them that reads more than embeddings, [k, N]."""
     with_patches: int = 0
     """How many of these it saw with their patches."""
@@ -77,12 +79,13 @@ class MatchContext:
         return self.zeros.get((scorer, language if language in self.backgrounds else ""))
 
     @property
-    def seen(self) -> FloatArray:
+    def seen(self) -> Columns:
         """The pictures as the matcher takes them, [k, N]; computed once for them."""
         assert self.matcher is not None
         if self.own_pictures is not None:
             return self.own_pictures
-        return self.matrix.derived(self.matcher, self.matcher.head.see)
+        see = self.matcher.head.see
+        return self.matrix.derived(self.matcher, lambda columns: columns.mapped(see))
 
     def matcher_of(self, scorer: str) -> Matcher | None:
         """The matcher that takes part in a scorer."""
@@ -163,7 +166,7 @@ def match_logits(
     """The logit of a text [dim] for every picture as a pair, [N]; `cosine` [N] is theirs."""
     if context.matcher is None:
         return label_free_logits(context, text, cosine, language)
-    logits = context.matcher.head.logits(text, context.seen)
+    logits = context.seen.each(partial(context.matcher.head.logits, text))
     if context.adds_label_free(language):
         logits += label_free_logits(context, text, cosine, language)
     return logits
@@ -175,7 +178,7 @@ def match_pair_logits(
     """The same of texts [n, dim], each for one picture by index; None where not by pairs."""
     if context.matcher is None or any(map(context.adds_label_free, set(languages))):
         return None
-    seen = np.ascontiguousarray(context.seen[:, pictures])
+    seen = context.seen.take(pictures)
     return context.matcher.head.pair_logits(texts, seen)
 
 
@@ -277,13 +280,13 @@ def is_dear(context: MatchContext, scorer: str) -> bool:
 
 def picture_seconds(context: MatchContext, scorer: str) -> float:
     """About how long it takes to score the random texts for a picture more."""
-    pair = len(context.matrix.columns) * _PAIR_S + _matcher_seconds(context, scorer)
+    pair = context.matrix.columns.dim * _PAIR_S + _matcher_seconds(context, scorer)
     return max(len(context.background().random) * pair, _PAIR_S)
 
 
 def at_once(context: MatchContext, scorer: str, pictures: int) -> int:
     """How many of so many pictures can be scored while somebody waits for an answer."""
-    read = len(context.matrix.columns) * _PICTURE_S
+    read = context.matrix.columns.dim * _PICTURE_S
     query = _QUERY_S + pictures * (read + _matcher_seconds(context, scorer))
     return int(SHARE_OF_QUERY * query / picture_seconds(context, scorer))
 
@@ -397,7 +400,7 @@ def background_logits(
     """
     background = context.background(language)
     logits = text_logits(context, scorer, language, background.random, rows)
-    columns = context.matrix.columns[:, rows]
+    columns = context.matrix.columns.take(rows)
     beyond = SAME if background.beyond is None else background.beyond[:, None]
     for made_of in background.pictures:
         logits[made_of @ columns >= beyond] = -np.inf
@@ -409,10 +412,10 @@ def text_logits(
 ) -> FloatArray:
     """The logits of texts [T, dim] for some pictures, [T, n]."""
     background, matcher = context.background(language), context.matcher_of(scorer)
-    columns = np.ascontiguousarray(context.matrix.columns[:, rows])
+    columns = context.matrix.columns.take(rows)
     if matcher is None:
         return label_free.logits_of(background, texts, columns, context.logit_scale)
-    seen = np.ascontiguousarray(context.seen[:, rows])
+    seen = context.seen.take(rows)
     logits = np.stack([matcher.head.logits(text, seen) for text in texts])
     if context.adds_label_free(language):
         logits += label_free.logits_of(background, texts, columns, context.logit_scale)

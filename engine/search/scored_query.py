@@ -26,6 +26,7 @@ from engine.errors import (
 from engine.local.matcher_pictures import own_pictures
 from engine.results import FloatArray, IdArray, Scores, SearchWarning
 from engine.scoring import label_free
+from engine.scoring.columns import Columns
 from engine.scoring.decision import SAME, Zero
 from engine.scoring.embedding_matrix import (
     EmbeddingMatrices,
@@ -142,7 +143,7 @@ class QueryScoring:
         self._matrices = EmbeddingMatrices(cache)
         self.zeros = Zeros(cache, start)
         self._matchers: dict[tuple[str, int, int], Matcher] = {}
-        self._own: tuple[Matcher, EmbeddingMatrix, tuple[FloatArray | None, int]] | None = None
+        self._own: tuple[Matcher, EmbeddingMatrix, tuple[Columns | None, int]] | None = None
 
     async def score(self, query: ResolvedQuery, *, as_pairs: bool = False) -> ScoredQuery:
         """Score every picture in scope. Raises what texts, pictures and models raise.
@@ -488,7 +489,7 @@ class QueryScoring:
 
     async def _own_pictures(
         self, matcher: Matcher, matcher_id: int, matrix: EmbeddingMatrix
-    ) -> tuple[FloatArray | None, int]:
+    ) -> tuple[Columns | None, int]:
         """The pictures as the matcher sees them, once for each that is resident."""
         if self._own is None or self._own[:2] != (matcher, matrix):
             own = await own_pictures(

@@ -78,7 +78,7 @@ class Asked:
         matrix, rows = self.context.matrix, self.rows[:count]
         # Two of its numbers tell a picture's embedding from that of another with its id.
         return digest_of(
-            matrix.picture_ids[rows], matrix.columns[0][rows], matrix.columns[-1][rows]
+            matrix.picture_ids[rows], matrix.columns.row(0)[rows], matrix.columns.row(-1)[rows]
         )
 
     def begins_with(self, key: ZeroKey) -> bool:

@@ -13,11 +13,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from cache.errors import CacheError
 from cache.store import Cache
@@ -26,6 +25,7 @@ from engine.events import Report
 from engine.jobs.jobs import Job, JobWork
 from engine.jobs.progress import ProgressReporter
 from engine.results import FloatArray, IdArray
+from engine.scoring.cores import products_on_one_core
 from engine.scoring.decision import Zero
 from engine.scoring.evidence import Tally
 from engine.scoring.match import (
@@ -392,13 +392,8 @@ def _on_one_core(context: MatchContext, rows: IdArray) -> FloatArray:
     Besides, products as small as these take many times as long on all cores as on one where others
     work there, too.
     """
-    with _threads().limit(limits=1, user_api="blas"):
+    with products_on_one_core():
         return _scored(context, rows)
-
-
-@cache
-def _threads() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _nobody(done: int, of: int) -> None:

@@ -27,7 +27,7 @@ from engine.models.encoders import Encoders
 from engine.models.messages import Json, Reply
 from engine.models.process import WorkerProcess
 from engine.requests import TrainRequest
-from engine.results import FloatArray
+from engine.scoring.columns import Columns
 from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.heads import HEADS
 from engine.scoring.match import MatchContext
@@ -249,11 +249,11 @@ class TrainingRun:
         return TrainedMatcher(id=kept, weights=weights, report=found)
 
 
-def _own_pictures(matcher: Matcher, part: EmbeddedData) -> FloatArray | None:
+def _own_pictures(matcher: Matcher, part: EmbeddedData) -> Columns | None:
     """The pictures as a matcher sees them that reads patches; None for another."""
     if not matcher.reads_patches:
         return None
-    return matcher.head.see(np.ascontiguousarray(part.pictures.T), part.states)
+    return Columns.of(matcher.head.see(np.ascontiguousarray(part.pictures.T), part.states))
 
 
 def _file(fitted: Reply, head: HeadKind, parts: DataSplit, report: str) -> bytes:

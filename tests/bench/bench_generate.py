@@ -10,6 +10,7 @@ from engine.patience import rest_soon
 rest_soon()
 
 import asyncio
+import functools
 import sys
 import tempfile
 import time
@@ -124,8 +125,9 @@ async def sheet(source: str, home: Path) -> None:
             for name, cost in (await _round(engine, source, bare, info, seeds)).items():
                 costs.setdefault(name, []).append(cost)
     read = await asyncio.to_thread(_calls_of_a_sheet, source, home)
-    print(f"a sheet of {CELLS} cells; the text encoder is called {read} times, by bare diffusers")
-    print(f"{calls[0]} times")
+    print(
+        f"a sheet of {CELLS} cells calls its text encoder {read} times, bare diffusers {calls[0]}"
+    )
     least = {
         name: Cost(
             seconds=min(each.seconds for each in found),
@@ -177,7 +179,15 @@ def _calls_of_a_sheet(source: str, home: Path) -> int:
     from tests.engine.generation.pipelines.test_denoising import CPU, TASK, Notes, denoiser_of, load
 
     pipe = load(Path(source), home)
-    calls = _count_calls(pipe.text_encoder)
+    # Inside of what remembers texts, which stands in the place of `forward`.
+    read, calls = pipe.text_encoder.forward, [0]
+
+    @functools.wraps(read)
+    def counted(*args: object, **kwargs: object) -> object:
+        calls[0] += 1
+        return read(*args, **kwargs)
+
+    pipe.text_encoder.forward = counted
     denoiser = denoiser_of(pipe, CPU)
     for seed in range(CELLS):
         denoiser.generate(replace(TASK, guidance=7.5), seed, Notes(), None)

@@ -10,6 +10,7 @@ products use as many threads as the libraries take.
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import faiss
 import numpy as np
@@ -17,7 +18,8 @@ from usearch.index import search as usearch_search
 
 from engine.results import FloatArray
 from engine.scoring import decision, label_free, ranking
-from engine.scoring.embedding_matrix import EmbeddingMatrix, arrange
+from engine.scoring.columns import Columns
+from engine.scoring.embedding_matrix import EmbeddingMatrix
 from engine.scoring.label_free import Background
 from engine.scoring.match import MatchContext, measure_zero
 from engine.scoring.perceptron import Perceptron
@@ -60,7 +62,7 @@ def random_matcher() -> Perceptron:
 def measure(count: int) -> None:
     """Print one size."""
     rows, query = random_unit(count, 1), random_unit(1, 2)[0]
-    columns, matcher = arrange(rows, np.arange(count)), random_matcher()
+    columns, matcher = Columns.of(rows.T), random_matcher()
     random, bank = random_unit(RANDOM_PROMPTS, 3), random_unit(len(rival_prompts()["en"]), 4)
     ids = np.arange(count, dtype=np.int64)
     index = faiss.IndexFlatIP(DIM)
@@ -94,7 +96,7 @@ def measure(count: int) -> None:
         return zero.placement(decision.Surroundings.of(random, query[None]), logits)(logits)
 
     def engine_matcher() -> object:
-        return decide(query @ columns, matcher.logits(query, columns))
+        return decide(query @ columns, columns.each(partial(matcher.logits, query)))
 
     def decide(cosine: FloatArray, logits: FloatArray) -> object:
         scores = ranking.make_scores(ids, cosine, place(logits))
@@ -117,7 +119,7 @@ def measure(count: int) -> None:
     }
     if count <= 50_000:
         found["matcher over a concatenation in memory"] = best_ms(concatenated)
-    found["once a library: arrange"] = best_ms(lambda: arrange(rows, ids))
+    found["once a library: arrange"] = best_ms(lambda: Columns.of_rows([(ids, rows)], count, DIM))
     found[f"once a library: zero of {len(random)}"] = best_ms(
         lambda: measure_zero(context, ScorerKind.LABEL_FREE)
     )

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 import click
 
 from engine import disk, numbers
-from engine.jobs.codec import defaults_of, field_types
-from engine.jobs.forms import FORMS, Option, PathKind
 from engine.states import JobKind, ProcessState
 from t2itui.cli.support.paths import GivenPath
 from t2itui.text.plain import plain
 
 if TYPE_CHECKING:
     from engine.engine import Engine
+    from engine.jobs.forms import Option
 
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
@@ -62,6 +61,10 @@ def request_options(
 
     `types` are those of fields whose values no annotation describes.
     """
+    # A search is no job, and starts without what describes them.
+    from engine.jobs.codec import defaults_of, field_types
+    from engine.jobs.forms import FORMS
+
     form = FORMS[kind]
     hints, usual = field_types(form), defaults_of(form)
 
@@ -108,6 +111,8 @@ def _plain(value: object) -> object:
 
 
 def _param_type(option: Option, hint: object) -> click.ParamType[Any] | type | None:
+    from engine.jobs.forms import PathKind
+
     if option.choices:
         return click.Choice([str(choice) for choice in option.choices])
     if option.path is not None:

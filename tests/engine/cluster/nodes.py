@@ -25,7 +25,9 @@ _SMALL = {"num_cpus": 1, "object_store_memory": 80 << 20}
 
 def main() -> None:
     cluster: Any = import_module("ray.cluster_utils").Cluster(
-        initialize_head=True, head_node_args={**_SMALL, "include_dashboard": False}
+        initialize_head=True,
+        # Nothing is indexed on it, so that a test knows which machines to end.
+        head_node_args={**_SMALL, "num_cpus": 0, "include_dashboard": False},
     )
     nodes: list[Any] = [cluster.add_node(**_SMALL) for _ in range(2)]
     say(str(cluster.address))

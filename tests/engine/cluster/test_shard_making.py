@@ -78,7 +78,8 @@ async def test_the_shards_of_a_cluster_are_those_of_one_machine_whatever_is_lost
     place.begun.clear()
     running = asyncio.create_task(place.index(place.out, nodes.address))
     await place.begun.wait()
-    await asyncio.to_thread(nodes.tell, "kill 0")
+    for line in ("kill 0", "kill 1", "add"):
+        await asyncio.to_thread(nodes.tell, line)
     outcome = await running
     assert isinstance(outcome, JobFinished), outcome
     assert "1 unreadable" in outcome.message

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from engine.results import FloatArray
 from engine.scoring import label_free
+from engine.scoring.columns import Columns
 from engine.scoring.decision import SAME
 from engine.scoring.embedding_matrix import EmbeddingMatrix, WeightedTerm
 from engine.scoring.label_free import OWN_SHARE, OwnPictures
@@ -150,15 +151,19 @@ def test_the_own_pictures_of_a_text_are_the_nearest_one_and_what_is_most_like_it
     random = np.random.default_rng(3)
     pictures = unit(random.standard_normal((40, 16)).astype(np.float32))
     texts = unit(pictures[:6] + 0.3 * unit(random.standard_normal((6, 16)).astype(np.float32)))
-    found = OwnPictures.of(texts, np.ascontiguousarray(pictures.T))
+    found = OwnPictures.of(texts, Columns.of(pictures.T))
     np.testing.assert_array_equal(found.vectors, pictures[:6])
     own = found.vectors @ pictures.T >= found.beyond[:, None]
     assert own[np.arange(6), np.arange(6)].all()
     assert (own.sum(axis=1) == round(OWN_SHARE * 40)).all()
     for row, near in enumerate(pictures[:6] @ pictures.T):
         assert near[own[row]].min() > near[~own[row]].max()
-    alone = OwnPictures.of(texts, np.ascontiguousarray(pictures[:1].T))
+    alone = OwnPictures.of(texts, Columns.of(pictures[:1].T))
     assert (alone.vectors @ pictures[:1].T >= alone.beyond[:, None]).all()
+
+
+def whole(matrix: EmbeddingMatrix) -> FloatArray:
+    return matrix.columns.take(np.arange(matrix.count))
 
 
 def test_pictures_as_queries_are_compared_as_seen_from_the_middle_of_the_library() -> None:
@@ -172,8 +177,8 @@ def test_pictures_as_queries_are_compared_as_seen_from_the_middle_of_the_library
     middle = pictures.mean(axis=0)
     apart, own = unit(pictures - middle), unit((query - middle)[None])[0]
     assert logits == pytest.approx(50 * (apart @ own), abs=1e-3)
-    each = label_free.logits_of(background, pictures[:5], matrix.columns, 50.0)
+    each = label_free.logits_of(background, pictures[:5], whole(matrix), 50.0)
     assert each == pytest.approx(50 * (apart[:5] @ apart.T), abs=1e-3)
     alike = EmbeddingMatrix.of(np.repeat(pictures[:1], 20, axis=0))
     background = label_free.query_background([term], None, alike, "en")
-    assert np.isfinite(label_free.logits_of(background, query[None], alike.columns, 50.0)).all()
+    assert np.isfinite(label_free.logits_of(background, query[None], whole(alike), 50.0)).all()

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
 from engine.engine import Engine
-from engine.events import PromptScore
+from engine.events import CellPreview, JobPreview, PromptScore
 from engine.local.where import WordFinder
 from engine.sheets.prompts import prompts_from
 from engine.sheets.request import SheetRequest, read_axis
@@ -151,6 +151,28 @@ async def test_bars_are_those_of_the_cells_and_come_and_go(tmp_path: Path) -> No
         assert said.index("basic") < said.index("nested")
         await pilot.press("b")
         assert screen.body.current == "cells"
+
+
+async def test_a_cell_shows_what_it_looks_like_while_it_is_painted(tmp_path: Path) -> None:
+    async with sheet_app(tmp_path / "home") as (pilot, screen, models):
+        gate = models.generators.gate
+        gate.is_open.clear()
+        prepared, _ = await screen.controller.prepare(REQUEST)
+        await screen.controller.start(prepared)
+        screen._show_cells()
+        await gate.entered.wait()
+        await until(pilot, lambda: screen.controller.job is not None)
+        sheet, job = screen.controller.sheet, screen.controller.job
+        assert sheet is not None and job is not None
+        preview = JobPreview(job_id=job.job_id, rgb=bytes(12), width=2, height=2)
+        event = CellPreview(job_id=job.job_id, sheet_id=sheet.id, number=0, preview=preview)
+        screen.follow_job(event)
+        await until(pilot, lambda: screen.board._drawings[0, 0].reason is None)
+        assert screen.board._drawings[0, 1].reason is not None, "the next one waits"
+        gate.is_open.set()
+        await until(pilot, lambda: screen.controller.is_complete)
+        assert models.generators.previewed == [True] * len(sheet.cells), "they are asked for"
+        assert not screen.controller.previews
 
 
 async def test_p_pauses_and_goes_on_and_x_stops_at_once(tmp_path: Path) -> None:
