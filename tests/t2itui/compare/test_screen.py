@@ -332,7 +332,9 @@ async def test_w_shows_where_the_words_of_the_description_are(home: Path) -> Non
         pair = pilot.app.screen
         assert isinstance(pair, PairScreen)
         await until(pilot, lambda: "1/2 something" in bars_words(pair.bars))
-        await pilot.press("up", "w")
+        await pilot.press("up")
+        await until(pilot, lambda: len(words.asked) == 4 and "1/2" in bars_words(pair.bars))
+        await pilot.press("w")
         await until(pilot, lambda: "2/2 green" in bars_words(pair.bars))
 
 
