@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from t2itui.session import Session
 
 WELCOME = (
-    "Every prompt painted with every seed, step, guidance, model or LoRA, and scored:",
+    "Every prompt painted with every seed, step, guidance or model, and scored:",
     "the paper's figures 9 and 12 on prompts of your own.",
     "",
     f"e  paints the example of the {BUILT_IN.name}: ten prompts of five kinds, three seeds",
