@@ -183,6 +183,8 @@ class PathInput(Vertical):
         found = await asyncio.to_thread(
             completions, value, folders_only=self._folders_only, suffixes=self._suffixes
         )
+        if not self.query(Completions):
+            return  # The form was closed meanwhile.
         self._offered = tuple(found) if value else ()
         self.options.set_options([Option(Content(plain(path))) for path in self._offered])
         self.options.set_class(bool(self._offered) and list(self._offered) != [value], "-filled")

@@ -105,7 +105,7 @@ async def test_previews_are_switched_off_in_the_form_for_all_paintings_and_for_t
         await until(pilot, lambda: isinstance(app.screen, GenerationScreen))
         shown = app.screen
         assert isinstance(shown, GenerationScreen)
-        words = shown.query_one("#painted > Static", Static)
+        words = shown.query_one("#painted > #about", Static)
         await until(pilot, lambda: "previews are switched off" in str(words.render()))
         await pilot.press("escape")
         models.generators.gate.is_open.set()
