@@ -36,9 +36,9 @@ run: $(VENV)/.run
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-# All of tests/e2e/faults, also what takes minutes: under 40 in all. Who is done takes from the others.
+# All faults, also what takes minutes: under 40 in all. Who is done takes from the others.
 faults: $(VENV)/.test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "slow or not slow" tests/e2e/faults $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -m "slow or not slow" tests/e2e/faults tests/engine/cluster $(ARGS)
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .

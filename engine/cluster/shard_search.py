@@ -8,6 +8,7 @@ and until then answers lack it.
 from __future__ import annotations
 
 import socket
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,9 @@ _LOOK_S = 0.2
 _PATIENCE_S = 60.0
 """An actor that does not answer a query for so long counts as lost."""
 MOST_LOSSES = 3
+"""A shard that was lost more often is what the machines die of."""
+_NOTICE_S = 15.0
+"""Ray may send actors to a machine that is gone for about so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -168,6 +172,8 @@ class HeldShards:
         self._rows = rows
         self._holders: list[_Holder] = []
         self._losses: Counter[int] = Counter()
+        self._lost_at: dict[int, float] = {}
+        """When each shard's last loss was counted."""
 
     @property
     def covered(self) -> list[int]:
@@ -301,7 +307,7 @@ class HeldShards:
         self._holders.remove(holder)
         self._cluster.ray.kill(holder.actor)
         for shard in sorted(holder.all):
-            self._losses[shard] += 1
+            self._count_loss(shard)
             if self._losses[shard] > MOST_LOSSES:
                 raise ClusterError(
                     f"shard {self._blocks[shard].number} of {self._blocks[shard].folder} was lost"
@@ -310,3 +316,10 @@ class HeldShards:
                 )
             # Those that are left have room; a machine that is lost counts for some time still.
             self._assign(shard, len(self._holders))
+
+    def _count_loss(self, shard: int) -> None:
+        """Count a loss; those that follow before Ray has noticed the machine's end are the same."""
+        now = time.monotonic()
+        if now - self._lost_at.get(shard, -_NOTICE_S) >= _NOTICE_S:
+            self._losses[shard] += 1
+            self._lost_at[shard] = now

@@ -90,6 +90,7 @@ async def test_the_shards_of_a_cluster_are_those_of_one_machine_whatever_is_lost
     assert done[-1] == 4 * SHARDS
 
 
+@pytest.mark.slow
 async def test_a_cluster_that_loses_its_head_is_told_and_nothing_is_lost(place: Place) -> None:
     whole = await place.whole()
     place.events.clear()
