@@ -16,6 +16,7 @@ from cache.embeddings import EncoderRecord, vectors_of
 from cache.pictures import find_by_sha, pictures_at, shown_pictures
 from cache.store import Cache
 from engine import disk
+from engine.collections import BUILT_IN
 from engine.errors import OfflineError, PictureError, RequestError
 from engine.file_types import SUFFIXES
 from engine.library.decoders import DecoderProcess, DecoderSettings, read_picture
@@ -74,12 +75,16 @@ class QueryPictures:
         if not is_file_term and Path(raw).suffix.lower() not in SUFFIXES:
             return None
         path = path_of(raw) if is_file_term else absolute(Path(raw))
+        is_there = await asyncio.to_thread(disk.is_file, path)
+        if not is_there and BUILT_IN.holds(full := BUILT_IN.long_name(raw)):
+            path = full
+            is_there = await asyncio.to_thread(disk.is_file, path)
         names = (readable(path), readable(raw))
         known = await self._cache.read(pictures_at, names)
         for name in names:
             if name in known:
                 return await self._of_library(known[name], name)
-        if await asyncio.to_thread(disk.is_file, path):
+        if is_there:
             return await self._on_disk(path)
         if not term.quoted and not await asyncio.to_thread(disk.is_denied, path):
             return None

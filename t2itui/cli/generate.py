@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from engine.collections import BUILT_IN
 from engine.states import JobKind
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Whole, asked, request_options
-from t2itui.cli.support.paths import GivenPath
+from t2itui.cli.support.paths import GivenPath, PicturePath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -38,18 +37,6 @@ class Size(click.ParamType[tuple[int, int]]):
         if len(parts) > 2 or not all(part.isdecimal() for part in parts):
             self.fail(f"{value!r} is no size: write 512x384, or 512 for a square", param, ctx)
         return int(parts[0]), int(parts[-1])
-
-
-class StartPicture(GivenPath):
-    """A picture by its path, or by its short name where it comes with the program."""
-
-    def convert(
-        self,
-        value: str | os.PathLike[str],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> str | bytes | os.PathLike[str]:
-        return super().convert(BUILT_IN.long_name(os.fspath(value)), param, ctx)
 
 
 class LoraFile(click.ParamType["Lora"]):
@@ -87,7 +74,7 @@ class BoxText(click.ParamType["MaskBox"]):
     JobKind.GENERATE,
     size=Size(),
     loras=LoraFile(),
-    start_picture=StartPicture(exists=True, dir_okay=False, path_type=Path),
+    start_picture=PicturePath(exists=True, dir_okay=False, path_type=Path),
     mask_box=BoxText(),
     library=click.Choice([BUILT_IN.name]),
 )

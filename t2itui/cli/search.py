@@ -19,7 +19,7 @@ from engine.search.query import BY_CONTENT
 from engine.states import GenerateMode
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, waiting_for_models
-from t2itui.cli.support.paths import GivenPath
+from t2itui.cli.support.paths import GivenPath, PicturePath
 from t2itui.cli.support.receipts import write_answer, write_json
 from t2itui.text.words import scope_folder
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 
 class PictureName(click.ParamType[Path]):
-    """A file, or `sha256:` and the digits of a picture's content."""
+    """A picture's path or short name, or `sha256:` and the digits of its content."""
 
     name = "PICTURE"
 
     def __init__(self) -> None:
-        self._file = GivenPath(exists=True, dir_okay=False, path_type=Path)
+        self._file = PicturePath(exists=True, dir_okay=False, path_type=Path)
 
     def convert(
         self,

@@ -13,10 +13,10 @@ import click
 from engine import disk
 from engine.collections import BUILT_IN
 from engine.states import JobKind, ScorerKind
-from t2itui.cli.generate import LoraFile, Size, StartPicture
+from t2itui.cli.generate import LoraFile, Size
 from t2itui.cli.support.context import Context, Exit, Output, pass_context
 from t2itui.cli.support.options import Finite, Whole, asked, request_options
-from t2itui.cli.support.paths import GivenPath
+from t2itui.cli.support.paths import GivenPath, PicturePath
 
 if TYPE_CHECKING:
     from engine.engine import Engine
@@ -56,7 +56,7 @@ class AxisText(click.ParamType["Axis"]):
     axes=AxisText(),
     size=Size(),
     loras=LoraFile(),
-    start_picture=StartPicture(exists=True, dir_okay=False, path_type=Path),
+    start_picture=PicturePath(exists=True, dir_okay=False, path_type=Path),
     library=click.Choice([BUILT_IN.name]),
 )
 @click.option(

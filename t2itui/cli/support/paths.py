@@ -6,6 +6,8 @@ import os
 
 import click
 
+from engine.collections import BUILT_IN
+
 
 class GivenPath(click.Path):
     """A path; an empty text is none.
@@ -22,3 +24,15 @@ class GivenPath(click.Path):
         if not os.fspath(value):
             self.fail("it is empty: name a path", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class PicturePath(GivenPath):
+    """A picture by its path, or by its short name where it comes with the program."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        return super().convert(BUILT_IN.long_name(os.fspath(value)), param, ctx)

@@ -211,7 +211,7 @@ class GenerateForm(Dialog[GenerateRequest]):
         )
         yield self._row(
             ("Mask", _line("mask", mask_text(first), "a word, x,y,w,h, or a picture")),
-            ("Until pass", _line("tries", _text(first.until_pass), "seeds")),
+            ("Tries", _line("tries", _text(first.until_pass), "seeds, until one passes")),
         )
         yield self.labelled("Model", _line("model", first.model or "", self._source()))
         yield self.labelled(

@@ -31,6 +31,19 @@ def test_a_fresh_home_answers_in_both_languages_without_a_model(run_cli: RunCli)
     assert "generate: none of 600 pictures" in result.stdout
 
 
+def test_its_pictures_are_named_in_short_everywhere(
+    run_cli: RunCli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    receipt, best, *_ = json_lines(run_cli("search", "--like", "storybook/0000.webp", "--json"))
+    assert (receipt["considered"], Path(str(best["path"])).name) == (600, "0000.webp")
+    query = '"storybook/0000.webp"'
+    assert json_lines(run_cli("search", query, "--json", "--offline"))[0]["id"] == receipt["id"]
+    (tmp_path / "storybook").mkdir()
+    (tmp_path / "storybook" / "0000.webp").write_bytes(b"a file of one's own comes first")
+    assert run_cli("search", query, "--offline").exit_code == 3
+
+
 def test_off_is_remembered_and_on_takes_it_back(run_cli: RunCli) -> None:
     assert run_cli("search", "a red car", "--offline").exit_code == 1
     assert "left out" in run_cli("library", "--storybook", "off").stdout
