@@ -427,6 +427,8 @@ class T2ITuiApp(App[None]):
 
     async def on_event(self, event: events.Event) -> None:
         """Outside of texts, take a key that was typed in full width for the plain one."""
+        if isinstance(event, events.InputEvent) and not self.screen_stack:
+            return  # The app is closing.
         if isinstance(event, events.Key) and event.character and not event.character.isascii():
             front = self.focused or self.screen
             if not front.check_consume_key(event.key, event.character):

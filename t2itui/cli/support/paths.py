@@ -6,8 +6,6 @@ import os
 
 import click
 
-from engine.collections import BUILT_IN
-
 
 class GivenPath(click.Path):
     """A path; an empty text is none.
@@ -35,4 +33,6 @@ class PicturePath(GivenPath):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> str | bytes | os.PathLike[str]:
+        from engine.collections import BUILT_IN
+
         return super().convert(BUILT_IN.long_name(os.fspath(value)), param, ctx)

@@ -310,6 +310,14 @@ async def test_keys_typed_in_full_width_do_what_the_plain_ones_do() -> None:
         assert line.has_focus and line.value == "a dogａ"
 
 
+async def test_keys_that_come_while_the_app_closes_are_let_go() -> None:
+    app = fake_app(FakeEngine(60), start_query="a dog")
+    async with app.run_test(size=(120, 36)) as pilot:
+        await answered(pilot)
+    for character in "aａ":
+        await app.on_event(Key(_character_to_key(character), character))
+
+
 async def test_the_words_that_are_true_of_a_picture_stand_in_its_detail_once_they_are_asked() -> (
     None
 ):
