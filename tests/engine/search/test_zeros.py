@@ -30,7 +30,7 @@ from engine.search.searcher import Searcher
 from engine.search.stored_zeros import Asked, StoredZero
 from engine.search.text_embedder import random_prompts
 from engine.states import Route, ZeroState
-from tests.engine.matchers import random_matcher
+from tests.engine.matchers import random_matcher, two_branch_matcher
 from tests.engine.search.libraries import ENCODER, fill, noise, searcher_of, unit
 
 T = TypeVar("T")
@@ -214,6 +214,20 @@ async def test_a_matchers_bias_changes_no_decision(cache: Cache, searcher: Searc
     one, other = (each.chance for each in found)
     assert one is not None and other is not None
     assert one.half == pytest.approx(other.half, abs=1e-3)
+
+
+async def test_a_two_branch_matcher_is_placed_like_any_other(
+    cache: Cache, searcher: Searcher
+) -> None:
+    found = []
+    for bias in (0.0, -300.0):
+        weights = two_branch_matcher(ENCODER.id, 16, bias)
+        matcher_id = await cache.write(add_matcher, ENCODER.id, weights, "{}")
+        there, absent = [(await searcher.search(each)).receipt for each in (DOG, YETI)]
+        assert str(matcher_id) in there.matcher
+        assert (there.route, absent.route) == (Route.RETRIEVE, Route.GENERATE)
+        found.append(await scores_of(searcher, DOG))
+    assert found[0].match == pytest.approx(found[1].match, abs=1e-3)
 
 
 async def test_a_matcher_is_added_to_the_label_free_logits_unless_it_stands_alone(
