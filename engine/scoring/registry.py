@@ -140,6 +140,7 @@ SCORERS = MappingProxyType(
             ),
             # The states of patches are no part of embeddings, which are what is evaluated.
             Scorer(name=ScorerKind.MAXSIM, needs_states=True, ranks_searches=True),
+            # Ranks are no evidence: as under cosine and maxsim, match decides what passes.
             Scorer(
                 name=ScorerKind.FUSION,
                 fuses=(ScorerKind.COSINE, ScorerKind.MATCH),

@@ -122,13 +122,19 @@ def test_queries_out_of_the_background_are_decided_as_others() -> None:
     assert (odds[~hit] < 0).mean() > 0.55
 
 
-@pytest.mark.parametrize("present", [0.0, 0.2, 0.4])
+@pytest.mark.parametrize("present", [0.0, 0.2, 0.4, 0.5, 0.6])
 def test_the_zero_stays_where_many_background_texts_are_present(present: float) -> None:
     zero = zero_of(made(400, present=present))
     assert (odds_of(zero, made(400, present=1.0, seed=6)) >= 0).mean() > 0.9
     assert (odds_of(zero, made(400, present=0.0, seed=7)) < 0).mean() > 0.5
     if present < 0.4:  # more than that, the prior holds down
         assert zero.share == pytest.approx(present, abs=0.15)
+
+
+def test_where_most_background_texts_are_present_too_much_is_generated_but_not_all() -> None:
+    zero = zero_of(made(400, present=0.8))
+    assert (odds_of(zero, made(400, present=1.0, seed=6)) >= 0).mean() > 0.5
+    assert (odds_of(zero, made(400, present=0.0, seed=7)) < 0).mean() > 0.95
 
 
 def test_a_mixture_is_taken_apart() -> None:
