@@ -53,11 +53,9 @@ def main(out: Path, size: str, query: str, keys: str, warm: str) -> None:
     program = [sys.executable, "-m", "t2itui"]
     with tempfile.TemporaryDirectory() as home, screen() as display:
         environment = {**os.environ, "T2ITUI_HOME": home, "DISPLAY": display}
-        subprocess.run([*program, "search", query], check=False, env=environment, capture_output=True)
-        if warm:
-            subprocess.run(
-                [*program, "where", warm, query], check=True, env=environment, capture_output=True
-            )
+        before = [["search", query], *([["where", warm, query]] if warm else [])]
+        for words in before:
+            subprocess.run([*program, *words], check=True, env=environment, capture_output=True)
         pressed = ["Return", *(key for key in keys.split(",") if key)]
         image = picture_of(program, size, query, pressed, environment)
     out.parent.mkdir(parents=True, exist_ok=True)
