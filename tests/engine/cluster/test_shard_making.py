@@ -40,9 +40,7 @@ class Place:
         fill(self.root, 4 * SHARDS - 1)
         (self.root / "bad.png").write_bytes(b"no picture")
 
-    async def index(
-        self, out: Path, cluster: str = "", addresses: tuple[str, ...] = ()
-    ) -> Outcome:
+    async def index(self, out: Path, cluster: str = "", addresses: tuple[str, ...] = ()) -> Outcome:
         return await index_shards(
             self.folder / "home",
             self.root,
