@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -19,6 +18,7 @@ from textual.widgets import Static
 
 from engine.comparing.comparison import COMPARED
 from engine.errors import T2IError
+from engine.picture_names import file_name
 from engine.states import ScorerKind
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.keys import bindings
@@ -139,7 +139,7 @@ class PairDetail(Vertical):
         """Show another picture."""
         if (name, data) != (self._name, self._shown):
             self._name, self._shown = name, data
-            self.picture.show(data, alt=plain(PurePath(name).name))
+            self.picture.show(data, alt=plain(file_name(name)))
 
     def show_pair(self, text: str, view: PairView | None) -> None:
         """Show a description, and its figures once they are known."""
@@ -249,12 +249,12 @@ class PairScreen(ModalScreen[Position]):
         self.bars.maps.follow()
         if name != self._shown:
             self._shown = name
-            self.picture.show(self._thumbnails.get(name), alt=plain(PurePath(name).name))
+            self.picture.show(self._thumbnails.get(name), alt=plain(file_name(name)))
             self._read(name)
         width = max(20, self.query_one("#words").content_size.width)
         lines = [Content.styled(plain(text), "bold"), *view.text_lines()]
         lines += view.score_lines(min(width, 72))
-        end = f"{plain(PurePath(name).name)}, ranks among {view.library:,} pictures"
+        end = f"{plain(file_name(name))}, ranks among {view.library:,} pictures"
         lines.append(Content.styled(end, "$foreground-muted"))
         self.words.update(Content("\n").join(lines))
         if text in self._tested:
@@ -278,7 +278,7 @@ class PairScreen(ModalScreen[Position]):
 
     def show_original(self, name: str, data: bytes) -> None:
         if name == self._shown:
-            self.picture.show(data, alt=plain(PurePath(name).name))
+            self.picture.show(data, alt=plain(file_name(name)))
 
     @work(exclusive=True, group="swaps")
     async def _test(self, row: int) -> None:

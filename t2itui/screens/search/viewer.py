@@ -136,7 +136,7 @@ class Viewer(Screen[None]):
         listing = self._results.listing
         if listing is None or message.index != self._results.grid.selected:
             return
-        path = plain(message.content.shown.path)
+        path = plain(BUILT_IN.short_name(message.content.shown.path))
         self._content = message.content
         if self._finds_words and not self.bars.maps.is_on:
             self.bars.maps.step()

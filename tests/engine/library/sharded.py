@@ -103,6 +103,7 @@ async def index_shards(
     *,
     source: str = "fake",
     cluster: str = "",
+    addresses: tuple[str, ...] = (),
     hear: Callable[[JobEvent], None] | None = None,
 ) -> Outcome:
     """Run `index --shards`, with a stand-in for the encoder or a real one."""
@@ -115,7 +116,12 @@ async def index_shards(
     if hear is not None:
         jobs.subscribe(hear)
     request = IndexRequest(
-        folders=(root,), encoder=source, shards=out, shard_size=shard_size, cluster=cluster
+        folders=() if addresses else (root,),
+        addresses=addresses,
+        encoder=source,
+        shards=out,
+        shard_size=shard_size,
+        cluster=cluster,
     )
     outcome = await jobs.start(indexer.job(request)).wait()
     await jobs.aclose()
