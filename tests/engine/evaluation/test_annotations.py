@@ -223,7 +223,7 @@ def held(path: Path, values: object, *points: tuple[float, float]) -> list[bool]
     path.write_text(json.dumps(values))
     (region,) = read(path).regions
     across, down = np.array(points).T
-    return region.holds(across, down).tolist()
+    return [bool(each) for each in region.holds(across, down)]
 
 
 def test_cocos_masks_stand_before_its_boxes(tmp_path: Path) -> None:
