@@ -9,10 +9,10 @@ each patch the token,
 FILIP trains with either mean; one number for a pair is the mean of both. Padding, the marks at the
 ends and stop words have no part in it: they are nowhere in a picture. Nor have patches that no word
 speaks of: the second sum is over the K = 2 T patches that are most like a word. FILIP's is over all
-P, and says mostly how a picture's empty sky chances to lie to a text. Encoders that were not
-trained so lose by that: in the storybook true claims are told from exchanged ones with an AUC of
-.68 by all patches, .85 by these (twice and four times as many as words do alike), and captions find
-their pictures no worse (tests/bench/measure_heads.py).
+P, and an encoder that was not trained by it says there mostly how an empty sky chances to lie to a
+text: in the storybook true claims are told from exchanged ones with an AUC of 0.665 by all patches
+and 0.854 by these (0.853 with K = T, 0.826 with 4 T), and whole captions find their pictures with
+an mAP of 0.994 either way (0.979 with K = T; tests/bench/measure_heads.py).
 
 A picture's states take a hundred times the room of its embedding, and one has to be computed
 before it can be compared. So it re-ranks the best by cosine, and the others stay below them.
