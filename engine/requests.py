@@ -97,6 +97,8 @@ class IndexRequest:
     """Files that make up a shard: some minutes of work, which is what a lost machine costs."""
     cluster: str = ""
     """The address of a Ray cluster that makes the shards; empty makes them here."""
+    addresses: tuple[str, ...] = ()
+    """Folders on other storage, as fsspec writes them; for shards only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

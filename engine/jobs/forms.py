@@ -65,6 +65,8 @@ class RequestForm:
     command: tuple[str, ...]
     argument: str
     """The field whose value stands without an option."""
+    further_argument: str = ""
+    """A field whose values stand after it."""
     options: tuple[Option, ...] = ()
     has_argument_first: bool = False
     is_ascii: bool = False
@@ -242,6 +244,7 @@ FORMS: Mapping[JobKind, RequestForm] = {
         request=IndexRequest,
         command=("index",),
         argument="folders",
+        further_argument="addresses",
         is_ascii=True,
         options=(
             Option(

@@ -309,7 +309,8 @@ class Indexer:
 
     def job(self, request: IndexRequest) -> JobWork:
         """Return the work of indexing the folders of `request`; see `IndexRun`, and `ShardRun`."""
-        title = "index " + ", ".join(readable(str(folder)) for folder in request.folders)
+        places = [*map(str, request.folders), *request.addresses]
+        title = "index " + ", ".join(map(readable, places))
         return RequestWork(title=title, asked=request, work=partial(self.run, request))
 
     async def run(self, request: IndexRequest, job_id: int, report: Report) -> str:
@@ -320,6 +321,13 @@ class Indexer:
 
                 shards = ShardRun(self._cache, encoders, self._settings, request)
                 return await shards.carry_out(job_id, report)
+            if request.addresses:
+                raise RequestError(
+                    f"{request.addresses[0]} is on other storage, which the library does not watch",
+                    hint="Make shards of it, and attach them: --shards OUT, then t2itui library"
+                    " attach OUT.",
+                    field="shards",
+                )
             if request.cluster:
                 raise RequestError(
                     "a cluster writes shards, and no folder is named for them",

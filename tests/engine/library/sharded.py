@@ -105,6 +105,7 @@ async def index_shards(
     source: str = "fake",
     cluster: str = "",
     devices: str = "",
+    addresses: tuple[str, ...] = (),
     hear: Callable[[JobEvent], None] | None = None,
 ) -> Outcome:
     """Run `index --shards`, with a stand-in for the encoder or a real one."""
@@ -117,7 +118,8 @@ async def index_shards(
     if hear is not None:
         jobs.subscribe(hear)
     request = IndexRequest(
-        folders=(root,),
+        folders=() if addresses else (root,),
+        addresses=addresses,
         encoder=source,
         shards=out,
         shard_size=shard_size,
