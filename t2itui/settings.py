@@ -10,8 +10,9 @@ import platformdirs
 import tomli_w
 
 from engine import disk, numbers
-from engine.errors import T2IError
+from engine.errors import RequestError, T2IError
 from engine.home_files import unreadable, write_file
+from engine.models.devices import read_devices
 from engine.scoring.registry import DEFAULT_SCORER, search_scorers
 from engine.settings import (
     DEFAULT_ENCODER,
@@ -95,6 +96,8 @@ class AppSettings:
     synthetic: str = Synthetic.SHOW
     """Whether painted pictures take part in searches: show, hide, or only they."""
     device: str = Device.AUTO
+    devices: str = ""
+    """Several for indexing and sheets, as `0,1` for two GPUs; empty leaves it to `device`."""
     dtype: str = NumberFormat.AUTO
     idle_seconds: float = DEFAULT_IDLE_SECONDS
     """A model without work for so long gives its memory back; 0 keeps it."""
@@ -111,6 +114,7 @@ class AppSettings:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}")
+        _check_devices(self.devices)
         if not 0 <= self.threshold <= 1:
             raise ValueError("threshold must lie between 0 and 1")
         if not 1 <= self.top <= numbers.LARGEST:
@@ -132,11 +136,19 @@ class AppSettings:
             generator=self.generator,
             taesd=disk.expanded(self.taesd) if self.taesd else None,
             device=self.device,
+            devices=read_devices(self.devices),
             dtype=self.dtype,
             idle_seconds=self.idle_seconds,
             states_gib=self.states_gib,
             cluster=self.cluster,
         )
+
+
+def _check_devices(devices: str) -> None:
+    try:
+        read_devices(devices)
+    except RequestError as error:
+        raise ValueError(f"devices: {error.message}") from error
 
 
 def load(home: Path) -> AppSettings:

@@ -1,9 +1,11 @@
 """The encoders that the program uses: found, described, loaded, kept warm and ended."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,6 +102,9 @@ class EncoderState:
 
 class Encoders:
     """All encoders by hub id or folder; each in a process of its own, started on first use."""
+
+    at_once = 1
+    """Calls with pictures that are best made at the same time."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
@@ -209,6 +214,8 @@ class Encoders:
         return host
 
     def _worker(self, folder: str, name: str) -> WorkerProcess:
+        if ":" in self._settings.device:
+            name += f"-{self._settings.device}"
         safe = "".join(c if c.isalnum() or c in "-_@." else "-" for c in name)
         return WorkerProcess(
             MODULE,
@@ -217,6 +224,63 @@ class Encoders:
             idle_seconds=self._settings.idle_seconds,
             silence_s=SILENCE_S,
         )
+
+
+class PictureEncoders(Protocol):
+    """What embeds pictures: all encoders in processes of their own, or a pool of them."""
+
+    @property
+    def at_once(self) -> int: ...
+
+    async def describe(self, source: str) -> EncoderInfo: ...
+
+    async def load(self, source: str) -> LoadedEncoder: ...
+
+    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> FloatArray: ...
+
+
+class EncoderPool:
+    """The same encoders on several devices, a process on each; pictures go to who is free."""
+
+    def __init__(self, members: Sequence[PictureEncoders]) -> None:
+        self._members = members
+        self._free: asyncio.Queue[PictureEncoders] = asyncio.Queue()
+        # A device gets its next pictures while it is at work on those before.
+        for member in (*members, *members):
+            self._free.put_nowait(member)
+
+    @property
+    def at_once(self) -> int:
+        """Calls with pictures that are best made at the same time."""
+        return 2 * len(self._members)
+
+    async def describe(self, source: str) -> EncoderInfo:
+        """Return what the files of a model say; raises as `Encoders.describe` does."""
+        return await self._members[0].describe(source)
+
+    async def load(self, source: str) -> LoadedEncoder:
+        """Load a model on every device; say how it runs on the first, and what all warn of."""
+        loaded = await asyncio.gather(*(member.load(source) for member in self._members))
+        warnings = dict.fromkeys(warning for each in loaded for warning in each.warnings)
+        return replace(loaded[0], warnings=tuple(warnings))
+
+    async def embed_pixels(self, source: str, pixels: NDArray[np.uint8]) -> FloatArray:
+        """Embed prepared pictures on the device that is free first; as `Encoders` does."""
+        member = await self._free.get()
+        try:
+            return await member.embed_pixels(source, pixels)
+        finally:
+            self._free.put_nowait(member)
+
+
+@asynccontextmanager
+async def open_pool(settings: EngineSettings, devices: Sequence[str]) -> AsyncIterator[EncoderPool]:
+    """Yield encoders on some devices, such as `cuda:1`; their processes end with the block."""
+    members = [Encoders(replace(settings, device=device)) for device in devices]
+    try:
+        yield EncoderPool(members)
+    finally:
+        await asyncio.gather(*(member.aclose() for member in members))
 
 
 class _Host:

@@ -1,5 +1,7 @@
 """The process of one encoder: `python -m engine.workers.encoder FOLDER DEVICE DTYPE`.
 
+DEVICE may be one of several of its kind, such as `cuda:1`.
+
 Calls: `load`, `texts`, `pixels`, `patches`, `tokens`, `device`. Torch is imported by the first call
 that needs it, so that the process listens, and can be told to end, from its first moment.
 """
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.models.devices import see_only
 from engine.models.messages import Reply
 from engine.uncollected import uncollected
 from engine.workers.loop import Call, serve
@@ -98,7 +101,7 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     warnings.simplefilter("ignore")
     folder, device, dtype = sys.argv[1:4]
-    encoder = EncoderWorker(Path(folder), device, dtype)
+    encoder = EncoderWorker(Path(folder), see_only(device), dtype)
     serve(
         {
             "load": encoder.load,
