@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,24 +51,27 @@ class PromptScorer:
         """What to load for an encoder, made sure that it is the one that the library knows."""
         return await self._embedder.check(encoder)
 
-    async def score(
-        self, text: str, picture_id: int, *, encoder_id: str, folders: tuple[Path, ...]
-    ) -> PromptScore | None:
-        """Score a picture; None where it has no embedding. Raises what a search raises."""
+    async def scores(
+        self, text: str, picture_ids: Sequence[int], *, encoder_id: str, folders: tuple[Path, ...]
+    ) -> dict[int, PromptScore]:
+        """Score pictures, as far as they have an embedding. Raises what a search raises."""
         request = _request(text, folders, encoder_id)
         query = await self._resolver.resolve(request, as_text=True)
         found = await self._scoring.score(query)
-        scores = found.scores
-        index = int(np.searchsorted(scores.picture_ids, picture_id))
-        if index >= len(scores.picture_ids) or scores.picture_ids[index] != picture_id:
-            return None
-        return PromptScore(
-            encoder_id=encoder_id,
-            matcher=found.matcher,
-            cosine=float(scores.cosine[index]),
-            match=float(scores.match[index]),
-            best=await self._best(scores),
-        )
+        scores, best = found.scores, await self._best(found.scores)
+        wanted = np.array(picture_ids, np.int64)
+        places = np.searchsorted(scores.picture_ids, wanted)
+        return {
+            picture_id: PromptScore(
+                encoder_id=encoder_id,
+                matcher=found.matcher,
+                cosine=float(scores.cosine[place]),
+                match=float(scores.match[place]),
+                best=best,
+            )
+            for picture_id, place in zip(picture_ids, places.tolist(), strict=True)
+            if place < len(scores.picture_ids) and scores.picture_ids[place] == picture_id
+        }
 
     async def _best(self, scores: Scores) -> RetrievedPicture | None:
         indices = ranking.top(scores, ScorerKind.MATCH, _LOOKED_AT).tolist()
