@@ -25,6 +25,7 @@ from cache.generated import (
     GeneratedRecord,
     NewGenerated,
     list_generated,
+    note_before,
     note_scores,
     reconcile,
     store_generated,
@@ -110,6 +111,12 @@ class ScoresPrompts(Protocol):
         self, text: str, picture_ids: Sequence[int], *, encoder_id: str, folders: tuple[Path, ...]
     ) -> Mapping[int, PromptScore]:
         """Score pictures, as far as they have an embedding."""
+        ...
+
+    async def score_file(
+        self, text: str, path: Path, *, folders: tuple[Path, ...]
+    ) -> PromptScore | None:
+        """Score any picture file as if the library had it."""
         ...
 
 
@@ -210,17 +217,21 @@ class GeneratedStore:
             found.append(Assessment(score=score, warnings=tuple(warnings), is_new=is_new))
         return found
 
-    async def score(
-        self, text: str, picture_id: int, folders: tuple[Path, ...]
+    async def score_file(
+        self, text: str, path: Path, folders: tuple[Path, ...]
     ) -> PromptScore | None:
-        """Score any picture of a library against a text; None where that cannot be done."""
+        """Score any picture file against a text; None where that cannot be done."""
         try:
-            space = (await self._scorer.spaces(text, folders))[0]
-            ids = [picture_id]
-            found = await self._scorer.scores(text, ids, encoder_id=space.id, folders=folders)
-            return found.get(picture_id)
+            return await self._scorer.score_file(text, path, folders=folders)
         except (EngineError, CacheError):
             return None
+
+    async def note_before(self, record: GeneratedRecord, before: PromptScore) -> None:
+        """Keep how the picture that a generated one started from fits its prompt."""
+        with suppress(CacheError):
+            await self._cache.write(
+                note_before, record.id, cosine=before.cosine, match=before.match
+            )
 
     async def _spaces(
         self, prompt: str, folders: tuple[Path, ...]

@@ -14,6 +14,7 @@ from engine.events import PromptScore, RetrievedPicture
 from engine.requests import Filters, SearchRequest
 from engine.results import Scores
 from engine.scoring import ranking
+from engine.search.pictures import QueryPictures
 from engine.search.resolve import QueryResolver
 from engine.search.scored_query import QueryScoring
 from engine.search.text_embedder import TextEmbedder
@@ -30,11 +31,13 @@ class PromptScorer:
         self,
         cache: Cache,
         embedder: TextEmbedder,
+        pictures: QueryPictures,
         resolver: QueryResolver,
         scoring: QueryScoring,
     ) -> None:
         self._cache = cache
         self._embedder = embedder
+        self._pictures = pictures
         self._resolver = resolver
         self._scoring = scoring
 
@@ -72,6 +75,27 @@ class PromptScorer:
             for picture_id, place in zip(picture_ids, places.tolist(), strict=True)
             if place < len(scores.picture_ids) and scores.picture_ids[place] == picture_id
         }
+
+    async def score_file(
+        self, text: str, path: Path, *, folders: tuple[Path, ...]
+    ) -> PromptScore | None:
+        """Score any picture file as if the library had it. Raises what a search raises."""
+        query = await self._resolver.resolve(_request(text, folders), as_text=True)
+        reference = await self._pictures.find_named(str(path))
+        if reference is None:
+            return None
+        outside, _ = await self._pictures.embed(query.encoder, reference, offline=False)
+        answer = await self._scoring.score(query, outside=outside)
+        scores = answer.scores
+        # The library's own where it has the picture, or else the one that was put behind.
+        found = np.flatnonzero(scores.picture_ids == reference.picture_id)
+        place = int(found[0]) if len(found) else -1
+        return PromptScore(
+            encoder_id=query.encoder.id,
+            matcher=answer.matcher,
+            cosine=float(scores.cosine[place]),
+            match=float(scores.match[place]),
+        )
 
     async def _best(self, scores: Scores) -> RetrievedPicture | None:
         indices = ranking.top(scores, ScorerKind.MATCH, _LOOKED_AT).tolist()

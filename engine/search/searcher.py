@@ -105,7 +105,9 @@ class Searcher:
             late=None if states is None else once(partial(_late_scoring, cache, states)),
             parts=parts,
         )
-        self.prompt_scorer = PromptScorer(cache, self._embedder, self._resolver, self._scoring)
+        self.prompt_scorer = PromptScorer(
+            cache, self._embedder, self._pictures, self._resolver, self._scoring
+        )
         """Scores pictures against texts, without a receipt."""
         self.labels = RelevanceLabels(
             cache, self._embedder, self._pictures, self._resolver, self._scoring

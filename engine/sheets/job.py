@@ -272,43 +272,44 @@ class SheetJob:
         report: Report,
     ) -> None:
         """Paint cells until none is left, or until somebody else waits for the generator."""
-        asked: deque[tuple[Sequence[CellPlan], asyncio.Task[list[GeneratedImage]]]] = deque()
+        asked: deque[_Asked] = deque()
         depth, is_wanted = 1, False
         try:
             while True:
                 while len(asked) < depth and not (is_wanted or self._is_paused):
-                    if asked and left and left[0].source != asked[-1][0][0].source:
-                        break  # Another model is loaded when this one's pictures are stored.
-                    most = await self._most_together(painter, left, progress.job_id, report)
-                    # Another generator may have taken the last ones meanwhile.
-                    plans = _alike(left, most)
-                    if not plans:
+                    before = asked[-1].plans[0] if asked else None
+                    if not (plans := await self._next(painter, left, before, progress)):
                         break
-                    painting = self._generate(painter, plans, progress)
-                    asked.append((plans, asyncio.create_task(painting)))
+                    painting = asyncio.create_task(self._generate(painter, plans, progress))
+                    asked.append(_Asked(plans, painting))
                 if not asked:
                     return
-                plans, at_work = asked.popleft()
-                images = await at_work
+                first = asked.popleft()
+                images = await first.painting
                 await finishing.wait()
-                finishing.start(self._finish(plans, images, progress, report))
-                seconds = sum(image.seconds for image in images)
-                depth = 2 if seconds < _QUICK_S else 1
+                finishing.start(self._finish(first.plans, images, progress, report))
+                depth = 2 if sum(image.seconds for image in images) < _QUICK_S else 1
                 is_wanted = self._turns is not None and self._turns.is_wanted
         finally:
-            ahead = [painting for _, painting in asked]
-            for painting in ahead:
-                painting.cancel()
-            await asyncio.gather(*ahead, return_exceptions=True)
+            for each in asked:
+                each.painting.cancel()
+            await asyncio.gather(*(each.painting for each in asked), return_exceptions=True)
 
-    async def _most_together(
-        self, painter: Generators, left: Sequence[CellPlan], job_id: int, report: Report
-    ) -> int:
-        """How many cells a generator paints at once."""
-        if self._run.batch is not None or not left:
-            return self._run.batch or 1
-        bridge = EventBridge(report=report, job_id=job_id)
-        return await painter.most_together(left[0].source, bridge)
+    async def _next(
+        self,
+        painter: Generators,
+        left: deque[CellPlan],
+        before: CellPlan | None,
+        progress: _Progress,
+    ) -> list[CellPlan]:
+        """The cells to ask a generator for next, behind one that it was asked for; mostly one."""
+        if left and before is not None and left[0].source != before.source:
+            return []  # Another model is loaded when this one's pictures are stored.
+        most = self._run.batch or 1
+        if left and self._run.batch is None:
+            most = await painter.most_together(left[0].source, progress.bridge(left[0]))
+        # Another generator may have taken the last ones meanwhile.
+        return _alike(left, most)
 
     async def _score(self, job_id: int, report: Report, *, in_the_end: bool = False) -> None:
         """Score the pictures of cells that wait for it, those of a prompt together."""
@@ -367,13 +368,12 @@ class SheetJob:
     ) -> list[GeneratedImage]:
         await check_room(self._cache, self._home)
         first = plans[0]
-        report = partial(progress.pass_on, first.number)
         return await painter.generate_batch(
             first.source,
             first.parameters,
             [plan.seed for plan in plans],
             preview=self._run.previews,
-            bridge=EventBridge(report=report, job_id=progress.job_id),
+            bridge=progress.bridge(first),
         )
 
     async def _finish(
@@ -486,6 +486,14 @@ def _alike(left: deque[CellPlan], most: int) -> list[CellPlan]:
     return taken
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Cells that a generator was asked for together."""
+
+    plans: list[CellPlan]
+    painting: asyncio.Task[list[GeneratedImage]]
+
+
 class _Finishing:
     """Pictures that are being stored while the next ones are painted."""
 
@@ -524,6 +532,10 @@ class _Progress:
         """Say how many cells are done."""
         done, size = self._sheet().done, len(self._sheet().cells)
         self._reporter.report(_STAGE, done, size, unit=Unit.PICTURES, detail=detail)
+
+    def bridge(self, plan: CellPlan) -> EventBridge:
+        """What takes the messages of a generator about a cell."""
+        return EventBridge(report=partial(self.pass_on, plan.number), job_id=self.job_id)
 
     def pass_on(self, number: int, event: JobEvent) -> None:
         """Pass on what a generation of a cell reports; its steps as a detail of the whole."""
