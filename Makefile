@@ -7,7 +7,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 PARALLEL := --numprocesses $(WORKERS) --dist loadfile
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test faults check format bench screenshot storybook storybook-generator storybook-check storybook-samples clean
+.PHONY: run test faults check format bench screenshot terminal-picture storybook storybook-generator storybook-check storybook-samples clean
 .DEFAULT_GOAL := run
 
 $(BIN)/python:
@@ -58,11 +58,19 @@ bench: $(VENV)/.bench
 	  echo "== $$module"; $(BIN)/python -m "tests.bench.$$(basename $$module .py)" || exit 1; \
 	done
 
+WHERE := "a dog and a horse with a ball, a barn and a car"
+
 # The heatmap's Chinese needs a font that has it: apt-get install fonts-wqy-zenhei
 screenshot: $(VENV)/.test
 	$(BIN)/python -m t2itui.screenshot docs/search.svg
 	$(BIN)/python -m t2itui.screenshot docs/compare.svg --keys f3,n
+	$(BIN)/python -m t2itui.screenshot docs/where-app.svg --size 100x32 --query $(WHERE) --keys enter,w,w,w
 	home=$$(mktemp -d) && $(BIN)/t2itui --home $$home compare --sheet docs/compare.json --export docs/compare.png; rm -rf $$home
+
+# In a real xterm: apt-get install xterm xvfb xdotool imagemagick fonts-dejavu
+terminal-picture: $(VENV)/.test
+	$(BIN)/python -m tools.terminal_picture docs/where-xterm.webp --size 100x34 --query $(WHERE) \
+	  --warm storybook/0031.webp --keys Return,w,w,w
 
 storybook: $(VENV)/.run
 	$(BIN)/python -m tools.storybook $(ARGS)

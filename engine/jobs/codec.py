@@ -168,8 +168,8 @@ def command_words(request: JobRequest) -> list[str]:
         value = values[option.field]
         if value != usual.get(option.field, MISSING) or option.is_always_written:
             words += _option_words(option, value)
-    argument = values.get(form.argument) or ()
-    arguments = [_spell(each) for each in _each(argument)]
+    given = [values.get(name) or () for name in (form.argument, form.further_argument)]
+    arguments = [_spell(each) for argument in given for each in _each(argument)]
     if form.has_argument_first:
         return [*form.command, *arguments, *words]
     guard = ["--"] if any(word.startswith("-") for word in arguments) else []

@@ -65,6 +65,8 @@ class RequestForm:
     command: tuple[str, ...]
     argument: str
     """The field whose value stands without an option."""
+    further_argument: str = ""
+    """A field whose values stand after it."""
     options: tuple[Option, ...] = ()
     has_argument_first: bool = False
     is_ascii: bool = False
@@ -242,6 +244,7 @@ FORMS: Mapping[JobKind, RequestForm] = {
         request=IndexRequest,
         command=("index",),
         argument="folders",
+        further_argument="addresses",
         is_ascii=True,
         options=(
             Option(
@@ -263,6 +266,13 @@ FORMS: Mapping[JobKind, RequestForm] = {
                 field="exclude",
                 metavar="PATTERN",
                 help="Leave out what matches, as in .gitignore: 'raw/', '*.gif'; may be repeated.",
+            ),
+            Option(
+                flag="--devices",
+                field="devices",
+                metavar="0,1",
+                help="Embed on several GPUs (or cuda:0,cpu), with an encoder process on each;"
+                " default: settings.",
             ),
             Option(
                 flag="--shards",

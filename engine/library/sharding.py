@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,12 @@ from engine import disk
 from engine.errors import OutOfMemoryError, RequestError
 from engine.events import JobNote, Report
 from engine.jobs.progress import ProgressReporter, ThreadProgress, on_thread
+from engine.library.addresses import (
+    Storage,
+    check_addresses,
+    fetched,
+    walk_storage,
+)
 from engine.library.decoders import (
     DecoderProcess,
     DecoderSettings,
@@ -38,6 +44,7 @@ from engine.library.decoders import (
 )
 from engine.library.folders import ScannedFolder, check_roots, walk
 from engine.library.left_out import checked_patterns
+from engine.library.pipeline import in_order
 from engine.library.plan import Blame, FileTask, KnownFiles, ScanPlan, make_plan, sample_evenly
 from engine.library.shards import (
     FORMAT,
@@ -57,12 +64,13 @@ from engine.library.shards import (
     write_shard,
 )
 from engine.models.encoder_info import EncoderInfo
+from engine.picture_names import is_address
 from engine.requests import IndexRequest
 from engine.settings import EngineSettings
-from engine.states import Unit
+from engine.states import FailureCause, Unit
 
 if TYPE_CHECKING:
-    from engine.library.indexing import EncoderHost
+    from engine.models.encoders import PictureEncoders
 
 BATCH = 32
 """Pictures that are embedded at once: another number may change the last bit of an embedding."""
@@ -88,7 +96,7 @@ class ShardMaker:
         self,
         folder: Path,
         info: EncoderInfo,
-        encoders: EncoderHost,
+        encoders: PictureEncoders,
         decoders: Sequence[DecoderProcess],
     ) -> None:
         self._folder = folder
@@ -105,10 +113,12 @@ class ShardMaker:
         tasks = await asyncio.to_thread(read_plan, self._folder, number)
         content = ShardContent()
         parts = [tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH)]
-        async for outcomes in self._read_ahead(parts):
-            await self._take(content, outcomes, blame)
-            for outcome in outcomes:
-                on_file(outcome.task.path)
+        embedded = in_order(self._read_ahead(parts), self._vectors, self._encoders.at_once)
+        async with aclosing(embedded) as groups:
+            async for outcomes, vectors in groups:
+                _put(content, outcomes, vectors, blame)
+                for outcome in outcomes:
+                    on_file(outcome.task.path)
         await asyncio.to_thread(write_shard, self._folder, number, content, self._info.dim)
         return ShardReport(
             number=number,
@@ -140,27 +150,15 @@ class ShardMaker:
 
         async def work(decoder: DecoderProcess) -> None:
             for at, task in waiting:
-                found[at] = await decoder.read(task)
+                found[at] = await _read_copy(decoder, task, copies.get(task.path))
 
-        await asyncio.gather(*(work(decoder) for decoder in self._decoders))
+        async with fetched([task.path for task in tasks if is_address(task.path)]) as copies:
+            await asyncio.gather(*(work(decoder) for decoder in self._decoders))
         return [found[at] for at in range(len(tasks))]
 
-    async def _take(
-        self, content: ShardContent, outcomes: Sequence[ReadOutcome], blame: Blame
-    ) -> None:
-        reads = []
-        for outcome in outcomes:
-            if isinstance(outcome, RefusedFile):
-                record = outcome.task.failure(outcome.reason, outcome.cause, blame)
-                # The same shard is the same bytes, whenever it is made.
-                content.failures.append(replace(record, failed_at=0.0))
-            elif outcome.new is not None and outcome.pixels is not None:
-                reads.append(outcome)
-        if reads:
-            content.vectors += list(await self._embed([each.pixels for each in reads]))
-        for read in reads:
-            content.rows.append(_row(read))
-            content.thumbnails.append(read.new.thumbnail if read.new is not None else b"")
+    async def _vectors(self, outcomes: Sequence[ReadOutcome]) -> Sequence[Vectors]:
+        pictures = [read.pixels for read in _reads(outcomes)]
+        return list(await self._embed(pictures)) if pictures else []
 
     async def _embed(self, pictures: Sequence[NDArray[np.uint8] | None]) -> Vectors:
         pixels = np.stack([each for each in pictures if each is not None])
@@ -176,6 +174,45 @@ class ShardMaker:
                 if size == 1:
                     raise
                 size = max(1, size // 2)
+
+
+def _reads(outcomes: Sequence[ReadOutcome]) -> list[FileContent]:
+    """The files that could be read."""
+    reads = [each for each in outcomes if isinstance(each, FileContent)]
+    return [read for read in reads if read.new is not None and read.pixels is not None]
+
+
+def _put(
+    content: ShardContent,
+    outcomes: Sequence[ReadOutcome],
+    vectors: Sequence[Vectors],
+    blame: Blame,
+) -> None:
+    """Enter files in their order, with the vectors of those that could be read."""
+    for outcome in outcomes:
+        if isinstance(outcome, RefusedFile):
+            record = outcome.task.failure(outcome.reason, outcome.cause, blame)
+            # The same shard is the same bytes, whenever it is made.
+            content.failures.append(replace(record, failed_at=0.0))
+    content.vectors += vectors
+    for read in _reads(outcomes):
+        content.rows.append(_row(read))
+        content.thumbnails.append(read.new.thumbnail if read.new is not None else b"")
+
+
+async def _read_copy(
+    decoder: DecoderProcess, task: FileTask, copy: Path | str | None
+) -> ReadOutcome:
+    """Read a file of this machine, or the copy of one that lies on other storage."""
+    if copy is None:
+        return await decoder.read(task)
+    if isinstance(copy, str):
+        return RefusedFile(task=task, reason=copy, cause=FailureCause.MOMENT)
+    outcome = await decoder.read(replace(task, path=str(copy)))
+    if isinstance(outcome, RefusedFile):
+        return replace(outcome, task=task)
+    # When a copy was written says nothing of the file.
+    return replace(outcome, task=task, mtime_ns=task.mtime_ns)
 
 
 def _row(read: FileContent) -> ShardRow:
@@ -194,7 +231,7 @@ def _row(read: FileContent) -> ShardRow:
 
 @asynccontextmanager
 async def open_maker(
-    folder: Path, source: str, encoders: EncoderHost, settings: EngineSettings
+    folder: Path, source: str, encoders: PictureEncoders, settings: EngineSettings
 ) -> AsyncIterator[tuple[ShardMaker, Blame]]:
     """Yield what makes shards of a folder; its decoders end with the block.
 
@@ -231,7 +268,11 @@ class ShardRun:
     """Carries out one request: decides on shards, and has those made that are not there."""
 
     def __init__(
-        self, cache: Cache, encoders: EncoderHost, settings: EngineSettings, request: IndexRequest
+        self,
+        cache: Cache,
+        encoders: PictureEncoders,
+        settings: EngineSettings,
+        request: IndexRequest,
     ) -> None:
         assert request.shards is not None
         self._cache = cache
@@ -336,7 +377,9 @@ class ShardRun:
         are new or changed, as further shards.
         """
         request, folder = self._request, self._folder
-        roots = await asyncio.to_thread(check_roots, request.folders)
+        has_folders = bool(request.folders) or not request.addresses
+        roots = await asyncio.to_thread(check_roots, request.folders) if has_folders else []
+        storages = await asyncio.to_thread(check_addresses, request.addresses)
         checked_patterns(request.exclude)
         info = await self._encoders.describe(self._source)
         manifest = await asyncio.to_thread(read_manifest, folder)
@@ -360,7 +403,8 @@ class ShardRun:
             lambda found: self._progress.report("walking", found, unit=Unit.FILES)
         )
         plan = ScanPlan()
-        deciding = partial(decide_on_files, folder, manifest, roots, request, plan, pulse)
+        places = Places(roots, storages)
+        deciding = partial(decide_on_files, folder, manifest, places, request, plan, pulse)
         decided = await on_thread(deciding, pulse, wait=True)
         await self._keep_failures(plan.failures)
         for path, reason in plan.unreadable[:5]:
@@ -378,10 +422,29 @@ class ShardRun:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where files are looked for."""
+
+    roots: Sequence[str]
+    """Folders of this machine."""
+    storages: Sequence[Storage]
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.roots, *(storage.address for storage in self.storages)]
+
+    def walk(self, exclude: Sequence[str]) -> Iterator[ScannedFolder]:
+        """Yield every folder at or below them."""
+        yield from walk(self.roots, Event(), exclude)
+        for storage in self.storages:
+            yield from walk_storage(storage, exclude)
+
+
 def decide_on_files(
     folder: Path,
     manifest: ShardManifest,
-    roots: Sequence[str],
+    places: Places,
     request: IndexRequest,
     plan: ScanPlan,
     pulse: ThreadProgress,
@@ -390,21 +453,16 @@ def decide_on_files(
 
     It walks, so run it on a thread. Killed, it is done again: the manifest comes last.
     """
-    known = {
-        task.path: (task.size, task.mtime_ns, 0, True)
-        for number in range(manifest.planned)
-        for task in read_plan(folder, number)
-    }
     nothing = KnownFiles(
-        files=known,
+        files=_decided_on(folder, manifest),
         failures={},
         missing=frozenset(),
         blame=Blame(decoder=decoder_version(manifest.max_pixels), model=""),
     )
     choose = None
     if request.per_class is not None:
-        choose = sample_evenly(roots, request.per_class, request.seed)
-    make_plan(plan, _counted(walk(roots, Event(), request.exclude), pulse), nothing, choose)
+        choose = sample_evenly(places.names, request.per_class, request.seed)
+    make_plan(plan, _counted(places.walk(request.exclude), pulse), nothing, choose)
     number = manifest.planned
     for start in range(0, len(plan.tasks), manifest.shard_size):
         write_plan(folder, number, plan.tasks[start : start + manifest.shard_size])
@@ -412,6 +470,18 @@ def decide_on_files(
     decided = replace(manifest, planned=number, files=manifest.files + len(plan.tasks))
     write_manifest(folder, decided)
     return decided
+
+
+def _decided_on(folder: Path, manifest: ShardManifest) -> dict[str, tuple[int, int, int, bool]]:
+    """The files of the shards so far, without those that failed for what has passed."""
+    known: dict[str, tuple[int, int, int, bool]] = {}
+    for number in range(manifest.planned):
+        for task in read_plan(folder, number):
+            known[task.path] = (task.size, task.mtime_ns, 0, True)
+        for failure in read_failures(folder, number):
+            if failure.cause == FailureCause.MOMENT:
+                known.pop(failure.path, None)
+    return known
 
 
 def _counted(folders: Iterable[ScannedFolder], pulse: ThreadProgress) -> Iterator[ScannedFolder]:

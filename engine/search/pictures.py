@@ -22,6 +22,7 @@ from engine.file_types import SUFFIXES
 from engine.library.decoders import DecoderProcess, DecoderSettings, read_picture
 from engine.library.folders import readable
 from engine.models.encoders import Encoders
+from engine.picture_names import is_address
 from engine.results import FloatArray
 from engine.search.query import BY_CONTENT, BY_FILE, Term
 from engine.search.text_embedder import TextEmbedder
@@ -107,7 +108,7 @@ class QueryPictures:
         if not shown:
             raise RequestError("that picture is no longer in the library")
         file, sha256 = shown[0].file, shown[0].picture.sha256
-        is_plain = file is not None and file.path.isprintable()
+        is_plain = file is not None and file.path.isprintable() and not is_address(file.path)
         if file is not None and is_plain and Path(file.path).suffix.lower() in SUFFIXES:
             return file.path
         if sha256 is None:

@@ -60,8 +60,9 @@ asyncio.run(main())
 
 PUBLIC = {
     *("engine", "engine.collections", "engine.doctor", "engine.engine", "engine.errors"),
-    *("engine.events", "engine.file_types", "engine.home_files", "engine.requests"),
-    *("engine.results", "engine.settings", "engine.states", "engine.untrusted.documents"),
+    *("engine.events", "engine.file_types", "engine.home_files", "engine.picture_names"),
+    *("engine.requests", "engine.results", "engine.settings", "engine.states"),
+    "engine.untrusted.documents",
     *(
         "engine.comparing.beside",
         "engine.comparing.files",

@@ -79,6 +79,7 @@ class FakeLibrary:
     """Pictures named picture_0001.jpg and so on."""
 
     pictures: int
+    folder: str = "/photos/set"
     name: str = "picture_{:04}.jpg"
     asked: list[int] = field(default_factory=list)
     """Ids whose thumbnails were fetched."""
@@ -106,7 +107,7 @@ class FakeLibrary:
         return [
             Shown(
                 picture_id=each,
-                path="/photos/set/" + self.name.format(each),
+                path=f"{self.folder}/{self.name.format(each)}",
                 present=each % 10 != 9,
                 sha256=sha256(str(each).encode()).hexdigest(),
                 width=640,

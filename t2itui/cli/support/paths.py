@@ -36,3 +36,18 @@ class PicturePath(GivenPath):
         from engine.collections import BUILT_IN
 
         return super().convert(BUILT_IN.long_name(os.fspath(value)), param, ctx)
+
+
+class FolderOrAddress(GivenPath):
+    """A folder, or the address of one on other storage, which stays a text."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str | bytes | os.PathLike[str]:
+        from engine.picture_names import is_address
+
+        given = os.fspath(value)
+        return given if is_address(given) else super().convert(value, param, ctx)

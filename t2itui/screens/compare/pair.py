@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
@@ -19,10 +18,11 @@ from textual.widgets import Static
 
 from engine.comparing.comparison import COMPARED
 from engine.errors import T2IError
+from engine.picture_names import file_name
 from engine.states import ScorerKind
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.keys import bindings
-from t2itui.screens.common.base import WIDTHS
+from t2itui.screens.common.base import WIDTHS, leave
 from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.screens.compare.swaps import APART, totals
 from t2itui.text.heat_table import Heat, HeatTable, change_words
@@ -62,7 +62,7 @@ class PairView:
             return None
         heats = {}
         for scorer in COMPARED:
-            table = HeatTable.of(found.rows, found.pictures, found, scorer)
+            table = HeatTable.of(found.rows, found.pictures, (found,), scorer)
             rows = {each.text: each for each in table.rows}
             column = COMPARED.index(scorer) if table.is_single else picture
             heat = rows[text].heats[column]
@@ -139,7 +139,7 @@ class PairDetail(Vertical):
         """Show another picture."""
         if (name, data) != (self._name, self._shown):
             self._name, self._shown = name, data
-            self.picture.show(data, alt=plain(PurePath(name).name))
+            self.picture.show(data, alt=plain(file_name(name)))
 
     def show_pair(self, text: str, view: PairView | None) -> None:
         """Show a description, and its figures once they are known."""
@@ -192,7 +192,10 @@ class PairScreen(ModalScreen[Position]):
         *,
         finds_words: bool = False,
     ) -> None:
-        """With `finds_words` it begins with the first word of the description."""
+        """The request names one encoder at the most, whose scores are `found`.
+
+        With `finds_words` it begins with the first word of the description.
+        """
         super().__init__()
         self._finds_words = finds_words
         self._picture = Picture()
@@ -246,12 +249,12 @@ class PairScreen(ModalScreen[Position]):
         self.bars.maps.follow()
         if name != self._shown:
             self._shown = name
-            self.picture.show(self._thumbnails.get(name), alt=plain(PurePath(name).name))
+            self.picture.show(self._thumbnails.get(name), alt=plain(file_name(name)))
             self._read(name)
         width = max(20, self.query_one("#words").content_size.width)
         lines = [Content.styled(plain(text), "bold"), *view.text_lines()]
         lines += view.score_lines(min(width, 72))
-        end = f"{plain(PurePath(name).name)}, ranks among {view.library:,} pictures"
+        end = f"{plain(file_name(name))}, ranks among {view.library:,} pictures"
         lines.append(Content.styled(end, "$foreground-muted"))
         self.words.update(Content("\n").join(lines))
         if text in self._tested:
@@ -275,7 +278,7 @@ class PairScreen(ModalScreen[Position]):
 
     def show_original(self, name: str, data: bytes) -> None:
         if name == self._shown:
-            self.picture.show(data, alt=plain(PurePath(name).name))
+            self.picture.show(data, alt=plain(file_name(name)))
 
     @work(exclusive=True, group="swaps")
     async def _test(self, row: int) -> None:
@@ -319,7 +322,7 @@ class PairScreen(ModalScreen[Position]):
         one = type(self._request)(
             pictures=(self._request.pictures[picture],),
             lines=(self._request.lines[row],),
-            encoder=self._request.encoder,
+            encoders=self._request.encoders,
         )
         command = compare_command(self.session.home, one, "--swaps")
         self.app.copy_to_clipboard(command)
@@ -344,4 +347,4 @@ class PairScreen(ModalScreen[Position]):
     def action_leave(self) -> None:
         """Wait no longer for words, or go back to the heatmap."""
         if not self.bars.maps.stop():
-            self.dismiss(self._position)
+            leave(self, self._position)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on, work
@@ -13,6 +12,7 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.picture_names import file_name
 from engine.states import Route
 from t2itui.graphics.picture import Picture
 from t2itui.keys import bindings
@@ -86,7 +86,7 @@ class ReceiptDetail(VerticalScroll, can_focus=False):
             picture.set_class(index < len(shown), "-shown")
             if index < len(shown):
                 row = shown[index]
-                alt = plain(PurePath(row.path).name)
+                alt = plain(file_name(row.path))
                 picture.show(thumbnails[row.picture_id], alt=alt, dim=row.match < threshold)
 
 

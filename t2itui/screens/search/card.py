@@ -19,6 +19,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from engine.picture_names import file_name
 from t2itui.graphics.art import UncachedStrip
 from t2itui.graphics.drawing import Drawing, DrawingHolder, DrawingStyle
 from t2itui.text.plain import plain
@@ -213,7 +214,7 @@ class Card:
         self.is_filled = True
         painted = "painted " if content.shown.synthetic else ""
         gone = "" if content.shown.present else "✗ "
-        self.name = gone + painted + plain(content.shown.path.rpartition("/")[2])
+        self.name = gone + painted + plain(file_name(content.shown.path))
         self.picture.show(content.thumbnail, alt=self.name, dim=self.is_below)
         self._repaint(self)
 

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from engine import disk
 from engine.collections import BUILT_IN
+from engine.picture_names import file_name, folder_name, is_address
 from t2itui.graphics.picture import Picture
 from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.screens.search.card import CardContent
@@ -118,7 +119,7 @@ class Detail(Vertical):
         """Show another picture; None while it is being fetched."""
         self._card = content
         if content is not None:
-            self._picture.show(content.thumbnail, alt=plain(content.shown.path.rpartition("/")[2]))
+            self._picture.show(content.thumbnail, alt=plain(file_name(content.shown.path)))
             self.bars.maps.follow()
         self._show()
 
@@ -158,7 +159,8 @@ class Detail(Vertical):
         shown = self._card.shown
         path = Path(shown.path)
         home = disk.expanded("~")
-        folder = str(path.parent)
+        is_elsewhere = is_address(shown.path)
+        folder = folder_name(shown.path) if is_elsewhere else str(path.parent)
         ships = path.parent == BUILT_IN.folder
         if ships:
             folder = BUILT_IN.label
@@ -170,12 +172,13 @@ class Detail(Vertical):
         ]
         states = [
             "" if shown.present else "✗ not on disk",
+            "on other storage" if is_elsewhere else "",
             "✂ file is cut short" if shown.partial else "",
             "✎ painted" if shown.synthetic else "",
             "" if ships else when_words(shown.mtime),
         ]
         lines = [
-            Content.styled(plain(path.name), "bold"),
+            Content.styled(plain(file_name(shown.path)), "bold"),
             Content.styled(plain(folder) if folder != "." else "", "$foreground-muted"),
             Content("  ".join(filter(None, facts))),
             Content.styled("  ".join(filter(None, states)), "" if shown.present else "$warning"),

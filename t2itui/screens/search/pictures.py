@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import CacheError
+from engine.picture_names import is_address
 from t2itui.screens.search.card import CardContent
 from t2itui.session import ComparePictures, TaskHost
 
@@ -116,9 +117,12 @@ class PictureController:
 
     def open_folder(self, content: CardContent | None) -> None:
         """Open the folder of a picture, or say where it is."""
-        if content is not None:
-            work = partial(self._open_folder, Path(content.shown.path).parent)
-            self._host.run_beside(work, group="folder")
+        if content is None:
+            return
+        if is_address(path := content.shown.path):
+            self._host.copy(path, "It is on other storage: its address was copied")
+            return
+        self._host.run_beside(partial(self._open_folder, Path(path).parent), group="folder")
 
     async def _open_folder(self, folder: Path) -> None:
         if not await open_folder(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -39,7 +40,7 @@ class Place:
         fill(self.root, 4 * SHARDS - 1)
         (self.root / "bad.png").write_bytes(b"no picture")
 
-    async def index(self, out: Path, cluster: str = "") -> Outcome:
+    async def index(self, out: Path, cluster: str = "", addresses: tuple[str, ...] = ()) -> Outcome:
         return await index_shards(
             self.folder / "home",
             self.root,
@@ -48,6 +49,7 @@ class Place:
             4,
             source=self.source,
             cluster=cluster,
+            addresses=addresses,
             hear=self._hear,
         )
 
@@ -112,6 +114,16 @@ async def test_a_cluster_that_loses_its_head_is_told_and_nothing_is_lost(place: 
     after = content(place.out)
     assert after == whole
     assert all(after[f"img_emb/img_emb_{n}.npy"] == data for n, data in before.items())
+
+
+async def test_a_cluster_reads_pictures_from_other_storage(nodes: Nodes, place: Place) -> None:
+    archive = shutil.make_archive(str(place.folder / "photos"), "zip", place.root)
+    given = (f"zip://::file://{archive}",)
+    for out, cluster in ((place.folder / "alone", ""), (place.out, nodes.address)):
+        outcome = await place.index(out, cluster, given)
+        assert isinstance(outcome, JobFinished), outcome
+        assert f"{4 * SHARDS} files in {SHARDS} shards" in outcome.message
+    assert content(place.out) == content(place.folder / "alone")
 
 
 async def test_where_no_cluster_is_it_is_said(place: Place) -> None:

@@ -98,6 +98,22 @@ async def test_o_copies_the_folder_where_no_desktop_can_open_it(
         await until(pilot, lambda: app.clipboard == "/photos/set")
 
 
+async def test_a_picture_on_other_storage_is_named_as_it_is_there() -> None:
+    engine = FakeEngine(600)
+    engine.library.folder, engine.library.name = "zip://set", "picture_{:04}.jpg::s3://bucket/p.zip"
+    app = fake_app(engine, start_query="a dog")
+    async with app.run_test(size=SIZE) as pilot:
+        screen = await answered(pilot)
+        facts = screen.results.detail.query_one("#facts", Static)
+        await until(pilot, lambda: "on other storage" in str(facts.content))
+        lines = str(facts.content).splitlines()
+        assert lines[0].startswith("picture_")
+        assert lines[0].endswith(".jpg")
+        assert lines[1] == "zip://set::s3://bucket/p.zip"
+        await pilot.press("o")
+        await until(pilot, lambda: app.clipboard == f"zip://set/{lines[0]}::s3://bucket/p.zip")
+
+
 async def test_marked_pictures_are_listed_copied_and_unmarked() -> None:
     app = fake_app(FakeEngine(600), start_query="a dog")
     async with app.run_test(size=SIZE) as pilot:
