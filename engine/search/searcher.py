@@ -109,7 +109,9 @@ class Searcher:
             parts=parts,
             accelerator=accelerator,
         )
-        self.prompt_scorer = PromptScorer(cache, self._embedder, self._resolver, self._scoring)
+        self.prompt_scorer = PromptScorer(
+            cache, self._embedder, self._pictures, self._resolver, self._scoring
+        )
         """Scores pictures against texts, without a receipt."""
         self.labels = RelevanceLabels(
             cache, self._embedder, self._pictures, self._resolver, self._scoring
