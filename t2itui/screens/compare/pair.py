@@ -22,7 +22,7 @@ from engine.picture_names import file_name
 from engine.states import ScorerKind
 from t2itui.graphics.picture import Picture, read_original
 from t2itui.keys import bindings
-from t2itui.screens.common.base import WIDTHS
+from t2itui.screens.common.base import WIDTHS, leave
 from t2itui.screens.common.word_maps import Looked, WordBars
 from t2itui.screens.compare.swaps import APART, totals
 from t2itui.text.heat_table import Heat, HeatTable, change_words
@@ -347,4 +347,4 @@ class PairScreen(ModalScreen[Position]):
     def action_leave(self) -> None:
         """Wait no longer for words, or go back to the heatmap."""
         if not self.bars.maps.stop():
-            self.dismiss(self._position)
+            leave(self, self._position)
