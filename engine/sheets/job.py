@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -32,6 +32,7 @@ from engine.events import (
     Report,
 )
 from engine.generation.job import check_room, picture_of
+from engine.generation.painters import Painter
 from engine.generation.recipe import Digests, digest, recipe_of
 from engine.generation.request import GenerateRequest, GenerationSpec, resolve
 from engine.generation.store import GeneratedStore
@@ -108,6 +109,10 @@ class SheetPlanner:
         self._generators = generators
         self._source = source
 
+    async def describe(self, source: str) -> GeneratorInfo:
+        """What the files of a generator say."""
+        return await self._generators.describe(source)
+
     async def plan(self, request: SheetRequest) -> list[CellPlan]:
         """The cells in the order in which they are painted.
 
@@ -174,7 +179,7 @@ class SheetJob:
         sheet: Sheet,
         *,
         cache: Cache,
-        painters: Sequence[Generators],
+        painters: Callable[[], Awaitable[Sequence[Painter]]],
         store: GeneratedStore,
         planner: SheetPlanner,
         turns: Turns | None,
@@ -182,8 +187,8 @@ class SheetJob:
         folders: tuple[Path, ...],
         run: SheetRun,
     ) -> None:
-        """Each of the `painters` takes the next cells as soon as it is free; there are no
-        `turns` where nobody else uses them."""
+        """Each of the painters that `painters` finds takes the next cells as soon as it is free;
+        there are no `turns` where nobody else uses them."""
         self.sheet = sheet
         """As far as it is painted."""
         self._cache = cache
@@ -238,10 +243,13 @@ class SheetJob:
 
     async def _paint_all(self, todo: Sequence[CellPlan], job_id: int, report: Report) -> None:
         """Have each generator paint what is left as soon as it is free."""
+        if not todo:
+            return
         left = deque(todo)
+        painters = await self._painters()
         lanes = [
             asyncio.create_task(self._paint(painter, left, job_id, report))
-            for painter in self._painters[: max(1, len(todo))]
+            for painter in painters[: len(todo)]
         ]
         try:
             await asyncio.gather(*lanes)
@@ -251,7 +259,7 @@ class SheetJob:
             await asyncio.gather(*lanes, return_exceptions=True)
 
     async def _paint(
-        self, painter: Generators, left: deque[CellPlan], job_id: int, report: Report
+        self, painter: Painter, left: deque[CellPlan], job_id: int, report: Report
     ) -> None:
         """Have one generator paint cells until none is left."""
         finishing = _Finishing()
@@ -265,7 +273,7 @@ class SheetJob:
 
     async def _paint_on(
         self,
-        painter: Generators,
+        painter: Painter,
         left: deque[CellPlan],
         finishing: _Finishing,
         progress: _Progress,
@@ -297,7 +305,7 @@ class SheetJob:
 
     async def _next(
         self,
-        painter: Generators,
+        painter: Painter,
         left: deque[CellPlan],
         before: CellPlan | None,
         progress: _Progress,
@@ -344,7 +352,7 @@ class SheetJob:
         """Say once which words a generator never met."""
         notices: list[str] = []
         for plan in plans:
-            vocabulary = (await self._painters[0].describe(plan.source)).vocabulary
+            vocabulary = (await self._planner.describe(plan.source)).vocabulary
             if vocabulary is not None:
                 notices.append(vocabulary.notice(plan.parameters.prompt))
         for notice in filter(None, dict.fromkeys(notices)):
@@ -364,7 +372,7 @@ class SheetJob:
         return todo
 
     async def _generate(
-        self, painter: Generators, plans: Sequence[CellPlan], progress: _Progress
+        self, painter: Painter, plans: Sequence[CellPlan], progress: _Progress
     ) -> list[GeneratedImage]:
         await check_room(self._cache, self._home)
         first = plans[0]

@@ -397,15 +397,19 @@ async def test_cells_go_to_whichever_generator_is_free(
     studio: StudioKit, sheets: Sheets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[ColourGenerators] = []
+    both = asyncio.Event()
 
     def made_for(settings: EngineSettings) -> ColourGenerators:
         made.append(ColourGenerators(settings))
         made[-1].gate.is_open.clear()
+        if len(made) == 2:
+            both.set()
         return made[-1]
 
-    monkeypatch.setattr("engine.sheets.sheets.Generators", made_for)
+    monkeypatch.setattr("engine.generation.painters.Generators", made_for)
     prepared = await sheets.prepare(REQUEST, "")
     job = await sheets.start(prepared, SheetRun(devices=("cpu:0", "cpu:1")))
+    await both.wait()
     one, other = made
     await one.gate.entered.wait()
     await other.gate.entered.wait()
@@ -417,7 +421,7 @@ async def test_cells_go_to_whichever_generator_is_free(
     assert (len(one.seeds), len(other.seeds)) == (1, prepared.size - 1)
     found = sheets.of_job(job.id)
     assert found is not None and found.done == prepared.size
-    await sheets.aclose()
+    await studio.generation.aclose()
     assert not studio.generators.seeds
 
 
@@ -430,11 +434,12 @@ async def test_devices_of_the_settings_paint_where_none_are_named(
         made.append(settings.device)
         return ColourGenerators(settings)
 
-    monkeypatch.setattr("engine.sheets.sheets.Generators", made_for)
-    monkeypatch.setattr(sheets, "_settings", replace(sheets._settings, devices=("cpu:4", "cpu:5")))
+    monkeypatch.setattr("engine.generation.painters.Generators", made_for)
+    settings = replace(studio.settings, devices=("cpu:4", "cpu:5"))
+    monkeypatch.setattr(studio.generation.painters, "_settings", settings)
     await (await sheets.start(await sheets.prepare(REQUEST, ""))).wait()
     assert made == ["cpu:4", "cpu:5"]
-    await sheets.aclose()
+    await studio.generation.aclose()
 
 
 async def test_previews_say_which_cell_they_are_of(studio: StudioKit, sheets: Sheets) -> None:
