@@ -49,6 +49,20 @@ class PaintOrder:
     taesd: str
     """Folder of a tiny decoder; empty without."""
 
+    @classmethod
+    def read(cls, fields: Mapping[str, Json]) -> PaintOrder:
+        """What was sent as plain values."""
+        found = Reply(fields=fields)
+        return cls(
+            source=found.text("source"),
+            parameters=found.mapping("parameters"),
+            seeds=tuple(int(str(seed)) for seed in found.items("seeds")),
+            preview=bool(fields["preview"]),
+            device=found.text("device"),
+            dtype=found.text("dtype"),
+            taesd=found.text("taesd"),
+        )
+
 
 class PaintingCall(Protocol):
     """What is told while pictures are painted; `check` raises where nobody wants them any more."""

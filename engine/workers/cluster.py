@@ -110,7 +110,7 @@ class ClusterWorker:
         """Paint pictures; several calls may be at work."""
         from engine.cluster.painting import PaintOrder
 
-        order = read_as(PaintOrder, call.request.fields["order"])
+        order = PaintOrder.read(call.request.mapping("order"))
         return self._painting(call).paint(order, call)
 
     def _painting(self, call: Call) -> PaintingPool:
