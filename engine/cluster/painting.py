@@ -23,9 +23,10 @@ from typing import Any, Protocol
 from engine import errors
 from engine.cluster.connection import Cluster
 from engine.errors import EngineError, WorkerDiedError
-from engine.models.generator_messages import images_to_reply, parameters_from_fields
+from engine.models.generator_messages import images_to_reply, parameters_from_fields, texts_from
 from engine.models.generators import Generators
 from engine.models.messages import Json, Reply
+from engine.models.parameters import Texts
 from engine.settings import EngineSettings
 
 MOST_LOSSES = 3
@@ -43,6 +44,8 @@ class PaintOrder:
     """Of the generator: hub id, or a folder or file that all machines see."""
     parameters: Mapping[str, Json]
     seeds: tuple[int, ...]
+    texts: tuple[Texts, ...]
+    """Of each, where they are not those of the parameters."""
     preview: bool
     device: str
     dtype: str
@@ -57,6 +60,7 @@ class PaintOrder:
             source=found.text("source"),
             parameters=found.mapping("parameters"),
             seeds=tuple(int(str(seed)) for seed in found.items("seeds")),
+            texts=tuple(texts_from(found.items("texts"))),
             preview=bool(fields["preview"]),
             device=found.text("device"),
             dtype=found.text("dtype"),
@@ -102,6 +106,7 @@ class PaintingActor:
             order.source,
             parameters_from_fields(order.parameters),
             order.seeds,
+            texts=order.texts,
             preview=order.preview,
             bridge=self._hear,
         )

@@ -15,7 +15,7 @@ from engine.models.generator_messages import (
 )
 from engine.models.generators import Generators
 from engine.models.messages import Json
-from engine.models.parameters import GenerationParameters
+from engine.models.parameters import GenerationParameters, Texts
 from engine.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Painter(Protocol):
         parameters: GenerationParameters,
         seeds: Sequence[int],
         *,
+        texts: Sequence[Texts] = (),
         preview: bool = False,
         bridge: EventBridge | None = None,
     ) -> list[GeneratedImage]:
@@ -59,6 +60,7 @@ class ClusterPainter:
         parameters: GenerationParameters,
         seeds: Sequence[int],
         *,
+        texts: Sequence[Texts] = (),
         preview: bool = False,
         bridge: EventBridge | None = None,
     ) -> list[GeneratedImage]:
@@ -81,12 +83,14 @@ class ClusterPainter:
             source=source,
             parameters=parameters_to_fields(parameters),
             seeds=tuple(seeds),
+            texts=tuple(texts),
             preview=preview,
             device=settings.device,
             dtype=settings.dtype,
             taesd="" if settings.taesd is None else str(settings.taesd),
         )
-        return images_from_reply(await self._host.paint(order, hear), parameters, seeds)
+        reply = await self._host.paint(order, hear)
+        return images_from_reply(reply, parameters, seeds, texts)
 
 
 class Painters:

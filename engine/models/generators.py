@@ -17,7 +17,7 @@ from engine.models.generator_messages import (
     parameters_to_fields,
 )
 from engine.models.messages import Json
-from engine.models.parameters import GenerationParameters
+from engine.models.parameters import GenerationParameters, Texts
 from engine.models.process import OnEvent, WorkerProcess
 from engine.settings import EngineSettings
 from engine.states import ProcessState
@@ -169,19 +169,25 @@ class Generators:
         parameters: GenerationParameters,
         seeds: Sequence[int],
         *,
+        texts: Sequence[Texts] = (),
         preview: bool = False,
         bridge: OnEvent | None = None,
     ) -> list[GeneratedImage]:
-        """Generate a picture of each seed, together where that can be done; as `generate` does."""
+        """Generate a picture of each seed, together where that can be done; as `generate` does.
+
+        `texts` are those of each in the place of the parameters' own, all with a negative prompt
+        or none.
+        """
         info = (await self._ready(source, bridge)).info
         fields: dict[str, Json] = {
             "model": _model_fields(info),
             "parameters": parameters_to_fields(parameters),
             "seeds": list(seeds),
+            "texts": [list(each) for each in texts],
             "preview": preview,
         }
         reply = await self._worker.call("generate", fields, on_event=bridge)
-        return images_from_reply(reply, parameters, seeds)
+        return images_from_reply(reply, parameters, seeds, texts)
 
     async def _ready(self, source: str, bridge: OnEvent | None) -> LoadedGenerator:
         """The model in its process, loaded where it is not."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Protocol
@@ -56,6 +57,8 @@ time, those of one prompt for the price of one."""
 _SCORES_APART_S = 5.0
 """What is stored waits no longer for its score."""
 _SCORED_AT_ONCE = 32
+_SEEN_AHEAD = 200
+"""Cells among which those are looked for that can be painted together."""
 
 
 async def stored(cache: Cache, request: SheetRequest) -> int:
@@ -154,7 +157,7 @@ class SheetRun:
     """How a sheet is painted; the pictures are the same, but for rounding in batches."""
 
     batch: int | None = None
-    """Cells that differ by their seed alone and are painted together; None is 1 on a CPU, and
+    """Cells that differ by seed and texts alone and are painted together; None is 1 on a CPU, and
     elsewhere what finds room in the device's memory."""
     devices: tuple[str, ...] = ()
     """Each has a generator of its own, such as `cuda:1`; none is the device of the settings."""
@@ -166,9 +169,9 @@ class SheetJob:
     """Paints a sheet; see JobWork.
 
     A picture is stored and scored while the next one is being painted, which is asked for before
-    the one at work is done where cells are quick. On an accelerator cells that differ by their seed
-    alone are painted together: sums over several pictures are rounded in another order, so that
-    single pixels may come out a level brighter or darker than alone. On a CPU, where that wins
+    the one at work is done where cells are quick. On an accelerator cells that differ by seed and
+    texts alone are painted together: sums over several pictures are rounded in another order, so
+    that single pixels may come out a level brighter or darker than alone. On a CPU, where that wins
     nothing, each is painted alone.
     """
 
@@ -288,6 +291,7 @@ class SheetJob:
                     before = asked[-1].plans[0] if asked else None
                     if not (plans := await self._next(painter, left, before, progress)):
                         break
+                    await check_room(self._cache, self._home)
                     painting = asyncio.create_task(self._generate(painter, plans, progress))
                     asked.append(_Asked(plans, painting))
                 if not asked:
@@ -374,12 +378,12 @@ class SheetJob:
     async def _generate(
         self, painter: Painter, plans: Sequence[CellPlan], progress: _Progress
     ) -> list[GeneratedImage]:
-        await check_room(self._cache, self._home)
-        first = plans[0]
+        first, texts = plans[0], [plan.parameters.texts for plan in plans]
         return await painter.generate_batch(
             first.source,
             first.parameters,
             [plan.seed for plan in plans],
+            texts=[] if len({*texts}) == 1 else texts,
             preview=self._run.previews,
             bridge=progress.bridge(first),
         )
@@ -484,13 +488,18 @@ def _by_prompt(numbers: Sequence[int], sheet: Sheet) -> Iterator[Sequence[int]]:
 
 
 def _alike(left: deque[CellPlan], most: int) -> list[CellPlan]:
-    """Take the next cells, as far as they differ by their seed alone; none where none is left."""
-    taken: list[CellPlan] = []
-    while left and len(taken) < most:
-        plan = left[0]
-        if taken and (plan.source, plan.parameters) != (taken[0].source, taken[0].parameters):
-            break
-        taken.append(left.popleft())
+    """Take the next cell, and those that can be painted with it; none where none is left."""
+    if not left:
+        return []
+    first = left[0]
+    same = (
+        plan
+        for plan in islice(left, _SEEN_AHEAD)
+        if plan.source == first.source and first.parameters.joins(plan.parameters)
+    )
+    taken = [*islice(same, most)]
+    for plan in taken:
+        left.remove(plan)
     return taken
 
 

@@ -83,8 +83,8 @@ class AxisText(click.ParamType["Axis"]):
     "--batch",
     type=Whole(min=1),
     metavar="N",
-    help="Paint N seeds of a prompt together; default: 1 on a CPU, on a GPU what finds room. In"
-    " batches single pixels may come out a level brighter or darker than alone.",
+    help="Paint N cells that differ by seed or prompt together; default: 1 on a CPU, on a GPU what"
+    " finds room. In batches single pixels may come out a level brighter or darker than alone.",
 )
 @click.option(
     "--devices", metavar="0,1",

@@ -138,7 +138,7 @@ async def test_a_cancel_frees_the_caller_at_once_and_the_machines_go_on_with_the
 
     async with studio(tmp_path / "home", tiny, nodes.address) as engine:
         engine.jobs.subscribe(hear)
-        job = await started(engine, sheet_of(tiny, steps=900))
+        job = await started(engine, sheet_of(tiny, steps=500))
         await asyncio.wait_for(painting.wait(), 240)
         job.cancel()
         outcome = await job.wait()

@@ -26,7 +26,7 @@ from engine.models.generator_info import EPSILON, GeneratorDefaults, GeneratorIn
 from engine.models.generator_messages import EventBridge, GeneratedImage
 from engine.models.generators import Generators
 from engine.models.input_spec import SQUASH, InputSpec
-from engine.models.parameters import GenerationParameters
+from engine.models.parameters import GenerationParameters, Texts
 from engine.models.process import OnEvent
 from engine.models.schedulers import SCHEDULERS
 from engine.models.vocabulary import Vocabulary
@@ -193,13 +193,15 @@ class ColourGenerators(Generators):
         parameters: GenerationParameters,
         seeds: Sequence[int],
         *,
+        texts: Sequence[Texts] = (),
         preview: bool = False,
         bridge: OnEvent | None = None,
     ) -> list[GeneratedImage]:
         self.batches.append(len(seeds))
+        each = [parameters.saying(own) for own in texts] or [parameters] * len(seeds)
         return [
-            await self.generate(source, parameters, seed, preview=preview, bridge=bridge)
-            for seed in seeds
+            await self.generate(source, own, seed, preview=preview, bridge=bridge)
+            for own, seed in zip(each, seeds, strict=True)
         ]
 
     async def _take_steps(self, steps: int, preview: bool, bridge: OnEvent) -> None:

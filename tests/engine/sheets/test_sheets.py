@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 import pytest
+from PIL import Image
 
 from cache.jobs import list_jobs
 from engine.errors import RequestError
@@ -379,14 +380,23 @@ async def test_a_jobs_request_names_the_sheet_whole(studio: StudioKit, sheets: S
     assert json.loads(job.request)["axes"] == [{"name": "seed", "values": ["1", "2", "3"]}]
 
 
-async def test_seeds_of_a_prompt_are_painted_together_where_there_is_room(
+async def test_cells_are_painted_together_where_there_is_room(
     studio: StudioKit, sheets: Sheets
 ) -> None:
     studio.generators.together = 2
     sheet = await painted(sheets)
     rows, seeds = len(REQUEST.prompts), len(REQUEST.axes[0].values)
     assert sheet.done == rows * seeds == sum(studio.generators.batches)
-    assert max(studio.generators.batches) == 2, "of one prompt at a time, as many as find room"
+    assert max(studio.generators.batches) == 2, "as many as find room"
+    pictures = [cell.picture for cell in sheet.cells]
+    assert [p and p.seed for p in pictures] == [1, 2, 3] * rows
+    colours = []
+    for picture in pictures:
+        assert picture is not None
+        with Image.open(picture.path) as image:
+            red, green, _ = image.convert("RGB").getpixel((5, 5))  # type: ignore[misc]
+            colours.append("red" if red > green else "green")
+    assert colours == ["red"] * 3 + ["green"] * 3, "each of its own prompt"
     again = replace(REQUEST, settings=replace(REQUEST.settings, steps=3))
     prepared = await sheets.prepare(again, "")
     await (await sheets.start(prepared, SheetRun(batch=1))).wait()
