@@ -127,6 +127,7 @@ async def test_a_cell_that_is_lost_with_its_machine_is_painted_by_another(
     assert "a picture was lost with its machine, and is painted again" in notes
 
 
+@pytest.mark.slow
 async def test_a_cancel_frees_the_caller_at_once_and_the_machines_go_on_with_the_next(
     nodes: Nodes, tiny: Path, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ async def test_a_cancel_frees_the_caller_at_once_and_the_machines_go_on_with_the
         assert isinstance(await job.wait(), JobFinished)
 
 
+@pytest.mark.slow
 async def test_what_stands_in_the_way_on_a_machine_is_told_with_its_name(
     nodes: Nodes, tiny: Path, tmp_path: Path
 ) -> None:
